@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/alert.hpp"
+#include "messages/event.hpp"
+#include "messages/incident.hpp"
+
+namespace faultline {
+
+/// Kinds of entries of the one decision log: the only order that correlator and topology see.
+enum class decision_kind : std::uint8_t {
+  alert = 1,     ///< an entity's alert transition (from a partition's outbox)
+  topology,      ///< an edge appeared or went (from a partition's outbox)
+  change,        ///< a change event of an entity (from a partition's outbox)
+  root_cause,    ///< an RCA result with its inputs' digest
+  command,       ///< an operator's word: acknowledge, silence, feedback, retire, limits
+  notice,        ///< something to tell: quarantine, overload, recovered
+  clock,         ///< event time has passed while something is open
+};
+
+struct topology_change {
+  std::string from;  ///< depends on
+  std::string to;
+  edge_kind kind = edge_kind::calls;
+  bool removed = false;
+  std::string source;  ///< event, span, configuration
+  event_time at{};
+};
+
+struct change_note {
+  std::string entity;
+  change_kind kind = change_kind::other;
+  std::string summary;
+  event_time at{};
+};
+
+/// What an RCA run found for an incident, with what it was based on.
+struct root_cause_result {
+  std::string incident;
+  event_time as_of{};
+  std::vector<ranked_cause> causes;
+  double unobserved = 1;
+  bool abstained = true;
+  std::vector<std::string> incomplete;  ///< entities whose watermark had not passed as_of
+  std::string model;
+};
+
+struct operator_command {
+  std::string name;     ///< alert_feedback, incident_feedback, acknowledge, silence, retire
+  std::string subject;  ///< alert id, incident id or entity
+  std::string payload;  ///< JSON
+  arrival_time at{};
+};
+
+struct notice {
+  std::string what;     ///< quarantine, overload, recovered, regime_changed, poison
+  std::string subject;
+  std::string text;
+  event_time at{};
+};
+
+/// One entry. Exactly the member named by `kind` counts.
+struct decision {
+  std::uint64_t seq = 0;  ///< given by the log
+  decision_kind kind = decision_kind::notice;
+  faultline::alert alert;
+  topology_change topology;
+  change_note change;
+  root_cause_result root_cause;
+  operator_command command;
+  faultline::notice notice;
+  event_time clock{};
+};
+
+/// Binary form (begins with a version; `seq` is not part of it).
+std::string encode_decision(const decision& d);
+outcome<decision> decode_decision(std::string_view bytes);
+
+}  // namespace faultline

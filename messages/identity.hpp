@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace faultline {
+
+/// A partition of the store: the unit of ordering, recovery and ownership (0 .. P-1).
+using partition_id = std::uint16_t;
+/// Number of a blob within its partition's log; the first is 1, 0 means "before everything".
+using log_position = std::uint64_t;
+
+/// Where one record stands: the unit of skipping.
+struct record_address {
+  partition_id partition = 0;
+  log_position position = 0;
+  std::uint32_t index = 0;
+};
+
+/// The partition an entity belongs to: xxh64(entity) mod count. A property of the store.
+partition_id partition_of(std::string_view entity, std::uint16_t count) noexcept;
+
+/// 64-bit hash used for payloads and ids (xxh64, fixed seed): same value on every machine.
+std::uint64_t stable_hash(std::string_view bytes, std::uint64_t seed = 0) noexcept;
+
+/// 16 lower-case hex digits.
+std::string to_hex(std::uint64_t value);
+
+}  // namespace faultline

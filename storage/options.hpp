@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace faultline {
+
+/// Where and how the store keeps things. Keys under `storage:` and `retention:`.
+struct storage_options {
+  std::string path = "/var/lib/faultline";
+  /// fsync before every acknowledgement: survives power loss, not only kill -9.
+  bool sync = true;
+  /// Number of partitions of a NEW store.
+  std::uint16_t partitions = 64;
+  /// Below this much free space nothing is appended: doors answer `retry`.
+  std::uint64_t min_free_bytes = 512ULL * 1024 * 1024;
+  /// One block cache for everything.
+  std::size_t cache_bytes = 128ULL * 1024 * 1024;
+  /// Memtables together.
+  std::size_t write_buffer_bytes = 256ULL * 1024 * 1024;
+  /// A dead letter keeps at most this much of its payload.
+  std::size_t dead_letter_bytes = 4096;
+  /// Blocks of the live window kept per entity (64 ticks each).
+  std::uint32_t blocks_per_entity = 9;
+
+  std::chrono::seconds log_retention{24 * 3600};
+  std::uint64_t log_bytes = 20ULL * 1024 * 1024 * 1024;
+  std::chrono::seconds feed_retention{30 * 24 * 3600};
+  std::chrono::seconds dead_letter_retention{7 * 24 * 3600};
+};
+
+}  // namespace faultline

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/decision.hpp"
+#include "messages/event_codec.hpp"
+#include "messages/feed.hpp"
+#include "messages/identity.hpp"
+#include "messages/outcome.hpp"
+#include "messages/time.hpp"
+#include "storage/options.hpp"
+
+// The contracts of the memory. RocksDB is their first implementation (open_rocksdb_store); the
+// cluster's will be another. All calls block; none is made from an actor's handler.
+
+namespace faultline {
+
+// ---- event log: what came in, per partition, with the publishers' dedupe state --------------------
+
+struct log_append {
+  partition_id partition = 0;
+  std::string blob;            ///< see messages/record.hpp
+  std::uint32_t records = 0;
+};
+
+/// State of one publisher's sequence window (opaque bytes of processing/publisher_window).
+struct publisher_row {
+  std::string key;    ///< user, publisher and epoch, length-prefixed
+  std::string bytes;
+};
+
+/// Change of a publisher's window by one batch; appended to the window on load.
+struct publisher_delta {
+  std::string key;
+  std::uint64_t seq = 0;
+  std::uint64_t payload_hash = 0;
+};
+
+struct dead_letter {
+  std::string reason;          ///< to_string(reject_reason), or poison, quarantined
+  arrival_time arrived{};
+  std::string source;          ///< socket and publisher
+  std::string text;
+  std::string payload;         ///< cut at storage_options::dead_letter_bytes
+};
+
+/// One group commit: written in ONE atomic write, synced when storage.sync is on.
+struct append_group {
+  std::vector<log_append> log;
+  std::vector<publisher_delta> publishers;
+  std::vector<dead_letter> dead_letters;
+  /// Added to durable counters of the same name (accepted events, drops by reason).
+  std::map<std::string, std::uint64_t> counters;
+};
+
+struct log_blob {
+  partition_id partition = 0;
+  log_position position = 0;
+  std::string bytes;
+};
+
+class event_log {
+ public:
+  virtual ~event_log() = default;
+  virtual std::uint16_t partitions() const noexcept = 0;
+  /// Durable when it returns. @returns the position of each entry of @p group.log, in order.
+  /// Fails: ec::no_space below the free-space watermark (nothing written), ec::store_unavailable.
+  virtual outcome<std::vector<log_position>> append(const append_group& group) = 0;
+  /// Blobs from @p from on, at most @p max_blobs and about @p max_bytes.
+  virtual outcome<std::vector<log_blob>> read(partition_id partition, log_position from,
+                                              std::size_t max_blobs, std::size_t max_bytes) = 0;
+  /// Highest position written; 0 when the log is empty (also when everything was trimmed below it).
+  virtual log_position last(partition_id partition) const = 0;
+  /// Lowest position still readable; last()+1 when nothing is.
+  virtual log_position first(partition_id partition) const = 0;
+  /// Removes positions below @p below.
+  virtual outcome<void> trim(partition_id partition, log_position below) = 0;
+  /// Every publisher's window row with the deltas written since (deltas in order of writing).
+  virtual outcome<void> load_publishers(
+    const std::function<void(const publisher_row&)>& row,
+    const std::function<void(const publisher_delta&)>& delta) = 0;
+  /// Replaces window rows and forgets their deltas, atomically.
+  virtual outcome<void> write_publishers(const std::vector<publisher_row>& rows) = 0;
+  /// Durable counters, as summed over all appends.
+  virtual std::map<std::string, std::uint64_t> counters() const = 0;
+};
+
+// ---- checkpoints and outbox: what the partitions know and have decided -----------------------------
+
+/// State of one entity as of `position` of its partition's log (records up to and including it).
+struct entity_snapshot {
+  std::string entity;
+  log_position position = 0;
+  std::uint32_t index = 0;     ///< index of the last record of `position` it covers
+  std::string bytes;           ///< opaque, of judgement/entity_core
+};
+
+/// A packed block of an entity's live window: written to slot `number` mod blocks_per_entity.
+struct window_block {
+  std::string entity;
+  std::uint32_t number = 0;
+  std::string bytes;
+};
+
+/// A durable decision of a partition, keyed (entity, key): appended once, whatever replay says.
+struct outbox_entry {
+  std::uint64_t seq = 0;       ///< given by the outbox, per partition, from 1
+  std::string entity;
+  std::string key;             ///< "a/<episode>/<transition>", "t/<hash>", "c/<hash>"
+  log_position cause = 0;      ///< position of the record that caused it
+  event_time tick{};           ///< the tick it belongs to
+  std::string decision;        ///< encode_decision()
+};
+
+struct partition_checkpoint {
+  log_position position = 0;         ///< replay starts after it
+  log_position decided_through = 0;  ///< transitions caused up to here are all in the outbox
+};
+
+/// One atomic write of a partition. Outbox entries whose (entity, key) stands already are dropped.
+struct checkpoint_batch {
+  partition_id partition = 0;
+  std::vector<outbox_entry> outbox;
+  std::vector<entity_snapshot> snapshots;
+  std::vector<window_block> blocks;
+  std::vector<std::string> retired;                 ///< entities forgotten whole
+  std::optional<partition_checkpoint> checkpoint;
+  bool sync = false;                                ///< true whenever `outbox` is not empty
+};
+
+class checkpoint_store {
+ public:
+  virtual ~checkpoint_store() = default;
+  /// @returns the entries of @p batch.outbox that were really appended, with their seq.
+  virtual outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch) = 0;
+  virtual outcome<partition_checkpoint> load_checkpoint(partition_id partition) = 0;
+  /// Every entity snapshot of a partition, in order of entity.
+  virtual outcome<void> load_snapshots(
+    partition_id partition, const std::function<void(entity_snapshot)>& each) = 0;
+  virtual outcome<std::optional<entity_snapshot>> load_snapshot(std::string_view entity) = 0;
+  /// Blocks of an entity's live window, oldest first.
+  virtual outcome<std::vector<window_block>> load_blocks(std::string_view entity) = 0;
+  /// Outbox entries with seq >= @p from, in order.
+  virtual outcome<std::vector<outbox_entry>> read_outbox(partition_id partition,
+                                                         std::uint64_t from,
+                                                         std::size_t limit) = 0;
+};
+
+// ---- decision log and feed --------------------------------------------------------------------------
+
+struct decision_append {
+  std::vector<std::string> decisions;  ///< encode_decision()
+  /// Outbox positions covered by this append, per partition: consumed and appended are one write.
+  std::map<partition_id, std::uint64_t> outbox_consumed;
+};
+
+class decision_log {
+ public:
+  virtual ~decision_log() = default;
+  /// Synced. @returns the seq of the first of @p batch; the others follow.
+  virtual outcome<std::uint64_t> append(const decision_append& batch) = 0;
+  virtual outcome<std::vector<decision>> read(std::uint64_t from, std::size_t limit) = 0;
+  virtual std::uint64_t last() const = 0;
+  /// Outbox seq per partition up to which everything stands in this log.
+  virtual outcome<std::map<partition_id, std::uint64_t>> outbox_consumed() = 0;
+};
+
+/// What the correlator wrote: feed records, and its own state after decision `through`.
+struct feed_append {
+  struct item {
+    std::string topic;
+    /// Makes the payload for the seq it gets.
+    std::function<std::string(std::uint64_t seq)> payload;
+  };
+  std::vector<item> items;
+  std::uint64_t through = 0;   ///< decisions up to this seq are reflected in feed and state
+  std::string state;           ///< opaque snapshot of the correlator; empty = unchanged
+  /// Current records by id, for queries: key "alert/<id>" or "incident/<id>" -> encoded record.
+  std::vector<std::pair<std::string, std::string>> records;
+};
+
+struct correlator_checkpoint {
+  std::uint64_t through = 0;
+  std::string state;
+  std::uint64_t state_through = 0;  ///< decision seq at which `state` was taken (<= through)
+};
+
+class feed_store {
+ public:
+  virtual ~feed_store() = default;
+  /// Synced when it carries items. @returns the records with their seq.
+  virtual outcome<std::vector<feed_record>> append(const feed_append& batch) = 0;
+  /// Records with seq >= @p from whose topic begins with @p prefix, at most @p limit. `next` is
+  /// where to go on.
+  struct page {
+    std::vector<feed_record> records;
+    std::uint64_t next = 1;
+  };
+  virtual outcome<page> read(std::uint64_t from, std::size_t limit, std::string_view prefix) = 0;
+  virtual std::uint64_t last() const = 0;
+  virtual std::uint64_t oldest() const = 0;
+  virtual outcome<correlator_checkpoint> load_correlator() = 0;
+  /// Encoded records whose key begins with @p prefix, newest id order not implied; @p after = last key seen.
+  virtual outcome<std::vector<std::pair<std::string, std::string>>> records(
+    std::string_view prefix, std::string_view after, std::size_t limit) = 0;
+  virtual outcome<std::optional<std::string>> record(std::string_view key) = 0;
+};
+
+// ---- dead letters, poison, store --------------------------------------------------------------------
+
+class dead_letter_store {
+ public:
+  virtual ~dead_letter_store() = default;
+  virtual outcome<void> append(const std::vector<dead_letter>& letters) = 0;
+  virtual outcome<std::vector<dead_letter>> newest(std::size_t limit) = 0;
+  virtual std::uint64_t total() const = 0;
+  virtual std::map<std::string, std::uint64_t> by_reason() const = 0;
+};
+
+/// Records that are never applied again (rule 10), durable.
+class poison_store {
+ public:
+  virtual ~poison_store() = default;
+  virtual outcome<void> skip(const record_address& where, const dead_letter& why) = 0;
+  virtual outcome<std::vector<record_address>> load(partition_id partition) = 0;
+};
+
+/// One store, all contracts. Threads: every method may be called from any thread.
+class store {
+ public:
+  virtual ~store() = default;
+  virtual event_log& events() = 0;
+  virtual checkpoint_store& checkpoints() = 0;
+  virtual decision_log& decisions() = 0;
+  virtual feed_store& feed() = 0;
+  virtual dead_letter_store& dead_letters() = 0;
+  virtual poison_store& poison() = 0;
+  /// Bytes on disk (SST and WAL), for /metrics.
+  virtual std::uint64_t bytes_on_disk() const = 0;
+  /// Flushes memtables and syncs the WAL, for an orderly end.
+  virtual outcome<void> flush() = 0;
+};
+
+/// Opens or creates a store. @p partitions counts only at creation; later the store's own number holds.
+/// Fails: ec::store_corrupt naming the file (a human must look), ec::no_space, ec::io_failed (locked,
+/// permissions), ec::unknown_version (written by a newer build).
+outcome<std::unique_ptr<store>> open_rocksdb_store(const storage_options& options);
+
+}  // namespace faultline
