@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace faultline {
+
+/// A limit an operator has set: crossing it is a fault by definition, nearing it a warning.
+struct operator_limit {
+  std::string entity = "*";  ///< glob: * any run of characters, ? one
+  std::string metric = "*";
+  std::optional<double> above;
+  std::optional<double> below;
+  std::string severity = "critical";
+};
+
+/// When an entity pages. Keys under `detection:` and `limits:`.
+struct detection_options {
+  /// The one number: false pages an operator accepts per entity and month (30 days).
+  double false_pages_per_entity_month = 1.0;
+  /// How long a new entity only learns (class priors apply, thresholds are ten times stricter).
+  std::chrono::milliseconds learning{3600 * 1000};
+  std::vector<operator_limit> limits;
+};
+
+/// How alerts become incidents. Keys under `correlation:`.
+struct correlation_options {
+  /// Alerts whose onsets lie within this time may belong to one incident.
+  std::chrono::milliseconds window{10 * 60 * 1000};
+  /// Dependency steps over which alerts may belong to one incident.
+  std::uint32_t hops = 3;
+  /// An incident resolves when all its alerts have been resolved this long.
+  std::chrono::milliseconds settle{2 * 60 * 1000};
+};
+
+/// How causes are ranked. Keys under `root_cause:`.
+struct root_cause_options {
+  std::uint32_t hops = 3;              ///< upstream and downstream of the symptoms
+  double abstain_below = 0.35;         ///< largest posterior below this: no cause stands out
+  double unobserved_prior = 0.10;
+  std::chrono::milliseconds deadline{2000};  ///< for a neighbour's answer
+};
+
+/// What to do about a kind of fault in a kind of component; never executed by us.
+struct runbook {
+  std::string component = "*";    ///< kind of entity: service, db, cache, queue, host, gateway, *
+  std::string fault_class = "*";  ///< see judgement/root_cause.hpp
+  std::string title;
+  std::vector<std::string> steps;
+  std::string link;
+};
+
+}  // namespace faultline
