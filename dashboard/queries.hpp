@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/alert.hpp"
+#include "messages/event.hpp"
+#include "messages/incident.hpp"
+#include "messages/outcome.hpp"
+#include "messages/time.hpp"
+
+// What the dashboard may ask of the server. The server implements it over actor requests; every answer
+// comes exactly once, from any thread, within a deadline of its own.
+
+namespace faultline {
+
+template <class T>
+using answer = std::function<void(outcome<T>)>;
+
+struct server_status {
+  std::string version;
+  double uptime_s = 0;
+  std::uint64_t entities = 0;
+  std::uint64_t observations = 0;   ///< accepted since the store was created
+  std::uint64_t dead_letters = 0;
+  std::uint64_t feed_seq = 0;
+  std::uint32_t partitions = 0;
+  std::string overload = "none";    ///< none, lagging, degraded, shedding
+  bool ready = false;
+};
+
+struct entity_row {
+  std::string id;
+  std::string state;
+  std::uint64_t observations = 0;
+  std::int64_t last_ts = 0;
+};
+struct entity_page {
+  std::vector<entity_row> entities;
+  std::string next;                 ///< empty: no more; else pass it as `next`
+};
+
+struct entity_metric {
+  std::string name;
+  std::string kind;                 ///< gauge, counter
+  double last = 0, expected = 0, lower = 0, upper = 0;
+};
+struct entity_details {
+  std::string id;
+  std::string state;
+  std::uint64_t observations = 0;
+  std::int64_t first_ts = 0, last_ts = 0;
+  std::vector<entity_metric> metrics;
+  std::vector<std::string> alerts;
+};
+
+struct window_series {
+  std::vector<std::int64_t> ts;
+  std::vector<float> values, expected, lower, upper;  ///< NaN = missing (JSON null)
+};
+
+struct alert_filter {
+  std::string state;                ///< "", firing, resolved
+  std::string entity;               ///< exact, or empty
+  std::size_t limit = 100;
+  std::string next;
+};
+struct alert_page {
+  std::vector<alert> alerts;        ///< newest first
+  std::string next;
+};
+struct incident_filter {
+  std::string state;
+  std::size_t limit = 100;
+  std::string next;
+};
+struct incident_page {
+  std::vector<incident> incidents;
+  std::string next;
+};
+
+struct topology_view {
+  struct node { std::string id, state; };
+  struct edge {
+    std::string from, to, kind, source;
+    double confidence = 1;
+    std::int64_t last_seen = 0;
+  };
+  std::vector<node> nodes;
+  std::vector<edge> edges;
+};
+
+struct dead_letter_view {
+  std::uint64_t total = 0;
+  std::map<std::string, std::uint64_t> by_reason;
+  struct letter {
+    std::string reason, source, text, payload;
+    std::int64_t ts = 0;
+  };
+  std::vector<letter> letters;      ///< newest first
+};
+
+struct feedback {
+  std::string verdict;              ///< incidents: right, wrong, partly; alerts: true, false, expected
+  std::optional<std::string> cause;
+  std::string comment;
+  std::string by;
+};
+
+class queries {
+ public:
+  virtual ~queries() = default;
+  virtual bool ready() const = 0;
+  virtual void status(answer<server_status> done) = 0;
+  virtual void metrics_text(answer<std::string> done) = 0;  ///< Prometheus text format
+  virtual void entities(std::string prefix, std::size_t limit, std::string next,
+                        answer<entity_page> done) = 0;
+  virtual void entity(std::string id, answer<entity_details> done) = 0;
+  virtual void window(std::string id, std::string metric, answer<window_series> done) = 0;
+  virtual void alerts(alert_filter filter, answer<alert_page> done) = 0;
+  virtual void incidents(incident_filter filter, answer<incident_page> done) = 0;
+  virtual void incident_by_id(std::string id, answer<incident> done) = 0;
+  virtual void topology(answer<topology_view> done) = 0;
+  virtual void dead_letters(std::size_t limit, answer<dead_letter_view> done) = 0;
+  virtual void alert_feedback(std::string id, feedback f, answer<bool> done) = 0;
+  virtual void incident_feedback(std::string id, feedback f, answer<bool> done) = 0;
+  virtual void retire_entity(std::string id, answer<bool> done) = 0;
+};
+
+}  // namespace faultline

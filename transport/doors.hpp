@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/feed.hpp"
+#include "messages/outcome.hpp"
+#include "transport/options.hpp"
+
+namespace faultline {
+
+/// Who an acknowledged request came from: where its reply goes. Copyable, small, valid for ever (a
+/// reply to a peer that has gone is dropped and counted).
+struct reply_address {
+  std::uint32_t socket = 0;
+  std::string route;       ///< routing id
+  bool delimiter = false;  ///< a REQ client: mirror its empty delimiter
+};
+
+/// What comes in. Called on the ingest thread; views are valid during the call only. The handler must
+/// not block: it decodes, validates, hands over and returns.
+class ingest_handler {
+ public:
+  virtual ~ingest_handler() = default;
+  /// One payload from PULL or SUB. @p source "pull" or "subscribe", @p topic may be empty.
+  virtual void on_event_payload(std::string_view source, std::string_view topic,
+                                std::string_view payload) = 0;
+  /// One acknowledged request; it is answered by doors::reply() sooner or later, exactly once.
+  virtual void on_request(reply_address from, std::string_view header,
+                          std::string_view payload) = 0;
+  /// A message on the ROUTER with too few or too many frames, or over the limit.
+  virtual void on_bad_request(reply_address from, std::string_view header,
+                              std::string_view why_code, std::string_view text) = 0;
+  /// Asked before fire-and-forget sockets are read: false = leave the messages in ZeroMQ's buffers,
+  /// whose high-water mark then pushes back on the publishers. Asked again every few milliseconds.
+  virtual bool may_read_events() = 0;
+};
+
+/// Answers of the replay socket. Called on the feed thread and may read the store.
+class feed_handler {
+ public:
+  virtual ~feed_handler() = default;
+  /// @returns the reply for one request frame, in its encoding. Never fails: errors are replies.
+  virtual std::string on_feed_request(std::string_view request) = 0;
+  /// Payload of the heartbeat, msgpack; called once a second.
+  virtual std::string heartbeat() = 0;
+};
+
+struct door_counters {
+  std::uint64_t event_messages = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t bad_requests = 0;
+  std::uint64_t replies = 0;
+  std::uint64_t replies_unroutable = 0;
+  std::uint64_t published = 0;
+  std::uint64_t publish_dropped = 0;  ///< local queue full: subscribers see the gap and replay
+  std::uint64_t feed_requests = 0;
+  std::uint64_t bytes_in = 0;
+};
+
+/// All ZeroMQ sockets: one context, one thread for ingest (PULL, ROUTER, SUB) and one for the feed
+/// (XPUB without NODROP, replay ROUTER).
+///
+/// Lives:  bound by open(); reads nothing before start(); stop() ends both threads.
+/// Fails:  ec::io_failed naming the endpoint that cannot be bound or connected.
+/// Limits: see socket_options; heartbeats and finite high-water marks on every socket.
+class doors {
+ public:
+  virtual ~doors() = default;
+  virtual void start(ingest_handler& ingest, feed_handler& feed) = 0;
+  /// From any thread. The queue of replies is bounded by the requests in flight.
+  virtual void reply(const reply_address& to, std::string frame) = 0;
+  /// From any thread. Publishes @p record under its topic and the further @p topics; JSON twins under
+  /// "json/" + topic while somebody subscribes to such a prefix.
+  virtual void publish(const feed_record& record, const std::vector<std::string>& topics) = 0;
+  virtual door_counters counters() const = 0;
+  /// Endpoints as bound (for port 0 in tests): pull, router, publish, replay in this order.
+  virtual std::vector<std::string> bound_endpoints() const = 0;
+  /// Stops reading ingest sockets; replies still go out until stop().
+  virtual void stop_reading() = 0;
+  virtual void stop() = 0;
+};
+
+outcome<std::unique_ptr<doors>> open_doors(const socket_options& options);
+
+}  // namespace faultline

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "messages/outcome.hpp"
+#include "transport/options.hpp"
+
+namespace faultline {
+
+struct http_request {
+  std::string method;   ///< GET, POST, DELETE ...
+  std::string path;     ///< decoded per segment only by the router; raw here
+  std::vector<std::pair<std::string, std::string>> query;  ///< decoded
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+};
+
+struct http_response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+/// Answers one request, once, from any thread, sooner or later (504 after web_options::answer_timeout).
+using http_responder = std::function<void(http_response)>;
+using http_handler = std::function<void(http_request, http_responder)>;
+
+/// HTTP/1.1 on Boost.Beast, one thread. Header, body and time limits; security headers on every answer.
+class http_server {
+ public:
+  virtual ~http_server() = default;
+  virtual void start(http_handler handler) = 0;
+  virtual std::string bound_address() const = 0;  ///< host:port, for port 0 in tests
+  virtual void stop() = 0;
+};
+
+/// Fails: ec::io_failed naming the address.
+outcome<std::unique_ptr<http_server>> open_http_server(const web_options& options);
+
+/// Decodes %XX; nothing when malformed.
+outcome<std::string> percent_decode(std::string_view text);
+
+}  // namespace faultline

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace faultline {
+
+/// ZeroMQ sockets. Keys under `ingest:` and `feed:`.
+struct socket_options {
+  std::vector<std::string> pull{"tcp://127.0.0.1:7801"};
+  std::vector<std::string> router{"tcp://127.0.0.1:7802"};
+  std::vector<std::string> subscribe;  ///< PUB endpoints to connect to
+  std::string publish = "tcp://127.0.0.1:7803";
+  std::string replay = "tcp://127.0.0.1:7804";
+  int high_water_mark = 1000;          ///< messages per peer and direction
+  /// Largest message a socket takes; a payload over 1 MiB is answered `too_large`.
+  std::int64_t max_message_bytes = 4LL * 1024 * 1024;
+  /// Messages waiting to be published; beyond it the oldest wait in the feed store, to be replayed.
+  std::size_t publish_queue = 8192;
+};
+
+/// The HTTP listener. Keys under `web:`.
+struct web_options {
+  std::string listen_address = "127.0.0.1:7800";
+  std::size_t max_connections = 256;
+  std::size_t header_bytes = 8 * 1024;
+  std::size_t body_bytes = 64 * 1024;
+  std::chrono::seconds header_timeout{10};
+  std::chrono::seconds idle_timeout{30};
+  /// A request that is not answered by then gets 504.
+  std::chrono::seconds answer_timeout{10};
+};
+
+}  // namespace faultline
