@@ -72,6 +72,9 @@ faultline_package(fmt fmt libfmt-dev fmt::fmt)  # before the packages that need 
 faultline_package(spdlog spdlog libspdlog-dev spdlog::spdlog fmt::fmt)
 faultline_package(zlib ZLIB zlib1g-dev ZLIB::ZLIB)
 faultline_package(caf CAF libcaf-dev CAF::core)
+# CAF 0.17 dereferences a shared_ptr to null when it spawns an actor without arguments, and
+# does nothing with the result; libstdc++'s assertions would end the process there.
+target_compile_options(dep_caf INTERFACE -U_GLIBCXX_ASSERTIONS)
 faultline_dependency(torch PACKAGE libtorch-dev HEADER torch/torch.h
   PATHS /usr/include/torch/csrc/api/include LIBRARIES torch torch_cpu c10)
 faultline_dependency(rocksdb PACKAGE librocksdb-dev HEADER rocksdb/db.h LIBRARIES rocksdb)
