@@ -47,29 +47,38 @@ struct record_view {
 ///
 ///   blob   := version(u8 = 1) record*
 ///   record := length(u32 LE, of what follows) kind(u8) body
-///   event  := type(u8) flags(u8) ts(i64) arrived(i64) entity(str16) attributes(u8, (str16 str16)*) by-type
-///   metric := count(u16) (kind(u8) name(str8) value(f64))*      -- other types in record.cpp
+///   event  := type(u8) flags(u8) ts(i64) arrived(i64) entity(str16) attributes(u8, (str16 str16)*)
+///   by-type metric := count(u16) (kind(u8) name(str8) value(f64))*      -- other types in
+///   record.cpp
+///
+/// @pre events keep payload_limits. What is longer than its field is cut, a value that is not
+/// finite is left out: a blob can always be read.
 class blob_writer {
- public:
+public:
   void add(const event_view& event);
   void add(const clock_record& clock);
   void add(const degrade_record& degrade);
   void add(const control_record& control);
   std::size_t records() const noexcept { return records_; }
-  std::size_t bytes() const noexcept { return bytes_.size(); }
+  std::size_t bytes() const noexcept { return used_; }
   bool empty() const noexcept { return records_ == 0; }
-  /// Hands out the blob and starts afresh.
+  /// Hands out the blob and starts afresh. The next blob's buffer is made as large at once.
   std::string take();
 
- private:
-  std::string bytes_;
+private:
+  char* begin(std::size_t room);
+  void end(const char* at) noexcept;
+
+  std::string bytes_;  ///< written up to used_, the rest is room
+  std::size_t used_ = 0;
   std::size_t records_ = 0;
+  std::size_t last_size_ = 0;
 };
 
 /// Reads a blob record by record. Strict: a length that does not fit, an unknown kind or version is
 /// ec::malformed / ec::unknown_version.
 class blob_reader {
- public:
+public:
   explicit blob_reader(std::string_view blob);
   /// Next record into @p out (its views point into the blob). false at the end.
   outcome<bool> next(record_view& out);
@@ -77,7 +86,7 @@ class blob_reader {
   std::size_t offset() const noexcept { return offset_; }
   std::uint32_t index() const noexcept { return index_; }  ///< index of the NEXT record
 
- private:
+private:
   std::string_view blob_;
   std::size_t offset_ = 0;
   std::uint32_t index_ = 0;

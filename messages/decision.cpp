@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "messages/decision.hpp"
+
+#include "messages/bytes.hpp"
+#include "messages/incident_bytes.hpp"
+
+// decision   := version(u8 = 1) kind(u8) body
+// alert      := str (encode_alert)
+// topology   := from to kind(u8) removed(u8) source at(i64)
+// change     := entity kind(u8) summary at(i64)
+// root_cause := incident as_of(i64) causes unobserved(f64) abstained(u8) incomplete(strings) model
+// command    := name subject payload at(i64)
+// notice     := what subject text at(i64)
+// clock      := at(i64)
+
+namespace faultline {
+namespace {
+
+constexpr std::uint8_t decision_version = 1;
+
+void write_root_cause(byte_writer& out, const root_cause_result& r) {
+  out.str(r.incident);
+  out.i64(unix_ms(r.as_of));
+  write_causes(out, r.causes);
+  out.f64(r.unobserved);
+  out.boolean(r.abstained);
+  write_strings(out, r.incomplete);
+  out.str(r.model);
+}
+
+void read_root_cause(byte_reader& in, root_cause_result& r) {
+  r.incident = in.str();
+  r.as_of = event_time_of(in.i64());
+  read_causes(in, r.causes);
+  r.unobserved = in.f64();
+  r.abstained = in.boolean();
+  read_strings(in, r.incomplete);
+  r.model = in.str();
+}
+
+void write_topology(byte_writer& out, const topology_change& t) {
+  out.str(t.from);
+  out.str(t.to);
+  out.u8(static_cast<std::uint8_t>(t.kind));
+  out.boolean(t.removed);
+  out.str(t.source);
+  out.i64(unix_ms(t.at));
+}
+
+void read_topology(byte_reader& in, topology_change& t) {
+  t.from = in.str();
+  t.to = in.str();
+  t.kind = in.enumeration(edge_kind::calls, edge_kind::runs_on);
+  t.removed = in.boolean();
+  t.source = in.str();
+  t.at = event_time_of(in.i64());
+}
+
+void read_change(byte_reader& in, change_note& c) {
+  c.entity = in.str();
+  c.kind = in.enumeration(change_kind::other, change_kind::flag);
+  c.summary = in.str();
+  c.at = event_time_of(in.i64());
+}
+
+void read_command(byte_reader& in, operator_command& c) {
+  c.name = in.str();
+  c.subject = in.str();
+  c.payload = in.str();
+  c.at = arrival_time_of(in.i64());
+}
+
+void read_notice(byte_reader& in, notice& n) {
+  n.what = in.str();
+  n.subject = in.str();
+  n.text = in.str();
+  n.at = event_time_of(in.i64());
+}
+
+}  // namespace
+
+std::string encode_decision(const decision& d) {
+  std::string bytes;
+  byte_writer out{bytes};
+  out.u8(decision_version);
+  out.u8(static_cast<std::uint8_t>(d.kind));
+  switch (d.kind) {
+    case decision_kind::alert:
+      out.str(encode_alert(d.alert));
+      break;
+    case decision_kind::topology:
+      write_topology(out, d.topology);
+      break;
+    case decision_kind::change:
+      out.str(d.change.entity);
+      out.u8(static_cast<std::uint8_t>(d.change.kind));
+      out.str(d.change.summary);
+      out.i64(unix_ms(d.change.at));
+      break;
+    case decision_kind::root_cause:
+      write_root_cause(out, d.root_cause);
+      break;
+    case decision_kind::command:
+      out.str(d.command.name);
+      out.str(d.command.subject);
+      out.str(d.command.payload);
+      out.i64(unix_ms(d.command.at));
+      break;
+    case decision_kind::notice:
+      out.str(d.notice.what);
+      out.str(d.notice.subject);
+      out.str(d.notice.text);
+      out.i64(unix_ms(d.notice.at));
+      break;
+    case decision_kind::clock:
+      out.i64(unix_ms(d.clock));
+      break;
+  }
+  return bytes;
+}
+
+outcome<decision> decode_decision(std::string_view bytes) {
+  byte_reader in{bytes};
+  const auto version = in.u8();
+  if (!in.ok()) return failure{ec::malformed, "decision: empty"};
+  if (version != decision_version)
+    return failure{ec::unknown_version, "decision: version is not 1"};
+  decision d;
+  d.kind = in.enumeration(decision_kind::alert, decision_kind::clock);
+  if (!in.ok()) return failure{ec::malformed, "decision: unknown kind"};
+  switch (d.kind) {
+    case decision_kind::alert: {
+      auto a = decode_alert(in.str());
+      if (!a) return a.error();
+      d.alert = *std::move(a);
+      break;
+    }
+    case decision_kind::topology:
+      read_topology(in, d.topology);
+      break;
+    case decision_kind::change:
+      read_change(in, d.change);
+      break;
+    case decision_kind::root_cause:
+      read_root_cause(in, d.root_cause);
+      break;
+    case decision_kind::command:
+      read_command(in, d.command);
+      break;
+    case decision_kind::notice:
+      read_notice(in, d.notice);
+      break;
+    case decision_kind::clock:
+      d.clock = event_time_of(in.i64());
+      break;
+  }
+  if (!in.ok()) return failure{ec::malformed, "decision: cut off or a wrong value"};
+  if (!in.at_end()) return failure{ec::malformed, "decision: bytes after the record"};
+  return d;
+}
+
+}  // namespace faultline
