@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace faultline {
+
+/// How many entities are taken. Keys under `entities:`.
+struct entity_options {
+  std::chrono::milliseconds retire_after{7LL * 24 * 3600 * 1000};
+  std::uint32_t max_new_per_second = 1000;   ///< bursts of ten seconds' worth are taken
+  std::uint64_t max_active = 1'000'000;      ///< beyond it new entities are refused and told
+};
+
+/// How doors gather and when they answer `retry`. Keys under `ingest:`.
+struct intake_options {
+  /// A group commit waits at most this long ...
+  std::chrono::milliseconds group_delay{2};
+  /// ... or until this much is waiting.
+  std::size_t group_bytes = 256 * 1024;
+  /// Bytes decoded but not yet handed to the store; beyond it doors answer `retry`.
+  std::size_t max_pending_bytes = 16 * 1024 * 1024;
+  /// Records in the log that no entity has applied; beyond it doors answer `retry`.
+  std::uint64_t max_lag_records = 200'000;
+  std::uint32_t retry_after_ms = 100;
+};
+
+/// How much replay a restart may cost. Keys under `recovery:`.
+struct recovery_options {
+  /// Work, at the rate measured, that a restart may have to replay.
+  std::chrono::milliseconds max_replay{1500};
+  /// How often the sweep looks for entities to snapshot.
+  std::chrono::milliseconds sweep_interval{250};
+};
+
+/// The inference lane. Keys under `lanes:`.
+struct lane_options {
+  std::size_t batch = 256;                      ///< the one padded shape
+  std::chrono::microseconds max_wait{3000};     ///< for company, while more can come
+};
+
+/// CAF's scheduler. Keys under `actors:`.
+struct actor_options {
+  std::size_t threads = 0;                      ///< 0 = number of cores
+  std::size_t max_throughput = 50;              ///< messages an actor handles in one go
+  std::uint32_t partition_credit = 4096;        ///< observations on their way to entities, per partition
+  std::chrono::milliseconds request_deadline{2000};
+};
+
+}  // namespace faultline
