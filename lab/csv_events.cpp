@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <charconv>
+#include <optional>
+
+#include "lab/csv_table.hpp"
+
+namespace faultline {
+
+namespace {
+
+constexpr std::string_view log_header = "ts,entity,severity,body";
+constexpr std::string_view span_header =
+    "ts,entity,trace,span,parent,operation,duration_us,status,peer";
+
+failure bad_row(const std::string& file, std::size_t row, const std::string& why) {
+  return {ec::malformed, file + " row " + std::to_string(row) + ": " + why};
+}
+
+// Reads one quoted field; @p at stands behind the opening quote and ends behind the closing one.
+bool take_quoted(std::string_view text, std::size_t& at, std::string& field) {
+  while (at < text.size()) {
+    if (text[at] != '"') {
+      field += text[at++];
+    } else if (at + 1 < text.size() && text[at + 1] == '"') {
+      field += '"';
+      at += 2;
+    } else {
+      ++at;
+      return true;
+    }
+  }
+  return false;
+}
+
+// Reads one record of RFC 4180 from @p at on. @returns false if a quote is not closed.
+bool take_record(std::string_view text, std::size_t& at, std::vector<std::string>& fields) {
+  fields.assign(1, {});
+  while (at < text.size() && text[at] != '\n') {
+    if (text[at] == '"' && fields.back().empty()) {
+      if (!take_quoted(text, ++at, fields.back())) return false;
+    } else if (text[at] == ',') {
+      fields.emplace_back();
+      ++at;
+    } else if (text[at] == '\r' && at + 1 < text.size() && text[at + 1] == '\n') {
+      ++at;
+    } else {
+      fields.back() += text[at++];
+    }
+  }
+  if (at < text.size()) ++at;
+  return true;
+}
+
+void append_field(std::string& out, std::string_view field) {
+  if (field.find_first_of(",\"\r\n") == std::string_view::npos) {
+    out += field;
+    return;
+  }
+  out += '"';
+  for (const char c : field) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  out += '"';
+}
+
+template <class Integer>
+bool read_integer(const std::string& text, Integer& value) {
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && stop == text.data() + text.size();
+}
+
+std::optional<log_severity> severity_of(std::string_view name) {
+  for (auto s : {log_severity::trace, log_severity::debug, log_severity::info, log_severity::warn,
+                 log_severity::error, log_severity::fatal})
+    if (name == to_string(s)) return s;
+  return std::nullopt;
+}
+
+std::optional<span_status> status_of(std::string_view name) {
+  if (name.empty()) return span_status::unset;
+  if (name == "ok") return span_status::ok;
+  if (name == "error") return span_status::error;
+  return std::nullopt;
+}
+
+const char* name_of(span_status s) {
+  switch (s) {
+    case span_status::unset:
+      return "";
+    case span_status::ok:
+      return "ok";
+    case span_status::error:
+      return "error";
+  }
+  return "";
+}
+
+// Walks the records of @p text and hands each to @p take, which says what is wrong or nullptr.
+template <class Take>
+outcome<void> each_record(std::string_view text, const std::string& file, std::string_view header,
+                          std::size_t columns, Take take) {
+  const auto head = text.substr(0, text.find_first_of("\r\n"));
+  if (head != header) return bad_row(file, 1, "the header is not '" + std::string{header} + "'");
+  std::size_t at = text.find('\n');
+  at = at == std::string_view::npos ? text.size() : at + 1;
+  std::vector<std::string> fields;
+  std::optional<std::int64_t> last;
+  for (std::size_t row = 2; at < text.size(); ++row) {
+    if (!take_record(text, at, fields)) return bad_row(file, row, "a quote is not closed");
+    if (fields.size() != columns) return bad_row(file, row, "wrong number of fields");
+    std::int64_t ms = 0;
+    if (!read_integer(fields[0], ms)) return bad_row(file, row, "ts is no integer");
+    if (last && ms < *last) return bad_row(file, row, "ts descends");
+    last = ms;
+    if (const char* why = take(event_time_of(ms), fields)) return bad_row(file, row, why);
+  }
+  return {};
+}
+
+}  // namespace
+
+outcome<std::vector<log_line>> parse_logs(std::string_view text, const std::string& file) {
+  std::vector<log_line> out;
+  auto take = [&](event_time ts, std::vector<std::string>& f) -> const char* {
+    const auto severity = severity_of(f[2]);
+    if (!severity) return "unknown severity";
+    out.push_back({ts, std::move(f[1]), *severity, std::move(f[3])});
+    return nullptr;
+  };
+  auto ok = each_record(text, file, log_header, 4, take);
+  if (!ok) return ok.error();
+  return out;
+}
+
+std::string format_logs(const std::vector<log_line>& logs) {
+  std::string out{log_header};
+  out += '\n';
+  for (const auto& l : logs) {
+    out.append(std::to_string(unix_ms(l.ts))).append(",");
+    append_field(out, l.entity);
+    out.append(",").append(to_string(l.severity)).append(",");
+    append_field(out, l.body);
+    out += '\n';
+  }
+  return out;
+}
+
+outcome<std::vector<span_row>> parse_spans(std::string_view text, const std::string& file) {
+  std::vector<span_row> out;
+  auto take = [&](event_time ts, std::vector<std::string>& f) -> const char* {
+    std::uint64_t duration_us = 0;
+    if (!read_integer(f[6], duration_us)) return "duration_us is no integer";
+    const auto status = status_of(f[7]);
+    if (!status) return "unknown status";
+    out.push_back({ts, std::move(f[1]), std::move(f[2]), std::move(f[3]), std::move(f[4]),
+                   std::move(f[5]), std::move(f[8]), duration_us, *status});
+    return nullptr;
+  };
+  auto ok = each_record(text, file, span_header, 9, take);
+  if (!ok) return ok.error();
+  return out;
+}
+
+std::string format_spans(const std::vector<span_row>& spans) {
+  std::string out{span_header};
+  out += '\n';
+  for (const auto& s : spans) {
+    out.append(std::to_string(unix_ms(s.ts)));
+    for (const auto* field : {&s.entity, &s.trace, &s.span, &s.parent, &s.operation}) {
+      out += ',';
+      append_field(out, *field);
+    }
+    out.append(",").append(std::to_string(s.duration_us)).append(",").append(name_of(s.status));
+    out += ',';
+    append_field(out, s.peer);
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace faultline

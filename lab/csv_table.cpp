@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/csv_table.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <unordered_set>
+
+namespace faultline {
+
+namespace {
+
+constexpr std::size_t max_columns = 65536;
+constexpr std::array<double, 23> powers_of_ten{1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                               1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+                                               1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+
+failure bad_line(const std::string& file, std::size_t line, const std::string& why) {
+  return {ec::malformed, file + " line " + std::to_string(line) + ": " + why};
+}
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+// The digits of a decimal number without its sign: "12.5" -> 125, -1.
+struct decimal {
+  std::uint64_t digits = 0;
+  int exponent = 0;
+  int count = 0;
+};
+
+// Reads [0-9]*(.[0-9]*)? @returns the first byte that does not belong to it.
+const char* read_digits(const char* at, const char* end, decimal& d) noexcept {
+  bool after_point = false;
+  for (; at != end; ++at) {
+    if (*at == '.' && !after_point) {
+      after_point = true;
+    } else if (is_digit(*at)) {
+      d.digits = d.digits * 10 + static_cast<std::uint64_t>(*at - '0');
+      ++d.count;
+      d.exponent -= after_point ? 1 : 0;
+    } else {
+      break;
+    }
+  }
+  return at;
+}
+
+// A finite decimal number that fills [begin, end) wholly. Short ones are read exactly here
+// (integer and power of ten are both exact in a double), the others by the library.
+bool read_number(const char* begin, const char* end, double& value) noexcept {
+  const char* at = begin;
+  const bool negative = at != end && *at == '-';
+  if (negative) ++at;
+  if (at == end || (!is_digit(*at) && *at != '.')) return false;
+  decimal d;
+  const char* rest = read_digits(at, end, d);
+  if (rest == end && d.count >= 1 && d.count <= 15) {
+    value = static_cast<double>(d.digits);
+    if (d.exponent < 0) value /= powers_of_ten[static_cast<std::size_t>(-d.exponent)];
+    if (negative) value = -value;
+    return true;
+  }
+  const auto [stop, error] = std::from_chars(begin, end, value);
+  return error == std::errc{} && stop == end && std::isfinite(value);
+}
+
+bool read_integer(std::string_view text, std::int64_t& value) noexcept {
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && stop == text.data() + text.size();
+}
+
+// Cuts the first line off @p text, without its end.
+std::string_view take_line(std::string_view& text) noexcept {
+  const auto end = text.find('\n');
+  std::string_view line = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  return line;
+}
+
+outcome<void> parse_header(std::string_view line, const std::string& file,
+                           std::vector<std::string>& names) {
+  if (line != "ts" && line.substr(0, 3) != "ts,")
+    return bad_line(file, 1, "the header does not begin with ts");
+  std::unordered_set<std::string_view> seen;
+  for (auto at = line.find(','); at != std::string_view::npos;) {
+    const auto next = line.find(',', at + 1);
+    const auto name = line.substr(at + 1, next == std::string_view::npos ? next : next - at - 1);
+    if (!is_metric_name(name))
+      return bad_line(file, 1, "'" + std::string{name.substr(0, 64)} + "' is no metric name");
+    if (!seen.insert(name).second)
+      return bad_line(file, 1, "'" + std::string{name} + "' stands twice in the header");
+    if (names.size() == max_columns) return bad_line(file, 1, "too many columns");
+    names.emplace_back(name);
+    at = next;
+  }
+  return {};
+}
+
+// One row of @p columns values, appended to @p into. @returns what is wrong, or nullptr.
+const char* parse_row(std::string_view line, std::size_t columns, entity_series& into) {
+  const char* at = line.data();
+  const char* const end = at + line.size();
+  auto field_end = [&] {
+    const void* comma = std::memchr(at, ',', static_cast<std::size_t>(end - at));
+    return comma ? static_cast<const char*>(comma) : end;
+  };
+  const char* stop = field_end();
+  std::int64_t ms = 0;
+  if (!read_integer({at, static_cast<std::size_t>(stop - at)}, ms)) return "ts is no integer";
+  if (!into.ts.empty() && event_time_of(ms) <= into.ts.back()) return "ts does not ascend";
+  into.ts.push_back(event_time_of(ms));
+  for (std::size_t c = 0; c < columns; ++c) {
+    if (stop == end) return "too few fields";
+    at = stop + 1;
+    stop = field_end();
+    double value = std::numeric_limits<double>::quiet_NaN();
+    if (at != stop && !read_number(at, stop, value)) return "a value is no finite number";
+    const auto kept = static_cast<float>(value);
+    if (std::isinf(kept)) return "a value does not fit into 32 bits";
+    into.values.push_back(kept);
+  }
+  return stop == end ? nullptr : "too many fields";
+}
+
+}  // namespace
+
+bool is_metric_name(std::string_view name) noexcept {
+  if (name.empty() || name.size() > 128) return false;
+  for (const char c : name)
+    if (!(c >= 'a' && c <= 'z') && !is_digit(c) && c != '.' && c != '_' && c != '-') return false;
+  return true;
+}
+
+float six_digits(double value) noexcept {
+  const double size = std::fabs(value);
+  if (!(size >= 1e-15 && size < 1e22)) return size < 1e-15 ? 0.0F : static_cast<float>(value);
+  int exponent = 0;  // 10^exponent <= size < 10^(exponent + 1)
+  while (size >= powers_of_ten[static_cast<std::size_t>(exponent + 1)]) ++exponent;
+  double probe = size;
+  for (; probe < 1; probe *= 10) --exponent;
+  constexpr double to_integer = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds
+  const auto shift = static_cast<std::size_t>(std::abs(5 - exponent));
+  const bool small = exponent < 5;
+  const double digits = small ? size * powers_of_ten[shift] : size / powers_of_ten[shift];
+  const double whole = (digits + to_integer) - to_integer;
+  const double rounded = small ? whole / powers_of_ten[shift] : whole * powers_of_ten[shift];
+  return static_cast<float>(value < 0 ? -rounded : rounded);
+}
+
+outcome<void> parse_metrics(std::string_view text, const std::string& file, entity_series& into) {
+  if (text.empty()) return bad_line(file, 1, "no header");
+  if (auto ok = parse_header(take_line(text), file, into.metrics); !ok) return ok;
+  const std::size_t columns = into.metrics.size();
+  for (std::size_t line = 2; !text.empty(); ++line) {
+    const auto row = take_line(text);
+    if (row.empty() && text.empty()) break;
+    if (const char* why = parse_row(row, columns, into)) return bad_line(file, line, why);
+    if (line == 2 && !row.empty()) {  // one guess of the size instead of many copies
+      const std::size_t rows = text.size() / row.size() + 16;
+      into.ts.reserve(rows);
+      into.values.reserve(rows * columns);
+    }
+  }
+  return {};
+}
+
+std::string format_metrics(const entity_series& series) {
+  std::string out = "ts";
+  for (const auto& name : series.metrics) out.append(",").append(name);
+  out += '\n';
+  out.reserve(out.size() + series.rows() * (16 + 8 * series.metrics.size()));
+  char text[48];
+  for (std::size_t i = 0; i < series.rows(); ++i) {
+    auto end = std::to_chars(text, text + sizeof text, unix_ms(series.ts[i])).ptr;
+    out.append(text, end);
+    const float* row = series.row(i);
+    for (std::size_t c = 0; c < series.metrics.size(); ++c) {
+      out += ',';
+      if (std::isnan(row[c])) continue;
+      const auto value = static_cast<double>(row[c]);
+      end = std::to_chars(text, text + sizeof text, value, std::chars_format::general, 6).ptr;
+      out.append(text, end);
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+}  // namespace faultline

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "lab/recording.hpp"
+#include "messages/outcome.hpp"
+
+namespace faultline {
+
+// metrics := "ts" ("," name)* "\n" (row "\n")*     name of [a-z0-9._-]; ts Unix ms, ascending
+// row     := ts ("," number?)*                     as many fields as the header; empty = missing
+// logs    := "ts,entity,severity,body\n" rows      fields quoted as in RFC 4180 where needed
+// spans   := "ts,entity,trace,span,parent,operation,duration_us,status,peer\n" rows
+
+/// Fills metrics, ts and values of @p into. @p file stands in the sentence of a failure.
+outcome<void> parse_metrics(std::string_view text, const std::string& file, entity_series& into);
+std::string format_metrics(const entity_series& series);
+
+outcome<std::vector<log_line>> parse_logs(std::string_view text, const std::string& file);
+std::string format_logs(const std::vector<log_line>& logs);
+
+outcome<std::vector<span_row>> parse_spans(std::string_view text, const std::string& file);
+std::string format_spans(const std::vector<span_row>& spans);
+
+/// Whether @p name can be a column of a metrics file.
+bool is_metric_name(std::string_view name) noexcept;
+
+}  // namespace faultline

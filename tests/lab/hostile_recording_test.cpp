@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "lab/csv_table.hpp"
+#include "lab/gzip_file.hpp"
+#include "lab/recording.hpp"
+#include "tests/lab/folder.hpp"
+
+namespace faultline {
+namespace {
+
+using test::folder;
+
+const std::string good_json =
+    R"({"name": "x", "interval_s": 60, "train_until": 5, "later_key": {"a": [1]},)"
+    R"( "entities": [{"id": "service/a", "metrics": "metrics/a.csv.gz"}], "edges": []})";
+const std::string good_csv = "ts,cpu,memory.bytes\n1,0.5,\n2,-1e3,4\n";
+
+// The failure of reading @p csv packed into an otherwise sound recording.
+failure reading(const std::string& csv) {
+  const folder dir;
+  test::put(dir.path() / "recording.json", good_json);
+  test::fs::create_directories(dir.path() / "metrics");
+  EXPECT_TRUE(write_gzip(dir.path() / "metrics/a.csv.gz", csv));
+  auto t = read_telemetry(dir.path());
+  return t ? failure{ec::invalid, "was read"} : t.error();
+}
+
+failure reading_json(const std::string& json) {
+  const folder dir;
+  test::put(dir.path() / "recording.json", json);
+  test::fs::create_directories(dir.path() / "metrics");
+  EXPECT_TRUE(write_gzip(dir.path() / "metrics/a.csv.gz", good_csv));
+  auto t = read_telemetry(dir.path());
+  return t ? failure{ec::invalid, "was read"} : t.error();
+}
+
+TEST(HostileRecording, ASoundOneWithUnknownKeysIsRead) {
+  EXPECT_EQ(reading(good_csv).what, "was read");
+  EXPECT_EQ(reading_json(good_json).what, "was read");
+}
+
+TEST(HostileRecording, BrokenTablesAreRefusedWithFileAndLine) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"", "line 1: no header"},
+      {"time,cpu\n1,2\n", "line 1: the header does not begin with ts"},
+      {"ts,CPU\n1,2\n", "is no metric name"},
+      {"ts,cpu,\n1,2,3\n", "is no metric name"},
+      {"ts,cpu,cpu\n1,2,3\n", "stands twice"},
+      {"ts,cpu\n1\n", "line 2: too few fields"},
+      {"ts,cpu\n1,2\n2,2,3\n", "line 3: too many fields"},
+      {"ts,cpu\n2,1\n1,1\n", "line 3: ts does not ascend"},
+      {"ts,cpu\n2,1\n2,1\n", "line 3: ts does not ascend"},
+      {"ts,cpu\n1.5,1\n", "line 2: ts is no integer"},
+      {"ts,cpu\n,1\n", "line 2: ts is no integer"},
+      {"ts,cpu\n99999999999999999999,1\n", "line 2: ts is no integer"},
+      {"ts,cpu\n1,nan\n", "line 2: a value is no finite number"},
+      {"ts,cpu\n1,NaN\n", "line 2: a value is no finite number"},
+      {"ts,cpu\n1,inf\n", "line 2: a value is no finite number"},
+      {"ts,cpu\n1,-inf\n", "line 2: a value is no finite number"},
+      {"ts,cpu\n1,0x10\n", "line 2: a value is no finite number"},
+      {"ts,cpu\n1,--1\n", "line 2: a value is no finite number"},
+      {"ts,cpu\n1,.\n", "line 2: a value is no finite number"},
+      {"ts,cpu\n1, 1\n", "line 2: a value is no finite number"},
+      {"ts,cpu\n1,1e999\n", "line 2: a value is no finite number"},
+      {"ts,cpu\n1,1e60\n", "line 2: a value does not fit"},
+      {"ts,cpu\n\n1,1\n", "line 2: ts is no integer"},
+  };
+  for (const auto& [csv, why] : cases) {
+    const failure f = reading(csv);
+    EXPECT_EQ(f.code, ec::malformed) << csv;
+    EXPECT_NE(f.what.find(why), std::string::npos) << csv << " -> " << f.what;
+  }
+}
+
+TEST(HostileRecording, BrokenDescriptionsAreRefused) {
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"", "not a JSON object"},
+      {"[]", "not a JSON object"},
+      {"{\"name\": \"x\"", "not a JSON object"},
+      {"{}", "'name'"},
+      {R"({"name": "x", "interval_s": 0, "train_until": 1})", "'interval_s'"},
+      {R"({"name": "x", "interval_s": "60", "train_until": 1})", "'interval_s'"},
+      {R"({"name": "x", "interval_s": 60})", "'train_until'"},
+      {R"({"name": "x", "interval_s": 60, "train_until": 1.5})", "'train_until'"},
+      {R"({"name": "x", "interval_s": 60, "train_until": 1, "entities": {}})", "'entities'"},
+      {R"({"name": "x", "interval_s": 60, "train_until": 1, "entities": [{}]})", "'id'"},
+      {R"({"name": "x", "interval_s": 60, "train_until": 1, "entities": [{"id": "a"}, {"id": "a"}]})",
+       "distinct"},
+      {R"({"name": "x", "interval_s": 60, "train_until": 1, "edges": [["a"]]})", "'edges'"},
+      {R"({"name": "x", "interval_s": 60, "train_until": 1, "aliases": {"a": 1}})", "'aliases'"},
+      {R"({"name": "x", "interval_s": 60, "train_until": 1, "entities": [{"id": "a", "metrics": "../../etc/passwd"}]})",
+       "below the recording"},
+      {R"({"name": "x", "interval_s": 60, "train_until": 1, "entities": [{"id": "a", "metrics": "/etc/passwd"}]})",
+       "below the recording"},
+      {R"({"name": "x", "interval_s": 60, "train_until": 1, "train_recording": "/tmp"})",
+       "'train_recording'"},
+  };
+  for (const auto& [json, why] : cases) {
+    const failure f = reading_json(json);
+    EXPECT_EQ(f.code, ec::malformed) << json;
+    EXPECT_NE(f.what.find(why), std::string::npos) << json << " -> " << f.what;
+  }
+}
+
+TEST(HostileRecording, AbsentFilesAreNotFound) {
+  const folder dir;
+  EXPECT_EQ(read_telemetry(dir.path()).error().code, ec::not_found);
+  EXPECT_EQ(read_labels(dir.path() / "nowhere").error().code, ec::not_found);
+  test::put(dir.path() / "recording.json", good_json);
+  EXPECT_EQ(read_telemetry(dir.path()).error().code, ec::not_found);
+}
+
+TEST(HostileRecording, LabelsThatMakeNoSenseAreRefused) {
+  for (const char* truth : {R"([{"id": "f", "start": 5, "end": 4}])", R"([{"start": 1, "end": 2}])",
+                            R"([{"id": "f", "start": 1}])", R"([5])", R"({"f": 1})",
+                            R"([{"id": "f", "start": 1, "end": 2, "root": "service/a"}])"}) {
+    const folder dir;
+    test::put(dir.path() / "recording.json", std::string{R"({"faults": )"} + truth + "}");
+    auto l = read_labels(dir.path());
+    ASSERT_FALSE(l) << truth;
+    EXPECT_EQ(l.error().code, ec::malformed);
+  }
+}
+
+TEST(GzipFile, EveryCutIsNoticed) {
+  const folder dir;
+  const auto file = dir.path() / "a.gz";
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += std::to_string(i * 7919) + "\n";
+  ASSERT_TRUE(write_gzip(file, text));
+  const std::string whole = test::bytes_of(file);
+  auto back = read_gzip(file, 1 << 20);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back, text);
+  for (std::size_t keep = 0; keep < whole.size(); keep += 1 + whole.size() / 97) {
+    test::put(file, whole.substr(0, keep));
+    auto cut = read_gzip(file, 1 << 20);
+    ASSERT_FALSE(cut) << keep;
+    EXPECT_EQ(cut.error().code, ec::malformed);
+  }
+}
+
+TEST(GzipFile, DamageAndForeignBytesAndBombsAreRefused) {
+  const folder dir;
+  const auto file = dir.path() / "a.gz";
+  ASSERT_TRUE(write_gzip(file, std::string(100000, 'x') + "end"));
+  std::string bytes = test::bytes_of(file);
+  EXPECT_EQ(read_gzip(file, 50000).error().code, ec::too_large);
+  bytes[bytes.size() - 6] = static_cast<char>(bytes[bytes.size() - 6] ^ 1);  // the checksum
+  test::put(file, bytes);
+  EXPECT_EQ(read_gzip(file, 1 << 20).error().code, ec::malformed);
+  test::put(file, "ts,cpu\n1,2\n3,4\n5,6\n7,8\n");
+  EXPECT_EQ(read_gzip(file, 1 << 20).error().code, ec::malformed);
+}
+
+TEST(GzipFile, SeveralMembersAreOneText) {
+  const folder dir;
+  const auto file = dir.path() / "a.gz";
+  ASSERT_TRUE(write_gzip(file, "one\n"));
+  const std::string one = test::bytes_of(file);
+  test::put(file, one + one);
+  EXPECT_EQ(*read_gzip(file, 100), "one\none\n");
+}
+
+TEST(EventTables, BrokenOnesAreRefused) {
+  EXPECT_FALSE(parse_logs("", "f"));
+  EXPECT_FALSE(parse_logs("ts,entity,severity\n", "f"));
+  EXPECT_FALSE(parse_logs("ts,entity,severity,body\n1,a,loud,x\n", "f"));
+  EXPECT_FALSE(parse_logs("ts,entity,severity,body\n2,a,info,x\n1,a,info,x\n", "f"));
+  EXPECT_FALSE(parse_logs("ts,entity,severity,body\n1,a,info,\"x\n", "f"));
+  EXPECT_FALSE(parse_logs("ts,entity,severity,body\n1,a,info,x,y\n", "f"));
+  EXPECT_TRUE(parse_logs("ts,entity,severity,body\r\n1,a,info,x\r\n", "f"));
+  const std::string head = "ts,entity,trace,span,parent,operation,duration_us,status,peer\n";
+  EXPECT_FALSE(parse_spans(head + "1,a,t,s,,op,-5,ok,\n", "f"));
+  EXPECT_FALSE(parse_spans(head + "1,a,t,s,,op,5,fine,\n", "f"));
+  EXPECT_TRUE(parse_spans(head + "1,a,t,s,,op,5,,\n", "f"));
+}
+
+}  // namespace
+}  // namespace faultline
