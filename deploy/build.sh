@@ -30,12 +30,19 @@ jobs=$(nproc)
 [ "$jobs" -lt 1 ] && jobs=1
 jobs=${JOBS:-$jobs}
 
+# With the compiler of continuous integration warnings are errors here as well, so that
+# building and then running tests/run.sh compiles everything once.
+warnings=()
+if [[ "$preset" =~ ^(release|dev)$ ]] && [ "$(g++ -dumpversion)" = 12 ]; then
+  warnings=(-DFAULTLINE_WERROR=ON)
+fi
+
 targets=()
 if [ -n "${TARGETS:-}" ]; then
   read -ra targets <<<"--target $TARGETS"
 fi
 
 echo "build: preset $preset, $jobs jobs"
-cmake --preset "$preset" "$@"
+cmake --preset "$preset" "${warnings[@]}" "$@"
 cmake --build --preset "$preset" --parallel "$jobs" "${targets[@]}"
 echo "build: programs are in build/$preset/bin"
