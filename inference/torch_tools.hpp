@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Private to the room: the only header of it that names LibTorch.
+
+#include <ATen/ATen.h>
+
+#include <string_view>
+
+#include "inference/model_file.hpp"
+
+namespace faultline {
+
+/// Makes LibTorch and its BLAS compute on the calling thread alone, once per thread. More threads
+/// lose time on passes this small, and a split product would change bits.
+void use_one_thread();
+
+/// A copy of @p t as a float tensor of its shape.
+at::Tensor to_tensor(const model_tensor& t);
+
+/// A copy of @p t, made dense first.
+model_tensor from_tensor(std::string_view name, const at::Tensor& t);
+
+}  // namespace faultline
