@@ -349,6 +349,21 @@ outcome<void> read_record_at(std::string_view blob, std::size_t offset, record_v
   return {};
 }
 
+outcome<record_extent> extent_at(std::string_view blob, std::size_t offset) {
+  if (offset == 0) {
+    if (auto checked = check_version(blob); !checked) return checked.error();
+    offset = 1;
+  }
+  if (offset + 5 > blob.size()) return failure{ec::malformed, "a record is cut off"};
+  byte_reader head{blob.substr(offset)};
+  const std::size_t length = head.u32();
+  const auto kind = head.u8();
+  if (length == 0 || length > blob.size() - offset - 4)
+    return failure{ec::malformed, "a record's length does not fit its blob"};
+  if (kind < 1 || kind > 4) return failure{ec::malformed, "unknown kind of record"};
+  return record_extent{static_cast<record_kind>(kind), offset, offset + 4 + length};
+}
+
 std::string_view peek_entity(std::string_view blob, std::size_t offset) noexcept {
   if (offset == 0) offset = 1;
   if (offset >= blob.size()) return {};

@@ -96,6 +96,14 @@ private:
 /// Reads the record at @p offset of @p blob.
 outcome<void> read_record_at(std::string_view blob, std::size_t offset, record_view& out);
 
+/// Kind of the record at @p offset and where it ends, without decoding it. Offset 0 means the first.
+struct record_extent {
+  record_kind kind = record_kind::event;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+outcome<record_extent> extent_at(std::string_view blob, std::size_t offset);
+
 /// Entity of the event at @p offset without decoding the rest; empty when it is no event.
 std::string_view peek_entity(std::string_view blob, std::size_t offset) noexcept;
 
