@@ -29,7 +29,7 @@ struct rca_request {
   event_time as_of{};
   std::vector<std::string> candidates;  ///< entities to ask: symptoms and neighbours within hops
   std::vector<rca_edge> edges;          ///< among them
-  std::vector<alert> alerts;            ///< firing in the incident
+  std::vector<alert> alerts;            ///< of the incident (ended ones too), by onset
   std::vector<change_note> changes;     ///< recent, of candidates
 };
 
@@ -70,6 +70,8 @@ class correlator_core {
   std::vector<incident> open() const;
   std::vector<topology_node> nodes() const;
   std::vector<topology_edge> edges() const;
+  /// Requests that were made and not answered yet: a host that starts again asks them anew.
+  std::vector<rca_request> outstanding() const;
   std::uint64_t applied_through() const noexcept;
   /// True while something is open that only the passing of event time can end (clock decisions wanted).
   bool wants_clock() const noexcept;

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/correlator_core.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "judgement/correlator_core_impl.hpp"
+
+namespace faultline {
+namespace {
+
+struct command_words {
+  std::string by;
+  bool off = false;
+  std::optional<event_time> until;
+};
+
+/// {by: string, off: bool, until: unix ms}; what is missing or of another type keeps its default.
+command_words words_of(const std::string& payload) {
+  command_words words;
+  const auto json = nlohmann::json::parse(payload, nullptr, false);
+  if (!json.is_object()) return words;
+  if (const auto at = json.find("by"); at != json.end() && at->is_string()) {
+    words.by = at->get<std::string>();
+  }
+  if (const auto at = json.find("off"); at != json.end() && at->is_boolean()) {
+    words.off = at->get<bool>();
+  }
+  if (const auto at = json.find("until"); at != json.end() && at->is_number_integer()) {
+    words.until = event_time_of(at->get<std::int64_t>());
+  }
+  return words;
+}
+
+std::string by_whom(const std::string& what, const std::string& by) {
+  return by.empty() ? what : what + " by " + by;
+}
+
+}  // namespace
+
+correlator_core::correlator_core(correlation_options options)
+    : impl_{std::make_unique<impl>(options)} {}
+correlator_core::~correlator_core() = default;
+correlator_core::correlator_core(correlator_core&&) noexcept = default;
+correlator_core& correlator_core::operator=(correlator_core&&) noexcept = default;
+
+correlator_output correlator_core::apply(const decision& d) {
+  correlator_output out;
+  impl& state = *impl_;
+  if (d.seq <= state.applied) return out;
+  state.applied = d.seq;
+  state.out = &out;
+  switch (d.kind) {
+    case decision_kind::alert: state.on_alert(d.alert); break;
+    case decision_kind::topology: state.on_topology(d.topology); break;
+    case decision_kind::change: state.on_change(d.change); break;
+    case decision_kind::root_cause: state.on_root_cause(d.root_cause); break;
+    case decision_kind::command: state.on_command(d.command); break;
+    case decision_kind::notice: state.on_notice(d.notice); break;
+    case decision_kind::clock: state.now = std::max(state.now, d.clock); break;
+  }
+  state.settle_newly_reached();
+  state.pass_time();
+  state.out = nullptr;
+  std::vector<rca_request> requests;
+  for (const rca_request& asked : out.requests) {
+    for (const auto& [key, i] : state.incidents) {
+      if (i.record.id == asked.incident && i.awaiting) requests.push_back(state.request_of(i));
+    }
+  }
+  out.requests = std::move(requests);
+  return out;
+}
+
+bool correlator_core::impl::seen(const alert& a) const {
+  if (const auto at = alerts.find(a.id); at != alerts.end()) {
+    return a.transition <= at->second.alert.transition;
+  }
+  const auto ended = finished.find(a.id);
+  return ended != finished.end() && a.transition <= ended->second;
+}
+
+void correlator_core::impl::apply_marks(alert& a, const tracked_alert* before) const {
+  if (before != nullptr && before->alert.acknowledged && !a.acknowledged) {
+    a.acknowledged = true;
+    a.acknowledged_by = before->alert.acknowledged_by;
+  }
+  for (const std::string* subject : {&a.id, &a.entity}) {
+    const auto mark = silenced.find(*subject);
+    if (mark == silenced.end()) continue;
+    if (mark->second.until && *mark->second.until <= a.updated) continue;
+    a.silenced = true;
+    a.silenced_by = mark->second.by;
+  }
+}
+
+void correlator_core::impl::say(const alert& a) {
+  feed_event& e = out->feed.emplace_back();
+  e.what = feed_event::kind::alert;
+  e.alert = a;
+}
+
+void correlator_core::impl::say_notice(std::string what, std::string subject, std::string text) {
+  feed_event& e = out->feed.emplace_back();
+  e.what = feed_event::kind::notice;
+  e.notice = {std::move(what), std::move(subject), std::move(text), now};
+}
+
+/// The episode is over for us; its last transition is remembered so that it cannot come again.
+void correlator_core::impl::let_go(const std::string& alert_id) {
+  const auto at = alerts.find(alert_id);
+  if (at == alerts.end()) return;
+  if (const auto l = loose.find(at->second.alert.entity); l != loose.end()) {
+    l->second.erase(alert_id);
+    if (l->second.empty()) loose.erase(l);
+  }
+  finished[alert_id] = at->second.alert.transition;
+  finished_order.push_back(alert_id);
+  silenced.erase(alert_id);
+  alerts.erase(at);
+  while (finished_order.size() > correlator_limits::finished) {
+    finished.erase(finished_order.front());
+    finished_order.pop_front();
+  }
+}
+
+void correlator_core::impl::on_alert(const alert& told) {
+  now = std::max(now, told.updated);
+  if (seen(told)) return;
+  const auto before = alerts.find(told.id);
+  const bool known = before != alerts.end();
+  if (!known && finished.count(told.id) != 0) return;  // an ended episode stays ended
+  alert a = told;
+  apply_marks(a, known ? &before->second : nullptr);
+  say(a);
+  const incident_key key = known ? before->second.incident : 0;
+  const bool was_firing = known && before->second.alert.state == alert_state::firing;
+  if (!known && a.state == alert_state::resolved) {
+    alerts[a.id] = {a, 0};
+    let_go(a.id);
+    return;
+  }
+  tracked_alert& t = alerts[a.id];
+  t.alert = a;
+  t.incident = key;
+  if (a.state == alert_state::resolved) {
+    if (key == 0) {
+      let_go(a.id);
+    } else if (was_firing) {
+      on_member_ended(key, a.ended.value_or(a.updated));
+    }
+    return;
+  }
+  if (key == 0) {
+    attach(a.id);
+    return;
+  }
+  if (known && !was_firing) {
+    ++incidents.at(key).firing;
+    schedule(key);
+  }
+  raise(key, a.severity);
+}
+
+void correlator_core::impl::on_topology(const topology_change& t) {
+  auto done = graph.observe(t);
+  if (done == dependency_graph::change::refused) {
+    const event_time old = t.at - milliseconds{correlator_limits::edge_age_ms};
+    if (expired_at + std::chrono::hours{1} > t.at) return;
+    expired_at = t.at;
+    if (graph.expire(old) == 0) return;
+    for (const auto& [key, i] : incidents) rebuild_reach(key);
+    done = graph.observe(t);
+  }
+  const auto reaching = [&](const std::string& entity) {
+    const auto at = reached_by.find(entity);
+    return at == reached_by.end() ? std::set<incident_key>{} : at->second;
+  };
+  if (done == dependency_graph::change::removed) {
+    for (const incident_key key : reaching(t.from)) rebuild_reach(key);
+    for (const incident_key key : reaching(t.to)) rebuild_reach(key);
+  } else if (done == dependency_graph::change::added) {
+    for (const auto& [near, far] : {std::tie(t.from, t.to), std::tie(t.to, t.from)}) {
+      for (const incident_key key : reaching(near)) {
+        extend(key, far, incidents.at(key).reach.at(near) + 1);
+      }
+    }
+  }
+}
+
+void correlator_core::impl::on_change(const change_note& c) {
+  changes.push_back(c);
+  if (changes.size() > correlator_limits::changes) changes.pop_front();
+}
+
+void correlator_core::impl::on_root_cause(const root_cause_result& r) {
+  const auto at = std::find_if(incidents.begin(), incidents.end(), [&](const auto& entry) {
+    return entry.second.record.id == r.incident;
+  });
+  if (at == incidents.end()) return;  // resolved or merged while it was looked for
+  tracked_incident& i = at->second;
+  i.awaiting = false;
+  i.record.causes = r.causes;
+  i.record.unobserved = r.unobserved;
+  i.record.abstained = r.abstained;
+  tell(i);
+  if (i.again) ask(at->first);
+  schedule(at->first);
+}
+
+void correlator_core::impl::on_notice(const notice& n) {
+  feed_event& e = out->feed.emplace_back();
+  e.what = feed_event::kind::notice;
+  e.notice = n;
+}
+
+void correlator_core::impl::on_command(const operator_command& c) {
+  if (c.name == "acknowledge") acknowledge(c);
+  if (c.name == "silence") silence(c);
+  if (c.name == "retire") retire(c.subject);
+  // Feedback is the learner's.
+}
+
+void correlator_core::impl::acknowledge(const operator_command& c) {
+  const command_words words = words_of(c.payload);
+  std::vector<std::string> ids;
+  if (alerts.count(c.subject) != 0) ids.push_back(c.subject);
+  for (const auto& [key, i] : incidents) {
+    if (i.record.id == c.subject) ids = i.record.alerts;
+  }
+  for (const std::string& id : ids) {
+    alert& a = alerts.at(id).alert;
+    a.acknowledged = !words.off;
+    a.acknowledged_by = words.off ? std::string{} : words.by;
+  }
+  if (ids.empty()) return;
+  const char* what = words.off ? "not acknowledged" : "acknowledged";
+  say_notice(words.off ? "unacknowledged" : "acknowledged", c.subject, by_whom(what, words.by));
+}
+
+void correlator_core::impl::silence(const operator_command& c) {
+  if (c.subject.empty()) return;
+  const command_words words = words_of(c.payload);
+  if (words.off) {
+    silenced.erase(c.subject);
+  } else {
+    silenced[c.subject] = {words.by, words.until};
+  }
+  for (auto& [id, t] : alerts) {
+    if (id != c.subject && t.alert.entity != c.subject) continue;
+    t.alert.silenced = !words.off;
+    t.alert.silenced_by = words.off ? std::string{} : words.by;
+  }
+  const char* what = words.off ? "not silenced" : "silenced";
+  say_notice(words.off ? "unsilenced" : "silenced", c.subject, by_whom(what, words.by));
+}
+
+/// The entity is forgotten: its edges go, its alerts end.
+void correlator_core::impl::retire(const std::string& entity) {
+  const auto reaching = reached_by.find(entity);
+  const auto touched =
+      reaching == reached_by.end() ? std::set<incident_key>{} : reaching->second;
+  if (graph.forget(entity)) {
+    for (const incident_key key : touched) rebuild_reach(key);
+  }
+  silenced.erase(entity);
+  std::vector<alert> ended;
+  for (const auto& [id, t] : alerts) {
+    if (t.alert.entity == entity && t.alert.state == alert_state::firing) ended.push_back(t.alert);
+  }
+  for (alert& a : ended) {
+    ++a.transition;
+    a.state = alert_state::resolved;
+    a.updated = a.ended.emplace(now);
+    a.explanation = "the entity was retired";
+    on_alert(a);
+  }
+}
+
+std::vector<alert> correlator_core::firing() const {
+  std::vector<alert> list;
+  for (const auto& [id, t] : impl_->alerts) {
+    if (t.alert.state == alert_state::firing) list.push_back(t.alert);
+  }
+  return list;
+}
+
+std::vector<incident> correlator_core::open() const {
+  std::vector<incident> list;
+  for (const auto& [key, i] : impl_->incidents) list.push_back(i.record);
+  std::sort(list.begin(), list.end(),
+            [](const incident& a, const incident& b) { return a.id < b.id; });
+  return list;
+}
+
+std::vector<rca_request> correlator_core::outstanding() const {
+  std::vector<rca_request> list;
+  for (const auto& [key, i] : impl_->incidents) {
+    if (i.awaiting) list.push_back(impl_->request_of(i));
+  }
+  return list;
+}
+
+std::vector<topology_node> correlator_core::nodes() const {
+  std::vector<topology_node> list;
+  for (std::string& id : impl_->graph.nodes()) list.push_back({std::move(id)});
+  return list;
+}
+
+std::vector<topology_edge> correlator_core::edges() const {
+  std::vector<topology_edge> list;
+  for (dependency_edge& e : impl_->graph.edges()) {
+    list.push_back({std::move(e.from), std::move(e.to), e.kind, std::move(e.source), e.confidence,
+                    e.last_seen});
+  }
+  return list;
+}
+
+std::uint64_t correlator_core::applied_through() const noexcept { return impl_->applied; }
+
+bool correlator_core::wants_clock() const noexcept {
+  for (const auto& [key, i] : impl_->incidents) {
+    if (i.due && (i.firing == 0 || i.untold || i.awaiting ||
+                  i.refreshed < correlator_limits::refreshes)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string correlator_core::save() const { return impl_->save(); }
+
+outcome<void> correlator_core::restore(std::string_view bytes) {
+  auto fresh = std::make_unique<impl>(impl_->options);
+  if (const auto read = fresh->read(bytes); !read) return read.error();
+  impl_ = std::move(fresh);
+  return {};
+}
+
+}  // namespace faultline

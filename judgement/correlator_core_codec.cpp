@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/correlator_core_impl.hpp"
+#include "messages/bytes.hpp"
+
+// state    := version(u8 = 1) applied(u64) now expired_at graph(str)
+//             alerts(u32, (alert(str) incident(u64))*)       -- by id
+//             incidents(u32, incident*)                      -- by key
+//             finished(u32, (id transition(u32))*)           -- the oldest first
+//             silences(u32, (subject by until?)*)            -- by subject
+//             changes(u32, (entity kind(u8) summary at)*)    -- as they came
+// incident := key(u64) record(str) first_onset last_onset last_end firing(u32) flags(u8) asked
+//             requests(u32) refreshed(u32) told(u32) told_at first_text
+// Times are i64 milliseconds. What can be derived (reach, agenda, loose alerts) is not written.
+
+namespace faultline {
+namespace {
+
+constexpr std::uint8_t state_version = 1;
+
+enum incident_flag : std::uint8_t {
+  flag_frozen = 1,
+  flag_awaiting = 2,
+  flag_again = 4,
+  flag_untold = 8,
+  all_flags = 15,
+};
+
+void write_incident(byte_writer& out, incident_key key, const tracked_incident& i) {
+  out.u64(key);
+  out.str(encode_incident(i.record));
+  for (const event_time t : {i.first_onset, i.last_onset, i.last_end}) out.i64(unix_ms(t));
+  out.u32(i.firing);
+  out.u8(static_cast<std::uint8_t>((i.frozen ? flag_frozen : 0) | (i.awaiting ? flag_awaiting : 0) |
+                                   (i.again ? flag_again : 0) | (i.untold ? flag_untold : 0)));
+  out.i64(unix_ms(i.asked));
+  out.u32(i.requests);
+  out.u32(i.refreshed);
+  out.u32(static_cast<std::uint32_t>(i.told));
+  out.i64(unix_ms(i.told_at));
+  out.str(i.first_text);
+}
+
+outcome<void> read_incident(byte_reader& in, tracked_incident& i) {
+  auto record = decode_incident(in.str());
+  if (!record) return record.error();
+  i.record = std::move(*record);
+  for (event_time* t : {&i.first_onset, &i.last_onset, &i.last_end}) *t = event_time_of(in.i64());
+  i.firing = in.u32();
+  const std::uint8_t flags = in.u8();
+  if (flags > all_flags) return failure{ec::malformed, "correlator: unknown flags"};
+  i.frozen = (flags & flag_frozen) != 0;
+  i.awaiting = (flags & flag_awaiting) != 0;
+  i.again = (flags & flag_again) != 0;
+  i.untold = (flags & flag_untold) != 0;
+  i.asked = event_time_of(in.i64());
+  i.requests = in.u32();
+  i.refreshed = in.u32();
+  i.told = in.u32();
+  i.told_at = event_time_of(in.i64());
+  i.first_text = in.str();
+  return {};
+}
+
+failure unsound(const char* what) {
+  return {ec::malformed, std::string{"correlator state: "} + what};
+}
+
+}  // namespace
+
+std::string correlator_core::impl::save() const {
+  std::string bytes;
+  byte_writer w{bytes};
+  w.u8(state_version);
+  w.u64(applied);
+  w.i64(unix_ms(now));
+  w.i64(unix_ms(expired_at));
+  w.str(graph.save());
+  w.u32(static_cast<std::uint32_t>(alerts.size()));
+  for (const auto& [id, t] : alerts) {
+    w.str(encode_alert(t.alert));
+    w.u64(t.incident);
+  }
+  w.u32(static_cast<std::uint32_t>(incidents.size()));
+  for (const auto& [key, i] : incidents) write_incident(w, key, i);
+  w.u32(static_cast<std::uint32_t>(finished_order.size()));
+  for (const std::string& id : finished_order) {
+    w.str(id);
+    w.u32(finished.at(id));
+  }
+  w.u32(static_cast<std::uint32_t>(silenced.size()));
+  for (const auto& [subject, mark] : silenced) {
+    w.str(subject);
+    w.str(mark.by);
+    w.boolean(mark.until.has_value());
+    if (mark.until) w.i64(unix_ms(*mark.until));
+  }
+  w.u32(static_cast<std::uint32_t>(changes.size()));
+  for (const change_note& c : changes) {
+    w.str(c.entity);
+    w.u8(static_cast<std::uint8_t>(c.kind));
+    w.str(c.summary);
+    w.i64(unix_ms(c.at));
+  }
+  return bytes;
+}
+
+namespace {
+
+outcome<void> read_alerts(byte_reader& in, std::map<std::string, tracked_alert>& alerts) {
+  const auto count = in.count(12);
+  for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
+    auto a = decode_alert(in.str());
+    if (!a) return a.error();
+    const incident_key key = in.u64();
+    if (!alerts.empty() && a->id <= alerts.rbegin()->first) return unsound("alerts out of order");
+    std::string id = a->id;
+    alerts.emplace_hint(alerts.end(), std::move(id), tracked_alert{std::move(*a), key});
+  }
+  return {};
+}
+
+outcome<void> read_incidents(byte_reader& in, std::map<incident_key, tracked_incident>& incidents,
+                             std::uint64_t applied) {
+  const auto count = in.count(12);
+  for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
+    const incident_key key = in.u64();
+    if (key == 0 || key > applied) return unsound("an incident from the future");
+    if (!incidents.empty() && key <= incidents.rbegin()->first) {
+      return unsound("incidents out of order");
+    }
+    if (const auto read = read_incident(in, incidents[key]); !read) return read.error();
+  }
+  return {};
+}
+
+void read_finished(byte_reader& in, std::map<std::string, std::uint32_t>& finished,
+                   std::deque<std::string>& order) {
+  const auto count = in.count(8);
+  for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
+    const std::string id{in.str()};
+    if (!finished.emplace(id, in.u32()).second) in.fail();
+    order.push_back(id);
+  }
+}
+
+void read_silences(byte_reader& in, std::map<std::string, silence_mark>& silenced) {
+  const auto count = in.count(9);
+  for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
+    const std::string subject{in.str()};
+    silence_mark& mark = silenced[subject];
+    mark.by = in.str();
+    if (in.boolean()) mark.until = event_time_of(in.i64());
+  }
+}
+
+void read_changes(byte_reader& in, std::deque<change_note>& changes) {
+  const auto count = in.count(17);
+  for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
+    change_note& c = changes.emplace_back();
+    c.entity = in.str();
+    c.kind = in.enumeration(change_kind::other, change_kind::flag);
+    c.summary = in.str();
+    c.at = event_time_of(in.i64());
+  }
+}
+
+}  // namespace
+
+outcome<void> correlator_core::impl::read(std::string_view bytes) {
+  byte_reader in{bytes};
+  if (in.u8() != state_version) return failure{ec::unknown_version, "correlator state"};
+  applied = in.u64();
+  now = event_time_of(in.i64());
+  expired_at = event_time_of(in.i64());
+  if (const auto read = graph.restore(in.str()); !read) return read.error();
+  if (const auto read = read_alerts(in, alerts); !read) return read.error();
+  if (const auto read = read_incidents(in, incidents, applied); !read) return read.error();
+  read_finished(in, finished, finished_order);
+  read_silences(in, silenced);
+  read_changes(in, changes);
+  if (!in.ok() || !in.at_end()) return unsound("wrong length");
+  std::size_t members = 0;
+  for (const auto& [key, i] : incidents) {
+    members += i.record.alerts.size();
+    for (const std::string& id : i.record.alerts) {
+      const auto at = alerts.find(id);
+      if (at == alerts.end() || at->second.incident != key) return unsound("a member is missing");
+    }
+  }
+  std::size_t assigned = 0;
+  for (const auto& [id, t] : alerts) assigned += t.incident != 0 ? 1 : 0;
+  if (assigned != members) return unsound("an alert of no incident");
+  derive();
+  return {};
+}
+
+void correlator_core::impl::derive() {
+  for (const auto& [id, t] : alerts) {
+    if (t.incident == 0) loose[t.alert.entity].insert(id);
+  }
+  for (const auto& [key, i] : incidents) {
+    rebuild_reach(key);
+    schedule(key);
+  }
+  newly_reached.clear();  // all of it was settled before it was written
+}
+
+}  // namespace faultline

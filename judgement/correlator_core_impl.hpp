@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "judgement/correlator_core.hpp"
+#include "processing/topology.hpp"
+
+namespace faultline {
+
+/// Numbers of the correlator that nobody has to set.
+namespace correlator_limits {
+/// Candidates of one root-cause request, and how many of them may be symptoms.
+inline constexpr std::size_t candidates = 256;
+inline constexpr std::size_t symptoms = 128;
+/// Root-cause runs of one incident, whatever happens to it.
+inline constexpr std::uint32_t requests = 64;
+/// Ages of an incident at which its causes are asked for once more: the first alert comes early in a
+/// fault, and what follows it is evidence.
+inline constexpr std::int64_t refresh_ms[] = {120'000, 300'000, 600'000};
+inline constexpr std::uint32_t refreshes = 3;
+/// An answer that has not come after this much event time will not come any more.
+inline constexpr std::int64_t answer_ms = 300'000;
+/// Below this many alerts every join is told; above, one when a quarter has come on top, or later.
+inline constexpr std::size_t always_told = 16;
+inline constexpr std::int64_t tell_later_ms = 10'000;
+/// Ended episodes whose last transition is remembered.
+inline constexpr std::size_t finished = 65'536;
+/// Changes kept as evidence: how many, and how old before the onset.
+inline constexpr std::size_t changes = 4'096;
+inline constexpr std::int64_t change_age_ms = 6 * 3'600'000;
+/// Edges learned from spans and not seen for so long make room when the graph is full.
+inline constexpr std::int64_t edge_age_ms = 7 * 86'400'000LL;
+}  // namespace correlator_limits
+
+/// An incident is named inside by the sequence of the decision that opened it: the older the smaller.
+using incident_key = std::uint64_t;
+
+struct tracked_alert {
+  faultline::alert alert;
+  incident_key incident = 0;  ///< 0 = in none
+};
+
+struct tracked_incident {
+  faultline::incident record;
+  event_time first_onset{};
+  event_time last_onset{};
+  event_time last_end{};       ///< of the alert that ended last
+  std::uint32_t firing = 0;
+  bool frozen = false;         ///< too old for newcomers; its reach is let go
+  bool awaiting = false;       ///< a root-cause request is out
+  bool again = false;          ///< something came while it was
+  event_time asked{};          ///< as_of of the request that is out
+  std::uint32_t requests = 0;
+  std::uint32_t refreshed = 0;
+  std::size_t told = 0;        ///< alerts in the last record told
+  bool untold = false;
+  event_time told_at{};
+  std::string first_text;      ///< "latency of service/front": what began it
+  std::map<std::string, std::uint32_t> reach;  ///< steps from its entities; a function of the rest
+  std::optional<event_time> due;               ///< its entry in the agenda
+};
+
+struct silence_mark {
+  std::string by;
+  std::optional<event_time> until;
+};
+
+struct correlator_core::impl {
+  explicit impl(correlation_options o) : options{o} {}
+
+  // correlator_core.cpp: one member per kind of decision
+  void on_alert(const alert& told);
+  void on_topology(const topology_change& t);
+  void on_change(const change_note& c);
+  void on_root_cause(const root_cause_result& r);
+  void on_command(const operator_command& c);
+  void on_notice(const notice& n);
+  void acknowledge(const operator_command& c);
+  void silence(const operator_command& c);
+  void retire(const std::string& entity);
+  void apply_marks(alert& a, const tracked_alert* before) const;
+  bool seen(const alert& a) const;
+  void let_go(const std::string& alert_id);
+  void say(const alert& a);
+  void say_notice(std::string what, std::string subject, std::string text);
+
+  // correlator_core_incidents.cpp: the life of an incident
+  void attach(const std::string& alert_id);
+  void open_incident(const std::string& alert_id);
+  void join(incident_key key, const std::string& alert_id);
+  incident_key merge(incident_key a, incident_key b);
+  void raise(incident_key key, alert_severity severity);
+  void on_member_ended(incident_key key, event_time ended);
+  void ask(incident_key key);
+  rca_request request_of(const tracked_incident& i) const;
+  void tell(tracked_incident& i);
+  void resolve(incident_key key);
+  void pass_time();
+  void on_due(incident_key key);
+  void schedule(incident_key key);
+  bool fits(const tracked_incident& i, event_time onset) const;
+  bool fits(const tracked_incident& a, const tracked_incident& b) const;
+
+  // correlator_core_codec.cpp
+  std::string save() const;
+  outcome<void> read(std::string_view bytes);
+  void derive();
+
+  // correlator_core_reach.cpp: which entities lie within `hops` of an incident
+  void extend(incident_key key, const std::string& entity, std::uint32_t steps);
+  void settle_newly_reached();
+  void rebuild_reach(incident_key key);
+  void drop_reach(incident_key key);
+
+  correlation_options options;
+  dependency_graph graph;
+  std::uint64_t applied = 0;
+  event_time now{};                              ///< newest event time of any decision
+  std::map<std::string, tracked_alert> alerts;   ///< firing, or of an open incident
+  std::map<incident_key, tracked_incident> incidents;  ///< open ones
+  std::map<std::string, std::uint32_t> finished; ///< last transition of ended episodes
+  std::deque<std::string> finished_order;
+  std::map<std::string, silence_mark> silenced;  ///< by entity or alert id
+  std::deque<change_note> changes;
+  event_time expired_at{};
+
+  // Derived from the above.
+  std::map<std::string, std::set<incident_key>> reached_by;
+  std::map<std::string, std::set<std::string>> loose;  ///< entity -> firing alerts in no incident
+  std::set<std::pair<event_time, incident_key>> agenda;
+  std::deque<std::pair<incident_key, std::string>> newly_reached;  ///< empty between decisions
+  correlator_output* out = nullptr;  ///< of the decision being applied
+};
+
+/// "latency_p99 of service/front".
+std::string alert_text(const alert& a);
+/// One sentence on an incident, for example
+/// "latency of service/front and 3 others since 12:03; likely cause: memory leak in db/orders (78 %)".
+std::string summary_of(const tracked_incident& i);
+/// "12:03", UTC.
+std::string clock_text(event_time t);
+
+}  // namespace faultline

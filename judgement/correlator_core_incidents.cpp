@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "judgement/correlator_core_impl.hpp"
+#include "messages/identity.hpp"
+
+namespace faultline {
+namespace {
+
+/// Room for late decisions after the last moment at which a newcomer may have begun.
+constexpr int freeze_after_windows = 2;
+
+/// May open an incident; others only join one.
+bool opens(const alert& a) {
+  return a.state == alert_state::firing && !a.learning && !a.silenced;
+}
+
+}  // namespace
+
+bool correlator_core::impl::fits(const tracked_incident& i, event_time onset) const {
+  return !i.frozen && onset >= i.first_onset - options.window &&
+         onset <= i.last_onset + options.window;
+}
+
+bool correlator_core::impl::fits(const tracked_incident& a, const tracked_incident& b) const {
+  return !a.frozen && !b.frozen && a.first_onset <= b.last_onset + options.window &&
+         b.first_onset <= a.last_onset + options.window;
+}
+
+void correlator_core::impl::attach(const std::string& alert_id) {
+  const tracked_alert& t = alerts.at(alert_id);
+  const std::string entity = t.alert.entity;
+  std::vector<incident_key> near;
+  if (const auto at = reached_by.find(entity); at != reached_by.end()) {
+    for (const incident_key key : at->second) {
+      if (fits(incidents.at(key), t.alert.started)) near.push_back(key);
+    }
+  }
+  if (near.empty()) {
+    if (opens(t.alert)) {
+      open_incident(alert_id);
+    } else {
+      loose[entity].insert(alert_id);
+    }
+    return;
+  }
+  incident_key key = near.front();  // the smallest key is the oldest
+  for (std::size_t n = 1; n < near.size(); ++n) {
+    if (incidents.count(near[n]) != 0 && incidents.count(key) != 0) key = merge(key, near[n]);
+  }
+  join(key, alert_id);
+}
+
+void correlator_core::impl::open_incident(const std::string& alert_id) {
+  const alert& a = alerts.at(alert_id).alert;
+  const incident_key key = applied;
+  tracked_incident& i = incidents[key];
+  i.record.id = to_hex(stable_hash("incident/" + a.id));
+  i.record.transition = 0;  // tell() makes it 1
+  i.record.severity = a.severity;
+  i.record.started = a.started;
+  i.first_onset = i.last_onset = a.started;
+  i.last_end = a.updated;
+  i.first_text = alert_text(a);
+  i.told_at = now;
+  join(key, alert_id);
+}
+
+void correlator_core::impl::join(incident_key key, const std::string& alert_id) {
+  tracked_alert& t = alerts.at(alert_id);
+  const alert& a = t.alert;
+  if (const auto at = loose.find(a.entity); at != loose.end()) {
+    at->second.erase(alert_id);
+    if (at->second.empty()) loose.erase(at);
+  }
+  t.incident = key;
+  tracked_incident& i = incidents.at(key);
+  i.record.alerts.push_back(alert_id);
+  const auto known = i.reach.find(a.entity);
+  const bool member = known != i.reach.end() && known->second == 0;
+  if (!member) i.record.entities.push_back(a.entity);
+  i.record.severity = std::max(i.record.severity, a.severity);
+  i.record.started = std::min(i.record.started, a.started);
+  i.first_onset = std::min(i.first_onset, a.started);
+  i.last_onset = std::max(i.last_onset, a.started);
+  if (a.state == alert_state::firing) ++i.firing;
+  const std::size_t count = i.record.alerts.size();
+  if (count <= correlator_limits::always_told || 4 * count >= 5 * i.told) {
+    tell(i);
+  } else {
+    i.untold = true;
+  }
+  ask(key);
+  schedule(key);
+  if (!member) extend(key, a.entity, 0);
+}
+
+/// The older one survives; the other is told once more, as resolved.
+incident_key correlator_core::impl::merge(incident_key a, incident_key b) {
+  if (a == b) return a;
+  const incident_key older = std::min(a, b);
+  const incident_key younger = std::max(a, b);
+  drop_reach(younger);
+  tracked_incident& from = incidents.at(younger);
+  tracked_incident& into = incidents.at(older);
+  if (from.due) agenda.erase({*from.due, younger});
+  for (const std::string& id : from.record.alerts) {
+    alerts.at(id).incident = older;
+    into.record.alerts.push_back(id);
+  }
+  const std::set<std::string> known{into.record.entities.begin(), into.record.entities.end()};
+  for (const std::string& entity : from.record.entities) {
+    if (known.count(entity) == 0) into.record.entities.push_back(entity);
+  }
+  into.record.severity = std::max(into.record.severity, from.record.severity);
+  into.record.started = std::min(into.record.started, from.record.started);
+  into.first_onset = std::min(into.first_onset, from.first_onset);
+  into.last_onset = std::max(into.last_onset, from.last_onset);
+  into.last_end = std::max(into.last_end, from.last_end);
+  into.firing += from.firing;
+  from.record.state = incident_state::resolved;
+  from.record.ended = now;
+  const std::string id = into.record.id;
+  tell(from);
+  out->feed.back().incident.summary = "merged into " + id;
+  incidents.erase(younger);
+  tell(into);
+  for (const std::string& entity : into.record.entities) extend(older, entity, 0);
+  ask(older);
+  schedule(older);
+  return older;
+}
+
+void correlator_core::impl::raise(incident_key key, alert_severity severity) {
+  tracked_incident& i = incidents.at(key);
+  if (severity <= i.record.severity) return;
+  i.record.severity = severity;
+  tell(i);
+  ask(key);
+  schedule(key);
+}
+
+void correlator_core::impl::on_member_ended(incident_key key, event_time ended) {
+  tracked_incident& i = incidents.at(key);
+  if (i.firing > 0) --i.firing;
+  i.last_end = std::max(i.last_end, ended);
+  schedule(key);
+}
+
+void correlator_core::impl::ask(incident_key key) {
+  tracked_incident& i = incidents.at(key);
+  if (i.awaiting) {
+    i.again = true;
+    return;
+  }
+  if (i.requests >= correlator_limits::requests) return;
+  ++i.requests;
+  i.awaiting = true;
+  i.again = false;
+  i.asked = now;
+  // An alert of this decision may yet join: apply() fills the request in when all is settled.
+  rca_request r;
+  r.incident = i.record.id;
+  out->requests.push_back(std::move(r));
+}
+
+rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
+  rca_request r;
+  r.incident = i.record.id;
+  r.onset = i.first_onset;
+  r.as_of = i.asked;
+  std::vector<const alert*> members;
+  for (const std::string& id : i.record.alerts) members.push_back(&alerts.at(id).alert);
+  std::sort(members.begin(), members.end(), [](const alert* a, const alert* b) {
+    return std::tie(a->started, a->id) < std::tie(b->started, b->id);
+  });
+  std::set<std::string> symptoms;
+  for (const alert* a : members) {
+    if (symptoms.size() == correlator_limits::symptoms) break;
+    symptoms.insert(a->entity);
+  }
+  const std::vector<std::string> seeds{symptoms.begin(), symptoms.end()};
+  for (near_entity& n : graph.neighbourhood(seeds, options.hops, correlator_limits::candidates)) {
+    r.candidates.push_back(std::move(n.id));
+  }
+  const std::set<std::string> asked{r.candidates.begin(), r.candidates.end()};
+  for (const alert* a : members) {
+    if (asked.count(a->entity) != 0) r.alerts.push_back(*a);
+  }
+  for (dependency_edge& e : graph.edges_among(r.candidates)) {
+    r.edges.push_back({std::move(e.from), std::move(e.to), e.kind});
+  }
+  const event_time oldest = r.onset - milliseconds{correlator_limits::change_age_ms};
+  for (const change_note& c : changes) {
+    if (c.at >= oldest && c.at <= r.as_of && asked.count(c.entity) != 0) r.changes.push_back(c);
+  }
+  return r;
+}
+
+void correlator_core::impl::tell(tracked_incident& i) {
+  ++i.record.transition;
+  i.record.updated = std::max(i.record.updated, now);
+  i.record.summary = summary_of(i);
+  i.told = i.record.alerts.size();
+  i.told_at = now;
+  i.untold = false;
+  feed_event& e = out->feed.emplace_back();
+  e.what = feed_event::kind::incident;
+  e.incident = i.record;
+}
+
+void correlator_core::impl::resolve(incident_key key) {
+  tracked_incident& i = incidents.at(key);
+  i.record.state = incident_state::resolved;
+  i.record.ended = i.last_end;
+  tell(i);
+  drop_reach(key);
+  if (i.due) agenda.erase({*i.due, key});
+  const std::vector<std::string> members = std::move(i.record.alerts);
+  incidents.erase(key);
+  for (const std::string& id : members) let_go(id);
+}
+
+void correlator_core::impl::pass_time() {
+  while (!agenda.empty() && agenda.begin()->first <= now) on_due(agenda.begin()->second);
+}
+
+void correlator_core::impl::on_due(incident_key key) {
+  tracked_incident& i = incidents.at(key);
+  if (i.firing == 0 && i.last_end + options.settle <= now) {
+    resolve(key);
+    return;
+  }
+  if (!i.frozen && i.last_onset + freeze_after_windows * options.window < now) {
+    i.frozen = true;
+    drop_reach(key);
+  }
+  if (i.awaiting && i.asked + milliseconds{correlator_limits::answer_ms} <= now) {
+    i.awaiting = false;
+    ask(key);
+  }
+  bool refresh = false;
+  while (i.refreshed < correlator_limits::refreshes &&
+         i.first_onset + milliseconds{correlator_limits::refresh_ms[i.refreshed]} <= now) {
+    ++i.refreshed;
+    refresh = true;
+  }
+  if (refresh) ask(key);
+  if (i.untold && i.told_at + milliseconds{correlator_limits::tell_later_ms} <= now) tell(i);
+  schedule(key);
+}
+
+void correlator_core::impl::schedule(incident_key key) {
+  tracked_incident& i = incidents.at(key);
+  std::optional<event_time> next;
+  const auto consider = [&](event_time t) { next = next ? std::min(*next, t) : t; };
+  if (i.firing == 0) consider(i.last_end + options.settle);
+  if (!i.frozen) {
+    consider(i.last_onset + freeze_after_windows * options.window + milliseconds{1});
+  }
+  if (i.awaiting && i.requests < correlator_limits::requests) {
+    consider(i.asked + milliseconds{correlator_limits::answer_ms});
+  }
+  if (i.refreshed < correlator_limits::refreshes) {
+    consider(i.first_onset + milliseconds{correlator_limits::refresh_ms[i.refreshed]});
+  }
+  if (i.untold) consider(i.told_at + milliseconds{correlator_limits::tell_later_ms});
+  if (i.due == next) return;
+  if (i.due) agenda.erase({*i.due, key});
+  i.due = next;
+  if (next) agenda.insert({*next, key});
+}
+
+}  // namespace faultline

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processing/topology.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "messages/bytes.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::uint8_t topology_version = 1;
+constexpr std::string_view span_source = "span";
+/// A span may be a stray: two sightings make 0.75, four 0.94.
+constexpr double span_confidence = 0.5;
+
+void erase_one(std::vector<std::uint32_t>& list, std::uint32_t value) {
+  const auto at = std::find(list.begin(), list.end(), value);
+  if (at == list.end()) return;
+  *at = list.back();
+  list.pop_back();
+}
+
+bool before(const dependency_edge& a, const dependency_edge& b) {
+  return std::tie(a.from, a.to, a.kind) < std::tie(b.from, b.to, b.kind);
+}
+
+}  // namespace
+
+dependency_graph::dependency_graph(topology_limits limits) : limits_{limits} {}
+
+std::optional<dependency_graph::node_index> dependency_graph::find(
+    std::string_view entity) const noexcept {
+  const auto at = index_.find(entity);
+  if (at == index_.end()) return std::nullopt;
+  return at->second;
+}
+
+std::optional<dependency_graph::node_index> dependency_graph::find_or_add(
+    const std::string& entity) {
+  if (const auto known = find(entity)) return known;
+  if (index_.size() >= limits_.max_nodes) return std::nullopt;
+  node_index n = 0;
+  if (free_.empty()) {
+    n = static_cast<node_index>(nodes_.size());
+    nodes_.emplace_back();
+  } else {
+    n = free_.back();
+    free_.pop_back();
+  }
+  nodes_[n].id = entity;
+  index_.emplace(entity, n);
+  return n;
+}
+
+dependency_graph::change dependency_graph::observe(const topology_change& sighting) {
+  if (sighting.from.empty() || sighting.to.empty() || sighting.from == sighting.to) {
+    ++refused_;
+    return change::refused;
+  }
+  if (sighting.removed) {
+    const auto from = find(sighting.from);
+    const auto to = find(sighting.to);
+    if (!from || !to || edges_.count({*from, *to, sighting.kind}) == 0) return change::none;
+    drop_edge({*from, *to, sighting.kind});
+    return change::removed;
+  }
+  const auto from = find_or_add(sighting.from);
+  const auto to = from ? find_or_add(sighting.to) : std::nullopt;
+  const bool from_span = sighting.source == span_source;
+  if (from && to) {
+    const auto at = edges_.find({*from, *to, sighting.kind});
+    if (at != edges_.end()) {
+      edge_state& known = at->second;
+      known.last_seen = std::max(known.last_seen, sighting.at);
+      known.confidence = from_span ? 1 - (1 - known.confidence) * (1 - span_confidence) : 1;
+      if (!from_span) known.source = sighting.source;
+      return change::none;
+    }
+  }
+  if (!from || !to || edges_.size() >= limits_.max_edges) {
+    if (from) drop_if_bare(*from);
+    if (to) drop_if_bare(*to);
+    ++refused_;
+    return change::refused;
+  }
+  edges_.emplace(edge_key{*from, *to, sighting.kind},
+                 edge_state{sighting.source, from_span ? span_confidence : 1.0, sighting.at});
+  nodes_[*from].callees.push_back(*to);
+  nodes_[*to].callers.push_back(*from);
+  return change::added;
+}
+
+void dependency_graph::drop_if_bare(node_index n) {
+  node& bare = nodes_[n];
+  if (bare.id.empty() || !bare.callees.empty() || !bare.callers.empty()) return;
+  index_.erase(bare.id);
+  bare.id.clear();
+  free_.push_back(n);
+}
+
+void dependency_graph::drop_edge(const edge_key& key) {
+  const auto [from, to, kind] = key;
+  edges_.erase(edge_key{from, to, kind});
+  erase_one(nodes_[from].callees, to);
+  erase_one(nodes_[to].callers, from);
+  drop_if_bare(from);
+  drop_if_bare(to);
+}
+
+bool dependency_graph::forget(std::string_view entity) {
+  const auto n = find(entity);
+  if (!n) return false;
+  std::vector<edge_key> doomed;
+  for (const node_index to : nodes_[*n].callees) {
+    for (const edge_kind kind : {edge_kind::calls, edge_kind::runs_on}) {
+      if (edges_.count({*n, to, kind}) != 0) doomed.emplace_back(*n, to, kind);
+    }
+  }
+  for (const node_index from : nodes_[*n].callers) {
+    for (const edge_kind kind : {edge_kind::calls, edge_kind::runs_on}) {
+      if (edges_.count({from, *n, kind}) != 0) doomed.emplace_back(from, *n, kind);
+    }
+  }
+  std::sort(doomed.begin(), doomed.end());
+  doomed.erase(std::unique(doomed.begin(), doomed.end()), doomed.end());
+  for (const edge_key& key : doomed) drop_edge(key);
+  return true;
+}
+
+std::size_t dependency_graph::expire(event_time before_then) {
+  std::vector<edge_key> doomed;
+  for (const auto& [key, state] : edges_) {
+    if (state.source == span_source && state.last_seen < before_then) doomed.push_back(key);
+  }
+  for (const edge_key& key : doomed) drop_edge(key);
+  return doomed.size();
+}
+
+bool dependency_graph::knows(std::string_view entity) const noexcept {
+  return find(entity).has_value();
+}
+
+std::vector<near_entity> dependency_graph::neighbourhood(const std::vector<std::string>& from,
+                                                         std::uint32_t steps,
+                                                         std::size_t limit) const {
+  std::vector<near_entity> found;
+  std::vector<bool> seen(nodes_.size(), false);
+  std::vector<node_index> ring;
+  std::vector<std::string> start{from};
+  std::sort(start.begin(), start.end());
+  start.erase(std::unique(start.begin(), start.end()), start.end());
+  for (const std::string& id : start) {
+    found.push_back({id, 0});
+    if (const auto n = find(id)) {
+      seen[*n] = true;
+      ring.push_back(*n);
+    }
+  }
+  for (std::uint32_t step = 1; step <= steps && !ring.empty() && found.size() < limit; ++step) {
+    std::vector<node_index> next;
+    const auto visit = [&](node_index n) {
+      if (seen[n]) return;
+      seen[n] = true;
+      next.push_back(n);
+    };
+    for (const node_index n : ring) {
+      for (const node_index c : nodes_[n].callees) visit(c);
+      for (const node_index c : nodes_[n].callers) visit(c);
+    }
+    std::sort(next.begin(), next.end(),
+              [&](node_index a, node_index b) { return nodes_[a].id < nodes_[b].id; });
+    for (const node_index n : next) found.push_back({nodes_[n].id, step});
+    ring = std::move(next);
+  }
+  if (found.size() > limit) found.resize(limit);
+  return found;
+}
+
+std::optional<std::uint32_t> dependency_graph::distance(std::string_view caller,
+                                                        std::string_view callee,
+                                                        std::uint32_t limit) const {
+  if (caller == callee) return 0;
+  const auto from = find(caller);
+  const auto to = find(callee);
+  if (!from || !to) return std::nullopt;
+  std::vector<bool> seen(nodes_.size(), false);
+  std::vector<node_index> ring{*from};
+  seen[*from] = true;
+  for (std::uint32_t step = 1; step <= limit && !ring.empty(); ++step) {
+    std::vector<node_index> next;
+    for (const node_index n : ring) {
+      for (const node_index c : nodes_[n].callees) {
+        if (c == *to) return step;
+        if (!seen[c]) {
+          seen[c] = true;
+          next.push_back(c);
+        }
+      }
+    }
+    ring = std::move(next);
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> dependency_graph::neighbours(std::string_view entity) const {
+  std::vector<std::string> ids;
+  const auto n = find(entity);
+  if (!n) return ids;
+  for (const node_index c : nodes_[*n].callees) ids.push_back(nodes_[c].id);
+  for (const node_index c : nodes_[*n].callers) ids.push_back(nodes_[c].id);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  return ids;
+}
+
+void dependency_graph::visit_neighbours(
+    std::string_view entity, const std::function<void(const std::string&)>& visit) const {
+  const auto n = find(entity);
+  if (!n) return;
+  for (const node_index c : nodes_[*n].callees) visit(nodes_[c].id);
+  for (const node_index c : nodes_[*n].callers) visit(nodes_[c].id);
+}
+
+std::vector<std::string> dependency_graph::nodes() const {
+  std::vector<std::string> ids;
+  ids.reserve(index_.size());
+  for (const auto& [id, n] : index_) ids.push_back(id);
+  return ids;
+}
+
+dependency_edge dependency_graph::described(const edge_key& key, const edge_state& state) const {
+  const auto [from, to, kind] = key;
+  return {nodes_[from].id, nodes_[to].id, kind, state.source, state.confidence, state.last_seen};
+}
+
+std::vector<dependency_edge> dependency_graph::edges() const {
+  std::vector<dependency_edge> all;
+  all.reserve(edges_.size());
+  for (const auto& [key, state] : edges_) all.push_back(described(key, state));
+  std::sort(all.begin(), all.end(), before);
+  return all;
+}
+
+std::vector<dependency_edge> dependency_graph::edges_among(
+    const std::vector<std::string>& entities) const {
+  std::vector<bool> wanted(nodes_.size(), false);
+  std::vector<node_index> members;
+  for (const std::string& id : entities) {
+    const auto n = find(id);
+    if (!n || wanted[*n]) continue;
+    wanted[*n] = true;
+    members.push_back(*n);
+  }
+  std::vector<dependency_edge> among;
+  for (const node_index from : members) {
+    std::vector<node_index> callees{nodes_[from].callees};
+    std::sort(callees.begin(), callees.end());
+    callees.erase(std::unique(callees.begin(), callees.end()), callees.end());
+    for (const node_index to : callees) {
+      if (!wanted[to]) continue;
+      for (const edge_kind kind : {edge_kind::calls, edge_kind::runs_on}) {
+        const auto at = edges_.find({from, to, kind});
+        if (at != edges_.end()) among.push_back(described(at->first, at->second));
+      }
+    }
+  }
+  std::sort(among.begin(), among.end(), before);
+  return among;
+}
+
+// graph := version(u8 = 1) refused(u64) edges(u32, (from to kind(u8) source confidence last_seen)*)
+// in order of (from, to, kind), each once.
+std::string dependency_graph::save() const {
+  std::string bytes;
+  byte_writer out{bytes};
+  out.u8(topology_version);
+  out.u64(refused_);
+  const auto all = edges();
+  out.u32(static_cast<std::uint32_t>(all.size()));
+  for (const dependency_edge& e : all) {
+    out.str(e.from);
+    out.str(e.to);
+    out.u8(static_cast<std::uint8_t>(e.kind));
+    out.str(e.source);
+    out.f64(e.confidence);
+    out.i64(unix_ms(e.last_seen));
+  }
+  return bytes;
+}
+
+outcome<void> dependency_graph::restore(std::string_view bytes) {
+  byte_reader in{bytes};
+  if (in.u8() != topology_version) return failure{ec::unknown_version, "dependency graph"};
+  dependency_graph fresh{limits_};
+  const std::uint64_t refused = in.u64();
+  const auto count = in.count(29);
+  std::optional<dependency_edge> last;
+  for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
+    dependency_edge e;
+    e.from = in.str();
+    e.to = in.str();
+    e.kind = in.enumeration(edge_kind::calls, edge_kind::runs_on);
+    e.source = in.str();
+    e.confidence = in.f64();
+    e.last_seen = event_time_of(in.i64());
+    const bool sound = e.confidence >= 0 && e.confidence <= 1 && (!last || before(*last, e));
+    if (!in.ok() || !sound) return failure{ec::malformed, "dependency graph: an edge is unsound"};
+    const change done = fresh.observe({e.from, e.to, e.kind, false, e.source, e.last_seen});
+    if (done != change::added) return failure{ec::too_large, "dependency graph: over its limits"};
+    const edge_key key{*fresh.find(e.from), *fresh.find(e.to), e.kind};
+    fresh.edges_[key].confidence = e.confidence;
+    last = std::move(e);
+  }
+  if (!in.ok() || !in.at_end()) return failure{ec::malformed, "dependency graph: wrong length"};
+  fresh.refused_ = refused;
+  *this = std::move(fresh);
+  return {};
+}
+
+}  // namespace faultline

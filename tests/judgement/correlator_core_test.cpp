@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/correlator_core.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+namespace faultline {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+constexpr std::int64_t noon = 1'700'049'600'000;  // 12:00 UTC
+constexpr std::int64_t minute = 60'000;
+
+/// A decision log in the making: each call appends one decision and keeps what came of it.
+class fold {
+ public:
+  explicit fold(correlation_options options = {}) : core{options} {}
+
+  correlator_output apply(decision d) {
+    d.seq = ++seq;
+    log.push_back(d);
+    auto out = core.apply(d);
+    for (const auto& e : out.feed) feed.push_back(e);
+    return out;
+  }
+  correlator_output edge(const std::string& from, const std::string& to, bool removed = false,
+                         edge_kind kind = edge_kind::calls) {
+    decision d;
+    d.kind = decision_kind::topology;
+    d.topology = {from, to, kind, removed, "event", event_time_of(noon)};
+    return apply(d);
+  }
+  correlator_output fire(const std::string& entity, std::int64_t at, std::uint32_t transition = 1,
+                         alert_severity severity = alert_severity::warning) {
+    return apply(alert_decision(entity, at, at, transition, alert_state::firing, severity));
+  }
+  correlator_output end(const std::string& entity, std::int64_t started, std::int64_t at,
+                        std::uint32_t transition = 2) {
+    return apply(alert_decision(entity, started, at, transition, alert_state::resolved,
+                                alert_severity::warning));
+  }
+  correlator_output clock(std::int64_t at) {
+    decision d;
+    d.kind = decision_kind::clock;
+    d.clock = event_time_of(at);
+    return apply(d);
+  }
+  correlator_output command(const std::string& name, const std::string& subject,
+                            const std::string& payload) {
+    decision d;
+    d.kind = decision_kind::command;
+    d.command.name = name;
+    d.command.subject = subject;
+    d.command.payload = payload;
+    return apply(d);
+  }
+  correlator_output answer(const std::string& incident, const std::string& cause,
+                           double probability) {
+    decision d;
+    d.kind = decision_kind::root_cause;
+    d.root_cause.incident = incident;
+    ranked_cause c;
+    c.entity = cause;
+    c.fault_class = "memory_leak";
+    c.probability = probability;
+    d.root_cause.causes = {c};
+    d.root_cause.unobserved = 1 - probability;
+    d.root_cause.abstained = probability < 0.35;
+    return apply(d);
+  }
+  static std::string id_of(const std::string& entity, std::int64_t started) {
+    return entity + "@" + std::to_string(started);
+  }
+  static decision alert_decision(const std::string& entity, std::int64_t started, std::int64_t at,
+                                 std::uint32_t transition, alert_state state,
+                                 alert_severity severity) {
+    decision d;
+    d.kind = decision_kind::alert;
+    d.alert.id = id_of(entity, started);
+    d.alert.entity = entity;
+    d.alert.metric = "latency";
+    d.alert.transition = transition;
+    d.alert.state = state;
+    d.alert.severity = severity;
+    d.alert.started = event_time_of(started);
+    d.alert.updated = event_time_of(at);
+    if (state == alert_state::resolved) d.alert.ended = event_time_of(at);
+    return d;
+  }
+
+  correlator_core core;
+  std::uint64_t seq = 0;
+  std::vector<decision> log;
+  std::vector<feed_event> feed;
+};
+
+std::vector<incident> incidents_in(const correlator_output& out) {
+  std::vector<incident> list;
+  for (const auto& e : out.feed) {
+    if (e.what == feed_event::kind::incident) list.push_back(e.incident);
+  }
+  return list;
+}
+
+TEST(Correlator, FirstAlertOpensAnIncidentAndAsksForItsCause) {
+  fold f;
+  f.edge("service/front", "service/cart");
+  f.edge("service/cart", "db/cart");
+  const auto out = f.fire("service/front", noon);
+  ASSERT_EQ(out.feed.size(), 2u);
+  EXPECT_EQ(out.feed[0].what, feed_event::kind::alert);
+  const incident& i = out.feed[1].incident;
+  EXPECT_EQ(i.state, incident_state::open);
+  EXPECT_EQ(i.transition, 1u);
+  EXPECT_EQ(i.summary, "latency of service/front since 12:00");
+  ASSERT_EQ(out.requests.size(), 1u);
+  EXPECT_EQ(out.requests[0].incident, i.id);
+  EXPECT_THAT(out.requests[0].candidates,
+              ElementsAre("service/front", "service/cart", "db/cart"));
+  EXPECT_EQ(out.requests[0].edges.size(), 2u);
+  EXPECT_EQ(out.requests[0].alerts.size(), 1u);
+}
+
+TEST(Correlator, AlertsWithinHopsAndWindowAreOneIncident) {
+  fold f;
+  f.edge("a", "b");
+  f.edge("c", "b");
+  f.edge("c", "host", false, edge_kind::runs_on);
+  f.fire("a", noon);
+  f.fire("host", noon + 9 * minute);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_THAT(f.core.open()[0].entities, ElementsAre("a", "host"));
+}
+
+TEST(Correlator, AlertsTooFarOrTooLateAreAnotherIncident) {
+  correlation_options options;
+  options.hops = 1;
+  fold f{options};
+  f.edge("a", "b");
+  f.edge("b", "c");
+  f.fire("a", noon);
+  f.fire("c", noon);
+  EXPECT_EQ(f.core.open().size(), 2u);
+  f.fire("a", noon + 11 * minute);
+  EXPECT_EQ(f.core.open().size(), 3u);
+}
+
+TEST(Correlator, WithoutTopologyOnlyTheSameEntityJoins) {
+  fold f;
+  f.fire("a", noon);
+  f.fire("b", noon);
+  f.fire("a", noon + minute);
+  EXPECT_EQ(f.core.open().size(), 2u);
+}
+
+TEST(Correlator, AnAlertBetweenTwoIncidentsMergesThemIntoTheOlder) {
+  correlation_options options;
+  options.hops = 1;
+  fold f{options};
+  f.edge("a", "m");
+  f.edge("m", "z");
+  const std::string older = incidents_in(f.fire("z", noon))[0].id;
+  const std::string younger = incidents_in(f.fire("a", noon))[0].id;
+  const auto out = f.fire("m", noon + minute);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_EQ(f.core.open()[0].id, older);
+  EXPECT_THAT(f.core.open()[0].entities, UnorderedElementsAre("a", "m", "z"));
+  const auto told = incidents_in(out);
+  ASSERT_GE(told.size(), 2u);
+  EXPECT_EQ(told[0].id, younger);
+  EXPECT_EQ(told[0].state, incident_state::resolved);
+  EXPECT_EQ(told[0].transition, 2u);
+  EXPECT_EQ(told[0].summary, "merged into " + older);
+  EXPECT_TRUE(f.answer(younger, "a", 0.9).feed.empty());
+}
+
+TEST(Correlator, ANewEdgeMergesWhatItConnects) {
+  fold f;
+  f.fire("a", noon);
+  f.fire("b", noon);
+  EXPECT_EQ(f.core.open().size(), 2u);
+  f.edge("a", "x");
+  EXPECT_EQ(f.core.open().size(), 2u);
+  f.edge("x", "b");
+  EXPECT_EQ(f.core.open().size(), 1u);
+}
+
+TEST(Correlator, ARemovedEdgeNoLongerConnects) {
+  fold f;
+  f.edge("a", "b");
+  f.fire("a", noon);
+  f.edge("a", "b", true);
+  f.fire("b", noon);
+  EXPECT_EQ(f.core.open().size(), 2u);
+}
+
+TEST(Correlator, DropsTransitionsItHasSeen) {
+  fold f;
+  EXPECT_EQ(f.fire("a", noon, 1).feed.size(), 2u);
+  EXPECT_TRUE(f.fire("a", noon, 1).feed.empty());
+  EXPECT_EQ(f.end("a", noon, noon + minute, 3).feed.size(), 1u);
+  EXPECT_TRUE(f.end("a", noon, noon + minute, 2).feed.empty());
+  f.clock(noon + 60 * minute);
+  EXPECT_TRUE(f.core.open().empty());
+  EXPECT_TRUE(f.end("a", noon, noon + minute, 3).feed.empty());
+  EXPECT_TRUE(f.fire("a", noon, 4).feed.empty());  // an ended episode stays ended
+}
+
+TEST(Correlator, ResolvesWhenAllAlertsHaveAndSettled) {
+  fold f;
+  f.edge("a", "b");
+  f.fire("a", noon);
+  f.fire("b", noon);
+  f.end("a", noon, noon + minute);
+  f.clock(noon + 50 * minute);
+  EXPECT_EQ(f.core.open().size(), 1u);  // b still fires
+  f.end("b", noon, noon + 51 * minute);
+  EXPECT_TRUE(f.core.wants_clock());
+  EXPECT_TRUE(incidents_in(f.clock(noon + 53 * minute - 1)).empty());
+  const auto told = incidents_in(f.clock(noon + 53 * minute));
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].state, incident_state::resolved);
+  EXPECT_EQ(unix_ms(*told[0].ended), noon + 51 * minute);
+  EXPECT_THAT(told[0].summary, HasSubstr("from 12:00 to 12:51"));
+  EXPECT_TRUE(f.core.open().empty());
+  EXPECT_FALSE(f.core.wants_clock());
+}
+
+TEST(Correlator, AnAlertWhileSettlingKeepsTheIncidentOpen) {
+  fold f;
+  f.fire("a", noon);
+  f.end("a", noon, noon + minute);
+  f.fire("a", noon + 2 * minute);
+  f.clock(noon + 9 * minute);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_EQ(f.core.open()[0].alerts.size(), 2u);
+}
+
+TEST(Correlator, OneRequestAtATimeAndOneMoreWhenTheAnswerComes) {
+  fold f;
+  f.edge("a", "b");
+  f.edge("a", "c");
+  const auto first = f.fire("a", noon);
+  ASSERT_EQ(first.requests.size(), 1u);
+  EXPECT_TRUE(f.fire("b", noon).requests.empty());
+  EXPECT_TRUE(f.fire("c", noon).requests.empty());
+  EXPECT_EQ(f.core.outstanding().size(), 1u);
+  const auto answered = f.answer(first.requests[0].incident, "b", 0.78);
+  ASSERT_EQ(answered.requests.size(), 1u);
+  EXPECT_EQ(answered.requests[0].alerts.size(), 3u);
+  const auto told = incidents_in(answered);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].transition, 4u);
+  EXPECT_EQ(told[0].summary,
+            "latency of a and 2 others since 12:00; likely cause: memory leak in b (78 %)");
+  EXPECT_TRUE(f.answer(first.requests[0].incident, "b", 0.8).requests.empty());
+  EXPECT_TRUE(f.core.outstanding().empty());
+}
+
+TEST(Correlator, AnAbstainedAnswerNamesNoCause) {
+  fold f;
+  const auto first = f.fire("a", noon);
+  const auto told = incidents_in(f.answer(first.requests[0].incident, "b", 0.2));
+  EXPECT_EQ(told[0].summary, "latency of a since 12:00; no cause stands out");
+}
+
+TEST(Correlator, RisingSeverityIsToldAndAskedAgain) {
+  fold f;
+  const std::string id = incidents_in(f.fire("a", noon))[0].id;
+  f.answer(id, "a", 0.5);
+  EXPECT_TRUE(f.fire("a", noon, 2, alert_severity::warning).requests.empty());
+  const auto out = f.fire("a", noon, 3, alert_severity::critical);
+  EXPECT_EQ(incidents_in(out).at(0).severity, alert_severity::critical);
+  EXPECT_EQ(out.requests.size(), 1u);
+}
+
+TEST(Correlator, AsksAgainAsTheIncidentAges) {
+  fold f;
+  const std::string id = incidents_in(f.fire("a", noon))[0].id;
+  f.answer(id, "a", 0.5);
+  EXPECT_TRUE(f.clock(noon + minute).requests.empty());
+  const auto out = f.clock(noon + 2 * minute);
+  ASSERT_EQ(out.requests.size(), 1u);
+  EXPECT_EQ(unix_ms(out.requests[0].as_of), noon + 2 * minute);
+}
+
+TEST(Correlator, AnAnswerThatNeverComesIsAskedForAgain) {
+  fold f;
+  f.fire("a", noon);
+  EXPECT_TRUE(f.clock(noon + 4 * minute).requests.empty());
+  EXPECT_EQ(f.clock(noon + 5 * minute).requests.size(), 1u);
+}
+
+TEST(Correlator, ALearningAlertOpensNothingButJoins) {
+  fold f;
+  f.edge("a", "b");
+  decision d = fold::alert_decision("a", noon, noon, 1, alert_state::firing,
+                                    alert_severity::warning);
+  d.alert.learning = true;
+  EXPECT_EQ(f.apply(d).feed.size(), 1u);
+  EXPECT_TRUE(f.core.open().empty());
+  EXPECT_EQ(f.core.firing().size(), 1u);
+  f.fire("b", noon + minute);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_THAT(f.core.open()[0].entities, ElementsAre("b", "a"));
+}
+
+TEST(Correlator, LearningOverTheSameAlertOpensAnIncident) {
+  fold f;
+  decision d = fold::alert_decision("a", noon, noon, 1, alert_state::firing,
+                                    alert_severity::warning);
+  d.alert.learning = true;
+  f.apply(d);
+  f.fire("a", noon, 2);
+  EXPECT_EQ(f.core.open().size(), 1u);
+}
+
+TEST(Correlator, MarksOfOperatorsStayOnLaterTransitions) {
+  fold f;
+  f.fire("a", noon);
+  const std::string id = fold::id_of("a", noon);
+  const auto out = f.command("acknowledge", id, R"({"by": "ann"})");
+  ASSERT_EQ(out.feed.size(), 1u);
+  EXPECT_EQ(out.feed[0].notice.what, "acknowledged");
+  EXPECT_TRUE(f.fire("a", noon, 2).feed[0].alert.acknowledged);
+  EXPECT_EQ(f.core.firing()[0].acknowledged_by, "ann");
+  f.command("acknowledge", id, R"({"by": "bob", "off": true})");
+  EXPECT_FALSE(f.fire("a", noon, 3).feed[0].alert.acknowledged);
+  EXPECT_TRUE(f.command("acknowledge", "nobody", "{}").feed.empty());
+}
+
+TEST(Correlator, ASilencedEntityOpensNoIncidentUntilTheSilenceEnds) {
+  fold f;
+  f.command("silence", "a", R"({"by": "ann", "until": )" + std::to_string(noon + minute) + "}");
+  const auto out = f.fire("a", noon);
+  EXPECT_TRUE(out.feed.at(0).alert.silenced);
+  EXPECT_EQ(out.feed[0].alert.silenced_by, "ann");
+  EXPECT_TRUE(f.core.open().empty());
+  const auto later = f.fire("a", noon + minute);
+  EXPECT_FALSE(later.feed.at(0).alert.silenced);
+  EXPECT_EQ(f.core.open().size(), 1u);
+}
+
+TEST(Correlator, RetiringAnEntityEndsItsAlertsAndForgetsItsEdges) {
+  fold f;
+  f.edge("a", "b");
+  f.fire("a", noon);
+  const auto out = f.command("retire", "a", "{}");
+  ASSERT_EQ(out.feed.size(), 1u);
+  EXPECT_EQ(out.feed[0].alert.state, alert_state::resolved);
+  EXPECT_EQ(out.feed[0].alert.transition, 2u);
+  EXPECT_TRUE(f.core.nodes().empty());
+  EXPECT_TRUE(f.core.firing().empty());
+}
+
+TEST(Correlator, NoticesPassThrough) {
+  fold f;
+  decision d;
+  d.kind = decision_kind::notice;
+  d.notice = {"overload", "partition/3", "behind by 4 s", event_time_of(noon)};
+  const auto out = f.apply(d);
+  ASSERT_EQ(out.feed.size(), 1u);
+  EXPECT_EQ(out.feed[0].notice.text, "behind by 4 s");
+}
+
+TEST(Correlator, RecentChangesOfCandidatesTravelWithTheRequest) {
+  fold f;
+  f.edge("a", "b");
+  const auto change = [&](const std::string& entity, std::int64_t at) {
+    decision d;
+    d.kind = decision_kind::change;
+    d.change = {entity, change_kind::deploy, "v2", event_time_of(at)};
+    f.apply(d);
+  };
+  change("b", noon - 3 * minute);
+  change("b", noon - 24 * 60 * minute);
+  change("stranger", noon - minute);
+  const auto out = f.fire("a", noon);
+  ASSERT_EQ(out.requests[0].changes.size(), 1u);
+  EXPECT_EQ(out.requests[0].changes[0].entity, "b");
+}
+
+TEST(Correlator, ADecisionIsAppliedOnce) {
+  fold f;
+  f.fire("a", noon);
+  EXPECT_TRUE(f.core.apply(f.log.back()).feed.empty());
+  EXPECT_EQ(f.core.applied_through(), 1u);
+}
+
+/// A long mixed story for the two tests below.
+fold story() {
+  fold f;
+  for (int n = 0; n < 12; ++n) {
+    f.edge("s" + std::to_string(n), "s" + std::to_string((n * 7 + 1) % 12));
+    f.edge("s" + std::to_string(n), "h" + std::to_string(n % 4), false, edge_kind::runs_on);
+  }
+  for (int n = 0; n < 400; ++n) {
+    const std::int64_t at = noon + n * 20'000;
+    const std::string who = "s" + std::to_string(n * n % 12);
+    if (n % 9 == 3) f.command("silence", who, R"({"by":"x","until":)" + std::to_string(at) + "}");
+    if (n % 31 == 5) f.edge(who, "s" + std::to_string(n % 12), n % 2 == 0);
+    if (n % 50 == 7) f.command("retire", who, "{}");
+    const auto out = f.fire(who, at, 1, n % 5 == 0 ? alert_severity::critical
+                                                   : alert_severity::warning);
+    if (n % 3 == 0 && !out.requests.empty()) f.answer(out.requests[0].incident, who, 0.6);
+    if (n % 4 != 0) f.end(who, at, at + 15'000);
+    if (n % 40 == 39) f.clock(at + 30 * minute);
+  }
+  return f;
+}
+
+std::string told(const correlator_output& out) {
+  std::string text;
+  for (const auto& e : out.feed) {
+    if (e.what == feed_event::kind::alert) text += encode_alert(e.alert);
+    if (e.what == feed_event::kind::incident) text += encode_incident(e.incident);
+    if (e.what == feed_event::kind::notice) text += e.notice.what + e.notice.subject;
+  }
+  for (const auto& r : out.requests) {
+    text += r.incident + std::to_string(unix_ms(r.as_of)) + std::to_string(r.alerts.size());
+    for (const auto& c : r.candidates) text += c;
+  }
+  return text;
+}
+
+TEST(Correlator, RestoredInTheMiddleItGoesOnAsIfNothingHadHappened) {
+  const auto f = story();
+  correlator_core straight{correlation_options{}};
+  for (std::size_t n = 0; n < f.log.size(); ++n) {
+    if (n % 37 == 0) {
+      correlator_core back{correlation_options{}};
+      const std::string bytes = straight.save();
+      ASSERT_TRUE(back.restore(bytes));
+      ASSERT_EQ(back.save(), bytes);
+      correlator_core copy{correlation_options{}};
+      ASSERT_TRUE(copy.restore(bytes));
+      ASSERT_EQ(told(copy.apply(f.log[n])), told(back.apply(f.log[n])));
+      ASSERT_EQ(copy.save(), back.save());
+      straight = std::move(back);
+      continue;
+    }
+    straight.apply(f.log[n]);
+  }
+  EXPECT_EQ(straight.save(), f.core.save());
+}
+
+TEST(Correlator, RefusesDamagedStateAndKeepsItsOwn) {
+  auto f = story();
+  const std::string bytes = f.core.save();
+  for (std::size_t cut = 0; cut < bytes.size(); cut += 1 + cut / 50) {
+    ASSERT_FALSE(f.core.restore(std::string_view{bytes}.substr(0, cut))) << cut;
+  }
+  EXPECT_FALSE(f.core.restore(bytes + '\0'));
+  std::string newer = bytes;
+  newer[0] = 99;
+  EXPECT_EQ(f.core.restore(newer).error().code, ec::unknown_version);
+  EXPECT_EQ(f.core.save(), bytes);
+}
+
+TEST(Correlator, TransitionsOfAnIncidentGrowByOneAndEndWithResolved) {
+  const auto f = story();
+  std::map<std::string, std::uint32_t> last;
+  std::map<std::string, incident_state> state;
+  for (const auto& e : f.feed) {
+    if (e.what != feed_event::kind::incident) continue;
+    ASSERT_EQ(e.incident.transition, last[e.incident.id] + 1) << e.incident.id;
+    last[e.incident.id] = e.incident.transition;
+    ASSERT_NE(state[e.incident.id], incident_state::resolved);
+    state[e.incident.id] = e.incident.state;
+  }
+  EXPECT_GT(last.size(), 3u);
+}
+
+TEST(Correlator, AStormOfAlertsIsOneIncidentAndFewRecords) {
+  fold f;
+  constexpr int count = 10'000;
+  for (int n = 1; n < count; ++n) {
+    f.edge("e" + std::to_string(n), "e" + std::to_string((n - 1) / 4));
+  }
+  for (int n = 0; n < count; ++n) f.fire("e" + std::to_string((n * 7919) % count), noon + n);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_EQ(f.core.open()[0].alerts.size(), static_cast<std::size_t>(count));
+  const auto records = std::count_if(f.feed.begin(), f.feed.end(), [](const feed_event& e) {
+    return e.what == feed_event::kind::incident;
+  });
+  EXPECT_LT(records, 20'000);
+}
+
+}  // namespace
+}  // namespace faultline

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processing/topology.hpp"
+
+#include <gmock/gmock.h>
+
+namespace faultline {
+namespace {
+
+using ::testing::ElementsAre;
+
+topology_change edge(std::string from, std::string to, edge_kind kind = edge_kind::calls,
+                     std::int64_t at = 1000, std::string source = "event") {
+  return {std::move(from), std::move(to), kind, false, std::move(source), event_time_of(at)};
+}
+
+topology_change gone(std::string from, std::string to, edge_kind kind = edge_kind::calls) {
+  return {std::move(from), std::move(to), kind, true, "event", event_time_of(2000)};
+}
+
+std::vector<std::string> told(const std::vector<near_entity>& found) {
+  std::vector<std::string> text;
+  for (const auto& n : found) text.push_back(n.id + ":" + std::to_string(n.steps));
+  return text;
+}
+
+dependency_graph chain() {
+  dependency_graph g;
+  g.observe(edge("a", "b"));
+  g.observe(edge("b", "c"));
+  g.observe(edge("c", "d"));
+  g.observe(edge("b", "h", edge_kind::runs_on));
+  return g;
+}
+
+TEST(Topology, NeighbourhoodGoesBothWaysInOrderOfStepsAndName) {
+  const auto g = chain();
+  EXPECT_THAT(told(g.neighbourhood({"b"}, 1, 100)), ElementsAre("b:0", "a:1", "c:1", "h:1"));
+  EXPECT_THAT(told(g.neighbourhood({"a"}, 2, 100)), ElementsAre("a:0", "b:1", "c:2", "h:2"));
+}
+
+TEST(Topology, NeighbourhoodKeepsStrangersAndStopsAtTheLimit) {
+  const auto g = chain();
+  EXPECT_THAT(told(g.neighbourhood({"stranger"}, 3, 100)), ElementsAre("stranger:0"));
+  EXPECT_THAT(told(g.neighbourhood({"b", "b"}, 3, 2)), ElementsAre("b:0", "a:1"));
+}
+
+TEST(Topology, DistanceFollowsDependenciesDownOnly) {
+  const auto g = chain();
+  EXPECT_EQ(g.distance("a", "d", 10), 3u);
+  EXPECT_EQ(g.distance("a", "h", 10), 2u);
+  EXPECT_EQ(g.distance("a", "a", 10), 0u);
+  EXPECT_FALSE(g.distance("d", "a", 10));
+  EXPECT_FALSE(g.distance("a", "d", 2));
+  EXPECT_FALSE(g.distance("a", "stranger", 10));
+}
+
+TEST(Topology, CyclesEnd) {
+  dependency_graph g;
+  g.observe(edge("a", "b"));
+  g.observe(edge("b", "a"));
+  EXPECT_EQ(g.distance("a", "b", 10), 1u);
+  EXPECT_EQ(g.distance("b", "a", 10), 1u);
+  EXPECT_THAT(told(g.neighbourhood({"a"}, 9, 100)), ElementsAre("a:0", "b:1"));
+}
+
+TEST(Topology, RefusesWhatIsNoEdgeAndWhatExceedsTheLimits) {
+  dependency_graph g{{3, 2}};
+  EXPECT_EQ(g.observe(edge("a", "a")), dependency_graph::change::refused);
+  EXPECT_EQ(g.observe(edge("", "a")), dependency_graph::change::refused);
+  EXPECT_EQ(g.observe(edge("a", "b")), dependency_graph::change::added);
+  EXPECT_EQ(g.observe(edge("c", "d")), dependency_graph::change::refused);
+  EXPECT_FALSE(g.knows("c"));
+  EXPECT_EQ(g.observe(edge("a", "c")), dependency_graph::change::added);
+  EXPECT_EQ(g.observe(edge("b", "c")), dependency_graph::change::refused);
+  EXPECT_EQ(g.node_count(), 3u);
+  EXPECT_EQ(g.edge_count(), 2u);
+  EXPECT_EQ(g.refused(), 4u);
+}
+
+TEST(Topology, SightingsRaiseConfidenceOfSpanEdgesAndKeepTheNewestTime) {
+  dependency_graph g;
+  g.observe(edge("a", "b", edge_kind::calls, 5000, "span"));
+  EXPECT_DOUBLE_EQ(g.edges()[0].confidence, 0.5);
+  EXPECT_EQ(g.observe(edge("a", "b", edge_kind::calls, 3000, "span")),
+            dependency_graph::change::none);
+  EXPECT_DOUBLE_EQ(g.edges()[0].confidence, 0.75);
+  EXPECT_EQ(unix_ms(g.edges()[0].last_seen), 5000);
+  g.observe(edge("a", "b", edge_kind::calls, 6000, "configuration"));
+  EXPECT_DOUBLE_EQ(g.edges()[0].confidence, 1.0);
+  EXPECT_EQ(g.edges()[0].source, "configuration");
+}
+
+TEST(Topology, RemovingAnEdgeForgetsNodesWithoutAny) {
+  auto g = chain();
+  EXPECT_EQ(g.observe(gone("c", "d")), dependency_graph::change::removed);
+  EXPECT_EQ(g.observe(gone("c", "d")), dependency_graph::change::none);
+  EXPECT_EQ(g.observe(gone("b", "h")), dependency_graph::change::none);  // it is a runs_on
+  EXPECT_FALSE(g.knows("d"));
+  EXPECT_THAT(g.nodes(), ElementsAre("a", "b", "c", "h"));
+}
+
+TEST(Topology, ForgetsAnEntityWithItsEdges) {
+  auto g = chain();
+  EXPECT_TRUE(g.forget("b"));
+  EXPECT_FALSE(g.forget("b"));
+  EXPECT_THAT(g.nodes(), ElementsAre("c", "d"));
+  EXPECT_EQ(g.edge_count(), 1u);
+  g.observe(edge("x", "y"));
+  EXPECT_THAT(g.neighbours("x"), ElementsAre("y"));
+}
+
+TEST(Topology, ExpiresSpanEdgesAlone) {
+  dependency_graph g;
+  g.observe(edge("a", "b", edge_kind::calls, 10, "span"));
+  g.observe(edge("a", "c", edge_kind::calls, 10, "event"));
+  g.observe(edge("a", "d", edge_kind::calls, 90, "span"));
+  EXPECT_EQ(g.expire(event_time_of(50)), 1u);
+  EXPECT_THAT(g.neighbours("a"), ElementsAre("c", "d"));
+}
+
+TEST(Topology, EdgesAmongSomeAreThoseWithBothEndsThere) {
+  const auto g = chain();
+  const auto among = g.edges_among({"h", "b", "c", "stranger", "b"});
+  ASSERT_EQ(among.size(), 2u);
+  EXPECT_EQ(among[0].from + among[0].to, "bc");
+  EXPECT_EQ(among[1].kind, edge_kind::runs_on);
+}
+
+TEST(Topology, SameEdgesInAnyOrderAreTheSameBytes) {
+  dependency_graph one, other;
+  one.observe(edge("a", "b"));
+  one.observe(edge("b", "c"));
+  other.observe(edge("x", "y"));
+  other.observe(edge("b", "c"));
+  other.observe(gone("x", "y"));
+  other.observe(edge("a", "b"));
+  EXPECT_EQ(one.save(), other.save());
+}
+
+TEST(Topology, RestoresWhatItSavedAndNothingFromDamagedBytes) {
+  const auto g = chain();
+  const std::string bytes = g.save();
+  dependency_graph back;
+  ASSERT_TRUE(back.restore(bytes));
+  EXPECT_EQ(back.save(), bytes);
+  EXPECT_EQ(back.distance("a", "d", 9), 3u);
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+    EXPECT_FALSE(back.restore(std::string_view{bytes}.substr(0, cut))) << cut;
+  }
+  EXPECT_FALSE(back.restore(bytes + "x"));
+  EXPECT_EQ(back.save(), bytes);
+  dependency_graph small{{2, 2}};
+  EXPECT_EQ(small.restore(bytes).error().code, ec::too_large);
+}
+
+}  // namespace
+}  // namespace faultline
