@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/simulator.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "lab/simulation_faults.hpp"
+#include "lab/simulation_graph.hpp"
+#include "lab/simulation_model.hpp"
+#include "lab/simulation_observer.hpp"
+#include "lab/simulation_traffic.hpp"
+
+namespace faultline {
+
+namespace {
+
+constexpr double objective_latency = 2;    // times the usual latency of the moment
+constexpr double objective_errors = 0.05;  // share of requests
+constexpr int rows_to_be_affected = 3;
+
+// Whether the difference between the system and its healthy twin can be noticed.
+bool differs(const sim_state& is, const sim_state& usual, double memory_scale) {
+  return is.p95_ms > 1.3 * usual.p95_ms || is.errors > usual.errors + 0.02 ||
+         std::fabs(is.cpu - usual.cpu) > 0.1 || std::fabs(is.disk - usual.disk) > 0.1 ||
+         std::fabs(is.fill - usual.fill) > 0.05 ||
+         std::fabs(is.memory - usual.memory) > 0.1 * memory_scale ||
+         is.in_flight > 2 * usual.in_flight + 1 ||
+         std::fabs(is.requests - usual.requests) > 0.25 * usual.requests;
+}
+
+// What the truth says about one fault so far.
+struct witness {
+  std::vector<int> rows;                 // per entity, in which it differs
+  std::optional<event_time> violated;    // first violation of the objective at the gateway
+};
+
+class run {
+ public:
+  run(const simulation_options& o, sim_graph graph, std::vector<sim_fault> faults,
+      std::vector<sim_benign> benign)
+      : options_{o},
+        graph_{std::move(graph)},
+        faults_{std::move(faults)},
+        benign_{std::move(benign)},
+        interval_s_{static_cast<double>(o.interval.count())},
+        system_{graph_, interval_s_},
+        twin_{graph_, interval_s_},
+        traffic_{o, graph_.usual_rps},
+        observer_{o, graph_},
+        usual_(graph_.entities()),
+        pressed_(graph_.entities()),
+        silent_(graph_.entities()),
+        witnesses_(faults_.size()) {
+    for (auto& w : witnesses_) w.rows.assign(graph_.entities(), 0);
+  }
+
+  simulated_system go() {
+    const std::int64_t rows = options_.duration / options_.interval;
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const double t = static_cast<double>(i) * interval_s_;
+      set_pressure(t);
+      const double load = traffic_.next(t, benign_);
+      system_.step(load, pressed_);
+      if (!faults_.empty()) {
+        twin_.step(load, usual_);
+        for (std::size_t f = 0; f < faults_.size(); ++f) compare(f, t);
+      }
+      observer_.observe(time_at(t), system_, silent_);
+    }
+    return report();
+  }
+
+ private:
+  event_time time_at(double t) const {
+    return options_.start + milliseconds{static_cast<std::int64_t>(t * 1000)};
+  }
+
+  void set_pressure(double t) {
+    std::fill(usual_.begin(), usual_.end(), sim_pressure{});
+    std::fill(silent_.begin(), silent_.end(), false);
+    for (const auto& b : benign_) {
+      press(b, t, usual_);
+      if (b.what == sim_benign::kind::deploy && t >= b.from && t < b.from + 2 * interval_s_)
+        silent_[b.entity] = true;
+    }
+    pressed_ = usual_;
+    for (const auto& f : faults_) press(f, t, pressed_);
+  }
+
+  void compare(std::size_t f, double t) {
+    const double since = t - static_cast<double>(faults_[f].plan.onset.count());
+    if (since < 0 || since > static_cast<double>(faults_[f].plan.duration.count())) return;
+    witness& w = witnesses_[f];
+    for (std::size_t e = 0; e < w.rows.size(); ++e) {
+      const double scale = twin_.states()[e].memory;
+      if (differs(system_.states()[e], twin_.states()[e], scale)) ++w.rows[e];
+    }
+    const sim_state& front = system_.states()[0];
+    const bool broken = front.p95_ms > objective_latency * twin_.states()[0].p95_ms ||
+                        front.errors > objective_errors;
+    if (broken && !w.violated) w.violated = time_at(t);
+  }
+
+  fault_label label(std::size_t f) const {
+    const auto& plan = faults_[f].plan;
+    fault_label out;
+    out.id = "f" + std::to_string(f + 1);
+    out.start = options_.start + plan.onset;
+    out.end = out.start + plan.duration;
+    out.roots = {plan.target};
+    out.root_metric = root_metric(plan.type);
+    out.type = to_string(plan.type);
+    out.detail = to_string(plan.shape);
+    for (std::size_t e = 0; e < graph_.entities(); ++e)
+      if (e == faults_[f].entity || witnesses_[f].rows[e] >= rows_to_be_affected)
+        out.entities.push_back(graph_.id(e));
+    const event_time whole = out.start + plan.ramp;
+    out.full_effect = std::min(whole, witnesses_[f].violated.value_or(whole));
+    return out;
+  }
+
+  void report_benign(simulated_system& out) const {
+    for (const auto& b : benign_) {
+      const bool everyone = b.what == sim_benign::kind::load_peak;
+      std::vector<std::string> who;
+      if (!everyone) who.push_back(graph_.id(b.entity));
+      out.truth.benign.push_back({to_string(b.what), time_at(b.from), time_at(b.to), who});
+      if (b.what == sim_benign::kind::deploy)
+        out.observed.changes.push_back(
+            {time_at(b.from), graph_.id(b.entity), change_kind::deploy, "new version rolled out"});
+    }
+  }
+
+  simulated_system report() {
+    simulated_system out;
+    telemetry& t = out.observed;
+    t.name = options_.name.empty() ? "simulated/" + std::to_string(options_.seed) : options_.name;
+    t.source = "faultline simulate, seed " + std::to_string(options_.seed);
+    t.licence = "Apache-2.0";
+    t.interval_s = interval_s_;
+    t.entities = observer_.take();
+    t.edges = graph_.dependencies();
+    t.train_until = time_at(std::floor(static_cast<double>(options_.duration.count()) *
+                                       options_.train_share));
+    out.front = graph_.id(0);
+    out.truth.early_s = 0;
+    for (std::size_t f = 0; f < faults_.size(); ++f) {
+      out.truth.faults.push_back(label(f));
+      out.injected.push_back(faults_[f].plan);
+    }
+    report_benign(out);
+    return out;
+  }
+
+  const simulation_options& options_;
+  sim_graph graph_;
+  std::vector<sim_fault> faults_;
+  std::vector<sim_benign> benign_;
+  double interval_s_;
+  sim_model system_;
+  sim_model twin_;  // the same without faults
+  sim_traffic traffic_;
+  sim_observer observer_;
+  std::vector<sim_pressure> usual_;
+  std::vector<sim_pressure> pressed_;
+  std::vector<bool> silent_;
+  std::vector<witness> witnesses_;
+};
+
+double usual_latency(const sim_graph& graph) {
+  sim_model model{graph, 60};
+  const std::vector<sim_pressure> rest(graph.entities());
+  for (int i = 0; i < 50; ++i) model.step(graph.usual_rps, rest);
+  return model.states()[0].p95_ms;
+}
+
+std::optional<failure> check_plan(const fault_plan& f, const simulation_options& o) {
+  auto bad = [](std::string why) { return failure{ec::invalid, std::move(why)}; };
+  if (f.onset < seconds{0} || f.ramp < seconds{0} || f.duration <= seconds{0})
+    return bad("onset and ramp of a fault must not be negative, its duration must be positive");
+  if (f.shape != fault_shape::abrupt && f.ramp > f.duration)
+    return bad("a fault's ramp is longer than the fault");
+  if (f.onset + f.duration > o.duration) return bad("a fault ends after the recording");
+  if (!(f.severity > 0 && f.severity <= 1)) return bad("severity must be in (0, 1]");
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<failure> validate(const simulation_options& o) {
+  auto bad = [](std::string why) { return failure{ec::invalid, std::move(why)}; };
+  if (o.services < 5 || o.services > 50) return bad("services must be 5 .. 50");
+  if (o.interval < seconds{1} || o.interval > seconds{3600})
+    return bad("interval must be 1 s .. 1 h");
+  if (o.duration < 20 * o.interval) return bad("duration must be at least 20 intervals");
+  const auto rows = static_cast<double>(o.duration / o.interval);
+  if (rows * static_cast<double>(o.services) > 2e8) return bad("more rows than memory can hold");
+  if (!(o.train_share >= 0 && o.train_share < 1)) return bad("train_share must be in [0, 1)");
+  if (!(o.edge_metric_share >= 0 && o.edge_metric_share <= 1))
+    return bad("edge_metric_share must be in [0, 1]");
+  if (!(o.missing_share >= 0 && o.missing_share < 1)) return bad("missing_share must be in [0, 1)");
+  if (o.quiet) return std::nullopt;
+  for (const auto& f : o.faults)
+    if (auto why = check_plan(f, o)) return why;
+  if (!o.faults.empty()) return std::nullopt;
+  const double slot = static_cast<double>(o.duration.count()) * (1 - o.train_share) /
+                      static_cast<double>(std::max<std::size_t>(1, o.random_faults));
+  if (o.random_faults > 0 && slot < 10 * static_cast<double>(o.interval.count()))
+    return bad("more random faults than the time after train_until can hold");
+  return std::nullopt;
+}
+
+outcome<simulated_system> simulate(const simulation_options& o) {
+  if (auto why = validate(o)) return *why;
+  sim_graph graph = make_graph(o.seed, o.services);
+  size_limits(graph);
+  auto faults = plan_faults(o, graph, usual_latency(graph));
+  if (!faults) return faults.error();
+  auto benign = plan_benign(o, graph, *faults);
+  return run{o, std::move(graph), std::move(*faults), std::move(benign)}.go();
+}
+
+}  // namespace faultline
