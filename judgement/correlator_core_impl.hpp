@@ -102,6 +102,7 @@ struct correlator_core::impl {
   void on_member_ended(incident_key key, event_time ended);
   void ask(incident_key key);
   rca_request request_of(const tracked_incident& i) const;
+  void tell_growth(tracked_incident& i);
   void tell(tracked_incident& i);
   void resolve(incident_key key);
   void pass_time();

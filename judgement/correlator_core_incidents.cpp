@@ -84,12 +84,7 @@ void correlator_core::impl::join(incident_key key, const std::string& alert_id) 
   i.first_onset = std::min(i.first_onset, a.started);
   i.last_onset = std::max(i.last_onset, a.started);
   if (a.state == alert_state::firing) ++i.firing;
-  const std::size_t count = i.record.alerts.size();
-  if (count <= correlator_limits::always_told || 4 * count >= 5 * i.told) {
-    tell(i);
-  } else {
-    i.untold = true;
-  }
+  tell_growth(i);
   ask(key);
   schedule(key);
   if (!member) extend(key, a.entity, 0);
@@ -124,7 +119,7 @@ incident_key correlator_core::impl::merge(incident_key a, incident_key b) {
   tell(from);
   out->feed.back().incident.summary = "merged into " + id;
   incidents.erase(younger);
-  tell(into);
+  tell_growth(into);
   for (const std::string& entity : into.record.entities) extend(older, entity, 0);
   ask(older);
   schedule(older);
@@ -195,6 +190,17 @@ rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
     if (c.at >= oldest && c.at <= r.as_of && asked.count(c.entity) != 0) r.changes.push_back(c);
   }
   return r;
+}
+
+/// Tells a grown incident at once while it is small, and in steps of a quarter when it is large: its
+/// record names every alert, so telling each join of a storm would cost the square of its size.
+void correlator_core::impl::tell_growth(tracked_incident& i) {
+  const std::size_t count = i.record.alerts.size();
+  if (count <= correlator_limits::always_told || 4 * count >= 5 * i.told) {
+    tell(i);
+  } else {
+    i.untold = true;
+  }
 }
 
 void correlator_core::impl::tell(tracked_incident& i) {
