@@ -45,7 +45,10 @@ enum class reject_reason : std::uint8_t {
   bad_header,           ///< of an acknowledged request
   entity_limit,         ///< a new entity beyond a limit
 };
-inline constexpr std::size_t reject_reason_count = 31;  ///< reasons are 1 .. count-1 inclusive of 30
+/// Reasons are 1 .. reject_reason_count.
+inline constexpr std::size_t reject_reason_count = 30;
+/// Size of an array that is indexed by the reason.
+inline constexpr std::size_t reject_reason_slots = reject_reason_count + 1;
 const char* to_string(reject_reason) noexcept;
 
 namespace payload_limits {
@@ -100,6 +103,7 @@ class payload_decoder {
 
 /// Writes one event as msgpack or JSON, for publishers (`faultline publish`, bench, tests).
 /// Appends to @p out. `arrived` is not written; `ts` only when has_ts.
+/// @pre encoding is msgpack or JSON
 void encode_event(const event_view& event, wire_encoding encoding, std::string& out);
 /// Header of a batch of @p count events (msgpack array); the events follow with encode_event.
 void encode_batch_header(std::size_t count, std::string& out);
