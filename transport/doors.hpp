@@ -20,6 +20,9 @@ struct reply_address {
   std::uint32_t socket = 0;
   std::string route;       ///< routing id
   bool delimiter = false;  ///< a REQ client: mirror its empty delimiter
+
+  /// `socket` of a message that nobody waits for an answer to (PULL, SUB): a reply is dropped.
+  static constexpr std::uint32_t no_reply = 0xffffffff;
 };
 
 /// What comes in. Called on the ingest thread; views are valid during the call only. The handler must
@@ -33,7 +36,8 @@ class ingest_handler {
   /// One acknowledged request; it is answered by doors::reply() sooner or later, exactly once.
   virtual void on_request(reply_address from, std::string_view header,
                           std::string_view payload) = 0;
-  /// A message on the ROUTER with too few or too many frames, or over the limit.
+  /// A message with too few or too many frames: on the ROUTER to be answered; on PULL or SUB
+  /// `from.socket` is reply_address::no_reply. @p header is the first frame where there is one.
   virtual void on_bad_request(reply_address from, std::string_view header,
                               std::string_view why_code, std::string_view text) = 0;
   /// Asked before fire-and-forget sockets are read: false = leave the messages in ZeroMQ's buffers,

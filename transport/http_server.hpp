@@ -15,8 +15,8 @@
 namespace faultline {
 
 struct http_request {
-  std::string method;   ///< GET, POST, DELETE ...
-  std::string path;     ///< decoded per segment only by the router; raw here
+  std::string method;   ///< GET, POST, DELETE ...; HEAD arrives as GET, its body is left out
+  std::string path;     ///< begins with '/'; decoded per segment only by the router; raw here
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
@@ -33,7 +33,18 @@ struct http_response {
 using http_responder = std::function<void(http_response)>;
 using http_handler = std::function<void(http_request, http_responder)>;
 
+/// Value of the first header called @p name (case does not count), or nothing.
+std::string_view header_of(const http_request& request, std::string_view name) noexcept;
+
+/// An answer {error: {code, message}} with @p status.
+http_response http_error(int status, std::string_view code, std::string_view message);
+
 /// HTTP/1.1 on Boost.Beast, one thread. Header, body and time limits; security headers on every answer.
+///
+/// Lives:  bound by open(); start() runs the thread; stop() lets answers under way go out (at most a
+///         second) and ends it. A responder may be called after that: it does nothing.
+/// Limits: web_options. With `max_connections` open the one that has kept us waiting longest for a
+///         request makes room; when all are being answered the new one gets 503.
 class http_server {
  public:
   virtual ~http_server() = default;
@@ -47,5 +58,7 @@ outcome<std::unique_ptr<http_server>> open_http_server(const web_options& option
 
 /// Decodes %XX; nothing when malformed.
 outcome<std::string> percent_decode(std::string_view text);
+/// Writes every byte but letters, digits and "-._~" as %XX: one path segment or query value.
+std::string percent_encode(std::string_view text);
 
 }  // namespace faultline

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "transport/http_server.hpp"
+#include "transport/internal/http_session.hpp"
+#include "transport/internal/http_text.hpp"
+
+namespace faultline {
+
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+/// A connection younger than this is not closed to make room: its request is on the way.
+constexpr std::chrono::milliseconds grace{100};
+/// Connections told 503 at a time; further ones are closed without a word.
+constexpr std::size_t max_refusing = 64;
+/// After a failed accept (no descriptor left) the next one waits this long.
+constexpr std::chrono::milliseconds accept_pause{50};
+constexpr std::chrono::seconds stop_time{1};
+
+class beast_http_server final : public http_server {
+public:
+  explicit beast_http_server(web_options options) { shared_.options = std::move(options); }
+  ~beast_http_server() override { stop(); }
+
+  outcome<void> open();
+  void start(http_handler handler) override;
+  std::string bound_address() const override { return bound_; }
+  void stop() override;
+
+private:
+  void accept();
+  void on_socket(tcp::socket socket);
+  bool make_room();
+  void wind_down();
+
+  // Destroyed in reverse order: pending operations own sessions, which sign off from shared_.
+  http_shared shared_;
+  asio::io_context io_{1};
+  std::shared_ptr<http_gate> gate_ = std::make_shared<http_gate>(io_);
+  tcp::acceptor acceptor_{io_};
+  asio::steady_timer pause_{io_};
+  std::string bound_;
+  std::promise<void> ended_;
+  std::thread thread_;
+  bool stopped_ = false;
+};
+
+outcome<void> beast_http_server::open() {
+  const std::string& address = shared_.options.listen_address;
+  const auto parts = read_address(address);
+  if (!parts) return parts.error();
+  const auto failed = [&](const char* doing, const error_code& why) {
+    return failure{ec::io_failed,
+                   std::string{"cannot "} + doing + " " + address + ": " + why.message()};
+  };
+  error_code why;
+  tcp::resolver resolver{io_};
+  const auto found = resolver.resolve(parts->host, parts->port, tcp::resolver::passive, why);
+  if (why) return failed("resolve", why);
+  const tcp::endpoint endpoint = *found.begin();
+  acceptor_.open(endpoint.protocol(), why);
+  if (why) return failed("open", why);
+  acceptor_.set_option(asio::socket_base::reuse_address{true}, why);
+  if (why) return failed("open", why);
+  acceptor_.bind(endpoint, why);
+  if (why) return failed("listen on", why);
+  acceptor_.listen(1024, why);
+  if (why) return failed("listen on", why);
+  const tcp::endpoint bound = acceptor_.local_endpoint(why);
+  if (why) return failed("listen on", why);
+  const std::string host = bound.address().to_string();
+  bound_ = (bound.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(bound.port());
+  return {};
+}
+
+void beast_http_server::start(http_handler handler) {
+  if (thread_.joinable() || stopped_) return;
+  shared_.handler = std::move(handler);
+  shared_.gate = gate_;
+  accept();
+  thread_ = std::thread{[this] {
+    io_.run();
+    ended_.set_value();
+  }};
+}
+
+void beast_http_server::accept() {
+  acceptor_.async_accept(io_, [this](error_code why, tcp::socket socket) {
+    if (shared_.stopping || why == asio::error::operation_aborted) return;
+    if (!why) {
+      on_socket(std::move(socket));
+      return accept();
+    }
+    pause_.expires_after(accept_pause);
+    pause_.async_wait([this](error_code cancelled) {
+      if (!cancelled && !shared_.stopping) accept();
+    });
+  });
+}
+
+void beast_http_server::on_socket(tcp::socket socket) {
+  error_code ignored;  // answers go out either way, only later
+  socket.set_option(tcp::no_delay{true}, ignored);
+  const bool room = make_room();
+  if (!room && shared_.refusing.size() >= max_refusing) return;
+  const auto session = std::make_shared<http_session>(std::move(socket), shared_);
+  if (room)
+    session->run();
+  else
+    session->refuse();
+}
+
+/// Whether one more connection may be served; closes the one that has kept us waiting longest if
+/// that is what it takes, so that idle or slow peers never lock out an honest one.
+bool beast_http_server::make_room() {
+  if (shared_.open.size() < shared_.options.max_connections) return true;
+  http_session* oldest = nullptr;
+  for (http_session* session : shared_.open) {
+    const auto since = session->waiting_since();
+    if (since && (oldest == nullptr || *since < *oldest->waiting_since())) oldest = session;
+  }
+  if (oldest == nullptr || http_session::clock::now() - *oldest->waiting_since() < grace)
+    return false;
+  oldest->evict();
+  return true;
+}
+
+void beast_http_server::wind_down() {
+  shared_.stopping = true;
+  error_code ignored;  // nothing more can be done about a listener that does not close
+  acceptor_.close(ignored);
+  pause_.cancel();
+  for (http_session* session : shared_.open) session->retire();
+}
+
+void beast_http_server::stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  if (thread_.joinable()) {
+    asio::post(io_, [this] { wind_down(); });
+    auto ended = ended_.get_future();
+    ended.wait_for(stop_time);
+    io_.stop();
+    thread_.join();
+  }
+  gate_->close();
+}
+
+}  // namespace
+
+outcome<std::unique_ptr<http_server>> open_http_server(const web_options& options) {
+  if (options.max_connections < 1 || options.header_bytes < 256)
+    return failure{ec::invalid, "max_connections must be at least 1 and header_bytes 256"};
+  auto server = std::make_unique<beast_http_server>(options);
+  if (auto opened = server->open(); !opened) return opened.error();
+  return std::unique_ptr<http_server>{std::move(server)};
+}
+
+}  // namespace faultline

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/internal/http_session.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <utility>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include "transport/internal/http_text.hpp"
+
+namespace faultline {
+
+namespace http = boost::beast::http;
+namespace asio = boost::asio;
+
+namespace {
+
+/// A connection that is being closed may still send this much for this long, so that the answer is
+/// not lost to a reset.
+constexpr std::size_t linger_bytes = 1024 * 1024;
+constexpr std::chrono::seconds linger_time{1};
+constexpr std::size_t buffer_bytes = 32 * 1024;
+
+constexpr std::string_view content_security_policy = "default-src 'none'; frame-ancestors 'none'";
+
+bool printable(std::string_view text) noexcept {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
+}
+
+/// The rule @p request breaks, or nothing. What two programs could read differently is refused.
+template <class Request>
+std::string_view broken_rule(const Request& request) {
+  if (request.count(http::field::host) != 1) return "exactly one Host header is required";
+  if (request.count(http::field::transfer_encoding) > 0) {
+    if (request.version() < 11) return "Transfer-Encoding needs HTTP/1.1";
+    if (request.count(http::field::content_length) > 0)
+      return "Content-Length and Transfer-Encoding exclude each other";
+    if (request.count(http::field::transfer_encoding) > 1 ||
+        !boost::beast::iequals(request[http::field::transfer_encoding], "chunked"))
+      return "the only Transfer-Encoding understood is chunked";
+  }
+  return {};
+}
+
+template <class Message>
+void set_headers(Message& message, const http_response& from) {
+  message.set(http::field::server, "faultline");
+  message.set("X-Content-Type-Options", "nosniff");
+  message.set("Content-Security-Policy", boost::beast::string_view{content_security_policy.data(),
+                                                                   content_security_policy.size()});
+  message.set("Referrer-Policy", "no-referrer");
+  message.set(http::field::cache_control, "no-store");
+  if (printable(from.content_type)) message.set(http::field::content_type, from.content_type);
+  for (const auto& [name, value] : from.headers)
+    if (printable(name) && printable(value)) message.set(name, value);
+}
+
+}  // namespace
+
+void http_gate::post(std::function<void()> work) {
+  const std::lock_guard lock{mutex_};
+  if (io_ != nullptr) asio::post(*io_, std::move(work));
+}
+
+void http_gate::close() {
+  const std::lock_guard lock{mutex_};
+  io_ = nullptr;
+}
+
+http_session::http_session(asio::ip::tcp::socket socket, http_shared& shared)
+    : shared_{shared},
+      stream_{std::move(socket)},
+      answer_timer_{stream_.get_executor()},
+      buffer_{std::max(buffer_bytes, 2 * shared.options.header_bytes)} {}
+
+http_session::~http_session() {
+  shared_.open.erase(this);
+  shared_.refusing.erase(this);
+}
+
+void http_session::run() {
+  shared_.open.insert(this);
+  waiting_since_ = clock::now();
+  read_header();
+}
+
+void http_session::refuse() {
+  shared_.refusing.insert(this);
+  refused_ = true;
+  stream_.expires_after(linger_time);
+  fail(503, "too_many_connections", "the server has no connection to spare, try again later");
+}
+
+void http_session::retire() {
+  if (waiting_since_ && !writing_) close();
+}
+
+void http_session::evict() {
+  shared_.open.erase(this);
+  close();
+}
+
+void http_session::next_request() {
+  waiting_since_ = clock::now();
+  if (buffer_.size() > 0) {  // pipelined behind the last one
+    read_header();
+    return;
+  }
+  stream_.expires_after(shared_.options.idle_timeout);
+  stream_.async_read_some(buffer_.prepare(4096),
+                          [self = shared_from_this()](error_code why, std::size_t bytes) {
+                            if (why) return self->close();
+                            self->buffer_.commit(bytes);
+                            self->read_header();
+                          });
+}
+
+void http_session::read_header() {
+  parser_.emplace();
+  parser_->header_limit(static_cast<std::uint32_t>(shared_.options.header_bytes));
+  parser_->body_limit(shared_.options.body_bytes);
+  ++number_;
+  head_ = false;
+  keep_alive_ = false;
+  // One deadline for the whole header: it does not move when a byte comes.
+  stream_.expires_after(shared_.options.header_timeout);
+  http::async_read_header(
+      stream_, buffer_, *parser_,
+      [self = shared_from_this()](error_code why, std::size_t) { self->on_header(why); });
+}
+
+void http_session::on_header(error_code why) {
+  if (why) return on_read_failure(why);
+  const auto& request = parser_->get();
+  head_ = request.method() == http::verb::head;
+  if (const std::string_view rule = broken_rule(request); !rule.empty())
+    return fail(400, "bad_request", rule);
+  if (boost::beast::iequals(request[http::field::expect], "100-continue")) return send_continue();
+  read_body();
+}
+
+void http_session::send_continue() {
+  auto go_on = std::make_shared<http::response<http::empty_body>>(http::status::continue_, 11);
+  http::async_write(stream_, *go_on,
+                    [self = shared_from_this(), go_on](error_code why, std::size_t) {
+                      if (why) return self->close();
+                      self->read_body();
+                    });
+}
+
+void http_session::read_body() {
+  stream_.expires_after(shared_.options.header_timeout);
+  http::async_read(stream_, buffer_, *parser_,
+                   [self = shared_from_this()](error_code why, std::size_t) {
+                     if (why) return self->on_read_failure(why);
+                     self->on_request();
+                   });
+}
+
+void http_session::on_read_failure(error_code why) {
+  if (why == http::error::header_limit || why == http::error::buffer_overflow)
+    return fail(431, "header_too_large",
+                "the header is over " + std::to_string(shared_.options.header_bytes) + " bytes");
+  if (why == http::error::body_limit)
+    return fail(413, "too_large",
+                "the body is over " + std::to_string(shared_.options.body_bytes) + " bytes");
+  const bool malformed = why.category() == make_error_code(http::error::bad_method).category();
+  if (malformed && why != http::error::end_of_stream && why != http::error::partial_message)
+    return fail(400, "bad_request", "the request cannot be read: " + why.message());
+  close();
+}
+
+void http_session::on_request() {
+  auto message = parser_->release();
+  keep_alive_ = message.keep_alive();
+  const auto target = message.target();
+  auto parts = read_target({target.data(), target.size()});
+  if (!parts) return fail(400, "bad_request", parts.error().what);
+  http_request request;
+  const auto method = message.method_string();
+  request.method = head_ ? "GET" : std::string{method.data(), method.size()};
+  request.path = std::move(parts->path);
+  request.query = std::move(parts->query);
+  for (const auto& field : message)
+    request.headers.emplace_back(std::string{field.name_string()}, std::string{field.value()});
+  request.body = std::move(message.body());
+  stream_.expires_never();
+  waiting_since_.reset();
+  answered_ = false;
+  answer_timer_.expires_after(shared_.options.answer_timeout);
+  answer_timer_.async_wait([self = shared_from_this(), number = number_](error_code why) {
+    if (!why) self->answer(number, http_error(504, "deadline_passed", "no answer in time"));
+  });
+  http_responder respond = responder();
+  try {
+    shared_.handler(std::move(request), respond);
+  } catch (const std::exception& failed) {
+    respond(http_error(500, "internal", failed.what()));
+  }
+}
+
+http_responder http_session::responder() {
+  auto used = std::make_shared<std::atomic<bool>>(false);
+  return [used, gate = shared_.gate, weak = weak_from_this(),
+          number = number_](http_response response) {
+    if (used->exchange(true)) return;
+    auto shared = std::make_shared<http_response>(std::move(response));
+    gate->post([weak, number, shared] {
+      if (const auto self = weak.lock()) self->answer(number, std::move(*shared));
+    });
+  };
+}
+
+void http_session::answer(std::uint64_t number, http_response response) {
+  if (number != number_ || answered_) return;
+  answered_ = true;
+  answer_timer_.cancel();
+  write(std::move(response));
+}
+
+void http_session::fail(int status, std::string_view code, std::string_view message) {
+  keep_alive_ = false;
+  write(http_error(status, code, message));
+}
+
+void http_session::write(http_response response) {
+  const auto status = static_cast<unsigned>(response.status);
+  if (shared_.stopping) keep_alive_ = false;
+  if (!refused_) stream_.expires_after(shared_.options.idle_timeout);
+  writing_ = true;
+  waiting_since_ = clock::now();
+  if (head_) {
+    auto message =
+        std::make_shared<http::response<http::empty_body>>(http::int_to_status(status), 11);
+    set_headers(*message, response);
+    message->content_length(response.body.size());
+    write_message(std::move(message));
+  } else {
+    auto message =
+        std::make_shared<http::response<http::string_body>>(http::int_to_status(status), 11);
+    set_headers(*message, response);
+    message->body() = std::move(response.body);
+    message->content_length(message->body().size());
+    write_message(std::move(message));
+  }
+}
+
+template <class Message>
+void http_session::write_message(std::shared_ptr<Message> message) {
+  message->keep_alive(keep_alive_);
+  http::async_write(stream_, *message,
+                    [self = shared_from_this(), message](error_code why, std::size_t) {
+                      self->after_write(why);
+                    });
+}
+
+void http_session::after_write(error_code why) {
+  writing_ = false;
+  if (why) return close();
+  if (keep_alive_ && !shared_.stopping) return next_request();
+  linger();
+}
+
+void http_session::linger() {
+  error_code ignored;  // the peer may have gone first
+  stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  waiting_since_ = clock::now();
+  stream_.expires_after(linger_time);
+  buffer_.clear();
+  discard();
+}
+
+void http_session::discard() {
+  stream_.async_read_some(buffer_.prepare(4096),
+                          [self = shared_from_this()](error_code why, std::size_t bytes) {
+                            self->discarded_ += bytes;
+                            if (why || self->discarded_ > linger_bytes || self->shared_.stopping)
+                              return self->close();
+                            self->discard();
+                          });
+}
+
+void http_session::close() noexcept { stream_.close(); }
+
+}  // namespace faultline

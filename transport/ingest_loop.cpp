@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/internal/ingest_loop.hpp"
+
+#include <utility>
+
+namespace faultline {
+
+namespace {
+
+/// While fire-and-forget sockets are closed their credit is looked at this often.
+constexpr int closed_poll_ms = 2;
+constexpr int idle_poll_ms = 1000;
+
+}  // namespace
+
+ingest_loop::ingest_loop(std::vector<zmq::socket_t> routers, std::vector<event_socket> events,
+                         door_tally& tally)
+    : routers_{std::move(routers)}, events_{std::move(events)}, tally_{tally} {
+  items_.push_back({nullptr, wake_.fd(), ZMQ_POLLIN, 0});
+  for (zmq::socket_t& router : routers_) items_.push_back({router.handle(), 0, ZMQ_POLLIN, 0});
+  for (event_socket& event : events_) items_.push_back({event.socket.handle(), 0, ZMQ_POLLIN, 0});
+}
+
+void ingest_loop::start(ingest_handler& handler) {
+  if (thread_.joinable() || stopping_) return;
+  handler_ = &handler;
+  thread_ = std::thread{[this] { run(); }};
+}
+
+void ingest_loop::reply(const reply_address& to, std::string frame) {
+  if (to.socket >= routers_.size()) return;  // reply_address::no_reply
+  bool first = false;
+  {
+    const std::lock_guard lock{mutex_};
+    if (replies_.size() >= max_replies) {
+      door_tally::add(tally_.replies_unroutable);
+      return;
+    }
+    first = replies_.empty();
+    replies_.push_back({to, std::move(frame)});
+  }
+  if (first) wake_.ring();
+}
+
+void ingest_loop::stop_reading() noexcept {
+  quiet_ = true;
+  wake_.ring();
+}
+
+void ingest_loop::stop() noexcept {
+  stopping_ = true;
+  wake_.ring();
+  if (thread_.joinable()) thread_.join();
+}
+
+void ingest_loop::run() {
+  while (!stopping_) {
+    const bool reading = !quiet_;
+    const bool events_open = reading && !events_.empty() && handler_->may_read_events();
+    wait(reading, events_open);
+    if (items_.front().revents != 0) wake_.clear();
+    send_replies();
+    if (!reading) continue;
+    for (std::size_t i = 0; i < routers_.size(); ++i)
+      if ((items_[1 + i].revents & ZMQ_POLLIN) != 0) read_requests(i);
+    if (!events_open) continue;
+    for (std::size_t i = 0; i < events_.size(); ++i)
+      if ((items_[1 + routers_.size() + i].revents & ZMQ_POLLIN) != 0) read_events(events_[i]);
+  }
+  send_replies();
+}
+
+void ingest_loop::wait(bool reading, bool events_open) {
+  std::size_t count = 1;
+  if (reading) count += routers_.size();
+  if (events_open) count += events_.size();
+  const bool closed = reading && !events_open && !events_.empty();
+  wait_for(items_.data(), count, closed ? closed_poll_ms : idle_poll_ms);
+}
+
+void ingest_loop::read_requests(std::size_t router) {
+  for (std::size_t n = 0; n < messages_per_turn && receive(routers_[router], message_); ++n)
+    take_request(router);
+  send_replies();
+}
+
+// request := route delimiter? header payload?     -- the delimiter is an empty frame
+void ingest_loop::take_request(std::size_t router) {
+  door_tally::add(tally_.bytes_in, bytes_of_message());
+  reply_address from;
+  from.socket = static_cast<std::uint32_t>(router);
+  from.route = message_[0];
+  from.delimiter = message_.count > 1 && message_[1].empty();
+  const std::size_t header = from.delimiter ? 2 : 1;
+  const std::size_t frames = message_.count - header;
+  if (message_.count <= header || frames > 2) {
+    door_tally::add(tally_.bad_requests);
+    handler_->on_bad_request(std::move(from), frames > 2 ? message_[header] : std::string_view{},
+                             "bad_frames", "a request is [header][payload]");
+    return;
+  }
+  door_tally::add(tally_.requests);
+  handler_->on_request(std::move(from), message_[header],
+                       frames == 2 ? message_[header + 1] : std::string_view{});
+}
+
+void ingest_loop::read_events(event_socket& from) {
+  for (std::size_t n = 0; n < messages_per_turn; ++n) {
+    if (n > 0 && !handler_->may_read_events()) break;
+    if (!receive(from.socket, message_)) break;
+    take_event(from.source);
+  }
+  send_replies();
+}
+
+void ingest_loop::take_event(std::string_view source) {
+  door_tally::add(tally_.bytes_in, bytes_of_message());
+  if (message_.count > 2) {
+    door_tally::add(tally_.bad_requests);
+    reply_address nobody;
+    nobody.socket = reply_address::no_reply;
+    handler_->on_bad_request(std::move(nobody), message_[0], "bad_frames",
+                             "an event message is [payload] or [topic][payload]");
+    return;
+  }
+  door_tally::add(tally_.event_messages);
+  const bool topic = message_.count == 2;
+  handler_->on_event_payload(source, topic ? message_[0] : std::string_view{},
+                             message_[topic ? 1 : 0]);
+}
+
+void ingest_loop::send_replies() {
+  {
+    const std::lock_guard lock{mutex_};
+    sending_.swap(replies_);
+  }
+  for (const outgoing& out : sending_) {
+    const send_result sent =
+        send_to(routers_[out.to.socket], out.to.route, out.to.delimiter, out.frame);
+    door_tally::add(sent == send_result::sent ? tally_.replies : tally_.replies_unroutable);
+  }
+  sending_.clear();
+}
+
+std::size_t ingest_loop::bytes_of_message() const noexcept {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < message_.count && i < frame_list::kept; ++i)
+    bytes += message_[i].size();
+  return bytes;
+}
+
+}  // namespace faultline

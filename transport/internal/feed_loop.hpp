@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "transport/doors.hpp"
+#include "transport/internal/zmq_tools.hpp"
+
+namespace faultline {
+
+/// The feed thread: publishes records on the XPUB, beats once a second, answers the replay ROUTER.
+///
+/// Lives:  made by open_doors() with its sockets bound; start() runs the thread, stop() ends it
+///         after what waits has been handed to libzmq.
+/// Limits: `capacity` records wait at most; one more drops the oldest, which subscribers miss by
+/// its
+///         seq and replay. A subscriber that does not read loses alone: XPUB drops for it.
+class feed_loop {
+public:
+  static constexpr std::size_t subscriptions_per_turn = 256;
+  static constexpr std::size_t requests_per_turn = 16;
+  static constexpr std::size_t records_per_turn = 256;
+  /// JSON prefixes remembered; with more, JSON is published until the server ends.
+  static constexpr std::size_t max_json_prefixes = 4096;
+
+  feed_loop(zmq::socket_t publisher, zmq::socket_t replay, std::size_t capacity, door_tally& tally);
+  ~feed_loop() { stop(); }
+
+  void start(feed_handler& handler);
+  void publish(const feed_record& record, const std::vector<std::string>& topics);
+  void stop() noexcept;
+
+private:
+  struct outgoing {
+    std::vector<std::string> topics;
+    std::string payload;
+  };
+  using clock = std::chrono::steady_clock;
+
+  void run();
+  void read_subscriptions();
+  void note_subscription(std::string_view message);
+  bool json_wanted() const noexcept { return json_overflow_ || !json_prefixes_.empty(); }
+  void publish_waiting(std::size_t most);
+  void send_record(const outgoing& record);
+  void send_frames(std::string_view topic, std::string_view payload);
+  void answer_requests();
+  void beat();
+
+  zmq::socket_t publisher_;
+  zmq::socket_t replay_;
+  std::size_t capacity_;
+  door_tally& tally_;
+  feed_handler* handler_ = nullptr;
+  wake_up wake_;
+  frame_list message_;
+  std::set<std::string, std::less<>> json_prefixes_;
+  bool json_overflow_ = false;
+  clock::time_point next_beat_{};
+  std::mutex mutex_;
+  std::deque<outgoing> waiting_;  ///< guarded by mutex_
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace faultline

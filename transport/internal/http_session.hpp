@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "transport/http_server.hpp"
+
+namespace faultline {
+
+/// The way back onto the server's thread, for responders that outlive the server.
+class http_gate {
+public:
+  explicit http_gate(boost::asio::io_context& io) : io_{&io} {}
+  void post(std::function<void()> work);  ///< from any thread; does nothing once closed
+  void close();
+
+private:
+  std::mutex mutex_;
+  boost::asio::io_context* io_;  ///< guarded by mutex_
+};
+
+class http_session;
+
+/// What the sessions of one server share. Used on the server's thread alone, but for the gate.
+struct http_shared {
+  web_options options;
+  http_handler handler;
+  std::shared_ptr<http_gate> gate;
+  std::set<http_session*> open;      ///< those that count against max_connections
+  std::set<http_session*> refusing;  ///< those being told 503
+  bool stopping = false;
+};
+
+/// One connection: reads a request, has it answered, writes the answer, and again. One request at a
+/// time: those pipelined behind it wait in the socket.
+///
+/// Lives: owned by its pending operations; the last one to finish destroys it.
+class http_session : public std::enable_shared_from_this<http_session> {
+public:
+  using clock = std::chrono::steady_clock;
+
+  http_session(boost::asio::ip::tcp::socket socket, http_shared& shared);
+  ~http_session();
+
+  void run();     ///< serve requests
+  void refuse();  ///< answer 503 without reading, then close
+  void retire();  ///< close now, or after the answer under way
+  void evict();   ///< close now and stop counting
+  /// Since when we wait for the peer (to send a request or to take the answer); nothing while it
+  /// waits for us.
+  std::optional<clock::time_point> waiting_since() const noexcept { return waiting_since_; }
+
+private:
+  using error_code = boost::system::error_code;
+  using parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
+
+  void next_request();
+  void read_header();
+  void on_header(error_code why);
+  void send_continue();
+  void read_body();
+  void on_request();
+  void on_read_failure(error_code why);
+  http_responder responder();
+  void answer(std::uint64_t number, http_response response);
+  void fail(int status, std::string_view code, std::string_view message);
+  void write(http_response response);
+  template <class Message>
+  void write_message(std::shared_ptr<Message> message);
+  void after_write(error_code why);
+  void linger();
+  void discard();
+  void close() noexcept;
+
+  http_shared& shared_;
+  boost::beast::tcp_stream stream_;
+  boost::asio::steady_timer answer_timer_;
+  boost::beast::flat_buffer buffer_;
+  std::optional<parser> parser_;
+  std::optional<clock::time_point> waiting_since_;
+  std::uint64_t number_ = 0;  ///< of the request being handled
+  bool answered_ = true;      ///< that request
+  bool head_ = false;
+  bool keep_alive_ = false;
+  bool refused_ = false;
+  bool writing_ = false;
+  std::size_t discarded_ = 0;
+};
+
+}  // namespace faultline

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "transport/doors.hpp"
+#include "transport/internal/zmq_tools.hpp"
+
+namespace faultline {
+
+/// A PULL or SUB socket and the name of its kind.
+struct event_socket {
+  zmq::socket_t socket;
+  std::string_view source;  ///< pull, subscribe
+};
+
+/// The ingest thread: reads every ROUTER, PULL and SUB in turn, a few messages each, and sends the
+/// replies that others hand over.
+///
+/// Lives:  made by open_doors() with its sockets bound; start() runs the thread, stop() ends it.
+/// Fails:  a socket error other than a gone peer ends the process: it is a programming error.
+/// Limits: `max_replies` wait at most; one more is dropped and counted (its publisher sends again).
+class ingest_loop {
+public:
+  static constexpr std::size_t messages_per_turn = 64;
+  static constexpr std::size_t max_replies = 65536;
+
+  ingest_loop(std::vector<zmq::socket_t> routers, std::vector<event_socket> events,
+              door_tally& tally);
+  ~ingest_loop() { stop(); }
+
+  void start(ingest_handler& handler);
+  void reply(const reply_address& to, std::string frame);
+  void stop_reading() noexcept;
+  void stop() noexcept;
+
+private:
+  struct outgoing {
+    reply_address to;
+    std::string frame;
+  };
+
+  void run();
+  void wait(bool reading, bool events_open);
+  void read_requests(std::size_t router);
+  void take_request(std::size_t router);
+  void read_events(event_socket& from);
+  void take_event(std::string_view source);
+  void send_replies();
+  std::size_t bytes_of_message() const noexcept;
+
+  std::vector<zmq::socket_t> routers_;
+  std::vector<event_socket> events_;
+  door_tally& tally_;
+  ingest_handler* handler_ = nullptr;
+  wake_up wake_;
+  std::vector<zmq_pollitem_t> items_;  ///< wake-up, routers, event sockets
+  frame_list message_;
+  std::vector<outgoing> sending_;
+  std::mutex mutex_;
+  std::vector<outgoing> replies_;  ///< guarded by mutex_
+  std::atomic<bool> quiet_{false};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace faultline

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <zmq.hpp>
+
+#include "messages/outcome.hpp"
+
+namespace faultline {
+
+/// What every socket gets before it binds or connects: libzmq does not apply it afterwards.
+struct socket_limits {
+  int high_water_mark = 1000;           ///< messages per peer and direction
+  std::int64_t max_message_bytes = -1;  ///< a peer that sends a larger frame is cut
+  int linger_ms = 1000;
+};
+
+/// Sets high-water marks, size limit, heartbeats, keep-alive, handshake, reconnect and linger
+/// times.
+void set_limits(zmq::socket_t& socket, const socket_limits& limits, std::string_view endpoint);
+
+/// Binds. Fails: ec::io_failed naming what and where.
+outcome<void> bind_socket(zmq::socket_t& socket, std::string_view what,
+                          const std::string& endpoint);
+/// Connects. Fails: ec::io_failed naming what and where.
+outcome<void> connect_socket(zmq::socket_t& socket, std::string_view what,
+                             const std::string& endpoint);
+
+/// Wakes a thread that waits in zmq_poll: an eventfd in its poll set.
+class wake_up {
+public:
+  wake_up();  ///< throws std::system_error when the process has no descriptor left
+  ~wake_up();
+  wake_up(const wake_up&) = delete;
+  wake_up& operator=(const wake_up&) = delete;
+  int fd() const noexcept { return fd_; }
+  void ring() noexcept;   ///< from any thread
+  void clear() noexcept;  ///< by the woken thread, before it looks at what it was woken for
+
+private:
+  int fd_ = -1;
+};
+
+/// The frames of one message, kept in libzmq's own buffers. Reused, so that receiving copies
+/// nothing.
+struct frame_list {
+  static constexpr std::size_t kept = 4;
+  std::array<zmq::message_t, kept> frames;
+  std::size_t count = 0;  ///< frames of the message; those beyond `kept` were dropped
+
+  std::string_view operator[](std::size_t i) const noexcept {
+    return {static_cast<const char*>(frames[i].data()), frames[i].size()};
+  }
+};
+
+/// Takes one whole message without waiting. @returns false when there is none.
+bool receive(zmq::socket_t& socket, frame_list& into);
+
+enum class send_result : std::uint8_t { sent, unroutable };
+/// Sends [route]([delimiter])[frame] without waiting. A peer that has gone or does not read its
+/// answers is unroutable: the frame is dropped.
+send_result send_to(zmq::socket_t& router, std::string_view route, bool delimiter,
+                    std::string_view frame);
+
+/// Waits for events of @p items; an interrupted wait counts as one without events.
+void wait_for(zmq_pollitem_t* items, std::size_t count, int timeout_ms);
+
+/// What doors::counters() reads; written by the two threads.
+struct door_tally {
+  std::atomic<std::uint64_t> event_messages{0}, requests{0}, bad_requests{0}, replies{0},
+      replies_unroutable{0}, published{0}, publish_dropped{0}, feed_requests{0}, bytes_in{0};
+
+  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
+    counter.fetch_add(n, std::memory_order_relaxed);
+  }
+};
+
+}  // namespace faultline
