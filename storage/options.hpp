@@ -23,6 +23,8 @@ struct storage_options {
   std::size_t write_buffer_bytes = 256ULL * 1024 * 1024;
   /// A dead letter keeps at most this much of its payload.
   std::size_t dead_letter_bytes = 4096;
+  /// Dead letters kept: beyond it the oldest go, whatever their age.
+  std::uint64_t dead_letter_count = 100'000;
   /// Blocks of the live window kept per entity (64 ticks each).
   std::uint32_t blocks_per_entity = 9;
 

@@ -34,8 +34,14 @@ struct log_append {
 
 /// State of one publisher's sequence window (opaque bytes of processing/publisher_window).
 struct publisher_row {
+  /// `through` of a row that holds every delta appended before the row is written.
+  static constexpr std::uint64_t every_delta = ~std::uint64_t{0};
+
   std::string key;    ///< user, publisher and epoch, length-prefixed
-  std::string bytes;
+  std::string bytes;  ///< empty: the publisher is forgotten
+  /// Deltas up to this number (event_log::last_publisher_delta()) are in `bytes`. Later ones are
+  /// kept and handed out again on load; applying one twice changes nothing.
+  std::uint64_t through = every_delta;
 };
 
 /// Change of a publisher's window by one batch; appended to the window on load.
@@ -66,6 +72,7 @@ struct log_blob {
   partition_id partition = 0;
   log_position position = 0;
   std::string bytes;
+  std::uint32_t records = 0;   ///< as the writer said
 };
 
 class event_log {
@@ -78,7 +85,7 @@ class event_log {
   /// Blobs from @p from on, at most @p max_blobs and about @p max_bytes.
   virtual outcome<std::vector<log_blob>> read(partition_id partition, log_position from,
                                               std::size_t max_blobs, std::size_t max_bytes) = 0;
-  /// Highest position written; 0 when the log is empty (also when everything was trimmed below it).
+  /// Highest position ever written, whatever was trimmed since; 0 when nothing was.
   virtual log_position last(partition_id partition) const = 0;
   /// Lowest position still readable; last()+1 when nothing is.
   virtual log_position first(partition_id partition) const = 0;
@@ -88,8 +95,12 @@ class event_log {
   virtual outcome<void> load_publishers(
     const std::function<void(const publisher_row&)>& row,
     const std::function<void(const publisher_delta&)>& delta) = 0;
-  /// Replaces window rows and forgets their deltas, atomically.
+  /// Replaces window rows and forgets the deltas they include, atomically. A caller that does not
+  /// append from the same thread reads last_publisher_delta() BEFORE it copies its windows, and
+  /// writes that number into the rows.
   virtual outcome<void> write_publishers(const std::vector<publisher_row>& rows) = 0;
+  /// Number of the newest append that carried deltas (all deltas of one append share a number).
+  virtual std::uint64_t last_publisher_delta() const = 0;
   /// Durable counters, as summed over all appends.
   virtual std::map<std::string, std::uint64_t> counters() const = 0;
 };
@@ -132,7 +143,7 @@ struct checkpoint_batch {
   std::vector<outbox_entry> outbox;
   std::vector<entity_snapshot> snapshots;
   std::vector<window_block> blocks;
-  std::vector<std::string> retired;                 ///< entities forgotten whole
+  std::vector<std::string> retired;                 ///< entities forgotten whole, before the rest
   std::optional<partition_checkpoint> checkpoint;
   bool sync = false;                                ///< true whenever `outbox` is not empty
 };
@@ -141,6 +152,7 @@ class checkpoint_store {
  public:
   virtual ~checkpoint_store() = default;
   /// @returns the entries of @p batch.outbox that were really appended, with their seq.
+  /// Fails with ec::invalid when a snapshot, block or retired entity is of another partition.
   virtual outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch) = 0;
   virtual outcome<partition_checkpoint> load_checkpoint(partition_id partition) = 0;
   /// Every entity snapshot of a partition, in order of entity.
@@ -200,7 +212,8 @@ class feed_store {
   /// Synced when it carries items. @returns the records with their seq.
   virtual outcome<std::vector<feed_record>> append(const feed_append& batch) = 0;
   /// Records with seq >= @p from whose topic begins with @p prefix, at most @p limit. `next` is
-  /// where to go on.
+  /// where to go on: the end is next > last(), not an empty page (a call looks at no more than
+  /// 65,536 records).
   struct page {
     std::vector<feed_record> records;
     std::uint64_t next = 1;
@@ -248,11 +261,20 @@ class store {
   virtual std::uint64_t bytes_on_disk() const = 0;
   /// Flushes memtables and syncs the WAL, for an orderly end.
   virtual outcome<void> flush() = 0;
+  /// Removes what is beyond retention, a bounded amount of work per call; call it about once a
+  /// minute. Log: positions the partition's checkpoint covers that are older than log_retention or
+  /// above log_bytes. Outbox: entries that are in the decision log and whose cause was trimmed.
+  /// Feed, dead letters: by age. Records: resolved ones whose last feed message is gone. Age of log
+  /// and feed counts from the first sweep after the write, so nothing goes early.
+  virtual outcome<void> sweep_retention(arrival_time now) = 0;
 };
 
-/// Opens or creates a store. @p partitions counts only at creation; later the store's own number holds.
+/// Opens or creates the store in the directory `store` of options.path. options.partitions counts
+/// only at creation; later the store's own number holds.
 /// Fails: ec::store_corrupt naming the file (a human must look), ec::no_space, ec::io_failed (locked,
-/// permissions), ec::unknown_version (written by a newer build).
+/// permissions), ec::unknown_version (written by a newer build), ec::invalid (no partitions).
+/// After a background error of RocksDB (a full disk, damage) every call fails with
+/// ec::store_unavailable and the reason: end the process and open again.
 outcome<std::unique_ptr<store>> open_rocksdb_store(const storage_options& options);
 
 }  // namespace faultline

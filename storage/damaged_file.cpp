@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/damaged_file.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+
+namespace faultline {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The first word of @p text that is a path below @p directory.
+std::string path_in(std::string_view text, const std::string& directory) {
+  const std::size_t begin = text.find(directory + "/");
+  if (begin == std::string_view::npos) return {};
+  const std::size_t end = text.find_first_of(" :,;'\"\n", begin + directory.size());
+  return std::string{text.substr(begin, end - begin)};
+}
+
+/// RocksDB's log of this attempt names the write-ahead log it stopped at.
+std::string path_in_log(const std::string& directory) {
+  std::ifstream log{directory + "/LOG"};
+  std::string found;
+  for (std::string line; std::getline(log, line);) {
+    if (line.find(" dropping ") == std::string::npos) continue;
+    const std::string path = path_in(line, directory);
+    if (!path.empty()) found = path;
+  }
+  return found;
+}
+
+bool belongs_to_a_store(const fs::path& file) {
+  const std::string name = file.filename();
+  const std::string kind = file.extension();
+  return kind == ".sst" || kind == ".log" || name.rfind("MANIFEST-", 0) == 0;
+}
+
+}  // namespace
+
+std::string damaged_file(const std::string& directory, const std::string& error) {
+  std::string path = path_in(error, directory);
+  if (path.empty()) path = path_in_log(directory);
+  if (!path.empty()) return path;
+  std::ifstream current{directory + "/CURRENT"};
+  std::string manifest;
+  std::getline(current, manifest);
+  return directory + "/" + (manifest.rfind("MANIFEST-", 0) == 0 ? manifest : "CURRENT");
+}
+
+std::string missing_file(const std::string& directory) {
+  std::error_code error;
+  if (fs::exists(directory + "/CURRENT", error)) return {};
+  for (const auto& entry : fs::directory_iterator{directory, error}) {
+    if (belongs_to_a_store(entry.path())) return directory + "/CURRENT";
+  }
+  return {};
+}
+
+}  // namespace faultline

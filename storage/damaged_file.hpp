@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace faultline {
+
+/// The file a human must look at when the store in @p directory does not open because of @p error
+/// (RocksDB's words): from the error, from RocksDB's log, or the manifest.
+std::string damaged_file(const std::string& directory, const std::string& error);
+
+/// What is missing from @p directory although other files of a store stand there; empty when it is
+/// whole or no store at all. RocksDB would begin a new, empty store in its place.
+std::string missing_file(const std::string& directory);
+
+}  // namespace faultline

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/rocksdb_database.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "storage/damaged_file.hpp"
+#include "storage/keys.hpp"
+#include "storage/rocksdb_settings.hpp"
+#include "storage/rows.hpp"
+
+namespace faultline {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Layout of keys and rows as a whole. Stands in the store; a store of a newer one is refused.
+constexpr std::uint64_t store_format = 1;
+
+failure no_space(const std::string& directory, std::uint64_t free, std::uint64_t needed) {
+  return {ec::no_space, directory + ": " + std::to_string(free) + " bytes free, " +
+                          std::to_string(needed) + " must stay free"};
+}
+
+failure open_failed(const std::string& directory, const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  const bool missing = text.find("No such file") != std::string::npos;
+  if (status.IsCorruption() || missing) {
+    return {ec::store_corrupt, damaged_file(directory, text) + " is damaged: " + text};
+  }
+  return {ec::io_failed, directory + ": " + text};
+}
+
+/// Families of an existing store that this build does not know: a newer build wrote it.
+outcome<void> refuse_unknown_families(const rocksdb::DBOptions& settings,
+                                      const std::string& directory) {
+  std::vector<std::string> names;
+  const auto status = rocksdb::DB::ListColumnFamilies(settings, directory, &names);
+  if (!status.ok()) return open_failed(directory, status);
+  for (const auto& name : names) {
+    bool known = false;
+    for (std::size_t i = 0; i < family_count; ++i) {
+      known = known || name == name_of(static_cast<family>(i));
+    }
+    if (!known) {
+      return failure{ec::unknown_version,
+                     directory + " has the unknown part '" + name + "': written by a newer build"};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+const char* name_of(family f) noexcept {
+  switch (f) {
+    case family::meta: return "default";
+    case family::log: return "log";
+    case family::publishers: return "publishers";
+    case family::entities: return "entities";
+    case family::blocks: return "blocks";
+    case family::outbox: return "outbox";
+    case family::decisions: return "decisions";
+    case family::feed: return "feed";
+    case family::letters: return "letters";
+  }
+  return "unknown";
+}
+
+void store_health::fail(const std::string& why) {
+  const std::lock_guard lock{mutex_};
+  if (failed_.load(std::memory_order_relaxed)) return;
+  why_ = why;
+  failed_.store(true, std::memory_order_release);
+}
+
+outcome<void> store_health::check() const {
+  if (!failed_.load(std::memory_order_acquire)) return {};
+  const std::lock_guard lock{mutex_};
+  return failure{ec::store_unavailable, "the store has stopped: " + why_};
+}
+
+rocksdb_database::rocksdb_database(std::string directory, const storage_options& options)
+    : directory_{std::move(directory)},
+      options_{options},
+      health_{std::make_shared<store_health>()},
+      space_{options.min_free_bytes, [path = directory_] { return free_bytes_at(path); }} {}
+
+rocksdb_database::~rocksdb_database() {
+  if (!db_) return;
+  for (auto* handle : handles_) {
+    if (handle != nullptr) db_->DestroyColumnFamilyHandle(handle);
+  }
+  db_->Close();
+}
+
+outcome<std::unique_ptr<rocksdb_database>> rocksdb_database::open(const std::string& directory,
+                                                                  const storage_options& options) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) return failure{ec::io_failed, directory + ": " + error.message()};
+  fs::permissions(directory, fs::perms::owner_all, error);
+  if (error) return failure{ec::io_failed, directory + ": " + error.message()};
+  if (const std::string missing = missing_file(directory); !missing.empty()) {
+    return failure{ec::store_corrupt, missing + " is missing, other files of the store are there"};
+  }
+  std::unique_ptr<rocksdb_database> opened{new rocksdb_database{directory, options}};
+  if (!opened->space_.writes_allowed()) {
+    return no_space(directory, opened->space_.current(), options.min_free_bytes / 2);
+  }
+  const bool created = !fs::exists(directory + "/CURRENT", error);
+  if (auto done = opened->open_families(); !done) return done.error();
+  if (auto known = opened->check_format(created); !known) return known.error();
+  return opened;
+}
+
+outcome<void> rocksdb_database::open_families() {
+  const auto settings = database_settings(options_, health_);
+  std::error_code error;
+  if (fs::exists(directory_ + "/CURRENT", error)) {
+    if (auto known = refuse_unknown_families(settings, directory_); !known) return known;
+  }
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const auto status =
+    rocksdb::DB::Open(settings, directory_, family_settings(options_), &handles, &db);
+  if (!status.ok()) return open_failed(directory_, status);
+  db_.reset(db);
+  std::copy(handles.begin(), handles.end(), handles_.begin());
+  return health_->check();
+}
+
+outcome<void> rocksdb_database::check_format(bool created) {
+  auto row = get(family::meta, keys::format());
+  if (!row) return row.error();
+  if (!row->has_value()) {
+    if (!created) {
+      // A first start that was killed between creating the files and the first write.
+      scan anything{*this, family::meta, "", ""};
+      if (anything.valid()) return failure{ec::store_corrupt, directory_ + " has no format number"};
+    }
+    rocksdb::WriteBatch batch;
+    batch.Put(at(family::meta), slice(keys::format()),
+              slice(rows::numbers({store_format, options_.partitions})));
+    return write(batch, true, write_kind::work);
+  }
+  const auto numbers = rows::read_numbers(**row);
+  if (!numbers) return numbers.error();
+  if (numbers->empty()) return failure{ec::store_corrupt, directory_ + " has no format number"};
+  if (numbers->front() > store_format) {
+    return failure{ec::unknown_version, directory_ + " has format " +
+                                          std::to_string(numbers->front()) +
+                                          ", this build knows " + std::to_string(store_format)};
+  }
+  return {};
+}
+
+outcome<void> rocksdb_database::may_write(write_kind kind) {
+  if (auto healthy = health_->check(); !healthy) return healthy;
+  const bool allowed =
+    kind == write_kind::intake ? space_.intake_allowed() : space_.writes_allowed();
+  if (allowed) return {};
+  const auto needed = kind == write_kind::intake ? space_.min_free() : space_.min_free() / 2;
+  return no_space(directory_, space_.current(), needed);
+}
+
+outcome<void> rocksdb_database::write(rocksdb::WriteBatch& batch, bool sync, write_kind kind) {
+  if (auto may = may_write(kind); !may) return may;
+  rocksdb::WriteOptions how;
+  how.sync = sync && options_.sync;
+  const auto status = db_->Write(how, &batch);
+  if (status.ok()) return {};
+  health_->fail(status.ToString());
+  return health_->check();
+}
+
+outcome<std::optional<std::string>> rocksdb_database::get(family f, const std::string& key) {
+  if (auto healthy = health_->check(); !healthy) return healthy.error();
+  std::string value;
+  const auto status = db_->Get(rocksdb::ReadOptions{}, at(f), slice(key), &value);
+  if (status.ok()) return std::optional<std::string>{std::move(value)};
+  if (status.IsNotFound()) return std::optional<std::string>{};
+  return read_failed(status, f);
+}
+
+failure rocksdb_database::read_failed(const rocksdb::Status& status, family f) const {
+  const ec code = status.IsCorruption() ? ec::store_corrupt : ec::store_unavailable;
+  return {code, directory_ + ", part '" + name_of(f) + "': " + status.ToString()};
+}
+
+std::uint64_t rocksdb_database::bytes_on_disk() const {
+  std::error_code error;
+  std::uint64_t sum = 0;
+  for (fs::directory_iterator it{directory_, error}, end; !error && it != end;
+       it.increment(error)) {
+    std::error_code gone;  // files come and go while we look
+    const auto size = it->file_size(gone);
+    if (!gone) sum += size;
+  }
+  return sum;
+}
+
+outcome<void> rocksdb_database::flush() {
+  if (auto healthy = health_->check(); !healthy) return healthy;
+  auto status = db_->FlushWAL(true);
+  // Without room for the memtables the synced WAL is enough: they are rebuilt from it.
+  if (status.ok() && space_.writes_allowed()) {
+    const std::vector<rocksdb::ColumnFamilyHandle*> all{handles_.begin(), handles_.end()};
+    status = db_->Flush(rocksdb::FlushOptions{}, all);
+  }
+  if (!status.ok()) health_->fail(status.ToString());
+  return health_->check();
+}
+
+scan::scan(rocksdb_database& database, family f, std::string from, std::string below, use why)
+    : database_{database},
+      family_{f},
+      from_{std::move(from)},
+      below_{std::move(below)},
+      lower_{from_},
+      upper_{below_} {
+  rocksdb::ReadOptions how;
+  how.iterate_lower_bound = &lower_;
+  if (!below_.empty()) how.iterate_upper_bound = &upper_;
+  if (why == use::bulk) {
+    how.fill_cache = false;
+    how.readahead_size = 2 * 1024 * 1024;
+  }
+  rows_.reset(database_.db().NewIterator(how, database_.at(family_)));
+  rows_->Seek(lower_);
+}
+
+outcome<void> scan::end() const {
+  if (auto healthy = database_.check(); !healthy) return healthy;
+  const auto status = rows_->status();
+  if (!status.ok()) return database_.read_failed(status, family_);
+  return {};
+}
+
+}  // namespace faultline

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/rocksdb_feed.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "storage/current_records.hpp"
+#include "storage/keys.hpp"
+#include "storage/rows.hpp"
+
+namespace faultline {
+namespace {
+
+/// Messages one read looks at, whatever its prefix lets through.
+constexpr std::size_t read_span = 65'536;
+/// Records one sweep looks at.
+constexpr std::size_t sweep_span = 512;
+
+}  // namespace
+
+outcome<void> rocksdb_feed::load() {
+  scan messages{database_, family::feed, keys::feed_message(0),
+                keys::feed_message(~std::uint64_t{0})};
+  if (messages.valid()) {
+    oldest_.store(keys::number_at(messages.key(), keys::feed_seq_offset, 8));
+    messages.to_last();
+  }
+  if (messages.valid()) last_.store(keys::number_at(messages.key(), keys::feed_seq_offset, 8));
+  return messages.end();
+}
+
+outcome<std::vector<feed_record>> rocksdb_feed::append(const feed_append& batch) {
+  if (auto may = database_.may_write(write_kind::work); !may) return may.error();
+  const std::lock_guard writing{writing_};
+  auto* handle = database_.at(family::feed);
+  rocksdb::WriteBatch out;
+  std::vector<feed_record> appended;
+  std::uint64_t seq = last();
+  for (const auto& item : batch.items) {
+    ++seq;
+    appended.push_back({seq, item.topic, item.payload(seq)});
+    out.Put(handle, keys::feed_message(seq),
+            rows::message(item.topic, appended.back().payload));
+  }
+  for (const auto& [key, bytes] : batch.records) {
+    out.Put(handle, keys::feed_record(key), rows::record(seq, bytes));
+  }
+  auto* meta = database_.at(family::meta);
+  out.Put(meta, keys::correlator_through(), rows::number(batch.through));
+  if (!batch.state.empty()) {
+    out.Put(meta, keys::correlator_state(), rows::record(batch.through, batch.state));
+  }
+  if (auto done = database_.write(out, !appended.empty(), write_kind::work); !done) {
+    return done.error();
+  }
+  last_.store(seq, std::memory_order_release);
+  return appended;
+}
+
+outcome<feed_store::page> rocksdb_feed::read(std::uint64_t from, std::size_t limit,
+                                             std::string_view prefix) {
+  if (auto healthy = database_.check(); !healthy) return healthy.error();
+  page out;
+  out.next = std::max(from, oldest());
+  scan messages{database_, family::feed, keys::feed_message(out.next),
+                keys::feed_message(~std::uint64_t{0})};
+  std::size_t seen = 0;
+  for (; messages.valid() && out.records.size() < limit && seen < read_span;
+       messages.next(), ++seen) {
+    const std::uint64_t seq = keys::number_at(messages.key(), keys::feed_seq_offset, 8);
+    auto message = rows::read_message(seq, messages.value());
+    if (!message) return message.error();
+    out.next = seq + 1;
+    if (message->topic.compare(0, prefix.size(), prefix) == 0) {
+      out.records.push_back(std::move(*message));
+    }
+  }
+  if (auto end = messages.end(); !end) return end.error();
+  return out;
+}
+
+outcome<correlator_checkpoint> rocksdb_feed::load_correlator() {
+  correlator_checkpoint out;
+  const auto through = database_.get(family::meta, keys::correlator_through());
+  if (!through) return through.error();
+  if (through->has_value()) {
+    const auto number = rows::read_number(**through);
+    if (!number) return number.error();
+    out.through = *number;
+  }
+  const auto state = database_.get(family::meta, keys::correlator_state());
+  if (!state) return state.error();
+  if (state->has_value()) {
+    auto row = rows::read_record(**state);
+    if (!row) return row.error();
+    out.state_through = row->feed_seq;
+    out.state = std::move(row->bytes);
+  }
+  return out;
+}
+
+outcome<std::vector<std::pair<std::string, std::string>>> rocksdb_feed::records(
+  std::string_view prefix, std::string_view after, std::size_t limit) {
+  if (auto healthy = database_.check(); !healthy) return healthy.error();
+  std::string from = keys::feed_record(prefix);
+  if (!after.empty()) from = std::max(from, keys::feed_record(after) + '\0');
+  std::vector<std::pair<std::string, std::string>> out;
+  scan found{database_, family::feed, from, keys::after_prefix(keys::feed_record(prefix))};
+  for (; found.valid() && out.size() < limit; found.next()) {
+    auto row = rows::read_record(found.value());
+    if (!row) return row.error();
+    out.emplace_back(found.key().substr(keys::feed_record_offset), std::move(row->bytes));
+  }
+  if (auto end = found.end(); !end) return end.error();
+  return out;
+}
+
+outcome<std::optional<std::string>> rocksdb_feed::record(std::string_view key) {
+  const auto bytes = database_.get(family::feed, keys::feed_record(key));
+  if (!bytes) return bytes.error();
+  if (!bytes->has_value()) return std::optional<std::string>{};
+  auto row = rows::read_record(**bytes);
+  if (!row) return row.error();
+  return std::optional<std::string>{std::move(row->bytes)};
+}
+
+outcome<void> rocksdb_feed::drop_below(std::uint64_t below) {
+  const std::lock_guard writing{writing_};
+  const std::uint64_t target = std::min(below, last());
+  if (target <= oldest()) return {};
+  rocksdb::WriteBatch out;
+  out.DeleteRange(database_.at(family::feed), keys::feed_message(oldest()),
+                  keys::feed_message(target));
+  if (auto done = database_.write(out, false, write_kind::work); !done) return done;
+  oldest_.store(target, std::memory_order_release);
+  return {};
+}
+
+outcome<void> rocksdb_feed::sweep_records() {
+  const std::lock_guard writing{writing_};
+  rocksdb::WriteBatch out;
+  scan found{database_, family::feed, std::max(sweep_from_, keys::feed_record("")),
+             keys::after_prefix(keys::feed_record(""))};
+  for (std::size_t n = 0; found.valid() && n < sweep_span; found.next(), ++n) {
+    const auto row = rows::read_record(found.value());
+    if (!row) return row.error();
+    if (row->feed_seq < oldest() &&
+        is_resolved(found.key().substr(keys::feed_record_offset), row->bytes)) {
+      out.Delete(database_.at(family::feed), slice(found.key()));
+    }
+  }
+  sweep_from_ = found.valid() ? std::string{found.key()} : std::string{};
+  if (auto end = found.end(); !end) return end;
+  return out.Count() == 0 ? outcome<void>{} : database_.write(out, false, write_kind::work);
+}
+
+}  // namespace faultline

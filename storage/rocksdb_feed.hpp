@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/rocksdb_database.hpp"
+#include "storage/store.hpp"
+
+namespace faultline {
+
+/// The feed in RocksDB: numbered messages, the correlator's checkpoint, and current records.
+class rocksdb_feed final : public feed_store {
+ public:
+  explicit rocksdb_feed(rocksdb_database& database) : database_{database} {}
+  outcome<void> load();
+
+  outcome<std::vector<feed_record>> append(const feed_append& batch) override;
+  outcome<page> read(std::uint64_t from, std::size_t limit, std::string_view prefix) override;
+  std::uint64_t last() const override { return last_.load(std::memory_order_acquire); }
+  std::uint64_t oldest() const override { return oldest_.load(std::memory_order_acquire); }
+  outcome<correlator_checkpoint> load_correlator() override;
+  outcome<std::vector<std::pair<std::string, std::string>>> records(std::string_view prefix,
+                                                                    std::string_view after,
+                                                                    std::size_t limit) override;
+  outcome<std::optional<std::string>> record(std::string_view key) override;
+
+  /// Removes messages below @p below, but never the newest.
+  outcome<void> drop_below(std::uint64_t below);
+  /// Removes resolved records whose last message was dropped. Looks at a few hundred records per call
+  /// and goes on there at the next.
+  outcome<void> sweep_records();
+
+ private:
+  rocksdb_database& database_;
+  std::mutex writing_;
+  std::string sweep_from_;  ///< guarded by writing_
+  std::atomic<std::uint64_t> last_{0};
+  std::atomic<std::uint64_t> oldest_{1};
+};
+
+}  // namespace faultline

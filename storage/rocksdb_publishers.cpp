@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// The publishers' side of the event log: window rows and the deltas written since.
+#include <algorithm>
+#include <utility>
+
+#include "storage/keys.hpp"
+#include "storage/rocksdb_event_log.hpp"
+#include "storage/rows.hpp"
+
+namespace faultline {
+namespace {
+
+using row_visitor = std::function<void(const publisher_row&)>;
+using delta_visitor = std::function<void(std::uint64_t number, const publisher_delta&)>;
+
+/// Rows, then the deltas that no row includes, in order of writing. Rows of forgotten publishers are
+/// only heeded for what they include. @returns the highest number seen.
+outcome<std::uint64_t> visit(rocksdb_database& database, const row_visitor& row,
+                             const delta_visitor& delta) {
+  std::uint64_t highest = 0;
+  std::map<std::string, std::uint64_t> through;
+  scan rows_found{database, family::publishers, "r", "s"};
+  for (; rows_found.valid(); rows_found.next()) {
+    auto found =
+      rows::read_publisher(rows_found.key().substr(keys::publisher_offset), rows_found.value());
+    if (!found) return found.error();
+    through[found->key] = found->through;
+    highest = std::max(highest, found->through);
+    if (row && !found->bytes.empty()) row(*found);
+  }
+  if (auto end = rows_found.end(); !end) return end.error();
+  scan deltas{database, family::publishers, "d", "e"};
+  for (; deltas.valid(); deltas.next()) {
+    const std::uint64_t number = keys::number_at(deltas.key(), keys::publisher_offset, 8);
+    highest = std::max(highest, number);
+    const auto list = rows::read_deltas(deltas.value());
+    if (!list) return list.error();
+    for (const auto& d : *list) {
+      const auto included = through.find(d.key);
+      if (included == through.end() || included->second < number) delta(number, d);
+    }
+  }
+  if (auto end = deltas.end(); !end) return end.error();
+  return highest;
+}
+
+}  // namespace
+
+outcome<void> rocksdb_event_log::load_deltas() {
+  const auto highest = visit(database_, nullptr, [this](std::uint64_t n, const publisher_delta& d) {
+    deltas_.appended(d.key, n);
+  });
+  if (!highest) return highest.error();
+  deltas_.set_last(*highest);
+  return {};
+}
+
+outcome<void> rocksdb_event_log::load_publishers(
+  const std::function<void(const publisher_row&)>& row,
+  const std::function<void(const publisher_delta&)>& delta) {
+  if (auto healthy = database_.check(); !healthy) return healthy;
+  const auto done = visit(
+    database_, row, [&delta](std::uint64_t, const publisher_delta& d) { delta(d); });
+  if (!done) return done.error();
+  return {};
+}
+
+outcome<void> rocksdb_event_log::write_publishers(const std::vector<publisher_row>& list) {
+  const std::lock_guard writing{publishers_writing_};
+  publisher_deltas after;
+  {
+    const std::lock_guard lock{publishers_mutex_};
+    after = deltas_;
+  }
+  for (const auto& row : list) after.folded(row.key, std::min(row.through, after.last()));
+  rocksdb::WriteBatch batch;
+  auto* handle = database_.at(family::publishers);
+  for (const auto& row : list) {
+    const std::uint64_t through = std::min(row.through, after.last());
+    if (row.bytes.empty() && through < after.needed_from()) {
+      batch.Delete(handle, keys::publisher_row(row.key));
+    } else {
+      batch.Put(handle, keys::publisher_row(row.key), rows::publisher(through, row.bytes));
+    }
+  }
+  batch.DeleteRange(handle, keys::publisher_deltas(0),
+                    keys::publisher_deltas(after.needed_from()));
+  if (auto done = database_.write(batch, false, write_kind::work); !done) return done;
+  const std::lock_guard lock{publishers_mutex_};
+  for (const auto& row : list) deltas_.folded(row.key, std::min(row.through, after.last()));
+  return {};
+}
+
+std::uint64_t rocksdb_event_log::last_publisher_delta() const {
+  const std::lock_guard lock{publishers_mutex_};
+  return deltas_.last();
+}
+
+}  // namespace faultline

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/rocksdb_settings.hpp"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace faultline {
+namespace {
+
+/// Ends the store at the first error that RocksDB cannot heal. It is never resumed: later writes of
+/// a resumed database have been seen to fail.
+class error_listener : public rocksdb::EventListener {
+ public:
+  explicit error_listener(std::shared_ptr<store_health> health) : health_{std::move(health)} {}
+
+  void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
+    if (error->severity() >= rocksdb::Status::Severity::kHardError) {
+      health_->fail(error->ToString());
+    }
+  }
+
+ private:
+  std::shared_ptr<store_health> health_;
+};
+
+struct family_shape {
+  std::size_t memtable_divisor;  ///< of storage_options::write_buffer_bytes
+  std::size_t block_bytes;
+  bool bloom;
+  rocksdb::CompressionType compression;
+};
+
+family_shape shape_of(family f) {
+  constexpr std::size_t kib = 1024;
+  switch (f) {
+    case family::log: return {4, 64 * kib, false, rocksdb::kNoCompression};
+    case family::entities: return {8, 16 * kib, true, rocksdb::kNoCompression};
+    case family::blocks: return {8, 16 * kib, true, rocksdb::kNoCompression};
+    case family::outbox: return {32, 16 * kib, true, rocksdb::kLZ4Compression};
+    case family::meta:
+    case family::publishers:
+    case family::decisions:
+    case family::feed:
+    case family::letters: return {32, 16 * kib, false, rocksdb::kLZ4Compression};
+  }
+  return {32, 16 * kib, false, rocksdb::kNoCompression};
+}
+
+rocksdb::ColumnFamilyOptions settings_of(family f, const storage_options& options,
+                                         const std::shared_ptr<rocksdb::Cache>& cache) {
+  constexpr std::size_t mib = 1024 * 1024;
+  const family_shape shape = shape_of(f);
+  rocksdb::ColumnFamilyOptions o;
+  o.write_buffer_size = std::max(mib, options.write_buffer_bytes / shape.memtable_divisor);
+  o.max_write_buffer_number = 2;
+  o.compression = shape.compression;
+  o.level_compaction_dynamic_level_bytes = true;
+  o.target_file_size_base = 64 * mib;
+  o.max_bytes_for_level_base = 256 * mib;
+
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.block_size = shape.block_bytes;
+  table.format_version = 5;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  if (shape.bloom) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return o;
+}
+
+}  // namespace
+
+rocksdb::DBOptions database_settings(const storage_options& options,
+                                     std::shared_ptr<store_health> health) {
+  constexpr std::size_t mib = 1024 * 1024;
+  rocksdb::DBOptions o;
+  o.create_if_missing = true;
+  o.create_missing_column_families = true;
+  o.paranoid_checks = true;
+  // The default mode drops synced writes behind a damaged byte without a word; this one refuses.
+  o.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+  o.recycle_log_file_num = 0;
+  o.track_and_verify_wals_in_manifest = false;  // of 7.8 may refuse a good store after SyncWAL
+  o.max_total_wal_size = std::max(16 * mib, options.write_buffer_bytes / 2);
+  o.max_background_jobs = 2;
+  o.max_bgerror_resume_count = 0;
+  o.bytes_per_sync = mib;
+  o.skip_stats_update_on_db_open = true;
+  o.stats_persist_period_sec = 0;
+  o.info_log_level = rocksdb::InfoLogLevel::INFO_LEVEL;
+  o.keep_log_file_num = 5;
+  o.max_log_file_size = 8 * mib;
+  // Not charged to the block cache: memtables would fill a cache that is smaller than they are.
+  o.write_buffer_manager =
+    std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes);
+  o.listeners.push_back(std::make_shared<error_listener>(std::move(health)));
+  return o;
+}
+
+std::vector<rocksdb::ColumnFamilyDescriptor> family_settings(const storage_options& options) {
+  const auto cache = rocksdb::NewLRUCache(options.cache_bytes);
+  std::vector<rocksdb::ColumnFamilyDescriptor> out;
+  for (std::size_t i = 0; i < family_count; ++i) {
+    const auto f = static_cast<family>(i);
+    out.emplace_back(name_of(f), settings_of(f, options, cache));
+  }
+  return out;
+}
+
+}  // namespace faultline

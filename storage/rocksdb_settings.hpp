@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <rocksdb/options.h>
+
+#include <memory>
+#include <vector>
+
+#include "storage/options.hpp"
+#include "storage/rocksdb_database.hpp"
+
+namespace faultline {
+
+/// Options of the database as a whole: safe recovery, bounded logs, memory and threads.
+rocksdb::DBOptions database_settings(const storage_options& options,
+                                     std::shared_ptr<store_health> health);
+
+/// Descriptors of all families, in the order of `family`.
+std::vector<rocksdb::ColumnFamilyDescriptor> family_settings(const storage_options& options);
+
+}  // namespace faultline

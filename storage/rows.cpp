@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/rows.hpp"
+
+#include <algorithm>
+
+#include "messages/bytes.hpp"
+
+namespace faultline::rows {
+namespace {
+
+/// The reader behind a row's version byte; the failure is why it cannot be read.
+struct opened {
+  byte_reader reader;
+  outcome<void> fault;
+};
+
+opened open_row(std::string_view bytes, const char* what) {
+  byte_reader reader{bytes};
+  const std::uint8_t found = reader.u8();
+  if (!reader.ok() || found == 0) {
+    return {reader, failure{ec::store_corrupt, std::string{"a "} + what + " row has no version"}};
+  }
+  if (found > version) {
+    return {reader, failure{ec::unknown_version, std::string{"a "} + what + " row has version " +
+                                                   std::to_string(found) + ", this build knows " +
+                                                   std::to_string(version)}};
+  }
+  return {reader, {}};
+}
+
+failure damaged(const char* what) {
+  return {ec::store_corrupt, std::string{"a "} + what + " row does not fit its layout"};
+}
+
+std::string rest(byte_reader& reader) { return std::string{reader.bytes(reader.left())}; }
+
+}  // namespace
+
+std::string log_head(std::uint32_t records) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  w.u32(records);
+  return out;
+}
+
+outcome<log_row> read_log(std::string_view bytes) {
+  auto row = open_row(bytes, "log");
+  if (!row.fault) return row.fault.error();
+  log_row out;
+  out.records = row.reader.u32();
+  out.blob = row.reader.bytes(row.reader.left());
+  if (!row.reader.ok()) return damaged("log");
+  return out;
+}
+
+std::string number(std::uint64_t value) { return numbers({value}); }
+
+outcome<std::uint64_t> read_number(std::string_view bytes) {
+  auto list = read_numbers(bytes);
+  if (!list) return list.error();
+  if (list->size() != 1) return damaged("number");
+  return list->front();
+}
+
+std::string numbers(const std::vector<std::uint64_t>& values) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  for (const std::uint64_t v : values) w.u64(v);
+  return out;
+}
+
+outcome<std::vector<std::uint64_t>> read_numbers(std::string_view bytes) {
+  auto row = open_row(bytes, "number");
+  if (!row.fault) return row.fault.error();
+  std::vector<std::uint64_t> out;
+  while (row.reader.ok() && !row.reader.at_end()) out.push_back(row.reader.u64());
+  if (!row.reader.ok()) return damaged("number");
+  return out;
+}
+
+std::string text(std::string_view value) {
+  std::string out(1, static_cast<char>(version));
+  return out.append(value);
+}
+
+outcome<std::string> read_text(std::string_view bytes) {
+  auto row = open_row(bytes, "text");
+  if (!row.fault) return row.fault.error();
+  return rest(row.reader);
+}
+
+std::string snapshot(const entity_snapshot& s) {
+  std::string out;
+  out.reserve(s.bytes.size() + 13);
+  byte_writer w{out};
+  w.u8(version);
+  w.u64(s.position);
+  w.u32(s.index);
+  return out.append(s.bytes);
+}
+
+outcome<entity_snapshot> read_snapshot(std::string_view entity, std::string_view bytes) {
+  auto row = open_row(bytes, "snapshot");
+  if (!row.fault) return row.fault.error();
+  entity_snapshot s;
+  s.entity = entity;
+  s.position = row.reader.u64();
+  s.index = row.reader.u32();
+  s.bytes = rest(row.reader);
+  if (!row.reader.ok()) return damaged("snapshot");
+  return s;
+}
+
+std::string block(const window_block& b) {
+  std::string out;
+  out.reserve(b.bytes.size() + 5);
+  byte_writer w{out};
+  w.u8(version);
+  w.u32(b.number);
+  return out.append(b.bytes);
+}
+
+outcome<window_block> read_block(std::string_view entity, std::string_view bytes) {
+  auto row = open_row(bytes, "block");
+  if (!row.fault) return row.fault.error();
+  window_block b;
+  b.entity = entity;
+  b.number = row.reader.u32();
+  b.bytes = rest(row.reader);
+  if (!row.reader.ok()) return damaged("block");
+  return b;
+}
+
+std::string outbox(const outbox_entry& e) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  w.u64(e.cause);
+  w.i64(unix_ms(e.tick));
+  w.str(e.entity);
+  w.str(e.key);
+  return out.append(e.decision);
+}
+
+outcome<outbox_entry> read_outbox(std::uint64_t seq, std::string_view bytes) {
+  auto row = open_row(bytes, "outbox");
+  if (!row.fault) return row.fault.error();
+  outbox_entry e;
+  e.seq = seq;
+  e.cause = row.reader.u64();
+  e.tick = event_time_of(row.reader.i64());
+  e.entity = row.reader.str();
+  e.key = row.reader.str();
+  e.decision = rest(row.reader);
+  if (!row.reader.ok()) return damaged("outbox");
+  return e;
+}
+
+std::string publisher(std::uint64_t through, std::string_view bytes) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  w.u64(through);
+  return out.append(bytes);
+}
+
+outcome<publisher_row> read_publisher(std::string_view key, std::string_view bytes) {
+  auto row = open_row(bytes, "publisher");
+  if (!row.fault) return row.fault.error();
+  publisher_row p;
+  p.key = key;
+  p.through = row.reader.u64();
+  p.bytes = rest(row.reader);
+  if (!row.reader.ok()) return damaged("publisher");
+  return p;
+}
+
+std::string deltas(const std::vector<publisher_delta>& list) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  w.u32(static_cast<std::uint32_t>(list.size()));
+  for (const auto& d : list) {
+    w.str(d.key);
+    w.u64(d.seq);
+    w.u64(d.payload_hash);
+  }
+  return out;
+}
+
+outcome<std::vector<publisher_delta>> read_deltas(std::string_view bytes) {
+  auto row = open_row(bytes, "delta");
+  if (!row.fault) return row.fault.error();
+  std::vector<publisher_delta> list(row.reader.count(20));
+  for (auto& d : list) {
+    d.key = row.reader.str();
+    d.seq = row.reader.u64();
+    d.payload_hash = row.reader.u64();
+  }
+  if (!row.reader.ok() || !row.reader.at_end()) return damaged("delta");
+  return list;
+}
+
+std::string letter(const dead_letter& l, std::size_t payload_limit) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  w.i64(unix_ms(l.arrived));
+  w.str(l.reason);
+  w.str(l.source);
+  w.str(l.text);
+  w.str(std::string_view{l.payload}.substr(0, payload_limit));
+  return out;
+}
+
+outcome<dead_letter> read_letter(std::string_view bytes) {
+  auto row = open_row(bytes, "dead letter");
+  if (!row.fault) return row.fault.error();
+  dead_letter l;
+  l.arrived = arrival_time_of(row.reader.i64());
+  l.reason = row.reader.str();
+  l.source = row.reader.str();
+  l.text = row.reader.str();
+  l.payload = row.reader.str();
+  if (!row.reader.ok() || !row.reader.at_end()) return damaged("dead letter");
+  return l;
+}
+
+std::string message(std::string_view topic, std::string_view payload) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  w.str(topic);
+  return out.append(payload);
+}
+
+outcome<feed_record> read_message(std::uint64_t seq, std::string_view bytes) {
+  auto row = open_row(bytes, "feed");
+  if (!row.fault) return row.fault.error();
+  feed_record r;
+  r.seq = seq;
+  r.topic = row.reader.str();
+  r.payload = rest(row.reader);
+  if (!row.reader.ok()) return damaged("feed");
+  return r;
+}
+
+std::string record(std::uint64_t feed_seq, std::string_view bytes) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  w.u64(feed_seq);
+  return out.append(bytes);
+}
+
+outcome<current_record> read_record(std::string_view bytes) {
+  auto row = open_row(bytes, "record");
+  if (!row.fault) return row.fault.error();
+  current_record r;
+  r.feed_seq = row.reader.u64();
+  r.bytes = rest(row.reader);
+  if (!row.reader.ok()) return damaged("record");
+  return r;
+}
+
+}  // namespace faultline::rows

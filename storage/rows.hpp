@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/outcome.hpp"
+#include "storage/store.hpp"
+
+// Values of the store as bytes. Every row begins with a version. Readers are strict: a row of a newer
+// version is ec::unknown_version, one that does not fit its layout is ec::store_corrupt.
+
+namespace faultline::rows {
+
+inline constexpr std::uint8_t version = 1;
+
+/// Head of a log row; the blob's bytes follow.   log := version(u8) records(u32) blob
+std::string log_head(std::uint32_t records);
+struct log_row {
+  std::uint32_t records = 0;
+  std::string_view blob;
+};
+outcome<log_row> read_log(std::string_view bytes);
+
+// number := version(u8) u64*
+std::string number(std::uint64_t value);
+outcome<std::uint64_t> read_number(std::string_view bytes);
+std::string numbers(const std::vector<std::uint64_t>& values);
+outcome<std::vector<std::uint64_t>> read_numbers(std::string_view bytes);
+
+// text := version(u8) bytes
+std::string text(std::string_view value);
+outcome<std::string> read_text(std::string_view bytes);
+
+// snapshot := version(u8) position(u64) index(u32) bytes
+std::string snapshot(const entity_snapshot& s);
+outcome<entity_snapshot> read_snapshot(std::string_view entity, std::string_view bytes);
+
+// block := version(u8) number(u32) bytes
+std::string block(const window_block& b);
+outcome<window_block> read_block(std::string_view entity, std::string_view bytes);
+
+// outbox := version(u8) cause(u64) tick(i64) entity(str) key(str) decision
+std::string outbox(const outbox_entry& e);
+outcome<outbox_entry> read_outbox(std::uint64_t seq, std::string_view bytes);
+
+// publisher := version(u8) through(u64) bytes
+std::string publisher(std::uint64_t through, std::string_view bytes);
+outcome<publisher_row> read_publisher(std::string_view key, std::string_view bytes);
+
+// deltas := version(u8) count(u32) (key(str) seq(u64) payload_hash(u64))*
+std::string deltas(const std::vector<publisher_delta>& list);
+outcome<std::vector<publisher_delta>> read_deltas(std::string_view bytes);
+
+// letter := version(u8) arrived(i64) reason(str) source(str) text(str) payload(str)
+std::string letter(const dead_letter& l, std::size_t payload_limit);
+outcome<dead_letter> read_letter(std::string_view bytes);
+
+// message := version(u8) topic(str) payload
+std::string message(std::string_view topic, std::string_view payload);
+outcome<feed_record> read_message(std::uint64_t seq, std::string_view bytes);
+
+/// A record of the feed's queries, with the last feed seq when it was written.
+struct current_record {
+  std::uint64_t feed_seq = 0;
+  std::string bytes;
+};
+// record := version(u8) feed_seq(u64) bytes
+std::string record(std::uint64_t feed_seq, std::string_view bytes);
+outcome<current_record> read_record(std::string_view bytes);
+
+}  // namespace faultline::rows
