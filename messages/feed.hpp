@@ -20,8 +20,8 @@ struct feed_record {
   std::string payload;
 };
 
-/// Topics a record is published under: alert/<severity>/<entity> (all severities the episode used when
-/// it resolves), incident/<id>, notice/<what>/<subject>. The first is the record's own.
+/// Topics a record is published under: alert/<severity>/<entity> (all severities the episode used
+/// when it resolves), incident/<id>, notice/<what>/<subject>. The first is the record's own.
 std::vector<std::string> topics_of(const alert& a);
 std::string topic_of(const incident& i);
 std::string topic_of(const notice& n);
@@ -40,7 +40,8 @@ outcome<std::string> json_to_msgpack(std::string_view json);
 std::string to_json(const alert& a, std::uint64_t seq = 0);
 std::string to_json(const incident& i, std::uint64_t seq = 0);
 
-/// Reads a feed payload's (msgpack) kind, seq and, by kind, its record. For the command line and tests.
+/// Reads a feed payload's (msgpack) kind, seq and, by kind, its record. For the command line and
+/// tests.
 struct feed_item {
   std::string kind;  ///< alert, incident, notice, heartbeat
   std::uint64_t seq = 0;

@@ -20,6 +20,8 @@ struct publish_header {
   bool op_last = false;   ///< {op: "last"}
   wire_encoding encoding = wire_encoding::msgpack;
 };
+/// The encoding in which to answer @p frame, from its first byte; JSON where that is not known.
+wire_encoding encoding_of(std::string_view frame) noexcept;
 /// @returns ec::malformed (not readable) or ec::invalid (breaks a rule), with a sentence.
 outcome<publish_header> decode_publish_header(std::string_view frame);
 std::string encode_publish_header(const publish_header& h);
@@ -30,7 +32,7 @@ struct rejected_event {
   std::string text;
 };
 
-/// Replies on 7802, in the encoding of the header.
+/// Replies on 7802, in the encoding of the header. `error` of a rejected event is "reason: text".
 std::string ack_reply(std::uint64_t seq, std::size_t accepted,
                       const std::vector<rejected_event>& rejected, wire_encoding e);
 std::string duplicate_reply(std::uint64_t seq, wire_encoding e);
@@ -56,7 +58,7 @@ struct publish_reply {
 };
 outcome<publish_reply> decode_publish_reply(std::string_view frame);
 
-/// Requests on 7804.
+/// Requests on 7804. A `limit` above 1000 counts as 1000.
 struct feed_request {
   enum class op : std::uint8_t { snapshot, replay } what = op::snapshot;
   std::uint64_t from = 1;
