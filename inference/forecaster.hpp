@@ -14,7 +14,8 @@ namespace faultline {
 
 /// Shape of the global forecaster. Part of the model file; a file of another shape is refused.
 namespace forecast_shape {
-/// Channel slots by semantic role: cpu, memory, disk, network, saturation, traffic, errors, latency.
+/// Channel slots by semantic role: cpu, memory, disk, network, saturation, traffic, errors,
+/// latency.
 inline constexpr std::size_t slots = 8;
 /// Horizons: one tick, five minutes, thirty minutes.
 inline constexpr std::size_t horizons = 3;
@@ -25,7 +26,9 @@ inline constexpr std::size_t inputs = 2 * slots + 4;
 inline constexpr std::size_t hidden = 32;
 }  // namespace forecast_shape
 
-/// One tick of one entity on its way into the model. Plain floats, finite, missing = 0 with mask 0.
+/// One tick of one entity on its way into the model. Plain floats, finite. In `input` a missing value
+/// is 0 with mask 0; in `lagged` it repeats the last one seen. forecast_input.hpp builds both parts
+/// as the training did.
 struct forecast_row {
   std::array<float, forecast_shape::inputs> input{};  ///< z[0..7], mask[8..15], sin, cos, dt, class
   std::array<float, forecast_shape::slots * forecast_shape::lags> lagged{};  ///< [slot][lag]
@@ -53,9 +56,11 @@ struct model_identity {
 /// Scores rows of many entities in one pass. Weights are global; all state is in the rows.
 ///
 /// Lives:  one per lane; created and used by one thread at a time.
-/// Fails:  ec::model_failed when a result is not finite; the rows then count as a model fault.
-/// Limits: at most capacity() rows a call; every pass runs in ONE padded shape, so the bits of a
-///         row do not depend on its company.
+/// Fails:  ec::model_failed when a row or a result is not finite; names the first such row. The
+///         results of the other rows are whole and the same as without it.
+/// Limits: at most capacity() rows a call; every pass runs in ONE padded shape (64 rows, as often as
+///         needed), so the bits of a row do not depend on its company. A call of 1 to 64 rows costs
+///         about the same.
 class forecaster {
  public:
   virtual ~forecaster() = default;
@@ -67,7 +72,7 @@ class forecaster {
 };
 
 /// Loads a model file (own format: magic, version, shapes, sha-256, floats) into LibTorch and warms
-/// it up. @param batch the fixed padded shape. @returns ec::model_failed with the reason.
+/// it up. @param batch the capacity, 1 to 65536 rows. @returns ec::model_failed with the reason.
 outcome<std::unique_ptr<forecaster>> load_forecaster(const std::filesystem::path& file,
                                                      std::size_t batch);
 

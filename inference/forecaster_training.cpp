@@ -310,7 +310,7 @@ outcome<training_report> train_forecaster(const std::vector<training_sequence>& 
     if (!result) return result.error();
     return save(std::move(*result), options);
   } catch (const std::exception& e) {
-    return failure{ec::model_failed, std::string{"training: "} + e.what()};
+    return failure{ec::model_failed, "training: " + reason_of(e)};
   }
 }
 

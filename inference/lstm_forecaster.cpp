@@ -117,7 +117,7 @@ public:
         unpack(rows + first, results + first, n, first);
       }
     } catch (const std::exception& e) {
-      return failure{ec::model_failed, std::string{"forecaster: "} + e.what()};
+      return failure{ec::model_failed, "forecaster: " + reason_of(e)};
     }
     if (bad_row_ < count) {
       return failure{ec::model_failed,
@@ -247,7 +247,7 @@ outcome<std::unique_ptr<forecaster>> load_forecaster(const std::filesystem::path
     }
     return std::unique_ptr<forecaster>{std::move(made)};
   } catch (const std::exception& e) {
-    return failure{ec::model_failed, "forecaster " + file.string() + ": " + e.what()};
+    return failure{ec::model_failed, "forecaster " + file.string() + ": " + reason_of(e)};
   }
 }
 

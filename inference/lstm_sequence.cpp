@@ -38,7 +38,7 @@ struct recurrence : torch::autograd::Function<recurrence> {
     c[0].copy_(c0);
     for (std::int64_t t = 0; t < ticks; ++t) {
       at::Tensor in = h_in[t];
-      if (decay.defined()) {
+      if (decay.numel() > 0) {
         at::mul_out(in, h[t], decay[t]);
       } else {
         in.copy_(h[t]);
@@ -94,10 +94,10 @@ struct recurrence : torch::autograd::Function<recurrence> {
       d_c.mul_(g.forget);
       at::Tensor into = d_in[t];
       at::mm_out(into, d_all, back);
-      d_h_next = decay.defined() ? into * decay[t] : into;
+      d_h_next = decay.numel() > 0 ? into * decay[t] : into;
     }
     const at::Tensor d_weight = h_in.reshape({-1, width}).t().mm(d_gates.reshape({-1, 4 * width}));
-    const at::Tensor d_decay = decay.defined() ? d_in * h.narrow(0, 0, ticks) : at::Tensor{};
+    const at::Tensor d_decay = decay.numel() > 0 ? d_in * h.narrow(0, 0, ticks) : at::Tensor{};
     return {d_gates, d_weight, d_decay, at::Tensor{}, at::Tensor{}};
   }
 };
@@ -106,7 +106,8 @@ struct recurrence : torch::autograd::Function<recurrence> {
 
 at::Tensor lstm_sequence(const at::Tensor& projected, const at::Tensor& weight,
                          const at::Tensor& decay, at::Tensor& h, at::Tensor& c) {
-  const variable_list out = recurrence::apply(projected, weight, decay, h, c);
+  const at::Tensor factors = decay.defined() ? decay : at::empty({0});
+  const variable_list out = recurrence::apply(projected, weight, factors, h, c);
   h = out[1].detach();
   c = out[2].detach();
   return out[0];

@@ -36,4 +36,11 @@ model_tensor from_tensor(std::string_view name, const at::Tensor& t) {
   return out;
 }
 
+std::string reason_of(const std::exception& e) {
+  if (const auto* of_torch = dynamic_cast<const c10::Error*>(&e)) {
+    return of_torch->what_without_backtrace();
+  }
+  return e.what();
+}
+
 }  // namespace faultline

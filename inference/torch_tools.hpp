@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 
+#include <exception>
+#include <string>
 #include <string_view>
 
 #include "inference/model_file.hpp"
@@ -20,5 +22,8 @@ at::Tensor to_tensor(const model_tensor& t);
 
 /// A copy of @p t, made dense first.
 model_tensor from_tensor(std::string_view name, const at::Tensor& t);
+
+/// What went wrong, in one sentence: LibTorch's own texts carry a stack trace.
+std::string reason_of(const std::exception& e);
 
 }  // namespace faultline
