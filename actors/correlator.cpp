@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/correlator.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <caf/send.hpp>
+
+#include "actors/caf_bridge.hpp"
+
+namespace faultline {
+
+namespace {
+constexpr std::size_t page_decisions = 256;
+constexpr std::uint64_t decisions_per_save = 64;
+constexpr std::chrono::minutes store_deadline{1};
+constexpr milliseconds clock_step{10'000};  ///< event time between clock decisions
+}  // namespace
+
+void correlator_state::begin(correlation_options correlation, actor_options o, correlator_peers p) {
+  core_ = std::make_unique<correlator_core>(correlation);
+  options_ = o;
+  peers_ = std::move(p);
+  self->request(peers_.librarian, store_deadline, load_correlator{})
+    .then([this](const correlator_image& image) { on_image(image); },
+          [this](const caf::error& why) { fail(why); });
+}
+
+void correlator_state::fail(const caf::error& why) { self->quit(why); }
+
+void correlator_state::on_image(const correlator_image& image) {
+  if (!image.checkpoint.state.empty()) {
+    if (auto done = core_->restore(image.checkpoint.state); !done) {
+      fail(to_caf_error(done.error()));
+      return;
+    }
+    through_ = saved_through_ = image.checkpoint.state_through;
+  }
+  told_through_ = image.checkpoint.through;
+  known_last_ = std::max(known_last_, image.decisions_last);
+  loaded_ = true;
+  read_on();
+}
+
+void correlator_state::on_available(const decisions_available& d) {
+  known_last_ = std::max(known_last_, d.last);
+  read_on();
+}
+
+void correlator_state::read_on() {
+  if (!loaded_ || busy_ || through_ >= known_last_) return;
+  busy_ = true;
+  self->request(peers_.librarian, store_deadline, read_decisions{through_ + 1, page_decisions})
+    .then([this](const decision_page& page) { on_page(page); },
+          [this](const caf::error& why) { fail(why); });
+}
+
+void correlator_state::collect_requests(std::vector<rca_request> fresh, const decision& d) {
+  if (d.kind == decision_kind::root_cause)
+    requests_.erase(std::remove_if(requests_.begin(), requests_.end(),
+                                   [&](const rca_request& r) {
+                                     return r.incident == d.root_cause.incident;
+                                   }),
+                    requests_.end());
+  for (auto& r : fresh) {
+    const auto same = std::find_if(requests_.begin(), requests_.end(), [&](const rca_request& old) {
+      return old.incident == r.incident;
+    });
+    if (same != requests_.end())
+      *same = std::move(r);
+    else
+      requests_.push_back(std::move(r));
+  }
+}
+
+void correlator_state::on_page(const decision_page& page) {
+  write_feed out;
+  for (const auto& d : page.decisions) {
+    auto result = core_->apply(d);
+    through_ = d.seq;
+    if (d.kind == decision_kind::clock) clock_asked_ = false;
+    collect_requests(std::move(result.requests), d);
+    if (d.seq <= told_through_) continue;  // told before the restart
+    std::move(result.feed.begin(), result.feed.end(), std::back_inserter(out.events));
+  }
+  if (page.decisions.empty() || through_ <= told_through_) {
+    busy_ = false;
+    if (page.decisions.empty()) known_last_ = through_;
+    read_on();
+    if (!busy_) send_requests();
+    return;
+  }
+  out.through = through_;
+  if (through_ - saved_through_ >= decisions_per_save) {
+    out.state = core_->save();
+    saved_through_ = through_;
+  }
+  self->request(peers_.keeper, store_deadline, std::move(out))
+    .then(
+      [this](const feed_written& w) {
+        busy_ = false;
+        told_through_ = through_;
+        feed_seq_ = w.last_seq;
+        send_requests();
+        read_on();
+      },
+      [this](const caf::error& why) { fail(why); });
+}
+
+void correlator_state::send_requests() {
+  for (auto& r : requests_) self->send(peers_.rca, find_cause{std::move(r)});
+  requests_.clear();
+}
+
+void correlator_state::on_clock(const event_clock_at& c) {
+  if (!loaded_ || clock_asked_ || c.at < clock_told_ + clock_step || !core_->wants_clock()) return;
+  clock_told_ = c.at;
+  clock_asked_ = true;
+  decision d;
+  d.kind = decision_kind::clock;
+  d.clock = c.at;
+  self->request(peers_.keeper, store_deadline, append_decisions{{std::move(d)}})
+    .then([](const decisions_appended&) {}, [this](const caf::error& why) { fail(why); });
+}
+
+correlator_view correlator_state::on_question() const {
+  correlator_view view;
+  view.firing = core_->firing();
+  view.open = core_->open();
+  view.nodes = core_->nodes();
+  view.edges = core_->edges();
+  view.feed_seq = feed_seq_;
+  view.through = through_;
+  return view;
+}
+
+correlator_actor::behavior_type correlator(
+  correlator_actor::stateful_pointer<correlator_state> self, correlation_options correlation,
+  actor_options options, correlator_peers peers) {
+  self->state.begin(std::move(correlation), options, std::move(peers));
+  return {
+    [self](const decisions_available& d) { self->state.on_available(d); },
+    [self](const event_clock_at& c) { self->state.on_clock(c); },
+    [self](const correlator_question&) { return self->state.on_question(); },
+  };
+}
+
+}  // namespace faultline

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/interfaces.hpp"
+#include "actors/options.hpp"
+
+namespace faultline {
+
+struct correlator_peers {
+  librarian_actor librarian;
+  keeper_actor keeper;
+  rca_actor rca;
+};
+
+struct correlator_state {
+  static constexpr const char* name = "correlator";
+  explicit correlator_state(correlator_actor::pointer self_ptr) : self{self_ptr} {}
+
+  void begin(correlation_options correlation, actor_options o, correlator_peers p);
+  void on_available(const decisions_available& d);
+  void on_clock(const event_clock_at& c);
+  correlator_view on_question() const;
+
+  correlator_actor::pointer self;
+
+ private:
+  void on_image(const correlator_image& image);
+  void read_on();
+  void on_page(const decision_page& page);
+  void collect_requests(std::vector<rca_request> requests, const decision& d);
+  void send_requests();
+  void fail(const caf::error& why);
+
+  std::unique_ptr<correlator_core> core_;
+  actor_options options_;
+  correlator_peers peers_;
+  std::uint64_t through_ = 0;        ///< decisions applied
+  std::uint64_t told_through_ = 0;   ///< decisions whose feed records are durable
+  std::uint64_t saved_through_ = 0;  ///< decision at which our state was last saved
+  std::uint64_t known_last_ = 0;
+  std::uint64_t feed_seq_ = 0;
+  std::vector<rca_request> requests_;  ///< to be sent once what caused them is durable
+  event_time clock_told_{};
+  bool loaded_ = false;
+  bool busy_ = false;
+  bool clock_asked_ = false;
+};
+
+/// Reads the decision log in order, folds it, writes the feed. After a restart it folds again what it had
+/// told already, silently, from its last saved state.
+correlator_actor::behavior_type correlator(
+  correlator_actor::stateful_pointer<correlator_state> self, correlation_options correlation,
+  actor_options options, correlator_peers peers);
+
+}  // namespace faultline

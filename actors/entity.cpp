@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/entity.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+
+namespace faultline {
+
+namespace {
+
+/// One view per worker thread, so that reading a record allocates nothing in steady state.
+record_view& scratch_record() {
+  static thread_local record_view record;
+  return record;
+}
+
+}  // namespace
+
+void entity_state::begin(entity_birth birth, entity_peers who) {
+  peers_ = std::move(who);
+  core_ = std::make_unique<entity_core>(birth.id, birth.rules);
+  if (!birth.snapshot.empty()) {
+    const auto restored = core_->restore(birth.snapshot);
+    if (!restored) throw std::runtime_error{"snapshot unreadable: " + restored.error().what};
+  }
+  core_->adopt(std::move(birth.recorded), birth.decided_through);
+  slot_ = std::make_shared<lane_slot>();
+  slot_->owner = caf::actor_cast<caf::weak_actor_ptr>(self);
+}
+
+void entity_state::on_observation(const observation& o) {
+  const record_address where{o.blob->partition, o.blob->position, o.index};
+  peers_.cell->position.store(where.position, std::memory_order_relaxed);
+  peers_.cell->index.store(where.index, std::memory_order_relaxed);
+  ++owed_;
+  if (o.counted) ++owed_counted_;
+  degraded_ = o.degraded;
+  auto& record = scratch_record();
+  const auto read = read_record_at(o.blob->bytes, o.offset, record);
+  if (!read) throw std::runtime_error{"record unreadable: " + read.error().what};
+  absorb();
+  follow_clock(o.clock, where);
+  apply(record.event, where);
+  pump();
+}
+
+void entity_state::apply(const event_view& event, const record_address& where) {
+  auto& n = *peers_.counters;
+  switch (core_->observe(event, where, decided_)) {
+    case applied_as::taken: n.events_taken.fetch_add(1, std::memory_order_relaxed); break;
+    case applied_as::late: n.events_late.fetch_add(1, std::memory_order_relaxed); break;
+    case applied_as::kept: n.events_kept.fetch_add(1, std::memory_order_relaxed); break;
+    case applied_as::duplicate:
+      n.events_replayed.fetch_add(1, std::memory_order_relaxed);
+      return;
+  }
+  covered_ = where;
+}
+
+void entity_state::follow_clock(const clock_record& clock, const record_address& where) {
+  if (clock.event <= clock_) return;
+  clock_ = clock.event;
+  core_->advance(clock, where, decided_);
+}
+
+void entity_state::on_clock(const clock_passed& c) {
+  absorb();
+  follow_clock(c.clock, c.where);
+  pump();
+}
+
+void entity_state::on_result() {
+  absorb();
+  pump();
+}
+
+void entity_state::absorb() {
+  if (!waiting_for_lane_ || slot_->state.load(std::memory_order_acquire) != lane_slot::done) return;
+  waiting_for_lane_ = false;
+  slot_->state.store(lane_slot::idle, std::memory_order_relaxed);
+  if (slot_->ticket != ticket_) return;
+  finish(slot_->failed ? nullptr : &slot_->result);
+}
+
+void entity_state::finish(const forecast_result* result) {
+  auto& counter = result != nullptr ? peers_.counters->ticks_scored
+                                    : peers_.counters->ticks_degraded;
+  counter.fetch_add(1, std::memory_order_relaxed);
+  core_->finish_tick(result, decided_);
+}
+
+void entity_state::pump() {
+  while (core_->row_waiting()) {
+    core_->begin_tick(slot_->row);
+    if (degraded_ || peers_.inference == nullptr) {
+      finish(nullptr);
+      continue;
+    }
+    submit();
+  }
+  if (waiting_for_lane_ && (owed_ > 0 || !wants_snapshot_.empty())) {
+    // Somebody waits for this very result: events behind it, or a snapshot. Their credit stays with us.
+    slot_->knock_wanted.store(true, std::memory_order_seq_cst);
+    if (slot_->state.load(std::memory_order_seq_cst) == lane_slot::done &&
+        slot_->knock_wanted.exchange(false))
+      self->send(self, result_ready{});
+  }
+  send_decisions();
+  if (!waiting_for_lane_) release_credit();
+  answer_snapshot();
+}
+
+void entity_state::submit() {
+  slot_->ticket = ++ticket_;
+  slot_->loud_threshold = core_->loud_threshold();
+  slot_->knock_wanted.store(false, std::memory_order_relaxed);
+  slot_->state.store(lane_slot::submitted, std::memory_order_release);
+  waiting_for_lane_ = true;
+  release_credit();
+  peers_.inference->submit(slot_);
+}
+
+void entity_state::send_decisions() {
+  auto blocks = core_->take_blocks();
+  if (!blocks.empty())
+    blocks_.insert(blocks_.end(), std::make_move_iterator(blocks.begin()),
+                   std::make_move_iterator(blocks.end()));
+  if (decided_.empty()) return;
+  peers_.counters->decisions.fetch_add(decided_.size(), std::memory_order_relaxed);
+  if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_.partition))
+    self->send(caf::actor_cast<partition_actor>(partition),
+               entity_decided{std::string{core_->id()}, std::move(decided_)});
+  decided_.clear();
+}
+
+void entity_state::release_credit() {
+  if (owed_ == 0) return;
+  const auto n = std::exchange(owed_, 0);
+  peers_.cell->released.fetch_add(n, std::memory_order_relaxed);
+  peers_.counters->finished.fetch_add(std::exchange(owed_counted_, 0), std::memory_order_relaxed);
+  peers_.counters->in_flight.fetch_sub(n, std::memory_order_relaxed);
+  const auto left =
+    peers_.credit->outstanding.fetch_sub(static_cast<std::int64_t>(n)) -
+    static_cast<std::int64_t>(n);
+  if (left > peers_.credit_limit / 2 || !peers_.credit->starving.load()) return;
+  if (!peers_.credit->starving.exchange(false)) return;
+  if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_.partition))
+    self->send(caf::actor_cast<partition_actor>(partition), credit_back{});
+}
+
+caf::result<entity_saved> entity_state::on_take_snapshot() {
+  absorb();
+  auto promise = self->make_response_promise<entity_saved>();
+  wants_snapshot_.push_back(promise);
+  pump();
+  return promise;
+}
+
+void entity_state::answer_snapshot() {
+  if (wants_snapshot_.empty() || core_->in_flight() || core_->row_waiting()) return;
+  const auto saved = save_now();
+  for (auto& promise : wants_snapshot_) promise.deliver(saved);
+  wants_snapshot_.clear();
+}
+
+entity_saved entity_state::save_now() {
+  entity_saved saved;
+  saved.bytes = core_->save();
+  saved.position = covered_.position;
+  saved.index = covered_.index;
+  saved.blocks = std::move(blocks_);
+  blocks_.clear();
+  return saved;
+}
+
+window_answer entity_state::on_window(const window_question& q) const {
+  return window_answer{true, core_->window(q.as_of)};
+}
+
+entity_answer entity_state::on_question() const {
+  return entity_answer{true, false, core_->status()};
+}
+
+entity_actor::behavior_type entity(
+  entity_actor::stateful_pointer<entity_state> self, std::shared_ptr<entity_birth> birth,
+  entity_peers peers) {
+  self->state.begin(std::move(*birth), std::move(peers));
+  return {
+    [self](const observation& o) { self->state.on_observation(o); },
+    [self](const clock_passed& c) { self->state.on_clock(c); },
+    [self](const result_ready&) { self->state.on_result(); },
+    [self](const take_snapshot&) { return self->state.on_take_snapshot(); },
+    [self](const window_question& q) { return self->state.on_window(q); },
+    [self](const entity_question&) { return self->state.on_question(); },
+  };
+}
+
+}  // namespace faultline

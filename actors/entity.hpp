@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/interfaces.hpp"
+#include "actors/lane.hpp"
+#include "actors/node_shared.hpp"
+
+namespace faultline {
+
+/// Everyone an entity may talk to. All are valid when it is spawned and outlive it.
+struct entity_peers {
+  caf::weak_actor_ptr partition;              ///< its supervisor; weak: it owns us
+  lane* inference = nullptr;                  ///< nullptr: every tick is degraded
+  node_counters* counters = nullptr;
+  std::shared_ptr<partition_credit> credit;
+  std::shared_ptr<entity_cell> cell;
+  std::int64_t credit_limit = 4096;
+};
+
+/// What an entity begins with: nothing, or what was known of it.
+struct entity_birth {
+  std::string id;
+  std::shared_ptr<const judgement_rules> rules;
+  std::string snapshot;                       ///< empty: a new one
+  std::vector<entity_decision> recorded;
+  log_position decided_through = 0;
+};
+
+struct entity_state {
+  static constexpr const char* name = "entity";
+  explicit entity_state(entity_actor::pointer self_ptr) : self{self_ptr} {}
+
+  void begin(entity_birth birth, entity_peers who);
+  void on_observation(const observation& o);
+  void on_clock(const clock_passed& c);
+  void on_result();
+  caf::result<entity_saved> on_take_snapshot();
+  window_answer on_window(const window_question& q) const;
+  entity_answer on_question() const;
+
+  entity_actor::pointer self;
+
+ private:
+  void apply(const event_view& event, const record_address& where);
+  void follow_clock(const clock_record& clock, const record_address& where);
+  void absorb();
+  void pump();
+  void finish(const forecast_result* result);
+  void submit();
+  void send_decisions();
+  void release_credit();
+  void answer_snapshot();
+  entity_saved save_now();
+
+  std::unique_ptr<entity_core> core_;
+  entity_peers peers_;
+  std::shared_ptr<lane_slot> slot_;
+  std::vector<entity_decision> decided_;
+  std::vector<caf::typed_response_promise<entity_saved>> wants_snapshot_;
+  std::vector<closed_block> blocks_;
+  record_address covered_;
+  event_time clock_{};
+  std::uint64_t ticket_ = 0;
+  std::uint64_t owed_ = 0;        ///< credit not given back yet
+  std::uint64_t owed_counted_ = 0;  ///< of these, the ones the lag limit counts
+  bool waiting_for_lane_ = false; ///< our slot is submitted
+  bool degraded_ = false;
+};
+
+/// One monitored entity. It never blocks: inference runs in the lane, disks are others' work.
+entity_actor::behavior_type entity(
+  entity_actor::stateful_pointer<entity_state> self, std::shared_ptr<entity_birth> birth,
+  entity_peers peers);
+
+}  // namespace faultline

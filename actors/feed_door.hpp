@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include <caf/actor_system.hpp>
+
+#include "actors/interfaces.hpp"
+#include "messages/request.hpp"
+#include "transport/doors.hpp"
+
+namespace faultline {
+
+/// Answers snapshot and replay requests and makes the heartbeat. Called on the feed thread, which may
+/// read the store; the correlator is asked with a deadline.
+class feed_door final : public feed_handler {
+ public:
+  feed_door(caf::actor_system& system, store& from, correlator_actor correlator,
+            std::function<arrival_time()> now)
+    : system_{system}, from_{from}, correlator_{std::move(correlator)}, now_{std::move(now)} {}
+
+  std::string on_feed_request(std::string_view request) override;
+  std::string heartbeat() override;
+
+ private:
+  outcome<std::string> snapshot();
+  outcome<std::string> replay(const feed_request& request);
+
+  wire_encoding encoding_ = wire_encoding::msgpack;  ///< of the request being answered
+  caf::actor_system& system_;
+  store& from_;
+  correlator_actor correlator_;
+  std::function<arrival_time()> now_;
+};
+
+}  // namespace faultline

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/group_commit.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace faultline {
+
+namespace {
+constexpr std::uint64_t deltas_per_save = 20'000;
+constexpr std::chrono::milliseconds no_space_pause{200};
+constexpr std::size_t reply_bytes = 64;  ///< what a waiting reply counts for the bound
+}  // namespace
+
+group_commit::group_commit(store& into, intake_options options, processing_options processing,
+                           node_counters& counters, commit_hooks hooks)
+  : into_{into},
+    options_{options},
+    processing_{processing},
+    counters_{counters},
+    hooks_{std::move(hooks)} {
+  const auto n = into_.events().partitions();
+  pending_.writers.resize(n);
+  writing_.writers.resize(n);
+  clock_tick_.assign(n, 0);
+  known_partition_.assign(n, false);
+  for (partition_id p = 0; p < n; ++p) known_partition_[p] = into_.events().last(p) != 0;
+}
+
+group_commit::~group_commit() { stop(); }
+
+outcome<void> group_commit::load_publishers() {
+  outcome<void> result;
+  auto loaded = into_.events().load_publishers(
+    [&](const publisher_row& row) {
+      auto window = publisher_window::restore(row.bytes);
+      if (window)
+        windows_[row.key] = std::move(*window);
+      else
+        result = window.error();
+    },
+    [&](const publisher_delta& d) { windows_[d.key].apply_delta(d.seq, d.payload_hash); });
+  if (!loaded) return loaded;
+  return result;
+}
+
+void group_commit::touch(partition_id p) {
+  if (pending_.writers[p].empty()) pending_.touched.push_back(p);
+}
+
+void group_commit::clock_before(partition_id p, event_time ts, arrival_time arrived) {
+  const auto tick = unix_ms(ts) / processing_.tick.count();
+  if (tick <= clock_tick_[p]) return;
+  clock_tick_[p] = tick;
+  touch(p);
+  pending_.writers[p].add(
+    clock_record{event_time_of(tick * processing_.tick.count()), arrived});
+  ++pending_.records;
+  known_partition_[p] = true;
+}
+
+void group_commit::intake::add(const event_view& event) {
+  auto& g = owner_.pending_;
+  const auto p = partition_of(event.entity, static_cast<std::uint16_t>(g.writers.size()));
+  if (owner_.processing_.accept_past) owner_.clock_before(p, event.ts, event.arrived);
+  owner_.touch(p);
+  const auto before = g.writers[p].bytes();
+  g.writers[p].add(event);
+  const auto added = g.writers[p].bytes() - before;
+  g.bytes += added;
+  ++g.records;
+  owner_.pending_bytes_.fetch_add(added, std::memory_order_relaxed);
+  owner_.known_partition_[p] = true;
+}
+
+void group_commit::intake::add_control(partition_id partition, const control_record& control) {
+  owner_.touch(partition);
+  owner_.pending_.writers[partition].add(control);
+  ++owner_.pending_.records;
+  owner_.wake_.notify_one();
+}
+
+void group_commit::intake::add(dead_letter letter) {
+  owner_.pending_.extra.dead_letters.push_back(std::move(letter));
+  owner_.pending_bytes_.fetch_add(reply_bytes, std::memory_order_relaxed);
+  owner_.pending_.bytes += reply_bytes;
+  owner_.wake_.notify_one();
+}
+
+void group_commit::intake::reply_when_durable(reply_address to, std::string frame) {
+  owner_.pending_.bytes += reply_bytes;
+  owner_.pending_bytes_.fetch_add(reply_bytes, std::memory_order_relaxed);
+  owner_.pending_.replies.emplace_back(std::move(to), std::move(frame));
+  owner_.wake_.notify_one();
+}
+
+const publisher_window& group_commit::intake::window(const std::string& key) const {
+  static const publisher_window nothing;
+  const auto at = owner_.windows_.find(key);
+  return at == owner_.windows_.end() ? nothing : at->second;
+}
+
+void group_commit::intake::took(const std::string& key, std::uint64_t seq,
+                                std::uint64_t payload_hash) {
+  owner_.windows_[key].take(seq, payload_hash);
+  owner_.dirty_windows_[key] = true;
+  owner_.pending_.extra.publishers.push_back(publisher_delta{key, seq, payload_hash});
+}
+
+void group_commit::intake::count(const char* name, std::uint64_t n) {
+  owner_.pending_.extra.counters[name] += n;
+}
+
+void group_commit::intake::reply_now(const reply_address& to, std::string frame) {
+  owner_.hooks_.reply(to, std::move(frame));
+}
+
+bool group_commit::has_room() const noexcept {
+  return !no_space_.load(std::memory_order_relaxed) &&
+         !stopping_.load(std::memory_order_relaxed) &&
+         pending_bytes_.load(std::memory_order_relaxed) < options_.max_pending_bytes &&
+         counters_.lag() < options_.max_lag_records;
+}
+
+const char* group_commit::reason() const noexcept {
+  if (no_space_.load()) return "no space on disk";
+  if (stopping_.load()) return "shutting down";
+  if (counters_.lag() >= options_.max_lag_records) return "applying lags behind";
+  return "too much is waiting to be written";
+}
+
+void group_commit::tick(arrival_time now) {
+  if (processing_.accept_past) return;
+  const std::lock_guard<std::mutex> lock{mutex_};
+  bool any = false;
+  for (partition_id p = 0; p < known_partition_.size(); ++p) {
+    if (!known_partition_[p]) continue;
+    const auto before = clock_tick_[p];
+    clock_before(p, event_time_of(unix_ms(now)), now);
+    any = any || clock_tick_[p] != before;
+  }
+  if (any) wake_.notify_one();
+}
+
+void group_commit::start() {
+  thread_ = std::thread{[this] { run(); }};
+}
+
+void group_commit::stop() {
+  stopping_.store(true);
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void group_commit::run() {
+  std::unique_lock<std::mutex> lock{mutex_};
+  for (;;) {
+    wake_.wait_for(lock, std::chrono::milliseconds{50},
+                   [&] { return stopping_.load() || !pending_.empty(); });
+    if (pending_.empty()) {
+      if (stopping_.load()) return;
+      continue;
+    }
+    // A group gathers company for a moment; what comes while one is written joins the next anyway.
+    if (pending_.bytes < options_.group_bytes && !stopping_.load())
+      wake_.wait_for(lock, options_.group_delay,
+                     [&] { return stopping_.load() || pending_.bytes >= options_.group_bytes; });
+    std::swap(pending_, writing_);
+    const bool save = deltas_since_save_ >= deltas_per_save;
+    lock.unlock();
+    const bool written = write(writing_);
+    if (written && save) save_publishers();
+    lock.lock();
+    if (!written) return;
+  }
+}
+
+bool group_commit::write(group& g) {
+  append_group batch = std::move(g.extra);
+  g.extra = append_group{};
+  for (const auto p : g.touched) {
+    const auto records = static_cast<std::uint32_t>(g.writers[p].records());
+    batch.log.push_back(log_append{p, g.writers[p].take(), records});
+  }
+  g.touched.clear();
+  for (;;) {
+    auto at = into_.events().append(batch);
+    if (at) {
+      no_space_.store(false);
+      counters_.commits.fetch_add(1, std::memory_order_relaxed);
+      counters_.committed_bytes.fetch_add(g.bytes, std::memory_order_relaxed);
+      deltas_since_save_ += batch.publishers.size();
+      deliver(g, batch.log, *at);
+      return true;
+    }
+    if (at.error().code != ec::no_space || stopping_.load()) {
+      hooks_.give_up("the event log cannot be written: " + at.error().what);
+      return false;
+    }
+    no_space_.store(true);
+    std::this_thread::sleep_for(no_space_pause);
+  }
+}
+
+void group_commit::deliver(group& g, std::vector<log_append>& log,
+                           const std::vector<log_position>& at) {
+  counters_.appended.fetch_add(g.records, std::memory_order_relaxed);
+  for (std::size_t i = 0; i < log.size(); ++i)
+    hooks_.deliver(std::make_shared<const log_blob>(
+      log_blob{log[i].partition, at[i], std::move(log[i].blob)}));
+  for (auto& [to, frame] : g.replies) hooks_.reply(to, std::move(frame));
+  pending_bytes_.fetch_sub(g.bytes, std::memory_order_relaxed);
+  g.replies.clear();
+  g.bytes = 0;
+  g.records = 0;
+}
+
+void group_commit::save_publishers() {
+  std::vector<publisher_row> rows;
+  {
+    // The windows may be ahead of the log by what is pending; the rows must not be, or a crash would
+    // turn an unwritten request into a duplicate.
+    const std::lock_guard<std::mutex> lock{mutex_};
+    if (!pending_.extra.publishers.empty()) return;
+    for (const auto& [key, dirty] : dirty_windows_)
+      rows.push_back(publisher_row{key, windows_[key].save()});
+    dirty_windows_.clear();
+    deltas_since_save_ = 0;
+  }
+  if (auto done = into_.events().write_publishers(rows); !done)
+    hooks_.give_up("the publishers' windows cannot be written: " + done.error().what);
+}
+
+}  // namespace faultline

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "actors/interfaces.hpp"
+#include "actors/node_shared.hpp"
+#include "actors/options.hpp"
+#include "messages/record.hpp"
+#include "processing/options.hpp"
+#include "processing/publisher_window.hpp"
+#include "storage/store.hpp"
+#include "transport/doors.hpp"
+
+namespace faultline {
+
+/// What the group commit does when a group is durable, and how it knows the time. Called on its thread.
+struct commit_hooks {
+  std::function<void(shared_blob)> deliver;                        ///< to the partition's owner
+  std::function<void(const reply_address&, std::string)> reply;
+  std::function<arrival_time()> now;
+  std::function<void(const std::string&)> give_up;                 ///< the store failed for good
+};
+
+/// Gathers what the doors take and writes it in groups: one blob per partition, with the publishers'
+/// deltas and dead letters, in one synced write. Only then are replies sent and blobs delivered.
+///
+/// Threads: intake is used under its lock by any thread; one thread of our own writes.
+/// Bounds:  max_pending_bytes of records wait; has_room() says when a door must answer `retry`.
+/// Fails:   no space: keeps the group and tries again, doors answer `retry` meanwhile. Any other failure
+///          of the store ends the node through give_up: nothing that was not durable is ever acked.
+class group_commit {
+ public:
+  group_commit(store& into, intake_options options, processing_options processing,
+               node_counters& counters, commit_hooks hooks);
+  ~group_commit();
+
+  /// Exclusive access to the group being gathered, for one payload.
+  class intake {
+   public:
+    /// Adds one admitted event; precedes it with a clock record where the past is accepted and the
+    /// event begins a new tick of its partition.
+    void add(const event_view& event);
+    void add_control(partition_id partition, const control_record& control);
+    void add(dead_letter letter);
+    /// The reply goes out when everything added so far is durable.
+    void reply_when_durable(reply_address to, std::string frame);
+    /// The publisher's window; an empty one when it was never heard of.
+    const publisher_window& window(const std::string& key) const;
+    void took(const std::string& key, std::uint64_t seq, std::uint64_t payload_hash);
+    /// Adds to a durable counter.
+    void count(const char* name, std::uint64_t n);
+    /// An answer that promises nothing may go out at once.
+    void reply_now(const reply_address& to, std::string frame);
+    void wake() { owner_.wake_.notify_one(); }
+
+   private:
+    friend class group_commit;
+    explicit intake(group_commit& owner) : owner_{owner}, lock_{owner.mutex_} {}
+    group_commit& owner_;
+    std::unique_lock<std::mutex> lock_;
+  };
+  intake begin() { return intake{*this}; }
+
+  /// False: answer `retry` with reason().
+  bool has_room() const noexcept;
+  const char* reason() const noexcept;
+  /// Live data: appends one clock record per partition when @p now has entered a new tick.
+  void tick(arrival_time now);
+  /// Reads the publishers' windows. Call before the doors open.
+  outcome<void> load_publishers();
+  void start();
+  /// Writes what waits and ends the thread.
+  void stop();
+
+ private:
+  struct group {
+    std::vector<blob_writer> writers;   ///< one per partition
+    std::vector<partition_id> touched;
+    append_group extra;                 ///< deltas, letters, counters
+    std::vector<std::pair<reply_address, std::string>> replies;
+    std::size_t bytes = 0;
+    std::size_t records = 0;
+    bool empty() const { return records == 0 && replies.empty() && extra.dead_letters.empty(); }
+  };
+
+  void run();
+  bool write(group& g);
+  void deliver(group& g, std::vector<log_append>& log, const std::vector<log_position>& at);
+  void touch(partition_id p);
+  void clock_before(partition_id p, event_time ts, arrival_time arrived);
+  void save_publishers();
+
+  store& into_;
+  intake_options options_;
+  processing_options processing_;
+  node_counters& counters_;
+  commit_hooks hooks_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  group pending_;
+  group writing_;
+  std::map<std::string, publisher_window> windows_;
+  std::map<std::string, bool> dirty_windows_;
+  std::uint64_t deltas_since_save_ = 0;
+  std::vector<std::int64_t> clock_tick_;   ///< per partition, the last tick told
+  std::vector<bool> known_partition_;      ///< something was ever appended
+  std::atomic<std::size_t> pending_bytes_{0};
+  std::atomic<bool> no_space_{false};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+}  // namespace faultline

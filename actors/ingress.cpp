@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/ingress.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "messages/identity.hpp"
+#include "processing/admission.hpp"
+
+namespace faultline {
+
+namespace {
+
+/// New entities are taken in bursts of this many seconds' worth.
+constexpr double burst_seconds = 10;
+
+/// A publisher's window belongs to (user, publisher, epoch); lengths keep the parts apart. The user is
+/// empty until doors authenticate.
+std::string window_key(const publish_header& h) {
+  std::string key;
+  for (const std::string& part : {std::string{}, h.publisher, h.epoch}) {
+    key += std::to_string(part.size());
+    key += ':';
+    key += part;
+  }
+  return key;
+}
+
+}  // namespace
+
+struct ingress::taken {
+  bool readable = true;
+  std::size_t accepted = 0;
+  std::vector<rejected_event> rejected;
+};
+
+/// Takes the events of one payload, one by one, into the group.
+struct ingress::taker final : event_sink {
+  taker(ingress& o, group_commit::intake& i, std::string_view s, std::string_view t,
+        std::string_view p)
+    : owner{o}, into{i}, source{s}, topic{t}, payload{p}, arrived{o.now_()} {}
+
+  void accept(std::size_t index, const event_view& event) override {
+    const auto verdict = admit(event, arrived, owner.processing_);
+    if (verdict.refused) {
+      reject(index, *verdict.refused, verdict.text);
+      return;
+    }
+    if (!owner.admit_entity(event.entity, arrived)) {
+      reject(index, reject_reason::entity_limit,
+             "too many new entities: see entities.max_new_per_second and entities.max_active");
+      return;
+    }
+    auto& e = owner.scratch_;
+    e = event;
+    e.ts = verdict.ts;
+    e.has_ts = true;
+    e.arrived = arrived;
+    if (!topic.empty()) e.attributes.push_back(attribute{"zmq.topic", topic});
+    into.add(e);
+    ++result.accepted;
+  }
+
+  void reject(std::size_t index, reject_reason reason, std::string_view text) override {
+    result.rejected.push_back(rejected_event{index, reason, std::string{text}});
+    owner.letter(into, to_string(reason), source,
+                 "event " + std::to_string(index) + ": " + std::string{text}, payload);
+  }
+
+  void drop_value(std::size_t, std::string_view) override { ++dropped_values; }
+
+  ingress& owner;
+  group_commit::intake& into;
+  std::string_view source, topic, payload;
+  arrival_time arrived;
+  taken result;
+  std::size_t dropped_values = 0;
+};
+
+ingress::ingress(group_commit& into, entity_registry& known, node_counters& counters,
+                 processing_options processing, entity_options entities, intake_options intake,
+                 std::function<arrival_time()> now)
+  : into_{into},
+    known_{known},
+    counters_{counters},
+    processing_{processing},
+    entities_{entities},
+    intake_{intake},
+    now_{std::move(now)},
+    new_tokens_{entities.max_new_per_second * burst_seconds},
+    tokens_at_{now_()} {}
+
+ingress::~ingress() = default;
+
+bool ingress::admit_entity(std::string_view entity, arrival_time now) {
+  const auto hash = stable_hash(entity);
+  if (known_.knows(hash)) return true;
+  const auto passed = std::chrono::duration<double>(now - tokens_at_).count();
+  if (passed > 0) {
+    tokens_at_ = now;
+    new_tokens_ = std::min(new_tokens_ + passed * entities_.max_new_per_second,
+                           entities_.max_new_per_second * burst_seconds);
+  }
+  if (new_tokens_ < 1 || counters_.entities.load(std::memory_order_relaxed) >= entities_.max_active)
+    return false;
+  new_tokens_ -= 1;
+  known_.add(hash);
+  return true;
+}
+
+void ingress::letter(group_commit::intake& into, std::string_view reason, std::string_view source,
+                     std::string_view text, std::string_view payload) {
+  into.add(dead_letter{std::string{reason}, now_(), std::string{source}, std::string{text},
+                       std::string{payload.substr(0, 4096)}});
+}
+
+ingress::taken ingress::take(group_commit::intake& into, std::string_view source,
+                             std::string_view topic, std::string_view payload) {
+  taker sink{*this, into, source, topic, payload};
+  const auto read = decoder_.decode(payload, sink);
+  if (!read.readable) {
+    sink.result.readable = false;
+    sink.result.rejected.push_back(rejected_event{std::nullopt, read.reason, read.text});
+    letter(into, to_string(read.reason), source, read.text, payload);
+  }
+  if (sink.result.accepted != 0) into.count("accepted", sink.result.accepted);
+  if (sink.dropped_values != 0) into.count("dropped_values", sink.dropped_values);
+  return std::move(sink.result);
+}
+
+void ingress::on_event_payload(std::string_view source, std::string_view topic,
+                               std::string_view payload) {
+  auto into = into_.begin();
+  take(into, source, topic, payload);
+  into.wake();
+}
+
+bool ingress::may_read_events() { return into_.has_room(); }
+
+void ingress::on_bad_request(reply_address from, std::string_view header,
+                             std::string_view why_code, std::string_view text) {
+  const auto read = decode_publish_header(header);
+  const auto encoding = read ? read->encoding : wire_encoding::json;
+  auto into = into_.begin();
+  letter(into, why_code, "router", text, header);
+  into.reply_when_durable(std::move(from),
+                          error_reply(why_code, text, read ? read->seq : 0, encoding));
+}
+
+void ingress::on_request(reply_address from, std::string_view header, std::string_view payload) {
+  const auto head = decode_publish_header(header);
+  if (!head) {
+    on_bad_request(std::move(from), header, to_string(reject_reason::bad_header),
+                   head.error().what);
+    return;
+  }
+  auto into = into_.begin();
+  const auto key = window_key(*head);
+  if (head->op_last) {
+    const auto& w = into.window(key);
+    into.reply_when_durable(std::move(from), last_reply(w.last(), w.missing(), head->encoding));
+    return;
+  }
+  if (payload.size() > payload_limits::bytes) {
+    letter(into, "payload_too_large", "router " + head->publisher,
+           "the payload has " + std::to_string(payload.size()) + " bytes", payload);
+    into.reply_when_durable(std::move(from),
+                            error_reply("too_large", "a payload has at most 1 MiB", head->seq,
+                                        head->encoding));
+    return;
+  }
+  const auto hash = stable_hash(payload);
+  std::string answer;
+  switch (into.window(key).check(head->seq, hash)) {
+    case seq_verdict::fresh: {
+      if (!into_.has_room()) {
+        counters_.retries_told.fetch_add(1, std::memory_order_relaxed);
+        into.reply_now(from, retry_reply(head->seq, intake_.retry_after_ms, into_.reason(),
+                                         head->encoding));
+        return;
+      }
+      into.took(key, head->seq, hash);
+      const auto result = take(into, "router " + head->publisher, {}, payload);
+      answer = ack_reply(head->seq, result.accepted, result.rejected, head->encoding);
+      break;
+    }
+    case seq_verdict::duplicate:
+      counters_.duplicates.fetch_add(1, std::memory_order_relaxed);
+      answer = duplicate_reply(head->seq, head->encoding);
+      break;
+    case seq_verdict::conflict:
+      counters_.conflicts.fetch_add(1, std::memory_order_relaxed);
+      answer = error_reply("conflict", "this seq was taken with other content", head->seq,
+                           head->encoding);
+      break;
+    case seq_verdict::too_old:
+      answer = error_reply("too_old", "below the last 1,024 seqs: ask op last", head->seq,
+                           head->encoding);
+      break;
+  }
+  // Also a `duplicate` waits: the request it repeats may still be on its way to the disk.
+  into.reply_when_durable(std::move(from), std::move(answer));
+}
+
+}  // namespace faultline

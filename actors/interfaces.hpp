@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "judgement/correlator_core.hpp"
+#include "judgement/entity_core.hpp"
+#include "messages/record.hpp"
+#include "storage/store.hpp"
+
+// Who may say what to whom, in the order in which an event flows. Every message is a plain struct of
+// this header; none is ever serialised, for actors of two processes never talk (nodes of a cluster
+// talk over its log).
+
+namespace faultline {
+
+// ---- messages -----------------------------------------------------------------------------------------
+
+using shared_blob = std::shared_ptr<const log_blob>;
+
+/// A blob is durable and stands at its position.
+struct blob_appended { shared_blob blob; };
+
+/// One record for one entity, still in its blob, with the partition's clock as of it.
+struct observation {
+  shared_blob blob;
+  std::uint32_t offset = 0;
+  std::uint32_t index = 0;
+  clock_record clock;
+  bool degraded = false;
+  bool counted = true;   ///< false: replayed; it was counted when it first came
+};
+
+/// The partition's clock passed and the entity had no event since the last time it did.
+struct clock_passed {
+  clock_record clock;
+  record_address where;
+};
+
+/// The lane has written a result that should be looked at now.
+struct result_ready {};
+
+/// Decisions of one entity, in order.
+struct entity_decided {
+  std::string entity;
+  std::vector<entity_decision> decisions;
+};
+
+/// An entity's cells have released enough credit for the partition to go on.
+struct credit_back {};
+
+struct take_snapshot {};
+struct entity_saved {
+  std::string bytes;
+  log_position position = 0;
+  std::uint32_t index = 0;
+  std::vector<closed_block> blocks;
+};
+
+struct sweep_due {};
+struct drain_request {};       ///< finish everything, snapshot everything, checkpoint
+struct drained { bool complete = true; };
+
+struct window_question {
+  std::string entity;
+  event_time as_of{};
+};
+struct window_answer {
+  bool known = false;
+  entity_window tail;
+};
+struct entity_question { std::string entity; };
+struct entity_answer {
+  bool known = false;
+  bool quarantined = false;
+  entity_status status;
+};
+struct list_question {
+  std::string prefix;
+  std::string after;
+  std::size_t limit = 100;
+};
+struct list_answer { std::vector<std::string> entities; };
+
+// librarian
+struct read_log { partition_id partition = 0; log_position from = 0; };
+struct log_page { std::vector<shared_blob> blobs; };
+struct load_partition { partition_id partition = 0; };
+/// What a partition needs to begin again.
+struct partition_image {
+  partition_checkpoint checkpoint;
+  std::vector<entity_snapshot> snapshots;
+  std::map<std::string, std::vector<entity_decision>> recorded;
+  std::vector<record_address> poison;
+  log_position last = 0;
+};
+struct load_entity {
+  std::string entity;
+  partition_id partition = 0;
+  log_position through = 0;    ///< replay up to and including this position
+};
+struct entity_image {
+  std::optional<entity_snapshot> snapshot;
+  std::vector<entity_decision> recorded;
+  std::vector<shared_blob> blobs;   ///< after the snapshot's position, in order
+};
+struct load_blocks { std::string entity; };
+struct blocks_answer { std::vector<closed_block> blocks; };
+struct read_decisions { std::uint64_t from = 1; std::size_t limit = 256; };
+struct decision_page { std::vector<decision> decisions; };
+struct load_correlator {};
+struct correlator_image {
+  correlator_checkpoint checkpoint;
+  std::uint64_t decisions_last = 0;
+};
+
+// keeper
+struct write_checkpoint { std::shared_ptr<const checkpoint_batch> batch; };
+struct checkpoint_written { std::size_t appended = 0; };
+struct append_decisions { std::vector<decision> decisions; };
+struct decisions_appended { std::uint64_t first = 0; };
+struct write_feed {
+  std::vector<feed_event> events;
+  std::uint64_t through = 0;
+  std::string state;
+};
+struct feed_written { std::uint64_t last_seq = 0; };
+struct skip_record { record_address where; dead_letter why; };
+struct record_skipped {};
+
+// correlator and root cause
+struct decisions_available { std::uint64_t last = 0; };
+struct event_clock_at { event_time at{}; };
+struct correlator_question {};
+struct correlator_view {
+  std::vector<alert> firing;
+  std::vector<incident> open;
+  std::vector<topology_node> nodes;
+  std::vector<topology_edge> edges;
+  std::uint64_t feed_seq = 0;
+  std::uint64_t through = 0;
+};
+struct find_cause { rca_request request; };
+struct rca_case;
+struct ask_again_for {
+  std::shared_ptr<rca_case> what;
+  std::string entity;
+};
+struct cause_question { std::shared_ptr<const rca_question> question; };
+struct cause_found { root_cause_result result; };
+
+// ---- interfaces ---------------------------------------------------------------------------------------
+
+/// Keeps one entity: its core, its slot in the lane.
+using entity_actor = caf::typed_actor<
+  caf::reacts_to<observation>,
+  caf::reacts_to<clock_passed>,
+  // From the lane: look at your slot.
+  caf::reacts_to<result_ready>,
+  // Answers once nothing is in flight.
+  caf::replies_to<take_snapshot>::with<entity_saved>,
+  caf::replies_to<window_question>::with<window_answer>,
+  caf::replies_to<entity_question>::with<entity_answer>>;
+
+/// Owns one partition's log position, supervises its entities, sweeps their snapshots.
+using partition_actor = caf::typed_actor<
+  // From the group commit, in order of position.
+  caf::reacts_to<blob_appended>,
+  // From entities.
+  caf::reacts_to<entity_decided>,
+  caf::reacts_to<credit_back>,
+  // To itself.
+  caf::reacts_to<sweep_due>,
+  // Answers when every entity is applied, snapshotted and checkpointed. Errors: ec::store_unavailable.
+  caf::replies_to<drain_request>::with<drained>,
+  caf::replies_to<window_question>::with<window_answer>,
+  caf::replies_to<entity_question>::with<entity_answer>,
+  caf::replies_to<list_question>::with<list_answer>>;
+
+/// Reads the store for those who must not block. Detached. Errors: ec::store_unavailable, ec::store_corrupt.
+using librarian_actor = caf::typed_actor<
+  caf::replies_to<read_log>::with<log_page>,
+  caf::replies_to<load_partition>::with<partition_image>,
+  caf::replies_to<load_entity>::with<entity_image>,
+  caf::replies_to<load_blocks>::with<blocks_answer>,
+  caf::replies_to<read_decisions>::with<decision_page>,
+  caf::replies_to<load_correlator>::with<correlator_image>>;
+
+/// Writes the store for those who must not block: outbox and snapshots, the decision log, the feed.
+/// Detached. The order of its mailbox is the order of the decision log. Errors: ec::store_unavailable.
+using keeper_actor = caf::typed_actor<
+  caf::replies_to<write_checkpoint>::with<checkpoint_written>,
+  caf::replies_to<append_decisions>::with<decisions_appended>,
+  caf::replies_to<write_feed>::with<feed_written>,
+  caf::replies_to<skip_record>::with<record_skipped>>;
+
+/// Folds the decision log into alerts and incidents; writes the feed through the keeper.
+using correlator_actor = caf::typed_actor<
+  // From the keeper: the log has grown. Coalesces.
+  caf::reacts_to<decisions_available>,
+  // From partitions: event time has passed.
+  caf::reacts_to<event_clock_at>,
+  caf::replies_to<correlator_question>::with<correlator_view>>;
+
+/// Asks the neighbourhood of an incident and has the worker rank it; the answer becomes a decision.
+using rca_actor = caf::typed_actor<
+  caf::reacts_to<find_cause>,
+  // To itself: this node's watermark had not passed as_of, look again.
+  caf::reacts_to<ask_again_for>>;
+
+/// Runs the posterior and the ranker. Detached: LibTorch blocks.
+using rca_worker_actor = caf::typed_actor<caf::replies_to<cause_question>::with<cause_found>>;
+
+/// Starts the partitions' owners and restarts the one that died.
+struct partitions_ready_question {};
+struct partitions_ready { std::uint32_t ready = 0; std::uint32_t total = 0; };
+struct partition_recovered { partition_id partition = 0; };
+using supervisor_actor = caf::typed_actor<
+  caf::reacts_to<partition_recovered>,
+  caf::replies_to<partitions_ready_question>::with<partitions_ready>,
+  caf::replies_to<drain_request>::with<drained>>;
+
+}  // namespace faultline
+
+#define FAULTLINE_LOCAL_MESSAGE(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(faultline::type)
+FAULTLINE_LOCAL_MESSAGE(blob_appended)
+FAULTLINE_LOCAL_MESSAGE(observation)
+FAULTLINE_LOCAL_MESSAGE(clock_passed)
+FAULTLINE_LOCAL_MESSAGE(result_ready)
+FAULTLINE_LOCAL_MESSAGE(entity_decided)
+FAULTLINE_LOCAL_MESSAGE(credit_back)
+FAULTLINE_LOCAL_MESSAGE(take_snapshot)
+FAULTLINE_LOCAL_MESSAGE(entity_saved)
+FAULTLINE_LOCAL_MESSAGE(sweep_due)
+FAULTLINE_LOCAL_MESSAGE(drain_request)
+FAULTLINE_LOCAL_MESSAGE(drained)
+FAULTLINE_LOCAL_MESSAGE(window_question)
+FAULTLINE_LOCAL_MESSAGE(window_answer)
+FAULTLINE_LOCAL_MESSAGE(entity_question)
+FAULTLINE_LOCAL_MESSAGE(entity_answer)
+FAULTLINE_LOCAL_MESSAGE(list_question)
+FAULTLINE_LOCAL_MESSAGE(list_answer)
+FAULTLINE_LOCAL_MESSAGE(read_log)
+FAULTLINE_LOCAL_MESSAGE(log_page)
+FAULTLINE_LOCAL_MESSAGE(load_partition)
+FAULTLINE_LOCAL_MESSAGE(partition_image)
+FAULTLINE_LOCAL_MESSAGE(load_entity)
+FAULTLINE_LOCAL_MESSAGE(entity_image)
+FAULTLINE_LOCAL_MESSAGE(load_blocks)
+FAULTLINE_LOCAL_MESSAGE(blocks_answer)
+FAULTLINE_LOCAL_MESSAGE(read_decisions)
+FAULTLINE_LOCAL_MESSAGE(decision_page)
+FAULTLINE_LOCAL_MESSAGE(load_correlator)
+FAULTLINE_LOCAL_MESSAGE(correlator_image)
+FAULTLINE_LOCAL_MESSAGE(write_checkpoint)
+FAULTLINE_LOCAL_MESSAGE(checkpoint_written)
+FAULTLINE_LOCAL_MESSAGE(append_decisions)
+FAULTLINE_LOCAL_MESSAGE(decisions_appended)
+FAULTLINE_LOCAL_MESSAGE(write_feed)
+FAULTLINE_LOCAL_MESSAGE(feed_written)
+FAULTLINE_LOCAL_MESSAGE(skip_record)
+FAULTLINE_LOCAL_MESSAGE(record_skipped)
+FAULTLINE_LOCAL_MESSAGE(decisions_available)
+FAULTLINE_LOCAL_MESSAGE(event_clock_at)
+FAULTLINE_LOCAL_MESSAGE(correlator_question)
+FAULTLINE_LOCAL_MESSAGE(correlator_view)
+FAULTLINE_LOCAL_MESSAGE(find_cause)
+FAULTLINE_LOCAL_MESSAGE(ask_again_for)
+FAULTLINE_LOCAL_MESSAGE(cause_question)
+FAULTLINE_LOCAL_MESSAGE(cause_found)
+FAULTLINE_LOCAL_MESSAGE(partitions_ready_question)
+FAULTLINE_LOCAL_MESSAGE(partitions_ready)
+FAULTLINE_LOCAL_MESSAGE(partition_recovered)
+#undef FAULTLINE_LOCAL_MESSAGE

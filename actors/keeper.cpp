@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/keeper.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+#include "actors/caf_bridge.hpp"
+
+namespace faultline {
+
+namespace {
+
+constexpr std::size_t outbox_page = 256;
+
+/// 16 hex digits that sort from new to old.
+std::string newest_first(event_time t) {
+  return to_hex(~static_cast<std::uint64_t>(unix_ms(t)));
+}
+
+struct feed_parts {
+  feed_append batch;
+  std::vector<std::vector<std::string>> topics;  ///< per item
+};
+
+void add_event(const feed_event& e, arrival_time now, feed_parts& parts) {
+  switch (e.what) {
+    case feed_event::kind::alert: {
+      auto topics = topics_of(e.alert);
+      parts.batch.items.push_back(
+        {topics.front(), [a = e.alert, now](std::uint64_t seq) { return feed_payload(a, seq, now); }});
+      const auto bytes = encode_alert(e.alert);
+      parts.batch.records.emplace_back(record_key(e.alert), bytes);
+      parts.batch.records.emplace_back(time_key(e.alert), bytes);
+      parts.topics.push_back(std::move(topics));
+      break;
+    }
+    case feed_event::kind::incident: {
+      const auto topic = topic_of(e.incident);
+      parts.batch.items.push_back(
+        {topic, [i = e.incident, now](std::uint64_t seq) { return feed_payload(i, seq, now); }});
+      const auto bytes = encode_incident(e.incident);
+      parts.batch.records.emplace_back(record_key(e.incident), bytes);
+      parts.batch.records.emplace_back(time_key(e.incident), bytes);
+      parts.topics.push_back({topic});
+      break;
+    }
+    case feed_event::kind::notice: {
+      const auto topic = topic_of(e.notice);
+      parts.batch.items.push_back(
+        {topic, [n = e.notice, now](std::uint64_t seq) { return feed_payload(n, seq, now); }});
+      parts.topics.push_back({topic});
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+std::string record_key(const alert& a) { return "alert/" + a.id; }
+std::string record_key(const incident& i) { return "incident/" + i.id; }
+std::string time_key(const alert& a) {
+  return "alerts-by-time/" + newest_first(a.started) + "/" + a.id;
+}
+std::string time_key(const incident& i) {
+  return "incidents-by-time/" + newest_first(i.started) + "/" + i.id;
+}
+
+outcome<std::uint64_t> keeper_state::append(const decision_append& batch) {
+  auto first = into->decisions().append(batch);
+  if (!first) return first.error();
+  hooks.decided(*first + batch.decisions.size() - 1);
+  return *first;
+}
+
+outcome<void> keeper_state::catch_up() {
+  auto consumed = into->decisions().outbox_consumed();
+  if (!consumed) return consumed.error();
+  for (partition_id p = 0; p < into->events().partitions(); ++p) {
+    auto next = (*consumed)[p] + 1;
+    for (;;) {
+      auto page = into->checkpoints().read_outbox(p, next, outbox_page);
+      if (!page) return page.error();
+      if (page->empty()) break;
+      decision_append batch;
+      for (auto& entry : *page) batch.decisions.push_back(std::move(entry.decision));
+      next = page->back().seq + 1;
+      batch.outbox_consumed[p] = next - 1;
+      if (auto done = append(batch); !done) return done.error();
+    }
+  }
+  return {};
+}
+
+outcome<checkpoint_written> keeper_state::on_checkpoint(const write_checkpoint& w) {
+  auto appended = into->checkpoints().write(*w.batch);
+  if (!appended) return appended.error();
+  if (!appended->empty()) {
+    decision_append batch;
+    for (auto& entry : *appended) {
+      batch.outbox_consumed[w.batch->partition] = entry.seq;
+      batch.decisions.push_back(std::move(entry.decision));
+    }
+    if (auto done = append(batch); !done) return done.error();
+  }
+  return checkpoint_written{appended->size()};
+}
+
+outcome<decisions_appended> keeper_state::on_decisions(const append_decisions& a) {
+  decision_append batch;
+  for (const auto& d : a.decisions) batch.decisions.push_back(encode_decision(d));
+  auto first = append(batch);
+  if (!first) return first.error();
+  return decisions_appended{*first};
+}
+
+outcome<feed_written> keeper_state::on_feed(const write_feed& w) {
+  feed_parts parts;
+  const auto now = hooks.now();
+  for (const auto& e : w.events) add_event(e, now, parts);
+  parts.batch.through = w.through;
+  parts.batch.state = w.state;
+  auto written = into->feed().append(parts.batch);
+  if (!written) return written.error();
+  for (std::size_t i = 0; i < written->size(); ++i) hooks.publish((*written)[i], parts.topics[i]);
+  return feed_written{into->feed().last()};
+}
+
+keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> self, store* into,
+                                   keeper_hooks hooks) {
+  self->state.into = into;
+  self->state.hooks = std::move(hooks);
+  if (auto done = self->state.catch_up(); !done)
+    throw std::runtime_error{"outbox cannot be read: " + done.error().what};
+  return {
+    [self](const write_checkpoint& w) { return to_reply(self->state.on_checkpoint(w)); },
+    [self](const append_decisions& a) { return to_reply(self->state.on_decisions(a)); },
+    [self](const write_feed& w) { return to_reply(self->state.on_feed(w)); },
+    [self](const skip_record& s) -> caf::result<record_skipped> {
+      auto done = self->state.into->poison().skip(s.where, s.why);
+      if (!done) return to_caf_error(done.error());
+      return record_skipped{};
+    },
+  };
+}
+
+}  // namespace faultline

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/interfaces.hpp"
+
+namespace faultline {
+
+/// What the keeper does beside writing. Both are called on its thread, after the write is durable.
+struct keeper_hooks {
+  /// The decision log now reaches @p last.
+  std::function<void(std::uint64_t last)> decided;
+  /// A feed record is durable: it may go out under @p topics.
+  std::function<void(const feed_record&, const std::vector<std::string>& topics)> publish;
+  /// Wall clock, for `published`.
+  std::function<arrival_time()> now;
+};
+
+struct keeper_state {
+  static constexpr const char* name = "keeper";
+  explicit keeper_state(keeper_actor::pointer self_ptr) : self{self_ptr} {}
+
+  outcome<void> catch_up();
+  outcome<checkpoint_written> on_checkpoint(const write_checkpoint& w);
+  outcome<decisions_appended> on_decisions(const append_decisions& a);
+  outcome<feed_written> on_feed(const write_feed& w);
+
+  keeper_actor::pointer self;
+  store* into = nullptr;
+  keeper_hooks hooks;
+
+ private:
+  outcome<std::uint64_t> append(const decision_append& batch);
+};
+
+/// @p into outlives the actor. Spawn it detached: it blocks in the store. Before its first message it
+/// appends what a crash left in outboxes to the decision log.
+keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> self, store* into,
+                                   keeper_hooks hooks);
+
+/// Keys of the current records in the feed store: by id, and newest first.
+std::string record_key(const alert& a);
+std::string record_key(const incident& i);
+std::string time_key(const alert& a);
+std::string time_key(const incident& i);
+
+}  // namespace faultline

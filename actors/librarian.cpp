@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/librarian.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "actors/caf_bridge.hpp"
+
+namespace faultline {
+
+namespace {
+
+constexpr std::size_t page_blobs = 512;
+constexpr std::size_t page_bytes = 4 * 1024 * 1024;
+constexpr std::size_t outbox_page = 1024;
+
+outcome<entity_decision> recorded_decision(const outbox_entry& entry) {
+  auto what = decode_decision(entry.decision);
+  if (!what) return what.error();
+  entity_decision d;
+  d.key = entry.key.substr(0, entry.key.find('@'));
+  d.cause = entry.cause;
+  d.tick = entry.tick;
+  d.what = std::move(*what);
+  return d;
+}
+
+/// Calls @p each with every outbox entry of @p partition, in order.
+template <class Each>
+outcome<void> for_outbox(store& from, partition_id partition, Each each) {
+  std::uint64_t next = 1;
+  for (;;) {
+    auto page = from.checkpoints().read_outbox(partition, next, outbox_page);
+    if (!page) return page.error();
+    if (page->empty()) return {};
+    for (const auto& entry : *page) {
+      auto kept = each(entry);
+      if (!kept) return kept;
+    }
+    next = page->back().seq + 1;
+  }
+}
+
+outcome<log_page> read_page(store& from, partition_id partition, log_position first) {
+  auto blobs = from.events().read(partition, first, page_blobs, page_bytes);
+  if (!blobs) return blobs.error();
+  log_page page;
+  page.blobs.reserve(blobs->size());
+  for (auto& blob : *blobs) page.blobs.push_back(std::make_shared<const log_blob>(std::move(blob)));
+  return page;
+}
+
+}  // namespace
+
+outcome<partition_image> read_partition_image(store& from, partition_id partition) {
+  partition_image image;
+  auto checkpoint = from.checkpoints().load_checkpoint(partition);
+  if (!checkpoint) return checkpoint.error();
+  image.checkpoint = *checkpoint;
+  auto loaded = from.checkpoints().load_snapshots(
+    partition, [&](entity_snapshot s) { image.snapshots.push_back(std::move(s)); });
+  if (!loaded) return loaded.error();
+  std::map<std::string, log_position> covered;
+  for (const auto& s : image.snapshots) covered[s.entity] = s.position;
+  auto read = for_outbox(from, partition, [&](const outbox_entry& entry) -> outcome<void> {
+    const auto at = covered.find(entry.entity);
+    if (at != covered.end() && entry.cause <= at->second) return {};
+    auto d = recorded_decision(entry);
+    if (!d) return d.error();
+    image.recorded[entry.entity].push_back(std::move(*d));
+    return {};
+  });
+  if (!read) return read.error();
+  auto poison = from.poison().load(partition);
+  if (!poison) return poison.error();
+  image.poison = std::move(*poison);
+  image.last = from.events().last(partition);
+  return image;
+}
+
+outcome<entity_image> read_entity_image(store& from, const load_entity& what) {
+  entity_image image;
+  auto snapshot = from.checkpoints().load_snapshot(what.entity);
+  if (!snapshot) return snapshot.error();
+  image.snapshot = std::move(*snapshot);
+  const log_position covered = image.snapshot ? image.snapshot->position : 0;
+  auto read = for_outbox(from, what.partition, [&](const outbox_entry& entry) -> outcome<void> {
+    if (entry.entity != what.entity || entry.cause <= covered) return {};
+    auto d = recorded_decision(entry);
+    if (!d) return d.error();
+    image.recorded.push_back(std::move(*d));
+    return {};
+  });
+  if (!read) return read.error();
+  // A new entity's records may begin anywhere the log still reaches.
+  auto next = std::max<log_position>(covered, 1);
+  while (next <= what.through) {
+    auto page = read_page(from, what.partition, next);
+    if (!page) return page.error();
+    if (page->blobs.empty()) break;
+    for (auto& blob : page->blobs) {
+      next = blob->position + 1;
+      if (blob->position <= what.through) image.blobs.push_back(std::move(blob));
+    }
+  }
+  return image;
+}
+
+librarian_actor::behavior_type librarian(librarian_actor::pointer, store* from) {
+  return {
+    [from](const read_log& q) { return to_reply(read_page(*from, q.partition, q.from)); },
+    [from](const load_partition& q) { return to_reply(read_partition_image(*from, q.partition)); },
+    [from](const load_entity& q) { return to_reply(read_entity_image(*from, q)); },
+    [from](const load_blocks& q) -> caf::result<blocks_answer> {
+      auto blocks = from->checkpoints().load_blocks(q.entity);
+      if (!blocks) return to_caf_error(blocks.error());
+      blocks_answer answer;
+      for (auto& b : *blocks) answer.blocks.push_back(closed_block{b.number, std::move(b.bytes)});
+      return answer;
+    },
+    [from](const read_decisions& q) -> caf::result<decision_page> {
+      auto decisions = from->decisions().read(q.from, q.limit);
+      if (!decisions) return to_caf_error(decisions.error());
+      return decision_page{std::move(*decisions)};
+    },
+    [from](const load_correlator&) -> caf::result<correlator_image> {
+      auto checkpoint = from->feed().load_correlator();
+      if (!checkpoint) return to_caf_error(checkpoint.error());
+      return correlator_image{std::move(*checkpoint), from->decisions().last()};
+    },
+  };
+}
+
+}  // namespace faultline

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include <caf/send.hpp>
+
+#include "actors/caf_bridge.hpp"
+#include "actors/partition.hpp"
+
+// Snapshots of the oldest dirty entities, the outbox, the checkpoint: what makes a restart short.
+
+namespace faultline {
+
+namespace {
+constexpr std::size_t snapshots_per_sweep = 512;
+constexpr std::size_t idle_snapshots_per_sweep = 4;
+constexpr std::size_t snapshots_per_write = 64;
+constexpr std::chrono::seconds snapshot_deadline{10};
+constexpr std::chrono::minutes write_deadline{1};
+}  // namespace
+
+void partition_state::on_sweep() {
+  self->delayed_send(self, options_.recovery.sweep_interval, sweep_due{});
+  if (!loaded_) return;
+  std::vector<entity_entry*> dirty;
+  for (auto& [id, e] : entities_)
+    if (e->first_dirty != 0 && !e->snapshot_asked && e->handle) dirty.push_back(e.get());
+  std::sort(dirty.begin(), dirty.end(), [](const entity_entry* a, const entity_entry* b) {
+    return a->dirty_since != b->dirty_since ? a->dirty_since < b->dirty_since : a->id < b->id;
+  });
+  const bool idle = queue_.empty();
+  std::size_t asked = 0;
+  for (auto* e : dirty) {
+    const bool due = records_ - e->dirty_since > options_.replay_budget / 2;
+    if (asked >= snapshots_per_sweep) break;
+    if (!due && !(idle && asked < idle_snapshots_per_sweep)) break;
+    ask_snapshot(*e);
+    ++asked;
+  }
+  flush();
+}
+
+void partition_state::ask_snapshot(entity_entry& e) {
+  e.snapshot_asked = true;
+  e.first_after_ask = 0;
+  const auto id = e.id;
+  self->request(e.handle, snapshot_deadline, take_snapshot{})
+    .then([this, id](entity_saved& saved) { on_saved(id, saved); },
+          [this, id](const caf::error&) {  // it died or is slow: asked again by a later sweep
+            if (auto* late = find(id)) late->snapshot_asked = false;
+          });
+}
+
+void partition_state::on_saved(const std::string& id, entity_saved& saved) {
+  auto* e = find(id);
+  if (e == nullptr) return;
+  e->snapshot_asked = false;
+  e->first_dirty = e->first_after_ask;
+  e->dirty_since = e->count_after_ask;
+  e->first_after_ask = 0;
+  for (auto& block : saved.blocks)
+    batch_.blocks.push_back(window_block{id, block.number, std::move(block.bytes)});
+  peers_.counters->snapshots.fetch_add(1, std::memory_order_relaxed);
+  peers_.counters->snapshot_bytes.fetch_add(saved.bytes.size(), std::memory_order_relaxed);
+  // A state that covers no record of its own (only replayed ones) keeps the position it had.
+  const bool fresh = saved.position != 0;
+  batch_.snapshots.push_back(entity_snapshot{id, fresh ? saved.position : e->last.first,
+                                             fresh ? saved.index : e->last.second,
+                                             std::move(saved.bytes)});
+  if (batch_.snapshots.size() >= snapshots_per_write || !draining_.empty()) flush();
+}
+
+log_position partition_state::checkpoint_position() const {
+  auto position = next_ - 1;
+  if (!queue_.empty()) position = queue_.front()->position - 1;
+  for (const auto& [id, e] : entities_) {
+    if (e->first_dirty != 0) position = std::min(position, e->first_dirty - 1);
+    // Asked and not yet answered: what was dirty when we asked is still not covered.
+    if (e->reviving) position = std::min(position, written_.position);
+  }
+  return std::max(position, written_.position);
+}
+
+void partition_state::flush() {
+  if (writing_ || !loaded_) return;
+  const auto position = checkpoint_position();
+  const bool advanced = position > written_.position;
+  if (batch_.outbox.empty() && batch_.snapshots.empty() && batch_.blocks.empty() &&
+      batch_.retired.empty() && !advanced)
+    return;
+  // The checkpoint may count on the snapshots of this very batch: one write carries both.
+  batch_.checkpoint = partition_checkpoint{position, position};
+  batch_.sync = !batch_.outbox.empty() || !draining_.empty();
+  auto batch = std::make_shared<const checkpoint_batch>(std::move(batch_));
+  batch_ = checkpoint_batch{};
+  batch_.partition = options_.id;
+  writing_ = true;
+  self->request(peers_.keeper, write_deadline, write_checkpoint{batch})
+    .then([this, batch](const checkpoint_written&) { on_flushed(batch); },
+          [this](const caf::error& why) { fail(why); });
+}
+
+void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& batch) {
+  writing_ = false;
+  written_ = *batch->checkpoint;
+  decided_through_ = written_.decided_through;
+  if (!batch_.outbox.empty() || batch_.snapshots.size() >= snapshots_per_write ||
+      !draining_.empty())
+    flush();
+  answer_drain();
+}
+
+caf::result<drained> partition_state::on_drain() {
+  auto promise = self->make_response_promise<drained>();
+  draining_.push_back(promise);
+  drive();
+  answer_drain();
+  return promise;
+}
+
+void partition_state::answer_drain() {
+  if (draining_.empty() || !loaded_ || !queue_.empty() || reviving_ != 0) return;
+  bool waiting = false;
+  for (auto& [id, e] : entities_) {
+    if (!e->handle) continue;
+    if (e->first_dirty != 0 && !e->snapshot_asked) ask_snapshot(*e);
+    waiting = waiting || e->snapshot_asked;
+  }
+  if (waiting) return;
+  flush();
+  if (writing_) return;
+  for (auto& promise : draining_) promise.deliver(drained{live_});
+  draining_.clear();
+}
+
+}  // namespace faultline

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/root_cause.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <caf/send.hpp>
+
+#include "actors/caf_bridge.hpp"
+
+namespace faultline {
+
+namespace {
+constexpr std::size_t max_running = 4;
+constexpr std::size_t max_waiting = 1024;
+constexpr std::size_t window_ticks = 512;
+constexpr std::chrono::milliseconds ask_again{100};
+constexpr std::chrono::minutes store_deadline{1};
+}  // namespace
+
+void rca_state::begin(root_cause_options o, rca_peers p) {
+  options_ = o;
+  peers_ = std::move(p);
+}
+
+void rca_state::on_find(find_cause& f) {
+  const auto id = f.request.incident;
+  const bool known = waiting_.count(id) != 0;
+  if (!known && waiting_.size() >= max_waiting) return;  // the correlator asks again with its next alert
+  waiting_[id] = std::move(f.request);
+  if (!known) order_.push_back(id);
+  start_next();
+}
+
+void rca_state::start_next() {
+  while (running_ < max_running && !order_.empty()) {
+    auto at = waiting_.find(order_.front());
+    order_.pop_front();
+    auto c = std::make_shared<rca_case>();
+    c->request = std::move(at->second);
+    waiting_.erase(at);
+    ++running_;
+    auto& q = c->question;
+    q.incident = c->request.incident;
+    q.onset = c->request.onset;
+    q.as_of = c->request.as_of;
+    q.edges = c->request.edges;
+    q.changes = c->request.changes;
+    for (const auto& entity : c->request.candidates) {
+      c->node_of[entity] = q.nodes.size();
+      rca_node node;
+      node.entity = entity;
+      node.incomplete = true;
+      for (const auto& a : c->request.alerts)
+        if (a.entity == entity) node.alerts.push_back(a);
+      q.nodes.push_back(std::move(node));
+    }
+    c->waiting = q.nodes.size();
+    if (c->waiting == 0) {
+      close(c);
+      continue;
+    }
+    for (const auto& node : q.nodes) ask_blocks(c, node.entity);
+  }
+}
+
+void rca_state::ask_blocks(const shared_case& c, const std::string& entity) {
+  self->request(peers_.librarian, options_.deadline, load_blocks{entity})
+    .then(
+      [this, c, entity](blocks_answer& a) {
+        c->blocks[entity] = std::move(a.blocks);
+        ask_window(c, entity);
+      },
+      [this, c, entity](const caf::error&) { ask_window(c, entity); });
+}
+
+void rca_state::ask_window(const shared_case& c, const std::string& entity) {
+  const auto owner = peers_.directory->owner_of(entity);
+  if (!owner) {
+    answered(c);
+    return;
+  }
+  self->request(owner, options_.deadline, window_question{entity, c->question.as_of})
+    .then([this, c, entity](window_answer& a) { take_window(c, entity, a); },
+          [this, c](const caf::error&) { answered(c); });
+}
+
+void rca_state::take_window(const shared_case& c, const std::string& entity, window_answer& a) {
+  auto& node = c->question.nodes[c->node_of[entity]];
+  if (!a.known) {  // only in the graph: there is nothing to wait for
+    node.incomplete = false;
+    answered(c);
+    return;
+  }
+  const bool passed = a.tail.watermark >= c->question.as_of;
+  const auto budget = static_cast<std::uint32_t>(options_.deadline / ask_again);
+  if (!passed && c->tries[entity]++ < budget) {
+    self->delayed_send(self, ask_again, ask_again_for{c, entity});
+    return;
+  }
+  node.incomplete = !passed;
+  auto joined = join_window(c->blocks[entity], std::move(a.tail), window_ticks);
+  if (joined) node.window = std::move(*joined);
+  answered(c);
+}
+
+void rca_state::answered(const shared_case& c) {
+  if (--c->waiting == 0) close(c);
+}
+
+void rca_state::close(const shared_case& c) {
+  auto question = std::make_shared<const rca_question>(std::move(c->question));
+  self->request(peers_.worker, store_deadline, cause_question{question})
+    .then(
+      [this](cause_found& found) {
+        record(std::move(found.result));
+        finished();
+      },
+      [this, question](const caf::error& why) {
+        // No ranking is an answer too: the incident stays open and says that no cause stands out.
+        root_cause_result none;
+        none.incident = question->incident;
+        none.as_of = question->as_of;
+        none.model = "failed: " + from_caf_error(why).what;
+        record(std::move(none));
+        finished();
+      });
+}
+
+void rca_state::finished() {
+  --running_;
+  start_next();
+}
+
+void rca_state::record(root_cause_result result) {
+  decision d;
+  d.kind = decision_kind::root_cause;
+  d.root_cause = std::move(result);
+  self->request(peers_.keeper, store_deadline, append_decisions{{std::move(d)}})
+    .then([](const decisions_appended&) {}, [this](const caf::error& why) { self->quit(why); });
+}
+
+rca_actor::behavior_type root_cause(rca_actor::stateful_pointer<rca_state> self,
+                                    root_cause_options options, rca_peers peers) {
+  self->state.begin(options, std::move(peers));
+  return {
+    [self](find_cause& f) { self->state.on_find(f); },
+    [self](const ask_again_for& a) { self->state.ask_window(a.what, a.entity); },
+  };
+}
+
+rca_worker_actor::behavior_type root_cause_worker(
+  rca_worker_actor::stateful_pointer<rca_worker_state> self, root_cause_options options,
+  std::vector<runbook> runbooks, std::shared_ptr<cause_ranker> ranker) {
+  self->state.options = options;
+  self->state.runbooks = std::move(runbooks);
+  self->state.ranker = std::move(ranker);
+  return {
+    [self](const cause_question& q) -> cause_found {
+      auto& s = self->state;
+      return cause_found{find_root_cause(*q.question, s.options, s.runbooks, s.ranker.get())};
+    },
+  };
+}
+
+}  // namespace faultline

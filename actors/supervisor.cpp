@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/supervisor.hpp"
+
+#include <utility>
+
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+
+#include "actors/caf_bridge.hpp"
+
+namespace faultline {
+
+namespace {
+constexpr std::size_t max_deaths = 5;
+constexpr std::chrono::seconds death_window{60};
+constexpr std::chrono::seconds drain_deadline{30};
+}  // namespace
+
+void supervisor_state::begin(std::shared_ptr<supervisor_plan> p) {
+  plan_ = std::move(p);
+  self->set_down_handler([this](caf::down_msg& m) { on_down(m.source, m.reason); });
+  for (const auto& a : plan_->vital) {
+    vital_.insert(a.id());
+    self->monitor(a);
+  }
+  for (partition_id id = 0; id < plan_->directory->size(); ++id) start(id);
+}
+
+void supervisor_state::start(partition_id id) {
+  auto options = plan_->partition;
+  options.id = id;
+  auto peers = plan_->peers;
+  peers.supervisor = self;
+  auto owner = self->spawn<caf::monitored>(partition, std::move(options), std::move(peers));
+  owners_[owner.id()] = id;
+  plan_->directory->set(id, owner);
+}
+
+void supervisor_state::on_down(const caf::actor_addr& who, const caf::error& why) {
+  const auto id = who.id();
+  if (vital_.count(id) != 0) {
+    plan_->give_up("a vital actor ended: " + to_string(why));
+    return;
+  }
+  const auto at = owners_.find(id);
+  if (at == owners_.end()) return;
+  const auto dead = at->second;
+  owners_.erase(at);
+  ready_.erase(dead);
+  plan_->peers.counters->partition_restarts.fetch_add(1, std::memory_order_relaxed);
+  const auto now = std::chrono::steady_clock::now();
+  deaths_.push_back(now);
+  while (now - deaths_.front() > death_window) deaths_.pop_front();
+  if (deaths_.size() > max_deaths) {
+    plan_->give_up("partition " + std::to_string(dead) + " died again: " + to_string(why));
+    return;
+  }
+  start(dead);
+}
+
+void supervisor_state::on_recovered(partition_id p) { ready_.insert(p); }
+
+partitions_ready supervisor_state::on_question() const {
+  return partitions_ready{static_cast<std::uint32_t>(ready_.size()), plan_->directory->size()};
+}
+
+caf::result<drained> supervisor_state::on_drain() {
+  auto promise = self->make_response_promise<drained>();
+  auto left = std::make_shared<std::size_t>(owners_.size());
+  auto complete = std::make_shared<bool>(true);
+  auto done = [promise, left, complete](bool ok) mutable {
+    *complete = *complete && ok;
+    if (--*left == 0) promise.deliver(drained{*complete});
+  };
+  for (partition_id id = 0; id < plan_->directory->size(); ++id)
+    self->request(plan_->directory->owner(id), drain_deadline, drain_request{})
+      .then([done](const drained& d) mutable { done(d.complete); },
+            [done](const caf::error&) mutable { done(false); });
+  return promise;
+}
+
+supervisor_actor::behavior_type supervisor(
+  supervisor_actor::stateful_pointer<supervisor_state> self,
+  std::shared_ptr<supervisor_plan> plan) {
+  self->state.begin(std::move(plan));
+  return {
+    [self](const partition_recovered& r) { self->state.on_recovered(r.partition); },
+    [self](const partitions_ready_question&) { return self->state.on_question(); },
+    [self](const drain_request&) { return self->state.on_drain(); },
+  };
+}
+
+}  // namespace faultline

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/directory.hpp"
+#include "actors/partition.hpp"
+
+namespace faultline {
+
+/// What the supervisor starts owners with, and whom it tells when the node cannot go on.
+struct supervisor_plan {
+  partition_options partition;   ///< `id` is filled in per partition
+  partition_peers peers;         ///< `supervisor` is filled in
+  partition_directory* directory = nullptr;
+  /// Actors without whom nothing works: their death is the node's.
+  std::vector<caf::actor> vital;
+  /// Called once, from the supervisor: the process should end, with this reason.
+  std::function<void(const std::string&)> give_up;
+};
+
+struct supervisor_state {
+  static constexpr const char* name = "node-supervisor";
+  explicit supervisor_state(supervisor_actor::pointer self_ptr) : self{self_ptr} {}
+
+  void begin(std::shared_ptr<supervisor_plan> p);
+  void on_down(const caf::actor_addr& who, const caf::error& why);
+  void on_recovered(partition_id p);
+  partitions_ready on_question() const;
+  caf::result<drained> on_drain();
+
+  supervisor_actor::pointer self;
+
+ private:
+  void start(partition_id p);
+
+  std::shared_ptr<supervisor_plan> plan_;
+  std::map<caf::actor_id, partition_id> owners_;
+  std::set<caf::actor_id> vital_;
+  std::set<partition_id> ready_;
+  std::deque<std::chrono::steady_clock::time_point> deaths_;
+};
+
+/// Owns the partitions' owners: one that dies is started again from its checkpoint, at most five in a
+/// minute; beyond that, or when a vital actor dies, the node gives up and its process ends.
+supervisor_actor::behavior_type supervisor(
+  supervisor_actor::stateful_pointer<supervisor_state> self, std::shared_ptr<supervisor_plan> plan);
+
+}  // namespace faultline
