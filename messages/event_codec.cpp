@@ -209,6 +209,9 @@ payload_result payload_decoder::impl::msgpack(std::string_view payload, event_si
 
 payload_result payload_decoder::impl::json(std::string_view payload, event_sink& sink) {
   constexpr auto encoding = wire_encoding::json;
+  // The library takes a NUL for the end and would not look at what follows it.
+  if (payload.find('\0') != std::string_view::npos)
+    return refused(reject_reason::malformed_json, "a NUL byte", encoding);
   builder.begin(reject_reason::malformed_json, true, payload.size());
   json_visitor visitor{builder};
   const bool whole =

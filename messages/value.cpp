@@ -65,6 +65,8 @@ outcome<nlohmann::json> read_msgpack(std::string_view bytes) {
 
 outcome<nlohmann::json> read_json(std::string_view bytes) {
   if (!is_shallow_json(bytes)) return failure{ec::malformed, "JSON nested deeper than 32 levels"};
+  // The library takes a NUL for the end and would not look at what follows it.
+  if (bytes.find('\0') != std::string_view::npos) return failure{ec::malformed, "not JSON"};
   auto value = nlohmann::json::parse(bytes.begin(), bytes.end(), nullptr,
                                      /*allow_exceptions=*/false);
   if (value.is_discarded()) return failure{ec::malformed, "not JSON"};
