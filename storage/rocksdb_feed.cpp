@@ -26,7 +26,11 @@ outcome<void> rocksdb_feed::load() {
     messages.to_last();
   }
   if (messages.valid()) last_.store(keys::number_at(messages.key(), keys::feed_seq_offset, 8));
-  return messages.end();
+  if (auto end = messages.end(); !end) return end;
+  const auto checkpoint = load_correlator();
+  if (!checkpoint) return checkpoint.error();
+  through_ = checkpoint->through;
+  return {};
 }
 
 outcome<std::vector<feed_record>> rocksdb_feed::append(const feed_append& batch) {
@@ -46,13 +50,15 @@ outcome<std::vector<feed_record>> rocksdb_feed::append(const feed_append& batch)
     out.Put(handle, keys::feed_record(key), rows::record(seq, bytes));
   }
   auto* meta = database_.at(family::meta);
-  out.Put(meta, keys::correlator_through(), rows::number(batch.through));
+  const std::uint64_t through = std::max(through_, batch.through);
+  out.Put(meta, keys::correlator_through(), rows::number(through));
   if (!batch.state.empty()) {
     out.Put(meta, keys::correlator_state(), rows::record(batch.through, batch.state));
   }
   if (auto done = database_.write(out, !appended.empty(), write_kind::work); !done) {
     return done.error();
   }
+  through_ = through;
   last_.store(seq, std::memory_order_release);
   return appended;
 }

@@ -37,7 +37,8 @@ class rocksdb_feed final : public feed_store {
  private:
   rocksdb_database& database_;
   std::mutex writing_;
-  std::string sweep_from_;  ///< guarded by writing_
+  std::uint64_t through_ = 0;  ///< guarded by writing_
+  std::string sweep_from_;     ///< guarded by writing_
   std::atomic<std::uint64_t> last_{0};
   std::atomic<std::uint64_t> oldest_{1};
 };

@@ -194,7 +194,8 @@ struct feed_append {
     std::function<std::string(std::uint64_t seq)> payload;
   };
   std::vector<item> items;
-  std::uint64_t through = 0;   ///< decisions up to this seq are reflected in feed and state
+  std::uint64_t through = 0;   ///< decisions up to this seq are reflected in feed and state; the
+                               ///< store keeps the highest it was told
   std::string state;           ///< opaque snapshot of the correlator; empty = unchanged
   /// Current records by id, for queries: key "alert/<id>" or "incident/<id>" -> encoded record.
   std::vector<std::pair<std::string, std::string>> records;

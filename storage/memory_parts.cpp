@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/memory_parts.hpp"
+
+#include <algorithm>
+
+#include "storage/current_records.hpp"
+
+namespace faultline {
+namespace {
+
+failure no_partition(partition_id partition) {
+  return {ec::invalid, "there is no partition " + std::to_string(partition)};
+}
+
+}  // namespace
+
+// ---- dead letters, poison ---------------------------------------------------------------------------
+
+void memory_letters::keep(const dead_letter& letter) {
+  letters_.push_back(letter);
+  letters_.back().payload.resize(std::min(letter.payload.size(), options_.dead_letter_bytes));
+  ++by_reason_[letter.reason];
+  while (letters_.size() > std::max<std::uint64_t>(1, options_.dead_letter_count)) {
+    letters_.pop_front();
+  }
+}
+
+outcome<void> memory_letters::append(const std::vector<dead_letter>& letters) {
+  const std::lock_guard lock{mutex_};
+  for (const auto& letter : letters) keep(letter);
+  return {};
+}
+
+outcome<std::vector<dead_letter>> memory_letters::newest(std::size_t limit) {
+  const std::lock_guard lock{mutex_};
+  const auto count = static_cast<std::ptrdiff_t>(std::min(limit, letters_.size()));
+  return std::vector<dead_letter>{letters_.rbegin(), letters_.rbegin() + count};
+}
+
+std::uint64_t memory_letters::total() const {
+  const std::lock_guard lock{mutex_};
+  std::uint64_t sum = 0;
+  for (const auto& [reason, count] : by_reason_) sum += count;
+  return sum;
+}
+
+std::map<std::string, std::uint64_t> memory_letters::by_reason() const {
+  const std::lock_guard lock{mutex_};
+  return by_reason_;
+}
+
+outcome<void> memory_letters::skip(const record_address& where, const dead_letter& why) {
+  const std::lock_guard lock{mutex_};
+  if (skipped_.emplace(where.partition, where.position, where.index).second) keep(why);
+  return {};
+}
+
+outcome<std::vector<record_address>> memory_letters::load(partition_id partition) {
+  const std::lock_guard lock{mutex_};
+  std::vector<record_address> out;
+  for (const auto& [p, position, index] : skipped_) {
+    if (p == partition) out.push_back({p, position, index});
+  }
+  return out;
+}
+
+void memory_letters::drop_before(arrival_time oldest) {
+  const std::lock_guard lock{mutex_};
+  while (!letters_.empty() && letters_.front().arrived < oldest) letters_.pop_front();
+}
+
+// ---- checkpoints ------------------------------------------------------------------------------------
+
+outcome<void> memory_checkpoints::check(const checkpoint_batch& batch) const {
+  if (batch.partition >= partitions_.size()) return no_partition(batch.partition);
+  std::vector<std::string_view> entities{batch.retired.begin(), batch.retired.end()};
+  for (const auto& s : batch.snapshots) entities.push_back(s.entity);
+  for (const auto& b : batch.blocks) entities.push_back(b.entity);
+  for (const auto entity : entities) {
+    if (partition_of(entity, static_cast<std::uint16_t>(partitions_.size())) != batch.partition) {
+      return failure{ec::invalid, "'" + std::string{entity} + "' is not of partition " +
+                                    std::to_string(batch.partition)};
+    }
+  }
+  return {};
+}
+
+outcome<std::vector<outbox_entry>> memory_checkpoints::write(const checkpoint_batch& batch) {
+  const std::lock_guard lock{mutex_};
+  if (auto valid = check(batch); !valid) return valid.error();
+  auto& state = partitions_[batch.partition];
+  std::vector<outbox_entry> appended;
+  for (const auto& entry : batch.outbox) {
+    if (!state.index.emplace(entry.entity, entry.key).second) continue;
+    state.outbox.push_back(entry);
+    state.outbox.back().seq = ++state.last;
+    appended.push_back(state.outbox.back());
+  }
+  for (const auto& entity : batch.retired) {
+    state.snapshots.erase(entity);
+    state.blocks.erase(entity);
+  }
+  for (const auto& s : batch.snapshots) state.snapshots[s.entity] = s;
+  const std::uint32_t ring = std::max<std::uint32_t>(1, options_.blocks_per_entity);
+  for (const auto& b : batch.blocks) state.blocks[b.entity][b.number % ring] = b;
+  if (batch.checkpoint) state.checkpoint = *batch.checkpoint;
+  return appended;
+}
+
+outcome<partition_checkpoint> memory_checkpoints::load_checkpoint(partition_id partition) {
+  const std::lock_guard lock{mutex_};
+  if (partition >= partitions_.size()) return no_partition(partition);
+  return partitions_[partition].checkpoint;
+}
+
+outcome<void> memory_checkpoints::load_snapshots(
+  partition_id partition, const std::function<void(entity_snapshot)>& each) {
+  if (partition >= partitions_.size()) return no_partition(partition);
+  std::vector<entity_snapshot> found;
+  {
+    const std::lock_guard lock{mutex_};
+    for (const auto& [entity, snapshot] : partitions_[partition].snapshots) {
+      found.push_back(snapshot);
+    }
+  }
+  for (auto& snapshot : found) each(std::move(snapshot));
+  return {};
+}
+
+const memory_checkpoints::partition_state& memory_checkpoints::of(std::string_view entity) const {
+  return partitions_[partition_of(entity, static_cast<std::uint16_t>(partitions_.size()))];
+}
+
+outcome<std::optional<entity_snapshot>> memory_checkpoints::load_snapshot(
+  std::string_view entity) {
+  const std::lock_guard lock{mutex_};
+  const auto& snapshots = of(entity).snapshots;
+  const auto it = snapshots.find(entity);
+  if (it == snapshots.end()) return std::optional<entity_snapshot>{};
+  return std::optional<entity_snapshot>{it->second};
+}
+
+outcome<std::vector<window_block>> memory_checkpoints::load_blocks(std::string_view entity) {
+  const std::lock_guard lock{mutex_};
+  std::vector<window_block> out;
+  const auto& blocks = of(entity).blocks;
+  const auto it = blocks.find(entity);
+  if (it == blocks.end()) return out;
+  std::uint32_t newest = 0;
+  for (const auto& [slot, block] : it->second) newest = std::max(newest, block.number);
+  const std::uint64_t ring = std::max<std::uint32_t>(1, options_.blocks_per_entity);
+  for (const auto& [slot, block] : it->second) {
+    if (block.number + ring > newest) out.push_back(block);
+  }
+  std::sort(out.begin(), out.end(),
+            [](const window_block& a, const window_block& b) { return a.number < b.number; });
+  return out;
+}
+
+outcome<std::vector<outbox_entry>> memory_checkpoints::read_outbox(partition_id partition,
+                                                                   std::uint64_t from,
+                                                                   std::size_t limit) {
+  const std::lock_guard lock{mutex_};
+  if (partition >= partitions_.size()) return no_partition(partition);
+  std::vector<outbox_entry> out;
+  for (const auto& entry : partitions_[partition].outbox) {
+    if (out.size() >= limit) break;
+    if (entry.seq >= from) out.push_back(entry);
+  }
+  return out;
+}
+
+void memory_checkpoints::sweep_outbox(partition_id partition, std::uint64_t consumed,
+                                      log_position first_position) {
+  const std::lock_guard lock{mutex_};
+  auto& state = partitions_[partition];
+  while (state.outbox.size() > 1 && state.outbox.front().seq <= consumed &&
+         state.outbox.front().cause < first_position) {
+    state.index.erase({state.outbox.front().entity, state.outbox.front().key});
+    state.outbox.pop_front();
+  }
+}
+
+// ---- decisions --------------------------------------------------------------------------------------
+
+outcome<std::uint64_t> memory_decisions::append(const decision_append& batch) {
+  const std::lock_guard lock{mutex_};
+  const std::uint64_t first = decisions_.size() + 1;
+  decisions_.insert(decisions_.end(), batch.decisions.begin(), batch.decisions.end());
+  for (const auto& [partition, seq] : batch.outbox_consumed) consumed_[partition] = seq;
+  return first;
+}
+
+outcome<std::vector<decision>> memory_decisions::read(std::uint64_t from, std::size_t limit) {
+  const std::lock_guard lock{mutex_};
+  std::vector<decision> out;
+  for (std::uint64_t seq = std::max<std::uint64_t>(1, from);
+       seq <= decisions_.size() && out.size() < limit; ++seq) {
+    auto decoded = decode_decision(decisions_[seq - 1]);
+    if (!decoded) return decoded.error();
+    decoded->seq = seq;
+    out.push_back(std::move(*decoded));
+  }
+  return out;
+}
+
+std::uint64_t memory_decisions::last() const {
+  const std::lock_guard lock{mutex_};
+  return decisions_.size();
+}
+
+outcome<std::map<partition_id, std::uint64_t>> memory_decisions::outbox_consumed() {
+  const std::lock_guard lock{mutex_};
+  return consumed_;
+}
+
+// ---- feed -------------------------------------------------------------------------------------------
+
+outcome<std::vector<feed_record>> memory_feed::append(const feed_append& batch) {
+  const std::lock_guard lock{mutex_};
+  std::vector<feed_record> appended;
+  for (const auto& item : batch.items) {
+    ++last_;
+    appended.push_back({last_, item.topic, item.payload(last_)});
+    messages_.push_back(appended.back());
+  }
+  for (const auto& [key, bytes] : batch.records) records_[key] = {bytes, last_};
+  correlator_.through = std::max(correlator_.through, batch.through);
+  if (!batch.state.empty()) {
+    correlator_.state = batch.state;
+    correlator_.state_through = batch.through;
+  }
+  return appended;
+}
+
+outcome<feed_store::page> memory_feed::read(std::uint64_t from, std::size_t limit,
+                                            std::string_view prefix) {
+  const std::lock_guard lock{mutex_};
+  page out;
+  out.next = messages_.empty() ? std::max<std::uint64_t>(1, from)
+                               : std::max(from, messages_.front().seq);
+  const std::uint64_t first = messages_.empty() ? 1 : messages_.front().seq;
+  for (std::size_t i = out.next - first; i < messages_.size() && out.records.size() < limit; ++i) {
+    out.next = messages_[i].seq + 1;
+    if (messages_[i].topic.compare(0, prefix.size(), prefix) == 0) {
+      out.records.push_back(messages_[i]);
+    }
+  }
+  return out;
+}
+
+std::uint64_t memory_feed::last() const {
+  const std::lock_guard lock{mutex_};
+  return last_;
+}
+
+std::uint64_t memory_feed::oldest() const {
+  const std::lock_guard lock{mutex_};
+  return messages_.empty() ? 1 : messages_.front().seq;
+}
+
+outcome<correlator_checkpoint> memory_feed::load_correlator() {
+  const std::lock_guard lock{mutex_};
+  return correlator_;
+}
+
+outcome<std::vector<std::pair<std::string, std::string>>> memory_feed::records(
+  std::string_view prefix, std::string_view after, std::size_t limit) {
+  const std::lock_guard lock{mutex_};
+  std::vector<std::pair<std::string, std::string>> out;
+  auto it = after < prefix ? records_.lower_bound(prefix) : records_.upper_bound(after);
+  if (after.empty()) it = records_.lower_bound(prefix);
+  for (; it != records_.end() && out.size() < limit; ++it) {
+    if (it->first.compare(0, prefix.size(), prefix) != 0) break;
+    out.emplace_back(it->first, it->second.bytes);
+  }
+  return out;
+}
+
+outcome<std::optional<std::string>> memory_feed::record(std::string_view key) {
+  const std::lock_guard lock{mutex_};
+  const auto it = records_.find(key);
+  if (it == records_.end()) return std::optional<std::string>{};
+  return std::optional<std::string>{it->second.bytes};
+}
+
+void memory_feed::drop_below(std::uint64_t below) {
+  const std::lock_guard lock{mutex_};
+  while (messages_.size() > 1 && messages_.front().seq < below) messages_.pop_front();
+  const std::uint64_t oldest = messages_.empty() ? 1 : messages_.front().seq;
+  for (auto it = records_.begin(); it != records_.end();) {
+    const bool over = it->second.feed_seq < oldest && is_resolved(it->first, it->second.bytes);
+    it = over ? records_.erase(it) : std::next(it);
+  }
+}
+
+}  // namespace faultline
