@@ -2,7 +2,7 @@
 #include "messages/decision.hpp"
 
 #include "messages/bytes.hpp"
-#include "messages/incident_bytes.hpp"
+#include "messages/internal/incident_bytes.hpp"
 
 // decision   := version(u8 = 1) kind(u8) body
 // alert      := str (encode_alert)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "messages/event_builder.hpp"
+#include "messages/internal/event_builder.hpp"
 
 #include <algorithm>
 #include <limits>

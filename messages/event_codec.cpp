@@ -8,8 +8,8 @@
 #include <new>
 #include <string>
 
-#include "messages/event_builder.hpp"
-#include "messages/syslog.hpp"
+#include "messages/internal/event_builder.hpp"
+#include "messages/internal/syslog.hpp"
 
 namespace faultline {
 

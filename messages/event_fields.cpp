@@ -2,7 +2,7 @@
 //
 // What the fields of one event mean and which rules they keep; the structure around them is in
 // event_builder.cpp.
-#include "messages/event_builder.hpp"
+#include "messages/internal/event_builder.hpp"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "messages/feed.hpp"
 
-#include "messages/feed_value.hpp"
-#include "messages/value.hpp"
+#include "messages/internal/feed_value.hpp"
+#include "messages/internal/value.hpp"
 
 namespace faultline {
 namespace {

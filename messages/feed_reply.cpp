@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "messages/feed_reply.hpp"
 
-#include "messages/feed_value.hpp"
-#include "messages/value.hpp"
+#include "messages/internal/feed_value.hpp"
+#include "messages/internal/value.hpp"
 
 namespace faultline {
 
@@ -20,10 +20,11 @@ std::string replay_reply(const std::vector<feed_record>& records, std::uint64_t 
                          std::uint64_t oldest, std::uint64_t last, wire_encoding e) {
   json value{{"records", json::array()}, {"next", next}, {"oldest", oldest}, {"last", last}};
   for (const auto& r : records) {
-    // A stored payload is one the feed wrote itself; one that does not parse would be a damaged store.
+    // A stored payload is one the feed wrote itself; one that does not parse would be a damaged
+    // store.
     auto payload = read_msgpack(r.payload);
     value["records"].push_back(
-      json{{"topic", r.topic}, {"payload", payload ? std::move(*payload) : json{}}});
+        json{{"topic", r.topic}, {"payload", payload ? std::move(*payload) : json{}}});
   }
   return write_value(value, e);
 }

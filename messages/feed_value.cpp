@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "messages/feed_value.hpp"
+#include "messages/internal/feed_value.hpp"
 
 #include <string>
 

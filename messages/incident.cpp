@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "messages/incident.hpp"
 
-#include "messages/incident_bytes.hpp"
+#include "messages/internal/incident_bytes.hpp"
 
 // incident    := version(u8 = 1) id state(u8) transition(u32) severity(u8) started updated ended?
 //                alerts(strings) entities(strings) summary abstained(u8) unobserved(f64) causes

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "messages/internal/value.hpp"
 #include "messages/text.hpp"
-#include "messages/value.hpp"
 
 namespace faultline {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "messages/syslog.hpp"
+#include "messages/internal/syslog.hpp"
 
 #include <cstdint>
 

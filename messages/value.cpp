@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "messages/value.hpp"
+#include "messages/internal/value.hpp"
 
 #include <exception>
 #include <msgpack.hpp>
