@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/internal/client_socket.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <mutex>
+
+namespace faultline {
+
+std::shared_ptr<zmq::context_t> client_context() {
+  static std::mutex mutex;
+  static std::weak_ptr<zmq::context_t> shared;
+  const std::lock_guard lock{mutex};
+  auto context = shared.lock();
+  if (!context) {
+    context = std::make_shared<zmq::context_t>(1);
+    shared = context;
+  }
+  return context;
+}
+
+outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, zmq::socket_type type,
+                                          std::string_view what, const std::string& endpoint,
+                                          const socket_limits& limits,
+                                          const std::vector<std::string>& subscriptions) {
+  try {
+    zmq::socket_t socket{context, type};
+    set_limits(socket, limits, endpoint);
+    socket.set(zmq::sockopt::reconnect_ivl_max, 1000);
+    // Messages wait with us, not in a pipe to a server that is not there.
+    if (type != zmq::socket_type::sub) socket.set(zmq::sockopt::immediate, true);
+    for (const std::string& prefix : subscriptions) socket.set(zmq::sockopt::subscribe, prefix);
+    if (auto done = connect_socket(socket, what, endpoint); !done) return done.error();
+    return socket;
+  } catch (const zmq::error_t& why) {
+    return failure{ec::io_failed,
+                   std::string{"cannot open "}.append(what) + ": " + std::string{why.what()}};
+  }
+}
+
+bool try_send(zmq::socket_t& socket, std::string_view frame, bool more) {
+  const int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
+  while (zmq_send(socket.handle(), frame.data(), frame.size(), flags) < 0) {
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) return false;
+    throw zmq::error_t{};
+  }
+  return true;
+}
+
+int poll_ms_until(client_clock::time_point when) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(when - client_clock::now());
+  constexpr std::chrono::milliseconds none{0};
+  constexpr std::chrono::milliseconds day = std::chrono::hours{24};
+  return static_cast<int>(std::clamp<std::chrono::milliseconds>(left, none, day).count());
+}
+
+}  // namespace faultline

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/feed_client.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "transport/internal/feed_requests.hpp"
+
+namespace faultline {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t page_limit = 1000;
+/// Seqs handed out that are remembered, so that a record is handed out once.
+constexpr std::size_t remembered = 16384;
+constexpr std::string_view heartbeat_topic = "feed/heartbeat";
+constexpr std::string_view json_topic = "json/";
+
+}  // namespace
+
+struct feed_client::impl {
+  impl(feed_client_options o, std::shared_ptr<zmq::context_t> c, zmq::socket_t s)
+      : options{std::move(o)},
+        context{std::move(c)},
+        socket{std::move(s)},
+        requests{context, options.replay, options.request_deadline} {
+    all = std::find(options.prefixes.begin(), options.prefixes.end(), "") != options.prefixes.end();
+  }
+
+  void receive_all();
+  void take(std::string_view topic, std::string_view payload);
+  void on_record(std::string_view topic, std::string_view payload, std::uint64_t seq);
+  void on_heartbeat(std::uint64_t last);
+  void start_at(std::uint64_t seq);
+  void fill(std::uint64_t to);
+  outcome<void> fetch(std::string_view prefix, std::uint64_t to,
+                      std::map<std::uint64_t, feed_message>& found);
+  bool hand_out(feed_message message);
+  void remember(std::uint64_t seq);
+  void advance();
+
+  feed_client_options options;
+  std::shared_ptr<zmq::context_t> context;
+  zmq::socket_t socket;
+  feed_requests requests;
+  bool all = false;                ///< one of the prefixes is ""
+  std::deque<feed_message> ready;  ///< to be handed out
+  std::set<std::uint64_t> seen;    ///< seqs handed out, the newest of them
+  bool started = false;            ///< `complete` counts
+  bool catch_up = false;           ///< asked to begin with older records and has not done so yet
+  std::uint64_t complete = 0;      ///< every record up to here was handed out, or was not wanted
+  std::uint64_t beat = 0;          ///< `last` of the heartbeat before
+  std::uint64_t heard = 0;
+  std::optional<failure> trouble;  ///< for the next call of next()
+  feed_client_counters counters;
+  frame_list message;
+};
+
+void feed_client::impl::receive_all() {
+  while (ready.size() < page_limit && !trouble && receive(socket, message))
+    if (message.count == 2) take(message[0], message[1]);
+}
+
+void feed_client::impl::take(std::string_view topic, std::string_view payload) {
+  // Who subscribes to all topics also gets the JSON twins that somebody else asked for.
+  if (topic.substr(0, json_topic.size()) == json_topic) return;
+  const auto stamp = read_stamp(payload);
+  if (!stamp) {
+    trouble = stamp.error();
+    return;
+  }
+  heard = std::max(heard, stamp->seq);
+  if (stamp->heartbeat) {
+    on_heartbeat(stamp->seq);
+  } else {
+    on_record(topic, payload, stamp->seq);
+  }
+}
+
+void feed_client::impl::on_record(std::string_view topic, std::string_view payload,
+                                  std::uint64_t seq) {
+  if (!started && all) start_at(seq - 1);
+  if (all && seq > complete + 1 && seen.count(seq) == 0) fill(seq - 1);
+  if (hand_out({std::string{topic}, std::string{payload}, seq, false})) ++counters.received;
+  advance();
+}
+
+/// What was published before the heartbeat BEFORE this one has arrived or is lost: a record may be
+/// numbered already while it is still on its way.
+void feed_client::impl::on_heartbeat(std::uint64_t last) {
+  ++counters.heartbeats;
+  if (!started) start_at(last);
+  if (last < beat) {  // another store: its numbers begin anew
+    seen.clear();
+    complete = heard = last;
+  }
+  const std::uint64_t certain = catch_up ? last : beat;
+  if (certain > complete) fill(certain);
+  catch_up = catch_up && complete < certain;
+  beat = last;
+}
+
+void feed_client::impl::start_at(std::uint64_t seq) {
+  started = true;
+  complete = seq;
+  beat = std::max(beat, seq);
+}
+
+/// Hands out what is missing in (complete, to].
+void feed_client::impl::fill(std::uint64_t to) {
+  if (!options.fill_gaps) {
+    complete = std::max(complete, to);
+    return;
+  }
+  if (all) ++counters.gaps;
+  std::map<std::uint64_t, feed_message> found;
+  for (const std::string& prefix : all ? std::vector<std::string>{""} : options.prefixes)
+    if (auto fetched = fetch(prefix, to, found); !fetched) {
+      trouble = fetched.error();
+      break;
+    }
+  std::size_t missing = 0;
+  for (auto& [seq, record] : found) missing += hand_out(std::move(record)) ? 1 : 0;
+  counters.replayed += missing;
+  if (!all && missing > 0) ++counters.gaps;
+  if (!trouble) complete = std::max(complete, to);
+  advance();
+}
+
+outcome<void> feed_client::impl::fetch(std::string_view prefix, std::uint64_t to,
+                                       std::map<std::uint64_t, feed_message>& found) {
+  for (std::uint64_t from = complete + 1; from <= to;) {
+    auto page = requests.replay(from, page_limit, prefix);
+    if (!page) return page.error();
+    if (page->oldest > from) counters.expired += std::min(page->oldest, to + 1) - from;
+    for (feed_message& record : page->records)
+      if (record.seq <= to) found.emplace(record.seq, std::move(record));
+    if (page->next <= from) break;
+    from = page->next;
+  }
+  return {};
+}
+
+bool feed_client::impl::hand_out(feed_message record) {
+  const bool old = !seen.empty() && seen.size() >= remembered && record.seq < *seen.begin();
+  if (old || seen.count(record.seq) > 0) {
+    ++counters.duplicates;
+    return false;
+  }
+  remember(record.seq);
+  ready.push_back(std::move(record));
+  return true;
+}
+
+void feed_client::impl::remember(std::uint64_t seq) {
+  seen.insert(seq);
+  if (seen.size() > remembered) seen.erase(seen.begin());
+}
+
+/// Moves `complete` over what was handed out without a hole.
+void feed_client::impl::advance() {
+  if (!all) return;
+  for (auto at = seen.find(complete + 1); at != seen.end() && *at == complete + 1; ++at) ++complete;
+}
+
+feed_client::feed_client(std::unique_ptr<impl> made) : impl_{std::move(made)} {}
+feed_client::~feed_client() = default;
+
+outcome<std::unique_ptr<feed_client>> feed_client::connect(const feed_client_options& options) {
+  if (options.high_water_mark < 1)
+    return failure{ec::invalid, "high_water_mark must be at least 1"};
+  std::vector<std::string> subscriptions = options.prefixes;
+  subscriptions.emplace_back(heartbeat_topic);
+  auto context = client_context();
+  auto socket = open_client_socket(*context, zmq::socket_type::sub, "feed", options.publish,
+                                   {options.high_water_mark, -1, 0}, subscriptions);
+  if (!socket) return socket.error();
+  auto made = std::make_unique<impl>(options, std::move(context), std::move(*socket));
+  if (options.from > 0) {
+    made->start_at(options.from - 1);
+    made->catch_up = true;
+  }
+  return std::unique_ptr<feed_client>{new feed_client{std::move(made)}};
+}
+
+outcome<void> feed_client::wait_until_live(milliseconds deadline) {
+  const auto until = client_clock::now() + deadline;
+  while (impl_->counters.heartbeats == 0) {
+    impl_->receive_all();
+    if (impl_->counters.heartbeats > 0) break;
+    if (client_clock::now() >= until)
+      return failure{ec::deadline_passed, "no heartbeat from " + impl_->options.publish};
+    zmq_pollitem_t item{impl_->socket.handle(), 0, ZMQ_POLLIN, 0};
+    wait_for(&item, 1, poll_ms_until(until));
+  }
+  return {};
+}
+
+outcome<std::optional<feed_message>> feed_client::next(milliseconds timeout) {
+  const auto until = client_clock::now() + timeout;
+  for (;;) {
+    if (impl_->trouble) return *std::exchange(impl_->trouble, std::nullopt);
+    if (!impl_->ready.empty()) {
+      std::optional<feed_message> first{std::move(impl_->ready.front())};
+      impl_->ready.pop_front();
+      return first;
+    }
+    impl_->receive_all();
+    if (!impl_->ready.empty() || impl_->trouble) continue;
+    if (client_clock::now() >= until) return std::optional<feed_message>{};
+    zmq_pollitem_t item{impl_->socket.handle(), 0, ZMQ_POLLIN, 0};
+    wait_for(&item, 1, poll_ms_until(until));
+  }
+}
+
+outcome<feed_snapshot> feed_client::snapshot() { return impl_->requests.snapshot(); }
+
+outcome<replay_page> feed_client::replay(std::uint64_t from, std::size_t limit,
+                                         std::string_view prefix) {
+  return impl_->requests.replay(from, limit, prefix);
+}
+
+std::uint64_t feed_client::last_seq() const noexcept { return impl_->heard; }
+const feed_client_counters& feed_client::counters() const noexcept { return impl_->counters; }
+
+}  // namespace faultline
