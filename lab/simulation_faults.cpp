@@ -11,9 +11,9 @@ namespace faultline {
 
 namespace {
 
-constexpr std::array all_types{fault_type::cpu_hog,       fault_type::memory_leak,
-                               fault_type::disk_fill,     fault_type::network_delay,
-                               fault_type::error_burst,   fault_type::dependency_outage};
+constexpr std::array all_types{fault_type::cpu_hog,     fault_type::memory_leak,
+                               fault_type::disk_fill,   fault_type::network_delay,
+                               fault_type::error_burst, fault_type::dependency_outage};
 constexpr std::array all_shapes{fault_shape::abrupt, fault_shape::linear, fault_shape::exponential,
                                 fault_shape::intermittent};
 
@@ -28,12 +28,15 @@ bool can_break(fault_type type, const sim_graph& graph, std::size_t entity) {
   if (entity >= graph.nodes.size()) return type == fault_type::cpu_hog;
   const node_kind kind = graph.nodes[entity].kind;
   switch (type) {
-    case fault_type::disk_fill: return kind == node_kind::db || kind == node_kind::queue;
-    case fault_type::dependency_outage: return kind != node_kind::gateway;
+    case fault_type::disk_fill:
+      return kind == node_kind::db || kind == node_kind::queue;
+    case fault_type::dependency_outage:
+      return kind != node_kind::gateway;
     case fault_type::cpu_hog:
     case fault_type::memory_leak:
     case fault_type::network_delay:
-    case fault_type::error_burst: return true;
+    case fault_type::error_burst:
+      return true;
   }
   return false;
 }
@@ -92,7 +95,8 @@ fault_plan draw(const simulation_options& o, const sim_graph& graph, std::size_t
   plan.onset = seconds{static_cast<std::int64_t>(onset)};
   plan.ramp = seconds{static_cast<std::int64_t>(ramp)};
   plan.duration = plan.ramp + seconds{static_cast<std::int64_t>(whole)};
-  plan.severity = rng.uniform(0.75, 1);
+  const bool fills = plan.type == fault_type::memory_leak || plan.type == fault_type::disk_fill;
+  plan.severity = rng.uniform(fills ? 0.92 : 0.85, 1);
   return plan;
 }
 
@@ -130,8 +134,7 @@ outcome<sim_fault> resolve(fault_plan plan, const sim_graph& graph, double usual
   if (!can_break(plan.type, graph, f.entity))
     return failure{ec::invalid, std::string{to_string(plan.type)} + " cannot break " + plan.target};
   if (plan.shape == fault_shape::abrupt) plan.ramp = seconds{0};
-  if (plan.type == fault_type::network_delay)
-    f.delay_ms = delay_for(graph, f.entity, usual_p95_ms);
+  if (plan.type == fault_type::network_delay) f.delay_ms = delay_for(graph, f.entity, usual_p95_ms);
   f.plan = std::move(plan);
   if (f.plan.shape == fault_shape::intermittent) draw_bursts(f, rng);
   return f;
@@ -141,10 +144,14 @@ double shape_at(const sim_fault& f, double t) noexcept {
   const double ramp = seconds_of(f.plan.ramp);
   const double x = ramp > 0 ? std::min(1.0, t / ramp) : 1;
   switch (f.plan.shape) {
-    case fault_shape::abrupt: return 1;
-    case fault_shape::linear: return x;
-    case fault_shape::exponential: return (portable_exp(4 * x) - 1) / (portable_exp(4) - 1);
-    case fault_shape::intermittent: break;
+    case fault_shape::abrupt:
+      return 1;
+    case fault_shape::linear:
+      return x;
+    case fault_shape::exponential:
+      return (portable_exp(4 * x) - 1) / (portable_exp(4) - 1);
+    case fault_shape::intermittent:
+      break;
   }
   if (f.plan.type == fault_type::memory_leak || f.plan.type == fault_type::disk_fill)
     return std::floor(x * 6) / 6;
@@ -157,22 +164,32 @@ double shape_at(const sim_fault& f, double t) noexcept {
 
 const char* to_string(fault_type type) noexcept {
   switch (type) {
-    case fault_type::cpu_hog: return "cpu_hog";
-    case fault_type::memory_leak: return "memory_leak";
-    case fault_type::disk_fill: return "disk_fill";
-    case fault_type::network_delay: return "network_delay";
-    case fault_type::error_burst: return "error_burst";
-    case fault_type::dependency_outage: return "dependency_outage";
+    case fault_type::cpu_hog:
+      return "cpu_hog";
+    case fault_type::memory_leak:
+      return "memory_leak";
+    case fault_type::disk_fill:
+      return "disk_fill";
+    case fault_type::network_delay:
+      return "network_delay";
+    case fault_type::error_burst:
+      return "error_burst";
+    case fault_type::dependency_outage:
+      return "dependency_outage";
   }
   return "unknown";
 }
 
 const char* to_string(fault_shape shape) noexcept {
   switch (shape) {
-    case fault_shape::abrupt: return "abrupt";
-    case fault_shape::linear: return "linear";
-    case fault_shape::exponential: return "exponential";
-    case fault_shape::intermittent: return "intermittent";
+    case fault_shape::abrupt:
+      return "abrupt";
+    case fault_shape::linear:
+      return "linear";
+    case fault_shape::exponential:
+      return "exponential";
+    case fault_shape::intermittent:
+      return "intermittent";
   }
   return "unknown";
 }
@@ -189,14 +206,22 @@ std::optional<fault_shape> fault_shape_of(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-const char* root_metric(fault_type type) noexcept {
+const char* root_metric(fault_type type, const sim_graph& graph, std::size_t entity) noexcept {
   switch (type) {
-    case fault_type::cpu_hog: return "cpu.utilization";
-    case fault_type::memory_leak: return "memory.used_bytes";
-    case fault_type::disk_fill: return "disk.used_ratio";
-    case fault_type::network_delay: return "network.bytes";
-    case fault_type::error_burst: return "errors.rate";
-    case fault_type::dependency_outage: return "requests.rate";
+    case fault_type::cpu_hog:
+      return "cpu.utilization";
+    case fault_type::memory_leak:
+      return "memory.used_bytes";
+    case fault_type::disk_fill:
+      return "disk.used_ratio";
+    case fault_type::network_delay:
+      return entity < graph.nodes.size() && graph.nodes[entity].kind == node_kind::queue
+                 ? "queue.saturation"
+                 : "connections.in_use";
+    case fault_type::error_burst:
+      return "errors.rate";
+    case fault_type::dependency_outage:
+      return "requests.rate";
   }
   return "";
 }
@@ -231,14 +256,22 @@ void press(const sim_fault& f, double t, std::vector<sim_pressure>& pressure) no
   if (g <= 0) return;
   sim_pressure& p = pressure[f.entity];
   switch (f.plan.type) {
-    case fault_type::cpu_hog: p.cpu_hog += 0.93 * g; break;
-    case fault_type::memory_leak: p.leak += g; break;
-    case fault_type::disk_fill: p.fill += g; break;
+    case fault_type::cpu_hog:
+      p.cpu_hog += 0.93 * g;
+      break;
+    case fault_type::memory_leak:
+      p.leak += g;
+      break;
+    case fault_type::disk_fill:
+      p.fill += g;
+      break;
     case fault_type::network_delay:
       p.delay_ms += f.delay_ms * g;
       p.loss += 0.35 * g;
       break;
-    case fault_type::error_burst: p.own_error += 0.6 * g * g; break;
+    case fault_type::error_burst:
+      p.own_error += 0.6 * g * g;
+      break;
     case fault_type::dependency_outage:
       p.slow += std::min(0.9, 1.6 * g);
       p.outage += std::clamp((g - 0.5) * 2, 0.0, 1.0);

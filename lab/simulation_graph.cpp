@@ -14,22 +14,22 @@ namespace {
 constexpr double peak_over_mean = 1.5;
 
 constexpr std::array<std::string_view, 40> service_names{
-    "cart",     "catalog",   "checkout", "payment",  "orders",   "users",     "search",
-    "pricing",  "inventory", "shipping", "reviews",  "accounts", "billing",   "email",
-    "offers",   "media",     "sessions", "currency", "tax",      "returns",   "loyalty",
-    "delivery", "stock",     "profile",  "auth",     "notify",   "recommend", "fraud",
-    "invoice",  "warehouse", "labels",   "geo",      "quotes",   "partners",  "export",
-    "audit",    "coupons",   "ratings",  "wishlist", "gifts"};
+    "cart",      "catalog",  "checkout",  "payment",  "orders",  "users",     "search",   "pricing",
+    "inventory", "shipping", "reviews",   "accounts", "billing", "email",     "offers",   "media",
+    "sessions",  "currency", "tax",       "returns",  "loyalty", "delivery",  "stock",    "profile",
+    "auth",      "notify",   "recommend", "fraud",    "invoice", "warehouse", "labels",   "geo",
+    "quotes",    "partners", "export",    "audit",    "coupons", "ratings",   "wishlist", "gifts"};
 
 constexpr std::array<std::string_view, 6> host_prefixes{"node", "web", "app", "rack", "vm", "box"};
 
 class builder {
- public:
+public:
   builder(std::uint64_t seed, std::size_t services) : rng_{seed, "graph"}, count_{services} {}
 
   sim_graph build() {
     names_.assign(service_names.begin(), service_names.end());
-    for (std::size_t i = names_.size() - 1; i > 0; --i) std::swap(names_[i], names_[rng_.below(i + 1)]);
+    for (std::size_t i = names_.size() - 1; i > 0; --i)
+      std::swap(names_[i], names_[rng_.below(i + 1)]);
     graph_.usual_rps = rng_.uniform(60, 300);
     add_services();
     add_stores();
@@ -40,7 +40,7 @@ class builder {
     return std::move(graph_);
   }
 
- private:
+private:
   std::size_t add_node(node_kind kind, std::string id) {
     sim_node n;
     n.kind = kind;
@@ -58,8 +58,12 @@ class builder {
 
   void shape(sim_node& n) {
     switch (n.kind) {
-      case node_kind::gateway: n.service_ms = rng_.uniform(4, 12); break;
-      case node_kind::service: n.service_ms = rng_.uniform(8, 50); break;
+      case node_kind::gateway:
+        n.service_ms = rng_.uniform(4, 12);
+        break;
+      case node_kind::service:
+        n.service_ms = rng_.uniform(8, 50);
+        break;
       case node_kind::db:
         n.service_ms = rng_.uniform(4, 20);
         n.disk_share = 0.5;
@@ -85,7 +89,7 @@ class builder {
     e.to = to;
     e.calls = rng_.uniform(low, high);
     e.net_ms = rng_.uniform(0.2, 1.5);
-    e.retry = rng_.chance(0.5) ? rng_.uniform(0.3, 0.9) : 0;
+    e.retry = rng_.chance(0.5) ? rng_.uniform(0.2, 0.6) : 0;
     e.lag_s = rng_.uniform(8, 35);
     e.soft = graph_.nodes[to].kind == node_kind::cache;
     graph_.edges.push_back(e);
@@ -98,7 +102,8 @@ class builder {
     std::size_t left = count_ - 1 - stores;
     const std::size_t layers = std::max<std::size_t>(1, left <= 3 ? 1 : left <= 12 ? 2 : 3);
     for (std::size_t layer = 0; layer < layers; ++layer) {
-      const std::size_t width = layer + 1 == layers ? left : std::max<std::size_t>(1, left / (layers - layer));
+      const std::size_t width =
+          layer + 1 == layers ? left : std::max<std::size_t>(1, left / (layers - layer));
       std::vector<std::size_t> here;
       for (std::size_t i = 0; i < width; ++i) {
         here.push_back(add_node(node_kind::service, "service/" + names_[services_++]));
@@ -119,13 +124,16 @@ class builder {
     for (std::size_t s = services; s >= 1; --s) owners.push_back(s);
     for (std::size_t i = 0; i < stores; ++i) {
       const std::size_t owner = owners[i % owners.size()];
-      const node_kind kind = i % 4 == 2 ? node_kind::cache : i % 4 == 3 ? node_kind::queue : node_kind::db;
+      const node_kind kind = i % 4 == 2   ? node_kind::cache
+                             : i % 4 == 3 ? node_kind::queue
+                                          : node_kind::db;
       const std::string of = graph_.nodes[owner].id.substr(8) + (i < owners.size() ? "" : "2");
-      const std::size_t store = add_node(
-          kind, kind == node_kind::db      ? "db/" + of + "-db"
-                : kind == node_kind::cache ? "cache/" + of + "-cache"
-                                           : "queue/" + of + "-queue");
-      add_edge(owner, store, kind == node_kind::queue ? 0.3 : 0.6, kind == node_kind::cache ? 1.6 : 1.3);
+      const std::size_t store =
+          add_node(kind, kind == node_kind::db      ? "db/" + of + "-db"
+                         : kind == node_kind::cache ? "cache/" + of + "-cache"
+                                                    : "queue/" + of + "-queue");
+      add_edge(owner, store, kind == node_kind::queue ? 0.3 : 0.6,
+               kind == node_kind::cache ? 1.6 : 1.3);
       if (services > 1 && rng_.chance(0.45)) add_edge(1 + rng_.below(services), store, 0.2, 0.7);
       if (kind == node_kind::cache) add_edge(owner, store - 2, 0.3, 0.6);  // a database for misses
     }

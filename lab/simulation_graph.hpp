@@ -16,30 +16,30 @@ struct sim_node {
   std::string id;
   node_kind kind = node_kind::service;
   std::size_t host = 0;
-  double service_ms = 10;        ///< 95th percentile of its own work when idle
-  double capacity_rps = 100;     ///< utilisation 1
-  double quota_cores = 1;        ///< processors it uses at utilisation 1
-  double pool = 100;             ///< requests it can have in flight
-  double memory_limit = 1e9;     ///< bytes
-  double memory_base = 0.5;      ///< share of the limit under usual load
-  double disk_share = 0.05;      ///< part of its own work that waits for the disk
-  double disk_base = 0.02;       ///< disk utilisation under usual load
-  double fill_base = 0.5;        ///< how full its disk is
+  double service_ms = 10;     ///< 95th percentile of its own work when idle
+  double capacity_rps = 100;  ///< utilisation 1
+  double quota_cores = 1;     ///< processors it uses at utilisation 1
+  double pool = 100;          ///< requests it can have in flight
+  double memory_limit = 1e9;  ///< bytes
+  double memory_base = 0.5;   ///< share of the limit under usual load
+  double disk_share = 0.05;   ///< part of its own work that waits for the disk
+  double disk_base = 0.02;    ///< disk utilisation under usual load
+  double fill_base = 0.5;     ///< how full its disk is
   double bytes_per_request = 4e3;
   double background_error = 1e-3;
-  double usual_rps = 1;          ///< at the mean of the day
+  double usual_rps = 1;  ///< at the mean of the day
 };
 
 /// One call. The caller stands before the callee in sim_graph::nodes.
 struct sim_edge {
   std::size_t from = 0;
   std::size_t to = 0;
-  double calls = 1;          ///< per request of the caller
+  double calls = 1;  ///< per request of the caller
   double net_ms = 0.5;
   double timeout_ms = 1000;
-  double retry = 0;          ///< share of failed calls that are tried once more
-  double lag_s = 20;         ///< how slowly the caller feels the callee
-  bool soft = false;         ///< a cache: failures become misses
+  double retry = 0;   ///< share of failed calls that are tried once more
+  double lag_s = 20;  ///< how slowly the caller feels the callee
+  bool soft = false;  ///< a cache: failures become misses
 };
 
 struct sim_host {

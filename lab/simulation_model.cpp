@@ -63,8 +63,8 @@ void sim_model::send_load(double load, const std::vector<sim_pressure>& pressure
     for (std::size_t i = first_edge_[n]; i < first_edge_[n + 1]; ++i) {
       const auto& e = graph_->edges[i];
       const bool store = graph_->nodes[e.to].kind == node_kind::db;
-      calls_[i].requests = working * e.calls * (1 + e.retry * calls_[i].errors) *
-                           (store ? 1 + 1.2 * missed : 1);
+      calls_[i].requests =
+          working * e.calls * (1 + e.retry * calls_[i].errors) * (store ? 1 + 1.2 * missed : 1);
       attempts_[e.to] += calls_[i].requests;
     }
   }
@@ -100,7 +100,7 @@ void sim_model::settle(std::size_t n, const sim_pressure& p) {
   const double pressed = ramp(memory, 0.76, 0.99);
 
   const double fill = clamp(node.fill_base + p.fill * (1.005 - node.fill_base), 0, 1);
-  const double crowded = ramp(fill, 0.7, 0.97);
+  const double crowded = ramp(fill, 0.65, 0.95);
   const double disk = clamp(node.disk_base * load + p.disk_add + 0.8 * crowded * crowded, 0, 1);
 
   const double capacity = node.capacity_rps * host_capacity_[node.host] *
@@ -119,10 +119,10 @@ void sim_model::settle(std::size_t n, const sim_pressure& p) {
   s.memory = memory * node.memory_limit;
   s.disk = disk;
   s.fill = fill;
-  s.cpu = clamp(offered / node.capacity_rps + p.cpu_hog + 0.3 * pressed * pressed + p.cpu_add, 0,
-                1);
-  s.network = offered * node.bytes_per_request * (1 - 0.5 * turned_away) * (1 - p.loss) *
-              p.network_factor;
+  s.cpu =
+      clamp(offered / node.capacity_rps + p.cpu_hog + 0.3 * pressed * pressed + p.cpu_add, 0, 1);
+  s.network =
+      offered * node.bytes_per_request * (1 - 0.5 * turned_away) * (1 - p.loss) * p.network_factor;
   const double held = ramp(used, 0.85, full) * 0.3 + 0.04 * queueing(std::max(used, disk));
   const double surplus = used - full + 1.5 * p.outage * load;
   backlog_[n] = clamp(backlog_[n] + surplus * 0.02 * interval_s_ / 10, 0, 1);
@@ -150,6 +150,9 @@ void sim_model::answer(std::size_t n, const std::vector<sim_pressure>& pressure)
     const double wanted = s.requests * held_ms / 1000;
     good *= 1 - 0.5 * ramp(wanted / node.pool, 1, 3);
     s.in_flight = std::min(wanted, node.pool);
+  } else {  // what is not yet confirmed stays in the queue
+    const double unconfirmed = 0.5 * ramp(pressure[n].delay_ms / node.service_ms, 0, 40);
+    s.in_flight = clamp(s.in_flight + unconfirmed, 0, 1);
   }
   s.errors = clamp(1 - good, 0, 1);
 }

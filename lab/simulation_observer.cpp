@@ -86,9 +86,14 @@ void sim_observer::name_columns(std::size_t entity) {
     return;
   }
   const node_kind kind = graph_->nodes[entity].kind;
-  names = {"cpu.utilization", "memory.used_bytes", "disk.io_util", "network.bytes",
+  names = {"cpu.utilization",
+           "memory.used_bytes",
+           "disk.io_util",
+           "network.bytes",
            kind == node_kind::queue ? "queue.saturation" : "connections.in_use",
-           "requests.rate", "errors.rate", "latency.p95_ms"};
+           "requests.rate",
+           "errors.rate",
+           "latency.p95_ms"};
   if (has_disk(kind)) names.push_back("disk.used_ratio");
   for (const std::size_t i : agents_[entity].calls) {
     const std::string callee = short_name(graph_->nodes[graph_->edges[i].to].id);
@@ -97,14 +102,15 @@ void sim_observer::name_columns(std::size_t entity) {
   }
 }
 
-void sim_observer::observe(event_time at, const sim_model& model,
-                           const std::vector<bool>& silent) {
+void sim_observer::observe(event_time at, const sim_model& model, const std::vector<bool>& silent) {
   now_ = at;
   std::vector<float> row;
   for (std::size_t e = 0; e < agents_.size(); ++e) {
     row.clear();
-    if (e < graph_->nodes.size()) write_node(e, model, row);
-    else write_host(e - graph_->nodes.size(), model, row);
+    if (e < graph_->nodes.size())
+      write_node(e, model, row);
+    else
+      write_host(e - graph_->nodes.size(), model, row);
     auto& rng = agents_[e].rng;
     if (rng.chance(missing_share_))
       row[rng.below(row.size())] = std::numeric_limits<float>::quiet_NaN();

@@ -20,7 +20,7 @@ namespace faultline {
 /// Metrics of a host: cpu.utilization, memory.used_bytes, disk.io_util, disk.used_ratio,
 /// network.bytes.
 class sim_observer {
- public:
+public:
   sim_observer(const simulation_options& o, const sim_graph& graph);
 
   /// Adds a row of every entity. @param silent entities whose agent says nothing, by number
@@ -28,7 +28,7 @@ class sim_observer {
 
   std::vector<entity_series> take() { return std::move(series_); }
 
- private:
+private:
   /// An AR(1) noise of standard deviation sigma with now and then a long tail.
   struct noise {
     double keep = 0.7;
@@ -40,7 +40,7 @@ class sim_observer {
   struct agent {
     random_source rng{0};
     noise cpu, memory, disk, network, in_flight, latency;
-    double saw_s = 0;      ///< period of the collector; 0: none
+    double saw_s = 0;  ///< period of the collector; 0: none
     double saw_size = 0;
     double saw_phase = 0;
     std::vector<std::size_t> calls;  ///< edges it measures

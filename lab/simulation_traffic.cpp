@@ -77,9 +77,12 @@ void add_backups(const simulation_options& o, const sim_graph& graph,
 
 const char* to_string(sim_benign::kind kind) noexcept {
   switch (kind) {
-    case sim_benign::kind::deploy: return "deploy";
-    case sim_benign::kind::backup: return "backup";
-    case sim_benign::kind::load_peak: return "load_peak";
+    case sim_benign::kind::deploy:
+      return "deploy";
+    case sim_benign::kind::backup:
+      return "backup";
+    case sim_benign::kind::load_peak:
+      return "load_peak";
   }
   return "unknown";
 }
@@ -111,7 +114,8 @@ void press(const sim_benign& b, double t, std::vector<sim_pressure>& pressure) n
       p.cpu_add += 0.06;
       p.network_factor *= 2.2;
       break;
-    case sim_benign::kind::load_peak: break;  // acts through the traffic
+    case sim_benign::kind::load_peak:
+      break;  // acts through the traffic
   }
 }
 

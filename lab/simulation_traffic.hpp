@@ -16,7 +16,7 @@ struct sim_benign {
   std::size_t entity = 0;  ///< of no meaning for a load peak
   double from = 0;
   double to = 0;
-  double size = 1;         ///< load peak: factor of the load at its top
+  double size = 1;  ///< load peak: factor of the load at its top
 };
 
 const char* to_string(sim_benign::kind kind) noexcept;
@@ -31,13 +31,13 @@ void press(const sim_benign& b, double t, std::vector<sim_pressure>& pressure) n
 
 /// Load at the gateway over time: day, week, bursts, two autoregressive noises, load peaks.
 class sim_traffic {
- public:
+public:
   sim_traffic(const simulation_options& o, double usual_rps);
 
   /// Load of the next interval, which begins at @p t. Call once per interval, in order.
   double next(double t, const std::vector<sim_benign>& benign);
 
- private:
+private:
   random_source rng_;
   double usual_rps_;
   double start_s_;

@@ -30,12 +30,12 @@ bool differs(const sim_state& is, const sim_state& usual, double memory_scale) {
 
 // What the truth says about one fault so far.
 struct witness {
-  std::vector<int> rows;                 // per entity, in which it differs
-  std::optional<event_time> violated;    // first violation of the objective at the gateway
+  std::vector<int> rows;               // per entity, in which it differs
+  std::optional<event_time> violated;  // first violation of the objective at the gateway
 };
 
 class run {
- public:
+public:
   run(const simulation_options& o, sim_graph graph, std::vector<sim_fault> faults,
       std::vector<sim_benign> benign)
       : options_{o},
@@ -70,7 +70,7 @@ class run {
     return report();
   }
 
- private:
+private:
   event_time time_at(double t) const {
     return options_.start + milliseconds{static_cast<std::int64_t>(t * 1000)};
   }
@@ -108,7 +108,7 @@ class run {
     out.start = options_.start + plan.onset;
     out.end = out.start + plan.duration;
     out.roots = {plan.target};
-    out.root_metric = root_metric(plan.type);
+    out.root_metric = root_metric(plan.type, graph_, faults_[f].entity);
     out.type = to_string(plan.type);
     out.detail = to_string(plan.shape);
     for (std::size_t e = 0; e < graph_.entities(); ++e)
@@ -140,8 +140,8 @@ class run {
     t.interval_s = interval_s_;
     t.entities = observer_.take();
     t.edges = graph_.dependencies();
-    t.train_until = time_at(std::floor(static_cast<double>(options_.duration.count()) *
-                                       options_.train_share));
+    t.train_until =
+        time_at(std::floor(static_cast<double>(options_.duration.count()) * options_.train_share));
     out.front = graph_.id(0);
     out.truth.early_s = 0;
     for (std::size_t f = 0; f < faults_.size(); ++f) {

@@ -41,11 +41,11 @@ std::optional<fault_shape> fault_shape_of(std::string_view name) noexcept;
 struct fault_plan {
   fault_type type = fault_type::cpu_hog;
   fault_shape shape = fault_shape::linear;
-  std::string target;         ///< entity id; empty: one that fits is drawn from the seed
-  seconds onset{0};           ///< after the start of the recording
-  seconds ramp{1800};         ///< until it is whole; abrupt faults have none
-  seconds duration{2700};     ///< until it is over, the ramp included
-  double severity = 1;        ///< 0 .. 1; how far the ramp goes
+  std::string target;      ///< entity id; empty: one that fits is drawn from the seed
+  seconds onset{0};        ///< after the start of the recording
+  seconds ramp{1800};      ///< until it is whole; abrupt faults have none
+  seconds duration{2700};  ///< until it is over, the ramp included
+  double severity = 1;     ///< 0 .. 1; how far the ramp goes
 };
 
 struct simulation_options {
@@ -79,7 +79,7 @@ std::optional<failure> validate(const simulation_options& o);
 
 /// A simulated recording in its two halves, and what made it.
 struct simulated_system {
-  telemetry observed;                ///< edges are the true graph, runs_on included
+  telemetry observed;  ///< edges are the true graph, runs_on included
   labels truth;
   std::string front;                 ///< the entity whose service level defines full_effect
   std::vector<fault_plan> injected;  ///< every target and time resolved, in order of onset
