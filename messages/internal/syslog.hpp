@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "messages/event.hpp"
-#include "messages/event_builder.hpp"
+#include "messages/internal/event_builder.hpp"
 
 namespace faultline {
 
