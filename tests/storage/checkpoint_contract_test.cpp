@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "tests/storage/makers.hpp"
+
+namespace faultline::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+template <class Maker>
+class CheckpointContract : public store_contract<Maker> {};
+TYPED_TEST_SUITE(CheckpointContract, store_makers);
+
+constexpr std::uint16_t partitions = 4;
+
+outbox_entry entry(std::string entity, std::string key, log_position cause = 1) {
+  outbox_entry e;
+  e.entity = std::move(entity);
+  e.key = std::move(key);
+  e.cause = cause;
+  e.tick = event_time_of(60'000);
+  e.decision = "decision";
+  return e;
+}
+
+std::vector<std::uint64_t> seqs_of(const outcome<std::vector<outbox_entry>>& entries) {
+  std::vector<std::uint64_t> out;
+  if (!entries) return {999};
+  for (const auto& e : *entries) out.push_back(e.seq);
+  return out;
+}
+
+std::vector<std::uint32_t> numbers_of(const outcome<std::vector<window_block>>& blocks) {
+  std::vector<std::uint32_t> out;
+  if (!blocks) return {999};
+  for (const auto& b : *blocks) out.push_back(b.number);
+  return out;
+}
+
+TYPED_TEST(CheckpointContract, AppendsADecisionOnceWhateverReplaySays) {
+  auto store = this->maker.open();
+  checkpoint_batch b;
+  b.partition = 2;
+  b.outbox = {entry("db-1", "a/1/1"), entry("db-1", "a/1/2"), entry("db-10", "a/1/1")};
+  EXPECT_THAT(seqs_of(store->checkpoints().write(b)), ElementsAre(1, 2, 3));
+  store = this->maker.reopen(std::move(store));
+  b.outbox = {entry("db-1", "a/1/2"), entry("db-1", "a/1/3"), entry("db-1", "a/1/3")};
+  const auto appended = store->checkpoints().write(b);
+  EXPECT_THAT(seqs_of(appended), ElementsAre(4));
+  EXPECT_EQ(appended->front().key, "a/1/3");
+  b.partition = 3;  // the same key in another partition is another decision
+  EXPECT_THAT(seqs_of(store->checkpoints().write(b)), ElementsAre(1, 2));
+}
+
+TYPED_TEST(CheckpointContract, ReadsTheOutboxInOrderFromASeq) {
+  auto store = this->maker.open();
+  checkpoint_batch b;
+  b.partition = 1;
+  for (int i = 0; i < 5; ++i) b.outbox.push_back(entry("x", std::to_string(i), 40 + i));
+  ASSERT_TRUE(store->checkpoints().write(b));
+  store = this->maker.reopen(std::move(store));
+  EXPECT_THAT(seqs_of(store->checkpoints().read_outbox(1, 0, 2)), ElementsAre(1, 2));
+  EXPECT_THAT(seqs_of(store->checkpoints().read_outbox(1, 4, 100)), ElementsAre(4, 5));
+  EXPECT_THAT(seqs_of(store->checkpoints().read_outbox(1, 6, 100)), IsEmpty());
+  EXPECT_THAT(seqs_of(store->checkpoints().read_outbox(2, 0, 100)), IsEmpty());
+  EXPECT_FALSE(store->checkpoints().read_outbox(partitions, 0, 1));
+  const auto last = store->checkpoints().read_outbox(1, 5, 1);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->front().cause, 44u);
+  EXPECT_EQ(last->front().tick, event_time_of(60'000));
+  EXPECT_EQ(last->front().entity, "x");
+  EXPECT_EQ(last->front().decision, "decision");
+}
+
+TYPED_TEST(CheckpointContract, KeepsTheNewestSnapshotOfAnEntity) {
+  auto store = this->maker.open();
+  const std::string a = entity_in(1, partitions);
+  const std::string b = entity_in(1, partitions, 50);
+  checkpoint_batch batch;
+  batch.partition = 1;
+  batch.snapshots = {{a, 5, 2, "old"}, {b, 6, 0, "other"}};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  batch.snapshots = {{a, 9, 1, "new"}};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  store = this->maker.reopen(std::move(store));
+  const auto found = store->checkpoints().load_snapshot(a);
+  ASSERT_TRUE(found);
+  ASSERT_TRUE(found->has_value());
+  EXPECT_EQ((*found)->position, 9u);
+  EXPECT_EQ((*found)->index, 1u);
+  EXPECT_EQ((*found)->bytes, "new");
+  std::vector<std::string> entities;
+  ASSERT_TRUE(store->checkpoints().load_snapshots(
+    1, [&](entity_snapshot s) { entities.push_back(std::move(s.entity)); }));
+  std::vector<std::string> expected{a, b};
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(entities, expected);
+  const auto unknown = store->checkpoints().load_snapshot("nobody");
+  ASSERT_TRUE(unknown);
+  EXPECT_FALSE(unknown->has_value());
+}
+
+TYPED_TEST(CheckpointContract, RefusesAnEntityOfAnotherPartitionAndWritesNothing) {
+  auto store = this->maker.open();
+  checkpoint_batch batch;
+  batch.partition = 1;
+  batch.outbox = {entry("any", "a/1/1")};
+  batch.snapshots = {{entity_in(2, partitions), 1, 0, "x"}};
+  const auto refused = store->checkpoints().write(batch);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ec::invalid);
+  EXPECT_THAT(seqs_of(store->checkpoints().read_outbox(1, 0, 10)), IsEmpty());
+}
+
+TYPED_TEST(CheckpointContract, KeepsTheNewestBlocksOfAnEntityOldestFirst) {
+  this->maker.options.blocks_per_entity = 3;
+  auto store = this->maker.open();
+  const std::string entity = entity_in(0, partitions);
+  for (std::uint32_t n = 0; n < 8; ++n) {
+    checkpoint_batch batch;
+    batch.blocks = {{entity, n, "block " + std::to_string(n)}};
+    ASSERT_TRUE(store->checkpoints().write(batch));
+  }
+  store = this->maker.reopen(std::move(store));
+  const auto blocks = store->checkpoints().load_blocks(entity);
+  EXPECT_THAT(numbers_of(blocks), ElementsAre(5, 6, 7));
+  EXPECT_EQ(blocks->front().bytes, "block 5");
+  EXPECT_THAT(numbers_of(store->checkpoints().load_blocks(entity + "0")), IsEmpty());
+}
+
+TYPED_TEST(CheckpointContract, ForgetsARetiredEntityWhole) {
+  auto store = this->maker.open();
+  const std::string gone = entity_in(0, partitions);
+  const std::string stays = entity_in(0, partitions, 100);
+  checkpoint_batch batch;
+  batch.snapshots = {{gone, 1, 0, "x"}, {stays, 1, 0, "y"}};
+  batch.blocks = {{gone, 1, "x"}, {gone, 2, "x"}, {stays, 1, "y"}};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  batch = {};
+  batch.retired = {gone};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  store = this->maker.reopen(std::move(store));
+  EXPECT_FALSE(store->checkpoints().load_snapshot(gone)->has_value());
+  EXPECT_THAT(numbers_of(store->checkpoints().load_blocks(gone)), IsEmpty());
+  EXPECT_TRUE(store->checkpoints().load_snapshot(stays)->has_value());
+  EXPECT_THAT(numbers_of(store->checkpoints().load_blocks(stays)), ElementsAre(1));
+}
+
+TYPED_TEST(CheckpointContract, AnEntityMayComeBackInTheBatchThatRetiresIt) {
+  auto store = this->maker.open();
+  const std::string entity = entity_in(0, partitions);
+  checkpoint_batch batch;
+  batch.snapshots = {{entity, 1, 0, "before"}};
+  batch.blocks = {{entity, 1, "before"}};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  batch.retired = {entity};
+  batch.snapshots = {{entity, 2, 0, "after"}};
+  batch.blocks = {};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  store = this->maker.reopen(std::move(store));
+  const auto found = store->checkpoints().load_snapshot(entity);
+  ASSERT_TRUE(found && found->has_value());
+  EXPECT_EQ((*found)->bytes, "after");
+  EXPECT_THAT(numbers_of(store->checkpoints().load_blocks(entity)), IsEmpty());
+}
+
+TYPED_TEST(CheckpointContract, RemembersTheCheckpointOfEachPartition) {
+  auto store = this->maker.open();
+  checkpoint_batch batch;
+  batch.partition = 3;
+  batch.checkpoint = partition_checkpoint{17, 21};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  batch.checkpoint.reset();  // a batch without one leaves it
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  store = this->maker.reopen(std::move(store));
+  const auto found = store->checkpoints().load_checkpoint(3);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->position, 17u);
+  EXPECT_EQ(found->decided_through, 21u);
+  EXPECT_EQ(store->checkpoints().load_checkpoint(0)->position, 0u);
+  EXPECT_FALSE(store->checkpoints().load_checkpoint(partitions));
+}
+
+}  // namespace
+}  // namespace faultline::testing
