@@ -52,4 +52,10 @@ struct rca_question {
 root_cause_result find_root_cause(const rca_question& question, const root_cause_options& options,
                                   const std::vector<runbook>& runbooks, cause_ranker* ranker);
 
+struct posterior_weights;
+/// The same with other weights than the product's (judgement/posterior.hpp): for measurements.
+root_cause_result find_root_cause(const rca_question& question, const root_cause_options& options,
+                                  const std::vector<runbook>& runbooks, cause_ranker* ranker,
+                                  const posterior_weights& weights);
+
 }  // namespace faultline

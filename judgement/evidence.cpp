@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/evidence.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+namespace faultline {
+namespace {
+
+/// Evidence of many metrics: the best of m is less surprising than one alone.
+constexpr double many_metrics = 0.5;
+/// From here on a deviation dates the node's trouble.
+constexpr double dates_from = 1.5;
+/// What a silence since the onset is worth, and an alert at least, nats.
+constexpr double silence_lr = 3.0;
+constexpr double alert_least = 1.0;
+constexpr double alert_most = 4.0;
+
+bool begins_with(std::string_view text, std::string_view start) {
+  return text.substr(0, start.size()) == start;
+}
+
+bool holds(std::string_view text, std::string_view word) {
+  return text.find(word) != std::string_view::npos;
+}
+
+bool is_external(metric_role role) {
+  return role == metric_role::latency || role == metric_role::errors ||
+         role == metric_role::traffic;
+}
+
+/// "cart" of "service/cart".
+std::string_view short_name(std::string_view entity) {
+  const auto slash = entity.find('/');
+  return slash == std::string_view::npos ? entity : entity.substr(slash + 1);
+}
+
+/// The node a metric's peer names: among the neighbours first, then anyone of that name.
+std::optional<std::size_t> peer_of(const rca_question& q, const std::vector<std::size_t>& near,
+                                   std::string_view peer) {
+  for (const std::size_t n : near) {
+    if (q.nodes[n].entity == peer || short_name(q.nodes[n].entity) == peer) return n;
+  }
+  for (std::size_t n = 0; n < q.nodes.size(); ++n) {
+    if (q.nodes[n].entity == peer || short_name(q.nodes[n].entity) == peer) return n;
+  }
+  return std::nullopt;
+}
+
+void keep_best(node_evidence& e, int index, double lr) {
+  const metric_evidence& m = e.metrics[static_cast<std::size_t>(index)];
+  const auto better = [&](int& best, double known) {
+    if (best >= 0 && known >= lr) return false;
+    best = index;
+    return true;
+  };
+  const auto role = static_cast<std::size_t>(m.meaning.role);
+  if (role < e.by_role.size()) {
+    e.has_role[role] = true;
+    if (better(e.best_of_role[role], e.by_role[role])) e.by_role[role] = lr;
+  }
+  if (is_external(m.meaning.role) || m.meaning.role == metric_role::none) {
+    if (better(e.best_external, e.external)) e.external = lr;
+  } else if (better(e.best_internal, e.internal)) {
+    e.internal = lr;
+  }
+}
+
+/// Deviation of a node's own metrics; edges to known peers are left to edge evidence.
+void gather_metrics(const rca_node& node, const window_parts& parts,
+                    const std::vector<bool>& to_known_peer, const evidence_weights& weights,
+                    node_evidence& e) {
+  std::array<int, 2> counts{};
+  for (std::size_t m = 0; m < node.window.metrics.size(); ++m) {
+    const metric_window& series = node.window.metrics[m];
+    const metric_meaning meaning = meaning_of(series.name);
+    if (meaning.scope == metric_scope::machine || to_known_peer[m]) continue;
+    const auto shows = deviation_of(node.window, series.values, meaning.worse, parts, weights);
+    if (!shows) continue;
+    e.metrics.push_back({series.name, meaning, *shows});
+    ++counts[is_external(meaning.role) ? 0 : 1];
+  }
+  e.observed = !e.metrics.empty();
+  for (std::size_t m = 0; m < e.metrics.size(); ++m) {
+    const metric_evidence& one = e.metrics[m];
+    const int company = std::max(1, counts[is_external(one.meaning.role) ? 0 : 1]);
+    double lr = one.shows.lr - many_metrics * std::log(static_cast<double>(company));
+    // Metrics of unknown meaning may move for any reason.
+    if (one.meaning.role == metric_role::none) lr = std::min(lr, weights.most / 2);
+    keep_best(e, static_cast<int>(m), std::clamp(lr, weights.least, weights.most));
+  }
+}
+
+/// Had values in the baseline, has none since, and its answer covers that time.
+bool fell_silent(const rca_node& node, const window_parts& parts, event_time as_of,
+                 const evidence_weights& weights) {
+  if (node.incomplete || node.window.watermark < as_of) return false;
+  if (parts.last - parts.first < weights.min_baseline) return false;
+  std::size_t before = 0, after = 0, after_ticks = 0;
+  for (const metric_window& m : node.window.metrics) {
+    for (std::size_t n = parts.first; n < parts.last && n < m.values.size(); ++n) {
+      before += std::isfinite(m.values[n]) ? 1 : 0;
+    }
+    for (std::size_t n = parts.changed; n < parts.end && n < m.values.size(); ++n) {
+      after += std::isfinite(m.values[n]) ? 1 : 0;
+      ++after_ticks;
+    }
+  }
+  const auto expected = (as_of - node.window.ts[parts.last - 1]).count() /
+                        std::max<std::int64_t>(1, node.window.tick_ms);
+  return before > 0 && after == 0 && (after_ticks > 0 || expected >= 4);
+}
+
+void take_alerts(const rca_node& node, node_evidence& e) {
+  for (const alert& a : node.alerts) {
+    const double p = std::clamp(a.score, 0.01, 0.99);
+    const double lr = std::clamp(std::log(p / (1 - p)), alert_least, alert_most);
+    const metric_role role = meaning_of(a.metric).role;
+    double& side = is_external(role) || role == metric_role::none ? e.external : e.internal;
+    side = std::max(side, lr);
+    if (!e.onset) e.onset = a.started;
+  }
+}
+
+void date(const rca_node& node, node_evidence& e) {
+  const double tick_s = static_cast<double>(node.window.tick_ms) / 1000;
+  double strongest = 0;
+  for (const metric_evidence& m : e.metrics) strongest = std::max(strongest, m.shows.lr);
+  e.best = e.best_internal >= 0 && e.internal > e.external ? e.best_internal : e.best_external;
+  if (e.best < 0) e.best = e.best_internal;
+  for (const metric_evidence& m : e.metrics) {
+    // The earliest among the metrics that show it about as plainly as the plainest.
+    if (m.shows.lr < dates_from || m.shows.lr < strongest / 2) continue;
+    if (e.onset && *e.onset <= m.shows.onset) continue;
+    e.onset = m.shows.onset;
+    e.onset_sigma_s = std::max(m.shows.onset_sigma_s, tick_s / 2);
+  }
+}
+
+/// Values of @p other at the ticks of @p w: the newest tick that began by half a tick later.
+std::vector<float> aligned(const entity_window& w, const entity_window& other,
+                           const std::vector<float>& values) {
+  std::vector<float> out(w.ts.size(), std::numeric_limits<float>::quiet_NaN());
+  std::size_t at = 0;
+  const milliseconds half{w.tick_ms / 2};
+  for (std::size_t n = 0; n < w.ts.size(); ++n) {
+    while (at + 1 < other.ts.size() && other.ts[at + 1] <= w.ts[n] + half) ++at;
+    if (at >= values.size() || other.ts.empty()) continue;
+    const auto apart = other.ts[at] - w.ts[n];
+    if (apart <= half && apart >= -milliseconds{w.tick_ms + w.tick_ms / 2}) out[n] = values[at];
+  }
+  return out;
+}
+
+const metric_window* metric_named(const entity_window& w, std::string_view prefix,
+                                  std::string_view peer) {
+  for (const metric_window& m : w.metrics) {
+    if (begins_with(m.name, prefix) && meaning_of(m.name).peer == peer) return &m;
+  }
+  return nullptr;
+}
+
+/// The plainest own latency of @p node, or nothing.
+const deviation* own_latency(const node_evidence& e) {
+  const int best = e.best_of_role[static_cast<std::size_t>(metric_role::latency)];
+  return best < 0 ? nullptr : &e.metrics[static_cast<std::size_t>(best)].shows;
+}
+
+class edge_gatherer {
+ public:
+  edge_gatherer(const rca_question& q, const evidence_weights& weights, evidence& all)
+      : q_{q}, weights_{weights}, all_{all} {}
+
+  void latency(std::size_t from, std::size_t to, const metric_window& seen,
+               const window_parts& parts) {
+    const entity_window& w = q_.nodes[from].window;
+    auto shows = deviation_of(w, seen.values, 1, parts, weights_);
+    if (!shows) return;
+    edge_evidence& e = edge(from, to);
+    double own_rise = 0;
+    const metric_window* told =
+        metric_named(q_.nodes[to].window, "in_p50.", short_name(q_.nodes[from].entity));
+    if (told != nullptr) {
+      // The same calls from both ends: what the callee does not see lies between them.
+      std::vector<float> excess = aligned(w, q_.nodes[to].window, told->values);
+      for (std::size_t n = 0; n < excess.size(); ++n) excess[n] = seen.values[n] - excess[n];
+      const auto between = deviation_of(w, excess, 1, parts, weights_);
+      if (between) {
+        own_rise = (shows->after - shows->before) - (between->after - between->before);
+        shows = between;
+      }
+    } else if (const deviation* own = own_latency(all_.nodes[to])) {
+      own_rise = own->lr > 0 ? own->after - own->before : 0;
+      const double rise = shows->after - shows->before;
+      const double share = rise > 0 ? std::clamp(1 - own_rise / rise, 0.0, 1.0) : 1.0;
+      shows->peak *= share;
+      shows->strength *= share;
+      shows->lr = std::clamp(weights_.slope * std::log(std::max(shows->strength, 1e-6)),
+                             weights_.least, weights_.most);
+    }
+    if (e.has_latency && e.latency >= shows->lr) return;
+    e.has_latency = true;
+    e.latency = shows->peak > 0 ? shows->lr : std::min(shows->lr, 0.0);
+    e.latency_peak = shows->peak;
+    e.rise = shows->after - shows->before + (told != nullptr ? own_rise : 0);
+    e.own_rise = own_rise;
+    e.latency_metric = seen.name;
+    e.onset = shows->onset;
+  }
+
+  void errors(std::size_t from, std::size_t to, const metric_window& seen,
+              const window_parts& parts) {
+    const auto shows =
+        deviation_of(q_.nodes[from].window, seen.values, 1, parts, weights_);
+    if (!shows) return;
+    edge_evidence& e = edge(from, to);
+    const auto errors = static_cast<std::size_t>(metric_role::errors);
+    // Errors the callee reports itself are its own, not the edge's.
+    const double own = all_.nodes[to].has_role[errors] ? all_.nodes[to].by_role[errors] : 0;
+    e.has_errors = true;
+    e.errors = shows->peak > 0 ? shows->lr - 0.5 * std::max(0.0, own) : std::min(shows->lr, 0.0);
+    e.errors_peak = shows->peak;
+    e.errors_metric = seen.name;
+  }
+
+ private:
+  edge_evidence& edge(std::size_t from, std::size_t to) {
+    const auto [at, fresh] = index_.try_emplace({from, to}, all_.edges.size());
+    if (fresh) {
+      all_.edges.emplace_back();
+      all_.edges.back().from = from;
+      all_.edges.back().to = to;
+    }
+    return all_.edges[at->second];
+  }
+
+  const rca_question& q_;
+  const evidence_weights& weights_;
+  evidence& all_;
+  std::map<std::pair<std::size_t, std::size_t>, std::size_t> index_;
+};
+
+}  // namespace
+
+metric_meaning meaning_of(std::string_view metric) noexcept {
+  metric_meaning m;
+  if (begins_with(metric, "out_") || begins_with(metric, "in_")) {
+    const auto dot = metric.find('.');
+    if (dot != std::string_view::npos) {
+      m.scope = begins_with(metric, "out_") ? metric_scope::out : metric_scope::in;
+      m.peer = metric.substr(dot + 1);
+      m.role = holds(metric.substr(0, dot), "err") ? metric_role::errors : metric_role::latency;
+      m.worse = 1;
+      return m;
+    }
+  }
+  if (begins_with(metric, "node.")) m.scope = metric_scope::machine;
+  if (holds(metric, "availability") || holds(metric, "success") || holds(metric, "uptime")) {
+    m.role = metric_role::errors;
+    m.worse = -1;
+    return m;
+  }
+  m.role = role_of(metric);
+  const bool either = m.role == metric_role::none || m.role == metric_role::traffic ||
+                      m.role == metric_role::network;
+  m.worse = either ? 0 : 1;
+  if (holds(metric, "free") || holds(metric, "available") || holds(metric, "idle")) {
+    m.worse = -m.worse;
+  }
+  return m;
+}
+
+evidence gather_evidence(const rca_question& question, const evidence_weights& weights) {
+  evidence all;
+  const std::size_t count = question.nodes.size();
+  all.nodes.resize(count);
+  std::map<std::string_view, std::size_t> by_id;
+  for (std::size_t n = 0; n < count; ++n) by_id.emplace(question.nodes[n].entity, n);
+  std::vector<std::vector<std::size_t>> callees(count);
+  for (const rca_edge& e : question.edges) {
+    const auto from = by_id.find(e.from);
+    const auto to = by_id.find(e.to);
+    if (from != by_id.end() && to != by_id.end()) callees[from->second].push_back(to->second);
+  }
+  for (auto& list : callees) std::sort(list.begin(), list.end());
+  struct peer_metric {
+    std::size_t from, to, metric;
+  };
+  std::vector<peer_metric> peers;
+  std::vector<window_parts> parts(count);
+  for (std::size_t n = 0; n < count; ++n) {
+    const rca_node& node = question.nodes[n];
+    node_evidence& e = all.nodes[n];
+    e.best_of_role.fill(-1);
+    parts[n] = split(node.window, question.onset, question.as_of, weights);
+    std::vector<bool> to_known_peer(node.window.metrics.size(), false);
+    for (std::size_t m = 0; m < node.window.metrics.size(); ++m) {
+      const metric_meaning meaning = meaning_of(node.window.metrics[m].name);
+      if (meaning.scope != metric_scope::out) continue;
+      const auto to = peer_of(question, callees[n], meaning.peer);
+      if (!to || *to == n) continue;
+      to_known_peer[m] = true;
+      peers.push_back({n, *to, m});
+    }
+    gather_metrics(node, parts[n], to_known_peer, weights, e);
+    if (!node.window.ts.empty() && parts[n].last > 0 &&
+        fell_silent(node, parts[n], question.as_of, weights)) {
+      e.silent = true;
+      e.external = std::max(e.external, silence_lr);
+      e.onset = node.window.ts[parts[n].last - 1];
+    }
+    take_alerts(node, e);
+    date(node, e);
+  }
+  edge_gatherer edges{question, weights, all};
+  for (const peer_metric& p : peers) {
+    const metric_window& seen = question.nodes[p.from].window.metrics[p.metric];
+    if (meaning_of(seen.name).role == metric_role::errors) {
+      edges.errors(p.from, p.to, seen, parts[p.from]);
+    } else {
+      edges.latency(p.from, p.to, seen, parts[p.from]);
+    }
+  }
+  std::sort(all.edges.begin(), all.edges.end(), [](const edge_evidence& a, const edge_evidence& b) {
+    return std::pair{a.from, a.to} < std::pair{b.from, b.to};
+  });
+  return all;
+}
+
+}  // namespace faultline

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "judgement/root_cause.hpp"
+#include "processing/roles.hpp"
+
+namespace faultline {
+
+/// Numbers of the evidence. Set by hand from what they mean, not fitted to a data set.
+struct evidence_weights {
+  /// Our onset may be wrong by this much: ticks so close before it are in neither part.
+  std::int64_t onset_margin_ms = 120'000;
+  /// A baseline of fewer ticks says nothing.
+  std::size_t min_baseline = 8;
+  /// The newest ticks before the onset that make the baseline (modelling.md: a fresh one).
+  std::size_t max_baseline = 360;
+  /// Robust deviations below which a metric is as usual, whatever its history says.
+  double usual = 3.5;
+  /// Nats per e-fold of (deviation / what its own history reaches): under normal operation exceedances
+  /// fall off like a power with this exponent, under a fault every magnitude is as likely.
+  double slope = 2.2;
+  /// Largest evidence for and against of one source, nats.
+  double most = 8;
+  double least = -2;
+  /// A fall of a metric whose rise is the fault counts this share.
+  double wrong_way = 0.3;
+};
+
+/// Where a metric was measured.
+enum class metric_scope : std::uint8_t {
+  own,      ///< the entity itself
+  out,      ///< its calls to `peer`: out_p50.cart, out_errors.cart
+  in,       ///< calls from `peer` to it: in_p50.front
+  machine,  ///< the machine it runs on: node.cpu_pct; says nothing about the entity
+};
+
+/// What the name of a metric says about it.
+struct metric_meaning {
+  metric_role role = metric_role::none;
+  metric_scope scope = metric_scope::own;
+  int worse = 0;          ///< +1 a rise is bad, -1 a fall is bad, 0 either
+  std::string_view peer;  ///< for out and in
+};
+metric_meaning meaning_of(std::string_view metric) noexcept;
+
+/// Robust level and scale of the ticks before a change.
+struct fresh_baseline {
+  double median = 0;
+  double scale = 1;        ///< > 0
+  std::size_t count = 0;   ///< values it rests on
+};
+
+/// The parts of a window: baseline = [first, last), then the margin, and [changed, end) where the
+/// fault may show; changed lies before the onset by the margin, so that an onset told too late costs
+/// nothing.
+struct window_parts {
+  std::size_t first = 0;
+  std::size_t last = 0;
+  std::size_t changed = 0;
+  std::size_t end = 0;
+};
+window_parts split(const entity_window& w, event_time onset, event_time as_of,
+                   const evidence_weights& weights);
+
+/// Median and max(IQR / 1.349, (p95 - p5) / 3.29, 1 % of the level, the instrument's step) of the
+/// baseline ticks; nothing when there are too few.
+std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
+                                          const window_parts& parts,
+                                          const evidence_weights& weights);
+
+/// How a series left its baseline.
+struct deviation {
+  double strength = 0;     ///< share of what its own history reaches; 1 = just unusual
+  double peak = 0;         ///< robust deviations, signed, of the scale of averaging that shows it best
+  double lr = 0;           ///< log likelihood ratio fault : usual, within [least, most]
+  double before = 0;       ///< baseline median
+  double after = 0;        ///< mean over the ticks that show it best
+  bool lasting = false;    ///< shows when averaged over four ticks or more
+  event_time onset{};      ///< start of the tick at which it began (CUSUM)
+  double onset_sigma_s = 0;
+};
+
+/// Multi-scale test of the changed part (means over 1, 2, 4, 8, 16 ticks) against the same means of
+/// the baseline, and the CUSUM onset. @p worse as in metric_meaning. Nothing without a baseline or
+/// without a value after the change.
+std::optional<deviation> deviation_of(const entity_window& w, const std::vector<float>& values,
+                                      int worse, const window_parts& parts,
+                                      const evidence_weights& weights);
+
+/// One metric of a node with what it shows.
+struct metric_evidence {
+  std::string_view name;  ///< points into the question
+  metric_meaning meaning;
+  deviation shows;
+};
+
+/// What one candidate shows. Likelihood ratios are for "anomalous" against "as usual".
+struct node_evidence {
+  bool observed = false;                ///< it has metrics with a baseline
+  bool silent = false;                  ///< it had metrics and has none since the onset
+  std::vector<metric_evidence> metrics;
+  double external = 0;                  ///< latency, errors, traffic: these travel up to callers
+  double internal = 0;                  ///< cpu, memory, disk, network, saturation: these do not
+  std::array<double, 8> by_role{};      ///< best of each role
+  std::array<bool, 8> has_role{};
+  std::array<int, 8> best_of_role{};    ///< index into metrics, -1 = none
+  int best_external = -1;
+  int best_internal = -1;
+  int best = -1;
+  std::optional<event_time> onset;      ///< of its earliest strong deviation
+  double onset_sigma_s = 0;
+};
+
+/// What a caller sees of a callee beyond what the callee sees of itself.
+struct edge_evidence {
+  std::size_t from = 0;
+  std::size_t to = 0;
+  bool has_latency = false;
+  bool has_errors = false;
+  double latency = 0;        ///< log likelihood ratio of the excess
+  double errors = 0;
+  double latency_peak = 0;   ///< robust deviations of the excess
+  double rise = 0;           ///< of the caller's latency to it, in the metric's unit
+  double own_rise = 0;       ///< of the callee's own
+  double errors_peak = 0;
+  std::string_view latency_metric;
+  std::string_view errors_metric;
+  std::optional<event_time> onset;
+};
+
+struct evidence {
+  std::vector<node_evidence> nodes;    ///< as the question's
+  std::vector<edge_evidence> edges;    ///< measured ones, by (from, to)
+};
+
+/// All there is to see in a question. O(metrics x ticks).
+evidence gather_evidence(const rca_question& question, const evidence_weights& weights);
+
+}  // namespace faultline

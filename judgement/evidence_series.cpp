@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "judgement/evidence.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::array<std::size_t, 5> widths{1, 2, 4, 8, 16};
+constexpr std::size_t lasting_width = 4;
+/// A tick counts for at most this many deviations, so that one wild value is no lasting change.
+constexpr double clip = 1e4;
+/// Allowance of the CUSUM as a share of the peak, and its least value.
+constexpr double allowance_share = 0.2;
+constexpr double least_allowance = 1.0;
+/// Share of what the history reaches at which the quantile of its means stands.
+constexpr double history_quantile = 0.975;
+constexpr double history_headroom = 1.15;
+constexpr double level_floor = 0.01;
+/// A baseline that never moved says nothing of the noise: a step of its instrument is unknown, and
+/// the window's largest value stands for twenty of them.
+constexpr double constant_floor = 0.05;
+
+double quantile(std::vector<double>& values, double q) {
+  const double at = q * static_cast<double>(values.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(low), values.end());
+  const double a = values[low];
+  if (low + 1 >= values.size()) return a;
+  const double b =
+      *std::min_element(values.begin() + static_cast<std::ptrdiff_t>(low) + 1, values.end());
+  return a + (at - static_cast<double>(low)) * (b - a);
+}
+
+/// The part of a deviation that counts: a fall where a rise is bad counts little.
+double counted(double z, int worse, double wrong_way) {
+  if (worse == 0) return std::abs(z);
+  const double bad = worse * z;
+  return bad >= 0 ? bad : -bad * wrong_way;
+}
+
+struct best_mean {
+  double strength = 0;
+  double z = 0;            ///< mean deviation, signed
+  std::size_t begin = 0;   ///< of its ticks
+  std::size_t end = 0;
+  std::size_t width = 0;
+};
+
+/// Means over `width` present values ending at each index of [from, to).
+void means(const std::vector<double>& z, std::size_t from, std::size_t to, std::size_t width,
+           std::vector<double>& out) {
+  out.clear();
+  double sum = 0;
+  for (std::size_t n = from; n < to; ++n) {
+    sum += z[n];
+    if (n - from + 1 < width) continue;
+    if (n - from + 1 > width) sum -= z[n - width];
+    out.push_back(sum / static_cast<double>(width));
+  }
+}
+
+/// z holds present values only; [0, history) is the baseline, [changed, size) the part that may show it.
+best_mean strongest(const std::vector<double>& z, std::size_t history, std::size_t changed, int worse,
+                    const evidence_weights& weights) {
+  best_mean best;
+  std::vector<double> usual, now;
+  for (const std::size_t width : widths) {
+    if (width > 1 && (z.size() - changed < width || history < 3 * width)) break;
+    means(z, 0, history, width, usual);
+    for (double& m : usual) m = counted(m, worse, weights.wrong_way);
+    // Means of independent ticks shrink with the root of their number; its floor does too.
+    const double floor = weights.usual / std::sqrt(static_cast<double>(width));
+    const double reach =
+        std::max(floor, history_headroom * quantile(usual, history_quantile));
+    means(z, changed, z.size(), width, now);
+    for (std::size_t n = 0; n < now.size(); ++n) {
+      const double strength = counted(now[n], worse, weights.wrong_way) / reach;
+      if (strength <= best.strength) continue;
+      best = {strength, now[n], changed + n, changed + n + width, width};
+    }
+  }
+  return best;
+}
+
+/// Index into z where the change began: the last return of the CUSUM to zero before the best mean.
+std::size_t cusum_onset(const std::vector<double>& z, std::size_t from, const best_mean& best) {
+  const double sign = best.z < 0 ? -1 : 1;
+  const double allowance = std::max(least_allowance, allowance_share * std::abs(best.z));
+  double sum = 0;
+  std::size_t began = best.begin;
+  for (std::size_t n = from; n < best.end; ++n) {
+    const double step = sign * z[n] - allowance;
+    if (sum <= 0 && step > 0) began = n;
+    sum = std::max(0.0, sum + step);
+  }
+  return began;
+}
+
+}  // namespace
+
+window_parts split(const entity_window& w, event_time onset, event_time as_of,
+                   const evidence_weights& weights) {
+  const milliseconds tick{std::max<std::int64_t>(w.tick_ms, 1)};
+  window_parts parts;
+  const auto& ts = w.ts;
+  // A tick belongs to the past when it had ended by then.
+  const auto ended_by = [&](event_time t) {
+    return static_cast<std::size_t>(std::upper_bound(ts.begin(), ts.end(), t - tick) - ts.begin());
+  };
+  parts.end = static_cast<std::size_t>(std::upper_bound(ts.begin(), ts.end(), as_of) - ts.begin());
+  const std::size_t before = std::min(ended_by(onset), parts.end);
+  const std::size_t calm =
+      std::min(ended_by(onset - milliseconds{weights.onset_margin_ms}), parts.end);
+  // The margin takes at most a quarter of what is known from before.
+  parts.last = std::max(calm, before - before / 4);
+  parts.changed = parts.last;
+  parts.first = parts.last > weights.max_baseline ? parts.last - weights.max_baseline : 0;
+  return parts;
+}
+
+std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
+                                          const window_parts& parts,
+                                          const evidence_weights& weights) {
+  std::vector<double> known;
+  known.reserve(parts.last - parts.first);
+  for (std::size_t n = parts.first; n < parts.last && n < values.size(); ++n) {
+    if (std::isfinite(values[n])) known.push_back(values[n]);
+  }
+  if (known.size() < weights.min_baseline) return std::nullopt;
+  fresh_baseline b;
+  b.count = known.size();
+  b.median = quantile(known, 0.5);
+  const double quartiles = (quantile(known, 0.75) - quantile(known, 0.25)) / 1.349;
+  const double tails = (quantile(known, 0.95) - quantile(known, 0.05)) / 3.29;
+  b.scale = std::max({quartiles, tails, level_floor * std::abs(b.median)});
+  if (quartiles <= 0 && tails <= 0) {
+    double largest = 0;
+    for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n) {
+      if (std::isfinite(values[n])) {
+        largest = std::max(largest, std::abs(static_cast<double>(values[n]) - b.median));
+      }
+    }
+    b.scale = std::max(b.scale, constant_floor * largest);
+  }
+  b.scale = std::max(b.scale, std::numeric_limits<float>::min() * 1e6);
+  return b;
+}
+
+std::optional<deviation> deviation_of(const entity_window& w, const std::vector<float>& values,
+                                      int worse, const window_parts& parts,
+                                      const evidence_weights& weights) {
+  const auto base = baseline_of(values, parts, weights);
+  if (!base) return std::nullopt;
+  std::vector<double> z;
+  std::vector<std::size_t> at;  // tick of each present value
+  z.reserve(parts.end - parts.first);
+  at.reserve(parts.end - parts.first);
+  std::size_t changed = 0;
+  for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n) {
+    if (n == parts.changed) changed = z.size();
+    if (!std::isfinite(values[n])) continue;
+    z.push_back(std::clamp((values[n] - base->median) / base->scale, -clip, clip));
+    at.push_back(n);
+  }
+  if (parts.changed >= std::min(parts.end, values.size()) || changed >= z.size()) {
+    return std::nullopt;
+  }
+  const best_mean best = strongest(z, base->count, changed, worse, weights);
+  deviation d;
+  d.strength = best.strength;
+  d.peak = best.z;
+  d.lasting = best.width >= lasting_width;
+  d.before = base->median;
+  d.after = base->median + best.z * base->scale;
+  d.lr = std::clamp(weights.slope * std::log(std::max(best.strength, 1e-6)), weights.least,
+                    weights.most);
+  if (best.width > 0) {
+    const std::size_t began = cusum_onset(z, changed, best);
+    d.onset = w.ts[at[began]];
+    const double tick_s = static_cast<double>(w.tick_ms) / 1000;
+    // Between the first sign and the middle of its plainest ticks lies the change of a ramp.
+    const double slow = static_cast<double>(best.begin > began ? best.begin - began : 0);
+    d.onset_sigma_s = tick_s * (0.5 + 0.25 * slow);
+  }
+  return d;
+}
+
+}  // namespace faultline

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/posterior.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string_view>
+
+namespace faultline {
+namespace {
+
+constexpr std::size_t role_index(metric_role r) { return static_cast<std::size_t>(r); }
+constexpr std::size_t class_index(fault_class c) { return static_cast<std::size_t>(c); }
+
+/// log((q e^lr + 1 - q) / (b e^lr + 1 - b)): what it is worth that the cause reaches a node with
+/// this evidence, against nothing reaching it.
+double gain(double lr, double q, double b) {
+  const double e = std::exp(lr);
+  return std::log((q * e + 1 - q) / (b * e + 1 - b));
+}
+
+double log_sum_exp(const std::vector<double>& x) {
+  const double top = *std::max_element(x.begin(), x.end());
+  double sum = 0;
+  for (const double v : x) sum += std::exp(v - top);
+  return top + std::log(sum);
+}
+
+/// What an entity shows beyond what its direct dependencies show: trouble that comes from below is
+/// theirs.
+double beyond_callees(double own, const std::vector<std::size_t>& callees, const evidence& seen,
+                      metric_role role) {
+  double below = 0;
+  for (const std::size_t c : callees) {
+    below = std::max(below, seen.nodes[c].by_role[role_index(role)]);
+  }
+  return own - std::max(0.0, below);
+}
+
+class weigher {
+ public:
+  weigher(const rca_question& q, const evidence& seen, const reach_table& passing,
+          const posterior_weights& w)
+      : q_{q}, seen_{seen}, passing_{passing}, w_{w}, callees_(q.nodes.size()),
+        edges_of_(q.nodes.size()) {
+    std::map<std::string_view, std::size_t> by_id;
+    for (std::size_t n = 0; n < q.nodes.size(); ++n) by_id.emplace(q.nodes[n].entity, n);
+    for (const rca_edge& e : q.edges) {
+      const auto from = by_id.find(e.from);
+      const auto to = by_id.find(e.to);
+      if (from == by_id.end() || to == by_id.end()) continue;
+      callees_[from->second].push_back(to->second);
+    }
+    for (std::size_t e = 0; e < seen.edges.size(); ++e) {
+      edges_of_[seen.edges[e].from].push_back(e);
+      edges_of_[seen.edges[e].to].push_back(e);
+    }
+  }
+
+  cause_terms weigh(std::size_t r) const {
+    cause_terms t;
+    own_evidence(r, t);
+    own_symptoms(r, t);
+    others(r, t);
+    order(r, t);
+    change(r, t);
+    return t;
+  }
+
+ private:
+  double role(std::size_t r, metric_role role) const {
+    const node_evidence& e = seen_.nodes[r];
+    return e.has_role[role_index(role)] ? e.by_role[role_index(role)] : 0;
+  }
+
+  /// Mean over the measured edges at r of what lies between the two ends. Both directions count: a
+  /// sick network card delays what it sends and what it answers.
+  double edge_mean(std::size_t r, bool errors) const {
+    double in = 0, in_count = 0, out = 0, out_count = 0;
+    for (const std::size_t n : edges_of_[r]) {
+      const edge_evidence& e = seen_.edges[n];
+      if (!(errors ? e.has_errors : e.has_latency)) continue;
+      const double lr = errors ? e.errors : e.latency;
+      if (e.to == r) {
+        in += lr;
+        ++in_count;
+      } else {
+        out += lr;
+        ++out_count;
+      }
+    }
+    if (in_count == 0) return out_count == 0 ? 0 : 0.5 * out / out_count;
+    // Seen by its callers is the plainer sign; its own calls confirm it or do not.
+    return out_count == 0 ? in / in_count : (2 * in / in_count + out / out_count) / 3;
+  }
+
+  void own_evidence(std::size_t r, cause_terms& t) const {
+    const node_evidence& e = seen_.nodes[r];
+    auto& k = t.by_class;
+    k[class_index(fault_class::cpu)] = role(r, metric_role::cpu);
+    k[class_index(fault_class::memory_leak)] = role(r, metric_role::memory);
+    k[class_index(fault_class::disk)] = role(r, metric_role::disk);
+    k[class_index(fault_class::network_delay)] = edge_mean(r, false);
+    k[class_index(fault_class::packet_loss)] =
+        std::max(edge_mean(r, true), 0.6 * role(r, metric_role::network));
+    k[class_index(fault_class::error_burst)] =
+        0.8 * beyond_callees(role(r, metric_role::errors), callees_[r], seen_, metric_role::errors);
+    const double late =
+        beyond_callees(role(r, metric_role::latency), callees_[r], seen_, metric_role::latency);
+    // An entity that stops answering: silent, slow by itself, or its callers' calls to it fail.
+    k[class_index(fault_class::dependency)] =
+        std::max({e.silent ? w_.evidence.most / 2 : 0.0, 0.6 * late, 0.8 * edge_mean(r, true),
+                  0.5 * role(r, metric_role::saturation)});
+    k[class_index(fault_class::load)] = load(r);
+    std::vector<double> all;
+    double strongest = 0;
+    for (double& lr : k) {
+      lr = w_.own * std::clamp(lr, w_.evidence.least, w_.evidence.most);
+      strongest = std::max(strongest, lr);
+    }
+    k[class_index(fault_class::change)] = 0.5 * strongest + w_.change * change_lr(r, t);
+    for (const double lr : k) all.push_back(lr);
+    const double sum = log_sum_exp(all);
+    for (std::size_t n = 0; n < k.size(); ++n) {
+      t.class_share[n] = std::exp(k[n] - sum);
+      if (k[n] > k[t.best_class]) t.best_class = n;
+    }
+    // One class is at work: the sum over them with the same prior each.
+    t.own = sum - std::log(static_cast<double>(k.size()));
+  }
+
+  /// Traffic that rose and came from nobody we see.
+  double load(std::size_t r) const {
+    const int best = seen_.nodes[r].best_of_role[role_index(metric_role::traffic)];
+    if (best < 0) return 0;
+    const deviation& d = seen_.nodes[r].metrics[static_cast<std::size_t>(best)].shows;
+    if (d.peak <= 0) return 0;
+    double above = 0;
+    for (std::size_t n = 0; n < q_.nodes.size(); ++n) {
+      if (n != r && passing_[r][n] > 0) above = std::max(above, role(n, metric_role::traffic));
+    }
+    return 0.6 * (role(r, metric_role::traffic) - above);
+  }
+
+  void own_symptoms(std::size_t r, cause_terms& t) const {
+    const node_evidence& e = seen_.nodes[r];
+    t.own_symptoms = gain(e.external, w_.self_external, w_.background) +
+                     gain(e.internal, w_.self_internal, w_.background);
+  }
+
+  void others(std::size_t r, cause_terms& t) const {
+    for (std::size_t n = 0; n < q_.nodes.size(); ++n) {
+      const double q = passing_[r][n];
+      if (n == r || q <= 0) continue;
+      const auto mixed = [&](double chance) { return 1 - (1 - w_.background) * (1 - chance); };
+      const node_evidence& e = seen_.nodes[n];
+      const double part = gain(e.external, mixed(q), w_.background) +
+                          gain(e.internal, mixed(q * w_.internal_share), w_.background);
+      if (part == 0) continue;
+      t.explained += part;
+      t.others.emplace_back(n, part);
+    }
+    // Edges speak for a cause in so far as it is a network fault.
+    const double network = t.class_share[class_index(fault_class::network_delay)] +
+                           t.class_share[class_index(fault_class::packet_loss)];
+    for (const std::size_t n : edges_of_[r]) {
+      const edge_evidence& e = seen_.edges[n];
+      const double lr = std::max(e.has_latency ? e.latency : w_.evidence.least,
+                                 e.has_errors ? e.errors : w_.evidence.least);
+      const double part = gain(lr, w_.background + network * (w_.edge - w_.background),
+                               w_.background);
+      t.explained += part;
+      t.edges.emplace_back(n, part);
+    }
+  }
+
+  void order(std::size_t r, cause_terms& t) const {
+    const node_evidence& cause = seen_.nodes[r];
+    if (!cause.onset) return;
+    double sum = 0;
+    for (std::size_t n = 0; n < q_.nodes.size(); ++n) {
+      const node_evidence& e = seen_.nodes[n];
+      if (n == r || passing_[r][n] <= 0 || !e.onset || e.external <= 0) continue;
+      const double tick_s = static_cast<double>(std::max(q_.nodes[n].window.tick_ms,
+                                                         q_.nodes[r].window.tick_ms)) / 1000;
+      const double late_s = static_cast<double>((*cause.onset - *e.onset).count()) / 1000;
+      // Laplace over the difference of two uncertain onsets, one tick free.
+      const double scale = tick_s + cause.onset_sigma_s + e.onset_sigma_s;
+      sum -= std::clamp((late_s - tick_s) / scale, 0.0, w_.order_most_each);
+    }
+    t.order = w_.order * std::max(sum, -w_.order_most);
+  }
+
+  /// The newest change of r before the onset, as evidence; sets t.change_index.
+  double change_lr(std::size_t r, cause_terms& t) const {
+    double best = 0;
+    for (std::size_t n = 0; n < q_.changes.size(); ++n) {
+      const change_note& c = q_.changes[n];
+      if (c.entity != q_.nodes[r].entity) continue;
+      const double age_s = static_cast<double>((q_.onset - c.at).count()) / 1000;
+      const double margin_s = static_cast<double>(w_.evidence.onset_margin_ms) / 1000;
+      if (age_s < -margin_s) continue;
+      const double lr = std::log(w_.change_window_s / w_.change_mean_s) -
+                        std::max(0.0, age_s) / w_.change_mean_s;
+      if (lr <= best) continue;
+      best = lr;
+      t.change_index = n;
+    }
+    return best;
+  }
+
+  void change(std::size_t, cause_terms& t) const {
+    // Its worth is in the class `change` already; named on its own for the explanation.
+    if (t.change_index) t.change = t.by_class[class_index(fault_class::change)];
+  }
+
+  const rca_question& q_;
+  const evidence& seen_;
+  const reach_table& passing_;
+  const posterior_weights& w_;
+  std::vector<std::vector<std::size_t>> callees_;
+  std::vector<std::vector<std::size_t>> edges_of_;
+};
+
+double unobserved_score(const evidence& seen, const posterior_weights& w, double prior) {
+  double sum = std::log(prior);
+  for (const node_evidence& e : seen.nodes) {
+    sum += gain(e.external, w.unobserved_external, w.background);
+  }
+  return sum;
+}
+
+}  // namespace
+
+reach_table passing_chances(const rca_question& question, const posterior_weights& weights) {
+  const std::size_t count = question.nodes.size();
+  std::map<std::string_view, std::size_t> by_id;
+  for (std::size_t n = 0; n < count; ++n) by_id.emplace(question.nodes[n].entity, n);
+  std::vector<std::vector<std::pair<std::size_t, double>>> callers(count);
+  for (const rca_edge& e : question.edges) {
+    const auto from = by_id.find(e.from);
+    const auto to = by_id.find(e.to);
+    if (from == by_id.end() || to == by_id.end() || from->second == to->second) continue;
+    callers[to->second].emplace_back(
+        from->second, e.kind == edge_kind::runs_on ? weights.runs_on : weights.calls);
+  }
+  reach_table table(count, std::vector<double>(count, 0));
+  for (std::size_t r = 0; r < count; ++r) {
+    std::vector<double>& chance = table[r];
+    chance[r] = 1;
+    std::vector<std::size_t> ring{r};
+    for (std::uint32_t step = 0; step < weights.reach && !ring.empty(); ++step) {
+      std::vector<std::size_t> next;
+      for (const std::size_t n : ring) {
+        for (const auto& [up, rho] : callers[n]) {
+          if (chance[n] * rho <= chance[up]) continue;
+          chance[up] = chance[n] * rho;
+          next.push_back(up);
+        }
+      }
+      std::sort(next.begin(), next.end());
+      next.erase(std::unique(next.begin(), next.end()), next.end());
+      ring = std::move(next);
+    }
+  }
+  return table;
+}
+
+cause_posterior weigh_causes(const rca_question& question, const evidence& seen,
+                             const reach_table& passing, const root_cause_options& options,
+                             const posterior_weights& weights, const ranker_scores* scores) {
+  cause_posterior p;
+  const std::size_t count = question.nodes.size();
+  if (count == 0) return p;
+  const double prior = std::clamp(options.unobserved_prior, 1e-6, 1 - 1e-6);
+  std::vector<double> ranker(count + 1, 0);
+  if (scores != nullptr && scores->node_logit.size() == count && weights.ranker > 0) {
+    std::vector<double> logits{scores->node_logit.begin(), scores->node_logit.end()};
+    logits.push_back(scores->null_logit);
+    const double total = log_sum_exp(logits);
+    const double uniform = std::log(static_cast<double>(count + 1));
+    for (std::size_t n = 0; n <= count; ++n) {
+      const double lr = std::clamp(logits[n] - total + uniform, -weights.evidence.most,
+                                   weights.evidence.most);
+      ranker[n] = weights.ranker * lr;
+    }
+    p.ranked = true;
+  }
+  const weigher weigh{question, seen, passing, weights};
+  const double each = std::log((1 - prior) / static_cast<double>(count));
+  std::vector<double> logs;
+  for (std::size_t r = 0; r < count; ++r) {
+    cause_terms t = weigh.weigh(r);
+    t.ranker = ranker[r];
+    t.total = each + t.own + t.own_symptoms + t.explained + t.order + t.ranker;
+    logs.push_back(t.total / weights.temperature);
+    p.causes.push_back(std::move(t));
+  }
+  logs.push_back((unobserved_score(seen, weights, prior) + ranker[count]) / weights.temperature);
+  const double total = log_sum_exp(logs);
+  for (std::size_t r = 0; r < count; ++r) p.causes[r].probability = std::exp(logs[r] - total);
+  p.unobserved = std::exp(logs[count] - total);
+  return p;
+}
+
+}  // namespace faultline

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/root_cause.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "judgement/evidence.hpp"
+#include "judgement/posterior.hpp"
+#include "judgement/rca_features.hpp"
+#include "judgement/remediation.hpp"
+#include "judgement/root_cause_text.hpp"
+
+namespace faultline {
+namespace {
+
+/// Causes that are told, and how many of them with evidence and steps. What is left out is too
+/// improbable to matter; its probability counts as unobserved.
+constexpr std::size_t most_causes = 20;
+constexpr std::size_t most_told = 5;
+
+/// The metric that shows it best; for a network fault the one that looks at it from outside.
+std::string metric_of(const evidence& seen, std::size_t r, std::size_t best_class) {
+  const node_evidence& e = seen.nodes[r];
+  const auto named = [&](int index) {
+    return index < 0 ? std::string{}
+                     : std::string{e.metrics[static_cast<std::size_t>(index)].name};
+  };
+  const auto role = [&](metric_role which) {
+    return named(e.best_of_role[static_cast<std::size_t>(which)]);
+  };
+  switch (static_cast<fault_class>(best_class)) {
+    case fault_class::cpu: return role(metric_role::cpu);
+    case fault_class::memory_leak: return role(metric_role::memory);
+    case fault_class::disk: return role(metric_role::disk);
+    case fault_class::error_burst: return role(metric_role::errors);
+    case fault_class::load: return role(metric_role::traffic);
+    case fault_class::network_delay:
+    case fault_class::packet_loss:
+      for (const edge_evidence& edge : seen.edges) {
+        if (edge.to == r && edge.has_latency && edge.latency > 0) {
+          return std::string{edge.latency_metric};
+        }
+      }
+      break;
+    case fault_class::dependency:
+    case fault_class::change: break;
+  }
+  return named(e.best);
+}
+
+/// Classes of the ranker and of the sum, as one.
+fault_class class_of(const cause_terms& t, const ranker_scores* scores, std::size_t r,
+                     double ranker_weight) {
+  std::size_t best = t.best_class;
+  double most = -1e300;
+  for (std::size_t k = 0; k < fault_class_count; ++k) {
+    double value = t.by_class[k];
+    if (scores != nullptr && r < scores->class_logit.size()) {
+      value += ranker_weight * static_cast<double>(scores->class_logit[r][k]);
+    }
+    if (value <= most) continue;
+    most = value;
+    best = k;
+  }
+  return static_cast<fault_class>(best);
+}
+
+/// Ranker's scores when it is there and answered for every node.
+std::optional<ranker_scores> ask(const rca_question& question, cause_ranker* ranker,
+                                 double weight) {
+  if (ranker == nullptr || weight <= 0 || question.nodes.empty()) return std::nullopt;
+  const ranker_graph graph = ranker_graph_of(question);
+  if (graph.nodes.size() != question.nodes.size()) return std::nullopt;
+  auto scores = ranker->rank(graph);
+  if (!scores || scores->node_logit.size() != graph.nodes.size()) return std::nullopt;
+  return std::move(*scores);
+}
+
+}  // namespace
+
+const char* to_string(fault_class c) noexcept {
+  switch (c) {
+    case fault_class::cpu: return "cpu";
+    case fault_class::memory_leak: return "memory_leak";
+    case fault_class::disk: return "disk";
+    case fault_class::network_delay: return "network_delay";
+    case fault_class::packet_loss: return "packet_loss";
+    case fault_class::error_burst: return "error_burst";
+    case fault_class::dependency: return "dependency";
+    case fault_class::change: return "change";
+    case fault_class::load: return "load";
+  }
+  return "unknown";
+}
+
+root_cause_result find_root_cause(const rca_question& question, const root_cause_options& options,
+                                  const std::vector<runbook>& runbooks, cause_ranker* ranker) {
+  return find_root_cause(question, options, runbooks, ranker, posterior_weights{});
+}
+
+root_cause_result find_root_cause(const rca_question& question, const root_cause_options& options,
+                                  const std::vector<runbook>& runbooks, cause_ranker* ranker,
+                                  const posterior_weights& weights) {
+  root_cause_result result;
+  result.incident = question.incident;
+  result.as_of = question.as_of;
+  result.model = "posterior 1";
+  for (const rca_node& n : question.nodes) {
+    if (n.incomplete) result.incomplete.push_back(n.entity);
+  }
+  const evidence seen = gather_evidence(question, weights.evidence);
+  const reach_table passing = passing_chances(question, weights);
+  const auto scores = ask(question, ranker, weights.ranker);
+  if (scores) result.model += " + " + ranker->identity().name + " " + ranker->identity().version;
+  const ranker_scores* said = scores ? &*scores : nullptr;
+  const cause_posterior p = weigh_causes(question, seen, passing, options, weights, said);
+
+  std::vector<std::size_t> order;
+  for (std::size_t r = 0; r < p.causes.size(); ++r) order.push_back(r);
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    if (p.causes[a].probability != p.causes[b].probability) {
+      return p.causes[a].probability > p.causes[b].probability;
+    }
+    return question.nodes[a].entity < question.nodes[b].entity;
+  });
+  if (order.size() > most_causes) order.resize(most_causes);
+  const cause_story story{question, seen, passing, p, said};
+  double told = 0;
+  for (const std::size_t r : order) {
+    ranked_cause c;
+    c.entity = question.nodes[r].entity;
+    const fault_class k = class_of(p.causes[r], said, r, weights.ranker);
+    c.fault_class = to_string(k);
+    c.metric = metric_of(seen, r, static_cast<std::size_t>(k));
+    c.probability = p.causes[r].probability;
+    told += c.probability;
+    if (result.causes.size() < most_told) {
+      tell_cause(story, r, c);
+      c.remediation = remediation_for(c.entity, c.fault_class, runbooks);
+    }
+    result.causes.push_back(std::move(c));
+  }
+  result.unobserved = std::max(0.0, 1 - told);
+  const double best = result.causes.empty() ? 0 : result.causes.front().probability;
+  result.abstained = best < options.abstain_below || p.unobserved >= best;
+  return result;
+}
+
+}  // namespace faultline

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/root_cause_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+namespace faultline {
+namespace {
+
+/// A symptom counts as shown from here, as absent below its negative.
+constexpr double shown = 1.0;
+constexpr double least_weight = 0.05;
+constexpr std::size_t most_items = 6;
+
+std::string number(double v) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", v);
+  return text;
+}
+
+std::string span_text(double seconds) {
+  const double s = std::abs(seconds);
+  if (s < 90) return std::to_string(std::lround(s)) + " s";
+  if (s < 5400) return std::to_string(std::lround(s / 60)) + " min";
+  return number(s / 3600) + " h";
+}
+
+double seconds_between(event_time from, event_time to) {
+  return static_cast<double>((to - from).count()) / 1000;
+}
+
+bool symptomatic(const node_evidence& e) { return std::max(e.external, e.internal) >= shown; }
+
+std::string moved(const metric_evidence& m) {
+  const deviation& d = m.shows;
+  return std::string{m.name} + (d.peak >= 0 ? " rose " : " fell ") +
+         number(std::abs(d.peak)) + " robust deviations, from " + number(d.before) + " to " +
+         number(d.after);
+}
+
+class teller {
+ public:
+  teller(const cause_story& s, std::size_t r, ranked_cause& cause)
+      : s_{s}, r_{r}, e_{s.seen.nodes[r]}, t_{s.posterior.causes[r]}, cause_{cause} {}
+
+  void tell() {
+    own();
+    callers();
+    dependencies();
+    edges();
+    order();
+    change();
+    ranker();
+    by_weight(cause_.evidence);
+    by_weight(cause_.counter_evidence);
+  }
+
+ private:
+  void say(const char* kind, std::string text, double weight) {
+    if (std::abs(weight) < least_weight) return;
+    auto& list = weight > 0 ? cause_.evidence : cause_.counter_evidence;
+    list.push_back({kind, std::move(text), weight});
+  }
+
+  static void by_weight(std::vector<evidence_item>& list) {
+    std::stable_sort(list.begin(), list.end(), [](const evidence_item& a, const evidence_item& b) {
+      return std::abs(a.weight) > std::abs(b.weight);
+    });
+    if (list.size() > most_items) list.resize(most_items);
+  }
+
+  const metric_evidence* metric(int index) const {
+    return index < 0 ? nullptr : &e_.metrics[static_cast<std::size_t>(index)];
+  }
+
+  void own() {
+    if (e_.silent) say("deviation", "it has sent no metric since the onset", t_.own_symptoms);
+    const metric_evidence* internal = metric(e_.best_internal);
+    const metric_evidence* external = metric(e_.best_external);
+    if (internal != nullptr && e_.internal >= shown) {
+      say("internal", moved(*internal) + first_clause(internal->shows.onset),
+          std::max(t_.own, least_weight));
+    } else if (internal != nullptr && t_.own < 0) {
+      say("internal", "its own resources are as usual", t_.own);
+    }
+    if (!e_.silent) {
+      if (external != nullptr && e_.external >= shown) {
+        say("deviation", moved(*external), t_.own_symptoms);
+      } else if (e_.observed && t_.own_symptoms < 0) {
+        say("deviation", "its own latency, errors and traffic are as usual", t_.own_symptoms);
+      } else if (!e_.observed) {
+        cause_.counter_evidence.push_back(
+            {"deviation", "no metrics of it are known: it stands here by the graph alone", 0});
+      }
+    }
+  }
+
+  /// ", 3 min before any caller" where that is so.
+  std::string first_clause(event_time onset) const {
+    std::optional<event_time> first;
+    for (std::size_t n = 0; n < s_.question.nodes.size(); ++n) {
+      const node_evidence& e = s_.seen.nodes[n];
+      if (n == r_ || s_.passing[r_][n] <= 0 || !e.onset || e.external < shown) continue;
+      first = first ? std::min(*first, *e.onset) : *e.onset;
+    }
+    if (!first || *first <= onset) return {};
+    return ", " + span_text(seconds_between(onset, *first)) + " before any caller";
+  }
+
+  void callers() {
+    std::size_t all = 0, anomalous = 0;
+    double up = 0, down = 0;
+    for (const auto& [n, part] : t_.others) {
+      if (!s_.seen.nodes[n].observed && s_.question.nodes[n].alerts.empty()) continue;
+      ++all;
+      if (symptomatic(s_.seen.nodes[n])) ++anomalous;
+      (part > 0 ? up : down) += part;
+    }
+    if (all == 0) return;
+    const std::string counts =
+        "callers anomalous: " + std::to_string(anomalous) + " of " + std::to_string(all);
+    if (anomalous > 0) say("topology", counts, up);
+    if (anomalous < all) {
+      const auto calm = all - anomalous;
+      say("topology",
+          std::to_string(calm) + (calm == 1 ? " caller is" : " callers are") + " as usual", down);
+    }
+  }
+
+  void dependencies() {
+    std::size_t all = 0;
+    std::string anomalous;
+    double stolen = 0;
+    for (std::size_t n = 0; n < s_.question.nodes.size(); ++n) {
+      if (n == r_ || s_.passing[n][r_] <= 0) continue;
+      ++all;
+      const node_evidence& e = s_.seen.nodes[n];
+      if (!symptomatic(e)) continue;
+      stolen = std::max(stolen, std::max(e.external, e.internal));
+      anomalous += (anomalous.empty() ? "" : ", ") + s_.question.nodes[n].entity;
+    }
+    if (all == 0) return;
+    if (anomalous.empty()) {
+      cause_.evidence.push_back({"topology", "its own dependencies are as usual", 0});
+    } else {
+      cause_.counter_evidence.push_back(
+          {"topology", "anomalous below it, and not explained by it: " + anomalous, 0});
+    }
+  }
+
+  void edges() {
+    std::size_t callers = 0, late = 0;
+    double weight = 0;
+    const edge_evidence* plainest = nullptr;
+    for (const auto& [index, part] : t_.edges) {
+      const edge_evidence& e = s_.seen.edges[index];
+      weight += part;
+      if (e.to != r_ || !e.has_latency) continue;
+      ++callers;
+      if (e.latency < shown) continue;
+      ++late;
+      if (plainest == nullptr || e.latency > plainest->latency) plainest = &e;
+    }
+    if (plainest != nullptr) {
+      weight += t_.by_class[static_cast<std::size_t>(fault_class::network_delay)];
+      say("edge",
+          "latency of calls to it, beyond its own, rose for " + std::to_string(late) + " of " +
+              std::to_string(callers) + " callers; " +
+              s_.question.nodes[plainest->from].entity + " sees " + number(plainest->rise) +
+              " more (" + number(plainest->latency_peak) + " robust deviations), itself " +
+              number(plainest->own_rise),
+          weight);
+    }
+    for (const auto& [index, part] : t_.edges) {
+      const edge_evidence& e = s_.seen.edges[index];
+      if (e.to != r_ || !e.has_errors || e.errors < shown) continue;
+      say("edge",
+          s_.question.nodes[e.from].entity + " sees its calls fail (" + number(e.errors_peak) +
+              " robust deviations)",
+          part);
+    }
+  }
+
+  void order() {
+    if (!e_.onset) return;
+    std::optional<event_time> first;
+    std::size_t caller = 0;
+    for (std::size_t n = 0; n < s_.question.nodes.size(); ++n) {
+      const node_evidence& e = s_.seen.nodes[n];
+      if (n == r_ || s_.passing[r_][n] <= 0 || !e.onset || e.external < shown) continue;
+      if (first && *first <= *e.onset) continue;
+      first = e.onset;
+      caller = n;
+    }
+    if (!first) return;
+    const double late = seconds_between(*first, *e_.onset);
+    if (late > 0) {
+      say("onset",
+          "it began " + span_text(late) + " after " + s_.question.nodes[caller].entity +
+              ", which depends on it",
+          t_.order);
+    } else if (late < 0) {
+      cause_.evidence.push_back(
+          {"onset", "it began " + span_text(late) + " before " + s_.question.nodes[caller].entity,
+           0});
+    }
+  }
+
+  void change() {
+    if (!t_.change_index) return;
+    const change_note& c = s_.question.changes[*t_.change_index];
+    const double age = seconds_between(c.at, s_.question.onset);
+    std::string text = std::string{to_string(c.kind)} + " " + span_text(age) +
+                       (age >= 0 ? " before" : " after") + " the onset";
+    if (!c.summary.empty()) text += ": " + c.summary;
+    say("change", std::move(text), t_.change);
+  }
+
+  void ranker() {
+    if (!s_.posterior.ranked || s_.scores == nullptr) return;
+    double top = s_.scores->null_logit, sum = 0;
+    for (const float l : s_.scores->node_logit) top = std::max(top, static_cast<double>(l));
+    for (const float l : s_.scores->node_logit) sum += std::exp(l - top);
+    sum += std::exp(s_.scores->null_logit - top);
+    const double share = std::exp(s_.scores->node_logit[r_] - top) / sum;
+    std::string text =
+        "the learned ranker gives it " + std::to_string(std::lround(100 * share)) + " %";
+    if (r_ < s_.scores->attention.size()) {
+      const auto& a = s_.scores->attention[r_];
+      const auto peak = static_cast<std::size_t>(std::max_element(a.begin(), a.end()) - a.begin());
+      const double tick_s = static_cast<double>(s_.question.nodes[r_].window.tick_ms) / 1000;
+      const double age = tick_s * static_cast<double>(a.size() - 1 - peak);
+      text += "; it looked most at what was " + span_text(age) + " ago (" +
+              number(100 * static_cast<double>(a[peak])) + " % of its attention)";
+    }
+    say("ranker", std::move(text), t_.ranker);
+  }
+
+  const cause_story& s_;
+  std::size_t r_;
+  const node_evidence& e_;
+  const cause_terms& t_;
+  ranked_cause& cause_;
+};
+
+}  // namespace
+
+void tell_cause(const cause_story& story, std::size_t r, ranked_cause& cause) {
+  teller{story, r, cause}.tell();
+}
+
+}  // namespace faultline

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+#include "judgement/evidence.hpp"
+#include "judgement/posterior.hpp"
+
+namespace faultline {
+
+/// All that stands behind one candidate's sentences.
+struct cause_story {
+  const rca_question& question;
+  const evidence& seen;
+  const reach_table& passing;
+  const cause_posterior& posterior;
+  const ranker_scores* scores = nullptr;  ///< nullptr: the ranker took no part
+};
+
+/// Writes the terms of candidate @p r as sentences with numbers: what speaks for it into `evidence`,
+/// what speaks against it into `counter_evidence`, each by falling weight.
+void tell_cause(const cause_story& story, std::size_t r, ranked_cause& cause);
+
+}  // namespace faultline
