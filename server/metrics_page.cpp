@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <sstream>
+
+#include "server/node.hpp"
+#include "server/node_queries.hpp"
+
+namespace faultline {
+
+namespace {
+
+struct page {
+  prometheus::Registry registry;
+
+  void counter(const char* name, const char* help, double value) {
+    prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({}).Increment(value);
+  }
+  void gauge(const char* name, const char* help, double value) {
+    prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({}).Set(value);
+  }
+};
+
+void add_records(page& p, const node_counters& n) {
+  auto& events = prometheus::BuildCounter()
+                   .Name("faultline_events_applied_total")
+                   .Help("Events that reached their entity, by what became of them.")
+                   .Register(p.registry);
+  const auto applied = [&](const char* as, const std::atomic<std::uint64_t>& value) {
+    events.Add({{"as", as}}).Increment(static_cast<double>(value.load()));
+  };
+  applied("taken", n.events_taken);
+  applied("late", n.events_late);
+  applied("kept", n.events_kept);
+  applied("replayed", n.events_replayed);
+  applied("poison", n.events_poison);
+  applied("quarantined", n.events_quarantined);
+  p.counter("faultline_log_records_total", "Records appended to the log since start.",
+            static_cast<double>(n.appended.load()));
+  p.gauge("faultline_log_lag_records", "Records appended and not yet applied.",
+          static_cast<double>(n.lag()));
+  p.counter("faultline_log_commits_total", "Group commits.", static_cast<double>(n.commits.load()));
+  p.counter("faultline_log_committed_bytes_total", "Bytes of records in group commits.",
+            static_cast<double>(n.committed_bytes.load()));
+  p.counter("faultline_requests_retry_total", "Requests answered with retry.",
+            static_cast<double>(n.retries_told.load()));
+  p.counter("faultline_requests_duplicate_total", "Requests that had been taken already.",
+            static_cast<double>(n.duplicates.load()));
+  p.counter("faultline_requests_conflict_total", "Requests whose seq was taken with other content.",
+            static_cast<double>(n.conflicts.load()));
+}
+
+void add_judgement(page& p, const node_counters& n) {
+  p.gauge("faultline_entities", "Entities known.", static_cast<double>(n.entities.load()));
+  p.counter("faultline_ticks_scored_total", "Entity ticks scored with the LSTM.",
+            static_cast<double>(n.ticks_scored.load()));
+  p.counter("faultline_ticks_degraded_total", "Entity ticks scored by the cheap views alone.",
+            static_cast<double>(n.ticks_degraded.load()));
+  p.counter("faultline_model_faults_total", "Rows whose pass failed or was not finite.",
+            static_cast<double>(n.model_faults.load()));
+  p.counter("faultline_lane_passes_total", "Passes of the inference lane.",
+            static_cast<double>(n.lane_passes.load()));
+  p.counter("faultline_lane_rows_total", "Rows in passes of the inference lane.",
+            static_cast<double>(n.lane_rows.load()));
+  p.counter("faultline_lane_knocks_total", "Results that woke their entity.",
+            static_cast<double>(n.knocks.load()));
+  p.counter("faultline_decisions_total", "Decisions of entities.",
+            static_cast<double>(n.decisions.load()));
+  p.counter("faultline_snapshots_total", "Entity snapshots taken.",
+            static_cast<double>(n.snapshots.load()));
+  p.counter("faultline_snapshot_bytes_total", "Bytes of entity snapshots.",
+            static_cast<double>(n.snapshot_bytes.load()));
+  p.counter("faultline_entity_restarts_total", "Entities restarted from their snapshot.",
+            static_cast<double>(n.entity_restarts.load()));
+  p.counter("faultline_partition_restarts_total", "Partition owners restarted.",
+            static_cast<double>(n.partition_restarts.load()));
+}
+
+void add_doors(page& p, const node_parts& parts) {
+  const auto c = parts.sockets->counters();
+  p.counter("faultline_door_event_messages_total", "Fire-and-forget messages read.",
+            static_cast<double>(c.event_messages));
+  p.counter("faultline_door_requests_total", "Acknowledged requests read.",
+            static_cast<double>(c.requests));
+  p.counter("faultline_door_bad_requests_total", "Requests whose frames could not be read.",
+            static_cast<double>(c.bad_requests));
+  p.counter("faultline_door_replies_total", "Replies sent.", static_cast<double>(c.replies));
+  p.counter("faultline_door_replies_unroutable_total", "Replies whose peer had gone.",
+            static_cast<double>(c.replies_unroutable));
+  p.counter("faultline_door_received_bytes_total", "Bytes of payload read.",
+            static_cast<double>(c.bytes_in));
+  p.counter("faultline_feed_published_total", "Feed records published.",
+            static_cast<double>(c.published));
+  p.counter("faultline_feed_publish_dropped_total", "Feed records left to replay: queue full.",
+            static_cast<double>(c.publish_dropped));
+  p.gauge("faultline_feed_last_seq", "Sequence number of the newest feed record.",
+          static_cast<double>(parts.memory->feed().last()));
+  auto& letters = prometheus::BuildCounter()
+                    .Name("faultline_dead_letters_total")
+                    .Help("Payloads and events refused, by reason.")
+                    .Register(p.registry);
+  for (const auto& [reason, n] : parts.memory->dead_letters().by_reason())
+    letters.Add({{"reason", reason}}).Increment(static_cast<double>(n));
+  auto& durable = prometheus::BuildCounter()
+                    .Name("faultline_events_total")
+                    .Help("Events since the store was created, restarts included.")
+                    .Register(p.registry);
+  for (const auto& [name, n] : parts.memory->events().counters())
+    durable.Add({{"as", name}}).Increment(static_cast<double>(n));
+}
+
+}  // namespace
+
+std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
+  page p;
+  prometheus::BuildGauge()
+    .Name("faultline_build_info")
+    .Help("Version of this build.")
+    .Register(p.registry)
+    .Add({{"version", version()}})
+    .Set(1);
+  p.gauge("faultline_up_seconds", "Time since start.", uptime_s);
+  p.gauge("faultline_ready", "1 once recovery is done and all sockets are bound.", ready ? 1 : 0);
+  p.gauge("faultline_store_bytes", "Bytes of the store on disk.",
+          static_cast<double>(parts.memory->bytes_on_disk()));
+  add_records(p, *parts.counters);
+  add_judgement(p, *parts.counters);
+  add_doors(p, parts);
+  std::ostringstream out;
+  prometheus::TextSerializer{}.Serialize(out, p.registry.Collect());
+  return out.str();
+}
+
+}  // namespace faultline

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/node.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include "actors/caf_bridge.hpp"
+#include "actors/correlator.hpp"
+#include "actors/directory.hpp"
+#include "actors/feed_door.hpp"
+#include "actors/group_commit.hpp"
+#include "actors/ingress.hpp"
+#include "actors/keeper.hpp"
+#include "actors/lane.hpp"
+#include "actors/librarian.hpp"
+#include "actors/root_cause.hpp"
+#include "actors/supervisor.hpp"
+#include "dashboard/rest_api.hpp"
+#include "server/node_queries.hpp"
+#include "transport/doors.hpp"
+#include "transport/http_server.hpp"
+
+namespace faultline {
+
+namespace {
+
+arrival_time wall_clock() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return arrival_time_of(std::chrono::duration_cast<milliseconds>(now).count());
+}
+
+struct caf_config : caf::actor_system_config {
+  explicit caf_config(const actor_options& o) {
+    const auto cores = std::max(1U, std::thread::hardware_concurrency());
+    set("scheduler.max-threads", o.threads != 0 ? o.threads : std::size_t{cores});
+    set("scheduler.max-throughput", o.max_throughput);
+    set("work-stealing.relaxed-sleep-duration", caf::timespan{std::chrono::milliseconds{2}});
+  }
+};
+
+/// The keeper tells the correlator, which is born after it: handed over once, under a lock.
+struct correlator_link {
+  std::mutex mutex;
+  correlator_actor handle;
+  void tell(std::uint64_t last) {
+    const std::lock_guard<std::mutex> lock{mutex};
+    if (handle) caf::anon_send(handle, decisions_available{last});
+  }
+  void set(correlator_actor h) {
+    const std::lock_guard<std::mutex> lock{mutex};
+    handle = std::move(h);
+  }
+};
+
+}  // namespace
+
+struct node::impl {
+  impl(const node_options& o, std::function<void(const std::string&)> g)
+    : options{o}, give_up_hook{std::move(g)}, config{o.actors} {}
+
+  outcome<void> open();
+  void spawn();
+  outcome<void> open_doors_and_web();
+  void run_clock();
+  outcome<void> drain();
+  void give_up(const std::string& why) {
+    if (!gave_up.exchange(true)) give_up_hook(why);
+  }
+
+  node_options options;
+  std::function<void(const std::string&)> give_up_hook;
+  std::atomic<bool> gave_up{false};
+  caf_config config;
+  std::shared_ptr<const judgement_rules> rules;
+  std::unique_ptr<store> memory;
+  node_counters counters;
+  entity_registry registry;
+  std::unique_ptr<partition_directory> directory;
+  std::unique_ptr<lane> inference;
+  std::shared_ptr<cause_ranker> ranker;
+  std::shared_ptr<correlator_link> link = std::make_shared<correlator_link>();
+  std::unique_ptr<doors> sockets;
+  std::unique_ptr<caf::actor_system> system;
+  librarian_actor the_librarian;
+  keeper_actor the_keeper;
+  rca_worker_actor the_worker;
+  rca_actor the_rca;
+  correlator_actor the_correlator;
+  supervisor_actor the_supervisor;
+  std::unique_ptr<group_commit> commit;
+  std::unique_ptr<ingress> intake;
+  std::unique_ptr<feed_door> feed;
+  std::unique_ptr<node_queries> answers;
+  std::unique_ptr<http_server> web;
+  std::thread clock_thread;
+  std::mutex clock_mutex;
+  std::condition_variable clock_wake;
+  bool clock_stop = false;
+  bool stopped = false;
+};
+
+outcome<void> node::impl::open() {
+  auto opened = open_rocksdb_store(options.storage);
+  if (!opened) return opened.error();
+  memory = std::move(*opened);
+  auto shared = std::make_shared<judgement_rules>();
+  shared->processing = options.processing;
+  shared->detection = options.detection;
+  if (!options.lstm_file.empty()) {
+    auto model = load_forecaster(options.lstm_file, options.lanes.batch);
+    if (!model) return model.error();
+    shared->model = (*model)->identity();
+    inference = std::make_unique<lane>(std::move(*model), options.lanes, counters);
+  }
+  if (!options.ranker_file.empty()) {
+    auto loaded = load_ranker(options.ranker_file);
+    if (!loaded) return loaded.error();
+    ranker = std::move(*loaded);
+  }
+  rules = std::move(shared);
+  directory = std::make_unique<partition_directory>(memory->events().partitions());
+  auto bound = open_doors(options.sockets);
+  if (!bound) return bound.error();
+  sockets = std::move(*bound);
+  return {};
+}
+
+// From the last hop to the first, so that each actor is born with its peers. Read upward to follow an
+// event.
+void node::impl::spawn() {
+  auto& sys = *system;
+  keeper_hooks hooks;
+  hooks.decided = [link = link](std::uint64_t last) { link->tell(last); };
+  hooks.publish = [this](const feed_record& r, const std::vector<std::string>& topics) {
+    sockets->publish(r, topics);
+  };
+  hooks.now = wall_clock;
+  the_librarian = sys.spawn<caf::detached>(librarian, memory.get());          // blocks in RocksDB
+  the_keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks);         // blocks in RocksDB
+  the_worker = sys.spawn<caf::detached>(root_cause_worker, options.root_cause, options.runbooks,
+                                        ranker);                              // blocks in LibTorch
+  the_rca = sys.spawn(root_cause, options.root_cause,
+                      rca_peers{the_librarian, the_keeper, the_worker, directory.get()});
+  the_correlator = sys.spawn(correlator, options.correlation, options.actors,
+                             correlator_peers{the_librarian, the_keeper, the_rca});
+  link->set(the_correlator);
+
+  auto plan = std::make_shared<supervisor_plan>();
+  plan->partition.actors = options.actors;
+  plan->partition.recovery = options.recovery;
+  plan->partition.rules = rules;
+  const auto replay_records =
+    options.recovery.replay_rate * static_cast<std::uint64_t>(options.recovery.max_replay.count()) /
+    1000;
+  plan->partition.replay_budget = std::max<std::uint64_t>(16, replay_records / directory->size());
+  plan->peers.librarian = the_librarian;
+  plan->peers.keeper = the_keeper;
+  plan->peers.correlator = the_correlator;
+  plan->peers.inference = inference.get();
+  plan->peers.counters = &counters;
+  plan->peers.registry = &registry;
+  plan->directory = directory.get();
+  plan->vital = {caf::actor_cast<caf::actor>(the_librarian), caf::actor_cast<caf::actor>(the_keeper),
+                 caf::actor_cast<caf::actor>(the_correlator), caf::actor_cast<caf::actor>(the_rca),
+                 caf::actor_cast<caf::actor>(the_worker)};
+  plan->give_up = [this](const std::string& why) { give_up(why); };
+  the_supervisor = sys.spawn(supervisor, plan);
+}
+
+outcome<void> node::impl::open_doors_and_web() {
+  commit_hooks hooks;
+  hooks.deliver = [this](shared_blob blob) {
+    const auto owner = directory->owner(blob->partition);
+    if (owner) caf::anon_send(owner, blob_appended{std::move(blob)});
+  };
+  hooks.reply = [this](const reply_address& to, std::string frame) {
+    sockets->reply(to, std::move(frame));
+  };
+  hooks.now = wall_clock;
+  hooks.give_up = [this](const std::string& why) { give_up(why); };
+  commit = std::make_unique<group_commit>(*memory, options.intake, options.processing, counters,
+                                          std::move(hooks));
+  if (auto loaded = commit->load_publishers(); !loaded) return loaded;
+  commit->start();
+  intake = std::make_unique<ingress>(*commit, registry, counters, options.processing,
+                                     options.entities, options.intake, wall_clock);
+  feed = std::make_unique<feed_door>(*system, *memory, the_correlator, wall_clock);
+  sockets->start(*intake, *feed);
+  answers = std::make_unique<node_queries>(
+    *system, node_parts{memory.get(), &counters, directory.get(), commit.get(), sockets.get(),
+                        inference.get(), the_supervisor, the_correlator, the_keeper, the_librarian,
+                        wall_clock});
+  auto listening = open_http_server(options.web);
+  if (!listening) return listening.error();
+  web = std::move(*listening);
+  web->start(make_rest_api(*answers));
+  clock_thread = std::thread{[this] { run_clock(); }};
+  return {};
+}
+
+void node::impl::run_clock() {
+  std::unique_lock<std::mutex> lock{clock_mutex};
+  while (!clock_wake.wait_for(lock, std::chrono::milliseconds{200}, [&] { return clock_stop; }))
+    commit->tick(wall_clock());
+}
+
+outcome<void> node::impl::drain() {
+  caf::scoped_actor asker{*system};
+  outcome<void> result;
+  asker->request(the_supervisor, std::chrono::seconds{60}, drain_request{})
+    .receive(
+      [&](const drained& d) {
+        if (!d.complete)
+          result = failure{ec::deadline_passed, "a partition did not finish; it replays at start"};
+      },
+      [&](const caf::error& why) { result = from_caf_error(why); });
+  return result;
+}
+
+node::node() = default;
+
+outcome<std::unique_ptr<node>> node::start(const node_options& options,
+                                           std::function<void(const std::string&)> give_up) {
+  std::unique_ptr<node> house{new node};
+  house->impl_ = std::make_unique<impl>(options, std::move(give_up));
+  auto& i = *house->impl_;
+  if (auto done = i.open(); !done) return done.error();
+  i.system = std::make_unique<caf::actor_system>(i.config);
+  i.spawn();
+  if (auto done = i.open_doors_and_web(); !done) return done.error();
+  return house;
+}
+
+outcome<void> node::stop() {
+  auto& i = *impl_;
+  if (i.stopped) return {};
+  i.stopped = true;
+  outcome<void> result;
+  {
+    const std::lock_guard<std::mutex> lock{i.clock_mutex};
+    i.clock_stop = true;
+  }
+  i.clock_wake.notify_all();
+  if (i.clock_thread.joinable()) i.clock_thread.join();
+  if (i.sockets) i.sockets->stop_reading();
+  if (i.commit) i.commit->stop();
+  if (i.system && i.the_supervisor && !i.gave_up) result = i.drain();
+  if (i.web) i.web->stop();
+  if (i.sockets) i.sockets->stop();
+  i.link->set(nullptr);
+  i.answers.reset();
+  i.feed.reset();
+  for (const auto& a : {caf::actor_cast<caf::actor>(i.the_supervisor),
+                        caf::actor_cast<caf::actor>(i.the_correlator),
+                        caf::actor_cast<caf::actor>(i.the_rca),
+                        caf::actor_cast<caf::actor>(i.the_worker),
+                        caf::actor_cast<caf::actor>(i.the_librarian),
+                        caf::actor_cast<caf::actor>(i.the_keeper)})
+    if (a) caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
+  if (i.directory)
+    for (partition_id p = 0; p < i.directory->size(); ++p) {
+      if (auto owner = i.directory->owner(p))
+        caf::anon_send_exit(owner, caf::exit_reason::user_shutdown);
+      i.directory->set(p, nullptr);
+    }
+  i.the_supervisor = nullptr;
+  i.the_correlator = nullptr;
+  i.the_rca = nullptr;
+  i.the_worker = nullptr;
+  i.the_librarian = nullptr;
+  i.the_keeper = nullptr;
+  if (i.inference) i.inference->stop();
+  i.system.reset();
+  if (i.memory)
+    if (auto flushed = i.memory->flush(); !flushed && result) result = flushed;
+  return result;
+}
+
+node::~node() {
+  if (!impl_) return;
+  if (auto done = stop(); !done) spdlog::warn("stop incomplete: {}", done.error().what);
+}
+
+std::vector<std::string> node::bound_addresses() const {
+  std::vector<std::string> all{impl_->web->bound_address()};
+  for (auto& e : impl_->sockets->bound_endpoints()) all.push_back(std::move(e));
+  return all;
+}
+
+bool node::ready() const { return impl_->answers && impl_->answers->ready(); }
+
+const char* version() noexcept { return FAULTLINE_VERSION; }
+
+}  // namespace faultline

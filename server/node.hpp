@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/options.hpp"
+#include "dashboard/queries.hpp"
+#include "judgement/options.hpp"
+#include "messages/outcome.hpp"
+#include "processing/options.hpp"
+#include "storage/options.hpp"
+#include "transport/options.hpp"
+
+namespace faultline {
+
+/// Everything a node is built from: the options of the rooms, the models' files, the runbooks.
+struct node_options {
+  storage_options storage;
+  processing_options processing;
+  detection_options detection;
+  correlation_options correlation;
+  root_cause_options root_cause;
+  socket_options sockets;
+  web_options web;
+  entity_options entities;
+  intake_options intake;
+  recovery_options recovery;
+  lane_options lanes;
+  actor_options actors;
+  std::vector<runbook> runbooks;
+  std::string lstm_file;    ///< empty: every tick is scored by the cheap views alone
+  std::string ranker_file;  ///< empty: causes are ranked without it
+};
+
+/// The house: opens the store, spawns the actors from the last hop to the first, opens the doors.
+class node {
+ public:
+  /// @p give_up is called at most once, from any thread, when the node cannot go on.
+  static outcome<std::unique_ptr<node>> start(const node_options& options,
+                                              std::function<void(const std::string&)> give_up);
+  ~node();
+  node(const node&) = delete;
+  node& operator=(const node&) = delete;
+
+  /// Orderly end: doors stop reading, everything taken is applied, snapshotted and flushed.
+  outcome<void> stop();
+  /// Addresses as bound: HTTP, then the doors' endpoints.
+  std::vector<std::string> bound_addresses() const;
+  bool ready() const;
+
+ private:
+  node();
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+/// Version of this build.
+const char* version() noexcept;
+
+}  // namespace faultline

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/node_queries.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include "actors/caf_bridge.hpp"
+#include "server/node.hpp"
+
+namespace faultline {
+
+namespace {
+
+constexpr std::chrono::seconds deadline{5};
+constexpr std::size_t live_window_ticks = 512;
+constexpr std::size_t page_scan = 256;
+
+/// Asks @p whom from an actor of its own. @p then gets the answer or the reason there is none.
+template <class Answer, class Handle, class Question, class Then>
+void ask(caf::actor_system& system, Handle whom, Question question, Then then) {
+  system.spawn([whom, question = std::move(question), then](caf::event_based_actor* self) mutable {
+    if (!whom) {
+      then(outcome<Answer>{failure{ec::overloaded, "its partition is starting"}});
+      return;
+    }
+    self->request(whom, deadline, std::move(question))
+      .then([then](Answer& a) mutable { then(outcome<Answer>{std::move(a)}); },
+            [then](const caf::error& why) mutable { then(outcome<Answer>{from_caf_error(why)}); });
+  });
+}
+
+entity_details details_of(const entity_status& s) {
+  entity_details d;
+  d.id = s.id;
+  d.state = s.state;
+  d.observations = s.observations;
+  d.first_ts = unix_ms(s.first_ts);
+  d.last_ts = unix_ms(s.last_ts);
+  d.alerts = s.alerts;
+  for (const auto& m : s.metrics)
+    d.metrics.push_back(entity_metric{m.name, m.kind == metric_kind::counter ? "counter" : "gauge",
+                                      m.last, m.expected, m.lower, m.upper});
+  return d;
+}
+
+std::string feedback_json(const feedback& f) {
+  nlohmann::json j{{"verdict", f.verdict}, {"comment", f.comment}, {"by", f.by}};
+  j["cause"] = f.cause ? nlohmann::json(*f.cause) : nlohmann::json(nullptr);
+  return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+/// Gathers the rows of a page, one answer per entity, in the order asked.
+struct row_gatherer {
+  std::vector<entity_row> rows;
+  std::vector<bool> known;
+  std::size_t left = 0;
+  std::string next;
+  answer<entity_page> done;
+
+  void finish_one() {
+    if (--left != 0) return;
+    entity_page page;
+    page.next = next;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      if (known[i]) page.entities.push_back(std::move(rows[i]));
+    done(std::move(page));
+  }
+};
+
+window_series series_of(const entity_window& w, const std::string& metric) {
+  window_series s;
+  for (const auto& m : w.metrics) {
+    if (m.name != metric) continue;
+    for (const auto t : w.ts) s.ts.push_back(unix_ms(t));
+    s.values = m.values;
+    s.expected = m.expected;
+    s.lower = m.lower;
+    s.upper = m.upper;
+  }
+  return s;
+}
+
+/// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one.
+template <class Record, class Decode, class Keep>
+outcome<std::pair<std::vector<Record>, std::string>> newest(store& from, const std::string& prefix,
+                                                            std::string after, std::size_t limit,
+                                                            Decode read, Keep keep) {
+  std::vector<Record> found;
+  for (;;) {
+    auto page = from.feed().records(prefix, after, page_scan);
+    if (!page) return page.error();
+    for (auto& [key, bytes] : *page) {
+      after = key;
+      auto record = read(bytes);
+      if (!record) return record.error();
+      if (!keep(*record)) continue;
+      found.push_back(std::move(*record));
+      if (found.size() == limit) return std::make_pair(std::move(found), after);
+    }
+    if (page->size() < page_scan) return std::make_pair(std::move(found), std::string{});
+  }
+}
+
+}  // namespace
+
+node_queries::node_queries(caf::actor_system& system, node_parts parts)
+  : system_{system}, parts_{std::move(parts)} {}
+
+node_queries::~node_queries() = default;
+
+bool node_queries::ready() const {
+  return parts_.counters->partitions_ready.load() == parts_.directory->size();
+}
+
+void node_queries::status(answer<server_status> done) {
+  server_status s;
+  s.version = version();
+  s.uptime_s =
+    std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+  s.entities = parts_.counters->entities.load();
+  const auto durable = parts_.memory->events().counters();
+  const auto accepted = durable.find("accepted");
+  s.observations = accepted == durable.end() ? 0 : accepted->second;
+  s.dead_letters = parts_.memory->dead_letters().total();
+  s.feed_seq = parts_.memory->feed().last();
+  s.partitions = parts_.directory->size();
+  s.overload = parts_.commit->has_room() ? "none" : "lagging";
+  s.ready = ready();
+  done(std::move(s));
+}
+
+void node_queries::metrics_text(answer<std::string> done) {
+  const auto up = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_);
+  done(metrics_page(parts_, ready(), up.count()));
+}
+
+void node_queries::entities(std::string prefix, std::size_t limit, std::string next,
+                            answer<entity_page> done) {
+  struct gathered {
+    std::vector<std::string> ids;
+    std::size_t left = 0;
+  };
+  auto all = std::make_shared<gathered>();
+  all->left = parts_.directory->size();
+  // One actor gathers: its handlers run one at a time, so the lists need no lock.
+  system_.spawn([this, all, limit, done, q = list_question{prefix, next, limit + 1}](
+                  caf::event_based_actor* self) {
+    const auto finish = [this, self, all, limit, done] {
+      std::sort(all->ids.begin(), all->ids.end());
+      auto rows = std::make_shared<row_gatherer>();
+      rows->done = done;
+      if (all->ids.size() > limit) {
+        all->ids.resize(limit);
+        rows->next = all->ids.back();
+      }
+      rows->left = all->ids.size();
+      rows->rows.resize(all->ids.size());
+      rows->known.assign(all->ids.size(), false);
+      if (all->ids.empty()) {
+        done(entity_page{});
+        return;
+      }
+      for (std::size_t i = 0; i < all->ids.size(); ++i)
+        self->request(parts_.directory->owner_of(all->ids[i]), deadline,
+                      entity_question{all->ids[i]})
+          .then(
+            [rows, i](const entity_answer& a) {
+              rows->known[i] = a.known;
+              rows->rows[i] = entity_row{a.status.id, a.status.state, a.status.observations,
+                                         unix_ms(a.status.last_ts)};
+              rows->finish_one();
+            },
+            [rows](const caf::error&) { rows->finish_one(); });
+    };
+    for (partition_id p = 0; p < parts_.directory->size(); ++p)
+      self->request(parts_.directory->owner(p), deadline, q)
+        .then(
+          [all, finish](list_answer& a) {
+            std::move(a.entities.begin(), a.entities.end(), std::back_inserter(all->ids));
+            if (--all->left == 0) finish();
+          },
+          [all, finish](const caf::error&) {
+            if (--all->left == 0) finish();
+          });
+  });
+}
+
+void node_queries::entity(std::string id, answer<entity_details> done) {
+  ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id},
+                     [id, done](outcome<entity_answer> a) {
+                       if (!a) return done(a.error());
+                       if (!a->known) return done(failure{ec::not_found, "no entity " + id});
+                       done(details_of(a->status));
+                     });
+}
+
+void node_queries::window(std::string id, std::string metric, answer<window_series> done) {
+  const auto owner = parts_.directory->owner_of(id);
+  auto& system = system_;
+  ask<blocks_answer>(
+    system_, parts_.librarian, load_blocks{id},
+    [&system, owner, id, metric, done](outcome<blocks_answer> blocks) {
+      if (!blocks) return done(blocks.error());
+      const event_time always{milliseconds{std::numeric_limits<std::int64_t>::max()}};
+      ask<window_answer>(
+        system, owner, window_question{id, always},
+        [id, metric, done, packed = std::move(blocks->blocks)](outcome<window_answer> a) {
+          if (!a) return done(a.error());
+          if (!a->known) return done(failure{ec::not_found, "no entity " + id});
+          auto joined = join_window(packed, std::move(a->tail), live_window_ticks);
+          if (!joined) return done(joined.error());
+          auto series = series_of(*joined, metric);
+          if (series.ts.empty())
+            return done(failure{ec::not_found, "no metric " + metric + " of " + id});
+          done(std::move(series));
+        });
+    });
+}
+
+void node_queries::alerts(alert_filter f, answer<alert_page> done) {
+  auto page = newest<alert>(
+    *parts_.memory, "alerts-by-time/", f.next, f.limit,
+    [](const std::string& bytes) { return decode_alert(bytes); },
+    [&](const alert& a) {
+      return (f.state.empty() || f.state == to_string(a.state)) &&
+             (f.entity.empty() || f.entity == a.entity);
+    });
+  if (!page) return done(page.error());
+  done(alert_page{std::move(page->first), std::move(page->second)});
+}
+
+void node_queries::incidents(incident_filter f, answer<incident_page> done) {
+  auto page = newest<incident>(
+    *parts_.memory, "incidents-by-time/", f.next, f.limit,
+    [](const std::string& bytes) { return decode_incident(bytes); },
+    [&](const incident& i) { return f.state.empty() || f.state == to_string(i.state); });
+  if (!page) return done(page.error());
+  done(incident_page{std::move(page->first), std::move(page->second)});
+}
+
+void node_queries::incident_by_id(std::string id, answer<incident> done) {
+  auto bytes = parts_.memory->feed().record("incident/" + id);
+  if (!bytes) return done(bytes.error());
+  if (!*bytes) return done(failure{ec::not_found, "no incident " + id});
+  auto record = decode_incident(**bytes);
+  if (!record) return done(record.error());
+  done(std::move(*record));
+}
+
+void node_queries::topology(answer<topology_view> done) {
+  ask<correlator_view>(system_, parts_.correlator, correlator_question{},
+                       [done](outcome<correlator_view> v) {
+                         if (!v) return done(v.error());
+                         topology_view t;
+                         for (const auto& n : v->nodes) {
+                           std::string state = "ok";
+                           for (const auto& a : v->firing)
+                             if (a.entity == n.id && state != "critical")
+                               state = to_string(a.severity);
+                           t.nodes.push_back({n.id, state});
+                         }
+                         for (const auto& e : v->edges)
+                           t.edges.push_back({e.from, e.to, to_string(e.kind), e.source,
+                                              e.confidence, unix_ms(e.last_seen)});
+                         done(std::move(t));
+                       });
+}
+
+void node_queries::dead_letters(std::size_t limit, answer<dead_letter_view> done) {
+  auto& letters = parts_.memory->dead_letters();
+  auto newest_letters = letters.newest(limit);
+  if (!newest_letters) return done(newest_letters.error());
+  dead_letter_view view;
+  view.total = letters.total();
+  view.by_reason = letters.by_reason();
+  for (auto& l : *newest_letters)
+    view.letters.push_back({std::move(l.reason), std::move(l.source), std::move(l.text),
+                            std::move(l.payload), unix_ms(l.arrived)});
+  done(std::move(view));
+}
+
+void node_queries::record_command(const char* name, const std::string& record,
+                                  std::string subject, feedback f, answer<bool> done) {
+  auto known = parts_.memory->feed().record(record);
+  if (!known) return done(known.error());
+  if (!*known) return done(failure{ec::not_found, "no " + record});
+  decision d;
+  d.kind = decision_kind::command;
+  d.command.name = name;
+  d.command.subject = std::move(subject);
+  d.command.payload = feedback_json(f);
+  d.command.at = parts_.now();
+  ask<decisions_appended>(system_, parts_.keeper, append_decisions{{std::move(d)}},
+                          [done](outcome<decisions_appended> a) {
+                            if (!a) return done(a.error());
+                            done(true);
+                          });
+}
+
+void node_queries::alert_feedback(std::string id, feedback f, answer<bool> done) {
+  record_command("alert_feedback", "alert/" + id, id, std::move(f), std::move(done));
+}
+
+void node_queries::incident_feedback(std::string id, feedback f, answer<bool> done) {
+  record_command("incident_feedback", "incident/" + id, id, std::move(f), std::move(done));
+}
+
+void node_queries::retire_entity(std::string id, answer<bool> done) {
+  auto& commit = *parts_.commit;
+  const auto partitions = parts_.directory->size();
+  ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id},
+                     [id, done, &commit, partitions](outcome<entity_answer> a) {
+                       if (!a) return done(a.error());
+                       if (!a->known) return done(failure{ec::not_found, "no entity " + id});
+                       control_record control;
+                       control.name = "retire";
+                       control.payload = id;
+                       auto into = commit.begin();
+                       into.add_control(partition_of(id, partitions), control);
+                       done(true);
+                     });
+}
+
+}  // namespace faultline

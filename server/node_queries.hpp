@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include <caf/actor_system.hpp>
+
+#include "actors/directory.hpp"
+#include "actors/group_commit.hpp"
+#include "actors/interfaces.hpp"
+#include "actors/lane.hpp"
+#include "actors/node_shared.hpp"
+#include "dashboard/queries.hpp"
+#include "storage/store.hpp"
+#include "transport/doors.hpp"
+
+namespace faultline {
+
+/// What the queries are answered from. All outlive them.
+struct node_parts {
+  store* memory = nullptr;
+  node_counters* counters = nullptr;
+  partition_directory* directory = nullptr;
+  group_commit* commit = nullptr;
+  doors* sockets = nullptr;
+  lane* inference = nullptr;
+  supervisor_actor supervisor;
+  correlator_actor correlator;
+  keeper_actor keeper;
+  librarian_actor librarian;
+  std::function<arrival_time()> now;
+};
+
+/// Answers the dashboard's questions by asking the actors, with deadlines; every question has an actor
+/// of its own that ends with its answer.
+class node_queries final : public queries {
+ public:
+  node_queries(caf::actor_system& system, node_parts parts);
+  ~node_queries() override;
+
+  bool ready() const override;
+  void status(answer<server_status> done) override;
+  void metrics_text(answer<std::string> done) override;
+  void entities(std::string prefix, std::size_t limit, std::string next,
+                answer<entity_page> done) override;
+  void entity(std::string id, answer<entity_details> done) override;
+  void window(std::string id, std::string metric, answer<window_series> done) override;
+  void alerts(alert_filter filter, answer<alert_page> done) override;
+  void incidents(incident_filter filter, answer<incident_page> done) override;
+  void incident_by_id(std::string id, answer<incident> done) override;
+  void topology(answer<topology_view> done) override;
+  void dead_letters(std::size_t limit, answer<dead_letter_view> done) override;
+  void alert_feedback(std::string id, feedback f, answer<bool> done) override;
+  void incident_feedback(std::string id, feedback f, answer<bool> done) override;
+  void retire_entity(std::string id, answer<bool> done) override;
+
+ private:
+  void record_command(const char* name, const std::string& record, std::string subject, feedback f,
+                      answer<bool> done);
+
+  caf::actor_system& system_;
+  node_parts parts_;
+  std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+};
+
+/// The counters in Prometheus' text format.
+std::string metrics_page(const node_parts& parts, bool ready, double uptime_s);
+
+}  // namespace faultline

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "intake_support.hpp"
+
+namespace faultline {
+namespace {
+
+TEST(Ingress, AcknowledgesWhatTheStoreHas) {
+  intake_rig rig;
+  const auto reply = rig.request(rig.header(1), rig.event("host/a"));
+  EXPECT_EQ(reply.what, publish_reply::kind::ack);
+  EXPECT_EQ(reply.accepted, 1U);
+  EXPECT_EQ(rig.memory->events().counters().at("accepted"), 1U);
+}
+
+TEST(Ingress, TakesARepeatedRequestOnce) {
+  intake_rig rig;
+  rig.request(rig.header(1), rig.event("host/a"));
+  const auto again = rig.request(rig.header(1), rig.event("host/a"));
+  EXPECT_EQ(again.what, publish_reply::kind::duplicate);
+  EXPECT_EQ(rig.memory->events().counters().at("accepted"), 1U);
+}
+
+TEST(Ingress, RefusesOtherContentUnderATakenSeq) {
+  intake_rig rig;
+  rig.request(rig.header(1), rig.event("host/a", 1));
+  const auto other = rig.request(rig.header(1), rig.event("host/a", 2));
+  EXPECT_EQ(other.what, publish_reply::kind::error);
+  EXPECT_EQ(other.code, "conflict");
+}
+
+TEST(Ingress, KeepsPublishersAndEpochsApart) {
+  intake_rig rig;
+  rig.request(rig.header(1, "p"), rig.event("host/a"));
+  EXPECT_EQ(rig.request(rig.header(1, "q"), rig.event("host/a")).what, publish_reply::kind::ack);
+  const auto epoch = nlohmann::json{{"publisher", "p"}, {"seq", 1}, {"epoch", "2"}}.dump();
+  EXPECT_EQ(rig.request(epoch, rig.event("host/a")).what, publish_reply::kind::ack);
+}
+
+TEST(Ingress, NamesTheEventThatBreaksARuleAndTakesTheRest) {
+  intake_rig rig;
+  const auto payload = "[" + rig.event("host/a") + ",{\"entity\":\"\",\"values\":{\"x\":1}}," +
+                       rig.event("host/b") + "]";
+  const auto reply = rig.request(rig.header(1), payload);
+  EXPECT_EQ(reply.accepted, 2U);
+  ASSERT_EQ(reply.rejected.size(), 1U);
+  EXPECT_EQ(reply.rejected[0].index, 1U);
+  EXPECT_EQ(rig.memory->dead_letters().total(), 1U);
+}
+
+TEST(Ingress, CountsAnUndecodablePayloadAsTaken) {
+  intake_rig rig;
+  const auto reply = rig.request(rig.header(1), "\xff\xff");
+  EXPECT_EQ(reply.what, publish_reply::kind::ack);
+  EXPECT_EQ(reply.accepted, 0U);
+  ASSERT_EQ(reply.rejected.size(), 1U);
+  EXPECT_FALSE(reply.rejected[0].index.has_value());
+  EXPECT_EQ(rig.request(rig.header(1), "\xff\xff").what, publish_reply::kind::duplicate);
+}
+
+TEST(Ingress, AnswersRetryAndTakesNothingWhileApplyingLagsBehind) {
+  intake_rig rig;
+  rig.counters.appended = 1'000'000;
+  const auto reply = rig.request(rig.header(1), rig.event("host/a"));
+  EXPECT_EQ(reply.what, publish_reply::kind::retry);
+  EXPECT_EQ(reply.after_ms, 100U);
+  rig.counters.finished = 1'000'000;
+  EXPECT_EQ(rig.request(rig.header(1), rig.event("host/a")).what, publish_reply::kind::ack);
+}
+
+TEST(Ingress, TellsTheHighestSeqTakenAndWhatIsMissing) {
+  intake_rig rig;
+  rig.request(rig.header(1), rig.event("host/a"));
+  rig.request(rig.header(4), rig.event("host/a"));
+  const auto reply =
+    rig.request(nlohmann::json{{"publisher", "p"}, {"op", "last"}}.dump(), std::string{});
+  EXPECT_EQ(reply.what, publish_reply::kind::last);
+  EXPECT_EQ(reply.last, 4U);
+  EXPECT_EQ(reply.missing, (std::vector<std::uint64_t>{2, 3}));
+}
+
+TEST(Ingress, RefusesWhatIsTooLateUnlessThePastIsAccepted) {
+  const std::int64_t two_hours = 7'200'000;
+  intake_rig live;
+  const auto old = unix_ms(live.now) - two_hours;
+  EXPECT_EQ(live.request(live.header(1), live.event("host/a", 1, old)).rejected.size(), 1U);
+  processing_options past;
+  past.accept_past = true;
+  intake_rig replay{past};
+  EXPECT_EQ(replay.request(replay.header(1), replay.event("host/a", 1, old)).accepted, 1U);
+}
+
+TEST(Ingress, RefusesNewEntitiesBeyondTheLimitAndKeepsKnownOnes) {
+  entity_options few;
+  few.max_active = 1;
+  intake_rig rig{{}, few};
+  EXPECT_EQ(rig.request(rig.header(1), rig.event("host/a")).accepted, 1U);
+  rig.counters.entities = 1;
+  EXPECT_EQ(rig.request(rig.header(2), rig.event("host/b")).rejected.size(), 1U);
+  EXPECT_EQ(rig.request(rig.header(3), rig.event("host/a")).accepted, 1U);
+}
+
+TEST(Ingress, AnswersTooLargeAboveOneMebibyte) {
+  intake_rig rig;
+  const auto reply = rig.request(rig.header(1), std::string(1024 * 1024 + 1, '['));
+  EXPECT_EQ(reply.what, publish_reply::kind::error);
+  EXPECT_EQ(reply.code, "too_large");
+}
+
+}  // namespace
+}  // namespace faultline

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real faultlined on free loopback ports, and the wire contract in Python.
+
+Knows nothing of the server but docs/wire-protocol.md: python3-zmq and python3-msgpack from Debian.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import msgpack
+import zmq
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("FAULTLINE_BIN", ROOT / "build/release/bin"))
+
+
+def free_ports(count):
+    """Ports that were free a moment ago, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Server:
+    """faultlined in a directory of its own; ended by its own process id."""
+
+    def __init__(self, config="", keep=None):
+        self.directory = pathlib.Path(keep or tempfile.mkdtemp(prefix="faultline-e2e-"))
+        self.http, self.pull, self.router, self.publish, self.replay = free_ports(5)
+        self.config = self.directory / "faultline.yaml"
+        self.config.write_text(
+            f"storage: {{path: {self.directory}/store, min_free_bytes: 64MiB}}\n"
+            f"web: {{listen_address: 127.0.0.1:{self.http}}}\n"
+            f"ingest: {{pull: ['tcp://127.0.0.1:{self.pull}'],"
+            f" router: ['tcp://127.0.0.1:{self.router}']}}\n"
+            f"feed: {{publish: 'tcp://127.0.0.1:{self.publish}',"
+            f" replay: 'tcp://127.0.0.1:{self.replay}'}}\n" + config
+        )
+        self.process = None
+        self.log = open(self.directory / "faultlined.log", "ab")
+
+    def start(self, wait=True):
+        self.process = subprocess.Popen(
+            [str(BIN / "faultlined"), "--config.file", str(self.config)],
+            cwd=ROOT, stdout=self.log, stderr=self.log,
+        )
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"faultlined ended with {self.process.returncode}: {self.tail()}")
+            try:
+                status, _ = self.get("/-/ready")
+                if status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise RuntimeError("faultlined is not ready: " + self.tail())
+
+    def tail(self):
+        return (self.directory / "faultlined.log").read_text(errors="replace")[-2000:]
+
+    def request(self, method, path, body=None, timeout=10):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.http}{path}", data=data, method=method,
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def api(self, path):
+        status, body = self.get(path)
+        if status != 200:
+            raise RuntimeError(f"GET {path}: {status} {body}")
+        return json.loads(body)
+
+    def metric(self, name):
+        """Sum of a metric's samples on /metrics."""
+        total = 0.0
+        for line in self.get("/metrics")[1].splitlines():
+            if line.startswith(name) and line[len(name)] in " {":
+                total += float(line.rsplit(" ", 1)[1])
+        return total
+
+    def wait_applied(self, seconds=60):
+        """Until every record of the log has been applied and scored."""
+        end = time.monotonic() + seconds
+        quiet = 0
+        while time.monotonic() < end:
+            quiet = quiet + 1 if self.metric("faultline_log_lag_records") == 0 else 0
+            if quiet >= 3:
+                return
+            time.sleep(0.05)
+        raise RuntimeError("the log is not applied")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait(timeout=30)
+
+    def stop(self):
+        """SIGTERM; returns the exit status."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                return self.process.wait(timeout=60)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait(timeout=30)
+                return None
+        return self.process.returncode if self.process else None
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.kill()
+        self.log.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class Publisher:
+    """An acknowledged publisher: requests in flight are sent again, oldest first, until answered."""
+
+    def __init__(self, port, name, epoch="", encoding="msgpack", resend_s=2.0):
+        self.context = zmq.Context.instance()
+        self.port, self.name, self.epoch, self.encoding = port, name, epoch, encoding
+        self.resend_s = resend_s
+        self.seq = 0
+        self.waiting = {}
+        self.replies = {}
+        self.socket = None
+        self.connect()
+
+    def connect(self):
+        if self.socket is not None:
+            self.socket.close(linger=0)
+        self.socket = self.context.socket(zmq.DEALER)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.connect(f"tcp://127.0.0.1:{self.port}")
+        self.sent_at = time.monotonic()
+
+    def pack(self, value):
+        return msgpack.packb(value) if self.encoding == "msgpack" else json.dumps(value).encode()
+
+    def unpack(self, frame):
+        return msgpack.unpackb(frame) if self.encoding == "msgpack" else json.loads(frame)
+
+    def header(self, **more):
+        return self.pack({"publisher": self.name, "epoch": self.epoch, **more})
+
+    def send(self, events):
+        self.seq += 1
+        self.waiting[self.seq] = self.pack(events)
+        self.socket.send_multipart([self.header(seq=self.seq), self.waiting[self.seq]])
+        return self.seq
+
+    def send_raw(self, payload, seq=None):
+        if seq is None:
+            self.seq += 1
+            seq = self.seq
+        self.socket.send_multipart([self.header(seq=seq), payload])
+        return seq
+
+    def resend(self):
+        for seq in sorted(self.waiting):
+            self.socket.send_multipart([self.header(seq=seq), self.waiting[seq]])
+        self.sent_at = time.monotonic()
+
+    def pump(self, timeout_ms=0):
+        """Takes what replies there are."""
+        if not self.socket.poll(timeout_ms):
+            if self.waiting and time.monotonic() - self.sent_at > self.resend_s:
+                self.resend()
+            return False
+        reply = self.unpack(self.socket.recv())
+        if "ack" in reply:
+            self.waiting.pop(reply["ack"], None)
+            self.replies[reply["ack"]] = reply
+            self.sent_at = time.monotonic()
+        elif "retry" in reply:
+            time.sleep(reply["after_ms"] / 1000)
+            seq = reply["retry"]
+            if seq in self.waiting:
+                self.socket.send_multipart([self.header(seq=seq), self.waiting[seq]])
+        else:
+            self.replies[reply.get("seq", -1)] = reply
+            self.waiting.pop(reply.get("seq", -1), None)
+        return True
+
+    def reply_to(self, seq, seconds=20):
+        end = time.monotonic() + seconds
+        while seq not in self.replies:
+            if time.monotonic() > end:
+                raise RuntimeError(f"no reply to {seq}")
+            self.pump(50)
+        return self.replies[seq]
+
+    def flush(self, seconds=60):
+        end = time.monotonic() + seconds
+        while self.waiting:
+            if time.monotonic() > end:
+                raise RuntimeError(f"{len(self.waiting)} requests without an answer")
+            self.pump(50)
+
+    def close(self):
+        self.socket.close(linger=0)
