@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dashboard/internal/api_json.hpp"
+
+#include <charconv>
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "messages/feed.hpp"
+
+namespace faultline {
+
+namespace {
+
+using nlohmann::json;
+
+std::string text_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+/// The last page has no next.
+json next_of(const std::string& next) { return next.empty() ? json(nullptr) : json(next); }
+
+/// Floats as short as they can be read back; the library would print them as doubles.
+void append_floats(std::string& out, std::string_view name, const std::vector<float>& values) {
+  out.append(",\"").append(name).append("\":[");
+  char digits[32];
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (i > 0) out.push_back(',');
+    if (!std::isfinite(values[i])) {
+      out.append("null");
+      continue;
+    }
+    const auto end = std::to_chars(digits, digits + sizeof digits, values[i]).ptr;
+    out.append(digits, end);
+  }
+  out.push_back(']');
+}
+
+/// {"<name>": [record, ...], "next": ...} of records that are JSON already.
+template <class Record>
+std::string records_page(std::string_view name, const std::vector<Record>& records,
+                         const std::string& next) {
+  std::string out{"{\""};
+  out.append(name).append("\":[");
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    if (i > 0) out.push_back(',');
+    out.append(to_json(records[i]));
+  }
+  return out.append("],\"next\":").append(text_of(next_of(next))).append("}");
+}
+
+}  // namespace
+
+std::string api_json(const server_status& s) {
+  return text_of({{"version", s.version},
+                  {"uptime_s", number(s.uptime_s)},
+                  {"entities", s.entities},
+                  {"observations", s.observations},
+                  {"dead_letters", s.dead_letters},
+                  {"feed", {{"seq", s.feed_seq}}},
+                  {"partitions", s.partitions},
+                  {"overload", s.overload},
+                  {"ready", s.ready}});
+}
+
+std::string api_json(const entity_page& page) {
+  json rows = json::array();
+  for (const entity_row& row : page.entities)
+    rows.push_back({{"id", row.id},
+                    {"state", row.state},
+                    {"observations", row.observations},
+                    {"last_ts", row.last_ts}});
+  return text_of({{"entities", std::move(rows)}, {"next", next_of(page.next)}});
+}
+
+std::string api_json(const entity_details& entity) {
+  json metrics = json::array();
+  for (const entity_metric& m : entity.metrics)
+    metrics.push_back({{"name", m.name},
+                       {"kind", m.kind},
+                       {"last", number(m.last)},
+                       {"expected", number(m.expected)},
+                       {"lower", number(m.lower)},
+                       {"upper", number(m.upper)}});
+  return text_of({{"id", entity.id},
+                  {"state", entity.state},
+                  {"observations", entity.observations},
+                  {"first_ts", entity.first_ts},
+                  {"last_ts", entity.last_ts},
+                  {"metrics", std::move(metrics)},
+                  {"alerts", entity.alerts}});
+}
+
+std::string api_json(const window_series& window) {
+  std::string out{"{\"ts\":"};
+  out.append(text_of(window.ts));
+  append_floats(out, "values", window.values);
+  append_floats(out, "expected", window.expected);
+  append_floats(out, "lower", window.lower);
+  append_floats(out, "upper", window.upper);
+  return out.append("}");
+}
+
+std::string api_json(const alert_page& page) {
+  return records_page("alerts", page.alerts, page.next);
+}
+
+std::string api_json(const incident_page& page) {
+  return records_page("incidents", page.incidents, page.next);
+}
+
+std::string api_json(const topology_view& topology) {
+  json nodes = json::array();
+  for (const auto& node : topology.nodes) nodes.push_back({{"id", node.id}, {"state", node.state}});
+  json edges = json::array();
+  for (const auto& edge : topology.edges)
+    edges.push_back({{"from", edge.from},
+                     {"to", edge.to},
+                     {"kind", edge.kind},
+                     {"source", edge.source},
+                     {"confidence", number(edge.confidence)},
+                     {"last_seen", edge.last_seen}});
+  return text_of({{"nodes", std::move(nodes)}, {"edges", std::move(edges)}});
+}
+
+std::string api_json(const dead_letter_view& view) {
+  json letters = json::array();
+  for (const auto& letter : view.letters)
+    letters.push_back({{"reason", letter.reason},
+                       {"text", letter.text},
+                       {"ts", letter.ts},
+                       {"source", letter.source},
+                       {"payload_base64", base64(letter.payload)}});
+  return text_of(
+      {{"total", view.total}, {"by_reason", view.by_reason}, {"letters", std::move(letters)}});
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const std::size_t left = bytes.size() - i;
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      group = group << 8U | (k < left ? static_cast<std::uint8_t>(bytes[i + k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k)
+      out.push_back(k <= left ? digits[group >> (18U - 6U * k) & 63U] : '=');
+  }
+  return out;
+}
+
+}  // namespace faultline

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+
+#include <nlohmann/json.hpp>
+
+#include "dashboard/internal/api_json.hpp"
+#include "messages/event_codec.hpp"
+
+namespace faultline {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t comment_bytes = 4096;
+constexpr std::size_t by_bytes = 256;
+constexpr std::array<std::string_view, 3> alert_verdicts{"true", "false", "expected"};
+constexpr std::array<std::string_view, 3> incident_verdicts{"right", "wrong", "partly"};
+
+/// A string of at most @p bytes under @p key; null and absent are empty.
+outcome<std::string> read_string(const json& body, const char* key, std::size_t bytes) {
+  const auto found = body.find(key);
+  if (found == body.end() || found->is_null()) return std::string{};
+  if (!found->is_string())
+    return failure{ec::invalid, std::string{"\""} + key + "\" must be a string"};
+  const auto& text = found->get_ref<const std::string&>();
+  if (text.size() > bytes)
+    return failure{ec::invalid,
+                   std::string{"\""} + key + "\" is over " + std::to_string(bytes) + " bytes"};
+  return text;
+}
+
+}  // namespace
+
+outcome<feedback> read_feedback(std::string_view body, feedback_kind kind) {
+  const json read = json::parse(body, nullptr, false);
+  if (!read.is_object()) return failure{ec::malformed, "the body must be one JSON object"};
+  auto verdict = read_string(read, "verdict", 32);
+  if (!verdict) return verdict.error();
+  const auto& verdicts = kind == feedback_kind::alert ? alert_verdicts : incident_verdicts;
+  if (std::find(verdicts.begin(), verdicts.end(), *verdict) == verdicts.end()) {
+    std::string text{"\"verdict\" must be one of"};
+    for (const std::string_view v : verdicts) text.append(" \"").append(v).append("\"");
+    return failure{ec::invalid, text};
+  }
+  auto comment = read_string(read, "comment", comment_bytes);
+  if (!comment) return comment.error();
+  auto by = read_string(read, "by", by_bytes);
+  if (!by) return by.error();
+  feedback f{*verdict, {}, *comment, *by};
+  if (kind == feedback_kind::incident) {
+    auto cause = read_string(read, "cause", payload_limits::entity_bytes);
+    if (!cause) return cause.error();
+    if (!cause->empty()) f.cause = *cause;
+  }
+  return f;
+}
+
+}  // namespace faultline

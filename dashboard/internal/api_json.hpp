@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "dashboard/queries.hpp"
+
+namespace faultline {
+
+/// Bodies of the API's answers: one JSON object each. Numbers that are not finite are null, text
+/// that is not UTF-8 comes with replacement characters.
+std::string api_json(const server_status& status);
+std::string api_json(const entity_page& page);
+std::string api_json(const entity_details& entity);
+std::string api_json(const window_series& window);
+std::string api_json(const alert_page& page);
+std::string api_json(const incident_page& page);
+std::string api_json(const topology_view& topology);
+std::string api_json(const dead_letter_view& letters);
+
+std::string base64(std::string_view bytes);
+
+enum class feedback_kind : std::uint8_t { alert, incident };
+/// Reads the body of a feedback request. Fails: ec::malformed, ec::invalid with a sentence.
+outcome<feedback> read_feedback(std::string_view body, feedback_kind kind);
+
+}  // namespace faultline

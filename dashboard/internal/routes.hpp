@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dashboard/queries.hpp"
+#include "transport/http_server.hpp"
+
+namespace faultline {
+
+/// One request on its way through the API.
+struct api_call {
+  queries& answers;
+  const http_request& request;
+  http_responder respond;
+  std::vector<std::string> ids;  ///< decoded, in the order they stand in the path
+};
+
+/// One line of the API: method, path with "*" for an id, what it does, who answers.
+struct route {
+  std::string_view method;
+  std::string_view path;
+  std::string_view about;
+  void (*serve)(api_call call);
+};
+
+/// All of them, in the order in which they are told to people.
+const std::vector<route>& api_routes();
+
+/// The page at "/": what one can ask for, for people.
+std::string index_page();
+
+}  // namespace faultline

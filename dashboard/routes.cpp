@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dashboard/internal/routes.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include "dashboard/internal/api_json.hpp"
+#include "dashboard/rest_api.hpp"
+#include "messages/feed.hpp"
+
+namespace faultline {
+
+namespace {
+
+constexpr std::size_t default_limit = 100;
+constexpr std::size_t max_limit = 1000;
+constexpr std::size_t max_parameter_bytes = 512;
+
+http_response error_answer(const failure& why) {
+  http_response r = http_error(http_status_of(why.code), to_string(why.code), why.what);
+  if (r.status == 503) r.headers.emplace_back("Retry-After", "1");
+  return r;
+}
+
+http_response json_answer(std::string body, int status = 200) {
+  http_response r;
+  r.status = status;
+  r.body = std::move(body);
+  return r;
+}
+
+/// Hands a value to api_json() and the result to the client, or the failure.
+template <class T>
+answer<T> as_json(http_responder respond) {
+  return [respond = std::move(respond)](outcome<T> got) {
+    respond(got ? json_answer(api_json(*got)) : error_answer(got.error()));
+  };
+}
+
+/// 202, or 404 where there was nothing to change.
+answer<bool> as_accepted(http_responder respond, std::string subject) {
+  return [respond = std::move(respond), subject = std::move(subject)](outcome<bool> got) {
+    if (!got) return respond(error_answer(got.error()));
+    if (!*got) return respond(http_error(404, "not_found", subject + " is not known"));
+    respond(json_answer(R"({"accepted":true})", 202));
+  };
+}
+
+bool refuse(const api_call& call, const failure& why) {
+  call.respond(error_answer(why));
+  return false;
+}
+
+/// A query parameter, or empty; the last of several counts.
+std::string parameter(const api_call& call, std::string_view name) {
+  std::string found;
+  for (const auto& [key, value] : call.request.query)
+    if (key == name) found = value;
+  return found;
+}
+
+bool read_text(const api_call& call, std::string_view name, std::string& out) {
+  out = parameter(call, name);
+  if (out.size() <= max_parameter_bytes) return true;
+  return refuse(call, {ec::invalid, std::string{name} + " is over 512 bytes"});
+}
+
+bool read_limit(const api_call& call, std::size_t& out) {
+  const std::string text = parameter(call, "limit");
+  out = default_limit;
+  if (text.empty()) return true;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (error == std::errc{} && end == text.data() + text.size() && out >= 1 && out <= max_limit)
+    return true;
+  return refuse(call, {ec::invalid, "limit must be an integer from 1 to 1000"});
+}
+
+bool read_choice(const api_call& call, std::string_view name, std::string_view one,
+                 std::string_view other, std::string& out) {
+  out = parameter(call, name);
+  if (out.empty() || out == one || out == other) return true;
+  std::string text{name};
+  text.append(" must be ").append(one).append(" or ").append(other);
+  return refuse(call, {ec::invalid, text});
+}
+
+void get_healthy(api_call call) { call.respond(json_answer(R"({"healthy":true})")); }
+
+void get_ready(api_call call) {
+  if (call.answers.ready()) return call.respond(json_answer(R"({"ready":true})"));
+  call.respond(http_error(503, "not_ready", "recovery is not done yet"));
+}
+
+void get_metrics(api_call call) {
+  call.answers.metrics_text([respond = std::move(call.respond)](outcome<std::string> got) {
+    if (!got) return respond(error_answer(got.error()));
+    http_response r = json_answer(std::move(*got));
+    r.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    respond(std::move(r));
+  });
+}
+
+void get_status(api_call call) {
+  call.answers.status(as_json<server_status>(std::move(call.respond)));
+}
+
+void get_entities(api_call call) {
+  std::size_t limit = 0;
+  std::string prefix;
+  std::string next;
+  if (!read_limit(call, limit) || !read_text(call, "prefix", prefix) ||
+      !read_text(call, "next", next))
+    return;
+  call.answers.entities(prefix, limit, next, as_json<entity_page>(std::move(call.respond)));
+}
+
+void get_entity(api_call call) {
+  call.answers.entity(call.ids[0], as_json<entity_details>(std::move(call.respond)));
+}
+
+void get_window(api_call call) {
+  std::string metric;
+  if (!read_text(call, "metric", metric)) return;
+  if (metric.empty()) {
+    refuse(call, {ec::invalid, "metric is missing: ?metric=NAME"});
+    return;
+  }
+  call.answers.window(call.ids[0], metric, as_json<window_series>(std::move(call.respond)));
+}
+
+void delete_entity(api_call call) {
+  call.answers.retire_entity(call.ids[0], as_accepted(std::move(call.respond), call.ids[0]));
+}
+
+void get_alerts(api_call call) {
+  alert_filter filter;
+  if (!read_choice(call, "state", "firing", "resolved", filter.state) ||
+      !read_text(call, "entity", filter.entity) || !read_limit(call, filter.limit) ||
+      !read_text(call, "next", filter.next))
+    return;
+  call.answers.alerts(std::move(filter), as_json<alert_page>(std::move(call.respond)));
+}
+
+void get_incidents(api_call call) {
+  incident_filter filter;
+  if (!read_choice(call, "state", "open", "resolved", filter.state) ||
+      !read_limit(call, filter.limit) || !read_text(call, "next", filter.next))
+    return;
+  call.answers.incidents(std::move(filter), as_json<incident_page>(std::move(call.respond)));
+}
+
+void get_incident(api_call call) {
+  call.answers.incident_by_id(
+      call.ids[0], [respond = std::move(call.respond)](outcome<incident> got) {
+        respond(got ? json_answer(to_json(*got)) : error_answer(got.error()));
+      });
+}
+
+void post_alert_feedback(api_call call) {
+  auto read = read_feedback(call.request.body, feedback_kind::alert);
+  if (!read) {
+    refuse(call, read.error());
+    return;
+  }
+  call.answers.alert_feedback(call.ids[0], std::move(*read),
+                              as_accepted(std::move(call.respond), call.ids[0]));
+}
+
+void post_incident_feedback(api_call call) {
+  auto read = read_feedback(call.request.body, feedback_kind::incident);
+  if (!read) {
+    refuse(call, read.error());
+    return;
+  }
+  call.answers.incident_feedback(call.ids[0], std::move(*read),
+                                 as_accepted(std::move(call.respond), call.ids[0]));
+}
+
+void get_topology(api_call call) {
+  call.answers.topology(as_json<topology_view>(std::move(call.respond)));
+}
+
+void get_dead_letters(api_call call) {
+  std::size_t limit = 0;
+  if (!read_limit(call, limit)) return;
+  call.answers.dead_letters(limit, as_json<dead_letter_view>(std::move(call.respond)));
+}
+
+void get_index(api_call call) {
+  http_response r = json_answer(index_page());
+  r.content_type = "text/html; charset=utf-8";
+  call.respond(std::move(r));
+}
+
+}  // namespace
+
+const std::vector<route>& api_routes() {
+  static const std::vector<route> routes{
+      {"GET", "/", "this page", get_index},
+      {"GET", "/-/healthy", "the process answers", get_healthy},
+      {"GET", "/-/ready", "200 once recovery is done, 503 before", get_ready},
+      {"GET", "/metrics", "counters in the Prometheus text format", get_metrics},
+      {"GET", "/api/v1/status", "version, uptime, totals, overload", get_status},
+      {"GET", "/api/v1/entities", "?limit= &prefix= &next=", get_entities},
+      {"GET", "/api/v1/entities/*", "one entity, its metrics and alerts", get_entity},
+      {"DELETE", "/api/v1/entities/*", "retire an entity", delete_entity},
+      {"GET", "/api/v1/entities/*/window", "?metric=NAME, the live window", get_window},
+      {"GET", "/api/v1/alerts", "?state=firing|resolved &entity= &limit= &next=", get_alerts},
+      {"POST", "/api/v1/alerts/*/feedback", "{verdict: true|false|expected, comment, by}",
+       post_alert_feedback},
+      {"GET", "/api/v1/incidents", "?state=open|resolved &limit= &next=", get_incidents},
+      {"GET", "/api/v1/incidents/*", "one incident with its causes", get_incident},
+      {"POST", "/api/v1/incidents/*/feedback", "{cause, verdict: right|wrong|partly, comment, by}",
+       post_incident_feedback},
+      {"GET", "/api/v1/topology", "who depends on whom", get_topology},
+      {"GET", "/api/v1/dead-letters", "?limit=, what was refused and why", get_dead_letters},
+  };
+  return routes;
+}
+
+}  // namespace faultline
