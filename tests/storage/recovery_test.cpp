@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <rocksdb/db.h>
+
+#include "storage/free_space.hpp"
+#include "storage/keys.hpp"
+#include "storage/rows.hpp"
+#include "tests/storage/files.hpp"
+#include "tests/storage/makers.hpp"
+
+namespace faultline::testing {
+namespace {
+
+using ::testing::HasSubstr;
+namespace fs = std::filesystem;
+
+class StoreRecovery : public ::testing::Test {
+ protected:
+  StoreRecovery() { maker.options.sync = false; }  // damage is done after an orderly close
+
+  /// A closed store with @p blobs blobs of 1 KiB in its WAL.
+  void write(int blobs, bool flushed = false) {
+    auto store = maker.open();
+    for (int i = 0; i < blobs; ++i) {
+      ASSERT_TRUE(store->events().append(group_of({{0, std::string(1024, 'x'), 1}})));
+    }
+    if (!flushed) return;
+    ASSERT_TRUE(store->flush());
+  }
+  failure open_error() {
+    auto opened = open_rocksdb_store(maker.options);
+    if (!opened) return opened.error();
+    ADD_FAILURE() << "the store opened";
+    return {};
+  }
+  std::string directory() const { return maker.directory.store(); }
+
+  rocksdb_store_maker maker;
+};
+
+TEST_F(StoreRecovery, RefusesADamagedWriteAheadLogByName) {
+  write(500);
+  const std::string wal = largest_file(directory(), "", ".log");
+  ASSERT_GT(fs::file_size(wal), 400'000u);
+  flip_a_bit(wal, 0.5);
+  const failure why = open_error();
+  EXPECT_EQ(why.code, ec::store_corrupt);
+  EXPECT_THAT(why.what, HasSubstr(wal));
+}
+
+TEST_F(StoreRecovery, GoesOnWithAWriteThatWasTornAtTheEnd) {
+  write(500);
+  const std::string wal = largest_file(directory(), "", ".log");
+  fs::resize_file(wal, fs::file_size(wal) - 100);
+  auto store = maker.open();
+  ASSERT_TRUE(store);
+  EXPECT_EQ(store->events().last(0), 499u);
+  EXPECT_EQ(store->events().read(0, 1, 1000, 1 << 30)->size(), 499u);
+}
+
+TEST_F(StoreRecovery, RefusesADamagedManifestByName) {
+  write(100, true);
+  const std::string manifest = largest_file(directory(), "MANIFEST-", "");
+  flip_a_bit(manifest, 0.5);
+  const failure why = open_error();
+  EXPECT_EQ(why.code, ec::store_corrupt);
+  EXPECT_THAT(why.what, HasSubstr(manifest));
+}
+
+TEST_F(StoreRecovery, RefusesToBeginANewStoreWhereCurrentIsMissing) {
+  write(10);
+  fs::remove(directory() + "/CURRENT");
+  const failure why = open_error();
+  EXPECT_EQ(why.code, ec::store_corrupt);
+  EXPECT_THAT(why.what, HasSubstr(directory() + "/CURRENT"));
+  EXPECT_FALSE(fs::exists(directory() + "/CURRENT"));
+}
+
+TEST_F(StoreRecovery, RefusesAStoreThatLacksATableByName) {
+  write(100, true);
+  const std::string table = largest_file(directory(), "", ".sst");
+  fs::remove(table);
+  const failure why = open_error();
+  EXPECT_EQ(why.code, ec::store_corrupt);
+  EXPECT_THAT(why.what, HasSubstr(fs::path{table}.filename().string()));
+}
+
+TEST_F(StoreRecovery, ADamagedTableIsAFailureOfTheReadThatMeetsIt) {
+  write(1000, true);
+  const std::string table = largest_file(directory(), "", ".sst");
+  flip_a_bit(table, 0.5);
+  auto store = maker.open();
+  ASSERT_TRUE(store);
+  const auto blobs = store->events().read(0, 1, 10'000, 1 << 30);
+  ASSERT_FALSE(blobs);
+  EXPECT_EQ(blobs.error().code, ec::store_corrupt);
+  EXPECT_THAT(blobs.error().what, HasSubstr(fs::path{table}.filename().string()));
+}
+
+TEST_F(StoreRecovery, KeepsTheNumberOfPartitionsItWasCreatedWith) {
+  write(1);
+  maker.options.partitions = 64;
+  EXPECT_EQ(maker.open()->events().partitions(), 4);
+}
+
+TEST_F(StoreRecovery, OneProcessAtATime) {
+  auto store = maker.open();
+  const failure why = open_error();
+  EXPECT_EQ(why.code, ec::io_failed);
+}
+
+TEST_F(StoreRecovery, RefusesNoPartitions) {
+  maker.options.path = maker.directory.path();
+  maker.options.partitions = 0;
+  EXPECT_EQ(open_error().code, ec::invalid);
+}
+
+TEST_F(StoreRecovery, FailsWhereADirectoryCannotBe) {
+  maker.options.path = "/dev/null/x";
+  EXPECT_EQ(open_error().code, ec::io_failed);
+}
+
+TEST_F(StoreRecovery, RefusesAStoreOfANewerFormat) {
+  write(1);
+  rocksdb::Options plain;
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(plain, directory(), &names).ok());
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const auto& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions{});
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(plain, directory(), families, &handles, &db).ok());
+  ASSERT_TRUE(db->Put({}, keys::format(), rows::numbers({2, 4})).ok());
+  for (auto* h : handles) db->DestroyColumnFamilyHandle(h);
+  delete db;
+  EXPECT_EQ(open_error().code, ec::unknown_version);
+}
+
+TEST_F(StoreRecovery, RefusesAStoreWithPartsItDoesNotKnow) {
+  write(1);
+  rocksdb::Options plain;
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(plain, directory(), &names).ok());
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const auto& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions{});
+  plain.create_missing_column_families = true;
+  families.emplace_back("tomorrow", rocksdb::ColumnFamilyOptions{});
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open(plain, directory(), families, &handles, &db).ok());
+  for (auto* h : handles) db->DestroyColumnFamilyHandle(h);
+  delete db;
+  const failure why = open_error();
+  EXPECT_EQ(why.code, ec::unknown_version);
+  EXPECT_THAT(why.what, HasSubstr("tomorrow"));
+}
+
+TEST_F(StoreRecovery, ARowOfANewerVersionIsNotGuessed) {
+  const auto row = rows::read_snapshot("e", "\x02rest of a newer row");
+  ASSERT_FALSE(row);
+  EXPECT_EQ(row.error().code, ec::unknown_version);
+  EXPECT_EQ(rows::read_snapshot("e", "").error().code, ec::store_corrupt);
+  EXPECT_EQ(rows::read_snapshot("e", "\x01 short").error().code, ec::store_corrupt);
+}
+
+// ---- a disk that fills, a disk that fails -----------------------------------------------------------
+
+TEST_F(StoreRecovery, DoesNotOpenOnAFullDisk) {
+  maker.options.path = maker.directory.path();
+  maker.options.min_free_bytes = ~std::uint64_t{0};
+  EXPECT_EQ(open_error().code, ec::no_space);
+  EXPECT_TRUE(fs::is_empty(directory()));
+}
+
+TEST_F(StoreRecovery, NearTheEndOfTheDiskItTakesNothingInButWorksOffWhatItHas) {
+  maker.options.min_free_bytes = free_bytes_at(maker.directory.path()) / 4 * 5;  // above what is free, half of it below
+  auto store = maker.open();
+  ASSERT_TRUE(store);
+  const auto refused = store->events().append(group_of({{0, "a", 1}}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ec::no_space);
+  EXPECT_EQ(store->events().last(0), 0u);
+  EXPECT_FALSE(store->dead_letters().append({{"r", arrival_time{}, "s", "t", "p"}}));
+  checkpoint_batch batch;
+  batch.checkpoint = partition_checkpoint{1, 1};
+  EXPECT_TRUE(store->checkpoints().write(batch));
+  EXPECT_TRUE(store->decisions().append({{"d"}, {}}));
+  store.reset();
+  maker.options.min_free_bytes = 0;
+  store = maker.open();
+  EXPECT_EQ(store->events().last(0), 0u) << "nothing of the refused group was written";
+  EXPECT_TRUE(store->events().append(group_of({{0, "a", 1}})));
+}
+
+TEST_F(StoreRecovery, AfterABackgroundErrorEveryCallFailsWithTheReason) {
+  auto store = maker.open();
+  ASSERT_TRUE(store->events().append(group_of({{0, "a", 1}})));
+  fs::rename(directory(), maker.directory.path() + "/moved");  // no new file can be made
+  EXPECT_FALSE(store->flush());
+  const auto append = store->events().append(group_of({{0, "b", 1}}));
+  ASSERT_FALSE(append);
+  EXPECT_EQ(append.error().code, ec::store_unavailable);
+  EXPECT_THAT(append.error().what, HasSubstr("No such file"));
+  EXPECT_EQ(store->events().read(0, 1, 1, 1).error().code, ec::store_unavailable);
+  EXPECT_EQ(store->checkpoints().write({}).error().code, ec::store_unavailable);
+  EXPECT_EQ(store->decisions().append({}).error().code, ec::store_unavailable);
+  EXPECT_EQ(store->decisions().read(1, 1).error().code, ec::store_unavailable);
+  EXPECT_EQ(store->feed().append({}).error().code, ec::store_unavailable);
+  EXPECT_EQ(store->feed().record("x").error().code, ec::store_unavailable);
+  EXPECT_EQ(store->dead_letters().newest(1).error().code, ec::store_unavailable);
+  EXPECT_EQ(store->poison().load(0).error().code, ec::store_unavailable);
+  EXPECT_EQ(store->sweep_retention(arrival_time{}).error().code, ec::store_unavailable);
+  store.reset();
+  fs::rename(maker.directory.path() + "/moved", directory());
+  store = maker.open();
+  ASSERT_TRUE(store);
+  EXPECT_EQ(store->events().last(0), 1u);
+}
+
+TEST_F(StoreRecovery, TellsItsSizeOnDisk) {
+  auto store = maker.open();
+  const auto before = store->bytes_on_disk();
+  ASSERT_TRUE(store->events().append(group_of({{0, std::string(1 << 20, 'x'), 1}})));
+  EXPECT_GE(store->bytes_on_disk(), before + (1 << 20));
+}
+
+}  // namespace
+}  // namespace faultline::testing
