@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+
+#include "config/config.hpp"
+#include "server/node.hpp"
+#include "server/options_of.hpp"
+
+namespace {
+
+using namespace faultline;
+
+struct flags {
+  std::string config_file;
+  std::string storage_path;
+  std::string listen_address;
+  std::string log_level;
+  std::string log_format;
+};
+
+void set_up_log(const log_options& o) {
+  auto logger = std::make_shared<spdlog::logger>("faultlined",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  logger->set_pattern(o.format == "json"
+                        ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","msg":"%v"})"
+                        : "ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v",
+                      spdlog::pattern_time_type::utc);
+  logger->set_level(spdlog::level::from_str(o.level));
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+outcome<server_config> configuration(const flags& f) {
+  server_config config;
+  if (!f.config_file.empty()) {
+    auto loaded = load_config(f.config_file);
+    if (!loaded) return failure{ec::invalid, to_string(loaded.problems)};
+    config = std::move(*loaded);
+  }
+  if (!f.storage_path.empty()) config.storage.path = f.storage_path;
+  if (!f.listen_address.empty()) config.web.listen_address = f.listen_address;
+  if (!f.log_level.empty()) config.log.level = f.log_level;
+  if (!f.log_format.empty()) config.log.format = f.log_format;
+  return config;
+}
+
+/// Signals arrive on a descriptor, in main's thread only; give_up() on another.
+struct end_signals {
+  end_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, s);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    signals = ::signalfd(-1, &set, SFD_CLOEXEC);
+    trouble = ::eventfd(0, EFD_CLOEXEC);
+  }
+  ~end_signals() {
+    ::close(signals);
+    ::close(trouble);
+  }
+  void give_up(const std::string& why) {
+    {
+      const std::lock_guard<std::mutex> lock{mutex};
+      reason = why;
+    }
+    const std::uint64_t one = 1;
+    if (::write(trouble, &one, sizeof one) < 0) std::_Exit(70);
+  }
+  int signals = -1;
+  int trouble = -1;
+  std::mutex mutex;
+  std::string reason;
+};
+
+/// SIGHUP: a bad file is refused and said so; the options of a running node stay as they are.
+void check_reload(const flags& f, const server_config& running) {
+  auto fresh = configuration(f);
+  if (!fresh) {
+    spdlog::error("reload refused: {}", fresh.error().what);
+    return;
+  }
+  const auto changed = changed_keys(running, *fresh);
+  for (const auto& key : changed) spdlog::warn("reload: {} takes effect at the next start", key);
+  if (changed.empty()) spdlog::info("reload: nothing has changed");
+}
+
+/// @returns the signal that ends us, or 0 when the node gave up.
+int wait_for_end(end_signals& end, const flags& f, const server_config& running) {
+  for (;;) {
+    pollfd fds[2] = {{end.signals, POLLIN, 0}, {end.trouble, POLLIN, 0}};
+    if (::poll(fds, 2, -1) < 0) continue;
+    if ((fds[1].revents & POLLIN) != 0) return 0;
+    signalfd_siginfo info{};
+    if (::read(end.signals, &info, sizeof info) != sizeof info) continue;
+    if (info.ssi_signo != SIGHUP) return static_cast<int>(info.ssi_signo);
+    check_reload(f, running);
+  }
+}
+
+int serve(const flags& f) {
+  auto config = configuration(f);
+  if (!config) {
+    spdlog::error("configuration: {}", config.error().what);
+    return 2;
+  }
+  set_up_log(config->log);
+  auto options = options_of(*config);
+  if (!options) {
+    spdlog::error("configuration: {}", options.error().what);
+    return 2;
+  }
+  end_signals end;
+  auto house = node::start(*options, [&](const std::string& why) { end.give_up(why); });
+  if (!house) {
+    spdlog::error("start failed code={} reason=\"{}\"", to_string(house.error().code),
+                  house.error().what);
+    return 1;
+  }
+  const auto bound = (*house)->bound_addresses();
+  spdlog::info("faultlined {} serves web=http://{} store={}", version(), bound.front(),
+               config->storage.path);
+  for (std::size_t i = 1; i < bound.size(); ++i) spdlog::info("socket bound endpoint={}", bound[i]);
+  const int signal = wait_for_end(end, f, *config);
+  if (signal == 0) {
+    // Nothing here may be trusted to end in order: what is durable is durable, the rest replays.
+    spdlog::critical("giving up: {}", end.reason);
+    std::_Exit(70);
+  }
+  spdlog::info("ending signal={}", signal);
+  const auto stopped = (*house)->stop();
+  if (!stopped) spdlog::error("end incomplete: {}", stopped.error().what);
+  return stopped ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  flags f;
+  CLI::App app{"faultlined: early warning and root cause for people who run systems"};
+  app.set_version_flag("--version", version());
+  app.add_option("--config.file", f.config_file, "YAML configuration");
+  app.add_option("--storage.path", f.storage_path, "directory of the store");
+  app.add_option("--web.listen-address", f.listen_address, "host:port of the HTTP listener");
+  app.add_option("--log.level", f.log_level, "trace, debug, info, warn, error");
+  app.add_option("--log.format", f.log_format, "text, json");
+  CLI11_PARSE(app, argc, argv);
+  return serve(f);
+}

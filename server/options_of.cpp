@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/options_of.hpp"
+
+#include <system_error>
+
+#include "config/runbooks.hpp"
+
+namespace faultline {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+outcome<std::string> file_or_shipped(const std::string& named, const fs::path& shipped,
+                                     const char* what) {
+  std::error_code ignored;  // an unreadable path is a missing file
+  const fs::path file = named.empty() ? shipped : fs::path{named};
+  if (fs::is_regular_file(file, ignored)) return file.string();
+  return failure{ec::io_failed, std::string{what} + ": no file " + file.string()};
+}
+
+}  // namespace
+
+fs::path shipped_files() {
+  std::error_code failed;
+  const auto self = fs::read_symlink("/proc/self/exe", failed);
+  if (failed) return {};
+  const auto bin = self.parent_path();
+  for (const auto& candidate : {bin / ".." / "share" / "faultline", bin / ".." / ".." / ".."})
+    if (fs::is_regular_file(candidate / "models" / "lstm.flm", failed))
+      return fs::weakly_canonical(candidate, failed);
+  return {};
+}
+
+outcome<node_options> options_of(const server_config& config) {
+  node_options o;
+  o.storage = config.storage;
+  o.processing = config.processing;
+  o.detection = config.detection;
+  o.correlation = config.correlation;
+  o.root_cause = config.root_cause;
+  o.sockets = config.sockets;
+  o.web = config.web;
+  o.entities = config.entities;
+  o.intake = config.intake;
+  o.recovery = config.recovery;
+  o.lanes = config.lanes;
+  o.actors = config.actors;
+  const auto shipped = shipped_files();
+  auto lstm = file_or_shipped(config.model.lstm, shipped / "models" / "lstm.flm", "model.lstm");
+  if (!lstm) return lstm.error();
+  o.lstm_file = *lstm;
+  auto ranker =
+    file_or_shipped(config.model.ranker, shipped / "models" / "ranker.flm", "model.ranker");
+  if (!ranker) return ranker.error();
+  o.ranker_file = *ranker;
+  auto file = file_or_shipped(config.runbooks, shipped / "config" / "runbooks.yaml", "runbooks");
+  if (!file) return file.error();
+  auto runbooks = load_runbooks(*file);
+  if (!runbooks) return failure{ec::invalid, to_string(runbooks.problems)};
+  o.runbooks = std::move(*runbooks);
+  return o;
+}
+
+}  // namespace faultline

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+
+#include "config/config.hpp"
+#include "messages/outcome.hpp"
+#include "server/node.hpp"
+
+namespace faultline {
+
+/// Directory of the files that come with the program (models/, config/): beside an installed program
+/// in ../share/faultline, or the source tree it was built in. Empty when there is neither.
+std::filesystem::path shipped_files();
+
+/// What a node is built from, by configuration: fills in the shipped models and runbooks where the
+/// file names none. Fails when a named file is missing or runbooks cannot be read.
+outcome<node_options> options_of(const server_config& config);
+
+}  // namespace faultline
