@@ -26,9 +26,9 @@ inline constexpr std::size_t inputs = 2 * slots + 4;
 inline constexpr std::size_t hidden = 32;
 }  // namespace forecast_shape
 
-/// One tick of one entity on its way into the model. Plain floats, finite. In `input` a missing value
-/// is 0 with mask 0; in `lagged` it repeats the last one seen. forecast_input.hpp builds both parts
-/// as the training did.
+/// One tick of one entity on its way into the model. Plain floats, finite. In `input` a missing
+/// value is 0 with mask 0; in `lagged` it repeats the last one seen. forecast_input.hpp builds both
+/// parts as the training did.
 struct forecast_row {
   std::array<float, forecast_shape::inputs> input{};  ///< z[0..7], mask[8..15], sin, cos, dt, class
   std::array<float, forecast_shape::slots * forecast_shape::lags> lagged{};  ///< [slot][lag]
@@ -58,9 +58,9 @@ struct model_identity {
 /// Lives:  one per lane; created and used by one thread at a time.
 /// Fails:  ec::model_failed when a row or a result is not finite; names the first such row. The
 ///         results of the other rows are whole and the same as without it.
-/// Limits: at most capacity() rows a call; every pass runs in ONE padded shape (64 rows, as often as
-///         needed), so the bits of a row do not depend on its company. A call of 1 to 64 rows costs
-///         about the same.
+/// Limits: at most capacity() rows a call; every pass runs in ONE padded shape (64 rows, as often
+///         as needed), so the bits of a row do not depend on its company. A call of 1 to 64 rows
+///         costs about the same.
 class forecaster {
  public:
   virtual ~forecaster() = default;

@@ -51,13 +51,16 @@ struct ranker_scores {
 
 /// Ranks candidate causes. Equivariant to the order of nodes. One thread at a time.
 class cause_ranker {
- public:
+public:
   virtual ~cause_ranker() = default;
   virtual const model_identity& identity() const noexcept = 0;
-  /// @pre 1 <= nodes <= 512. @returns ec::model_failed when a score is not finite.
+  /// @pre 1 <= nodes <= 512. @returns ec::model_failed when a window or a score is not finite,
+  /// ec::invalid for a graph of another size or an edge to a node that does not exist.
   virtual outcome<ranker_scores> rank(const ranker_graph& graph) = 0;
 };
 
+/// Loads a model file and ranks one node with it. @returns ec::model_failed with the reason, or
+/// what the reader of model files returns.
 outcome<std::unique_ptr<cause_ranker>> load_ranker(const std::filesystem::path& file);
 
 }  // namespace faultline
