@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/config.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "config/internal/setting.hpp"
+#include "config/internal/units.hpp"
+
+namespace faultline {
+namespace {
+
+const setting* find(const std::string& section, const std::string& name) {
+  for (const auto& s : all_settings()) {
+    if (s.section == section && s.name == name) return &s;
+  }
+  return nullptr;
+}
+
+/// Names in @p section, or those of the top: sections and keys without one.
+std::vector<std::string> names_in(const std::string& section) {
+  std::vector<std::string> names;
+  for (const auto& s : all_settings()) {
+    const auto& name = section.empty() && !s.section.empty() ? s.section : s.name;
+    const bool here = section.empty() || s.section == section;
+    if (here && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
+std::string path_of(const setting& s) {
+  return s.section.empty() ? s.name : s.section + "." + s.name;
+}
+
+/// Rules between keys; the options they break are in the file or are defaults.
+void check_together(const server_config& c, problem_list& problems) {
+  const auto add = [&](const char* key, const char* text) {
+    problems.add(YAML::Mark::null_mark(), key, text);
+  };
+  std::set<std::string> bound;
+  std::vector<std::string> endpoints = c.sockets.pull;
+  endpoints.insert(endpoints.end(), c.sockets.router.begin(), c.sockets.router.end());
+  endpoints.push_back(c.sockets.publish);
+  endpoints.push_back(c.sockets.replay);
+  endpoints.push_back("tcp://" + c.web.listen_address);
+  for (const auto& e : endpoints) {
+    const bool any_port = e.size() > 2 && (e.substr(e.size() - 2) == ":0" || e.back() == '*');
+    if (!any_port && !bound.insert(e).second)
+      problems.add(YAML::Mark::null_mark(), "", e + " is named for two sockets");
+  }
+  if (c.sockets.pull.empty() && c.sockets.router.empty() && c.sockets.subscribe.empty())
+    add("ingest", "pull, router and subscribe are all empty: no event could come in");
+  if (c.intake.group_bytes > c.intake.max_pending_bytes)
+    add("ingest.group_bytes", "is larger than ingest.max_pending");
+}
+
+}  // namespace
+
+loaded<server_config> read_config(std::string_view yaml, const std::string& name) {
+  problem_list problems{name};
+  server_config config;
+  const YAML::Node root = parse_yaml(yaml, problems);
+  for (const auto& top : entries_of(root, "", names_in(""), problems)) {
+    if (const setting* s = find("", top.name)) {
+      s->read(top, top.name, config, problems);
+      continue;
+    }
+    for (const auto& entry : entries_of(top.value, top.name, names_in(top.name), problems))
+      find(top.name, entry.name)->read(entry, top.name + "." + entry.name, config, problems);
+  }
+  if (problems.empty()) check_together(config, problems);
+  loaded<server_config> result;
+  if (problems.empty()) result.value = std::move(config);
+  result.problems = problems.take();
+  return result;
+}
+
+loaded<server_config> load_config(const std::filesystem::path& file) {
+  problem_list problems{file.string()};
+  std::string text;
+  if (!read_text(file.string(), text, problems)) {
+    loaded<server_config> result;
+    result.problems = problems.take();
+    return result;
+  }
+  return read_config(text, file.string());
+}
+
+std::vector<std::pair<std::string, std::string>> settings_of(const server_config& config) {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& s : all_settings()) all.emplace_back(path_of(s), s.show(config));
+  return all;
+}
+
+std::vector<std::string> changed_keys(const server_config& before, const server_config& after) {
+  std::vector<std::string> changed;
+  for (const auto& s : all_settings()) {
+    if (s.show(before) != s.show(after)) changed.push_back(path_of(s));
+  }
+  return changed;
+}
+
+}  // namespace faultline

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/internal/setting.hpp"
+#include "config/internal/units.hpp"
+
+namespace faultline {
+namespace {
+
+void read_bound(const yaml_entry& e, const std::string& key, std::optional<double>& bound,
+                problem_list& problems) {
+  std::string text;
+  if (!scalar_text(e, key, text, problems)) return;
+  bound = parse_number(text);
+  if (!bound) problems.add(e.value.Mark(), key, "\"" + text + "\" is not a number");
+}
+
+operator_limit read_limit(const YAML::Node& node, const std::string& path, problem_list& problems) {
+  static const std::vector<std::string> known{"entity", "metric", "above", "below", "severity"};
+  operator_limit limit;
+  for (const auto& e : entries_of(node, path, known, problems)) {
+    const std::string key = path + "." + e.name;
+    if (e.name == "entity") {
+      scalar_text(e, key, limit.entity, problems);
+    } else if (e.name == "metric") {
+      scalar_text(e, key, limit.metric, problems);
+    } else if (e.name == "above") {
+      read_bound(e, key, limit.above, problems);
+    } else if (e.name == "below") {
+      read_bound(e, key, limit.below, problems);
+    } else if (scalar_text(e, key, limit.severity, problems) && limit.severity != "warning" &&
+               limit.severity != "critical") {
+      problems.add(e.value.Mark(), key, "is neither warning nor critical");
+    }
+  }
+  if (!node.IsMap()) {
+    if (node.IsNull()) problems.add(node.Mark(), path, "is empty");
+    return limit;
+  }
+  if (!node["above"] && !node["below"])
+    problems.add(node.Mark(), path, "has neither above nor below");
+  if (!node["entity"] && !node["metric"])
+    problems.add(node.Mark(), path,
+                 "names neither entity nor metric: it would hold for everything");
+  return limit;
+}
+
+}  // namespace
+
+void read_limits(const yaml_entry& entry, const std::string& key, server_config& config,
+                 problem_list& problems) {
+  config.detection.limits.clear();
+  if (entry.value.IsNull()) return;
+  if (!entry.value.IsSequence()) return problems.add(entry.at, key, "is not a list");
+  std::size_t index = 0;
+  for (const auto& item : entry.value)
+    config.detection.limits.push_back(
+        read_limit(item, key + "[" + std::to_string(index++) + "]", problems));
+}
+
+std::string show_limits(const server_config& config) {
+  std::string all;
+  for (const auto& limit : config.detection.limits) {
+    all += (all.empty() ? "{entity: " : ", {entity: ") + limit.entity + ", metric: " + limit.metric;
+    if (limit.above) all += ", above: " + show_number(*limit.above);
+    if (limit.below) all += ", below: " + show_number(*limit.below);
+    all += ", severity: " + limit.severity + "}";
+  }
+  return "[" + all + "]";
+}
+
+}  // namespace faultline

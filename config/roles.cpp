@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/roles.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "config/internal/units.hpp"
+#include "config/internal/yaml_map.hpp"
+
+namespace faultline {
+namespace {
+
+const std::vector<std::string> known_roles{"cpu",        "memory",  "disk",   "network",
+                                           "saturation", "traffic", "errors", "latency"};
+
+bool is_word(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+  });
+}
+
+void read_group(const YAML::Node& node, const std::string& path, std::set<std::string>& seen,
+                std::vector<role_rule>& rules, problem_list& problems) {
+  std::string role;
+  std::vector<std::string> words;
+  for (const auto& e : entries_of(node, path, {"role", "words"}, problems)) {
+    const std::string key = path + "." + e.name;
+    if (e.name == "role")
+      scalar_text(e, key, role, problems);
+    else
+      text_list(e, key, words, problems);
+  }
+  if (std::find(known_roles.begin(), known_roles.end(), role) == known_roles.end()) {
+    const auto meant = nearest(role, known_roles);
+    problems.add(node.Mark(), path,
+                 "\"" + role + "\" is no role" + (meant ? "; did you mean " + *meant + "?" : ""));
+  }
+  if (words.empty()) problems.add(node.Mark(), path, "has no words");
+  for (const auto& word : words) {
+    if (!is_word(word))
+      problems.add(node.Mark(), path, "\"" + word + "\" is not lower-case letters and digits");
+    else if (!seen.insert(word).second)
+      problems.add(node.Mark(), path, "\"" + word + "\" is given twice");
+    else
+      rules.push_back({word, role});
+  }
+}
+
+}  // namespace
+
+loaded<std::vector<role_rule>> read_roles(std::string_view yaml, const std::string& name) {
+  problem_list problems{name};
+  std::vector<role_rule> rules;
+  std::set<std::string> seen;
+  const YAML::Node root = parse_yaml(yaml, problems);
+  for (const auto& top : entries_of(root, "", {"roles"}, problems)) {
+    if (!top.value.IsSequence()) {
+      problems.add(top.at, top.name, "is not a list");
+      continue;
+    }
+    std::size_t index = 0;
+    for (const auto& item : top.value)
+      read_group(item, "roles[" + std::to_string(index++) + "]", seen, rules, problems);
+  }
+  loaded<std::vector<role_rule>> result;
+  if (problems.empty()) result.value = std::move(rules);
+  result.problems = problems.take();
+  return result;
+}
+
+loaded<std::vector<role_rule>> load_roles(const std::filesystem::path& file) {
+  problem_list problems{file.string()};
+  std::string text;
+  if (read_text(file.string(), text, problems)) return read_roles(text, file.string());
+  loaded<std::vector<role_rule>> result;
+  result.problems = problems.take();
+  return result;
+}
+
+}  // namespace faultline

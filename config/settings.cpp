@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table of all keys: section, name, field, range. The defaults are those of the structs.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+
+#include "config/internal/setting.hpp"
+#include "config/internal/units.hpp"
+
+namespace faultline {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::hours;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr microseconds day = hours{24};
+constexpr std::uint64_t KiB = 1024;
+constexpr std::uint64_t MiB = 1024 * KiB;
+constexpr std::uint64_t GiB = 1024 * MiB;
+constexpr std::uint64_t TiB = 1024 * GiB;
+
+template <class Field>
+using value_of_field =
+    std::decay_t<decltype(std::declval<Field>()(std::declval<server_config&>()))>;
+
+/// A time with its unit, between @p least and @p most, without loss in the field's own unit.
+template <class Field>
+setting duration(const char* section, const char* name, Field field, microseconds least,
+                 microseconds most) {
+  using type = value_of_field<Field>;
+  setting s{section, name, {}, {}};
+  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
+    std::string text;
+    if (!scalar_text(e, key, text, to)) return;
+    const auto us = parse_duration_us(text);
+    if (!us)
+      return to.add(e.value.Mark(), key,
+                    "\"" + text + "\" is not a time with its unit, such as 250ms, 10s, 1h or 7d");
+    const auto value = duration_cast<type>(microseconds{*us});
+    if (microseconds{*us} < least || microseconds{*us} > most)
+      return to.add(e.value.Mark(), key,
+                    text + " is not between " + show_duration_us(least.count()) + " and " +
+                        show_duration_us(most.count()));
+    if (duration_cast<microseconds>(value).count() != *us)
+      return to.add(e.value.Mark(), key, text + " is finer than this setting can be");
+    field(c) = value;
+  };
+  s.show = [=](const server_config& c) {
+    return show_duration_us(duration_cast<microseconds>(field(c)).count());
+  };
+  return s;
+}
+
+template <class Field>
+setting size(const char* section, const char* name, Field field, std::uint64_t least,
+             std::uint64_t most) {
+  setting s{section, name, {}, {}};
+  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
+    std::string text;
+    if (!scalar_text(e, key, text, to)) return;
+    const auto bytes = parse_size(text);
+    if (!bytes)
+      return to.add(e.value.Mark(), key,
+                    "\"" + text + "\" is not a size, such as 4096, 256KiB or 20GiB");
+    if (*bytes < least || *bytes > most)
+      return to.add(e.value.Mark(), key,
+                    text + " is not between " + show_size(least) + " and " + show_size(most));
+    field(c) = static_cast<value_of_field<Field>>(*bytes);
+  };
+  s.show = [=](const server_config& c) { return show_size(static_cast<std::uint64_t>(field(c))); };
+  return s;
+}
+
+template <class Field>
+setting integer(const char* section, const char* name, Field field, std::int64_t least,
+                std::int64_t most) {
+  setting s{section, name, {}, {}};
+  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
+    std::string text;
+    if (!scalar_text(e, key, text, to)) return;
+    const auto value = parse_integer(text);
+    if (!value) return to.add(e.value.Mark(), key, "\"" + text + "\" is not a whole number");
+    if (*value < least || *value > most)
+      return to.add(
+          e.value.Mark(), key,
+          text + " is not between " + std::to_string(least) + " and " + std::to_string(most));
+    field(c) = static_cast<value_of_field<Field>>(*value);
+  };
+  s.show = [=](const server_config& c) { return std::to_string(field(c)); };
+  return s;
+}
+
+template <class Field>
+setting number(const char* section, const char* name, Field field, double least, double most) {
+  setting s{section, name, {}, {}};
+  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
+    std::string text;
+    if (!scalar_text(e, key, text, to)) return;
+    const auto value = parse_number(text);
+    if (!value) return to.add(e.value.Mark(), key, "\"" + text + "\" is not a number");
+    if (*value < least || *value > most)
+      return to.add(e.value.Mark(), key,
+                    text + " is not between " + show_number(least) + " and " + show_number(most));
+    field(c) = *value;
+  };
+  s.show = [=](const server_config& c) { return show_number(field(c)); };
+  return s;
+}
+
+template <class Field>
+setting boolean(const char* section, const char* name, Field field) {
+  setting s{section, name, {}, {}};
+  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
+    std::string text;
+    if (!scalar_text(e, key, text, to)) return;
+    if (text != "true" && text != "false")
+      return to.add(e.value.Mark(), key, "\"" + text + "\" is neither true nor false");
+    field(c) = text == "true";
+  };
+  s.show = [=](const server_config& c) { return std::string{field(c) ? "true" : "false"}; };
+  return s;
+}
+
+/// A rule for a text: what is wrong with it, or nullptr.
+using text_rule = const char* (*)(const std::string&);
+
+const char* any_text(const std::string&) { return nullptr; }
+
+const char* not_empty(const std::string& text) { return text.empty() ? "is empty" : nullptr; }
+
+/// A host and a port of 0 (any) to 65535: "127.0.0.1:7800", "[::1]:7800".
+const char* host_and_port(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return "is not host:port";
+  const std::string port = text.substr(colon + 1);
+  if (port == "*") return nullptr;
+  const auto value = parse_integer(port);
+  return value && *value >= 0 && *value <= 65535 ? nullptr : "has no port of 0 to 65535";
+}
+
+const char* endpoint(const std::string& text) {
+  if (text.rfind("tcp://", 0) == 0) return host_and_port(text.substr(6));
+  if (text.rfind("ipc://", 0) == 0) return text.size() > 6 ? nullptr : "has no path";
+  if (text.rfind("inproc://", 0) == 0) return text.size() > 9 ? nullptr : "has no name";
+  return "is not an endpoint such as tcp://127.0.0.1:7801 or ipc:///run/faultline/pull";
+}
+
+const char* listen_address(const std::string& text) { return host_and_port(text); }
+
+const char* log_level(const std::string& text) {
+  for (const char* level : {"trace", "debug", "info", "warn", "error"}) {
+    if (text == level) return nullptr;
+  }
+  return "is none of trace, debug, info, warn, error";
+}
+
+const char* log_format(const std::string& text) {
+  return text == "text" || text == "json" ? nullptr : "is neither text nor json";
+}
+
+template <class Field>
+setting text(const char* section, const char* name, Field field, text_rule rule) {
+  setting s{section, name, {}, {}};
+  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
+    std::string value;
+    if (!scalar_text(e, key, value, to)) return;
+    if (const char* wrong = rule(value))
+      return to.add(e.value.Mark(), key, "\"" + value + "\" " + wrong);
+    field(c) = value;
+  };
+  s.show = [=](const server_config& c) { return field(c); };
+  return s;
+}
+
+template <class Field>
+setting texts(const char* section, const char* name, Field field, text_rule rule) {
+  setting s{section, name, {}, {}};
+  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
+    std::vector<std::string> values;
+    if (!text_list(e, key, values, to)) return;
+    for (const auto& value : values) {
+      if (const char* wrong = rule(value))
+        return to.add(e.value.Mark(), key, "\"" + value + "\" " + wrong);
+    }
+    field(c) = values;
+  };
+  s.show = [=](const server_config& c) {
+    std::string all;
+    for (const auto& value : field(c)) all += (all.empty() ? "" : ", ") + value;
+    return "[" + all + "]";
+  };
+  return s;
+}
+
+/// The field of the configuration that a key sets.
+#define FIELD(path) \
+  [](auto& c) -> auto& { return c.path; }
+
+void add_storage(std::vector<setting>& all) {
+  const char* s = "storage";
+  all.push_back(text(s, "path", FIELD(storage.path), not_empty));
+  all.push_back(boolean(s, "sync", FIELD(storage.sync)));
+  all.push_back(integer(s, "partitions", FIELD(storage.partitions), 1, 4096));
+  all.push_back(size(s, "min_free", FIELD(storage.min_free_bytes), 0, TiB));
+  all.push_back(size(s, "cache", FIELD(storage.cache_bytes), MiB, TiB));
+  all.push_back(size(s, "write_buffer", FIELD(storage.write_buffer_bytes), MiB, TiB));
+  all.push_back(size(s, "dead_letter_bytes", FIELD(storage.dead_letter_bytes), 0, 4 * MiB));
+  all.push_back(integer(s, "blocks_per_entity", FIELD(storage.blocks_per_entity), 1, 1024));
+  s = "retention";
+  all.push_back(duration(s, "log", FIELD(storage.log_retention), seconds{60}, 3650 * day));
+  all.push_back(size(s, "log_bytes", FIELD(storage.log_bytes), MiB, 1024 * TiB));
+  all.push_back(duration(s, "feed", FIELD(storage.feed_retention), seconds{60}, 3650 * day));
+  all.push_back(
+      duration(s, "dead_letters", FIELD(storage.dead_letter_retention), seconds{60}, 3650 * day));
+  all.push_back(integer(s, "dead_letter_count", FIELD(storage.dead_letter_count), 0, 100'000'000));
+}
+
+void add_doors(std::vector<setting>& all) {
+  const char* s = "web";
+  all.push_back(text(s, "listen_address", FIELD(web.listen_address), listen_address));
+  all.push_back(integer(s, "max_connections", FIELD(web.max_connections), 1, 65'536));
+  all.push_back(size(s, "header_bytes", FIELD(web.header_bytes), KiB, MiB));
+  all.push_back(size(s, "body_bytes", FIELD(web.body_bytes), KiB, 64 * MiB));
+  all.push_back(duration(s, "header_timeout", FIELD(web.header_timeout), seconds{1}, hours{1}));
+  all.push_back(duration(s, "idle_timeout", FIELD(web.idle_timeout), seconds{1}, hours{24}));
+  all.push_back(duration(s, "answer_timeout", FIELD(web.answer_timeout), seconds{1}, hours{1}));
+  s = "ingest";
+  all.push_back(texts(s, "pull", FIELD(sockets.pull), endpoint));
+  all.push_back(texts(s, "router", FIELD(sockets.router), endpoint));
+  all.push_back(texts(s, "subscribe", FIELD(sockets.subscribe), endpoint));
+  all.push_back(integer(s, "high_water_mark", FIELD(sockets.high_water_mark), 1, 1'000'000));
+  all.push_back(size(s, "max_message", FIELD(sockets.max_message_bytes), MiB, GiB));
+  all.push_back(duration(s, "group_delay", FIELD(intake.group_delay), microseconds{0}, seconds{1}));
+  all.push_back(size(s, "group_bytes", FIELD(intake.group_bytes), KiB, 64 * MiB));
+  all.push_back(size(s, "max_pending", FIELD(intake.max_pending_bytes), MiB, 64 * GiB));
+  all.push_back(integer(s, "retry_after_ms", FIELD(intake.retry_after_ms), 1, 60'000));
+  all.push_back(integer(s, "max_lag_records", FIELD(intake.max_lag_records), 1, 1'000'000'000));
+  s = "feed";
+  all.push_back(text(s, "publish", FIELD(sockets.publish), endpoint));
+  all.push_back(text(s, "replay", FIELD(sockets.replay), endpoint));
+  all.push_back(integer(s, "publish_queue", FIELD(sockets.publish_queue), 1, 10'000'000));
+}
+
+void add_judgement(std::vector<setting>& all) {
+  const char* s = "processing";
+  all.push_back(duration(s, "tick", FIELD(processing.tick), milliseconds{100}, hours{1}));
+  all.push_back(duration(s, "max_late", FIELD(processing.max_late), microseconds{0}, 3650 * day));
+  all.push_back(duration(s, "max_future", FIELD(processing.max_future), microseconds{0}, day));
+  all.push_back(boolean(s, "accept_past", FIELD(processing.accept_past)));
+  all.push_back(integer(s, "lateness_ticks", FIELD(processing.lateness_ticks), 0, 60));
+  s = "detection";
+  all.push_back(number(s, "false_pages_per_entity_month",
+                       FIELD(detection.false_pages_per_entity_month), 0.001, 1000));
+  all.push_back(duration(s, "learning", FIELD(detection.learning), microseconds{0}, 90 * day));
+  all.push_back({"", "limits", read_limits, show_limits});
+  s = "correlation";
+  all.push_back(duration(s, "window", FIELD(correlation.window), seconds{1}, day));
+  all.push_back(integer(s, "hops", FIELD(correlation.hops), 0, 16));
+  all.push_back(duration(s, "settle", FIELD(correlation.settle), microseconds{0}, day));
+  s = "root_cause";
+  all.push_back(integer(s, "hops", FIELD(root_cause.hops), 0, 16));
+  all.push_back(number(s, "abstain_below", FIELD(root_cause.abstain_below), 0, 1));
+  all.push_back(number(s, "unobserved_prior", FIELD(root_cause.unobserved_prior), 0.001, 0.999));
+  all.push_back(duration(s, "deadline", FIELD(root_cause.deadline), milliseconds{10}, hours{1}));
+}
+
+void add_running(std::vector<setting>& all) {
+  const char* s = "entities";
+  all.push_back(duration(s, "retire_after", FIELD(entities.retire_after), seconds{60}, 3650 * day));
+  all.push_back(
+      integer(s, "max_new_per_second", FIELD(entities.max_new_per_second), 1, 100'000'000));
+  all.push_back(integer(s, "max_active", FIELD(entities.max_active), 1, 1'000'000'000));
+  s = "recovery";
+  all.push_back(duration(s, "max_replay", FIELD(recovery.max_replay), milliseconds{100}, hours{1}));
+  all.push_back(
+      duration(s, "sweep_interval", FIELD(recovery.sweep_interval), milliseconds{10}, hours{1}));
+  s = "lanes";
+  all.push_back(integer(s, "batch", FIELD(lanes.batch), 1, 4096));
+  all.push_back(duration(s, "max_wait", FIELD(lanes.max_wait), microseconds{0}, seconds{1}));
+  s = "actors";
+  all.push_back(integer(s, "threads", FIELD(actors.threads), 0, 1024));
+  all.push_back(integer(s, "max_throughput", FIELD(actors.max_throughput), 1, 10'000));
+  all.push_back(integer(s, "partition_credit", FIELD(actors.partition_credit), 1, 10'000'000));
+  all.push_back(
+      duration(s, "request_deadline", FIELD(actors.request_deadline), milliseconds{10}, hours{1}));
+  s = "model";
+  all.push_back(text(s, "lstm", FIELD(model.lstm), any_text));
+  all.push_back(text(s, "ranker", FIELD(model.ranker), any_text));
+  all.push_back(text("", "runbooks", FIELD(runbooks), any_text));
+  s = "log";
+  all.push_back(text(s, "level", FIELD(log.level), log_level));
+  all.push_back(text(s, "format", FIELD(log.format), log_format));
+}
+
+#undef FIELD
+
+}  // namespace
+
+const std::vector<setting>& all_settings() {
+  static const std::vector<setting> settings = [] {
+    std::vector<setting> all;
+    add_storage(all);
+    add_doors(all);
+    add_judgement(all);
+    add_running(all);
+    return all;
+  }();
+  return settings;
+}
+
+}  // namespace faultline

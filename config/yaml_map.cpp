@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "config/internal/units.hpp"
+#include "config/internal/yaml_map.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::size_t max_file_bytes = 1024 * 1024;
+
+std::string joined(const std::string& path, const std::string& name) {
+  return path.empty() ? name : path + "." + name;
+}
+
+}  // namespace
+
+std::string to_string(const config_problem& p) {
+  std::string text = p.file;
+  if (p.line > 0) text += ":" + std::to_string(p.line) + ":" + std::to_string(p.column);
+  text += ": ";
+  if (!p.key.empty()) text += p.key + ": ";
+  return text + p.text;
+}
+
+std::string to_string(const std::vector<config_problem>& problems) {
+  std::string text;
+  for (const auto& p : problems) text += (text.empty() ? "" : "\n") + to_string(p);
+  return text;
+}
+
+void problem_list::add(const YAML::Mark& at, std::string key, std::string text) {
+  const bool known = !at.is_null();
+  problems_.push_back(
+      {file_, known ? at.line + 1 : 0, known ? at.column + 1 : 0, std::move(key), std::move(text)});
+}
+
+std::vector<config_problem> problem_list::take() {
+  std::stable_sort(problems_.begin(), problems_.end(),
+                   [](const auto& a, const auto& b) { return a.line < b.line; });
+  return std::move(problems_);
+}
+
+bool read_text(const std::string& file, std::string& text, problem_list& problems) {
+  std::ifstream in{file, std::ios::binary};
+  text.assign(max_file_bytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (in.bad() || !in.is_open() || (in.fail() && !in.eof())) {
+    problems.add(YAML::Mark::null_mark(), "", "cannot be read");
+    return false;
+  }
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() <= max_file_bytes) return true;
+  problems.add(YAML::Mark::null_mark(), "", "is larger than 1 MiB");
+  return false;
+}
+
+YAML::Node parse_yaml(std::string_view text, problem_list& problems) {
+  try {
+    const auto documents = YAML::LoadAll(std::string{text});
+    if (documents.size() > 1) {
+      problems.add(documents[1].Mark(), "", "more than one YAML document");
+      return {};
+    }
+    return documents.empty() ? YAML::Node{} : documents[0];
+  } catch (const YAML::Exception& e) {
+    problems.add(e.mark, "", "not YAML: " + e.msg);
+    return {};
+  }
+}
+
+std::vector<yaml_entry> entries_of(const YAML::Node& node, const std::string& path,
+                                   const std::vector<std::string>& known, problem_list& problems) {
+  std::vector<yaml_entry> entries;
+  if (node.IsNull() || !node.IsDefined()) return entries;
+  if (!node.IsMap()) {
+    problems.add(node.Mark(), path, "is not a map of keys");
+    return entries;
+  }
+  std::set<std::string> seen;
+  for (const auto& pair : node) {
+    const YAML::Mark at = pair.first.Mark();
+    if (!pair.first.IsScalar()) {
+      problems.add(at, path, "a key is not text");
+      continue;
+    }
+    const std::string name = pair.first.Scalar();
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      const auto meant = nearest(name, known);
+      problems.add(at, joined(path, name),
+                   "unknown key" + (meant ? "; did you mean " + *meant + "?" : std::string{}));
+    } else if (!seen.insert(name).second) {
+      problems.add(at, joined(path, name), "given twice");
+    } else {
+      entries.push_back({name, at, pair.second});
+    }
+  }
+  return entries;
+}
+
+bool scalar_text(const yaml_entry& entry, const std::string& key, std::string& text,
+                 problem_list& problems) {
+  if (entry.value.IsScalar()) {
+    text = entry.value.Scalar();
+    return true;
+  }
+  problems.add(entry.at, key, entry.value.IsNull() ? "has no value" : "is not one value");
+  return false;
+}
+
+bool text_list(const yaml_entry& entry, const std::string& key, std::vector<std::string>& texts,
+               problem_list& problems) {
+  texts.clear();
+  if (entry.value.IsScalar()) {
+    texts.push_back(entry.value.Scalar());
+    return true;
+  }
+  if (!entry.value.IsSequence()) {
+    problems.add(entry.at, key, entry.value.IsNull() ? "has no value" : "is not a list");
+    return false;
+  }
+  for (const auto& item : entry.value) {
+    if (!item.IsScalar()) {
+      problems.add(item.Mark(), key, "has an item that is not text");
+      return false;
+    }
+    texts.push_back(item.Scalar());
+  }
+  return true;
+}
+
+}  // namespace faultline

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/config.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace faultline {
+namespace {
+
+loaded<server_config> read(std::string_view yaml) { return read_config(yaml, "f.yaml"); }
+
+std::string problems_of(std::string_view yaml) { return to_string(read(yaml).problems); }
+
+TEST(Config, OfAnEmptyFileIsTheDefaults) {
+  for (const char* yaml : {"", "# nothing\n", "---\n", "storage:\nlimits:\n", "processing: {}\n"}) {
+    const auto c = read(yaml);
+    ASSERT_TRUE(c) << to_string(c.problems);
+    EXPECT_TRUE(changed_keys(server_config{}, *c).empty()) << yaml;
+  }
+}
+
+TEST(Config, SetsTheOptionsOfTheRooms) {
+  const auto c = read(R"(
+storage: {path: /tmp/x, sync: false, cache: 64MiB}
+retention: {log: 12h, log_bytes: 1GiB}
+web: {listen_address: "0.0.0.0:80"}
+ingest:
+  pull: ["tcp://127.0.0.1:1", "ipc:///run/x"]
+  subscribe: tcp://10.0.0.1:5556
+  group_delay: 5ms
+feed: {publish: "tcp://*:9"}
+processing: {tick: 1s, max_late: 7d, accept_past: true}
+detection: {false_pages_per_entity_month: 0.5, learning: 30m}
+limits:
+  - {entity: "db/*", metric: disk, above: 90, severity: warning}
+  - {metric: temperature, below: -1.5, above: 80}
+entities: {retire_after: 1h, max_new_per_second: 5}
+lanes: {max_wait: 500us}
+model: {lstm: /m/lstm.flm}
+log: {level: debug, format: json}
+)");
+  ASSERT_TRUE(c) << to_string(c.problems);
+  EXPECT_EQ(c->storage.path, "/tmp/x");
+  EXPECT_FALSE(c->storage.sync);
+  EXPECT_EQ(c->storage.cache_bytes, 64U * 1024 * 1024);
+  EXPECT_EQ(c->storage.log_retention.count(), 12 * 3600);
+  EXPECT_EQ(c->web.listen_address, "0.0.0.0:80");
+  EXPECT_EQ(c->sockets.pull.size(), 2U);
+  EXPECT_EQ(c->sockets.subscribe, std::vector<std::string>{"tcp://10.0.0.1:5556"});
+  EXPECT_EQ(c->intake.group_delay.count(), 5);
+  EXPECT_EQ(c->processing.tick.count(), 1000);
+  EXPECT_TRUE(c->processing.accept_past);
+  EXPECT_EQ(c->detection.false_pages_per_entity_month, 0.5);
+  ASSERT_EQ(c->detection.limits.size(), 2U);
+  EXPECT_EQ(c->detection.limits[0].entity, "db/*");
+  EXPECT_EQ(c->detection.limits[0].above, 90);
+  EXPECT_FALSE(c->detection.limits[0].below);
+  EXPECT_EQ(c->detection.limits[0].severity, "warning");
+  EXPECT_EQ(c->detection.limits[1].entity, "*");
+  EXPECT_EQ(c->detection.limits[1].below, -1.5);
+  EXPECT_EQ(c->entities.max_new_per_second, 5U);
+  EXPECT_EQ(c->lanes.max_wait.count(), 500);
+  EXPECT_EQ(c->model.lstm, "/m/lstm.flm");
+  EXPECT_EQ(c->log.level, "debug");
+}
+
+TEST(Config, NamesTheLineOfAnUnknownKeyAndWhatWasMeant) {
+  EXPECT_EQ(problems_of("processing:\n  tick: 5s\n  max_lat: 1h\n"),
+            "f.yaml:3:3: processing.max_lat: unknown key; did you mean max_late?");
+  EXPECT_EQ(problems_of("storge: {}\n"), "f.yaml:1:1: storge: unknown key; did you mean storage?");
+  EXPECT_EQ(problems_of("storage: {colour: red}\n"), "f.yaml:1:11: storage.colour: unknown key");
+}
+
+TEST(Config, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
+  const auto c = read("detection: {learning: 5}\nstorage: {sync: maybe}\nprocessing: {tick: 0s}\n");
+  EXPECT_FALSE(c);
+  ASSERT_EQ(c.problems.size(), 3U);
+  EXPECT_EQ(c.problems[0].key, "detection.learning");
+  EXPECT_EQ(c.problems[1].key, "storage.sync");
+  EXPECT_EQ(c.problems[2].key, "processing.tick");
+  EXPECT_EQ(c.problems[2].line, 3);
+}
+
+TEST(Config, RefusesValuesOfTheWrongKind) {
+  for (const char* yaml : {"processing: {tick: 10}",
+                           "processing: {tick: [1s]}",
+                           "processing: {tick: }",
+                           "processing: {tick: 50ms}",
+                           "processing: {tick: 2d}",
+                           "processing: 7",
+                           "processing: [a]",
+                           "storage: {sync: yes}",
+                           "storage: {partitions: 0}",
+                           "storage: {partitions: 1.5}",
+                           "storage: {path: ''}",
+                           "storage: {cache: lots}",
+                           "storage: {cache: -1}",
+                           "retention: {log: 1500ms}",
+                           "retention: {log: 60500ms}",
+                           "detection: {false_pages_per_entity_month: many}",
+                           "detection: {false_pages_per_entity_month: .nan}",
+                           "detection: {false_pages_per_entity_month: 0}",
+                           "ingest: {pull: {a: b}}",
+                           "ingest: {pull: [127.0.0.1:7801]}",
+                           "ingest: {pull: ['tcp://h:99999']}",
+                           "ingest: {pull: ['tcp://h']}",
+                           "ingest: {pull: [[a]]}",
+                           "feed: {publish: ''}",
+                           "web: {listen_address: 7800}",
+                           "web: {listen_address: ':80'}",
+                           "log: {level: loud}",
+                           "log: {format: xml}",
+                           "root_cause: {abstain_below: 2}",
+                           "limits: {a: 1}",
+                           "limits: [{entity: x}]",
+                           "limits: [{above: 1}]",
+                           "limits: [{entity: x, above: high}]",
+                           "limits: [{entity: x, above: 1, severity: bad}]",
+                           "limits: [{entity: x, abov: 1}]",
+                           "limits: [7]",
+                           "limits: [~]",
+                           "runbooks: [a]"}) {
+    const auto c = read(yaml);
+    EXPECT_FALSE(c) << yaml;
+    ASSERT_FALSE(c.problems.empty()) << yaml;
+    EXPECT_EQ(c.problems[0].line, 1) << yaml;
+    EXPECT_FALSE(c.problems[0].key.empty()) << yaml;
+  }
+}
+
+TEST(Config, RefusesWhatIsNoYaml) {
+  for (const char* yaml : {"a: b: c", "storage: {path: x", "\tstorage: {}", "[1, 2]", "just text",
+                           "storage: {}\n---\nweb: {}\n", "storage: &a {path: *b}", "? [a]\n: b"}) {
+    const auto c = read(yaml);
+    EXPECT_FALSE(c) << yaml;
+    EXPECT_FALSE(c.problems.empty()) << yaml;
+  }
+}
+
+TEST(Config, RefusesAKeyGivenTwice) {
+  EXPECT_EQ(problems_of("storage: {path: a}\nweb: {}\nstorage: {path: b}\n"),
+            "f.yaml:3:1: storage: given twice");
+  EXPECT_EQ(problems_of("storage:\n  path: a\n  path: b\n"),
+            "f.yaml:3:3: storage.path: given twice");
+}
+
+TEST(Config, RefusesKeysThatContradictOneAnother) {
+  EXPECT_NE(problems_of("feed: {publish: 'tcp://127.0.0.1:7801'}").find("named for two sockets"),
+            std::string::npos);
+  EXPECT_NE(problems_of("ingest: {pull: [], router: []}").find("no event could come in"),
+            std::string::npos);
+  EXPECT_NE(problems_of("ingest: {group_bytes: 32MiB}").find("ingest.max_pending"),
+            std::string::npos);
+  EXPECT_TRUE(read("ingest: {pull: ['tcp://127.0.0.1:0'], router: ['tcp://127.0.0.1:0']}"));
+}
+
+TEST(Config, SaysWhichKeysAReloadWouldChange) {
+  const auto before = read("processing: {tick: 10s}");
+  const auto after = read("processing: {tick: 5s}\nlimits: [{entity: a, above: 1}]\n");
+  ASSERT_TRUE(before && after);
+  EXPECT_EQ(changed_keys(*before, *after), (std::vector<std::string>{"processing.tick", "limits"}));
+}
+
+TEST(Config, OfAFileThatIsNotThereIsAProblemThatNamesIt) {
+  const auto c = load_config("/nowhere/faultline.yaml");
+  EXPECT_FALSE(c);
+  EXPECT_EQ(to_string(c.problems), "/nowhere/faultline.yaml: cannot be read");
+  EXPECT_FALSE(load_config("/"));
+}
+
+}  // namespace
+}  // namespace faultline
