@@ -27,8 +27,18 @@ bool holds(std::string_view text, std::string_view word) {
 }
 
 bool is_external(metric_role role) {
-  return role == metric_role::latency || role == metric_role::errors ||
-         role == metric_role::traffic;
+  return role == metric_role::latency || role == metric_role::errors;
+}
+
+/// May move for any reason: its meaning is unknown, or it follows the traffic.
+bool says_little(metric_role role) {
+  return role == metric_role::none || role == metric_role::network;
+}
+
+/// What a deviation is worth when magnitudes are compared between entities.
+double log_strength(const metric_evidence& m) {
+  if (m.meaning.worse * m.shows.peak < 0 || says_little(m.meaning.role)) return 0;
+  return std::log(std::max(1.0, m.shows.strength));
 }
 
 /// "cart" of "service/cart".
@@ -61,10 +71,13 @@ void keep_best(node_evidence& e, int index, double lr) {
     e.has_role[role] = true;
     if (better(e.best_of_role[role], e.by_role[role])) e.by_role[role] = lr;
   }
-  if (is_external(m.meaning.role) || m.meaning.role == metric_role::none) {
+  if (m.meaning.role == metric_role::traffic) return;
+  if (is_external(m.meaning.role)) {
     if (better(e.best_external, e.external)) e.external = lr;
-  } else if (better(e.best_internal, e.internal)) {
-    e.internal = lr;
+    e.external_strength = std::max(e.external_strength, log_strength(m));
+  } else {
+    if (better(e.best_internal, e.internal)) e.internal = lr;
+    e.internal_strength = std::max(e.internal_strength, log_strength(m));
   }
 }
 
@@ -87,8 +100,7 @@ void gather_metrics(const rca_node& node, const window_parts& parts,
     const metric_evidence& one = e.metrics[m];
     const int company = std::max(1, counts[is_external(one.meaning.role) ? 0 : 1]);
     double lr = one.shows.lr - many_metrics * std::log(static_cast<double>(company));
-    // Metrics of unknown meaning may move for any reason.
-    if (one.meaning.role == metric_role::none) lr = std::min(lr, weights.most / 2);
+    if (says_little(one.meaning.role)) lr = std::min(lr, weights.little_most);
     keep_best(e, static_cast<int>(m), std::clamp(lr, weights.least, weights.most));
   }
 }
@@ -203,6 +215,7 @@ class edge_gatherer {
     if (e.has_latency && e.latency >= shows->lr) return;
     e.has_latency = true;
     e.latency = shows->peak > 0 ? shows->lr : std::min(shows->lr, 0.0);
+    e.latency_strength = shows->peak > 0 ? std::log(std::max(1.0, shows->strength)) : 0;
     e.latency_peak = shows->peak;
     e.rise = shows->after - shows->before + (told != nullptr ? own_rise : 0);
     e.own_rise = own_rise;

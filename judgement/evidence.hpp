@@ -30,8 +30,11 @@ struct evidence_weights {
   /// Largest evidence for and against of one source, nats.
   double most = 8;
   double least = -2;
-  /// A fall of a metric whose rise is the fault counts this share.
+  /// A fall of a metric whose rise is the fault counts this share, and never more than so much.
   double wrong_way = 0.3;
+  double wrong_way_most = 1.5;
+  /// Metrics of unknown meaning, and bytes on the wire, which follow the traffic.
+  double little_most = 1.5;
 };
 
 /// Where a metric was measured.
@@ -107,8 +110,11 @@ struct node_evidence {
   bool observed = false;                ///< it has metrics with a baseline
   bool silent = false;                  ///< it had metrics and has none since the onset
   std::vector<metric_evidence> metrics;
-  double external = 0;                  ///< latency, errors, traffic: these travel up to callers
-  double internal = 0;                  ///< cpu, memory, disk, network, saturation: these do not
+  /// Latency and errors: these travel up to callers. Traffic is in neither: it comes down from them.
+  double external = 0;
+  double internal = 0;                  ///< cpu, memory, disk, network, saturation: these do not travel
+  double internal_strength = 0;         ///< log of the largest `strength`, not bounded as the ratios are
+  double external_strength = 0;
   std::array<double, 8> by_role{};      ///< best of each role
   std::array<bool, 8> has_role{};
   std::array<int, 8> best_of_role{};    ///< index into metrics, -1 = none
@@ -127,6 +133,7 @@ struct edge_evidence {
   bool has_errors = false;
   double latency = 0;        ///< log likelihood ratio of the excess
   double errors = 0;
+  double latency_strength = 0;  ///< log of `strength` of the excess
   double latency_peak = 0;   ///< robust deviations of the excess
   double rise = 0;           ///< of the caller's latency to it, in the metric's unit
   double own_rise = 0;       ///< of the callee's own

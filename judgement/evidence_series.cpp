@@ -178,6 +178,7 @@ std::optional<deviation> deviation_of(const entity_window& w, const std::vector<
   d.after = base->median + best.z * base->scale;
   d.lr = std::clamp(weights.slope * std::log(std::max(best.strength, 1e-6)), weights.least,
                     weights.most);
+  if (worse * d.peak < 0) d.lr = std::min(d.lr, weights.wrong_way_most);
   if (best.width > 0) {
     const std::size_t began = cusum_onset(z, changed, best);
     d.onset = w.ts[at[began]];

@@ -19,6 +19,9 @@ double gain(double lr, double q, double b) {
   return std::log((q * e + 1 - q) / (b * e + 1 - b));
 }
 
+/// Worth of symptoms that are not independent; @p sum >= 0.
+double joint(double sum, double power) { return sum > 1 ? std::pow(sum, power) : sum; }
+
 double log_sum_exp(const std::vector<double>& x) {
   const double top = *std::max_element(x.begin(), x.end());
   double sum = 0;
@@ -55,6 +58,10 @@ class weigher {
       edges_of_[seen.edges[e].from].push_back(e);
       edges_of_[seen.edges[e].to].push_back(e);
     }
+    for (std::size_t n = 0; n < q.nodes.size(); ++n) {
+      strength_.push_back(strength(n));
+      strongest_ = std::max(strongest_, strength_.back());
+    }
   }
 
   cause_terms weigh(std::size_t r) const {
@@ -64,6 +71,7 @@ class weigher {
     others(r, t);
     order(r, t);
     change(r, t);
+    t.magnitude = -w_.magnitude * std::min(strongest_ - strength_[r], w_.magnitude_most);
     return t;
   }
 
@@ -71,6 +79,24 @@ class weigher {
   double role(std::size_t r, metric_role role) const {
     const node_evidence& e = seen_.nodes[r];
     return e.has_role[role_index(role)] ? e.by_role[role_index(role)] : 0;
+  }
+
+  /// Log strength of the plainest sign of @p r that is not handed up to it by a dependency.
+  double strength(std::size_t r) const {
+    const node_evidence& e = seen_.nodes[r];
+    double below = 0;
+    for (const std::size_t c : callees_[r]) {
+      below = std::max(below, seen_.nodes[c].external_strength);
+    }
+    double between = 0, count = 0;
+    for (const std::size_t n : edges_of_[r]) {
+      const edge_evidence& edge = seen_.edges[n];
+      if (edge.to != r || !edge.has_latency) continue;
+      between += edge.latency_strength;
+      ++count;
+    }
+    if (count > 0) between /= count;
+    return std::max({e.internal_strength, e.external_strength - below, between});
   }
 
   /// Mean over the measured edges at r of what lies between the two ends. Both directions count: a
@@ -129,17 +155,15 @@ class weigher {
     t.own = sum - std::log(static_cast<double>(k.size()));
   }
 
-  /// Traffic that rose and came from nobody we see.
+  /// Traffic that rose where nobody we see sends it.
   double load(std::size_t r) const {
     const int best = seen_.nodes[r].best_of_role[role_index(metric_role::traffic)];
     if (best < 0) return 0;
     const deviation& d = seen_.nodes[r].metrics[static_cast<std::size_t>(best)].shows;
-    if (d.peak <= 0) return 0;
-    double above = 0;
     for (std::size_t n = 0; n < q_.nodes.size(); ++n) {
-      if (n != r && passing_[r][n] > 0) above = std::max(above, role(n, metric_role::traffic));
+      if (n != r && passing_[r][n] > 0) return 0;
     }
-    return 0.6 * (role(r, metric_role::traffic) - above);
+    return d.peak > 0 ? 0.6 * role(r, metric_role::traffic) : 0;
   }
 
   void own_symptoms(std::size_t r, cause_terms& t) const {
@@ -148,18 +172,32 @@ class weigher {
                      gain(e.internal, w_.self_internal, w_.background);
   }
 
+  /// How much of what is passed survives when the effect is louder than the cause. An unobserved
+  /// cause may be of any size.
+  double heard(std::size_t r, double effect) const {
+    if (!seen_.nodes[r].observed && edges_of_[r].empty()) return 1;
+    return std::exp(-w_.louder * std::max(0.0, effect - strength_[r] - w_.louder_free));
+  }
+
   void others(std::size_t r, cause_terms& t) const {
+    double up = 0, down = 0;
     for (std::size_t n = 0; n < q_.nodes.size(); ++n) {
       const double q = passing_[r][n];
       if (n == r || q <= 0) continue;
       const auto mixed = [&](double chance) { return 1 - (1 - w_.background) * (1 - chance); };
       const node_evidence& e = seen_.nodes[n];
-      const double part = gain(e.external, mixed(q), w_.background) +
-                          gain(e.internal, mixed(q * w_.internal_share), w_.background);
+      const double external = q * heard(r, e.external_strength);
+      const double internal = q * w_.internal_share * heard(r, e.internal_strength);
+      const double part = gain(e.external, mixed(external), w_.background) +
+                          gain(e.internal, mixed(internal), w_.background);
       if (part == 0) continue;
-      t.explained += part;
+      (part > 0 ? up : down) += part;
       t.others.emplace_back(n, part);
     }
+    const double joint_up = joint(up, w_.joint);
+    const double joint_down = -joint(-down, w_.joint);
+    for (auto& [n, part] : t.others) part *= part > 0 ? joint_up / up : joint_down / down;
+    t.explained = joint_up + joint_down;
     // Edges speak for a cause in so far as it is a network fault.
     const double network = t.class_share[class_index(fault_class::network_delay)] +
                            t.class_share[class_index(fault_class::packet_loss)];
@@ -220,14 +258,17 @@ class weigher {
   const posterior_weights& w_;
   std::vector<std::vector<std::size_t>> callees_;
   std::vector<std::vector<std::size_t>> edges_of_;
+  std::vector<double> strength_;
+  double strongest_ = 0;
 };
 
 double unobserved_score(const evidence& seen, const posterior_weights& w, double prior) {
-  double sum = std::log(prior);
+  double up = 0, down = 0;
   for (const node_evidence& e : seen.nodes) {
-    sum += gain(e.external, w.unobserved_external, w.background);
+    const double part = gain(e.external, w.unobserved_external, w.background);
+    (part > 0 ? up : down) += part;
   }
-  return sum;
+  return std::log(prior) + joint(up, w.joint) - joint(-down, w.joint);
 }
 
 }  // namespace
@@ -292,7 +333,7 @@ cause_posterior weigh_causes(const rca_question& question, const evidence& seen,
   for (std::size_t r = 0; r < count; ++r) {
     cause_terms t = weigh.weigh(r);
     t.ranker = ranker[r];
-    t.total = each + t.own + t.own_symptoms + t.explained + t.order + t.ranker;
+    t.total = each + t.own + t.own_symptoms + t.explained + t.magnitude + t.order + t.ranker;
     logs.push_back(t.total / weights.temperature);
     p.causes.push_back(std::move(t));
   }

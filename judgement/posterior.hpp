@@ -43,6 +43,17 @@ struct posterior_weights {
   double order = 1.0;
   double ranker = 0.5;
 
+  /// Magnitude: a cause is seldom weaker than what it does not explain. Per e-fold by which its own
+  /// strongest sign falls short of the strongest of all, up to `magnitude_most`.
+  double magnitude = 0.8;
+  double magnitude_most = 5;
+  /// A symptom this much (log) stronger than the cause's strongest sign is passed less often, per
+  /// e-fold above it.
+  double louder_free = 1.0;
+  double louder = 0.7;
+  /// Symptoms of one trouble are not independent: their joint worth is this power of its sum.
+  double joint = 0.7;
+
   /// Onset order: a cause that begins later than what it is to explain costs this much per
   /// deviation of both onsets, at most so much per entity and in all.
   double order_most_each = 1.5;
@@ -64,6 +75,7 @@ struct cause_terms {
   double own = 0;            ///< log mean over classes of exp(by_class)
   double own_symptoms = 0;   ///< its external and internal anomalies as symptoms of itself
   double explained = 0;      ///< what it explains of others, edges included; negative where it should show
+  double magnitude = 0;      ///< at most 0
   double order = 0;
   double change = 0;
   double ranker = 0;
