@@ -112,8 +112,8 @@ void feed_loop::publish_waiting(std::size_t most) {
 }
 
 void feed_loop::send_record(const outgoing& record) {
-  for (const std::string& topic : record.topics) send_frames(topic, record.payload);
   door_tally::add(tally_.published);
+  for (const std::string& topic : record.topics) send_frames(topic, record.payload);
   if (!json_wanted()) return;
   const outcome<std::string> json = msgpack_to_json(record.payload);
   if (!json) return;  // a payload of ours that is not msgpack: the binary twin has gone out

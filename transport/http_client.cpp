@@ -76,6 +76,13 @@ private:
         done("write to", why);
         return;
       }
+      read();
+    });
+  }
+  // The header alone first: read in one go, Boost 1.74 forgets that the body is over its limit.
+  void read() {
+    http::async_read_header(stream_, buffer_, parser_, [this](error_code why, std::size_t) {
+      if (done("read from", why)) return;
       http::async_read(stream_, buffer_, parser_, [this](error_code failed, std::size_t) {
         if (!done("read from", failed)) finished_ = true;
       });

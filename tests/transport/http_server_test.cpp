@@ -23,7 +23,7 @@ using ::testing::StartsWith;
 
 /// A server on a free port that says what it was asked; /hold keeps its responder for later.
 class HttpServer : public ::testing::Test {
- protected:
+protected:
   void open(web_options options = {}) {
     options.listen_address = "127.0.0.1:0";
     auto opened = open_http_server(options);
@@ -140,8 +140,8 @@ TEST_F(HttpServer, RefusesWhatBreaksARuleWithItsOwnStatus) {
            "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
        "400", "bad_request"},
       {"two lengths",
-       "POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
-       "400", "bad_request"},
+       "POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", "400",
+       "bad_request"},
       {"odd coding",
        "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: gzip\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
        "400", "bad_request"},
@@ -150,9 +150,8 @@ TEST_F(HttpServer, RefusesWhatBreaksARuleWithItsOwnStatus) {
        "bad_request"},
       {"bad length", "POST / HTTP/1.1\r\n" + host + "Content-Length: -1\r\n\r\n", "400",
        "bad_request"},
-      {"bad chunk",
-       "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "400",
-       "bad_request"},
+      {"bad chunk", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+       "400", "bad_request"},
       {"long header", "GET / HTTP/1.1\r\n" + host + "X: " + std::string(9000, 'a') + "\r\n\r\n",
        "431", "header_too_large"},
       {"endless target", "GET /" + std::string(200000, 'a'), "431", "header_too_large"},
@@ -189,9 +188,9 @@ TEST_F(HttpServer, RefusesWhatBreaksARuleWithItsOwnStatus) {
 
 TEST_F(HttpServer, TakesABodyOfExactlyTheLimit) {
   open();
-  EXPECT_THAT(ask("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 65536\r\n\r\n" +
-                  std::string(65536, 'x')),
-              HasSubstr("POST /p 65536"));
+  EXPECT_THAT(
+      ask("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 65536\r\n\r\n" + std::string(65536, 'x')),
+      HasSubstr("POST /p 65536"));
 }
 
 TEST_F(HttpServer, SlowSocketsDoNotLockOutAnHonestRequest) {

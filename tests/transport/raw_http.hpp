@@ -17,7 +17,7 @@ namespace faultline::testing {
 
 /// A TCP client that sends exactly the bytes it is told to: for requests no library would send.
 class raw_http {
- public:
+public:
   /// @param address host:port on IPv4
   explicit raw_http(const std::string& address) {
     const std::size_t colon = address.rfind(':');
@@ -67,7 +67,7 @@ class raw_http {
     return false;
   }
 
- private:
+private:
   static std::size_t length_of(const std::string& header) {
     constexpr std::string_view name = "Content-Length: ";
     const std::size_t at = header.find(name);

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <set>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+#include <zmq.hpp>
+
+#include "tests/transport/recording_handlers.hpp"
+
+namespace faultline {
+namespace {
+
+using namespace std::chrono_literals;
+using faultline::testing::memory_feed;
+using faultline::testing::open_house;
+
+zmq::context_t& context() {
+  static zmq::context_t one{1};
+  return one;
+}
+
+/// A subscriber that waits until it is known, by a heartbeat it also subscribes to.
+class subscriber {
+public:
+  subscriber(const std::string& endpoint, const std::vector<std::string>& prefixes,
+             int hwm = 100000)
+      : socket{context(), zmq::socket_type::sub} {
+    socket.set(zmq::sockopt::linger, 0);
+    socket.set(zmq::sockopt::rcvhwm, hwm);
+    socket.set(zmq::sockopt::rcvtimeo, 30000);
+    for (const std::string& prefix : prefixes) socket.set(zmq::sockopt::subscribe, prefix);
+    socket.set(zmq::sockopt::subscribe, "feed/heartbeat");
+    socket.connect(endpoint);
+    next(true);
+  }
+  /// The next message: topic and payload; heartbeats only when asked for.
+  std::pair<std::string, std::string> next(bool heartbeats = false) {
+    for (;;) {
+      zmq::message_t topic;
+      zmq::message_t payload;
+      if (!socket.recv(topic) || !socket.recv(payload)) return {};
+      const bool beat = topic.to_string().find("feed/heartbeat") != std::string::npos;
+      if (!beat || heartbeats) return {topic.to_string(), payload.to_string()};
+    }
+  }
+  zmq::socket_t socket;
+};
+
+TEST(DoorsFeed, PublishesARecordUnderEachOfItsTopicsOnce) {
+  open_house h;
+  h.start();
+  subscriber all{h.publish, {"alert/"}};
+  const feed_record record{7, "alert/critical/db", "payload"};
+  h.house->publish(record, {"alert/critical/db", "alert/warning/db"});
+  EXPECT_EQ(all.next(), (std::pair<std::string, std::string>{"alert/critical/db", "payload"}));
+  EXPECT_EQ(all.next(), (std::pair<std::string, std::string>{"alert/warning/db", "payload"}));
+  h.house->publish({8, "alert/end", "x"}, {});
+  EXPECT_EQ(all.next().first, "alert/end");
+  EXPECT_EQ(h.house->counters().published, 2U);
+}
+
+TEST(DoorsFeed, HeartbeatCarriesTheLastSeq) {
+  open_house h;
+  h.feed.add("overload", "server");
+  h.start();
+  subscriber s{h.publish, {}};
+  const auto beat = read_feed_payload(s.next(true).second);
+  ASSERT_TRUE(beat);
+  EXPECT_EQ(beat->kind, "heartbeat");
+  EXPECT_EQ(beat->seq, 1U);
+}
+
+TEST(DoorsFeed, JsonTwinsGoOutOnlyWhileSomebodyWantsThem) {
+  open_house h;
+  h.start();
+  subscriber everything{h.publish, {""}};
+  const feed_record first = h.feed.add("overload", "one");
+  h.house->publish(first, {});
+  EXPECT_EQ(everything.next().first, "notice/overload/one");
+  {
+    subscriber json{h.publish, {"json/"}};
+    // Its heartbeat in JSON shows that the doors know of it.
+    while (json.next(true).first != "json/feed/heartbeat") continue;
+    const feed_record second = h.feed.add("overload", "two");
+    h.house->publish(second, {});
+    const auto [topic, payload] = json.next();
+    EXPECT_EQ(topic, "json/notice/overload/two");
+    EXPECT_EQ(nlohmann::json::parse(payload)["seq"], 2);
+    EXPECT_EQ(everything.next().first, "notice/overload/two");
+    EXPECT_EQ(everything.next().first, "json/notice/overload/two");
+  }
+  // The subscription ends with the connection; then one heartbeat without a JSON twin shows it.
+  for (std::string before, topic;; before = topic) {
+    topic = everything.next(true).first;
+    ASSERT_FALSE(topic.empty());
+    if (before == "feed/heartbeat" && topic == "feed/heartbeat") break;
+  }
+  h.house->publish(h.feed.add("overload", "three"), {});
+  h.house->publish(h.feed.add("overload", "four"), {});
+  EXPECT_EQ(everything.next().first, "notice/overload/three");
+  EXPECT_EQ(everything.next().first, "notice/overload/four");
+}
+
+TEST(DoorsFeed, ASlowSubscriberLosesAloneAndTheOthersGetEverything) {
+  socket_options options;
+  options.high_water_mark = 100;
+  options.publish_queue = 1000000;
+  open_house h{options};
+  h.start();
+  subscriber slow{h.publish, {"n/"}, 10};
+  subscriber quick{h.publish, {"n/"}};
+  constexpr int count = 5000;
+  const std::string padding(4096, 'x');
+  int got = 0;
+  for (int i = 0; i < count; ++i) {
+    h.house->publish({static_cast<std::uint64_t>(i + 1), "n/" + std::to_string(i), padding}, {});
+    // The quick one keeps up; the slow one does not read at all.
+    ASSERT_EQ(quick.next().first, "n/" + std::to_string(i));
+    ++got;
+  }
+  EXPECT_EQ(got, count);
+  EXPECT_EQ(h.house->counters().publish_dropped, 0U);
+  h.house->publish({count + 1, "n/last", "x"}, {});
+  EXPECT_EQ(quick.next().first, "n/last");
+  int slow_got = 0;
+  slow.socket.set(zmq::sockopt::rcvtimeo, 500);
+  while (!slow.next().first.empty()) ++slow_got;
+  EXPECT_LT(slow_got, count);
+}
+
+TEST(DoorsFeed, AFullQueueDropsTheOldestAndCountsIt) {
+  socket_options options;
+  options.publish_queue = 4;
+  open_house h{options};
+  // Nobody takes from the queue before start().
+  for (std::uint64_t seq = 1; seq <= 10; ++seq) h.house->publish({seq, "n/x", "p"}, {});
+  EXPECT_EQ(h.house->counters().publish_dropped, 6U);
+  h.start();
+  h.house->stop();
+  EXPECT_EQ(h.house->counters().published, 4U);
+}
+
+TEST(DoorsFeed, ReplaySocketServesDealerAndReqInTheirEncoding) {
+  open_house h;
+  h.feed.add("overload", "one");
+  h.start();
+  zmq::socket_t req{context(), zmq::socket_type::req};
+  req.set(zmq::sockopt::linger, 0);
+  req.set(zmq::sockopt::rcvtimeo, 30000);
+  req.connect(h.replay);
+  req.send(zmq::str_buffer(R"({"op":"replay","from":1,"limit":10})"), zmq::send_flags::none);
+  zmq::message_t answer;
+  ASSERT_TRUE(req.recv(answer));
+  EXPECT_EQ(nlohmann::json::parse(answer.to_string())["records"][0]["topic"],
+            "notice/overload/one");
+  zmq::socket_t dealer{context(), zmq::socket_type::dealer};
+  dealer.set(zmq::sockopt::linger, 0);
+  dealer.set(zmq::sockopt::rcvtimeo, 30000);
+  dealer.connect(h.replay);
+  dealer.send(zmq::str_buffer("garbage"), zmq::send_flags::none);
+  ASSERT_TRUE(dealer.recv(answer));
+  EXPECT_FALSE(answer.more());
+  dealer.send(zmq::str_buffer("two"), zmq::send_flags::sndmore);
+  dealer.send(zmq::str_buffer("frames"), zmq::send_flags::none);
+  ASSERT_TRUE(dealer.recv(answer));
+  EXPECT_EQ(h.house->counters().feed_requests, 3U);
+}
+
+TEST(DoorsFeed, HostileSubscriptionsDisturbNobody) {
+  open_house h;
+  h.start();
+  zmq::socket_t hostile{context(), zmq::socket_type::xsub};
+  hostile.set(zmq::sockopt::linger, 0);
+  hostile.connect(h.publish);
+  hostile.send(zmq::message_t{std::string(3000, '\1')}, zmq::send_flags::none);
+  hostile.send(zmq::str_buffer("no subscription"), zmq::send_flags::none);
+  hostile.send(zmq::message_t{}, zmq::send_flags::none);
+  for (int i = 0; i < 6000; ++i)
+    hostile.send(zmq::message_t{"\1json/" + std::to_string(i)}, zmq::send_flags::none);
+  hostile.send(zmq::message_t{std::string(100000, '\1')}, zmq::send_flags::none);
+  subscriber honest{h.publish, {"n/"}};
+  h.house->publish(h.feed.add("x", "y"), {"n/1"});
+  EXPECT_EQ(honest.next().first, "n/1");
+}
+
+}  // namespace
+}  // namespace faultline

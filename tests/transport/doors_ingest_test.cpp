@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+#include <map>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <zmq.hpp>
+
+#include "tests/transport/raw_http.hpp"
+#include "tests/transport/recording_handlers.hpp"
+
+namespace faultline {
+namespace {
+
+using namespace std::chrono_literals;
+using faultline::testing::open_house;
+using faultline::testing::recording_ingest;
+
+/// A bare peer, as a program in any language would be one.
+class peer {
+public:
+  peer(zmq::socket_type type, const std::string& endpoint) : socket{context(), type} {
+    socket.set(zmq::sockopt::linger, 0);
+    socket.set(zmq::sockopt::sndtimeo, 30000);
+    socket.set(zmq::sockopt::rcvtimeo, 30000);
+    socket.connect(endpoint);
+  }
+  bool send(const std::vector<std::string>& frames) {
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      const auto flags = i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none;
+      if (!socket.send(zmq::buffer(frames[i]), flags)) return false;
+    }
+    return true;
+  }
+  std::vector<std::string> receive() {
+    std::vector<std::string> frames;
+    zmq::message_t frame;
+    do {
+      if (!socket.recv(frame)) return frames;
+      frames.push_back(frame.to_string());
+    } while (frame.more());
+    return frames;
+  }
+  static zmq::context_t& context() {
+    static zmq::context_t one{1};
+    return one;
+  }
+  zmq::socket_t socket;
+};
+
+void answer_with_payload(open_house& h) {
+  h.ingest.answer = [&h](const reply_address& to, std::string_view header,
+                         std::string_view payload) {
+    h.house->reply(to, std::string{header} + "|" + std::string{payload});
+  };
+}
+
+TEST(DoorsIngest, PullHandsOverPayloadsWithAndWithoutTopic) {
+  open_house h;
+  h.start();
+  peer push{zmq::socket_type::push, h.pull};
+  push.send({"one"});
+  push.send({"cart", "two"});
+  push.send({"", "three"});
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 3; }));
+  EXPECT_EQ(h.ingest.events[0].payload, "one");
+  EXPECT_EQ(h.ingest.events[0].topic, "");
+  EXPECT_EQ(h.ingest.events[0].source, "pull");
+  EXPECT_EQ(h.ingest.events[1].topic, "cart");
+  EXPECT_EQ(h.ingest.events[1].payload, "two");
+  EXPECT_EQ(h.ingest.events[2].payload, "three");
+}
+
+TEST(DoorsIngest, SubscribesToAPublisherThatBinds) {
+  zmq::socket_t publisher{peer::context(), zmq::socket_type::xpub};
+  publisher.bind("tcp://127.0.0.1:*");
+  socket_options options;
+  options.subscribe = {publisher.get(zmq::sockopt::last_endpoint)};
+  open_house h{options};
+  h.start();
+  zmq::message_t subscription;
+  publisher.set(zmq::sockopt::rcvtimeo, 30000);
+  ASSERT_TRUE(publisher.recv(subscription));
+  publisher.send(zmq::str_buffer("metrics"), zmq::send_flags::sndmore);
+  publisher.send(zmq::str_buffer("x"), zmq::send_flags::none);
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 1; }));
+  EXPECT_EQ(h.ingest.events[0].source, "subscribe");
+  EXPECT_EQ(h.ingest.events[0].topic, "metrics");
+  publisher.set(zmq::sockopt::linger, 0);
+}
+
+TEST(DoorsIngest, DealerPipelinesAndIsAnsweredWithoutDelimiter) {
+  open_house h;
+  answer_with_payload(h);
+  h.start();
+  peer dealer{zmq::socket_type::dealer, h.router};
+  for (int i = 0; i < 500; ++i) dealer.send({"h" + std::to_string(i), "p"});
+  for (int i = 0; i < 500; ++i)
+    EXPECT_EQ(dealer.receive(), (std::vector<std::string>{"h" + std::to_string(i) + "|p"}));
+  EXPECT_EQ(h.house->counters().requests, 500U);
+}
+
+TEST(DoorsIngest, ReqGetsItsDelimiterBack) {
+  open_house h;
+  answer_with_payload(h);
+  h.start();
+  peer req{zmq::socket_type::req, h.router};
+  req.send({"header", "payload"});
+  EXPECT_EQ(req.receive(), (std::vector<std::string>{"header|payload"}));
+  req.send({"op last"});
+  EXPECT_EQ(req.receive(), (std::vector<std::string>{"op last|"}));
+  ASSERT_EQ(h.ingest.requests.size(), 2U);
+  EXPECT_TRUE(h.ingest.requests[0].from.delimiter);
+}
+
+TEST(DoorsIngest, RepliesComeFromAnyThreadAndLater) {
+  open_house h;
+  h.start();
+  peer dealer{zmq::socket_type::dealer, h.router};
+  dealer.send({"a", "1"});
+  dealer.send({"b", "2"});
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.requests.size() == 2; }));
+  std::thread{[&] {
+    h.house->reply(h.ingest.requests[1].from, "second first");
+    h.house->reply(h.ingest.requests[0].from, "then the first");
+  }}.join();
+  EXPECT_EQ(dealer.receive().at(0), "second first");
+  EXPECT_EQ(dealer.receive().at(0), "then the first");
+}
+
+TEST(DoorsIngest, WrongFrameCountsAreBadRequestsOnEverySocket) {
+  open_house h;
+  h.start();
+  peer dealer{zmq::socket_type::dealer, h.router};
+  dealer.send({"a", "b", "c"});
+  dealer.send({""});
+  dealer.send({"", "h", "p", "x", "y", "z"});
+  peer push{zmq::socket_type::push, h.pull};
+  push.send({"a", "b", "c"});
+  dealer.send({"good", "one"});
+  ASSERT_TRUE(h.ingest.wait(
+      [&] { return h.ingest.bad_requests.size() == 4 && h.ingest.requests.size() == 1; }));
+  std::map<std::string, int> headers;
+  for (const auto& bad : h.ingest.bad_requests) {
+    EXPECT_EQ(bad.code, "bad_frames");
+    ++headers[bad.header];
+    h.house->reply(bad.from, "refused");
+  }
+  EXPECT_EQ(headers, (std::map<std::string, int>{{"", 1}, {"a", 2}, {"h", 1}}));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(dealer.receive().back(), "refused");
+  EXPECT_EQ(h.house->counters().bad_requests, 4U);
+  EXPECT_EQ(h.house->counters().replies_unroutable, 0U);
+}
+
+TEST(DoorsIngest, APayloadOverOneMebibyteArrivesAndOverFourCutsThePeer) {
+  open_house h;
+  answer_with_payload(h);
+  h.start();
+  peer large{zmq::socket_type::dealer, h.router};
+  large.send({"h", std::string(2 * 1024 * 1024, 'x')});
+  EXPECT_EQ(large.receive().at(0).size(), 2 * 1024 * 1024 + 2U);
+  peer hostile{zmq::socket_type::dealer, h.router};
+  hostile.send({"h", std::string(5 * 1024 * 1024, 'x')});
+  peer honest{zmq::socket_type::dealer, h.router};
+  for (int i = 0; i < 50; ++i) {
+    honest.send({"h", "p"});
+    EXPECT_EQ(honest.receive().at(0), "h|p");
+  }
+  EXPECT_EQ(h.house->counters().requests, 51U);
+}
+
+TEST(DoorsIngest, BytesThatAreNoZmtpDisturbNobody) {
+  open_house h;
+  answer_with_payload(h);
+  h.start();
+  std::vector<std::unique_ptr<faultline::testing::raw_http>> strangers;
+  const std::string garbage[] = {"GET / HTTP/1.1\r\n\r\n", std::string(64, '\xff'),
+                                 std::string{"\xff\0\0\0\0\0\0\0\x01\x7f", 10}, ""};
+  for (const std::string& endpoint : {h.pull, h.router, h.publish, h.replay})
+    for (const std::string& bytes : garbage) {
+      strangers.push_back(
+          std::make_unique<faultline::testing::raw_http>(endpoint.substr(std::strlen("tcp://"))));
+      ASSERT_TRUE(strangers.back()->connected());
+      strangers.back()->send(bytes);
+    }
+  peer dealer{zmq::socket_type::dealer, h.router};
+  dealer.send({"h", "p"});
+  EXPECT_EQ(dealer.receive().at(0), "h|p");
+}
+
+TEST(DoorsIngest, AReplyToAPeerThatHasGoneIsCountedAndDropped) {
+  open_house h;
+  h.start();
+  {
+    peer gone{zmq::socket_type::dealer, h.router};
+    gone.send({"h", "p"});
+    ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.requests.size() == 1; }));
+  }
+  const reply_address to = h.ingest.requests[0].from;
+  const auto end = std::chrono::steady_clock::now() + faultline::testing::patience;
+  while (h.house->counters().replies_unroutable == 0 && std::chrono::steady_clock::now() < end) {
+    h.house->reply(to, "anybody there?");
+    std::this_thread::sleep_for(1ms);
+  }
+  EXPECT_GT(h.house->counters().replies_unroutable, 0U);
+}
+
+TEST(DoorsIngest, WithoutCreditEventsStayOutsideAndRequestsAreStillServed) {
+  open_house h;
+  answer_with_payload(h);
+  h.ingest.open = false;
+  h.start();
+  peer push{zmq::socket_type::push, h.pull};
+  for (int i = 0; i < 200; ++i) push.send({std::to_string(i)});
+  peer dealer{zmq::socket_type::dealer, h.router};
+  for (int i = 0; i < 50; ++i) {
+    dealer.send({"h", "p"});
+    EXPECT_EQ(dealer.receive().at(0), "h|p");
+  }
+  EXPECT_EQ(h.ingest.event_count(), 0U);
+  h.ingest.open = true;
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 200; }));
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(h.ingest.events[i].payload, std::to_string(i));
+}
+
+TEST(DoorsIngest, ClosedCreditIsLookedAtWithoutSpinning) {
+  open_house h;
+  h.ingest.open = false;
+  h.start();
+  peer push{zmq::socket_type::push, h.pull};
+  push.send({"x"});
+  const auto before = std::chrono::steady_clock::now();
+  const std::uint64_t first = h.ingest.asked;
+  std::this_thread::sleep_for(300ms);
+  const std::uint64_t asked = h.ingest.asked - first;
+  const std::chrono::milliseconds passed = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - before);
+  // Two milliseconds between looks; a loop that spins asks a thousand times as often.
+  EXPECT_LE(asked, static_cast<std::uint64_t>(passed.count()));
+  EXPECT_GT(h.ingest.asked, 1U);
+}
+
+TEST(DoorsIngest, AFloodOnOneSocketDoesNotStarveTheOther) {
+  open_house h;
+  answer_with_payload(h);
+  h.start();
+  std::atomic<bool> flooding{true};
+  std::thread flood{[&] {
+    peer push{zmq::socket_type::push, h.pull};
+    while (flooding) push.send({"flood"});
+  }};
+  peer dealer{zmq::socket_type::dealer, h.router};
+  for (int i = 0; i < 200; ++i) {
+    dealer.send({"h", "p"});
+    EXPECT_EQ(dealer.receive().at(0), "h|p");
+  }
+  flooding = false;
+  h.ingest.wait([&] { return !h.ingest.events.empty(); });
+  flood.join();
+}
+
+TEST(DoorsIngest, StopReadingLeavesRequestsOutsideButRepliesStillGoOut) {
+  open_house h;
+  h.start();
+  peer dealer{zmq::socket_type::dealer, h.router};
+  dealer.send({"before", "p"});
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.requests.size() == 1; }));
+  h.house->stop_reading();
+  // The turn under way may still take one: what comes after an answer has gone out stays outside.
+  h.house->reply(h.ingest.requests[0].from, "first");
+  EXPECT_EQ(dealer.receive().at(0), "first");
+  dealer.send({"after", "p"});
+  h.house->reply(h.ingest.requests[0].from, "second");
+  EXPECT_EQ(dealer.receive().at(0), "second");
+  h.house->stop();
+  EXPECT_EQ(h.ingest.requests.size(), 1U);
+}
+
+TEST(DoorsIngest, StopSendsTheRepliesThatWait) {
+  open_house h;
+  h.start();
+  peer dealer{zmq::socket_type::dealer, h.router};
+  dealer.send({"h", "p"});
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.requests.size() == 1; }));
+  for (int i = 0; i < 100; ++i) h.house->reply(h.ingest.requests[0].from, std::to_string(i));
+  h.house->stop();
+  h.house.reset();
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(dealer.receive().at(0), std::to_string(i));
+}
+
+TEST(DoorsIngest, NamesTheEndpointThatIsTaken) {
+  open_house h;
+  socket_options same;
+  same.pull = {h.pull};
+  const auto second = open_doors(same);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, ec::io_failed);
+  EXPECT_THAT(second.error().what, ::testing::HasSubstr(h.pull));
+  socket_options endless;
+  endless.high_water_mark = 0;
+  EXPECT_EQ(open_doors(endless).error().code, ec::invalid);
+}
+
+}  // namespace
+}  // namespace faultline

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/feed.hpp"
+#include "messages/request.hpp"
+#include "transport/doors.hpp"
+
+namespace faultline::testing {
+
+/// Waits on a condition that another thread makes true; far beyond what any machine needs.
+inline constexpr std::chrono::seconds patience{30};
+
+/// Writes down what comes in through the doors and lets a test decide what happens.
+class recording_ingest : public ingest_handler {
+public:
+  struct event {
+    std::string source, topic, payload;
+  };
+  struct request {
+    reply_address from;
+    std::string header, payload;
+  };
+  struct bad {
+    reply_address from;
+    std::string header, code, text;
+  };
+
+  void on_event_payload(std::string_view source, std::string_view topic,
+                        std::string_view payload) override {
+    note([&] {
+      events.push_back({std::string{source}, std::string{topic}, std::string{payload}});
+    });
+  }
+  void on_request(reply_address from, std::string_view header, std::string_view payload) override {
+    if (answer) {
+      answer(from, header, payload);
+    }
+    note([&] { requests.push_back({from, std::string{header}, std::string{payload}}); });
+  }
+  void on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
+                      std::string_view text) override {
+    note([&] {
+      bad_requests.push_back({from, std::string{header}, std::string{why_code}, std::string{text}});
+    });
+  }
+  bool may_read_events() override {
+    ++asked;
+    return open;
+  }
+
+  /// Waits until @p condition holds; false when it does not.
+  bool wait(const std::function<bool()>& condition) {
+    std::unique_lock lock{mutex};
+    return changed.wait_for(lock, patience, condition);
+  }
+  std::size_t event_count() {
+    const std::lock_guard lock{mutex};
+    return events.size();
+  }
+
+  std::function<void(reply_address, std::string_view, std::string_view)> answer;
+  std::atomic<bool> open{true};
+  std::atomic<std::uint64_t> asked{0};
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<event> events;
+  std::vector<request> requests;
+  std::vector<bad> bad_requests;
+
+private:
+  template <class F>
+  void note(F write) {
+    const std::lock_guard lock{mutex};
+    write();
+    changed.notify_all();
+  }
+};
+
+/// A feed store in memory that answers replay requests as the server does.
+class memory_feed : public feed_handler {
+public:
+  std::string on_feed_request(std::string_view request) override {
+    const std::lock_guard lock{mutex};
+    ++asked;
+    const auto read = decode_feed_request(request);
+    if (!read) return error_reply("bad_request", read.error().what, 0, wire_encoding::msgpack);
+    std::string json = read->what == feed_request::op::snapshot ? snapshot() : page(*read);
+    return read->encoding == wire_encoding::json ? json : *json_to_msgpack(json);
+  }
+  std::string heartbeat() override {
+    const std::lock_guard lock{mutex};
+    return heartbeat_payload(records.empty() ? 0 : records.back().seq, event_time_of(1),
+                             arrival_time_of(2));
+  }
+
+  /// Stores one notice and returns it as a feed record.
+  feed_record add(const std::string& what, const std::string& subject) {
+    const std::lock_guard lock{mutex};
+    notice n{what, subject, "text", event_time_of(1000)};
+    const std::uint64_t seq = records.empty() ? first_seq : records.back().seq + 1;
+    records.push_back({seq, topic_of(n), feed_payload(n, seq, arrival_time_of(2000))});
+    return records.back();
+  }
+
+  std::uint64_t first_seq = 1;
+  std::atomic<int> asked{0};
+  std::mutex mutex;
+  std::vector<feed_record> records;
+
+private:
+  std::string snapshot() const {
+    return R"({"as_of":)" + std::to_string(records.empty() ? 0 : records.back().seq) +
+           R"(,"alerts":[{"id":"a1"}],"incidents":[]})";
+  }
+  std::string page(const feed_request& r) const {
+    std::string list;
+    std::uint64_t next = r.from;
+    std::uint32_t count = 0;
+    for (const feed_record& record : records) {
+      if (record.seq < r.from || count == r.limit) continue;
+      next = record.seq + 1;
+      if (record.topic.compare(0, r.prefix.size(), r.prefix) != 0) continue;
+      list += (count++ == 0 ? "" : ",") + std::string{R"({"topic":")"} + record.topic +
+              R"(","payload":)" + *msgpack_to_json(record.payload) + "}";
+    }
+    return R"({"records":[)" + list + R"(],"next":)" + std::to_string(next) + R"(,"oldest":)" +
+           std::to_string(records.empty() ? 1 : records.front().seq) + R"(,"last":)" +
+           std::to_string(records.empty() ? 0 : records.back().seq) + "}";
+  }
+};
+
+/// Doors on free loopback ports.
+struct open_house {
+  explicit open_house(socket_options options = {}) {
+    options.pull = {"tcp://127.0.0.1:*"};
+    options.router = {"tcp://127.0.0.1:*"};
+    options.publish = options.replay = "tcp://127.0.0.1:*";
+    auto opened = open_doors(options);
+    if (!opened) return;
+    house = std::move(*opened);
+    const auto ends = house->bound_endpoints();
+    pull = ends.at(0);
+    router = ends.at(1);
+    publish = ends.at(2);
+    replay = ends.at(3);
+  }
+  ~open_house() {
+    if (house) house->stop();
+  }
+  void start() { house->start(ingest, feed); }
+
+  recording_ingest ingest;
+  memory_feed feed;
+  std::string pull, router, publish, replay;
+  std::unique_ptr<doors> house;
+};
+
+}  // namespace faultline::testing
