@@ -88,6 +88,13 @@ struct closed_block {
   std::string bytes;
 };
 
+/// What the last finished tick came to, for evaluation.
+struct tick_verdict {
+  event_time tick{};
+  double score = 0;   ///< probability that it is a fault, 0..1, comparable over entities
+  double excess = 0;  ///< decades of rarity above the page threshold
+};
+
 /// Everything faultline knows and decides about one entity: cleansing, ticks, scaling, profile, views,
 /// calibration, alert life-cycle, live window. Pure: same records and results, same decisions. No
 /// clock, no thread, no I/O.
@@ -103,6 +110,11 @@ class entity_core {
   ~entity_core();
   entity_core(entity_core&&) noexcept;
   entity_core& operator=(entity_core&&) noexcept;
+
+  /// Hands over changed rules, between ticks.
+  void set_rules(std::shared_ptr<const judgement_rules> rules);
+  /// false: learns from everything and opens no alert (training part of a recording).
+  void set_deciding(bool on) noexcept;
 
   /// Applies one event of this entity. Edge and change events append decisions at once.
   applied_as observe(const event_view& event, const record_address& where,
@@ -136,6 +148,8 @@ class entity_core {
   /// The last 64 ticks, oldest first, up to and including the tick that contains @p as_of.
   entity_window window(event_time as_of) const;
   entity_status status() const;
+  /// Of the tick finished last.
+  tick_verdict last_verdict() const noexcept;
   std::string_view id() const noexcept;
   std::uint64_t observations() const noexcept;
   /// Ticks closed since the last event: rule 15 passivates after 12.

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "processing/byte_io.hpp"
+
+namespace faultline {
+
+/// What is believed of a tail before anything was seen: P(X > x) = exp(-(x - at) / scale), worth
+/// `blocks` blocks of experience.
+struct tail_prior {
+  float at = 0;
+  float scale = 0.3f;
+  float blocks = 48;
+};
+
+/// Distribution of the largest score in half an hour (so that one disturbance counts once, however
+/// long it lasts): empirical body, exponential tail above its 85th percentile. Scores of views come
+/// as logarithms, which makes the tail a power law: with little data a cautious choice. Counts fade:
+/// the last two to three weeks rule. (Declustered peaks over threshold; Pickands 1975, Hill 1975.)
+class tail_model {
+ public:
+  static constexpr std::size_t bins = 64;
+
+  /// @p low: value of the first bin's left edge, @p width: of a bin.
+  tail_model(float low, float width, tail_prior prior) noexcept;
+
+  /// Takes the largest value of one more block.
+  void add(float x) noexcept;
+  /// -log10 P(largest value of a block > x): 0 in the middle, grows without bound.
+  float rarity(float x) const noexcept;
+  /// The value that a block exceeds with probability @p p.
+  float value_at(float p) const noexcept;
+  float blocks() const noexcept { return static_cast<float>(total_) / unit; }
+
+  void save(byte_writer& out) const;
+  bool restore(byte_reader& in);
+
+ private:
+  static constexpr std::uint32_t unit = 4;  ///< count of one block
+
+  void fit() noexcept;
+  float edge(std::size_t bin) const noexcept { return low_ + width_ * static_cast<float>(bin); }
+
+  float low_, width_;
+  tail_prior prior_;
+  std::uint32_t total_ = 0;
+  float from_ = 0;      ///< the tail begins here,
+  float mass_ = 1;      ///< with this probability beyond it
+  float scale_ = 1;
+  float at_from_ = 0;   ///< rarity there
+  std::array<std::uint16_t, bins> count_{};
+};
+
+/// Views of an entity, each a way of being surprised.
+enum class view : std::uint8_t {
+  residual = 0,  ///< one tick against the one before: abrupt faults
+  model,         ///< one tick, 5 and 30 minutes against the LSTM's forecast
+  level,         ///< some ticks against the daily profile
+  drift,         ///< half an hour against the daily profile
+  forecast,      ///< a trend, weighed by how soon it meets a limit
+  symptoms,      ///< errors and latency above their profile
+};
+inline constexpr std::size_t view_count = 6;
+const char* to_string(view) noexcept;
+
+/// Scores of one tick; 0 where a view has nothing to say.
+using view_scores = std::array<float, view_count>;
+
+/// What the calibration makes of a tick.
+struct judged {
+  view_scores rarity{};   ///< per view, decades
+  float combined = 0;     ///< of the most surprised view, with a little for agreement
+  float threshold = 0;    ///< of `combined`, for the budget
+  double probability = 0; ///< that this is a fault, 0..1
+  /// Decades above the threshold.
+  float excess() const noexcept { return combined - threshold; }
+};
+
+/// Turns view scores into a page threshold that keeps a budget of false episodes for the COMBINATION
+/// of views: each view by its own tail model, their maximum once more. Every episode moves the
+/// threshold up a little and quiet time back (adaptive conformal inference, Gibbs and Candes 2021).
+class calibration {
+ public:
+  calibration() noexcept;
+
+  /// @p budget false episodes per 30 days; @p learning: ten times stricter.
+  judged judge(const view_scores& scores, double budget, bool learning) const noexcept;
+  /// Takes the tick at @p ts_ms into its block; @p counted: false while an alert is on.
+  void take(const view_scores& scores, const judged& j, std::int64_t ts_ms, std::int64_t tick_ms,
+            bool counted) noexcept;
+  /// An episode began: it counts as one exceedance at the threshold, whatever it was.
+  void episode(const judged& j) noexcept;
+  /// Score of view @p v at which it alone reaches the threshold.
+  float score_at_threshold(view v, double budget) const noexcept;
+  float blocks() const noexcept { return combined_.blocks(); }
+
+  void save(byte_writer& out) const;
+  bool restore(byte_reader& in);
+
+ private:
+  float threshold(double budget, bool learning) const noexcept;
+  void end_block() noexcept;
+
+  std::array<tail_model, view_count> views_;
+  tail_model combined_;
+  view_scores largest_{};        ///< of the block under way
+  float largest_combined_ = 0;
+  std::int64_t block_ = -1;
+  std::int64_t block_ms_ = 1'800'000;
+  std::uint32_t ticks_ = 0;      ///< of the block under way that count
+  float correction_ = 0;         ///< decades added to the threshold
+};
+
+}  // namespace faultline

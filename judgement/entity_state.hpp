@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "inference/forecast_input.hpp"
+#include "judgement/alert_lifecycle.hpp"
+#include "judgement/calibration.hpp"
+#include "judgement/entity_core.hpp"
+#include "judgement/views.hpp"
+#include "processing/channel_block.hpp"
+#include "processing/daily_profile.hpp"
+#include "processing/tick_builder.hpp"
+#include "processing/window_ring.hpp"
+
+namespace faultline {
+
+/// An operator's limits on one channel.
+struct channel_limit {
+  std::uint16_t channel = 0;
+  std::optional<double> above;
+  std::optional<double> below;
+  bool critical = true;
+};
+
+/// What the entity remembers of an edge it has told.
+struct known_edge {
+  std::uint64_t hash = 0;
+  std::int64_t told_ms = 0;
+  std::uint8_t present = 1;
+};
+
+/// All eight-channel scores of one tick.
+using tick_scores = std::vector<block_scores>;
+
+/// State of one entity behind entity_core. Everything saved is a function of the records alone.
+struct entity_core::impl {
+  impl(std::string_view name, std::shared_ptr<const judgement_rules> with);
+
+  // observe: entity_core.cpp
+  applied_as observe(const event_view& event, const record_address& where,
+                     std::vector<entity_decision>& out);
+  void advance(const clock_record& clock, const record_address& where,
+               std::vector<entity_decision>& out);
+  void remember_attributes(const event_view& event);
+  void rules_changed();
+  bool learning() const noexcept;
+  bool staleness_possible() const noexcept;
+  std::int64_t silence_limit_ms() const noexcept;
+  std::int64_t silent_ms() const noexcept;
+  std::uint32_t idle_ticks() const noexcept;
+  std::int64_t tick_ms() const noexcept { return builder.tick_ms(rules->processing); }
+
+  // ticks: entity_tick.cpp
+  void begin_tick(forecast_row& row);
+  void finish_tick(const forecast_result* result, std::vector<entity_decision>& out);
+  void open_channels();
+  forecast_tick forecast_tick_now() const;
+  void load_values(const closed_tick& tick);
+  void score_tick(const forecast_result* result, tick_judgement& t);
+  void learn_tick(const tick_judgement& t);
+  void rebase_due();
+  void rebase(std::size_t channel, double center, double scale);
+  void give_slots(bool anonymous_too);
+  void settle_levels();
+
+  // decisions: entity_alerts.cpp
+  void decide(tick_judgement& t, log_position cause, std::vector<entity_decision>& out);
+  bool adopting(log_position cause, event_time tick);
+  void adopt_through(log_position cause, event_time tick);
+  tick_signs signs_of(const tick_judgement& t) const;
+  void check_limits(tick_judgement& t) const;
+  std::string explain(const alert& a, const tick_judgement& t) const;
+  void emit(alert_step step, const tick_judgement* t, log_position cause, event_time tick,
+            std::vector<entity_decision>& out);
+  void fill_alert(alert& a, const tick_judgement& t) const;
+  void fill_contributors(alert& a, const tick_judgement& t) const;
+  void look_ahead(tick_judgement& t);
+  void fill_labels(alert& a) const;
+  void note_silence(log_position cause, event_time tick, std::vector<entity_decision>& out);
+
+  // edges and changes: entity_topology.cpp
+  void note_edge(std::string_view to, edge_kind kind, bool removed, const char* source,
+                 const event_view& event, const record_address& where,
+                 std::vector<entity_decision>& out);
+  void note_change(const event_view& event, const record_address& where,
+                   std::vector<entity_decision>& out);
+
+  std::string save() const;                        // entity_snapshot.cpp
+  outcome<void> restore(std::string_view bytes);
+  bool restore_words(byte_reader& in);
+  entity_window window(event_time as_of) const;    // entity_window.cpp
+  entity_status status() const;
+
+  std::string id;
+  std::shared_ptr<const judgement_rules> rules;
+  std::vector<std::pair<std::string, std::string>> attributes;
+  bool ephemeral = false;
+
+  tick_builder builder;
+  std::vector<channel_block> blocks;
+  std::vector<std::uint8_t> slots;          ///< by channel: forecast slot, 255 = none
+  std::vector<std::uint8_t> traits;         ///< by channel: channel_trait bits
+  std::array<std::int16_t, forecast_shape::slots> slot_channel;
+  std::vector<channel_limit> limits;
+  daily_profile profile;
+  window_ring ring;
+  calibration tails;
+  alert_lifecycle life;
+  std::unique_ptr<model_view> model;        ///< from the first answer of a model on
+  std::unique_ptr<alert> open;              ///< last transition of the episode that is firing
+  std::vector<known_edge> edges;
+  std::vector<closed_block> blocks_out;
+
+  record_address covered;
+  std::uint64_t observations = 0;
+  std::int64_t first_ms = 0;
+  std::int64_t last_ms = 0;
+  std::int64_t last_arrived_ms = 0;
+  std::int64_t clock_ms = 0;
+  std::int64_t clock_arrived_ms = 0;
+  double longest_gap_ms = 0;                ///< between closed ticks, fading
+  std::uint64_t ticks = 0;                  ///< scored
+  float last_score = 0;
+  float last_excess = 0;
+  std::int64_t last_tick_ms = 0;
+  bool degraded = true;                     ///< the last tick was scored without the model
+
+  // Not saved.
+  bool flying = false;
+  forecast_tick current;                    ///< the tick in flight as the model sees it
+  bool deciding = true;
+  std::vector<entity_decision> recorded;
+  std::size_t next_recorded = 0;
+  log_position decided_through = 0;
+  std::int64_t weights_gap_ms = -1;
+  tick_weights weights;
+  float kind_class = 0;
+};
+
+/// Bits of entity_core::impl::traits.
+namespace channel_trait {
+inline constexpr std::uint8_t symptom = 1;   ///< errors and latency
+inline constexpr std::uint8_t capacity = 2;  ///< cpu, memory, disk, saturation
+inline constexpr std::uint8_t share = 4;     ///< its name says: a share of a capacity
+inline constexpr std::uint8_t forecast = 8;  ///< its trend meets a limit within the hour
+}  // namespace channel_trait
+
+}  // namespace faultline

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "judgement/entity_state.hpp"
+#include "processing/fast_math.hpp"
+#include "processing/roles.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::size_t width = channel_block::width;
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+constexpr std::uint8_t no_slot = 255;
+constexpr double day_ms = 86'400'000.0;
+constexpr std::uint64_t anonymous_slots_at = 64;  // ticks: until then constant series show
+
+// The values of the tick in flight, and what they say. One per thread: a tick is finished by the
+// call that uses it, nothing is kept.
+tick_channels& workspace() {
+  static thread_local tick_channels space;
+  return space;
+}
+
+bool rebase_tick(std::uint64_t n) noexcept {
+  if (n < 4096)
+    return n >= 4 && (n & (n - 1)) == 0;
+  return n % 4096 == 0;
+}
+
+}  // namespace
+
+// Roles, limits and room for channels that have appeared.
+void entity_core::impl::open_channels() {
+  const auto& channels = builder.channels();
+  while (blocks.size() * width < channels.size()) {
+    blocks.emplace_back();
+    clear_block(blocks.back());
+  }
+  for (std::size_t c = traits.size(); c < channels.size(); ++c) {
+    const auto role = role_of(channels[c].name);
+    std::uint8_t bits = 0;
+    if (role == metric_role::errors || role == metric_role::latency)
+      bits |= channel_trait::symptom;
+    if (role <= metric_role::disk || role == metric_role::saturation)
+      bits |= channel_trait::capacity;
+    if (names_a_share(channels[c].name))
+      bits |= channel_trait::share;
+    traits.push_back(bits);
+    slots.push_back(no_slot);
+  }
+  rules_changed();
+  give_slots(false);
+}
+
+// A role's slot goes to the first channel of that role by name; channels without a role, or whose
+// slot is taken, fill what is left once it shows which of them move at all.
+void entity_core::impl::give_slots(bool anonymous_too) {
+  const auto& channels = builder.channels();
+  std::vector<std::size_t> order(slots.size());
+  for (std::size_t c = 0; c < order.size(); ++c)
+    order[c] = c;
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return channels[a].name < channels[b].name;
+  });
+  const auto give = [&](std::size_t c, std::size_t slot) {
+    slots[c] = static_cast<std::uint8_t>(slot);
+    slot_channel[slot] = static_cast<std::int16_t>(c);
+  };
+  for (const auto c : order) {
+    const auto role = static_cast<std::size_t>(role_of(channels[c].name));
+    if (slots[c] == no_slot && role < slot_channel.size() && slot_channel[role] < 0)
+      give(c, role);
+  }
+  if (!anonymous_too)
+    return;
+  for (const auto c : order) {
+    const auto free = std::find(slot_channel.begin(), slot_channel.end(), -1);
+    if (free == slot_channel.end())
+      return;
+    if (slots[c] == no_slot && blocks[c / width].step[c % width] > 0)
+      give(c, static_cast<std::size_t>(free - slot_channel.begin()));
+  }
+}
+
+void entity_core::impl::load_values(const closed_tick& tick) {
+  auto& space = workspace();
+  space.blocks = blocks.size();
+  const auto end = std::copy(tick.values.begin(), tick.values.end(), space.values.begin());
+  std::fill(end, space.values.begin() + static_cast<std::ptrdiff_t>(blocks.size() * width),
+            missing);
+}
+
+void entity_core::impl::begin_tick(forecast_row& row) {
+  const auto& tick = builder.front();
+  load_values(tick);
+  auto& space = workspace();
+  const bool learn = !life.firing() || !deciding;
+  profile.enter(tick.ts, learn, blocks);
+  for (std::size_t b = 0; b < blocks.size(); ++b)
+    prepare_block(blocks[b], space.values.data() + b * width);
+  flying = true;
+  current = forecast_tick_now();
+  fill_input(row, current, kind_class);
+  if (model) {
+    model->fill(row, current);
+  } else {
+    row.h.fill(0);
+    row.c.fill(0);
+    lag_history first;
+    first.push(current);
+    first.fill(row);
+  }
+}
+
+// The tick at the front as the model sees it.
+forecast_tick entity_core::impl::forecast_tick_now() const {
+  const auto& tick = builder.front();
+  const auto& space = workspace();
+  forecast_tick in;
+  std::size_t done = std::numeric_limits<std::size_t>::max();
+  block_scores scores;
+  for (std::size_t s = 0; s < slot_channel.size(); ++s) {
+    if (slot_channel[s] < 0)
+      continue;
+    const auto c = static_cast<std::size_t>(slot_channel[s]);
+    if (c / width != done) {
+      done = c / width;
+      standardise(blocks[done], space.values.data() + done * width, scores);
+    }
+    in.z[s] = scores.z[c % width];
+    in.mask[s] = scores.mask[c % width];
+  }
+  const double turn = std::fmod(static_cast<double>(unix_ms(tick.ts)), day_ms) / day_ms;
+  in.sin_day = static_cast<float>(std::sin(2 * 3.14159265358979 * turn));
+  in.cos_day = static_cast<float>(std::cos(2 * 3.14159265358979 * turn));
+  const double usual = static_cast<double>(tick_ms());
+  in.log_dt = tick.gap_ms <= 0 ? 0.0f
+                               : fast_ln(static_cast<float>(std::min(
+                                   static_cast<double>(tick.gap_ms) / usual, 128.0) + 1e-6));
+  return in;
+}
+
+void entity_core::impl::finish_tick(const forecast_result* result,
+                                    std::vector<entity_decision>& out) {
+  const closed_tick& tick = builder.front();
+  load_values(tick);
+  tick_judgement t;
+  t.channels = &workspace();
+  t.ts = tick.ts;
+  t.tick_ms = tick_ms();
+  t.degraded = result == nullptr;
+  const bool was_firing = life.firing();
+  score_tick(result, t);
+  decide(t, tick.cause, out);
+  const bool suspicious = deciding && (was_firing || life.firing() || t.result.excess() > 0);
+  tails.take(t.scores, t.result, unix_ms(t.ts), t.tick_ms, !suspicious);
+  if (!suspicious)
+    learn_tick(t);
+  ring.push(t.ts, t.channels->scores.data(), blocks.size());
+  if (t.settled)
+    settle_levels();
+  ++ticks;
+  longest_gap_ms = std::max(static_cast<double>(tick.gap_ms),
+                            longest_gap_ms + 0.0005 * (static_cast<double>(tick.gap_ms)
+                                                       - longest_gap_ms));
+  last_tick_ms = unix_ms(t.ts);
+  last_score = static_cast<float>(t.result.probability);
+  last_excess = t.result.excess();
+  degraded = t.degraded;
+  if (rebase_tick(ticks) && !suspicious)
+    rebase_due();
+  if (ticks == anonymous_slots_at)
+    give_slots(true);
+  if (ring.pushed() % window_ring::ticks == 0) {
+    blocks_out.push_back({static_cast<std::uint32_t>(ring.pushed() / window_ring::ticks - 1),
+                          pack_block(ring, window_ring::ticks, builder.channels(), blocks, slots,
+                                     t.tick_ms)});
+    if (blocks_out.size() > 8)
+      blocks_out.erase(blocks_out.begin());
+  }
+  builder.pop();
+  flying = false;
+}
+
+void entity_core::impl::score_tick(const forecast_result* result, tick_judgement& t) {
+  const closed_tick& tick = builder.front();
+  auto& space = *t.channels;
+  const std::int64_t gap = tick.gap_ms > 0 ? tick.gap_ms : t.tick_ms;
+  if (gap != weights_gap_ms) {
+    weights = weights_for(std::min<std::int64_t>(gap, 128 * t.tick_ms));
+    weights.adjacent = gap < 2 * t.tick_ms;
+    weights_gap_ms = gap;
+  }
+  weights.shape_at = place_of(t.ts).at;
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    standardise(blocks[b], space.values.data() + b * width, space.scores[b]);
+    observe_block(blocks[b], space.values.data() + b * width, weights, space.scores[b]);
+  }
+  look_ahead(t);
+  score_views(space, traits.data(), traits.size(), t.scores, t.symptom);
+  if (result != nullptr && !model)
+    model = std::make_unique<model_view>();
+  if (model) {
+    t.scores[static_cast<std::size_t>(view::model)] = model->score(current);
+    model->take(current, result, static_cast<double>(t.tick_ms) / 1000.0);
+  }
+  t.result = tails.judge(t.scores, rules->detection.false_pages_per_entity_month, learning());
+}
+
+void entity_core::impl::learn_tick(const tick_judgement& t) {
+  for (std::size_t b = 0; b < blocks.size(); ++b)
+    learn_block(blocks[b], weights, t.channels->scores[b]);
+  if (model)
+    model->learn(weights);
+}
+
+// New middles and scales at doubling ages: from the window while it holds everything, then from the
+// streaming quantiles, and then only where they have moved.
+void entity_core::impl::rebase_due() {
+  for (std::size_t c = 0; c < builder.channels().size(); ++c) {
+    auto& b = blocks[c / width];
+    const auto i = c % width;
+    if (b.count[i] < 3)
+      continue;
+    double center = 0, scale = 0;
+    if (ticks <= window_ring::ticks) {
+      std::vector<double> seen;
+      for (std::size_t back = 0; back < ring.size(); ++back) {
+        if (ring.code(back, c) != window_ring::missing)
+          seen.push_back(raw_of(b, i, window_ring::z(ring.code(back, c))));
+      }
+      if (seen.size() < 3)
+        continue;
+      std::sort(seen.begin(), seen.end());
+      const auto at = [&](double p) {
+        return seen[static_cast<std::size_t>(p * static_cast<double>(seen.size() - 1) + 0.5)];
+      };
+      center = at(0.5);
+      scale = std::max({(at(0.75) - at(0.25)) / 1.349, (at(0.95) - at(0.05)) / 3.29,
+                        scale_floor(b, i, center)});
+    } else {
+      quantile_base(b, i, center, scale);
+      const double ratio = scale / static_cast<double>(b.scale[i]);
+      const double moved = std::fabs(center - b.center[i]) / static_cast<double>(b.scale[i]);
+      if (ticks > 1024 && ratio > 0.7 && ratio < 1.4 && moved < 0.5)
+        continue;
+    }
+    rebase(c, center, scale);
+  }
+}
+
+void entity_core::impl::rebase(std::size_t channel, double center, double scale) {
+  auto& b = blocks[channel / width];
+  const channel_block old = b;
+  rebase_channel(b, channel % width, center, scale);
+  profile.rebase(channel, old, b);
+  ring.rebase(channel, old, b);
+}
+
+// What has lasted for a day is the new normal: levels jump to where the values are.
+void entity_core::impl::settle_levels() {
+  for (auto& b : blocks) {
+    for (std::size_t i = 0; i < width; ++i) {
+      b.level[i] += b.slow[i];
+      for (auto* lane : {&b.fast, &b.slow, &b.slower, &b.previous})
+        (*lane)[i] = 0;
+    }
+  }
+}
+
+}  // namespace faultline

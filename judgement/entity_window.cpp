@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "judgement/entity_state.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::size_t width = channel_block::width;
+constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+
+float finite_float(double v) noexcept {
+  constexpr double most = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(v, -most, most));
+}
+
+const char* state_name(const alert_lifecycle& life, bool learning) noexcept {
+  if (life.firing() && life.reason() == alert_reason::silence)
+    return "stale";
+  if (life.firing())
+    return life.severity() == alert_severity::critical ? "critical" : "warning";
+  return learning ? "learning" : "ok";
+}
+
+void append(metric_window& to, std::size_t known, const packed_channel& from, std::size_t tick) {
+  channel_block b{};
+  b.center[0] = from.center;
+  b.scale[0] = from.scale;
+  for (auto* series : {&to.values, &to.expected, &to.lower, &to.upper})
+    series->resize(known, missing);
+  const double z = z_of(b, 0, from.expected[tick]);
+  to.values.push_back(from.values[tick]);
+  to.expected.push_back(from.expected[tick]);
+  to.lower.push_back(finite_float(raw_of(b, 0, z - from.band)));
+  to.upper.push_back(finite_float(raw_of(b, 0, z + from.band)));
+}
+
+}  // namespace
+
+entity_window entity_core::impl::window(event_time as_of) const {
+  entity_window w;
+  w.entity = id;
+  w.tick_ms = tick_ms();
+  w.learning = learning();
+  std::size_t newest = 0;  // the first tick, backwards, that began by as_of
+  while (newest < ring.size() && ring.ts(newest) > as_of)
+    ++newest;
+  const auto& channels = builder.channels();
+  w.metrics.resize(channels.size());
+  for (std::size_t c = 0; c < channels.size(); ++c) {
+    auto& m = w.metrics[c];
+    const auto& b = blocks[c / width];
+    const auto i = c % width;
+    m.name = channels[c].name;
+    m.kind = channels[c].kind;
+    m.role = slots[c];
+    const float band = band_of(b, i);
+    for (std::size_t back = ring.size(); back-- > newest;) {
+      const auto code = ring.code(back, c);
+      const float z = ring.expected(back, c);
+      m.values.push_back(code == window_ring::missing
+                           ? missing : finite_float(raw_of(b, i, window_ring::z(code))));
+      m.expected.push_back(finite_float(raw_of(b, i, z)));
+      m.lower.push_back(finite_float(raw_of(b, i, z - band)));
+      m.upper.push_back(finite_float(raw_of(b, i, z + band)));
+    }
+  }
+  for (std::size_t back = ring.size(); back-- > newest;)
+    w.ts.push_back(ring.ts(back));
+  // Every tick that ended by then is in: the newest one's end, or the clock if nothing is open.
+  w.watermark = event_time_of(builder.idle() ? std::max(clock_ms, last_tick_ms) : last_tick_ms);
+  return w;
+}
+
+entity_status entity_core::impl::status() const {
+  entity_status s;
+  s.id = id;
+  s.state = state_name(life, learning());
+  s.observations = observations;
+  s.first_ts = event_time_of(first_ms);
+  s.last_ts = event_time_of(last_ms);
+  const auto& channels = builder.channels();
+  for (std::size_t c = 0; c < channels.size(); ++c) {
+    const auto& b = blocks[c / width];
+    const auto i = c % width;
+    metric_status m;
+    m.name = channels[c].name;
+    m.kind = channels[c].kind;
+    m.last = b.count[i] > 0 || b.last[i] != 0 ? b.last[i] : channels[c].last;
+    const float base = ring.size() != 0 ? ring.expected(0, c) : b.level[i];
+    m.expected = raw_of(b, i, base);
+    m.lower = raw_of(b, i, base - band_of(b, i));
+    m.upper = raw_of(b, i, base + band_of(b, i));
+    s.metrics.push_back(std::move(m));
+  }
+  if (life.firing() && open)
+    s.alerts.push_back(open->id);
+  return s;
+}
+
+// Blocks overlap with each other and the tail only where a block was cut twice: later words win.
+outcome<entity_window> join_window(const std::vector<closed_block>& blocks, entity_window tail,
+                                   std::size_t ticks) {
+  entity_window joined;
+  joined.entity = tail.entity;
+  joined.tick_ms = tail.tick_ms;
+  joined.watermark = tail.watermark;
+  joined.learning = tail.learning;
+  for (const auto& m : tail.metrics)
+    joined.metrics.push_back({m.name, m.role, m.kind, {}, {}, {}, {}});
+  std::map<std::string, std::size_t> place;
+  for (std::size_t m = 0; m < joined.metrics.size(); ++m)
+    place.emplace(joined.metrics[m].name, m);
+  for (const auto& packed : blocks) {
+    auto block = unpack_block(packed.bytes);
+    if (!block)
+      return block.error();
+    for (std::size_t t = 0; t < block->ts.size(); ++t) {
+      if ((!joined.ts.empty() && block->ts[t] <= joined.ts.back())
+          || (!tail.ts.empty() && block->ts[t] >= tail.ts.front()))
+        continue;
+      for (const auto& channel : block->channels) {
+        if (const auto at = place.find(channel.name); at != place.end())
+          append(joined.metrics[at->second], joined.ts.size(), channel, t);
+      }
+      joined.ts.push_back(block->ts[t]);
+    }
+  }
+  const std::size_t own = joined.ts.size();
+  joined.ts.insert(joined.ts.end(), tail.ts.begin(), tail.ts.end());
+  const std::size_t drop = joined.ts.size() > ticks ? joined.ts.size() - ticks : 0;
+  const auto first = static_cast<std::ptrdiff_t>(drop);
+  joined.ts.erase(joined.ts.begin(), joined.ts.begin() + first);
+  for (std::size_t m = 0; m < joined.metrics.size(); ++m) {
+    const auto join = [&](std::vector<float>& to, const std::vector<float>& from) {
+      to.resize(own, missing);
+      to.insert(to.end(), from.begin(), from.end());
+      to.erase(to.begin(), to.begin() + first);
+    };
+    join(joined.metrics[m].values, tail.metrics[m].values);
+    join(joined.metrics[m].expected, tail.metrics[m].expected);
+    join(joined.metrics[m].lower, tail.metrics[m].lower);
+    join(joined.metrics[m].upper, tail.metrics[m].upper);
+  }
+  return joined;
+}
+
+}  // namespace faultline

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/views.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "judgement/entity_state.hpp"
+#include "processing/fast_math.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::uint32_t warm_after = 16;     // answers before the model is heard
+constexpr std::uint32_t learned_after = 24;  // comparisons before one is judged
+constexpr float spread_floor = 0.3f;
+
+}  // namespace
+
+float top_three::length() const noexcept {
+  return std::sqrt(first_ * first_ + second_ * second_ + third_ * third_);
+}
+
+void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t channels,
+                 view_scores& out, float& symptom) noexcept {
+  top_three residual, level, drift, forecast, symptoms;
+  for (std::size_t i = 0; i < channels; ++i) {
+    const auto& s = c.scores[i / channel_block::width];
+    const auto lane = i % channel_block::width;
+    if (s.ready[lane] == 0)
+      continue;
+    residual.add(std::fabs(s.residual[lane]));
+    level.add(std::fabs(s.fast[lane]));
+    drift.add(std::fabs(s.slow[lane]));
+    const float trend = std::fabs(s.trend[lane]);
+    forecast.add((traits[i] & channel_trait::forecast) != 0 ? 1.5f * trend : trend);
+    if ((traits[i] & channel_trait::symptom) != 0)
+      symptoms.add(std::max({s.fast[lane], 0.5f * s.residual[lane], 0.0f}));
+  }
+  out[static_cast<std::size_t>(view::residual)] = residual.length();
+  out[static_cast<std::size_t>(view::level)] = level.length();
+  out[static_cast<std::size_t>(view::drift)] = drift.length();
+  out[static_cast<std::size_t>(view::forecast)] = forecast.length();
+  out[static_cast<std::size_t>(view::symptoms)] = symptoms.length();
+  symptom = symptoms.largest();
+}
+
+model_view::model_view() noexcept {
+  for (auto& horizon : tail_)
+    horizon.fill(3.5f);
+  for (auto& horizon : spread_)
+    horizon.fill(1.0f);
+}
+
+void model_view::fill(forecast_row& row, const forecast_tick& tick) const noexcept {
+  row.h = h_;
+  row.c = c_;
+  lag_history with = lags_;
+  with.push(tick);
+  with.fill(row);
+}
+
+std::optional<float> model_view::expected(std::size_t slot) const noexcept {
+  if (warm_ < warm_after)
+    return std::nullopt;
+  return mu_[slot];
+}
+
+void model_view::compare(std::size_t h, const forecast_tick& tick, const float* mu,
+                         const float* log_b) noexcept {
+  for (std::size_t s = 0; s < slots; ++s) {
+    const float z = clamped(tick.z[s], -forecast_clip, forecast_clip);
+    const float off = std::fabs(z - mu[s]) * std::exp2(-1.442695f * log_b[s]);
+    off_[h][s] = tick.mask[s] != 0 ? std::min(off, 1e4f) : -1.0f;
+  }
+}
+
+float model_view::score(const forecast_tick& tick) noexcept {
+  ++tick_;
+  for (auto& horizon : off_)
+    horizon.fill(-1.0f);
+  if (warm_ < warm_after)
+    return 0;
+  compare(0, tick, mu_.data(), log_b_.data());
+  for (std::size_t f = 0; f + 1 < horizons; ++f) {
+    for (auto& said : far_[f]) {
+      if (said.due != tick_)
+        continue;
+      std::array<float, slots> mu, log_b;
+      for (std::size_t s = 0; s < slots; ++s) {
+        mu[s] = static_cast<float>(said.mu[s]) / 1024.0f;
+        log_b[s] = static_cast<float>(said.log_b[s]) / 16.0f;
+      }
+      said.due = 0;
+      compare(f + 1, tick, mu.data(), log_b.data());
+    }
+  }
+  float worst = 0;
+  for (std::size_t h = 0; h < horizons; ++h) {
+    if (seen_[h] >= learned_after && *std::max_element(off_[h].begin(), off_[h].end()) >= 0) {
+      top_three top;
+      for (std::size_t s = 0; s < slots; ++s)
+        top.add(off_[h][s] / (std::max(spread_[h][s], spread_floor) * tail_[h][s]));
+      if (h == 0)
+        worst = top.length();
+      else
+        held_[h - 1] = top.length();
+    }
+  }
+  for (const float held : held_)
+    worst = std::max(worst, held);
+  return worst;
+}
+
+void model_view::learn(const tick_weights& w) noexcept {
+  for (std::size_t h = 0; h < horizons; ++h) {
+    bool any = false;
+    for (std::size_t s = 0; s < slots; ++s) {
+      const float off = off_[h][s];
+      if (off < 0)
+        continue;
+      any = true;
+      const auto n = static_cast<float>(seen_[h]);
+      const float rate = std::max(h == 0 ? w.spread : 4 * w.spread, 1.0f / (n + 2.0f));
+      const bool beyond = off > std::max(spread_[h][s], spread_floor) * tail_[h][s];
+      spread_[h][s] += rate * (std::min(off, 4.0f * std::max(spread_[h][s], spread_floor))
+                               - spread_[h][s]);
+      const float step = std::max(w.tail, 2.0f / (n + 20.0f)) * (beyond ? 0.98f : -0.02f);
+      tail_[h][s] = clamped(tail_[h][s] * (1.0f + step), 2.0f, 30.0f);
+    }
+    seen_[h] = std::min<std::uint32_t>(seen_[h] + (any ? 1 : 0), 1'000'000);
+  }
+}
+
+void model_view::take(const forecast_tick& tick, const forecast_result* result,
+                      double tick_seconds) noexcept {
+  lags_.push(tick);
+  if (result == nullptr) {
+    warm_ = 0;  // what it knew is old: listen again after some answers
+    return;
+  }
+  h_ = result->h;
+  c_ = result->c;
+  mu_ = result->mu[0];
+  log_b_ = result->log_b[0];
+  warm_ = std::min<std::uint32_t>(warm_ + 1, 1000);
+  for (std::size_t f = 0; f + 1 < horizons; ++f) {
+    const std::size_t ahead = horizon_ticks(f + 1, tick_seconds);
+    const std::size_t stride = (ahead + depth - 1) / depth;
+    if (ahead <= 1 || tick_ % stride != 0)
+      continue;
+    auto& said = far_[f][tick_ / stride % depth];
+    said.due = tick_ + static_cast<std::uint32_t>(ahead);
+    for (std::size_t s = 0; s < slots; ++s) {
+      const float mu = clamped(result->mu[f + 1][s], -31.0f, 31.0f);
+      said.mu[s] = static_cast<std::int16_t>(std::lrint(mu * 1024.0f));
+      said.log_b[s] = static_cast<std::int8_t>(
+        std::lrint(clamped(result->log_b[f + 1][s], -4.0f, 4.0f) * 16.0f));
+    }
+  }
+}
+
+void model_view::save(byte_writer& out) const {
+  out.put(h_);
+  out.put(c_);
+  static_assert(std::is_trivially_copyable_v<lag_history>);
+  out.put(lags_);
+  out.put(mu_);
+  out.put(log_b_);
+  for (const auto& horizon : far_) {
+    for (const auto& said : horizon) {
+      out.put(said.due);
+      out.put(said.mu);
+      out.put(said.log_b);
+    }
+  }
+  out.put(spread_);
+  out.put(tail_);
+  out.put(held_);
+  out.put(seen_);
+  out.put(tick_);
+  out.put(warm_);
+}
+
+namespace {
+
+// What lag_history holds, to check bytes before they are used as one.
+struct lag_bytes {
+  float ring[9][forecast_shape::slots];
+  std::uint32_t at;
+  std::uint32_t seen;
+};
+static_assert(sizeof(lag_bytes) == sizeof(lag_history));
+
+bool read_lags(byte_reader& in, lag_history& lags) {
+  lag_bytes bytes;
+  if (!in.get(bytes) || bytes.at >= 9 || bytes.seen > 9
+      || !all_finite(&bytes.ring[0][0], 9 * forecast_shape::slots))
+    return false;
+  std::memcpy(static_cast<void*>(&lags), &bytes, sizeof lags);
+  return true;
+}
+
+}  // namespace
+
+bool model_view::restore(byte_reader& in) {
+  in.get(h_);
+  in.get(c_);
+  if (!read_lags(in, lags_))
+    return false;
+  in.get(mu_);
+  in.get(log_b_);
+  for (auto& horizon : far_) {
+    for (auto& said : horizon) {
+      in.get(said.due);
+      in.get(said.mu);
+      in.get(said.log_b);
+    }
+  }
+  in.get(spread_);
+  in.get(tail_);
+  in.get(held_);
+  in.get(seen_);
+  in.get(tick_);
+  return in.get(warm_) && all_finite(h_.data(), h_.size()) && all_finite(c_.data(), c_.size())
+         && all_finite(mu_.data(), slots) && all_finite(log_b_.data(), slots)
+         && all_finite(spread_[0].data(), slots * horizons)
+         && all_finite(tail_[0].data(), slots * horizons) && all_finite(held_.data(), held_.size());
+}
+
+}  // namespace faultline

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "inference/forecast_input.hpp"
+#include "inference/forecaster.hpp"
+#include "judgement/calibration.hpp"
+#include "processing/byte_io.hpp"
+#include "processing/channel_block.hpp"
+#include "processing/tick_builder.hpp"
+
+namespace faultline {
+
+/// Channels of one tick as the views see them: at most tick_builder::max_channels.
+struct tick_channels {
+  static constexpr std::size_t most = tick_builder::max_channels;
+  std::array<double, most> values;  ///< NaN = missing; padded to whole blocks
+  std::array<block_scores, most / channel_block::width> scores;
+  std::size_t blocks = 0;
+};
+
+/// One tick on its way through judgement.
+struct tick_judgement {
+  tick_channels* channels = nullptr;
+  event_time ts{};
+  std::int64_t tick_ms = 0;
+  view_scores scores{};
+  judged result;
+  float symptom = 0;           ///< largest scaled rise of errors or latency
+  bool over_critical_limit = false;
+  bool over_limit = false;
+  bool near_limit = false;     ///< an operator's limit is about to be met
+  bool settled = false;
+  bool degraded = false;
+  std::optional<double> lead_s;    ///< to the limit that is met first
+  std::size_t lead_channel = 0;
+};
+
+/// Euclidean length of the three largest of @p n values >= 0: one channel far out counts whole, and
+/// agreement of others adds.
+class top_three {
+ public:
+  void add(float v) noexcept {
+    if (v <= third_)
+      return;
+    if (v > first_) {
+      third_ = second_, second_ = first_, first_ = v;
+    } else if (v > second_) {
+      third_ = second_, second_ = v;
+    } else {
+      third_ = v;
+    }
+  }
+  float length() const noexcept;
+  float largest() const noexcept { return first_; }
+
+ private:
+  float first_ = 0, second_ = 0, third_ = 0;
+};
+
+/// Scores of the views without the model, over all channels. @p traits by channel.
+void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t channels,
+                 view_scores& out, float& symptom) noexcept;
+
+/// The LSTM's view of an entity: its state, what it said about ticks to come, and how far off it
+/// usually is. About 1.2 KiB.
+class model_view {
+ public:
+  model_view() noexcept;
+
+  /// Writes h, c and the lagged values, @p tick the newest of them, into @p row.
+  void fill(forecast_row& row, const forecast_tick& tick) const noexcept;
+  /// Compares the tick with what was said about it. @returns the score, 0 where nothing was said.
+  float score(const forecast_tick& tick) noexcept;
+  /// Learns how far off the forecasts usually are. Left out while the entity is alarmed.
+  void learn(const tick_weights& w) noexcept;
+  /// Takes the model's answer about the ticks ahead; nullptr: there is none.
+  void take(const forecast_tick& tick, const forecast_result* result, double tick_seconds) noexcept;
+  /// One-tick forecast of a slot, if there is one.
+  std::optional<float> expected(std::size_t slot) const noexcept;
+
+  void save(byte_writer& out) const;
+  bool restore(byte_reader& in);
+
+ private:
+  static constexpr std::size_t slots = forecast_shape::slots;
+  static constexpr std::size_t horizons = forecast_shape::horizons;
+  static constexpr std::size_t depth = 8;  ///< forecasts kept per far horizon
+
+  struct far_forecast {
+    std::uint32_t due = 0;  ///< tick it speaks of; 0 = empty
+    std::array<std::int16_t, slots> mu;
+    std::array<std::int8_t, slots> log_b;
+  };
+
+  void compare(std::size_t h, const forecast_tick& tick, const float* mu, const float* log_b) noexcept;
+
+  std::array<float, forecast_shape::hidden> h_{};
+  std::array<float, forecast_shape::hidden> c_{};
+  lag_history lags_;
+  std::array<float, slots> mu_{};
+  std::array<float, slots> log_b_{};
+  std::array<std::array<far_forecast, depth>, horizons - 1> far_{};
+  std::array<std::array<float, slots>, horizons> spread_{};
+  std::array<std::array<float, slots>, horizons> tail_{};
+  std::array<float, horizons - 1> held_{};   ///< score of the newest far comparison
+  std::array<std::uint32_t, horizons> seen_{};
+  std::uint32_t tick_ = 0;
+  std::uint32_t warm_ = 0;                   ///< answers in a row, at most 1000
+  // Of the tick under way; not saved.
+  std::array<std::array<float, slots>, horizons> off_{};     ///< |z - mu| / b, < 0 = not compared
+};
+
+}  // namespace faultline

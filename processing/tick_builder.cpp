@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processing/tick_builder.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "processing/roles.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+constexpr std::uint16_t forget_after = 8;      // ticks without a value: no longer expected
+constexpr std::uint8_t counter_after = 50;     // gauge values that never fell
+constexpr std::uint32_t crowded_from = 3;
+constexpr std::uint32_t crowded_most = 16;
+
+std::int64_t round_div(std::int64_t a, std::int64_t b) noexcept {
+  const std::int64_t doubled = 2 * a + b;
+  const std::int64_t q = doubled / (2 * b);
+  return doubled % (2 * b) < 0 ? q - 1 : q;
+}
+
+}  // namespace
+
+std::int64_t tick_builder::tick_ms(const processing_options& options) const noexcept {
+  return std::max<std::int64_t>({options.tick.count(), median_ms_, 1});
+}
+
+// The channel of a metric: where it stood in the last event, else by name, else a new one.
+std::size_t tick_builder::channel_of(const metric_point& point, std::size_t hint) {
+  for (std::size_t c = 0; c < channels_.size(); ++c) {
+    if (channels_[c].name == point.name) {
+      layout_[hint] = static_cast<std::uint16_t>(c);
+      return c;
+    }
+  }
+  if (channels_.size() == max_channels)
+    return max_channels;
+  channel_info channel;
+  channel.name = std::string{point.name};
+  channel.kind = point.kind;
+  channels_.push_back(std::move(channel));
+  row_.push_back(missing);
+  layout_[hint] = static_cast<std::uint16_t>(channels_.size() - 1);
+  return channels_.size() - 1;
+}
+
+// Rate of a counter since its last value; a fall is a restart that counted from zero.
+std::optional<double> tick_builder::value_of(channel_info& channel, const metric_point& point,
+                                             std::int64_t ts) noexcept {
+  const double before = channel.last;
+  const std::int64_t before_ms = channel.last_ms;
+  if (channel.kind == metric_kind::gauge && point.kind == metric_kind::gauge) {
+    channel.rising = before_ms != 0 && point.value < before
+                       ? 0 : static_cast<std::uint8_t>(std::min(channel.rising + 1, 255));
+    channel.last = point.value;
+    channel.last_ms = ts;
+    if (channel.rising >= counter_after && names_a_counter(channel.name))
+      channel.kind = metric_kind::counter;
+    return point.value;
+  }
+  channel.kind = metric_kind::counter;
+  if (before_ms != 0 && ts <= before_ms)
+    return std::nullopt;
+  channel.last = point.value;
+  channel.last_ms = ts;
+  if (before_ms == 0)
+    return std::nullopt;
+  const double grown = point.value < before ? point.value : point.value - before;
+  const double rate = grown * 1000.0 / static_cast<double>(ts - before_ms);
+  return std::isfinite(rate) ? std::optional{rate} : std::nullopt;
+}
+
+// Reads the values of @p event into row_. @returns true when every expected channel is carried.
+bool tick_builder::read_event(const event_view& event, std::int64_t ts) {
+  const auto count = event.metrics.size();
+  if (layout_.size() != count)
+    layout_.resize(count, 0);
+  std::fill(row_.begin(), row_.end(), missing);
+  std::size_t covered = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto& point = event.metrics[i];
+    std::size_t c = layout_[i];
+    if (c >= channels_.size() || channels_[c].name != point.name)
+      c = channel_of(point, i);
+    if (c == max_channels) {
+      ++ignored_;
+      continue;
+    }
+    auto& channel = channels_[c];
+    covered += channel.expected ? 1 : 0;
+    if (const auto value = value_of(channel, point, ts))
+      row_[c] = *value;
+  }
+  return expected_ != 0 ? covered >= expected_ : false;
+}
+
+std::int64_t tick_builder::index_of(std::int64_t ts, std::int64_t tick) const noexcept {
+  return base_index_ + round_div(ts - anchor_ms_, tick);
+}
+
+// Moves the middle of the grid a quarter of the way towards what came: clocks drift.
+void tick_builder::follow(std::int64_t index, std::int64_t ts, std::int64_t tick) noexcept {
+  if (index < base_index_)
+    return;
+  const std::int64_t middle = anchor_ms_ + (index - base_index_) * tick;
+  anchor_ms_ = middle + (ts - middle) / 4;
+  base_index_ = index;
+}
+
+tick_builder::result tick_builder::add(const event_view& event, log_position cause,
+                                       const processing_options& options) {
+  const std::int64_t tick = tick_ms(options);
+  std::int64_t ts = unix_ms(event.ts);
+  if (!options.accept_past && clock_ms_ != 0)
+    ts = std::min(ts, clock_ms_ + tick);
+  if (!started_) {
+    started_ = true;
+    anchor_ms_ = ts;
+  }
+  const std::int64_t index = index_of(ts, tick);
+  if (index <= closed_through_) {
+    ++late_;
+    if (event.metrics.size() >= expected_)
+      crowded_ = std::min(crowded_ + 2, crowded_most);
+    return result::late;
+  }
+  bool row = read_event(event, ts);
+  newest_ms_ = std::max(newest_ms_, ts);
+  follow(index, ts, tick);
+  const auto before = waiting_;
+  if (expected_ == 0 && !open_.empty() && open_.front().index < index
+      && event.metrics.size() >= channels_.size()) {
+    close_open_below(index, cause);  // the same set twice: it sends rows
+    row = true;
+  }
+  const bool merging = crowded_ >= crowded_from;
+  if (row && !merging) {
+    close_row(index, ts, cause);
+    return result::closed;
+  }
+  merge(index, ts);
+  close_open_below(row ? index : index - std::int64_t{options.lateness_ticks}, cause);
+  return waiting_ != before ? result::closed : result::open;
+}
+
+bool tick_builder::advance(event_time now, log_position cause, const processing_options& options) {
+  clock_ms_ = std::max(clock_ms_, unix_ms(now));
+  if (open_.empty())
+    return false;
+  const std::int64_t tick = tick_ms(options);
+  const std::int64_t due = clock_ms_ - tick / 2 - std::int64_t{options.lateness_ticks} * tick;
+  const auto before = waiting_;
+  close_open_below(base_index_ + round_div(due - anchor_ms_ - tick / 2, tick) + 1, cause);
+  return waiting_ != before;
+}
+
+void tick_builder::merge(std::int64_t index, std::int64_t ts) {
+  auto at = std::lower_bound(open_.begin(), open_.end(), index,
+                             [](const open_tick& o, std::int64_t i) { return o.index < i; });
+  if (at == open_.end() || at->index != index) {
+    at = open_.insert(at, open_tick{});
+    at->index = index;
+    at->newest_ms = ts;
+  }
+  at->newest_ms = std::max(at->newest_ms, ts);
+  at->sum.resize(channels_.size(), 0.0);
+  at->count.resize(channels_.size(), 0);
+  for (std::size_t c = 0; c < channels_.size(); ++c) {
+    if (std::isnan(row_[c]))
+      continue;
+    const double sum = at->sum[c] + row_[c];
+    at->sum[c] = std::isfinite(sum) ? sum : row_[c];
+    ++at->count[c];
+  }
+}
+
+void tick_builder::close_row(std::int64_t index, std::int64_t ts, log_position cause) {
+  if (!open_.empty()) {
+    if (open_.back().index >= index)
+      merge(index, ts);
+    close_open_below(index + 1, cause);
+    if (closed_through_ >= index)
+      return;
+  }
+  auto& tick = append(ts, cause);
+  tick.values.assign(row_.begin(), row_.end());
+  closed_through_ = index;
+  crowded_ -= crowded_ != 0 ? 1 : 0;
+  closed(tick);
+}
+
+void tick_builder::close_open_below(std::int64_t index, log_position cause) {
+  std::size_t done = 0;
+  for (; done < open_.size() && open_[done].index < index; ++done) {
+    auto& from = open_[done];
+    auto& tick = append(from.newest_ms, cause);
+    tick.values.assign(channels_.size(), missing);
+    std::uint32_t most = 0;
+    for (std::size_t c = 0; c < from.count.size(); ++c) {
+      most = std::max(most, from.count[c]);
+      if (from.count[c] != 0)
+        tick.values[c] = from.sum[c] / from.count[c];
+    }
+    closed_through_ = from.index;
+    if (crowded_ >= crowded_from)
+      crowded_ = most > 1 ? std::min(crowded_ + 1, crowded_most) : crowded_ - 1;
+    closed(tick);
+  }
+  open_.erase(open_.begin(), open_.begin() + static_cast<std::ptrdiff_t>(done));
+}
+
+closed_tick& tick_builder::append(std::int64_t ts, log_position cause) {
+  if (first_ != 0 && first_ + waiting_ == queue_.size()) {
+    std::rotate(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(first_), queue_.end());
+    first_ = 0;
+  }
+  if (first_ + waiting_ == queue_.size())
+    queue_.emplace_back();
+  auto& tick = queue_[first_ + waiting_];
+  ++waiting_;
+  ts = std::max(ts, last_closed_ms_ + (last_closed_ms_ != 0 ? 1 : 0));
+  tick.ts = event_time_of(ts);
+  tick.gap_ms = last_closed_ms_ == 0 ? 0 : ts - last_closed_ms_;
+  tick.cause = cause;
+  last_closed_ms_ = ts;
+  return tick;
+}
+
+void tick_builder::pop() noexcept {
+  ++first_;
+  if (--waiting_ != 0)
+    return;
+  first_ = 0;
+  if (queue_.size() > 2)
+    queue_.resize(1);
+}
+
+// The expected set is what the ticks of late carried.
+void tick_builder::closed(const closed_tick& tick) {
+  std::size_t expected = 0;
+  for (std::size_t c = 0; c < channels_.size(); ++c) {
+    auto& channel = channels_[c];
+    const bool carried = c < tick.values.size()
+                         && (!std::isnan(tick.values[c]) || channel.last_ms == unix_ms(tick.ts));
+    if (carried) {
+      channel.missed = 0;
+      channel.expected = true;
+    } else if (channel.missed < 0xffff && ++channel.missed >= forget_after) {
+      channel.expected = false;
+    }
+    expected += channel.expected ? 1 : 0;
+  }
+  expected_ = expected;
+  if (tick.gap_ms > 0)
+    note_interval(tick.gap_ms);
+}
+
+// The median of nine intervals; a new one counts when it differs by a third.
+void tick_builder::note_interval(std::int64_t gap_ms) noexcept {
+  intervals_[interval_count_++ % intervals_.size()] = gap_ms;
+  if (interval_count_ % intervals_.size() != 0)
+    return;
+  auto sorted = intervals_;
+  std::sort(sorted.begin(), sorted.end());
+  const std::int64_t median = sorted[sorted.size() / 2];
+  if (median_ms_ == 0 || median * 3 > median_ms_ * 4 || median * 4 < median_ms_ * 3)
+    median_ms_ = median;
+}
+
+std::size_t tick_builder::memory_bytes() const noexcept {
+  std::size_t bytes = channels_.capacity() * sizeof(channel_info) + layout_.capacity() * 2
+                      + row_.capacity() * sizeof(double);
+  for (const auto& c : channels_)
+    bytes += c.name.capacity() > 15 ? c.name.capacity() + 1 : 0;
+  for (const auto& q : queue_)
+    bytes += sizeof q + q.values.capacity() * sizeof(double);
+  for (const auto& o : open_)
+    bytes += sizeof o + o.sum.capacity() * 8 + o.count.capacity() * 4;
+  return bytes;
+}
+
+void tick_builder::save(byte_writer& out) const {
+  const std::int64_t numbers[] = {anchor_ms_, base_index_, closed_through_, last_closed_ms_,
+                                  newest_ms_, clock_ms_, median_ms_};
+  out.put(numbers);
+  out.put(intervals_);
+  out.put(interval_count_);
+  out.put(crowded_);
+  out.put(late_);
+  out.put(ignored_);
+  out.put(static_cast<std::uint8_t>(started_));
+  out.put(static_cast<std::uint16_t>(channels_.size()));
+  for (const auto& c : channels_) {
+    out.put(static_cast<std::uint8_t>(c.name.size()));
+    out.put_bytes(c.name.data(), c.name.size());
+    out.put(static_cast<std::uint8_t>(static_cast<std::uint8_t>(c.kind) | (c.expected ? 2 : 0)));
+    out.put(c.rising);
+    out.put(c.missed);
+    out.put(c.last);
+    out.put(c.last_ms);
+  }
+  out.put(static_cast<std::uint8_t>(open_.size()));
+  for (const auto& o : open_) {
+    out.put(o.index);
+    out.put(o.newest_ms);
+    out.put(static_cast<std::uint16_t>(o.sum.size()));
+    out.put_bytes(o.sum.data(), o.sum.size() * sizeof(double));
+    out.put_bytes(o.count.data(), o.count.size() * sizeof(std::uint32_t));
+  }
+}
+
+bool tick_builder::restore(byte_reader& in) {
+  std::int64_t numbers[7];
+  std::uint8_t started = 0;
+  std::uint16_t count = 0;
+  in.get(numbers);
+  in.get(intervals_);
+  in.get(interval_count_);
+  in.get(crowded_);
+  in.get(late_);
+  in.get(ignored_);
+  in.get(started);
+  if (!in.get(count) || count > max_channels || started > 1)
+    return false;
+  anchor_ms_ = numbers[0], base_index_ = numbers[1], closed_through_ = numbers[2];
+  last_closed_ms_ = numbers[3], newest_ms_ = numbers[4], clock_ms_ = numbers[5];
+  median_ms_ = numbers[6];
+  started_ = started != 0;
+  channels_.resize(count);
+  row_.assign(count, missing);
+  expected_ = 0;
+  for (auto& c : channels_) {
+    std::uint8_t size = 0, flags = 0;
+    if (!in.get(size) || size == 0)
+      return false;
+    c.name.resize(size);
+    in.get_bytes(c.name.data(), size);
+    in.get(flags);
+    in.get(c.rising);
+    in.get(c.missed);
+    in.get(c.last);
+    if (!in.get(c.last_ms) || flags > 3 || !std::isfinite(c.last))
+      return false;
+    c.kind = static_cast<metric_kind>(flags & 1);
+    c.expected = (flags & 2) != 0;
+    expected_ += c.expected ? 1 : 0;
+  }
+  std::uint8_t open = 0;
+  in.get(open);
+  open_.clear();
+  for (std::uint8_t i = 0; in.ok() && i < open; ++i) {
+    auto& o = open_.emplace_back();
+    std::uint16_t width = 0;
+    in.get(o.index);
+    in.get(o.newest_ms);
+    if (!in.get(width) || width > count)
+      return false;
+    o.sum.resize(width);
+    o.count.resize(width);
+    in.get_bytes(o.sum.data(), width * sizeof(double));
+    in.get_bytes(o.count.data(), width * sizeof(std::uint32_t));
+    if (!all_finite(o.sum.data(), width))
+      return false;
+  }
+  return in.ok();
+}
+
+}  // namespace faultline

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/event.hpp"
+#include "messages/identity.hpp"
+#include "messages/outcome.hpp"
+#include "messages/time.hpp"
+#include "processing/byte_io.hpp"
+#include "processing/options.hpp"
+
+namespace faultline {
+
+/// One metric of an entity as the builder knows it.
+struct channel_info {
+  std::string name;
+  metric_kind kind = metric_kind::gauge;
+  bool expected = false;          ///< in the set that makes an event a row
+  std::uint8_t rising = 0;        ///< gauge values in a row that did not fall
+  std::uint16_t missed = 0;       ///< ticks in a row without a value
+  double last = 0;                ///< last raw value
+  std::int64_t last_ms = 0;       ///< its event time; 0 = none yet
+};
+
+/// One closed tick: the mean of what came, per channel; NaN where nothing did.
+struct closed_tick {
+  event_time ts{};             ///< of the newest event in it
+  std::int64_t gap_ms = 0;     ///< since the tick before; 0 = the first
+  log_position cause = 0;      ///< position of the record that closed it
+  std::vector<double> values;  ///< by channel; counters as rates per second
+};
+
+/// Turns the metric events of one entity into ticks (rule 5). An event that carries every expected
+/// metric is a row and closes its tick at once; others are merged until an event of a later tick
+/// plus the lateness, or a clock record. The grid follows the entity's own phase, so that jitter
+/// does not put two rows into one tick. Counters become rates; a reset counts from zero.
+///
+/// Limits: max_channels metrics; the values of further ones are counted as ignored.
+class tick_builder {
+ public:
+  static constexpr std::size_t max_channels = 256;
+
+  enum class result : std::uint8_t { open, closed, late };
+
+  /// Adds a metric event; closes ticks. @p cause is the position of its record.
+  result add(const event_view& event, log_position cause, const processing_options& options);
+  /// The partition's clock says that it is @p now. @returns true when that closed a tick.
+  bool advance(event_time now, log_position cause, const processing_options& options);
+
+  bool waiting() const noexcept { return waiting_ != 0; }
+  /// Oldest closed tick. @pre waiting(). Valid until pop().
+  const closed_tick& front() const noexcept { return queue_[first_]; }
+  void pop() noexcept;
+  bool idle() const noexcept { return waiting_ == 0 && open_.empty(); }
+
+  const std::vector<channel_info>& channels() const noexcept { return channels_; }
+  std::int64_t tick_ms(const processing_options& options) const noexcept;
+  std::uint64_t late() const noexcept { return late_; }
+  std::uint64_t ignored() const noexcept { return ignored_; }
+  event_time newest() const noexcept { return event_time_of(newest_ms_); }
+  std::size_t memory_bytes() const noexcept;
+
+  /// @pre !waiting()
+  void save(byte_writer& out) const;
+  bool restore(byte_reader& in);
+
+ private:
+  struct open_tick {
+    std::int64_t index = 0;
+    std::int64_t newest_ms = 0;
+    std::vector<double> sum;
+    std::vector<std::uint32_t> count;
+  };
+
+  std::size_t channel_of(const metric_point& point, std::size_t hint);
+  bool read_event(const event_view& event, std::int64_t ts);
+  std::optional<double> value_of(channel_info& channel, const metric_point& point,
+                                 std::int64_t ts) noexcept;
+  std::int64_t index_of(std::int64_t ts, std::int64_t tick) const noexcept;
+  void follow(std::int64_t index, std::int64_t ts, std::int64_t tick) noexcept;
+  void merge(std::int64_t index, std::int64_t ts);
+  void close_row(std::int64_t index, std::int64_t ts, log_position cause);
+  void close_open_below(std::int64_t index, log_position cause);
+  closed_tick& append(std::int64_t ts, log_position cause);
+  void closed(const closed_tick& tick);
+  void note_interval(std::int64_t gap_ms) noexcept;
+
+  std::vector<channel_info> channels_;
+  std::vector<std::uint16_t> layout_;   ///< channel of the i-th metric of the last event
+  std::vector<double> row_;             ///< values of the event being read, by channel
+  std::vector<closed_tick> queue_;      ///< closed ticks wait in [first_, first_ + waiting_)
+  std::size_t first_ = 0;
+  std::size_t waiting_ = 0;
+  std::vector<open_tick> open_;         ///< ascending by index, at most lateness + 1
+  std::size_t expected_ = 0;            ///< channels that make a row
+
+  std::int64_t anchor_ms_ = 0;          ///< middle of tick base_index_
+  std::int64_t base_index_ = 0;
+  std::int64_t closed_through_ = -1;
+  std::int64_t last_closed_ms_ = 0;
+  std::int64_t newest_ms_ = 0;
+  std::int64_t clock_ms_ = 0;
+  std::int64_t median_ms_ = 0;          ///< interval of closed ticks, 0 = not known yet
+  std::array<std::int64_t, 9> intervals_{};
+  std::uint32_t interval_count_ = 0;
+  std::uint32_t crowded_ = 0;           ///< rows that came into a tick already closed
+  bool started_ = false;
+  std::uint64_t late_ = 0;
+  std::uint64_t ignored_ = 0;
+};
+
+}  // namespace faultline

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/event.hpp"
+#include "messages/outcome.hpp"
+#include "messages/time.hpp"
+#include "processing/byte_io.hpp"
+#include "processing/channel_block.hpp"
+#include "processing/tick_builder.hpp"
+
+namespace faultline {
+
+/// The last 64 ticks of an entity, packed: a value is asinh((x - center) / scale) in 16 bits (steps
+/// of 1/2047 around the middle, 0.05 % far out), what was expected in 8.
+class window_ring {
+ public:
+  static constexpr std::size_t ticks = 64;
+  static constexpr std::int16_t missing = -32768;
+
+  /// Adds one tick; @p z, @p expected, @p mask of all blocks in order of channel.
+  void push(event_time ts, const block_scores* scores, std::size_t blocks);
+  std::size_t size() const noexcept { return size_; }
+  /// Ticks ever pushed.
+  std::uint64_t pushed() const noexcept { return pushed_; }
+  /// @p back = 0 is the newest. @pre back < size()
+  event_time ts(std::size_t back) const noexcept { return event_time_of(ts_[slot(back)]); }
+  std::int16_t code(std::size_t back, std::size_t channel) const noexcept;
+  static float z(std::int16_t code) noexcept { return static_cast<float>(code) / 2047.0f; }
+  float expected(std::size_t back, std::size_t channel) const noexcept;
+  /// Follows rebase_channel(): @p old is the block before.
+  void rebase(std::size_t channel, const channel_block& old, const channel_block& now);
+
+  std::size_t memory_bytes() const noexcept {
+    return values_.capacity() * 2 + expected_.capacity();
+  }
+  void save(byte_writer& out) const;
+  bool restore(byte_reader& in, std::size_t channels);
+
+ private:
+  std::size_t slot(std::size_t back) const noexcept { return (next_ + ticks - 1 - back) % ticks; }
+
+  std::array<std::int64_t, ticks> ts_{};
+  std::vector<std::int16_t> values_;   ///< [slot][channel]
+  std::vector<std::int8_t> expected_;  ///< likewise, in 1/16 of z
+  std::size_t width_ = 0;              ///< channels, a multiple of eight
+  std::size_t next_ = 0;
+  std::size_t size_ = 0;
+  std::uint64_t pushed_ = 0;
+};
+
+/// One channel of a packed block.
+struct packed_channel {
+  std::string name;
+  metric_kind kind = metric_kind::gauge;
+  std::uint8_t role = 255;
+  std::vector<float> values;    ///< NaN = missing
+  std::vector<float> expected;
+  float band = 0;               ///< half width of the band, in z, around what was expected
+  double center = 0;
+  float scale = 1;
+};
+
+/// A block of ticks as it lies on disk, unpacked.
+struct unpacked_block {
+  std::int64_t tick_ms = 0;
+  std::vector<event_time> ts;
+  std::vector<packed_channel> channels;
+};
+
+/// Packs the newest @p count ticks. Version 1.
+std::string pack_block(const window_ring& ring, std::size_t count,
+                       const std::vector<channel_info>& channels,
+                       const std::vector<channel_block>& blocks,
+                       const std::vector<std::uint8_t>& roles, std::int64_t tick_ms);
+/// Strict. @returns ec::malformed, ec::unknown_version.
+outcome<unpacked_block> unpack_block(std::string_view bytes);
+
+/// Half width of the band a value is expected in, in z.
+float band_of(const channel_block& b, std::size_t lane) noexcept;
+
+}  // namespace faultline

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/entity_core.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "tests/judgement/entity_fixture.hpp"
+
+namespace faultline {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr std::int64_t tick = 10'000;
+constexpr int day = 8640;
+
+TEST(EntityCore, StaysQuietOverTwoCalmDays) {
+  entity_driver d;
+  noise n{1};
+  for (int i = 0; i < 2 * day; ++i)
+    d.row(test_start + i * tick, calm_row(test_start + i * tick, n));
+  EXPECT_THAT(d.alerts(), SizeIs(0));
+  EXPECT_EQ(d.core.observations(), static_cast<std::uint64_t>(2 * day));
+  EXPECT_EQ(d.core.status().state, "ok");
+}
+
+// A leak of 40 points in two hours, after a calm day and a half.
+TEST(EntityCore, WarnsOfALeakBeforeItsEnd) {
+  entity_driver d;
+  noise n{2};
+  const int onset = day + day / 2;
+  for (int i = 0; i < onset + 720; ++i) {
+    auto row = calm_row(test_start + i * tick, n);
+    row[1].second += i > onset ? 40.0 * (i - onset) / 720 : 0.0;
+    d.row(test_start + i * tick, row);
+  }
+  const auto alerts = d.alerts();
+  ASSERT_FALSE(alerts.empty());
+  const auto& first = alerts.front();
+  EXPECT_EQ(first.metric, "memory_used_percent");
+  EXPECT_GE(first.started, event_time_of(test_start + onset * tick));
+  EXPECT_LT(first.started, event_time_of(test_start + (onset + 240) * tick));
+  EXPECT_THAT(first.explanation, HasSubstr("memory_used_percent"));
+  EXPECT_EQ(first.labels.at("entity"), "service/cart");
+  EXPECT_EQ(first.state, alert_state::firing);
+}
+
+TEST(EntityCore, FiresOnAnAbruptFaultAndResolvesAfterIt) {
+  entity_driver d;
+  noise n{3};
+  for (int i = 0; i < day + 600; ++i) {
+    auto row = calm_row(test_start + i * tick, n);
+    if (i >= day && i < day + 60) {
+      row[6].second += 30;
+      row[7].second += 400;
+    }
+    d.row(test_start + i * tick, row);
+  }
+  const auto alerts = d.alerts();
+  ASSERT_GE(alerts.size(), 2u);
+  EXPECT_LE(alerts.front().started, event_time_of(test_start + (day + 3) * tick));
+  EXPECT_EQ(alerts.back().state, alert_state::resolved);
+  EXPECT_EQ(alerts.back().id, alerts.front().id);
+  EXPECT_EQ(alerts.back().transition, alerts.size());
+  bool critical = false;
+  for (const auto& a : alerts)
+    critical = critical || a.severity == alert_severity::critical;
+  EXPECT_TRUE(critical);
+}
+
+TEST(EntityCore, CallsACrossedLimitCriticalWhateverTheBudget) {
+  auto rules = std::make_shared<judgement_rules>(*test_rules());
+  rules->detection.false_pages_per_entity_month = 1e-3;
+  rules->detection.limits.push_back({"service/*", "queue_*", 20.0, {}, "critical"});
+  entity_driver d{rules};
+  noise n{4};
+  for (int i = 0; i < 1000; ++i) {
+    auto row = calm_row(test_start + i * tick, n);
+    if (i > 900)
+      row[4].second = 25;
+    d.row(test_start + i * tick, row);
+  }
+  const auto alerts = d.alerts();
+  ASSERT_FALSE(alerts.empty());
+  EXPECT_EQ(alerts.back().severity, alert_severity::critical);
+  EXPECT_EQ(alerts.back().metric, "queue_length");
+  EXPECT_EQ(alerts.back().labels.at("alertname"), "LimitCrossed");
+}
+
+TEST(EntityCore, TellsOfSilenceAndOfItsEndUnlessEphemeral) {
+  for (const bool ephemeral : {false, true}) {
+    entity_driver d;
+    noise n{5};
+    for (int i = 0; i < 1000; ++i) {
+      event_view e;
+      const auto values = calm_row(test_start + i * tick, n);
+      for (const auto& [name, value] : values)
+        e.metrics.push_back({name, value, metric_kind::gauge});
+      if (ephemeral)
+        e.attributes.push_back({"ephemeral", "true"});
+      d.give(e, test_start + i * tick);
+      d.clock(test_start + i * tick);
+    }
+    for (int i = 1000; i < 1100; ++i)
+      d.clock(test_start + i * tick);
+    if (ephemeral) {
+      EXPECT_THAT(d.alerts(), SizeIs(0));
+      EXPECT_GT(d.core.idle_ticks(), 90u);
+      continue;
+    }
+    ASSERT_THAT(d.alerts(), SizeIs(1));
+    EXPECT_EQ(d.core.status().state, "stale");
+    EXPECT_EQ(d.alerts()[0].labels.at("alertname"), "EntitySilent");
+    d.row(test_start + 1100 * tick, calm_row(test_start + 1100 * tick, n));
+    ASSERT_THAT(d.alerts(), SizeIs(2));
+    EXPECT_EQ(d.alerts()[1].state, alert_state::resolved);
+  }
+}
+
+TEST(EntityCore, SurvivesExtremeValuesAndConstantSeries) {
+  entity_driver d;
+  for (int i = 0; i < 3000; ++i) {
+    const double big = i % 7 == 0 ? 1e308 : (i % 11 == 0 ? -1e308 : 5.0);
+    d.row(test_start + i * tick, {{"flat", 3.0}, {"zero", 0.0}, {"wild", big},
+                                  {"tiny", std::numeric_limits<double>::denorm_min() * i}});
+  }
+  for (const auto& m : d.core.window(event_time_of(test_start + 3000 * tick)).metrics) {
+    for (const auto v : m.upper)
+      ASSERT_TRUE(std::isfinite(v)) << m.name;
+  }
+  EXPECT_TRUE(std::isfinite(d.core.last_verdict().score));
+  entity_core again{"service/cart", test_rules()};
+  EXPECT_TRUE(again.restore(d.core.save()));
+}
+
+TEST(EntityCore, DecidesTheSameWhenSavedAndRestoredOnTheWay) {
+  entity_driver straight, stopped;
+  noise a{6}, b{6};
+  const auto row_at = [&](int i, noise& n) {
+    auto row = calm_row(test_start + i * tick, n);
+    if (i % 3000 > 2800)
+      row[7].second += 3.0 * (i % 3000 - 2800);
+    return row;
+  };
+  for (int i = 0; i < day; ++i) {
+    straight.row(test_start + i * tick, row_at(i, a));
+    stopped.row(test_start + i * tick, row_at(i, b));
+    if (i % 97 == 0) {
+      entity_core fresh{"service/cart", test_rules()};
+      ASSERT_TRUE(fresh.restore(stopped.core.save())) << i;
+      stopped.core = std::move(fresh);
+    }
+  }
+  EXPECT_EQ(straight.core.save(), stopped.core.save());
+  ASSERT_EQ(straight.decisions.size(), stopped.decisions.size());
+  EXPECT_GT(straight.decisions.size(), 0u);
+  for (std::size_t i = 0; i < straight.decisions.size(); ++i)
+    EXPECT_EQ(encode_decision(straight.decisions[i].what), encode_decision(stopped.decisions[i].what));
+}
+
+TEST(EntityCore, RefusesSnapshotsThatAreCutOrChangedAndStaysAsItWas) {
+  entity_driver d;
+  noise n{7};
+  for (int i = 0; i < 200; ++i)
+    d.row(test_start + i * tick, calm_row(test_start + i * tick, n));
+  const auto good = d.core.save();
+  for (std::size_t cut = 0; cut < good.size(); cut += 37)
+    EXPECT_FALSE(d.core.restore(good.substr(0, cut))) << cut;
+  for (std::size_t at = 1; at < good.size(); at += 61) {
+    auto bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 0x20);
+    EXPECT_FALSE(d.core.restore(bad)) << at;
+  }
+  auto newer = good;
+  newer[0] = 2;
+  EXPECT_EQ(d.core.restore(newer).error().code, ec::unknown_version);
+  EXPECT_EQ(d.core.save(), good);
+}
+
+TEST(EntityCore, AppliesNothingTwice) {
+  entity_driver d;
+  noise n{8};
+  d.row(test_start, calm_row(test_start, n));
+  event_view e;
+  e.metrics.push_back({"latency_ms", 1.0, metric_kind::gauge});
+  e.ts = event_time_of(test_start + tick);
+  EXPECT_EQ(d.core.observe(e, {0, d.position, 0}, d.decisions), applied_as::duplicate);
+  EXPECT_EQ(d.core.observe(e, {0, d.position, 1}, d.decisions), applied_as::taken);
+  EXPECT_EQ(d.core.observations(), 2u);
+}
+
+// Replays the second half from a snapshot: what the outbox holds is taken over and not told again.
+TEST(EntityCore, AdoptsRecordedDecisionsOnReplay) {
+  const auto row_at = [](int i, noise& n) {
+    auto row = calm_row(test_start + i * tick, n);
+    if (i >= 4500 && i < 4560)
+      row[7].second += 300;
+    return row;
+  };
+  entity_driver live;
+  noise n{9};
+  std::string snapshot;
+  for (int i = 0; i < 6000; ++i) {
+    if (i == 4000)
+      snapshot = live.core.save();
+    live.row(test_start + i * tick, row_at(i, n));
+  }
+  ASSERT_GE(live.decisions.size(), 2u);
+  entity_driver again;
+  ASSERT_TRUE(again.core.restore(snapshot));
+  again.core.adopt(live.decisions, live.position);
+  noise m{9};
+  for (int i = 0; i < 6000; ++i) {
+    const auto row = row_at(i, m);
+    if (i < 4000)
+      ++again.position;
+    else
+      again.row(test_start + i * tick, row);
+  }
+  EXPECT_THAT(again.decisions, SizeIs(0));
+  EXPECT_EQ(again.core.save(), live.core.save());
+}
+
+// The outbox may lag behind: what was not recorded above 'decided through' is decided, with the
+// same ids.
+TEST(EntityCore, DecidesAgainAboveDecidedThroughWithTheSameIds) {
+  const auto row_at = [](int i, noise& n) {
+    auto row = calm_row(test_start + i * tick, n);
+    if (i >= 4500 && i < 4560)
+      row[7].second += 300;
+    return row;
+  };
+  entity_driver live;
+  noise n{9};
+  std::string snapshot;
+  for (int i = 0; i < 6000; ++i) {
+    if (i == 4000)
+      snapshot = live.core.save();
+    live.row(test_start + i * tick, row_at(i, n));
+  }
+  entity_driver again;
+  ASSERT_TRUE(again.core.restore(snapshot));
+  again.core.adopt({live.decisions[0]}, live.decisions[0].cause);
+  noise m{9};
+  for (int i = 0; i < 6000; ++i) {
+    const auto row = row_at(i, m);
+    if (i < 4000)
+      ++again.position;
+    else
+      again.row(test_start + i * tick, row);
+  }
+  ASSERT_EQ(again.decisions.size() + 1, live.decisions.size());
+  for (std::size_t i = 0; i < again.decisions.size(); ++i) {
+    EXPECT_EQ(again.decisions[i].key, live.decisions[i + 1].key);
+    EXPECT_EQ(again.decisions[i].what.alert.id, live.decisions[i + 1].what.alert.id);
+  }
+}
+
+TEST(EntityCore, TellsEdgesWhenNewGoneOrAnHourOld) {
+  entity_driver d;
+  event_view e;
+  e.type = event_type::edge;
+  e.depends_on = {"db/orders", "cache/main"};
+  EXPECT_EQ(d.give(e, test_start), applied_as::kept);
+  EXPECT_THAT(d.decisions, SizeIs(2));
+  d.give(e, test_start + 60'000);
+  EXPECT_THAT(d.decisions, SizeIs(2));
+  d.give(e, test_start + 3'600'000);
+  EXPECT_THAT(d.decisions, SizeIs(4));
+  e.remove = true;
+  e.depends_on = {"db/orders"};
+  d.give(e, test_start + 3'700'000);
+  ASSERT_THAT(d.decisions, SizeIs(5));
+  EXPECT_TRUE(d.decisions.back().what.topology.removed);
+  EXPECT_EQ(d.decisions.back().what.kind, decision_kind::topology);
+}
+
+TEST(EntityCore, TellsChanges) {
+  entity_driver d;
+  event_view e;
+  e.type = event_type::change;
+  e.change = change_kind::deploy;
+  e.summary = "v2";
+  d.give(e, test_start);
+  ASSERT_THAT(d.decisions, SizeIs(1));
+  EXPECT_EQ(d.decisions[0].what.change.summary, "v2");
+  EXPECT_EQ(d.decisions[0].key.substr(0, 2), "c/");
+}
+
+TEST(EntityCore, KeepsTheLastTicksAndJoinsThemWithBlocks) {
+  entity_driver d;
+  std::vector<closed_block> blocks;
+  for (int i = 0; i < 300; ++i) {
+    d.row(test_start + i * tick, {{"a", i * 1.0}, {"b", 1000.0 - i}});
+    for (auto& b : d.core.take_blocks())
+      blocks.push_back(b);
+  }
+  const auto all = event_time_of(test_start + 300 * tick);
+  const auto tail = d.core.window(all);
+  EXPECT_EQ(tail.ts.size(), 64u);
+  EXPECT_THAT(blocks, SizeIs(4));
+  auto joined = join_window(blocks, tail, 512);
+  ASSERT_TRUE(joined);
+  ASSERT_EQ(joined->ts.size(), 300u);
+  for (std::size_t i = 0; i < 300; ++i) {
+    EXPECT_EQ(unix_ms(joined->ts[i]), test_start + static_cast<std::int64_t>(i) * tick);
+    EXPECT_NEAR(joined->metrics[0].values[i], static_cast<double>(i), 1.5);
+  }
+  auto cut = join_window(blocks, tail, 100);
+  ASSERT_TRUE(cut);
+  EXPECT_EQ(cut->ts.size(), 100u);
+  EXPECT_EQ(cut->ts.back(), joined->ts.back());
+  EXPECT_EQ(d.core.window(event_time_of(test_start + 290 * tick)).ts.back(),
+            event_time_of(test_start + 290 * tick));
+  blocks[0].bytes.pop_back();
+  EXPECT_FALSE(join_window(blocks, tail, 512));
+}
+
+TEST(EntityCore, StaysWithinItsMemoryAndSnapshotBudget) {
+  entity_driver d;
+  noise n{10};
+  for (int i = 0; i < 3000; ++i) {
+    d.row(test_start + i * tick, calm_row(test_start + i * tick, n));
+    d.core.take_blocks();
+  }
+  EXPECT_LE(d.core.memory_bytes(), 12u * 1024);
+  EXPECT_LE(d.core.save().size(), 8u * 1024);
+}
+
+}  // namespace
+}  // namespace faultline
