@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inference/adam.hpp"
+#include "inference/internal/adam.hpp"
 
 #include <cmath>
 

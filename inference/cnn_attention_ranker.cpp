@@ -4,9 +4,9 @@
 #include <cmath>
 #include <cstring>
 
+#include "inference/internal/ranker_net.hpp"
+#include "inference/internal/torch_tools.hpp"
 #include "inference/ranker.hpp"
-#include "inference/ranker_net.hpp"
-#include "inference/torch_tools.hpp"
 
 namespace faultline {
 namespace {

@@ -62,7 +62,7 @@ struct model_identity {
 ///         as needed), so the bits of a row do not depend on its company. A call of 1 to 64 rows
 ///         costs about the same.
 class forecaster {
- public:
+public:
   virtual ~forecaster() = default;
   virtual std::size_t capacity() const noexcept = 0;
   virtual const model_identity& identity() const noexcept = 0;

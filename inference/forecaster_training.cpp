@@ -6,11 +6,11 @@
 #include <cmath>
 #include <utility>
 
-#include "inference/adam.hpp"
-#include "inference/lstm_sequence.hpp"
-#include "inference/lstm_shape.hpp"
-#include "inference/torch_tools.hpp"
-#include "inference/training_batches.hpp"
+#include "inference/internal/adam.hpp"
+#include "inference/internal/lstm_sequence.hpp"
+#include "inference/internal/lstm_shape.hpp"
+#include "inference/internal/torch_tools.hpp"
+#include "inference/internal/training_batches.hpp"
 
 namespace faultline {
 namespace {

@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "inference/forecaster.hpp"
-#include "inference/lstm_shape.hpp"
-#include "inference/torch_tools.hpp"
+#include "inference/internal/lstm_shape.hpp"
+#include "inference/internal/torch_tools.hpp"
 
 // One pass, for `tile` rows at a time (the one shape; unused rows are zero):
 //   x      [tile][inputs, 1, h]      packed by copying

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inference/lstm_sequence.hpp"
+#include "inference/internal/lstm_sequence.hpp"
 
 #include <torch/csrc/autograd/custom_function.h>
 

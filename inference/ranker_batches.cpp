@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inference/ranker_batches.hpp"
+#include "inference/internal/ranker_batches.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inference/ranker_net.hpp"
+#include "inference/internal/ranker_net.hpp"
 
 #include <cmath>
 
-#include "inference/torch_tools.hpp"
+#include "inference/internal/torch_tools.hpp"
 
 namespace faultline {
 namespace {

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <utility>
 
-#include "inference/adam.hpp"
-#include "inference/ranker_batches.hpp"
-#include "inference/ranker_net.hpp"
-#include "inference/torch_tools.hpp"
+#include "inference/internal/adam.hpp"
+#include "inference/internal/ranker_batches.hpp"
+#include "inference/internal/ranker_net.hpp"
+#include "inference/internal/torch_tools.hpp"
 
 namespace faultline {
 namespace {

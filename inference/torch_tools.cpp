@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inference/torch_tools.hpp"
+#include "inference/internal/torch_tools.hpp"
 
 #include <ATen/Parallel.h>
 #include <dlfcn.h>

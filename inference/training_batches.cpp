@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inference/training_batches.hpp"
+#include "inference/internal/training_batches.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "inference/lstm_shape.hpp"
+#include "inference/internal/lstm_shape.hpp"
 
 namespace faultline {
 

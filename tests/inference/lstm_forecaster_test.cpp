@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "inference/forecaster.hpp"
-#include "inference/seeded_rng.hpp"
+#include "inference/internal/seeded_rng.hpp"
 #include "tests/inference/made_models.hpp"
 #include "tests/inference/scalar_step.hpp"
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "inference/lstm_sequence.hpp"
+#include "inference/internal/lstm_sequence.hpp"
 
 #include <gtest/gtest.h>
 
-#include "inference/seeded_rng.hpp"
-#include "inference/torch_tools.hpp"
+#include "inference/internal/seeded_rng.hpp"
+#include "inference/internal/torch_tools.hpp"
 
 namespace faultline {
 namespace {

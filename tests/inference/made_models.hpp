@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "inference/forecaster.hpp"
-#include "inference/lstm_shape.hpp"
+#include "inference/internal/lstm_shape.hpp"
 #include "inference/model_file.hpp"
 
 namespace faultline::test {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "inference/internal/seeded_rng.hpp"
 #include "inference/ranker_training.hpp"
-#include "inference/seeded_rng.hpp"
 
 namespace faultline::test {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "inference/forecaster_training.hpp"
-#include "inference/seeded_rng.hpp"
+#include "inference/internal/seeded_rng.hpp"
 
 namespace faultline::test {
 

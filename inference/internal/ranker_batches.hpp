@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "inference/internal/seeded_rng.hpp"
 #include "inference/ranker.hpp"
 #include "inference/ranker_training.hpp"
-#include "inference/seeded_rng.hpp"
 
 namespace faultline {
 

@@ -7,9 +7,9 @@
 
 #include <vector>
 
+#include "inference/internal/ranker_batches.hpp"
+#include "inference/internal/seeded_rng.hpp"
 #include "inference/model_file.hpp"
-#include "inference/ranker_batches.hpp"
-#include "inference/seeded_rng.hpp"
 
 namespace faultline {
 

@@ -11,14 +11,14 @@ namespace faultline {
 
 /// Adam (Kingma and Ba 2015) with its usual constants, after clipping the norm of all gradients.
 class adam {
- public:
+public:
   /// @param parameters leaves that require gradients
   explicit adam(std::vector<at::Tensor> parameters, double weight_decay = 0);
 
   /// One step against the gradients, which are zero afterwards.
   void step(double learning_rate, double gradient_clip);
 
- private:
+private:
   std::vector<at::Tensor> parameters_;
   std::vector<at::Tensor> mean_;
   std::vector<at::Tensor> square_;

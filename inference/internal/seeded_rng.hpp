@@ -13,7 +13,7 @@ namespace faultline {
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
 class seeded_rng {
- public:
+public:
   explicit seeded_rng(std::uint64_t seed) : state_{seed} {}
 
   std::uint64_t bits() noexcept {
@@ -44,7 +44,7 @@ class seeded_rng {
     for (std::size_t i = items.size(); i > 1; --i) std::swap(items[i - 1], items[below(i)]);
   }
 
- private:
+private:
   std::uint64_t state_;
   double spare_ = 0;
   bool have_spare_ = false;
