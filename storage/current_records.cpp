@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/current_records.hpp"
+#include "storage/internal/current_records.hpp"
 
 #include "messages/alert.hpp"
 #include "messages/incident.hpp"

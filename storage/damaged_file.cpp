@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/damaged_file.hpp"
+#include "storage/internal/damaged_file.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -11,15 +11,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The first word of @p text that is a path below @p directory. RocksDB also looks for a missing table
-/// under its name of ten years ago, and names that one.
+/// The first word of @p text that is a path below @p directory. RocksDB also looks for a missing
+/// table under its name of ten years ago, and names that one.
 std::string path_in(std::string_view text, const std::string& directory) {
   const std::size_t begin = text.find(directory + "/");
   if (begin == std::string_view::npos) return {};
   const std::size_t end = text.find_first_of(" :,;'\"\n", begin + directory.size());
   std::string path{text.substr(begin, end - begin)};
   const std::size_t old_name = path.rfind(".ldb");
-  if (old_name != std::string::npos && old_name + 4 == path.size()) path.replace(old_name, 4, ".sst");
+  if (old_name != std::string::npos && old_name + 4 == path.size())
+    path.replace(old_name, 4, ".sst");
   return path;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/free_space.hpp"
+#include "storage/internal/free_space.hpp"
 
 #include <sys/statvfs.h>
 

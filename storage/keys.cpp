@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/keys.hpp"
+#include "storage/internal/keys.hpp"
 
 namespace faultline::keys {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/log_directory.hpp"
+#include "storage/internal/log_directory.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -17,8 +17,7 @@ const log_segment* log_directory::find(std::uint64_t number) const {
   return it == segments_.end() ? nullptr : &it->second;
 }
 
-std::vector<std::uint64_t> log_directory::holding(partition_id partition,
-                                                  log_position from) const {
+std::vector<std::uint64_t> log_directory::holding(partition_id partition, log_position from) const {
   std::vector<std::uint64_t> out;
   for (auto it = segments_.begin(); it != segments_.end(); ++it) {
     const auto after = std::next(it);

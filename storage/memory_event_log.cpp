@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "storage/memory_parts.hpp"
+#include "storage/internal/memory_parts.hpp"
 
 namespace faultline {
 
@@ -71,8 +71,8 @@ outcome<void> memory_event_log::trim(partition_id partition, log_position below)
 }
 
 outcome<void> memory_event_log::load_publishers(
-  const std::function<void(const publisher_row&)>& row,
-  const std::function<void(const publisher_delta&)>& delta) {
+    const std::function<void(const publisher_row&)>& row,
+    const std::function<void(const publisher_delta&)>& delta) {
   std::vector<publisher_delta> later;
   std::map<std::string, publisher_row> rows;
   {

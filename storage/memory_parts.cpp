@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/memory_parts.hpp"
+#include "storage/internal/memory_parts.hpp"
 
 #include <algorithm>
 
-#include "storage/current_records.hpp"
+#include "storage/internal/current_records.hpp"
 
 namespace faultline {
 namespace {
@@ -14,7 +14,7 @@ failure no_partition(partition_id partition) {
 
 }  // namespace
 
-// ---- dead letters, poison ---------------------------------------------------------------------------
+// ---- dead letters, poison ---------------------------------------------------------------------
 
 void memory_letters::keep(const dead_letter& letter) {
   letters_.push_back(letter);
@@ -69,7 +69,7 @@ void memory_letters::drop_before(arrival_time oldest) {
   while (!letters_.empty() && letters_.front().arrived < oldest) letters_.pop_front();
 }
 
-// ---- checkpoints ------------------------------------------------------------------------------------
+// ---- checkpoints ------------------------------------------------------------------------------
 
 outcome<void> memory_checkpoints::check(const checkpoint_batch& batch) const {
   if (batch.partition >= partitions_.size()) return no_partition(batch.partition);
@@ -79,7 +79,7 @@ outcome<void> memory_checkpoints::check(const checkpoint_batch& batch) const {
   for (const auto entity : entities) {
     if (partition_of(entity, static_cast<std::uint16_t>(partitions_.size())) != batch.partition) {
       return failure{ec::invalid, "'" + std::string{entity} + "' is not of partition " +
-                                    std::to_string(batch.partition)};
+                                      std::to_string(batch.partition)};
     }
   }
   return {};
@@ -113,8 +113,8 @@ outcome<partition_checkpoint> memory_checkpoints::load_checkpoint(partition_id p
   return partitions_[partition].checkpoint;
 }
 
-outcome<void> memory_checkpoints::load_snapshots(
-  partition_id partition, const std::function<void(entity_snapshot)>& each) {
+outcome<void> memory_checkpoints::load_snapshots(partition_id partition,
+                                                 const std::function<void(entity_snapshot)>& each) {
   if (partition >= partitions_.size()) return no_partition(partition);
   std::vector<entity_snapshot> found;
   {
@@ -131,8 +131,7 @@ const memory_checkpoints::partition_state& memory_checkpoints::of(std::string_vi
   return partitions_[partition_of(entity, static_cast<std::uint16_t>(partitions_.size()))];
 }
 
-outcome<std::optional<entity_snapshot>> memory_checkpoints::load_snapshot(
-  std::string_view entity) {
+outcome<std::optional<entity_snapshot>> memory_checkpoints::load_snapshot(std::string_view entity) {
   const std::lock_guard lock{mutex_};
   const auto& snapshots = of(entity).snapshots;
   const auto it = snapshots.find(entity);
@@ -181,7 +180,7 @@ void memory_checkpoints::sweep_outbox(partition_id partition, std::uint64_t cons
   }
 }
 
-// ---- decisions --------------------------------------------------------------------------------------
+// ---- decisions --------------------------------------------------------------------------------
 
 outcome<std::uint64_t> memory_decisions::append(const decision_append& batch) {
   const std::lock_guard lock{mutex_};
@@ -214,7 +213,7 @@ outcome<std::map<partition_id, std::uint64_t>> memory_decisions::outbox_consumed
   return consumed_;
 }
 
-// ---- feed -------------------------------------------------------------------------------------------
+// ---- feed -------------------------------------------------------------------------------------
 
 outcome<std::vector<feed_record>> memory_feed::append(const feed_append& batch) {
   const std::lock_guard lock{mutex_};
@@ -237,8 +236,8 @@ outcome<feed_store::page> memory_feed::read(std::uint64_t from, std::size_t limi
                                             std::string_view prefix) {
   const std::lock_guard lock{mutex_};
   page out;
-  out.next = messages_.empty() ? std::max<std::uint64_t>(1, from)
-                               : std::max(from, messages_.front().seq);
+  out.next =
+      messages_.empty() ? std::max<std::uint64_t>(1, from) : std::max(from, messages_.front().seq);
   const std::uint64_t first = messages_.empty() ? 1 : messages_.front().seq;
   for (std::size_t i = out.next - first; i < messages_.size() && out.records.size() < limit; ++i) {
     out.next = messages_[i].seq + 1;
@@ -265,7 +264,7 @@ outcome<correlator_checkpoint> memory_feed::load_correlator() {
 }
 
 outcome<std::vector<std::pair<std::string, std::string>>> memory_feed::records(
-  std::string_view prefix, std::string_view after, std::size_t limit) {
+    std::string_view prefix, std::string_view after, std::size_t limit) {
   const std::lock_guard lock{mutex_};
   std::vector<std::pair<std::string, std::string>> out;
   auto it = after < prefix ? records_.lower_bound(prefix) : records_.upper_bound(after);

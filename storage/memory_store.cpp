@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/memory_store.hpp"
 
-#include "storage/memory_parts.hpp"
-#include "storage/retention_marks.hpp"
+#include "storage/internal/memory_parts.hpp"
+#include "storage/internal/retention_marks.hpp"
 
 namespace faultline {
 namespace {
 
 class memory_store final : public store {
- public:
+public:
   explicit memory_store(const storage_options& options)
       : options_{options},
         letters_{options},
@@ -27,7 +27,7 @@ class memory_store final : public store {
   outcome<void> flush() override { return {}; }
   outcome<void> sweep_retention(arrival_time now) override;
 
- private:
+private:
   const storage_options options_;
   memory_letters letters_;
   memory_event_log events_;

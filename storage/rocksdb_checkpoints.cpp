@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/rocksdb_checkpoints.hpp"
+#include "storage/internal/rocksdb_checkpoints.hpp"
 
 #include <algorithm>
 #include <set>
 #include <utility>
 
-#include "storage/keys.hpp"
-#include "storage/rows.hpp"
+#include "storage/internal/keys.hpp"
+#include "storage/internal/rows.hpp"
 
 namespace faultline {
 namespace {
@@ -44,8 +44,8 @@ outcome<void> rocksdb_checkpoints::check(const checkpoint_batch& batch) const {
     return entity.size() < 65'536 && partition_of(entity, partitions_) == batch.partition;
   };
   const auto foreign = [&](const std::string& entity) {
-    return failure{ec::invalid, "'" + entity + "' is not of partition " +
-                                  std::to_string(batch.partition)};
+    return failure{ec::invalid,
+                   "'" + entity + "' is not of partition " + std::to_string(batch.partition)};
   };
   for (const auto& s : batch.snapshots) {
     if (!belongs(s.entity)) return foreign(s.entity);
@@ -76,9 +76,11 @@ outcome<std::vector<outbox_entry>> rocksdb_checkpoints::write(const checkpoint_b
   return appended;
 }
 
-/// Entries whose (entity, key) stands neither in the outbox nor earlier in the batch, with their seq.
-outcome<std::vector<outbox_entry>> rocksdb_checkpoints::stage_outbox(
-  const checkpoint_batch& batch, std::uint64_t last, rocksdb::WriteBatch& out) {
+/// Entries whose (entity, key) stands neither in the outbox nor earlier in the batch, with their
+/// seq.
+outcome<std::vector<outbox_entry>> rocksdb_checkpoints::stage_outbox(const checkpoint_batch& batch,
+                                                                     std::uint64_t last,
+                                                                     rocksdb::WriteBatch& out) {
   std::vector<outbox_entry> appended;
   std::set<std::string> staged;
   auto* handle = database_.at(family::outbox);
@@ -139,14 +141,14 @@ outcome<partition_checkpoint> rocksdb_checkpoints::load_checkpoint(partition_id 
 }
 
 outcome<void> rocksdb_checkpoints::load_snapshots(
-  partition_id partition, const std::function<void(entity_snapshot)>& each) {
+    partition_id partition, const std::function<void(entity_snapshot)>& each) {
   if (partition >= partitions_) return no_partition(partition);
   if (auto healthy = database_.check(); !healthy) return healthy;
   const std::string prefix = keys::entity(partition, "");
   scan snapshots{database_, family::entities, prefix, keys::after_prefix(prefix), scan::use::bulk};
   for (; snapshots.valid(); snapshots.next()) {
-    auto snapshot = rows::read_snapshot(snapshots.key().substr(keys::entity_name_offset),
-                                        snapshots.value());
+    auto snapshot =
+        rows::read_snapshot(snapshots.key().substr(keys::entity_name_offset), snapshots.value());
     if (!snapshot) return snapshot.error();
     each(std::move(*snapshot));
   }
@@ -154,9 +156,9 @@ outcome<void> rocksdb_checkpoints::load_snapshots(
 }
 
 outcome<std::optional<entity_snapshot>> rocksdb_checkpoints::load_snapshot(
-  std::string_view entity) {
+    std::string_view entity) {
   const auto row =
-    database_.get(family::entities, keys::entity(partition_of(entity, partitions_), entity));
+      database_.get(family::entities, keys::entity(partition_of(entity, partitions_), entity));
   if (!row) return row.error();
   if (!row->has_value()) return std::optional<entity_snapshot>{};
   auto snapshot = rows::read_snapshot(entity, **row);

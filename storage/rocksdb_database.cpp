@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/rocksdb_database.hpp"
+#include "storage/internal/rocksdb_database.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -7,10 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "storage/damaged_file.hpp"
-#include "storage/keys.hpp"
-#include "storage/rocksdb_settings.hpp"
-#include "storage/rows.hpp"
+#include "storage/internal/damaged_file.hpp"
+#include "storage/internal/keys.hpp"
+#include "storage/internal/rocksdb_settings.hpp"
+#include "storage/internal/rows.hpp"
 
 namespace faultline {
 namespace {
@@ -22,7 +22,7 @@ constexpr std::uint64_t store_format = 1;
 
 failure no_space(const std::string& directory, std::uint64_t free, std::uint64_t needed) {
   return {ec::no_space, directory + ": " + std::to_string(free) + " bytes free, " +
-                          std::to_string(needed) + " must stay free"};
+                            std::to_string(needed) + " must stay free"};
 }
 
 failure open_failed(const std::string& directory, const rocksdb::Status& status) {
@@ -57,15 +57,24 @@ outcome<void> refuse_unknown_families(const rocksdb::DBOptions& settings,
 
 const char* name_of(family f) noexcept {
   switch (f) {
-    case family::meta: return "default";
-    case family::log: return "log";
-    case family::publishers: return "publishers";
-    case family::entities: return "entities";
-    case family::blocks: return "blocks";
-    case family::outbox: return "outbox";
-    case family::decisions: return "decisions";
-    case family::feed: return "feed";
-    case family::letters: return "letters";
+    case family::meta:
+      return "default";
+    case family::log:
+      return "log";
+    case family::publishers:
+      return "publishers";
+    case family::entities:
+      return "entities";
+    case family::blocks:
+      return "blocks";
+    case family::outbox:
+      return "outbox";
+    case family::decisions:
+      return "decisions";
+    case family::feed:
+      return "feed";
+    case family::letters:
+      return "letters";
   }
   return "unknown";
 }
@@ -126,7 +135,7 @@ outcome<void> rocksdb_database::open_families() {
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   const auto status =
-    rocksdb::DB::Open(settings, directory_, family_settings(options_), &handles, &db);
+      rocksdb::DB::Open(settings, directory_, family_settings(options_), &handles, &db);
   if (!status.ok()) return open_failed(directory_, status);
   db_.reset(db);
   std::copy(handles.begin(), handles.end(), handles_.begin());
@@ -152,8 +161,8 @@ outcome<void> rocksdb_database::check_format(bool created) {
   if (numbers->empty()) return failure{ec::store_corrupt, directory_ + " has no format number"};
   if (numbers->front() > store_format) {
     return failure{ec::unknown_version, directory_ + " has format " +
-                                          std::to_string(numbers->front()) +
-                                          ", this build knows " + std::to_string(store_format)};
+                                            std::to_string(numbers->front()) +
+                                            ", this build knows " + std::to_string(store_format)};
   }
   return {};
 }
@@ -161,7 +170,7 @@ outcome<void> rocksdb_database::check_format(bool created) {
 outcome<void> rocksdb_database::may_write(write_kind kind) {
   if (auto healthy = health_->check(); !healthy) return healthy;
   const bool allowed =
-    kind == write_kind::intake ? space_.intake_allowed() : space_.writes_allowed();
+      kind == write_kind::intake ? space_.intake_allowed() : space_.writes_allowed();
   if (allowed) return {};
   const auto needed = kind == write_kind::intake ? space_.min_free() : space_.min_free() / 2;
   return no_space(directory_, space_.current(), needed);

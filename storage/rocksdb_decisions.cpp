@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/rocksdb_decisions.hpp"
+#include "storage/internal/rocksdb_decisions.hpp"
 
 #include <utility>
 
-#include "storage/keys.hpp"
-#include "storage/rows.hpp"
+#include "storage/internal/keys.hpp"
+#include "storage/internal/rows.hpp"
 
 namespace faultline {
 

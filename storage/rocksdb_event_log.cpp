@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/rocksdb_event_log.hpp"
+#include "storage/internal/rocksdb_event_log.hpp"
 
 #include <rocksdb/convenience.h>
 
 #include <algorithm>
 #include <utility>
 
-#include "storage/keys.hpp"
-#include "storage/rows.hpp"
+#include "storage/internal/keys.hpp"
+#include "storage/internal/rows.hpp"
 
 namespace faultline {
 namespace {
@@ -17,7 +17,7 @@ constexpr std::uint64_t segment_bytes = 32ULL * 1024 * 1024;
 
 failure missing(partition_id partition, log_position position) {
   return {ec::store_corrupt, "the log of partition " + std::to_string(partition) +
-                               " lacks position " + std::to_string(position)};
+                                 " lacks position " + std::to_string(position)};
 }
 
 }  // namespace
@@ -85,8 +85,8 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
   return positions;
 }
 
-/// The segment to write to. When the newest is full (or there is none) @p next becomes a new one, its
-/// row in @p batch.
+/// The segment to write to. When the newest is full (or there is none) @p next becomes a new one,
+/// its row in @p batch.
 std::uint64_t rocksdb_event_log::choose_segment(rocksdb::WriteBatch& batch,
                                                 log_segment& next) const {
   {
@@ -178,7 +178,7 @@ std::map<std::string, std::uint64_t> rocksdb_event_log::counters() const {
   return counters_;
 }
 
-// ---- trimming ---------------------------------------------------------------------------------------
+// ---- trimming ---------------------------------------------------------------------------------
 
 outcome<void> rocksdb_event_log::trim(partition_id partition, log_position below) {
   if (partition >= partitions_) return failure{ec::invalid, "there is no such partition"};
@@ -219,8 +219,8 @@ outcome<void> rocksdb_event_log::drop_segments() {
   }
   const rocksdb::Slice from = slice(begin);
   const rocksdb::Slice to = slice(end);
-  const auto status = rocksdb::DeleteFilesInRange(&database_.db(), database_.at(family::log),
-                                                  &from, &to, false);
+  const auto status =
+      rocksdb::DeleteFilesInRange(&database_.db(), database_.at(family::log), &from, &to, false);
   if (!status.ok()) return database_.read_failed(status, family::log);
   return {};
 }
@@ -231,15 +231,15 @@ std::uint64_t rocksdb_event_log::current_segment() const {
 }
 
 outcome<void> rocksdb_event_log::sweep(
-  std::uint64_t segment, std::uint64_t bytes,
-  const std::function<outcome<log_position>(partition_id)>& covered) {
+    std::uint64_t segment, std::uint64_t bytes,
+    const std::function<outcome<log_position>(partition_id)>& covered) {
   std::vector<log_position> starts;
   {
     const std::lock_guard appending{appending_};
     const std::lock_guard lock{directory_mutex_};
     if (directory_.empty()) return {};
-    const auto* keep = directory_.find(
-      std::max(segment, directory_.first_within(bytes, bytes_written_)));
+    const auto* keep =
+        directory_.find(std::max(segment, directory_.first_within(bytes, bytes_written_)));
     if (keep == nullptr) return {};
     starts = keep->starts;
   }
@@ -251,7 +251,7 @@ outcome<void> rocksdb_event_log::sweep(
   return {};
 }
 
-// ---- opening ----------------------------------------------------------------------------------------
+// ---- opening ----------------------------------------------------------------------------------
 
 outcome<void> rocksdb_event_log::load() {
   if (auto done = load_positions(); !done) return done;
@@ -295,8 +295,8 @@ outcome<void> rocksdb_event_log::load_positions() {
   return {};
 }
 
-/// The newest position of @p partition in the newest segment, 0 when it has none there. Adds what the
-/// partition wrote there to the bytes written, by its share of the segment's positions.
+/// The newest position of @p partition in the newest segment, 0 when it has none there. Adds what
+/// the partition wrote there to the bytes written, by its share of the segment's positions.
 outcome<log_position> rocksdb_event_log::newest_in(std::uint64_t segment, partition_id partition) {
   scan blobs{database_, family::log, keys::log_blob(segment, partition, 0),
              keys::log_blob(segment, partition, ~log_position{0}), scan::use::bulk};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/rocksdb_feed.hpp"
+#include "storage/internal/rocksdb_feed.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "storage/current_records.hpp"
-#include "storage/keys.hpp"
-#include "storage/rows.hpp"
+#include "storage/internal/current_records.hpp"
+#include "storage/internal/keys.hpp"
+#include "storage/internal/rows.hpp"
 
 namespace faultline {
 namespace {
@@ -43,8 +43,7 @@ outcome<std::vector<feed_record>> rocksdb_feed::append(const feed_append& batch)
   for (const auto& item : batch.items) {
     ++seq;
     appended.push_back({seq, item.topic, item.payload(seq)});
-    out.Put(handle, keys::feed_message(seq),
-            rows::message(item.topic, appended.back().payload));
+    out.Put(handle, keys::feed_message(seq), rows::message(item.topic, appended.back().payload));
   }
   for (const auto& [key, bytes] : batch.records) {
     out.Put(handle, keys::feed_record(key), rows::record(seq, bytes));
@@ -106,7 +105,7 @@ outcome<correlator_checkpoint> rocksdb_feed::load_correlator() {
 }
 
 outcome<std::vector<std::pair<std::string, std::string>>> rocksdb_feed::records(
-  std::string_view prefix, std::string_view after, std::size_t limit) {
+    std::string_view prefix, std::string_view after, std::size_t limit) {
   if (auto healthy = database_.check(); !healthy) return healthy.error();
   std::string from = keys::feed_record(prefix);
   if (!after.empty()) from = std::max(from, keys::feed_record(after) + '\0');

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/rocksdb_letters.hpp"
+#include "storage/internal/rocksdb_letters.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "storage/keys.hpp"
-#include "storage/rows.hpp"
+#include "storage/internal/keys.hpp"
+#include "storage/internal/rows.hpp"
 
 namespace faultline {
 namespace {
@@ -130,8 +130,7 @@ outcome<std::vector<record_address>> rocksdb_letters::load(partition_id partitio
     record_address where;
     where.partition = partition;
     where.position = keys::number_at(skipped.key(), prefix.size(), 8);
-    where.index =
-      static_cast<std::uint32_t>(keys::number_at(skipped.key(), prefix.size() + 8, 4));
+    where.index = static_cast<std::uint32_t>(keys::number_at(skipped.key(), prefix.size() + 8, 4));
     out.push_back(where);
   }
   if (auto end = skipped.end(); !end) return end.error();

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "storage/keys.hpp"
-#include "storage/rocksdb_event_log.hpp"
-#include "storage/rows.hpp"
+#include "storage/internal/keys.hpp"
+#include "storage/internal/rocksdb_event_log.hpp"
+#include "storage/internal/rows.hpp"
 
 namespace faultline {
 namespace {
@@ -13,8 +13,8 @@ namespace {
 using row_visitor = std::function<void(const publisher_row&)>;
 using delta_visitor = std::function<void(std::uint64_t number, const publisher_delta&)>;
 
-/// Rows, then the deltas that no row includes, in order of writing. Rows of forgotten publishers are
-/// only heeded for what they include. @returns the highest number seen.
+/// Rows, then the deltas that no row includes, in order of writing. Rows of forgotten publishers
+/// are only heeded for what they include. @returns the highest number seen.
 outcome<std::uint64_t> visit(rocksdb_database& database, const row_visitor& row,
                              const delta_visitor& delta) {
   std::uint64_t highest = 0;
@@ -22,7 +22,7 @@ outcome<std::uint64_t> visit(rocksdb_database& database, const row_visitor& row,
   scan rows_found{database, family::publishers, "r", "s"};
   for (; rows_found.valid(); rows_found.next()) {
     auto found =
-      rows::read_publisher(rows_found.key().substr(keys::publisher_offset), rows_found.value());
+        rows::read_publisher(rows_found.key().substr(keys::publisher_offset), rows_found.value());
     if (!found) return found.error();
     through[found->key] = found->through;
     highest = std::max(highest, found->through);
@@ -56,11 +56,11 @@ outcome<void> rocksdb_event_log::load_deltas() {
 }
 
 outcome<void> rocksdb_event_log::load_publishers(
-  const std::function<void(const publisher_row&)>& row,
-  const std::function<void(const publisher_delta&)>& delta) {
+    const std::function<void(const publisher_row&)>& row,
+    const std::function<void(const publisher_delta&)>& delta) {
   if (auto healthy = database_.check(); !healthy) return healthy;
-  const auto done = visit(
-    database_, row, [&delta](std::uint64_t, const publisher_delta& d) { delta(d); });
+  const auto done =
+      visit(database_, row, [&delta](std::uint64_t, const publisher_delta& d) { delta(d); });
   if (!done) return done.error();
   return {};
 }
@@ -83,8 +83,7 @@ outcome<void> rocksdb_event_log::write_publishers(const std::vector<publisher_ro
       batch.Put(handle, keys::publisher_row(row.key), rows::publisher(through, row.bytes));
     }
   }
-  batch.DeleteRange(handle, keys::publisher_deltas(0),
-                    keys::publisher_deltas(after.needed_from()));
+  batch.DeleteRange(handle, keys::publisher_deltas(0), keys::publisher_deltas(after.needed_from()));
   if (auto done = database_.write(batch, false, write_kind::work); !done) return done;
   const std::lock_guard lock{publishers_mutex_};
   for (const auto& row : list) deltas_.folded(row.key, std::min(row.through, after.last()));

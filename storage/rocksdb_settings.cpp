@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/rocksdb_settings.hpp"
+#include "storage/internal/rocksdb_settings.hpp"
 
 #include <rocksdb/cache.h>
 #include <rocksdb/filter_policy.h>
@@ -16,7 +16,7 @@ namespace {
 /// Ends the store at the first error that RocksDB cannot heal. It is never resumed: later writes of
 /// a resumed database have been seen to fail.
 class error_listener : public rocksdb::EventListener {
- public:
+public:
   explicit error_listener(std::shared_ptr<store_health> health) : health_{std::move(health)} {}
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
@@ -25,7 +25,7 @@ class error_listener : public rocksdb::EventListener {
     }
   }
 
- private:
+private:
   std::shared_ptr<store_health> health_;
 };
 
@@ -39,15 +39,20 @@ struct family_shape {
 family_shape shape_of(family f) {
   constexpr std::size_t kib = 1024;
   switch (f) {
-    case family::log: return {4, 64 * kib, false, rocksdb::kNoCompression};
-    case family::entities: return {8, 16 * kib, true, rocksdb::kNoCompression};
-    case family::blocks: return {8, 16 * kib, true, rocksdb::kNoCompression};
-    case family::outbox: return {32, 16 * kib, true, rocksdb::kLZ4Compression};
+    case family::log:
+      return {4, 64 * kib, false, rocksdb::kNoCompression};
+    case family::entities:
+      return {8, 16 * kib, true, rocksdb::kNoCompression};
+    case family::blocks:
+      return {8, 16 * kib, true, rocksdb::kNoCompression};
+    case family::outbox:
+      return {32, 16 * kib, true, rocksdb::kLZ4Compression};
     case family::meta:
     case family::publishers:
     case family::decisions:
     case family::feed:
-    case family::letters: return {32, 16 * kib, false, rocksdb::kLZ4Compression};
+    case family::letters:
+      return {32, 16 * kib, false, rocksdb::kLZ4Compression};
   }
   return {32, 16 * kib, false, rocksdb::kNoCompression};
 }
@@ -99,7 +104,7 @@ rocksdb::DBOptions database_settings(const storage_options& options,
   o.max_log_file_size = 8 * mib;
   // Not charged to the block cache: memtables would fill a cache that is smaller than they are.
   o.write_buffer_manager =
-    std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes);
+      std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes);
   o.listeners.push_back(std::make_shared<error_listener>(std::move(health)));
   return o;
 }

@@ -3,22 +3,22 @@
 #include <exception>
 #include <utility>
 
-#include "storage/keys.hpp"
-#include "storage/retention_marks.hpp"
-#include "storage/rocksdb_checkpoints.hpp"
-#include "storage/rocksdb_database.hpp"
-#include "storage/rocksdb_decisions.hpp"
-#include "storage/rocksdb_event_log.hpp"
-#include "storage/rocksdb_feed.hpp"
-#include "storage/rocksdb_letters.hpp"
-#include "storage/rows.hpp"
+#include "storage/internal/keys.hpp"
+#include "storage/internal/retention_marks.hpp"
+#include "storage/internal/rocksdb_checkpoints.hpp"
+#include "storage/internal/rocksdb_database.hpp"
+#include "storage/internal/rocksdb_decisions.hpp"
+#include "storage/internal/rocksdb_event_log.hpp"
+#include "storage/internal/rocksdb_feed.hpp"
+#include "storage/internal/rocksdb_letters.hpp"
+#include "storage/internal/rows.hpp"
 #include "storage/store.hpp"
 
 namespace faultline {
 namespace {
 
 class rocksdb_store final : public store {
- public:
+public:
   rocksdb_store(std::unique_ptr<rocksdb_database> database, std::uint16_t partitions)
       : database_{std::move(database)},
         letters_{*database_},
@@ -41,7 +41,7 @@ class rocksdb_store final : public store {
   outcome<void> flush() override { return database_->flush(); }
   outcome<void> sweep_retention(arrival_time now) override;
 
- private:
+private:
   outcome<void> load_marks(const std::string& prefix, retention_marks& marks);
   outcome<void> write_marks(arrival_time now);
   outcome<void> sweep_log(arrival_time now);
@@ -95,7 +95,8 @@ outcome<void> rocksdb_store::write_marks(arrival_time now) {
   rocksdb::WriteBatch out;
   auto* meta = database_->at(family::meta);
   const auto at = unix_ms(now);
-  if (log_marks_.due(now)) out.Put(meta, keys::log_mark(at), rows::number(events_.current_segment()));
+  if (log_marks_.due(now))
+    out.Put(meta, keys::log_mark(at), rows::number(events_.current_segment()));
   if (feed_marks_.due(now)) out.Put(meta, keys::feed_mark(at), rows::number(feed_.last()));
   for (const auto& mark : log_marks_.served(now)) out.Delete(meta, keys::log_mark(unix_ms(mark)));
   for (const auto& mark : feed_marks_.served(now)) out.Delete(meta, keys::feed_mark(unix_ms(mark)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/rows.hpp"
+#include "storage/internal/rows.hpp"
 
 #include <algorithm>
 
@@ -22,8 +22,8 @@ opened open_row(std::string_view bytes, const char* what) {
   }
   if (found > version) {
     return {reader, failure{ec::unknown_version, std::string{"a "} + what + " row has version " +
-                                                   std::to_string(found) + ", this build knows " +
-                                                   std::to_string(version)}};
+                                                     std::to_string(found) + ", this build knows " +
+                                                     std::to_string(version)}};
   }
   return {reader, {}};
 }

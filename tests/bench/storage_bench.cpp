@@ -19,7 +19,7 @@ constexpr std::uint16_t partitions = 64;
 
 /// Opens a new store in a directory of its own; both end with it.
 class bench_store {
- public:
+public:
   explicit bench_store(bool sync) {
     std::string name = (std::filesystem::temp_directory_path() / "faultline-XXXXXX").string();
     if (mkdtemp(name.data()) == nullptr) return;
@@ -45,7 +45,7 @@ class bench_store {
   store& operator*() { return *store_; }
   store* operator->() { return store_.get(); }
 
- private:
+private:
   storage_options options_;
   std::unique_ptr<store> store_;
 };
@@ -77,11 +77,17 @@ void BM_GroupCommit(benchmark::State& state) {
     if (!store->events().append(group)) return state.SkipWithError("append failed");
   }
   state.SetBytesProcessed(state.iterations() * 64 * 4096);
-  state.counters["events"] = benchmark::Counter(
-    static_cast<double>(state.iterations()) * 64 * 4096 / event_bytes, benchmark::Counter::kIsRate);
+  state.counters["events"] =
+      benchmark::Counter(static_cast<double>(state.iterations()) * 64 * 4096 / event_bytes,
+                         benchmark::Counter::kIsRate);
 }
-BENCHMARK(BM_GroupCommit)->ArgName("sync")->Arg(0)->Arg(1)->UseRealTime()->Unit(
-  benchmark::kMillisecond);
+BENCHMARK(BM_GroupCommit)
+    ->ArgName("sync")
+    ->Arg(0)
+    ->Arg(1)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 /// One sweep: 1000 snapshots of 5 KiB of one partition, entities seen before. Not synced.
 void BM_SnapshotSweep(benchmark::State& state) {
@@ -101,7 +107,7 @@ void BM_SnapshotSweep(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * 1000);
   state.SetBytesProcessed(state.iterations() * 1000 * 5 * 1024);
 }
-BENCHMARK(BM_SnapshotSweep)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_SnapshotSweep)->MeasureProcessCPUTime()->UseRealTime()->Unit(benchmark::kMillisecond);
 
 /// Recovery: the whole of a reopened log of 256 MiB, partition by partition.
 void BM_RecoveryRead(benchmark::State& state) {
@@ -124,10 +130,10 @@ void BM_RecoveryRead(benchmark::State& state) {
   }
   state.SetBytesProcessed(state.iterations() * 1024 * 64 * 4096);
   state.counters["events"] =
-    benchmark::Counter(static_cast<double>(state.iterations()) * 1024 * 64 * 4096 / event_bytes,
-                       benchmark::Counter::kIsRate);
+      benchmark::Counter(static_cast<double>(state.iterations()) * 1024 * 64 * 4096 / event_bytes,
+                         benchmark::Counter::kIsRate);
 }
-BENCHMARK(BM_RecoveryRead)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_RecoveryRead)->MeasureProcessCPUTime()->UseRealTime()->Unit(benchmark::kMillisecond);
 
 /// Opening a store whose last 64 MiB stand in the WAL alone.
 void BM_Reopen(benchmark::State& state) {
@@ -144,7 +150,11 @@ void BM_Reopen(benchmark::State& state) {
     if (!store.opened()) return state.SkipWithError("the store did not open again");
   }
 }
-BENCHMARK(BM_Reopen)->UseRealTime()->Unit(benchmark::kMillisecond)->Iterations(5);
+BENCHMARK(BM_Reopen)
+    ->MeasureProcessCPUTime()
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(5);
 
 }  // namespace
 }  // namespace faultline

@@ -93,7 +93,7 @@ TYPED_TEST(CheckpointContract, KeepsTheNewestSnapshotOfAnEntity) {
   EXPECT_EQ((*found)->bytes, "new");
   std::vector<std::string> entities;
   ASSERT_TRUE(store->checkpoints().load_snapshots(
-    1, [&](entity_snapshot s) { entities.push_back(std::move(s.entity)); }));
+      1, [&](entity_snapshot s) { entities.push_back(std::move(s.entity)); }));
   std::vector<std::string> expected{a, b};
   std::sort(expected.begin(), expected.end());
   EXPECT_EQ(entities, expected);

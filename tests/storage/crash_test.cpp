@@ -15,7 +15,7 @@ namespace {
 std::string crash_writer() {
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() /
           "crash_writer")
-    .string();
+      .string();
 }
 
 /// Starts the writer, lets it acknowledge @p acks groups, kills it. @returns the last position it

@@ -139,7 +139,8 @@ TYPED_TEST(EventLogContract, AddsUpCounters) {
   g.counters = {{"accepted", 4}};
   ASSERT_TRUE(store->events().append(g));
   store = this->maker.reopen(std::move(store));
-  EXPECT_THAT(store->events().counters(), UnorderedElementsAre(Pair("accepted", 7), Pair("late", 1)));
+  EXPECT_THAT(store->events().counters(),
+              UnorderedElementsAre(Pair("accepted", 7), Pair("late", 1)));
 }
 
 TYPED_TEST(EventLogContract, WritesDeadLettersWithTheGroup) {
@@ -155,7 +156,7 @@ TYPED_TEST(EventLogContract, WritesDeadLettersWithTheGroup) {
   EXPECT_EQ(letters->front().source, "pull");
 }
 
-// ---- publishers -------------------------------------------------------------------------------------
+// ---- publishers -------------------------------------------------------------------------------
 
 struct loaded {
   std::map<std::string, std::string> rows;
@@ -165,8 +166,8 @@ struct loaded {
 loaded load(store& s) {
   loaded out;
   const auto done = s.events().load_publishers(
-    [&](const publisher_row& r) { out.rows[r.key] = r.bytes; },
-    [&](const publisher_delta& d) { out.deltas.emplace_back(d.key, d.seq); });
+      [&](const publisher_row& r) { out.rows[r.key] = r.bytes; },
+      [&](const publisher_delta& d) { out.deltas.emplace_back(d.key, d.seq); });
   EXPECT_TRUE(done);
   return out;
 }

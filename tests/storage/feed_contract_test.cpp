@@ -11,7 +11,7 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
-// ---- decision log -----------------------------------------------------------------------------------
+// ---- decision log -----------------------------------------------------------------------------
 
 template <class Maker>
 class DecisionLogContract : public store_contract<Maker> {};
@@ -63,7 +63,7 @@ TYPED_TEST(DecisionLogContract, AnEntryThatCannotBeReadIsAFailureNotAGap) {
   EXPECT_FALSE(store->decisions().read(1, 10));
 }
 
-// ---- feed -------------------------------------------------------------------------------------------
+// ---- feed -------------------------------------------------------------------------------------
 
 template <class Maker>
 class FeedContract : public store_contract<Maker> {};
@@ -73,7 +73,7 @@ feed_append items_of(const std::vector<std::string>& topics) {
   feed_append f;
   for (const auto& topic : topics) {
     f.items.push_back(
-      {topic, [topic](std::uint64_t seq) { return topic + "#" + std::to_string(seq); }});
+        {topic, [topic](std::uint64_t seq) { return topic + "#" + std::to_string(seq); }});
   }
   return f;
 }
@@ -175,7 +175,7 @@ TYPED_TEST(FeedContract, KeepsTheCurrentRecordByKey) {
   EXPECT_THAT(*store->feed().records("", "", 1), ElementsAre(Pair("alert/1", "new")));
 }
 
-// ---- dead letters, poison ---------------------------------------------------------------------------
+// ---- dead letters, poison ---------------------------------------------------------------------
 
 template <class Maker>
 class DeadLetterContract : public store_contract<Maker> {};

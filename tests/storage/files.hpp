@@ -31,8 +31,8 @@ inline std::string largest_file(const std::string& directory, const std::string&
 /// Inverts one bit at @p share (0..1) of the file's length.
 inline void flip_a_bit(const std::string& file, double share) {
   std::fstream f{file, std::ios::in | std::ios::out | std::ios::binary};
-  const auto at = static_cast<std::streamoff>(
-    static_cast<double>(std::filesystem::file_size(file)) * share);
+  const auto at =
+      static_cast<std::streamoff>(static_cast<double>(std::filesystem::file_size(file)) * share);
   f.seekg(at);
   const int byte = f.get();
   f.seekp(at);

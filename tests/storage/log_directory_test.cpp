@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "storage/log_directory.hpp"
+#include "storage/internal/log_directory.hpp"
 
 #include <gmock/gmock.h>
 
-#include "storage/keys.hpp"
+#include "storage/internal/keys.hpp"
 
 namespace faultline::testing {
 namespace {

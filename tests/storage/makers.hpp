@@ -17,7 +17,7 @@ namespace faultline::testing {
 
 /// A directory that ends with the test.
 class temporary_directory {
- public:
+public:
   temporary_directory() {
     std::string name = (std::filesystem::temp_directory_path() / "faultline-XXXXXX").string();
     if (mkdtemp(name.data()) != nullptr) path_ = name;
@@ -31,7 +31,7 @@ class temporary_directory {
   const std::string& path() const { return path_; }
   std::string store() const { return path_ + "/store"; }
 
- private:
+private:
   std::string path_;
 };
 
@@ -74,7 +74,7 @@ using store_makers = ::testing::Types<memory_store_maker, rocksdb_store_maker>;
 
 template <class Maker>
 class store_contract : public ::testing::Test {
- protected:
+protected:
   Maker maker;
 };
 

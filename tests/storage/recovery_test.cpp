@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <rocksdb/db.h>
 
-#include "storage/free_space.hpp"
-#include "storage/keys.hpp"
-#include "storage/rows.hpp"
+#include "storage/internal/free_space.hpp"
+#include "storage/internal/keys.hpp"
+#include "storage/internal/rows.hpp"
 #include "tests/storage/files.hpp"
 #include "tests/storage/makers.hpp"
 
@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 namespace fs = std::filesystem;
 
 class StoreRecovery : public ::testing::Test {
- protected:
+protected:
   StoreRecovery() { maker.options.sync = false; }  // damage is done after an orderly close
 
   /// A closed store with @p blobs blobs of 1 KiB in its WAL.
@@ -163,7 +163,7 @@ TEST_F(StoreRecovery, ARowOfANewerVersionIsNotGuessed) {
   EXPECT_EQ(rows::read_snapshot("e", "\x01 short").error().code, ec::store_corrupt);
 }
 
-// ---- a disk that fills, a disk that fails -----------------------------------------------------------
+// ---- a disk that fills, a disk that fails -----------------------------------------------------
 
 TEST_F(StoreRecovery, DoesNotOpenOnAFullDisk) {
   maker.options.path = maker.directory.path();
@@ -173,7 +173,8 @@ TEST_F(StoreRecovery, DoesNotOpenOnAFullDisk) {
 }
 
 TEST_F(StoreRecovery, NearTheEndOfTheDiskItTakesNothingInButWorksOffWhatItHas) {
-  maker.options.min_free_bytes = free_bytes_at(maker.directory.path()) / 4 * 5;  // above what is free, half of it below
+  maker.options.min_free_bytes =
+      free_bytes_at(maker.directory.path()) / 4 * 5;  // above what is free, half of it below
   auto store = maker.open();
   ASSERT_TRUE(store);
   const auto refused = store->events().append(group_of({{0, "a", 1}}));

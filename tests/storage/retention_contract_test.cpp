@@ -145,8 +145,8 @@ TYPED_TEST(RetentionContract, ForgetsResolvedRecordsWithTheirMessagesAndKeepsThe
 
 TYPED_TEST(RetentionContract, ForgetsDeadLettersByAge) {
   auto store = this->maker.open();
-  ASSERT_TRUE(store->dead_letters().append({{"r", begin, "s", "old", ""},
-                                            {"r", begin + 24h, "s", "young", ""}}));
+  ASSERT_TRUE(store->dead_letters().append(
+      {{"r", begin, "s", "old", ""}, {"r", begin + 24h, "s", "young", ""}}));
   ASSERT_TRUE(store->sweep_retention(begin + 24h * 7 + 1h));
   store = this->maker.reopen(std::move(store));
   const auto kept = store->dead_letters().newest(10);

@@ -16,7 +16,7 @@ namespace {
 using rocksdb::WALRecoveryMode;
 
 class RocksdbAssumption : public ::testing::Test {
- protected:
+protected:
   rocksdb::Options options(WALRecoveryMode mode) const {
     rocksdb::Options o;
     o.create_if_missing = true;

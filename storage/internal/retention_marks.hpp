@@ -14,7 +14,7 @@ namespace faultline {
 /// How old something numbered is, without a time in each row: now and then a mark says which number
 /// was the newest at which time. 64 marks per retention, so what is removed is up to 1/64 older.
 class retention_marks {
- public:
+public:
   explicit retention_marks(std::chrono::seconds retention)
       : retention_{std::max(retention, std::chrono::seconds{1})} {}
 
@@ -51,7 +51,7 @@ class retention_marks {
     for (const auto at : served(now)) marks_.erase(at);
   }
 
- private:
+private:
   std::chrono::seconds retention_;
   std::map<arrival_time, std::uint64_t> marks_;
 };

@@ -5,8 +5,8 @@
 
 namespace faultline {
 
-/// Whether the record under @p key ("alert/<id>", "incident/<id>") is over: nothing will change it, so
-/// it may go with its age. Other keys, and records that cannot be read, are not.
+/// Whether the record under @p key ("alert/<id>", "incident/<id>") is over: nothing will change it,
+/// so it may go with its age. Other keys, and records that cannot be read, are not.
 bool is_resolved(std::string_view key, std::string_view bytes);
 
 }  // namespace faultline

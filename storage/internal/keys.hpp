@@ -14,7 +14,7 @@ namespace faultline::keys {
 
 /// Builds one key: keys::builder{'e'}.u16(partition).u64(seq).take().
 class builder {
- public:
+public:
   builder() = default;
   explicit builder(char family) : bytes_(1, family) {}
   builder& u16(std::uint16_t v) { return big_endian(v, 2); }
@@ -26,7 +26,7 @@ class builder {
   builder& sized_text(std::string_view v);
   std::string take() { return std::move(bytes_); }
 
- private:
+private:
   builder& big_endian(std::uint64_t v, int bytes);
   std::string bytes_;
 };

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/rocksdb_database.hpp"
+#include "storage/internal/rocksdb_database.hpp"
 #include "storage/store.hpp"
 
 namespace faultline {
@@ -14,7 +14,7 @@ namespace faultline {
 /// Dead letters and skipped records. Letters are numbered from 1; the number of the newest is the
 /// total. The event log writes letters too, in its own batch.
 class rocksdb_letters final : public dead_letter_store, public poison_store {
- public:
+public:
   explicit rocksdb_letters(rocksdb_database& database) : database_{database} {}
   outcome<void> load();
 
@@ -26,17 +26,17 @@ class rocksdb_letters final : public dead_letter_store, public poison_store {
   outcome<void> skip(const record_address& where, const dead_letter& why) override;
   outcome<std::vector<record_address>> load(partition_id partition) override;
 
-  /// Letters on their way into a batch. Holds the room of letters from staging to the write, so that
-  /// totals reach the disk in order.
+  /// Letters on their way into a batch. Holds the room of letters from staging to the write, so
+  /// that totals reach the disk in order.
   class staged {
-   public:
+  public:
     /// Adds @p letters with their totals to @p batch; nothing when there are none.
     staged(rocksdb_letters& owner, const std::vector<dead_letter>& letters,
            rocksdb::WriteBatch& batch);
     /// The batch is durable: the totals hold.
     void written();
 
-   private:
+  private:
     rocksdb_letters& owner_;
     std::unique_lock<std::mutex> writing_;
     std::map<std::string, std::uint64_t> totals_;
@@ -47,10 +47,10 @@ class rocksdb_letters final : public dead_letter_store, public poison_store {
   /// Removes letters that arrived before @p oldest.
   outcome<void> drop_before(arrival_time oldest);
 
- private:
+private:
   rocksdb_database& database_;
-  std::mutex writing_;             ///< one writer of letters at a time; taken before mutex_
-  mutable std::mutex mutex_;       ///< guards what follows
+  std::mutex writing_;        ///< one writer of letters at a time; taken before mutex_
+  mutable std::mutex mutex_;  ///< guards what follows
   std::map<std::string, std::uint64_t> by_reason_;
   std::uint64_t last_ = 0;
   std::uint64_t oldest_ = 1;

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "storage/rocksdb_database.hpp"
+#include "storage/internal/rocksdb_database.hpp"
 #include "storage/store.hpp"
 
 namespace faultline {
 
 /// The feed in RocksDB: numbered messages, the correlator's checkpoint, and current records.
 class rocksdb_feed final : public feed_store {
- public:
+public:
   explicit rocksdb_feed(rocksdb_database& database) : database_{database} {}
   outcome<void> load();
 
@@ -30,11 +30,11 @@ class rocksdb_feed final : public feed_store {
 
   /// Removes messages below @p below, but never the newest.
   outcome<void> drop_below(std::uint64_t below);
-  /// Removes resolved records whose last message was dropped. Looks at a few hundred records per call
-  /// and goes on there at the next.
+  /// Removes resolved records whose last message was dropped. Looks at a few hundred records per
+  /// call and goes on there at the next.
   outcome<void> sweep_records();
 
- private:
+private:
   rocksdb_database& database_;
   std::mutex writing_;
   std::uint64_t through_ = 0;  ///< guarded by writing_

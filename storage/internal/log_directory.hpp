@@ -20,7 +20,7 @@ struct log_segment {
 ///
 /// Threads: none of its own; the event log guards it.
 class log_directory {
- public:
+public:
   void add(log_segment segment);
   bool empty() const noexcept { return segments_.empty(); }
   const log_segment& newest() const { return segments_.rbegin()->second; }  ///< @pre !empty()
@@ -38,7 +38,7 @@ class log_directory {
   /// The smallest segment from which on at most @p bytes were written, of @p written ever.
   std::uint64_t first_within(std::uint64_t bytes, std::uint64_t written) const;
 
- private:
+private:
   std::map<std::uint64_t, log_segment> segments_;
 };
 

@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "storage/log_directory.hpp"
-#include "storage/publisher_deltas.hpp"
-#include "storage/rocksdb_database.hpp"
-#include "storage/rocksdb_letters.hpp"
+#include "storage/internal/log_directory.hpp"
+#include "storage/internal/publisher_deltas.hpp"
+#include "storage/internal/rocksdb_database.hpp"
+#include "storage/internal/rocksdb_letters.hpp"
 #include "storage/store.hpp"
 
 namespace faultline {
@@ -19,9 +19,8 @@ namespace faultline {
 /// The event log in RocksDB. One batch per group; positions, counters and the map of segments are
 /// also in memory, loaded at open.
 class rocksdb_event_log final : public event_log {
- public:
-  rocksdb_event_log(rocksdb_database& database, rocksdb_letters& letters,
-                    std::uint16_t partitions);
+public:
+  rocksdb_event_log(rocksdb_database& database, rocksdb_letters& letters, std::uint16_t partitions);
   outcome<void> load();
 
   std::uint16_t partitions() const noexcept override { return partitions_; }
@@ -44,7 +43,7 @@ class rocksdb_event_log final : public event_log {
   outcome<void> sweep(std::uint64_t segment, std::uint64_t bytes,
                       const std::function<outcome<log_position>(partition_id)>& covered);
 
- private:
+private:
   outcome<void> load_positions();
   outcome<log_position> newest_in(std::uint64_t segment, partition_id partition);
   outcome<void> load_counters();
@@ -59,7 +58,7 @@ class rocksdb_event_log final : public event_log {
   rocksdb_letters& letters_;
   const std::uint16_t partitions_;
 
-  std::mutex appending_;  ///< positions are given and written under it, in order
+  std::mutex appending_;             ///< positions are given and written under it, in order
   std::uint64_t bytes_written_ = 0;  ///< ever, guarded by appending_
 
   std::vector<std::atomic<log_position>> last_;

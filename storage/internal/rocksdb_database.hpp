@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "messages/outcome.hpp"
-#include "storage/free_space.hpp"
+#include "storage/internal/free_space.hpp"
 #include "storage/options.hpp"
 
 // The room's own view of RocksDB; no other room includes this.
@@ -29,7 +29,7 @@ enum class family : std::uint8_t {
   blocks,      ///< rings of packed window blocks
   outbox,
   decisions,
-  feed,        ///< messages and current records
+  feed,  ///< messages and current records
   letters,
 };
 inline constexpr std::size_t family_count = 9;
@@ -37,11 +37,11 @@ const char* name_of(family f) noexcept;
 
 /// Why every call fails from now on; set once, never cleared.
 class store_health {
- public:
+public:
   void fail(const std::string& why);
   outcome<void> check() const;
 
- private:
+private:
   std::atomic<bool> failed_{false};
   mutable std::mutex mutex_;
   std::string why_;
@@ -54,7 +54,7 @@ enum class write_kind : std::uint8_t {
 
 /// One open RocksDB with its families.
 class rocksdb_database {
- public:
+public:
   /// Opens or creates the database in @p directory. Fails as open_rocksdb_store() says.
   static outcome<std::unique_ptr<rocksdb_database>> open(const std::string& directory,
                                                          const storage_options& options);
@@ -81,7 +81,7 @@ class rocksdb_database {
   std::uint64_t bytes_on_disk() const;
   outcome<void> flush();
 
- private:
+private:
   rocksdb_database(std::string directory, const storage_options& options);
   outcome<void> open_families();
   outcome<void> check_format(bool created);
@@ -100,7 +100,7 @@ class rocksdb_database {
 ///   for (; rows.valid(); rows.next()) use(rows.key(), rows.value());
 ///   if (auto end = rows.end(); !end) return end.error();
 class scan {
- public:
+public:
   enum class use : std::uint8_t { query, bulk };  ///< bulk reads ahead and leaves the cache alone
   scan(rocksdb_database& database, family f, std::string from, std::string below,
        use why = use::query);
@@ -117,7 +117,7 @@ class scan {
   /// Whether the scan ended because the rows did.
   outcome<void> end() const;
 
- private:
+private:
   rocksdb_database& database_;
   const family family_;
   const std::string from_;

@@ -6,15 +6,15 @@
 #include <mutex>
 #include <vector>
 
-#include "storage/rocksdb_database.hpp"
+#include "storage/internal/rocksdb_database.hpp"
 #include "storage/store.hpp"
 
 namespace faultline {
 
-/// The one decision log in RocksDB, numbered from 1 and kept for ever: it is small, and what-if reads
-/// it from the start.
+/// The one decision log in RocksDB, numbered from 1 and kept for ever: it is small, and what-if
+/// reads it from the start.
 class rocksdb_decisions final : public decision_log {
- public:
+public:
   explicit rocksdb_decisions(rocksdb_database& database) : database_{database} {}
   outcome<void> load();
 
@@ -23,7 +23,7 @@ class rocksdb_decisions final : public decision_log {
   std::uint64_t last() const override { return last_.load(std::memory_order_acquire); }
   outcome<std::map<partition_id, std::uint64_t>> outbox_consumed() override;
 
- private:
+private:
   rocksdb_database& database_;
   std::mutex appending_;
   std::atomic<std::uint64_t> last_{0};

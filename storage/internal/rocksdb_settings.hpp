@@ -6,8 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "storage/internal/rocksdb_database.hpp"
 #include "storage/options.hpp"
-#include "storage/rocksdb_database.hpp"
 
 namespace faultline {
 

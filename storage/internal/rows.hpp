@@ -9,8 +9,8 @@
 #include "messages/outcome.hpp"
 #include "storage/store.hpp"
 
-// Values of the store as bytes. Every row begins with a version. Readers are strict: a row of a newer
-// version is ec::unknown_version, one that does not fit its layout is ec::store_corrupt.
+// Values of the store as bytes. Every row begins with a version. Readers are strict: a row of a
+// newer version is ec::unknown_version, one that does not fit its layout is ec::store_corrupt.
 
 namespace faultline::rows {
 

@@ -10,7 +10,7 @@ namespace faultline {
 /// Which publishers have deltas that no row includes yet, so that it is known which numbers can go.
 /// Deltas are numbered by the append that wrote them.
 class publisher_deltas {
- public:
+public:
   /// Number of the newest append that carried deltas.
   std::uint64_t last() const noexcept { return last_; }
   void set_last(std::uint64_t number) noexcept { last_ = number; }
@@ -42,7 +42,7 @@ class publisher_deltas {
     return lowest;
   }
 
- private:
+private:
   struct span {
     std::uint64_t oldest;  ///< no smaller number is open
     std::uint64_t newest;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/rocksdb_database.hpp"
+#include "storage/internal/rocksdb_database.hpp"
 #include "storage/store.hpp"
 
 namespace faultline {
@@ -14,7 +14,7 @@ namespace faultline {
 /// Snapshots, window blocks, outboxes and checkpoints in RocksDB. Partitions do not wait for each
 /// other.
 class rocksdb_checkpoints final : public checkpoint_store {
- public:
+public:
   rocksdb_checkpoints(rocksdb_database& database, std::uint16_t partitions);
   outcome<void> load();
 
@@ -32,15 +32,14 @@ class rocksdb_checkpoints final : public checkpoint_store {
   outcome<void> sweep_outbox(partition_id partition, std::uint64_t consumed,
                              log_position first_position);
 
- private:
+private:
   struct outbox_state {
     std::mutex writing;
     std::uint64_t last = 0;  ///< seq of the newest entry, guarded by writing
   };
 
   outcome<void> check(const checkpoint_batch& batch) const;
-  outcome<std::vector<outbox_entry>> stage_outbox(const checkpoint_batch& batch,
-                                                  std::uint64_t last,
+  outcome<std::vector<outbox_entry>> stage_outbox(const checkpoint_batch& batch, std::uint64_t last,
                                                   rocksdb::WriteBatch& out);
   outcome<void> stage_retired(const checkpoint_batch& batch, rocksdb::WriteBatch& out);
   void stage_state(const checkpoint_batch& batch, rocksdb::WriteBatch& out) const;

@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "storage/internal/publisher_deltas.hpp"
 #include "storage/options.hpp"
-#include "storage/publisher_deltas.hpp"
 #include "storage/store.hpp"
 
 // The parts of the store in memory. Each guards itself with one mutex.
@@ -19,7 +19,7 @@
 namespace faultline {
 
 class memory_letters final : public dead_letter_store, public poison_store {
- public:
+public:
   explicit memory_letters(const storage_options& options) : options_{options} {}
   outcome<void> append(const std::vector<dead_letter>& letters) override;
   outcome<std::vector<dead_letter>> newest(std::size_t limit) override;
@@ -29,7 +29,7 @@ class memory_letters final : public dead_letter_store, public poison_store {
   outcome<std::vector<record_address>> load(partition_id partition) override;
   void drop_before(arrival_time oldest);
 
- private:
+private:
   void keep(const dead_letter& letter);
 
   const storage_options options_;
@@ -40,7 +40,7 @@ class memory_letters final : public dead_letter_store, public poison_store {
 };
 
 class memory_event_log final : public event_log {
- public:
+public:
   memory_event_log(const storage_options& options, memory_letters& letters)
       : letters_{letters}, logs_(options.partitions) {}
 
@@ -62,10 +62,11 @@ class memory_event_log final : public event_log {
   std::uint64_t bytes() const;
   /// The last position of every partition, for an age mark.
   std::vector<log_position> positions() const;
-  /// Drops the oldest positions <= @p covered that are <= @p old, or while the log is above @p bytes.
+  /// Drops the oldest positions <= @p covered that are <= @p old, or while the log is above @p
+  /// bytes.
   void sweep(partition_id partition, log_position old, log_position covered, std::uint64_t bytes);
 
- private:
+private:
   struct partition_log {
     std::deque<log_blob> blobs;
     log_position last = 0;
@@ -83,7 +84,7 @@ class memory_event_log final : public event_log {
 };
 
 class memory_checkpoints final : public checkpoint_store {
- public:
+public:
   explicit memory_checkpoints(const storage_options& options)
       : options_{options}, partitions_(options.partitions) {}
 
@@ -97,7 +98,7 @@ class memory_checkpoints final : public checkpoint_store {
                                                  std::size_t limit) override;
   void sweep_outbox(partition_id partition, std::uint64_t consumed, log_position first_position);
 
- private:
+private:
   struct partition_state {
     partition_checkpoint checkpoint;
     std::map<std::string, entity_snapshot, std::less<>> snapshots;
@@ -115,20 +116,20 @@ class memory_checkpoints final : public checkpoint_store {
 };
 
 class memory_decisions final : public decision_log {
- public:
+public:
   outcome<std::uint64_t> append(const decision_append& batch) override;
   outcome<std::vector<decision>> read(std::uint64_t from, std::size_t limit) override;
   std::uint64_t last() const override;
   outcome<std::map<partition_id, std::uint64_t>> outbox_consumed() override;
 
- private:
+private:
   mutable std::mutex mutex_;
   std::vector<std::string> decisions_;
   std::map<partition_id, std::uint64_t> consumed_;
 };
 
 class memory_feed final : public feed_store {
- public:
+public:
   outcome<std::vector<feed_record>> append(const feed_append& batch) override;
   outcome<page> read(std::uint64_t from, std::size_t limit, std::string_view prefix) override;
   std::uint64_t last() const override;
@@ -138,10 +139,11 @@ class memory_feed final : public feed_store {
                                                                     std::string_view after,
                                                                     std::size_t limit) override;
   outcome<std::optional<std::string>> record(std::string_view key) override;
-  /// Removes messages below @p below but the newest, and resolved records whose last message is gone.
+  /// Removes messages below @p below but the newest, and resolved records whose last message is
+  /// gone.
   void drop_below(std::uint64_t below);
 
- private:
+private:
   struct current {
     std::string bytes;
     std::uint64_t feed_seq = 0;

@@ -12,13 +12,13 @@ namespace faultline {
 /// Bytes a process without privileges may still write below @p path; 0 when that cannot be learned.
 std::uint64_t free_bytes_at(const std::string& path);
 
-/// Keeps the store away from a full disk, where RocksDB of Debian ends the process. Two marks: below
-/// `min_free` nothing new is taken in; below half of it nothing is written at all. What has been
-/// taken in can still be worked off between the two.
+/// Keeps the store away from a full disk, where RocksDB of Debian ends the process. Two marks:
+/// below `min_free` nothing new is taken in; below half of it nothing is written at all. What has
+/// been taken in can still be worked off between the two.
 ///
 /// Threads: any. The answer of the disk is kept for 200 ms.
 class free_space {
- public:
+public:
   using probe = std::function<std::uint64_t()>;
   using clock = std::function<std::chrono::steady_clock::time_point()>;
 
@@ -30,7 +30,7 @@ class free_space {
   /// Free bytes as last read, at most 200 ms ago.
   std::uint64_t current();
 
- private:
+private:
   const std::uint64_t min_free_;
   const probe read_;
   const clock now_;
