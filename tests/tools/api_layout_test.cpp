@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/api_layout.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tools/api.hpp"
+
+namespace faultline {
+namespace {
+
+const colours plain{false};
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+const char* const incident_body = R"({
+  "id": "i42", "state": "open", "severity": "critical", "started": 1704715200000,
+  "updated": 1704715800000, "alerts": ["a1", "a2"], "entities": ["service/cart", "db/orders"],
+  "summary": "The cart is slow.", "abstained": false, "unobserved": 0.1,
+  "causes": [{"entity": "db/orders", "metric": "disk.io_util", "probability": 0.7,
+    "evidence": [{"kind": "onset", "text": "was first by 90 s", "weight": 1.2}],
+    "counter_evidence": [{"kind": "edge", "text": "its callers wait elsewhere too", "weight": -0.2}],
+    "remediation": [{"title": "Free the disk", "steps": ["Look at the log", "Delete old files"],
+                     "runbook": "https://example.org/disk", "worked": 2, "tried": 3}]},
+   {"entity": "host/one", "metric": "", "probability": 0.2, "evidence": [],
+    "counter_evidence": [], "remediation": []}]})";
+
+TEST(IncidentPage, ShowsCausesInOrderWithWhatSpeaksForAndAgainstThem) {
+  const auto page = layout_incident(incident_body, plain);
+  ASSERT_TRUE(page);
+  for (const char* part :
+       {"incident i42", "critical", "The cart is slow.", "2 alerts", "service/cart, db/orders",
+        "1.  70%  ##############......  db/orders  disk.io_util", "+ was first by 90 s",
+        "- its callers wait elsewhere too", "Free the disk (helped 2 of 3 times)",
+        "1. Look at the log", "2. Delete old files", "https://example.org/disk", "2.  20%",
+        "10%  ##..................  something that is not observed here"})
+    EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
+  EXPECT_LT(page->find("db/orders  disk"), page->find("host/one"));
+}
+
+TEST(IncidentPage, SaysSoWhenNoCauseStandsOut) {
+  std::string body = incident_body;
+  body.replace(body.find("\"abstained\": false"), 18, "\"abstained\": true ");
+  const auto page = layout_incident(body, plain);
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(has(*page, "No cause stands out"));
+}
+
+TEST(IncidentPage, OfSomethingElseIsAnError) {
+  for (const char* body :
+       {"", "[]", "{}", "{\"id\": 7}", "<html>", "{\"id\": \"x\", \"causes\": [1]}"})
+    EXPECT_FALSE(layout_incident(body, plain)) << body;
+}
+
+TEST(Lists, AreTablesAndSayWhenThereIsMore) {
+  const auto alerts = layout_alerts(
+      R"({"alerts": [{"id": "a1", "state": "firing", "severity": "warning", "entity": "service/x",
+          "metric": "cpu", "score": 0.91, "started": 1704715200000, "lead_time_s": 300,
+          "acknowledged": true}], "next": "n"})",
+      plain);
+  ASSERT_TRUE(alerts);
+  for (const char* part : {"firing", "service/x", "0.91", "5m", "acknowledged", "a1", "--limit"})
+    EXPECT_TRUE(has(*alerts, part)) << part;
+  EXPECT_EQ(*layout_alerts(R"({"alerts": []})", plain), "no alerts\n");
+  EXPECT_EQ(*layout_incidents(R"({"incidents": []})", plain), "no incidents\n");
+  EXPECT_EQ(*layout_entities(R"({"entities": []})", plain), "no entities\n");
+}
+
+TEST(Lists, RefuseWhatIsNoAnswerOfTheServer) {
+  for (const char* body : {"", "[]", "no", "{\"alerts\": [1]}"})
+    EXPECT_FALSE(layout_alerts(body, plain) && *layout_alerts(body, plain) != "no alerts\n")
+        << body;
+}
+
+TEST(EntityPage, ShowsMetricsWithTheirUsualRange) {
+  const auto page = layout_entity(
+      R"({"id": "service/x", "state": "live", "observations": 1234, "first_ts": 1704715200000,
+          "last_ts": 1704715260000, "metrics": [{"name": "cpu", "kind": "gauge", "last": 0.5,
+          "expected": 0.4, "lower": null, "upper": 0.6}], "alerts": ["a1"]})",
+      plain);
+  ASSERT_TRUE(page);
+  for (const char* part : {"service/x", "1,234", "cpu", "0.4", "- .. 0.6", "a1"})
+    EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
+}
+
+TEST(StatusPage, NamesEveryFigure) {
+  const auto page = layout_status(
+      R"({"version": "0.1.0", "uptime_s": 90, "entities": 12, "observations": 1000, "dead_letters": 1,
+          "feed": {"seq": 7}, "partitions": 64, "overload": "none"})",
+      plain);
+  ASSERT_TRUE(page);
+  for (const char* part : {"0.1.0", "1m 30s", "1,000", "none", "7"})
+    EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
+}
+
+TEST(DeadLetters, AreCountedByReason) {
+  const auto page = layout_dead_letters(
+      R"({"total": 3, "by_reason": {"bad_ts": 3}, "letters": [{"reason": "bad_ts",
+          "ts": 1704715200000, "source": "pull", "payload_base64": ""}]})",
+      plain);
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(has(*page, "bad_ts: 3"));
+}
+
+TEST(ApiTarget, EncodesValuesAndLeavesOutEmptyOnes) {
+  EXPECT_EQ(api_target("alerts", {{"state", ""}, {"entity", "a/b c&d"}, {"limit", "5"}}),
+            "/api/v1/alerts?entity=a%2Fb%20c%26d&limit=5");
+  EXPECT_EQ(api_target("status", {}), "/api/v1/status");
+}
+
+TEST(ApiGet, SaysWhatToDoWhenNobodyAnswers) {
+  const auto body = api_get("http://127.0.0.1:1", "/api/v1/status");
+  ASSERT_FALSE(body);
+  EXPECT_TRUE(has(body.error().what, "--server"));
+}
+
+}  // namespace
+}  // namespace faultline

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/bench.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "messages/event_codec.hpp"
+#include "tools/bench_rows.hpp"
+#include "tools/bench_server.hpp"
+
+namespace faultline {
+namespace {
+
+class rows_seen final : public event_sink {
+public:
+  void accept(std::size_t, const event_view& e) override {
+    EXPECT_TRUE(e.has_ts);
+    ts.insert(unix_ms(e.ts));
+    for (const auto& m : e.metrics) values[std::string{e.entity}][std::string{m.name}] = m.value;
+  }
+  void reject(std::size_t, reject_reason reason, std::string_view) override {
+    ADD_FAILURE() << to_string(reason);
+  }
+  void drop_value(std::size_t, std::string_view metric) override { ADD_FAILURE() << metric; }
+
+  std::set<std::int64_t> ts;
+  std::map<std::string, std::map<std::string, double>> values;
+};
+
+rows_seen decode_tick(bench_rows& rows, std::int64_t ts) {
+  rows_seen seen;
+  payload_decoder decoder;
+  rows.set_tick(ts);
+  for (std::size_t b = 0; b < rows.batches(); ++b)
+    EXPECT_TRUE(decoder.decode(rows.fill(b), seen).readable);
+  return seen;
+}
+
+TEST(BenchRows, AreEventsThatAServerTakesOneForEachEntity) {
+  for (const std::size_t metrics : {1U, 8U, 15U, 16U, 256U}) {
+    bench_rows rows{70, metrics, 32, 1};
+    EXPECT_EQ(rows.batches(), 3U);
+    EXPECT_EQ(rows.rows(2), 6U);
+    const rows_seen seen = decode_tick(rows, 1704715200000);
+    EXPECT_EQ(seen.values.size(), 70U);
+    EXPECT_EQ(seen.ts, std::set<std::int64_t>{1704715200000});
+    for (const auto& [entity, values] : seen.values) EXPECT_EQ(values.size(), metrics) << entity;
+  }
+}
+
+TEST(BenchRows, ChangeEveryValueWithEveryTickAndStayPlausible) {
+  bench_rows rows{20, 8, 512, 7};
+  rows_seen before = decode_tick(rows, 1704715200000);
+  for (int tick = 1; tick < 200; ++tick) {
+    const rows_seen now = decode_tick(rows, 1704715200000 + 10'000 * tick);
+    for (const auto& [entity, values] : now.values)
+      for (const auto& [metric, value] : values) {
+        EXPECT_NE(value, before.values[entity][metric]) << entity << " " << metric;
+        EXPECT_GT(value, 0) << metric;
+        if (metric == "cpu.utilization") EXPECT_LT(value, 1);
+      }
+    before = now;
+  }
+}
+
+TEST(BenchRows, OfTheSameSeedAreTheSameBytes) {
+  bench_rows a{40, 3, 16, 5}, b{40, 3, 16, 5}, c{40, 3, 16, 6};
+  for (bench_rows* rows : {&a, &b, &c}) rows->set_tick(1704715200000);
+  EXPECT_EQ(a.fill(1), b.fill(1));
+  EXPECT_NE(a.fill(2), c.fill(2));
+}
+
+TEST(Percentiles, AreByNearestRank) {
+  std::vector<double> values{5, 1, 4, 2, 3};
+  EXPECT_EQ(percentiles(values, {0, 0.5, 0.99, 1}), (std::vector<double>{1, 3, 5, 5}));
+  std::vector<double> none;
+  EXPECT_EQ(percentiles(none, {0.5}), std::vector<double>{0});
+}
+
+TEST(MetricSum, AddsTheSeriesOfOneName) {
+  const std::string text =
+      "# TYPE a counter\na{as=\"taken\"} 5\na{as=\"late\"} 2\na_total 100\na 1.5e1\nb{x=\"}\"} 3\n";
+  EXPECT_EQ(metric_sum(text, "a"), 22);
+  EXPECT_EQ(metric_sum(text, "a", "as=\"taken\""), 5);
+  EXPECT_EQ(metric_sum(text, "b"), 3);
+  EXPECT_EQ(metric_sum(text, "c"), 0);
+}
+
+TEST(ProcessUsage, OfOurselvesIsSomething) {
+  const auto usage = read_usage(getpid());
+  ASSERT_TRUE(usage);
+  EXPECT_GT(usage->rss_peak_bytes, 1'000'000U);
+  EXPECT_FALSE(read_usage(-1));
+}
+
+TEST(FindServer, SaysWhatToDoWhenThereIsNone) {
+  const auto found = find_server("/nowhere/faultlined");
+  ASSERT_FALSE(found);
+  EXPECT_NE(found.error().what.find("--faultlined"), std::string::npos);
+}
+
+TEST(BenchServer, ThatEndsAtOnceIsReportedWithItsLog) {
+  bench_server_options options;
+  options.program = "/bin/false";
+  options.ready_within = std::chrono::seconds{10};
+  const auto server = bench_server::start(options);
+  ASSERT_FALSE(server);
+  EXPECT_NE(server.error().what.find("ended before it was ready"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace faultline

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/api.hpp"
+
+#include <cstdio>
+
+#include <nlohmann/json.hpp>
+
+#include "transport/http_client.hpp"
+
+namespace faultline {
+
+namespace {
+
+/// The sentence of {error: {code, message}}, or the status alone.
+failure refused(const http_response& response, const std::string& target) {
+  const auto body = nlohmann::json::parse(response.body, nullptr, false);
+  std::string text = "status " + std::to_string(response.status);
+  if (body.is_object() && body.contains("error") && body["error"].is_object()) {
+    const auto& error = body["error"];
+    if (error.contains("message") && error["message"].is_string())
+      text = error["message"].get<std::string>();
+  }
+  const ec code = response.status == 404   ? ec::not_found
+                  : response.status >= 500 ? ec::store_unavailable
+                                           : ec::invalid;
+  return {code, "the server refused " + target + ": " + harmless(text)};
+}
+
+}  // namespace
+
+std::string api_target(std::string_view path, const api_query& query) {
+  std::string target = "/api/v1/" + std::string{path};
+  char sign = '?';
+  for (const auto& [name, value] : query) {
+    if (value.empty()) continue;
+    target += sign + name + "=" + percent_encode(value);
+    sign = '&';
+  }
+  return target;
+}
+
+outcome<std::string> api_get(const std::string& server, const std::string& target) {
+  http_client_options options;
+  options.address = server;
+  auto response = http_get(options, target);
+  if (!response)
+    return failure{response.error().code,
+                   "the server at " + server + " does not answer (" + response.error().what +
+                       "). Is it running? Another address is named with --server"};
+  if (response->status != 200) return refused(*response, target);
+  return std::move(response->body);
+}
+
+int show_answer(const command_session& session, const std::string& target,
+                outcome<std::string> (*layout)(const std::string& body, const colours& c)) {
+  const auto body = api_get(session.server, target);
+  if (!body) return report_failure(body.error());
+  if (session.format == output_format::json) {
+    const auto parsed = nlohmann::ordered_json::parse(*body, nullptr, false);
+    std::puts(parsed.is_discarded() ? body->c_str() : parsed.dump(2).c_str());
+    return exit_code::ok;
+  }
+  const auto text = layout(*body, colours::of(1));
+  if (!text) return report_failure(text.error());
+  std::fputs(text->c_str(), stdout);
+  return exit_code::ok;
+}
+
+}  // namespace faultline

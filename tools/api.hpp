@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "messages/outcome.hpp"
+#include "tools/commands.hpp"
+
+namespace faultline {
+
+using api_query = std::vector<std::pair<std::string, std::string>>;
+
+/// "/api/v1/<path>?a=b&c=d"; pairs without a value are left out.
+std::string api_target(std::string_view path, const api_query& query);
+
+/// Body of GET <server><target>. A server that does not answer, and an answer that is not 200, are
+/// failures that say what to do next.
+outcome<std::string> api_get(const std::string& server, const std::string& target);
+
+/// What a command does with an answer: prints it as it is (-o json), or @p layout of it.
+/// @returns an exit code.
+int show_answer(const command_session& session, const std::string& target,
+                outcome<std::string> (*layout)(const std::string& body, const colours& c));
+
+}  // namespace faultline

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/api_layout.hpp"
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+namespace faultline {
+
+namespace {
+
+using json = nlohmann::json;
+using rows = std::vector<std::vector<std::string>>;
+
+/// Member @p key of @p from as text; "-" where it is missing or null.
+std::string text_of(const json& from, const char* key) {
+  const auto found = from.find(key);
+  if (found == from.end() || found->is_null()) return "-";
+  if (found->is_string()) return found->get<std::string>();
+  if (found->is_number_float()) return format_number(found->get<double>());
+  return found->dump();
+}
+
+std::string time_of(const json& from, const char* key) {
+  const auto found = from.find(key);
+  if (found == from.end() || !found->is_number() || found->get<std::int64_t>() == 0) return "-";
+  return format_time(found->get<std::int64_t>());
+}
+
+std::string count_of(const json& from, const char* key) {
+  const auto found = from.find(key);
+  if (found == from.end() || !found->is_number()) return "-";
+  return format_count(found->get<std::uint64_t>());
+}
+
+const json& list_of(const json& from, const char* key) {
+  static const json none = json::array();
+  const auto found = from.find(key);
+  return found != from.end() && found->is_array() ? *found : none;
+}
+
+outcome<std::string> laid_out(const std::string& body,
+                              const std::function<std::string(const json&)>& layout) {
+  const json read = json::parse(body, nullptr, false);
+  if (!read.is_object())
+    return failure{ec::malformed,
+                   "the server's answer is not what this version of faultline "
+                   "expects (-o json shows it as it is)"};
+  try {
+    return layout(read);
+  } catch (const json::exception& e) {
+    return failure{ec::malformed, std::string{"the server's answer: "} + e.what()};
+  }
+}
+
+std::string more(const json& answer, const std::string& table) {
+  const auto next = answer.find("next");
+  const bool has_more =
+      next != answer.end() && next->is_string() && !next->get<std::string>().empty();
+  return has_more ? table + "... and more (--limit)\n" : table;
+}
+
+std::string alert_flags(const json& alert) {
+  std::string flags;
+  const auto on = [&](const char* key, const char* name) {
+    const auto found = alert.find(key);
+    if (found != alert.end() && found->is_boolean() && found->get<bool>())
+      flags += (flags.empty() ? "" : " ") + std::string{name};
+  };
+  on("acknowledged", "acknowledged");
+  on("silenced", "silenced");
+  on("degraded", "degraded");
+  on("learning", "learning");
+  return flags.empty() ? "-" : flags;
+}
+
+}  // namespace
+
+outcome<std::string> layout_status(const std::string& body, const colours& c) {
+  return laid_out(body, [&](const json& s) {
+    const double uptime = s.value("uptime_s", 0.0);
+    rows lines{{"version", text_of(s, "version")},
+               {"up", format_duration(milliseconds{static_cast<std::int64_t>(uptime * 1000)})},
+               {"entities", count_of(s, "entities")},
+               {"observations", count_of(s, "observations")},
+               {"dead letters", count_of(s, "dead_letters")},
+               {"partitions", count_of(s, "partitions")},
+               {"overload", text_of(s, "overload")}};
+    if (const auto feed = s.find("feed"); feed != s.end() && feed->is_object())
+      lines.push_back({"feed seq", count_of(*feed, "seq")});
+    std::string out;
+    for (const auto& line : lines)
+      out += c.faint() + line[0] + c.end() + std::string(14 - line[0].size(), ' ') +
+             harmless(line[1]) + "\n";
+    return out;
+  });
+}
+
+outcome<std::string> layout_alerts(const std::string& body, const colours& c) {
+  return laid_out(body, [&](const json& answer) {
+    rows table;
+    for (const json& a : list_of(answer, "alerts")) {
+      const auto lead = a.find("lead_time_s");
+      const bool has_lead = lead != a.end() && lead->is_number();
+      table.push_back({text_of(a, "state"), text_of(a, "severity"), text_of(a, "entity"),
+                       text_of(a, "metric"), text_of(a, "score"), time_of(a, "started"),
+                       has_lead ? format_duration(milliseconds{
+                                      static_cast<std::int64_t>(lead->get<double>() * 1000)})
+                                : "-",
+                       alert_flags(a), text_of(a, "id")});
+    }
+    if (table.empty()) return std::string{"no alerts\n"};
+    return more(answer, format_table({"STATE", "SEVERITY", "ENTITY", "METRIC", "SCORE", "STARTED",
+                                      "LEAD", "FLAGS", "ID"},
+                                     table, c));
+  });
+}
+
+outcome<std::string> layout_incidents(const std::string& body, const colours& c) {
+  return laid_out(body, [&](const json& answer) {
+    rows table;
+    for (const json& i : list_of(answer, "incidents")) {
+      const json& causes = list_of(i, "causes");
+      const bool named = !causes.empty() && !i.value("abstained", false);
+      table.push_back({text_of(i, "state"), text_of(i, "severity"), time_of(i, "started"),
+                       std::to_string(list_of(i, "entities").size()),
+                       std::to_string(list_of(i, "alerts").size()),
+                       named ? text_of(causes.front(), "entity") + " (" +
+                                   text_of(causes.front(), "probability") + ")"
+                             : "no cause stands out",
+                       text_of(i, "id")});
+    }
+    if (table.empty()) return std::string{"no incidents\n"};
+    return more(answer, format_table({"STATE", "SEVERITY", "STARTED", "ENTITIES", "ALERTS",
+                                      "LIKELY CAUSE", "ID"},
+                                     table, c));
+  });
+}
+
+outcome<std::string> layout_entities(const std::string& body, const colours& c) {
+  return laid_out(body, [&](const json& answer) {
+    rows table;
+    for (const json& e : list_of(answer, "entities"))
+      table.push_back({text_of(e, "id"), text_of(e, "state"), count_of(e, "observations"),
+                       time_of(e, "last_ts")});
+    if (table.empty()) return std::string{"no entities\n"};
+    return more(answer, format_table({"ENTITY", "STATE", "OBSERVATIONS", "LAST"}, table, c));
+  });
+}
+
+outcome<std::string> layout_entity(const std::string& body, const colours& c) {
+  return laid_out(body, [&](const json& e) {
+    std::string out = c.bold() + harmless(text_of(e, "id")) + c.end() + "  " +
+                      harmless(text_of(e, "state")) + "\n";
+    out += count_of(e, "observations") + " observations from " + time_of(e, "first_ts") + " to " +
+           time_of(e, "last_ts") + "\n\n";
+    rows table;
+    for (const json& m : list_of(e, "metrics"))
+      table.push_back({text_of(m, "name"), text_of(m, "kind"), text_of(m, "last"),
+                       text_of(m, "expected"), text_of(m, "lower") + " .. " + text_of(m, "upper")});
+    out += table.empty()
+               ? std::string{"no metrics\n"}
+               : format_table({"METRIC", "KIND", "LAST", "EXPECTED", "USUAL RANGE"}, table, c);
+    const json& alerts = list_of(e, "alerts");
+    if (!alerts.empty()) out += "\nalerts:\n";
+    for (const json& a : alerts)
+      out += "  " + harmless(a.is_string() ? a.get<std::string>() : text_of(a, "id")) + "\n";
+    return out;
+  });
+}
+
+outcome<std::string> layout_dead_letters(const std::string& body, const colours& c) {
+  return laid_out(body, [&](const json& answer) {
+    std::string out = count_of(answer, "total") + " dead letters\n";
+    const auto by_reason = answer.find("by_reason");
+    if (by_reason != answer.end() && by_reason->is_object())
+      for (const auto& [reason, count] : by_reason->items())
+        out += "  " + harmless(reason) + ": " + format_count(count.get<std::uint64_t>()) + "\n";
+    rows table;
+    for (const json& l : list_of(answer, "letters"))
+      table.push_back({time_of(l, "ts"), text_of(l, "reason"), text_of(l, "source"),
+                       text_of(l, "text").substr(0, 80)});
+    if (!table.empty()) out += "\n" + format_table({"TIME", "REASON", "SOURCE", "TEXT"}, table, c);
+    return out;
+  });
+}
+
+}  // namespace faultline

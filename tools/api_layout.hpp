@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "messages/outcome.hpp"
+#include "tools/output.hpp"
+
+// Answers of the HTTP API laid out for people. Each takes the body of an answer; ec::malformed when
+// it is not JSON of the kind the wire contract promises.
+
+namespace faultline {
+
+outcome<std::string> layout_status(const std::string& body, const colours& c);
+outcome<std::string> layout_alerts(const std::string& body, const colours& c);
+outcome<std::string> layout_incidents(const std::string& body, const colours& c);
+/// Ranked causes with bars, what speaks for and against each, and the steps that may help.
+outcome<std::string> layout_incident(const std::string& body, const colours& c);
+outcome<std::string> layout_entities(const std::string& body, const colours& c);
+outcome<std::string> layout_entity(const std::string& body, const colours& c);
+outcome<std::string> layout_dead_letters(const std::string& body, const colours& c);
+
+}  // namespace faultline

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/bench.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+namespace faultline {
+
+namespace fs = std::filesystem;
+
+std::optional<fs::path> find_shipped(const std::string& name) {
+  std::error_code error;
+  const fs::path own = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (const auto& place :
+       {fs::path{}, own / ".." / ".." / "..", own / ".." / "share" / "faultline"})
+    if (fs::is_regular_file(place / name, error))
+      return fs::absolute(place / name, error).lexically_normal();
+  return std::nullopt;
+}
+
+std::vector<double> percentiles(std::vector<double>& values, const std::vector<double>& of) {
+  std::sort(values.begin(), values.end());
+  std::vector<double> out;
+  for (const double share : of) {
+    if (values.empty()) {
+      out.push_back(0);
+      continue;
+    }
+    const auto rank =
+        static_cast<std::size_t>(std::ceil(share * static_cast<double>(values.size())));
+    out.push_back(values[std::clamp<std::size_t>(rank, 1, values.size()) - 1]);
+  }
+  return out;
+}
+
+double metric_sum(const std::string& text, const std::string& name, const std::string& label) {
+  double sum = 0;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (line.substr(0, name.size()) != name) continue;
+    const std::string_view tail = line.substr(name.size());
+    if (tail.empty() || (tail.front() != ' ' && tail.front() != '{')) continue;
+    if (!label.empty() && tail.find(label) == std::string_view::npos) continue;
+    const std::size_t close = tail.front() == '{' ? tail.rfind('}') : 0;
+    if (close == std::string_view::npos) continue;
+    const std::size_t from = tail.find(' ', close);
+    if (from != std::string_view::npos)
+      sum += std::strtod(std::string{tail.substr(from + 1)}.c_str(), nullptr);
+  }
+  return sum;
+}
+
+namespace {
+
+void add_ingest(CLI::App& group, command_session& session) {
+  auto o = std::make_shared<ingest_bench_options>();
+  CLI::App* sub = group.add_subcommand(
+      "ingest", "Rows per second through a server of its own, acknowledged, counted on both sides");
+  sub->add_option("--entities", o->entities)
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  sub->add_option("--metrics", o->metrics, "Of each entity")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  sub->add_option("--seconds", o->seconds, "Time to send for, without warm-up")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  sub->add_option("--batch", o->batch, "Rows in a request")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  sub->add_option("--window", o->window, "Requests under way")
+      ->check(CLI::Range(1, 512))
+      ->capture_default_str();
+  sub->add_option("--warm-up", o->warm_up_ticks, "Ticks that create the entities, not timed")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  sub->add_option("--seed", o->seed)->capture_default_str();
+  sub->add_option("--faultlined", o->faultlined, "Server program [the one beside this one]");
+  sub->add_option("--dir", o->directory, "Where its store is made [temporary directory]");
+  sub->add_option("--config", o->config, "File with further configuration for it")
+      ->check(CLI::ExistingFile);
+  sub->add_flag("--keep", o->keep, "Leave its directory with store and log behind");
+  auto json = std::make_shared<bool>(false);
+  sub->add_flag("--json", *json, "The same as -o json");
+  sub->callback([o, json, &session] {
+    session.run = [o, json, &session] {
+      return run_ingest_bench(*o, *json ? output_format::json : session.format);
+    };
+  });
+}
+
+void add_lstm(CLI::App& group, command_session& session) {
+  auto o = std::make_shared<lstm_bench_options>();
+  CLI::App* sub = group.add_subcommand("lstm", "Microseconds per row of the forecaster, by batch");
+  sub->add_option("--model", o->model, "Model file [models/lstm.flm]");
+  sub->add_option("--batches", o->batches, "Rows in a pass")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 4096));
+  sub->add_option("--seconds", o->seconds, "For each batch")
+      ->check(CLI::Range(0.01, 3600.0))
+      ->capture_default_str();
+  auto json = std::make_shared<bool>(false);
+  sub->add_flag("--json", *json, "The same as -o json");
+  sub->callback([o, json, &session] {
+    session.run = [o, json, &session] {
+      return run_lstm_bench(*o, *json ? output_format::json : session.format);
+    };
+  });
+}
+
+}  // namespace
+
+void add_bench_commands(CLI::App& app, command_session& session) {
+  CLI::App* group = app.add_subcommand("bench", "Measure parts of the system on this machine");
+  group->require_subcommand(1);
+  add_ingest(*group, session);
+  add_lstm(*group, session);
+}
+
+}  // namespace faultline

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/commands.hpp"
+
+namespace faultline {
+
+/// `bench ingest`: what one node takes, publisher on the same machine included.
+struct ingest_bench_options {
+  std::size_t entities = 10'000;
+  std::size_t metrics = 8;
+  std::uint64_t seconds = 20;
+  std::size_t batch = 512;  ///< rows in a request
+  std::size_t window = 32;  ///< requests under way
+  std::size_t warm_up_ticks = 12;
+  std::uint64_t seed = 1;
+  std::string faultlined;  ///< program; empty: the one beside us
+  std::string directory;   ///< of the store; empty: the system's temporary directory
+  std::string config;      ///< file with further lines of YAML for the server
+  bool keep = false;
+};
+int run_ingest_bench(const ingest_bench_options& options, output_format format);
+
+/// `bench lstm`: one step of the forecaster per row, by batch.
+struct lstm_bench_options {
+  std::string model;  ///< empty: the shipped one
+  std::vector<std::size_t> batches{1, 64, 256};
+  double seconds = 1;  ///< for each batch
+};
+int run_lstm_bench(const lstm_bench_options& options, output_format format);
+
+/// A file that comes with the program, such as models/lstm.flm: in the working directory, or where
+/// it lies beside us in the repository or in an installation. Absolute.
+std::optional<std::filesystem::path> find_shipped(const std::string& name);
+
+/// The values at shares @p of (0..1) of @p values, by nearest rank; zeros where there are none.
+/// Sorts @p values.
+std::vector<double> percentiles(std::vector<double>& values, const std::vector<double>& of);
+
+/// Sum over all series of @p name in Prometheus text; @p label, if not empty, must stand among the
+/// labels as it is written there: as="taken".
+double metric_sum(const std::string& text, const std::string& name, const std::string& label = {});
+
+}  // namespace faultline

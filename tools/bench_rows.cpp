@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/bench_rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+#include "messages/event_codec.hpp"
+
+namespace faultline {
+
+namespace {
+
+struct metric_shape {
+  const char* name;
+  float base;
+};
+constexpr std::array<metric_shape, 8> shapes{{{"cpu.utilization", 0.35F},
+                                              {"memory.used_bytes", 2.1e9F},
+                                              {"disk.io_util", 0.12F},
+                                              {"network.bytes", 1.8e6F},
+                                              {"connections.in_use", 40.F},
+                                              {"requests.rate", 120.F},
+                                              {"errors.rate", 0.4F},
+                                              {"latency.p95_ms", 35.F}}};
+
+constexpr std::array<const char*, 8> names{"service/cart",    "service/checkout", "db/orders",
+                                           "service/search",  "host/node",        "cache/session",
+                                           "service/payment", "queue/mail"};
+
+void put_big_endian(char* at, std::uint64_t value) noexcept {
+  const std::uint64_t swapped = __builtin_bswap64(value);
+  std::memcpy(at, &swapped, sizeof swapped);
+}
+
+void append_text(std::string& out, std::string_view text) {
+  if (text.size() < 32) {
+    out.push_back(static_cast<char>(0xa0 | text.size()));
+  } else {
+    out.push_back(static_cast<char>(0xd9));
+    out.push_back(static_cast<char>(text.size()));
+  }
+  out.append(text);
+}
+
+void append_eight(std::string& out, unsigned char type) {
+  out.push_back(static_cast<char>(type));
+  out.append(8, '\0');
+}
+
+std::uint64_t next_random(std::uint64_t& state) noexcept {  // xorshift64* (Vigna, 2016)
+  state ^= state >> 12;
+  state ^= state << 25;
+  state ^= state >> 27;
+  return state * 0x2545f4914f6cdd1dULL;
+}
+
+}  // namespace
+
+bench_rows::bench_rows(std::size_t entities, std::size_t metrics, std::size_t batch,
+                       std::uint64_t seed)
+    : metrics_{metrics}, value_after_ts_(metrics), random_{seed * 0x9e3779b97f4a7c15ULL + 1} {
+  series_.reserve(entities * metrics);
+  for (std::size_t e = 0; e < entities; ++e)
+    for (std::size_t m = 0; m < metrics; ++m) {
+      const float spread = static_cast<float>(next_random(random_) >> 40) * 0x1p-24F;
+      series_.push_back({shapes[m % shapes.size()].base * (0.6F + 0.8F * spread), 0.F});
+    }
+  for (std::size_t first = 0; first < entities; first += batch) {
+    batch_bytes bytes;
+    bytes.first_entity = first;
+    const std::size_t count = std::min(batch, entities - first);
+    encode_batch_header(count, bytes.payload);
+    for (std::size_t i = 0; i < count; ++i) append_row(bytes, first + i);
+    batches_.push_back(std::move(bytes));
+  }
+}
+
+void bench_rows::append_row(batch_bytes& to, std::size_t entity) {
+  std::string& out = to.payload;
+  out.push_back(static_cast<char>(0x83));  // a map of three
+  append_text(out, "entity");
+  append_text(out, entity_name(entity));
+  append_text(out, "ts");
+  const auto ts_at = static_cast<std::uint32_t>(out.size() + 1);
+  to.ts_at.push_back(ts_at);
+  append_eight(out, 0xcf);  // uint 64
+  append_text(out, "values");
+  if (metrics_ < 16) {
+    out.push_back(static_cast<char>(0x80 | metrics_));
+  } else {
+    out.push_back(static_cast<char>(0xde));
+    out.push_back(static_cast<char>(metrics_ >> 8));
+    out.push_back(static_cast<char>(metrics_ & 0xff));
+  }
+  for (std::size_t m = 0; m < metrics_; ++m) {
+    append_text(out, metric_name(m));
+    value_after_ts_[m] = static_cast<std::uint32_t>(out.size() + 1) - ts_at;
+    append_eight(out, 0xcb);  // float 64
+  }
+}
+
+void bench_rows::set_tick(std::int64_t ts_ms) noexcept {
+  ts_ms_ = ts_ms;
+  const double turns = static_cast<double>(ts_ms % 86'400'000) / 86'400'000;
+  for (std::size_t p = 0; p < phases; ++p) {
+    const double phase = turns + 0.25 * static_cast<double>(p) / phases;
+    day_[p] = 1.F + 0.3F * static_cast<float>(std::sin(6.283185307179586 * phase));
+  }
+}
+
+std::string_view bench_rows::fill(std::size_t batch) noexcept {
+  batch_bytes& bytes = batches_[batch];
+  char* const payload = bytes.payload.data();
+  series* at = series_.data() + bytes.first_entity * metrics_;
+  for (std::size_t row = 0; row < bytes.ts_at.size(); ++row) {
+    char* const ts = payload + bytes.ts_at[row];
+    put_big_endian(ts, static_cast<std::uint64_t>(ts_ms_));
+    const float day = day_[(bytes.first_entity + row) % phases];
+    for (std::size_t m = 0; m < metrics_; ++m, ++at) {
+      // The sum of two uniform numbers, from one draw.
+      const std::uint64_t bits = next_random(random_);
+      const auto shake = static_cast<float>(static_cast<std::int32_t>(bits >> 32)) * 0x1p-32F +
+                         static_cast<float>(static_cast<std::int32_t>(bits)) * 0x1p-32F;
+      at->wander = 0.9F * at->wander + 0.04F * shake;
+      const double value =
+          static_cast<double>(at->base) * static_cast<double>(day + at->wander + 0.02F * shake);
+      std::uint64_t raw;
+      std::memcpy(&raw, &value, sizeof raw);
+      put_big_endian(ts + value_after_ts_[m], raw);
+    }
+  }
+  return bytes.payload;
+}
+
+std::string bench_rows::entity_name(std::size_t entity) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%s-%05zu", names[entity % names.size()], entity);
+  return text;
+}
+
+std::string bench_rows::metric_name(std::size_t metric) {
+  std::string name = shapes[metric % shapes.size()].name;
+  if (metric >= shapes.size()) name += ".shard" + std::to_string(metric / shapes.size());
+  return name;
+}
+
+}  // namespace faultline

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/bench_server.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "tools/api.hpp"
+
+namespace faultline {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+failure system_failure(const std::string& what) {
+  return {ec::io_failed, what + ": " + std::strerror(errno)};
+}
+
+/// Free TCP ports of the loopback. They are free now; nobody keeps them for us.
+outcome<std::vector<int>> free_ports(std::size_t count) {
+  std::vector<int> sockets, ports;
+  for (std::size_t i = 0; i < count; ++i) {
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
+        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+      const failure why = system_failure("no free port");
+      if (fd >= 0) close(fd);
+      for (const int open : sockets) close(open);
+      return why;
+    }
+    sockets.push_back(fd);
+    ports.push_back(ntohs(address.sin_port));
+  }
+  for (const int open : sockets) close(open);
+  return ports;
+}
+
+std::string endpoint(int port) { return "tcp://127.0.0.1:" + std::to_string(port); }
+
+}  // namespace
+
+outcome<fs::path> find_server(const std::string& given) {
+  std::error_code error;
+  const fs::path program =
+      given.empty() ? fs::read_symlink("/proc/self/exe", error).parent_path() / "faultlined"
+                    : fs::path{given};
+  if (access(program.c_str(), X_OK) == 0) return program;
+  return failure{ec::not_found, "no server program " + program.string() +
+                                    ": build it (deploy/build.sh) or name it with --faultlined"};
+}
+
+outcome<process_usage> read_usage(pid_t pid) {
+  const std::string proc = "/proc/" + std::to_string(pid);
+  std::ifstream stat{proc + "/stat"};
+  std::string line;
+  if (!std::getline(stat, line))
+    return failure{ec::io_failed, "process " + std::to_string(pid) + " is not there"};
+  // The name stands in brackets and may hold anything: what counts begins behind the last one.
+  std::istringstream fields{line.substr(line.rfind(')') + 2)};
+  std::string skipped;
+  for (int i = 0; i < 11; ++i) fields >> skipped;
+  double user = 0, kernel = 0;
+  fields >> user >> kernel;
+  process_usage usage;
+  usage.cpu_seconds = (user + kernel) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  std::ifstream status{proc + "/status"};
+  while (std::getline(status, line))
+    if (line.rfind("VmHWM:", 0) == 0)
+      usage.rss_peak_bytes = std::strtoull(line.c_str() + 6, nullptr, 10) * 1024;
+  return usage;
+}
+
+outcome<std::unique_ptr<bench_server>> bench_server::start(const bench_server_options& options) {
+  std::unique_ptr<bench_server> server{new bench_server};
+  server->keep_ = options.keep;
+  if (auto made = server->prepare(options); !made) return made.error();
+  if (auto launched = server->launch(options); !launched) return launched.error();
+  if (auto ready = server->wait_until_ready(options.ready_within); !ready) return ready.error();
+  return server;
+}
+
+bench_server::~bench_server() {
+  (void)stop();  // whoever wants to know has called it
+  std::error_code ignored;
+  if (!directory_.empty() && !keep_) fs::remove_all(directory_, ignored);
+}
+
+outcome<void> bench_server::prepare(const bench_server_options& options) {
+  std::error_code error;
+  const fs::path parent =
+      options.directory.empty() ? fs::temp_directory_path(error) : options.directory;
+  std::string name = (parent / "faultline-bench-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) return system_failure(name);
+  directory_ = name;
+  const auto ports = free_ports(5);
+  if (!ports) return ports.error();
+  const std::vector<int>& p = *ports;
+  http_ = "http://127.0.0.1:" + std::to_string(p[0]);
+  pull_ = endpoint(p[1]);
+  router_ = endpoint(p[2]);
+  std::ofstream config{directory_ / "faultline.yaml"};
+  config << "storage: {path: \"" << (directory_ / "store").string() << "\"}\n"
+         << "web: {listen_address: \"127.0.0.1:" << p[0] << "\"}\n"
+         << "ingest: {pull: [\"" << pull_ << "\"], router: [\"" << router_ << "\"]}\n"
+         << "feed: {publish: \"" << endpoint(p[3]) << "\", replay: \"" << endpoint(p[4]) << "\"}\n"
+         << "processing: {accept_past: true}\n"
+         << "entities: {max_new_per_second: 1000000}\n"
+         << options.config << "\n";
+  config.close();
+  return config ? outcome<void>{} : system_failure((directory_ / "faultline.yaml").string());
+}
+
+outcome<void> bench_server::launch(const bench_server_options& options) {
+  const std::string config = (directory_ / "faultline.yaml").string();
+  const std::string log = (directory_ / "log").string();
+  const std::string program = options.program.string();
+  const std::string flag = "--config.file";
+  const std::array<char*, 4> arguments{const_cast<char*>(program.c_str()),
+                                       const_cast<char*>(flag.c_str()),
+                                       const_cast<char*>(config.c_str()), nullptr};
+  const pid_t parent = getpid();
+  const int out = open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+  if (out < 0) return system_failure(log);
+  pid_ = fork();
+  if (pid_ == 0) {  // only async-signal-safe calls from here to execv
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != parent) _exit(127);
+    dup2(out, STDOUT_FILENO);
+    dup2(out, STDERR_FILENO);
+    execv(arguments[0], arguments.data());
+    _exit(127);
+  }
+  close(out);
+  return pid_ > 0 ? outcome<void>{} : system_failure("fork");
+}
+
+outcome<void> bench_server::wait_until_ready(std::chrono::seconds within) {
+  const auto deadline = clock::now() + within;
+  while (clock::now() < deadline) {
+    if (ended())
+      return failure{ec::io_failed, "the server ended before it was ready:\n" + log_tail()};
+    if (api_get(http_, "/-/ready")) return {};
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  }
+  return failure{ec::deadline_passed, "the server was not ready within " +
+                                          std::to_string(within.count()) + " s:\n" + log_tail()};
+}
+
+outcome<process_usage> bench_server::usage() const { return read_usage(pid_); }
+
+bool bench_server::ended() {
+  if (pid_ > 0 && waitpid(pid_, &status_, WNOHANG) == pid_) pid_ = -1;
+  return pid_ <= 0;
+}
+
+std::string bench_server::log_tail() const {
+  std::ifstream log{directory_ / "log"};
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(log, line);) {
+    lines.push_back(line);
+    if (lines.size() > 12) lines.erase(lines.begin());
+  }
+  std::string text;
+  for (const auto& line : lines) text += "  " + line + "\n";
+  return text.empty() ? "  (it has logged nothing)\n" : text;
+}
+
+outcome<void> bench_server::stop() {
+  if (pid_ <= 0) return {};
+  kill(pid_, SIGTERM);
+  const auto deadline = clock::now() + std::chrono::seconds{20};
+  while (!ended() && clock::now() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  if (pid_ > 0) {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, &status_, 0);
+    pid_ = -1;
+    return failure{ec::deadline_passed, "the server did not end within 20 s of SIGTERM"};
+  }
+  if (WIFEXITED(status_) && WEXITSTATUS(status_) == 0) return {};
+  return failure{ec::io_failed, "the server did not end with status 0:\n" + log_tail()};
+}
+
+}  // namespace faultline

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "messages/outcome.hpp"
+
+namespace faultline {
+
+/// How a server for a measurement is started.
+struct bench_server_options {
+  std::filesystem::path program;    ///< faultlined
+  std::filesystem::path directory;  ///< a fresh directory is made here; empty: the system's own
+  std::string config;               ///< further lines of YAML, added to the file as they are
+  std::chrono::seconds ready_within{30};
+  bool keep = false;  ///< leave the directory behind
+};
+
+struct process_usage {
+  double cpu_seconds = 0;  ///< user and system, all threads
+  std::uint64_t rss_peak_bytes = 0;
+};
+
+/// A `faultlined` of our own as a child process: empty store, free ports on the loopback.
+///
+/// Lives:  from start() to its destructor, which ends it (SIGTERM to its pid, SIGKILL when that
+/// does
+///         not help) and removes its directory. It dies with us, too.
+/// Fails:  ec::io_failed with the end of its log when it ends early or is not ready in time.
+class bench_server {
+public:
+  static outcome<std::unique_ptr<bench_server>> start(const bench_server_options& options);
+  ~bench_server();
+  bench_server(const bench_server&) = delete;
+  bench_server& operator=(const bench_server&) = delete;
+
+  const std::string& http() const noexcept { return http_; }      ///< http://127.0.0.1:port
+  const std::string& router() const noexcept { return router_; }  ///< tcp://127.0.0.1:port
+  const std::string& pull() const noexcept { return pull_; }
+  const std::filesystem::path& directory() const noexcept { return directory_; }
+  pid_t pid() const noexcept { return pid_; }
+
+  /// What the kernel has counted for it so far.
+  outcome<process_usage> usage() const;
+  /// Whether it has ended by itself.
+  bool ended();
+  /// The last lines it has logged.
+  std::string log_tail() const;
+  /// Ends it as an operator would. @returns ec::io_failed when it did not end with status 0.
+  outcome<void> stop();
+
+private:
+  bench_server() = default;
+  outcome<void> prepare(const bench_server_options& options);
+  outcome<void> launch(const bench_server_options& options);
+  outcome<void> wait_until_ready(std::chrono::seconds within);
+
+  std::filesystem::path directory_;
+  std::string http_, router_, pull_;
+  pid_t pid_ = -1;
+  int status_ = 0;
+  bool keep_ = false;
+};
+
+/// The `faultlined` beside our own program, or the one named by @p given.
+outcome<std::filesystem::path> find_server(const std::string& given);
+
+/// Reads user and system time and peak memory of process @p pid from /proc.
+outcome<process_usage> read_usage(pid_t pid);
+
+}  // namespace faultline

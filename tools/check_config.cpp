@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "config/config.hpp"
+#include "config/roles.hpp"
+#include "config/runbooks.hpp"
+#include "tools/commands.hpp"
+
+namespace faultline {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+enum class config_kind : std::uint8_t { server, runbooks, roles };
+
+struct check_arguments {
+  std::string file;
+  config_kind kind = config_kind::server;
+  bool show = false;
+};
+
+/// What was found in a file and in those it names.
+struct check_result {
+  std::vector<config_problem> problems;
+  std::vector<std::pair<std::string, std::string>> settings;  ///< that differ from their defaults
+  std::string holds;                                          ///< in words
+};
+
+template <class T>
+void add_problems(const loaded<T>& read, check_result& r) {
+  r.problems.insert(r.problems.end(), read.problems.begin(), read.problems.end());
+}
+
+void check_runbooks(const std::string& file, check_result& r) {
+  const auto read = load_runbooks(file);
+  add_problems(read, r);
+  if (read) r.holds = std::to_string(read->size()) + " runbooks";
+}
+
+void check_server(const check_arguments& a, check_result& r) {
+  const auto read = load_config(a.file);
+  add_problems(read, r);
+  if (!read) return;
+  if (!read->runbooks.empty()) check_runbooks(read->runbooks, r);
+  const auto defaults = settings_of(server_config{});
+  const auto settings = settings_of(*read);
+  std::size_t changed = 0;
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    const bool differs = i >= defaults.size() || settings[i] != defaults[i];
+    changed += differs ? 1 : 0;
+    if (differs || a.show) r.settings.push_back(settings[i]);
+  }
+  r.holds = std::to_string(changed) + " of " + std::to_string(settings.size()) +
+            " settings differ from their defaults";
+}
+
+check_result check(const check_arguments& a) {
+  check_result r;
+  switch (a.kind) {
+    case config_kind::server:
+      check_server(a, r);
+      break;
+    case config_kind::runbooks:
+      check_runbooks(a.file, r);
+      break;
+    case config_kind::roles: {
+      const auto read = load_roles(a.file);
+      add_problems(read, r);
+      if (read) r.holds = std::to_string(read->size()) + " role rules";
+      break;
+    }
+  }
+  return r;
+}
+
+std::string result_json(const std::string& file, const check_result& r) {
+  json problems = json::array(), settings = json::object();
+  for (const auto& p : r.problems)
+    problems.push_back({{"file", p.file},
+                        {"line", p.line},
+                        {"column", p.column},
+                        {"key", p.key},
+                        {"text", p.text}});
+  for (const auto& [key, value] : r.settings) settings[key] = value;
+  return json{
+      {"file", file}, {"ok", r.problems.empty()}, {"problems", problems}, {"settings", settings}}
+      .dump(2);
+}
+
+int run_check(const check_arguments& a, const command_session& session) {
+  const check_result r = check(a);
+  const int code = r.problems.empty() ? exit_code::ok : exit_code::failed;
+  if (session.format == output_format::json) {
+    std::puts(result_json(a.file, r).c_str());
+    return code;
+  }
+  for (const auto& problem : r.problems) std::puts(harmless(to_string(problem)).c_str());
+  if (code != exit_code::ok)
+    return report_failure(a.file + ": " + std::to_string(r.problems.size()) +
+                          (r.problems.size() == 1 ? " problem" : " problems"));
+  std::printf("%s is fine: %s\n", a.file.c_str(), r.holds.c_str());
+  for (const auto& [key, value] : r.settings)
+    std::printf("  %s: %s\n", key.c_str(), harmless(value).c_str());
+  return code;
+}
+
+}  // namespace
+
+void add_config_commands(CLI::App& app, command_session& session) {
+  auto a = std::make_shared<check_arguments>();
+  CLI::App* sub = app.add_subcommand(
+      "check-config", "Say all that is wrong with a configuration file, with its lines");
+  sub->add_option("file", a->file, "The file of --config.file")->required();
+  static const std::map<std::string, config_kind> kinds{{"server", config_kind::server},
+                                                        {"runbooks", config_kind::runbooks},
+                                                        {"roles", config_kind::roles}};
+  sub->add_option("--kind", a->kind, "server, runbooks or roles")
+      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case))
+      ->option_text("server|runbooks|roles");
+  sub->add_flag("--show", a->show, "Show every setting, not only those that differ");
+  sub->callback([a, &session] { session.run = [a, &session] { return run_check(*a, session); }; });
+}
+
+}  // namespace faultline

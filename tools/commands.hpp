@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "messages/outcome.hpp"
+#include "tools/output.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace faultline {
+
+/// Exit codes of `faultline`; scripts may rely on them.
+namespace exit_code {
+inline constexpr int ok = 0;
+inline constexpr int failed =
+    1;  ///< it went wrong, or the answer is "no", "not the same", "rejected"
+inline constexpr int usage = 2;  ///< the command line makes no sense
+}  // namespace exit_code
+
+/// What every command sees, filled in by main() before `run` is called.
+struct command_session {
+  output_format format = output_format::simple;
+  std::string server = "http://127.0.0.1:7800";
+  /// Set by the subcommand that was named. @returns an exit code.
+  std::function<int()> run;
+};
+
+// Each registers one group of commands.
+void add_publish_command(CLI::App& app, command_session& session);
+void add_replay_command(CLI::App& app, command_session& session);
+void add_tail_command(CLI::App& app, command_session& session);
+void add_simulate_command(CLI::App& app, command_session& session);
+void add_alert_commands(CLI::App& app, command_session& session);
+void add_incident_commands(CLI::App& app, command_session& session);
+void add_entity_commands(CLI::App& app, command_session& session);
+void add_status_commands(CLI::App& app, command_session& session);
+void add_model_commands(CLI::App& app, command_session& session);
+void add_config_commands(CLI::App& app, command_session& session);
+void add_train_commands(CLI::App& app, command_session& session);
+void add_bench_commands(CLI::App& app, command_session& session);
+
+/// "faultline: <what>" on the error stream. @returns exit_code::failed.
+int report_failure(const failure& why);
+int report_failure(const std::string& what);
+/// The same for a command line that makes no sense. @returns exit_code::usage.
+int report_usage(const std::string& what);
+
+}  // namespace faultline

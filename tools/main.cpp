@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <clocale>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/commands.hpp"
+#include "tools/version.hpp"
+
+namespace {
+
+using faultline::command_session;
+using faultline::output_format;
+
+/// The options that every command takes, in front of it or behind it.
+void add_common_options(CLI::App& app, command_session& session) {
+  app.set_version_flag("--version", std::string{"faultline "} + faultline::program_version);
+  app.set_help_all_flag("--help-all", "Help of all commands");
+  static const std::map<std::string, output_format> formats{{"simple", output_format::simple},
+                                                            {"json", output_format::json}};
+  app.add_option("-o,--output", session.format, "simple (for people) or json (for programs)")
+      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description("simple|json"))
+      ->option_text("simple|json");
+  app.add_option("--server", session.server, "Address of the server's HTTP API")
+      ->envname("FAULTLINE_SERVER")
+      ->capture_default_str();
+}
+
+void add_commands(CLI::App& app, command_session& session) {
+  add_publish_command(app, session);
+  add_replay_command(app, session);
+  add_tail_command(app, session);
+  add_status_commands(app, session);
+  add_alert_commands(app, session);
+  add_incident_commands(app, session);
+  add_entity_commands(app, session);
+  add_simulate_command(app, session);
+  add_model_commands(app, session);
+  add_config_commands(app, session);
+  add_bench_commands(app, session);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{
+      "Publishes telemetry to a faultline server, shows what it warns of, simulates, "
+      "trains and measures.",
+      "faultline"};
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.footer(
+      "Exit codes: 0 fine, 1 failed or rejected, 2 wrong usage.\n"
+      "`faultline COMMAND --help` shows the options of a command.");
+  command_session session;
+  add_common_options(app, session);
+  add_commands(app, session);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? faultline::exit_code::ok : faultline::exit_code::usage;
+  }
+  if (!session.run) return faultline::report_usage("no command (try --help)");
+  return session.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write()
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& e) {
+    return faultline::report_failure(std::string{"unexpected: "} + e.what());
+  }
+}

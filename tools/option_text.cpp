@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/option_text.hpp"
+
+#include "tools/output.hpp"
+
+namespace faultline {
+
+std::function<std::string(const std::string&)> duration_check() {
+  return [](const std::string& text) {
+    const auto read = parse_duration(text);
+    return read ? std::string{} : read.error().what;
+  };
+}
+
+milliseconds duration_of(const std::string& text) {
+  const auto read = parse_duration(text);
+  return read ? *read : milliseconds{0};
+}
+
+}  // namespace faultline

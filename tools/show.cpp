@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <memory>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/api.hpp"
+#include "tools/api_layout.hpp"
+#include "tools/commands.hpp"
+#include "transport/http_server.hpp"
+
+namespace faultline {
+
+namespace {
+
+/// Filters of the list commands, as they were typed.
+struct list_arguments {
+  std::string state, entity, prefix, next, id;
+  std::size_t limit = 100;
+};
+
+CLI::App* add_group(CLI::App& app, const char* name, const char* what) {
+  CLI::App* group = app.add_subcommand(name, what);
+  group->require_subcommand(1);
+  return group;
+}
+
+CLI::App* add_list(CLI::App* group, const char* what, list_arguments& a) {
+  CLI::App* list = group->add_subcommand("list", what);
+  list->add_option("--limit", a.limit, "At most so many")->capture_default_str();
+  list->add_option("--next", a.next, "Go on from here: `next` of the answer before");
+  return list;
+}
+
+std::string limit_text(const list_arguments& a) { return std::to_string(a.limit); }
+
+}  // namespace
+
+void add_status_commands(CLI::App& app, command_session& session) {
+  CLI::App* status = app.add_subcommand("status", "How the server is doing");
+  status->callback([&session] {
+    session.run = [&session] {
+      return show_answer(session, api_target("status", {}), layout_status);
+    };
+  });
+  auto a = std::make_shared<list_arguments>();
+  CLI::App* letters = add_group(app, "dead-letter", "What could not be taken, and why");
+  CLI::App* list = letters->add_subcommand("list", "The newest first");
+  list->add_option("--limit", a->limit, "At most so many")->capture_default_str();
+  list->callback([a, &session] {
+    session.run = [a, &session] {
+      return show_answer(session, api_target("dead-letters", {{"limit", limit_text(*a)}}),
+                         layout_dead_letters);
+    };
+  });
+}
+
+void add_alert_commands(CLI::App& app, command_session& session) {
+  auto a = std::make_shared<list_arguments>();
+  CLI::App* group = add_group(app, "alert", "Alerts of entities");
+  CLI::App* list = add_list(group, "The newest first", *a);
+  list->add_option("--state", a->state, "firing or resolved")
+      ->check(CLI::IsMember({"firing", "resolved"}));
+  list->add_option("--entity", a->entity, "Of this entity alone");
+  list->callback([a, &session] {
+    session.run = [a, &session] {
+      const api_query query{
+          {"state", a->state}, {"entity", a->entity}, {"limit", limit_text(*a)}, {"next", a->next}};
+      return show_answer(session, api_target("alerts", query), layout_alerts);
+    };
+  });
+}
+
+void add_incident_commands(CLI::App& app, command_session& session) {
+  auto a = std::make_shared<list_arguments>();
+  CLI::App* group = add_group(app, "incident", "Incidents and their causes");
+  CLI::App* list = add_list(group, "The newest first", *a);
+  list->add_option("--state", a->state, "open or resolved")
+      ->check(CLI::IsMember({"open", "resolved"}));
+  list->callback([a, &session] {
+    session.run = [a, &session] {
+      const api_query query{{"state", a->state}, {"limit", limit_text(*a)}, {"next", a->next}};
+      return show_answer(session, api_target("incidents", query), layout_incidents);
+    };
+  });
+  CLI::App* show = group->add_subcommand("show", "Ranked causes, evidence and what may help");
+  show->add_option("id", a->id, "Id of the incident (incident list)")->required();
+  show->callback([a, &session] {
+    session.run = [a, &session] {
+      return show_answer(session, api_target("incidents/" + percent_encode(a->id), {}),
+                         layout_incident);
+    };
+  });
+}
+
+void add_entity_commands(CLI::App& app, command_session& session) {
+  auto a = std::make_shared<list_arguments>();
+  CLI::App* group = add_group(app, "entity", "What is watched");
+  CLI::App* list = add_list(group, "By name", *a);
+  list->add_option("--prefix", a->prefix, "Names that begin so, for example service/");
+  list->callback([a, &session] {
+    session.run = [a, &session] {
+      const api_query query{{"prefix", a->prefix}, {"limit", limit_text(*a)}, {"next", a->next}};
+      return show_answer(session, api_target("entities", query), layout_entities);
+    };
+  });
+  CLI::App* show = group->add_subcommand("show", "Metrics with what is expected of them");
+  show->add_option("id", a->id, "Id of the entity, for example service/cart")->required();
+  show->callback([a, &session] {
+    session.run = [a, &session] {
+      return show_answer(session, api_target("entities/" + percent_encode(a->id), {}),
+                         layout_entity);
+    };
+  });
+}
+
+}  // namespace faultline

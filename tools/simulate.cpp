@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "lab/simulator.hpp"
+#include "tools/commands.hpp"
+#include "tools/option_text.hpp"
+#include "tools/sending.hpp"
+
+namespace faultline {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr fault_type fault_types[] = {fault_type::cpu_hog,     fault_type::memory_leak,
+                                      fault_type::disk_fill,   fault_type::network_delay,
+                                      fault_type::error_burst, fault_type::dependency_outage};
+
+/// The command line as it was typed.
+struct simulate_arguments {
+  simulation_options options;
+  std::string duration = "3h", interval = "10s", start;
+  std::string fault, shape = "linear", target, onset, ramp, fault_duration;
+  double severity = 1;
+  bool quiet = false, live = false, force = false;
+  std::string out;
+  replay_pace pace;
+  sending_options sending;
+};
+
+std::string fault_names() {
+  std::string names;
+  for (const fault_type type : fault_types)
+    names += (names.empty() ? "" : "|") + std::string{to_string(type)};
+  return names;
+}
+
+seconds whole_seconds(const std::string& text) {
+  return std::chrono::duration_cast<seconds>(duration_of(text));
+}
+
+/// A fault whose times were given; what was not is as long as the recording allows.
+outcome<fault_plan> planned_fault(const simulate_arguments& a, fault_type type) {
+  fault_plan plan;
+  plan.type = type;
+  const auto shape = fault_shape_of(a.shape);
+  if (!shape)
+    return failure{ec::invalid,
+                   "no shape '" + a.shape + "': abrupt, linear, exponential or intermittent"};
+  plan.shape = *shape;
+  plan.target = a.target;
+  plan.severity = a.severity;
+  const auto whole = static_cast<double>(a.options.duration.count());
+  const double quiet_part = whole * a.options.train_share;
+  const double tested = whole - quiet_part;
+  plan.onset = a.onset.empty() ? seconds{static_cast<std::int64_t>(quiet_part + tested * 0.2)}
+                               : whole_seconds(a.onset);
+  if (!a.ramp.empty()) plan.ramp = whole_seconds(a.ramp);
+  const seconds left = a.options.duration - plan.onset;
+  plan.duration = a.fault_duration.empty() ? std::min(plan.ramp + plan.ramp / 2, left)
+                                           : whole_seconds(a.fault_duration);
+  if (a.ramp.empty()) plan.ramp = std::min(plan.ramp, plan.duration * 2 / 3);
+  if (plan.shape == fault_shape::abrupt) plan.ramp = seconds{0};
+  return plan;
+}
+
+outcome<simulation_options> options_of(const simulate_arguments& a) {
+  simulation_options o = a.options;
+  o.duration = whole_seconds(a.duration);
+  o.interval = whole_seconds(a.interval);
+  o.quiet = a.quiet;
+  if (!a.start.empty()) {
+    const auto start = parse_time(a.start);
+    if (!start) return start.error();
+    o.start = event_time_of(*start);
+  }
+  if (!a.fault.empty()) {
+    const auto type = fault_type_of(a.fault);
+    if (!type) return failure{ec::invalid, "no fault '" + a.fault + "': " + fault_names()};
+    const bool planned = !a.onset.empty() || !a.ramp.empty() || !a.target.empty() ||
+                         !a.fault_duration.empty() || a.severity != 1;
+    o.only_type = type;
+    if (planned) {
+      simulate_arguments with = a;
+      with.options = o;
+      auto plan = planned_fault(with, *type);
+      if (!plan) return plan.error();
+      o.faults.push_back(*plan);
+    } else if (const auto shape = fault_shape_of(a.shape); shape && a.shape != "linear") {
+      o.only_shape = shape;
+    }
+  }
+  if (auto wrong = validate(o)) return *wrong;
+  return o;
+}
+
+json fault_json(const fault_label& fault) {
+  json out{{"id", fault.id},
+           {"type", fault.type},
+           {"roots", fault.roots},
+           {"root_metric", fault.root_metric},
+           {"start", unix_ms(fault.start)},
+           {"end", unix_ms(fault.end)}};
+  out["full_effect"] = fault.full_effect ? json(unix_ms(*fault.full_effect)) : json(nullptr);
+  return out;
+}
+
+std::uint64_t rows_of(const telemetry& t) {
+  std::uint64_t rows = 0;
+  for (const auto& series : t.entities) rows += series.rows();
+  return rows;
+}
+
+void print_summary(const simulated_system& system, const std::string& out,
+                   const command_session& session) {
+  const telemetry& t = system.observed;
+  if (session.format == output_format::json) {
+    json faults = json::array();
+    for (const auto& fault : system.truth.faults) faults.push_back(fault_json(fault));
+    std::puts(json{{"recording", out},
+                   {"entities", t.entities.size()},
+                   {"edges", t.edges.size()},
+                   {"rows", rows_of(t)},
+                   {"train_until", unix_ms(t.train_until)},
+                   {"front", system.front},
+                   {"faults", faults}}
+                  .dump(2)
+                  .c_str());
+    return;
+  }
+  std::printf("%s: %zu entities, %zu edges, %s rows\n", out.c_str(), t.entities.size(),
+              t.edges.size(), format_count(rows_of(t)).c_str());
+  for (const auto& fault : system.truth.faults) {
+    std::printf("fault %s at %s from %s to %s", fault.type.c_str(),
+                fault.roots.empty() ? "?" : fault.roots.front().c_str(),
+                format_time(unix_ms(fault.start)).c_str(), format_time(unix_ms(fault.end)).c_str());
+    if (fault.full_effect)
+      std::printf(", full effect at %s", format_time(unix_ms(*fault.full_effect)).c_str());
+    std::printf("\n");
+  }
+  if (system.truth.faults.empty()) std::puts("no fault");
+}
+
+int run_simulate(const simulate_arguments& a, const command_session& session) {
+  namespace fs = std::filesystem;
+  if (a.out.empty() && !a.live) return report_usage("say where to: --out DIR, or --live");
+  if (!a.out.empty() && !a.force && fs::exists(fs::path{a.out} / "recording.json"))
+    return report_usage(a.out + " already holds a recording (--force writes over it)");
+  const auto options = options_of(a);
+  if (!options) return report_usage(options.error().what);
+  const auto system = simulate(*options);
+  if (!system) return report_failure(system.error());
+  if (!a.out.empty()) {
+    if (auto written = write_recording(a.out, system->observed, system->truth); !written)
+      return report_failure(written.error());
+  }
+  if (!a.live || session.format == output_format::simple)
+    print_summary(*system, a.out.empty() ? system->observed.name : a.out, session);
+  if (!a.live) return exit_code::ok;
+  return replay_telemetry(system->observed, a.pace, a.sending, session);
+}
+
+}  // namespace
+
+void add_simulate_command(CLI::App& app, command_session& session) {
+  auto a = std::make_shared<simulate_arguments>();
+  CLI::App* sub = app.add_subcommand(
+      "simulate", "Simulate a service system, with a fault or without, as a recording or live");
+  const auto times = CLI::Validator(duration_check(), "DURATION");
+  sub->add_option("--seed", a->options.seed, "The same seed gives the same bytes")
+      ->capture_default_str();
+  sub->add_option("--services", a->options.services, "Nodes of the call graph, 5 to 50")
+      ->capture_default_str();
+  sub->add_option("--duration", a->duration, "Length of the recording")
+      ->check(times)
+      ->capture_default_str();
+  sub->add_option("--interval", a->interval, "Time between two rows")
+      ->check(times)
+      ->capture_default_str();
+  sub->add_option("--start", a->start, "First row, Unix ms or 2024-01-08T12:00:00Z");
+  sub->add_option("--train-share", a->options.train_share, "Part before the first fault")
+      ->capture_default_str();
+  sub->add_option("--faults", a->options.random_faults, "Faults drawn from the seed")
+      ->capture_default_str();
+  auto* fault = sub->add_option("--fault", a->fault, "Kind of fault: " + fault_names());
+  sub->add_option("--shape", a->shape, "abrupt, linear, exponential or intermittent")
+      ->capture_default_str();
+  sub->add_option("--target", a->target, "Entity that breaks; drawn when not given")->needs(fault);
+  sub->add_option("--onset", a->onset, "When the fault begins, after the start")
+      ->check(times)
+      ->needs(fault);
+  sub->add_option("--ramp", a->ramp, "Time until the fault is whole")->check(times)->needs(fault);
+  sub->add_option("--fault-duration", a->fault_duration, "Until it is over, ramp included")
+      ->check(times)
+      ->needs(fault);
+  sub->add_option("--severity", a->severity, "How far the ramp goes, 0 to 1")
+      ->needs(fault)
+      ->capture_default_str();
+  sub->add_flag("--quiet", a->quiet, "No fault at all")->excludes(fault);
+  sub->add_option("--out", a->out, "Directory of the recording");
+  sub->add_flag("--force", a->force, "Write over a recording");
+  sub->add_flag("--live", a->live, "Stream it to a server");
+  add_pace_options(*sub, a->pace);
+  add_sending_options(*sub, a->sending);
+  sub->callback(
+      [a, &session] { session.run = [a, &session] { return run_simulate(*a, session); }; });
+}
+
+}  // namespace faultline
