@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dashboard/queries.hpp"
+
+namespace faultline::testing {
+
+/// Answers at once with what a test put in, or with `fails`; notes what it was asked.
+class made_queries : public queries {
+public:
+  bool ready() const override { return is_ready; }
+  void status(answer<server_status> done) override { say(done, server); }
+  void metrics_text(answer<std::string> done) override {
+    say(done, std::string{"# TYPE faultline_up gauge\nfaultline_up 1\n"});
+  }
+  void entities(std::string prefix, std::size_t limit, std::string next,
+                answer<entity_page> done) override {
+    asked = prefix + "|" + std::to_string(limit) + "|" + next;
+    say(done, page);
+  }
+  void entity(std::string id, answer<entity_details> done) override {
+    asked = id;
+    say(done, details);
+  }
+  void window(std::string id, std::string metric, answer<window_series> done) override {
+    asked = id + "|" + metric;
+    say(done, series);
+  }
+  void alerts(alert_filter f, answer<alert_page> done) override {
+    asked = f.state + "|" + f.entity + "|" + std::to_string(f.limit) + "|" + f.next;
+    say(done, alert_list);
+  }
+  void incidents(incident_filter f, answer<incident_page> done) override {
+    asked = f.state + "|" + std::to_string(f.limit) + "|" + f.next;
+    say(done, incident_list);
+  }
+  void incident_by_id(std::string id, answer<incident> done) override {
+    asked = id;
+    say(done, one_incident);
+  }
+  void topology(answer<topology_view> done) override { say(done, graph); }
+  void dead_letters(std::size_t limit, answer<dead_letter_view> done) override {
+    asked = std::to_string(limit);
+    say(done, letters);
+  }
+  void alert_feedback(std::string id, feedback f, answer<bool> done) override {
+    take("alert " + id, std::move(f), done);
+  }
+  void incident_feedback(std::string id, feedback f, answer<bool> done) override {
+    take("incident " + id, std::move(f), done);
+  }
+  void retire_entity(std::string id, answer<bool> done) override {
+    asked = "retire " + id;
+    say(done, known);
+  }
+
+  bool is_ready = true;
+  bool known = true;
+  std::optional<failure> fails;
+  std::string asked;
+  std::vector<feedback> given;
+  server_status server{"1.2.3", 4.5, 6, 7, 8, 9, 64, "none", true};
+  entity_page page;
+  entity_details details;
+  window_series series;
+  alert_page alert_list;
+  incident_page incident_list;
+  incident one_incident;
+  topology_view graph;
+  dead_letter_view letters;
+
+private:
+  template <class T>
+  void say(const answer<T>& done, T value) {
+    if (fails)
+      done(*fails);
+    else
+      done(std::move(value));
+  }
+  void take(std::string about, feedback f, const answer<bool>& done) {
+    asked = std::move(about);
+    given.push_back(std::move(f));
+    say(done, known);
+  }
+};
+
+}  // namespace faultline::testing

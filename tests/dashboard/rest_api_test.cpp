@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dashboard/rest_api.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/dashboard/made_queries.hpp"
+#include "transport/http_client.hpp"
+
+namespace faultline {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class RestApi : public ::testing::Test {
+protected:
+  http_response ask(std::string method, std::string path,
+                    std::vector<std::pair<std::string, std::string>> query = {},
+                    std::string body = {},
+                    std::vector<std::pair<std::string, std::string>> headers = {}) {
+    http_request request{std::move(method), std::move(path), std::move(query), std::move(headers),
+                         std::move(body)};
+    http_response got;
+    int answers = 0;
+    make_rest_api(asked)(std::move(request), [&](http_response r) {
+      got = std::move(r);
+      ++answers;
+    });
+    EXPECT_EQ(answers, 1);
+    return got;
+  }
+  json get(std::string path, std::vector<std::pair<std::string, std::string>> query = {}) {
+    const http_response r = ask("GET", std::move(path), std::move(query));
+    EXPECT_EQ(r.status, 200) << r.body;
+    EXPECT_EQ(r.content_type, "application/json");
+    return json::parse(r.body);
+  }
+  static std::string code_of(const http_response& r) {
+    const json body = json::parse(r.body, nullptr, false);
+    EXPECT_TRUE(body.is_object() && body.contains("error")) << r.body;
+    return body["error"]["code"];
+  }
+
+  faultline::testing::made_queries asked;
+};
+
+TEST_F(RestApi, HealthReadinessAndMetrics) {
+  EXPECT_EQ(ask("GET", "/-/healthy").status, 200);
+  EXPECT_EQ(ask("GET", "/-/ready").status, 200);
+  asked.is_ready = false;
+  const http_response not_yet = ask("GET", "/-/ready");
+  EXPECT_EQ(not_yet.status, 503);
+  EXPECT_EQ(code_of(not_yet), "not_ready");
+  EXPECT_EQ(ask("GET", "/-/healthy").status, 200);
+  const http_response metrics = ask("GET", "/metrics");
+  EXPECT_THAT(metrics.content_type, HasSubstr("text/plain; version=0.0.4"));
+  EXPECT_THAT(metrics.body, HasSubstr("faultline_up 1\n"));
+}
+
+TEST_F(RestApi, StatusHasTheFieldsOfTheContract) {
+  const json status = get("/api/v1/status");
+  EXPECT_EQ(status["version"], "1.2.3");
+  EXPECT_EQ(status["uptime_s"], 4.5);
+  EXPECT_EQ(status["entities"], 6);
+  EXPECT_EQ(status["observations"], 7);
+  EXPECT_EQ(status["dead_letters"], 8);
+  EXPECT_EQ(status["feed"]["seq"], 9);
+  EXPECT_EQ(status["partitions"], 64);
+  EXPECT_EQ(status["overload"], "none");
+}
+
+TEST_F(RestApi, EntitiesArePagedAndFiltered) {
+  asked.page = {{{"host/a", "active", 12, 34}}, "cursor"};
+  const json page = get("/api/v1/entities", {{"limit", "5"}, {"prefix", "host/"}, {"next", "x"}});
+  EXPECT_EQ(asked.asked, "host/|5|x");
+  EXPECT_EQ(page["entities"][0]["id"], "host/a");
+  EXPECT_EQ(page["entities"][0]["observations"], 12);
+  EXPECT_EQ(page["entities"][0]["last_ts"], 34);
+  EXPECT_EQ(page["next"], "cursor");
+  asked.page.next.clear();
+  EXPECT_TRUE(get("/api/v1/entities")["next"].is_null());
+  EXPECT_EQ(asked.asked, "|100|");
+}
+
+TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
+  asked.details = {"service/cart", "active", 3, 1, 2, {{"cpu", "gauge", 0.5, NAN, 0, 1}}, {"a1"}};
+  const json entity = get("/api/v1/entities/service%2Fcart%20%C3%A9");
+  EXPECT_EQ(asked.asked, "service/cart é");
+  EXPECT_EQ(entity["metrics"][0]["last"], 0.5);
+  EXPECT_TRUE(entity["metrics"][0]["expected"].is_null());
+  EXPECT_EQ(entity["alerts"], json({"a1"}));
+  EXPECT_EQ(entity["first_ts"], 1);
+}
+
+TEST_F(RestApi, WindowSaysNullWhereAValueIsMissing) {
+  const float inf = std::numeric_limits<float>::infinity();
+  asked.series = {{10, 20, 30}, {0.1F, NAN, -3e20F}, {1, 2, 3}, {-inf, 0, 0}, {inf, 1, 1}};
+  const http_response r = ask("GET", "/api/v1/entities/a%2Fb/window", {{"metric", "latency p99"}});
+  EXPECT_EQ(asked.asked, "a/b|latency p99");
+  const json window = json::parse(r.body);
+  EXPECT_EQ(window["ts"], json({10, 20, 30}));
+  EXPECT_EQ(window["values"][0], 0.1);
+  EXPECT_TRUE(window["values"][1].is_null());
+  EXPECT_EQ(window["values"][2], -3e20);
+  EXPECT_TRUE(window["lower"][0].is_null());
+  EXPECT_TRUE(window["upper"][0].is_null());
+  EXPECT_EQ(window["expected"].size(), 3U);
+  EXPECT_EQ(ask("GET", "/api/v1/entities/a/window").status, 400);
+}
+
+TEST_F(RestApi, AlertsAndIncidentsAreTheRecordsOfTheFeed) {
+  alert a;
+  a.id = "a1";
+  a.entity = "db/orders";
+  a.score = 0.75;
+  asked.alert_list = {{a}, ""};
+  const json alerts = get("/api/v1/alerts", {{"state", "firing"}, {"entity", "db/orders"}});
+  EXPECT_EQ(asked.asked, "firing|db/orders|100|");
+  EXPECT_EQ(alerts["alerts"][0]["id"], "a1");
+  EXPECT_EQ(alerts["alerts"][0]["score"], 0.75);
+  incident i;
+  i.id = "i1";
+  asked.incident_list = {{i, i}, "more"};
+  const json incidents = get("/api/v1/incidents", {{"state", "open"}, {"limit", "1000"}});
+  EXPECT_EQ(asked.asked, "open|1000|");
+  EXPECT_EQ(incidents["incidents"].size(), 2U);
+  EXPECT_EQ(incidents["next"], "more");
+  asked.one_incident = i;
+  EXPECT_EQ(get("/api/v1/incidents/i1")["id"], "i1");
+  EXPECT_EQ(asked.asked, "i1");
+}
+
+TEST_F(RestApi, TopologyAndDeadLetters) {
+  asked.graph = {{{"a", "active"}}, {{"a", "b", "calls", "span", 0.5, 99}}};
+  const json graph = get("/api/v1/topology");
+  EXPECT_EQ(graph["nodes"][0]["id"], "a");
+  EXPECT_EQ(graph["edges"][0]["to"], "b");
+  EXPECT_EQ(graph["edges"][0]["last_seen"], 99);
+  asked.letters.total = 3;
+  asked.letters.by_reason = {{"malformed_json", 3}};
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {"", ""},
+      {"f", "Zg=="},
+      {"fo", "Zm8="},
+      {"foo", "Zm9v"},
+      {std::string{"\0\xff\x10~", 4}, "AP8Qfg=="}};
+  for (const auto& [bytes, text] : rows)
+    asked.letters.letters.push_back({"malformed_json", "pull", "bad \xff text", bytes, 5});
+  const json letters = get("/api/v1/dead-letters", {{"limit", "7"}});
+  EXPECT_EQ(asked.asked, "7");
+  EXPECT_EQ(letters["by_reason"]["malformed_json"], 3);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    EXPECT_EQ(letters["letters"][i]["payload_base64"], rows[i].second);
+}
+
+TEST_F(RestApi, FeedbackIsTakenAndRecorded) {
+  const http_response taken =
+      ask("POST", "/api/v1/incidents/i%201/feedback", {},
+          R"({"cause":"db/orders","verdict":"partly","comment":"c","by":"ann"})");
+  EXPECT_EQ(taken.status, 202);
+  EXPECT_EQ(asked.asked, "incident i 1");
+  EXPECT_EQ(asked.given[0].verdict, "partly");
+  EXPECT_EQ(asked.given[0].cause, "db/orders");
+  EXPECT_EQ(asked.given[0].by, "ann");
+  EXPECT_EQ(
+      ask("POST", "/api/v1/incidents/i/feedback", {}, R"({"cause":null,"verdict":"wrong"})").status,
+      202);
+  EXPECT_FALSE(asked.given[1].cause);
+  EXPECT_EQ(ask("POST", "/api/v1/alerts/a/feedback", {}, R"({"verdict":"expected"})").status, 202);
+  EXPECT_EQ(asked.asked, "alert a");
+  asked.known = false;
+  EXPECT_EQ(ask("POST", "/api/v1/alerts/a/feedback", {}, R"({"verdict":"true"})").status, 404);
+}
+
+TEST_F(RestApi, FeedbackThatBreaksARuleIsRefusedWithASentence) {
+  const std::string long_comment(4097, 'x');
+  const std::pair<std::string, std::string> rows[] = {
+      {"", "malformed"},
+      {"[]", "malformed"},
+      {"{", "malformed"},
+      {R"({"verdict":"right"} x)", "malformed"},
+      {"{\"verdict\":\"right\",\"comment\":\"\xff\"}", "malformed"},
+      {"{}", "invalid"},
+      {R"({"verdict":"true"})", "invalid"},
+      {R"({"verdict":true})", "invalid"},
+      {R"({"verdict":"right","comment":7})", "invalid"},
+      {R"({"verdict":"right","comment":")" + long_comment + "\"}", "invalid"},
+      {R"({"verdict":"right","by":{}})", "invalid"},
+      {R"({"verdict":"right","cause":["a"]})", "invalid"},
+      {R"({"verdict":"right","cause":")" + std::string(257, 'c') + "\"}", "invalid"},
+      {std::string(50000, '['), "malformed"},
+  };
+  for (const auto& [body, code] : rows) {
+    const http_response r = ask("POST", "/api/v1/incidents/i/feedback", {}, body);
+    EXPECT_EQ(r.status, 400) << body.substr(0, 80);
+    EXPECT_EQ(code_of(r), code) << body.substr(0, 80);
+  }
+  EXPECT_EQ(ask("POST", "/api/v1/alerts/a/feedback", {}, R"({"verdict":"right"})").status, 400);
+  EXPECT_TRUE(asked.given.empty());
+}
+
+TEST_F(RestApi, RetiringAnEntityIsAccepted) {
+  EXPECT_EQ(ask("DELETE", "/api/v1/entities/host%2Fa").status, 202);
+  EXPECT_EQ(asked.asked, "retire host/a");
+  asked.known = false;
+  EXPECT_EQ(code_of(ask("DELETE", "/api/v1/entities/host%2Fa")), "not_found");
+}
+
+TEST_F(RestApi, ParametersOutOfRangeAreRefused) {
+  for (const char* limit : {"0", "1001", "-1", "1.5", "ten", "5x", "99999999999999999999"})
+    for (const char* path :
+         {"/api/v1/entities", "/api/v1/alerts", "/api/v1/incidents", "/api/v1/dead-letters"}) {
+      const http_response r = ask("GET", path, {{"limit", limit}});
+      EXPECT_EQ(r.status, 400) << path << limit;
+      EXPECT_THAT(r.body, HasSubstr("limit must be an integer from 1 to 1000"));
+    }
+  EXPECT_EQ(ask("GET", "/api/v1/alerts", {{"state", "open"}}).status, 400);
+  EXPECT_EQ(ask("GET", "/api/v1/incidents", {{"state", "firing"}}).status, 400);
+  EXPECT_EQ(ask("GET", "/api/v1/entities", {{"prefix", std::string(600, 'x')}}).status, 400);
+  for (const char* id : {"%zz", "%", "", "%00", "a%0Ab"})
+    EXPECT_EQ(ask("GET", std::string{"/api/v1/entities/"} + id).status, 400) << id;
+  EXPECT_EQ(ask("GET", "/api/v1/entities/" + std::string(257, 'x')).status, 400);
+}
+
+TEST_F(RestApi, UnknownPathsAndMethodsSaySo) {
+  for (const char* path : {"/nothing", "/api/v1", "/api/v2/status", "/api/v1/entities/a/b",
+                           "/api/v1/status/", "//", "/../etc/passwd", "/%2e%2e"}) {
+    const http_response r = ask("GET", path);
+    EXPECT_EQ(r.status, 404) << path;
+    EXPECT_EQ(code_of(r), "not_found");
+  }
+  const http_response wrong = ask("PUT", "/api/v1/entities/a");
+  EXPECT_EQ(wrong.status, 405);
+  EXPECT_THAT(wrong.headers, ::testing::Contains(::testing::Pair("Allow", "GET, HEAD, DELETE")));
+  EXPECT_EQ(ask("DELETE", "/api/v1/status").status, 405);
+  EXPECT_EQ(ask("GET", "/api/v1/alerts/a/feedback").status, 405);
+  EXPECT_EQ(ask("TRACE", "/").status, 405);
+  EXPECT_EQ(ask("HEAD", "/api/v1/status").status, 200);
+}
+
+TEST_F(RestApi, ChangesFromAnotherSiteAreRefused) {
+  const std::string body = R"({"verdict":"true"})";
+  const auto post = [&](std::vector<std::pair<std::string, std::string>> headers) {
+    headers.emplace_back("Host", "127.0.0.1:7800");
+    return ask("POST", "/api/v1/alerts/a/feedback", {}, body, std::move(headers)).status;
+  };
+  EXPECT_EQ(post({{"Origin", "http://evil.example"}}), 403);
+  EXPECT_EQ(post({{"Origin", "null"}}), 403);
+  EXPECT_EQ(post({{"sec-fetch-site", "cross-site"}}), 403);
+  EXPECT_EQ(post({{"Origin", "http://127.0.0.1:7800"}, {"Sec-Fetch-Site", "same-origin"}}), 202);
+  EXPECT_EQ(post({}), 202);
+  EXPECT_EQ(ask("GET", "/api/v1/status", {}, {}, {{"Origin", "http://evil.example"}}).status, 200);
+}
+
+TEST_F(RestApi, FailuresBecomeTheFittingStatus) {
+  const std::pair<ec, int> rows[] = {
+      {ec::not_found, 404},     {ec::invalid, 400},         {ec::overloaded, 503},
+      {ec::no_space, 503},      {ec::deadline_passed, 504}, {ec::store_unavailable, 503},
+      {ec::store_corrupt, 500}, {ec::shutting_down, 503},   {ec::unsupported, 501},
+      {ec::malformed, 400},     {ec::too_large, 413},       {ec::model_failed, 500},
+  };
+  for (const auto& [code, status] : rows) {
+    asked.fails = failure{code, "why it failed"};
+    for (const char* path :
+         {"/api/v1/status", "/metrics", "/api/v1/incidents/i", "/api/v1/topology"}) {
+      const http_response r = ask("GET", path);
+      EXPECT_EQ(r.status, status) << path;
+      EXPECT_EQ(code_of(r), to_string(code));
+      EXPECT_THAT(r.body, HasSubstr("why it failed"));
+    }
+    EXPECT_EQ(ask("DELETE", "/api/v1/entities/a").status, status);
+  }
+}
+
+TEST_F(RestApi, TheFrontPageListsTheApi) {
+  const http_response page = ask("GET", "/");
+  EXPECT_THAT(page.content_type, HasSubstr("text/html"));
+  for (const char* path : {"/api/v1/status", "/api/v1/entities/ID/window", "/metrics", "/-/ready"})
+    EXPECT_THAT(page.body, HasSubstr(path));
+  EXPECT_THAT(page.body, Not(HasSubstr("<script")));
+}
+
+TEST_F(RestApi, ServesOverARealSocket) {
+  web_options options;
+  options.listen_address = "127.0.0.1:0";
+  auto server = open_http_server(options);
+  ASSERT_TRUE(server);
+  (*server)->start(make_rest_api(asked));
+  http_client_options to;
+  to.address = (*server)->bound_address();
+  const auto entity = http_get(to, "/api/v1/entities/" + percent_encode("service/cart"));
+  ASSERT_TRUE(entity);
+  EXPECT_EQ(entity->status, 200);
+  EXPECT_EQ(asked.asked, "service/cart");
+  const auto fed = http_post(to, "/api/v1/alerts/a/feedback", R"({"verdict":"false"})");
+  ASSERT_TRUE(fed);
+  EXPECT_EQ(fed->status, 202);
+  const auto page = http_get(to, "/api/v1/entities?limit=0");
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->status, 400);
+  (*server)->stop();
+}
+
+}  // namespace
+}  // namespace faultline
