@@ -10,7 +10,6 @@ namespace faultline {
 namespace {
 
 constexpr std::size_t max_attribute_key_bytes = 256;
-constexpr std::size_t max_hex_digits = 64;
 
 event_key key_of(std::string_view name) noexcept {
   const auto is = [name](const char* text) { return name == text; };

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "messages/text.hpp"
 
@@ -140,6 +141,11 @@ void event_builder::begin_event() {
 }
 
 void event_builder::finish_event() {
+  if (forgot_)
+    metrics_.erase(std::remove_if(metrics_.begin() + now_.metrics.from, metrics_.end(),
+                                  [](const metric_point& m) { return !std::isfinite(m.value); }),
+                   metrics_.end());
+  forgot_ = false;
   now_.metrics.to = static_cast<std::uint32_t>(metrics_.size());
   now_.attributes.to = static_cast<std::uint32_t>(attributes_.size());
   now_.depends.to = static_cast<std::uint32_t>(depends_.size());
@@ -205,13 +211,16 @@ void event_builder::open_values(metric_kind kind) {
   bool& seen = kind == metric_kind::gauge ? saw_gauges_ : saw_counters_;
   kind_ = kind;
   if (seen) {  // the key came twice and the last counts: forget what the first one brought
-    const auto first = metrics_.begin() + now_.metrics.from;
-    metrics_.erase(std::remove_if(first, metrics_.end(),
-                                  [kind](const metric_point& m) { return m.kind == kind; }),
-                   metrics_.end());
-    index_metrics();
+    for (std::size_t i = now_.metrics.from; i < metrics_.size(); ++i) {
+      if (metrics_[i].kind == kind) forget(metrics_[i]);
+    }
   }
   seen = true;
+}
+
+void event_builder::forget(metric_point& metric) noexcept {
+  metric.value = std::numeric_limits<double>::quiet_NaN();
+  forgot_ = true;
 }
 
 void event_builder::metric_name(std::string_view name) {
@@ -228,10 +237,17 @@ void event_builder::metric_name(std::string_view name) {
 
 event_builder::slot& event_builder::find_slot(std::string_view name) noexcept {
   // At most 256 of 1024 slots are in use, so that a free one is always near.
-  std::size_t at = XXH3_64bits(name.data(), name.size()) % slots_.size();
-  while (slots_[at].generation == generation_ && metrics_[slots_[at].metric].name != name)
-    at = (at + 1) % slots_.size();
-  return slots_[at];
+  const std::uint64_t hash = XXH3_64bits(name.data(), name.size());
+  const auto tag = static_cast<std::uint32_t>(hash >> 32);
+  std::size_t at = hash % slots_.size();
+  for (;; at = (at + 1) % slots_.size()) {
+    slot& s = slots_[at];
+    if (s.generation != generation_) {
+      s.tag = tag;
+      return s;
+    }
+    if (s.tag == tag && metrics_[s.metric].name == name) return s;
+  }
 }
 
 void event_builder::next_generation() noexcept {
@@ -240,22 +256,13 @@ void event_builder::next_generation() noexcept {
   generation_ = 1;
 }
 
-void event_builder::index_metrics() noexcept {
-  next_generation();
-  for (std::uint32_t i = now_.metrics.from; i < metrics_.size(); ++i)
-    find_slot(metrics_[i].name) = {generation_, i};
-}
-
 void event_builder::add_value(double v) {
   if (!name_ok_) return;
   slot& s = find_slot(name_);
   const bool known = s.generation == generation_;
   if (!std::isfinite(v)) {
     dropped_.push_back(name_);
-    if (known) {
-      metrics_.erase(metrics_.begin() + s.metric);
-      index_metrics();
-    }
+    if (known) forget(metrics_[s.metric]);
     return;
   }
   if (known) {
@@ -266,7 +273,8 @@ void event_builder::add_value(double v) {
   if (metrics_.size() - now_.metrics.from == payload_limits::metrics)
     return note(event_type::metric, reject_reason::too_many_values,
                 "more than 256 metrics in one event");
-  s = {generation_, static_cast<std::uint32_t>(metrics_.size())};
+  s.generation = generation_;
+  s.metric = static_cast<std::uint32_t>(metrics_.size());
   metrics_.push_back({name_, v, kind_});
 }
 

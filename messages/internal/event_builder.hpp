@@ -124,7 +124,7 @@ private:
   void metric_name(std::string_view name);
   void add_value(double v);
   void next_generation() noexcept;
-  void index_metrics() noexcept;
+  void forget(metric_point& metric) noexcept;
   void attribute_value(std::string_view text);
   void depends_item(std::string_view entity);
   void set_string(std::string_view text);
@@ -163,11 +163,13 @@ private:
   metric_kind kind_ = metric_kind::gauge;
   std::string_view name_;
   bool name_ok_ = false;
+  bool forgot_ = false;  ///< a metric was taken back; finish_event() removes it
 
   /// Finds a metric of the event by its name: open addressing, entries of earlier events are stale.
   struct slot {
     std::uint32_t generation = 0;
     std::uint32_t metric = 0;
+    std::uint32_t tag = 0;  ///< the other half of the name's hash
   };
   slot& find_slot(std::string_view name) noexcept;
   std::array<slot, 1024> slots_;

@@ -86,6 +86,21 @@ TEST(PayloadDecoder, TheLastOfADoubledKeyCounts) {
   EXPECT_EQ(got.accepted[2].attributes, (std::map<std::string, std::string>{{"j", "3"}}));
 }
 
+TEST(PayloadDecoder, TheLastOfADoubledMetricCountsWhereverItStands) {
+  const double nan = std::nan("");
+  const auto values =
+      map({{"a", f64(1)}, {"b", f64(2)}, {"a", f64(nan)}, {"c", f64(nan)}, {"c", f64(3)}});
+  const auto got = decoded(map({{"entity", str("e/1")}, {"values", values}}));
+  ASSERT_EQ(got.accepted.size(), 1U) << got.reasons();
+  EXPECT_EQ(got.accepted[0].gauges, (std::map<std::string, double>{{"b", 2}, {"c", 3}}));
+  const auto both = decoded(R"({"entity":"e","values":{"a":1},"counters":{"a":2}})");
+  ASSERT_EQ(both.accepted.size(), 1U);
+  EXPECT_TRUE(both.accepted[0].gauges.empty());
+  EXPECT_EQ(both.accepted[0].counters.at("a"), 2);
+  const auto taken_back = decoded(R"({"entity":"e","values":{"a":1},"values":{}})");
+  EXPECT_EQ(taken_back.reasons(), "0:no_values ");
+}
+
 TEST(PayloadDecoder, DropsSingleValuesThatAreNotFinite) {
   const double nan = std::nan("");
   const double inf = std::numeric_limits<double>::infinity();

@@ -175,6 +175,11 @@ TEST(BlobReader, OffsetsLeadBackToTheirRecords) {
     ASSERT_TRUE(more);
     if (!*more) break;
     ASSERT_TRUE(read_record_at(blob, offset, again));
+    const auto extent = extent_at(blob, offset);
+    ASSERT_TRUE(extent);
+    EXPECT_EQ(extent->kind, v.kind);
+    EXPECT_EQ(extent->begin, offset == 0 ? 1 : offset);
+    EXPECT_EQ(extent->end, r.offset());
     EXPECT_EQ(again.kind, v.kind);
     if (v.kind == record_kind::event) {
       EXPECT_EQ(peek_entity(blob, offset), v.event.entity);
@@ -205,6 +210,17 @@ TEST(BlobReader, RefusesEveryTruncation) {
     const bool whole = std::find(ends.begin(), ends.end(), n) != ends.end();
     EXPECT_EQ(failed, !whole) << "cut after " << n << " bytes";
   }
+}
+
+TEST(BlobReader, FindsNoExtentWhereNoRecordIs) {
+  EXPECT_FALSE(extent_at("", 0));
+  EXPECT_FALSE(extent_at("\x01", 0));
+  EXPECT_FALSE(extent_at("\x02", 0));
+  EXPECT_FALSE(extent_at(from_hex("01 02000000 02"), 1));
+  EXPECT_FALSE(extent_at(from_hex("01 00000000 02"), 1));
+  EXPECT_FALSE(extent_at(from_hex("01 01000000 05"), 1));
+  EXPECT_TRUE(extent_at(from_hex("01 01000000 02"), 1));
+  EXPECT_FALSE(extent_at(from_hex("01 01000000 02"), 6));
 }
 
 TEST(BlobReader, RefusesANewerVersionAndAnUnknownKind) {
