@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <atomic>
+#include <thread>
+
 #include "tests/storage/makers.hpp"
 
 namespace faultline::testing {
@@ -233,6 +236,54 @@ TYPED_TEST(EventLogContract, ForgetsAPublisherWhole) {
   const auto found = load(*store);
   EXPECT_THAT(found.rows, IsEmpty());
   EXPECT_THAT(found.deltas, ElementsAre(Pair("q", 1)));
+}
+
+// ---- many threads ------------------------------------------------------------------------------
+
+TYPED_TEST(EventLogContract, GivesEveryPositionOnceToManyWriters) {
+  this->maker.options.sync = false;
+  auto store = this->maker.open();
+  constexpr int writers = 4;
+  constexpr int groups = 100;
+  std::atomic<bool> done{false};
+  std::thread reader{[&] {
+    while (!done) {
+      const auto blobs = store->events().read(0, 1, 1000, 1 << 20);
+      ASSERT_TRUE(blobs) << blobs.error().what;
+      ASSERT_TRUE(store->events().trim(0, store->events().last(0) / 2));
+      const std::uint64_t copied = store->events().last_publisher_delta();
+      ASSERT_TRUE(store->events().write_publishers({{"w0", std::to_string(copied), copied}}));
+      ASSERT_TRUE(store->sweep_retention(arrival_time_of(1)));
+    }
+  }};
+  std::vector<std::thread> threads;
+  for (int w = 0; w < writers; ++w) {
+    threads.emplace_back([&, w] {
+      for (int i = 0; i < groups; ++i) {
+        append_group g = group_of({{0, "a", 1}, {1, "b", 1}});
+        g.publishers = {{"w" + std::to_string(w), static_cast<std::uint64_t>(i + 1), 0}};
+        g.counters = {{"accepted", 2}};
+        g.dead_letters = {{"bad_ts", arrival_time_of(1), "s", "t", "p"}};
+        ASSERT_TRUE(store->events().append(g));
+        ASSERT_TRUE(store->dead_letters().append(g.dead_letters));
+      }
+    });
+  }
+  for (auto& t : threads) t.join();
+  done = true;
+  reader.join();
+  store = this->maker.reopen(std::move(store));
+  EXPECT_EQ(store->events().last(0), 400u);
+  EXPECT_EQ(store->events().last(1), 400u);
+  EXPECT_EQ(store->events().read(1, 1, 1000, 1 << 20)->size(), 400u);
+  EXPECT_EQ(store->events().counters().at("accepted"), 800u);
+  EXPECT_EQ(store->dead_letters().total(), 800u);
+  std::map<std::string, std::uint64_t> highest;
+  for (const auto& [key, seq] : load(*store).deltas) {
+    EXPECT_GT(seq, highest[key]) << "in order of writing";
+    highest[key] = seq;
+  }
+  EXPECT_EQ(highest["w1"], 100u);
 }
 
 }  // namespace
