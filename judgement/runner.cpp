@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/runner.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "messages/identity.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::size_t window_ticks = 512;
+constexpr std::size_t blocks_kept = 8;
+constexpr std::size_t rows_without_model = 64;
+
+/// One entity and what stands for its mailbox, its lane slot and its disk.
+struct resident {
+  resident(std::string_view id, const std::shared_ptr<const judgement_rules>& rules)
+      : core{id, rules} {}
+  entity_core core;
+  bool queued = false;
+  forecast_row row;
+  forecast_result result;
+  std::vector<closed_block> blocks;
+};
+
+}  // namespace
+
+struct runner::impl {
+  impl(runner_options o, forecaster* m, cause_ranker* r)
+      : options{std::move(o)}, model{m}, ranker{r}, correlator{options.correlation} {}
+
+  resident& resident_of(std::string_view id);
+  void take(const event_view& event);
+  void pass_clock(std::int64_t now);
+  void enqueue(resident& r);
+  void flush();
+  void finish(resident& r, const forecast_result* result);
+  void decide(decision d);
+  void decide_all(std::vector<entity_decision>& decided);
+  void explain(const rca_request& request);
+  entity_window window_of(std::string_view id, event_time as_of) const;
+
+  runner_options options;
+  forecaster* model;
+  cause_ranker* ranker;
+  correlator_core correlator;
+  std::deque<resident> residents;  ///< in order of appearance; never moved
+  std::map<std::string, resident*, std::less<>> by_id;
+  std::vector<resident*> queue;    ///< with a row waiting, in order of arrival
+  std::vector<entity_decision> decided;
+  std::int64_t newest_ms = 0;
+  std::int64_t clock_ms = 0;
+  log_position position = 0;
+  std::uint64_t seq = 0;
+  bool alerting = true;
+  std::function<void(const feed_event&)>* on_feed = nullptr;
+  std::function<void(const tick_score&)>* on_score = nullptr;
+};
+
+resident& runner::impl::resident_of(std::string_view id) {
+  if (const auto found = by_id.find(id); found != by_id.end())
+    return *found->second;
+  auto& r = residents.emplace_back(id, options.rules);
+  r.core.set_deciding(alerting);
+  by_id.emplace(std::string{id}, &r);
+  return r;
+}
+
+void runner::impl::take(const event_view& event) {
+  const std::int64_t ts = unix_ms(event.ts);
+  const std::int64_t tick = std::max<std::int64_t>(options.rules->processing.tick.count(), 1);
+  if (newest_ms != 0 && ts / tick != newest_ms / tick)
+    pass_clock(newest_ms);
+  newest_ms = std::max(newest_ms, ts);
+  auto& r = resident_of(event.entity);
+  if (r.queued)
+    flush();
+  r.core.observe(event, {0, ++position, 0}, decided);
+  decide_all(decided);
+  enqueue(r);
+}
+
+void runner::impl::enqueue(resident& r) {
+  if (r.queued || !r.core.row_waiting())
+    return;
+  r.queued = true;
+  queue.push_back(&r);
+  if (queue.size() >= (model != nullptr ? model->capacity() : rows_without_model))
+    flush();
+}
+
+// Runs every queued row; an entity that has more waiting goes again, so ticks stay in order.
+void runner::impl::flush() {
+  while (!queue.empty()) {
+    const auto now = std::exchange(queue, {});
+    bool scored = model != nullptr;
+    std::vector<const forecast_row*> in;
+    std::vector<forecast_result*> results;
+    for (auto* r : now) {
+      r->core.begin_tick(r->row);
+      in.push_back(&r->row);
+      results.push_back(&r->result);
+    }
+    for (std::size_t at = 0; scored && at < in.size(); at += model->capacity()) {
+      const auto count = std::min(model->capacity(), in.size() - at);
+      scored = static_cast<bool>(model->step(in.data() + at, results.data() + at, count));
+    }
+    for (auto* r : now) {
+      r->queued = false;
+      finish(*r, scored ? &r->result : nullptr);
+    }
+    for (auto* r : now) {
+      if (r->core.row_waiting()) {
+        r->queued = true;
+        queue.push_back(r);
+      }
+    }
+  }
+}
+
+void runner::impl::finish(resident& r, const forecast_result* result) {
+  r.core.finish_tick(result, decided);
+  for (auto& block : r.core.take_blocks()) {
+    r.blocks.push_back(std::move(block));
+    if (r.blocks.size() > blocks_kept)
+      r.blocks.erase(r.blocks.begin());
+  }
+  if (on_score != nullptr && *on_score) {
+    const auto verdict = r.core.last_verdict();
+    (*on_score)({r.core.id(), verdict.tick, verdict.score});
+  }
+  decide_all(decided);
+}
+
+// Time follows the newest event alone: when nobody sends, nobody is silent.
+void runner::impl::pass_clock(std::int64_t now) {
+  flush();
+  clock_ms = std::max(clock_ms, now);
+  for (auto& r : residents) {
+    r.core.advance({event_time_of(clock_ms), arrival_time_of(clock_ms)}, {0, ++position, 0},
+                   decided);
+    decide_all(decided);
+    enqueue(r);
+  }
+  flush();
+  if (correlator.wants_clock()) {
+    decision d;
+    d.kind = decision_kind::clock;
+    d.clock = event_time_of(clock_ms);
+    decide(std::move(d));
+  }
+}
+
+void runner::impl::decide_all(std::vector<entity_decision>& from) {
+  if (from.empty())
+    return;
+  const auto now = std::exchange(from, {});
+  for (const auto& d : now) {
+    if (alerting || d.what.kind != decision_kind::alert)
+      decide(d.what);
+  }
+}
+
+void runner::impl::decide(decision d) {
+  d.seq = ++seq;
+  const auto said = correlator.apply(d);
+  for (const auto& event : said.feed) {
+    if (on_feed != nullptr && *on_feed)
+      (*on_feed)(event);
+  }
+  for (const auto& request : said.requests)
+    explain(request);
+}
+
+void runner::impl::explain(const rca_request& request) {
+  rca_question q;
+  q.incident = request.incident;
+  q.onset = request.onset;
+  q.as_of = request.as_of;
+  q.edges = request.edges;
+  q.changes = request.changes;
+  for (const auto& id : request.candidates) {
+    rca_node node;
+    node.entity = id;
+    node.window = window_of(id, request.as_of);
+    for (const auto& a : request.alerts) {
+      if (a.entity == id)
+        node.alerts.push_back(a);
+    }
+    q.nodes.push_back(std::move(node));
+  }
+  decision d;
+  d.kind = decision_kind::root_cause;
+  d.root_cause = find_root_cause(q, options.root_cause, options.runbooks, ranker);
+  decide(std::move(d));
+}
+
+entity_window runner::impl::window_of(std::string_view id, event_time as_of) const {
+  const auto found = by_id.find(id);
+  if (found == by_id.end())
+    return {};
+  const auto& r = *found->second;
+  auto tail = r.core.window(as_of);
+  auto joined = join_window(r.blocks, tail, window_ticks);
+  return joined ? std::move(*joined) : tail;
+}
+
+runner::runner(runner_options options, forecaster* model, cause_ranker* ranker)
+    : impl_{std::make_unique<impl>(std::move(options), model, ranker)} {
+  impl_->on_feed = &on_feed;
+  impl_->on_score = &on_score;
+}
+runner::~runner() = default;
+
+void runner::take(const event_view& event) { impl_->take(event); }
+
+void runner::advance_to(event_time until) {
+  impl_->newest_ms = std::max(impl_->newest_ms, unix_ms(until));
+  impl_->pass_clock(unix_ms(until));
+}
+
+void runner::set_alerting(bool on) {
+  impl_->flush();
+  impl_->alerting = on;
+  for (auto& r : impl_->residents)
+    r.core.set_deciding(on);
+}
+
+const correlator_core& runner::correlator() const noexcept { return impl_->correlator; }
+
+entity_window runner::window_of(std::string_view entity, event_time as_of) const {
+  return impl_->window_of(entity, as_of);
+}
+
+}  // namespace faultline
