@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include "intake_support.hpp"
+#include "tests/actors/intake_support.hpp"
 
 namespace faultline {
 namespace {
