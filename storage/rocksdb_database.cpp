@@ -224,6 +224,24 @@ outcome<void> rocksdb_database::flush() {
   return health_->check();
 }
 
+std::uint64_t rocksdb_database::log_segment_bytes() const {
+  rocksdb::ColumnFamilyDescriptor log;
+  const auto status = at(family::log)->GetDescriptor(&log);
+  return status.ok() ? log.options.write_buffer_size / 2 : 32ULL * 1024 * 1024;
+}
+
+outcome<void> rocksdb_database::begin_flush(family f) {
+  std::uint64_t waiting = 0;
+  db_->GetIntProperty(at(f), rocksdb::DB::Properties::kNumImmutableMemTable, &waiting);
+  if (waiting != 0) return {};
+  rocksdb::FlushOptions how;
+  how.wait = false;
+  how.allow_write_stall = true;
+  const auto status = db_->Flush(how, at(f));
+  if (!status.ok()) health_->fail(status.ToString());
+  return health_->check();
+}
+
 scan::scan(rocksdb_database& database, family f, std::string from, std::string below, use why)
     : database_{database},
       family_{f},

@@ -12,9 +12,6 @@
 namespace faultline {
 namespace {
 
-/// Bytes of one segment: half a memtable of the log, so that a file holds two or three.
-constexpr std::uint64_t segment_bytes = 32ULL * 1024 * 1024;
-
 failure missing(partition_id partition, log_position position) {
   return {ec::store_corrupt, "the log of partition " + std::to_string(partition) +
                                  " lacks position " + std::to_string(position)};
@@ -27,6 +24,7 @@ rocksdb_event_log::rocksdb_event_log(rocksdb_database& database, rocksdb_letters
     : database_{database},
       letters_{letters},
       partitions_{partitions},
+      segment_bytes_{database.log_segment_bytes()},
       last_(partitions),
       first_(partitions) {}
 
@@ -48,9 +46,10 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
   const std::lock_guard appending{appending_};
   rocksdb::WriteBatch batch{bytes};
   log_segment next;
-  const std::uint64_t segment = choose_segment(batch, next);
+  const auto segment = choose_segment(batch, next);
+  if (!segment) return segment.error();
   std::vector<log_position> positions;
-  if (auto put = put_blobs(group, segment, batch, positions); !put) return put.error();
+  if (auto put = put_blobs(group, *segment, batch, positions); !put) return put.error();
   const std::uint64_t delta_number = last_publisher_delta() + 1;
   if (!group.publishers.empty()) {
     batch.Put(database_.at(family::publishers), keys::publisher_deltas(delta_number),
@@ -67,6 +66,7 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
 
   letters.written();
   for (const auto& entry : group.log) bytes_written_ += entry.blob.size();
+  segment_is_ours_ = true;
   if (next.number != 0) {
     const std::lock_guard lock{directory_mutex_};
     directory_.add(std::move(next));
@@ -85,20 +85,23 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
   return positions;
 }
 
-/// The segment to write to. When the newest is full (or there is none) @p next becomes a new one,
-/// its row in @p batch.
-std::uint64_t rocksdb_event_log::choose_segment(rocksdb::WriteBatch& batch,
-                                                log_segment& next) const {
+/// The segment to write to. When the newest is full, or of an earlier run, @p next becomes a new
+/// one, its row in @p batch, and the memtable goes to disk. So a file holds one segment, files do
+/// not overlap, and RocksDB moves them down its levels without rewriting them.
+outcome<std::uint64_t> rocksdb_event_log::choose_segment(rocksdb::WriteBatch& batch,
+                                                         log_segment& next) {
   {
     const std::lock_guard lock{directory_mutex_};
     if (directory_.empty()) {
       next.number = 1;
     } else {
       const log_segment& newest = directory_.newest();
-      if (bytes_written_ - newest.bytes_before < segment_bytes) return newest.number;
+      const std::uint64_t bytes = bytes_written_ - newest.bytes_before;
+      if (bytes < (segment_is_ours_ ? segment_bytes_ : 1)) return newest.number;
       next.number = newest.number + 1;
     }
   }
+  if (auto done = database_.begin_flush(family::log); !done) return done.error();
   next.bytes_before = bytes_written_;
   std::vector<std::uint64_t> row{next.bytes_before};
   for (partition_id p = 0; p < partitions_; ++p) {
@@ -192,8 +195,9 @@ outcome<void> rocksdb_event_log::trim(partition_id partition, log_position below
   return drop_segments();
 }
 
-/// Takes the segments off the disk that no partition reads any more: first by a durable tombstone,
-/// then whole files without rewriting anything.
+/// Takes the segments off the disk that no partition reads any more, as whole files: first they are
+/// durably forgotten, with the trims before it, then removed. A file that is not yet low enough in
+/// RocksDB's levels goes with the next segment.
 outcome<void> rocksdb_event_log::drop_segments() {
   std::vector<log_position> firsts;
   for (partition_id p = 0; p < partitions_; ++p) firsts.push_back(first(p));
@@ -206,17 +210,16 @@ outcome<void> rocksdb_event_log::drop_segments() {
     below = directory_.droppable_below(firsts);
   }
   if (below <= oldest) return {};
-  const std::string begin = keys::log_blob(oldest, 0, 0);
-  const std::string end = keys::log_blob(below, 0, 0);
   rocksdb::WriteBatch batch;
-  batch.DeleteRange(database_.at(family::log), begin, end);
   batch.DeleteRange(database_.at(family::meta), keys::log_segment(oldest),
                     keys::log_segment(below));
-  if (auto done = database_.write(batch, false, write_kind::work); !done) return done;
+  if (auto done = database_.write(batch, true, write_kind::work); !done) return done;
   {
     const std::lock_guard lock{directory_mutex_};
     directory_.drop_below(below);
   }
+  const std::string begin = keys::log_blob(0, 0, 0);
+  const std::string end = keys::log_blob(below, 0, 0);
   const rocksdb::Slice from = slice(begin);
   const rocksdb::Slice to = slice(end);
   const auto status =

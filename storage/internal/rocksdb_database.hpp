@@ -78,6 +78,11 @@ public:
   failure read_failed(const rocksdb::Status& status, family f) const;
   outcome<void> check() const { return health_->check(); }
 
+  /// Bytes of a segment of the log: half of its memtable, so that none fills within a segment.
+  std::uint64_t log_segment_bytes() const;
+  /// Sends the memtable of @p f to disk without waiting; nothing when the one before is still on
+  /// its way (then writers would have to wait).
+  outcome<void> begin_flush(family f);
   std::uint64_t bytes_on_disk() const;
   outcome<void> flush();
 

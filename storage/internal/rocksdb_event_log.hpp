@@ -49,7 +49,7 @@ private:
   outcome<void> load_counters();
   outcome<void> load_deltas();
   outcome<void> check(const append_group& group) const;
-  std::uint64_t choose_segment(rocksdb::WriteBatch& batch, log_segment& next) const;
+  outcome<std::uint64_t> choose_segment(rocksdb::WriteBatch& batch, log_segment& next);
   outcome<void> put_blobs(const append_group& group, std::uint64_t segment,
                           rocksdb::WriteBatch& batch, std::vector<log_position>& positions) const;
   outcome<void> drop_segments();
@@ -57,9 +57,11 @@ private:
   rocksdb_database& database_;
   rocksdb_letters& letters_;
   const std::uint16_t partitions_;
+  const std::uint64_t segment_bytes_;
 
   std::mutex appending_;             ///< positions are given and written under it, in order
   std::uint64_t bytes_written_ = 0;  ///< ever, guarded by appending_
+  bool segment_is_ours_ = false;     ///< this run wrote to the newest; guarded by appending_
 
   std::vector<std::atomic<log_position>> last_;
   std::vector<std::atomic<log_position>> first_;

@@ -113,7 +113,7 @@ TYPED_TEST(EventLogContract, TrimsFromTheFrontAndNeverGivesAPositionTwice) {
 
 TYPED_TEST(EventLogContract, ReadsAndTrimsOverManySegments) {
   auto store = this->maker.open();
-  const std::string blob(1024 * 1024, 'x');  // a segment is 32 MiB
+  const std::string blob(1024 * 1024, 'x');  // a segment is 2 MiB here
   for (int i = 0; i < 50; ++i) {
     ASSERT_TRUE(store->events().append(group_of({{0, blob, 1}, {1, blob, 1}})));
   }

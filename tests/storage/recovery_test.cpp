@@ -163,6 +163,25 @@ TEST_F(StoreRecovery, ARowOfANewerVersionIsNotGuessed) {
   EXPECT_EQ(rows::read_snapshot("e", "\x01 short").error().code, ec::store_corrupt);
 }
 
+TEST_F(StoreRecovery, WhatIsTrimmedLeavesTheDisk) {
+  write(1);
+  auto store = maker.open();
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_TRUE(store->events().append(group_of(
+        {{i % 2 == 0 ? partition_id{0} : partition_id{1}, std::string(1024 * 1024, 'x'), 1}})));
+  }
+  ASSERT_TRUE(store->flush());
+  EXPECT_GT(store->bytes_on_disk(), 60'000'000u);
+  ASSERT_TRUE(store->events().trim(0, store->events().last(0) + 1));
+  EXPECT_GT(store->bytes_on_disk(), 60'000'000u) << "the other partition still reads its segments";
+  ASSERT_TRUE(store->events().trim(1, store->events().last(1) + 1));
+  EXPECT_LT(store->bytes_on_disk(), 30'000'000u);
+  store.reset();
+  store = maker.open();
+  EXPECT_EQ(store->events().first(1), 31u);
+  EXPECT_TRUE(store->events().read(1, 1, 10, 1000)->empty());
+}
+
 // ---- a disk that fills, a disk that fails -----------------------------------------------------
 
 TEST_F(StoreRecovery, DoesNotOpenOnAFullDisk) {
