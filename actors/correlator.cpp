@@ -38,6 +38,7 @@ void correlator_state::on_image(const correlator_image& image) {
   }
   told_through_ = image.checkpoint.through;
   known_last_ = std::max(known_last_, image.decisions_last);
+  feed_seq_ = image.feed_last;
   loaded_ = true;
   read_on();
 }

@@ -121,6 +121,7 @@ struct load_correlator {};
 struct correlator_image {
   correlator_checkpoint checkpoint;
   std::uint64_t decisions_last = 0;
+  std::uint64_t feed_last = 0;
 };
 
 // keeper

@@ -126,7 +126,8 @@ librarian_actor::behavior_type librarian(librarian_actor::pointer, store* from) 
     [from](const load_correlator&) -> caf::result<correlator_image> {
       auto checkpoint = from->feed().load_correlator();
       if (!checkpoint) return to_caf_error(checkpoint.error());
-      return correlator_image{std::move(*checkpoint), from->decisions().last()};
+      return correlator_image{std::move(*checkpoint), from->decisions().last(),
+                              from->feed().last()};
     },
   };
 }

@@ -39,6 +39,7 @@ struct node_counters {
   std::atomic<std::uint64_t> duplicates{0};
   std::atomic<std::uint64_t> conflicts{0};
   std::atomic<std::uint64_t> shed{0};
+  std::atomic<std::uint64_t> partitions_ready{0};
 
   std::uint64_t lag() const noexcept {
     const auto done = finished.load(std::memory_order_relaxed);

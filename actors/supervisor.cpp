@@ -47,6 +47,7 @@ void supervisor_state::on_down(const caf::actor_addr& who, const caf::error& why
   const auto dead = at->second;
   owners_.erase(at);
   ready_.erase(dead);
+  plan_->peers.counters->partitions_ready.store(ready_.size());
   plan_->peers.counters->partition_restarts.fetch_add(1, std::memory_order_relaxed);
   const auto now = std::chrono::steady_clock::now();
   deaths_.push_back(now);
@@ -58,7 +59,10 @@ void supervisor_state::on_down(const caf::actor_addr& who, const caf::error& why
   start(dead);
 }
 
-void supervisor_state::on_recovered(partition_id p) { ready_.insert(p); }
+void supervisor_state::on_recovered(partition_id p) {
+  ready_.insert(p);
+  plan_->peers.counters->partitions_ready.store(ready_.size());
+}
 
 partitions_ready supervisor_state::on_question() const {
   return partitions_ready{static_cast<std::uint32_t>(ready_.size()), plan_->directory->size()};

@@ -78,7 +78,7 @@ class Demo:
         http, pull, router, publish, replay = self.ports
         config = self.directory / "faultline.yaml"
         config.write_text(
-            f"storage: {{path: {self.directory}/store, min_free_bytes: 64MiB}}\n"
+            f"storage: {{path: {self.directory}/store, min_free: 64MiB}}\n"
             f"web: {{listen_address: 127.0.0.1:{http}}}\n"
             f"ingest: {{pull: ['tcp://127.0.0.1:{pull}'], router: ['tcp://127.0.0.1:{router}']}}\n"
             f"feed: {{publish: 'tcp://127.0.0.1:{publish}', replay: 'tcp://127.0.0.1:{replay}'}}\n"

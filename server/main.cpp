@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -54,33 +53,35 @@ outcome<server_config> configuration(const flags& f) {
   return config;
 }
 
-/// Signals arrive on a descriptor, in main's thread only; give_up() on another.
+/// Signals and trouble arrive on two pipes that main's thread reads. A handler, not a mask: libraries have
+/// started threads before main that no mask of ours reaches.
 struct end_signals {
   end_signals() {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, s);
-    pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    signals = ::signalfd(-1, &set, SFD_CLOEXEC);
-    trouble = ::eventfd(0, EFD_CLOEXEC);
-  }
-  ~end_signals() {
-    ::close(signals);
-    ::close(trouble);
+    if (::pipe2(signals, O_CLOEXEC) != 0 || ::pipe2(trouble, O_CLOEXEC) != 0) std::_Exit(71);
+    signal_fd = signals[1];
+    struct sigaction action {};
+    action.sa_handler = [](int number) {
+      const auto byte = static_cast<unsigned char>(number);
+      if (::write(signal_fd, &byte, 1) < 0) std::_Exit(71);
+    };
+    for (const int s : {SIGTERM, SIGINT, SIGHUP}) ::sigaction(s, &action, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
   }
   void give_up(const std::string& why) {
     {
       const std::lock_guard<std::mutex> lock{mutex};
       reason = why;
     }
-    const std::uint64_t one = 1;
-    if (::write(trouble, &one, sizeof one) < 0) std::_Exit(70);
+    const unsigned char byte = 1;
+    if (::write(trouble[1], &byte, 1) < 0) std::_Exit(70);
   }
-  int signals = -1;
-  int trouble = -1;
+  static int signal_fd;
+  int signals[2] = {-1, -1};
+  int trouble[2] = {-1, -1};
   std::mutex mutex;
   std::string reason;
 };
+int end_signals::signal_fd = -1;
 
 /// SIGHUP: a bad file is refused and said so; the options of a running node stay as they are.
 void check_reload(const flags& f, const server_config& running) {
@@ -97,12 +98,12 @@ void check_reload(const flags& f, const server_config& running) {
 /// @returns the signal that ends us, or 0 when the node gave up.
 int wait_for_end(end_signals& end, const flags& f, const server_config& running) {
   for (;;) {
-    pollfd fds[2] = {{end.signals, POLLIN, 0}, {end.trouble, POLLIN, 0}};
+    pollfd fds[2] = {{end.signals[0], POLLIN, 0}, {end.trouble[0], POLLIN, 0}};
     if (::poll(fds, 2, -1) < 0) continue;
     if ((fds[1].revents & POLLIN) != 0) return 0;
-    signalfd_siginfo info{};
-    if (::read(end.signals, &info, sizeof info) != sizeof info) continue;
-    if (info.ssi_signo != SIGHUP) return static_cast<int>(info.ssi_signo);
+    unsigned char number = 0;
+    if (::read(end.signals[0], &number, 1) != 1) continue;
+    if (number != SIGHUP) return number;
     check_reload(f, running);
   }
 }

@@ -256,7 +256,7 @@ outcome<void> node::stop() {
   if (i.system && i.the_supervisor && !i.gave_up) result = i.drain();
   if (i.web) i.web->stop();
   if (i.sockets) i.sockets->stop();
-  i.link->set(nullptr);
+  i.link->set(correlator_actor{});
   i.answers.reset();
   i.feed.reset();
   for (const auto& a : {caf::actor_cast<caf::actor>(i.the_supervisor),
@@ -270,7 +270,7 @@ outcome<void> node::stop() {
     for (partition_id p = 0; p < i.directory->size(); ++p) {
       if (auto owner = i.directory->owner(p))
         caf::anon_send_exit(owner, caf::exit_reason::user_shutdown);
-      i.directory->set(p, nullptr);
+      i.directory->set(p, partition_actor{});
     }
   i.the_supervisor = nullptr;
   i.the_correlator = nullptr;

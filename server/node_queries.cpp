@@ -2,7 +2,6 @@
 #include "server/node_queries.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <memory>
 #include <utility>
 
@@ -12,6 +11,7 @@
 #include <caf/scoped_actor.hpp>
 
 #include "actors/caf_bridge.hpp"
+#include "actors/keeper.hpp"
 #include "server/node.hpp"
 
 namespace faultline {
@@ -87,7 +87,8 @@ window_series series_of(const entity_window& w, const std::string& metric) {
   return s;
 }
 
-/// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one.
+/// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one. A record
+/// whose start has moved (incidents merge) left its older key behind: only the current key counts.
 template <class Record, class Decode, class Keep>
 outcome<std::pair<std::vector<Record>, std::string>> newest(store& from, const std::string& prefix,
                                                             std::string after, std::size_t limit,
@@ -100,6 +101,9 @@ outcome<std::pair<std::vector<Record>, std::string>> newest(store& from, const s
       after = key;
       auto record = read(bytes);
       if (!record) return record.error();
+      auto current = from.feed().record(record_key(*record));
+      if (!current) return current.error();
+      if (!*current || **current != bytes) continue;
       if (!keep(*record)) continue;
       found.push_back(std::move(*record));
       if (found.size() == limit) return std::make_pair(std::move(found), after);
@@ -208,7 +212,7 @@ void node_queries::window(std::string id, std::string metric, answer<window_seri
     system_, parts_.librarian, load_blocks{id},
     [&system, owner, id, metric, done](outcome<blocks_answer> blocks) {
       if (!blocks) return done(blocks.error());
-      const event_time always{milliseconds{std::numeric_limits<std::int64_t>::max()}};
+      const event_time always{milliseconds{4'102'444'800'000}};
       ask<window_answer>(
         system, owner, window_question{id, always},
         [id, metric, done, packed = std::move(blocks->blocks)](outcome<window_answer> a) {

@@ -50,10 +50,13 @@ outcome<node_options> options_of(const server_config& config) {
   auto lstm = file_or_shipped(config.model.lstm, shipped / "models" / "lstm.flm", "model.lstm");
   if (!lstm) return lstm.error();
   o.lstm_file = *lstm;
-  auto ranker =
-    file_or_shipped(config.model.ranker, shipped / "models" / "ranker.flm", "model.ranker");
-  if (!ranker) return ranker.error();
-  o.ranker_file = *ranker;
+  const auto shipped_ranker = shipped / "models" / "ranker.flm";
+  std::error_code absent;  // a ranker that nobody named may be absent: causes are ranked without it
+  if (!config.model.ranker.empty() || fs::is_regular_file(shipped_ranker, absent)) {
+    auto ranker = file_or_shipped(config.model.ranker, shipped_ranker, "model.ranker");
+    if (!ranker) return ranker.error();
+    o.ranker_file = *ranker;
+  }
   auto file = file_or_shipped(config.runbooks, shipped / "config" / "runbooks.yaml", "runbooks");
   if (!file) return file.error();
   auto runbooks = load_runbooks(*file);

@@ -116,7 +116,7 @@ class Hostile(unittest.TestCase):
             with self.subTest(header[:40]):
                 p.socket.send_multipart([header, packed()])
                 self.assertTrue(p.socket.poll(5000))
-                frame = p.socket.recv()
+                frame = p.socket.recv_multipart()[-1]
                 reply = json.loads(frame) if frame[:1] == b"{" else msgpack.unpackb(frame)
                 self.assertIn("error", reply)
                 self.assertIn("code", reply)

@@ -42,7 +42,7 @@ class Server:
         self.http, self.pull, self.router, self.publish, self.replay = free_ports(5)
         self.config = self.directory / "faultline.yaml"
         self.config.write_text(
-            f"storage: {{path: {self.directory}/store, min_free_bytes: 64MiB}}\n"
+            f"storage: {{path: {self.directory}/store, min_free: 64MiB}}\n"
             f"web: {{listen_address: 127.0.0.1:{self.http}}}\n"
             f"ingest: {{pull: ['tcp://127.0.0.1:{self.pull}'],"
             f" router: ['tcp://127.0.0.1:{self.router}']}}\n"
