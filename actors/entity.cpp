@@ -35,6 +35,8 @@ void entity_state::on_observation(const observation& o) {
   const record_address where{o.blob->partition, o.blob->position, o.index};
   peers_.cell->position.store(where.position, std::memory_order_relaxed);
   peers_.cell->index.store(where.index, std::memory_order_relaxed);
+  peers_.cell->begun.store(++begun_, std::memory_order_relaxed);
+  peers_.counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
   ++owed_;
   if (o.counted) ++owed_counted_;
   degraded_ = o.degraded;
@@ -141,7 +143,6 @@ void entity_state::release_credit() {
   const auto n = std::exchange(owed_, 0);
   peers_.cell->released.fetch_add(n, std::memory_order_relaxed);
   peers_.counters->finished.fetch_add(std::exchange(owed_counted_, 0), std::memory_order_relaxed);
-  peers_.counters->in_flight.fetch_sub(n, std::memory_order_relaxed);
   const auto left =
     peers_.credit->outstanding.fetch_sub(static_cast<std::int64_t>(n)) -
     static_cast<std::int64_t>(n);

@@ -68,6 +68,7 @@ struct entity_state {
   record_address covered_;
   event_time clock_{};
   std::uint64_t ticket_ = 0;
+  std::uint64_t begun_ = 0;       ///< observations this incarnation has looked at
   std::uint64_t owed_ = 0;        ///< credit not given back yet
   std::uint64_t owed_counted_ = 0;  ///< of these, the ones the lag limit counts
   bool waiting_for_lane_ = false; ///< our slot is submitted

@@ -14,7 +14,7 @@ namespace faultline {
 struct node_counters {
   std::atomic<std::uint64_t> appended{0};
   std::atomic<std::uint64_t> finished{0};
-  std::atomic<std::uint64_t> in_flight{0};        ///< observations on their way to entities
+  std::atomic<std::uint64_t> in_flight{0};        ///< observations in entities' mailboxes
   std::atomic<std::uint64_t> entities{0};
   std::atomic<std::uint64_t> events_taken{0};
   std::atomic<std::uint64_t> events_late{0};
@@ -58,6 +58,7 @@ struct partition_credit {
 /// it died of and how much credit it still held.
 struct entity_cell {
   std::atomic<std::uint64_t> released{0};
+  std::atomic<std::uint64_t> begun{0};
   std::atomic<std::uint64_t> position{0};
   std::atomic<std::uint32_t> index{0};
 };

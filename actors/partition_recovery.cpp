@@ -95,10 +95,11 @@ void partition_state::spawn(entity_entry& e, entity_birth birth) {
 }
 
 void partition_state::return_credit(entity_entry& e) {
+  peers_.counters->in_flight.fetch_sub(e.dispatched - e.cell->begun.load(),
+                                       std::memory_order_relaxed);
   const auto held = e.dispatched - e.cell->released.load();
   if (held == 0) return;
   credit_->outstanding.fetch_sub(static_cast<std::int64_t>(held));
-  peers_.counters->in_flight.fetch_sub(held, std::memory_order_relaxed);
   peers_.counters->finished.fetch_add(held, std::memory_order_relaxed);
 }
 

@@ -27,7 +27,7 @@ constexpr fault_type fault_types[] = {fault_type::cpu_hog,     fault_type::memor
 struct simulate_arguments {
   simulation_options options;
   std::string duration = "3h", interval = "10s", start;
-  std::string fault, shape = "linear", target, onset, ramp, fault_duration;
+  std::string fault, shape, target, onset, ramp, fault_duration;
   double severity = 1;
   bool quiet = false, live = false, force = false;
   std::string out;
@@ -50,11 +50,7 @@ seconds whole_seconds(const std::string& text) {
 outcome<fault_plan> planned_fault(const simulate_arguments& a, fault_type type) {
   fault_plan plan;
   plan.type = type;
-  const auto shape = fault_shape_of(a.shape);
-  if (!shape)
-    return failure{ec::invalid,
-                   "no shape '" + a.shape + "': abrupt, linear, exponential or intermittent"};
-  plan.shape = *shape;
+  if (const auto shape = fault_shape_of(a.shape)) plan.shape = *shape;
   plan.target = a.target;
   plan.severity = a.severity;
   const auto whole = static_cast<double>(a.options.duration.count());
@@ -81,6 +77,12 @@ outcome<simulation_options> options_of(const simulate_arguments& a) {
     if (!start) return start.error();
     o.start = event_time_of(*start);
   }
+  if (!a.shape.empty()) {
+    o.only_shape = fault_shape_of(a.shape);
+    if (!o.only_shape)
+      return failure{ec::invalid,
+                     "no shape '" + a.shape + "': abrupt, linear, exponential or intermittent"};
+  }
   if (!a.fault.empty()) {
     const auto type = fault_type_of(a.fault);
     if (!type) return failure{ec::invalid, "no fault '" + a.fault + "': " + fault_names()};
@@ -93,8 +95,6 @@ outcome<simulation_options> options_of(const simulate_arguments& a) {
       auto plan = planned_fault(with, *type);
       if (!plan) return plan.error();
       o.faults.push_back(*plan);
-    } else if (const auto shape = fault_shape_of(a.shape); shape && a.shape != "linear") {
-      o.only_shape = shape;
     }
   }
   if (auto wrong = validate(o)) return *wrong;
