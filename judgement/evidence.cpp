@@ -13,8 +13,11 @@ namespace {
 constexpr double many_metrics = 0.5;
 /// From here on a deviation dates the node's trouble.
 constexpr double dates_from = 1.5;
-/// What a silence since the onset is worth, and an alert at least, nats.
+/// What a silence is worth, and an alert at least, nats.
 constexpr double silence_lr = 3.0;
+/// A silence is this many ticks of one that sent in at least this share of them.
+constexpr int silent_ticks = 4;
+constexpr double regular = 0.8;
 constexpr double alert_least = 1.0;
 constexpr double alert_most = 4.0;
 
@@ -105,24 +108,29 @@ void gather_metrics(const rca_node& node, const window_parts& parts,
   }
 }
 
-/// Had values in the baseline, has none since, and its answer covers that time.
-bool fell_silent(const rca_node& node, const window_parts& parts, event_time as_of,
-                 const evidence_weights& weights) {
-  if (node.incomplete || node.window.watermark < as_of) return false;
-  if (parts.last - parts.first < weights.min_baseline) return false;
-  std::size_t before = 0, after = 0, after_ticks = 0;
-  for (const metric_window& m : node.window.metrics) {
-    for (std::size_t n = parts.first; n < parts.last && n < m.values.size(); ++n) {
-      before += std::isfinite(m.values[n]) ? 1 : 0;
-    }
-    for (std::size_t n = parts.changed; n < parts.end && n < m.values.size(); ++n) {
-      after += std::isfinite(m.values[n]) ? 1 : 0;
-      ++after_ticks;
-    }
+/// Since when an entity that used to send every tick has sent nothing, up to as_of; its answer covers
+/// that time.
+std::optional<event_time> silent_since(const rca_node& node, const window_parts& parts,
+                                       event_time as_of, const evidence_weights& weights) {
+  if (node.incomplete || node.window.watermark < as_of) return std::nullopt;
+  if (parts.last - parts.first < weights.min_baseline) return std::nullopt;
+  std::size_t sent = 0, last = parts.first;
+  for (std::size_t n = parts.first; n < parts.end; ++n) {
+    const bool any = std::any_of(
+        node.window.metrics.begin(), node.window.metrics.end(), [&](const metric_window& m) {
+          return n < m.values.size() && std::isfinite(m.values[n]);
+        });
+    if (!any) continue;
+    last = n;
+    sent += n < parts.last ? 1 : 0;
   }
-  const auto expected = (as_of - node.window.ts[parts.last - 1]).count() /
-                        std::max<std::int64_t>(1, node.window.tick_ms);
-  return before > 0 && after == 0 && (after_ticks > 0 || expected >= 4);
+  if (static_cast<double>(sent) < regular * static_cast<double>(parts.last - parts.first)) {
+    return std::nullopt;
+  }
+  const milliseconds tick{std::max<std::int64_t>(1, node.window.tick_ms)};
+  const event_time since = node.window.ts[last] + tick;
+  if (last + 1 < parts.last || since + silent_ticks * tick > as_of) return std::nullopt;
+  return since;
 }
 
 void take_alerts(const rca_node& node, node_evidence& e) {
@@ -318,11 +326,10 @@ evidence gather_evidence(const rca_question& question, const evidence_weights& w
       peers.push_back({n, *to, m});
     }
     gather_metrics(node, parts[n], to_known_peer, weights, e);
-    if (!node.window.ts.empty() && parts[n].last > 0 &&
-        fell_silent(node, parts[n], question.as_of, weights)) {
+    if (const auto since = silent_since(node, parts[n], question.as_of, weights)) {
       e.silent = true;
       e.external = std::max(e.external, silence_lr);
-      e.onset = node.window.ts[parts[n].last - 1];
+      e.onset = e.silent_from = *since;
     }
     take_alerts(node, e);
     date(node, e);

@@ -29,7 +29,7 @@ struct evidence_weights {
   double slope = 2.2;
   /// Largest evidence for and against of one source, nats.
   double most = 8;
-  double least = -2;
+  double least = -3;
   /// A fall of a metric whose rise is the fault counts this share, and never more than so much.
   double wrong_way = 0.3;
   double wrong_way_most = 1.5;
@@ -108,7 +108,8 @@ struct metric_evidence {
 /// What one candidate shows. Likelihood ratios are for "anomalous" against "as usual".
 struct node_evidence {
   bool observed = false;                ///< it has metrics with a baseline
-  bool silent = false;                  ///< it had metrics and has none since the onset
+  bool silent = false;                  ///< it used to send every tick and has stopped
+  event_time silent_from{};
   std::vector<metric_evidence> metrics;
   /// Latency and errors: these travel up to callers. Traffic is in neither: it comes down from them.
   double external = 0;

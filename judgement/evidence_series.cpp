@@ -24,15 +24,22 @@ constexpr double level_floor = 0.01;
 /// the window's largest value stands for twenty of them.
 constexpr double constant_floor = 0.05;
 
-double quantile(std::vector<double>& values, double q) {
+/// Quantile @p q of all values, where only [first, last) has to be looked at for it. Rearranges
+/// that range so that the order statistic stands at its place.
+double quantile(std::vector<double>& values, double q, std::size_t first, std::size_t last) {
   const double at = q * static_cast<double>(values.size() - 1);
   const auto low = static_cast<std::size_t>(at);
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(low), values.end());
+  const auto begin = values.begin();
+  const auto place = [&](std::size_t n) { return begin + static_cast<std::ptrdiff_t>(n); };
+  std::nth_element(place(first), place(low), place(last));
   const double a = values[low];
-  if (low + 1 >= values.size()) return a;
-  const double b =
-      *std::min_element(values.begin() + static_cast<std::ptrdiff_t>(low) + 1, values.end());
+  if (low + 1 >= last) return a;
+  const double b = *std::min_element(place(low + 1), place(last));
   return a + (at - static_cast<double>(low)) * (b - a);
+}
+
+double quantile(std::vector<double>& values, double q) {
+  return quantile(values, q, 0, values.size());
 }
 
 /// The part of a deviation that counts: a fall where a rise is bad counts little.
@@ -70,18 +77,24 @@ best_mean strongest(const std::vector<double>& z, std::size_t history, std::size
   std::vector<double> usual, now;
   for (const std::size_t width : widths) {
     if (width > 1 && (z.size() - changed < width || history < 3 * width)) break;
+    means(z, changed, z.size(), width, now);
+    std::size_t top = 0;
+    double most = -1;
+    for (std::size_t n = 0; n < now.size(); ++n) {
+      const double c = counted(now[n], worse, weights.wrong_way);
+      if (c <= most) continue;
+      most = c;
+      top = n;
+    }
+    // Means of independent ticks shrink with the root of their number; the floor does too.
+    const double floor = weights.usual / std::sqrt(static_cast<double>(width));
+    if (most / floor <= best.strength) continue;  // its history can only make it less
     means(z, 0, history, width, usual);
     for (double& m : usual) m = counted(m, worse, weights.wrong_way);
-    // Means of independent ticks shrink with the root of their number; its floor does too.
-    const double floor = weights.usual / std::sqrt(static_cast<double>(width));
     const double reach =
         std::max(floor, history_headroom * quantile(usual, history_quantile));
-    means(z, changed, z.size(), width, now);
-    for (std::size_t n = 0; n < now.size(); ++n) {
-      const double strength = counted(now[n], worse, weights.wrong_way) / reach;
-      if (strength <= best.strength) continue;
-      best = {strength, now[n], changed + n, changed + n + width, width};
-    }
+    if (most / reach <= best.strength) continue;
+    best = {most / reach, now[top], changed + top, changed + top + width, width};
   }
   return best;
 }
@@ -133,9 +146,18 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
   if (known.size() < weights.min_baseline) return std::nullopt;
   fresh_baseline b;
   b.count = known.size();
+  const auto index = [&](double q) {
+    return static_cast<std::size_t>(q * static_cast<double>(known.size() - 1));
+  };
+  // Each looks only where the one before has left it; a range keeps one more for interpolation.
+  const std::size_t end = known.size();
   b.median = quantile(known, 0.5);
-  const double quartiles = (quantile(known, 0.75) - quantile(known, 0.25)) / 1.349;
-  const double tails = (quantile(known, 0.95) - quantile(known, 0.05)) / 3.29;
+  const double upper = quantile(known, 0.75, index(0.5), end);
+  const double top = quantile(known, 0.95, index(0.75), end);
+  const double lower = quantile(known, 0.25, 0, std::min(end, index(0.5) + 1));
+  const double bottom = quantile(known, 0.05, 0, std::min(end, index(0.25) + 1));
+  const double quartiles = (upper - lower) / 1.349;
+  const double tails = (top - bottom) / 3.29;
   b.scale = std::max({quartiles, tails, level_floor * std::abs(b.median)});
   if (quartiles <= 0 && tails <= 0) {
     double largest = 0;
@@ -175,13 +197,18 @@ std::optional<deviation> deviation_of(const entity_window& w, const std::vector<
   d.peak = best.z;
   d.lasting = best.width >= lasting_width;
   d.before = base->median;
-  d.after = base->median + best.z * base->scale;
   d.lr = std::clamp(weights.slope * std::log(std::max(best.strength, 1e-6)), weights.least,
                     weights.most);
   if (worse * d.peak < 0) d.lr = std::min(d.lr, weights.wrong_way_most);
   if (best.width > 0) {
     const std::size_t began = cusum_onset(z, changed, best);
     d.onset = w.ts[at[began]];
+    // What a person is told leaves out the ticks of the mean that lie before the change.
+    const std::size_t from = std::min(std::max(began, best.begin), best.end - 1);
+    double sum = 0;
+    for (std::size_t n = from; n < best.end; ++n) sum += z[n];
+    d.peak = sum / static_cast<double>(best.end - from);
+    d.after = base->median + d.peak * base->scale;
     const double tick_s = static_cast<double>(w.tick_ms) / 1000;
     // Between the first sign and the middle of its plainest ticks lies the change of a ramp.
     const double slow = static_cast<double>(best.begin > began ? best.begin - began : 0);

@@ -71,15 +71,20 @@ class weigher {
     others(r, t);
     order(r, t);
     change(r, t);
-    t.magnitude = -w_.magnitude * std::min(strongest_ - strength_[r], w_.magnitude_most);
+    if (!of_any_size(r)) {
+      t.magnitude = -w_.magnitude * std::min(strongest_ - strength_[r], w_.magnitude_most);
+    }
     return t;
   }
 
  private:
   double role(std::size_t r, metric_role role) const {
     const node_evidence& e = seen_.nodes[r];
-    return e.has_role[role_index(role)] ? e.by_role[role_index(role)] : 0;
+    return e.has_role[role_index(role)] ? e.by_role[role_index(role)] : unseen(r);
   }
+
+  /// A class of which nothing is measured: possible, but whoever sends metrics mostly shows something.
+  double unseen(std::size_t r) const { return seen_.nodes[r].observed ? w_.unseen : 0; }
 
   /// Log strength of the plainest sign of @p r that is not handed up to it by a dependency.
   double strength(std::size_t r) const {
@@ -115,7 +120,7 @@ class weigher {
         ++out_count;
       }
     }
-    if (in_count == 0) return out_count == 0 ? 0 : 0.5 * out / out_count;
+    if (in_count == 0) return out_count == 0 ? unseen(r) : 0.5 * out / out_count;
     // Seen by its callers is the plainer sign; its own calls confirm it or do not.
     return out_count == 0 ? in / in_count : (2 * in / in_count + out / out_count) / 3;
   }
@@ -135,7 +140,7 @@ class weigher {
         beyond_callees(role(r, metric_role::latency), callees_[r], seen_, metric_role::latency);
     // An entity that stops answering: silent, slow by itself, or its callers' calls to it fail.
     k[class_index(fault_class::dependency)] =
-        std::max({e.silent ? w_.evidence.most / 2 : 0.0, 0.6 * late, 0.8 * edge_mean(r, true),
+        std::max({e.silent ? w_.evidence.most / 2 : unseen(r), 0.6 * late, 0.8 * edge_mean(r, true),
                   0.5 * role(r, metric_role::saturation)});
     k[class_index(fault_class::load)] = load(r);
     std::vector<double> all;
@@ -158,12 +163,12 @@ class weigher {
   /// Traffic that rose where nobody we see sends it.
   double load(std::size_t r) const {
     const int best = seen_.nodes[r].best_of_role[role_index(metric_role::traffic)];
-    if (best < 0) return 0;
+    if (best < 0) return unseen(r);
     const deviation& d = seen_.nodes[r].metrics[static_cast<std::size_t>(best)].shows;
     for (std::size_t n = 0; n < q_.nodes.size(); ++n) {
-      if (n != r && passing_[r][n] > 0) return 0;
+      if (n != r && passing_[r][n] > 0) return unseen(r);
     }
-    return d.peak > 0 ? 0.6 * role(r, metric_role::traffic) : 0;
+    return d.peak > 0 ? 0.6 * role(r, metric_role::traffic) : unseen(r);
   }
 
   void own_symptoms(std::size_t r, cause_terms& t) const {
@@ -172,10 +177,15 @@ class weigher {
                      gain(e.internal, w_.self_internal, w_.background);
   }
 
-  /// How much of what is passed survives when the effect is louder than the cause. An unobserved
-  /// cause may be of any size.
+  /// Nothing is seen of it from which the size of its trouble could be told.
+  bool of_any_size(std::size_t r) const {
+    const node_evidence& e = seen_.nodes[r];
+    return e.silent || (!e.observed && edges_of_[r].empty());
+  }
+
+  /// How much of what is passed survives when the effect is louder than the cause.
   double heard(std::size_t r, double effect) const {
-    if (!seen_.nodes[r].observed && edges_of_[r].empty()) return 1;
+    if (of_any_size(r)) return 1;
     return std::exp(-w_.louder * std::max(0.0, effect - strength_[r] - w_.louder_free));
   }
 
@@ -319,11 +329,12 @@ cause_posterior weigh_causes(const rca_question& question, const evidence& seen,
     std::vector<double> logits{scores->node_logit.begin(), scores->node_logit.end()};
     logits.push_back(scores->null_logit);
     const double total = log_sum_exp(logits);
-    const double uniform = std::log(static_cast<double>(count + 1));
+    const double uniform = -std::log(static_cast<double>(count));  // logit of 1 / (count + 1)
     for (std::size_t n = 0; n <= count; ++n) {
-      const double lr = std::clamp(logits[n] - total + uniform, -weights.evidence.most,
-                                   weights.evidence.most);
-      ranker[n] = weights.ranker * lr;
+      const double log_p = std::min(logits[n] - total, -1e-9);
+      const double logit = log_p - std::log(-std::expm1(log_p));
+      ranker[n] = weights.ranker * std::clamp(logit - uniform, -weights.evidence.most,
+                                              weights.evidence.most);
     }
     p.ranked = true;
   }

@@ -39,6 +39,8 @@ struct posterior_weights {
   /// Weight of the cause's own evidence for its class (w_int), of its external excess over its
   /// dependencies, and of order, change and ranker (w_m: decided by the gate of the training).
   double own = 0.7;
+  /// Evidence, before that weight, for a class of which nothing is measured in an observed entity.
+  double unseen = -1;
   double change = 0.6;
   double order = 1.0;
   double ranker = 0.5;

@@ -26,7 +26,7 @@ struct channel_series {
   double strength = -1;
 };
 
-/// Where ticks of @p w land: the newest tick that ended by as_of is the last of the channel.
+/// The tick that contains as_of lands in the last place of the channel.
 void write_channel(const channel_series& s, const entity_window& frame, event_time as_of,
                    std::array<float, ranker_shape::ticks>& z,
                    std::array<float, ranker_shape::ticks>& mask) {

@@ -8,7 +8,7 @@ namespace faultline {
 
 /// The ranker's view of a question; training and serving build it with this one function.
 ///
-/// Per node the last ranker_shape::ticks ticks up to as_of, the newest last, as
+/// Per node the last ranker_shape::ticks ticks, the one that contains as_of last, as
 /// asinh((x - median) / scale) against the same fresh baseline the evidence uses, clamped to
 /// [-8, 8]; mask 1 where a value is known. Where several metrics share a role the one that left its
 /// baseline most plainly is shown. Channel 8 is the latency callers see of the node,

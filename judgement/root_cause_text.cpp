@@ -78,7 +78,12 @@ class teller {
   }
 
   void own() {
-    if (e_.silent) say("deviation", "it has sent no metric since the onset", t_.own_symptoms);
+    if (e_.silent) {
+      say("deviation",
+          "it has sent no metric for " +
+              span_text(seconds_between(e_.silent_from, s_.question.as_of)),
+          std::max(t_.own_symptoms, least_weight));
+    }
     const metric_evidence* internal = metric(e_.best_internal);
     const metric_evidence* external = metric(e_.best_external);
     if (internal != nullptr && e_.internal >= shown) {

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/evidence.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/judgement/root_cause_cases.hpp"
+
+namespace faultline {
+namespace {
+
+using root_cause_cases::system_builder;
+
+struct meaning_row {
+  const char* metric;
+  metric_role role;
+  metric_scope scope;
+  int worse;
+  const char* peer;
+};
+
+TEST(Evidence, NamesOfMetricsSayWhereTheyWereMeasuredAndWhichWayIsBad) {
+  const meaning_row rows[]{
+      {"cpu.utilization", metric_role::cpu, metric_scope::own, 1, ""},
+      {"memory.free_bytes", metric_role::memory, metric_scope::own, -1, ""},
+      {"latency.p99", metric_role::latency, metric_scope::own, 1, ""},
+      {"availability.avg", metric_role::errors, metric_scope::own, -1, ""},
+      {"success.pct", metric_role::errors, metric_scope::own, -1, ""},
+      {"requests.rate", metric_role::traffic, metric_scope::own, 0, ""},
+      {"out_p50.cart", metric_role::latency, metric_scope::out, 1, "cart"},
+      {"out_errors.cart", metric_role::errors, metric_scope::out, 1, "cart"},
+      {"in_p50.front", metric_role::latency, metric_scope::in, 1, "front"},
+      {"node.cpu_pct", metric_role::cpu, metric_scope::machine, 1, ""},
+      {"frobnication", metric_role::none, metric_scope::own, 0, ""},
+  };
+  for (const meaning_row& row : rows) {
+    const metric_meaning m = meaning_of(row.metric);
+    EXPECT_EQ(m.role, row.role) << row.metric;
+    EXPECT_EQ(m.scope, row.scope) << row.metric;
+    EXPECT_EQ(m.worse, row.worse) << row.metric;
+    EXPECT_EQ(m.peer, row.peer) << row.metric;
+  }
+}
+
+deviation shown(double rise, int lag = 0, const char* name = "latency.p95_ms") {
+  system_builder b;
+  b.node("a").metric(name, 40, rise, lag);
+  const auto& w = b.question().nodes[0].window;
+  const evidence_weights weights;
+  const auto parts = split(w, b.question().onset, b.question().as_of, weights);
+  return *deviation_of(w, w.metrics[0].values, meaning_of(name).worse, parts, weights);
+}
+
+TEST(Evidence, NoiseIsNoDeviationAndARiseIs) {
+  EXPECT_LT(shown(0).lr, 0);
+  EXPECT_GT(shown(0.5).lr, 3);
+  EXPECT_GT(shown(0.5).peak, 10);
+}
+
+TEST(Evidence, ASmallLastingRiseIsSeenByItsMean) {
+  const deviation d = shown(0.04);
+  EXPECT_TRUE(d.lasting);
+  EXPECT_GT(d.lr, 0);
+}
+
+TEST(Evidence, AFallOfWhatIsBadWhenItRisesCountsLittle) {
+  EXPECT_GT(shown(0.9).lr, 4);
+  EXPECT_LE(shown(-0.9).lr, evidence_weights{}.wrong_way_most);
+  EXPECT_GT(shown(-0.9, 0, "requests.rate").lr, 4);
+}
+
+TEST(Evidence, TheOnsetIsWhereTheChangeBegan) {
+  for (const int lag : {-5, 0, 4}) {
+    const deviation d = shown(0.5, lag);
+    const auto expected = system_builder::at(static_cast<std::size_t>(120 + lag));
+    EXPECT_EQ(unix_ms(d.onset), unix_ms(expected)) << lag;
+    EXPECT_GT(d.onset_sigma_s, 0);
+  }
+}
+
+TEST(Evidence, ATickBelongsToTheBaselineOnlyWhenItEndedBeforeTheMargin) {
+  system_builder b;
+  b.node("a").metric("cpu", 1);
+  const evidence_weights weights;
+  const auto parts = split(b.question().nodes[0].window, b.question().onset, b.question().as_of,
+                           weights);
+  EXPECT_EQ(parts.last, 108u);  // two minutes are twelve ticks
+  EXPECT_EQ(parts.changed, 108u);
+  EXPECT_EQ(parts.end, 132u);
+}
+
+TEST(Evidence, TheMarginTakesAtMostAQuarterOfAShortPast) {
+  system_builder b{16, 4};
+  b.node("a").metric("cpu", 1);
+  const auto parts = split(b.question().nodes[0].window, b.question().onset, b.question().as_of,
+                           evidence_weights{});
+  EXPECT_EQ(parts.last, 12u);
+}
+
+TEST(Evidence, TooFewTicksOrNoneAfterTheChangeSayNothing) {
+  system_builder b{6, 4};
+  b.node("a").metric("cpu", 1, 9);
+  auto& w = b.question().nodes[0].window;
+  const evidence_weights weights;
+  auto parts = split(w, b.question().onset, b.question().as_of, weights);
+  EXPECT_FALSE(deviation_of(w, w.metrics[0].values, 1, parts, weights));
+  system_builder c;
+  c.node("a").metric("cpu", 1, 9);
+  auto& silent = c.question().nodes[0].window;
+  parts = split(silent, c.question().onset, c.question().as_of, weights);
+  for (std::size_t n = parts.changed; n < silent.ts.size(); ++n) {
+    silent.metrics[0].values[n] = std::numeric_limits<float>::quiet_NaN();
+  }
+  EXPECT_FALSE(deviation_of(silent, silent.metrics[0].values, 1, parts, weights));
+}
+
+TEST(Evidence, RatiosStayWithinTheirBounds) {
+  system_builder b;
+  b.node("a").metric("cpu.utilization", 0.1, 1e9).metric("latency", 1, 1e9);
+  const evidence seen = gather_evidence(b.question(), evidence_weights{});
+  EXPECT_LE(seen.nodes[0].internal, 8);
+  EXPECT_LE(seen.nodes[0].external, 8);
+  EXPECT_TRUE(std::isfinite(seen.nodes[0].internal_strength));
+}
+
+TEST(Evidence, TheMachineUnderneathIsNotTheEntity) {
+  system_builder b;
+  b.node("a").metric("node.cpu_pct", 10, 9).metric("cpu.pct", 10);
+  const evidence seen = gather_evidence(b.question(), evidence_weights{});
+  EXPECT_LT(seen.nodes[0].internal, 0);
+}
+
+TEST(Evidence, AnEdgeShowsWhatTheCalleeDoesNotSeeItself) {
+  const auto seen = gather_evidence(root_cause_cases::slow_network(), evidence_weights{});
+  ASSERT_EQ(seen.edges.size(), 3u);
+  EXPECT_EQ(seen.edges[0].to, 2u);
+  EXPECT_GT(seen.edges[0].latency, 3);
+  EXPECT_NEAR(seen.edges[0].rise, 100, 10);
+  EXPECT_LT(seen.edges[1].latency, 0);  // front -> cart
+}
+
+TEST(Evidence, ARiseTheCalleeSeesTooIsNotTheEdges) {
+  system_builder b;
+  b.node("service/a").metric("out_p50.b", 20, 5).node("service/b").metric("in_p50.a", 18, 100.0 / 18);
+  b.calls("service/a", "service/b");
+  const auto seen = gather_evidence(b.question(), evidence_weights{});
+  ASSERT_EQ(seen.edges.size(), 1u);
+  EXPECT_LT(seen.edges[0].latency, 1);
+}
+
+}  // namespace
+}  // namespace faultline

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/root_cause.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "judgement/posterior.hpp"
+#include "judgement/rca_features.hpp"
+#include "tests/judgement/root_cause_cases.hpp"
+
+namespace faultline {
+namespace {
+
+using root_cause_cases::leaking_database;
+using root_cause_cases::slow_network;
+using root_cause_cases::system_builder;
+using root_cause_cases::tree;
+using ::testing::Contains;
+using ::testing::Field;
+using ::testing::HasSubstr;
+
+root_cause_result found(const rca_question& q) {
+  return find_root_cause(q, root_cause_options{}, {}, nullptr);
+}
+
+double sum_of(const root_cause_result& r) {
+  return std::accumulate(r.causes.begin(), r.causes.end(), r.unobserved,
+                         [](double s, const ranked_cause& c) { return s + c.probability; });
+}
+
+TEST(RootCause, ALeakingDatabaseIsNamedWithItsMetricAndClass) {
+  const auto r = found(leaking_database());
+  ASSERT_FALSE(r.causes.empty());
+  const ranked_cause& c = r.causes[0];
+  EXPECT_EQ(c.entity, "db/cart");
+  EXPECT_EQ(c.fault_class, "memory_leak");
+  EXPECT_EQ(c.metric, "memory.used_bytes");
+  EXPECT_FALSE(r.abstained);
+  EXPECT_GT(c.probability, 0.5);
+  EXPECT_THAT(c.evidence, Contains(Field(&evidence_item::text,
+                                         HasSubstr("memory.used_bytes rose"))));
+  EXPECT_THAT(c.evidence,
+              Contains(Field(&evidence_item::text, HasSubstr("callers anomalous: 2 of 2"))));
+  EXPECT_THAT(c.evidence, Contains(Field(&evidence_item::text, HasSubstr("before any caller"))));
+}
+
+TEST(RootCause, ProbabilitiesAndUnobservedAddUpToOne) {
+  for (const auto& q : {leaking_database(), slow_network(), tree(60)}) {
+    const auto r = found(q);
+    EXPECT_NEAR(sum_of(r), 1, 1e-9);
+    EXPECT_TRUE(std::is_sorted(r.causes.begin(), r.causes.end(), [](const auto& a, const auto& b) {
+      return a.probability > b.probability;
+    }));
+  }
+}
+
+TEST(RootCause, ANetworkFaultIsFoundOnItsEdges) {
+  const auto r = found(slow_network());
+  EXPECT_EQ(r.causes[0].entity, "service/search");
+  EXPECT_EQ(r.causes[0].fault_class, "network_delay");
+  EXPECT_THAT(r.causes[0].evidence,
+              Contains(Field(&evidence_item::text, HasSubstr("rose for 2 of 2 callers"))));
+}
+
+TEST(RootCause, WithoutTheEdgesTheNetworkFaultIsNotBlamedOnSearch) {
+  auto q = slow_network();
+  for (auto& n : q.nodes) {
+    auto& m = n.window.metrics;
+    m.erase(std::remove_if(m.begin(), m.end(),
+                           [](const metric_window& w) { return w.name.rfind("out_", 0) == 0; }),
+            m.end());
+  }
+  const auto r = found(q);
+  EXPECT_NE(r.causes[0].fault_class, "network_delay");
+}
+
+TEST(RootCause, HealthySystemsHaveNoCause) {
+  system_builder b;
+  b.service("service/front").service("service/cart").calls("service/front", "service/cart");
+  const auto r = found(b.question());
+  EXPECT_TRUE(r.abstained) << r.unobserved << " " << r.causes[0].entity << " "
+                           << r.causes[0].probability;
+}
+
+TEST(RootCause, AnOnsetToldTwoMinutesWrongChangesNothing) {
+  for (const int minutes : {-2, -1, 1, 2}) {
+    auto q = leaking_database();
+    q.onset += std::chrono::minutes{minutes};
+    EXPECT_EQ(found(q).causes[0].entity, "db/cart") << minutes;
+    auto edges = slow_network();
+    edges.onset += std::chrono::minutes{minutes};
+    EXPECT_EQ(found(edges).causes[0].entity, "service/search") << minutes;
+  }
+}
+
+TEST(RootCause, TheLoudestInternalSignOutweighsADriftedDependency) {
+  system_builder b;
+  b.service("service/front", 3, 0, 1).service("service/cart", 3, 2);
+  b.node("db/cart").metric("memory.used_bytes", 1e9, 0.15).metric("cpu.utilization", 0.2);
+  b.calls("service/front", "service/cart").calls("service/cart", "db/cart");
+  const auto r = found(b.question());
+  EXPECT_EQ(r.causes[0].entity, "service/cart");
+  EXPECT_EQ(r.causes[0].fault_class, "cpu");
+  EXPECT_THAT(r.causes[0].counter_evidence,
+              Contains(Field(&evidence_item::text, HasSubstr("not explained by it: db/cart"))));
+}
+
+TEST(RootCause, ARecentDeployRaisesItsEntityAndAnOldOneDoesNot) {
+  const auto build = [](std::int64_t age_s) {
+    system_builder b;
+    b.service("service/front", 3).service("service/a", 2).service("service/b", 2);
+    b.calls("service/front", "service/a").calls("service/front", "service/b");
+    b.change("service/b", age_s);
+    return b.question();
+  };
+  const auto probability_of_b = [](const root_cause_result& r) {
+    for (const auto& c : r.causes) {
+      if (c.entity == "service/b") return c.probability;
+    }
+    return 0.0;
+  };
+  const auto recent = found(build(120));
+  EXPECT_EQ(recent.causes[0].entity, "service/b");
+  EXPECT_THAT(recent.causes[0].evidence,
+              Contains(Field(&evidence_item::text, HasSubstr("deploy 2 min before the onset: v2"))));
+  EXPECT_GT(probability_of_b(recent), probability_of_b(found(build(5 * 3600))));
+}
+
+TEST(RootCause, ANodeKnownFromTheGraphAloneMayBeTheCauseOfAllItsCallers) {
+  system_builder b;
+  b.service("service/a", 3).service("service/b", 3).service("service/c", 3).node("db/shared");
+  for (const char* s : {"service/a", "service/b", "service/c"}) b.calls(s, "db/shared");
+  const auto r = found(b.question());
+  EXPECT_EQ(r.causes[0].entity, "db/shared");
+  EXPECT_THAT(r.causes[0].counter_evidence,
+              Contains(Field(&evidence_item::text, HasSubstr("no metrics of it are known"))));
+}
+
+TEST(RootCause, ASilentDependencyIsSeen) {
+  system_builder b;
+  b.service("service/front", 3).service("service/cart", 3).service("db/cart");
+  for (metric_window& m : b.question().nodes.back().window.metrics) {
+    for (std::size_t n = 120; n < m.values.size(); ++n) {
+      m.values[n] = std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+  b.calls("service/front", "service/cart").calls("service/cart", "db/cart");
+  const auto r = found(b.question());
+  EXPECT_EQ(r.causes[0].entity, "db/cart");
+  EXPECT_EQ(r.causes[0].fault_class, "dependency");
+  EXPECT_THAT(r.causes[0].evidence,
+              Contains(Field(&evidence_item::text, HasSubstr("has sent no metric"))));
+  auto late = b.question();
+  late.nodes.back().incomplete = true;  // its answer may just not have come
+  for (const auto& c : found(late).causes) {
+    EXPECT_THAT(c.evidence, ::testing::Not(Contains(Field(
+                                &evidence_item::text, HasSubstr("has sent no metric")))));
+  }
+}
+
+TEST(RootCause, IncompleteAnswersAreNamed) {
+  auto q = leaking_database();
+  q.nodes[1].incomplete = true;
+  EXPECT_EQ(found(q).incomplete, std::vector<std::string>{"service/cart"});
+}
+
+TEST(RootCause, TheSameQuestionGetsTheSameAnswerInAnyOrderOfNodes) {
+  const auto q = leaking_database();
+  auto turned = q;
+  std::reverse(turned.nodes.begin(), turned.nodes.end());
+  std::reverse(turned.edges.begin(), turned.edges.end());
+  const auto a = found(q);
+  const auto b = found(turned);
+  ASSERT_EQ(a.causes.size(), b.causes.size());
+  for (std::size_t n = 0; n < a.causes.size(); ++n) {
+    EXPECT_EQ(a.causes[n].entity, b.causes[n].entity);
+    EXPECT_NEAR(a.causes[n].probability, b.causes[n].probability, 1e-12);
+  }
+}
+
+TEST(RootCause, SurvivesQuestionsWithNothingInThem) {
+  EXPECT_TRUE(found(rca_question{}).abstained);
+  EXPECT_EQ(found(rca_question{}).unobserved, 1);
+  system_builder b;
+  b.node("a").node("b").calls("a", "b").calls("b", "a").calls("a", "stranger");
+  EXPECT_NEAR(sum_of(found(b.question())), 1, 1e-9);
+  auto q = leaking_database();
+  q.onset = q.nodes[0].window.ts.front();  // nothing before it
+  EXPECT_NEAR(sum_of(found(q)), 1, 1e-9);
+  q = leaking_database();
+  q.as_of = q.onset - std::chrono::hours{9};  // nothing after it
+  EXPECT_NEAR(sum_of(found(q)), 1, 1e-9);
+}
+
+TEST(RootCause, CyclesOfDependenciesEnd) {
+  auto q = leaking_database();
+  q.edges.push_back({"db/cart", "service/front", edge_kind::calls});
+  EXPECT_NEAR(sum_of(found(q)), 1, 1e-9);
+}
+
+TEST(RootCause, ConstantMetricsAndOneErrorAreNoProof) {
+  system_builder b;
+  b.service("service/front", 3).service("service/cart", 3, 2).service("service/mail");
+  metric_window errors;
+  errors.name = "errors.rate";
+  errors.values.assign(132, 0.0F);
+  errors.values[125] = 1;
+  b.question().nodes.back().window.metrics.push_back(errors);
+  b.calls("service/front", "service/cart").calls("service/front", "service/mail");
+  EXPECT_EQ(found(b.question()).causes[0].entity, "service/cart");
+}
+
+/// Says what it is told, for any graph.
+class told_ranker final : public cause_ranker {
+ public:
+  explicit told_ranker(std::size_t favourite) : favourite_{favourite} {}
+  const model_identity& identity() const noexcept override { return identity_; }
+  outcome<ranker_scores> rank(const ranker_graph& graph) override {
+    if (favourite_ >= graph.nodes.size()) return failure{ec::model_failed, "no such node"};
+    ranker_scores s;
+    s.node_logit.assign(graph.nodes.size(), 0);
+    s.node_logit[favourite_] = 8;
+    s.class_logit.resize(graph.nodes.size());
+    s.attention.resize(graph.nodes.size());
+    s.attention[favourite_][100] = 1;
+    return s;
+  }
+
+ private:
+  std::size_t favourite_;
+  model_identity identity_{"told", "1", ""};
+};
+
+TEST(RootCause, TheRankerEntersWithItsWeightAndIsNamed) {
+  const auto q = slow_network();
+  told_ranker ranker{3};
+  posterior_weights weights;
+  weights.ranker = 0;
+  const auto without = find_root_cause(q, root_cause_options{}, {}, &ranker, weights);
+  weights.ranker = 2;
+  const auto with = find_root_cause(q, root_cause_options{}, {}, &ranker, weights);
+  EXPECT_EQ(without.causes[0].entity, "service/search");
+  EXPECT_EQ(with.causes[0].entity, "service/cart");
+  EXPECT_THAT(with.causes[0].evidence, Contains(Field(&evidence_item::kind, "ranker")));
+  EXPECT_THAT(with.model, HasSubstr("told 1"));
+  EXPECT_EQ(without.model.find("told"), std::string::npos);
+}
+
+TEST(RootCause, ARankerThatFailsIsLeftOut) {
+  told_ranker broken{99};
+  const auto q = slow_network();
+  const auto r = find_root_cause(q, root_cause_options{}, {}, &broken);
+  EXPECT_EQ(r.causes[0].entity, "service/search");
+  EXPECT_EQ(r.model.find("told"), std::string::npos);
+}
+
+TEST(RootCauseFeatures, StandardisesAgainstTheFreshBaselineNewestLast) {
+  const auto q = leaking_database();
+  const ranker_graph g = ranker_graph_of(q);
+  ASSERT_EQ(g.nodes.size(), 4u);
+  ASSERT_EQ(g.edges.size(), 3u);
+  EXPECT_EQ(g.edges[1].from, 1u);
+  EXPECT_EQ(g.edges[1].to, 2u);
+  const auto memory = static_cast<std::size_t>(metric_role::memory);
+  const auto& z = g.nodes[2].z[memory];
+  EXPECT_GT(z[126], 3);
+  EXPECT_LT(std::abs(z[40]), 2);
+  EXPECT_EQ(g.nodes[2].mask[memory][127], 0);  // the tick that contains as_of has only begun
+  EXPECT_EQ(g.nodes[2].mask[memory][126], 1);
+  EXPECT_EQ(g.nodes[2].mask[static_cast<std::size_t>(metric_role::disk)][126], 0);
+}
+
+TEST(RootCauseFeatures, WhatCallersSeeStandsAtTheCallee) {
+  const auto q = slow_network();
+  const ranker_graph g = ranker_graph_of(q);
+  EXPECT_GT(g.nodes[2].z[8][126], 3);   // service/search
+  EXPECT_LT(g.nodes[3].z[8][126], 2);   // service/cart
+  EXPECT_EQ(g.nodes[0].mask[8][126], 0);
+}
+
+}  // namespace
+}  // namespace faultline
