@@ -22,9 +22,10 @@ using ::testing::HasSubstr;
 
 /// Answers as the server would, by a function of (seq, how often this seq was seen before).
 using seq_answer = std::function<std::string(std::uint64_t seq, int seen)>;
-void answer_by_seq(open_house& h, std::map<std::uint64_t, int>& seen, seq_answer answer) {
-  h.ingest.answer = [&h, &seen, answer = std::move(answer)](
-                        const reply_address& to, std::string_view header, std::string_view) {
+void answer_by_seq(open_house& h, seq_answer answer, std::map<std::uint64_t, int> seen = {}) {
+  h.ingest.answer = [&h, seen = std::move(seen), answer = std::move(answer)](
+                        const reply_address& to, std::string_view header,
+                        std::string_view) mutable {
     const auto read = decode_publish_header(header);
     if (!read) return h.house->reply(to, error_reply("bad_header", read.error().what, 0, {}));
     if (read->op_last)
@@ -58,8 +59,7 @@ std::unique_ptr<publisher_client> connected(const publisher_options& o) {
 
 TEST(PublisherClient, PipelinesUpToItsWindowAndCountsWhatIsAcknowledged) {
   open_house h;
-  std::map<std::uint64_t, int> seen;
-  answer_by_seq(h, seen, [](std::uint64_t seq, int) { return ack_reply(seq, 2, {}, {}); });
+  answer_by_seq(h, [](std::uint64_t seq, int) { return ack_reply(seq, 2, {}, {}); });
   h.start();
   const auto client = connected(options_of(h));
   std::vector<std::uint64_t> order;
@@ -76,8 +76,7 @@ TEST(PublisherClient, PipelinesUpToItsWindowAndCountsWhatIsAcknowledged) {
 
 TEST(PublisherClient, SendsAgainWhatIsNotAnsweredOldestFirst) {
   open_house h;
-  std::map<std::uint64_t, int> seen;
-  answer_by_seq(h, seen, [](std::uint64_t seq, int before) {
+  answer_by_seq(h, [](std::uint64_t seq, int before) {
     if (before == 0 && seq <= 4) return std::string{};  // lost
     return before == 0 ? ack_reply(seq, 1, {}, {}) : duplicate_reply(seq, {});
   });
@@ -88,7 +87,7 @@ TEST(PublisherClient, SendsAgainWhatIsNotAnsweredOldestFirst) {
   EXPECT_EQ(client->counters().duplicates, 4U);
   EXPECT_GE(client->counters().resent, 4U);
   std::vector<std::uint64_t> again;
-  for (const auto& request : h.ingest.requests) {
+  for (const auto& request : h.ingest.requests_so_far()) {
     const auto seq = decode_publish_header(request.header)->seq;
     if (seq <= 4) again.push_back(seq);
   }
@@ -98,8 +97,7 @@ TEST(PublisherClient, SendsAgainWhatIsNotAnsweredOldestFirst) {
 
 TEST(PublisherClient, HoldsBackWhileTheServerSaysRetry) {
   open_house h;
-  std::map<std::uint64_t, int> seen;
-  answer_by_seq(h, seen, [](std::uint64_t seq, int before) {
+  answer_by_seq(h, [](std::uint64_t seq, int before) {
     return before < 3 ? retry_reply(seq, 20, "overload", {}) : ack_reply(seq, 1, {}, {});
   });
   h.start();
@@ -111,10 +109,9 @@ TEST(PublisherClient, HoldsBackWhileTheServerSaysRetry) {
 }
 
 TEST(PublisherClient, AFullWindowIsRefusedAtItsDeadlineAndNothingIsForgotten) {
-  open_house h;
-  std::map<std::uint64_t, int> seen;
   std::atomic<bool> silent{true};
-  answer_by_seq(h, seen, [&](std::uint64_t seq, int) {
+  open_house h;
+  answer_by_seq(h, [&](std::uint64_t seq, int) {
     return silent ? std::string{} : ack_reply(seq, 1, {}, {});
   });
   h.start();
@@ -133,14 +130,13 @@ TEST(PublisherClient, AFullWindowIsRefusedAtItsDeadlineAndNothingIsForgotten) {
 TEST(PublisherClient, AServerThatComesBackGetsEverythingThatWasNotAnswered) {
   socket_options fixed;
   auto first = std::make_unique<open_house>();
-  std::map<std::uint64_t, int> seen;
-  answer_by_seq(*first, seen, [](std::uint64_t, int) { return std::string{}; });
+  answer_by_seq(*first, [](std::uint64_t, int) { return std::string{}; });
   first->start();
   publisher_options o = options_of(*first);
   o.resend_after = 10min;  // only the reconnect makes it send again
   const auto client = connected(o);
   for (int i = 0; i < 8; ++i) ASSERT_TRUE(client->send("p", 30s));
-  while (client->counters().answered == 0 && seen.size() < 8) (void)client->poll(10ms);
+  while (first->ingest.requests_so_far().size() < 8) ASSERT_TRUE(client->poll(10ms));
   fixed.router = {o.endpoint};
   fixed.pull.clear();
   fixed.publish = fixed.replay = "tcp://127.0.0.1:*";
@@ -161,8 +157,7 @@ TEST(PublisherClient, AServerThatComesBackGetsEverythingThatWasNotAnswered) {
 
 TEST(PublisherClient, ErrorsAreFinalAndAHeaderTheServerCannotReadIsAFailure) {
   open_house h;
-  std::map<std::uint64_t, int> seen;
-  answer_by_seq(h, seen, [](std::uint64_t seq, int) {
+  answer_by_seq(h, [](std::uint64_t seq, int) {
     return error_reply(seq == 1 ? "conflict" : "bad_header", "no", seq == 1 ? 1 : 0, {});
   });
   h.start();
@@ -180,8 +175,7 @@ TEST(PublisherClient, ErrorsAreFinalAndAHeaderTheServerCannotReadIsAFailure) {
 
 TEST(PublisherClient, AsksForTheLastSeqTaken) {
   open_house h;
-  std::map<std::uint64_t, int> seen{{41, 1}};
-  answer_by_seq(h, seen, [](std::uint64_t seq, int) { return ack_reply(seq, 1, {}, {}); });
+  answer_by_seq(h, [](std::uint64_t seq, int) { return ack_reply(seq, 1, {}, {}); }, {{41, 1}});
   h.start();
   const auto client = connected(options_of(h));
   const auto last = client->last(30s);

@@ -109,8 +109,9 @@ TEST(DoorsIngest, ReqGetsItsDelimiterBack) {
   EXPECT_EQ(req.receive(), (std::vector<std::string>{"header|payload"}));
   req.send({"op last"});
   EXPECT_EQ(req.receive(), (std::vector<std::string>{"op last|"}));
-  ASSERT_EQ(h.ingest.requests.size(), 2U);
-  EXPECT_TRUE(h.ingest.requests[0].from.delimiter);
+  const auto requests = h.ingest.requests_so_far();
+  ASSERT_EQ(requests.size(), 2U);
+  EXPECT_TRUE(requests[0].from.delimiter);
 }
 
 TEST(DoorsIngest, RepliesComeFromAnyThreadAndLater) {

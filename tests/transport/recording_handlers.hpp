@@ -42,10 +42,8 @@ public:
     });
   }
   void on_request(reply_address from, std::string_view header, std::string_view payload) override {
-    if (answer) {
-      answer(from, header, payload);
-    }
     note([&] { requests.push_back({from, std::string{header}, std::string{payload}}); });
+    if (answer) answer(from, header, payload);
   }
   void on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
                       std::string_view text) override {
@@ -66,6 +64,10 @@ public:
   std::size_t event_count() {
     const std::lock_guard lock{mutex};
     return events.size();
+  }
+  std::vector<request> requests_so_far() {
+    const std::lock_guard lock{mutex};
+    return requests;
   }
 
   std::function<void(reply_address, std::string_view, std::string_view)> answer;
