@@ -141,8 +141,11 @@ judged calibration::judge(const view_scores& scores, double budget, bool learnin
     first = std::max(first, r);
   }
   j.combined = first + 0.25f * second;
+  const float low = std::min(before_[0], before_[1]);
+  const float high = std::max(before_[0], before_[1]);
+  j.steady = std::max(low, std::min(high, j.combined));
   j.threshold = threshold(budget, learning);
-  j.probability = 1.0 / (1.0 + std::exp2(-1.2 * static_cast<double>(j.excess())));
+  j.probability = 1.0 / (1.0 + std::exp2(-1.2 * 0.5 * static_cast<double>(j.excess() + j.steady_excess())));
   return j;
 }
 
@@ -154,12 +157,13 @@ void calibration::take(const view_scores& scores, const judged& j, std::int64_t 
     end_block();
     block_ = block;
   }
+  before_ = {before_[1], j.combined};
   if (!counted)
     return;
   ++ticks_;
   for (std::size_t v = 0; v < view_count; ++v)
     largest_[v] = std::max(largest_[v], scores[v]);
-  largest_combined_ = std::max(largest_combined_, j.combined);
+  largest_combined_ = std::max(largest_combined_, j.steady);
 }
 
 void calibration::end_block() noexcept {
@@ -197,6 +201,7 @@ void calibration::save(byte_writer& out) const {
   out.put(block_ms_);
   out.put(ticks_);
   out.put(correction_);
+  out.put(before_);
 }
 
 bool calibration::restore(byte_reader& in) {
@@ -211,7 +216,8 @@ bool calibration::restore(byte_reader& in) {
   in.get(block_);
   in.get(block_ms_);
   in.get(ticks_);
-  return in.get(correction_) && all_finite(largest_.data(), view_count)
+  in.get(correction_);
+  return in.get(before_) && all_finite(before_.data(), before_.size()) && all_finite(largest_.data(), view_count)
          && std::isfinite(largest_combined_) && std::isfinite(correction_) && block_ms_ > 0;
 }
 

@@ -74,10 +74,12 @@ using view_scores = std::array<float, view_count>;
 struct judged {
   view_scores rarity{};   ///< per view, decades
   float combined = 0;     ///< of the most surprised view, with a little for agreement
-  float threshold = 0;    ///< of `combined`, for the budget
+  float steady = 0;       ///< what two of the last three ticks reached: what pages
+  float threshold = 0;    ///< of `steady`, for the budget
   double probability = 0; ///< that this is a fault, 0..1
-  /// Decades above the threshold.
+  /// Decades above the threshold: of this tick, of two of three.
   float excess() const noexcept { return combined - threshold; }
+  float steady_excess() const noexcept { return steady - threshold; }
 };
 
 /// Turns view scores into a page threshold that keeps a budget of false episodes for the COMBINATION
@@ -113,6 +115,7 @@ class calibration {
   std::int64_t block_ms_ = 1'800'000;
   std::uint32_t ticks_ = 0;      ///< of the block under way that count
   float correction_ = 0;         ///< decades added to the threshold
+  std::array<float, 2> before_{};  ///< `combined` of the two ticks before
 };
 
 }  // namespace faultline
