@@ -145,7 +145,7 @@ judged calibration::judge(const view_scores& scores, double budget, bool learnin
   const float high = std::max(before_[0], before_[1]);
   j.steady = std::max(low, std::min(high, j.combined));
   j.threshold = threshold(budget, learning);
-  j.probability = 1.0 / (1.0 + std::exp2(-1.2 * 0.5 * static_cast<double>(j.excess() + j.steady_excess())));
+  j.probability = 1.0 / (1.0 + std::exp2(-1.2 * static_cast<double>(j.excess())));
   return j;
 }
 
