@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/entity.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -103,15 +104,15 @@ void entity_state::pump() {
     }
     submit();
   }
-  if (waiting_for_lane_ && (owed_ > 0 || !wants_snapshot_.empty())) {
-    // Somebody waits for this very result: events behind it, or a snapshot. Their credit stays with us.
+  if (waiting_for_lane_ && (core_->waiting_ticks() != 0 || !wants_snapshot_.empty())) {
+    // Somebody waits for this very result: ticks behind it, or a snapshot.
     slot_->knock_wanted.store(true, std::memory_order_seq_cst);
     if (slot_->state.load(std::memory_order_seq_cst) == lane_slot::done &&
         slot_->knock_wanted.exchange(false))
       self->send(self, result_ready{});
   }
   send_decisions();
-  if (!waiting_for_lane_) release_credit();
+  release_credit();
   answer_snapshot();
 }
 
@@ -121,7 +122,6 @@ void entity_state::submit() {
   slot_->knock_wanted.store(false, std::memory_order_relaxed);
   slot_->state.store(lane_slot::submitted, std::memory_order_release);
   waiting_for_lane_ = true;
-  release_credit();
   peers_.inference->submit(slot_);
 }
 
@@ -139,10 +139,15 @@ void entity_state::send_decisions() {
 }
 
 void entity_state::release_credit() {
-  if (owed_ == 0) return;
-  const auto n = std::exchange(owed_, 0);
+  // A tick that waits behind the lane holds the credit of its event: so their number is bounded.
+  const auto held = std::min<std::uint64_t>(owed_, core_->waiting_ticks());
+  const auto n = owed_ - held;
+  if (n == 0) return;
+  owed_ = held;
   peers_.cell->released.fetch_add(n, std::memory_order_relaxed);
-  peers_.counters->finished.fetch_add(std::exchange(owed_counted_, 0), std::memory_order_relaxed);
+  const auto n_counted = owed_counted_ - std::min(owed_counted_, held);
+  owed_counted_ -= n_counted;
+  peers_.counters->finished.fetch_add(n_counted, std::memory_order_relaxed);
   const auto left =
     peers_.credit->outstanding.fetch_sub(static_cast<std::int64_t>(n)) -
     static_cast<std::int64_t>(n);
@@ -172,13 +177,16 @@ entity_saved entity_state::save_now() {
   saved.bytes = core_->save();
   saved.position = covered_.position;
   saved.index = covered_.index;
+  handed_ = blocks_;
   saved.blocks = std::move(blocks_);
   blocks_.clear();
   return saved;
 }
 
 window_answer entity_state::on_window(const window_question& q) const {
-  return window_answer{true, core_->window(q.as_of)};
+  window_answer answer{true, core_->window(q.as_of), handed_};
+  answer.fresh.insert(answer.fresh.end(), blocks_.begin(), blocks_.end());
+  return answer;
 }
 
 entity_answer entity_state::on_question() const {

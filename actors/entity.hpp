@@ -64,7 +64,8 @@ struct entity_state {
   std::shared_ptr<lane_slot> slot_;
   std::vector<entity_decision> decided_;
   std::vector<caf::typed_response_promise<entity_saved>> wants_snapshot_;
-  std::vector<closed_block> blocks_;
+  std::vector<closed_block> blocks_;    ///< closed since the last snapshot
+  std::vector<closed_block> handed_;    ///< went out with it, perhaps not yet on disk
   record_address covered_;
   event_time clock_{};
   std::uint64_t ticket_ = 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -77,7 +78,22 @@ struct window_question {
 struct window_answer {
   bool known = false;
   entity_window tail;
+  std::vector<closed_block> fresh;  ///< blocks that may not be on disk yet, oldest first
 };
+/// Blocks from disk and those that were on their way there, each once, oldest first.
+inline std::vector<closed_block> with_fresh(std::vector<closed_block> stored,
+                                            std::vector<closed_block> fresh) {
+  for (auto& block : fresh) {
+    const auto same = std::find_if(stored.begin(), stored.end(), [&](const closed_block& b) {
+      return b.number == block.number;
+    });
+    if (same == stored.end()) stored.push_back(std::move(block));
+  }
+  std::sort(stored.begin(), stored.end(),
+            [](const closed_block& a, const closed_block& b) { return a.number < b.number; });
+  return stored;
+}
+
 struct entity_question { std::string entity; };
 struct entity_answer {
   bool known = false;

@@ -24,7 +24,7 @@ struct intake_options {
   /// Bytes decoded but not yet handed to the store; beyond it doors answer `retry`.
   std::size_t max_pending_bytes = 16 * 1024 * 1024;
   /// Records in the log that no entity has applied; beyond it doors answer `retry`.
-  std::uint64_t max_lag_records = 200'000;
+  std::uint64_t max_lag_records = 100'000;
   std::uint32_t retry_after_ms = 100;
 };
 
@@ -48,7 +48,7 @@ struct lane_options {
 struct actor_options {
   std::size_t threads = 0;                      ///< 0 = number of cores
   std::size_t max_throughput = 50;              ///< messages an actor handles in one go
-  std::uint32_t partition_credit = 4096;        ///< observations on their way to entities, per partition
+  std::uint32_t partition_credit = 256;        ///< observations on their way to entities, per partition
   std::chrono::milliseconds request_deadline{2000};
 };
 

@@ -99,7 +99,8 @@ void rca_state::take_window(const shared_case& c, const std::string& entity, win
     return;
   }
   node.incomplete = !passed;
-  auto joined = join_window(c->blocks[entity], std::move(a.tail), window_ticks);
+  auto joined = join_window(with_fresh(std::move(c->blocks[entity]), std::move(a.fresh)),
+                            std::move(a.tail), window_ticks, c->question.as_of);
   if (joined) node.window = std::move(*joined);
   answered(c);
 }

@@ -150,6 +150,10 @@ bool entity_core::row_waiting() const noexcept {
   return !impl_->flying && impl_->builder.waiting();
 }
 
+std::size_t entity_core::waiting_ticks() const noexcept {
+  return impl_->builder.waiting_ticks();
+}
+
 bool entity_core::in_flight() const noexcept { return impl_->flying; }
 
 void entity_core::begin_tick(forecast_row& row) { impl_->begin_tick(row); }

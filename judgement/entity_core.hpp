@@ -124,6 +124,7 @@ class entity_core {
                std::vector<entity_decision>& out);
 
   bool row_waiting() const noexcept;                 ///< a closed tick waits and none is in flight
+  std::size_t waiting_ticks() const noexcept;        ///< closed and not begun
   bool in_flight() const noexcept;                   ///< between begin_tick and finish_tick
   /// Writes the row of the oldest waiting tick. @pre row_waiting().
   void begin_tick(forecast_row& row);
@@ -162,8 +163,9 @@ class entity_core {
   std::unique_ptr<impl> impl_;
 };
 
-/// Joins packed blocks (oldest first) and the tail from memory to one window of at most @p ticks.
+/// Joins packed blocks (oldest first) and the tail from memory to one window of at most @p ticks, none of
+/// which began after @p as_of.
 outcome<entity_window> join_window(const std::vector<closed_block>& blocks, entity_window tail,
-                                   std::size_t ticks);
+                                   std::size_t ticks, event_time as_of = event_time::max());
 
 }  // namespace faultline

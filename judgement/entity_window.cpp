@@ -103,7 +103,7 @@ entity_status entity_core::impl::status() const {
 
 // Blocks overlap with each other and the tail only where a block was cut twice: later words win.
 outcome<entity_window> join_window(const std::vector<closed_block>& blocks, entity_window tail,
-                                   std::size_t ticks) {
+                                   std::size_t ticks, event_time as_of) {
   entity_window joined;
   joined.entity = tail.entity;
   joined.tick_ms = tail.tick_ms;
@@ -120,7 +120,7 @@ outcome<entity_window> join_window(const std::vector<closed_block>& blocks, enti
       return block.error();
     for (std::size_t t = 0; t < block->ts.size(); ++t) {
       if ((!joined.ts.empty() && block->ts[t] <= joined.ts.back())
-          || (!tail.ts.empty() && block->ts[t] >= tail.ts.front()))
+          || (!tail.ts.empty() && block->ts[t] >= tail.ts.front()) || block->ts[t] > as_of)
         continue;
       for (const auto& channel : block->channels) {
         if (const auto at = place.find(channel.name); at != place.end())

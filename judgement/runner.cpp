@@ -204,7 +204,7 @@ entity_window runner::impl::window_of(std::string_view id, event_time as_of) con
     return {};
   const auto& r = *found->second;
   auto tail = r.core.window(as_of);
-  auto joined = join_window(r.blocks, tail, window_ticks);
+  auto joined = join_window(r.blocks, tail, window_ticks, as_of);
   return joined ? std::move(*joined) : tail;
 }
 

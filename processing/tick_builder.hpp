@@ -55,6 +55,7 @@ class tick_builder {
   bool advance(event_time now, log_position cause, const processing_options& options);
 
   bool waiting() const noexcept { return waiting_ != 0; }
+  std::size_t waiting_ticks() const noexcept { return waiting_; }
   /// Oldest closed tick. @pre waiting(). Valid until pop().
   const closed_tick& front() const noexcept { return queue_[first_]; }
   void pop() noexcept;

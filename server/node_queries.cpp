@@ -215,10 +215,11 @@ void node_queries::window(std::string id, std::string metric, answer<window_seri
       const event_time always{milliseconds{4'102'444'800'000}};
       ask<window_answer>(
         system, owner, window_question{id, always},
-        [id, metric, done, packed = std::move(blocks->blocks)](outcome<window_answer> a) {
+        [id, metric, done, always, packed = std::move(blocks->blocks)](outcome<window_answer> a) {
           if (!a) return done(a.error());
           if (!a->known) return done(failure{ec::not_found, "no entity " + id});
-          auto joined = join_window(packed, std::move(a->tail), live_window_ticks);
+          auto joined = join_window(with_fresh(packed, std::move(a->fresh)), std::move(a->tail),
+                                    live_window_ticks, always);
           if (!joined) return done(joined.error());
           auto series = series_of(*joined, metric);
           if (series.ts.empty())

@@ -18,7 +18,7 @@ struct echo_model final : forecaster {
   const model_identity& identity() const noexcept override { return who; }
   outcome<void> step(const forecast_row* const* rows, forecast_result* const* results,
                      std::size_t count) override {
-    largest = std::max(largest, count);
+    largest = std::max(largest.load(), count);
     if (fail) return failure{ec::model_failed, "asked to"};
     for (std::size_t i = 0; i < count; ++i) {
       results[i]->mu[0][0] = rows[i]->input[0];
