@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <string>
+#include <system_error>
+
+#include <nlohmann/json.hpp>
+
+#include "lab/evaluation.hpp"
+#include "lab/evaluation_run.hpp"
+#include "lab/gzip_file.hpp"
+
+namespace faultline {
+
+namespace {
+
+/// A field as in RFC 4180.
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string alert_lines(const std::vector<told_alert>& alerts) {
+  std::string text;
+  for (const told_alert& a : alerts) {
+    nlohmann::ordered_json line{{"entity", a.entity}, {"started", unix_ms(a.started)}};
+    line["ended"] = a.ended ? nlohmann::ordered_json(unix_ms(*a.ended)) : nullptr;
+    line["severity"] = to_string(a.severity);
+    line["score"] = a.score;
+    line["metric"] = a.metric;
+    if (a.lead_time_s) line["lead_time_s"] = *a.lead_time_s;
+    line["id"] = a.id;
+    text += line.dump() + "\n";
+  }
+  return text;
+}
+
+std::string score_lines(const detection_run& run) {
+  std::vector<std::string> names;
+  for (const std::string& entity : run.entities) names.push_back(csv_field(entity));
+  std::string text = "ts,entity,score\n";
+  char number[32];
+  for (const scored_tick& s : run.scores) {
+    text += std::to_string(unix_ms(s.ts));
+    text += ',';
+    text += names[s.entity];
+    std::snprintf(number, sizeof number, ",%.9g\n", static_cast<double>(s.score));
+    text += number;
+  }
+  return text;
+}
+
+}  // namespace
+
+detection_run run_detection(const evaluation_input& input, const evaluation_options& options,
+                            const evaluation_models& models, const evaluation_progress& progress) {
+  detection_run run;
+  alert_book book;
+  std::map<std::string, std::uint32_t, std::less<>> place;
+  evaluation_pass pass{input, options, models};
+  pass.judge().on_feed = [&](const feed_event& said) {
+    if (said.what == feed_event::kind::alert) book.take(said.alert);
+  };
+  pass.judge().on_score = [&](const tick_score& s) {
+    if (s.tick < pass.scored_from()) return;
+    auto at = place.find(s.entity);
+    if (at == place.end()) {
+      at = place.emplace(std::string{s.entity}, run.entities.size()).first;
+      run.entities.emplace_back(s.entity);
+    }
+    run.scores.push_back({s.tick, at->second, static_cast<float>(s.score)});
+  };
+  pass.run(progress);
+  run.alerts = book.release();
+  return run;
+}
+
+outcome<void> write_detection(const std::filesystem::path& directory, const detection_run& run) {
+  std::error_code failed;
+  std::filesystem::create_directories(directory, failed);
+  if (failed) return failure{ec::io_failed, directory.string() + ": " + failed.message()};
+  const auto file = directory / "alerts.jsonl";
+  std::ofstream out{file, std::ios::binary | std::ios::trunc};
+  out << alert_lines(run.alerts);
+  out.close();
+  if (!out) return failure{ec::io_failed, file.string() + " cannot be written"};
+  return write_gzip(directory / "scores.csv.gz", score_lines(run));
+}
+
+}  // namespace faultline

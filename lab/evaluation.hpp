@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "inference/forecaster.hpp"
+#include "inference/ranker.hpp"
+#include "judgement/options.hpp"
+#include "judgement/root_cause.hpp"
+#include "lab/recording.hpp"
+#include "messages/incident.hpp"
+#include "processing/options.hpp"
+
+// Replays a recording through the same judgement as the server's, at full speed on event time, and
+// writes down what it says in the formats of the scorers. What may be known is kept apart by type:
+// a run takes telemetry alone; labels come in afterwards, to choose which answer belongs to which
+// fault. How good the answers are is for the scorers to say, not for this code.
+
+namespace faultline {
+
+/// Models a run uses. nullptr: without it, as a server that has no such file.
+struct evaluation_models {
+  forecaster* forecast = nullptr;
+  cause_ranker* ranker = nullptr;
+};
+
+/// As the server's; processing.accept_past is always on here.
+struct evaluation_options {
+  processing_options processing;
+  detection_options detection;
+  correlation_options correlation;
+  root_cause_options root_cause;
+};
+
+/// Called now and then with the number of events judged so far, training included.
+using evaluation_progress = std::function<void(std::uint64_t)>;
+
+/// A recording as a detector may see it, and the one that trains it where that is another.
+struct evaluation_input {
+  telemetry scored;
+  std::optional<telemetry> training;  ///< only what lies before its train_until
+
+  /// Events a run will judge.
+  std::uint64_t events() const noexcept;
+};
+
+/// Reads the telemetry of the recording in directory @p path; never its labels. @returns what
+/// read_telemetry() returns, ec::invalid when the training rows are later than the scored ones.
+outcome<evaluation_input> read_evaluation_input(const std::filesystem::path& path);
+
+// ---- detection ---------------------------------------------------------------------------------
+
+/// One alert episode as an operator was told of it.
+struct told_alert {
+  std::string id;
+  std::string entity;
+  std::string metric;
+  event_time started{};             ///< when it was first told: nothing is dated back
+  std::optional<event_time> ended;  ///< nothing: still on at the end
+  alert_severity severity = alert_severity::warning;  ///< the highest it had
+  double score = 0;                                   ///< likewise
+  std::optional<double> lead_time_s;                  ///< as first told
+};
+
+struct scored_tick {
+  event_time ts{};
+  std::uint32_t entity = 0;  ///< index in detection_run::entities
+  float score = 0;           ///< 0..1, larger is more suspicious
+};
+
+struct detection_run {
+  std::vector<std::string> entities;
+  std::vector<told_alert> alerts;   ///< in the order told
+  std::vector<scored_tick> scores;  ///< of the scored part, in the order judged
+};
+
+/// Learns from the training part with alerts off, then judges the rest with alerts on.
+detection_run run_detection(const evaluation_input& input, const evaluation_options& options,
+                            const evaluation_models& models,
+                            const evaluation_progress& progress = {});
+
+/// Writes @p directory/alerts.jsonl and scores.csv.gz (ts,entity,score). The same run gives the
+/// same bytes. @returns ec::io_failed.
+outcome<void> write_detection(const std::filesystem::path& directory, const detection_run& run);
+
+// ---- root cause --------------------------------------------------------------------------------
+
+/// The ranking for one fault.
+struct cause_answer {
+  std::string recording;
+  std::string fault;
+  bool abstained = true;
+  std::vector<ranked_cause> causes;  ///< candidates only; with what is unobserved they add up to 1
+  std::vector<std::pair<std::string, double>> alerting;  ///< entity and score, told by as_of
+  std::string incident;                                  ///< empty: none was found
+  event_time onset{};                                    ///< ours, or the one given
+  event_time as_of{};
+};
+
+/// How a fault's onset reaches the ranking.
+enum class onset_source : std::uint8_t {
+  own,    ///< it does not: the first of our incidents that overlaps it is matched after the run
+  given,  ///< the harness hands over its start, and nothing else
+};
+
+/// What the harness gives away of a fault under onset_source::given.
+struct given_onset {
+  event_time start{};
+  event_time as_of{};  ///< nothing later is looked at
+};
+
+/// Everything said of one incident, one entry per transition that was told, in order.
+struct incident_history {
+  std::string id;
+  event_time started{};
+  std::optional<event_time> ended;
+  std::vector<incident> told;
+};
+
+/// One transition of an alert, as far as it matters here.
+struct alert_word {
+  std::string id;
+  std::string entity;
+  event_time at{};
+  double score = 0;
+};
+
+struct incident_run {
+  std::vector<incident_history> incidents;  ///< by the order of their first transition
+  std::vector<alert_word> alerts;           ///< in the order told
+};
+
+/// Judges the whole recording and keeps what was said of incidents.
+incident_run run_incidents(const evaluation_input& input, const evaluation_options& options,
+                           const evaluation_models& models,
+                           const evaluation_progress& progress = {});
+
+/// What stood about the first incident that overlaps each fault at min(its end, onset + 10 min); an
+/// abstention without causes where there is none. History of earlier faults is not used.
+std::vector<cause_answer> match_incidents(const incident_run& run, const telemetry& scored,
+                                          const labels& truth);
+
+/// Asks for the cause at each of @p onsets with the windows as of its as_of. The answers stand in
+/// the order of @p onsets; their recording and fault are for the caller to fill in.
+std::vector<cause_answer> ask_at_onsets(const evaluation_input& input,
+                                        const std::vector<given_onset>& onsets,
+                                        const evaluation_options& options,
+                                        const evaluation_models& models,
+                                        const evaluation_progress& progress = {});
+
+/// Runs one recording either way: one answer per fault of the scored part, in the order of the
+/// labels. @returns what reading the recording returns.
+outcome<std::vector<cause_answer>> evaluate_root_cause(const std::filesystem::path& path,
+                                                       onset_source onset,
+                                                       const evaluation_options& options,
+                                                       const evaluation_models& models,
+                                                       const evaluation_progress& progress = {});
+
+/// One JSON line of causes.jsonl, without its end of line.
+std::string causes_line(const cause_answer& answer);
+
+}  // namespace faultline

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lab/evaluation_events.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace faultline {
+
+namespace {
+
+/// Indices of @p rows in order of time; equal stamps stay in their order.
+template <class Row>
+std::vector<std::size_t> by_time(const std::vector<Row>& rows) {
+  std::vector<std::size_t> order(rows.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return rows[a].ts < rows[b].ts; });
+  return order;
+}
+
+/// The row at place @p at of @p order, when it is due by @p limit; nullptr otherwise.
+template <class Row>
+const Row* due(const std::vector<Row>& rows, const std::vector<std::size_t>& order, std::size_t at,
+               event_time limit) {
+  return at < order.size() && rows[order[at]].ts <= limit ? &rows[order[at]] : nullptr;
+}
+
+}  // namespace
+
+evaluation_events::evaluation_events(const telemetry& source)
+    : source_{source},
+      rows_{source},
+      change_order_{by_time(source.changes)},
+      log_order_{by_time(source.logs)},
+      span_order_{by_time(source.spans)} {
+  first_ = rows_.peek().value_or(event_time::max());
+  if (!source.changes.empty()) first_ = std::min(first_, source.changes[change_order_[0]].ts);
+  if (!source.logs.empty()) first_ = std::min(first_, source.logs[log_order_[0]].ts);
+  if (!source.spans.empty()) first_ = std::min(first_, source.spans[span_order_[0]].ts);
+  if (first_ == event_time::max()) first_ = source.train_until;
+}
+
+const event_view* evaluation_events::next() {
+  while (step()) {
+    if (event_.type == event_type::metric && event_.metrics.empty()) continue;
+    event_.has_ts = true;
+    event_.arrived = arrival_time_of(unix_ms(event_.ts));
+    return &event_;
+  }
+  return nullptr;
+}
+
+bool evaluation_events::step() {
+  event_.clear();
+  if (edge_ < source_.edges.size()) return take(source_.edges[edge_++]);
+  event_time limit = rows_.peek().value_or(event_time::max());
+  if (const auto* log = due(source_.logs, log_order_, log_, limit)) limit = log->ts;
+  if (const auto* span = due(source_.spans, span_order_, span_, limit)) limit = span->ts;
+  if (const auto* change = due(source_.changes, change_order_, change_, limit)) {
+    ++change_;
+    return take(*change);
+  }
+  if (const auto* log = due(source_.logs, log_order_, log_, limit)) {
+    ++log_;
+    return take(*log);
+  }
+  if (const auto* span = due(source_.spans, span_order_, span_, limit)) {
+    ++span_;
+    return take(*span);
+  }
+  const auto row = rows_.next();
+  return row && take(*row);
+}
+
+bool evaluation_events::take(const dependency& edge) {
+  event_.type = event_type::edge;
+  event_.entity = edge.from;
+  event_.depends_on.push_back(edge.to);
+  event_.edge = edge.kind;
+  event_.ts = first_;
+  return true;
+}
+
+bool evaluation_events::take(const change_row& change) {
+  event_.type = event_type::change;
+  event_.entity = change.entity;
+  event_.change = change.kind;
+  event_.summary = change.summary;
+  event_.ts = change.ts;
+  return true;
+}
+
+bool evaluation_events::take(const log_line& log) {
+  event_.type = event_type::log;
+  event_.entity = log.entity;
+  event_.body = log.body;
+  event_.severity = log.severity;
+  event_.ts = log.ts;
+  return true;
+}
+
+bool evaluation_events::take(const span_row& span) {
+  event_.type = event_type::span;
+  event_.entity = span.entity;
+  event_.trace = span.trace;
+  event_.span = span.span;
+  event_.parent = span.parent;
+  event_.operation = span.operation;
+  event_.peer = span.peer;
+  event_.duration_us = span.duration_us;
+  event_.status = span.status;
+  event_.ts = span.ts;
+  return true;
+}
+
+bool evaluation_events::take(const telemetry_row& row) {
+  const entity_series& series = source_.entities[row.entity];
+  event_.type = event_type::metric;
+  event_.entity = series.id;
+  event_.ts = row.ts;
+  for (std::size_t i = 0; i < row.count; ++i)
+    if (std::isfinite(row.values[i]))
+      event_.metrics.push_back({series.metrics[i], row.values[i], metric_kind::gauge});
+  return true;
+}
+
+std::size_t count_events(const telemetry& t) noexcept {
+  std::size_t events = t.logs.size() + t.spans.size() + t.changes.size() + t.edges.size();
+  for (const auto& series : t.entities) events += series.rows();
+  return events;
+}
+
+}  // namespace faultline

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "inference/forecaster.hpp"
+#include "inference/ranker.hpp"
+#include "lab/evaluation.hpp"
+#include "tools/bench.hpp"
+#include "tools/commands.hpp"
+#include "tools/progress.hpp"
+
+namespace faultline {
+
+namespace {
+
+namespace fs = std::filesystem;
+using json = nlohmann::ordered_json;
+using wall_clock = std::chrono::steady_clock;
+
+constexpr std::size_t model_rows = 64;
+
+/// The command line as it was typed.
+struct evaluate_arguments {
+  std::vector<std::string> recordings;
+  std::string out;
+  std::string model, ranker;
+  bool no_lstm = false, no_ranker = false;
+  onset_source onset = onset_source::own;
+  evaluation_options options;
+};
+
+/// Models of one command, as long as it runs.
+struct loaded_models {
+  std::unique_ptr<forecaster> forecast;
+  std::unique_ptr<cause_ranker> ranker;
+  evaluation_models view() const { return {forecast.get(), ranker.get()}; }
+};
+
+/// The file named, or the one that comes with the program; empty: there is none.
+outcome<std::string> model_file(const std::string& given, const char* shipped,
+                                const char* without) {
+  if (!given.empty()) return given;
+  if (const auto file = find_shipped(shipped)) return file->string();
+  return failure{ec::not_found, std::string{shipped} +
+                                    " did not come with this program; name a "
+                                    "file, or say " +
+                                    without};
+}
+
+outcome<loaded_models> load_models(const evaluate_arguments& a, bool with_ranker) {
+  loaded_models models;
+  if (!a.no_lstm) {
+    const auto file = model_file(a.model, "models/lstm.flm", "--no-lstm");
+    if (!file) return file.error();
+    auto model = load_forecaster(*file, model_rows);
+    if (!model) return model.error();
+    models.forecast = std::move(*model);
+  }
+  if (with_ranker && !a.no_ranker) {
+    const auto file = model_file(a.ranker, "models/ranker.flm", "--no-ranker");
+    if (!file) return file.error();
+    auto ranker = load_ranker(*file);
+    if (!ranker) return ranker.error();
+    models.ranker = std::move(*ranker);
+  }
+  return models;
+}
+
+/// "smd/machine-1-6/" -> "machine-1-6".
+std::string directory_name(const std::string& path) {
+  const fs::path whole = fs::absolute(path).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
+double seconds_since(wall_clock::time_point start) {
+  return std::chrono::duration<double>(wall_clock::now() - start).count();
+}
+
+void print_row(const json& row, const command_session& session) {
+  if (session.format == output_format::json) return;
+  std::string line = row["recording"].get<std::string>();
+  for (const auto& [name, value] : row.items()) {
+    if (name == "recording") continue;
+    line += "  " + name + " " +
+            (value.is_number_float() ? format_number(value.get<double>())
+                                     : format_count(value.get<std::uint64_t>()));
+  }
+  std::puts(line.c_str());
+  std::fflush(stdout);
+}
+
+/// What is told at the end, and whether all went well.
+int finish(const json& rows, const std::string& out, bool failed, const command_session& session) {
+  if (session.format == output_format::json)
+    std::puts(json{{"out", out}, {"recordings", rows}}.dump(2).c_str());
+  return failed ? exit_code::failed : exit_code::ok;
+}
+
+outcome<json> detect(const std::string& recording, const evaluate_arguments& a,
+                     const loaded_models& models) {
+  const auto start = wall_clock::now();
+  const auto input = read_evaluation_input(recording);
+  if (!input) return input.error();
+  const std::string name = directory_name(recording);
+  detection_run run;
+  {
+    progress_bar bar{name, input->events()};
+    run =
+        run_detection(*input, a.options, models.view(), [&](std::uint64_t done) { bar.at(done); });
+  }
+  if (auto written = write_detection(fs::path{a.out} / name, run); !written) return written.error();
+  return json{{"recording", name},           {"entities", input->scored.entities.size()},
+              {"events", input->events()},   {"ticks scored", run.scores.size()},
+              {"alerts", run.alerts.size()}, {"seconds", seconds_since(start)}};
+}
+
+int run_detection_command(const evaluate_arguments& a, const command_session& session) {
+  std::set<std::string> names;
+  for (const std::string& recording : a.recordings)
+    if (!names.insert(directory_name(recording)).second)
+      return report_usage("two recordings are called " + directory_name(recording) +
+                          ": evaluate them into different directories");
+  const auto models = load_models(a, false);
+  if (!models) return report_failure(models.error());
+  json rows = json::array();
+  bool failed = false;
+  for (const std::string& recording : a.recordings) {
+    const auto row = detect(recording, a, *models);
+    if (!row) {
+      report_failure(row.error());
+      failed = true;
+      continue;
+    }
+    print_row(*row, session);
+    rows.push_back(*row);
+  }
+  return finish(rows, a.out, failed, session);
+}
+
+json summary_of(const std::string& recording, const std::vector<cause_answer>& answers,
+                double seconds) {
+  std::size_t none = 0, abstained = 0;
+  for (const cause_answer& answer : answers) {
+    none += answer.as_of == event_time{} ? 1 : 0;
+    abstained += answer.abstained ? 1 : 0;
+  }
+  return json{{"recording", directory_name(recording)},
+              {"faults", answers.size()},
+              {"without incident", none},
+              {"abstained", abstained},
+              {"seconds", seconds}};
+}
+
+int run_rca_command(const evaluate_arguments& a, const command_session& session) {
+  const auto models = load_models(a, true);
+  if (!models) return report_failure(models.error());
+  const fs::path parent = fs::path{a.out}.parent_path();
+  std::error_code error;
+  if (!parent.empty()) fs::create_directories(parent, error);
+  std::ofstream out{a.out, std::ios::binary | std::ios::trunc};
+  if (!out) return report_failure(a.out + " cannot be written");
+  json rows = json::array();
+  bool failed = false;
+  for (const std::string& recording : a.recordings) {
+    const auto start = wall_clock::now();
+    progress_bar bar{directory_name(recording), 0};
+    const auto answers = evaluate_root_cause(recording, a.onset, a.options, models->view(),
+                                             [&](std::uint64_t done) { bar.at(done, "events"); });
+    bar.finish();
+    if (!answers) {
+      report_failure(answers.error());
+      failed = true;
+      continue;
+    }
+    for (const cause_answer& answer : *answers) out << causes_line(answer) << '\n';
+    const json row = summary_of(recording, *answers, seconds_since(start));
+    print_row(row, session);
+    rows.push_back(row);
+  }
+  out.close();
+  if (!out) return report_failure(a.out + " cannot be written");
+  return finish(rows, a.out, failed, session);
+}
+
+void add_shared_options(CLI::App& sub, evaluate_arguments& a) {
+  sub.add_option("recordings", a.recordings, "Directories of recordings")->required();
+  auto* model = sub.add_option("--model", a.model, "Forecaster; the shipped one when not given");
+  sub.add_flag("--no-lstm", a.no_lstm, "Judge without the forecaster")->excludes(model);
+  sub.add_option("--false-pages", a.options.detection.false_pages_per_entity_month,
+                 "False pages accepted per entity and month")
+      ->check(CLI::Range(0.01, 1000.0))
+      ->capture_default_str();
+}
+
+void add_detection(CLI::App& group, command_session& session) {
+  auto a = std::make_shared<evaluate_arguments>();
+  CLI::App* sub = group.add_subcommand(
+      "detection", "Alerts and scores of recordings, trained on the part before train_until");
+  add_shared_options(*sub, *a);
+  sub->add_option("--out", a->out, "Directory: <recording>/alerts.jsonl and scores.csv.gz")
+      ->required();
+  sub->callback([a, &session] {
+    session.run = [a, &session] { return run_detection_command(*a, session); };
+  });
+}
+
+void add_rca(CLI::App& group, command_session& session) {
+  auto a = std::make_shared<evaluate_arguments>();
+  CLI::App* sub = group.add_subcommand("rca", "Ranked causes of the faults of recordings");
+  add_shared_options(*sub, *a);
+  sub->add_option("--out", a->out, "File: one JSON line for each fault")->required();
+  static const std::map<std::string, onset_source> onsets{{"own", onset_source::own},
+                                                          {"given", onset_source::given}};
+  sub->add_option("--onset", a->onset,
+                  "own: as of our first incident that overlaps the fault; given: the start of the "
+                  "fault is handed over")
+      ->transform(CLI::CheckedTransformer(onsets, CLI::ignore_case).description("own|given"))
+      ->option_text("own|given");
+  auto* ranker = sub->add_option("--ranker", a->ranker, "Ranker; the shipped one when not given");
+  sub->add_flag("--no-ranker", a->no_ranker, "Rank by the posterior alone")->excludes(ranker);
+  sub->callback(
+      [a, &session] { session.run = [a, &session] { return run_rca_command(*a, session); }; });
+}
+
+}  // namespace
+
+void add_evaluate_commands(CLI::App& app, command_session& session) {
+  CLI::App* group = app.add_subcommand(
+      "evaluate",
+      "Replay recordings through the judgement, for the scorers of detection and causes");
+  group->require_subcommand(1);
+  add_detection(*group, session);
+  add_rca(*group, session);
+}
+
+}  // namespace faultline
