@@ -17,7 +17,7 @@ struct ingest_bench_options {
   std::size_t metrics = 8;
   std::uint64_t seconds = 20;
   std::size_t batch = 512;  ///< rows in a request
-  std::size_t window = 32;  ///< requests under way
+  std::size_t window = 16;  ///< requests under way
   std::size_t warm_up_ticks = 12;
   std::uint64_t seed = 1;
   std::string faultlined;  ///< program; empty: the one beside us

@@ -41,6 +41,7 @@ void add_status_commands(CLI::App& app, command_session& session);
 void add_model_commands(CLI::App& app, command_session& session);
 void add_config_commands(CLI::App& app, command_session& session);
 void add_train_commands(CLI::App& app, command_session& session);
+void add_evaluate_commands(CLI::App& app, command_session& session);
 void add_bench_commands(CLI::App& app, command_session& session);
 
 /// "faultline: <what>" on the error stream. @returns exit_code::failed.

@@ -68,9 +68,8 @@ TEST(Lists, AreTablesAndSayWhenThereIsMore) {
 }
 
 TEST(Lists, RefuseWhatIsNoAnswerOfTheServer) {
-  for (const char* body : {"", "[]", "no", "{\"alerts\": [1]}"})
-    EXPECT_FALSE(layout_alerts(body, plain) && *layout_alerts(body, plain) != "no alerts\n")
-        << body;
+  for (const char* body : {"", "[]", "no", "7", "{\"alerts\": "})
+    EXPECT_FALSE(layout_alerts(body, plain)) << body;
 }
 
 TEST(EntityPage, ShowsMetricsWithTheirUsualRange) {

@@ -82,7 +82,7 @@ TEST(Tables, KeepStrangersTextFromMovingTheCursor) {
 }
 
 TEST(Wrapping, BreaksAtSpacesAndIndents) {
-  EXPECT_EQ(wrapped("one two three four five six", 24, "  "), "  one two three four five\n  six\n");
+  EXPECT_EQ(wrapped("one two three four five six", 24, "  "), "  one two three four\n  five six\n");
   EXPECT_EQ(wrapped("", 24, "  "), "");
 }
 
