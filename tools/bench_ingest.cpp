@@ -114,19 +114,20 @@ private:
   ingest_result result_;
 };
 
-/// Names the files that come with us; a server elsewhere would look for them beside itself.
-std::string shipped_lines() {
-  std::string lines = "\n";
-  const auto add = [&](const char* key, const char* name) {
-    if (const auto file = find_shipped(name)) lines += key + (": \"" + file->string()) + "\"\n";
+/// Names the files that come with us, where @p config does not: a server elsewhere would look for
+/// them beside itself.
+std::string shipped_lines(const std::string& config) {
+  std::string lines;
+  const auto says = [&](const char* key) {
+    return ("\n" + config).find(std::string{"\n"} + key + ":") != std::string::npos;
   };
-  if (find_shipped("models/lstm.flm") && find_shipped("models/ranker.flm")) {
-    lines += "model:\n";
-    add("  lstm", "models/lstm.flm");
-    add("  ranker", "models/ranker.flm");
-  }
-  add("runbooks", "config/runbooks.yaml");
-  return lines;
+  const auto lstm = find_shipped("models/lstm.flm");
+  const auto ranker = find_shipped("models/ranker.flm");
+  if (lstm && ranker && !says("model"))
+    lines += "\nmodel: {lstm: \"" + lstm->string() + "\", ranker: \"" + ranker->string() + "\"}";
+  const auto runbooks = find_shipped("config/runbooks.yaml");
+  if (runbooks && !says("runbooks")) lines += "\nrunbooks: \"" + runbooks->string() + "\"";
+  return lines + "\n";
 }
 
 outcome<void> ingest_bench::start() {
@@ -141,7 +142,7 @@ outcome<void> ingest_bench::start() {
     text << std::ifstream{o_.config}.rdbuf();
     options.config = text.str();
   }
-  options.config += shipped_lines();
+  options.config += shipped_lines(options.config);
   auto server = bench_server::start(options);
   if (!server) return server.error();
   server_ = std::move(*server);
