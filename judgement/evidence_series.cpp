@@ -24,29 +24,35 @@ constexpr double level_floor = 0.01;
 /// the window's largest value stands for twenty of them.
 constexpr double constant_floor = 0.05;
 
-/// Quantile @p q of all values, where only [first, last) has to be looked at for it. Rearranges
-/// that range so that the order statistic stands at its place.
-double quantile(std::vector<double>& values, double q, std::size_t first, std::size_t last) {
-  const double at = q * static_cast<double>(values.size() - 1);
+/// Quantile of values in ascending order.
+double quantile(const std::vector<float>& sorted, double q) {
+  const double at = q * static_cast<double>(sorted.size() - 1);
   const auto low = static_cast<std::size_t>(at);
-  const auto begin = values.begin();
-  const auto place = [&](std::size_t n) { return begin + static_cast<std::ptrdiff_t>(n); };
-  std::nth_element(place(first), place(low), place(last));
-  const double a = values[low];
-  if (low + 1 >= last) return a;
-  const double b = *std::min_element(place(low + 1), place(last));
-  return a + (at - static_cast<double>(low)) * (b - a);
+  const double a = sorted[low];
+  if (low + 1 >= sorted.size()) return a;
+  return a + (at - static_cast<double>(low)) * (sorted[low + 1] - a);
 }
 
-double quantile(std::vector<double>& values, double q) {
-  return quantile(values, q, 0, values.size());
+/// Quantile near the top in one pass: only the largest values are kept in order.
+double upper_quantile(const std::vector<double>& values, double q, std::vector<double>& largest) {
+  const double at = q * static_cast<double>(values.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  const std::size_t keep = values.size() - low;
+  largest.clear();
+  for (const double v : values) {  // ascending, the smallest of the kept first
+    if (largest.size() == keep && v <= largest.front()) continue;
+    if (largest.size() == keep) largest.erase(largest.begin());
+    largest.insert(std::upper_bound(largest.begin(), largest.end(), v), v);
+  }
+  if (keep < 2) return largest[0];
+  return largest[0] + (at - static_cast<double>(low)) * (largest[1] - largest[0]);
 }
 
 /// The part of a deviation that counts: a fall where a rise is bad counts little.
 double counted(double z, int worse, double wrong_way) {
   if (worse == 0) return std::abs(z);
   const double bad = worse * z;
-  return bad >= 0 ? bad : -bad * wrong_way;
+  return std::max(bad, -bad * wrong_way);
 }
 
 struct best_mean {
@@ -57,27 +63,26 @@ struct best_mean {
   std::size_t width = 0;
 };
 
-/// Means over `width` present values ending at each index of [from, to).
-void means(const std::vector<double>& z, std::size_t from, std::size_t to, std::size_t width,
+/// Means over `width` values of [from, to), from running sums (sums[n] = of the first n values).
+void means(const std::vector<double>& sums, std::size_t from, std::size_t to, std::size_t width,
            std::vector<double>& out) {
-  out.clear();
-  double sum = 0;
-  for (std::size_t n = from; n < to; ++n) {
-    sum += z[n];
-    if (n - from + 1 < width) continue;
-    if (n - from + 1 > width) sum -= z[n - width];
-    out.push_back(sum / static_cast<double>(width));
-  }
+  out.resize(to - from - width + 1);
+  const double share = 1 / static_cast<double>(width);
+  const double* low = sums.data() + from;
+  const double* high = low + width;
+  for (std::size_t n = 0; n < out.size(); ++n) out[n] = (high[n] - low[n]) * share;
 }
 
 /// z holds present values only; [0, history) is the baseline, [changed, size) the part that may show it.
 best_mean strongest(const std::vector<double>& z, std::size_t history, std::size_t changed, int worse,
                     const evidence_weights& weights) {
   best_mean best;
-  std::vector<double> usual, now;
+  std::vector<double> usual, now, largest;
+  std::vector<double> sums(z.size() + 1, 0);
+  for (std::size_t n = 0; n < z.size(); ++n) sums[n + 1] = sums[n] + z[n];
   for (const std::size_t width : widths) {
     if (width > 1 && (z.size() - changed < width || history < 3 * width)) break;
-    means(z, changed, z.size(), width, now);
+    means(sums, changed, z.size(), width, now);
     std::size_t top = 0;
     double most = -1;
     for (std::size_t n = 0; n < now.size(); ++n) {
@@ -89,10 +94,10 @@ best_mean strongest(const std::vector<double>& z, std::size_t history, std::size
     // Means of independent ticks shrink with the root of their number; the floor does too.
     const double floor = weights.usual / std::sqrt(static_cast<double>(width));
     if (most / floor <= best.strength) continue;  // its history can only make it less
-    means(z, 0, history, width, usual);
+    means(sums, 0, history, width, usual);
     for (double& m : usual) m = counted(m, worse, weights.wrong_way);
     const double reach =
-        std::max(floor, history_headroom * quantile(usual, history_quantile));
+        std::max(floor, history_headroom * upper_quantile(usual, history_quantile, largest));
     if (most / reach <= best.strength) continue;
     best = {most / reach, now[top], changed + top, changed + top + width, width};
   }
@@ -138,26 +143,18 @@ window_parts split(const entity_window& w, event_time onset, event_time as_of,
 std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
                                           const window_parts& parts,
                                           const evidence_weights& weights) {
-  std::vector<double> known;
+  std::vector<float> known;
   known.reserve(parts.last - parts.first);
   for (std::size_t n = parts.first; n < parts.last && n < values.size(); ++n) {
     if (std::isfinite(values[n])) known.push_back(values[n]);
   }
-  if (known.size() < weights.min_baseline) return std::nullopt;
+  if (known.empty() || known.size() < weights.min_baseline) return std::nullopt;
+  std::sort(known.begin(), known.end());
   fresh_baseline b;
   b.count = known.size();
-  const auto index = [&](double q) {
-    return static_cast<std::size_t>(q * static_cast<double>(known.size() - 1));
-  };
-  // Each looks only where the one before has left it; a range keeps one more for interpolation.
-  const std::size_t end = known.size();
   b.median = quantile(known, 0.5);
-  const double upper = quantile(known, 0.75, index(0.5), end);
-  const double top = quantile(known, 0.95, index(0.75), end);
-  const double lower = quantile(known, 0.25, 0, std::min(end, index(0.5) + 1));
-  const double bottom = quantile(known, 0.05, 0, std::min(end, index(0.25) + 1));
-  const double quartiles = (upper - lower) / 1.349;
-  const double tails = (top - bottom) / 3.29;
+  const double quartiles = (quantile(known, 0.75) - quantile(known, 0.25)) / 1.349;
+  const double tails = (quantile(known, 0.95) - quantile(known, 0.05)) / 3.29;
   b.scale = std::max({quartiles, tails, level_floor * std::abs(b.median)});
   if (quartiles <= 0 && tails <= 0) {
     double largest = 0;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string_view>
 
 #include "judgement/evidence.hpp"
@@ -23,8 +24,17 @@ struct channel_series {
   const std::vector<float>* values = nullptr;
   fresh_baseline base;
   window_parts parts;
-  double strength = -1;
+  int worse = 0;
+  std::optional<double> strength;  ///< found when two series want one channel
 };
+
+double strength_of(channel_series& s) {
+  if (!s.strength) {
+    const auto shows = deviation_of(*s.window, *s.values, s.worse, s.parts, evidence_weights{});
+    s.strength = shows ? shows->strength : 0;
+  }
+  return *s.strength;
+}
 
 /// The tick that contains as_of lands in the last place of the channel.
 void write_channel(const channel_series& s, const entity_window& frame, event_time as_of,
@@ -79,11 +89,9 @@ ranker_graph ranker_graph_of(const rca_question& question) {
       }
       const auto base = baseline_of(m.values, parts, weights);
       if (!base) continue;
-      const auto shows = deviation_of(w, m.values, meaning.worse, parts, weights);
-      const double strength = shows ? shows->strength : 0;
+      channel_series one{&w, &m.values, *base, parts, meaning.worse, std::nullopt};
       channel_series& known = best[node][channel];
-      if (strength <= known.strength) continue;
-      known = {&w, &m.values, *base, parts, strength};
+      if (known.window == nullptr || strength_of(one) > strength_of(known)) known = one;
     }
   }
   for (std::size_t n = 0; n < count; ++n) {
