@@ -158,6 +158,7 @@ std::vector<cause_answer> match_incidents(const incident_run& run, const telemet
       if (overlaps(i, fault) && (first == nullptr || i.started < first->started)) first = &i;
     if (first != nullptr) {
       answer.as_of = std::min(fault.end, first->started + look_for);
+      answer.predates = answer.as_of < fault.start;
       answer_from(run, *first, scored, answer);
     }
     answers.push_back(std::move(answer));
@@ -229,7 +230,10 @@ std::string causes_line(const cause_answer& answer) {
   line["alerting"] = json::array();
   for (const auto& [entity, score] : answer.alerting)
     line["alerting"].push_back({{"entity", entity}, {"severity", score}});
-  if (!answer.incident.empty()) line["incident"] = answer.incident;
+  if (!answer.incident.empty()) {
+    line["incident"] = answer.incident;
+    line["predates"] = answer.predates;
+  }
   if (answer.as_of != event_time{}) {
     line["onset"] = unix_ms(answer.onset);
     line["as_of"] = unix_ms(answer.as_of);

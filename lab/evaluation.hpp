@@ -99,7 +99,8 @@ struct cause_answer {
   std::vector<ranked_cause> causes;  ///< candidates only; with what is unobserved they add up to 1
   std::vector<std::pair<std::string, double>> alerting;  ///< entity and score, told by as_of
   std::string incident;                                  ///< empty: none was found
-  event_time onset{};                                    ///< ours, or the one given
+  bool predates = false;  ///< it stood before the fault began: the incident is an older one's
+  event_time onset{};     ///< ours, or the one given
   event_time as_of{};
 };
 

@@ -46,33 +46,29 @@ struct loaded_models {
   evaluation_models view() const { return {forecast.get(), ranker.get()}; }
 };
 
-/// The file named, or the one that comes with the program; empty: there is none.
-outcome<std::string> model_file(const std::string& given, const char* shipped,
-                                const char* without) {
-  if (!given.empty()) return given;
-  if (const auto file = find_shipped(shipped)) return file->string();
-  return failure{ec::not_found, std::string{shipped} +
-                                    " did not come with this program; name a "
-                                    "file, or say " +
-                                    without};
-}
-
+/// The forecaster must be there unless it is left out by name; without a ranker the posterior
+/// ranks.
 outcome<loaded_models> load_models(const evaluate_arguments& a, bool with_ranker) {
   loaded_models models;
   if (!a.no_lstm) {
-    const auto file = model_file(a.model, "models/lstm.flm", "--no-lstm");
-    if (!file) return file.error();
-    auto model = load_forecaster(*file, model_rows);
+    const auto shipped = find_shipped("models/lstm.flm");
+    if (a.model.empty() && !shipped)
+      return failure{ec::not_found,
+                     "models/lstm.flm did not come with this program: --model FILE, or --no-lstm"};
+    auto model = load_forecaster(a.model.empty() ? *shipped : fs::path{a.model}, model_rows);
     if (!model) return model.error();
     models.forecast = std::move(*model);
   }
-  if (with_ranker && !a.no_ranker) {
-    const auto file = model_file(a.ranker, "models/ranker.flm", "--no-ranker");
-    if (!file) return file.error();
-    auto ranker = load_ranker(*file);
-    if (!ranker) return ranker.error();
-    models.ranker = std::move(*ranker);
+  if (!with_ranker || a.no_ranker) return models;
+  const auto shipped = find_shipped("models/ranker.flm");
+  if (a.ranker.empty() && !shipped) {
+    std::fputs("models/ranker.flm did not come with this program: ranked by the posterior alone\n",
+               stderr);
+    return models;
   }
+  auto ranker = load_ranker(a.ranker.empty() ? *shipped : fs::path{a.ranker});
+  if (!ranker) return ranker.error();
+  models.ranker = std::move(*ranker);
   return models;
 }
 
@@ -149,14 +145,16 @@ int run_detection_command(const evaluate_arguments& a, const command_session& se
 
 json summary_of(const std::string& recording, const std::vector<cause_answer>& answers,
                 double seconds) {
-  std::size_t none = 0, abstained = 0;
+  std::size_t none = 0, older = 0, abstained = 0;
   for (const cause_answer& answer : answers) {
     none += answer.as_of == event_time{} ? 1 : 0;
+    older += answer.predates ? 1 : 0;
     abstained += answer.abstained ? 1 : 0;
   }
   return json{{"recording", directory_name(recording)},
               {"faults", answers.size()},
               {"without incident", none},
+              {"older than the fault", older},
               {"abstained", abstained},
               {"seconds", seconds}};
 }
