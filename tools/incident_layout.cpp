@@ -26,6 +26,10 @@ std::string bar(double share) {
   return std::string(full, '#') + std::string(cells - full, '.');
 }
 
+/// What stands further down is read in JSON.
+constexpr std::size_t with_evidence = 4;
+constexpr std::size_t with_remedies = 2;
+
 /// Lays one incident out, part by part.
 class incident_page {
 public:
@@ -83,14 +87,17 @@ private:
   void cause(std::size_t rank, const json& cause, bool stands_out) {
     const double p = cause.value("probability", 0.0);
     const bool first = rank == 1 && stands_out;
-    out_ += "\n" + std::string(rank < 10 ? 1 : 0, ' ') + std::to_string(rank) + ". " + percent(p) +
-            "  " + (first ? c_.red() : c_.blue()) + bar(p) + c_.end() + "  " + c_.bold() +
+    if (rank <= with_evidence + 1) out_ += "\n";
+    out_ += std::string(rank < 10 ? 1 : 0, ' ') + std::to_string(rank) + ". " + percent(p) + "  " +
+            (first ? c_.red() : c_.blue()) + bar(p) + c_.end() + "  " + c_.bold() +
             harmless(cause.value("entity", "?")) + c_.end();
     if (const auto metric = cause.find("metric"); metric != cause.end() && metric->is_string())
       if (!metric->get<std::string>().empty()) out_ += "  " + harmless(metric->get<std::string>());
     out_ += "\n";
+    if (rank > with_evidence) return;
     evidence(cause, "evidence", "+", c_.green());
     evidence(cause, "counter_evidence", "-", c_.yellow());
+    if (rank > with_remedies) return;
     for (const json& item : cause.value("remediation", json::array())) remedy(item);
   }
 

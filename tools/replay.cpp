@@ -54,6 +54,13 @@ outcome<void> wait_for(event_time ts, pacemaker& pace, event_sender& sender) {
   return {};
 }
 
+/// @p shift cut to whole intervals: rows keep their place in the grid of ticks, so that replays at
+/// different times are judged alike.
+milliseconds whole_intervals(milliseconds shift, double interval_s) {
+  const auto step = std::max<std::int64_t>(1, static_cast<std::int64_t>(interval_s * 1000));
+  return milliseconds{shift.count() / step * step};
+}
+
 int run_replay(const std::string& path, const replay_pace& pace, const sending_options& options,
                const command_session& session) {
   const auto t = read_telemetry(path);
@@ -86,8 +93,10 @@ int replay_telemetry(const telemetry& t, const replay_pace& pace, const sending_
                      const command_session& session) {
   const auto span = span_of(t);
   if (!span) return report_failure("the recording holds no event");
-  milliseconds shift{0};
-  if (!pace.keep_time) shift = now() - (pace.start_now ? span->first : span->last);
+  const auto shift =
+      pace.keep_time
+          ? milliseconds{0}
+          : whole_intervals(now() - (pace.start_now ? span->first : span->last), t.interval_s);
   auto sender = event_sender::open(options);
   if (!sender) return report_failure(sender.error());
   const auto input = recording_input(t, shift);

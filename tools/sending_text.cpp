@@ -28,6 +28,10 @@ std::string summary_json(const sending_summary& s, const sending_options& option
   return out.dump(2) + "\n";
 }
 
+std::string counted(std::uint64_t n, const char* what) {
+  return format_count(n) + " " + what + (n == 1 ? "" : "s");
+}
+
 std::string hints(const sending_summary& s) {
   std::string out;
   if (s.by_reason.count("ts_too_old") != 0)
@@ -45,8 +49,8 @@ std::string hints(const sending_summary& s) {
 std::string summary_text(const sending_summary& s, const sending_options& options,
                          output_format format) {
   if (format == output_format::json) return summary_json(s, options);
-  std::string out = "sent " + format_count(s.sent) + " events in " + format_count(s.requests) +
-                    " requests, " +
+  std::string out = "sent " + counted(s.sent, "event") + " in " + counted(s.requests, "request") +
+                    ", " +
                     format_duration(milliseconds{static_cast<std::int64_t>(s.seconds * 1000)});
   if (s.seconds > 0.1)
     out += " (" +
@@ -55,7 +59,7 @@ std::string summary_text(const sending_summary& s, const sending_options& option
   out += options.fire_and_forget ? ", without acknowledgement"
                                  : ": " + format_count(s.accepted) + " accepted, " +
                                        format_count(s.rejected) + " rejected";
-  if (s.unreadable > 0) out += ", " + format_count(s.unreadable) + " lines hold no event";
+  if (s.unreadable > 0) out += "; " + counted(s.unreadable, "line") + " without an event";
   out += "\n";
   for (const auto& [reason, count] : s.by_reason)
     out += "  " + harmless(reason) + ": " + format_count(count) + "\n";
