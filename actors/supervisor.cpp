@@ -19,6 +19,10 @@ constexpr std::chrono::seconds drain_deadline{30};
 void supervisor_state::begin(std::shared_ptr<supervisor_plan> p) {
   plan_ = std::move(p);
   self->set_down_handler([this](caf::down_msg& m) { on_down(m.source, m.reason); });
+  // Owners are linked to us so that they end with us; their own deaths are no reason to end.
+  self->set_exit_handler([this](caf::exit_msg& m) {
+    if (owner_ids_.count(m.source.id()) == 0) self->quit(m.reason);
+  });
   for (const auto& a : plan_->vital) {
     vital_.insert(a.id());
     self->monitor(a);
@@ -31,8 +35,9 @@ void supervisor_state::start(partition_id id) {
   options.id = id;
   auto peers = plan_->peers;
   peers.supervisor = self;
-  auto owner = self->spawn<caf::monitored>(partition, std::move(options), std::move(peers));
+  auto owner = self->spawn<caf::monitored + caf::linked>(partition, std::move(options), std::move(peers));
   owners_[owner.id()] = id;
+  owner_ids_.insert(owner.id());
   plan_->directory->set(id, owner);
 }
 

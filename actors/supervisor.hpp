@@ -46,6 +46,7 @@ struct supervisor_state {
 
   std::shared_ptr<supervisor_plan> plan_;
   std::map<caf::actor_id, partition_id> owners_;
+  std::set<caf::actor_id> owner_ids_;  ///< alive or dead: whose exits do not end us
   std::set<caf::actor_id> vital_;
   std::set<partition_id> ready_;
   std::deque<std::chrono::steady_clock::time_point> deaths_;

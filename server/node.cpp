@@ -43,7 +43,8 @@ struct caf_config : caf::actor_system_config {
     const auto cores = std::max(1U, std::thread::hardware_concurrency());
     set("scheduler.max-threads", o.threads != 0 ? o.threads : std::size_t{cores});
     set("scheduler.max-throughput", o.max_throughput);
-    set("work-stealing.relaxed-sleep-duration", caf::timespan{std::chrono::milliseconds{2}});
+    // One queue with a condition variable: with few cores, stealing spins on what the lane needs.
+    set("scheduler.policy", caf::atom("sharing"));
   }
 };
 
@@ -267,11 +268,8 @@ outcome<void> node::stop() {
                         caf::actor_cast<caf::actor>(i.the_keeper)})
     if (a) caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
   if (i.directory)
-    for (partition_id p = 0; p < i.directory->size(); ++p) {
-      if (auto owner = i.directory->owner(p))
-        caf::anon_send_exit(owner, caf::exit_reason::user_shutdown);
+    for (partition_id p = 0; p < i.directory->size(); ++p)
       i.directory->set(p, partition_actor{});
-    }
   i.the_supervisor = nullptr;
   i.the_correlator = nullptr;
   i.the_rca = nullptr;
