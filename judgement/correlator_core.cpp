@@ -52,13 +52,27 @@ correlator_output correlator_core::apply(const decision& d) {
   state.applied = d.seq;
   state.out = &out;
   switch (d.kind) {
-    case decision_kind::alert: state.on_alert(d.alert); break;
-    case decision_kind::topology: state.on_topology(d.topology); break;
-    case decision_kind::change: state.on_change(d.change); break;
-    case decision_kind::root_cause: state.on_root_cause(d.root_cause); break;
-    case decision_kind::command: state.on_command(d.command); break;
-    case decision_kind::notice: state.on_notice(d.notice); break;
-    case decision_kind::clock: state.now = std::max(state.now, d.clock); break;
+    case decision_kind::alert:
+      state.on_alert(d.alert);
+      break;
+    case decision_kind::topology:
+      state.on_topology(d.topology);
+      break;
+    case decision_kind::change:
+      state.on_change(d.change);
+      break;
+    case decision_kind::root_cause:
+      state.on_root_cause(d.root_cause);
+      break;
+    case decision_kind::command:
+      state.on_command(d.command);
+      break;
+    case decision_kind::notice:
+      state.on_notice(d.notice);
+      break;
+    case decision_kind::clock:
+      state.now = std::max(state.now, d.clock);
+      break;
   }
   state.settle_newly_reached();
   state.pass_time();
@@ -259,8 +273,7 @@ void correlator_core::impl::silence(const operator_command& c) {
 /// The entity is forgotten: its edges go, its alerts end.
 void correlator_core::impl::retire(const std::string& entity) {
   const auto reaching = reached_by.find(entity);
-  const auto touched =
-      reaching == reached_by.end() ? std::set<incident_key>{} : reaching->second;
+  const auto touched = reaching == reached_by.end() ? std::set<incident_key>{} : reaching->second;
   if (graph.forget(entity)) {
     for (const incident_key key : touched) rebuild_reach(key);
   }
@@ -321,8 +334,8 @@ std::uint64_t correlator_core::applied_through() const noexcept { return impl_->
 
 bool correlator_core::wants_clock() const noexcept {
   for (const auto& [key, i] : impl_->incidents) {
-    if (i.due && (i.firing == 0 || i.untold || i.awaiting ||
-                  i.refreshed < correlator_limits::refreshes)) {
+    if (i.due &&
+        (i.firing == 0 || i.untold || i.awaiting || i.refreshed < correlator_limits::refreshes)) {
       return true;
     }
   }

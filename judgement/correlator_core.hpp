@@ -49,11 +49,11 @@ struct topology_edge {
   event_time last_seen{};
 };
 
-/// Folds the one decision log into alerts, topology and incidents. Pure: the state after decision n is
-/// a function of decisions 1..n. Alerts that belong together by dependency and time are one incident;
-/// an incident is explained by root_cause decisions and resolves when its alerts have.
+/// Folds the one decision log into alerts, topology and incidents. Pure: the state after decision n
+/// is a function of decisions 1..n. Alerts that belong together by dependency and time are one
+/// incident; an incident is explained by root_cause decisions and resolves when its alerts have.
 class correlator_core {
- public:
+public:
   explicit correlator_core(correlation_options options);
   ~correlator_core();
   correlator_core(correlator_core&&) noexcept;
@@ -73,10 +73,11 @@ class correlator_core {
   /// Requests that were made and not answered yet: a host that starts again asks them anew.
   std::vector<rca_request> outstanding() const;
   std::uint64_t applied_through() const noexcept;
-  /// True while something is open that only the passing of event time can end (clock decisions wanted).
+  /// True while something is open that only the passing of event time can end (clock decisions
+  /// wanted).
   bool wants_clock() const noexcept;
 
- private:
+private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };

@@ -23,8 +23,8 @@ inline constexpr std::size_t candidates = 256;
 inline constexpr std::size_t symptoms = 128;
 /// Root-cause runs of one incident, whatever happens to it.
 inline constexpr std::uint32_t requests = 64;
-/// Ages of an incident at which its causes are asked for once more: the first alert comes early in a
-/// fault, and what follows it is evidence.
+/// Ages of an incident at which its causes are asked for once more: the first alert comes early in
+/// a fault, and what follows it is evidence.
 inline constexpr std::int64_t refresh_ms[] = {120'000, 300'000, 600'000};
 inline constexpr std::uint32_t refreshes = 3;
 /// An answer that has not come after this much event time will not come any more.
@@ -41,7 +41,8 @@ inline constexpr std::int64_t change_age_ms = 6 * 3'600'000;
 inline constexpr std::int64_t edge_age_ms = 7 * 86'400'000LL;
 }  // namespace correlator_limits
 
-/// An incident is named inside by the sequence of the decision that opened it: the older the smaller.
+/// An incident is named inside by the sequence of the decision that opened it: the older the
+/// smaller.
 using incident_key = std::uint64_t;
 
 struct tracked_alert {
@@ -53,18 +54,18 @@ struct tracked_incident {
   faultline::incident record;
   event_time first_onset{};
   event_time last_onset{};
-  event_time last_end{};       ///< of the alert that ended last
+  event_time last_end{};  ///< of the alert that ended last
   std::uint32_t firing = 0;
-  bool frozen = false;         ///< too old for newcomers; its reach is let go
-  bool awaiting = false;       ///< a root-cause request is out
-  bool again = false;          ///< something came while it was
-  event_time asked{};          ///< as_of of the request that is out
+  bool frozen = false;    ///< too old for newcomers; its reach is let go
+  bool awaiting = false;  ///< a root-cause request is out
+  bool again = false;     ///< something came while it was
+  event_time asked{};     ///< as_of of the request that is out
   std::uint32_t requests = 0;
   std::uint32_t refreshed = 0;
-  std::size_t told = 0;        ///< alerts in the last record told
+  std::size_t told = 0;  ///< alerts in the last record told
   bool untold = false;
   event_time told_at{};
-  std::string first_text;      ///< "latency of service/front": what began it
+  std::string first_text;                      ///< "latency of service/front": what began it
   std::map<std::string, std::uint32_t> reach;  ///< steps from its entities; a function of the rest
   std::optional<event_time> due;               ///< its entry in the agenda
 };
@@ -125,10 +126,10 @@ struct correlator_core::impl {
   correlation_options options;
   dependency_graph graph;
   std::uint64_t applied = 0;
-  event_time now{};                              ///< newest event time of any decision
-  std::map<std::string, tracked_alert> alerts;   ///< firing, or of an open incident
+  event_time now{};                                    ///< newest event time of any decision
+  std::map<std::string, tracked_alert> alerts;         ///< firing, or of an open incident
   std::map<incident_key, tracked_incident> incidents;  ///< open ones
-  std::map<std::string, std::uint32_t> finished; ///< last transition of ended episodes
+  std::map<std::string, std::uint32_t> finished;       ///< last transition of ended episodes
   std::deque<std::string> finished_order;
   std::map<std::string, silence_mark> silenced;  ///< by entity or alert id
   std::deque<change_note> changes;
@@ -145,7 +146,8 @@ struct correlator_core::impl {
 /// "latency_p99 of service/front".
 std::string alert_text(const alert& a);
 /// One sentence on an incident, for example
-/// "latency of service/front and 3 others since 12:03; likely cause: memory leak in db/orders (78 %)".
+/// "latency of service/front and 3 others since 12:03; likely cause: memory leak in db/orders (78
+/// %)".
 std::string summary_of(const tracked_incident& i);
 /// "12:03", UTC.
 std::string clock_text(event_time t);

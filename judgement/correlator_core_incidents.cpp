@@ -7,24 +7,34 @@
 namespace faultline {
 namespace {
 
-/// Room for late decisions after the last moment at which a newcomer may have begun.
-constexpr int freeze_after_windows = 2;
+/// An incident takes newcomers for this many windows from its first onset: alerts that follow one
+/// another for hours are not one fault.
+constexpr int span_windows = 3;
+/// Room for late decisions after the last moment at which a newcomer may have begun, in windows.
+constexpr int late_windows = 1;
+
+/// From then on @p i is closed to newcomers.
+event_time closes(const tracked_incident& i, milliseconds window) {
+  return std::min(i.last_onset + window, i.first_onset + span_windows * window) +
+         late_windows * window + milliseconds{1};
+}
 
 /// May open an incident; others only join one.
-bool opens(const alert& a) {
-  return a.state == alert_state::firing && !a.learning && !a.silenced;
-}
+bool opens(const alert& a) { return a.state == alert_state::firing && !a.learning && !a.silenced; }
 
 }  // namespace
 
 bool correlator_core::impl::fits(const tracked_incident& i, event_time onset) const {
   return !i.frozen && onset >= i.first_onset - options.window &&
-         onset <= i.last_onset + options.window;
+         onset <= i.last_onset + options.window &&
+         onset <= i.first_onset + span_windows * options.window;
 }
 
 bool correlator_core::impl::fits(const tracked_incident& a, const tracked_incident& b) const {
   return !a.frozen && !b.frozen && a.first_onset <= b.last_onset + options.window &&
-         b.first_onset <= a.last_onset + options.window;
+         b.first_onset <= a.last_onset + options.window &&
+         std::max(a.last_onset, b.last_onset) <=
+             std::min(a.first_onset, b.first_onset) + span_windows * options.window;
 }
 
 void correlator_core::impl::attach(const std::string& alert_id) {
@@ -192,8 +202,8 @@ rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
   return r;
 }
 
-/// Tells a grown incident at once while it is small, and in steps of a quarter when it is large: its
-/// record names every alert, so telling each join of a storm would cost the square of its size.
+/// Tells a grown incident at once while it is small, and in steps of a quarter when it is large:
+/// its record names every alert, so telling each join of a storm would cost the square of its size.
 void correlator_core::impl::tell_growth(tracked_incident& i) {
   const std::size_t count = i.record.alerts.size();
   if (count <= correlator_limits::always_told || 4 * count >= 5 * i.told) {
@@ -237,7 +247,7 @@ void correlator_core::impl::on_due(incident_key key) {
     resolve(key);
     return;
   }
-  if (!i.frozen && i.last_onset + freeze_after_windows * options.window < now) {
+  if (!i.frozen && closes(i, options.window) <= now) {
     i.frozen = true;
     drop_reach(key);
   }
@@ -261,9 +271,7 @@ void correlator_core::impl::schedule(incident_key key) {
   std::optional<event_time> next;
   const auto consider = [&](event_time t) { next = next ? std::min(*next, t) : t; };
   if (i.firing == 0) consider(i.last_end + options.settle);
-  if (!i.frozen) {
-    consider(i.last_onset + freeze_after_windows * options.window + milliseconds{1});
-  }
+  if (!i.frozen) consider(closes(i, options.window));
   if (i.awaiting && i.requests < correlator_limits::requests) {
     consider(i.asked + milliseconds{correlator_limits::answer_ms});
   }

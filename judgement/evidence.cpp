@@ -108,8 +108,8 @@ void gather_metrics(const rca_node& node, const window_parts& parts,
   }
 }
 
-/// Since when an entity that used to send every tick has sent nothing, up to as_of; its answer covers
-/// that time.
+/// Since when an entity that used to send every tick has sent nothing, up to as_of; its answer
+/// covers that time.
 std::optional<event_time> silent_since(const rca_node& node, const window_parts& parts,
                                        event_time as_of, const evidence_weights& weights) {
   if (node.incomplete || node.window.watermark < as_of) return std::nullopt;
@@ -117,9 +117,8 @@ std::optional<event_time> silent_since(const rca_node& node, const window_parts&
   std::size_t sent = 0, last = parts.first;
   for (std::size_t n = parts.first; n < parts.end; ++n) {
     const bool any = std::any_of(
-        node.window.metrics.begin(), node.window.metrics.end(), [&](const metric_window& m) {
-          return n < m.values.size() && std::isfinite(m.values[n]);
-        });
+        node.window.metrics.begin(), node.window.metrics.end(),
+        [&](const metric_window& m) { return n < m.values.size() && std::isfinite(m.values[n]); });
     if (!any) continue;
     last = n;
     sent += n < parts.last ? 1 : 0;
@@ -189,7 +188,7 @@ const deviation* own_latency(const node_evidence& e) {
 }
 
 class edge_gatherer {
- public:
+public:
   edge_gatherer(const rca_question& q, const evidence_weights& weights, evidence& all)
       : q_{q}, weights_{weights}, all_{all} {}
 
@@ -233,8 +232,7 @@ class edge_gatherer {
 
   void errors(std::size_t from, std::size_t to, const metric_window& seen,
               const window_parts& parts) {
-    const auto shows =
-        deviation_of(q_.nodes[from].window, seen.values, 1, parts, weights_);
+    const auto shows = deviation_of(q_.nodes[from].window, seen.values, 1, parts, weights_);
     if (!shows) return;
     edge_evidence& e = edge(from, to);
     const auto errors = static_cast<std::size_t>(metric_role::errors);
@@ -246,7 +244,7 @@ class edge_gatherer {
     e.errors_metric = seen.name;
   }
 
- private:
+private:
   edge_evidence& edge(std::size_t from, std::size_t to) {
     const auto [at, fresh] = index_.try_emplace({from, to}, all_.edges.size());
     if (fresh) {

@@ -24,8 +24,9 @@ struct evidence_weights {
   std::size_t max_baseline = 360;
   /// Robust deviations below which a metric is as usual, whatever its history says.
   double usual = 3.5;
-  /// Nats per e-fold of (deviation / what its own history reaches): under normal operation exceedances
-  /// fall off like a power with this exponent, under a fault every magnitude is as likely.
+  /// Nats per e-fold of (deviation / what its own history reaches): under normal operation
+  /// exceedances fall off like a power with this exponent, under a fault every magnitude is as
+  /// likely.
   double slope = 2.2;
   /// Largest evidence for and against of one source, nats.
   double most = 8;
@@ -57,13 +58,13 @@ metric_meaning meaning_of(std::string_view metric) noexcept;
 /// Robust level and scale of the ticks before a change.
 struct fresh_baseline {
   double median = 0;
-  double scale = 1;        ///< > 0
-  std::size_t count = 0;   ///< values it rests on
+  double scale = 1;       ///< > 0
+  std::size_t count = 0;  ///< values it rests on
 };
 
 /// The parts of a window: baseline = [first, last), then the margin, and [changed, end) where the
-/// fault may show; changed lies before the onset by the margin, so that an onset told too late costs
-/// nothing.
+/// fault may show; changed lies before the onset by the margin, so that an onset told too late
+/// costs nothing.
 struct window_parts {
   std::size_t first = 0;
   std::size_t last = 0;
@@ -81,13 +82,13 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
 
 /// How a series left its baseline.
 struct deviation {
-  double strength = 0;     ///< share of what its own history reaches; 1 = just unusual
-  double peak = 0;         ///< robust deviations, signed, of the scale of averaging that shows it best
-  double lr = 0;           ///< log likelihood ratio fault : usual, within [least, most]
-  double before = 0;       ///< baseline median
-  double after = 0;        ///< mean over the ticks that show it best
-  bool lasting = false;    ///< shows when averaged over four ticks or more
-  event_time onset{};      ///< start of the tick at which it began (CUSUM)
+  double strength = 0;  ///< share of what its own history reaches; 1 = just unusual
+  double peak = 0;      ///< robust deviations, signed, of the scale of averaging that shows it best
+  double lr = 0;        ///< log likelihood ratio fault : usual, within [least, most]
+  double before = 0;    ///< baseline median
+  double after = 0;     ///< mean over the ticks that show it best
+  bool lasting = false;  ///< shows when averaged over four ticks or more
+  event_time onset{};    ///< start of the tick at which it began (CUSUM)
   double onset_sigma_s = 0;
 };
 
@@ -107,22 +108,23 @@ struct metric_evidence {
 
 /// What one candidate shows. Likelihood ratios are for "anomalous" against "as usual".
 struct node_evidence {
-  bool observed = false;                ///< it has metrics with a baseline
-  bool silent = false;                  ///< it used to send every tick and has stopped
+  bool observed = false;  ///< it has metrics with a baseline
+  bool silent = false;    ///< it used to send every tick and has stopped
   event_time silent_from{};
   std::vector<metric_evidence> metrics;
-  /// Latency and errors: these travel up to callers. Traffic is in neither: it comes down from them.
+  /// Latency and errors: these travel up to callers. Traffic is in neither: it comes down from
+  /// them.
   double external = 0;
-  double internal = 0;                  ///< cpu, memory, disk, network, saturation: these do not travel
-  double internal_strength = 0;         ///< log of the largest `strength`, not bounded as the ratios are
+  double internal = 0;           ///< cpu, memory, disk, network, saturation: these do not travel
+  double internal_strength = 0;  ///< log of the largest `strength`, not bounded as the ratios are
   double external_strength = 0;
-  std::array<double, 8> by_role{};      ///< best of each role
+  std::array<double, 8> by_role{};  ///< best of each role
   std::array<bool, 8> has_role{};
-  std::array<int, 8> best_of_role{};    ///< index into metrics, -1 = none
+  std::array<int, 8> best_of_role{};  ///< index into metrics, -1 = none
   int best_external = -1;
   int best_internal = -1;
   int best = -1;
-  std::optional<event_time> onset;      ///< of its earliest strong deviation
+  std::optional<event_time> onset;  ///< of its earliest strong deviation
   double onset_sigma_s = 0;
 };
 
@@ -132,12 +134,12 @@ struct edge_evidence {
   std::size_t to = 0;
   bool has_latency = false;
   bool has_errors = false;
-  double latency = 0;        ///< log likelihood ratio of the excess
+  double latency = 0;  ///< log likelihood ratio of the excess
   double errors = 0;
   double latency_strength = 0;  ///< log of `strength` of the excess
-  double latency_peak = 0;   ///< robust deviations of the excess
-  double rise = 0;           ///< of the caller's latency to it, in the metric's unit
-  double own_rise = 0;       ///< of the callee's own
+  double latency_peak = 0;      ///< robust deviations of the excess
+  double rise = 0;              ///< of the caller's latency to it, in the metric's unit
+  double own_rise = 0;          ///< of the callee's own
   double errors_peak = 0;
   std::string_view latency_metric;
   std::string_view errors_metric;
@@ -145,8 +147,8 @@ struct edge_evidence {
 };
 
 struct evidence {
-  std::vector<node_evidence> nodes;    ///< as the question's
-  std::vector<edge_evidence> edges;    ///< measured ones, by (from, to)
+  std::vector<node_evidence> nodes;  ///< as the question's
+  std::vector<edge_evidence> edges;  ///< measured ones, by (from, to)
 };
 
 /// All there is to see in a question. O(metrics x ticks).

@@ -57,8 +57,8 @@ double counted(double z, int worse, double wrong_way) {
 
 struct best_mean {
   double strength = 0;
-  double z = 0;            ///< mean deviation, signed
-  std::size_t begin = 0;   ///< of its ticks
+  double z = 0;           ///< mean deviation, signed
+  std::size_t begin = 0;  ///< of its ticks
   std::size_t end = 0;
   std::size_t width = 0;
 };
@@ -73,9 +73,10 @@ void means(const std::vector<double>& sums, std::size_t from, std::size_t to, st
   for (std::size_t n = 0; n < out.size(); ++n) out[n] = (high[n] - low[n]) * share;
 }
 
-/// z holds present values only; [0, history) is the baseline, [changed, size) the part that may show it.
-best_mean strongest(const std::vector<double>& z, std::size_t history, std::size_t changed, int worse,
-                    const evidence_weights& weights) {
+/// z holds present values only; [0, history) is the baseline, [changed, size) the part that may
+/// show it.
+best_mean strongest(const std::vector<double>& z, std::size_t history, std::size_t changed,
+                    int worse, const evidence_weights& weights) {
   best_mean best;
   std::vector<double> usual, now, largest;
   std::vector<double> sums(z.size() + 1, 0);

@@ -29,7 +29,7 @@ struct detection_options {
 
 /// How alerts become incidents. Keys under `correlation:`.
 struct correlation_options {
-  /// Alerts whose onsets lie within this time may belong to one incident.
+  /// Alerts whose onsets lie within this time may belong to one incident (in all, three times as long).
   std::chrono::milliseconds window{10 * 60 * 1000};
   /// Dependency steps over which alerts may belong to one incident.
   std::uint32_t hops = 3;

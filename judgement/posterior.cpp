@@ -41,10 +41,14 @@ double beyond_callees(double own, const std::vector<std::size_t>& callees, const
 }
 
 class weigher {
- public:
+public:
   weigher(const rca_question& q, const evidence& seen, const reach_table& passing,
           const posterior_weights& w)
-      : q_{q}, seen_{seen}, passing_{passing}, w_{w}, callees_(q.nodes.size()),
+      : q_{q},
+        seen_{seen},
+        passing_{passing},
+        w_{w},
+        callees_(q.nodes.size()),
         edges_of_(q.nodes.size()) {
     std::map<std::string_view, std::size_t> by_id;
     for (std::size_t n = 0; n < q.nodes.size(); ++n) by_id.emplace(q.nodes[n].entity, n);
@@ -77,13 +81,14 @@ class weigher {
     return t;
   }
 
- private:
+private:
   double role(std::size_t r, metric_role role) const {
     const node_evidence& e = seen_.nodes[r];
     return e.has_role[role_index(role)] ? e.by_role[role_index(role)] : unseen(r);
   }
 
-  /// A class of which nothing is measured: possible, but whoever sends metrics mostly shows something.
+  /// A class of which nothing is measured: possible, but whoever sends metrics mostly shows
+  /// something.
   double unseen(std::size_t r) const { return seen_.nodes[r].observed ? w_.unseen : 0; }
 
   /// Log strength of the plainest sign of @p r that is not handed up to it by a dependency.
@@ -215,8 +220,8 @@ class weigher {
       const edge_evidence& e = seen_.edges[n];
       const double lr = std::max(e.has_latency ? e.latency : w_.evidence.least,
                                  e.has_errors ? e.errors : w_.evidence.least);
-      const double part = gain(lr, w_.background + network * (w_.edge - w_.background),
-                               w_.background);
+      const double part =
+          gain(lr, w_.background + network * (w_.edge - w_.background), w_.background);
       t.explained += part;
       t.edges.emplace_back(n, part);
     }
@@ -229,8 +234,9 @@ class weigher {
     for (std::size_t n = 0; n < q_.nodes.size(); ++n) {
       const node_evidence& e = seen_.nodes[n];
       if (n == r || passing_[r][n] <= 0 || !e.onset || e.external <= 0) continue;
-      const double tick_s = static_cast<double>(std::max(q_.nodes[n].window.tick_ms,
-                                                         q_.nodes[r].window.tick_ms)) / 1000;
+      const double tick_s =
+          static_cast<double>(std::max(q_.nodes[n].window.tick_ms, q_.nodes[r].window.tick_ms)) /
+          1000;
       const double late_s = static_cast<double>((*cause.onset - *e.onset).count()) / 1000;
       // Laplace over the difference of two uncertain onsets, one tick free.
       const double scale = tick_s + cause.onset_sigma_s + e.onset_sigma_s;
@@ -248,8 +254,8 @@ class weigher {
       const double age_s = static_cast<double>((q_.onset - c.at).count()) / 1000;
       const double margin_s = static_cast<double>(w_.evidence.onset_margin_ms) / 1000;
       if (age_s < -margin_s) continue;
-      const double lr = std::log(w_.change_window_s / w_.change_mean_s) -
-                        std::max(0.0, age_s) / w_.change_mean_s;
+      const double lr =
+          std::log(w_.change_window_s / w_.change_mean_s) - std::max(0.0, age_s) / w_.change_mean_s;
       if (lr <= best) continue;
       best = lr;
       t.change_index = n;
@@ -333,8 +339,8 @@ cause_posterior weigh_causes(const rca_question& question, const evidence& seen,
     for (std::size_t n = 0; n <= count; ++n) {
       const double log_p = std::min(logits[n] - total, -1e-9);
       const double logit = log_p - std::log(-std::expm1(log_p));
-      ranker[n] = weights.ranker * std::clamp(logit - uniform, -weights.evidence.most,
-                                              weights.evidence.most);
+      ranker[n] = weights.ranker *
+                  std::clamp(logit - uniform, -weights.evidence.most, weights.evidence.most);
     }
     p.ranked = true;
   }

@@ -71,13 +71,14 @@ struct posterior_weights {
 
 /// Terms of one candidate's sum, natural log units before the temperature.
 struct cause_terms {
-  std::array<double, fault_class_count> by_class{};  ///< own evidence of each class, weighted
+  std::array<double, fault_class_count> by_class{};     ///< own evidence of each class, weighted
   std::array<double, fault_class_count> class_share{};  ///< posterior over classes given this cause
   std::size_t best_class = 0;
-  double own = 0;            ///< log mean over classes of exp(by_class)
-  double own_symptoms = 0;   ///< its external and internal anomalies as symptoms of itself
-  double explained = 0;      ///< what it explains of others, edges included; negative where it should show
-  double magnitude = 0;      ///< at most 0
+  double own = 0;           ///< log mean over classes of exp(by_class)
+  double own_symptoms = 0;  ///< its external and internal anomalies as symptoms of itself
+  double explained =
+      0;  ///< what it explains of others, edges included; negative where it should show
+  double magnitude = 0;  ///< at most 0
   double order = 0;
   double change = 0;
   double ranker = 0;
@@ -91,7 +92,7 @@ struct cause_terms {
 struct cause_posterior {
   std::vector<cause_terms> causes;  ///< as the question's nodes
   double unobserved = 1;
-  bool ranked = false;              ///< the ranker took part
+  bool ranked = false;  ///< the ranker took part
 };
 
 /// Chance that trouble of @p to shows at @p from, by most probable path along the edges.

@@ -25,8 +25,8 @@ constexpr std::array hints{
     component_hint{"ingress", "gateway"}, component_hint{"proxy", "gateway"},
 };
 
-constexpr std::array<std::string_view, 6> filed_well{"db",    "cache", "queue",
-                                                     "host",  "node",  "gateway"};
+constexpr std::array<std::string_view, 6> filed_well{"db",   "cache", "queue",
+                                                     "host", "node",  "gateway"};
 
 bool is_any(const std::string& pattern) { return pattern.empty() || pattern == "*"; }
 
@@ -51,8 +51,7 @@ std::string component_of(std::string_view entity) {
   return kind.empty() ? "service" : std::string{kind};
 }
 
-std::vector<remediation_item> remediation_for(std::string_view entity,
-                                              std::string_view fault_class,
+std::vector<remediation_item> remediation_for(std::string_view entity, std::string_view fault_class,
                                               const std::vector<runbook>& runbooks,
                                               std::size_t most) {
   const std::string component = component_of(entity);

@@ -22,18 +22,22 @@ constexpr std::size_t most_told = 5;
 std::string metric_of(const evidence& seen, std::size_t r, std::size_t best_class) {
   const node_evidence& e = seen.nodes[r];
   const auto named = [&](int index) {
-    return index < 0 ? std::string{}
-                     : std::string{e.metrics[static_cast<std::size_t>(index)].name};
+    return index < 0 ? std::string{} : std::string{e.metrics[static_cast<std::size_t>(index)].name};
   };
   const auto role = [&](metric_role which) {
     return named(e.best_of_role[static_cast<std::size_t>(which)]);
   };
   switch (static_cast<fault_class>(best_class)) {
-    case fault_class::cpu: return role(metric_role::cpu);
-    case fault_class::memory_leak: return role(metric_role::memory);
-    case fault_class::disk: return role(metric_role::disk);
-    case fault_class::error_burst: return role(metric_role::errors);
-    case fault_class::load: return role(metric_role::traffic);
+    case fault_class::cpu:
+      return role(metric_role::cpu);
+    case fault_class::memory_leak:
+      return role(metric_role::memory);
+    case fault_class::disk:
+      return role(metric_role::disk);
+    case fault_class::error_burst:
+      return role(metric_role::errors);
+    case fault_class::load:
+      return role(metric_role::traffic);
     case fault_class::network_delay:
     case fault_class::packet_loss:
       for (const edge_evidence& edge : seen.edges) {
@@ -43,7 +47,8 @@ std::string metric_of(const evidence& seen, std::size_t r, std::size_t best_clas
       }
       break;
     case fault_class::dependency:
-    case fault_class::change: break;
+    case fault_class::change:
+      break;
   }
   return named(e.best);
 }
@@ -80,15 +85,24 @@ std::optional<ranker_scores> ask(const rca_question& question, cause_ranker* ran
 
 const char* to_string(fault_class c) noexcept {
   switch (c) {
-    case fault_class::cpu: return "cpu";
-    case fault_class::memory_leak: return "memory_leak";
-    case fault_class::disk: return "disk";
-    case fault_class::network_delay: return "network_delay";
-    case fault_class::packet_loss: return "packet_loss";
-    case fault_class::error_burst: return "error_burst";
-    case fault_class::dependency: return "dependency";
-    case fault_class::change: return "change";
-    case fault_class::load: return "load";
+    case fault_class::cpu:
+      return "cpu";
+    case fault_class::memory_leak:
+      return "memory_leak";
+    case fault_class::disk:
+      return "disk";
+    case fault_class::network_delay:
+      return "network_delay";
+    case fault_class::packet_loss:
+      return "packet_loss";
+    case fault_class::error_burst:
+      return "error_burst";
+    case fault_class::dependency:
+      return "dependency";
+    case fault_class::change:
+      return "change";
+    case fault_class::load:
+      return "load";
   }
   return "unknown";
 }

@@ -37,13 +37,12 @@ bool symptomatic(const node_evidence& e) { return std::max(e.external, e.interna
 
 std::string moved(const metric_evidence& m) {
   const deviation& d = m.shows;
-  return std::string{m.name} + (d.peak >= 0 ? " rose " : " fell ") +
-         number(std::abs(d.peak)) + " robust deviations, from " + number(d.before) + " to " +
-         number(d.after);
+  return std::string{m.name} + (d.peak >= 0 ? " rose " : " fell ") + number(std::abs(d.peak)) +
+         " robust deviations, from " + number(d.before) + " to " + number(d.after);
 }
 
 class teller {
- public:
+public:
   teller(const cause_story& s, std::size_t r, ranked_cause& cause)
       : s_{s}, r_{r}, e_{s.seen.nodes[r]}, t_{s.posterior.causes[r]}, cause_{cause} {}
 
@@ -59,7 +58,7 @@ class teller {
     by_weight(cause_.counter_evidence);
   }
 
- private:
+private:
   void say(const char* kind, std::string text, double weight) {
     if (std::abs(weight) < least_weight) return;
     auto& list = weight > 0 ? cause_.evidence : cause_.counter_evidence;
@@ -174,10 +173,9 @@ class teller {
       weight += t_.by_class[static_cast<std::size_t>(fault_class::network_delay)];
       say("edge",
           "latency of calls to it, beyond its own, rose for " + std::to_string(late) + " of " +
-              std::to_string(callers) + " callers; " +
-              s_.question.nodes[plainest->from].entity + " sees " + number(plainest->rise) +
-              " more (" + number(plainest->latency_peak) + " robust deviations), itself " +
-              number(plainest->own_rise),
+              std::to_string(callers) + " callers; " + s_.question.nodes[plainest->from].entity +
+              " sees " + number(plainest->rise) + " more (" + number(plainest->latency_peak) +
+              " robust deviations), itself " + number(plainest->own_rise),
           weight);
     }
     for (const auto& [index, part] : t_.edges) {

@@ -17,8 +17,8 @@ struct cause_story {
   const ranker_scores* scores = nullptr;  ///< nullptr: the ranker took no part
 };
 
-/// Writes the terms of candidate @p r as sentences with numbers: what speaks for it into `evidence`,
-/// what speaks against it into `counter_evidence`, each by falling weight.
+/// Writes the terms of candidate @p r as sentences with numbers: what speaks for it into
+/// `evidence`, what speaks against it into `counter_evidence`, each by falling weight.
 void tell_cause(const cause_story& story, std::size_t r, ranked_cause& cause);
 
 }  // namespace faultline

@@ -22,8 +22,8 @@ struct dependency_edge {
   std::string from;
   std::string to;
   edge_kind kind = edge_kind::calls;
-  std::string source;      ///< event, span, configuration
-  double confidence = 1;   ///< 0..1; edges learned from spans grow towards 1 with every sighting
+  std::string source;     ///< event, span, configuration
+  double confidence = 1;  ///< 0..1; edges learned from spans grow towards 1 with every sighting
   event_time last_seen{};
 };
 
@@ -44,14 +44,14 @@ struct topology_limits {
 /// Lives:  in the correlator, one per store; pure, no clock.
 /// Limits: topology_limits; an edge beyond them is refused and counted.
 class dependency_graph {
- public:
+public:
   /// What observe() did to the set of edges.
   enum class change : std::uint8_t { none, added, removed, refused };
 
   explicit dependency_graph(topology_limits limits = {});
 
-  /// Takes one sighting or removal of an edge. An edge of an entity to itself or with an empty name is
-  /// refused. A sighting older than the last one changes nothing but the confidence.
+  /// Takes one sighting or removal of an edge. An edge of an entity to itself or with an empty name
+  /// is refused. A sighting older than the last one changes nothing but the confidence.
   change observe(const topology_change& sighting);
   /// Forgets an entity with its edges. @returns false when it is not known.
   bool forget(std::string_view entity);
@@ -67,7 +67,8 @@ class dependency_graph {
   /// included (also those not in the graph), by (steps, id); at most @p limit of them.
   std::vector<near_entity> neighbourhood(const std::vector<std::string>& from, std::uint32_t steps,
                                          std::size_t limit) const;
-  /// Fewest steps from @p caller down to @p callee along "depends on"; nothing beyond @p limit steps.
+  /// Fewest steps from @p caller down to @p callee along "depends on"; nothing beyond @p limit
+  /// steps.
   std::optional<std::uint32_t> distance(std::string_view caller, std::string_view callee,
                                         std::uint32_t limit) const;
   /// Direct neighbours in both directions, each once, in order of id.
@@ -88,7 +89,7 @@ class dependency_graph {
   std::string save() const;
   outcome<void> restore(std::string_view bytes);
 
- private:
+private:
   using node_index = std::uint32_t;
   using edge_key = std::tuple<node_index, node_index, edge_kind>;
   struct node {

@@ -19,7 +19,7 @@ constexpr std::int64_t minute = 60'000;
 
 /// A decision log in the making: each call appends one decision and keeps what came of it.
 class fold {
- public:
+public:
   explicit fold(correlation_options options = {}) : core{options} {}
 
   correlator_output apply(decision d) {
@@ -121,8 +121,7 @@ TEST(Correlator, FirstAlertOpensAnIncidentAndAsksForItsCause) {
   EXPECT_EQ(i.summary, "latency of service/front since 12:00");
   ASSERT_EQ(out.requests.size(), 1u);
   EXPECT_EQ(out.requests[0].incident, i.id);
-  EXPECT_THAT(out.requests[0].candidates,
-              ElementsAre("service/front", "service/cart", "db/cart"));
+  EXPECT_THAT(out.requests[0].candidates, ElementsAre("service/front", "service/cart", "db/cart"));
   EXPECT_EQ(out.requests[0].edges.size(), 2u);
   EXPECT_EQ(out.requests[0].alerts.size(), 1u);
 }
@@ -149,6 +148,14 @@ TEST(Correlator, AlertsTooFarOrTooLateAreAnotherIncident) {
   EXPECT_EQ(f.core.open().size(), 2u);
   f.fire("a", noon + 11 * minute);
   EXPECT_EQ(f.core.open().size(), 3u);
+}
+
+TEST(Correlator, AlertsThatFollowOneAnotherForHoursAreNotOneIncident) {
+  fold f;
+  f.edge("a", "b");
+  for (int n = 0; n < 12; ++n) f.fire(n % 2 == 0 ? "a" : "b", noon + n * 9 * minute);
+  ASSERT_EQ(f.core.open().size(), 3u);  // four in half an hour
+  for (const auto& i : f.core.open()) EXPECT_EQ(i.alerts.size(), 4u);
 }
 
 TEST(Correlator, WithoutTopologyOnlyTheSameEntityJoins) {
@@ -300,8 +307,8 @@ TEST(Correlator, AnAnswerThatNeverComesIsAskedForAgain) {
 TEST(Correlator, ALearningAlertOpensNothingButJoins) {
   fold f;
   f.edge("a", "b");
-  decision d = fold::alert_decision("a", noon, noon, 1, alert_state::firing,
-                                    alert_severity::warning);
+  decision d =
+      fold::alert_decision("a", noon, noon, 1, alert_state::firing, alert_severity::warning);
   d.alert.learning = true;
   EXPECT_EQ(f.apply(d).feed.size(), 1u);
   EXPECT_TRUE(f.core.open().empty());
@@ -313,8 +320,8 @@ TEST(Correlator, ALearningAlertOpensNothingButJoins) {
 
 TEST(Correlator, LearningOverTheSameAlertOpensAnIncident) {
   fold f;
-  decision d = fold::alert_decision("a", noon, noon, 1, alert_state::firing,
-                                    alert_severity::warning);
+  decision d =
+      fold::alert_decision("a", noon, noon, 1, alert_state::firing, alert_severity::warning);
   d.alert.learning = true;
   f.apply(d);
   f.fire("a", noon, 2);
@@ -406,8 +413,8 @@ fold story() {
     if (n % 9 == 3) f.command("silence", who, R"({"by":"x","until":)" + std::to_string(at) + "}");
     if (n % 31 == 5) f.edge(who, "s" + std::to_string(n % 12), n % 2 == 0);
     if (n % 50 == 7) f.command("retire", who, "{}");
-    const auto out = f.fire(who, at, 1, n % 5 == 0 ? alert_severity::critical
-                                                   : alert_severity::warning);
+    const auto out =
+        f.fire(who, at, 1, n % 5 == 0 ? alert_severity::critical : alert_severity::warning);
     if (n % 3 == 0 && !out.requests.empty()) f.answer(out.requests[0].incident, who, 0.6);
     if (n % 4 != 0) f.end(who, at, at + 15'000);
     if (n % 40 == 39) f.clock(at + 30 * minute);

@@ -84,8 +84,8 @@ TEST(Evidence, ATickBelongsToTheBaselineOnlyWhenItEndedBeforeTheMargin) {
   system_builder b;
   b.node("a").metric("cpu", 1);
   const evidence_weights weights;
-  const auto parts = split(b.question().nodes[0].window, b.question().onset, b.question().as_of,
-                           weights);
+  const auto parts =
+      split(b.question().nodes[0].window, b.question().onset, b.question().as_of, weights);
   EXPECT_EQ(parts.last, 108u);  // two minutes are twelve ticks
   EXPECT_EQ(parts.changed, 108u);
   EXPECT_EQ(parts.end, 132u);
@@ -143,7 +143,10 @@ TEST(Evidence, AnEdgeShowsWhatTheCalleeDoesNotSeeItself) {
 
 TEST(Evidence, ARiseTheCalleeSeesTooIsNotTheEdges) {
   system_builder b;
-  b.node("service/a").metric("out_p50.b", 20, 5).node("service/b").metric("in_p50.a", 18, 100.0 / 18);
+  b.node("service/a")
+      .metric("out_p50.b", 20, 5)
+      .node("service/b")
+      .metric("in_p50.a", 18, 100.0 / 18);
   b.calls("service/a", "service/b");
   const auto seen = gather_evidence(b.question(), evidence_weights{});
   ASSERT_EQ(seen.edges.size(), 1u);

@@ -10,9 +10,10 @@
 
 namespace faultline::root_cause_cases {
 
-/// Small systems with known trouble. Noise comes from a counter, so that a case is the same everywhere.
+/// Small systems with known trouble. Noise comes from a counter, so that a case is the same
+/// everywhere.
 class system_builder {
- public:
+public:
   static constexpr std::int64_t tick_ms = 10'000;
   static constexpr std::int64_t start_ms = 1'700'000'000'000;
 
@@ -74,14 +75,14 @@ class system_builder {
     return *this;
   }
   system_builder& change(const std::string& entity, std::int64_t before_onset_s) {
-    q_.changes.push_back({entity, change_kind::deploy, "v2",
-                          q_.onset - std::chrono::seconds{before_onset_s}});
+    q_.changes.push_back(
+        {entity, change_kind::deploy, "v2", q_.onset - std::chrono::seconds{before_onset_s}});
     return *this;
   }
 
   rca_question& question() { return q_; }
 
- private:
+private:
   /// Uniform in [-1, 1] (splitmix64).
   double noise() {
     std::uint64_t z = (state_ += 0x9e3779b97f4a7c15ULL);
@@ -100,7 +101,9 @@ class system_builder {
 /// front -> cart -> db: the database's memory and then everybody's latency.
 inline rca_question leaking_database() {
   system_builder b;
-  b.service("service/front", 3, 0, 3).service("service/cart", 3, 0, 2).node("db/cart")
+  b.service("service/front", 3, 0, 3)
+      .service("service/cart", 3, 0, 2)
+      .node("db/cart")
       .metric("memory.used_bytes", 1e9, 0.5, -2)
       .metric("cpu.utilization", 0.2)
       .metric("latency.p95_ms", 10, 4, 1);

@@ -41,8 +41,8 @@ TEST(RootCause, ALeakingDatabaseIsNamedWithItsMetricAndClass) {
   EXPECT_EQ(c.metric, "memory.used_bytes");
   EXPECT_FALSE(r.abstained);
   EXPECT_GT(c.probability, 0.5);
-  EXPECT_THAT(c.evidence, Contains(Field(&evidence_item::text,
-                                         HasSubstr("memory.used_bytes rose"))));
+  EXPECT_THAT(c.evidence,
+              Contains(Field(&evidence_item::text, HasSubstr("memory.used_bytes rose"))));
   EXPECT_THAT(c.evidence,
               Contains(Field(&evidence_item::text, HasSubstr("callers anomalous: 2 of 2"))));
   EXPECT_THAT(c.evidence, Contains(Field(&evidence_item::text, HasSubstr("before any caller"))));
@@ -125,8 +125,9 @@ TEST(RootCause, ARecentDeployRaisesItsEntityAndAnOldOneDoesNot) {
   };
   const auto recent = found(build(120));
   EXPECT_EQ(recent.causes[0].entity, "service/b");
-  EXPECT_THAT(recent.causes[0].evidence,
-              Contains(Field(&evidence_item::text, HasSubstr("deploy 2 min before the onset: v2"))));
+  EXPECT_THAT(
+      recent.causes[0].evidence,
+      Contains(Field(&evidence_item::text, HasSubstr("deploy 2 min before the onset: v2"))));
   EXPECT_GT(probability_of_b(recent), probability_of_b(found(build(5 * 3600))));
 }
 
@@ -157,8 +158,9 @@ TEST(RootCause, ASilentDependencyIsSeen) {
   auto late = b.question();
   late.nodes.back().incomplete = true;  // its answer may just not have come
   for (const auto& c : found(late).causes) {
-    EXPECT_THAT(c.evidence, ::testing::Not(Contains(Field(
-                                &evidence_item::text, HasSubstr("has sent no metric")))));
+    EXPECT_THAT(
+        c.evidence,
+        ::testing::Not(Contains(Field(&evidence_item::text, HasSubstr("has sent no metric")))));
   }
 }
 
@@ -216,7 +218,7 @@ TEST(RootCause, ConstantMetricsAndOneErrorAreNoProof) {
 
 /// Says what it is told, for any graph.
 class told_ranker final : public cause_ranker {
- public:
+public:
   explicit told_ranker(std::size_t favourite) : favourite_{favourite} {}
   const model_identity& identity() const noexcept override { return identity_; }
   outcome<ranker_scores> rank(const ranker_graph& graph) override {
@@ -230,7 +232,7 @@ class told_ranker final : public cause_ranker {
     return s;
   }
 
- private:
+private:
   std::size_t favourite_;
   model_identity identity_{"told", "1", ""};
 };
@@ -277,8 +279,8 @@ TEST(RootCauseFeatures, StandardisesAgainstTheFreshBaselineNewestLast) {
 TEST(RootCauseFeatures, WhatCallersSeeStandsAtTheCallee) {
   const auto q = slow_network();
   const ranker_graph g = ranker_graph_of(q);
-  EXPECT_GT(g.nodes[2].z[8][126], 3);   // service/search
-  EXPECT_LT(g.nodes[3].z[8][126], 2);   // service/cart
+  EXPECT_GT(g.nodes[2].z[8][126], 3);  // service/search
+  EXPECT_LT(g.nodes[3].z[8][126], 2);  // service/cart
   EXPECT_EQ(g.nodes[0].mask[8][126], 0);
 }
 
