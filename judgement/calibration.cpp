@@ -17,8 +17,10 @@ constexpr double month_ms = 30.0 * 86'400'000;
 constexpr std::int64_t half_hour_ms = 1'800'000;
 constexpr float episode_step = 0.1f;
 constexpr float most_correction = 2.0f;
-constexpr tail_prior view_prior{0.6f, 0.30f, 48};
-constexpr tail_prior combined_prior{0.4f, 0.55f, 48};
+constexpr float prior_blocks = 48;             // a day
+constexpr float youth_margin = 0.25f;          // decades while the prior rules: it may be wrong
+constexpr tail_prior view_prior{0.6f, 0.30f, prior_blocks};
+constexpr tail_prior combined_prior{0.4f, 0.55f, prior_blocks};
 
 float log_score(float s) noexcept { return s < 0.01f ? -6.6f : fast_log2(std::min(s, 1e6f)); }
 
@@ -32,6 +34,7 @@ const char* to_string(view v) noexcept {
     case view::drift: return "drift";
     case view::forecast: return "forecast";
     case view::symptoms: return "symptoms";
+    case view::breadth: return "breadth";
   }
   return "unknown";
 }
@@ -119,13 +122,15 @@ bool tail_model::restore(byte_reader& in) {
 calibration::calibration() noexcept
     : views_{tail_model{-2, 0.125f, view_prior}, tail_model{-2, 0.125f, view_prior},
              tail_model{-2, 0.125f, view_prior}, tail_model{-2, 0.125f, view_prior},
-             tail_model{-2, 0.125f, view_prior}, tail_model{-2, 0.125f, view_prior}},
+             tail_model{-2, 0.125f, view_prior}, tail_model{-2, 0.125f, view_prior},
+             tail_model{-2, 0.125f, view_prior}},
       combined_{0, 1.0f / 12, combined_prior} {}
 
 float calibration::threshold(double budget, bool learning) const noexcept {
   const double share = budget * static_cast<double>(block_ms_) / month_ms;
   const float p = static_cast<float>(std::clamp(share, 1e-9, 0.5));
-  const float at = combined_.value_at(p) + correction_ + (learning ? 1.0f : 0.0f);
+  const float youth = youth_margin * prior_blocks / (prior_blocks + combined_.blocks());
+  const float at = combined_.value_at(p) + correction_ + youth + (learning ? 1.0f : 0.0f);
   return clamped(at, 1.0f, 14.0f);
 }
 

@@ -63,8 +63,9 @@ enum class view : std::uint8_t {
   drift,         ///< half an hour against the daily profile
   forecast,      ///< a trend, weighed by how soon it meets a limit
   symptoms,      ///< errors and latency above their profile
+  breadth,       ///< all channels against the daily profile: many a little off
 };
-inline constexpr std::size_t view_count = 6;
+inline constexpr std::size_t view_count = 7;
 const char* to_string(view) noexcept;
 
 /// Scores of one tick; 0 where a view has nothing to say.

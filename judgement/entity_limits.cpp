@@ -13,7 +13,7 @@ constexpr double ln2 = 0.693147;
 constexpr double short_s = 900 / ln2;    // time constants of y_short and y_long
 constexpr double long_s = 7200 / ln2;
 constexpr double horizon_s = 3600;       // a limit met within the hour weighs
-constexpr double farthest_s = 86'400;
+constexpr double farthest_s = 4 * 3600;  // beyond it a line is no forecast
 constexpr float trend_from = 1.0f;       // scaled trend that counts as one
 constexpr float near_from = 2.0f;
 
@@ -36,7 +36,7 @@ course course_of(const channel_block& b, std::size_t i, double tick_s) {
   return c;
 }
 
-// Seconds until @p raw is met, or nothing when the course leads elsewhere or takes longer than a day.
+// Seconds until @p raw is met, or nothing when the course leads elsewhere or takes too long.
 std::optional<double> seconds_to(const course& c, const channel_block& b, std::size_t i, double raw) {
   const double way = (raw - b.center[i]) / static_cast<double>(b.scale[i]) - c.now;
   if (c.slope == 0 || way * c.slope <= 0)
@@ -73,15 +73,23 @@ void entity_core::impl::rules_changed() {
 void entity_core::impl::look_ahead(tick_judgement& t) {
   auto& space = *t.channels;
   const double tick_s = static_cast<double>(t.tick_ms) / 1000.0;
+  const auto drift_of = [&](std::size_t c) {
+    const auto& s = space.scores[c / width];
+    const auto i = c % width;
+    return s.ready[i] * std::max(std::fabs(s.trend[i]), std::fabs(s.slow[i]));
+  };
+  float most = 0;
+  for (std::size_t c = 0; c < traits.size(); ++c)
+    most = std::max(most, drift_of(c));
   const auto consider = [&](std::size_t c, double raw) -> std::optional<double> {
     const auto& b = blocks[c / width];
     const auto i = c % width;
-    const auto& s = space.scores[c / width];
-    const float drift = std::max(std::fabs(s.trend[i]), std::fabs(s.slow[i]));
-    if (s.ready[i] == 0 || drift < trend_from)
+    const float drift = drift_of(c);
+    if (drift < trend_from)
       return std::nullopt;
     const auto left = seconds_to(course_of(b, i, tick_s), b, i, raw);
-    if (left && (!t.lead_s || *left < *t.lead_s)) {
+    // Only what drifts as much as anything does tells how long there is.
+    if (left && drift >= 0.5f * most && (!t.lead_s || *left < *t.lead_s)) {
       t.lead_s = left;
       t.lead_channel = c;
     }
@@ -109,9 +117,7 @@ void entity_core::impl::look_ahead(tick_judgement& t) {
     const bool over = (limit.above && value > *limit.above) || (limit.below && value < *limit.below);
     t.over_limit = t.over_limit || over;
     t.over_critical_limit = t.over_critical_limit || (over && limit.critical);
-    const auto& s = space.scores[limit.channel / width];
-    const auto i = limit.channel % width;
-    const bool certain = std::max(std::fabs(s.trend[i]), std::fabs(s.slow[i])) > near_from;
+    const bool certain = drift_of(limit.channel) > near_from;
     for (const auto& side : {limit.above, limit.below}) {
       if (!side || over)
         continue;

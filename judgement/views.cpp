@@ -24,6 +24,8 @@ float top_three::length() const noexcept {
 void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t channels,
                  view_scores& out, float& symptom) noexcept {
   top_three residual, level, drift, forecast, symptoms;
+  float squares = 0;
+  int judged_channels = 0;
   for (std::size_t i = 0; i < channels; ++i) {
     const auto& s = c.scores[i / channel_block::width];
     const auto lane = i % channel_block::width;
@@ -31,6 +33,9 @@ void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t
       continue;
     residual.add(std::fabs(s.residual[lane]));
     level.add(std::fabs(s.fast[lane]));
+    const float far = std::min(std::fabs(s.fast[lane]), 6.0f);
+    squares += far * far;
+    ++judged_channels;
     drift.add(std::fabs(s.slow[lane]));
     const float trend = std::fabs(s.trend[lane]);
     forecast.add((traits[i] & channel_trait::forecast) != 0 ? 1.5f * trend : trend);
@@ -42,6 +47,8 @@ void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t
   out[static_cast<std::size_t>(view::drift)] = drift.length();
   out[static_cast<std::size_t>(view::forecast)] = forecast.length();
   out[static_cast<std::size_t>(view::symptoms)] = symptoms.length();
+  if (judged_channels >= 4)
+    out[static_cast<std::size_t>(view::breadth)] = 2.0f * std::sqrt(squares / static_cast<float>(judged_channels));
   symptom = symptoms.largest();
 }
 

@@ -109,9 +109,10 @@ void note_step(channel_block& b, std::size_t i, double value) {
   const auto moved = static_cast<float>(std::min(std::fabs(value - b.last[i]), 1e30));
   if (!(moved > 0))
     return;
-  if (b.step[i] == 0 && b.count[i] > 0 && moved > b.scale[i])
+  const bool first = b.step[i] == 0;
+  b.step[i] = first ? moved : std::min(b.step[i], moved);
+  if (first && b.count[i] > 0 && moved > b.scale[i])
     rebase_channel(b, i, b.center[i], moved);
-  b.step[i] = b.step[i] == 0 ? moved : std::min(b.step[i], moved);
 }
 
 }  // namespace

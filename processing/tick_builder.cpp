@@ -258,7 +258,8 @@ void tick_builder::closed(const closed_tick& tick) {
     note_interval(tick.gap_ms);
 }
 
-// The median of nine intervals; a new one counts when it differs by a third.
+// The mean of nine intervals without the gaps: jitter cancels in a mean. One that differs by a third
+// is a new pace, a smaller difference is followed slowly.
 void tick_builder::note_interval(std::int64_t gap_ms) noexcept {
   intervals_[interval_count_++ % intervals_.size()] = gap_ms;
   if (interval_count_ % intervals_.size() != 0)
@@ -266,8 +267,21 @@ void tick_builder::note_interval(std::int64_t gap_ms) noexcept {
   auto sorted = intervals_;
   std::sort(sorted.begin(), sorted.end());
   const std::int64_t median = sorted[sorted.size() / 2];
-  if (median_ms_ == 0 || median * 3 > median_ms_ * 4 || median * 4 < median_ms_ * 3)
-    median_ms_ = median;
+  const auto mean_below = [&](std::int64_t most, std::size_t least) -> std::int64_t {
+    std::int64_t sum = 0, count = 0;
+    for (const auto interval : sorted) {
+      if (interval <= most)
+        sum += interval, ++count;
+    }
+    return count < static_cast<std::int64_t>(least) ? 0 : sum / count;
+  };
+  std::int64_t mean = mean_below(median * 8 / 5, 7);
+  if (mean == 0)
+    mean = mean_below(3 * median, 1);
+  if (median_ms_ == 0 || mean * 3 > median_ms_ * 4 || mean * 4 < median_ms_ * 3)
+    median_ms_ = mean;
+  else
+    median_ms_ += (mean - median_ms_) / 8;
 }
 
 std::size_t tick_builder::memory_bytes() const noexcept {

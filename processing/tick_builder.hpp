@@ -108,7 +108,7 @@ class tick_builder {
   std::int64_t last_closed_ms_ = 0;
   std::int64_t newest_ms_ = 0;
   std::int64_t clock_ms_ = 0;
-  std::int64_t median_ms_ = 0;          ///< interval of closed ticks, 0 = not known yet
+  std::int64_t median_ms_ = 0;          ///< usual interval of closed ticks, 0 = not known yet
   std::array<std::int64_t, 9> intervals_{};
   std::uint32_t interval_count_ = 0;
   std::uint32_t crowded_ = 0;           ///< rows that came into a tick already closed

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "processing/channel_block.hpp"
+#include "processing/daily_profile.hpp"
+#include "processing/fast_math.hpp"
+#include "processing/roles.hpp"
+#include "processing/window_ring.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+constexpr std::int64_t monday = 1'704'067'200'000;
+
+std::array<double, 8> first_lane(double v) {
+  std::array<double, 8> values;
+  values.fill(missing);
+  values[0] = v;
+  return values;
+}
+
+// A repeatable wobble with unit-like spread.
+double wobble(int i) { return std::sin(i * 12.9898) + std::sin(i * 78.233) * 0.7; }
+
+void tick(channel_block& b, double v, block_scores& s, const tick_weights& w) {
+  const auto values = first_lane(v);
+  prepare_block(b, values.data());
+  standardise(b, values.data(), s);
+  observe_block(b, values.data(), w, s);
+  learn_block(b, w, s);
+}
+
+TEST(FastMath, AgreesWithTheLibrary) {
+  for (double x = 1e-6; x < 1e15; x *= 1.37) {
+    const auto f = static_cast<float>(x);
+    EXPECT_NEAR(fast_log2(f), std::log2(f), 5e-5) << x;
+    EXPECT_NEAR(fast_asinh(f), std::asinh(f), 5e-5) << x;
+    EXPECT_EQ(fast_asinh(-f), -fast_asinh(f));
+  }
+  EXPECT_EQ(fast_asinh(0.0f), 0.0f);
+}
+
+TEST(ChannelBlock, ScoresASteadySeriesLowAndAJumpHigh) {
+  channel_block b;
+  clear_block(b);
+  block_scores s{};
+  const auto w = weights_for(10'000);
+  for (int i = 0; i < 2000; ++i) {
+    tick(b, 50 + wobble(i), s, w);
+    if (i == 64) {
+      double center = 0, scale = 0;
+      quantile_base(b, 0, center, scale);
+      rebase_channel(b, 0, 50, 1);
+    }
+    if (i > 500) {
+      ASSERT_LT(std::fabs(s.residual[0]), 3.0f) << i;
+    }
+  }
+  tick(b, 70, s, w);
+  EXPECT_GT(s.residual[0], 5.0f);
+  EXPECT_EQ(s.residual[1], 0.0f);  // nothing was ever there
+}
+
+TEST(ChannelBlock, LetsTheFirstStepOfAConstantSeriesBeOneGrain) {
+  channel_block b;
+  clear_block(b);
+  block_scores s{};
+  const auto w = weights_for(10'000);
+  for (int i = 0; i < 500; ++i)
+    tick(b, 0, s, w);
+  tick(b, 1, s, w);
+  EXPECT_LT(s.z[0], 1.5f);
+  EXPECT_LT(s.residual[0], 3.0f);
+  tick(b, 1000, s, w);
+  EXPECT_GT(s.residual[0], 10.0f);
+}
+
+TEST(ChannelBlock, KeepsRawValuesWhenItsScaleMoves) {
+  channel_block b;
+  clear_block(b);
+  block_scores s{};
+  for (int i = 0; i < 300; ++i)
+    tick(b, 100 + 5 * wobble(i), s, weights_for(10'000));
+  const double level = raw_of(b, 0, b.level[0]);
+  const double q75 = raw_of(b, 0, b.q75[0]);
+  rebase_channel(b, 0, 90, 12);
+  EXPECT_NEAR(raw_of(b, 0, b.level[0]), level, 0.05);
+  EXPECT_NEAR(raw_of(b, 0, b.q75[0]), q75, 0.05);
+}
+
+TEST(ChannelBlock, StaysFiniteWhateverComes) {
+  channel_block b;
+  clear_block(b);
+  block_scores s{};
+  const double values[] = {1e308, -1e308, 0, 5e-324, -5e-324, 1e-300, 3, 1e15};
+  for (int i = 0; i < 4000; ++i) {
+    tick(b, values[(i * 7 + i / 13) % 8], s, weights_for(i % 5 == 0 ? 86'400'000 : 1));
+    if ((i & (i - 1)) == 0) {
+      double center = 0, scale = 0;
+      quantile_base(b, 0, center, scale);
+      rebase_channel(b, 0, center, scale);
+    }
+    ASSERT_TRUE(std::isfinite(s.residual[0]) && std::isfinite(s.fast[0]) && std::isfinite(s.slow[0])
+                && std::isfinite(s.trend[0]) && std::isfinite(b.product0[0])
+                && std::isfinite(b.y_long[0])) << i;
+  }
+}
+
+TEST(DailyProfile, LearnsADailySwing) {
+  std::vector<channel_block> blocks(1);
+  clear_block(blocks[0]);
+  daily_profile profile;
+  block_scores s{};
+  const std::int64_t step = 300'000;
+  double early = 0, late = 0;
+  const int per_day = 288;
+  for (int i = 0; i < 12 * per_day; ++i) {
+    const std::int64_t ts = monday + i * step;
+    const double v = 100 + 30 * std::sin(2 * 3.14159265 * i / per_day) + wobble(i);
+    auto w = weights_for(step);
+    w.shape_at = place_of(event_time_of(ts)).at;
+    profile.enter(event_time_of(ts), true, blocks);
+    const auto values = first_lane(v);
+    prepare_block(blocks[0], values.data());
+    standardise(blocks[0], values.data(), s);
+    observe_block(blocks[0], values.data(), w, s);
+    learn_block(blocks[0], w, s);
+    if (i == 64)
+      rebase_channel(blocks[0], 0, 110, 20);
+    const double off = std::fabs(raw_of(blocks[0], 0, s.expected[0]) - v);
+    if (i >= per_day / 2 && i < per_day)
+      early += off;
+    if (i >= 10 * per_day && i < 10 * per_day + per_day / 2)
+      late += off;
+  }
+  EXPECT_LT(late, 0.35 * early);
+}
+
+TEST(DailyProfile, KnowsTheWeekendAndTheHalfHour) {
+  EXPECT_FALSE(place_of(event_time_of(monday)).weekend);
+  EXPECT_TRUE(place_of(event_time_of(monday + 5 * 86'400'000LL)).weekend);
+  EXPECT_FALSE(place_of(event_time_of(monday + 7 * 86'400'000LL)).weekend);
+  const auto p = place_of(event_time_of(monday + 45 * 60'000));
+  EXPECT_EQ(p.bin, 1);
+  EXPECT_EQ(p.left, 1);
+  EXPECT_FLOAT_EQ(p.at, 0);
+}
+
+TEST(WindowRing, KeepsTheLastTicksToItsPrecision) {
+  std::vector<channel_block> blocks(1);
+  clear_block(blocks[0]);
+  window_ring ring;
+  std::vector<channel_info> channels(1);
+  channels[0].name = "m";
+  for (int i = 0; i < 200; ++i) {
+    const auto values = first_lane(i % 10 == 9 ? missing : 1000.0 + i);
+    prepare_block(blocks[0], values.data());
+    block_scores s{};
+    standardise(blocks[0], values.data(), s);
+    ring.push(event_time_of(monday + i * 1000), &s, 1);
+  }
+  EXPECT_EQ(ring.size(), 64u);
+  EXPECT_EQ(ring.code(0, 0), window_ring::missing);
+  EXPECT_NEAR(raw_of(blocks[0], 0, window_ring::z(ring.code(1, 0))), 1198, 0.5);
+  const auto bytes = pack_block(ring, 64, channels, blocks, {3}, 1000);
+  const auto block = unpack_block(bytes);
+  ASSERT_TRUE(block);
+  EXPECT_EQ(block->ts.size(), 64u);
+  EXPECT_EQ(unix_ms(block->ts.back()), monday + 199'000);
+  EXPECT_EQ(block->channels[0].role, 3);
+  EXPECT_NEAR(block->channels[0].values[62], 1198, 0.5);
+  EXPECT_TRUE(std::isnan(block->channels[0].values[63]));
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut)
+    EXPECT_FALSE(unpack_block(std::string_view{bytes}.substr(0, cut))) << cut;
+  EXPECT_FALSE(unpack_block(bytes + "x"));
+}
+
+TEST(Roles, ReadTheWordsOfAName) {
+  EXPECT_EQ(role_of("system.cpu.util"), metric_role::cpu);
+  EXPECT_EQ(role_of("memory_used_bytes"), metric_role::memory);
+  EXPECT_EQ(role_of("disk_io_latency_ms"), metric_role::latency);
+  EXPECT_EQ(role_of("network.rx_errors"), metric_role::errors);
+  EXPECT_EQ(role_of("httpRequests_total"), metric_role::traffic);
+  EXPECT_EQ(role_of("node_load1"), metric_role::saturation);
+  EXPECT_EQ(role_of("latency-p99"), metric_role::latency);
+  EXPECT_EQ(role_of("m17"), metric_role::none);
+  EXPECT_EQ(role_of("priority"), metric_role::none);  // "io" is no word in it
+  EXPECT_EQ(role_of(""), metric_role::none);
+  EXPECT_TRUE(names_a_counter("http_requests_total"));
+  EXPECT_FALSE(names_a_counter("total_requests"));
+  EXPECT_TRUE(names_a_share("cpu_usage"));
+}
+
+}  // namespace
+}  // namespace faultline

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processing/tick_builder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace faultline {
+namespace {
+
+using ::testing::SizeIs;
+using result = tick_builder::result;
+
+constexpr std::int64_t start = 1'704'067'200'000;
+constexpr std::int64_t tick = 10'000;
+
+struct closed_copy {
+  std::int64_t ts;
+  std::vector<double> values;
+  std::int64_t gap_ms;
+  log_position cause;
+};
+
+class builder_driver {
+ public:
+  builder_driver() { options.accept_past = true; }
+  result give(std::int64_t at, std::vector<metric_point> points) {
+    event_view e;
+    e.ts = event_time_of(start + at);
+    e.metrics = std::move(points);
+    const auto r = builder.add(e, ++position, options);
+    drain();
+    return r;
+  }
+  void clock(std::int64_t at) {
+    builder.advance(event_time_of(start + at), ++position, options);
+    drain();
+  }
+  void drain() {
+    for (; builder.waiting(); builder.pop()) {
+      const auto& t = builder.front();
+      closed.push_back({unix_ms(t.ts) - start, t.values, t.gap_ms, t.cause});
+    }
+  }
+
+  processing_options options;
+  tick_builder builder;
+  std::vector<closed_copy> closed;
+  log_position position = 0;
+};
+
+metric_point gauge(std::string_view name, double v) { return {name, v, metric_kind::gauge}; }
+metric_point counter(std::string_view name, double v) { return {name, v, metric_kind::counter}; }
+
+TEST(TickBuilder, ClosesARowAtOnceOnceItKnowsTheSet) {
+  builder_driver d;
+  EXPECT_EQ(d.give(0, {gauge("a", 1), gauge("b", 2)}), result::open);
+  EXPECT_EQ(d.give(tick, {gauge("a", 3), gauge("b", 4)}), result::closed);
+  ASSERT_THAT(d.closed, SizeIs(2));
+  EXPECT_EQ(d.give(2 * tick, {gauge("b", 6), gauge("a", 5)}), result::closed);
+  ASSERT_THAT(d.closed, SizeIs(3));
+  EXPECT_EQ(d.closed[2].ts, 2 * tick);
+  EXPECT_EQ(d.closed[2].values, (std::vector<double>{5, 6}));
+  EXPECT_EQ(d.closed[2].gap_ms, tick);
+  EXPECT_EQ(d.closed[2].cause, 3u);
+}
+
+TEST(TickBuilder, MergesSingleValuesUntilALaterTickAndTheLateness) {
+  builder_driver d;
+  for (int i = 0; i < 4; ++i) {
+    d.give(i * tick, {gauge("a", i)});
+    d.give(i * tick + 100, {gauge("b", 10.0 * i)});
+  }
+  ASSERT_THAT(d.closed, SizeIs(2));  // tick 3 has come: 0 and 1 are over
+  EXPECT_EQ(d.closed[1].values, (std::vector<double>{1, 10}));
+  EXPECT_EQ(d.give(2 * tick + 200, {gauge("a", 4)}), result::open);
+  EXPECT_EQ(d.give(tick, {gauge("a", 4)}), result::late);
+  EXPECT_EQ(d.builder.late(), 1u);
+  d.give(4 * tick, {gauge("a", 0)});
+  EXPECT_EQ(d.closed[2].values, (std::vector<double>{3, 20}));  // the mean of 2 and 4
+}
+
+TEST(TickBuilder, ClosesByTheClockWhatNobodyElseCloses) {
+  builder_driver d;
+  d.give(0, {gauge("a", 1)});
+  d.clock(tick);
+  EXPECT_THAT(d.closed, SizeIs(0));
+  d.clock(2 * tick);
+  ASSERT_THAT(d.closed, SizeIs(1));
+  EXPECT_TRUE(d.builder.idle());
+}
+
+TEST(TickBuilder, FollowsJitterWithoutPuttingTwoRowsIntoOneTick) {
+  builder_driver d;
+  const std::int64_t jitter[] = {0, 3000, -3000, 2500, -2500, 1000, -3500, 3500};
+  for (int i = 0; i < 400; ++i)
+    d.give(i * tick + jitter[i % 8] + i, {gauge("a", i), gauge("b", i)});
+  EXPECT_EQ(d.closed.size(), 400u);
+  EXPECT_EQ(d.builder.late(), 0u);
+}
+
+TEST(TickBuilder, MergesRowsThatComeFasterThanItsTick) {
+  builder_driver d;
+  for (int i = 0; i < 100; ++i)
+    d.give(i * tick / 4, {gauge("a", i)});
+  EXPECT_LE(d.builder.late(), 4u);
+  EXPECT_GE(d.closed.size(), 20u);
+  EXPECT_LE(d.closed.size(), 26u);
+}
+
+TEST(TickBuilder, TakesALongerIntervalAsItsTick) {
+  builder_driver d;
+  for (int i = 0; i < 20; ++i)
+    d.give(i * 6 * tick, {gauge("a", i)});
+  EXPECT_EQ(d.builder.tick_ms(d.options), 6 * tick);
+}
+
+TEST(TickBuilder, MakesAGapOneStep) {
+  builder_driver d;
+  for (int i = 0; i < 5; ++i)
+    d.give(i * tick, {gauge("a", i)});
+  d.give(5000 * tick, {gauge("a", 1)});
+  ASSERT_THAT(d.closed, SizeIs(6));
+  EXPECT_EQ(d.closed[5].gap_ms, 4996 * tick);
+}
+
+TEST(TickBuilder, TurnsCountersIntoRatesAndSeesResets) {
+  builder_driver d;
+  const double values[] = {100, 150, 250, 30, 50};
+  for (int i = 0; i < 5; ++i)
+    d.give(i * tick, {counter("c", values[i]), gauge("g", 1)});
+  ASSERT_THAT(d.closed, SizeIs(5));
+  EXPECT_TRUE(std::isnan(d.closed[0].values[0]));
+  EXPECT_DOUBLE_EQ(d.closed[1].values[0], 5);
+  EXPECT_DOUBLE_EQ(d.closed[2].values[0], 10);
+  EXPECT_DOUBLE_EQ(d.closed[3].values[0], 3);  // it began again from zero
+  EXPECT_DOUBLE_EQ(d.closed[4].values[0], 2);
+}
+
+TEST(TickBuilder, RecognisesACounterThatCallsItselfOne) {
+  builder_driver d;
+  for (int i = 0; i < 60; ++i)
+    d.give(i * tick, {gauge("requests_total", 100.0 * i), gauge("level", 100.0 * i)});
+  EXPECT_DOUBLE_EQ(d.closed.back().values[0], 10);
+  EXPECT_DOUBLE_EQ(d.closed.back().values[1], 5900);
+}
+
+TEST(TickBuilder, ForgetsAMetricThatStaysAwayAndMeetsNewOnes) {
+  builder_driver d;
+  for (int i = 0; i < 5; ++i)
+    d.give(i * tick, {gauge("a", 1), gauge("b", 2)});
+  for (int i = 5; i < 20; ++i)
+    d.give(i * tick, {gauge("a", 1)});
+  EXPECT_EQ(d.give(20 * tick, {gauge("a", 1)}), result::closed);
+  EXPECT_EQ(d.give(21 * tick, {gauge("a", 1), gauge("n", 3)}), result::closed);
+  EXPECT_EQ(d.closed.back().values.size(), 3u);
+  EXPECT_TRUE(std::isnan(d.closed.back().values[1]));
+}
+
+TEST(TickBuilder, BoundsItsChannels) {
+  builder_driver d;
+  std::vector<std::string> names;
+  for (int i = 0; i < 300; ++i)
+    names.push_back("m" + std::to_string(i));
+  for (const auto& name : names)
+    d.give(0, {gauge(name, 1)});
+  EXPECT_EQ(d.builder.channels().size(), tick_builder::max_channels);
+  EXPECT_EQ(d.builder.ignored(), 300u - tick_builder::max_channels);
+}
+
+TEST(TickBuilder, LetsNoClockOfAPublisherRunAhead) {
+  builder_driver d;
+  d.options.accept_past = false;
+  d.clock(0);
+  for (int i = 0; i < 4; ++i)
+    d.give(i, {gauge("a", 1)});
+  d.give(250'000, {gauge("a", 1)});
+  d.clock(2 * tick);
+  EXPECT_NE(d.give(2 * tick, {gauge("a", 1)}), result::late);
+}
+
+TEST(TickBuilder, GoesOnFromItsBytes) {
+  builder_driver d;
+  for (int i = 0; i < 30; ++i) {
+    d.give(i * tick, {gauge("a", i)});
+    d.give(i * tick + 7, {counter("b", 10.0 * i)});
+  }
+  std::string bytes;
+  byte_writer out{bytes};
+  d.builder.save(out);
+  builder_driver e;
+  byte_reader in{bytes};
+  ASSERT_TRUE(e.builder.restore(in));
+  EXPECT_TRUE(in.at_end());
+  d.closed.clear();
+  for (int i = 30; i < 40; ++i) {
+    for (auto* x : {&d, &e}) {
+      x->give(i * tick, {gauge("a", i)});
+      x->give(i * tick + 7, {counter("b", 10.0 * i)});
+    }
+  }
+  ASSERT_EQ(d.closed.size(), e.closed.size());
+  for (std::size_t i = 0; i < d.closed.size(); ++i)
+    EXPECT_EQ(d.closed[i].values, e.closed[i].values);
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
+    builder_driver f;
+    byte_reader short_in{std::string_view{bytes}.substr(0, cut)};
+    EXPECT_FALSE(f.builder.restore(short_in) && short_in.ok()) << cut;
+  }
+}
+
+}  // namespace
+}  // namespace faultline
