@@ -12,6 +12,10 @@ namespace faultline {
 
 namespace {
 
+/// A result nearer than this to its tick waits for the entity's next event, whatever its tails say: a knock
+/// costs a message, and most ticks have an event soon.
+constexpr float least_loud = 8;
+
 /// One view per worker thread, so that reading a record allocates nothing in steady state.
 record_view& scratch_record() {
   static thread_local record_view record;
@@ -30,6 +34,9 @@ void entity_state::begin(entity_birth birth, entity_peers who) {
   core_->adopt(std::move(birth.recorded), birth.decided_through);
   slot_ = std::make_shared<lane_slot>();
   slot_->owner = caf::actor_cast<caf::weak_actor_ptr>(self);
+  slot_->partition = peers_.partition;
+  slot_->credit = peers_.credit;
+  slot_->cell = peers_.cell;
 }
 
 void entity_state::on_observation(const observation& o) {
@@ -118,9 +125,13 @@ void entity_state::pump() {
 
 void entity_state::submit() {
   slot_->ticket = ++ticket_;
-  slot_->loud_threshold = core_->loud_threshold();
+  slot_->loud_threshold = std::max(core_->loud_threshold(), least_loud);
   slot_->knock_wanted.store(false, std::memory_order_relaxed);
   slot_->state.store(lane_slot::submitted, std::memory_order_release);
+  slot_->held = owed_ != 0 ? 1 : 0;
+  owed_ -= slot_->held;
+  slot_->held_counted = owed_counted_ != 0 ? slot_->held : 0;
+  owed_counted_ -= slot_->held_counted;
   waiting_for_lane_ = true;
   peers_.inference->submit(slot_);
 }
@@ -148,11 +159,7 @@ void entity_state::release_credit() {
   const auto n_counted = owed_counted_ - std::min(owed_counted_, held);
   owed_counted_ -= n_counted;
   peers_.counters->finished.fetch_add(n_counted, std::memory_order_relaxed);
-  const auto left =
-    peers_.credit->outstanding.fetch_sub(static_cast<std::int64_t>(n)) -
-    static_cast<std::int64_t>(n);
-  if (left > peers_.credit_limit / 2 || !peers_.credit->starving.load()) return;
-  if (!peers_.credit->starving.exchange(false)) return;
+  if (!peers_.credit->give_back(static_cast<std::int64_t>(n))) return;
   if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_.partition))
     self->send(caf::actor_cast<partition_actor>(partition), credit_back{});
 }

@@ -21,7 +21,6 @@ struct entity_peers {
   node_counters* counters = nullptr;
   std::shared_ptr<partition_credit> credit;
   std::shared_ptr<entity_cell> cell;
-  std::int64_t credit_limit = 4096;
 };
 
 /// What an entity begins with: nothing, or what was known of it.

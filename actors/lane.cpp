@@ -67,19 +67,15 @@ void lane::stop() {
 }
 
 std::size_t lane::collect(std::vector<std::shared_ptr<lane_slot>>& into) {
-  std::size_t taken = 0;
+  const auto before = into.size();
   for (auto& b : buffers_) {
-    if (into.size() >= options_.batch) break;
     while (b.busy.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
-    const auto n = std::min(b.waiting.size(), options_.batch - into.size());
-    std::move(b.waiting.end() - static_cast<std::ptrdiff_t>(n), b.waiting.end(),
-              std::back_inserter(into));
-    b.waiting.resize(b.waiting.size() - n);
+    std::move(b.waiting.begin(), b.waiting.end(), std::back_inserter(into));
+    b.waiting.clear();
     b.busy.clear(std::memory_order_release);
-    taken += n;
   }
-  waiting_.fetch_sub(taken);
-  return taken;
+  waiting_.fetch_sub(into.size() - before);
+  return into.size() - before;
 }
 
 void lane::wait_for_rows() {
@@ -107,37 +103,53 @@ void lane::run() {
            counters_.in_flight.load(std::memory_order_relaxed) != 0 &&
            std::chrono::steady_clock::now() < until)
       std::this_thread::sleep_for(std::chrono::microseconds{100});
-    while (collect(rows) != 0 && rows.size() < options_.batch) {}
-    pass(rows);
+    collect(rows);
+    for (std::size_t begin = 0; begin < rows.size(); begin += options_.batch)
+      pass(rows, begin, std::min(options_.batch, rows.size() - begin));
     rows.clear();
   }
 }
 
-void lane::pass(std::vector<std::shared_ptr<lane_slot>>& rows) {
-  if (rows.empty()) return;
+void lane::pass(const std::vector<std::shared_ptr<lane_slot>>& rows, std::size_t begin,
+                std::size_t count) {
   static thread_local std::vector<const forecast_row*> in;
   static thread_local std::vector<forecast_result*> out;
   in.clear();
   out.clear();
-  for (auto& slot : rows) {
-    in.push_back(&slot->row);
-    out.push_back(&slot->result);
+  for (std::size_t i = begin; i < begin + count; ++i) {
+    in.push_back(&rows[i]->row);
+    out.push_back(&rows[i]->result);
   }
-  const auto ran = model_->step(in.data(), out.data(), rows.size());
+  const auto ran = model_->step(in.data(), out.data(), count);
   counters_.lane_passes.fetch_add(1, std::memory_order_relaxed);
-  counters_.lane_rows.fetch_add(rows.size(), std::memory_order_relaxed);
-  if (!ran) counters_.model_faults.fetch_add(rows.size(), std::memory_order_relaxed);
-  for (auto& slot : rows) finish(*slot, !ran);
+  counters_.lane_rows.fetch_add(count, std::memory_order_relaxed);
+  if (!ran) counters_.model_faults.fetch_add(count, std::memory_order_relaxed);
+  for (std::size_t i = begin; i < begin + count; ++i) finish(*rows[i], !ran);
 }
 
 void lane::finish(lane_slot& slot, bool failed) {
   slot.failed = failed;
   const bool knock_now = !failed && loud(slot);
+  give_back(slot);
   slot.state.store(lane_slot::done, std::memory_order_seq_cst);
-  if (!slot.knock_wanted.exchange(false, std::memory_order_seq_cst) && !knock_now) return;
+  if (!slot.knock_wanted.exchange(false, std::memory_order_seq_cst)) {
+    if (!knock_now) return;
+    counters_.knocks_loud.fetch_add(1, std::memory_order_relaxed);
+  }
   counters_.knocks.fetch_add(1, std::memory_order_relaxed);
   if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(slot.owner))
     caf::anon_send(caf::actor_cast<entity_actor>(strong), result_ready{});
+}
+
+void lane::give_back(lane_slot& slot) {
+  if (slot.held == 0) return;
+  slot.cell->released.fetch_add(slot.held, std::memory_order_relaxed);
+  counters_.finished.fetch_add(slot.held_counted, std::memory_order_relaxed);
+  const auto n = slot.held;
+  slot.held = slot.held_counted = 0;
+  if (!slot.credit->give_back(n)) return;
+  if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(slot.partition))
+    caf::anon_send(caf::actor_cast<partition_actor>(strong), credit_back{});
 }
 
 }  // namespace faultline

@@ -29,6 +29,13 @@ struct lane_slot {
   forecast_row row;
   forecast_result result;
   caf::weak_actor_ptr owner;
+  caf::weak_actor_ptr partition;              ///< told when its credit is back
+  std::shared_ptr<partition_credit> credit;
+  std::shared_ptr<entity_cell> cell;
+  /// Credit of the event that closed the tick: given back by the lane, so that the event which absorbs the
+  /// result can come.
+  std::uint32_t held = 0;
+  std::uint32_t held_counted = 0;
 };
 
 /// Gathers rows of many entities into passes of one fixed padded shape, on a thread of its own. Waits for
@@ -59,8 +66,10 @@ class lane {
 
   void run();
   std::size_t collect(std::vector<std::shared_ptr<lane_slot>>& into);
-  void pass(std::vector<std::shared_ptr<lane_slot>>& rows);
+  void pass(const std::vector<std::shared_ptr<lane_slot>>& rows, std::size_t begin,
+            std::size_t count);
   void finish(lane_slot& slot, bool failed);
+  void give_back(lane_slot& slot);
   void wait_for_rows();
 
   std::unique_ptr<forecaster> model_;

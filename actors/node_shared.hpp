@@ -27,7 +27,8 @@ struct node_counters {
   std::atomic<std::uint64_t> model_faults{0};
   std::atomic<std::uint64_t> lane_passes{0};
   std::atomic<std::uint64_t> lane_rows{0};
-  std::atomic<std::uint64_t> knocks{0};
+  std::atomic<std::uint64_t> knocks{0};           ///< results that woke their entity
+  std::atomic<std::uint64_t> knocks_loud{0};      ///< of these, the ones nobody waited for
   std::atomic<std::uint64_t> entity_restarts{0};
   std::atomic<std::uint64_t> partition_restarts{0};
   std::atomic<std::uint64_t> snapshots{0};
@@ -51,7 +52,15 @@ struct node_counters {
 /// Observations a partition may have on their way to its entities (rule: credit on every edge).
 struct partition_credit {
   std::atomic<std::int64_t> outstanding{0};
+  std::atomic<std::int64_t> limit{1};      ///< follows the number of entities, see partition_state
   std::atomic<bool> starving{false};
+
+  /// Gives @p n back. @returns true when the partition starves and there is room again: tell it, once.
+  bool give_back(std::int64_t n) noexcept {
+    const auto left = outstanding.fetch_sub(n) - n;
+    return left <= limit.load(std::memory_order_relaxed) / 2 && starving.load() &&
+           starving.exchange(false);
+  }
 };
 
 /// What a partition and one of its entities share: enough to know, when the entity dies, which record

@@ -48,7 +48,7 @@ struct lane_options {
 struct actor_options {
   std::size_t threads = 0;                      ///< 0 = number of cores
   std::size_t max_throughput = 50;              ///< messages an actor handles in one go
-  std::uint32_t partition_credit = 256;        ///< observations on their way to entities, per partition
+  std::uint32_t partition_credit = 256;         ///< at most so many observations under way, per partition
   std::chrono::milliseconds request_deadline{2000};
 };
 

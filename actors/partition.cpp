@@ -54,7 +54,7 @@ void partition_state::on_blob(const blob_appended& b) {
 
 bool partition_state::may_dispatch() const {
   return reviving_ == 0 && credit_->outstanding.load(std::memory_order_relaxed) <
-                             static_cast<std::int64_t>(options_.actors.partition_credit);
+                             credit_->limit.load(std::memory_order_relaxed);
 }
 
 void partition_state::drive() {

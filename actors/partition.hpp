@@ -107,6 +107,7 @@ struct partition_state {
   void quarantine(entity_entry& e);
   void tell(std::string what, std::string subject, std::string text);
   void return_credit(entity_entry& e);
+  void resize_credit();
   // Snapshots, outbox, checkpoint.
   void ask_snapshot(entity_entry& e);
   void on_saved(const std::string& id, entity_saved& saved);

@@ -87,11 +87,20 @@ void partition_state::spawn(entity_entry& e, entity_birth birth) {
   peers.counters = peers_.counters;
   peers.credit = credit_;
   peers.cell = e.cell;
-  peers.credit_limit = options_.actors.partition_credit;
   e.handle = self->spawn<caf::monitored + caf::linked>(entity, std::make_shared<entity_birth>(std::move(birth)),
                                          std::move(peers));
   by_actor_[e.handle->id()] = &e;
+  resize_credit();
   entity_ids_.insert(e.handle->id());
+}
+
+// About one observation an entity: then the next event of an entity finds the result of its last one, and
+// nobody has to be woken for it.
+void partition_state::resize_credit() {
+  constexpr std::int64_t least = 16;
+  const auto most = static_cast<std::int64_t>(options_.actors.partition_credit);
+  const auto wanted = static_cast<std::int64_t>(entities_.size() * 3 / 4);
+  credit_->limit.store(std::min(most, std::max(least, wanted)), std::memory_order_relaxed);
 }
 
 void partition_state::return_credit(entity_entry& e) {

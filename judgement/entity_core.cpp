@@ -151,7 +151,8 @@ bool entity_core::row_waiting() const noexcept {
 }
 
 std::size_t entity_core::waiting_ticks() const noexcept {
-  return impl_->builder.waiting_ticks();
+  // The one in flight stays in the builder until it is finished.
+  return impl_->builder.waiting_ticks() - (impl_->flying ? 1 : 0);
 }
 
 bool entity_core::in_flight() const noexcept { return impl_->flying; }

@@ -67,6 +67,8 @@ void add_judgement(page& p, const node_counters& n) {
             static_cast<double>(n.lane_rows.load()));
   p.counter("faultline_lane_knocks_total", "Results that woke their entity.",
             static_cast<double>(n.knocks.load()));
+  p.counter("faultline_lane_loud_total", "Of these, results nobody waited for.",
+            static_cast<double>(n.knocks_loud.load()));
   p.counter("faultline_decisions_total", "Decisions of entities.",
             static_cast<double>(n.decisions.load()));
   p.counter("faultline_snapshots_total", "Entity snapshots taken.",
