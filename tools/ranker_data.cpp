@@ -102,6 +102,9 @@ private:
                                       milliseconds{static_cast<std::int64_t>(t.interval_s * 1000)});
     runner_options o;
     o.rules = std::move(rules);
+    // The judgement's own answers are not looked at: let them be cheap.
+    o.root_cause.hops = 0;
+    o.correlation.hops = 0;
     return o;
   }
 
