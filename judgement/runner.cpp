@@ -35,6 +35,9 @@ struct runner::impl {
   resident& resident_of(std::string_view id);
   void take(const event_view& event);
   void pass_clock(std::int64_t now);
+  void finish_by(std::int64_t until);
+  void advance(resident& r, std::int64_t now);
+  void tell_clock();
   void enqueue(resident& r);
   void flush();
   void finish(resident& r, const forecast_result* result);
@@ -139,13 +142,32 @@ void runner::impl::finish(resident& r, const forecast_result* result) {
 void runner::impl::pass_clock(std::int64_t now) {
   flush();
   clock_ms = std::max(clock_ms, now);
+  for (auto& r : residents)
+    advance(r, clock_ms);
+  flush();
+  tell_clock();
+}
+
+void runner::impl::advance(resident& r, std::int64_t now) {
+  r.core.advance({event_time_of(now), arrival_time_of(now)}, {0, ++position, 0}, decided);
+  decide_all(decided);
+  enqueue(r);
+}
+
+// The end of the events is no silence: each entity is moved on as far as its open ticks need.
+void runner::impl::finish_by(std::int64_t until) {
+  pass_clock(std::min(newest_ms, until));
   for (auto& r : residents) {
-    r.core.advance({event_time_of(clock_ms), arrival_time_of(clock_ms)}, {0, ++position, 0},
-                   decided);
-    decide_all(decided);
-    enqueue(r);
+    const std::int64_t enough = newest_ms + 4 * r.core.window(event_time{}).tick_ms;
+    advance(r, std::min(until, enough));
   }
   flush();
+  newest_ms = std::max(newest_ms, until);
+  clock_ms = std::max(clock_ms, until);
+  tell_clock();
+}
+
+void runner::impl::tell_clock() {
   if (correlator.wants_clock()) {
     decision d;
     d.kind = decision_kind::clock;
@@ -217,10 +239,7 @@ runner::~runner() = default;
 
 void runner::take(const event_view& event) { impl_->take(event); }
 
-void runner::advance_to(event_time until) {
-  impl_->newest_ms = std::max(impl_->newest_ms, unix_ms(until));
-  impl_->pass_clock(unix_ms(until));
-}
+void runner::advance_to(event_time until) { impl_->finish_by(unix_ms(until)); }
 
 void runner::set_alerting(bool on) {
   impl_->flush();

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/views.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+
+#include "tests/judgement/entity_fixture.hpp"
+
+namespace faultline {
+namespace {
+
+forecast_tick tick_with(float z) {
+  forecast_tick t;
+  t.z.fill(z);
+  t.mask.fill(1);
+  return t;
+}
+
+forecast_result saying(float mu) {
+  forecast_result r;
+  for (auto& horizon : r.mu)
+    horizon.fill(mu);
+  return r;
+}
+
+TEST(TopThree, AddsAgreementToTheLargest) {
+  top_three t;
+  for (const float v : {1.0f, 3.0f, 2.0f, 0.5f})
+    t.add(v);
+  EXPECT_FLOAT_EQ(t.length(), std::sqrt(14.0f));
+  EXPECT_FLOAT_EQ(t.largest(), 3.0f);
+}
+
+TEST(ModelView, IsSilentUntilTheModelHasBeenHeardForAWhile) {
+  model_view m;
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(m.score(tick_with(5)), 0.0f);
+    const auto r = saying(0);
+    m.take(tick_with(5), &r, 10);
+  }
+  EXPECT_FALSE(m.expected(0));
+}
+
+TEST(ModelView, IsSurprisedByWhatTheModelDidNotSay) {
+  model_view m;
+  noise n{1};
+  const auto w = weights_for(10'000);
+  float usual = 0;
+  for (int i = 0; i < 400; ++i) {
+    const auto t = tick_with(static_cast<float>(0.5 * n.normal()));
+    usual = std::max(usual, i > 200 ? m.score(t) : (m.score(t), 0.0f));
+    m.learn(w);
+    const auto r = saying(0);
+    m.take(t, &r, 10);
+  }
+  ASSERT_TRUE(m.expected(3));
+  EXPECT_GT(m.score(tick_with(8)), 2 * usual);
+}
+
+TEST(ModelView, ForgetsWhatWasSaidBeforeAGapInTheModel) {
+  model_view m;
+  for (int i = 0; i < 100; ++i) {
+    m.score(tick_with(0));
+    const auto r = saying(0);
+    m.take(tick_with(0), &r, 10);
+  }
+  m.score(tick_with(0));
+  m.take(tick_with(0), nullptr, 10);
+  EXPECT_FALSE(m.expected(0));
+  EXPECT_EQ(m.score(tick_with(9)), 0.0f);
+}
+
+TEST(ModelView, ComesBackFromItsBytes) {
+  model_view m;
+  noise n{2};
+  const auto w = weights_for(60'000);
+  const auto go = [&](model_view& v, noise& with) {
+    const auto t = tick_with(static_cast<float>(with.normal()));
+    const float score = v.score(t);
+    v.learn(w);
+    const auto r = saying(0.1f);
+    v.take(t, &r, 60);
+    return score;
+  };
+  for (int i = 0; i < 200; ++i)
+    go(m, n);
+  std::string bytes;
+  byte_writer out{bytes};
+  m.save(out);
+  model_view again;
+  byte_reader in{bytes};
+  ASSERT_TRUE(again.restore(in));
+  EXPECT_TRUE(in.at_end());
+  noise a{3}, b{3};
+  for (int i = 0; i < 100; ++i)
+    ASSERT_EQ(go(m, a), go(again, b)) << i;
+  for (std::size_t cut = 0; cut < bytes.size(); cut += 3) {
+    model_view broken;
+    byte_reader shorter{std::string_view{bytes}.substr(0, cut)};
+    EXPECT_FALSE(broken.restore(shorter)) << cut;
+  }
+}
+
+}  // namespace
+}  // namespace faultline
