@@ -64,7 +64,8 @@ bool from_another_site(const http_request& request) {
 }
 
 void serve(queries& answers, const http_request& request, http_responder respond) {
-  const std::string_view method = request.method == "HEAD" ? "GET" : request.method;
+  std::string_view method{request.method};
+  if (method == "HEAD") method = "GET";
   std::string allowed;
   std::vector<std::string> ids;
   for (const route& r : api_routes()) {
