@@ -30,7 +30,7 @@ void partition_state::on_sweep() {
   const bool idle = queue_.empty();
   std::size_t asked = 0;
   for (auto* e : dirty) {
-    const bool due = records_ - e->dirty_since > options_.replay_budget / 2;
+    const bool due = records_ - e->dirty_since > options_.replay_budget * 4 / 5;
     if (asked >= snapshots_per_sweep) break;
     if (!due && !(idle && asked < idle_snapshots_per_sweep)) break;
     ask_snapshot(*e);

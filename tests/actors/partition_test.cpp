@@ -73,7 +73,8 @@ struct Partition : actor_fixture {
       writer.add(e);
     }
     auto bytes = writer.take();
-    if (damage_last) bytes[bytes.size() - 40] = static_cast<char>(0xee);
+    // A name longer than its record: the last event cannot be read.
+    if (damage_last) bytes[bytes.rfind("requests.rate") - 1] = static_cast<char>(0xff);
     append_group group;
     group.log.push_back(log_append{0, bytes, static_cast<std::uint32_t>(entities.size())});
     auto at = memory->events().append(group);
@@ -127,7 +128,7 @@ TEST_F(Partition, GoesOnFromItsSnapshotsAfterARestart) {
   const auto checkpoint = memory->checkpoints().load_checkpoint(0);
   ASSERT_TRUE(checkpoint);
   EXPECT_EQ(checkpoint->position, 10U);
-  caf::anon_send_exit(directory.owner(0), caf::exit_reason::kill);
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
   run();
   append({"host/a"}, 10);
   EXPECT_EQ(observations("host/a"), 11U);
@@ -138,7 +139,7 @@ TEST_F(Partition, GoesOnFromItsSnapshotsAfterARestart) {
 TEST_F(Partition, IsStartedAgainFromTheLogWhenItDiesWithoutASnapshot) {
   begin();
   for (int n = 0; n < 3; ++n) append({"host/a"}, n);
-  caf::anon_send_exit(directory.owner(0), caf::exit_reason::kill);
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
   run();
   EXPECT_EQ(observations("host/a"), 3U);
 }
@@ -159,7 +160,7 @@ TEST_F(Partition, RemembersThePoisonAfterARestart) {
   begin();
   append({"host/a"}, 0);
   append({"host/a"}, 1, true);
-  caf::anon_send_exit(directory.owner(0), caf::exit_reason::kill);
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
   run();
   append({"host/a"}, 2);
   EXPECT_EQ(observations("host/a"), 2U);

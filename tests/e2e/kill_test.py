@@ -17,7 +17,7 @@ CONFIG = (
     "processing: {tick: 1s, accept_past: true}\n"
     "detection: {learning: 30s}\n"
     "limits: [{entity: '*', metric: disk.used, above: 90}]\n"
-    "recovery: {max_replay: 50ms}\n"
+    "recovery: {max_replay: 100ms}\n"
 )
 START = 1_750_000_000_000
 ENTITIES = 40
