@@ -65,6 +65,7 @@ struct entity_core::impl {
   void load_values(const closed_tick& tick);
   void score_tick(const forecast_result* result, tick_judgement& t);
   void learn_tick(const tick_judgement& t);
+  bool silent_episode(const tick_judgement& t);
   void rebase_due();
   void rebase(std::size_t channel, double center, double scale);
   void give_slots(bool anonymous_too);
@@ -136,6 +137,7 @@ struct entity_core::impl {
   bool flying = false;
   forecast_tick current;                    ///< the tick in flight as the model sees it
   bool deciding = true;
+  std::int64_t undecided_since_ms = 0;      ///< an episode while nothing is decided
   std::vector<entity_decision> recorded;
   std::size_t next_recorded = 0;
   log_position decided_through = 0;

@@ -15,6 +15,7 @@ constexpr std::size_t width = channel_block::width;
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint8_t no_slot = 255;
 constexpr double day_ms = 86'400'000.0;
+constexpr std::int64_t episode_most_ms = 86'400'000;
 constexpr std::uint64_t anonymous_slots_at = 64;  // ticks: until then constant series show
 
 // The values of the tick in flight, and what they say. One per thread: a tick is finished by the
@@ -155,8 +156,9 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   const bool was_firing = life.firing();
   score_tick(result, t);
   decide(t, tick.cause, out);
-  const bool suspicious = deciding && (was_firing || life.firing() || t.result.excess() > 0);
-  tails.take(t.scores, t.result, unix_ms(t.ts), t.tick_ms, !suspicious);
+  const bool over = was_firing || life.firing() || t.result.excess() > 0;
+  const bool suspicious = over && deciding;
+  tails.take(t.scores, t.result, unix_ms(t.ts), t.tick_ms, !over && !silent_episode(t));
   if (!suspicious)
     learn_tick(t);
   ring.push(t.ts, t.channels->scores.data(), blocks.size());
@@ -183,6 +185,20 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   }
   builder.pop();
   flying = false;
+}
+
+// While nothing is decided an episode counts once as well, for a day at most, and not in full.
+bool entity_core::impl::silent_episode(const tick_judgement& t) {
+  if (deciding)
+    return false;
+  const std::int64_t now = unix_ms(t.ts);
+  if (t.result.steady_excess() > 0 && undecided_since_ms == 0) {
+    undecided_since_ms = now;
+    tails.episode(t.result);
+  }
+  if (t.result.excess() < -0.5f || now - undecided_since_ms > episode_most_ms)
+    undecided_since_ms = 0;
+  return undecided_since_ms != 0;
 }
 
 void entity_core::impl::score_tick(const forecast_result* result, tick_judgement& t) {
