@@ -29,7 +29,7 @@ struct lstm_load {
     }
   }
   outcome<void> step(forecaster& model) {
-    const auto done = model.step(row_pointers.data(), result_pointers.data(), rows.size());
+    auto done = model.step(row_pointers.data(), result_pointers.data(), rows.size());
     for (std::size_t i = 0; done && i < rows.size(); ++i) {
       rows[i].h = results[i].h;
       rows[i].c = results[i].c;

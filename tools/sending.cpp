@@ -178,7 +178,7 @@ public:
 
 protected:
   outcome<void> send(std::string payload, std::vector<std::uint64_t>) override {
-    const auto pushed = client_->push(payload, timeout());
+    auto pushed = client_->push(payload, timeout());
     if (pushed || pushed.error().code != ec::deadline_passed) return pushed;
     return failure{ec::deadline_passed, options_.endpoint + " took nothing for " +
                                             options_.timeout +
