@@ -80,7 +80,9 @@ class Demo:
         config.write_text(
             f"storage: {{path: {self.directory}/store, min_free: 64MiB}}\n"
             f"web: {{listen_address: 127.0.0.1:{http}}}\n"
-            f"ingest: {{pull: ['tcp://127.0.0.1:{pull}'], router: ['tcp://127.0.0.1:{router}']}}\n"
+            f"ingest: {{pull: ['tcp://127.0.0.1:{pull}'], router: ['tcp://127.0.0.1:{router}'],"
+            # Three hours pass in seconds: no entity may run far ahead of another.
+            f" max_lag_records: 150, retry_after_ms: 2}}\n"
             f"feed: {{publish: 'tcp://127.0.0.1:{publish}', replay: 'tcp://127.0.0.1:{replay}'}}\n"
             "processing: {tick: 10s, accept_past: true}\n"
         )
@@ -115,7 +117,7 @@ class Demo:
             tail = self.start([self.bin / "faultline", "tail",
                                "--endpoint", f"tcp://127.0.0.1:{self.ports[3]}",
                                "--replay-endpoint", f"tcp://127.0.0.1:{self.ports[4]}", "--from", "1"])
-        speed = ["--fast"] if self.options.once else ["--speed", str(self.options.speed)]
+        speed = ["--fast", "--batch", "30", "--window", "2"] if self.options.once else ["--speed", str(self.options.speed)]
         self.run(self.bin / "faultline", "replay", recording, "--keep-time", "--endpoint", endpoint, *speed)
         self.settle()
         if tail:
@@ -135,6 +137,11 @@ class Demo:
             last = now
             time.sleep(0.1)
 
+    @staticmethod
+    def main_incident(incidents):
+        """The one an operator would open first: critical before warning, then the one with most alerts."""
+        return max(incidents, key=lambda i: (i["severity"] == "critical", len(i["alerts"])), default=None)
+
     def verdict(self):
         """Whether the promise was kept, and the sentences that say so."""
         incidents = self.api("/api/v1/incidents?limit=100")["incidents"]
@@ -145,7 +152,8 @@ class Demo:
         alerts = self.api("/api/v1/alerts?limit=1000")["alerts"]
         early = [a["started"] for a in alerts if fault["start"] <= a["started"] < full]
         mine = [i for i in incidents if i["started"] <= fault["end"] and (i.get("ended") or full) >= fault["start"]]
-        ranks = [n for i in mine for n, c in enumerate(i["causes"], 1) if c["entity"] in fault["root"]]
+        shown = self.main_incident(mine)
+        ranks = [n for n, c in enumerate(shown["causes"], 1) if c["entity"] in fault["root"]] if shown else []
         lines = [f"the truth: {fault['type']} in {', '.join(fault['root'])} from {clock(fault['start'])}, "
                  f"full effect at {clock(full)}"]
         if early:
@@ -179,7 +187,7 @@ class Demo:
         kept, lines, incidents = self.verdict()
         say()
         if incidents and not self.options.silent:
-            worst = max(incidents, key=lambda i: (i["severity"] == "critical", len(i["alerts"])))
+            worst = self.main_incident(incidents)
             say(self.run(self.bin / "faultline", "--server", f"http://127.0.0.1:{self.ports[0]}",
                          "incident", "show", worst["id"], check=False))
         for line in lines:

@@ -14,8 +14,8 @@ import urllib.parse
 from support import Publisher, Server
 
 CONFIG = (
-    "processing: {tick: 1s, accept_past: true}\n"
-    "detection: {learning: 30s}\n"
+    "processing: {tick: 10s, accept_past: true}\n"
+    "detection: {learning: 10m}\n"
     "limits: [{entity: '*', metric: disk.used, above: 90}]\n"
     "recovery: {max_replay: 100ms}\n"
 )
@@ -33,7 +33,7 @@ def rows(n):
         if e % 10 == 3 and (200 + e <= n < 260 + e or 420 + e <= n < 470 + e):
             disk = 95.0 + noise.random()
         batch.append({
-            "entity": f"host/kill-{e}", "ts": START + n * 1000,
+            "entity": f"host/kill-{e}", "ts": START + n * 10_000,
             "values": {"cpu": 0.3 + 0.1 * math.sin(n / 30 + e) + 0.02 * noise.random(),
                        "disk.used": disk, "net": 1000 + 50 * noise.random()},
         })
