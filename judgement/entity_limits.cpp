@@ -99,7 +99,7 @@ void entity_core::impl::look_ahead(tick_judgement& t) {
   };
   for (std::size_t c = 0; c < traits.size(); ++c) {
     traits[c] = static_cast<std::uint8_t>(traits[c] & ~channel_trait::forecast);
-    if ((traits[c] & channel_trait::capacity) == 0)
+    if ((traits[c] & channel_trait::capacity) == 0 || drift_of(c) < trend_from)
       continue;
     const auto& b = blocks[c / width];
     const auto i = c % width;
