@@ -22,8 +22,8 @@ void correlator_state::begin(correlation_options correlation, actor_options o, c
   options_ = o;
   peers_ = std::move(p);
   self->request(peers_.librarian, store_deadline, load_correlator{})
-    .then([this](const correlator_image& image) { on_image(image); },
-          [this](const caf::error& why) { fail(why); });
+      .then([this](const correlator_image& image) { on_image(image); },
+            [this](const caf::error& why) { fail(why); });
 }
 
 void correlator_state::fail(const caf::error& why) { self->quit(why); }
@@ -52,17 +52,16 @@ void correlator_state::read_on() {
   if (!loaded_ || busy_ || through_ >= known_last_) return;
   busy_ = true;
   self->request(peers_.librarian, store_deadline, read_decisions{through_ + 1, page_decisions})
-    .then([this](const decision_page& page) { on_page(page); },
-          [this](const caf::error& why) { fail(why); });
+      .then([this](const decision_page& page) { on_page(page); },
+            [this](const caf::error& why) { fail(why); });
 }
 
 void correlator_state::collect_requests(std::vector<rca_request> fresh, const decision& d) {
   if (d.kind == decision_kind::root_cause)
-    requests_.erase(std::remove_if(requests_.begin(), requests_.end(),
-                                   [&](const rca_request& r) {
-                                     return r.incident == d.root_cause.incident;
-                                   }),
-                    requests_.end());
+    requests_.erase(
+        std::remove_if(requests_.begin(), requests_.end(),
+                       [&](const rca_request& r) { return r.incident == d.root_cause.incident; }),
+        requests_.end());
   for (auto& r : fresh) {
     const auto same = std::find_if(requests_.begin(), requests_.end(), [&](const rca_request& old) {
       return old.incident == r.incident;
@@ -97,15 +96,15 @@ void correlator_state::on_page(const decision_page& page) {
     saved_through_ = through_;
   }
   self->request(peers_.keeper, store_deadline, std::move(out))
-    .then(
-      [this](const feed_written& w) {
-        busy_ = false;
-        told_through_ = through_;
-        feed_seq_ = w.last_seq;
-        send_requests();
-        read_on();
-      },
-      [this](const caf::error& why) { fail(why); });
+      .then(
+          [this](const feed_written& w) {
+            busy_ = false;
+            told_through_ = through_;
+            feed_seq_ = w.last_seq;
+            send_requests();
+            read_on();
+          },
+          [this](const caf::error& why) { fail(why); });
 }
 
 void correlator_state::send_requests() {
@@ -121,7 +120,7 @@ void correlator_state::on_clock(const event_clock_at& c) {
   d.kind = decision_kind::clock;
   d.clock = c.at;
   self->request(peers_.keeper, store_deadline, append_decisions{{std::move(d)}})
-    .then([](const decisions_appended&) {}, [this](const caf::error& why) { fail(why); });
+      .then([](const decisions_appended&) {}, [this](const caf::error& why) { fail(why); });
 }
 
 correlator_view correlator_state::on_question() const {
@@ -136,13 +135,13 @@ correlator_view correlator_state::on_question() const {
 }
 
 correlator_actor::behavior_type correlator(
-  correlator_actor::stateful_pointer<correlator_state> self, correlation_options correlation,
-  actor_options options, correlator_peers peers) {
+    correlator_actor::stateful_pointer<correlator_state> self, correlation_options correlation,
+    actor_options options, correlator_peers peers) {
   self->state.begin(std::move(correlation), options, std::move(peers));
   return {
-    [self](const decisions_available& d) { self->state.on_available(d); },
-    [self](const event_clock_at& c) { self->state.on_clock(c); },
-    [self](const correlator_question&) { return self->state.on_question(); },
+      [self](const decisions_available& d) { self->state.on_available(d); },
+      [self](const event_clock_at& c) { self->state.on_clock(c); },
+      [self](const correlator_question&) { return self->state.on_question(); },
   };
 }
 

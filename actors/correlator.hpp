@@ -29,7 +29,7 @@ struct correlator_state {
 
   correlator_actor::pointer self;
 
- private:
+private:
   void on_image(const correlator_image& image);
   void read_on();
   void on_page(const decision_page& page);
@@ -52,10 +52,10 @@ struct correlator_state {
   bool clock_asked_ = false;
 };
 
-/// Reads the decision log in order, folds it, writes the feed. After a restart it folds again what it had
-/// told already, silently, from its last saved state.
+/// Reads the decision log in order, folds it, writes the feed. After a restart it folds again what
+/// it had told already, silently, from its last saved state.
 correlator_actor::behavior_type correlator(
-  correlator_actor::stateful_pointer<correlator_state> self, correlation_options correlation,
-  actor_options options, correlator_peers peers);
+    correlator_actor::stateful_pointer<correlator_state> self, correlation_options correlation,
+    actor_options options, correlator_peers peers);
 
 }  // namespace faultline

@@ -10,9 +10,10 @@
 
 namespace faultline {
 
-/// Who owns which partition now. Written by the supervisor, read by the doors, root cause and queries.
+/// Who owns which partition now. Written by the supervisor, read by the doors, root cause and
+/// queries.
 class partition_directory {
- public:
+public:
   explicit partition_directory(std::uint16_t count) : owners_(count) {}
 
   std::uint16_t size() const noexcept { return static_cast<std::uint16_t>(owners_.size()); }
@@ -29,7 +30,7 @@ class partition_directory {
     return owner(partition_of(entity, size()));
   }
 
- private:
+private:
   mutable std::mutex mutex_;
   std::vector<partition_actor> owners_;
 };

@@ -12,8 +12,8 @@ namespace faultline {
 
 namespace {
 
-/// A result nearer than this to its tick waits for the entity's next event, whatever its tails say: a knock
-/// costs a message, and most ticks have an event soon.
+/// A result nearer than this to its tick waits for the entity's next event, whatever its tails say:
+/// a knock costs a message, and most ticks have an event soon.
 constexpr float least_loud = 8;
 
 /// One view per worker thread, so that reading a record allocates nothing in steady state.
@@ -60,9 +60,15 @@ void entity_state::on_observation(const observation& o) {
 void entity_state::apply(const event_view& event, const record_address& where) {
   auto& n = *peers_.counters;
   switch (core_->observe(event, where, decided_)) {
-    case applied_as::taken: n.events_taken.fetch_add(1, std::memory_order_relaxed); break;
-    case applied_as::late: n.events_late.fetch_add(1, std::memory_order_relaxed); break;
-    case applied_as::kept: n.events_kept.fetch_add(1, std::memory_order_relaxed); break;
+    case applied_as::taken:
+      n.events_taken.fetch_add(1, std::memory_order_relaxed);
+      break;
+    case applied_as::late:
+      n.events_late.fetch_add(1, std::memory_order_relaxed);
+      break;
+    case applied_as::kept:
+      n.events_kept.fetch_add(1, std::memory_order_relaxed);
+      break;
     case applied_as::duplicate:
       n.events_replayed.fetch_add(1, std::memory_order_relaxed);
       return;
@@ -96,8 +102,8 @@ void entity_state::absorb() {
 }
 
 void entity_state::finish(const forecast_result* result) {
-  auto& counter = result != nullptr ? peers_.counters->ticks_scored
-                                    : peers_.counters->ticks_degraded;
+  auto& counter =
+      result != nullptr ? peers_.counters->ticks_scored : peers_.counters->ticks_degraded;
   counter.fetch_add(1, std::memory_order_relaxed);
   core_->finish_tick(result, decided_);
 }
@@ -200,17 +206,16 @@ entity_answer entity_state::on_question() const {
   return entity_answer{true, false, core_->status()};
 }
 
-entity_actor::behavior_type entity(
-  entity_actor::stateful_pointer<entity_state> self, std::shared_ptr<entity_birth> birth,
-  entity_peers peers) {
+entity_actor::behavior_type entity(entity_actor::stateful_pointer<entity_state> self,
+                                   std::shared_ptr<entity_birth> birth, entity_peers peers) {
   self->state.begin(std::move(*birth), std::move(peers));
   return {
-    [self](const observation& o) { self->state.on_observation(o); },
-    [self](const clock_passed& c) { self->state.on_clock(c); },
-    [self](const result_ready&) { self->state.on_result(); },
-    [self](const take_snapshot&) { return self->state.on_take_snapshot(); },
-    [self](const window_question& q) { return self->state.on_window(q); },
-    [self](const entity_question&) { return self->state.on_question(); },
+      [self](const observation& o) { self->state.on_observation(o); },
+      [self](const clock_passed& c) { self->state.on_clock(c); },
+      [self](const result_ready&) { self->state.on_result(); },
+      [self](const take_snapshot&) { return self->state.on_take_snapshot(); },
+      [self](const window_question& q) { return self->state.on_window(q); },
+      [self](const entity_question&) { return self->state.on_question(); },
   };
 }
 

@@ -16,8 +16,8 @@ namespace faultline {
 
 /// Everyone an entity may talk to. All are valid when it is spawned and outlive it.
 struct entity_peers {
-  caf::weak_actor_ptr partition;              ///< its supervisor; weak: it owns us
-  lane* inference = nullptr;                  ///< nullptr: every tick is degraded
+  caf::weak_actor_ptr partition;  ///< its supervisor; weak: it owns us
+  lane* inference = nullptr;      ///< nullptr: every tick is degraded
   node_counters* counters = nullptr;
   std::shared_ptr<partition_credit> credit;
   std::shared_ptr<entity_cell> cell;
@@ -27,7 +27,7 @@ struct entity_peers {
 struct entity_birth {
   std::string id;
   std::shared_ptr<const judgement_rules> rules;
-  std::string snapshot;                       ///< empty: a new one
+  std::string snapshot;  ///< empty: a new one
   std::vector<entity_decision> recorded;
   log_position decided_through = 0;
 };
@@ -46,7 +46,7 @@ struct entity_state {
 
   entity_actor::pointer self;
 
- private:
+private:
   void apply(const event_view& event, const record_address& where);
   void follow_clock(const clock_record& clock, const record_address& where);
   void absorb();
@@ -63,21 +63,20 @@ struct entity_state {
   std::shared_ptr<lane_slot> slot_;
   std::vector<entity_decision> decided_;
   std::vector<caf::typed_response_promise<entity_saved>> wants_snapshot_;
-  std::vector<closed_block> blocks_;    ///< closed since the last snapshot
-  std::vector<closed_block> handed_;    ///< went out with it, perhaps not yet on disk
+  std::vector<closed_block> blocks_;  ///< closed since the last snapshot
+  std::vector<closed_block> handed_;  ///< went out with it, perhaps not yet on disk
   record_address covered_;
   event_time clock_{};
   std::uint64_t ticket_ = 0;
-  std::uint64_t begun_ = 0;       ///< observations this incarnation has looked at
-  std::uint64_t owed_ = 0;        ///< credit not given back yet
+  std::uint64_t begun_ = 0;         ///< observations this incarnation has looked at
+  std::uint64_t owed_ = 0;          ///< credit not given back yet
   std::uint64_t owed_counted_ = 0;  ///< of these, the ones the lag limit counts
-  bool waiting_for_lane_ = false; ///< our slot is submitted
+  bool waiting_for_lane_ = false;   ///< our slot is submitted
   bool degraded_ = false;
 };
 
 /// One monitored entity. It never blocks: inference runs in the lane, disks are others' work.
-entity_actor::behavior_type entity(
-  entity_actor::stateful_pointer<entity_state> self, std::shared_ptr<entity_birth> birth,
-  entity_peers peers);
+entity_actor::behavior_type entity(entity_actor::stateful_pointer<entity_state> self,
+                                   std::shared_ptr<entity_birth> birth, entity_peers peers);
 
 }  // namespace faultline

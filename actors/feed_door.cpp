@@ -18,11 +18,11 @@ outcome<std::string> feed_door::snapshot() {
   caf::scoped_actor asker{system_};
   outcome<std::string> reply{failure{ec::deadline_passed, "the correlator did not answer in time"}};
   asker->request(correlator_, correlator_deadline, correlator_question{})
-    .receive(
-      [&](const correlator_view& view) {
-        reply = snapshot_reply(view.feed_seq, view.firing, view.open, encoding_);
-      },
-      [&](const caf::error& why) { reply = from_caf_error(why); });
+      .receive(
+          [&](const correlator_view& view) {
+            reply = snapshot_reply(view.feed_seq, view.firing, view.open, encoding_);
+          },
+          [&](const caf::error& why) { reply = from_caf_error(why); });
   return reply;
 }
 
@@ -36,12 +36,11 @@ outcome<std::string> feed_door::replay(const feed_request& request) {
 std::string feed_door::on_feed_request(std::string_view bytes) {
   const auto request = decode_feed_request(bytes);
   if (!request)
-    return error_reply("bad_request", request.error().what, 0,
-                       !bytes.empty() && bytes.front() == '{' ? wire_encoding::json
-                                                              : wire_encoding::msgpack);
+    return error_reply(
+        "bad_request", request.error().what, 0,
+        !bytes.empty() && bytes.front() == '{' ? wire_encoding::json : wire_encoding::msgpack);
   encoding_ = request->encoding;
-  auto reply =
-    request->what == feed_request::op::snapshot ? snapshot() : replay(*request);
+  auto reply = request->what == feed_request::op::snapshot ? snapshot() : replay(*request);
   if (reply) return std::move(*reply);
   return error_reply(to_string(reply.error().code), reply.error().what, 0, request->encoding);
 }

@@ -13,18 +13,18 @@
 
 namespace faultline {
 
-/// Answers snapshot and replay requests and makes the heartbeat. Called on the feed thread, which may
-/// read the store; the correlator is asked with a deadline.
+/// Answers snapshot and replay requests and makes the heartbeat. Called on the feed thread, which
+/// may read the store; the correlator is asked with a deadline.
 class feed_door final : public feed_handler {
- public:
+public:
   feed_door(caf::actor_system& system, store& from, correlator_actor correlator,
             std::function<arrival_time()> now)
-    : system_{system}, from_{from}, correlator_{std::move(correlator)}, now_{std::move(now)} {}
+      : system_{system}, from_{from}, correlator_{std::move(correlator)}, now_{std::move(now)} {}
 
   std::string on_feed_request(std::string_view request) override;
   std::string heartbeat() override;
 
- private:
+private:
   outcome<std::string> snapshot();
   outcome<std::string> replay(const feed_request& request);
 

@@ -15,11 +15,11 @@ constexpr std::size_t reply_bytes = 64;  ///< what a waiting reply counts for th
 
 group_commit::group_commit(store& into, intake_options options, processing_options processing,
                            node_counters& counters, commit_hooks hooks)
-  : into_{into},
-    options_{options},
-    processing_{processing},
-    counters_{counters},
-    hooks_{std::move(hooks)} {
+    : into_{into},
+      options_{options},
+      processing_{processing},
+      counters_{counters},
+      hooks_{std::move(hooks)} {
   const auto n = into_.events().partitions();
   pending_.writers.resize(n);
   writing_.writers.resize(n);
@@ -33,14 +33,14 @@ group_commit::~group_commit() { stop(); }
 outcome<void> group_commit::load_publishers() {
   outcome<void> result;
   auto loaded = into_.events().load_publishers(
-    [&](const publisher_row& row) {
-      auto window = publisher_window::restore(row.bytes);
-      if (window)
-        windows_[row.key] = std::move(*window);
-      else
-        result = window.error();
-    },
-    [&](const publisher_delta& d) { windows_[d.key].apply_delta(d.seq, d.payload_hash); });
+      [&](const publisher_row& row) {
+        auto window = publisher_window::restore(row.bytes);
+        if (window)
+          windows_[row.key] = std::move(*window);
+        else
+          result = window.error();
+      },
+      [&](const publisher_delta& d) { windows_[d.key].apply_delta(d.seq, d.payload_hash); });
   if (!loaded) return loaded;
   return result;
 }
@@ -54,8 +54,7 @@ void group_commit::clock_before(partition_id p, event_time ts, arrival_time arri
   if (tick <= clock_tick_[p]) return;
   clock_tick_[p] = tick;
   touch(p);
-  pending_.writers[p].add(
-    clock_record{event_time_of(tick * processing_.tick.count()), arrived});
+  pending_.writers[p].add(clock_record{event_time_of(tick * processing_.tick.count()), arrived});
   ++pending_.records;
   known_partition_[p] = true;
 }
@@ -117,8 +116,7 @@ void group_commit::intake::reply_now(const reply_address& to, std::string frame)
 }
 
 bool group_commit::has_room() const noexcept {
-  return !no_space_.load(std::memory_order_relaxed) &&
-         !stopping_.load(std::memory_order_relaxed) &&
+  return !no_space_.load(std::memory_order_relaxed) && !stopping_.load(std::memory_order_relaxed) &&
          pending_bytes_.load(std::memory_order_relaxed) < options_.max_pending_bytes &&
          counters_.lag() < options_.max_lag_records;
 }
@@ -208,7 +206,7 @@ void group_commit::deliver(group& g, std::vector<log_append>& log,
   counters_.appended.fetch_add(g.records, std::memory_order_relaxed);
   for (std::size_t i = 0; i < log.size(); ++i)
     hooks_.deliver(std::make_shared<const log_blob>(
-      log_blob{log[i].partition, at[i], std::move(log[i].blob)}));
+        log_blob{log[i].partition, at[i], std::move(log[i].blob)}));
   for (auto& [to, frame] : g.replies) hooks_.reply(to, std::move(frame));
   pending_bytes_.fetch_sub(g.bytes, std::memory_order_relaxed);
   g.replies.clear();
@@ -219,8 +217,8 @@ void group_commit::deliver(group& g, std::vector<log_append>& log,
 void group_commit::save_publishers() {
   std::vector<publisher_row> rows;
   {
-    // The windows may be ahead of the log by what is pending; the rows must not be, or a crash would
-    // turn an unwritten request into a duplicate.
+    // The windows may be ahead of the log by what is pending; the rows must not be, or a crash
+    // would turn an unwritten request into a duplicate.
     const std::lock_guard<std::mutex> lock{mutex_};
     if (!pending_.extra.publishers.empty()) return;
     for (const auto& [key, dirty] : dirty_windows_)

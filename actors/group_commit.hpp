@@ -24,30 +24,33 @@
 
 namespace faultline {
 
-/// What the group commit does when a group is durable, and how it knows the time. Called on its thread.
+/// What the group commit does when a group is durable, and how it knows the time. Called on its
+/// thread.
 struct commit_hooks {
-  std::function<void(shared_blob)> deliver;                        ///< to the partition's owner
+  std::function<void(shared_blob)> deliver;  ///< to the partition's owner
   std::function<void(const reply_address&, std::string)> reply;
   std::function<arrival_time()> now;
-  std::function<void(const std::string&)> give_up;                 ///< the store failed for good
+  std::function<void(const std::string&)> give_up;  ///< the store failed for good
 };
 
-/// Gathers what the doors take and writes it in groups: one blob per partition, with the publishers'
-/// deltas and dead letters, in one synced write. Only then are replies sent and blobs delivered.
+/// Gathers what the doors take and writes it in groups: one blob per partition, with the
+/// publishers' deltas and dead letters, in one synced write. Only then are replies sent and blobs
+/// delivered.
 ///
 /// Threads: intake is used under its lock by any thread; one thread of our own writes.
 /// Bounds:  max_pending_bytes of records wait; has_room() says when a door must answer `retry`.
-/// Fails:   no space: keeps the group and tries again, doors answer `retry` meanwhile. Any other failure
+/// Fails:   no space: keeps the group and tries again, doors answer `retry` meanwhile. Any other
+/// failure
 ///          of the store ends the node through give_up: nothing that was not durable is ever acked.
 class group_commit {
- public:
+public:
   group_commit(store& into, intake_options options, processing_options processing,
                node_counters& counters, commit_hooks hooks);
   ~group_commit();
 
   /// Exclusive access to the group being gathered, for one payload.
   class intake {
-   public:
+  public:
     /// Adds one admitted event; precedes it with a clock record where the past is accepted and the
     /// event begins a new tick of its partition.
     void add(const event_view& event);
@@ -64,7 +67,7 @@ class group_commit {
     void reply_now(const reply_address& to, std::string frame);
     void wake() { owner_.wake_.notify_one(); }
 
-   private:
+  private:
     friend class group_commit;
     explicit intake(group_commit& owner) : owner_{owner}, lock_{owner.mutex_} {}
     group_commit& owner_;
@@ -83,11 +86,11 @@ class group_commit {
   /// Writes what waits and ends the thread.
   void stop();
 
- private:
+private:
   struct group {
-    std::vector<blob_writer> writers;   ///< one per partition
+    std::vector<blob_writer> writers;  ///< one per partition
     std::vector<partition_id> touched;
-    append_group extra;                 ///< deltas, letters, counters
+    append_group extra;  ///< deltas, letters, counters
     std::vector<std::pair<reply_address, std::string>> replies;
     std::size_t bytes = 0;
     std::size_t records = 0;
@@ -113,8 +116,8 @@ class group_commit {
   std::map<std::string, publisher_window> windows_;
   std::map<std::string, bool> dirty_windows_;
   std::uint64_t deltas_since_save_ = 0;
-  std::vector<std::int64_t> clock_tick_;   ///< per partition, the last tick told
-  std::vector<bool> known_partition_;      ///< something was ever appended
+  std::vector<std::int64_t> clock_tick_;  ///< per partition, the last tick told
+  std::vector<bool> known_partition_;     ///< something was ever appended
   std::atomic<std::size_t> pending_bytes_{0};
   std::atomic<bool> no_space_{false};
   std::atomic<bool> stopping_{false};

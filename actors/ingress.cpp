@@ -14,8 +14,8 @@ namespace {
 /// New entities are taken in bursts of this many seconds' worth.
 constexpr double burst_seconds = 10;
 
-/// A publisher's window belongs to (user, publisher, epoch); lengths keep the parts apart. The user is
-/// empty until doors authenticate.
+/// A publisher's window belongs to (user, publisher, epoch); lengths keep the parts apart. The user
+/// is empty until doors authenticate.
 std::string window_key(const publish_header& h) {
   std::string key;
   for (const std::string& part : {std::string{}, h.publisher, h.epoch}) {
@@ -38,7 +38,7 @@ struct ingress::taken {
 struct ingress::taker final : event_sink {
   taker(ingress& o, group_commit::intake& i, std::string_view s, std::string_view t,
         std::string_view p)
-    : owner{o}, into{i}, source{s}, topic{t}, payload{p}, arrived{o.now_()} {}
+      : owner{o}, into{i}, source{s}, topic{t}, payload{p}, arrived{o.now_()} {}
 
   void accept(std::size_t index, const event_view& event) override {
     const auto verdict = admit(event, arrived, owner.processing_);
@@ -80,15 +80,15 @@ struct ingress::taker final : event_sink {
 ingress::ingress(group_commit& into, entity_registry& known, node_counters& counters,
                  processing_options processing, entity_options entities, intake_options intake,
                  std::function<arrival_time()> now)
-  : into_{into},
-    known_{known},
-    counters_{counters},
-    processing_{processing},
-    entities_{entities},
-    intake_{intake},
-    now_{std::move(now)},
-    new_tokens_{entities.max_new_per_second * burst_seconds},
-    tokens_at_{now_()} {}
+    : into_{into},
+      known_{known},
+      counters_{counters},
+      processing_{processing},
+      entities_{entities},
+      intake_{intake},
+      now_{std::move(now)},
+      new_tokens_{entities.max_new_per_second * burst_seconds},
+      tokens_at_{now_()} {}
 
 ingress::~ingress() = default;
 
@@ -137,8 +137,8 @@ void ingress::on_event_payload(std::string_view source, std::string_view topic,
 
 bool ingress::may_read_events() { return into_.has_room(); }
 
-void ingress::on_bad_request(reply_address from, std::string_view header,
-                             std::string_view why_code, std::string_view text) {
+void ingress::on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
+                             std::string_view text) {
   const auto read = decode_publish_header(header);
   const auto encoding = read ? read->encoding : wire_encoding::json;
   auto into = into_.begin();
@@ -164,9 +164,8 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
   if (payload.size() > payload_limits::bytes) {
     letter(into, "payload_too_large", "router " + head->publisher,
            "the payload has " + std::to_string(payload.size()) + " bytes", payload);
-    into.reply_when_durable(std::move(from),
-                            error_reply("too_large", "a payload has at most 1 MiB", head->seq,
-                                        head->encoding));
+    into.reply_when_durable(std::move(from), error_reply("too_large", "a payload has at most 1 MiB",
+                                                         head->seq, head->encoding));
     return;
   }
   const auto hash = stable_hash(payload);
@@ -175,8 +174,8 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
     case seq_verdict::fresh: {
       if (!into_.has_room()) {
         counters_.retries_told.fetch_add(1, std::memory_order_relaxed);
-        into.reply_now(from, retry_reply(head->seq, intake_.retry_after_ms, into_.reason(),
-                                         head->encoding));
+        into.reply_now(
+            from, retry_reply(head->seq, intake_.retry_after_ms, into_.reason(), head->encoding));
         return;
       }
       into.took(key, head->seq, hash);

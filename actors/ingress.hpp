@@ -16,10 +16,10 @@
 
 namespace faultline {
 
-/// The doors' side of the log: decodes payloads, checks them, dedupes requests, and hands what is taken
-/// to the group commit. Called on the ingest thread; never blocks.
+/// The doors' side of the log: decodes payloads, checks them, dedupes requests, and hands what is
+/// taken to the group commit. Called on the ingest thread; never blocks.
 class ingress final : public ingest_handler {
- public:
+public:
   ingress(group_commit& into, entity_registry& known, node_counters& counters,
           processing_options processing, entity_options entities, intake_options intake,
           std::function<arrival_time()> now);
@@ -32,7 +32,7 @@ class ingress final : public ingest_handler {
                       std::string_view text) override;
   bool may_read_events() override;
 
- private:
+private:
   struct taker;
   struct taken;
   taken take(group_commit::intake& into, std::string_view source, std::string_view topic,

@@ -18,18 +18,21 @@
 #include "messages/record.hpp"
 #include "storage/store.hpp"
 
-// Who may say what to whom, in the order in which an event flows. Every message is a plain struct of
-// this header; none is ever serialised, for actors of two processes never talk (nodes of a cluster
-// talk over its log).
+// Who may say what to whom, in the order in which an event flows. Every message is a plain struct
+// of this header; none is ever serialised, for actors of two processes never talk (nodes of a
+// cluster talk over its log).
 
 namespace faultline {
 
-// ---- messages -----------------------------------------------------------------------------------------
+// ---- messages
+// -----------------------------------------------------------------------------------------
 
 using shared_blob = std::shared_ptr<const log_blob>;
 
 /// A blob is durable and stands at its position.
-struct blob_appended { shared_blob blob; };
+struct blob_appended {
+  shared_blob blob;
+};
 
 /// One record for one entity, still in its blob, with the partition's clock as of it.
 struct observation {
@@ -38,7 +41,7 @@ struct observation {
   std::uint32_t index = 0;
   clock_record clock;
   bool degraded = false;
-  bool counted = true;   ///< false: replayed; it was counted when it first came
+  bool counted = true;  ///< false: replayed; it was counted when it first came
 };
 
 /// The partition's clock passed and the entity had no event since the last time it did.
@@ -68,8 +71,10 @@ struct entity_saved {
 };
 
 struct sweep_due {};
-struct drain_request {};       ///< finish everything, snapshot everything, checkpoint
-struct drained { bool complete = true; };
+struct drain_request {};  ///< finish everything, snapshot everything, checkpoint
+struct drained {
+  bool complete = true;
+};
 
 struct window_question {
   std::string entity;
@@ -84,9 +89,8 @@ struct window_answer {
 inline std::vector<closed_block> with_fresh(std::vector<closed_block> stored,
                                             std::vector<closed_block> fresh) {
   for (auto& block : fresh) {
-    const auto same = std::find_if(stored.begin(), stored.end(), [&](const closed_block& b) {
-      return b.number == block.number;
-    });
+    const auto same = std::find_if(stored.begin(), stored.end(),
+                                   [&](const closed_block& b) { return b.number == block.number; });
     if (same == stored.end()) stored.push_back(std::move(block));
   }
   std::sort(stored.begin(), stored.end(),
@@ -94,7 +98,9 @@ inline std::vector<closed_block> with_fresh(std::vector<closed_block> stored,
   return stored;
 }
 
-struct entity_question { std::string entity; };
+struct entity_question {
+  std::string entity;
+};
 struct entity_answer {
   bool known = false;
   bool quarantined = false;
@@ -105,12 +111,21 @@ struct list_question {
   std::string after;
   std::size_t limit = 100;
 };
-struct list_answer { std::vector<std::string> entities; };
+struct list_answer {
+  std::vector<std::string> entities;
+};
 
 // librarian
-struct read_log { partition_id partition = 0; log_position from = 0; };
-struct log_page { std::vector<shared_blob> blobs; };
-struct load_partition { partition_id partition = 0; };
+struct read_log {
+  partition_id partition = 0;
+  log_position from = 0;
+};
+struct log_page {
+  std::vector<shared_blob> blobs;
+};
+struct load_partition {
+  partition_id partition = 0;
+};
 /// What a partition needs to begin again.
 struct partition_image {
   partition_checkpoint checkpoint;
@@ -122,17 +137,26 @@ struct partition_image {
 struct load_entity {
   std::string entity;
   partition_id partition = 0;
-  log_position through = 0;    ///< replay up to and including this position
+  log_position through = 0;  ///< replay up to and including this position
 };
 struct entity_image {
   std::optional<entity_snapshot> snapshot;
   std::vector<entity_decision> recorded;
-  std::vector<shared_blob> blobs;   ///< after the snapshot's position, in order
+  std::vector<shared_blob> blobs;  ///< after the snapshot's position, in order
 };
-struct load_blocks { std::string entity; };
-struct blocks_answer { std::vector<closed_block> blocks; };
-struct read_decisions { std::uint64_t from = 1; std::size_t limit = 256; };
-struct decision_page { std::vector<decision> decisions; };
+struct load_blocks {
+  std::string entity;
+};
+struct blocks_answer {
+  std::vector<closed_block> blocks;
+};
+struct read_decisions {
+  std::uint64_t from = 1;
+  std::size_t limit = 256;
+};
+struct decision_page {
+  std::vector<decision> decisions;
+};
 struct load_correlator {};
 struct correlator_image {
   correlator_checkpoint checkpoint;
@@ -141,22 +165,39 @@ struct correlator_image {
 };
 
 // keeper
-struct write_checkpoint { std::shared_ptr<const checkpoint_batch> batch; };
-struct checkpoint_written { std::size_t appended = 0; };
-struct append_decisions { std::vector<decision> decisions; };
-struct decisions_appended { std::uint64_t first = 0; };
+struct write_checkpoint {
+  std::shared_ptr<const checkpoint_batch> batch;
+};
+struct checkpoint_written {
+  std::size_t appended = 0;
+};
+struct append_decisions {
+  std::vector<decision> decisions;
+};
+struct decisions_appended {
+  std::uint64_t first = 0;
+};
 struct write_feed {
   std::vector<feed_event> events;
   std::uint64_t through = 0;
   std::string state;
 };
-struct feed_written { std::uint64_t last_seq = 0; };
-struct skip_record { record_address where; dead_letter why; };
+struct feed_written {
+  std::uint64_t last_seq = 0;
+};
+struct skip_record {
+  record_address where;
+  dead_letter why;
+};
 struct record_skipped {};
 
 // correlator and root cause
-struct decisions_available { std::uint64_t last = 0; };
-struct event_clock_at { event_time at{}; };
+struct decisions_available {
+  std::uint64_t last = 0;
+};
+struct event_clock_at {
+  event_time at{};
+};
 struct correlator_question {};
 struct correlator_view {
   std::vector<alert> firing;
@@ -166,85 +207,94 @@ struct correlator_view {
   std::uint64_t feed_seq = 0;
   std::uint64_t through = 0;
 };
-struct find_cause { rca_request request; };
+struct find_cause {
+  rca_request request;
+};
 struct rca_case;
 struct ask_again_for {
   std::shared_ptr<rca_case> what;
   std::string entity;
 };
-struct cause_question { std::shared_ptr<const rca_question> question; };
-struct cause_found { root_cause_result result; };
+struct cause_question {
+  std::shared_ptr<const rca_question> question;
+};
+struct cause_found {
+  root_cause_result result;
+};
 
-// ---- interfaces ---------------------------------------------------------------------------------------
+// ---- interfaces
+// ---------------------------------------------------------------------------------------
 
 /// Keeps one entity: its core, its slot in the lane.
-using entity_actor = caf::typed_actor<
-  caf::reacts_to<observation>,
-  caf::reacts_to<clock_passed>,
-  // From the lane: look at your slot.
-  caf::reacts_to<result_ready>,
-  // Answers once nothing is in flight.
-  caf::replies_to<take_snapshot>::with<entity_saved>,
-  caf::replies_to<window_question>::with<window_answer>,
-  caf::replies_to<entity_question>::with<entity_answer>>;
+using entity_actor = caf::typed_actor<caf::reacts_to<observation>, caf::reacts_to<clock_passed>,
+                                      // From the lane: look at your slot.
+                                      caf::reacts_to<result_ready>,
+                                      // Answers once nothing is in flight.
+                                      caf::replies_to<take_snapshot>::with<entity_saved>,
+                                      caf::replies_to<window_question>::with<window_answer>,
+                                      caf::replies_to<entity_question>::with<entity_answer>>;
 
 /// Owns one partition's log position, supervises its entities, sweeps their snapshots.
 using partition_actor = caf::typed_actor<
-  // From the group commit, in order of position.
-  caf::reacts_to<blob_appended>,
-  // From entities.
-  caf::reacts_to<entity_decided>,
-  caf::reacts_to<credit_back>,
-  // To itself.
-  caf::reacts_to<sweep_due>,
-  // Answers when every entity is applied, snapshotted and checkpointed. Errors: ec::store_unavailable.
-  caf::replies_to<drain_request>::with<drained>,
-  caf::replies_to<window_question>::with<window_answer>,
-  caf::replies_to<entity_question>::with<entity_answer>,
-  caf::replies_to<list_question>::with<list_answer>>;
+    // From the group commit, in order of position.
+    caf::reacts_to<blob_appended>,
+    // From entities.
+    caf::reacts_to<entity_decided>, caf::reacts_to<credit_back>,
+    // To itself.
+    caf::reacts_to<sweep_due>,
+    // Answers when every entity is applied, snapshotted and checkpointed. Errors:
+    // ec::store_unavailable.
+    caf::replies_to<drain_request>::with<drained>,
+    caf::replies_to<window_question>::with<window_answer>,
+    caf::replies_to<entity_question>::with<entity_answer>,
+    caf::replies_to<list_question>::with<list_answer>>;
 
-/// Reads the store for those who must not block. Detached. Errors: ec::store_unavailable, ec::store_corrupt.
-using librarian_actor = caf::typed_actor<
-  caf::replies_to<read_log>::with<log_page>,
-  caf::replies_to<load_partition>::with<partition_image>,
-  caf::replies_to<load_entity>::with<entity_image>,
-  caf::replies_to<load_blocks>::with<blocks_answer>,
-  caf::replies_to<read_decisions>::with<decision_page>,
-  caf::replies_to<load_correlator>::with<correlator_image>>;
+/// Reads the store for those who must not block. Detached. Errors: ec::store_unavailable,
+/// ec::store_corrupt.
+using librarian_actor = caf::typed_actor<caf::replies_to<read_log>::with<log_page>,
+                                         caf::replies_to<load_partition>::with<partition_image>,
+                                         caf::replies_to<load_entity>::with<entity_image>,
+                                         caf::replies_to<load_blocks>::with<blocks_answer>,
+                                         caf::replies_to<read_decisions>::with<decision_page>,
+                                         caf::replies_to<load_correlator>::with<correlator_image>>;
 
 /// Writes the store for those who must not block: outbox and snapshots, the decision log, the feed.
-/// Detached. The order of its mailbox is the order of the decision log. Errors: ec::store_unavailable.
-using keeper_actor = caf::typed_actor<
-  caf::replies_to<write_checkpoint>::with<checkpoint_written>,
-  caf::replies_to<append_decisions>::with<decisions_appended>,
-  caf::replies_to<write_feed>::with<feed_written>,
-  caf::replies_to<skip_record>::with<record_skipped>>;
+/// Detached. The order of its mailbox is the order of the decision log. Errors:
+/// ec::store_unavailable.
+using keeper_actor = caf::typed_actor<caf::replies_to<write_checkpoint>::with<checkpoint_written>,
+                                      caf::replies_to<append_decisions>::with<decisions_appended>,
+                                      caf::replies_to<write_feed>::with<feed_written>,
+                                      caf::replies_to<skip_record>::with<record_skipped>>;
 
 /// Folds the decision log into alerts and incidents; writes the feed through the keeper.
 using correlator_actor = caf::typed_actor<
-  // From the keeper: the log has grown. Coalesces.
-  caf::reacts_to<decisions_available>,
-  // From partitions: event time has passed.
-  caf::reacts_to<event_clock_at>,
-  caf::replies_to<correlator_question>::with<correlator_view>>;
+    // From the keeper: the log has grown. Coalesces.
+    caf::reacts_to<decisions_available>,
+    // From partitions: event time has passed.
+    caf::reacts_to<event_clock_at>, caf::replies_to<correlator_question>::with<correlator_view>>;
 
 /// Asks the neighbourhood of an incident and has the worker rank it; the answer becomes a decision.
-using rca_actor = caf::typed_actor<
-  caf::reacts_to<find_cause>,
-  // To itself: this node's watermark had not passed as_of, look again.
-  caf::reacts_to<ask_again_for>>;
+using rca_actor =
+    caf::typed_actor<caf::reacts_to<find_cause>,
+                     // To itself: this node's watermark had not passed as_of, look again.
+                     caf::reacts_to<ask_again_for>>;
 
 /// Runs the posterior and the ranker. Detached: LibTorch blocks.
 using rca_worker_actor = caf::typed_actor<caf::replies_to<cause_question>::with<cause_found>>;
 
 /// Starts the partitions' owners and restarts the one that died.
 struct partitions_ready_question {};
-struct partitions_ready { std::uint32_t ready = 0; std::uint32_t total = 0; };
-struct partition_recovered { partition_id partition = 0; };
-using supervisor_actor = caf::typed_actor<
-  caf::reacts_to<partition_recovered>,
-  caf::replies_to<partitions_ready_question>::with<partitions_ready>,
-  caf::replies_to<drain_request>::with<drained>>;
+struct partitions_ready {
+  std::uint32_t ready = 0;
+  std::uint32_t total = 0;
+};
+struct partition_recovered {
+  partition_id partition = 0;
+};
+using supervisor_actor =
+    caf::typed_actor<caf::reacts_to<partition_recovered>,
+                     caf::replies_to<partitions_ready_question>::with<partitions_ready>,
+                     caf::replies_to<drain_request>::with<drained>>;
 
 }  // namespace faultline
 

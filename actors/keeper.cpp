@@ -13,9 +13,7 @@ namespace {
 constexpr std::size_t outbox_page = 256;
 
 /// 16 hex digits that sort from new to old.
-std::string newest_first(event_time t) {
-  return to_hex(~static_cast<std::uint64_t>(unix_ms(t)));
-}
+std::string newest_first(event_time t) { return to_hex(~static_cast<std::uint64_t>(unix_ms(t))); }
 
 struct feed_parts {
   feed_append batch;
@@ -26,8 +24,9 @@ void add_event(const feed_event& e, arrival_time now, feed_parts& parts) {
   switch (e.what) {
     case feed_event::kind::alert: {
       auto topics = topics_of(e.alert);
-      parts.batch.items.push_back(
-        {topics.front(), [a = e.alert, now](std::uint64_t seq) { return feed_payload(a, seq, now); }});
+      parts.batch.items.push_back({topics.front(), [a = e.alert, now](std::uint64_t seq) {
+                                     return feed_payload(a, seq, now);
+                                   }});
       const auto bytes = encode_alert(e.alert);
       parts.batch.records.emplace_back(record_key(e.alert), bytes);
       parts.batch.records.emplace_back(time_key(e.alert), bytes);
@@ -37,7 +36,7 @@ void add_event(const feed_event& e, arrival_time now, feed_parts& parts) {
     case feed_event::kind::incident: {
       const auto topic = topic_of(e.incident);
       parts.batch.items.push_back(
-        {topic, [i = e.incident, now](std::uint64_t seq) { return feed_payload(i, seq, now); }});
+          {topic, [i = e.incident, now](std::uint64_t seq) { return feed_payload(i, seq, now); }});
       const auto bytes = encode_incident(e.incident);
       parts.batch.records.emplace_back(record_key(e.incident), bytes);
       parts.batch.records.emplace_back(time_key(e.incident), bytes);
@@ -47,7 +46,7 @@ void add_event(const feed_event& e, arrival_time now, feed_parts& parts) {
     case feed_event::kind::notice: {
       const auto topic = topic_of(e.notice);
       parts.batch.items.push_back(
-        {topic, [n = e.notice, now](std::uint64_t seq) { return feed_payload(n, seq, now); }});
+          {topic, [n = e.notice, now](std::uint64_t seq) { return feed_payload(n, seq, now); }});
       parts.topics.push_back({topic});
       break;
     }
@@ -132,14 +131,14 @@ keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> 
   if (auto done = self->state.catch_up(); !done)
     throw std::runtime_error{"outbox cannot be read: " + done.error().what};
   return {
-    [self](const write_checkpoint& w) { return to_reply(self->state.on_checkpoint(w)); },
-    [self](const append_decisions& a) { return to_reply(self->state.on_decisions(a)); },
-    [self](const write_feed& w) { return to_reply(self->state.on_feed(w)); },
-    [self](const skip_record& s) -> caf::result<record_skipped> {
-      auto done = self->state.into->poison().skip(s.where, s.why);
-      if (!done) return to_caf_error(done.error());
-      return record_skipped{};
-    },
+      [self](const write_checkpoint& w) { return to_reply(self->state.on_checkpoint(w)); },
+      [self](const append_decisions& a) { return to_reply(self->state.on_decisions(a)); },
+      [self](const write_feed& w) { return to_reply(self->state.on_feed(w)); },
+      [self](const skip_record& s) -> caf::result<record_skipped> {
+        auto done = self->state.into->poison().skip(s.where, s.why);
+        if (!done) return to_caf_error(done.error());
+        return record_skipped{};
+      },
   };
 }
 

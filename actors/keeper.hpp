@@ -35,12 +35,12 @@ struct keeper_state {
   store* into = nullptr;
   keeper_hooks hooks;
 
- private:
+private:
   outcome<std::uint64_t> append(const decision_append& batch);
 };
 
-/// @p into outlives the actor. Spawn it detached: it blocks in the store. Before its first message it
-/// appends what a crash left in outboxes to the decision log.
+/// @p into outlives the actor. Spawn it detached: it blocks in the store. Before its first message
+/// it appends what a crash left in outboxes to the decision log.
 keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> self, store* into,
                                    keeper_hooks hooks);
 

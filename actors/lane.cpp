@@ -33,7 +33,7 @@ bool loud(const lane_slot& slot) {
 }  // namespace
 
 lane::lane(std::unique_ptr<forecaster> model, lane_options options, node_counters& counters)
-  : model_{std::move(model)}, options_{options}, counters_{counters} {
+    : model_{std::move(model)}, options_{options}, counters_{counters} {
   options_.batch = std::min(options_.batch, model_->capacity());
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   thread_ = std::thread{[this] { run(); }};
@@ -46,7 +46,7 @@ lane::~lane() {
 
 void lane::submit(std::shared_ptr<lane_slot> slot) {
   static thread_local const std::size_t mine =
-    std::hash<std::thread::id>{}(std::this_thread::get_id()) % buffer_count;
+      std::hash<std::thread::id>{}(std::this_thread::get_id()) % buffer_count;
   auto& b = buffers_[mine];
   while (b.busy.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
   b.waiting.push_back(std::move(slot));

@@ -16,9 +16,9 @@
 
 namespace faultline {
 
-/// Where one entity and the lane meet. The entity writes the row and `ticket`, then `state` submitted
-/// (release); the lane writes the result, then done (release); the entity reads with acquire. A
-/// result whose ticket is not the entity's current one is dropped.
+/// Where one entity and the lane meet. The entity writes the row and `ticket`, then `state`
+/// submitted (release); the lane writes the result, then done (release); the entity reads with
+/// acquire. A result whose ticket is not the entity's current one is dropped.
 struct lane_slot {
   enum : std::uint32_t { idle = 0, submitted = 1, done = 2 };
   std::atomic<std::uint32_t> state{idle};
@@ -29,22 +29,23 @@ struct lane_slot {
   forecast_row row;
   forecast_result result;
   caf::weak_actor_ptr owner;
-  caf::weak_actor_ptr partition;              ///< told when its credit is back
+  caf::weak_actor_ptr partition;  ///< told when its credit is back
   std::shared_ptr<partition_credit> credit;
   std::shared_ptr<entity_cell> cell;
-  /// Credit of the event that closed the tick: given back by the lane, so that the event which absorbs the
-  /// result can come.
+  /// Credit of the event that closed the tick: given back by the lane, so that the event which
+  /// absorbs the result can come.
   std::uint32_t held = 0;
   std::uint32_t held_counted = 0;
 };
 
-/// Gathers rows of many entities into passes of one fixed padded shape, on a thread of its own. Waits for
-/// company at most max_wait, and not at all when no observation is on its way to any entity.
-/// Results go back by slot; only a loud one, or one that is waited for, knocks at its entity.
+/// Gathers rows of many entities into passes of one fixed padded shape, on a thread of its own.
+/// Waits for company at most max_wait, and not at all when no observation is on its way to any
+/// entity. Results go back by slot; only a loud one, or one that is waited for, knocks at its
+/// entity.
 ///
 /// Bound: one row per entity can wait, for an entity has one row in flight.
 class lane {
- public:
+public:
   lane(std::unique_ptr<forecaster> model, lane_options options, node_counters& counters);
   ~lane();
   lane(const lane&) = delete;
@@ -56,7 +57,7 @@ class lane {
   /// Finishes what waits and ends the thread. Rows submitted later stay unanswered.
   void stop();
 
- private:
+private:
   // One buffer per submitting thread (by a hash of it), so that workers do not meet.
   struct alignas(64) buffer {
     std::atomic_flag busy = ATOMIC_FLAG_INIT;

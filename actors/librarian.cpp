@@ -58,7 +58,7 @@ outcome<partition_image> read_partition_image(store& from, partition_id partitio
   if (!checkpoint) return checkpoint.error();
   image.checkpoint = *checkpoint;
   auto loaded = from.checkpoints().load_snapshots(
-    partition, [&](entity_snapshot s) { image.snapshots.push_back(std::move(s)); });
+      partition, [&](entity_snapshot s) { image.snapshots.push_back(std::move(s)); });
   if (!loaded) return loaded.error();
   std::map<std::string, log_position> covered;
   for (const auto& s : image.snapshots) covered[s.entity] = s.position;
@@ -108,27 +108,29 @@ outcome<entity_image> read_entity_image(store& from, const load_entity& what) {
 
 librarian_actor::behavior_type librarian(librarian_actor::pointer, store* from) {
   return {
-    [from](const read_log& q) { return to_reply(read_page(*from, q.partition, q.from)); },
-    [from](const load_partition& q) { return to_reply(read_partition_image(*from, q.partition)); },
-    [from](const load_entity& q) { return to_reply(read_entity_image(*from, q)); },
-    [from](const load_blocks& q) -> caf::result<blocks_answer> {
-      auto blocks = from->checkpoints().load_blocks(q.entity);
-      if (!blocks) return to_caf_error(blocks.error());
-      blocks_answer answer;
-      for (auto& b : *blocks) answer.blocks.push_back(closed_block{b.number, std::move(b.bytes)});
-      return answer;
-    },
-    [from](const read_decisions& q) -> caf::result<decision_page> {
-      auto decisions = from->decisions().read(q.from, q.limit);
-      if (!decisions) return to_caf_error(decisions.error());
-      return decision_page{std::move(*decisions)};
-    },
-    [from](const load_correlator&) -> caf::result<correlator_image> {
-      auto checkpoint = from->feed().load_correlator();
-      if (!checkpoint) return to_caf_error(checkpoint.error());
-      return correlator_image{std::move(*checkpoint), from->decisions().last(),
-                              from->feed().last()};
-    },
+      [from](const read_log& q) { return to_reply(read_page(*from, q.partition, q.from)); },
+      [from](const load_partition& q) {
+        return to_reply(read_partition_image(*from, q.partition));
+      },
+      [from](const load_entity& q) { return to_reply(read_entity_image(*from, q)); },
+      [from](const load_blocks& q) -> caf::result<blocks_answer> {
+        auto blocks = from->checkpoints().load_blocks(q.entity);
+        if (!blocks) return to_caf_error(blocks.error());
+        blocks_answer answer;
+        for (auto& b : *blocks) answer.blocks.push_back(closed_block{b.number, std::move(b.bytes)});
+        return answer;
+      },
+      [from](const read_decisions& q) -> caf::result<decision_page> {
+        auto decisions = from->decisions().read(q.from, q.limit);
+        if (!decisions) return to_caf_error(decisions.error());
+        return decision_page{std::move(*decisions)};
+      },
+      [from](const load_correlator&) -> caf::result<correlator_image> {
+        auto checkpoint = from->feed().load_correlator();
+        if (!checkpoint) return to_caf_error(checkpoint.error());
+        return correlator_image{std::move(*checkpoint), from->decisions().last(),
+                                from->feed().last()};
+      },
   };
 }
 

@@ -11,8 +11,8 @@ namespace faultline {
 /// How many entities are taken. Keys under `entities:`.
 struct entity_options {
   std::chrono::milliseconds retire_after{7LL * 24 * 3600 * 1000};
-  std::uint32_t max_new_per_second = 1000;   ///< bursts of ten seconds' worth are taken
-  std::uint64_t max_active = 1'000'000;      ///< beyond it new entities are refused and told
+  std::uint32_t max_new_per_second = 1000;  ///< bursts of ten seconds' worth are taken
+  std::uint64_t max_active = 1'000'000;     ///< beyond it new entities are refused and told
 };
 
 /// How doors gather and when they answer `retry`. Keys under `ingest:`.
@@ -40,15 +40,15 @@ struct recovery_options {
 
 /// The inference lane. Keys under `lanes:`.
 struct lane_options {
-  std::size_t batch = 256;                      ///< the one padded shape
-  std::chrono::microseconds max_wait{3000};     ///< for company, while more can come
+  std::size_t batch = 256;                   ///< the one padded shape
+  std::chrono::microseconds max_wait{3000};  ///< for company, while more can come
 };
 
 /// CAF's scheduler. Keys under `actors:`.
 struct actor_options {
-  std::size_t threads = 0;                      ///< 0 = number of cores
-  std::size_t max_throughput = 50;              ///< messages an actor handles in one go
-  std::uint32_t partition_credit = 256;         ///< at most so many observations under way, per partition
+  std::size_t threads = 0;               ///< 0 = number of cores
+  std::size_t max_throughput = 50;       ///< messages an actor handles in one go
+  std::uint32_t partition_credit = 256;  ///< at most so many observations under way, per partition
   std::chrono::milliseconds request_deadline{2000};
 };
 

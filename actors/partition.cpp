@@ -8,8 +8,8 @@
 
 #include "actors/caf_bridge.hpp"
 
-// The way of a record through its partition. Recovery, supervision and snapshots of the same state stand
-// in partition_recovery.cpp and partition_sweep.cpp.
+// The way of a record through its partition. Recovery, supervision and snapshots of the same state
+// stand in partition_recovery.cpp and partition_sweep.cpp.
 
 namespace faultline {
 
@@ -25,8 +25,8 @@ void partition_state::begin(partition_options o, partition_peers p) {
     if (entity_ids_.count(from) == 0) self->quit(m.reason);
   });
   self->request(peers_.librarian, std::chrono::minutes{5}, load_partition{options_.id})
-    .then([this](partition_image& image) { on_image(image); },
-          [this](const caf::error& why) { fail(why); });
+      .then([this](partition_image& image) { on_image(image); },
+            [this](const caf::error& why) { fail(why); });
   self->delayed_send(self, options_.recovery.sweep_interval, sweep_due{});
 }
 
@@ -54,7 +54,7 @@ void partition_state::on_blob(const blob_appended& b) {
 
 bool partition_state::may_dispatch() const {
   return reviving_ == 0 && credit_->outstanding.load(std::memory_order_relaxed) <
-                             credit_->limit.load(std::memory_order_relaxed);
+                               credit_->limit.load(std::memory_order_relaxed);
 }
 
 void partition_state::drive() {
@@ -129,8 +129,8 @@ void partition_state::send_to(entity_entry& e, const shared_blob& blob, std::siz
   ++e.dispatched;
   credit_->outstanding.fetch_add(1, std::memory_order_relaxed);
   peers_.counters->in_flight.fetch_add(1, std::memory_order_relaxed);
-  self->send(e.handle, observation{blob, static_cast<std::uint32_t>(offset), index, clock_, degraded_,
-                                   is_counted});
+  self->send(e.handle, observation{blob, static_cast<std::uint32_t>(offset), index, clock_,
+                                   degraded_, is_counted});
 }
 
 void partition_state::take_other(const shared_blob& blob, std::size_t offset, std::uint32_t index) {
@@ -145,16 +145,21 @@ void partition_state::take_other(const shared_blob& blob, std::size_t offset, st
     case record_kind::clock:
       pass_clock(record.clock, record_address{options_.id, blob->position, index});
       break;
-    case record_kind::degrade: degraded_ = record.degrade.on; break;
-    case record_kind::control: take_control(record.control); break;
-    case record_kind::event: break;  // take_event() has it
+    case record_kind::degrade:
+      degraded_ = record.degrade.on;
+      break;
+    case record_kind::control:
+      take_control(record.control);
+      break;
+    case record_kind::event:
+      break;  // take_event() has it
   }
 }
 
 void partition_state::pass_clock(const clock_record& clock, const record_address& where) {
   clock_ = clock;
-  // Who had an event since the last clock gets this one with its next event, or with the clock after
-  // this; the others have nothing else to wake them.
+  // Who had an event since the last clock gets this one with its next event, or with the clock
+  // after this; the others have nothing else to wake them.
   for (auto& [id, e] : entities_) {
     if (!e->event_since_clock && e->handle) self->send(e->handle, clock_passed{clock, where});
     e->event_since_clock = false;
@@ -196,7 +201,8 @@ void partition_state::on_decided(entity_decided& d) {
     outbox_entry entry;
     entry.entity = d.entity;
     entry.key = std::move(decision.key);
-    // An entity that is retired and comes back counts its episodes afresh: the start tells them apart.
+    // An entity that is retired and comes back counts its episodes afresh: the start tells them
+    // apart.
     if (decision.what.kind == decision_kind::alert)
       entry.key += "@" + std::to_string(unix_ms(decision.what.alert.started));
     entry.cause = decision.cause;
@@ -211,8 +217,9 @@ void partition_state::tell(std::string what, std::string subject, std::string te
   decision d;
   d.kind = decision_kind::notice;
   d.notice = notice{std::move(what), std::move(subject), std::move(text), clock_.event};
-  self->request(peers_.keeper, options_.actors.request_deadline * 10, append_decisions{{std::move(d)}})
-    .then([](const decisions_appended&) {}, [this](const caf::error& why) { fail(why); });
+  self->request(peers_.keeper, options_.actors.request_deadline * 10,
+                append_decisions{{std::move(d)}})
+      .then([](const decisions_appended&) {}, [this](const caf::error& why) { fail(why); });
 }
 
 caf::result<window_answer> partition_state::on_window(const window_question& q) {
@@ -245,19 +252,18 @@ list_answer partition_state::on_list(const list_question& q) const {
   return answer;
 }
 
-partition_actor::behavior_type partition(
-  partition_actor::stateful_pointer<partition_state> self, partition_options options,
-  partition_peers peers) {
+partition_actor::behavior_type partition(partition_actor::stateful_pointer<partition_state> self,
+                                         partition_options options, partition_peers peers) {
   self->state.begin(std::move(options), std::move(peers));
   return {
-    [self](const blob_appended& b) { self->state.on_blob(b); },
-    [self](entity_decided& d) { self->state.on_decided(d); },
-    [self](const credit_back&) { self->state.on_credit(); },
-    [self](const sweep_due&) { self->state.on_sweep(); },
-    [self](const drain_request&) { return self->state.on_drain(); },
-    [self](const window_question& q) { return self->state.on_window(q); },
-    [self](const entity_question& q) { return self->state.on_question(q); },
-    [self](const list_question& q) { return self->state.on_list(q); },
+      [self](const blob_appended& b) { self->state.on_blob(b); },
+      [self](entity_decided& d) { self->state.on_decided(d); },
+      [self](const credit_back&) { self->state.on_credit(); },
+      [self](const sweep_due&) { self->state.on_sweep(); },
+      [self](const drain_request&) { return self->state.on_drain(); },
+      [self](const window_question& q) { return self->state.on_window(q); },
+      [self](const entity_question& q) { return self->state.on_question(q); },
+      [self](const list_question& q) { return self->state.on_list(q); },
   };
 }
 

@@ -45,13 +45,13 @@ struct partition_options {
 /// What a partition knows of one of its entities.
 struct entity_entry {
   std::string id;
-  entity_actor handle;                     ///< null while it is reviving or quarantined
+  entity_actor handle;  ///< null while it is reviving or quarantined
   std::shared_ptr<entity_cell> cell;
-  std::uint64_t dispatched = 0;            ///< observations sent to this incarnation
+  std::uint64_t dispatched = 0;                       ///< observations sent to this incarnation
   std::pair<log_position, std::uint32_t> last{0, 0};  ///< last record dispatched
-  log_position first_dirty = 0;            ///< first record no snapshot covers; 0 = clean
-  std::uint64_t dirty_since = 0;           ///< partition's record count at that time
-  log_position first_after_ask = 0;        ///< first record dispatched since a snapshot was asked for
+  log_position first_dirty = 0;      ///< first record no snapshot covers; 0 = clean
+  std::uint64_t dirty_since = 0;     ///< partition's record count at that time
+  log_position first_after_ask = 0;  ///< first record dispatched since a snapshot was asked for
   std::uint64_t count_after_ask = 0;
   bool snapshot_asked = false;
   bool event_since_clock = false;
@@ -77,7 +77,7 @@ struct partition_state {
 
   partition_actor::pointer self;
 
- private:
+private:
   // Recovery.
   void on_image(partition_image& image);
   void read_on();
@@ -126,27 +126,26 @@ struct partition_state {
   std::map<std::string, std::vector<entity_decision>> recorded_;  ///< until their entity exists
   std::set<std::pair<log_position, std::uint32_t>> poison_;
   log_position decided_through_ = 0;
-  log_position image_last_ = 0;       ///< end of the log when we began
-  log_position next_ = 1;             ///< position of the next blob to take
-  log_position highest_known_ = 0;    ///< told to us, perhaps not taken
+  log_position image_last_ = 0;     ///< end of the log when we began
+  log_position next_ = 1;           ///< position of the next blob to take
+  log_position highest_known_ = 0;  ///< told to us, perhaps not taken
   bool loaded_ = false;
   bool live_ = false;
   bool reading_ = false;
   std::deque<shared_blob> queue_;
-  std::size_t offset_ = 0;            ///< in queue_.front(); 0 = not begun
+  std::size_t offset_ = 0;  ///< in queue_.front(); 0 = not begun
   std::uint32_t index_ = 0;
   clock_record clock_;
   bool degraded_ = false;
   std::size_t reviving_ = 0;
-  std::uint64_t records_ = 0;         ///< dispatched since we began
+  std::uint64_t records_ = 0;  ///< dispatched since we began
   checkpoint_batch batch_;
   bool writing_ = false;
   partition_checkpoint written_;
   std::vector<caf::typed_response_promise<drained>> draining_;
 };
 
-partition_actor::behavior_type partition(
-  partition_actor::stateful_pointer<partition_state> self, partition_options options,
-  partition_peers peers);
+partition_actor::behavior_type partition(partition_actor::stateful_pointer<partition_state> self,
+                                         partition_options options, partition_peers peers);
 
 }  // namespace faultline

@@ -55,8 +55,8 @@ void partition_state::read_on() {
   }
   reading_ = true;
   self->request(peers_.librarian, load_deadline, read_log{options_.id, next_})
-    .then([this](const log_page& page) { on_page(page); },
-          [this](const caf::error& why) { fail(why); });
+      .then([this](const log_page& page) { on_page(page); },
+            [this](const caf::error& why) { fail(why); });
 }
 
 void partition_state::on_page(const log_page& page) {
@@ -87,15 +87,15 @@ void partition_state::spawn(entity_entry& e, entity_birth birth) {
   peers.counters = peers_.counters;
   peers.credit = credit_;
   peers.cell = e.cell;
-  e.handle = self->spawn<caf::monitored + caf::linked>(entity, std::make_shared<entity_birth>(std::move(birth)),
-                                         std::move(peers));
+  e.handle = self->spawn<caf::monitored + caf::linked>(
+      entity, std::make_shared<entity_birth>(std::move(birth)), std::move(peers));
   by_actor_[e.handle->id()] = &e;
   resize_credit();
   entity_ids_.insert(e.handle->id());
 }
 
-// About one observation an entity: then the next event of an entity finds the result of its last one, and
-// nobody has to be woken for it.
+// About one observation an entity: then the next event of an entity finds the result of its last
+// one, and nobody has to be woken for it.
 void partition_state::resize_credit() {
   constexpr std::int64_t least = 16;
   const auto most = static_cast<std::int64_t>(options_.actors.partition_credit);
@@ -146,13 +146,14 @@ void partition_state::skip_poison(entity_entry& e, const std::string& why) {
   letter.text = "record " + std::to_string(where.position) + "/" + std::to_string(where.index) +
                 " of partition " + std::to_string(where.partition) + " killed its entity: " + why;
   self->request(peers_.keeper, load_deadline, skip_record{where, std::move(letter)})
-    .then([](const record_skipped&) {}, [this](const caf::error& e2) { fail(e2); });
+      .then([](const record_skipped&) {}, [this](const caf::error& e2) { fail(e2); });
 }
 
 void partition_state::quarantine(entity_entry& e) {
   e.quarantined = true;
-  tell("quarantine", e.id, e.id + " died " + std::to_string(e.deaths.size()) +
-                             " times within a minute; its events are stored but not scored");
+  tell("quarantine", e.id,
+       e.id + " died " + std::to_string(e.deaths.size()) +
+           " times within a minute; its events are stored but not scored");
 }
 
 void partition_state::revive(entity_entry& e) {
@@ -160,8 +161,8 @@ void partition_state::revive(entity_entry& e) {
   ++reviving_;
   const auto id = e.id;
   self->request(peers_.librarian, load_deadline, load_entity{id, options_.id, e.last.first})
-    .then([this, id](entity_image& image) { on_revived(id, image); },
-          [this](const caf::error& why) { fail(why); });
+      .then([this, id](entity_image& image) { on_revived(id, image); },
+            [this](const caf::error& why) { fail(why); });
 }
 
 void partition_state::on_revived(const std::string& id, entity_image& image) {

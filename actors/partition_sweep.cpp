@@ -44,10 +44,10 @@ void partition_state::ask_snapshot(entity_entry& e) {
   e.first_after_ask = 0;
   const auto id = e.id;
   self->request(e.handle, snapshot_deadline, take_snapshot{})
-    .then([this, id](entity_saved& saved) { on_saved(id, saved); },
-          [this, id](const caf::error&) {  // it died or is slow: asked again by a later sweep
-            if (auto* late = find(id)) late->snapshot_asked = false;
-          });
+      .then([this, id](entity_saved& saved) { on_saved(id, saved); },
+            [this, id](const caf::error&) {  // it died or is slow: asked again by a later sweep
+              if (auto* late = find(id)) late->snapshot_asked = false;
+            });
 }
 
 void partition_state::on_saved(const std::string& id, entity_saved& saved) {
@@ -95,8 +95,8 @@ void partition_state::flush() {
   batch_.partition = options_.id;
   writing_ = true;
   self->request(peers_.keeper, write_deadline, write_checkpoint{batch})
-    .then([this, batch](const checkpoint_written&) { on_flushed(batch); },
-          [this](const caf::error& why) { fail(why); });
+      .then([this, batch](const checkpoint_written&) { on_flushed(batch); },
+            [this](const caf::error& why) { fail(why); });
 }
 
 void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& batch) {

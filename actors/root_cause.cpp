@@ -26,7 +26,8 @@ void rca_state::begin(root_cause_options o, rca_peers p) {
 void rca_state::on_find(find_cause& f) {
   const auto id = f.request.incident;
   const bool known = waiting_.count(id) != 0;
-  if (!known && waiting_.size() >= max_waiting) return;  // the correlator asks again with its next alert
+  if (!known && waiting_.size() >= max_waiting)
+    return;  // the correlator asks again with its next alert
   waiting_[id] = std::move(f.request);
   if (!known) order_.push_back(id);
   start_next();
@@ -66,12 +67,12 @@ void rca_state::start_next() {
 
 void rca_state::ask_blocks(const shared_case& c, const std::string& entity) {
   self->request(peers_.librarian, options_.deadline, load_blocks{entity})
-    .then(
-      [this, c, entity](blocks_answer& a) {
-        c->blocks[entity] = std::move(a.blocks);
-        ask_window(c, entity);
-      },
-      [this, c, entity](const caf::error&) { ask_window(c, entity); });
+      .then(
+          [this, c, entity](blocks_answer& a) {
+            c->blocks[entity] = std::move(a.blocks);
+            ask_window(c, entity);
+          },
+          [this, c, entity](const caf::error&) { ask_window(c, entity); });
 }
 
 void rca_state::ask_window(const shared_case& c, const std::string& entity) {
@@ -81,8 +82,8 @@ void rca_state::ask_window(const shared_case& c, const std::string& entity) {
     return;
   }
   self->request(owner, options_.deadline, window_question{entity, c->question.as_of})
-    .then([this, c, entity](window_answer& a) { take_window(c, entity, a); },
-          [this, c](const caf::error&) { answered(c); });
+      .then([this, c, entity](window_answer& a) { take_window(c, entity, a); },
+            [this, c](const caf::error&) { answered(c); });
 }
 
 void rca_state::take_window(const shared_case& c, const std::string& entity, window_answer& a) {
@@ -112,20 +113,21 @@ void rca_state::answered(const shared_case& c) {
 void rca_state::close(const shared_case& c) {
   auto question = std::make_shared<const rca_question>(std::move(c->question));
   self->request(peers_.worker, store_deadline, cause_question{question})
-    .then(
-      [this](cause_found& found) {
-        record(std::move(found.result));
-        finished();
-      },
-      [this, question](const caf::error& why) {
-        // No ranking is an answer too: the incident stays open and says that no cause stands out.
-        root_cause_result none;
-        none.incident = question->incident;
-        none.as_of = question->as_of;
-        none.model = "failed: " + from_caf_error(why).what;
-        record(std::move(none));
-        finished();
-      });
+      .then(
+          [this](cause_found& found) {
+            record(std::move(found.result));
+            finished();
+          },
+          [this, question](const caf::error& why) {
+            // No ranking is an answer too: the incident stays open and says that no cause stands
+            // out.
+            root_cause_result none;
+            none.incident = question->incident;
+            none.as_of = question->as_of;
+            none.model = "failed: " + from_caf_error(why).what;
+            record(std::move(none));
+            finished();
+          });
 }
 
 void rca_state::finished() {
@@ -138,29 +140,29 @@ void rca_state::record(root_cause_result result) {
   d.kind = decision_kind::root_cause;
   d.root_cause = std::move(result);
   self->request(peers_.keeper, store_deadline, append_decisions{{std::move(d)}})
-    .then([](const decisions_appended&) {}, [this](const caf::error& why) { self->quit(why); });
+      .then([](const decisions_appended&) {}, [this](const caf::error& why) { self->quit(why); });
 }
 
 rca_actor::behavior_type root_cause(rca_actor::stateful_pointer<rca_state> self,
                                     root_cause_options options, rca_peers peers) {
   self->state.begin(options, std::move(peers));
   return {
-    [self](find_cause& f) { self->state.on_find(f); },
-    [self](const ask_again_for& a) { self->state.ask_window(a.what, a.entity); },
+      [self](find_cause& f) { self->state.on_find(f); },
+      [self](const ask_again_for& a) { self->state.ask_window(a.what, a.entity); },
   };
 }
 
 rca_worker_actor::behavior_type root_cause_worker(
-  rca_worker_actor::stateful_pointer<rca_worker_state> self, root_cause_options options,
-  std::vector<runbook> runbooks, std::shared_ptr<cause_ranker> ranker) {
+    rca_worker_actor::stateful_pointer<rca_worker_state> self, root_cause_options options,
+    std::vector<runbook> runbooks, std::shared_ptr<cause_ranker> ranker) {
   self->state.options = options;
   self->state.runbooks = std::move(runbooks);
   self->state.ranker = std::move(ranker);
   return {
-    [self](const cause_question& q) -> cause_found {
-      auto& s = self->state;
-      return cause_found{find_root_cause(*q.question, s.options, s.runbooks, s.ranker.get())};
-    },
+      [self](const cause_question& q) -> cause_found {
+        auto& s = self->state;
+        return cause_found{find_root_cause(*q.question, s.options, s.runbooks, s.ranker.get())};
+      },
   };
 }
 

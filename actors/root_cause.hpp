@@ -30,7 +30,7 @@ struct rca_case {
   std::map<std::string, std::size_t> node_of;
   std::map<std::string, std::vector<closed_block>> blocks;
   std::map<std::string, std::uint32_t> tries;
-  std::size_t waiting = 0;   ///< nodes that have not answered
+  std::size_t waiting = 0;  ///< nodes that have not answered
 };
 
 struct rca_state {
@@ -44,7 +44,7 @@ struct rca_state {
 
   rca_actor::pointer self;
 
- private:
+private:
   using shared_case = std::shared_ptr<rca_case>;
   void start_next();
   void ask_blocks(const shared_case& c, const std::string& entity);
@@ -61,9 +61,9 @@ struct rca_state {
   std::size_t running_ = 0;
 };
 
-/// Questions every candidate's entity through its partition, also those that did not alert, joins its
-/// live window from memory and disk, and records what the worker finds as a decision. A node that does
-/// not answer in time, or whose watermark has not passed `as_of`, is marked incomplete.
+/// Questions every candidate's entity through its partition, also those that did not alert, joins
+/// its live window from memory and disk, and records what the worker finds as a decision. A node
+/// that does not answer in time, or whose watermark has not passed `as_of`, is marked incomplete.
 rca_actor::behavior_type root_cause(rca_actor::stateful_pointer<rca_state> self,
                                     root_cause_options options, rca_peers peers);
 
@@ -76,7 +76,7 @@ struct rca_worker_state {
 
 /// @p ranker may be null. Spawn it detached.
 rca_worker_actor::behavior_type root_cause_worker(
-  rca_worker_actor::stateful_pointer<rca_worker_state> self, root_cause_options options,
-  std::vector<runbook> runbooks, std::shared_ptr<cause_ranker> ranker);
+    rca_worker_actor::stateful_pointer<rca_worker_state> self, root_cause_options options,
+    std::vector<runbook> runbooks, std::shared_ptr<cause_ranker> ranker);
 
 }  // namespace faultline

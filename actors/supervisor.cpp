@@ -35,7 +35,8 @@ void supervisor_state::start(partition_id id) {
   options.id = id;
   auto peers = plan_->peers;
   peers.supervisor = self;
-  auto owner = self->spawn<caf::monitored + caf::linked>(partition, std::move(options), std::move(peers));
+  auto owner =
+      self->spawn<caf::monitored + caf::linked>(partition, std::move(options), std::move(peers));
   owners_[owner.id()] = id;
   owner_ids_.insert(owner.id());
   plan_->directory->set(id, owner);
@@ -83,19 +84,19 @@ caf::result<drained> supervisor_state::on_drain() {
   };
   for (partition_id id = 0; id < plan_->directory->size(); ++id)
     self->request(plan_->directory->owner(id), drain_deadline, drain_request{})
-      .then([done](const drained& d) mutable { done(d.complete); },
-            [done](const caf::error&) mutable { done(false); });
+        .then([done](const drained& d) mutable { done(d.complete); },
+              [done](const caf::error&) mutable { done(false); });
   return promise;
 }
 
 supervisor_actor::behavior_type supervisor(
-  supervisor_actor::stateful_pointer<supervisor_state> self,
-  std::shared_ptr<supervisor_plan> plan) {
+    supervisor_actor::stateful_pointer<supervisor_state> self,
+    std::shared_ptr<supervisor_plan> plan) {
   self->state.begin(std::move(plan));
   return {
-    [self](const partition_recovered& r) { self->state.on_recovered(r.partition); },
-    [self](const partitions_ready_question&) { return self->state.on_question(); },
-    [self](const drain_request&) { return self->state.on_drain(); },
+      [self](const partition_recovered& r) { self->state.on_recovered(r.partition); },
+      [self](const partitions_ready_question&) { return self->state.on_question(); },
+      [self](const drain_request&) { return self->state.on_drain(); },
   };
 }
 

@@ -20,8 +20,8 @@ namespace faultline {
 
 /// What the supervisor starts owners with, and whom it tells when the node cannot go on.
 struct supervisor_plan {
-  partition_options partition;   ///< `id` is filled in per partition
-  partition_peers peers;         ///< `supervisor` is filled in
+  partition_options partition;  ///< `id` is filled in per partition
+  partition_peers peers;        ///< `supervisor` is filled in
   partition_directory* directory = nullptr;
   /// Actors without whom nothing works: their death is the node's.
   std::vector<caf::actor> vital;
@@ -41,7 +41,7 @@ struct supervisor_state {
 
   supervisor_actor::pointer self;
 
- private:
+private:
   void start(partition_id p);
 
   std::shared_ptr<supervisor_plan> plan_;
@@ -52,9 +52,10 @@ struct supervisor_state {
   std::deque<std::chrono::steady_clock::time_point> deaths_;
 };
 
-/// Owns the partitions' owners: one that dies is started again from its checkpoint, at most five in a
-/// minute; beyond that, or when a vital actor dies, the node gives up and its process ends.
+/// Owns the partitions' owners: one that dies is started again from its checkpoint, at most five in
+/// a minute; beyond that, or when a vital actor dies, the node gives up and its process ends.
 supervisor_actor::behavior_type supervisor(
-  supervisor_actor::stateful_pointer<supervisor_state> self, std::shared_ptr<supervisor_plan> plan);
+    supervisor_actor::stateful_pointer<supervisor_state> self,
+    std::shared_ptr<supervisor_plan> plan);
 
 }  // namespace faultline

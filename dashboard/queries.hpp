@@ -15,8 +15,8 @@
 #include "messages/outcome.hpp"
 #include "messages/time.hpp"
 
-// What the dashboard may ask of the server. The server implements it over actor requests; every answer
-// comes exactly once, from any thread, within a deadline of its own.
+// What the dashboard may ask of the server. The server implements it over actor requests; every
+// answer comes exactly once, from any thread, within a deadline of its own.
 
 namespace faultline {
 
@@ -27,11 +27,11 @@ struct server_status {
   std::string version;
   double uptime_s = 0;
   std::uint64_t entities = 0;
-  std::uint64_t observations = 0;   ///< accepted since the store was created
+  std::uint64_t observations = 0;  ///< accepted since the store was created
   std::uint64_t dead_letters = 0;
   std::uint64_t feed_seq = 0;
   std::uint32_t partitions = 0;
-  std::string overload = "none";    ///< none, lagging, degraded, shedding
+  std::string overload = "none";  ///< none, lagging, degraded, shedding
   bool ready = false;
 };
 
@@ -43,12 +43,12 @@ struct entity_row {
 };
 struct entity_page {
   std::vector<entity_row> entities;
-  std::string next;                 ///< empty: no more; else pass it as `next`
+  std::string next;  ///< empty: no more; else pass it as `next`
 };
 
 struct entity_metric {
   std::string name;
-  std::string kind;                 ///< gauge, counter
+  std::string kind;  ///< gauge, counter
   double last = 0, expected = 0, lower = 0, upper = 0;
 };
 struct entity_details {
@@ -66,13 +66,13 @@ struct window_series {
 };
 
 struct alert_filter {
-  std::string state;                ///< "", firing, resolved
-  std::string entity;               ///< exact, or empty
+  std::string state;   ///< "", firing, resolved
+  std::string entity;  ///< exact, or empty
   std::size_t limit = 100;
   std::string next;
 };
 struct alert_page {
-  std::vector<alert> alerts;        ///< newest first
+  std::vector<alert> alerts;  ///< newest first
   std::string next;
 };
 struct incident_filter {
@@ -86,7 +86,9 @@ struct incident_page {
 };
 
 struct topology_view {
-  struct node { std::string id, state; };
+  struct node {
+    std::string id, state;
+  };
   struct edge {
     std::string from, to, kind, source;
     double confidence = 1;
@@ -103,18 +105,18 @@ struct dead_letter_view {
     std::string reason, source, text, payload;
     std::int64_t ts = 0;
   };
-  std::vector<letter> letters;      ///< newest first
+  std::vector<letter> letters;  ///< newest first
 };
 
 struct feedback {
-  std::string verdict;              ///< incidents: right, wrong, partly; alerts: true, false, expected
+  std::string verdict;  ///< incidents: right, wrong, partly; alerts: true, false, expected
   std::optional<std::string> cause;
   std::string comment;
   std::string by;
 };
 
 class queries {
- public:
+public:
   virtual ~queries() = default;
   virtual bool ready() const = 0;
   virtual void status(answer<server_status> done) = 0;

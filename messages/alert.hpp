@@ -28,8 +28,8 @@ struct alert_contributor {
   double score = 0;  ///< distance in robust standard deviations, signed
 };
 
-/// One transition of one alert episode: what the feed carries. With `id`, `transition` is unique for
-/// ever. `id` is a hash of (entity, signature, start tick, episode number), never of a score.
+/// One transition of one alert episode: what the feed carries. With `id`, `transition` is unique
+/// for ever. `id` is a hash of (entity, signature, start tick, episode number), never of a score.
 struct alert {
   std::string id;
   std::uint32_t transition = 1;  ///< 1 = the first firing of the episode
@@ -40,13 +40,13 @@ struct alert {
   std::string metric;
   std::vector<alert_contributor> contributors;
   event_time started{};
-  event_time updated{};                ///< the tick that caused this transition
+  event_time updated{};  ///< the tick that caused this transition
   std::optional<event_time> ended;
-  double score = 0;                    ///< calibrated probability in 0..1
-  std::optional<double> lead_time_s;   ///< until the forecast crosses the limit
+  double score = 0;                   ///< calibrated probability in 0..1
+  std::optional<double> lead_time_s;  ///< until the forecast crosses the limit
   std::map<std::string, double> detectors;
   std::string explanation;
-  std::string model;                   ///< "name version"
+  std::string model;  ///< "name version"
   bool acknowledged = false;
   bool silenced = false;
   std::string acknowledged_by;

@@ -14,13 +14,13 @@ namespace faultline {
 
 /// Kinds of entries of the one decision log: the only order that correlator and topology see.
 enum class decision_kind : std::uint8_t {
-  alert = 1,     ///< an entity's alert transition (from a partition's outbox)
-  topology,      ///< an edge appeared or went (from a partition's outbox)
-  change,        ///< a change event of an entity (from a partition's outbox)
-  root_cause,    ///< an RCA result with its inputs' digest
-  command,       ///< an operator's word: acknowledge, silence, feedback, retire, limits
-  notice,        ///< something to tell: quarantine, overload, recovered
-  clock,         ///< event time has passed while something is open
+  alert = 1,   ///< an entity's alert transition (from a partition's outbox)
+  topology,    ///< an edge appeared or went (from a partition's outbox)
+  change,      ///< a change event of an entity (from a partition's outbox)
+  root_cause,  ///< an RCA result with its inputs' digest
+  command,     ///< an operator's word: acknowledge, silence, feedback, retire, limits
+  notice,      ///< something to tell: quarantine, overload, recovered
+  clock,       ///< event time has passed while something is open
 };
 
 struct topology_change {
@@ -58,7 +58,7 @@ struct operator_command {
 };
 
 struct notice {
-  std::string what;     ///< quarantine, overload, recovered, regime_changed, poison
+  std::string what;  ///< quarantine, overload, recovered, regime_changed, poison
   std::string subject;
   std::string text;
   event_time at{};

@@ -37,15 +37,15 @@ struct attribute {
 /// allocate nothing in steady state. Fields beyond `attributes` count only for their type.
 struct event_view {
   event_type type = event_type::metric;
-  std::string_view entity;     ///< 1..256 bytes of UTF-8 without control characters
-  bool has_ts = false;         ///< false: `ts` is to be taken from `arrived`
+  std::string_view entity;  ///< 1..256 bytes of UTF-8 without control characters
+  bool has_ts = false;      ///< false: `ts` is to be taken from `arrived`
   event_time ts{};
-  arrival_time arrived{};      ///< stamped at the door
+  arrival_time arrived{};  ///< stamped at the door
   std::vector<attribute> attributes;
 
   std::vector<metric_point> metrics;
 
-  std::string_view body;       ///< log: cut at 16 KiB
+  std::string_view body;  ///< log: cut at 16 KiB
   log_severity severity = log_severity::info;
 
   std::string_view trace, span, parent, operation, peer;  ///< span; empty = nil

@@ -48,7 +48,7 @@ struct incident {
   event_time started{};
   event_time updated{};
   std::optional<event_time> ended;
-  std::vector<std::string> alerts;    ///< ids
+  std::vector<std::string> alerts;  ///< ids
   std::vector<std::string> entities;
   std::string summary;
   bool abstained = true;

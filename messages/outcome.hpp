@@ -18,7 +18,7 @@ struct failure {
 /// A value or the reason there is none.
 template <class T>
 class [[nodiscard]] outcome {
- public:
+public:
   outcome(T value) : rep_{std::in_place_index<0>, std::move(value)} {}
   outcome(failure why) : rep_{std::in_place_index<1>, std::move(why)} {}
 
@@ -30,21 +30,21 @@ class [[nodiscard]] outcome {
   const T* operator->() const noexcept { return std::get_if<0>(&rep_); }
   const failure& error() const noexcept { return *std::get_if<1>(&rep_); }  ///< @pre !*this
 
- private:
+private:
   std::variant<T, failure> rep_;
 };
 
 /// Success without a value, or the reason it failed. `return {};` is success.
 template <>
 class [[nodiscard]] outcome<void> {
- public:
+public:
   outcome() = default;
   outcome(failure why) : failed_{true}, why_{std::move(why)} {}
 
   explicit operator bool() const noexcept { return !failed_; }
   const failure& error() const noexcept { return why_; }  ///< @pre !*this
 
- private:
+private:
   bool failed_ = false;
   failure why_;
 };

@@ -96,7 +96,8 @@ private:
 /// Reads the record at @p offset of @p blob.
 outcome<void> read_record_at(std::string_view blob, std::size_t offset, record_view& out);
 
-/// Kind of the record at @p offset and where it ends, without decoding it. Offset 0 means the first.
+/// Kind of the record at @p offset and where it ends, without decoding it. Offset 0 means the
+/// first.
 struct record_extent {
   record_kind kind = record_kind::event;
   std::size_t begin = 0;

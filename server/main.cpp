@@ -31,8 +31,8 @@ void set_up_log(const log_options& o) {
   auto logger = std::make_shared<spdlog::logger>("faultlined",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
   logger->set_pattern(o.format == "json"
-                        ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","msg":"%v"})"
-                        : "ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v",
+                          ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","msg":"%v"})"
+                          : "ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v",
                       spdlog::pattern_time_type::utc);
   logger->set_level(spdlog::level::from_str(o.level));
   logger->flush_on(spdlog::level::info);
@@ -53,8 +53,8 @@ outcome<server_config> configuration(const flags& f) {
   return config;
 }
 
-/// Signals and trouble arrive on two pipes that main's thread reads. A handler, not a mask: libraries have
-/// started threads before main that no mask of ours reaches.
+/// Signals and trouble arrive on two pipes that main's thread reads. A handler, not a mask:
+/// libraries have started threads before main that no mask of ours reaches.
 struct end_signals {
   end_signals() {
     if (::pipe2(signals, O_CLOEXEC) != 0 || ::pipe2(trouble, O_CLOEXEC) != 0) std::_Exit(71);

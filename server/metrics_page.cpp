@@ -26,9 +26,9 @@ struct page {
 
 void add_records(page& p, const node_counters& n) {
   auto& events = prometheus::BuildCounter()
-                   .Name("faultline_events_applied_total")
-                   .Help("Events that reached their entity, by what became of them.")
-                   .Register(p.registry);
+                     .Name("faultline_events_applied_total")
+                     .Help("Events that reached their entity, by what became of them.")
+                     .Register(p.registry);
   const auto applied = [&](const char* as, const std::atomic<std::uint64_t>& value) {
     events.Add({{"as", as}}).Increment(static_cast<double>(value.load()));
   };
@@ -101,15 +101,15 @@ void add_doors(page& p, const node_parts& parts) {
   p.gauge("faultline_feed_last_seq", "Sequence number of the newest feed record.",
           static_cast<double>(parts.memory->feed().last()));
   auto& letters = prometheus::BuildCounter()
-                    .Name("faultline_dead_letters_total")
-                    .Help("Payloads and events refused, by reason.")
-                    .Register(p.registry);
+                      .Name("faultline_dead_letters_total")
+                      .Help("Payloads and events refused, by reason.")
+                      .Register(p.registry);
   for (const auto& [reason, n] : parts.memory->dead_letters().by_reason())
     letters.Add({{"reason", reason}}).Increment(static_cast<double>(n));
   auto& durable = prometheus::BuildCounter()
-                    .Name("faultline_events_total")
-                    .Help("Events since the store was created, restarts included.")
-                    .Register(p.registry);
+                      .Name("faultline_events_total")
+                      .Help("Events since the store was created, restarts included.")
+                      .Register(p.registry);
   for (const auto& [name, n] : parts.memory->events().counters())
     durable.Add({{"as", name}}).Increment(static_cast<double>(n));
 }
@@ -119,11 +119,11 @@ void add_doors(page& p, const node_parts& parts) {
 std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
   page p;
   prometheus::BuildGauge()
-    .Name("faultline_build_info")
-    .Help("Version of this build.")
-    .Register(p.registry)
-    .Add({{"version", version()}})
-    .Set(1);
+      .Name("faultline_build_info")
+      .Help("Version of this build.")
+      .Register(p.registry)
+      .Add({{"version", version()}})
+      .Set(1);
   p.gauge("faultline_up_seconds", "Time since start.", uptime_s);
   p.gauge("faultline_ready", "1 once recovery is done and all sockets are bound.", ready ? 1 : 0);
   p.gauge("faultline_store_bytes", "Bytes of the store on disk.",

@@ -66,7 +66,7 @@ struct correlator_link {
 
 struct node::impl {
   impl(const node_options& o, std::function<void(const std::string&)> g)
-    : options{o}, give_up_hook{std::move(g)}, config{o.actors} {}
+      : options{o}, give_up_hook{std::move(g)}, config{o.actors} {}
 
   outcome<void> open();
   void spawn();
@@ -135,8 +135,8 @@ outcome<void> node::impl::open() {
   return {};
 }
 
-// From the last hop to the first, so that each actor is born with its peers. Read upward to follow an
-// event.
+// From the last hop to the first, so that each actor is born with its peers. Read upward to follow
+// an event.
 void node::impl::spawn() {
   auto& sys = *system;
   keeper_hooks hooks;
@@ -145,10 +145,10 @@ void node::impl::spawn() {
     sockets->publish(r, topics);
   };
   hooks.now = wall_clock;
-  the_librarian = sys.spawn<caf::detached>(librarian, memory.get());          // blocks in RocksDB
-  the_keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks);         // blocks in RocksDB
+  the_librarian = sys.spawn<caf::detached>(librarian, memory.get());   // blocks in RocksDB
+  the_keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks);  // blocks in RocksDB
   the_worker = sys.spawn<caf::detached>(root_cause_worker, options.root_cause, options.runbooks,
-                                        ranker);                              // blocks in LibTorch
+                                        ranker);  // blocks in LibTorch
   the_rca = sys.spawn(root_cause, options.root_cause,
                       rca_peers{the_librarian, the_keeper, the_worker, directory.get()});
   the_correlator = sys.spawn(correlator, options.correlation, options.actors,
@@ -159,9 +159,9 @@ void node::impl::spawn() {
   plan->partition.actors = options.actors;
   plan->partition.recovery = options.recovery;
   plan->partition.rules = rules;
-  const auto replay_records =
-    options.recovery.replay_rate * static_cast<std::uint64_t>(options.recovery.max_replay.count()) /
-    1000;
+  const auto replay_records = options.recovery.replay_rate *
+                              static_cast<std::uint64_t>(options.recovery.max_replay.count()) /
+                              1000;
   plan->partition.replay_budget = std::max<std::uint64_t>(16, replay_records / directory->size());
   plan->peers.librarian = the_librarian;
   plan->peers.keeper = the_keeper;
@@ -170,7 +170,8 @@ void node::impl::spawn() {
   plan->peers.counters = &counters;
   plan->peers.registry = &registry;
   plan->directory = directory.get();
-  plan->vital = {caf::actor_cast<caf::actor>(the_librarian), caf::actor_cast<caf::actor>(the_keeper),
+  plan->vital = {caf::actor_cast<caf::actor>(the_librarian),
+                 caf::actor_cast<caf::actor>(the_keeper),
                  caf::actor_cast<caf::actor>(the_correlator), caf::actor_cast<caf::actor>(the_rca),
                  caf::actor_cast<caf::actor>(the_worker)};
   plan->give_up = [this](const std::string& why) { give_up(why); };
@@ -197,9 +198,9 @@ outcome<void> node::impl::open_doors_and_web() {
   feed = std::make_unique<feed_door>(*system, *memory, the_correlator, wall_clock);
   sockets->start(*intake, *feed);
   answers = std::make_unique<node_queries>(
-    *system, node_parts{memory.get(), &counters, directory.get(), commit.get(), sockets.get(),
-                        inference.get(), the_supervisor, the_correlator, the_keeper, the_librarian,
-                        wall_clock});
+      *system, node_parts{memory.get(), &counters, directory.get(), commit.get(), sockets.get(),
+                          inference.get(), the_supervisor, the_correlator, the_keeper,
+                          the_librarian, wall_clock});
   auto listening = open_http_server(options.web);
   if (!listening) return listening.error();
   web = std::move(*listening);
@@ -218,12 +219,13 @@ outcome<void> node::impl::drain() {
   caf::scoped_actor asker{*system};
   outcome<void> result;
   asker->request(the_supervisor, std::chrono::seconds{60}, drain_request{})
-    .receive(
-      [&](const drained& d) {
-        if (!d.complete)
-          result = failure{ec::deadline_passed, "a partition did not finish; it replays at start"};
-      },
-      [&](const caf::error& why) { result = from_caf_error(why); });
+      .receive(
+          [&](const drained& d) {
+            if (!d.complete)
+              result =
+                  failure{ec::deadline_passed, "a partition did not finish; it replays at start"};
+          },
+          [&](const caf::error& why) { result = from_caf_error(why); });
   return result;
 }
 
@@ -260,16 +262,14 @@ outcome<void> node::stop() {
   i.link->set(correlator_actor{});
   i.answers.reset();
   i.feed.reset();
-  for (const auto& a : {caf::actor_cast<caf::actor>(i.the_supervisor),
-                        caf::actor_cast<caf::actor>(i.the_correlator),
-                        caf::actor_cast<caf::actor>(i.the_rca),
-                        caf::actor_cast<caf::actor>(i.the_worker),
-                        caf::actor_cast<caf::actor>(i.the_librarian),
-                        caf::actor_cast<caf::actor>(i.the_keeper)})
+  for (const auto& a :
+       {caf::actor_cast<caf::actor>(i.the_supervisor),
+        caf::actor_cast<caf::actor>(i.the_correlator), caf::actor_cast<caf::actor>(i.the_rca),
+        caf::actor_cast<caf::actor>(i.the_worker), caf::actor_cast<caf::actor>(i.the_librarian),
+        caf::actor_cast<caf::actor>(i.the_keeper)})
     if (a) caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
   if (i.directory)
-    for (partition_id p = 0; p < i.directory->size(); ++p)
-      i.directory->set(p, partition_actor{});
+    for (partition_id p = 0; p < i.directory->size(); ++p) i.directory->set(p, partition_actor{});
   i.the_supervisor = nullptr;
   i.the_correlator = nullptr;
   i.the_rca = nullptr;

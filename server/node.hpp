@@ -38,7 +38,7 @@ struct node_options {
 
 /// The house: opens the store, spawns the actors from the last hop to the first, opens the doors.
 class node {
- public:
+public:
   /// @p give_up is called at most once, from any thread, when the node cannot go on.
   static outcome<std::unique_ptr<node>> start(const node_options& options,
                                               std::function<void(const std::string&)> give_up);
@@ -52,7 +52,7 @@ class node {
   std::vector<std::string> bound_addresses() const;
   bool ready() const;
 
- private:
+private:
   node();
   struct impl;
   std::unique_ptr<impl> impl_;

@@ -31,7 +31,8 @@ void ask(caf::actor_system& system, Handle whom, Question question, Then then) {
       return;
     }
     self->request(whom, deadline, std::move(question))
-      .then([then](Answer& a) mutable { then(outcome<Answer>{std::move(a)}); },
+        .then(
+            [then](Answer& a) mutable { then(outcome<Answer>{std::move(a)}); },
             [then](const caf::error& why) mutable { then(outcome<Answer>{from_caf_error(why)}); });
   });
 }
@@ -87,8 +88,9 @@ window_series series_of(const entity_window& w, const std::string& metric) {
   return s;
 }
 
-/// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one. A record
-/// whose start has moved (incidents merge) left its older key behind: only the current key counts.
+/// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one. A
+/// record whose start has moved (incidents merge) left its older key behind: only the current key
+/// counts.
 template <class Record, class Decode, class Keep>
 outcome<std::pair<std::vector<Record>, std::string>> newest(store& from, const std::string& prefix,
                                                             std::string after, std::size_t limit,
@@ -115,7 +117,7 @@ outcome<std::pair<std::vector<Record>, std::string>> newest(store& from, const s
 }  // namespace
 
 node_queries::node_queries(caf::actor_system& system, node_parts parts)
-  : system_{system}, parts_{std::move(parts)} {}
+    : system_{system}, parts_{std::move(parts)} {}
 
 node_queries::~node_queries() = default;
 
@@ -126,8 +128,7 @@ bool node_queries::ready() const {
 void node_queries::status(answer<server_status> done) {
   server_status s;
   s.version = version();
-  s.uptime_s =
-    std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+  s.uptime_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
   s.entities = parts_.counters->entities.load();
   const auto durable = parts_.memory->events().counters();
   const auto accepted = durable.find("accepted");
@@ -154,8 +155,8 @@ void node_queries::entities(std::string prefix, std::size_t limit, std::string n
   auto all = std::make_shared<gathered>();
   all->left = parts_.directory->size();
   // One actor gathers: its handlers run one at a time, so the lists need no lock.
-  system_.spawn([this, all, limit, done, q = list_question{prefix, next, limit + 1}](
-                  caf::event_based_actor* self) {
+  system_.spawn([this, all, limit, done,
+                 q = list_question{prefix, next, limit + 1}](caf::event_based_actor* self) {
     const auto finish = [this, self, all, limit, done] {
       std::sort(all->ids.begin(), all->ids.end());
       auto rows = std::make_shared<row_gatherer>();
@@ -174,25 +175,25 @@ void node_queries::entities(std::string prefix, std::size_t limit, std::string n
       for (std::size_t i = 0; i < all->ids.size(); ++i)
         self->request(parts_.directory->owner_of(all->ids[i]), deadline,
                       entity_question{all->ids[i]})
-          .then(
-            [rows, i](const entity_answer& a) {
-              rows->known[i] = a.known;
-              rows->rows[i] = entity_row{a.status.id, a.status.state, a.status.observations,
-                                         unix_ms(a.status.last_ts)};
-              rows->finish_one();
-            },
-            [rows](const caf::error&) { rows->finish_one(); });
+            .then(
+                [rows, i](const entity_answer& a) {
+                  rows->known[i] = a.known;
+                  rows->rows[i] = entity_row{a.status.id, a.status.state, a.status.observations,
+                                             unix_ms(a.status.last_ts)};
+                  rows->finish_one();
+                },
+                [rows](const caf::error&) { rows->finish_one(); });
     };
     for (partition_id p = 0; p < parts_.directory->size(); ++p)
       self->request(parts_.directory->owner(p), deadline, q)
-        .then(
-          [all, finish](list_answer& a) {
-            std::move(a.entities.begin(), a.entities.end(), std::back_inserter(all->ids));
-            if (--all->left == 0) finish();
-          },
-          [all, finish](const caf::error&) {
-            if (--all->left == 0) finish();
-          });
+          .then(
+              [all, finish](list_answer& a) {
+                std::move(a.entities.begin(), a.entities.end(), std::back_inserter(all->ids));
+                if (--all->left == 0) finish();
+              },
+              [all, finish](const caf::error&) {
+                if (--all->left == 0) finish();
+              });
   });
 }
 
@@ -209,43 +210,44 @@ void node_queries::window(std::string id, std::string metric, answer<window_seri
   const auto owner = parts_.directory->owner_of(id);
   auto& system = system_;
   ask<blocks_answer>(
-    system_, parts_.librarian, load_blocks{id},
-    [&system, owner, id, metric, done](outcome<blocks_answer> blocks) {
-      if (!blocks) return done(blocks.error());
-      const event_time always{milliseconds{4'102'444'800'000}};
-      ask<window_answer>(
-        system, owner, window_question{id, always},
-        [id, metric, done, always, packed = std::move(blocks->blocks)](outcome<window_answer> a) {
-          if (!a) return done(a.error());
-          if (!a->known) return done(failure{ec::not_found, "no entity " + id});
-          auto joined = join_window(with_fresh(packed, std::move(a->fresh)), std::move(a->tail),
-                                    live_window_ticks, always);
-          if (!joined) return done(joined.error());
-          auto series = series_of(*joined, metric);
-          if (series.ts.empty())
-            return done(failure{ec::not_found, "no metric " + metric + " of " + id});
-          done(std::move(series));
-        });
-    });
+      system_, parts_.librarian, load_blocks{id},
+      [&system, owner, id, metric, done](outcome<blocks_answer> blocks) {
+        if (!blocks) return done(blocks.error());
+        const event_time always{milliseconds{4'102'444'800'000}};
+        ask<window_answer>(
+            system, owner, window_question{id, always},
+            [id, metric, done, always,
+             packed = std::move(blocks->blocks)](outcome<window_answer> a) {
+              if (!a) return done(a.error());
+              if (!a->known) return done(failure{ec::not_found, "no entity " + id});
+              auto joined = join_window(with_fresh(packed, std::move(a->fresh)), std::move(a->tail),
+                                        live_window_ticks, always);
+              if (!joined) return done(joined.error());
+              auto series = series_of(*joined, metric);
+              if (series.ts.empty())
+                return done(failure{ec::not_found, "no metric " + metric + " of " + id});
+              done(std::move(series));
+            });
+      });
 }
 
 void node_queries::alerts(alert_filter f, answer<alert_page> done) {
   auto page = newest<alert>(
-    *parts_.memory, "alerts-by-time/", f.next, f.limit,
-    [](const std::string& bytes) { return decode_alert(bytes); },
-    [&](const alert& a) {
-      return (f.state.empty() || f.state == to_string(a.state)) &&
-             (f.entity.empty() || f.entity == a.entity);
-    });
+      *parts_.memory, "alerts-by-time/", f.next, f.limit,
+      [](const std::string& bytes) { return decode_alert(bytes); },
+      [&](const alert& a) {
+        return (f.state.empty() || f.state == to_string(a.state)) &&
+               (f.entity.empty() || f.entity == a.entity);
+      });
   if (!page) return done(page.error());
   done(alert_page{std::move(page->first), std::move(page->second)});
 }
 
 void node_queries::incidents(incident_filter f, answer<incident_page> done) {
   auto page = newest<incident>(
-    *parts_.memory, "incidents-by-time/", f.next, f.limit,
-    [](const std::string& bytes) { return decode_incident(bytes); },
-    [&](const incident& i) { return f.state.empty() || f.state == to_string(i.state); });
+      *parts_.memory, "incidents-by-time/", f.next, f.limit,
+      [](const std::string& bytes) { return decode_incident(bytes); },
+      [&](const incident& i) { return f.state.empty() || f.state == to_string(i.state); });
   if (!page) return done(page.error());
   done(incident_page{std::move(page->first), std::move(page->second)});
 }
@@ -260,22 +262,21 @@ void node_queries::incident_by_id(std::string id, answer<incident> done) {
 }
 
 void node_queries::topology(answer<topology_view> done) {
-  ask<correlator_view>(system_, parts_.correlator, correlator_question{},
-                       [done](outcome<correlator_view> v) {
-                         if (!v) return done(v.error());
-                         topology_view t;
-                         for (const auto& n : v->nodes) {
-                           std::string state = "ok";
-                           for (const auto& a : v->firing)
-                             if (a.entity == n.id && state != "critical")
-                               state = to_string(a.severity);
-                           t.nodes.push_back({n.id, state});
-                         }
-                         for (const auto& e : v->edges)
-                           t.edges.push_back({e.from, e.to, to_string(e.kind), e.source,
-                                              e.confidence, unix_ms(e.last_seen)});
-                         done(std::move(t));
-                       });
+  ask<correlator_view>(
+      system_, parts_.correlator, correlator_question{}, [done](outcome<correlator_view> v) {
+        if (!v) return done(v.error());
+        topology_view t;
+        for (const auto& n : v->nodes) {
+          std::string state = "ok";
+          for (const auto& a : v->firing)
+            if (a.entity == n.id && state != "critical") state = to_string(a.severity);
+          t.nodes.push_back({n.id, state});
+        }
+        for (const auto& e : v->edges)
+          t.edges.push_back(
+              {e.from, e.to, to_string(e.kind), e.source, e.confidence, unix_ms(e.last_seen)});
+        done(std::move(t));
+      });
 }
 
 void node_queries::dead_letters(std::size_t limit, answer<dead_letter_view> done) {
@@ -291,8 +292,8 @@ void node_queries::dead_letters(std::size_t limit, answer<dead_letter_view> done
   done(std::move(view));
 }
 
-void node_queries::record_command(const char* name, const std::string& record,
-                                  std::string subject, feedback f, answer<bool> done) {
+void node_queries::record_command(const char* name, const std::string& record, std::string subject,
+                                  feedback f, answer<bool> done) {
   auto known = parts_.memory->feed().record(record);
   if (!known) return done(known.error());
   if (!*known) return done(failure{ec::not_found, "no " + record});

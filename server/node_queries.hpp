@@ -34,10 +34,10 @@ struct node_parts {
   std::function<arrival_time()> now;
 };
 
-/// Answers the dashboard's questions by asking the actors, with deadlines; every question has an actor
-/// of its own that ends with its answer.
+/// Answers the dashboard's questions by asking the actors, with deadlines; every question has an
+/// actor of its own that ends with its answer.
 class node_queries final : public queries {
- public:
+public:
   node_queries(caf::actor_system& system, node_parts parts);
   ~node_queries() override;
 
@@ -57,7 +57,7 @@ class node_queries final : public queries {
   void incident_feedback(std::string id, feedback f, answer<bool> done) override;
   void retire_entity(std::string id, answer<bool> done) override;
 
- private:
+private:
   void record_command(const char* name, const std::string& record, std::string subject, feedback f,
                       answer<bool> done);
 

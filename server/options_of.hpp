@@ -9,8 +9,8 @@
 
 namespace faultline {
 
-/// Directory of the files that come with the program (models/, config/): beside an installed program
-/// in ../share/faultline, or the source tree it was built in. Empty when there is neither.
+/// Directory of the files that come with the program (models/, config/): beside an installed
+/// program in ../share/faultline, or the source tree it was built in. Empty when there is neither.
 std::filesystem::path shipped_files();
 
 /// What a node is built from, by configuration: fills in the shipped models and runbooks where the

@@ -24,11 +24,12 @@
 
 namespace faultline {
 
-// ---- event log: what came in, per partition, with the publishers' dedupe state --------------------
+// ---- event log: what came in, per partition, with the publishers' dedupe state
+// --------------------
 
 struct log_append {
   partition_id partition = 0;
-  std::string blob;            ///< see messages/record.hpp
+  std::string blob;  ///< see messages/record.hpp
   std::uint32_t records = 0;
 };
 
@@ -52,11 +53,11 @@ struct publisher_delta {
 };
 
 struct dead_letter {
-  std::string reason;          ///< to_string(reject_reason), or poison, quarantined
+  std::string reason;  ///< to_string(reject_reason), or poison, quarantined
   arrival_time arrived{};
-  std::string source;          ///< socket and publisher
+  std::string source;  ///< socket and publisher
   std::string text;
-  std::string payload;         ///< cut at storage_options::dead_letter_bytes
+  std::string payload;  ///< cut at storage_options::dead_letter_bytes
 };
 
 /// One group commit: written in ONE atomic write, synced when storage.sync is on.
@@ -72,11 +73,11 @@ struct log_blob {
   partition_id partition = 0;
   log_position position = 0;
   std::string bytes;
-  std::uint32_t records = 0;   ///< as the writer said
+  std::uint32_t records = 0;  ///< as the writer said
 };
 
 class event_log {
- public:
+public:
   virtual ~event_log() = default;
   virtual std::uint16_t partitions() const noexcept = 0;
   /// Durable when it returns. @returns the position of each entry of @p group.log, in order.
@@ -93,8 +94,8 @@ class event_log {
   virtual outcome<void> trim(partition_id partition, log_position below) = 0;
   /// Every publisher's window row with the deltas written since (deltas in order of writing).
   virtual outcome<void> load_publishers(
-    const std::function<void(const publisher_row&)>& row,
-    const std::function<void(const publisher_delta&)>& delta) = 0;
+      const std::function<void(const publisher_row&)>& row,
+      const std::function<void(const publisher_delta&)>& delta) = 0;
   /// Replaces window rows and forgets the deltas they include, atomically. A caller that does not
   /// append from the same thread reads last_publisher_delta() BEFORE it copies its windows, and
   /// writes that number into the rows.
@@ -105,14 +106,15 @@ class event_log {
   virtual std::map<std::string, std::uint64_t> counters() const = 0;
 };
 
-// ---- checkpoints and outbox: what the partitions know and have decided -----------------------------
+// ---- checkpoints and outbox: what the partitions know and have decided
+// -----------------------------
 
 /// State of one entity as of `position` of its partition's log (records up to and including it).
 struct entity_snapshot {
   std::string entity;
   log_position position = 0;
-  std::uint32_t index = 0;     ///< index of the last record of `position` it covers
-  std::string bytes;           ///< opaque, of judgement/entity_core
+  std::uint32_t index = 0;  ///< index of the last record of `position` it covers
+  std::string bytes;        ///< opaque, of judgement/entity_core
 };
 
 /// A packed block of an entity's live window: written to slot `number` mod blocks_per_entity.
@@ -124,12 +126,12 @@ struct window_block {
 
 /// A durable decision of a partition, keyed (entity, key): appended once, whatever replay says.
 struct outbox_entry {
-  std::uint64_t seq = 0;       ///< given by the outbox, per partition, from 1
+  std::uint64_t seq = 0;  ///< given by the outbox, per partition, from 1
   std::string entity;
-  std::string key;             ///< "a/<episode>/<transition>", "t/<hash>", "c/<hash>"
-  log_position cause = 0;      ///< position of the record that caused it
-  event_time tick{};           ///< the tick it belongs to
-  std::string decision;        ///< encode_decision()
+  std::string key;         ///< "a/<episode>/<transition>", "t/<hash>", "c/<hash>"
+  log_position cause = 0;  ///< position of the record that caused it
+  event_time tick{};       ///< the tick it belongs to
+  std::string decision;    ///< encode_decision()
 };
 
 struct partition_checkpoint {
@@ -143,31 +145,31 @@ struct checkpoint_batch {
   std::vector<outbox_entry> outbox;
   std::vector<entity_snapshot> snapshots;
   std::vector<window_block> blocks;
-  std::vector<std::string> retired;                 ///< entities forgotten whole, before the rest
+  std::vector<std::string> retired;  ///< entities forgotten whole, before the rest
   std::optional<partition_checkpoint> checkpoint;
-  bool sync = false;                                ///< true whenever `outbox` is not empty
+  bool sync = false;  ///< true whenever `outbox` is not empty
 };
 
 class checkpoint_store {
- public:
+public:
   virtual ~checkpoint_store() = default;
   /// @returns the entries of @p batch.outbox that were really appended, with their seq.
   /// Fails with ec::invalid when a snapshot, block or retired entity is of another partition.
   virtual outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch) = 0;
   virtual outcome<partition_checkpoint> load_checkpoint(partition_id partition) = 0;
   /// Every entity snapshot of a partition, in order of entity.
-  virtual outcome<void> load_snapshots(
-    partition_id partition, const std::function<void(entity_snapshot)>& each) = 0;
+  virtual outcome<void> load_snapshots(partition_id partition,
+                                       const std::function<void(entity_snapshot)>& each) = 0;
   virtual outcome<std::optional<entity_snapshot>> load_snapshot(std::string_view entity) = 0;
   /// Blocks of an entity's live window, oldest first.
   virtual outcome<std::vector<window_block>> load_blocks(std::string_view entity) = 0;
   /// Outbox entries with seq >= @p from, in order.
-  virtual outcome<std::vector<outbox_entry>> read_outbox(partition_id partition,
-                                                         std::uint64_t from,
+  virtual outcome<std::vector<outbox_entry>> read_outbox(partition_id partition, std::uint64_t from,
                                                          std::size_t limit) = 0;
 };
 
-// ---- decision log and feed --------------------------------------------------------------------------
+// ---- decision log and feed
+// --------------------------------------------------------------------------
 
 struct decision_append {
   std::vector<std::string> decisions;  ///< encode_decision()
@@ -176,7 +178,7 @@ struct decision_append {
 };
 
 class decision_log {
- public:
+public:
   virtual ~decision_log() = default;
   /// Synced. @returns the seq of the first of @p batch; the others follow.
   virtual outcome<std::uint64_t> append(const decision_append& batch) = 0;
@@ -194,9 +196,9 @@ struct feed_append {
     std::function<std::string(std::uint64_t seq)> payload;
   };
   std::vector<item> items;
-  std::uint64_t through = 0;   ///< decisions up to this seq are reflected in feed and state; the
-                               ///< store keeps the highest it was told
-  std::string state;           ///< opaque snapshot of the correlator; empty = unchanged
+  std::uint64_t through = 0;  ///< decisions up to this seq are reflected in feed and state; the
+                              ///< store keeps the highest it was told
+  std::string state;          ///< opaque snapshot of the correlator; empty = unchanged
   /// Current records by id, for queries: key "alert/<id>" or "incident/<id>" -> encoded record.
   std::vector<std::pair<std::string, std::string>> records;
 };
@@ -208,7 +210,7 @@ struct correlator_checkpoint {
 };
 
 class feed_store {
- public:
+public:
   virtual ~feed_store() = default;
   /// Synced when it carries items. @returns the records with their seq.
   virtual outcome<std::vector<feed_record>> append(const feed_append& batch) = 0;
@@ -223,16 +225,19 @@ class feed_store {
   virtual std::uint64_t last() const = 0;
   virtual std::uint64_t oldest() const = 0;
   virtual outcome<correlator_checkpoint> load_correlator() = 0;
-  /// Encoded records whose key begins with @p prefix, newest id order not implied; @p after = last key seen.
-  virtual outcome<std::vector<std::pair<std::string, std::string>>> records(
-    std::string_view prefix, std::string_view after, std::size_t limit) = 0;
+  /// Encoded records whose key begins with @p prefix, newest id order not implied; @p after = last
+  /// key seen.
+  virtual outcome<std::vector<std::pair<std::string, std::string>>> records(std::string_view prefix,
+                                                                            std::string_view after,
+                                                                            std::size_t limit) = 0;
   virtual outcome<std::optional<std::string>> record(std::string_view key) = 0;
 };
 
-// ---- dead letters, poison, store --------------------------------------------------------------------
+// ---- dead letters, poison, store
+// --------------------------------------------------------------------
 
 class dead_letter_store {
- public:
+public:
   virtual ~dead_letter_store() = default;
   virtual outcome<void> append(const std::vector<dead_letter>& letters) = 0;
   virtual outcome<std::vector<dead_letter>> newest(std::size_t limit) = 0;
@@ -242,7 +247,7 @@ class dead_letter_store {
 
 /// Records that are never applied again (rule 10), durable.
 class poison_store {
- public:
+public:
   virtual ~poison_store() = default;
   virtual outcome<void> skip(const record_address& where, const dead_letter& why) = 0;
   virtual outcome<std::vector<record_address>> load(partition_id partition) = 0;
@@ -250,7 +255,7 @@ class poison_store {
 
 /// One store, all contracts. Threads: every method may be called from any thread.
 class store {
- public:
+public:
   virtual ~store() = default;
   virtual event_log& events() = 0;
   virtual checkpoint_store& checkpoints() = 0;
@@ -272,9 +277,9 @@ class store {
 
 /// Opens or creates the store in the directory `store` of options.path. options.partitions counts
 /// only at creation; later the store's own number holds.
-/// Fails: ec::store_corrupt naming the file (a human must look), ec::no_space, ec::io_failed (locked,
-/// permissions), ec::unknown_version (written by a newer build), ec::invalid (no partitions).
-/// After a background error of RocksDB (a full disk, damage) every call fails with
+/// Fails: ec::store_corrupt naming the file (a human must look), ec::no_space, ec::io_failed
+/// (locked, permissions), ec::unknown_version (written by a newer build), ec::invalid (no
+/// partitions). After a background error of RocksDB (a full disk, damage) every call fails with
 /// ec::store_unavailable and the reason: end the process and open again.
 outcome<std::unique_ptr<store>> open_rocksdb_store(const storage_options& options);
 

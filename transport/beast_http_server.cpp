@@ -20,8 +20,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// A connection younger than this is not closed to make room: an honest request follows its handshake
-/// at once, so it is on the way.
+/// A connection younger than this is not closed to make room: an honest request follows its
+/// handshake at once, so it is on the way.
 constexpr std::chrono::milliseconds grace{10};
 /// Connections told 503 at a time; further ones are closed without a word.
 constexpr std::size_t max_refusing = 64;

@@ -25,10 +25,10 @@ struct reply_address {
   static constexpr std::uint32_t no_reply = 0xffffffff;
 };
 
-/// What comes in. Called on the ingest thread; views are valid during the call only. The handler must
-/// not block: it decodes, validates, hands over and returns.
+/// What comes in. Called on the ingest thread; views are valid during the call only. The handler
+/// must not block: it decodes, validates, hands over and returns.
 class ingest_handler {
- public:
+public:
   virtual ~ingest_handler() = default;
   /// One payload from PULL or SUB. @p source "pull" or "subscribe", @p topic may be empty.
   virtual void on_event_payload(std::string_view source, std::string_view topic,
@@ -47,7 +47,7 @@ class ingest_handler {
 
 /// Answers of the replay socket. Called on the feed thread and may read the store.
 class feed_handler {
- public:
+public:
   virtual ~feed_handler() = default;
   /// @returns the reply for one request frame, in its encoding. Never fails: errors are replies.
   virtual std::string on_feed_request(std::string_view request) = 0;
@@ -74,13 +74,13 @@ struct door_counters {
 /// Fails:  ec::io_failed naming the endpoint that cannot be bound or connected.
 /// Limits: see socket_options; heartbeats and finite high-water marks on every socket.
 class doors {
- public:
+public:
   virtual ~doors() = default;
   virtual void start(ingest_handler& ingest, feed_handler& feed) = 0;
   /// From any thread. The queue of replies is bounded by the requests in flight.
   virtual void reply(const reply_address& to, std::string frame) = 0;
-  /// From any thread. Publishes @p record under its topic and the further @p topics; JSON twins under
-  /// "json/" + topic while somebody subscribes to such a prefix.
+  /// From any thread. Publishes @p record under its topic and the further @p topics; JSON twins
+  /// under "json/" + topic while somebody subscribes to such a prefix.
   virtual void publish(const feed_record& record, const std::vector<std::string>& topics) = 0;
   virtual door_counters counters() const = 0;
   /// Endpoints as bound (for port 0 in tests): pull, router, publish, replay in this order.

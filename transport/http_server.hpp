@@ -15,8 +15,8 @@
 namespace faultline {
 
 struct http_request {
-  std::string method;   ///< GET, POST, DELETE ...; HEAD arrives as GET, its body is left out
-  std::string path;     ///< begins with '/'; decoded per segment only by the router; raw here
+  std::string method;  ///< GET, POST, DELETE ...; HEAD arrives as GET, its body is left out
+  std::string path;    ///< begins with '/'; decoded per segment only by the router; raw here
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
@@ -29,7 +29,8 @@ struct http_response {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
-/// Answers one request, once, from any thread, sooner or later (504 after web_options::answer_timeout).
+/// Answers one request, once, from any thread, sooner or later (504 after
+/// web_options::answer_timeout).
 using http_responder = std::function<void(http_response)>;
 using http_handler = std::function<void(http_request, http_responder)>;
 
@@ -39,14 +40,16 @@ std::string_view header_of(const http_request& request, std::string_view name) n
 /// An answer {error: {code, message}} with @p status.
 http_response http_error(int status, std::string_view code, std::string_view message);
 
-/// HTTP/1.1 on Boost.Beast, one thread. Header, body and time limits; security headers on every answer.
+/// HTTP/1.1 on Boost.Beast, one thread. Header, body and time limits; security headers on every
+/// answer.
 ///
-/// Lives:  bound by open(); start() runs the thread; stop() lets answers under way go out (at most a
+/// Lives:  bound by open(); start() runs the thread; stop() lets answers under way go out (at most
+/// a
 ///         second) and ends it. A responder may be called after that: it does nothing.
 /// Limits: web_options. With `max_connections` open the one that has kept us waiting longest for a
 ///         request makes room; when all are being answered the new one gets 503.
 class http_server {
- public:
+public:
   virtual ~http_server() = default;
   virtual void start(http_handler handler) = 0;
   virtual std::string bound_address() const = 0;  ///< host:port, for port 0 in tests

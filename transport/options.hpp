@@ -16,7 +16,7 @@ struct socket_options {
   std::vector<std::string> subscribe;  ///< PUB endpoints to connect to
   std::string publish = "tcp://127.0.0.1:7803";
   std::string replay = "tcp://127.0.0.1:7804";
-  int high_water_mark = 1000;          ///< messages per peer and direction
+  int high_water_mark = 1000;  ///< messages per peer and direction
   /// Largest message a socket takes; a payload over 1 MiB is answered `too_large`.
   std::int64_t max_message_bytes = 4LL * 1024 * 1024;
   /// Messages waiting to be published; beyond it the oldest wait in the feed store, to be replayed.

@@ -51,9 +51,8 @@ TEST(GroupCommit, TellsLiveTicksToPartitionsThatHaveRecords) {
   rig.request(rig.header(2), rig.event("host/a"));
   rig.commit.tick(rig.now);
   rig.request(rig.header(3), rig.event("host/a"));
-  EXPECT_EQ(kinds_of(rig),
-            (std::vector<record_kind>{record_kind::event, record_kind::clock, record_kind::event,
-                                      record_kind::event}));
+  EXPECT_EQ(kinds_of(rig), (std::vector<record_kind>{record_kind::event, record_kind::clock,
+                                                     record_kind::event, record_kind::event}));
 }
 
 TEST(GroupCommit, KnowsItsPublishersAgainAfterARestart) {

@@ -74,7 +74,7 @@ TEST(Ingress, TellsTheHighestSeqTakenAndWhatIsMissing) {
   rig.request(rig.header(1), rig.event("host/a"));
   rig.request(rig.header(4), rig.event("host/a"));
   const auto reply =
-    rig.request(nlohmann::json{{"publisher", "p"}, {"op", "last"}}.dump(), std::string{});
+      rig.request(nlohmann::json{{"publisher", "p"}, {"op", "last"}}.dump(), std::string{});
   EXPECT_EQ(reply.what, publish_reply::kind::last);
   EXPECT_EQ(reply.last, 4U);
   EXPECT_EQ(reply.missing, (std::vector<std::uint64_t>{2, 3}));

@@ -19,9 +19,13 @@ namespace faultline {
 /// A group commit over a memory store, with what it delivered and replied.
 struct intake_rig {
   explicit intake_rig(processing_options p = {}, entity_options e = {}, intake_options i = {})
-    : memory{open_memory_store(4)},
-      commit{*memory, i, p, counters, hooks()},
-      door{commit, registry, counters, p, e, i, [this] { return now; }} {
+      : memory{open_memory_store(4)}, commit{*memory, i, p, counters, hooks()}, door{commit,
+                                                                                     registry,
+                                                                                     counters,
+                                                                                     p,
+                                                                                     e,
+                                                                                     i,
+                                                                                     [this] { return now; }} {
     commit.start();
   }
   ~intake_rig() { commit.stop(); }
@@ -45,10 +49,9 @@ struct intake_rig {
     return nlohmann::json{{"publisher", publisher}, {"seq", seq}}.dump();
   }
   std::string event(const std::string& entity, double value = 1, std::int64_t ts = 0) const {
-    return nlohmann::json{{"entity", entity},
-                          {"ts", ts != 0 ? ts : unix_ms(now)},
-                          {"values", {{"cpu", value}}}}
-      .dump();
+    return nlohmann::json{
+        {"entity", entity}, {"ts", ts != 0 ? ts : unix_ms(now)}, {"values", {{"cpu", value}}}}
+        .dump();
   }
   /// Sends a request and waits for its reply.
   publish_reply request(const std::string& head, const std::string& payload) {

@@ -30,9 +30,9 @@ struct told {
 correlator_actor::behavior_type recording_correlator(correlator_actor::pointer,
                                                      std::shared_ptr<told> into) {
   return {
-    [into](const decisions_available& d) { into->available.push_back(d); },
-    [into](const event_clock_at& c) { into->clocks.push_back(c); },
-    [](const correlator_question&) { return correlator_view{}; },
+      [into](const decisions_available& d) { into->available.push_back(d); },
+      [into](const event_clock_at& c) { into->clocks.push_back(c); },
+      [](const correlator_question&) { return correlator_view{}; },
   };
 }
 
@@ -200,8 +200,9 @@ TEST_F(Partition, ForgetsARetiredEntityAndStartsItAfresh) {
   group.log.push_back(log_append{0, writer.take(), 1});
   auto at = memory->events().append(group);
   ASSERT_TRUE(at);
-  caf::anon_send(directory.owner(0), blob_appended{std::make_shared<const log_blob>(
-                                       log_blob{0, at->front(), group.log[0].blob})});
+  caf::anon_send(
+      directory.owner(0),
+      blob_appended{std::make_shared<const log_blob>(log_blob{0, at->front(), group.log[0].blob})});
   run();
   EXPECT_FALSE(ask<entity_answer>(directory.owner(0), entity_question{"host/a"}).known);
   append({"host/a"}, 9);

@@ -18,7 +18,7 @@ namespace faultline {
 /// Actors under CAF's test scheduler: one thread, nothing runs until run(), time stands still until
 /// advance().
 class actor_fixture : public ::testing::Test {
- protected:
+protected:
   struct test_config : caf::actor_system_config {
     test_config() { set("scheduler.policy", caf::atom("testing")); }
   };
@@ -61,9 +61,9 @@ class actor_fixture : public ::testing::Test {
   caf::actor_system system{config};
   caf::scoped_actor probe{system, true};
   caf::scheduler::test_coordinator& sched =
-    dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
+      dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
 
- private:
+private:
   std::vector<caf::actor> alive_;
 };
 
