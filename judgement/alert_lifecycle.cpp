@@ -12,8 +12,7 @@ constexpr std::int64_t quiet_ms = 600'000;  // and at least three ticks
 
 int bits_of(unsigned value) noexcept {
   int n = 0;
-  for (; value != 0; value &= value - 1)
-    ++n;
+  for (; value != 0; value &= value - 1) ++n;
   return n;
 }
 
@@ -21,9 +20,12 @@ int bits_of(unsigned value) noexcept {
 
 const char* to_string(alert_reason reason) noexcept {
   switch (reason) {
-    case alert_reason::deviation: return "deviation";
-    case alert_reason::limit: return "limit";
-    case alert_reason::silence: return "silence";
+    case alert_reason::deviation:
+      return "deviation";
+    case alert_reason::limit:
+      return "limit";
+    case alert_reason::silence:
+      return "silence";
   }
   return "unknown";
 }
@@ -33,17 +35,13 @@ alert_step alert_lifecycle::next(const tick_signs& signs, std::int64_t ts_ms,
   const bool over = signs.over || signs.limit;
   over_ = static_cast<std::uint8_t>(over_ << 1 | (over ? 1 : 0));
   fault_run_ = signs.fault ? static_cast<std::uint8_t>(std::min(fault_run_ + 1, 250)) : 0;
-  if (!signs.quiet || signs.limit)
-    loud_ms_ = ts_ms;
+  if (!signs.quiet || signs.limit) loud_ms_ = ts_ms;
   if (!firing_)
     return bits_of(over_ & 7u) >= 2 || (signs.extreme && over) ? alert_step::fire
-                                                                : alert_step::none;
-  if (signs.settled || reason_ == alert_reason::silence)
-    return alert_step::resolve;
-  if (ts_ms - loud_ms_ >= std::max(quiet_ms, 3 * tick_ms))
-    return alert_step::resolve;
-  if (severity_ == alert_severity::warning && wants_critical())
-    return alert_step::rise;
+                                                               : alert_step::none;
+  if (signs.settled || reason_ == alert_reason::silence) return alert_step::resolve;
+  if (ts_ms - loud_ms_ >= std::max(quiet_ms, 3 * tick_ms)) return alert_step::resolve;
+  if (severity_ == alert_severity::warning && wants_critical()) return alert_step::rise;
   return alert_step::none;
 }
 
@@ -81,8 +79,7 @@ void alert_lifecycle::adopt(const alert& recorded, alert_reason reason) {
   reason_ = reason;
   started_ms_ = unix_ms(recorded.started);
   firing_ = recorded.state == alert_state::firing;
-  if (firing_ && recorded.transition == 1)
-    loud_ms_ = unix_ms(recorded.updated);
+  if (firing_ && recorded.transition == 1) loud_ms_ = unix_ms(recorded.updated);
   if (!firing_) {
     over_ = 0;
     fault_run_ = 0;
@@ -111,8 +108,7 @@ bool alert_lifecycle::restore(byte_reader& in) {
   in.get(episode_);
   in.get(transition_);
   in.get(started_ms_);
-  if (!in.get(loud_ms_) || firing > 1 || severity < 1 || severity > 2 || reason > 2)
-    return false;
+  if (!in.get(loud_ms_) || firing > 1 || severity < 1 || severity > 2 || reason > 2) return false;
   firing_ = firing != 0;
   severity_ = static_cast<alert_severity>(severity);
   reason_ = static_cast<alert_reason>(reason);

@@ -17,20 +17,20 @@ const char* to_string(alert_reason) noexcept;
 
 /// What one judged tick says about the alert.
 struct tick_signs {
-  bool over = false;       ///< above the threshold
-  bool extreme = false;    ///< so far above that one tick is enough
-  bool quiet = false;      ///< clearly below the threshold
-  bool fault = false;      ///< a fault is under way: symptoms or a critical limit
-  bool limit = false;      ///< an operator's limit is crossed or about to be
-  bool settled = false;    ///< this has been normal for a day: let it be the new normal
+  bool over = false;     ///< above the threshold
+  bool extreme = false;  ///< so far above that one tick is enough
+  bool quiet = false;    ///< clearly below the threshold
+  bool fault = false;    ///< a fault is under way: symptoms or a critical limit
+  bool limit = false;    ///< an operator's limit is crossed or about to be
+  bool settled = false;  ///< this has been normal for a day: let it be the new normal
 };
 
 enum class alert_step : std::uint8_t { none, fire, rise, resolve };
 
-/// The life of an entity's alert: fires on two of three ticks over the threshold (or one extreme one),
-/// rises to critical and never sinks, resolves after quiet time. One episode at a time.
+/// The life of an entity's alert: fires on two of three ticks over the threshold (or one extreme
+/// one), rises to critical and never sinks, resolves after quiet time. One episode at a time.
 class alert_lifecycle {
- public:
+public:
   /// What should happen at the tick @p ts, without doing it; keeps the recent past.
   alert_step next(const tick_signs& signs, std::int64_t ts_ms, std::int64_t tick_ms) noexcept;
   /// Does it: begins, raises or ends the episode.
@@ -50,8 +50,8 @@ class alert_lifecycle {
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);
 
- private:
-  std::uint8_t over_ = 0;        ///< the last eight ticks, newest in bit 0
+private:
+  std::uint8_t over_ = 0;  ///< the last eight ticks, newest in bit 0
   std::uint8_t fault_run_ = 0;
   bool firing_ = false;
   alert_severity severity_ = alert_severity::warning;
@@ -59,7 +59,7 @@ class alert_lifecycle {
   std::uint32_t episode_ = 0;
   std::uint32_t transition_ = 0;
   std::int64_t started_ms_ = 0;
-  std::int64_t loud_ms_ = 0;     ///< last tick that was not quiet
+  std::int64_t loud_ms_ = 0;  ///< last tick that was not quiet
 };
 
 /// Identity of an episode: entity, reason, start and number, never a score.

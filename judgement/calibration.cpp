@@ -10,15 +10,15 @@ namespace faultline {
 namespace {
 
 constexpr float ln10 = 2.302585f;
-constexpr float tail_from = 0.15f;             // probability beyond which the tail begins
+constexpr float tail_from = 0.15f;  // probability beyond which the tail begins
 constexpr float prior_exceedances = 6;
-constexpr std::uint32_t most_blocks = 1024;    // three weeks of half hours: then all fade by half
+constexpr std::uint32_t most_blocks = 1024;  // three weeks of half hours: then all fade by half
 constexpr double month_ms = 30.0 * 86'400'000;
 constexpr std::int64_t half_hour_ms = 1'800'000;
 constexpr float episode_step = 0.1f;
 constexpr float most_correction = 2.0f;
-constexpr float prior_blocks = 48;             // a day
-constexpr float youth_margin = 0.25f;          // decades while the prior rules: it may be wrong
+constexpr float prior_blocks = 48;     // a day
+constexpr float youth_margin = 0.25f;  // decades while the prior rules: it may be wrong
 constexpr tail_prior view_prior{0.6f, 0.30f, prior_blocks};
 constexpr tail_prior combined_prior{0.4f, 0.55f, prior_blocks};
 
@@ -28,13 +28,20 @@ float log_score(float s) noexcept { return s < 0.01f ? -6.6f : fast_log2(std::mi
 
 const char* to_string(view v) noexcept {
   switch (v) {
-    case view::residual: return "residual";
-    case view::model: return "model";
-    case view::level: return "level";
-    case view::drift: return "drift";
-    case view::forecast: return "forecast";
-    case view::symptoms: return "symptoms";
-    case view::breadth: return "breadth";
+    case view::residual:
+      return "residual";
+    case view::model:
+      return "model";
+    case view::level:
+      return "level";
+    case view::drift:
+      return "drift";
+    case view::forecast:
+      return "forecast";
+    case view::symptoms:
+      return "symptoms";
+    case view::breadth:
+      return "breadth";
   }
   return "unknown";
 }
@@ -47,12 +54,11 @@ tail_model::tail_model(float low, float width, tail_prior prior) noexcept
 void tail_model::add(float x) noexcept {
   const float place = clamped((x - low_) / width_, 0.0f, static_cast<float>(bins - 1));
   count_[static_cast<std::size_t>(place)] = static_cast<std::uint16_t>(
-    std::min<std::uint32_t>(count_[static_cast<std::size_t>(place)] + unit, 0xffff));
+      std::min<std::uint32_t>(count_[static_cast<std::size_t>(place)] + unit, 0xffff));
   total_ += unit;
   if (total_ >= most_blocks * unit) {
     total_ = 0;
-    for (auto& c : count_)
-      total_ += c = static_cast<std::uint16_t>(c / 2);
+    for (auto& c : count_) total_ += c = static_cast<std::uint16_t>(c / 2);
   }
   fit();
 }
@@ -68,11 +74,10 @@ void tail_model::fit() noexcept {
     const float here = static_cast<float>(count_[bin]) / unit;
     excess += here * 0.5f * width_;
     above += here;
-    const float expected = edge(bin) > prior_.at
-                             ? std::exp(-(edge(bin) - prior_.at) / prior_.scale) : 1.0f;
+    const float expected =
+        edge(bin) > prior_.at ? std::exp(-(edge(bin) - prior_.at) / prior_.scale) : 1.0f;
     const float mass = (above + prior_.blocks * expected) / total;
-    if (mass < tail_from && bin != 0)
-      continue;
+    if (mass < tail_from && bin != 0) continue;
     from_ = edge(bin);
     mass_ = std::min(mass, 1.0f);
     scale_ = (excess + prior_exceedances * prior_.scale) / (above + prior_exceedances);
@@ -83,8 +88,7 @@ void tail_model::fit() noexcept {
 }
 
 float tail_model::rarity(float x) const noexcept {
-  if (x >= from_)
-    return at_from_ + (x - from_) / (scale_ * ln10);
+  if (x >= from_) return at_from_ + (x - from_) / (scale_ * ln10);
   const float below = (from_ - x) / (8.0f * scale_);
   return below >= 1.0f ? 0.0f : at_from_ * (1.0f - below);
 }
@@ -95,10 +99,8 @@ float tail_model::value_at(float p) const noexcept {
 
 void tail_model::save(byte_writer& out) const {
   std::uint8_t first = 0, last = bins;
-  while (first < bins && count_[first] == 0)
-    ++first;
-  while (last > first && count_[last - 1u] == 0)
-    --last;
+  while (first < bins && count_[first] == 0) ++first;
+  while (last > first && count_[last - 1u] == 0) --last;
   out.put(first);
   out.put(last);
   out.put_bytes(count_.data() + first, (last - first) * sizeof count_[0]);
@@ -107,14 +109,11 @@ void tail_model::save(byte_writer& out) const {
 bool tail_model::restore(byte_reader& in) {
   std::uint8_t first = 0, last = 0;
   in.get(first);
-  if (!in.get(last) || first > bins || last > bins || (first > last))
-    return false;
+  if (!in.get(last) || first > bins || last > bins || (first > last)) return false;
   count_.fill(0);
-  if (!in.get_bytes(count_.data() + first, (last - first) * sizeof count_[0]))
-    return false;
+  if (!in.get_bytes(count_.data() + first, (last - first) * sizeof count_[0])) return false;
   total_ = 0;
-  for (const auto c : count_)
-    total_ += c;
+  for (const auto c : count_) total_ += c;
   fit();
   return true;
 }
@@ -163,19 +162,16 @@ void calibration::take(const view_scores& scores, const judged& j, std::int64_t 
     block_ = block;
   }
   before_ = {before_[1], j.combined};
-  if (!counted)
-    return;
+  if (!counted) return;
   ++ticks_;
-  for (std::size_t v = 0; v < view_count; ++v)
-    largest_[v] = std::max(largest_[v], scores[v]);
+  for (std::size_t v = 0; v < view_count; ++v) largest_[v] = std::max(largest_[v], scores[v]);
   largest_combined_ = std::max(largest_combined_, j.steady);
 }
 
 void calibration::end_block() noexcept {
   if (ticks_ != 0) {
     for (std::size_t v = 0; v < view_count; ++v) {
-      if (largest_[v] > 0)
-        views_[v].add(log_score(largest_[v]));
+      if (largest_[v] > 0) views_[v].add(log_score(largest_[v]));
     }
     combined_.add(largest_combined_);
   }
@@ -197,8 +193,7 @@ float calibration::score_at_threshold(view v, double budget) const noexcept {
 }
 
 void calibration::save(byte_writer& out) const {
-  for (const auto& v : views_)
-    v.save(out);
+  for (const auto& v : views_) v.save(out);
   combined_.save(out);
   out.put(largest_);
   out.put(largest_combined_);
@@ -211,19 +206,18 @@ void calibration::save(byte_writer& out) const {
 
 bool calibration::restore(byte_reader& in) {
   for (auto& v : views_) {
-    if (!v.restore(in))
-      return false;
+    if (!v.restore(in)) return false;
   }
-  if (!combined_.restore(in))
-    return false;
+  if (!combined_.restore(in)) return false;
   in.get(largest_);
   in.get(largest_combined_);
   in.get(block_);
   in.get(block_ms_);
   in.get(ticks_);
   in.get(correction_);
-  return in.get(before_) && all_finite(before_.data(), before_.size()) && all_finite(largest_.data(), view_count)
-         && std::isfinite(largest_combined_) && std::isfinite(correction_) && block_ms_ > 0;
+  return in.get(before_) && all_finite(before_.data(), before_.size()) &&
+         all_finite(largest_.data(), view_count) && std::isfinite(largest_combined_) &&
+         std::isfinite(correction_) && block_ms_ > 0;
 }
 
 }  // namespace faultline

@@ -19,10 +19,11 @@ struct tail_prior {
 
 /// Distribution of the largest score in half an hour (so that one disturbance counts once, however
 /// long it lasts): empirical body, exponential tail above its 85th percentile. Scores of views come
-/// as logarithms, which makes the tail a power law: with little data a cautious choice. Counts fade:
-/// the last two to three weeks rule. (Declustered peaks over threshold; Pickands 1975, Hill 1975.)
+/// as logarithms, which makes the tail a power law: with little data a cautious choice. Counts
+/// fade: the last two to three weeks rule. (Declustered peaks over threshold; Pickands 1975, Hill
+/// 1975.)
 class tail_model {
- public:
+public:
   static constexpr std::size_t bins = 64;
 
   /// @p low: value of the first bin's left edge, @p width: of a bin.
@@ -39,7 +40,7 @@ class tail_model {
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);
 
- private:
+private:
   static constexpr std::uint32_t unit = 4;  ///< count of one block
 
   void fit() noexcept;
@@ -48,10 +49,10 @@ class tail_model {
   float low_, width_;
   tail_prior prior_;
   std::uint32_t total_ = 0;
-  float from_ = 0;      ///< the tail begins here,
-  float mass_ = 1;      ///< with this probability beyond it
+  float from_ = 0;  ///< the tail begins here,
+  float mass_ = 1;  ///< with this probability beyond it
   float scale_ = 1;
-  float at_from_ = 0;   ///< rarity there
+  float at_from_ = 0;  ///< rarity there
   std::array<std::uint16_t, bins> count_{};
 };
 
@@ -73,21 +74,22 @@ using view_scores = std::array<float, view_count>;
 
 /// What the calibration makes of a tick.
 struct judged {
-  view_scores rarity{};   ///< per view, decades
-  float combined = 0;     ///< of the most surprised view, with a little for agreement
-  float steady = 0;       ///< what two of the last three ticks reached: what pages
-  float threshold = 0;    ///< of `steady`, for the budget
-  double probability = 0; ///< that this is a fault, 0..1
+  view_scores rarity{};    ///< per view, decades
+  float combined = 0;      ///< of the most surprised view, with a little for agreement
+  float steady = 0;        ///< what two of the last three ticks reached: what pages
+  float threshold = 0;     ///< of `steady`, for the budget
+  double probability = 0;  ///< that this is a fault, 0..1
   /// Decades above the threshold: of this tick, of two of three.
   float excess() const noexcept { return combined - threshold; }
   float steady_excess() const noexcept { return steady - threshold; }
 };
 
-/// Turns view scores into a page threshold that keeps a budget of false episodes for the COMBINATION
-/// of views: each view by its own tail model, their maximum once more. Every episode moves the
-/// threshold up a little and quiet time back (adaptive conformal inference, Gibbs and Candes 2021).
+/// Turns view scores into a page threshold that keeps a budget of false episodes for the
+/// COMBINATION of views: each view by its own tail model, their maximum once more. Every episode
+/// moves the threshold up a little and quiet time back (adaptive conformal inference, Gibbs and
+/// Candes 2021).
 class calibration {
- public:
+public:
   calibration() noexcept;
 
   /// @p budget false episodes per 30 days; @p learning: ten times stricter.
@@ -104,18 +106,18 @@ class calibration {
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);
 
- private:
+private:
   float threshold(double budget, bool learning) const noexcept;
   void end_block() noexcept;
 
   std::array<tail_model, view_count> views_;
   tail_model combined_;
-  view_scores largest_{};        ///< of the block under way
+  view_scores largest_{};  ///< of the block under way
   float largest_combined_ = 0;
   std::int64_t block_ = -1;
   std::int64_t block_ms_ = 1'800'000;
-  std::uint32_t ticks_ = 0;      ///< of the block under way that count
-  float correction_ = 0;         ///< decades added to the threshold
+  std::uint32_t ticks_ = 0;        ///< of the block under way that count
+  float correction_ = 0;           ///< decades added to the threshold
   std::array<float, 2> before_{};  ///< `combined` of the two ticks before
 };
 

@@ -10,10 +10,10 @@ namespace faultline {
 namespace {
 
 constexpr std::size_t width = channel_block::width;
-constexpr float extreme_decades = 3.0f;   // one tick is enough
-constexpr float quiet_decades = 0.5f;     // below the threshold by so much: calm
-constexpr float fault_decades = 1.0f;     // symptoms so far above: under way
-constexpr float fault_symptom = 3.0f;     // times the 98th percentile of their past
+constexpr float extreme_decades = 3.0f;  // one tick is enough
+constexpr float quiet_decades = 0.5f;    // below the threshold by so much: calm
+constexpr float fault_decades = 1.0f;    // symptoms so far above: under way
+constexpr float fault_symptom = 3.0f;    // times the 98th percentile of their past
 constexpr std::int64_t settle_ms = 86'400'000;
 constexpr std::size_t most_contributors = 5;
 
@@ -36,9 +36,12 @@ std::string duration_text(double seconds) {
 
 const char* alert_name(alert_reason reason) noexcept {
   switch (reason) {
-    case alert_reason::deviation: return "EntityDeviates";
-    case alert_reason::limit: return "LimitCrossed";
-    case alert_reason::silence: return "EntitySilent";
+    case alert_reason::deviation:
+      return "EntityDeviates";
+    case alert_reason::limit:
+      return "LimitCrossed";
+    case alert_reason::silence:
+      return "EntitySilent";
   }
   return "EntityDeviates";
 }
@@ -47,8 +50,7 @@ alert_reason reason_of(const alert& a) noexcept {
   const auto name = a.labels.find("alertname");
   if (name != a.labels.end()) {
     for (const auto r : {alert_reason::limit, alert_reason::silence}) {
-      if (name->second == alert_name(r))
-        return r;
+      if (name->second == alert_name(r)) return r;
     }
   }
   return alert_reason::deviation;
@@ -75,10 +77,8 @@ tick_signs entity_core::impl::signs_of(const tick_judgement& t) const {
 
 // Rule 7: what stands in the outbox is taken over, what does not and could is not decided again.
 bool entity_core::impl::adopting(log_position cause, event_time tick) {
-  if (cause != 0 && cause <= decided_through)
-    return true;
-  if (recorded.empty())
-    return false;
+  if (cause != 0 && cause <= decided_through) return true;
+  if (recorded.empty()) return false;
   const auto& last = recorded.back();
   return cause < last.cause || (cause == last.cause && tick <= last.tick);
 }
@@ -86,15 +86,12 @@ bool entity_core::impl::adopting(log_position cause, event_time tick) {
 void entity_core::impl::adopt_through(log_position cause, event_time tick) {
   for (; next_recorded < recorded.size(); ++next_recorded) {
     const auto& r = recorded[next_recorded];
-    if (r.cause > cause || (r.cause == cause && r.tick > tick))
-      return;
-    if (r.what.kind != decision_kind::alert)
-      continue;
+    if (r.cause > cause || (r.cause == cause && r.tick > tick)) return;
+    if (r.what.kind != decision_kind::alert) continue;
     const auto& a = r.what.alert;
-    const bool newer = a.episode > life.episode()
-                       || (a.episode == life.episode() && a.transition > life.transition());
-    if (!newer)
-      continue;
+    const bool newer = a.episode > life.episode() ||
+                       (a.episode == life.episode() && a.transition > life.transition());
+    if (!newer) continue;
     life.adopt(a, reason_of(a));
     open = life.firing() ? std::make_unique<alert>(a) : nullptr;
   }
@@ -104,32 +101,27 @@ void entity_core::impl::decide(tick_judgement& t, log_position cause,
                                std::vector<entity_decision>& out) {
   t.settled = life.firing() && unix_ms(t.ts) - life.started_ms() >= settle_ms && !t.over_limit;
   const auto step = life.next(signs_of(t), unix_ms(t.ts), t.tick_ms);
-  if (!deciding)
-    return;
+  if (!deciding) return;
   const bool was_firing = life.firing();
   if (adopting(cause, t.ts))
     adopt_through(cause, t.ts);
   else
     emit(step, &t, cause, t.ts, out);
-  if (!was_firing && life.firing())
-    tails.episode(t.result);
+  if (!was_firing && life.firing()) tails.episode(t.result);
 }
 
 void entity_core::impl::emit(alert_step step, const tick_judgement* t, log_position cause,
                              event_time tick, std::vector<entity_decision>& out) {
-  if (step == alert_step::none)
-    return;
+  if (step == alert_step::none) return;
   auto reason = alert_reason::silence;
   auto severity = alert_severity::warning;
   if (t != nullptr) {
     reason = t->over_limit || t->near_limit ? alert_reason::limit : alert_reason::deviation;
-    if (t->over_critical_limit || life.wants_critical())
-      severity = alert_severity::critical;
+    if (t->over_critical_limit || life.wants_critical()) severity = alert_severity::critical;
   }
   life.apply(step, severity, reason, unix_ms(tick));
   alert a;
-  if (step != alert_step::fire && open)
-    a = *open;
+  if (step != alert_step::fire && open) a = *open;
   a.transition = life.transition();
   a.episode = life.episode();
   a.entity = id;
@@ -146,8 +138,8 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, log_posit
     a.ended = tick;
     a.lead_time_s.reset();
     a.explanation = t != nullptr && t->settled
-                      ? id + " has kept its new level for a day, which now counts as normal."
-                      : id + " is back to normal.";
+                        ? id + " has kept its new level for a day, which now counts as normal."
+                        : id + " is back to normal.";
   } else if (t != nullptr) {
     fill_alert(a, *t);
   } else {
@@ -158,8 +150,8 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, log_posit
                        static_cast<double>(silence_limit_ms()) / 1000, 0}};
     a.score = 0.9;
     a.detectors = {{"staleness", silent * 1000 / static_cast<double>(silence_limit_ms())}};
-    a.explanation = id + " has sent nothing for " + duration_text(silent) + ", it used to every "
-                    + duration_text(static_cast<double>(tick_ms()) / 1000) + ".";
+    a.explanation = id + " has sent nothing for " + duration_text(silent) + ", it used to every " +
+                    duration_text(static_cast<double>(tick_ms()) / 1000) + ".";
   }
   fill_labels(a);
   open = life.firing() ? std::make_unique<alert>(a) : nullptr;
@@ -174,8 +166,7 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, log_posit
 
 void entity_core::impl::fill_labels(alert& a) const {
   a.labels.clear();
-  for (const auto& [key, value] : attributes)
-    a.labels[key] = value;
+  for (const auto& [key, value] : attributes) a.labels[key] = value;
   a.labels["alertname"] = alert_name(life.reason());
   a.labels["entity"] = id;
   a.labels["severity"] = to_string(a.severity);
@@ -195,8 +186,8 @@ void entity_core::impl::fill_contributors(alert& a, const tick_judgement& t) con
   for (const auto& limit : limits) {  // a crossed limit comes first
     const double v = t.channels->values[limit.channel];
     for (auto& r : order) {
-      if (r.channel == limit.channel
-          && ((limit.above && v > *limit.above) || (limit.below && v < *limit.below)))
+      if (r.channel == limit.channel &&
+          ((limit.above && v > *limit.above) || (limit.below && v < *limit.below)))
         r.surprise += 1e6f;
     }
   }
@@ -204,8 +195,7 @@ void entity_core::impl::fill_contributors(alert& a, const tick_judgement& t) con
                    [](const ranked& x, const ranked& y) { return x.surprise > y.surprise; });
   a.contributors.clear();
   for (const auto& r : order) {
-    if (a.contributors.size() == most_contributors || r.surprise < 0.3f * order[0].surprise)
-      break;
+    if (a.contributors.size() == most_contributors || r.surprise < 0.3f * order[0].surprise) break;
     const auto& b = blocks[r.channel / width];
     const auto i = r.channel % width;
     const auto& s = t.channels->scores[r.channel / width];
@@ -237,22 +227,19 @@ void entity_core::impl::fill_alert(alert& a, const tick_judgement& t) const {
 }
 
 std::string entity_core::impl::explain(const alert& a, const tick_judgement& t) const {
-  if (a.contributors.empty())
-    return id + " behaves as it never did.";
+  if (a.contributors.empty()) return id + " behaves as it never did.";
   const auto& c = a.contributors.front();
-  std::string text = c.metric + " of " + id + " is " + number(c.actual) + ", expected "
-                     + number(c.expected) + " (" + number(c.lower) + " to " + number(c.upper) + ")";
-  if (t.over_limit)
-    text += ", beyond its limit";
-  if (a.contributors.size() > 1)
-    text += "; so does " + a.contributors[1].metric + " deviate";
+  std::string text = c.metric + " of " + id + " is " + number(c.actual) + ", expected " +
+                     number(c.expected) + " (" + number(c.lower) + " to " + number(c.upper) + ")";
+  if (t.over_limit) text += ", beyond its limit";
+  if (a.contributors.size() > 1) text += "; so does " + a.contributors[1].metric + " deviate";
   if (a.contributors.size() > 2)
     text += " and " + std::to_string(a.contributors.size() - 2) + " more";
   if (a.lead_time_s) {
     const auto& b = blocks[t.lead_channel / width];
     const bool up = b.y_short[t.lead_channel % width] >= b.y_long[t.lead_channel % width];
-    text += "; at this pace " + builder.channels()[t.lead_channel].name + (up ? " rises" : " falls")
-            + " to its limit in about " + duration_text(*a.lead_time_s);
+    text += "; at this pace " + builder.channels()[t.lead_channel].name +
+            (up ? " rises" : " falls") + " to its limit in about " + duration_text(*a.lead_time_s);
   }
   return text + ".";
 }
@@ -264,8 +251,7 @@ void entity_core::impl::note_silence(log_position cause, event_time tick,
     adopt_through(cause, tick);
     return;
   }
-  if (life.firing() || !staleness_possible() || silent_ms() <= silence_limit_ms())
-    return;
+  if (life.firing() || !staleness_possible() || silent_ms() <= silence_limit_ms()) return;
   emit(alert_step::fire, nullptr, cause, tick, out);
 }
 

@@ -16,10 +16,9 @@ constexpr std::uint64_t steady_ticks = 30;  // before silence means anything
 constexpr std::uint32_t passivation_ticks = 12;
 
 bool is_covered(const record_address& where, const record_address& covered) noexcept {
-  if (where.position == 0)
-    return false;  // not from a log
-  return where.position < covered.position
-         || (where.position == covered.position && where.index <= covered.index);
+  if (where.position == 0) return false;  // not from a log
+  return where.position < covered.position ||
+         (where.position == covered.position && where.index <= covered.index);
 }
 
 }  // namespace
@@ -31,22 +30,18 @@ entity_core::impl::impl(std::string_view name, std::shared_ptr<const judgement_r
 
 applied_as entity_core::impl::observe(const event_view& event, const record_address& where,
                                       std::vector<entity_decision>& out) {
-  if (is_covered(where, covered))
-    return applied_as::duplicate;
+  if (is_covered(where, covered)) return applied_as::duplicate;
   covered = where;
   ++observations;
   const std::int64_t ts = unix_ms(event.ts);
-  if (first_ms == 0)
-    first_ms = ts;
+  if (first_ms == 0) first_ms = ts;
   last_ms = std::max(last_ms, ts);
   last_arrived_ms = std::max(last_arrived_ms, unix_ms(event.arrived));
-  if (!event.attributes.empty())
-    remember_attributes(event);
+  if (!event.attributes.empty()) remember_attributes(event);
   switch (event.type) {
     case event_type::metric: {
       const auto result = builder.add(event, where.position, rules->processing);
-      if (builder.channels().size() != traits.size())
-        open_channels();
+      if (builder.channels().size() != traits.size()) open_channels();
       return result == tick_builder::result::late ? applied_as::late : applied_as::taken;
     }
     case event_type::log:
@@ -67,13 +62,12 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
 }
 
 void entity_core::impl::remember_attributes(const event_view& event) {
-  const bool same = attributes.size() == event.attributes.size()
-                    && std::equal(attributes.begin(), attributes.end(), event.attributes.begin(),
-                                  [](const auto& a, const attribute& b) {
-                                    return a.first == b.key && a.second == b.value;
-                                  });
-  if (same)
-    return;
+  const bool same = attributes.size() == event.attributes.size() &&
+                    std::equal(attributes.begin(), attributes.end(), event.attributes.begin(),
+                               [](const auto& a, const attribute& b) {
+                                 return a.first == b.key && a.second == b.value;
+                               });
+  if (same) return;
   attributes.clear();
   for (const auto& a : event.attributes)
     attributes.emplace_back(std::string{a.key}, std::string{a.value});
@@ -88,20 +82,17 @@ bool entity_core::impl::learning() const noexcept {
 
 void entity_core::impl::advance(const clock_record& clock, const record_address& where,
                                 std::vector<entity_decision>& out) {
-  if (unix_ms(clock.event) < clock_ms)
-    return;
+  if (unix_ms(clock.event) < clock_ms) return;
   clock_ms = unix_ms(clock.event);
   clock_arrived_ms = std::max(clock_arrived_ms, unix_ms(clock.arrived));
   builder.advance(clock.event, where.position, rules->processing);
-  if (!flying && !builder.waiting())
-    note_silence(where.position, clock.event, out);
+  if (!flying && !builder.waiting()) note_silence(where.position, clock.event, out);
 }
 
 // How long the entity has been silent: by arrival where the clocks are live, else by event time.
 std::int64_t entity_core::impl::silent_ms() const noexcept {
   const std::int64_t by_event = clock_ms - last_ms;
-  if (rules->processing.accept_past)
-    return by_event;
+  if (rules->processing.accept_past) return by_event;
   return std::min(by_event, clock_arrived_ms - last_arrived_ms);
 }
 
@@ -115,8 +106,7 @@ bool entity_core::impl::staleness_possible() const noexcept {
 }
 
 std::uint32_t entity_core::impl::idle_ticks() const noexcept {
-  if (clock_ms <= last_ms || last_ms == 0)
-    return 0;
+  if (clock_ms <= last_ms || last_ms == 0) return 0;
   const std::int64_t idle = std::min<std::int64_t>((clock_ms - last_ms) / tick_ms(), 1'000'000);
   const bool waiting = staleness_possible() && !life.firing();
   return static_cast<std::uint32_t>(waiting ? std::min<std::int64_t>(idle, passivation_ticks - 1)
@@ -165,8 +155,8 @@ void entity_core::finish_tick(const forecast_result* result, std::vector<entity_
 
 float entity_core::loud_threshold() const noexcept {
   return impl_->tails.score_at_threshold(view::model,
-                                         impl_->rules->detection.false_pages_per_entity_month)
-         * 3.5f;
+                                         impl_->rules->detection.false_pages_per_entity_month) *
+         3.5f;
 }
 
 std::vector<closed_block> entity_core::take_blocks() {
@@ -177,8 +167,7 @@ std::string entity_core::save() const { return impl_->save(); }
 
 outcome<void> entity_core::restore(std::string_view bytes) {
   auto fresh = std::make_unique<impl>(impl_->id, impl_->rules);
-  if (auto restored = fresh->restore(bytes); !restored)
-    return restored;
+  if (auto restored = fresh->restore(bytes); !restored) return restored;
   fresh->deciding = impl_->deciding;
   fresh->recorded = std::move(impl_->recorded);
   fresh->next_recorded = impl_->next_recorded;
@@ -204,16 +193,14 @@ tick_verdict entity_core::last_verdict() const noexcept {
 
 std::size_t entity_core::memory_bytes() const noexcept {
   const auto& s = *impl_;
-  std::size_t bytes = sizeof(entity_core) + sizeof(impl) + s.builder.memory_bytes()
-                      + s.blocks.capacity() * sizeof(channel_block) + s.profile.memory_bytes()
-                      + s.ring.memory_bytes() + s.slots.capacity() + s.traits.capacity()
-                      + s.limits.capacity() * sizeof(channel_limit)
-                      + s.edges.capacity() * sizeof(known_edge)
-                      + (s.model ? sizeof(model_view) : 0) + (s.open ? sizeof(alert) + 512 : 0);
-  for (const auto& b : s.blocks_out)
-    bytes += sizeof b + b.bytes.capacity();
-  for (const auto& a : s.attributes)
-    bytes += sizeof a + a.first.capacity() + a.second.capacity();
+  std::size_t bytes = sizeof(entity_core) + sizeof(impl) + s.builder.memory_bytes() +
+                      s.blocks.capacity() * sizeof(channel_block) + s.profile.memory_bytes() +
+                      s.ring.memory_bytes() + s.slots.capacity() + s.traits.capacity() +
+                      s.limits.capacity() * sizeof(channel_limit) +
+                      s.edges.capacity() * sizeof(known_edge) + (s.model ? sizeof(model_view) : 0) +
+                      (s.open ? sizeof(alert) + 512 : 0);
+  for (const auto& b : s.blocks_out) bytes += sizeof b + b.bytes.capacity();
+  for (const auto& a : s.attributes) bytes += sizeof a + a.first.capacity() + a.second.capacity();
   return bytes;
 }
 

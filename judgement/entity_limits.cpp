@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t width = channel_block::width;
 constexpr double ln2 = 0.693147;
-constexpr double short_s = 900 / ln2;    // time constants of y_short and y_long
+constexpr double short_s = 900 / ln2;  // time constants of y_short and y_long
 constexpr double long_s = 7200 / ln2;
 constexpr double horizon_s = 3600;       // a limit met within the hour weighs
 constexpr double farthest_s = 4 * 3600;  // beyond it a line is no forecast
@@ -28,8 +28,7 @@ course course_of(const channel_block& b, std::size_t i, double tick_s) {
   const double age = b.count[i] * tick_s;
   const double lag_short = std::min(short_s, age / 2);
   const double lag_long = std::min(long_s, age / 2);
-  if (lag_long - lag_short < 300)
-    return {};
+  if (lag_long - lag_short < 300) return {};
   course c;
   c.slope = static_cast<double>(b.y_short[i] - b.y_long[i]) / (lag_long - lag_short);
   c.now = b.y_short[i] + c.slope * lag_short;
@@ -37,10 +36,10 @@ course course_of(const channel_block& b, std::size_t i, double tick_s) {
 }
 
 // Seconds until @p raw is met, or nothing when the course leads elsewhere or takes too long.
-std::optional<double> seconds_to(const course& c, const channel_block& b, std::size_t i, double raw) {
+std::optional<double> seconds_to(const course& c, const channel_block& b, std::size_t i,
+                                 double raw) {
   const double way = (raw - b.center[i]) / static_cast<double>(b.scale[i]) - c.now;
-  if (c.slope == 0 || way * c.slope <= 0)
-    return std::nullopt;
+  if (c.slope == 0 || way * c.slope <= 0) return std::nullopt;
   const double seconds = way / c.slope;
   return seconds > farthest_s ? std::nullopt : std::optional{seconds};
 }
@@ -54,17 +53,14 @@ void entity_core::impl::rules_changed() {
     channel_limit found;
     found.channel = static_cast<std::uint16_t>(c);
     for (const auto& limit : rules->detection.limits) {
-      if (!glob_matches(limit.entity, id)
-          || !glob_matches(limit.metric, builder.channels()[c].name))
+      if (!glob_matches(limit.entity, id) ||
+          !glob_matches(limit.metric, builder.channels()[c].name))
         continue;
-      if (limit.above)
-        found.above = limit.above;
-      if (limit.below)
-        found.below = limit.below;
+      if (limit.above) found.above = limit.above;
+      if (limit.below) found.below = limit.below;
       found.critical = limit.severity != "warning";
     }
-    if (found.above || found.below)
-      limits.push_back(found);
+    if (found.above || found.below) limits.push_back(found);
   }
 }
 
@@ -79,28 +75,24 @@ void entity_core::impl::look_ahead(tick_judgement& t) {
     return s.ready[i] * std::max(std::fabs(s.trend[i]), std::fabs(s.slow[i]));
   };
   float most = 0;
-  for (std::size_t c = 0; c < traits.size(); ++c)
-    most = std::max(most, drift_of(c));
+  for (std::size_t c = 0; c < traits.size(); ++c) most = std::max(most, drift_of(c));
   const auto consider = [&](std::size_t c, double raw) -> std::optional<double> {
     const auto& b = blocks[c / width];
     const auto i = c % width;
     const float drift = drift_of(c);
-    if (drift < trend_from)
-      return std::nullopt;
+    if (drift < trend_from) return std::nullopt;
     const auto left = seconds_to(course_of(b, i, tick_s), b, i, raw);
     // Only what drifts as much as anything does tells how long there is.
     if (left && drift >= 0.5f * most && (!t.lead_s || *left < *t.lead_s)) {
       t.lead_s = left;
       t.lead_channel = c;
     }
-    if (left && *left <= horizon_s)
-      traits[c] |= channel_trait::forecast;
+    if (left && *left <= horizon_s) traits[c] |= channel_trait::forecast;
     return left;
   };
   for (std::size_t c = 0; c < traits.size(); ++c) {
     traits[c] = static_cast<std::uint8_t>(traits[c] & ~channel_trait::forecast);
-    if ((traits[c] & channel_trait::capacity) == 0 || drift_of(c) < trend_from)
-      continue;
+    if ((traits[c] & channel_trait::capacity) == 0 || drift_of(c) < trend_from) continue;
     const auto& b = blocks[c / width];
     const auto i = c % width;
     const double level = raw_of(b, i, b.level[i]);
@@ -112,15 +104,14 @@ void entity_core::impl::look_ahead(tick_judgement& t) {
   }
   for (const auto& limit : limits) {
     const double value = space.values[limit.channel];
-    if (value != value)
-      continue;
-    const bool over = (limit.above && value > *limit.above) || (limit.below && value < *limit.below);
+    if (value != value) continue;
+    const bool over =
+        (limit.above && value > *limit.above) || (limit.below && value < *limit.below);
     t.over_limit = t.over_limit || over;
     t.over_critical_limit = t.over_critical_limit || (over && limit.critical);
     const bool certain = drift_of(limit.channel) > near_from;
     for (const auto& side : {limit.above, limit.below}) {
-      if (!side || over)
-        continue;
+      if (!side || over) continue;
       const auto left = consider(limit.channel, *side);
       t.near_limit = t.near_limit || (certain && left && *left <= horizon_s / 2);
     }

@@ -38,17 +38,15 @@ bool read_blocks(byte_reader& in, std::size_t channels, std::vector<channel_bloc
     return false;
   blocks.resize(count);
   for (auto& b : blocks) {
-    if (!in.get(b) || !all_finite(b.center, channel_block::width)
-        || !all_finite(b.last, channel_block::width))
+    if (!in.get(b) || !all_finite(b.center, channel_block::width) ||
+        !all_finite(b.last, channel_block::width))
       return false;
     constexpr std::size_t doubles = sizeof b.center + sizeof b.last;
     std::array<float, (sizeof b - doubles) / sizeof(float)> floats;
     std::memcpy(floats.data(), reinterpret_cast<const char*>(&b) + doubles, sizeof floats);
-    if (!all_finite(floats.data(), floats.size()))
-      return false;
+    if (!all_finite(floats.data(), floats.size())) return false;
     for (const float scale : b.scale) {
-      if (!(scale > 0))
-        return false;
+      if (!(scale > 0)) return false;
     }
   }
   return true;
@@ -61,22 +59,32 @@ std::string entity_core::impl::save() const {
   bytes.reserve(8192 + blocks.size() * 6144);
   byte_writer out{bytes};
   out.put(snapshot_version);
-  const counters n{covered.position, observations, ticks, first_ms, last_ms, last_arrived_ms,
-                   clock_ms, clock_arrived_ms, last_tick_ms, longest_gap_ms, covered.index,
-                   last_score, last_excess, covered.partition,
-                   static_cast<std::uint8_t>(degraded), static_cast<std::uint8_t>(model ? 1 : 0)};
+  const counters n{covered.position,
+                   observations,
+                   ticks,
+                   first_ms,
+                   last_ms,
+                   last_arrived_ms,
+                   clock_ms,
+                   clock_arrived_ms,
+                   last_tick_ms,
+                   longest_gap_ms,
+                   covered.index,
+                   last_score,
+                   last_excess,
+                   covered.partition,
+                   static_cast<std::uint8_t>(degraded),
+                   static_cast<std::uint8_t>(model ? 1 : 0)};
   out.put(n);
   builder.save(out);
   out.put(static_cast<std::uint8_t>(blocks.size()));
-  for (const auto& b : blocks)
-    out.put(b);
+  for (const auto& b : blocks) out.put(b);
   out.put(slot_channel);
   profile.save(out);
   ring.save(out);
   tails.save(out);
   life.save(out);
-  if (model)
-    model->save(out);
+  if (model) model->save(out);
   out.put_text(open ? encode_alert(*open) : std::string{});
   out.put(static_cast<std::uint16_t>(edges.size()));
   for (const auto& e : edges) {
@@ -95,22 +103,18 @@ std::string entity_core::impl::save() const {
 
 outcome<void> entity_core::impl::restore(std::string_view bytes) {
   const failure broken{ec::malformed, "entity snapshot: " + id};
-  if (bytes.empty())
-    return broken;
+  if (bytes.empty()) return broken;
   if (static_cast<std::uint8_t>(bytes[0]) != snapshot_version)
     return failure{ec::unknown_version, "entity snapshot: " + id};
-  if (bytes.size() < 1 + sizeof(counters) + checksum_bytes)
-    return broken;
+  if (bytes.size() < 1 + sizeof(counters) + checksum_bytes) return broken;
   const auto body = bytes.substr(0, bytes.size() - checksum_bytes);
   std::uint64_t checksum = 0;
   byte_reader end{bytes.substr(body.size())};
   end.get(checksum);
-  if (checksum != stable_hash(body))
-    return broken;
+  if (checksum != stable_hash(body)) return broken;
   byte_reader in{body.substr(1)};
   counters n{};
-  if (!in.get(n) || !builder.restore(in))
-    return broken;
+  if (!in.get(n) || !builder.restore(in)) return broken;
   covered = {n.partition, n.position, n.index};
   observations = n.observations, ticks = n.ticks;
   first_ms = n.first_ms, last_ms = n.last_ms, last_arrived_ms = n.last_arrived_ms;
@@ -119,24 +123,21 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   last_score = n.last_score, last_excess = n.last_excess;
   degraded = n.degraded != 0;
   const std::size_t channels = builder.channels().size();
-  if (!read_blocks(in, channels, blocks) || !in.get(slot_channel))
-    return broken;
+  if (!read_blocks(in, channels, blocks) || !in.get(slot_channel)) return broken;
   const std::size_t padded = blocks.size() * channel_block::width;
-  if (!profile.restore(in, padded) || !ring.restore(in, padded) || !tails.restore(in)
-      || !life.restore(in))
+  if (!profile.restore(in, padded) || !ring.restore(in, padded) || !tails.restore(in) ||
+      !life.restore(in))
     return broken;
   open_channels();
   std::fill(slots.begin(), slots.end(), std::uint8_t{255});
   for (std::size_t s = 0; s < slot_channel.size(); ++s) {
-    if (slot_channel[s] >= static_cast<std::int16_t>(channels))
-      return broken;
+    if (slot_channel[s] >= static_cast<std::int16_t>(channels)) return broken;
     if (slot_channel[s] >= 0)
       slots[static_cast<std::size_t>(slot_channel[s])] = static_cast<std::uint8_t>(s);
   }
   if (n.has_model != 0) {
     model = std::make_unique<model_view>();
-    if (!model->restore(in))
-      return broken;
+    if (!model->restore(in)) return broken;
   }
   return restore_words(in) ? outcome<void>{} : outcome<void>{broken};
 }
@@ -144,16 +145,13 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
 // Alert, edges and attributes: what is not numbers.
 bool entity_core::impl::restore_words(byte_reader& in) {
   std::string text;
-  if (!in.get_text(text, most_text))
-    return false;
+  if (!in.get_text(text, most_text)) return false;
   if (!text.empty()) {
     auto a = decode_alert(text);
-    if (!a)
-      return false;
+    if (!a) return false;
     open = std::make_unique<alert>(std::move(*a));
   }
-  if ((open != nullptr) != life.firing())
-    return false;
+  if ((open != nullptr) != life.firing()) return false;
   std::uint16_t edge_count = 0;
   in.get(edge_count);
   for (std::uint16_t e = 0; in.ok() && e < edge_count; ++e) {
@@ -163,12 +161,10 @@ bool entity_core::impl::restore_words(byte_reader& in) {
     in.get(edge.present);
   }
   std::uint8_t count = 0;
-  if (!in.get(count) || count > most_attributes)
-    return false;
+  if (!in.get(count) || count > most_attributes) return false;
   for (std::uint8_t a = 0; a < count; ++a) {
     auto& [key, value] = attributes.emplace_back();
-    if (!in.get_text(key, most_text) || !in.get_text(value, most_text))
-      return false;
+    if (!in.get_text(key, most_text) || !in.get_text(value, most_text)) return false;
     ephemeral = ephemeral || (key == "ephemeral" && value == "true");
   }
   return in.at_end();

@@ -93,10 +93,10 @@ struct entity_core::impl {
   void note_change(const event_view& event, const record_address& where,
                    std::vector<entity_decision>& out);
 
-  std::string save() const;                        // entity_snapshot.cpp
+  std::string save() const;  // entity_snapshot.cpp
   outcome<void> restore(std::string_view bytes);
   bool restore_words(byte_reader& in);
-  entity_window window(event_time as_of) const;    // entity_window.cpp
+  entity_window window(event_time as_of) const;  // entity_window.cpp
   entity_status status() const;
 
   std::string id;
@@ -106,16 +106,16 @@ struct entity_core::impl {
 
   tick_builder builder;
   std::vector<channel_block> blocks;
-  std::vector<std::uint8_t> slots;          ///< by channel: forecast slot, 255 = none
-  std::vector<std::uint8_t> traits;         ///< by channel: channel_trait bits
+  std::vector<std::uint8_t> slots;   ///< by channel: forecast slot, 255 = none
+  std::vector<std::uint8_t> traits;  ///< by channel: channel_trait bits
   std::array<std::int16_t, forecast_shape::slots> slot_channel;
   std::vector<channel_limit> limits;
   daily_profile profile;
   window_ring ring;
   calibration tails;
   alert_lifecycle life;
-  std::unique_ptr<model_view> model;        ///< from the first answer of a model on
-  std::unique_ptr<alert> open;              ///< last transition of the episode that is firing
+  std::unique_ptr<model_view> model;  ///< from the first answer of a model on
+  std::unique_ptr<alert> open;        ///< last transition of the episode that is firing
   std::vector<known_edge> edges;
   std::vector<closed_block> blocks_out;
 
@@ -126,18 +126,18 @@ struct entity_core::impl {
   std::int64_t last_arrived_ms = 0;
   std::int64_t clock_ms = 0;
   std::int64_t clock_arrived_ms = 0;
-  double longest_gap_ms = 0;                ///< between closed ticks, fading
-  std::uint64_t ticks = 0;                  ///< scored
+  double longest_gap_ms = 0;  ///< between closed ticks, fading
+  std::uint64_t ticks = 0;    ///< scored
   float last_score = 0;
   float last_excess = 0;
   std::int64_t last_tick_ms = 0;
-  bool degraded = true;                     ///< the last tick was scored without the model
+  bool degraded = true;  ///< the last tick was scored without the model
 
   // Not saved.
   bool flying = false;
-  forecast_tick current;                    ///< the tick in flight as the model sees it
+  forecast_tick current;  ///< the tick in flight as the model sees it
   bool deciding = true;
-  std::int64_t undecided_since_ms = 0;      ///< an episode while nothing is decided
+  std::int64_t undecided_since_ms = 0;  ///< an episode while nothing is decided
   std::vector<entity_decision> recorded;
   std::size_t next_recorded = 0;
   log_position decided_through = 0;

@@ -26,8 +26,7 @@ tick_channels& workspace() {
 }
 
 bool rebase_tick(std::uint64_t n) noexcept {
-  if (n < 4096)
-    return n >= 4 && (n & (n - 1)) == 0;
+  if (n < 4096) return n >= 4 && (n & (n - 1)) == 0;
   return n % 4096 == 0;
 }
 
@@ -43,12 +42,10 @@ void entity_core::impl::open_channels() {
   for (std::size_t c = traits.size(); c < channels.size(); ++c) {
     const auto role = role_of(channels[c].name);
     std::uint8_t bits = 0;
-    if (role == metric_role::errors || role == metric_role::latency)
-      bits |= channel_trait::symptom;
+    if (role == metric_role::errors || role == metric_role::latency) bits |= channel_trait::symptom;
     if (role <= metric_role::disk || role == metric_role::saturation)
       bits |= channel_trait::capacity;
-    if (names_a_share(channels[c].name))
-      bits |= channel_trait::share;
+    if (names_a_share(channels[c].name)) bits |= channel_trait::share;
     traits.push_back(bits);
     slots.push_back(no_slot);
   }
@@ -61,26 +58,21 @@ void entity_core::impl::open_channels() {
 void entity_core::impl::give_slots(bool anonymous_too) {
   const auto& channels = builder.channels();
   std::vector<std::size_t> order(slots.size());
-  for (std::size_t c = 0; c < order.size(); ++c)
-    order[c] = c;
-  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return channels[a].name < channels[b].name;
-  });
+  for (std::size_t c = 0; c < order.size(); ++c) order[c] = c;
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return channels[a].name < channels[b].name; });
   const auto give = [&](std::size_t c, std::size_t slot) {
     slots[c] = static_cast<std::uint8_t>(slot);
     slot_channel[slot] = static_cast<std::int16_t>(c);
   };
   for (const auto c : order) {
     const auto role = static_cast<std::size_t>(role_of(channels[c].name));
-    if (slots[c] == no_slot && role < slot_channel.size() && slot_channel[role] < 0)
-      give(c, role);
+    if (slots[c] == no_slot && role < slot_channel.size() && slot_channel[role] < 0) give(c, role);
   }
-  if (!anonymous_too)
-    return;
+  if (!anonymous_too) return;
   for (const auto c : order) {
     const auto free = std::find(slot_channel.begin(), slot_channel.end(), -1);
-    if (free == slot_channel.end())
-      return;
+    if (free == slot_channel.end()) return;
     if (slots[c] == no_slot && blocks[c / width].step[c % width] > 0)
       give(c, static_cast<std::size_t>(free - slot_channel.begin()));
   }
@@ -124,8 +116,7 @@ forecast_tick entity_core::impl::forecast_tick_now() const {
   std::size_t done = std::numeric_limits<std::size_t>::max();
   block_scores scores;
   for (std::size_t s = 0; s < slot_channel.size(); ++s) {
-    if (slot_channel[s] < 0)
-      continue;
+    if (slot_channel[s] < 0) continue;
     const auto c = static_cast<std::size_t>(slot_channel[s]);
     if (c / width != done) {
       done = c / width;
@@ -138,9 +129,10 @@ forecast_tick entity_core::impl::forecast_tick_now() const {
   in.sin_day = static_cast<float>(std::sin(2 * 3.14159265358979 * turn));
   in.cos_day = static_cast<float>(std::cos(2 * 3.14159265358979 * turn));
   const double usual = static_cast<double>(tick_ms());
-  in.log_dt = tick.gap_ms <= 0 ? 0.0f
-                               : fast_ln(static_cast<float>(std::min(
-                                   static_cast<double>(tick.gap_ms) / usual, 128.0) + 1e-6));
+  in.log_dt = tick.gap_ms <= 0
+                  ? 0.0f
+                  : fast_ln(static_cast<float>(
+                        std::min(static_cast<double>(tick.gap_ms) / usual, 128.0) + 1e-6));
   return in;
 }
 
@@ -159,29 +151,24 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   const bool over = was_firing || life.firing() || t.result.excess() > 0;
   const bool suspicious = over && deciding;
   tails.take(t.scores, t.result, unix_ms(t.ts), t.tick_ms, !over && !silent_episode(t));
-  if (!suspicious)
-    learn_tick(t);
+  if (!suspicious) learn_tick(t);
   ring.push(t.ts, t.channels->scores.data(), blocks.size());
-  if (t.settled)
-    settle_levels();
+  if (t.settled) settle_levels();
   ++ticks;
-  longest_gap_ms = std::max(static_cast<double>(tick.gap_ms),
-                            longest_gap_ms + 0.0005 * (static_cast<double>(tick.gap_ms)
-                                                       - longest_gap_ms));
+  longest_gap_ms =
+      std::max(static_cast<double>(tick.gap_ms),
+               longest_gap_ms + 0.0005 * (static_cast<double>(tick.gap_ms) - longest_gap_ms));
   last_tick_ms = unix_ms(t.ts);
   last_score = static_cast<float>(t.result.probability);
   last_excess = t.result.excess();
   degraded = t.degraded;
-  if (rebase_tick(ticks) && !suspicious)
-    rebase_due();
-  if (ticks == anonymous_slots_at)
-    give_slots(true);
+  if (rebase_tick(ticks) && !suspicious) rebase_due();
+  if (ticks == anonymous_slots_at) give_slots(true);
   if (ring.pushed() % window_ring::ticks == 0) {
-    blocks_out.push_back({static_cast<std::uint32_t>(ring.pushed() / window_ring::ticks - 1),
-                          pack_block(ring, window_ring::ticks, builder.channels(), blocks, slots,
-                                     t.tick_ms)});
-    if (blocks_out.size() > 8)
-      blocks_out.erase(blocks_out.begin());
+    blocks_out.push_back(
+        {static_cast<std::uint32_t>(ring.pushed() / window_ring::ticks - 1),
+         pack_block(ring, window_ring::ticks, builder.channels(), blocks, slots, t.tick_ms)});
+    if (blocks_out.size() > 8) blocks_out.erase(blocks_out.begin());
   }
   builder.pop();
   flying = false;
@@ -189,8 +176,7 @@ void entity_core::impl::finish_tick(const forecast_result* result,
 
 // While nothing is decided an episode counts once as well, for a day at most, and not in full.
 bool entity_core::impl::silent_episode(const tick_judgement& t) {
-  if (deciding)
-    return false;
+  if (deciding) return false;
   const std::int64_t now = unix_ms(t.ts);
   if (t.result.steady_excess() > 0 && undecided_since_ms == 0) {
     undecided_since_ms = now;
@@ -217,8 +203,7 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   }
   look_ahead(t);
   score_views(space, traits.data(), traits.size(), t.scores, t.symptom);
-  if (result != nullptr && !model)
-    model = std::make_unique<model_view>();
+  if (result != nullptr && !model) model = std::make_unique<model_view>();
   if (model) {
     t.scores[static_cast<std::size_t>(view::model)] = model->score(current);
     model->take(current, result, static_cast<double>(t.tick_ms) / 1000.0);
@@ -229,8 +214,7 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
 void entity_core::impl::learn_tick(const tick_judgement& t) {
   for (std::size_t b = 0; b < blocks.size(); ++b)
     learn_block(blocks[b], weights, t.channels->scores[b]);
-  if (model)
-    model->learn(weights);
+  if (model) model->learn(weights);
 }
 
 // New middles and scales at doubling ages: from the window while it holds everything, then from the
@@ -239,8 +223,7 @@ void entity_core::impl::rebase_due() {
   for (std::size_t c = 0; c < builder.channels().size(); ++c) {
     auto& b = blocks[c / width];
     const auto i = c % width;
-    if (b.count[i] < 3)
-      continue;
+    if (b.count[i] < 3) continue;
     double center = 0, scale = 0;
     if (ticks <= window_ring::ticks) {
       std::vector<double> seen;
@@ -248,21 +231,19 @@ void entity_core::impl::rebase_due() {
         if (ring.code(back, c) != window_ring::missing)
           seen.push_back(raw_of(b, i, window_ring::z(ring.code(back, c))));
       }
-      if (seen.size() < 3)
-        continue;
+      if (seen.size() < 3) continue;
       std::sort(seen.begin(), seen.end());
       const auto at = [&](double p) {
         return seen[static_cast<std::size_t>(p * static_cast<double>(seen.size() - 1) + 0.5)];
       };
       center = at(0.5);
-      scale = std::max({(at(0.75) - at(0.25)) / 1.349, (at(0.95) - at(0.05)) / 3.29,
-                        scale_floor(b, i, center)});
+      scale = std::max(
+          {(at(0.75) - at(0.25)) / 1.349, (at(0.95) - at(0.05)) / 3.29, scale_floor(b, i, center)});
     } else {
       quantile_base(b, i, center, scale);
       const double ratio = scale / static_cast<double>(b.scale[i]);
       const double moved = std::fabs(center - b.center[i]) / static_cast<double>(b.scale[i]);
-      if (ticks > 1024 && ratio > 0.7 && ratio < 1.4 && moved < 0.5)
-        continue;
+      if (ticks > 1024 && ratio > 0.7 && ratio < 1.4 && moved < 0.5) continue;
     }
     rebase(c, center, scale);
   }
@@ -281,8 +262,7 @@ void entity_core::impl::settle_levels() {
   for (auto& b : blocks) {
     for (std::size_t i = 0; i < width; ++i) {
       b.level[i] += b.slow[i];
-      for (auto* lane : {&b.fast, &b.slow, &b.slower, &b.previous})
-        (*lane)[i] = 0;
+      for (auto* lane : {&b.fast, &b.slow, &b.slower, &b.previous}) (*lane)[i] = 0;
     }
   }
 }

@@ -11,8 +11,7 @@ constexpr std::size_t most_edges = 1024;
 
 std::uint64_t hash_of(std::initializer_list<std::string_view> parts) {
   std::uint64_t h = 0;
-  for (const auto part : parts)
-    h = stable_hash(part, h + 1);
+  for (const auto part : parts) h = stable_hash(part, h + 1);
   return h;
 }
 
@@ -24,28 +23,25 @@ void entity_core::impl::note_edge(std::string_view to, edge_kind kind, bool remo
                                   const record_address& where, std::vector<entity_decision>& out) {
   const auto hash = hash_of({to, to_string(kind), source});
   const std::int64_t now = unix_ms(event.ts);
-  auto known = std::find_if(edges.begin(), edges.end(),
-                            [&](const known_edge& e) { return e.hash == hash; });
+  auto known =
+      std::find_if(edges.begin(), edges.end(), [&](const known_edge& e) { return e.hash == hash; });
   if (known == edges.end()) {
     if (edges.size() == most_edges) {  // the one told longest ago makes room
-      known = std::min_element(edges.begin(), edges.end(), [](const auto& a, const auto& b) {
-        return a.told_ms < b.told_ms;
-      });
+      known = std::min_element(edges.begin(), edges.end(),
+                               [](const auto& a, const auto& b) { return a.told_ms < b.told_ms; });
       *known = known_edge{hash, 0, 0};
     } else {
       known = edges.insert(edges.end(), known_edge{hash, 0, 0});
     }
   }
   const bool present = known->present != 0;
-  if (present == !removed && known->told_ms != 0 && now - known->told_ms < refresh_ms)
-    return;
+  if (present == !removed && known->told_ms != 0 && now - known->told_ms < refresh_ms) return;
   known->told_ms = now;
   known->present = removed ? 0 : 1;
-  if (adopting(where.position, event.ts))
-    return;
+  if (adopting(where.position, event.ts)) return;
   entity_decision d;
-  d.key = "t/" + to_hex(hash_of({to, to_string(kind), source, removed ? "-" : "+",
-                                 std::to_string(now)}));
+  d.key = "t/" +
+          to_hex(hash_of({to, to_string(kind), source, removed ? "-" : "+", std::to_string(now)}));
   d.cause = where.position;
   d.tick = event.ts;
   d.what.kind = decision_kind::topology;
@@ -55,8 +51,7 @@ void entity_core::impl::note_edge(std::string_view to, edge_kind kind, bool remo
 
 void entity_core::impl::note_change(const event_view& event, const record_address& where,
                                     std::vector<entity_decision>& out) {
-  if (adopting(where.position, event.ts))
-    return;
+  if (adopting(where.position, event.ts)) return;
   entity_decision d;
   const char kind = static_cast<char>('0' + static_cast<int>(event.change));
   d.key = "c/" + to_hex(hash_of({event.summary, std::string_view{&kind, 1},

@@ -18,10 +18,8 @@ float finite_float(double v) noexcept {
 }
 
 const char* state_name(const alert_lifecycle& life, bool learning) noexcept {
-  if (life.firing() && life.reason() == alert_reason::silence)
-    return "stale";
-  if (life.firing())
-    return life.severity() == alert_severity::critical ? "critical" : "warning";
+  if (life.firing() && life.reason() == alert_reason::silence) return "stale";
+  if (life.firing()) return life.severity() == alert_severity::critical ? "critical" : "warning";
   return learning ? "learning" : "ok";
 }
 
@@ -46,8 +44,7 @@ entity_window entity_core::impl::window(event_time as_of) const {
   w.tick_ms = tick_ms();
   w.learning = learning();
   std::size_t newest = 0;  // the first tick, backwards, that began by as_of
-  while (newest < ring.size() && ring.ts(newest) > as_of)
-    ++newest;
+  while (newest < ring.size() && ring.ts(newest) > as_of) ++newest;
   const auto& channels = builder.channels();
   w.metrics.resize(channels.size());
   for (std::size_t c = 0; c < channels.size(); ++c) {
@@ -62,14 +59,14 @@ entity_window entity_core::impl::window(event_time as_of) const {
       const auto code = ring.code(back, c);
       const float z = ring.expected(back, c);
       m.values.push_back(code == window_ring::missing
-                           ? missing : finite_float(raw_of(b, i, window_ring::z(code))));
+                             ? missing
+                             : finite_float(raw_of(b, i, window_ring::z(code))));
       m.expected.push_back(finite_float(raw_of(b, i, z)));
       m.lower.push_back(finite_float(raw_of(b, i, z - band)));
       m.upper.push_back(finite_float(raw_of(b, i, z + band)));
     }
   }
-  for (std::size_t back = ring.size(); back-- > newest;)
-    w.ts.push_back(ring.ts(back));
+  for (std::size_t back = ring.size(); back-- > newest;) w.ts.push_back(ring.ts(back));
   // Every tick that ended by then is in: the newest one's end, or the clock if nothing is open.
   w.watermark = event_time_of(builder.idle() ? std::max(clock_ms, last_tick_ms) : last_tick_ms);
   return w;
@@ -96,8 +93,7 @@ entity_status entity_core::impl::status() const {
     m.upper = raw_of(b, i, base + band_of(b, i));
     s.metrics.push_back(std::move(m));
   }
-  if (life.firing() && open)
-    s.alerts.push_back(open->id);
+  if (life.firing() && open) s.alerts.push_back(open->id);
   return s;
 }
 
@@ -112,15 +108,13 @@ outcome<entity_window> join_window(const std::vector<closed_block>& blocks, enti
   for (const auto& m : tail.metrics)
     joined.metrics.push_back({m.name, m.role, m.kind, {}, {}, {}, {}});
   std::map<std::string, std::size_t> place;
-  for (std::size_t m = 0; m < joined.metrics.size(); ++m)
-    place.emplace(joined.metrics[m].name, m);
+  for (std::size_t m = 0; m < joined.metrics.size(); ++m) place.emplace(joined.metrics[m].name, m);
   for (const auto& packed : blocks) {
     auto block = unpack_block(packed.bytes);
-    if (!block)
-      return block.error();
+    if (!block) return block.error();
     for (std::size_t t = 0; t < block->ts.size(); ++t) {
-      if ((!joined.ts.empty() && block->ts[t] <= joined.ts.back())
-          || (!tail.ts.empty() && block->ts[t] >= tail.ts.front()) || block->ts[t] > as_of)
+      if ((!joined.ts.empty() && block->ts[t] <= joined.ts.back()) ||
+          (!tail.ts.empty() && block->ts[t] >= tail.ts.front()) || block->ts[t] > as_of)
         continue;
       for (const auto& channel : block->channels) {
         if (const auto at = place.find(channel.name); at != place.end())

@@ -5,8 +5,8 @@
 
 namespace faultline {
 
-/// True when @p text matches @p pattern: * any run of characters, ? one. Linear in practice: only the
-/// last * is ever taken back.
+/// True when @p text matches @p pattern: * any run of characters, ? one. Linear in practice: only
+/// the last * is ever taken back.
 inline bool glob_matches(std::string_view pattern, std::string_view text) noexcept {
   std::size_t p = 0, t = 0, star = std::string_view::npos, mark = 0;
   while (t < text.size()) {
@@ -22,8 +22,7 @@ inline bool glob_matches(std::string_view pattern, std::string_view text) noexce
       return false;
     }
   }
-  while (p < pattern.size() && pattern[p] == '*')
-    ++p;
+  while (p < pattern.size() && pattern[p] == '*') ++p;
   return p == pattern.size();
 }
 

@@ -52,7 +52,7 @@ struct runner::impl {
   correlator_core correlator;
   std::deque<resident> residents;  ///< in order of appearance; never moved
   std::map<std::string, resident*, std::less<>> by_id;
-  std::vector<resident*> queue;    ///< with a row waiting, in order of arrival
+  std::vector<resident*> queue;  ///< with a row waiting, in order of arrival
   std::vector<entity_decision> decided;
   std::int64_t newest_ms = 0;
   std::int64_t clock_ms = 0;
@@ -64,8 +64,7 @@ struct runner::impl {
 };
 
 resident& runner::impl::resident_of(std::string_view id) {
-  if (const auto found = by_id.find(id); found != by_id.end())
-    return *found->second;
+  if (const auto found = by_id.find(id); found != by_id.end()) return *found->second;
   auto& r = residents.emplace_back(id, options.rules);
   r.core.set_deciding(alerting);
   by_id.emplace(std::string{id}, &r);
@@ -75,24 +74,20 @@ resident& runner::impl::resident_of(std::string_view id) {
 void runner::impl::take(const event_view& event) {
   const std::int64_t ts = unix_ms(event.ts);
   const std::int64_t tick = std::max<std::int64_t>(options.rules->processing.tick.count(), 1);
-  if (newest_ms != 0 && ts / tick != newest_ms / tick)
-    pass_clock(newest_ms);
+  if (newest_ms != 0 && ts / tick != newest_ms / tick) pass_clock(newest_ms);
   newest_ms = std::max(newest_ms, ts);
   auto& r = resident_of(event.entity);
-  if (r.queued)
-    flush();
+  if (r.queued) flush();
   r.core.observe(event, {0, ++position, 0}, decided);
   decide_all(decided);
   enqueue(r);
 }
 
 void runner::impl::enqueue(resident& r) {
-  if (r.queued || !r.core.row_waiting())
-    return;
+  if (r.queued || !r.core.row_waiting()) return;
   r.queued = true;
   queue.push_back(&r);
-  if (queue.size() >= (model != nullptr ? model->capacity() : rows_without_model))
-    flush();
+  if (queue.size() >= (model != nullptr ? model->capacity() : rows_without_model)) flush();
 }
 
 // Runs every queued row; an entity that has more waiting goes again, so ticks stay in order.
@@ -128,8 +123,7 @@ void runner::impl::finish(resident& r, const forecast_result* result) {
   r.core.finish_tick(result, decided);
   for (auto& block : r.core.take_blocks()) {
     r.blocks.push_back(std::move(block));
-    if (r.blocks.size() > blocks_kept)
-      r.blocks.erase(r.blocks.begin());
+    if (r.blocks.size() > blocks_kept) r.blocks.erase(r.blocks.begin());
   }
   if (on_score != nullptr && *on_score) {
     const auto verdict = r.core.last_verdict();
@@ -142,8 +136,7 @@ void runner::impl::finish(resident& r, const forecast_result* result) {
 void runner::impl::pass_clock(std::int64_t now) {
   flush();
   clock_ms = std::max(clock_ms, now);
-  for (auto& r : residents)
-    advance(r, clock_ms);
+  for (auto& r : residents) advance(r, clock_ms);
   flush();
   tell_clock();
 }
@@ -177,12 +170,10 @@ void runner::impl::tell_clock() {
 }
 
 void runner::impl::decide_all(std::vector<entity_decision>& from) {
-  if (from.empty())
-    return;
+  if (from.empty()) return;
   const auto now = std::exchange(from, {});
   for (const auto& d : now) {
-    if (alerting || d.what.kind != decision_kind::alert)
-      decide(d.what);
+    if (alerting || d.what.kind != decision_kind::alert) decide(d.what);
   }
 }
 
@@ -190,11 +181,9 @@ void runner::impl::decide(decision d) {
   d.seq = ++seq;
   const auto said = correlator.apply(d);
   for (const auto& event : said.feed) {
-    if (on_feed != nullptr && *on_feed)
-      (*on_feed)(event);
+    if (on_feed != nullptr && *on_feed) (*on_feed)(event);
   }
-  for (const auto& request : said.requests)
-    explain(request);
+  for (const auto& request : said.requests) explain(request);
 }
 
 void runner::impl::explain(const rca_request& request) {
@@ -209,8 +198,7 @@ void runner::impl::explain(const rca_request& request) {
     node.entity = id;
     node.window = window_of(id, request.as_of);
     for (const auto& a : request.alerts) {
-      if (a.entity == id)
-        node.alerts.push_back(a);
+      if (a.entity == id) node.alerts.push_back(a);
     }
     q.nodes.push_back(std::move(node));
   }
@@ -222,8 +210,7 @@ void runner::impl::explain(const rca_request& request) {
 
 entity_window runner::impl::window_of(std::string_view id, event_time as_of) const {
   const auto found = by_id.find(id);
-  if (found == by_id.end())
-    return {};
+  if (found == by_id.end()) return {};
   const auto& r = *found->second;
   auto tail = r.core.window(as_of);
   auto joined = join_window(r.blocks, tail, window_ticks, as_of);
@@ -244,8 +231,7 @@ void runner::advance_to(event_time until) { impl_->finish_by(unix_ms(until)); }
 void runner::set_alerting(bool on) {
   impl_->flush();
   impl_->alerting = on;
-  for (auto& r : impl_->residents)
-    r.core.set_deciding(on);
+  for (auto& r : impl_->residents) r.core.set_deciding(on);
 }
 
 const correlator_core& runner::correlator() const noexcept { return impl_->correlator; }

@@ -29,8 +29,7 @@ void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t
   for (std::size_t i = 0; i < channels; ++i) {
     const auto& s = c.scores[i / channel_block::width];
     const auto lane = i % channel_block::width;
-    if (s.ready[lane] == 0)
-      continue;
+    if (s.ready[lane] == 0) continue;
     residual.add(std::fabs(s.residual[lane]));
     level.add(std::fabs(s.fast[lane]));
     const float far = std::min(std::fabs(s.fast[lane]), 6.0f);
@@ -48,15 +47,14 @@ void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t
   out[static_cast<std::size_t>(view::forecast)] = forecast.length();
   out[static_cast<std::size_t>(view::symptoms)] = symptoms.length();
   if (judged_channels >= 4)
-    out[static_cast<std::size_t>(view::breadth)] = 2.0f * std::sqrt(squares / static_cast<float>(judged_channels));
+    out[static_cast<std::size_t>(view::breadth)] =
+        2.0f * std::sqrt(squares / static_cast<float>(judged_channels));
   symptom = symptoms.largest();
 }
 
 model_view::model_view() noexcept {
-  for (auto& horizon : tail_)
-    horizon.fill(3.5f);
-  for (auto& horizon : spread_)
-    horizon.fill(1.0f);
+  for (auto& horizon : tail_) horizon.fill(3.5f);
+  for (auto& horizon : spread_) horizon.fill(1.0f);
 }
 
 void model_view::fill(forecast_row& row, const forecast_tick& tick) const noexcept {
@@ -68,8 +66,7 @@ void model_view::fill(forecast_row& row, const forecast_tick& tick) const noexce
 }
 
 std::optional<float> model_view::expected(std::size_t slot) const noexcept {
-  if (warm_ < warm_after)
-    return std::nullopt;
+  if (warm_ < warm_after) return std::nullopt;
   return mu_[slot];
 }
 
@@ -84,15 +81,12 @@ void model_view::compare(std::size_t h, const forecast_tick& tick, const float* 
 
 float model_view::score(const forecast_tick& tick) noexcept {
   ++tick_;
-  for (auto& horizon : off_)
-    horizon.fill(-1.0f);
-  if (warm_ < warm_after)
-    return 0;
+  for (auto& horizon : off_) horizon.fill(-1.0f);
+  if (warm_ < warm_after) return 0;
   compare(0, tick, mu_.data(), log_b_.data());
   for (std::size_t f = 0; f + 1 < horizons; ++f) {
     for (auto& said : far_[f]) {
-      if (said.due != tick_)
-        continue;
+      if (said.due != tick_) continue;
       std::array<float, slots> mu, log_b;
       for (std::size_t s = 0; s < slots; ++s) {
         mu[s] = static_cast<float>(said.mu[s]) / 1024.0f;
@@ -114,8 +108,7 @@ float model_view::score(const forecast_tick& tick) noexcept {
         held_[h - 1] = top.length();
     }
   }
-  for (const float held : held_)
-    worst = std::max(worst, held);
+  for (const float held : held_) worst = std::max(worst, held);
   return worst;
 }
 
@@ -124,14 +117,13 @@ void model_view::learn(const tick_weights& w) noexcept {
     bool any = false;
     for (std::size_t s = 0; s < slots; ++s) {
       const float off = off_[h][s];
-      if (off < 0)
-        continue;
+      if (off < 0) continue;
       any = true;
       const auto n = static_cast<float>(seen_[h]);
       const float rate = std::max(h == 0 ? w.spread : 4 * w.spread, 1.0f / (n + 2.0f));
       const bool beyond = off > std::max(spread_[h][s], spread_floor) * tail_[h][s];
-      spread_[h][s] += rate * (std::min(off, 4.0f * std::max(spread_[h][s], spread_floor))
-                               - spread_[h][s]);
+      spread_[h][s] +=
+          rate * (std::min(off, 4.0f * std::max(spread_[h][s], spread_floor)) - spread_[h][s]);
       const float step = std::max(w.tail, 2.0f / (n + 20.0f)) * (beyond ? 0.98f : -0.02f);
       tail_[h][s] = clamped(tail_[h][s] * (1.0f + step), 2.0f, 30.0f);
     }
@@ -154,15 +146,14 @@ void model_view::take(const forecast_tick& tick, const forecast_result* result,
   for (std::size_t f = 0; f + 1 < horizons; ++f) {
     const std::size_t ahead = horizon_ticks(f + 1, tick_seconds);
     const std::size_t stride = (ahead + depth - 1) / depth;
-    if (ahead <= 1 || tick_ % stride != 0)
-      continue;
+    if (ahead <= 1 || tick_ % stride != 0) continue;
     auto& said = far_[f][tick_ / stride % depth];
     said.due = tick_ + static_cast<std::uint32_t>(ahead);
     for (std::size_t s = 0; s < slots; ++s) {
       const float mu = clamped(result->mu[f + 1][s], -31.0f, 31.0f);
       said.mu[s] = static_cast<std::int16_t>(std::lrint(mu * 1024.0f));
       said.log_b[s] = static_cast<std::int8_t>(
-        std::lrint(clamped(result->log_b[f + 1][s], -4.0f, 4.0f) * 16.0f));
+          std::lrint(clamped(result->log_b[f + 1][s], -4.0f, 4.0f) * 16.0f));
     }
   }
 }
@@ -201,8 +192,8 @@ static_assert(sizeof(lag_bytes) == sizeof(lag_history));
 
 bool read_lags(byte_reader& in, lag_history& lags) {
   lag_bytes bytes;
-  if (!in.get(bytes) || bytes.at >= 9 || bytes.seen > 9
-      || !all_finite(&bytes.ring[0][0], 9 * forecast_shape::slots))
+  if (!in.get(bytes) || bytes.at >= 9 || bytes.seen > 9 ||
+      !all_finite(&bytes.ring[0][0], 9 * forecast_shape::slots))
     return false;
   std::memcpy(static_cast<void*>(&lags), &bytes, sizeof lags);
   return true;
@@ -213,8 +204,7 @@ bool read_lags(byte_reader& in, lag_history& lags) {
 bool model_view::restore(byte_reader& in) {
   in.get(h_);
   in.get(c_);
-  if (!read_lags(in, lags_))
-    return false;
+  if (!read_lags(in, lags_)) return false;
   in.get(mu_);
   in.get(log_b_);
   for (auto& horizon : far_) {
@@ -229,10 +219,10 @@ bool model_view::restore(byte_reader& in) {
   in.get(held_);
   in.get(seen_);
   in.get(tick_);
-  return in.get(warm_) && all_finite(h_.data(), h_.size()) && all_finite(c_.data(), c_.size())
-         && all_finite(mu_.data(), slots) && all_finite(log_b_.data(), slots)
-         && all_finite(spread_[0].data(), slots * horizons)
-         && all_finite(tail_[0].data(), slots * horizons) && all_finite(held_.data(), held_.size());
+  return in.get(warm_) && all_finite(h_.data(), h_.size()) && all_finite(c_.data(), c_.size()) &&
+         all_finite(mu_.data(), slots) && all_finite(log_b_.data(), slots) &&
+         all_finite(spread_[0].data(), slots * horizons) &&
+         all_finite(tail_[0].data(), slots * horizons) && all_finite(held_.data(), held_.size());
 }
 
 }  // namespace faultline

@@ -31,23 +31,22 @@ struct tick_judgement {
   std::int64_t tick_ms = 0;
   view_scores scores{};
   judged result;
-  float symptom = 0;           ///< largest scaled rise of errors or latency
+  float symptom = 0;  ///< largest scaled rise of errors or latency
   bool over_critical_limit = false;
   bool over_limit = false;
-  bool near_limit = false;     ///< an operator's limit is about to be met
+  bool near_limit = false;  ///< an operator's limit is about to be met
   bool settled = false;
   bool degraded = false;
-  std::optional<double> lead_s;    ///< to the limit that is met first
+  std::optional<double> lead_s;  ///< to the limit that is met first
   std::size_t lead_channel = 0;
 };
 
 /// Euclidean length of the three largest of @p n values >= 0: one channel far out counts whole, and
 /// agreement of others adds.
 class top_three {
- public:
+public:
   void add(float v) noexcept {
-    if (v <= third_)
-      return;
+    if (v <= third_) return;
     if (v > first_) {
       third_ = second_, second_ = first_, first_ = v;
     } else if (v > second_) {
@@ -59,7 +58,7 @@ class top_three {
   float length() const noexcept;
   float largest() const noexcept { return first_; }
 
- private:
+private:
   float first_ = 0, second_ = 0, third_ = 0;
 };
 
@@ -70,7 +69,7 @@ void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t
 /// The LSTM's view of an entity: its state, what it said about ticks to come, and how far off it
 /// usually is. About 1.2 KiB.
 class model_view {
- public:
+public:
   model_view() noexcept;
 
   /// Writes h, c and the lagged values, @p tick the newest of them, into @p row.
@@ -87,7 +86,7 @@ class model_view {
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);
 
- private:
+private:
   static constexpr std::size_t slots = forecast_shape::slots;
   static constexpr std::size_t horizons = forecast_shape::horizons;
   static constexpr std::size_t depth = 8;  ///< forecasts kept per far horizon
@@ -98,7 +97,8 @@ class model_view {
     std::array<std::int8_t, slots> log_b;
   };
 
-  void compare(std::size_t h, const forecast_tick& tick, const float* mu, const float* log_b) noexcept;
+  void compare(std::size_t h, const forecast_tick& tick, const float* mu,
+               const float* log_b) noexcept;
 
   std::array<float, forecast_shape::hidden> h_{};
   std::array<float, forecast_shape::hidden> c_{};
@@ -108,12 +108,12 @@ class model_view {
   std::array<std::array<far_forecast, depth>, horizons - 1> far_{};
   std::array<std::array<float, slots>, horizons> spread_{};
   std::array<std::array<float, slots>, horizons> tail_{};
-  std::array<float, horizons - 1> held_{};   ///< score of the newest far comparison
+  std::array<float, horizons - 1> held_{};  ///< score of the newest far comparison
   std::array<std::uint32_t, horizons> seen_{};
   std::uint32_t tick_ = 0;
-  std::uint32_t warm_ = 0;                   ///< answers in a row, at most 1000
+  std::uint32_t warm_ = 0;  ///< answers in a row, at most 1000
   // Of the tick under way; not saved.
-  std::array<std::array<float, slots>, horizons> off_{};     ///< |z - mu| / b, < 0 = not compared
+  std::array<std::array<float, slots>, horizons> off_{};  ///< |z - mu| / b, < 0 = not compared
 };
 
 }  // namespace faultline

@@ -15,7 +15,7 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "state is stored as lit
 
 /// Appends plain values to bytes, as they stand in memory.
 class byte_writer {
- public:
+public:
   explicit byte_writer(std::string& out) noexcept : out_{out} {}
 
   template <class T>
@@ -32,13 +32,13 @@ class byte_writer {
     out_.append(text);
   }
 
- private:
+private:
   std::string& out_;
 };
 
 /// Reads what byte_writer wrote. After the first read beyond the end everything fails.
 class byte_reader {
- public:
+public:
   explicit byte_reader(std::string_view bytes) noexcept : bytes_{bytes} {}
 
   template <class T>
@@ -47,16 +47,14 @@ class byte_reader {
     return get_bytes(&value, sizeof value);
   }
   bool get_bytes(void* data, std::size_t size) noexcept {
-    if (size > left())
-      return fail();
+    if (size > left()) return fail();
     std::memcpy(data, bytes_.data() + at_, size);
     at_ += size;
     return true;
   }
   bool get_text(std::string& text, std::size_t limit) {
     std::uint32_t size = 0;
-    if (!get(size) || size > limit || size > left())
-      return fail();
+    if (!get(size) || size > limit || size > left()) return fail();
     text.assign(bytes_.data() + at_, size);
     at_ += size;
     return true;
@@ -65,7 +63,7 @@ class byte_reader {
   bool at_end() const noexcept { return ok_ && left() == 0; }
   bool ok() const noexcept { return ok_; }
 
- private:
+private:
   bool fail() noexcept {
     ok_ = false;
     at_ = bytes_.size();
@@ -81,8 +79,7 @@ class byte_reader {
 template <class T>
 bool all_finite(const T* values, std::size_t count) noexcept {
   for (std::size_t i = 0; i < count; ++i) {
-    if (!std::isfinite(values[i]))
-      return false;
+    if (!std::isfinite(values[i])) return false;
   }
   return true;
 }

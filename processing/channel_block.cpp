@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::size_t width = channel_block::width;
 constexpr float most_count = 1e6f;
-constexpr float warm_after = 24;         // values before a channel is judged
-constexpr float tail_share = 0.02f;      // beyond the 98th percentile
-constexpr float first_tail = 3.0f;       // that percentile over the mean |.| of a normal law: 2.9
+constexpr float warm_after = 24;     // values before a channel is judged
+constexpr float tail_share = 0.02f;  // beyond the 98th percentile
+constexpr float first_tail = 3.0f;   // that percentile over the mean |.| of a normal law: 2.9
 constexpr float most_spread = 1e5f;
 constexpr double hour_ms = 3'600'000;
 
@@ -93,11 +93,21 @@ void begin_channel(channel_block& b, std::size_t i, double value) {
   b.last[i] = center;
   b.step[i] = 0;
   b.scale[i] = static_cast<float>(scale_floor(b, i, center));
-  for (auto* lane : {&b.count, &b.missed, &b.last_z, &b.q05, &b.q25, &b.q50, &b.q75, &b.q95,
-                     &b.q999, &b.level, &b.shape0, &b.shape1, &b.shape_weight, &b.error_level,
-                     &b.error_shape, &b.visit_sum, &b.visit_count, &b.previous, &b.product0,
-                     &b.product1, &b.fast, &b.slow, &b.slower, &b.y_short, &b.y_long,
-                     &b.residual_spread, &b.fast_spread, &b.slow_spread, &b.trend_spread})
+  for (auto* lane : {&b.count,        &b.missed,
+                     &b.last_z,       &b.q05,
+                     &b.q25,          &b.q50,
+                     &b.q75,          &b.q95,
+                     &b.q999,         &b.level,
+                     &b.shape0,       &b.shape1,
+                     &b.shape_weight, &b.error_level,
+                     &b.error_shape,  &b.visit_sum,
+                     &b.visit_count,  &b.previous,
+                     &b.product0,     &b.product1,
+                     &b.fast,         &b.slow,
+                     &b.slower,       &b.y_short,
+                     &b.y_long,       &b.residual_spread,
+                     &b.fast_spread,  &b.slow_spread,
+                     &b.trend_spread})
     (*lane)[i] = 0;
   for (auto* lane : {&b.residual_tail, &b.fast_tail, &b.slow_tail, &b.trend_tail})
     (*lane)[i] = first_tail;
@@ -107,29 +117,24 @@ void begin_channel(channel_block& b, std::size_t i, double value) {
 
 void note_step(channel_block& b, std::size_t i, double value) {
   const auto moved = static_cast<float>(std::min(std::fabs(value - b.last[i]), 1e30));
-  if (!(moved > 0))
-    return;
+  if (!(moved > 0)) return;
   const bool first = b.step[i] == 0;
   b.step[i] = first ? moved : std::min(b.step[i], moved);
-  if (first && b.count[i] > 0 && moved > b.scale[i])
-    rebase_channel(b, i, b.center[i], moved);
+  if (first && b.count[i] > 0 && moved > b.scale[i]) rebase_channel(b, i, b.center[i], moved);
 }
 
 }  // namespace
 
 void clear_block(channel_block& b) {
   std::memset(&b, 0, sizeof b);
-  for (std::size_t i = 0; i < width; ++i)
-    begin_channel(b, i, 0);
+  for (std::size_t i = 0; i < width; ++i) begin_channel(b, i, 0);
 }
 
 void prepare_block(channel_block& b, const double* values) {
   for (std::size_t i = 0; i < width; ++i) {
-    if (values[i] != values[i])
-      continue;
+    if (values[i] != values[i]) continue;
     const double value = std::clamp(values[i], -1e300, 1e300);
-    if (b.count[i] == 0)
-      begin_channel(b, i, value);
+    if (b.count[i] == 0) begin_channel(b, i, value);
     note_step(b, i, value);
     b.last[i] = value;
   }
@@ -143,16 +148,14 @@ void standardise(const channel_block& b, const double* values, block_scores& out
     out.z[i] = there ? static_cast<float>(bounded) : 0.0f;
     out.mask[i] = there ? 1.0f : 0.0f;
   }
-  for (std::size_t i = 0; i < width; ++i)
-    out.z[i] = fast_asinh(out.z[i]);
+  for (std::size_t i = 0; i < width; ++i) out.z[i] = fast_asinh(out.z[i]);
 }
 
-void observe_block(channel_block& b, const double* values, const tick_weights& w,
-                   block_scores& s) {
+void observe_block(channel_block& b, const double* values, const tick_weights& w, block_scores& s) {
   for (std::size_t i = 0; i < width; ++i) {
     const double y = (values[i] - b.center[i]) / static_cast<double>(b.scale[i]);
-    const float bounded = values[i] == values[i]
-                            ? static_cast<float>(y > 1e4 ? 1e4 : (y < -1e4 ? -1e4 : y)) : 0.0f;
+    const float bounded =
+        values[i] == values[i] ? static_cast<float>(y > 1e4 ? 1e4 : (y < -1e4 ? -1e4 : y)) : 0.0f;
     const float m = s.mask[i];
     b.y_short[i] += m * rate_of(w.y_short, b.count[i]) * (bounded - b.y_short[i]);
     b.y_long[i] += m * rate_of(w.y_long, b.count[i]) * (bounded - b.y_long[i]);
@@ -163,8 +166,8 @@ void observe_block(channel_block& b, const double* values, const tick_weights& w
     const float shape = b.shape0[i] + w.shape_at * (b.shape1[i] - b.shape0[i]);
     const float base = b.level[i] + b.shape_weight[i] * shape;
     const float d = m * (s.z[i] - base);
-    const float phi = clamped(b.product1[i] / (b.product0[i] + 1e-6f), 0.0f, 0.98f)
-                      * adjacent * (b.missed[i] < 0.5f ? 1.0f : 0.0f);
+    const float phi = clamped(b.product1[i] / (b.product0[i] + 1e-6f), 0.0f, 0.98f) * adjacent *
+                      (b.missed[i] < 0.5f ? 1.0f : 0.0f);
     s.expected[i] = base;
     s.change[i] = m * (d - phi * b.previous[i]);
     b.fast[i] += m * rate_of(w.fast, b.count[i]) * (d - b.fast[i]);
@@ -175,7 +178,8 @@ void observe_block(channel_block& b, const double* values, const tick_weights& w
     const float ready = b.count[i] >= warm_after ? m : 0.0f;
     s.ready[i] = ready;
     const float floor = b.spread_floor[i];
-    s.residual[i] = ready * scaled_by(stretched(s.change[i]), b.residual_spread[i], b.residual_tail[i], floor);
+    s.residual[i] =
+        ready * scaled_by(stretched(s.change[i]), b.residual_spread[i], b.residual_tail[i], floor);
     s.fast[i] = ready * scaled_by(stretched(b.fast[i]), b.fast_spread[i], b.fast_tail[i], floor);
     s.slow[i] = ready * scaled_by(stretched(b.slow[i]), b.slow_spread[i], b.slow_tail[i], floor);
     s.trend[i] = ready * scaled_by(stretched(b.slow[i] - b.slower[i]), b.trend_spread[i],
@@ -193,11 +197,10 @@ void learn_block(channel_block& b, const tick_weights& w, const block_scores& s)
     const float shape = b.shape0[i] + w.shape_at * (b.shape1[i] - b.shape0[i]);
     const float d = m * (z - b.level[i] - b.shape_weight[i] * shape);
     const float wide = larger(3.0f * b.error_level[i], b.spread_floor[i]);
-    b.error_level[i] += m * rate_of(w.spread, n)
-                        * (smaller(std::fabs(z - b.level[i]), 2 * wide) - b.error_level[i]);
-    b.error_shape[i] += m * rate_of(w.spread, n)
-                        * (smaller(std::fabs(z - b.level[i] - shape), 2 * wide)
-                           - b.error_shape[i]);
+    b.error_level[i] += m * rate_of(w.spread, n) *
+                        (smaller(std::fabs(z - b.level[i]), 2 * wide) - b.error_level[i]);
+    b.error_shape[i] += m * rate_of(w.spread, n) *
+                        (smaller(std::fabs(z - b.level[i] - shape), 2 * wide) - b.error_shape[i]);
     b.level[i] += m * rate_of(w.level, n) * clamped(d, -wide, wide);
     b.visit_sum[i] += m * clamped(z - b.level[i], -2 * wide, 2 * wide);
     b.visit_count[i] += m;
@@ -222,14 +225,14 @@ void learn_block(channel_block& b, const tick_weights& w, const block_scores& s)
     const float rate = rate_of(w.spread, n);
     const float tail = larger(w.tail, 2.0f / (n + 20.0f));
     const float floor = b.spread_floor[i];
-    learn_spread(b.residual_spread[i], b.residual_tail[i], stretched(s.change[i]), s.residual[i], on, rate,
+    learn_spread(b.residual_spread[i], b.residual_tail[i], stretched(s.change[i]), s.residual[i],
+                 on, rate, ready * tail, floor);
+    learn_spread(b.fast_spread[i], b.fast_tail[i], stretched(b.fast[i]), s.fast[i], on, rate,
                  ready * tail, floor);
-    learn_spread(b.fast_spread[i], b.fast_tail[i], stretched(b.fast[i]), s.fast[i], on, rate, ready * tail,
-                 floor);
-    learn_spread(b.slow_spread[i], b.slow_tail[i], stretched(b.slow[i]), s.slow[i], on, rate, ready * tail,
-                 floor);
-    learn_spread(b.trend_spread[i], b.trend_tail[i], stretched(b.slow[i] - b.slower[i]), s.trend[i], on, rate,
+    learn_spread(b.slow_spread[i], b.slow_tail[i], stretched(b.slow[i]), s.slow[i], on, rate,
                  ready * tail, floor);
+    learn_spread(b.trend_spread[i], b.trend_tail[i], stretched(b.slow[i] - b.slower[i]), s.trend[i],
+                 on, rate, ready * tail, floor);
     b.count[i] = smaller(n + on, most_count);
   }
 }
@@ -245,28 +248,25 @@ void rebase_channel(channel_block& b, std::size_t i, double center, double scale
   channel_block old = b;
   b.center[i] = std::clamp(center, -1e300, 1e300);
   b.scale[i] = static_cast<float>(std::clamp(scale, 1e-9, 1e30));
-  const auto moved = [&](float z) {
-    return static_cast<float>(z_of(b, i, raw_of(old, i, z)));
-  };
+  const auto moved = [&](float z) { return static_cast<float>(z_of(b, i, raw_of(old, i, z))); };
   for (auto* lane : {&b.q05, &b.q25, &b.q50, &b.q75, &b.q95, &b.q999, &b.last_z})
     (*lane)[i] = moved((*lane)[i]);
   const float level = moved(old.level[i]);
-  for (auto* lane : {&b.shape0, &b.shape1})
-    (*lane)[i] = moved(old.level[i] + (*lane)[i]) - level;
+  for (auto* lane : {&b.shape0, &b.shape1}) (*lane)[i] = moved(old.level[i] + (*lane)[i]) - level;
   b.level[i] = level;
   // How much a small step in z grows or shrinks around the level.
   const double before = old.scale[i] * std::cosh(std::clamp<double>(old.level[i], -20, 20));
   const double after = b.scale[i] * std::cosh(std::clamp<double>(level, -20, 20));
   const auto ratio = static_cast<float>(std::clamp(before / after, 1e-3, 1e3));
-  for (auto* lane : {&b.error_level, &b.error_shape, &b.visit_sum, &b.previous, &b.fast, &b.slow,
-                     &b.slower, &b.residual_spread, &b.fast_spread, &b.slow_spread,
-                     &b.trend_spread})
+  for (auto* lane :
+       {&b.error_level, &b.error_shape, &b.visit_sum, &b.previous, &b.fast, &b.slow, &b.slower,
+        &b.residual_spread, &b.fast_spread, &b.slow_spread, &b.trend_spread})
     (*lane)[i] = clamped((*lane)[i] * ratio, -most_spread, most_spread);
   for (auto* lane : {&b.product0, &b.product1})
     (*lane)[i] = clamped((*lane)[i] * ratio * ratio, -most_spread, most_spread);
   for (auto* lane : {&b.y_short, &b.y_long}) {
-    const double y = (*lane)[i] * static_cast<double>(old.scale[i]) / b.scale[i]
-                     + (old.center[i] - b.center[i]) / b.scale[i];
+    const double y = (*lane)[i] * static_cast<double>(old.scale[i]) / b.scale[i] +
+                     (old.center[i] - b.center[i]) / b.scale[i];
     (*lane)[i] = static_cast<float>(std::clamp(y, -1e4, 1e4));
   }
   const bool grain = scale <= 1.05 * scale_floor(b, i, center);

@@ -23,23 +23,23 @@ struct channel_block {
 
   lane q05, q25, q50, q75, q95, q999;  ///< streaming quantiles
 
-  lane level;                    ///< slow level (two days)
-  lane shape0, shape1;           ///< daily profile around the present time, relative to the level
-  lane shape_weight;             ///< how much of the profile is used, 0..1
-  lane error_level, error_shape; ///< mean |z - level|, |z - level - profile|
-  lane visit_sum, visit_count;   ///< of the half hour under way
+  lane level;                     ///< slow level (two days)
+  lane shape0, shape1;            ///< daily profile around the present time, relative to the level
+  lane shape_weight;              ///< how much of the profile is used, 0..1
+  lane error_level, error_shape;  ///< mean |z - level|, |z - level - profile|
+  lane visit_sum, visit_count;    ///< of the half hour under way
 
-  lane previous;                 ///< deviation of the tick before
-  lane product0, product1;       ///< means of d(t)^2 and d(t) d(t-1): first-order correlation
-  lane fast, slow, slower;       ///< means of the deviation: 3 ticks, 30 min, 4 h
-  lane y_short, y_long;          ///< means of (x - center) / scale: 15 min, 2 h
+  lane previous;            ///< deviation of the tick before
+  lane product0, product1;  ///< means of d(t)^2 and d(t) d(t-1): first-order correlation
+  lane fast, slow, slower;  ///< means of the deviation: 3 ticks, 30 min, 4 h
+  lane y_short, y_long;     ///< means of (x - center) / scale: 15 min, 2 h
 
   /// Per view: mean |score| (a day) and its 98th percentile as a multiple of that mean.
   lane residual_spread, residual_tail;
   lane fast_spread, fast_tail;
   lane slow_spread, slow_tail;
   lane trend_spread, trend_tail;
-  lane spread_floor;             ///< no spread counts as smaller: grain of the metric
+  lane spread_floor;  ///< no spread counts as smaller: grain of the metric
 };
 
 /// Weights of one tick, from the time since the one before. Same for all channels of an entity.
@@ -50,33 +50,35 @@ struct tick_weights {
   bool adjacent = true;  ///< the tick before was one tick ago
 };
 
-/// Weights for a gap of @p gap_ms. Pure; costs a few exponentials: keep it while the gap is the same.
+/// Weights for a gap of @p gap_ms. Pure; costs a few exponentials: keep it while the gap is the
+/// same.
 tick_weights weights_for(std::int64_t gap_ms);
 
 /// What one tick says about eight channels: z, what was expected, and by how much each view is
 /// surprised, in multiples of the 98th percentile of its own past; 0 where the value is missing.
 struct block_scores {
-  channel_block::lane mask;      ///< 1 where there is a value
+  channel_block::lane mask;  ///< 1 where there is a value
   channel_block::lane z, expected;
   channel_block::lane residual;  ///< signed, as the following
   channel_block::lane fast, slow, trend;
-  channel_block::lane change;    ///< deviation's unexplained part, before it is scaled
-  channel_block::lane before;    ///< deviation of the tick before
-  channel_block::lane ready;     ///< 1 where enough was seen to judge
+  channel_block::lane change;  ///< deviation's unexplained part, before it is scaled
+  channel_block::lane before;  ///< deviation of the tick before
+  channel_block::lane ready;   ///< 1 where enough was seen to judge
 };
 
 /// An empty block: every channel begins with its first value.
 void clear_block(channel_block& b);
 
-/// Before a tick is standardised: begins channels with their first value (it is their middle), keeps
-/// the grain, and lets the first change of a constant series be one grain and not a catastrophe.
+/// Before a tick is standardised: begins channels with their first value (it is their middle),
+/// keeps the grain, and lets the first change of a constant series be one grain and not a
+/// catastrophe.
 void prepare_block(channel_block& b, const double* values);
 
 /// Standardises the values: z and mask only. NaN = missing.
 void standardise(const channel_block& b, const double* values, block_scores& out);
 
-/// One tick: updates what follows the values at any time (means, counts) and scores them. @p out has
-/// z and mask of standardise(), @p values as there.
+/// One tick: updates what follows the values at any time (means, counts) and scores them. @p out
+/// has z and mask of standardise(), @p values as there.
 void observe_block(channel_block& b, const double* values, const tick_weights& w,
                    block_scores& out);
 

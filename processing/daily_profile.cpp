@@ -36,8 +36,7 @@ float daily_profile::value(std::size_t channel, bool weekend, int bin) const noe
   const float weekday = values_[channel][0][bin] / unit;
   const auto seen = static_cast<float>(days_[0][bin]);
   const float own = weekday * (seen / (seen + 1.0f));
-  if (!weekend)
-    return own;
+  if (!weekend) return own;
   const auto seen_weekend = static_cast<float>(days_[1][bin]);
   return (values_[channel][1][bin] / unit * seen_weekend + own) / (seen_weekend + 1.0f);
 }
@@ -48,8 +47,7 @@ void daily_profile::enter(event_time now, bool learning, std::vector<channel_blo
   const auto half_hour = static_cast<std::int32_t>(unix_ms(now) / half_hour_ms);
   const bool ended = half_hour != half_hour_;
   if (ended) {
-    if (half_hour_ >= 0 && learning)
-      fold(blocks);
+    if (half_hour_ >= 0 && learning) fold(blocks);
     half_hour_ = half_hour;
     for (auto& b : blocks) {
       std::fill(std::begin(b.visit_sum), std::end(b.visit_sum), 0.0f);
@@ -74,8 +72,7 @@ void daily_profile::fold(std::vector<channel_block>& blocks) {
   for (std::size_t c = 0; c < blocks.size() * channel_block::width; ++c) {
     auto& b = blocks[c / channel_block::width];
     const auto i = c % channel_block::width;
-    if (b.visit_count[i] == 0)
-      continue;
+    if (b.visit_count[i] == 0) continue;
     any = true;
     const float mean = b.visit_sum[i] / b.visit_count[i];
     const float old = values_[c][kind][place.bin] / unit;
@@ -84,8 +81,7 @@ void daily_profile::fold(std::vector<channel_block>& blocks) {
     const float gain = 1.0f - (b.error_shape[i] + 1e-3f) / (b.error_level[i] + 1e-3f);
     b.shape_weight[i] = clamped(gain * 6.0f, 0.0f, 1.0f);
   }
-  if (any && days < 255)
-    ++days;
+  if (any && days < 255) ++days;
 }
 
 void daily_profile::aim(const profile_place& place, std::vector<channel_block>& blocks) const {
@@ -99,13 +95,11 @@ void daily_profile::aim(const profile_place& place, std::vector<channel_block>& 
 
 void daily_profile::rebase(std::size_t channel, const channel_block& old,
                            const channel_block& now) {
-  if (channel >= values_.size())
-    return;
+  if (channel >= values_.size()) return;
   const auto i = channel % channel_block::width;
   for (auto& kind : values_[channel]) {
     for (auto& bin : kind) {
-      if (bin == 0)
-        continue;
+      if (bin == 0) continue;
       const double raw = raw_of(old, i, old.level[i] + bin / unit);
       bin = packed(static_cast<float>(z_of(now, i, raw)) - now.level[i]);
     }
@@ -127,8 +121,7 @@ bool daily_profile::restore(byte_reader& in, std::size_t channels) {
   in.get(half_hour_);
   in.get(aimed_);
   in.get(aimed_weekend_);
-  if (!in.get(count) || count > channels || aimed_ >= bins || aimed_ < -1)
-    return false;
+  if (!in.get(count) || count > channels || aimed_ >= bins || aimed_ < -1) return false;
   values_.resize(count);
   return in.get_bytes(values_.data(), count * sizeof(shape));
 }

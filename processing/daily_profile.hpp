@@ -12,20 +12,21 @@
 
 namespace faultline {
 
-/// Where a moment stands in the daily profile: UTC, 48 half hours, Monday to Friday and weekend apart.
+/// Where a moment stands in the daily profile: UTC, 48 half hours, Monday to Friday and weekend
+/// apart.
 struct profile_place {
-  int bin = 0;          ///< 0..47
+  int bin = 0;  ///< 0..47
   bool weekend = false;
-  int left = 0;         ///< the profile runs from the middle of bin `left` to that of the next one
-  float at = 0;         ///< how far, 0..1
+  int left = 0;  ///< the profile runs from the middle of bin `left` to that of the next one
+  float at = 0;  ///< how far, 0..1
 };
 profile_place place_of(event_time t) noexcept;
 
-/// Daily profiles of all channels of an entity, relative to their slow level, learned from the means
-/// of half hours. A bin counts for little until days have confirmed it (shrunk to 0: the level
-/// alone), a weekend bin leans on the weekday one until it has been seen.
+/// Daily profiles of all channels of an entity, relative to their slow level, learned from the
+/// means of half hours. A bin counts for little until days have confirmed it (shrunk to 0: the
+/// level alone), a weekend bin leans on the weekday one until it has been seen.
 class daily_profile {
- public:
+public:
   static constexpr int bins = 48;
 
   /// Brings the blocks' shape lanes to @p now and, when a half hour has ended, folds its means in
@@ -40,7 +41,7 @@ class daily_profile {
   void save(byte_writer& out) const;
   bool restore(byte_reader& in, std::size_t channels);
 
- private:
+private:
   using shape = std::array<std::array<std::int16_t, bins>, 2>;
 
   float value(std::size_t channel, bool weekend, int bin) const noexcept;
@@ -48,7 +49,7 @@ class daily_profile {
   void aim(const profile_place& place, std::vector<channel_block>& blocks) const;
 
   std::array<std::array<std::uint8_t, bins>, 2> days_{};
-  std::vector<shape> values_;  ///< by channel, in 1/1024 of z
+  std::vector<shape> values_;    ///< by channel, in 1/1024 of z
   std::int32_t half_hour_ = -1;  ///< the one under way, since 1970
   std::int16_t aimed_ = -1;
   std::uint8_t aimed_weekend_ = 0;

@@ -16,8 +16,9 @@ inline float fast_log2(float x) noexcept {
   float m;
   std::memcpy(&m, &bits, sizeof m);
   // (m - 1) q(m): exact at both ends of [1, 2), so that the whole is continuous.
-  const float q = 3.1116303f + m * (-3.3095852f + m * (2.5786199f + m * (-1.2177429f
-                  + m * (0.3135813f - m * 0.0338220f))));
+  const float q =
+      3.1116303f +
+      m * (-3.3095852f + m * (2.5786199f + m * (-1.2177429f + m * (0.3135813f - m * 0.0338220f))));
   return static_cast<float>(exponent) + (m - 1.0f) * q;
 }
 

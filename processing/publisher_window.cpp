@@ -25,10 +25,14 @@ std::uint64_t get_u64(std::string_view bytes, std::size_t at) noexcept {
 
 const char* to_string(seq_verdict v) noexcept {
   switch (v) {
-    case seq_verdict::fresh: return "fresh";
-    case seq_verdict::duplicate: return "duplicate";
-    case seq_verdict::conflict: return "conflict";
-    case seq_verdict::too_old: return "too_old";
+    case seq_verdict::fresh:
+      return "fresh";
+    case seq_verdict::duplicate:
+      return "duplicate";
+    case seq_verdict::conflict:
+      return "conflict";
+    case seq_verdict::too_old:
+      return "too_old";
   }
   return "unknown";
 }
@@ -45,23 +49,18 @@ void publisher_window::mark(std::uint64_t seq, std::uint64_t payload_hash) noexc
 }
 
 seq_verdict publisher_window::check(std::uint64_t seq, std::uint64_t payload_hash) const noexcept {
-  if (seq > last_)
-    return seq_verdict::fresh;
-  if (seq < first())
-    return seq_verdict::too_old;
-  if (!taken(seq))
-    return seq_verdict::fresh;
+  if (seq > last_) return seq_verdict::fresh;
+  if (seq < first()) return seq_verdict::too_old;
+  if (!taken(seq)) return seq_verdict::fresh;
   return hashes_[seq % hashes_.size()] == payload_hash ? seq_verdict::duplicate
                                                        : seq_verdict::conflict;
 }
 
 seq_verdict publisher_window::take(std::uint64_t seq, std::uint64_t payload_hash) {
   const auto verdict = check(seq, payload_hash);
-  if (verdict != seq_verdict::fresh)
-    return verdict;
+  if (verdict != seq_verdict::fresh) return verdict;
   grow(seq);
-  if (seq > last_)
-    slide(seq);
+  if (seq > last_) slide(seq);
   mark(seq, payload_hash);
   return verdict;
 }
@@ -69,10 +68,8 @@ seq_verdict publisher_window::take(std::uint64_t seq, std::uint64_t payload_hash
 // While every seq is smaller than the ring, seq mod size is seq itself: growing copies in place.
 void publisher_window::grow(std::uint64_t highest) {
   std::uint64_t size = std::max<std::uint64_t>(hashes_.size(), 16);
-  while (size < span && size <= highest)
-    size *= 2;
-  if (size != hashes_.size())
-    hashes_.resize(size);
+  while (size < span && size <= highest) size *= 2;
+  if (size != hashes_.size()) hashes_.resize(size);
 }
 
 void publisher_window::slide(std::uint64_t new_last) {
@@ -92,11 +89,9 @@ void publisher_window::slide(std::uint64_t new_last) {
 
 std::vector<std::uint64_t> publisher_window::missing() const {
   std::vector<std::uint64_t> result;
-  if (last_ == 0)
-    return result;
+  if (last_ == 0) return result;
   for (std::uint64_t i = 0, n = last_ - first(); i <= n; ++i) {
-    if (!taken(first() + i))
-      result.push_back(first() + i);
+    if (!taken(first() + i)) result.push_back(first() + i);
   }
   return result;
 }
@@ -112,8 +107,7 @@ std::string publisher_window::save() const {
   out.append((width + 7) / 8, '\0');
   for (std::uint64_t i = 0; i < width; ++i) {
     const auto seq = first() + i;
-    if (!taken(seq))
-      continue;
+    if (!taken(seq)) continue;
     out[bits_at + i / 8] = static_cast<char>(out[bits_at + i / 8] | 1 << (i % 8));
     put_u64(out, hashes_[seq % hashes_.size()]);
   }
@@ -121,24 +115,20 @@ std::string publisher_window::save() const {
 }
 
 outcome<publisher_window> publisher_window::restore(std::string_view bytes) {
-  if (bytes.empty())
-    return failure{ec::malformed, "publisher window: empty"};
+  if (bytes.empty()) return failure{ec::malformed, "publisher window: empty"};
   if (static_cast<std::uint8_t>(bytes[0]) != format_version)
     return failure{ec::unknown_version, "publisher window"};
-  if (bytes.size() < header_bytes)
-    return failure{ec::malformed, "publisher window: cut off"};
+  if (bytes.size() < header_bytes) return failure{ec::malformed, "publisher window: cut off"};
   publisher_window w;
   w.last_ = get_u64(bytes, 1);
   w.skipped_ = get_u64(bytes, 9);
   const std::uint64_t width = w.last_ == 0 ? 0 : w.last_ - w.first() + 1;
   const std::size_t bitmap = (width + 7) / 8;
   std::size_t at = header_bytes + bitmap;
-  if (bytes.size() < at)
-    return failure{ec::malformed, "publisher window: cut off"};
+  if (bytes.size() < at) return failure{ec::malformed, "publisher window: cut off"};
   w.grow(w.last_);
   for (std::uint64_t i = 0; i < bitmap * 8; ++i) {
-    if ((static_cast<unsigned char>(bytes[header_bytes + i / 8]) >> (i % 8) & 1) == 0)
-      continue;
+    if ((static_cast<unsigned char>(bytes[header_bytes + i / 8]) >> (i % 8) & 1) == 0) continue;
     if (i >= width || bytes.size() < at + 8)
       return failure{ec::malformed, "publisher window: bits and hashes do not agree"};
     w.mark(w.first() + i, get_u64(bytes, at));

@@ -25,7 +25,7 @@ const char* to_string(seq_verdict) noexcept;
 /// ends at the highest seq taken and slides with it; what falls out untaken is counted as skipped.
 /// Memory: at most 8.3 KiB, less while the publisher is young.
 class publisher_window {
- public:
+public:
   static constexpr std::uint64_t span = 1024;
 
   /// @pre seq >= 1
@@ -42,7 +42,8 @@ class publisher_window {
 
   /// Bytes for the store:
   ///   window := version(u8 = 1) last(u64) skipped(u64) taken(bit per seq of the window, lowest
-  ///             first, padded with 0 to whole bytes) hash(u64)* -- of the taken ones, little endian
+  ///             first, padded with 0 to whole bytes) hash(u64)* -- of the taken ones, little
+  ///             endian
   std::string save() const;
   /// Strict. @returns ec::malformed, ec::unknown_version.
   static outcome<publisher_window> restore(std::string_view bytes);
@@ -51,7 +52,7 @@ class publisher_window {
     return sizeof(*this) + hashes_.capacity() * sizeof(std::uint64_t);
   }
 
- private:
+private:
   std::uint64_t first() const noexcept { return last_ > span ? last_ - span + 1 : 1; }
   bool taken(std::uint64_t seq) const noexcept;
   void mark(std::uint64_t seq, std::uint64_t payload_hash) noexcept;

@@ -15,39 +15,71 @@ struct word_rule {
 // The first rule whose word stands in the name decides: symptoms before resources, so that the
 // latency of a disk is a latency and the errors of a network interface are errors.
 constexpr std::array rules{
-  word_rule{"error", metric_role::errors},      word_rule{"fail", metric_role::errors},
-  word_rule{"5xx", metric_role::errors},        word_rule{"4xx", metric_role::errors},
-  word_rule{"drop", metric_role::errors},       word_rule{"exception", metric_role::errors},
-  word_rule{"retrans", metric_role::errors},    word_rule{"timeout", metric_role::errors},
-  word_rule{"reject", metric_role::errors},     word_rule{"fault", metric_role::errors},
-  word_rule{"latency", metric_role::latency},   word_rule{"duration", metric_role::latency},
-  word_rule{"delay", metric_role::latency},     word_rule{"response", metric_role::latency},
-  word_rule{"rtt", metric_role::latency},       word_rule{"p50", metric_role::latency},
-  word_rule{"p90", metric_role::latency},       word_rule{"p95", metric_role::latency},
-  word_rule{"p99", metric_role::latency},       word_rule{"elapsed", metric_role::latency},
-  word_rule{"await", metric_role::latency},     word_rule{"queue", metric_role::saturation},
-  word_rule{"saturation", metric_role::saturation}, word_rule{"load", metric_role::saturation},
-  word_rule{"pool", metric_role::saturation},   word_rule{"thread", metric_role::saturation},
-  word_rule{"connection", metric_role::saturation}, word_rule{"pending", metric_role::saturation},
-  word_rule{"backlog", metric_role::saturation}, word_rule{"throttl", metric_role::saturation},
-  word_rule{"pressure", metric_role::saturation}, word_rule{"lag", metric_role::saturation},
-  word_rule{"memory", metric_role::memory},     word_rule{"mem", metric_role::memory},
-  word_rule{"heap", metric_role::memory},       word_rule{"rss", metric_role::memory},
-  word_rule{"swap", metric_role::memory},       word_rule{"gc", metric_role::memory},
-  word_rule{"disk", metric_role::disk},         word_rule{"filesystem", metric_role::disk},
-  word_rule{"fs", metric_role::disk},           word_rule{"iops", metric_role::disk},
-  word_rule{"io", metric_role::disk},           word_rule{"storage", metric_role::disk},
-  word_rule{"cpu", metric_role::cpu},           word_rule{"processor", metric_role::cpu},
-  word_rule{"request", metric_role::traffic},   word_rule{"throughput", metric_role::traffic},
-  word_rule{"workload", metric_role::traffic},  word_rule{"traffic", metric_role::traffic},
-  word_rule{"rps", metric_role::traffic},       word_rule{"qps", metric_role::traffic},
-  word_rule{"hits", metric_role::traffic},      word_rule{"queries", metric_role::traffic},
-  word_rule{"messages", metric_role::traffic},  word_rule{"calls", metric_role::traffic},
-  word_rule{"invocation", metric_role::traffic}, word_rule{"network", metric_role::network},
-  word_rule{"net", metric_role::network},       word_rule{"bandwidth", metric_role::network},
-  word_rule{"packet", metric_role::network},    word_rule{"rx", metric_role::network},
-  word_rule{"tx", metric_role::network},        word_rule{"bytes", metric_role::network},
-  word_rule{"socket", metric_role::saturation},
+    word_rule{"error", metric_role::errors},
+    word_rule{"fail", metric_role::errors},
+    word_rule{"5xx", metric_role::errors},
+    word_rule{"4xx", metric_role::errors},
+    word_rule{"drop", metric_role::errors},
+    word_rule{"exception", metric_role::errors},
+    word_rule{"retrans", metric_role::errors},
+    word_rule{"timeout", metric_role::errors},
+    word_rule{"reject", metric_role::errors},
+    word_rule{"fault", metric_role::errors},
+    word_rule{"latency", metric_role::latency},
+    word_rule{"duration", metric_role::latency},
+    word_rule{"delay", metric_role::latency},
+    word_rule{"response", metric_role::latency},
+    word_rule{"rtt", metric_role::latency},
+    word_rule{"p50", metric_role::latency},
+    word_rule{"p90", metric_role::latency},
+    word_rule{"p95", metric_role::latency},
+    word_rule{"p99", metric_role::latency},
+    word_rule{"elapsed", metric_role::latency},
+    word_rule{"await", metric_role::latency},
+    word_rule{"queue", metric_role::saturation},
+    word_rule{"saturation", metric_role::saturation},
+    word_rule{"load", metric_role::saturation},
+    word_rule{"pool", metric_role::saturation},
+    word_rule{"thread", metric_role::saturation},
+    word_rule{"connection", metric_role::saturation},
+    word_rule{"pending", metric_role::saturation},
+    word_rule{"backlog", metric_role::saturation},
+    word_rule{"throttl", metric_role::saturation},
+    word_rule{"pressure", metric_role::saturation},
+    word_rule{"lag", metric_role::saturation},
+    word_rule{"memory", metric_role::memory},
+    word_rule{"mem", metric_role::memory},
+    word_rule{"heap", metric_role::memory},
+    word_rule{"rss", metric_role::memory},
+    word_rule{"swap", metric_role::memory},
+    word_rule{"gc", metric_role::memory},
+    word_rule{"disk", metric_role::disk},
+    word_rule{"filesystem", metric_role::disk},
+    word_rule{"fs", metric_role::disk},
+    word_rule{"iops", metric_role::disk},
+    word_rule{"io", metric_role::disk},
+    word_rule{"storage", metric_role::disk},
+    word_rule{"cpu", metric_role::cpu},
+    word_rule{"processor", metric_role::cpu},
+    word_rule{"request", metric_role::traffic},
+    word_rule{"throughput", metric_role::traffic},
+    word_rule{"workload", metric_role::traffic},
+    word_rule{"traffic", metric_role::traffic},
+    word_rule{"rps", metric_role::traffic},
+    word_rule{"qps", metric_role::traffic},
+    word_rule{"hits", metric_role::traffic},
+    word_rule{"queries", metric_role::traffic},
+    word_rule{"messages", metric_role::traffic},
+    word_rule{"calls", metric_role::traffic},
+    word_rule{"invocation", metric_role::traffic},
+    word_rule{"network", metric_role::network},
+    word_rule{"net", metric_role::network},
+    word_rule{"bandwidth", metric_role::network},
+    word_rule{"packet", metric_role::network},
+    word_rule{"rx", metric_role::network},
+    word_rule{"tx", metric_role::network},
+    word_rule{"bytes", metric_role::network},
+    word_rule{"socket", metric_role::saturation},
 };
 
 constexpr std::array<std::string_view, 8> share_words{"percent", "pct",   "util", "utilization",
@@ -63,19 +95,15 @@ constexpr char lowered(char c) noexcept {
 
 // A new word begins after what is no letter, and where camelCase turns.
 bool begins_word(std::string_view name, std::size_t at, bool digit_word) noexcept {
-  if (at == 0)
-    return true;
+  if (at == 0) return true;
   const char before = name[at - 1];
-  if (digit_word)
-    return !is_digit(before);
-  if (!is_letter(before))
-    return true;
+  if (digit_word) return !is_digit(before);
+  if (!is_letter(before)) return true;
   return name[at] >= 'A' && name[at] <= 'Z' && before >= 'a' && before <= 'z';
 }
 
 bool ends_word(std::string_view name, std::size_t end) noexcept {
-  if (end >= name.size() || !is_letter(name[end]))
-    return true;
+  if (end >= name.size() || !is_letter(name[end])) return true;
   return name[end] >= 'A' && name[end] <= 'Z';
 }
 
@@ -83,14 +111,11 @@ bool ends_word(std::string_view name, std::size_t end) noexcept {
 bool has_word(std::string_view name, std::string_view word) noexcept {
   for (std::size_t at = 0; at + word.size() <= name.size(); ++at) {
     std::size_t i = 0;
-    while (i < word.size() && lowered(name[at + i]) == word[i])
-      ++i;
-    if (i != word.size() || !begins_word(name, at, is_digit(word[0])))
-      continue;
+    while (i < word.size() && lowered(name[at + i]) == word[i]) ++i;
+    if (i != word.size() || !begins_word(name, at, is_digit(word[0]))) continue;
     const auto end = at + word.size();
     const bool plural = end < name.size() && lowered(name[end]) == 's' && ends_word(name, end + 1);
-    if (word.size() > 3 || plural || ends_word(name, end))
-      return true;
+    if (word.size() > 3 || plural || ends_word(name, end)) return true;
   }
   return false;
 }
@@ -103,31 +128,38 @@ bool ends_with(std::string_view name, std::string_view end) noexcept {
 
 const char* to_string(metric_role role) noexcept {
   switch (role) {
-    case metric_role::cpu: return "cpu";
-    case metric_role::memory: return "memory";
-    case metric_role::disk: return "disk";
-    case metric_role::network: return "network";
-    case metric_role::saturation: return "saturation";
-    case metric_role::traffic: return "traffic";
-    case metric_role::errors: return "errors";
-    case metric_role::latency: return "latency";
-    case metric_role::none: return "none";
+    case metric_role::cpu:
+      return "cpu";
+    case metric_role::memory:
+      return "memory";
+    case metric_role::disk:
+      return "disk";
+    case metric_role::network:
+      return "network";
+    case metric_role::saturation:
+      return "saturation";
+    case metric_role::traffic:
+      return "traffic";
+    case metric_role::errors:
+      return "errors";
+    case metric_role::latency:
+      return "latency";
+    case metric_role::none:
+      return "none";
   }
   return "none";
 }
 
 metric_role role_of(std::string_view metric) noexcept {
   for (const auto& rule : rules) {
-    if (has_word(metric, rule.word))
-      return rule.role;
+    if (has_word(metric, rule.word)) return rule.role;
   }
   return metric_role::none;
 }
 
 bool names_a_share(std::string_view metric) noexcept {
   for (const auto word : share_words) {
-    if (has_word(metric, word))
-      return true;
+    if (has_word(metric, word)) return true;
   }
   return false;
 }
@@ -137,12 +169,11 @@ bool names_a_counter(std::string_view metric) noexcept {
 }
 
 float entity_class_of(std::string_view entity) noexcept {
-  constexpr std::array<std::string_view, 9> kinds{"service", "app",   "host",  "node",   "db",
-                                                  "cache",   "queue", "pod", "gateway"};
+  constexpr std::array<std::string_view, 9> kinds{"service", "app",   "host", "node",   "db",
+                                                  "cache",   "queue", "pod",  "gateway"};
   const auto kind = entity.substr(0, entity.find('/'));
   for (std::size_t i = 0; i < kinds.size(); ++i) {
-    if (kinds[i] == kind)
-      return static_cast<float>(i + 1) / static_cast<float>(kinds.size() + 1);
+    if (kinds[i] == kind) return static_cast<float>(i + 1) / static_cast<float>(kinds.size() + 1);
   }
   return 0;
 }

@@ -8,7 +8,15 @@ namespace faultline {
 
 /// What a metric is about. The first eight are the forecaster's slots, in its order.
 enum class metric_role : std::uint8_t {
-  cpu = 0, memory, disk, network, saturation, traffic, errors, latency, none = 255
+  cpu = 0,
+  memory,
+  disk,
+  network,
+  saturation,
+  traffic,
+  errors,
+  latency,
+  none = 255
 };
 const char* to_string(metric_role) noexcept;
 

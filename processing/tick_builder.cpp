@@ -11,8 +11,8 @@ namespace faultline {
 namespace {
 
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint16_t forget_after = 8;      // ticks without a value: no longer expected
-constexpr std::uint8_t counter_after = 50;     // gauge values that never fell
+constexpr std::uint16_t forget_after = 8;   // ticks without a value: no longer expected
+constexpr std::uint8_t counter_after = 50;  // gauge values that never fell
 constexpr std::uint32_t crowded_from = 3;
 constexpr std::uint32_t crowded_most = 16;
 
@@ -36,8 +36,7 @@ std::size_t tick_builder::channel_of(const metric_point& point, std::size_t hint
       return c;
     }
   }
-  if (channels_.size() == max_channels)
-    return max_channels;
+  if (channels_.size() == max_channels) return max_channels;
   channel_info channel;
   channel.name = std::string{point.name};
   channel.kind = point.kind;
@@ -54,7 +53,8 @@ std::optional<double> tick_builder::value_of(channel_info& channel, const metric
   const std::int64_t before_ms = channel.last_ms;
   if (channel.kind == metric_kind::gauge && point.kind == metric_kind::gauge) {
     channel.rising = before_ms != 0 && point.value < before
-                       ? 0 : static_cast<std::uint8_t>(std::min(channel.rising + 1, 255));
+                         ? 0
+                         : static_cast<std::uint8_t>(std::min(channel.rising + 1, 255));
     channel.last = point.value;
     channel.last_ms = ts;
     if (channel.rising >= counter_after && names_a_counter(channel.name))
@@ -62,12 +62,10 @@ std::optional<double> tick_builder::value_of(channel_info& channel, const metric
     return point.value;
   }
   channel.kind = metric_kind::counter;
-  if (before_ms != 0 && ts <= before_ms)
-    return std::nullopt;
+  if (before_ms != 0 && ts <= before_ms) return std::nullopt;
   channel.last = point.value;
   channel.last_ms = ts;
-  if (before_ms == 0)
-    return std::nullopt;
+  if (before_ms == 0) return std::nullopt;
   const double grown = point.value < before ? point.value : point.value - before;
   const double rate = grown * 1000.0 / static_cast<double>(ts - before_ms);
   return std::isfinite(rate) ? std::optional{rate} : std::nullopt;
@@ -76,23 +74,20 @@ std::optional<double> tick_builder::value_of(channel_info& channel, const metric
 // Reads the values of @p event into row_. @returns true when every expected channel is carried.
 bool tick_builder::read_event(const event_view& event, std::int64_t ts) {
   const auto count = event.metrics.size();
-  if (layout_.size() != count)
-    layout_.resize(count, 0);
+  if (layout_.size() != count) layout_.resize(count, 0);
   std::fill(row_.begin(), row_.end(), missing);
   std::size_t covered = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto& point = event.metrics[i];
     std::size_t c = layout_[i];
-    if (c >= channels_.size() || channels_[c].name != point.name)
-      c = channel_of(point, i);
+    if (c >= channels_.size() || channels_[c].name != point.name) c = channel_of(point, i);
     if (c == max_channels) {
       ++ignored_;
       continue;
     }
     auto& channel = channels_[c];
     covered += channel.expected ? 1 : 0;
-    if (const auto value = value_of(channel, point, ts))
-      row_[c] = *value;
+    if (const auto value = value_of(channel, point, ts)) row_[c] = *value;
   }
   return expected_ != 0 ? covered >= expected_ : false;
 }
@@ -103,8 +98,7 @@ std::int64_t tick_builder::index_of(std::int64_t ts, std::int64_t tick) const no
 
 // Moves the middle of the grid a quarter of the way towards what came: clocks drift.
 void tick_builder::follow(std::int64_t index, std::int64_t ts, std::int64_t tick) noexcept {
-  if (index < base_index_)
-    return;
+  if (index < base_index_) return;
   const std::int64_t middle = anchor_ms_ + (index - base_index_) * tick;
   anchor_ms_ = middle + (ts - middle) / 4;
   base_index_ = index;
@@ -114,8 +108,7 @@ tick_builder::result tick_builder::add(const event_view& event, log_position cau
                                        const processing_options& options) {
   const std::int64_t tick = tick_ms(options);
   std::int64_t ts = unix_ms(event.ts);
-  if (!options.accept_past && clock_ms_ != 0)
-    ts = std::min(ts, clock_ms_ + tick);
+  if (!options.accept_past && clock_ms_ != 0) ts = std::min(ts, clock_ms_ + tick);
   if (!started_) {
     started_ = true;
     anchor_ms_ = ts;
@@ -123,16 +116,17 @@ tick_builder::result tick_builder::add(const event_view& event, log_position cau
   const std::int64_t index = index_of(ts, tick);
   if (index <= closed_through_) {
     ++late_;
-    if (event.metrics.size() >= expected_)
-      crowded_ = std::min(crowded_ + 2, crowded_most);
+    if (event.metrics.size() >= expected_) crowded_ = std::min(crowded_ + 2, crowded_most);
     return result::late;
   }
   bool row = read_event(event, ts);
+  // Only what comes about once a tick shows where the middle of a tick is. What comes more often would
+  // drag the grid along, and no tick would ever end.
+  if (ts - newest_ms_ >= tick * 6 / 10) follow(index, ts, tick);
   newest_ms_ = std::max(newest_ms_, ts);
-  follow(index, ts, tick);
   const auto before = waiting_;
-  if (expected_ == 0 && !open_.empty() && open_.front().index < index
-      && event.metrics.size() >= channels_.size()) {
+  if (expected_ == 0 && !open_.empty() && open_.front().index < index &&
+      event.metrics.size() >= channels_.size()) {
     close_open_below(index, cause);  // the same set twice: it sends rows
     row = true;
   }
@@ -148,8 +142,7 @@ tick_builder::result tick_builder::add(const event_view& event, log_position cau
 
 bool tick_builder::advance(event_time now, log_position cause, const processing_options& options) {
   clock_ms_ = std::max(clock_ms_, unix_ms(now));
-  if (open_.empty())
-    return false;
+  if (open_.empty()) return false;
   const std::int64_t tick = tick_ms(options);
   const std::int64_t due = clock_ms_ - tick / 2 - std::int64_t{options.lateness_ticks} * tick;
   const auto before = waiting_;
@@ -169,8 +162,7 @@ void tick_builder::merge(std::int64_t index, std::int64_t ts) {
   at->sum.resize(channels_.size(), 0.0);
   at->count.resize(channels_.size(), 0);
   for (std::size_t c = 0; c < channels_.size(); ++c) {
-    if (std::isnan(row_[c]))
-      continue;
+    if (std::isnan(row_[c])) continue;
     const double sum = at->sum[c] + row_[c];
     at->sum[c] = std::isfinite(sum) ? sum : row_[c];
     ++at->count[c];
@@ -179,11 +171,9 @@ void tick_builder::merge(std::int64_t index, std::int64_t ts) {
 
 void tick_builder::close_row(std::int64_t index, std::int64_t ts, log_position cause) {
   if (!open_.empty()) {
-    if (open_.back().index >= index)
-      merge(index, ts);
+    if (open_.back().index >= index) merge(index, ts);
     close_open_below(index + 1, cause);
-    if (closed_through_ >= index)
-      return;
+    if (closed_through_ >= index) return;
   }
   auto& tick = append(ts, cause);
   tick.values.assign(row_.begin(), row_.end());
@@ -201,8 +191,7 @@ void tick_builder::close_open_below(std::int64_t index, log_position cause) {
     std::uint32_t most = 0;
     for (std::size_t c = 0; c < from.count.size(); ++c) {
       most = std::max(most, from.count[c]);
-      if (from.count[c] != 0)
-        tick.values[c] = from.sum[c] / from.count[c];
+      if (from.count[c] != 0) tick.values[c] = from.sum[c] / from.count[c];
     }
     closed_through_ = from.index;
     if (crowded_ >= crowded_from)
@@ -217,8 +206,7 @@ closed_tick& tick_builder::append(std::int64_t ts, log_position cause) {
     std::rotate(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(first_), queue_.end());
     first_ = 0;
   }
-  if (first_ + waiting_ == queue_.size())
-    queue_.emplace_back();
+  if (first_ + waiting_ == queue_.size()) queue_.emplace_back();
   auto& tick = queue_[first_ + waiting_];
   ++waiting_;
   ts = std::max(ts, last_closed_ms_ + (last_closed_ms_ != 0 ? 1 : 0));
@@ -231,11 +219,9 @@ closed_tick& tick_builder::append(std::int64_t ts, log_position cause) {
 
 void tick_builder::pop() noexcept {
   ++first_;
-  if (--waiting_ != 0)
-    return;
+  if (--waiting_ != 0) return;
   first_ = 0;
-  if (queue_.size() > 2)
-    queue_.resize(1);
+  if (queue_.size() > 2) queue_.resize(1);
 }
 
 // The expected set is what the ticks of late carried.
@@ -243,8 +229,8 @@ void tick_builder::closed(const closed_tick& tick) {
   std::size_t expected = 0;
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     auto& channel = channels_[c];
-    const bool carried = c < tick.values.size()
-                         && (!std::isnan(tick.values[c]) || channel.last_ms == unix_ms(tick.ts));
+    const bool carried = c < tick.values.size() &&
+                         (!std::isnan(tick.values[c]) || channel.last_ms == unix_ms(tick.ts));
     if (carried) {
       channel.missed = 0;
       channel.expected = true;
@@ -254,30 +240,26 @@ void tick_builder::closed(const closed_tick& tick) {
     expected += channel.expected ? 1 : 0;
   }
   expected_ = expected;
-  if (tick.gap_ms > 0)
-    note_interval(tick.gap_ms);
+  if (tick.gap_ms > 0) note_interval(tick.gap_ms);
 }
 
-// The mean of nine intervals without the gaps: jitter cancels in a mean. One that differs by a third
-// is a new pace, a smaller difference is followed slowly.
+// The mean of nine intervals without the gaps: jitter cancels in a mean. One that differs by a
+// third is a new pace, a smaller difference is followed slowly.
 void tick_builder::note_interval(std::int64_t gap_ms) noexcept {
   intervals_[interval_count_++ % intervals_.size()] = gap_ms;
-  if (interval_count_ % intervals_.size() != 0)
-    return;
+  if (interval_count_ % intervals_.size() != 0) return;
   auto sorted = intervals_;
   std::sort(sorted.begin(), sorted.end());
   const std::int64_t median = sorted[sorted.size() / 2];
   const auto mean_below = [&](std::int64_t most, std::size_t least) -> std::int64_t {
     std::int64_t sum = 0, count = 0;
     for (const auto interval : sorted) {
-      if (interval <= most)
-        sum += interval, ++count;
+      if (interval <= most) sum += interval, ++count;
     }
     return count < static_cast<std::int64_t>(least) ? 0 : sum / count;
   };
   std::int64_t mean = mean_below(median * 8 / 5, 7);
-  if (mean == 0)
-    mean = mean_below(3 * median, 1);
+  if (mean == 0) mean = mean_below(3 * median, 1);
   if (median_ms_ == 0 || mean * 3 > median_ms_ * 4 || mean * 4 < median_ms_ * 3)
     median_ms_ = mean;
   else
@@ -285,20 +267,17 @@ void tick_builder::note_interval(std::int64_t gap_ms) noexcept {
 }
 
 std::size_t tick_builder::memory_bytes() const noexcept {
-  std::size_t bytes = channels_.capacity() * sizeof(channel_info) + layout_.capacity() * 2
-                      + row_.capacity() * sizeof(double);
-  for (const auto& c : channels_)
-    bytes += c.name.capacity() > 15 ? c.name.capacity() + 1 : 0;
-  for (const auto& q : queue_)
-    bytes += sizeof q + q.values.capacity() * sizeof(double);
-  for (const auto& o : open_)
-    bytes += sizeof o + o.sum.capacity() * 8 + o.count.capacity() * 4;
+  std::size_t bytes = channels_.capacity() * sizeof(channel_info) + layout_.capacity() * 2 +
+                      row_.capacity() * sizeof(double);
+  for (const auto& c : channels_) bytes += c.name.capacity() > 15 ? c.name.capacity() + 1 : 0;
+  for (const auto& q : queue_) bytes += sizeof q + q.values.capacity() * sizeof(double);
+  for (const auto& o : open_) bytes += sizeof o + o.sum.capacity() * 8 + o.count.capacity() * 4;
   return bytes;
 }
 
 void tick_builder::save(byte_writer& out) const {
   const std::int64_t numbers[] = {anchor_ms_, base_index_, closed_through_, last_closed_ms_,
-                                  newest_ms_, clock_ms_, median_ms_};
+                                  newest_ms_, clock_ms_,   median_ms_};
   out.put(numbers);
   out.put(intervals_);
   out.put(interval_count_);
@@ -337,8 +316,7 @@ bool tick_builder::restore(byte_reader& in) {
   in.get(late_);
   in.get(ignored_);
   in.get(started);
-  if (!in.get(count) || count > max_channels || started > 1)
-    return false;
+  if (!in.get(count) || count > max_channels || started > 1) return false;
   anchor_ms_ = numbers[0], base_index_ = numbers[1], closed_through_ = numbers[2];
   last_closed_ms_ = numbers[3], newest_ms_ = numbers[4], clock_ms_ = numbers[5];
   median_ms_ = numbers[6];
@@ -348,16 +326,14 @@ bool tick_builder::restore(byte_reader& in) {
   expected_ = 0;
   for (auto& c : channels_) {
     std::uint8_t size = 0, flags = 0;
-    if (!in.get(size) || size == 0)
-      return false;
+    if (!in.get(size) || size == 0) return false;
     c.name.resize(size);
     in.get_bytes(c.name.data(), size);
     in.get(flags);
     in.get(c.rising);
     in.get(c.missed);
     in.get(c.last);
-    if (!in.get(c.last_ms) || flags > 3 || !std::isfinite(c.last))
-      return false;
+    if (!in.get(c.last_ms) || flags > 3 || !std::isfinite(c.last)) return false;
     c.kind = static_cast<metric_kind>(flags & 1);
     c.expected = (flags & 2) != 0;
     expected_ += c.expected ? 1 : 0;
@@ -370,14 +346,12 @@ bool tick_builder::restore(byte_reader& in) {
     std::uint16_t width = 0;
     in.get(o.index);
     in.get(o.newest_ms);
-    if (!in.get(width) || width > count)
-      return false;
+    if (!in.get(width) || width > count) return false;
     o.sum.resize(width);
     o.count.resize(width);
     in.get_bytes(o.sum.data(), width * sizeof(double));
     in.get_bytes(o.count.data(), width * sizeof(std::uint32_t));
-    if (!all_finite(o.sum.data(), width))
-      return false;
+    if (!all_finite(o.sum.data(), width)) return false;
   }
   return in.ok();
 }

@@ -22,11 +22,11 @@ namespace faultline {
 struct channel_info {
   std::string name;
   metric_kind kind = metric_kind::gauge;
-  bool expected = false;          ///< in the set that makes an event a row
-  std::uint8_t rising = 0;        ///< gauge values in a row that did not fall
-  std::uint16_t missed = 0;       ///< ticks in a row without a value
-  double last = 0;                ///< last raw value
-  std::int64_t last_ms = 0;       ///< its event time; 0 = none yet
+  bool expected = false;     ///< in the set that makes an event a row
+  std::uint8_t rising = 0;   ///< gauge values in a row that did not fall
+  std::uint16_t missed = 0;  ///< ticks in a row without a value
+  double last = 0;           ///< last raw value
+  std::int64_t last_ms = 0;  ///< its event time; 0 = none yet
 };
 
 /// One closed tick: the mean of what came, per channel; NaN where nothing did.
@@ -44,7 +44,7 @@ struct closed_tick {
 ///
 /// Limits: max_channels metrics; the values of further ones are counted as ignored.
 class tick_builder {
- public:
+public:
   static constexpr std::size_t max_channels = 256;
 
   enum class result : std::uint8_t { open, closed, late };
@@ -72,7 +72,7 @@ class tick_builder {
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);
 
- private:
+private:
   struct open_tick {
     std::int64_t index = 0;
     std::int64_t newest_ms = 0;
@@ -94,24 +94,24 @@ class tick_builder {
   void note_interval(std::int64_t gap_ms) noexcept;
 
   std::vector<channel_info> channels_;
-  std::vector<std::uint16_t> layout_;   ///< channel of the i-th metric of the last event
-  std::vector<double> row_;             ///< values of the event being read, by channel
-  std::vector<closed_tick> queue_;      ///< closed ticks wait in [first_, first_ + waiting_)
+  std::vector<std::uint16_t> layout_;  ///< channel of the i-th metric of the last event
+  std::vector<double> row_;            ///< values of the event being read, by channel
+  std::vector<closed_tick> queue_;     ///< closed ticks wait in [first_, first_ + waiting_)
   std::size_t first_ = 0;
   std::size_t waiting_ = 0;
-  std::vector<open_tick> open_;         ///< ascending by index, at most lateness + 1
-  std::size_t expected_ = 0;            ///< channels that make a row
+  std::vector<open_tick> open_;  ///< ascending by index, at most lateness + 1
+  std::size_t expected_ = 0;     ///< channels that make a row
 
-  std::int64_t anchor_ms_ = 0;          ///< middle of tick base_index_
+  std::int64_t anchor_ms_ = 0;  ///< middle of tick base_index_
   std::int64_t base_index_ = 0;
   std::int64_t closed_through_ = -1;
   std::int64_t last_closed_ms_ = 0;
   std::int64_t newest_ms_ = 0;
   std::int64_t clock_ms_ = 0;
-  std::int64_t median_ms_ = 0;          ///< usual interval of closed ticks, 0 = not known yet
+  std::int64_t median_ms_ = 0;  ///< usual interval of closed ticks, 0 = not known yet
   std::array<std::int64_t, 9> intervals_{};
   std::uint32_t interval_count_ = 0;
-  std::uint32_t crowded_ = 0;           ///< rows that came into a tick already closed
+  std::uint32_t crowded_ = 0;  ///< rows that came into a tick already closed
   bool started_ = false;
   std::uint64_t late_ = 0;
   std::uint64_t ignored_ = 0;

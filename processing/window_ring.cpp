@@ -68,16 +68,15 @@ float window_ring::expected(std::size_t back, std::size_t channel) const noexcep
 }
 
 void window_ring::rebase(std::size_t channel, const channel_block& old, const channel_block& now) {
-  if (channel >= width_)
-    return;
+  if (channel >= width_) return;
   const auto i = channel % channel_block::width;
   for (std::size_t back = 0; back < size_; ++back) {
     auto& value = values_[slot(back) * width_ + channel];
     auto& expect = expected_[slot(back) * width_ + channel];
     if (value != missing)
       value = value_code(static_cast<float>(z_of(now, i, raw_of(old, i, z(value)))));
-    expect = expected_code(static_cast<float>(
-      z_of(now, i, raw_of(old, i, expect / expected_unit))));
+    expect =
+        expected_code(static_cast<float>(z_of(now, i, raw_of(old, i, expect / expected_unit))));
   }
 }
 
@@ -90,7 +89,7 @@ void window_ring::save(byte_writer& out) const {
   for (std::size_t back = size_; back-- > 0;) {
     const std::int64_t now = unix_ms(ts(back));
     out.put(static_cast<std::uint32_t>(
-      std::min<std::int64_t>(now - before, std::numeric_limits<std::uint32_t>::max())));
+        std::min<std::int64_t>(now - before, std::numeric_limits<std::uint32_t>::max())));
     before = now;
   }
   for (std::size_t back = size_; back-- > 0;)
@@ -140,8 +139,7 @@ std::string pack_block(const window_ring& ring, std::size_t count,
   out.put(tick_ms);
   out.put(static_cast<std::uint8_t>(count));
   out.put(static_cast<std::uint16_t>(channels.size()));
-  for (std::size_t back = count; back-- > 0;)
-    out.put(unix_ms(ring.ts(back)));
+  for (std::size_t back = count; back-- > 0;) out.put(unix_ms(ring.ts(back)));
   for (std::size_t c = 0; c < channels.size(); ++c) {
     const auto& b = blocks[c / channel_block::width];
     const auto i = c % channel_block::width;
@@ -152,10 +150,8 @@ std::string pack_block(const window_ring& ring, std::size_t count,
     out.put(b.center[i]);
     out.put(b.scale[i]);
     out.put(band_of(b, i));
-    for (std::size_t back = count; back-- > 0;)
-      out.put(ring.code(back, c));
-    for (std::size_t back = count; back-- > 0;)
-      out.put(expected_code(ring.expected(back, c)));
+    for (std::size_t back = count; back-- > 0;) out.put(ring.code(back, c));
+    for (std::size_t back = count; back-- > 0;) out.put(expected_code(ring.expected(back, c)));
   }
   return bytes;
 }
@@ -164,16 +160,15 @@ namespace {
 
 bool read_channel(byte_reader& in, std::size_t ticks, packed_channel& c) {
   std::uint8_t size = 0, kind = 0;
-  if (!in.get(size))
-    return false;
+  if (!in.get(size)) return false;
   c.name.resize(size);
   in.get_bytes(c.name.data(), size);
   in.get(kind);
   in.get(c.role);
   in.get(c.center);
   in.get(c.scale);
-  if (!in.get(c.band) || kind > 1 || !std::isfinite(c.center) || !std::isfinite(c.scale)
-      || !(c.scale > 0) || !std::isfinite(c.band))
+  if (!in.get(c.band) || kind > 1 || !std::isfinite(c.center) || !std::isfinite(c.scale) ||
+      !(c.scale > 0) || !std::isfinite(c.band))
     return false;
   c.kind = static_cast<metric_kind>(kind);
   channel_block b{};
@@ -183,8 +178,8 @@ bool read_channel(byte_reader& in, std::size_t ticks, packed_channel& c) {
     std::int16_t code = 0;
     in.get(code);
     c.values.push_back(code == window_ring::missing
-                         ? std::numeric_limits<float>::quiet_NaN()
-                         : static_cast<float>(raw_of(b, 0, window_ring::z(code))));
+                           ? std::numeric_limits<float>::quiet_NaN()
+                           : static_cast<float>(raw_of(b, 0, window_ring::z(code))));
   }
   for (std::size_t t = 0; t < ticks; ++t) {
     std::int8_t code = 0;
@@ -201,10 +196,8 @@ outcome<unpacked_block> unpack_block(std::string_view bytes) {
   std::uint8_t version = 0, ticks = 0;
   std::uint16_t channels = 0;
   unpacked_block block;
-  if (!in.get(version))
-    return failure{ec::malformed, "window block: empty"};
-  if (version != block_version)
-    return failure{ec::unknown_version, "window block"};
+  if (!in.get(version)) return failure{ec::malformed, "window block: empty"};
+  if (version != block_version) return failure{ec::unknown_version, "window block"};
   in.get(block.tick_ms);
   in.get(ticks);
   if (!in.get(channels) || ticks > window_ring::ticks || channels > tick_builder::max_channels)
@@ -218,8 +211,7 @@ outcome<unpacked_block> unpack_block(std::string_view bytes) {
     if (!read_channel(in, ticks, block.channels.emplace_back()))
       return failure{ec::malformed, "window block: channel"};
   }
-  if (!in.at_end())
-    return failure{ec::malformed, "window block: length"};
+  if (!in.at_end()) return failure{ec::malformed, "window block: length"};
   return block;
 }
 

@@ -20,7 +20,7 @@ namespace faultline {
 /// The last 64 ticks of an entity, packed: a value is asinh((x - center) / scale) in 16 bits (steps
 /// of 1/2047 around the middle, 0.05 % far out), what was expected in 8.
 class window_ring {
- public:
+public:
   static constexpr std::size_t ticks = 64;
   static constexpr std::int16_t missing = -32768;
 
@@ -43,7 +43,7 @@ class window_ring {
   void save(byte_writer& out) const;
   bool restore(byte_reader& in, std::size_t channels);
 
- private:
+private:
   std::size_t slot(std::size_t back) const noexcept { return (next_ + ticks - 1 - back) % ticks; }
 
   std::array<std::int64_t, ticks> ts_{};
@@ -60,9 +60,9 @@ struct packed_channel {
   std::string name;
   metric_kind kind = metric_kind::gauge;
   std::uint8_t role = 255;
-  std::vector<float> values;    ///< NaN = missing
+  std::vector<float> values;  ///< NaN = missing
   std::vector<float> expected;
-  float band = 0;               ///< half width of the band, in z, around what was expected
+  float band = 0;  ///< half width of the band, in z, around what was expected
   double center = 0;
   float scale = 1;
 };

@@ -24,8 +24,7 @@ void observe_rows(benchmark::State& state) {
   }
   noise n{1};
   std::vector<std::vector<std::pair<std::string, double>>> rows;
-  for (int i = 0; i < 997; ++i)
-    rows.push_back(calm_row(test_start, n));
+  for (int i = 0; i < 997; ++i) rows.push_back(calm_row(test_start, n));
   event_view event;
   event.type = event_type::metric;
   event.has_ts = true;
@@ -36,8 +35,7 @@ void observe_rows(benchmark::State& state) {
   log_position position = 0;
   std::size_t next = 0;
   const auto tick_all = [&](std::size_t i) {
-    if (i == 0)
-      ts += 10'000;
+    if (i == 0) ts += 10'000;
     const auto& values = rows[next++ % rows.size()];
     event.metrics.clear();
     for (const auto& [name, value] : values)
@@ -47,16 +45,13 @@ void observe_rows(benchmark::State& state) {
     event.arrived = arrival_time_of(ts);
     auto& core = *cores[i];
     core.observe(event, {0, ++position, 0}, out);
-    if (!core.row_waiting())
-      return;
+    if (!core.row_waiting()) return;
     core.begin_tick(row);
     core.finish_tick(with_model ? &answer : nullptr, out);
-    if (position % (64 * entities) == 0)
-      core.take_blocks();
+    if (position % (64 * entities) == 0) core.take_blocks();
   };
   for (int warm = 0; warm < 70; ++warm) {
-    for (std::size_t i = 0; i < entities; ++i)
-      tick_all(i);
+    for (std::size_t i = 0; i < entities; ++i) tick_all(i);
   }
   std::size_t at = 0;
   for (auto _ : state) {
@@ -66,8 +61,12 @@ void observe_rows(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
   state.counters["memory_bytes"] = static_cast<double>(cores[0]->memory_bytes());
 }
-BENCHMARK(observe_rows)->Args({1, 0})->Args({100, 0})->Args({100, 1})->Args({10'000, 0})
-  ->Args({10'000, 1});
+BENCHMARK(observe_rows)
+    ->Args({1, 0})
+    ->Args({100, 0})
+    ->Args({100, 1})
+    ->Args({10'000, 0})
+    ->Args({10'000, 1});
 
 void save_state(benchmark::State& state) {
   entity_driver d;

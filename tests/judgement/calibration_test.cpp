@@ -90,8 +90,7 @@ TEST(Calibration, NeedsTwoOfThreeTicks) {
 TEST(Calibration, RarityGrowsWithTheScore) {
   tail_model t{-2, 0.125f, {0.6f, 0.3f, 48}};
   noise n{3};
-  for (int i = 0; i < 3000; ++i)
-    t.add(static_cast<float>(0.5 + 0.2 * std::fabs(n.normal())));
+  for (int i = 0; i < 3000; ++i) t.add(static_cast<float>(0.5 + 0.2 * std::fabs(n.normal())));
   float before = -1;
   for (float x = -2; x < 8; x += 0.05f) {
     EXPECT_GE(t.rarity(x), before);

@@ -66,8 +66,7 @@ TEST(EntityCore, FiresOnAnAbruptFaultAndResolvesAfterIt) {
   EXPECT_EQ(alerts.back().id, alerts.front().id);
   EXPECT_EQ(alerts.back().transition, alerts.size());
   bool critical = false;
-  for (const auto& a : alerts)
-    critical = critical || a.severity == alert_severity::critical;
+  for (const auto& a : alerts) critical = critical || a.severity == alert_severity::critical;
   EXPECT_TRUE(critical);
 }
 
@@ -79,8 +78,7 @@ TEST(EntityCore, CallsACrossedLimitCriticalWhateverTheBudget) {
   noise n{4};
   for (int i = 0; i < 1000; ++i) {
     auto row = calm_row(test_start + i * tick, n);
-    if (i > 900)
-      row[4].second = 25;
+    if (i > 900) row[4].second = 25;
     d.row(test_start + i * tick, row);
   }
   const auto alerts = d.alerts();
@@ -99,13 +97,11 @@ TEST(EntityCore, TellsOfSilenceAndOfItsEndUnlessEphemeral) {
       const auto values = calm_row(test_start + i * tick, n);
       for (const auto& [name, value] : values)
         e.metrics.push_back({name, value, metric_kind::gauge});
-      if (ephemeral)
-        e.attributes.push_back({"ephemeral", "true"});
+      if (ephemeral) e.attributes.push_back({"ephemeral", "true"});
       d.give(e, test_start + i * tick);
       d.clock(test_start + i * tick);
     }
-    for (int i = 1000; i < 1100; ++i)
-      d.clock(test_start + i * tick);
+    for (int i = 1000; i < 1100; ++i) d.clock(test_start + i * tick);
     if (ephemeral) {
       EXPECT_THAT(d.alerts(), SizeIs(0));
       EXPECT_GT(d.core.idle_ticks(), 90u);
@@ -124,12 +120,13 @@ TEST(EntityCore, SurvivesExtremeValuesAndConstantSeries) {
   entity_driver d;
   for (int i = 0; i < 3000; ++i) {
     const double big = i % 7 == 0 ? 1e308 : (i % 11 == 0 ? -1e308 : 5.0);
-    d.row(test_start + i * tick, {{"flat", 3.0}, {"zero", 0.0}, {"wild", big},
+    d.row(test_start + i * tick, {{"flat", 3.0},
+                                  {"zero", 0.0},
+                                  {"wild", big},
                                   {"tiny", std::numeric_limits<double>::denorm_min() * i}});
   }
   for (const auto& m : d.core.window(event_time_of(test_start + 3000 * tick)).metrics) {
-    for (const auto v : m.upper)
-      ASSERT_TRUE(std::isfinite(v)) << m.name;
+    for (const auto v : m.upper) ASSERT_TRUE(std::isfinite(v)) << m.name;
   }
   EXPECT_TRUE(std::isfinite(d.core.last_verdict().score));
   entity_core again{"service/cart", test_rules()};
@@ -141,8 +138,7 @@ TEST(EntityCore, DecidesTheSameWhenSavedAndRestoredOnTheWay) {
   noise a{6}, b{6};
   const auto row_at = [&](int i, noise& n) {
     auto row = calm_row(test_start + i * tick, n);
-    if (i % 3000 > 2800)
-      row[7].second += 3.0 * (i % 3000 - 2800);
+    if (i % 3000 > 2800) row[7].second += 3.0 * (i % 3000 - 2800);
     return row;
   };
   for (int i = 0; i < day; ++i) {
@@ -158,14 +154,14 @@ TEST(EntityCore, DecidesTheSameWhenSavedAndRestoredOnTheWay) {
   ASSERT_EQ(straight.decisions.size(), stopped.decisions.size());
   EXPECT_GT(straight.decisions.size(), 0u);
   for (std::size_t i = 0; i < straight.decisions.size(); ++i)
-    EXPECT_EQ(encode_decision(straight.decisions[i].what), encode_decision(stopped.decisions[i].what));
+    EXPECT_EQ(encode_decision(straight.decisions[i].what),
+              encode_decision(stopped.decisions[i].what));
 }
 
 TEST(EntityCore, RefusesSnapshotsThatAreCutOrChangedAndStaysAsItWas) {
   entity_driver d;
   noise n{7};
-  for (int i = 0; i < 200; ++i)
-    d.row(test_start + i * tick, calm_row(test_start + i * tick, n));
+  for (int i = 0; i < 200; ++i) d.row(test_start + i * tick, calm_row(test_start + i * tick, n));
   const auto good = d.core.save();
   for (std::size_t cut = 0; cut < good.size(); cut += 37)
     EXPECT_FALSE(d.core.restore(good.substr(0, cut))) << cut;
@@ -196,16 +192,14 @@ TEST(EntityCore, AppliesNothingTwice) {
 TEST(EntityCore, AdoptsRecordedDecisionsOnReplay) {
   const auto row_at = [](int i, noise& n) {
     auto row = calm_row(test_start + i * tick, n);
-    if (i >= 4500 && i < 4560)
-      row[7].second += 300;
+    if (i >= 4500 && i < 4560) row[7].second += 300;
     return row;
   };
   entity_driver live;
   noise n{9};
   std::string snapshot;
   for (int i = 0; i < 6000; ++i) {
-    if (i == 4000)
-      snapshot = live.core.save();
+    if (i == 4000) snapshot = live.core.save();
     live.row(test_start + i * tick, row_at(i, n));
   }
   ASSERT_GE(live.decisions.size(), 2u);
@@ -229,16 +223,14 @@ TEST(EntityCore, AdoptsRecordedDecisionsOnReplay) {
 TEST(EntityCore, DecidesAgainAboveDecidedThroughWithTheSameIds) {
   const auto row_at = [](int i, noise& n) {
     auto row = calm_row(test_start + i * tick, n);
-    if (i >= 4500 && i < 4560)
-      row[7].second += 300;
+    if (i >= 4500 && i < 4560) row[7].second += 300;
     return row;
   };
   entity_driver live;
   noise n{9};
   std::string snapshot;
   for (int i = 0; i < 6000; ++i) {
-    if (i == 4000)
-      snapshot = live.core.save();
+    if (i == 4000) snapshot = live.core.save();
     live.row(test_start + i * tick, row_at(i, n));
   }
   entity_driver again;
@@ -295,8 +287,7 @@ TEST(EntityCore, KeepsTheLastTicksAndJoinsThemWithBlocks) {
   std::vector<closed_block> blocks;
   for (int i = 0; i < 300; ++i) {
     d.row(test_start + i * tick, {{"a", i * 1.0}, {"b", 1000.0 - i}});
-    for (auto& b : d.core.take_blocks())
-      blocks.push_back(b);
+    for (auto& b : d.core.take_blocks()) blocks.push_back(b);
   }
   const auto all = event_time_of(test_start + 300 * tick);
   const auto tail = d.core.window(all);

@@ -13,7 +13,7 @@ namespace faultline {
 
 /// A small deterministic source of noise.
 class noise {
- public:
+public:
   explicit noise(std::uint64_t seed) : state_{seed * 2654435761u + 88172645463325252u} {}
   double uniform() {
     state_ ^= state_ << 13;
@@ -24,12 +24,11 @@ class noise {
   /// Nearly normal: twelve uniforms.
   double normal() {
     double sum = -6;
-    for (int i = 0; i < 12; ++i)
-      sum += uniform();
+    for (int i = 0; i < 12; ++i) sum += uniform();
     return sum;
   }
 
- private:
+private:
   std::uint64_t state_;
 };
 
@@ -43,7 +42,7 @@ inline std::shared_ptr<const judgement_rules> test_rules(std::int64_t tick_ms = 
 
 /// Drives one core with rows, as the runner does, without a model.
 class entity_driver {
- public:
+public:
   explicit entity_driver(std::shared_ptr<const judgement_rules> rules = test_rules(),
                          std::string id = "service/cart")
       : core{id, rules}, id_{std::move(id)} {}
@@ -51,8 +50,7 @@ class entity_driver {
   applied_as row(std::int64_t ts, const std::vector<std::pair<std::string, double>>& values) {
     event_view e;
     e.type = event_type::metric;
-    for (const auto& [name, value] : values)
-      e.metrics.push_back({name, value, metric_kind::gauge});
+    for (const auto& [name, value] : values) e.metrics.push_back({name, value, metric_kind::gauge});
     return give(e, ts);
   }
   applied_as give(event_view& e, std::int64_t ts) {
@@ -78,8 +76,7 @@ class entity_driver {
   std::vector<alert> alerts() const {
     std::vector<alert> result;
     for (const auto& d : decisions) {
-      if (d.what.kind == decision_kind::alert)
-        result.push_back(d.what.alert);
+      if (d.what.kind == decision_kind::alert) result.push_back(d.what.alert);
     }
     return result;
   }
@@ -88,7 +85,7 @@ class entity_driver {
   std::vector<entity_decision> decisions;
   log_position position = 0;
 
- private:
+private:
   std::string id_;
 };
 
@@ -96,7 +93,8 @@ inline constexpr std::int64_t test_start = 1'704'067'200'000;  // 2024-01-01, a 
 
 /// Eight metrics of a calm service at @p ts, with a daily swing.
 inline std::vector<std::pair<std::string, double>> calm_row(std::int64_t ts, noise& n) {
-  const double day = std::sin(2 * 3.141592653589793 * static_cast<double>(ts % 86'400'000) / 86.4e6);
+  const double day =
+      std::sin(2 * 3.141592653589793 * static_cast<double>(ts % 86'400'000) / 86.4e6);
   const double traffic = 100 + 40 * day + 3 * n.normal();
   return {{"cpu_util_percent", 20 + 0.15 * traffic + n.normal()},
           {"memory_used_percent", 55 + 0.3 * n.normal()},

@@ -14,7 +14,7 @@ constexpr std::int64_t tick = 10'000;
 
 /// Says that everything stays as it is, and counts its passes.
 class persistence : public forecaster {
- public:
+public:
   explicit persistence(std::size_t capacity) : capacity_{capacity} {}
   std::size_t capacity() const noexcept override { return capacity_; }
   const model_identity& identity() const noexcept override { return identity_; }
@@ -28,14 +28,13 @@ class persistence : public forecaster {
         std::copy_n(rows[i]->input.begin(), forecast_shape::slots, horizon.begin());
       results[i]->h[0] = rows[i]->h[0] + 1;
     }
-    if (fails)
-      return failure{ec::model_failed, "not finite"};
+    if (fails) return failure{ec::model_failed, "not finite"};
     return {};
   }
   int passes = 0;
   bool fails = false;
 
- private:
+private:
   std::size_t capacity_;
   model_identity identity_{"persistence", "1", std::string(64, '0')};
 };
@@ -57,10 +56,8 @@ told run(forecaster* model, int ticks, int onset, int ends, bool silent_until_on
   runner r{options(), model, nullptr};
   told t;
   r.on_feed = [&](const feed_event& e) {
-    if (e.what == feed_event::kind::alert)
-      t.alerts.push_back(e.alert);
-    if (e.what == feed_event::kind::incident)
-      t.incidents.push_back(e.incident);
+    if (e.what == feed_event::kind::alert) t.alerts.push_back(e.alert);
+    if (e.what == feed_event::kind::incident) t.incidents.push_back(e.incident);
   };
   r.on_score = [&](const tick_score&) { ++t.scores; };
   const std::vector<std::string> ids{"db/main", "service/a", "service/b", "service/c", "service/d"};
@@ -79,18 +76,14 @@ told run(forecaster* model, int ticks, int onset, int ends, bool silent_until_on
     give(ids[i], test_start);
   }
   noise n{11};
-  if (silent_until_onset)
-    r.set_alerting(false);
+  if (silent_until_onset) r.set_alerting(false);
   for (int i = 0; i < ticks; ++i) {
-    if (i == onset)
-      r.set_alerting(true);
+    if (i == onset) r.set_alerting(true);
     for (std::size_t k = 0; k < ids.size(); ++k) {
       auto row = calm_row(test_start + i * tick, n);
-      if (i >= onset && i < ends)
-        row[7].second += (k == 0 ? 5.0 : 3.0) * std::min(i - onset, 60);
+      if (i >= onset && i < ends) row[7].second += (k == 0 ? 5.0 : 3.0) * std::min(i - onset, 60);
       e.clear();
-      for (const auto& [name, value] : row)
-        e.metrics.push_back({name, value, metric_kind::gauge});
+      for (const auto& [name, value] : row) e.metrics.push_back({name, value, metric_kind::gauge});
       give(ids[k], test_start + i * tick + static_cast<std::int64_t>(k) * 100);
     }
   }
@@ -102,8 +95,7 @@ TEST(Runner, TellsOneIncidentOfAFaultThatSpreads) {
   const auto t = run(nullptr, 5000, 4000, 4200);
   ASSERT_FALSE(t.alerts.empty());
   ASSERT_FALSE(t.incidents.empty());
-  for (const auto& i : t.incidents)
-    EXPECT_EQ(i.id, t.incidents.front().id) << i.summary;
+  for (const auto& i : t.incidents) EXPECT_EQ(i.id, t.incidents.front().id) << i.summary;
   EXPECT_GE(t.incidents.back().entities.size(), 3u);
   EXPECT_EQ(t.alerts.back().state, alert_state::resolved);
   EXPECT_TRUE(t.alerts.front().degraded);
@@ -147,8 +139,7 @@ TEST(Runner, AnswersForAnEntityAndNotForAStranger) {
   for (int i = 0; i < 200; ++i) {
     event_view e;
     const auto row = calm_row(test_start + i * tick, n);
-    for (const auto& [name, value] : row)
-      e.metrics.push_back({name, value, metric_kind::gauge});
+    for (const auto& [name, value] : row) e.metrics.push_back({name, value, metric_kind::gauge});
     e.entity = "service/a";
     e.ts = event_time_of(test_start + i * tick);
     e.arrived = arrival_time_of(test_start + i * tick);

@@ -20,15 +20,13 @@ forecast_tick tick_with(float z) {
 
 forecast_result saying(float mu) {
   forecast_result r;
-  for (auto& horizon : r.mu)
-    horizon.fill(mu);
+  for (auto& horizon : r.mu) horizon.fill(mu);
   return r;
 }
 
 TEST(TopThree, AddsAgreementToTheLargest) {
   top_three t;
-  for (const float v : {1.0f, 3.0f, 2.0f, 0.5f})
-    t.add(v);
+  for (const float v : {1.0f, 3.0f, 2.0f, 0.5f}) t.add(v);
   EXPECT_FLOAT_EQ(t.length(), std::sqrt(14.0f));
   EXPECT_FLOAT_EQ(t.largest(), 3.0f);
 }
@@ -84,8 +82,7 @@ TEST(ModelView, ComesBackFromItsBytes) {
     v.take(t, &r, 60);
     return score;
   };
-  for (int i = 0; i < 200; ++i)
-    go(m, n);
+  for (int i = 0; i < 200; ++i) go(m, n);
   std::string bytes;
   byte_writer out{bytes};
   m.save(out);
@@ -94,8 +91,7 @@ TEST(ModelView, ComesBackFromItsBytes) {
   ASSERT_TRUE(again.restore(in));
   EXPECT_TRUE(in.at_end());
   noise a{3}, b{3};
-  for (int i = 0; i < 100; ++i)
-    ASSERT_EQ(go(m, a), go(again, b)) << i;
+  for (int i = 0; i < 100; ++i) ASSERT_EQ(go(m, a), go(again, b)) << i;
   for (std::size_t cut = 0; cut < bytes.size(); cut += 3) {
     model_view broken;
     byte_reader shorter{std::string_view{bytes}.substr(0, cut)};

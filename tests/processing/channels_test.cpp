@@ -71,8 +71,7 @@ TEST(ChannelBlock, LetsTheFirstStepOfAConstantSeriesBeOneGrain) {
   clear_block(b);
   block_scores s{};
   const auto w = weights_for(10'000);
-  for (int i = 0; i < 500; ++i)
-    tick(b, 0, s, w);
+  for (int i = 0; i < 500; ++i) tick(b, 0, s, w);
   tick(b, 1, s, w);
   EXPECT_LT(s.z[0], 1.5f);
   EXPECT_LT(s.residual[0], 3.0f);
@@ -84,8 +83,7 @@ TEST(ChannelBlock, KeepsRawValuesWhenItsScaleMoves) {
   channel_block b;
   clear_block(b);
   block_scores s{};
-  for (int i = 0; i < 300; ++i)
-    tick(b, 100 + 5 * wobble(i), s, weights_for(10'000));
+  for (int i = 0; i < 300; ++i) tick(b, 100 + 5 * wobble(i), s, weights_for(10'000));
   const double level = raw_of(b, 0, b.level[0]);
   const double q75 = raw_of(b, 0, b.q75[0]);
   rebase_channel(b, 0, 90, 12);
@@ -105,9 +103,10 @@ TEST(ChannelBlock, StaysFiniteWhateverComes) {
       quantile_base(b, 0, center, scale);
       rebase_channel(b, 0, center, scale);
     }
-    ASSERT_TRUE(std::isfinite(s.residual[0]) && std::isfinite(s.fast[0]) && std::isfinite(s.slow[0])
-                && std::isfinite(s.trend[0]) && std::isfinite(b.product0[0])
-                && std::isfinite(b.y_long[0])) << i;
+    ASSERT_TRUE(std::isfinite(s.residual[0]) && std::isfinite(s.fast[0]) &&
+                std::isfinite(s.slow[0]) && std::isfinite(s.trend[0]) &&
+                std::isfinite(b.product0[0]) && std::isfinite(b.y_long[0]))
+        << i;
   }
 }
 
@@ -130,13 +129,10 @@ TEST(DailyProfile, LearnsADailySwing) {
     standardise(blocks[0], values.data(), s);
     observe_block(blocks[0], values.data(), w, s);
     learn_block(blocks[0], w, s);
-    if (i == 64)
-      rebase_channel(blocks[0], 0, 110, 20);
+    if (i == 64) rebase_channel(blocks[0], 0, 110, 20);
     const double off = std::fabs(raw_of(blocks[0], 0, s.expected[0]) - v);
-    if (i >= per_day / 2 && i < per_day)
-      early += off;
-    if (i >= 10 * per_day && i < 10 * per_day + per_day / 2)
-      late += off;
+    if (i >= per_day / 2 && i < per_day) early += off;
+    if (i >= 10 * per_day && i < 10 * per_day + per_day / 2) late += off;
   }
   EXPECT_LT(late, 0.35 * early);
 }

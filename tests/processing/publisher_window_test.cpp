@@ -52,8 +52,7 @@ TEST(PublisherWindow, IsTooOldBelowTheWindowAndNeverDuplicate) {
 
 TEST(PublisherWindow, CountsWhatFallsOutUntaken) {
   publisher_window w;
-  for (std::uint64_t seq = 1; seq <= 10; ++seq)
-    w.take(seq, seq);
+  for (std::uint64_t seq = 1; seq <= 10; ++seq) w.take(seq, seq);
   w.take(1024 + 12, 0);  // 1..12 fall out, 11 and 12 were never taken
   EXPECT_EQ(w.skipped(), 2u);
   w.take(std::numeric_limits<std::uint64_t>::max(), 0);
@@ -82,8 +81,7 @@ TEST(PublisherWindow, KeepsHashesWhileItGrows) {
 
 TEST(PublisherWindow, ComesBackFromItsBytes) {
   publisher_window w;
-  for (std::uint64_t seq : {5u, 6u, 9u, 1500u, 1499u, 2000u})
-    w.take(seq, seq + 1);
+  for (std::uint64_t seq : {5u, 6u, 9u, 1500u, 1499u, 2000u}) w.take(seq, seq + 1);
   const auto bytes = w.save();
   auto again = publisher_window::restore(bytes);
   ASSERT_TRUE(again);

@@ -23,7 +23,7 @@ struct closed_copy {
 };
 
 class builder_driver {
- public:
+public:
   builder_driver() { options.accept_past = true; }
   result give(std::int64_t at, std::vector<metric_point> points) {
     event_view e;
@@ -102,24 +102,29 @@ TEST(TickBuilder, FollowsJitterWithoutPuttingTwoRowsIntoOneTick) {
 
 TEST(TickBuilder, MergesRowsThatComeFasterThanItsTick) {
   builder_driver d;
-  for (int i = 0; i < 100; ++i)
-    d.give(i * tick / 4, {gauge("a", i)});
+  for (int i = 0; i < 100; ++i) d.give(i * tick / 4, {gauge("a", i)});
   EXPECT_LE(d.builder.late(), 4u);
   EXPECT_GE(d.closed.size(), 20u);
   EXPECT_LE(d.closed.size(), 26u);
 }
 
+TEST(TickBuilder, KeepsItsGridWhenRowsComeTenTimesATick) {
+  builder_driver d;
+  for (std::int64_t at = 0; at < 600'000; at += 1'000) d.give(at, {gauge("a", 1), gauge("b", 2)});
+  EXPECT_GE(d.closed.size(), 57U);
+  EXPECT_LE(d.closed.size(), 60U);
+  for (std::size_t i = 2; i < d.closed.size(); ++i) EXPECT_EQ(d.closed[i].gap_ms, tick) << i;
+}
+
 TEST(TickBuilder, TakesALongerIntervalAsItsTick) {
   builder_driver d;
-  for (int i = 0; i < 20; ++i)
-    d.give(i * 6 * tick, {gauge("a", i)});
+  for (int i = 0; i < 20; ++i) d.give(i * 6 * tick, {gauge("a", i)});
   EXPECT_EQ(d.builder.tick_ms(d.options), 6 * tick);
 }
 
 TEST(TickBuilder, MakesAGapOneStep) {
   builder_driver d;
-  for (int i = 0; i < 5; ++i)
-    d.give(i * tick, {gauge("a", i)});
+  for (int i = 0; i < 5; ++i) d.give(i * tick, {gauge("a", i)});
   d.give(5000 * tick, {gauge("a", 1)});
   ASSERT_THAT(d.closed, SizeIs(6));
   EXPECT_EQ(d.closed[5].gap_ms, 4996 * tick);
@@ -128,8 +133,7 @@ TEST(TickBuilder, MakesAGapOneStep) {
 TEST(TickBuilder, TurnsCountersIntoRatesAndSeesResets) {
   builder_driver d;
   const double values[] = {100, 150, 250, 30, 50};
-  for (int i = 0; i < 5; ++i)
-    d.give(i * tick, {counter("c", values[i]), gauge("g", 1)});
+  for (int i = 0; i < 5; ++i) d.give(i * tick, {counter("c", values[i]), gauge("g", 1)});
   ASSERT_THAT(d.closed, SizeIs(5));
   EXPECT_TRUE(std::isnan(d.closed[0].values[0]));
   EXPECT_DOUBLE_EQ(d.closed[1].values[0], 5);
@@ -148,10 +152,8 @@ TEST(TickBuilder, RecognisesACounterThatCallsItselfOne) {
 
 TEST(TickBuilder, ForgetsAMetricThatStaysAwayAndMeetsNewOnes) {
   builder_driver d;
-  for (int i = 0; i < 5; ++i)
-    d.give(i * tick, {gauge("a", 1), gauge("b", 2)});
-  for (int i = 5; i < 20; ++i)
-    d.give(i * tick, {gauge("a", 1)});
+  for (int i = 0; i < 5; ++i) d.give(i * tick, {gauge("a", 1), gauge("b", 2)});
+  for (int i = 5; i < 20; ++i) d.give(i * tick, {gauge("a", 1)});
   EXPECT_EQ(d.give(20 * tick, {gauge("a", 1)}), result::closed);
   EXPECT_EQ(d.give(21 * tick, {gauge("a", 1), gauge("n", 3)}), result::closed);
   EXPECT_EQ(d.closed.back().values.size(), 3u);
@@ -161,10 +163,8 @@ TEST(TickBuilder, ForgetsAMetricThatStaysAwayAndMeetsNewOnes) {
 TEST(TickBuilder, BoundsItsChannels) {
   builder_driver d;
   std::vector<std::string> names;
-  for (int i = 0; i < 300; ++i)
-    names.push_back("m" + std::to_string(i));
-  for (const auto& name : names)
-    d.give(0, {gauge(name, 1)});
+  for (int i = 0; i < 300; ++i) names.push_back("m" + std::to_string(i));
+  for (const auto& name : names) d.give(0, {gauge(name, 1)});
   EXPECT_EQ(d.builder.channels().size(), tick_builder::max_channels);
   EXPECT_EQ(d.builder.ignored(), 300u - tick_builder::max_channels);
 }
@@ -173,8 +173,7 @@ TEST(TickBuilder, LetsNoClockOfAPublisherRunAhead) {
   builder_driver d;
   d.options.accept_past = false;
   d.clock(0);
-  for (int i = 0; i < 4; ++i)
-    d.give(i, {gauge("a", 1)});
+  for (int i = 0; i < 4; ++i) d.give(i, {gauge("a", 1)});
   d.give(250'000, {gauge("a", 1)});
   d.clock(2 * tick);
   EXPECT_NE(d.give(2 * tick, {gauge("a", 1)}), result::late);
