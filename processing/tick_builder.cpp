@@ -120,9 +120,11 @@ tick_builder::result tick_builder::add(const event_view& event, log_position cau
     return result::late;
   }
   bool row = read_event(event, ts);
-  // Only what comes about once a tick shows where the middle of a tick is. What comes more often would
-  // drag the grid along, and no tick would ever end.
-  if (ts - newest_ms_ >= tick * 6 / 10) follow(index, ts, tick);
+  // Only what comes about once a tick shows where the middle of a tick is. What comes more often
+  // would drag the grid along, and no tick would ever end.
+  const std::int64_t since = ts - newest_ms_;
+  if (since >= tick * 6 / 10 || (since >= tick * 3 / 10 && index > base_index_))
+    follow(index, ts, tick);
   newest_ms_ = std::max(newest_ms_, ts);
   const auto before = waiting_;
   if (expected_ == 0 && !open_.empty() && open_.front().index < index &&
