@@ -61,7 +61,9 @@ TEST(BenchRows, ChangeEveryValueWithEveryTickAndStayPlausible) {
       for (const auto& [metric, value] : values) {
         EXPECT_NE(value, before.values[entity][metric]) << entity << " " << metric;
         EXPECT_GT(value, 0) << metric;
-        if (metric == "cpu.utilization") EXPECT_LT(value, 1);
+        if (metric == "cpu.utilization") {
+          EXPECT_LT(value, 1);
+        }
       }
     before = now;
   }
