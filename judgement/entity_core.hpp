@@ -37,29 +37,29 @@ enum class applied_as : std::uint8_t {
 
 /// A decision an entity has made, on its way to the outbox.
 struct entity_decision {
-  std::string key;           ///< "a/<episode>/<transition>", "t/<hash>", "c/<hash>"
-  log_position cause = 0;    ///< position of the record that closed the tick
+  std::string key;         ///< "a/<episode>/<transition>", "t/<hash>", "c/<hash>"
+  log_position cause = 0;  ///< position of the record that closed the tick
   event_time tick{};
-  decision what;             ///< alert, topology or change
+  decision what;  ///< alert, topology or change
 };
 
 /// Series of one metric as an answer to a question: for charts, and as evidence.
 struct metric_window {
   std::string name;
-  std::uint8_t role = 255;          ///< forecast slot, 255 = none
+  std::uint8_t role = 255;  ///< forecast slot, 255 = none
   metric_kind kind = metric_kind::gauge;
-  std::vector<float> values;        ///< NaN = missing; aligned with entity_window::ts
-  std::vector<float> expected;      ///< one-tick forecast or profile, in the metric's units
-  std::vector<float> lower;         ///< band the value is expected in
+  std::vector<float> values;    ///< NaN = missing; aligned with entity_window::ts
+  std::vector<float> expected;  ///< one-tick forecast or profile, in the metric's units
+  std::vector<float> lower;     ///< band the value is expected in
   std::vector<float> upper;
 };
 
 struct entity_window {
   std::string entity;
   std::int64_t tick_ms = 0;
-  std::vector<event_time> ts;       ///< ascending tick starts
+  std::vector<event_time> ts;  ///< ascending tick starts
   std::vector<metric_window> metrics;
-  event_time watermark{};           ///< every tick that ended by then is in here
+  event_time watermark{};  ///< every tick that ended by then is in here
   bool learning = false;
 };
 
@@ -74,8 +74,8 @@ struct metric_status {
 
 struct entity_status {
   std::string id;
-  std::string state;                ///< learning, ok, warning, critical, stale
-  std::uint64_t observations = 0;   ///< events applied since it exists, restarts included
+  std::string state;               ///< learning, ok, warning, critical, stale
+  std::uint64_t observations = 0;  ///< events applied since it exists, restarts included
   event_time first_ts{};
   event_time last_ts{};
   std::vector<metric_status> metrics;
@@ -95,9 +95,9 @@ struct tick_verdict {
   double excess = 0;  ///< decades of rarity above the page threshold
 };
 
-/// Everything faultline knows and decides about one entity: cleansing, ticks, scaling, profile, views,
-/// calibration, alert life-cycle, live window. Pure: same records and results, same decisions. No
-/// clock, no thread, no I/O.
+/// Everything faultline knows and decides about one entity: cleansing, ticks, scaling, profile,
+/// views, calibration, alert life-cycle, live window. Pure: same records and results, same
+/// decisions. No clock, no thread, no I/O.
 ///
 /// The way of a tick: observe()/advance() close ticks, which wait in the core; while row_waiting(),
 /// begin_tick() writes the oldest one's row for the model; finish_tick() takes the model's answer
@@ -105,7 +105,7 @@ struct tick_verdict {
 /// decided. Exactly one tick is between begin and finish at a time; result n is finished before
 /// n+1 begins.
 class entity_core {
- public:
+public:
   entity_core(std::string_view id, std::shared_ptr<const judgement_rules> rules);
   ~entity_core();
   entity_core(entity_core&&) noexcept;
@@ -123,15 +123,16 @@ class entity_core {
   void advance(const clock_record& clock, const record_address& where,
                std::vector<entity_decision>& out);
 
-  bool row_waiting() const noexcept;                 ///< a closed tick waits and none is in flight
-  std::size_t waiting_ticks() const noexcept;        ///< closed and not begun
-  bool in_flight() const noexcept;                   ///< between begin_tick and finish_tick
+  bool row_waiting() const noexcept;           ///< a closed tick waits and none is in flight
+  std::size_t waiting_ticks() const noexcept;  ///< closed and not begun
+  bool in_flight() const noexcept;             ///< between begin_tick and finish_tick
   /// Writes the row of the oldest waiting tick. @pre row_waiting().
   void begin_tick(forecast_row& row);
   /// Ends the tick in flight. @p result nullptr: the model was left out or failed (degraded).
   void finish_tick(const forecast_result* result, std::vector<entity_decision>& out);
-  /// How far a result may lie from the row's tick before the entity should look at it at once rather
-  /// than with its next event: a bound on |z - mu| / b over the slots in use. Travels with the row.
+  /// How far a result may lie from the row's tick before the entity should look at it at once
+  /// rather than with its next event: a bound on |z - mu| / b over the slots in use. Travels with
+  /// the row.
   float loud_threshold() const noexcept;
 
   /// Blocks that left memory since the last call, to be written beside the next snapshot.
@@ -141,9 +142,10 @@ class entity_core {
   std::string save() const;
   /// Replaces the state. ec::malformed, ec::unknown_version leave the core as it was.
   outcome<void> restore(std::string_view bytes);
-  /// Replay (rule 7): decisions this entity had made that stand in the outbox already, in order, and the
-  /// position through which silence is a decision too. Ticks caused at or below @p decided_through, or
-  /// not after the last recorded one, adopt what is recorded and decide nothing.
+  /// Replay (rule 7): decisions this entity had made that stand in the outbox already, in order,
+  /// and the position through which silence is a decision too. Ticks caused at or below @p
+  /// decided_through, or not after the last recorded one, adopt what is recorded and decide
+  /// nothing.
   void adopt(std::vector<entity_decision> recorded, log_position decided_through);
 
   /// The last 64 ticks, oldest first, up to and including the tick that contains @p as_of.
@@ -158,13 +160,13 @@ class entity_core {
   /// Bytes of memory held, for the budget of 12 KiB.
   std::size_t memory_bytes() const noexcept;
 
- private:
+private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };
 
-/// Joins packed blocks (oldest first) and the tail from memory to one window of at most @p ticks, none of
-/// which began after @p as_of.
+/// Joins packed blocks (oldest first) and the tail from memory to one window of at most @p ticks,
+/// none of which began after @p as_of.
 outcome<entity_window> join_window(const std::vector<closed_block>& blocks, entity_window tail,
                                    std::size_t ticks, event_time as_of = event_time::max());
 

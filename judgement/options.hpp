@@ -29,7 +29,8 @@ struct detection_options {
 
 /// How alerts become incidents. Keys under `correlation:`.
 struct correlation_options {
-  /// Alerts whose onsets lie within this time may belong to one incident (in all, three times as long).
+  /// Alerts whose onsets lie within this time may belong to one incident (in all, three times as
+  /// long).
   std::chrono::milliseconds window{10 * 60 * 1000};
   /// Dependency steps over which alerts may belong to one incident.
   std::uint32_t hops = 3;
@@ -39,8 +40,8 @@ struct correlation_options {
 
 /// How causes are ranked. Keys under `root_cause:`.
 struct root_cause_options {
-  std::uint32_t hops = 3;              ///< upstream and downstream of the symptoms
-  double abstain_below = 0.35;         ///< largest posterior below this: no cause stands out
+  std::uint32_t hops = 3;       ///< upstream and downstream of the symptoms
+  double abstain_below = 0.35;  ///< largest posterior below this: no cause stands out
   double unobserved_prior = 0.10;
   std::chrono::milliseconds deadline{2000};  ///< for a neighbour's answer
 };

@@ -31,7 +31,7 @@ struct tick_score {
 /// does with actors, `evaluate`, what-if and the simulation tests do with this. Clock records are
 /// synthesised from the events' time.
 class runner {
- public:
+public:
   /// @p model and @p ranker may be nullptr (then ticks are degraded, causes unranked by it).
   runner(runner_options options, forecaster* model, cause_ranker* ranker);
   ~runner();
@@ -51,7 +51,7 @@ class runner {
   /// The window of an entity now; nullptr-like empty when unknown.
   entity_window window_of(std::string_view entity, event_time as_of) const;
 
- private:
+private:
   struct impl;
   std::unique_ptr<impl> impl_;
 };

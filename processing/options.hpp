@@ -14,7 +14,8 @@ struct processing_options {
   std::chrono::milliseconds max_late{3'600'000};
   /// Events later than arrival plus this are refused at the door.
   std::chrono::milliseconds max_future{300'000};
-  /// Take the past as it comes: demo, replay, evaluation, bench. The clock then follows the newest event.
+  /// Take the past as it comes: demo, replay, evaluation, bench. The clock then follows the newest
+  /// event.
   bool accept_past = false;
   /// How many ticks an open tick waits for single values that come late.
   std::uint32_t lateness_ticks = 1;
