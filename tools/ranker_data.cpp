@@ -47,7 +47,9 @@ std::vector<asked_moment> fault_moments(const fault_label& fault, random_source&
 }
 
 std::vector<asked_moment> quiet_moments(const telemetry& t, random_source& rng) {
-  const event_time last = t.train_until + milliseconds{30 * 60'000};
+  const event_time last =
+      t.train_until + std::max(milliseconds{30 * 60'000},
+                               milliseconds{static_cast<std::int64_t>(t.interval_s * 60'000)});
   std::vector<asked_moment> moments;
   for (int i = 0; i < 2; ++i) {
     const event_time as_of =
@@ -135,6 +137,24 @@ private:
   std::map<std::string, alert> alerts_;
 };
 
+/// The same system with poorer instruments: some kinds of metrics are measured nowhere, some
+/// dependencies are not known. What is left must do, as it must in other people's systems.
+void impoverish(ranker_graph& graph, random_source& rng) {
+  const double missing = rng.uniform(0.1, 0.7);
+  for (std::size_t channel = 0; channel < ranker_shape::channels; ++channel) {
+    if (!rng.chance(missing)) continue;
+    for (ranker_node& node : graph.nodes) {
+      node.z[channel].fill(0);
+      node.mask[channel].fill(0);
+    }
+  }
+  const double unknown = rng.chance(0.3) ? 1 : rng.uniform(0, 0.5);
+  std::vector<ranker_edge> known;
+  for (const ranker_edge& edge : graph.edges)
+    if (!rng.chance(unknown)) known.push_back(edge);
+  graph.edges = std::move(known);
+}
+
 int index_of(const rca_question& q, const std::vector<std::string>& roots) {
   for (std::size_t i = 0; i < q.nodes.size(); ++i)
     if (std::find(roots.begin(), roots.end(), q.nodes[i].entity) != roots.end())
@@ -161,7 +181,10 @@ void append_cases(const simulated_system& system, std::uint64_t seed,
       if (one.root < 0 || !type) return;
       one.fault_class = static_cast<int>(class_of(*type));
     }
+    ranker_case poorer = one;
+    impoverish(poorer.graph, rng);
     to.push_back(std::move(one));
+    to.push_back(std::move(poorer));
   });
 }
 

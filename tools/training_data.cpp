@@ -25,6 +25,20 @@ struct pace {
   double share;
 };
 constexpr pace paces[] = {{10, 8, 0.45}, {30, 24, 0.2}, {60, 48, 0.25}, {300, 168, 0.1}};
+constexpr pace ranker_paces[] = {{10, 2, 0.5}, {60, 9, 0.3}, {300, 40, 0.2}};
+
+template <std::size_t Count>
+pace drawn_pace(const pace (&from)[Count], random_source& rng) {
+  double at = rng.uniform();
+  for (const pace& p : from)
+    if ((at -= p.share) < 0) return p;
+  return from[0];
+}
+
+/// Any minute of the week that follows.
+event_time drawn_start(event_time first, random_source& rng) {
+  return first + milliseconds{static_cast<std::int64_t>(rng.below(7 * 24 * 60)) * 60'000};
+}
 
 std::shared_ptr<const judgement_rules> training_rules(const telemetry& t) {
   auto rules = std::make_shared<judgement_rules>();
@@ -102,16 +116,10 @@ simulation_options forecaster_system(std::uint64_t seed) {
   simulation_options o;
   o.seed = seed;
   o.services = 6 + rng.below(14);
-  double at = rng.uniform();
-  pace chosen = paces[0];
-  for (const pace& p : paces) {
-    chosen = p;
-    if ((at -= p.share) < 0) break;
-  }
+  const pace chosen = drawn_pace(paces, rng);
   o.interval = seconds{chosen.interval_s};
   o.duration = seconds{chosen.hours * 3600};
-  o.start =
-      event_time_of(unix_ms(o.start) + static_cast<std::int64_t>(rng.below(7 * 24 * 60)) * 60'000);
+  o.start = drawn_start(o.start, rng);
   o.quiet = rng.chance(0.3);
   o.random_faults = 1 + rng.below(2);
   o.train_share = 0.5;
@@ -123,9 +131,10 @@ simulation_options ranker_system(std::uint64_t seed) {
   simulation_options o;
   o.seed = seed;
   o.services = 5 + rng.below(26);
-  o.duration = seconds{(2 * 60 + static_cast<int>(rng.below(120))) * 60};
-  o.start =
-      event_time_of(unix_ms(o.start) + static_cast<std::int64_t>(rng.below(7 * 24 * 60)) * 60'000);
+  const pace chosen = drawn_pace(ranker_paces, rng);
+  o.interval = seconds{chosen.interval_s};
+  o.duration = seconds{chosen.hours * 3600 + static_cast<int>(rng.below(120)) * 60};
+  o.start = drawn_start(o.start, rng);
   o.train_share = 0.5;
   o.random_faults = 1;
   o.quiet = rng.chance(0.25);

@@ -17,7 +17,8 @@ namespace faultline {
 /// week, quiet or with faults, all drawn from @p seed.
 simulation_options forecaster_system(std::uint64_t seed);
 
-/// A system for the ranker: one fault of any type and shape, one in four without.
+/// A system for the ranker: one fault of any type and shape, one in four without; intervals from
+/// ten seconds to five minutes.
 simulation_options ranker_system(std::uint64_t seed);
 
 /// Appends one sequence for each entity with metrics: the inputs that the entity's core would give
@@ -26,7 +27,8 @@ simulation_options ranker_system(std::uint64_t seed);
 void append_sequences(const simulated_system& system, std::vector<training_sequence>& to);
 
 /// Appends what the ranker would be asked while the system's fault grows and after its full effect,
-/// with the true root; of a quiet system, what it would be asked after a false alarm.
+/// with the true root; of a quiet system, what it would be asked after a false alarm. Each case
+/// stands twice: as it is, and as it would be with fewer kinds of metrics and fewer known edges.
 void append_cases(const simulated_system& system, std::uint64_t seed, std::vector<ranker_case>& to);
 
 /// The class that a root-cause run would call a simulated fault.
