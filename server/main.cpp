@@ -154,6 +154,10 @@ int main(int argc, char** argv) {
   app.add_option("--web.listen-address", f.listen_address, "host:port of the HTTP listener");
   app.add_option("--log.level", f.log_level, "trace, debug, info, warn, error");
   app.add_option("--log.format", f.log_format, "text, json");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
   return serve(f);
 }

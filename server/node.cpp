@@ -210,9 +210,16 @@ outcome<void> node::impl::open_doors_and_web() {
 }
 
 void node::impl::run_clock() {
+  constexpr std::chrono::seconds retention_interval{60};
+  auto swept = std::chrono::steady_clock::now();
   std::unique_lock<std::mutex> lock{clock_mutex};
-  while (!clock_wake.wait_for(lock, std::chrono::milliseconds{200}, [&] { return clock_stop; }))
+  while (!clock_wake.wait_for(lock, std::chrono::milliseconds{200}, [&] { return clock_stop; })) {
     commit->tick(wall_clock());
+    if (std::chrono::steady_clock::now() - swept < retention_interval) continue;
+    swept = std::chrono::steady_clock::now();
+    if (auto done = memory->sweep_retention(wall_clock()); !done)
+      spdlog::warn("retention sweep failed reason=\"{}\"", done.error().what);
+  }
 }
 
 outcome<void> node::impl::drain() {

@@ -318,19 +318,36 @@ void node_queries::incident_feedback(std::string id, feedback f, answer<bool> do
   record_command("incident_feedback", "incident/" + id, id, std::move(f), std::move(done));
 }
 
+// Its alerts end and its edges go: the correlator learns of it through the decision log.
+void node_queries::record_retirement(const std::string& id, answer<bool> done) {
+  decision d;
+  d.kind = decision_kind::command;
+  d.command.name = "retire";
+  d.command.subject = id;
+  d.command.payload = "{}";
+  d.command.at = parts_.now();
+  ask<decisions_appended>(system_, parts_.keeper, append_decisions{{std::move(d)}},
+                          [done](outcome<decisions_appended> a) {
+                            if (!a) return done(a.error());
+                            done(true);
+                          });
+}
+
 void node_queries::retire_entity(std::string id, answer<bool> done) {
   auto& commit = *parts_.commit;
   const auto partitions = parts_.directory->size();
   ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id},
-                     [id, done, &commit, partitions](outcome<entity_answer> a) {
+                     [this, id, done, &commit, partitions](outcome<entity_answer> a) {
                        if (!a) return done(a.error());
                        if (!a->known) return done(failure{ec::not_found, "no entity " + id});
-                       control_record control;
-                       control.name = "retire";
-                       control.payload = id;
-                       auto into = commit.begin();
-                       into.add_control(partition_of(id, partitions), control);
-                       done(true);
+                       {
+                         control_record control;
+                         control.name = "retire";
+                         control.payload = id;
+                         auto into = commit.begin();
+                         into.add_control(partition_of(id, partitions), control);
+                       }
+                       record_retirement(id, done);
                      });
 }
 

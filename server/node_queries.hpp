@@ -58,6 +58,7 @@ public:
   void retire_entity(std::string id, answer<bool> done) override;
 
 private:
+  void record_retirement(const std::string& id, answer<bool> done);
   void record_command(const char* name, const std::string& record, std::string subject, feedback f,
                       answer<bool> done);
 
