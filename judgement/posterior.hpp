@@ -43,7 +43,7 @@ struct posterior_weights {
   double unseen = -1;
   double change = 0.6;
   double order = 1.0;
-  double ranker = 0.5;
+  double ranker = 0.1;
 
   /// Magnitude: a cause is seldom weaker than what it does not explain. Per e-fold by which its own
   /// strongest sign falls short of the strongest of all, up to `magnitude_most`.
