@@ -117,12 +117,13 @@ void group_commit::intake::reply_now(const reply_address& to, std::string frame)
 
 bool group_commit::has_room() const noexcept {
   return !no_space_.load(std::memory_order_relaxed) && !stopping_.load(std::memory_order_relaxed) &&
+         into_.events().has_space() &&
          pending_bytes_.load(std::memory_order_relaxed) < options_.max_pending_bytes &&
          counters_.lag() < options_.max_lag_records;
 }
 
 const char* group_commit::reason() const noexcept {
-  if (no_space_.load()) return "no space on disk";
+  if (no_space_.load() || !into_.events().has_space()) return "no space on disk";
   if (stopping_.load()) return "shutting down";
   if (counters_.lag() >= options_.max_lag_records) return "applying lags behind";
   return "too much is waiting to be written";
@@ -182,6 +183,11 @@ bool group_commit::write(group& g) {
     batch.log.push_back(log_append{p, g.writers[p].take(), records});
   }
   g.touched.clear();
+  if (batch.log.empty() && batch.publishers.empty() && batch.dead_letters.empty() &&
+      batch.counters.empty()) {  // replies only: all they speak of is written
+    deliver(g, batch.log, {});
+    return true;
+  }
   for (;;) {
     auto at = into_.events().append(batch);
     if (at) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "messages/identity.hpp"
+#include "messages/text.hpp"
 #include "processing/admission.hpp"
 
 namespace faultline {
@@ -26,6 +27,14 @@ std::string window_key(const publish_header& h) {
   return key;
 }
 
+/// A topic is whatever bytes a publisher sends; as an attribute it goes out again in labels, which
+/// are text: nothing is kept of one that is not.
+std::string_view topic_text(std::string_view topic) {
+  constexpr std::size_t most_bytes = 256;
+  if (check_name(topic) != text_fault::none) return {};
+  return cut_utf8(topic, most_bytes);
+}
+
 }  // namespace
 
 struct ingress::taken {
@@ -38,7 +47,7 @@ struct ingress::taken {
 struct ingress::taker final : event_sink {
   taker(ingress& o, group_commit::intake& i, std::string_view s, std::string_view t,
         std::string_view p)
-      : owner{o}, into{i}, source{s}, topic{t}, payload{p}, arrived{o.now_()} {}
+      : owner{o}, into{i}, source{s}, topic{topic_text(t)}, payload{p}, arrived{o.now_()} {}
 
   void accept(std::size_t index, const event_view& event) override {
     const auto verdict = admit(event, arrived, owner.processing_);
@@ -56,7 +65,7 @@ struct ingress::taker final : event_sink {
     e.ts = verdict.ts;
     e.has_ts = true;
     e.arrived = arrived;
-    if (!topic.empty()) e.attributes.push_back(attribute{"zmq.topic", topic});
+    if (!topic.empty()) add_topic(e);
     into.add(e);
     ++result.accepted;
   }
@@ -68,6 +77,13 @@ struct ingress::taker final : event_sink {
   }
 
   void drop_value(std::size_t, std::string_view) override { ++dropped_values; }
+
+  /// An event that says zmq.topic itself keeps its own.
+  void add_topic(event_view& e) const {
+    const auto own = std::find_if(e.attributes.begin(), e.attributes.end(),
+                                  [](const attribute& a) { return a.key == "zmq.topic"; });
+    if (own == e.attributes.end()) e.attributes.push_back(attribute{"zmq.topic", topic});
+  }
 
   ingress& owner;
   group_commit::intake& into;
@@ -101,8 +117,7 @@ bool ingress::admit_entity(std::string_view entity, arrival_time now) {
     new_tokens_ = std::min(new_tokens_ + passed * entities_.max_new_per_second,
                            entities_.max_new_per_second * burst_seconds);
   }
-  if (new_tokens_ < 1 || counters_.entities.load(std::memory_order_relaxed) >= entities_.max_active)
-    return false;
+  if (new_tokens_ < 1 || known_.size() >= entities_.max_active) return false;
   new_tokens_ -= 1;
   known_.add(hash);
   return true;
@@ -142,7 +157,7 @@ void ingress::on_bad_request(reply_address from, std::string_view header, std::s
   const auto read = decode_publish_header(header);
   const auto encoding = read ? read->encoding : wire_encoding::json;
   auto into = into_.begin();
-  letter(into, why_code, "router", text, header);
+  if (into_.has_room()) letter(into, why_code, "router", text, header);
   into.reply_when_durable(std::move(from),
                           error_reply(why_code, text, read ? read->seq : 0, encoding));
 }
@@ -162,8 +177,9 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
     return;
   }
   if (payload.size() > payload_limits::bytes) {
-    letter(into, "payload_too_large", "router " + head->publisher,
-           "the payload has " + std::to_string(payload.size()) + " bytes", payload);
+    if (into_.has_room())
+      letter(into, "payload_too_large", "router " + head->publisher,
+             "the payload has " + std::to_string(payload.size()) + " bytes", payload);
     into.reply_when_durable(std::move(from), error_reply("too_large", "a payload has at most 1 MiB",
                                                          head->seq, head->encoding));
     return;

@@ -80,7 +80,9 @@ public:
   bool add(std::uint64_t hash) {
     auto& s = shard(hash);
     const std::lock_guard<std::mutex> lock{s.mutex};
-    return s.known.insert(hash).second;
+    const bool fresh = s.known.insert(hash).second;
+    if (fresh) size_.fetch_add(1, std::memory_order_relaxed);
+    return fresh;
   }
   bool knows(std::uint64_t hash) {
     auto& s = shard(hash);
@@ -90,8 +92,9 @@ public:
   void remove(std::uint64_t hash) {
     auto& s = shard(hash);
     const std::lock_guard<std::mutex> lock{s.mutex};
-    s.known.erase(hash);
+    if (s.known.erase(hash) != 0) size_.fetch_sub(1, std::memory_order_relaxed);
   }
+  std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
 private:
   struct shard_type {
@@ -100,6 +103,7 @@ private:
   };
   shard_type& shard(std::uint64_t hash) { return shards_[hash >> 60]; }
   shard_type shards_[16];
+  std::atomic<std::size_t> size_{0};
 };
 
 }  // namespace faultline

@@ -83,6 +83,8 @@ public:
   /// Durable when it returns. @returns the position of each entry of @p group.log, in order.
   /// Fails: ec::no_space below the free-space watermark (nothing written), ec::store_unavailable.
   virtual outcome<std::vector<log_position>> append(const append_group& group) = 0;
+  /// False while append() would fail for want of space. Cheap; up to 200 ms old.
+  virtual bool has_space() { return true; }
   /// Blobs from @p from on, at most @p max_blobs and about @p max_bytes.
   virtual outcome<std::vector<log_blob>> read(partition_id partition, log_position from,
                                               std::size_t max_blobs, std::size_t max_bytes) = 0;

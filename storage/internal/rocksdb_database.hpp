@@ -70,6 +70,8 @@ public:
 
   /// Whether a write of @p kind may be made now; nothing is written when this fails.
   outcome<void> may_write(write_kind kind);
+  /// Whether what comes in may be written.
+  bool has_space() { return space_.intake_allowed(); }
   /// Writes @p batch in one piece, synced when @p sync and storage.sync say so. A write that fails
   /// ends the store: what stands in the WAL is not known then.
   outcome<void> write(rocksdb::WriteBatch& batch, bool sync, write_kind kind);

@@ -25,6 +25,7 @@ public:
 
   std::uint16_t partitions() const noexcept override { return partitions_; }
   outcome<std::vector<log_position>> append(const append_group& group) override;
+  bool has_space() override { return database_.has_space(); }
   outcome<std::vector<log_blob>> read(partition_id partition, log_position from,
                                       std::size_t max_blobs, std::size_t max_bytes) override;
   log_position last(partition_id partition) const override;
