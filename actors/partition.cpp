@@ -197,6 +197,11 @@ entity_entry& partition_state::entry_of(std::string_view id) {
 }
 
 void partition_state::on_decided(entity_decided& d) {
+  // What a clock record decided changes the entity as much as an event: a snapshot is due.
+  if (auto* e = find(d.entity); e != nullptr && e->first_dirty == 0 && !d.decisions.empty()) {
+    e->first_dirty = std::max<log_position>(d.decisions.front().cause, 1);
+    e->dirty_since = records_;
+  }
   for (auto& decision : d.decisions) {
     outbox_entry entry;
     entry.entity = d.entity;

@@ -97,8 +97,16 @@ void entity_core::impl::adopt_through(log_position cause, event_time tick) {
   }
 }
 
+// What stands recorded before anything that is decided now happened, also where replay did not
+// come by its cause: clock records move no snapshot.
+void entity_core::impl::adopt_rest(log_position cause, event_time tick) {
+  if (next_recorded == recorded.size() || adopting(cause, tick)) return;
+  adopt_through(recorded.back().cause, recorded.back().tick);
+}
+
 void entity_core::impl::decide(tick_judgement& t, log_position cause,
                                std::vector<entity_decision>& out) {
+  adopt_rest(cause, t.ts);
   t.settled = life.firing() && unix_ms(t.ts) - life.started_ms() >= settle_ms && !t.over_limit;
   const auto step = life.next(signs_of(t), unix_ms(t.ts), t.tick_ms);
   if (!deciding) return;
@@ -251,6 +259,7 @@ void entity_core::impl::note_silence(log_position cause, event_time tick,
     adopt_through(cause, tick);
     return;
   }
+  adopt_rest(cause, tick);
   if (life.firing() || !staleness_possible() || silent_ms() <= silence_limit_ms()) return;
   emit(alert_step::fire, nullptr, cause, tick, out);
 }

@@ -75,6 +75,7 @@ struct entity_core::impl {
   void decide(tick_judgement& t, log_position cause, std::vector<entity_decision>& out);
   bool adopting(log_position cause, event_time tick);
   void adopt_through(log_position cause, event_time tick);
+  void adopt_rest(log_position cause, event_time tick);
   tick_signs signs_of(const tick_judgement& t) const;
   void check_limits(tick_judgement& t) const;
   std::string explain(const alert& a, const tick_judgement& t) const;
