@@ -31,6 +31,8 @@ failure open_failed(const std::string& directory, const rocksdb::Status& status)
   if (status.IsCorruption() || missing) {
     return {ec::store_corrupt, damaged_file(directory, text) + " is damaged: " + text};
   }
+  if (text.find("lock file") != std::string::npos)
+    return {ec::io_failed, directory + " is in use by another process: " + text};
   return {ec::io_failed, directory + ": " + text};
 }
 

@@ -39,7 +39,9 @@ bool printable(std::string_view text) noexcept {
 /// The rule @p request breaks, or nothing. What two programs could read differently is refused.
 template <class Request>
 std::string_view broken_rule(const Request& request) {
-  if (request.count(http::field::host) != 1) return "exactly one Host header is required";
+  const auto hosts = request.count(http::field::host);
+  if (hosts > 1 || (hosts == 0 && request.version() >= 11))  // RFC 9112, section 3.2
+    return "exactly one Host header is required";
   if (request.count(http::field::transfer_encoding) > 0) {
     if (request.version() < 11) return "Transfer-Encoding needs HTTP/1.1";
     if (request.count(http::field::content_length) > 0)
