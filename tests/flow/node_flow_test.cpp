@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The whole house in one process: publishers, doors, log, actors, lane, store and feed.
+// Tests run in the repository's root.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "inference/forecaster.hpp"
+#include "judgement/runner.hpp"
+#include "lab/evaluation_events.hpp"
+#include "lab/simulator.hpp"
+#include "messages/feed.hpp"
+#include "storage/store.hpp"
+#include "tests/flow/house.hpp"
+
+namespace faultline {
+namespace {
+
+using test::folder;
+using test::house;
+using test::patience;
+using test::payload_writer;
+using test::small_node;
+
+/// Alert transitions, one a line, in order of the line.
+using transitions = std::vector<std::string>;
+
+std::string line_of(const alert& a) {
+  std::string line = a.id + "/" + std::to_string(a.transition) + " " + to_string(a.state) + " " +
+                     to_string(a.severity) + " " + a.entity + " " + a.metric + " at " +
+                     std::to_string(unix_ms(a.updated)) + " score " + std::to_string(a.score);
+  if (a.learning) line += " learning";
+  if (a.degraded) line += " degraded";
+  return line;
+}
+
+transitions sorted(transitions lines) {
+  std::sort(lines.begin(), lines.end());
+  return lines;
+}
+
+telemetry simulated(std::size_t services, seconds duration, std::vector<fault_plan> faults) {
+  simulation_options o;
+  o.seed = 7;
+  o.services = services;
+  o.duration = duration;
+  o.quiet = faults.empty();
+  o.faults = std::move(faults);
+  auto made = simulate(o);
+  EXPECT_TRUE(made) << made.error().what;
+  return made ? std::move(made->observed) : telemetry{};
+}
+
+/// What the judgement says about @p t, all entities on one thread.
+transitions judged_by_the_runner(const telemetry& t, const node_options& o) {
+  auto model = load_forecaster(o.lstm_file, o.lanes.batch);
+  EXPECT_TRUE(model) << model.error().what;
+  if (!model) return {};
+  auto rules = std::make_shared<judgement_rules>();
+  rules->processing = o.processing;
+  rules->detection = o.detection;
+  rules->model = (*model)->identity();
+  runner judge{{rules, o.correlation, o.root_cause, o.runbooks}, model->get(), nullptr};
+  transitions lines;
+  judge.on_feed = [&](const feed_event& e) {
+    if (e.what == feed_event::kind::alert) lines.push_back(line_of(e.alert));
+  };
+  evaluation_events events{t};
+  while (const event_view* e = events.next()) judge.take(*e);
+  judge.set_alerting(true);  // finishes the ticks that wait
+  return sorted(std::move(lines));
+}
+
+/// Publishes @p t in order of time, a request per stamp. @returns how many events.
+std::uint64_t publish(const telemetry& t, publisher_client& to) {
+  evaluation_events events{t};
+  payload_writer payload;
+  std::uint64_t sent = 0;
+  event_time stamp{};
+  const auto send = [&] {
+    if (payload.count() == 0) return;
+    const auto done = to.send(payload.take(), patience);
+    ASSERT_TRUE(done) << done.error().what;
+  };
+  while (const event_view* e = events.next()) {
+    if (e->ts != stamp) send();
+    stamp = e->ts;
+    payload.add(*e);
+    ++sent;
+  }
+  send();
+  const auto done = to.flush(patience);
+  EXPECT_TRUE(done) << done.error().what;
+  EXPECT_EQ(to.counters().refused, 0U);
+  return sent;
+}
+
+/// The alerts in the decision log of a store that nobody has open.
+transitions alerts_decided(const node_options& o) {
+  auto opened = open_rocksdb_store(o.storage);
+  EXPECT_TRUE(opened) << opened.error().what;
+  if (!opened) return {};
+  auto& log = (*opened)->decisions();
+  transitions lines;
+  for (std::uint64_t from = 1; from <= log.last();) {
+    const auto page = log.read(from, 256);
+    EXPECT_TRUE(page) << page.error().what;
+    if (!page || page->empty()) break;
+    for (const auto& d : *page)
+      if (d.kind == decision_kind::alert) lines.push_back(line_of(d.alert));
+    from = page->back().seq + 1;
+  }
+  return sorted(std::move(lines));
+}
+
+/// The alerts that the feed holds now, by replay from its beginning.
+transitions alerts_on_the_feed(feed_client& feed) {
+  transitions lines;
+  for (std::uint64_t from = 1;;) {
+    const auto page = feed.replay(from, 1000);
+    EXPECT_TRUE(page) << page.error().what;
+    if (!page) return lines;
+    for (const auto& m : page->records) {
+      const auto item = read_feed_payload(m.payload);
+      EXPECT_TRUE(item) << item.error().what;
+      if (item && item->kind == "alert") lines.push_back(line_of(item->alert));
+    }
+    if (page->records.empty() || page->next > page->last) return sorted(std::move(lines));
+    from = page->next;
+  }
+}
+
+TEST(NodeFlow, DecidesWhatTheRunnerDecides) {
+  fault_plan fault;
+  fault.type = fault_type::memory_leak;
+  fault.shape = fault_shape::linear;
+  fault.onset = seconds{5000};
+  fault.ramp = seconds{1200};
+  fault.duration = seconds{1800};
+  const auto t = simulated(12, seconds{2 * 3600}, {fault});
+  const folder disk;
+  const auto options = small_node(disk.path());
+  const auto expected = judged_by_the_runner(t, options);
+  ASSERT_FALSE(expected.empty()) << "a fault without an alert compares nothing";
+
+  house h{options};
+  ASSERT_NO_FATAL_FAILURE(h.start());
+  publish(t, *h.publisher("flow"));
+  ASSERT_NO_FATAL_FAILURE(h.wait_until_applied());
+  EXPECT_EQ(h.metrics()["faultline_ticks_degraded_total"], 0U);
+  h.stop();
+  EXPECT_EQ(alerts_decided(options), expected);
+
+  // What was decided before the end and not yet told is told after it; nothing is told twice.
+  ASSERT_NO_FATAL_FAILURE(h.start());
+  const auto feed = h.follower();
+  ASSERT_NO_FATAL_FAILURE(house::wait_until(
+      "told everything", [&] { return alerts_on_the_feed(*feed).size() >= expected.size(); }));
+  EXPECT_EQ(alerts_on_the_feed(*feed), expected);
+  h.stop();
+}
+
+/// Events of an entity that has a row a tick.
+struct entity_events {
+  event_view at(int tick, double cpu) {
+    event_.clear();
+    event_.entity = "service/checkout";
+    event_.has_ts = true;
+    event_.ts = event_time_of(1'704'715'200'000 + tick * 10'000LL);
+    event_.metrics = {{"cpu", cpu, metric_kind::gauge}, {"requests", 9.0, metric_kind::gauge}};
+    return event_;
+  }
+  event_view event_;
+};
+
+std::uint64_t applied(std::map<std::string, std::uint64_t>& m, const char* as) {
+  return m[std::string{"faultline_events_applied_total{as=\""} + as + "\"}"];
+}
+
+std::uint64_t sum_applied(std::map<std::string, std::uint64_t>& m) {
+  std::uint64_t sum = 0;
+  for (const char* as : {"taken", "late", "kept", "poison", "quarantined"}) sum += applied(m, as);
+  return sum;
+}
+
+std::uint64_t accepted(std::map<std::string, std::uint64_t>& m) {
+  return m["faultline_events_total{as=\"accepted\"}"];
+}
+
+/// Observations of every entity, as the entities count them.
+std::uint64_t observations(const house& h) {
+  const auto page = nlohmann::json::parse(h.get("/api/v1/entities?limit=1000"));
+  EXPECT_TRUE(page["next"].is_null());
+  std::uint64_t sum = 0;
+  for (const auto& e : page["entities"]) sum += e["observations"].get<std::uint64_t>();
+  return sum;
+}
+
+/// Nine events: eight are accepted, of these at least one is late; one breaks a rule.
+void publish_late_and_refused(publisher_client& to) {
+  entity_events events;
+  for (const int tick : {0, 1, 2, 3, 4, 5}) {
+    payload_writer payload;
+    payload.add(events.at(tick, 0.5));
+    ASSERT_TRUE(to.send(payload.take(), patience));
+  }
+  payload_writer mixed;
+  mixed.add(events.at(1, 0.4));
+  auto refused = events.at(7, 0.4);
+  refused.metrics.clear();
+  mixed.add(refused);
+  mixed.add(events.at(6, 0.4));
+  ASSERT_TRUE(to.send(mixed.take(), patience));
+  ASSERT_TRUE(to.flush(patience));
+  EXPECT_EQ(to.counters().rejected, 1U);
+}
+
+TEST(NodeFlow, EveryAcceptedEventIsCountedOnce) {
+  const auto t = simulated(6, seconds{1200}, {});
+  const folder disk;
+  house h{small_node(disk.path())};
+  ASSERT_NO_FATAL_FAILURE(h.start());
+  const auto sent = publish(t, *h.publisher("flow"));
+  ASSERT_NO_FATAL_FAILURE(publish_late_and_refused(*h.publisher("other")));
+  ASSERT_NO_FATAL_FAILURE(h.wait_until_applied());
+  auto m = h.metrics();
+  EXPECT_EQ(accepted(m), sent + 8);
+  EXPECT_EQ(sum_applied(m), accepted(m));
+  EXPECT_EQ(applied(m, "late"), 1U);
+  EXPECT_EQ(applied(m, "replayed"), 0U);
+  EXPECT_GE(applied(m, "kept"), t.edges.size());
+  EXPECT_EQ(m["faultline_dead_letters_total{reason=\"no_values\"}"], 1U);
+  EXPECT_EQ(observations(h), accepted(m));
+  h.stop();
+
+  // What entities have counted stands in their snapshots; the process counts from nothing again.
+  ASSERT_NO_FATAL_FAILURE(h.start());
+  m = h.metrics();
+  EXPECT_EQ(accepted(m), sent + 8);
+  EXPECT_EQ(sum_applied(m), 0U) << "an orderly end leaves nothing to replay";
+  EXPECT_EQ(observations(h), sent + 8);
+  ASSERT_NO_FATAL_FAILURE(publish_late_and_refused(*h.publisher("third")));
+  ASSERT_NO_FATAL_FAILURE(h.wait_until_applied());
+  m = h.metrics();
+  EXPECT_EQ(accepted(m), sent + 16);
+  EXPECT_EQ(sum_applied(m), 8U);
+  EXPECT_EQ(applied(m, "late"), 8U) << "the entity remembers what it has closed";
+  EXPECT_EQ(observations(h), sent + 16);
+  h.stop();
+}
+
+TEST(NodeFlow, ARequestSentAgainCountsOnce) {
+  const folder disk;
+  house h{small_node(disk.path())};
+  entity_events events;
+  payload_writer writer;
+  writer.add(events.at(0, 0.5));
+  const auto payload = writer.take();
+  for (int life = 0; life < 2; ++life) {
+    ASSERT_NO_FATAL_FAILURE(h.start());
+    for (int again = 0; again < 2; ++again) {  // a publisher that begins with seq 1 again
+      const auto publisher = h.publisher("same");
+      ASSERT_TRUE(publisher->send(payload, patience));
+      ASSERT_TRUE(publisher->flush(patience));
+      EXPECT_EQ(publisher->counters().duplicates, life + again == 0 ? 0U : 1U);
+    }
+    ASSERT_NO_FATAL_FAILURE(h.wait_until_applied());
+    auto m = h.metrics();
+    EXPECT_EQ(accepted(m), 1U);
+    EXPECT_EQ(observations(h), 1U);
+    h.stop();
+  }
+}
+
+}  // namespace
+}  // namespace faultline

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the files say reaches the code. Tests run in the repository's root.
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "config/config.hpp"
+#include "config/roles.hpp"
+#include "config/runbooks.hpp"
+#include "processing/roles.hpp"
+#include "server/options_of.hpp"
+
+namespace faultline {
+namespace {
+
+using settings = std::vector<std::pair<std::string, std::string>>;
+
+/// Another value of the same kind: the first number one larger, true for false, another endpoint.
+std::string other_value(const std::string& key, const std::string& value) {
+  if (value == "true") return "false";
+  if (value == "false") return "true";
+  if (key == "storage.path") return "/somewhere/else";
+  if (key == "log.level") return "debug";
+  if (key == "log.format") return "json";
+  if (key == "limits") return "[{entity: db/*, metric: disk, above: 90, severity: warning}]";
+  if (key == "ingest.subscribe") return "[tcp://10.0.0.7:5556]";
+  if (key.compare(0, 6, "model.") == 0) return "models/lstm.flm";
+  if (key == "runbooks") return "config/runbooks.yaml";
+  if (key == "root_cause.abstain_below" || key == "root_cause.unobserved_prior") return "0.25";
+  if (const auto port = value.rfind(":780"); port != std::string::npos)
+    return value.substr(0, port) + ":178" + value.substr(port + 3);
+  std::size_t digits = 0;
+  while (digits < value.size() && std::isdigit(static_cast<unsigned char>(value[digits]))) ++digits;
+  EXPECT_NE(digits, 0U) << key << " has the value " << value << ", which nobody here can change";
+  return digits == 0 ? value : std::to_string(std::stoll(value) + 1) + value.substr(digits);
+}
+
+/// The value as YAML: texts and lists of texts quoted, everything else as it is.
+std::string as_yaml(const std::string& key, const std::string& value) {
+  if (key == "limits") return R"([{entity: "db/*", metric: disk, above: 90, severity: warning}])";
+  if (value.size() > 2 && value.front() == '[')
+    return "[\"" + value.substr(1, value.size() - 2) + "\"]";
+  return value.empty() ? "\"\"" : "\"" + value + "\"";
+}
+
+/// A file that says @p all, section by section.
+std::string file_of(const settings& all) {
+  std::string text, section;
+  for (const auto& [key, value] : all) {
+    const auto dot = key.find('.');
+    if (dot == std::string::npos) {
+      text += key + ": " + as_yaml(key, value) + "\n";
+      section.clear();
+      continue;
+    }
+    if (key.substr(0, dot) != section) {
+      section = key.substr(0, dot);
+      text += section + ":\n";
+    }
+    text += "  " + key.substr(dot + 1) + ": " + as_yaml(key, value) + "\n";
+  }
+  return text;
+}
+
+/// The configuration that a node would say it was built from, as far as its options can say it.
+server_config told_by(const node_options& o) {
+  server_config c;
+  c.storage = o.storage;
+  c.processing = o.processing;
+  c.detection = o.detection;
+  c.correlation = o.correlation;
+  c.root_cause = o.root_cause;
+  c.sockets = o.sockets;
+  c.web = o.web;
+  c.entities = o.entities;
+  c.intake = o.intake;
+  c.recovery = o.recovery;
+  c.lanes = o.lanes;
+  c.actors = o.actors;
+  c.model.lstm = o.lstm_file;
+  c.model.ranker = o.ranker_file;
+  return c;
+}
+
+TEST(Wiring, EveryOptionOfTheFileReachesTheNode) {
+  settings wanted;
+  for (const auto& [key, value] : settings_of(server_config{}))
+    wanted.emplace_back(key, other_value(key, value));
+  const auto config = read_config(file_of(wanted), "every key changed");
+  ASSERT_TRUE(config) << to_string(config.problems) << "\n" << file_of(wanted);
+  EXPECT_EQ(changed_keys(server_config{}, *config).size(), wanted.size());
+  const auto options = options_of(*config);
+  ASSERT_TRUE(options) << options.error().what;
+
+  std::map<std::string, std::string> told;
+  for (const auto& [key, value] : settings_of(told_by(*options))) told[key] = value;
+  for (const auto& [key, value] : wanted) {
+    // These two are not of the node: main() sets the log up, the file of runbooks is read.
+    if (key.compare(0, 4, "log.") == 0 || key == "runbooks") continue;
+    EXPECT_EQ(told[key], value) << key;
+  }
+  const auto runbooks = load_runbooks("config/runbooks.yaml");
+  ASSERT_TRUE(runbooks);
+  EXPECT_EQ(options->runbooks.size(), runbooks->size());
+}
+
+TEST(Wiring, AFileThatIsNotThereIsNamed) {
+  for (auto member : {&model_options::lstm, &model_options::ranker}) {
+    server_config config;
+    config.model.lstm = "models/lstm.flm";
+    config.model.*member = "models/none.flm";
+    const auto options = options_of(config);
+    ASSERT_FALSE(options);
+    EXPECT_NE(options.error().what.find("models/none.flm"), std::string::npos);
+  }
+  server_config config;
+  config.model.lstm = "models/lstm.flm";
+  config.runbooks = "config/none.yaml";
+  const auto options = options_of(config);
+  ASSERT_FALSE(options);
+  EXPECT_NE(options.error().what.find("config/none.yaml"), std::string::npos);
+}
+
+TEST(Roles, FileEqualsTheRulesInTheCode) {
+  const auto file = load_roles("config/roles.yaml");
+  ASSERT_TRUE(file) << to_string(file.problems);
+  ASSERT_FALSE(file->empty());
+  // Of two words in one name the one that stands first in the file decides: its role, and its
+  // place before the other, are those of the code.
+  for (std::size_t i = 0; i < file->size(); ++i) {
+    const auto& first = (*file)[i];
+    EXPECT_EQ(to_string(role_of(first.word)), first.role) << first.word;
+    for (std::size_t j = i + 1; j < file->size(); ++j) {
+      const auto& second = (*file)[j];
+      for (const auto& name : {first.word + "_" + second.word, second.word + "." + first.word})
+        EXPECT_EQ(to_string(role_of(name)), first.role) << name;
+    }
+  }
+}
+
+TEST(Roles, WordsStandAsTheFileSaysTheyDo) {
+  const auto file = load_roles("config/roles.yaml");
+  ASSERT_TRUE(file) << to_string(file.problems);
+  for (const auto& rule : *file) {
+    EXPECT_EQ(to_string(role_of("Some." + rule.word + "_x")), rule.role);
+    EXPECT_STREQ(to_string(role_of("zz" + rule.word)),
+                 rule.word[0] >= '0' && rule.word[0] <= '9' ? rule.role.c_str() : "none")
+        << "a word inside a word is none: zz" << rule.word;
+    if (rule.word.size() > 3)
+      EXPECT_EQ(to_string(role_of(rule.word + "zz")), rule.role);
+    else
+      EXPECT_STREQ(to_string(role_of(rule.word + "zz")), "none") << rule.word;
+  }
+}
+
+TEST(Roles, NamesWithoutAWordOfTheFileHaveNone) {
+  for (const char* name : {"temperature", "m7", "value", "battery.volts", "uptime_seconds", "users",
+                           "cart.size", "price"})
+    EXPECT_EQ(role_of(name), metric_role::none) << name;
+}
+
+}  // namespace
+}  // namespace faultline
