@@ -130,7 +130,8 @@ const char* group_commit::reason() const noexcept {
 }
 
 void group_commit::tick(arrival_time now) {
-  if (processing_.accept_past) return;
+  // While nothing is taken in no time passes either: nobody is silent whom we refused to hear.
+  if (processing_.accept_past || no_space_.load() || !into_.events().has_space()) return;
   const std::lock_guard<std::mutex> lock{mutex_};
   bool any = false;
   for (partition_id p = 0; p < known_partition_.size(); ++p) {

@@ -36,6 +36,7 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
   const std::int64_t ts = unix_ms(event.ts);
   if (first_ms == 0) first_ms = ts;
   last_ms = std::max(last_ms, ts);
+  note_hole(unix_ms(event.arrived));
   last_arrived_ms = std::max(last_arrived_ms, unix_ms(event.arrived));
   if (!event.attributes.empty()) remember_attributes(event);
   switch (event.type) {
@@ -84,9 +85,25 @@ void entity_core::impl::advance(const clock_record& clock, const record_address&
                                 std::vector<entity_decision>& out) {
   if (unix_ms(clock.event) < clock_ms) return;
   clock_ms = unix_ms(clock.event);
+  note_hole(unix_ms(clock.arrived));
   clock_arrived_ms = std::max(clock_arrived_ms, unix_ms(clock.arrived));
   builder.advance(clock.event, where.position, rules->processing);
   if (!flying && !builder.waiting()) note_silence(where.position, clock.event, out);
+}
+
+// With live data a clock record comes every tick while somebody listens. A hole in them is our own
+// absence: what nobody could hear is no silence of the entity, and no pace of its either.
+void entity_core::impl::note_hole(std::int64_t arrived_ms) {
+  if (rules->processing.accept_past || clock_arrived_ms == 0) return;
+  if (arrived_ms - clock_arrived_ms <= hole_ms()) return;
+  clock_arrived_ms = arrived_ms;
+  last_arrived_ms = std::max(last_arrived_ms, arrived_ms);
+  hole_seen = true;
+}
+
+std::int64_t entity_core::impl::hole_ms() const noexcept {
+  constexpr std::int64_t least = 10'000;
+  return std::max<std::int64_t>(3 * rules->processing.tick.count(), least);
 }
 
 // How long the entity has been silent: by arrival where the clocks are live, else by event time.

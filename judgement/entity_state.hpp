@@ -53,6 +53,8 @@ struct entity_core::impl {
   bool learning() const noexcept;
   bool staleness_possible() const noexcept;
   std::int64_t silence_limit_ms() const noexcept;
+  void note_hole(std::int64_t arrived_ms);
+  std::int64_t hole_ms() const noexcept;
   std::int64_t silent_ms() const noexcept;
   std::uint32_t idle_ticks() const noexcept;
   std::int64_t tick_ms() const noexcept { return builder.tick_ms(rules->processing); }
@@ -138,6 +140,7 @@ struct entity_core::impl {
   bool flying = false;
   forecast_tick current;  ///< the tick in flight as the model sees it
   bool deciding = true;
+  bool hole_seen = false;  ///< we did not listen for a while, and no tick has bridged it yet
   std::int64_t undecided_since_ms = 0;  ///< an episode while nothing is decided
   std::vector<entity_decision> recorded;
   std::size_t next_recorded = 0;

@@ -155,9 +155,12 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   ring.push(t.ts, t.channels->scores.data(), blocks.size());
   if (t.settled) settle_levels();
   ++ticks;
-  longest_gap_ms =
-      std::max(static_cast<double>(tick.gap_ms),
-               longest_gap_ms + 0.0005 * (static_cast<double>(tick.gap_ms) - longest_gap_ms));
+  if (hole_seen && tick.gap_ms > hole_ms())
+    hole_seen = false;
+  else
+    longest_gap_ms =
+        std::max(static_cast<double>(tick.gap_ms),
+                 longest_gap_ms + 0.0005 * (static_cast<double>(tick.gap_ms) - longest_gap_ms));
   last_tick_ms = unix_ms(t.ts);
   last_score = static_cast<float>(t.result.probability);
   last_excess = t.result.excess();

@@ -116,6 +116,54 @@ TEST(EntityCore, TellsOfSilenceAndOfItsEndUnlessEphemeral) {
   }
 }
 
+/// A core with live data that has heard 1000 calm rows, each after a clock record.
+entity_driver live_driver(noise& n) {
+  auto rules = std::make_shared<judgement_rules>(*test_rules());
+  rules->processing.accept_past = false;
+  entity_driver d{rules};
+  for (int i = 0; i < 1000; ++i) {
+    d.clock(test_start + i * tick);
+    d.row(test_start + i * tick, calm_row(test_start + i * tick, n));
+  }
+  return d;
+}
+
+TEST(EntityCore, TakesOurOwnAbsenceForNobodysSilence) {
+  noise n{6};
+  auto d = live_driver(n);
+  const int back = 1100;
+  for (int i = back; i < back + 5; ++i) d.clock(test_start + i * tick);
+  EXPECT_THAT(d.alerts(), SizeIs(0));
+  for (int i = back + 5; i < back + 20; ++i) {
+    d.clock(test_start + i * tick);
+    d.row(test_start + i * tick, calm_row(test_start + i * tick, n));
+  }
+  EXPECT_THAT(d.alerts(), SizeIs(0));
+  for (int i = back + 20; i < back + 40; ++i) d.clock(test_start + i * tick);
+  ASSERT_THAT(d.alerts(), SizeIs(1)) << "a silence that we listened to is one, as soon as before";
+  EXPECT_EQ(d.alerts()[0].labels.at("alertname"), "EntitySilent");
+}
+
+TEST(EntityCore, AdoptsASilenceThatItsSnapshotDoesNotKnow) {
+  noise n{7};
+  auto d = live_driver(n);
+  const auto snapshot = d.core.save();
+  for (int i = 1000; i < 1020; ++i) d.clock(test_start + i * tick);
+  ASSERT_THAT(d.alerts(), SizeIs(1));
+  auto rules = std::make_shared<judgement_rules>(*test_rules());
+  rules->processing.accept_past = false;
+  entity_driver again{rules};
+  ASSERT_TRUE(again.core.restore(snapshot));
+  again.core.adopt(d.decisions, d.position - 5);
+  again.position = d.position;
+  for (int i = 1020; i < 1060; ++i) again.clock(test_start + i * tick);
+  EXPECT_THAT(again.alerts(), SizeIs(0)) << "decided before, not again";
+  again.row(test_start + 1060 * tick, calm_row(test_start + 1060 * tick, n));
+  ASSERT_THAT(again.alerts(), SizeIs(1));
+  EXPECT_EQ(again.alerts()[0].state, alert_state::resolved);
+  EXPECT_EQ(again.alerts()[0].id, d.alerts()[0].id);
+}
+
 TEST(EntityCore, SurvivesExtremeValuesAndConstantSeries) {
   entity_driver d;
   for (int i = 0; i < 3000; ++i) {
