@@ -45,6 +45,7 @@ void partition_state::on_image(partition_image& image) {
   }
   loaded_ = true;
   read_on();
+  answer_drain();  // asked to end before there was anything to end
 }
 
 void partition_state::read_on() {
