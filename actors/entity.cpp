@@ -16,6 +16,9 @@ namespace {
 /// a knock costs a message, and most ticks have an event soon.
 constexpr float least_loud = 8;
 
+/// No entity is silent sooner than this after its newest event (judgement/entity_core.cpp).
+constexpr milliseconds least_silence{60'000};
+
 /// One view per worker thread, so that reading a record allocates nothing in steady state.
 record_view& scratch_record() {
   static thread_local record_view record;
@@ -26,6 +29,7 @@ record_view& scratch_record() {
 
 void entity_state::begin(entity_birth birth, entity_peers who) {
   peers_ = std::move(who);
+  past_ = birth.rules->processing.accept_past;
   core_ = std::make_unique<entity_core>(birth.id, birth.rules);
   if (!birth.snapshot.empty()) {
     const auto restored = core_->restore(birth.snapshot);
@@ -40,6 +44,40 @@ void entity_state::begin(entity_birth birth, entity_peers who) {
 }
 
 void entity_state::on_observation(const observation& o) {
+  absorb();
+  if (held_.empty() && !must_wait(o.clock))
+    take(o);
+  else
+    hold(o);
+  pump();
+}
+
+// A silence is judged with every tick before it finished: which clock says it must not depend on
+// how fast the lane was. So a clock that may say it waits for the row in the lane, and what comes
+// behind waits too.
+bool entity_state::must_wait(const clock_record& clock) const {
+  if (clock.event <= clock_ || clock.event - newest_ <= least_silence) return false;
+  if (!past_ && clock.arrived - newest_arrived_ <= least_silence) return false;
+  return core_->in_flight() || core_->row_waiting();
+}
+
+void entity_state::hold(held_message m) {
+  held_.push_back(std::move(m));
+  take_held();  // what those before it waited for may have come
+}
+
+void entity_state::take_held() {
+  std::size_t taken = 0;
+  for (; taken < held_.size(); ++taken) {
+    const auto& next = held_[taken];
+    if (std::visit([this](const auto& m) { return must_wait(m.clock); }, next)) break;
+    std::visit([this](const auto& m) { take(m); }, next);
+    begin_rows();
+  }
+  held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(taken));
+}
+
+void entity_state::take(const observation& o) {
   const record_address where{o.blob->partition, o.blob->position, o.index};
   peers_.cell->position.store(where.position, std::memory_order_relaxed);
   peers_.cell->index.store(where.index, std::memory_order_relaxed);
@@ -51,11 +89,11 @@ void entity_state::on_observation(const observation& o) {
   auto& record = scratch_record();
   const auto read = read_record_at(o.blob->bytes, o.offset, record);
   if (!read) throw std::runtime_error{"record unreadable: " + read.error().what};
-  absorb();
   follow_clock(o.clock, where);
   apply(record.event, where);
-  pump();
 }
+
+void entity_state::take(const clock_passed& c) { follow_clock(c.clock, c.where); }
 
 void entity_state::apply(const event_view& event, const record_address& where) {
   auto& n = *peers_.counters;
@@ -74,6 +112,8 @@ void entity_state::apply(const event_view& event, const record_address& where) {
       return;
   }
   covered_ = where;
+  newest_ = std::max(newest_, event.ts);
+  newest_arrived_ = std::max(newest_arrived_, event.arrived);
 }
 
 void entity_state::follow_clock(const clock_record& clock, const record_address& where) {
@@ -84,12 +124,16 @@ void entity_state::follow_clock(const clock_record& clock, const record_address&
 
 void entity_state::on_clock(const clock_passed& c) {
   absorb();
-  follow_clock(c.clock, c.where);
+  if (held_.empty() && !must_wait(c.clock))
+    take(c);
+  else
+    hold(c);
   pump();
 }
 
 void entity_state::on_result() {
   absorb();
+  take_held();
   pump();
 }
 
@@ -108,7 +152,7 @@ void entity_state::finish(const forecast_result* result) {
   core_->finish_tick(result, decided_);
 }
 
-void entity_state::pump() {
+void entity_state::begin_rows() {
   while (core_->row_waiting()) {
     core_->begin_tick(slot_->row);
     if (degraded_ || peers_.inference == nullptr) {
@@ -117,8 +161,13 @@ void entity_state::pump() {
     }
     submit();
   }
-  if (waiting_for_lane_ && (core_->waiting_ticks() != 0 || !wants_snapshot_.empty())) {
-    // Somebody waits for this very result: ticks behind it, or a snapshot.
+}
+
+void entity_state::pump() {
+  begin_rows();
+  if (waiting_for_lane_ &&
+      (core_->waiting_ticks() != 0 || !wants_snapshot_.empty() || !held_.empty())) {
+    // Somebody waits for this very result: ticks behind it, a snapshot, or what is held.
     slot_->knock_wanted.store(true, std::memory_order_seq_cst);
     if (slot_->state.load(std::memory_order_seq_cst) == lane_slot::done &&
         slot_->knock_wanted.exchange(false))
@@ -172,6 +221,7 @@ void entity_state::release_credit() {
 
 caf::result<entity_saved> entity_state::on_take_snapshot() {
   absorb();
+  take_held();
   auto promise = self->make_response_promise<entity_saved>();
   wants_snapshot_.push_back(promise);
   pump();
@@ -179,7 +229,8 @@ caf::result<entity_saved> entity_state::on_take_snapshot() {
 }
 
 void entity_state::answer_snapshot() {
-  if (wants_snapshot_.empty() || core_->in_flight() || core_->row_waiting()) return;
+  if (wants_snapshot_.empty() || !held_.empty() || core_->in_flight() || core_->row_waiting())
+    return;
   const auto saved = save_now();
   for (auto& promise : wants_snapshot_) promise.deliver(saved);
   wants_snapshot_.clear();

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <caf/stateful_actor.hpp>
@@ -47,10 +48,18 @@ struct entity_state {
   entity_actor::pointer self;
 
 private:
+  using held_message = std::variant<observation, clock_passed>;
+
+  void take(const observation& o);
+  void take(const clock_passed& c);
+  bool must_wait(const clock_record& clock) const;
+  void hold(held_message m);
+  void take_held();
   void apply(const event_view& event, const record_address& where);
   void follow_clock(const clock_record& clock, const record_address& where);
   void absorb();
   void pump();
+  void begin_rows();
   void finish(const forecast_result* result);
   void submit();
   void send_decisions();
@@ -65,14 +74,19 @@ private:
   std::vector<caf::typed_response_promise<entity_saved>> wants_snapshot_;
   std::vector<closed_block> blocks_;  ///< closed since the last snapshot
   std::vector<closed_block> handed_;  ///< went out with it, perhaps not yet on disk
+  /// What came while a silence could not be judged: see must_wait(). In order of coming.
+  std::vector<held_message> held_;
   record_address covered_;
   event_time clock_{};
+  event_time newest_{};  ///< event this incarnation has taken, and its arrival
+  arrival_time newest_arrived_{};
   std::uint64_t ticket_ = 0;
   std::uint64_t begun_ = 0;         ///< observations this incarnation has looked at
   std::uint64_t owed_ = 0;          ///< credit not given back yet
   std::uint64_t owed_counted_ = 0;  ///< of these, the ones the lag limit counts
   bool waiting_for_lane_ = false;   ///< our slot is submitted
   bool degraded_ = false;
+  bool past_ = false;  ///< processing.accept_past
 };
 
 /// One monitored entity. It never blocks: inference runs in the lane, disks are others' work.

@@ -44,6 +44,8 @@ transitions sorted(transitions lines) {
   return lines;
 }
 
+bool says_silence(const std::string& line) { return line.find(" silence_s ") != std::string::npos; }
+
 telemetry simulated(std::size_t services, seconds duration, std::vector<fault_plan> faults) {
   simulation_options o;
   o.seed = 2;
@@ -76,7 +78,8 @@ transitions judged_by_the_runner(const telemetry& t, const node_options& o) {
   return sorted(std::move(lines));
 }
 
-/// Twelve services for two hours and a disk that fills up. Stamps are whole ticks.
+/// Twelve services for two hours, a disk that fills up, and three entities that say nothing for a
+/// while. Stamps are whole ticks.
 telemetry troubled_system() {
   fault_plan fault;
   fault.type = fault_type::disk_fill;
@@ -84,7 +87,15 @@ telemetry troubled_system() {
   fault.onset = seconds{4000};
   fault.ramp = seconds{900};
   fault.duration = seconds{1400};
-  return simulated(12, seconds{2 * 3600}, {fault});
+  auto t = simulated(12, seconds{2 * 3600}, {fault});
+  constexpr std::ptrdiff_t from = 500, to = 600;
+  for (std::size_t i = 0; i < t.entities.size(); i += 5) {
+    auto& e = t.entities[i];
+    const auto width = static_cast<std::ptrdiff_t>(e.metrics.size());
+    e.ts.erase(e.ts.begin() + from, e.ts.begin() + to);
+    e.values.erase(e.values.begin() + from * width, e.values.begin() + to * width);
+  }
+  return t;
 }
 
 /// Publishes @p t in order of time: a request per tick, or as many events as @p at_least.
@@ -178,7 +189,7 @@ TEST(NodeFlow, DecidesTheSameHoweverFastItGoes) {
     auto options = small_node(disk.path());
     options.intake.max_lag_records = 100'000;
     const auto expected = judged_by_the_runner(t, options);
-    ASSERT_FALSE(expected.empty());
+    ASSERT_TRUE(std::any_of(expected.begin(), expected.end(), says_silence));
     house h{options};
     ASSERT_NO_FATAL_FAILURE(h.start());
     publish(t, *h.publisher("flow"), 2000);
@@ -188,7 +199,15 @@ TEST(NodeFlow, DecidesTheSameHoweverFastItGoes) {
   }
 }
 
-// Every entity has its own place in the tick.
+/// @p lines with those of silences reduced to who, what and how bad.
+transitions silences_without_time(transitions lines) {
+  for (auto& line : lines)
+    if (says_silence(line)) line = line.substr(line.find('/'), line.find(" at ") - line.find('/'));
+  return sorted(std::move(lines));
+}
+
+// Between ticks the clocks of the two differ: the log's CLOCK is the beginning of the tick, the
+// runner's is the newest event before it. Only a silence begins at a clock.
 TEST(NodeFlow, DecidesWhatTheRunnerDecidesOffTheGrid) {
   auto t = troubled_system();
   milliseconds phase{0};
@@ -204,7 +223,7 @@ TEST(NodeFlow, DecidesWhatTheRunnerDecidesOffTheGrid) {
   publish(t, *h.publisher("flow"));
   ASSERT_NO_FATAL_FAILURE(h.wait_until_applied());
   h.stop();
-  EXPECT_EQ(alerts_decided(options), expected);
+  EXPECT_EQ(silences_without_time(alerts_decided(options)), silences_without_time(expected));
 }
 
 /// Events of an entity that has a row a tick.
