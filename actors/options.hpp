@@ -34,7 +34,7 @@ struct recovery_options {
   std::chrono::milliseconds max_replay{1500};
   /// How often the sweep looks for entities to snapshot.
   std::chrono::milliseconds sweep_interval{250};
-  /// Records a second that a restart replays on this kind of machine (`faultline bench recovery`).
+  /// Records a second that a restart is taken to replay. An assumption: not measured yet.
   std::uint64_t replay_rate = 200'000;
 };
 
