@@ -205,7 +205,7 @@ void add_storage(std::vector<setting>& all) {
   const char* s = "storage";
   all.push_back(text(s, "path", FIELD(storage.path), not_empty));
   all.push_back(boolean(s, "sync", FIELD(storage.sync)));
-  all.push_back(integer(s, "partitions", FIELD(storage.partitions), 1, 4096));
+  all.push_back(integer(s, "partitions", FIELD(storage.partitions), 0, 4096));
   all.push_back(size(s, "min_free", FIELD(storage.min_free_bytes), 0, TiB));
   all.push_back(size(s, "cache", FIELD(storage.cache_bytes), MiB, TiB));
   all.push_back(size(s, "write_buffer", FIELD(storage.write_buffer_bytes), MiB, TiB));

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 
@@ -25,8 +26,8 @@ std::string path_in(std::string_view text, const std::string& directory) {
 }
 
 /// RocksDB's log of this attempt names the write-ahead log it stopped at.
-std::string path_in_log(const std::string& directory) {
-  std::ifstream log{directory + "/LOG"};
+std::string path_in_log(const std::string& directory, const std::string& text) {
+  std::istringstream log{text};
   std::string found;
   for (std::string line; std::getline(log, line);) {
     if (line.find(" dropping ") == std::string::npos) continue;
@@ -44,9 +45,10 @@ bool belongs_to_a_store(const fs::path& file) {
 
 }  // namespace
 
-std::string damaged_file(const std::string& directory, const std::string& error) {
+std::string damaged_file(const std::string& directory, const std::string& error,
+                         const std::string& log) {
   std::string path = path_in(error, directory);
-  if (path.empty()) path = path_in_log(directory);
+  if (path.empty()) path = path_in_log(directory, log);
   if (!path.empty()) return path;
   std::ifstream current{directory + "/CURRENT"};
   std::string manifest;

@@ -71,7 +71,9 @@ outcome<void> memory_store::sweep_retention(arrival_time now) {
 }  // namespace
 
 std::unique_ptr<store> open_memory_store(const storage_options& options) {
-  return std::make_unique<memory_store>(options);
+  storage_options whole = options;
+  if (whole.partitions == 0) whole.partitions = storage_options::default_partitions;
+  return std::make_unique<memory_store>(whole);
 }
 
 std::unique_ptr<store> open_memory_store(std::uint16_t partitions) {

@@ -13,8 +13,10 @@ struct storage_options {
   std::string path = "/var/lib/faultline";
   /// fsync before every acknowledgement: survives power loss, not only kill -9.
   bool sync = true;
-  /// Number of partitions of a NEW store.
-  std::uint16_t partitions = 64;
+  /// Number of partitions. 0: the store's own, default_partitions for a new one. Another number
+  /// than an existing store has is refused: it cannot be changed.
+  std::uint16_t partitions = 0;
+  static constexpr std::uint16_t default_partitions = 64;
   /// Below this much free space nothing is appended: doors answer `retry`.
   std::uint64_t min_free_bytes = 512ULL * 1024 * 1024;
   /// One block cache for everything.

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/internal/rocksdb_database.hpp"
 
+#include <rocksdb/env.h>
+
 #include <algorithm>
+#include <cstdarg>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -25,15 +32,55 @@ failure no_space(const std::string& directory, std::uint64_t free, std::uint64_t
                             std::to_string(needed) + " must stay free"};
 }
 
-failure open_failed(const std::string& directory, const rocksdb::Status& status) {
+failure open_failed(const std::string& directory, const rocksdb::Status& status,
+                    const std::string& log) {
   const std::string text = status.ToString();
   const bool missing = text.find("No such file") != std::string::npos;
   if (status.IsCorruption() || missing) {
-    return {ec::store_corrupt, damaged_file(directory, text) + " is damaged: " + text};
+    return {ec::store_corrupt, damaged_file(directory, text, log) + " is damaged: " + text};
   }
   if (text.find("lock file") != std::string::npos)
     return {ec::io_failed, directory + " is in use by another process: " + text};
   return {ec::io_failed, directory + ": " + text};
+}
+
+/// What RocksDB wrote into its log in @p directory since the start of this attempt.
+std::string log_of_this_attempt(const std::string& directory) {
+  std::ifstream log{directory + "/LOG"};
+  return {std::istreambuf_iterator<char>{log}, {}};
+}
+
+/// Keeps what RocksDB says of damage, instead of a log file in the store.
+class kept_log : public rocksdb::Logger {
+public:
+  kept_log() : rocksdb::Logger{rocksdb::InfoLogLevel::INFO_LEVEL} {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list values) override {
+    std::array<char, 1024> line{};
+    if (std::vsnprintf(line.data(), line.size(), format, values) < 0) return;
+    const std::lock_guard lock{mutex_};
+    if (text_.size() < most_bytes) text_.append(line.data()).append("\n");
+  }
+  std::string text() const {
+    const std::lock_guard lock{mutex_};
+    return text_;
+  }
+
+private:
+  static constexpr std::size_t most_bytes = 1024 * 1024;
+  mutable std::mutex mutex_;
+  std::string text_;
+};
+
+/// CURRENT and the length of the manifest it names: they change before a server removes a file that
+/// is needed to read what they said before.
+std::string manifest_state(const std::string& directory) {
+  std::ifstream current{directory + "/CURRENT"};
+  std::string manifest;
+  std::getline(current, manifest);
+  std::error_code error;
+  const auto size = fs::file_size(directory + "/" + manifest, error);
+  return manifest + " " + (error ? error.message() : std::to_string(size));
 }
 
 /// Families of an existing store that this build does not know: a newer build wrote it.
@@ -41,7 +88,7 @@ outcome<void> refuse_unknown_families(const rocksdb::DBOptions& settings,
                                       const std::string& directory) {
   std::vector<std::string> names;
   const auto status = rocksdb::DB::ListColumnFamilies(settings, directory, &names);
-  if (!status.ok()) return open_failed(directory, status);
+  if (!status.ok()) return open_failed(directory, status, log_of_this_attempt(directory));
   for (const auto& name : names) {
     bool known = false;
     for (std::size_t i = 0; i < family_count; ++i) {
@@ -94,8 +141,10 @@ outcome<void> store_health::check() const {
   return failure{ec::store_unavailable, "the store has stopped: " + why_};
 }
 
-rocksdb_database::rocksdb_database(std::string directory, const storage_options& options)
+rocksdb_database::rocksdb_database(std::string directory, const storage_options& options,
+                                   access how)
     : directory_{std::move(directory)},
+      access_{how},
       options_{options},
       health_{std::make_shared<store_health>()},
       space_{options.min_free_bytes, [path = directory_] { return free_bytes_at(path); }} {}
@@ -118,7 +167,7 @@ outcome<std::unique_ptr<rocksdb_database>> rocksdb_database::open(const std::str
   if (const std::string missing = missing_file(directory); !missing.empty()) {
     return failure{ec::store_corrupt, missing + " is missing, other files of the store are there"};
   }
-  std::unique_ptr<rocksdb_database> opened{new rocksdb_database{directory, options}};
+  std::unique_ptr<rocksdb_database> opened{new rocksdb_database{directory, options, access::write}};
   if (!opened->space_.writes_allowed()) {
     return no_space(directory, opened->space_.current(), options.min_free_bytes / 2);
   }
@@ -138,10 +187,67 @@ outcome<void> rocksdb_database::open_families() {
   rocksdb::DB* db = nullptr;
   const auto status =
       rocksdb::DB::Open(settings, directory_, family_settings(options_), &handles, &db);
-  if (!status.ok()) return open_failed(directory_, status);
+  if (!status.ok()) return open_failed(directory_, status, log_of_this_attempt(directory_));
   db_.reset(db);
   std::copy(handles.begin(), handles.end(), handles_.begin());
   return health_->check();
+}
+
+outcome<std::unique_ptr<rocksdb_database>> rocksdb_database::open_read_only(
+    const std::string& directory, const storage_options& options) {
+  constexpr int attempts = 50;
+  constexpr std::chrono::milliseconds pause{20};
+  if (const std::string missing = missing_file(directory); !missing.empty()) {
+    return failure{ec::store_corrupt, missing + " is missing, other files of the store are there"};
+  }
+  std::error_code error;
+  if (!fs::exists(directory + "/CURRENT", error)) {
+    return failure{ec::not_found, directory + " holds no store"};
+  }
+  failure why;
+  for (int i = 0; i < attempts; ++i) {
+    if (i != 0) std::this_thread::sleep_for(pause);
+    std::unique_ptr<rocksdb_database> opened{
+        new rocksdb_database{directory, options, access::read}};
+    const auto before = manifest_state(directory);
+    const auto done = opened->read_families();
+    // A server that writes meanwhile may have taken a file away before we came to it.
+    if (manifest_state(directory) != before) {
+      why = {ec::store_unavailable, directory + " changes faster than it can be opened"};
+      continue;
+    }
+    if (!done) return done.error();
+    if (auto known = opened->check_format(false); !known) return known.error();
+    return opened;
+  }
+  return why;
+}
+
+outcome<void> rocksdb_database::read_families() {
+  auto settings = database_settings(options_, health_);
+  const auto log = std::make_shared<kept_log>();
+  settings.info_log = log;
+  settings.create_if_missing = false;
+  settings.create_missing_column_families = false;
+  settings.max_open_files = -1;  // what is open stays readable when a server removes the file
+  if (auto known = refuse_unknown_families(settings, directory_); !known) return known;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* db = nullptr;
+  const auto status =
+      rocksdb::DB::OpenForReadOnly(settings, directory_, family_settings(options_), &handles, &db);
+  if (!status.ok()) return open_failed(directory_, status, log->text());
+  db_.reset(db);
+  std::copy(handles.begin(), handles.end(), handles_.begin());
+  return {};
+}
+
+outcome<void> rocksdb_database::create_format() {
+  const std::uint64_t partitions =
+      options_.partitions != 0 ? options_.partitions : storage_options::default_partitions;
+  partitions_ = static_cast<std::uint16_t>(partitions);
+  rocksdb::WriteBatch batch;
+  batch.Put(at(family::meta), keys::format(), rows::numbers({store_format, partitions}));
+  return write(batch, true, write_kind::work);
 }
 
 outcome<void> rocksdb_database::check_format(bool created) {
@@ -153,24 +259,37 @@ outcome<void> rocksdb_database::check_format(bool created) {
       scan anything{*this, family::meta, "", ""};
       if (anything.valid()) return failure{ec::store_corrupt, directory_ + " has no format number"};
     }
-    rocksdb::WriteBatch batch;
-    batch.Put(at(family::meta), slice(keys::format()),
-              slice(rows::numbers({store_format, options_.partitions})));
-    return write(batch, true, write_kind::work);
+    if (access_ == access::read) return failure{ec::not_found, directory_ + " holds no store yet"};
+    return create_format();
   }
   const auto numbers = rows::read_numbers(**row);
   if (!numbers) return numbers.error();
-  if (numbers->empty()) return failure{ec::store_corrupt, directory_ + " has no format number"};
+  if (numbers->size() < 2 || numbers->front() == 0 || (*numbers)[1] == 0 ||
+      (*numbers)[1] > 65'535) {
+    return failure{ec::store_corrupt, directory_ + " has no format number or no partitions"};
+  }
   if (numbers->front() > store_format) {
     return failure{ec::unknown_version, directory_ + " has format " +
                                             std::to_string(numbers->front()) +
                                             ", this build knows " + std::to_string(store_format)};
   }
-  return {};
+  partitions_ = static_cast<std::uint16_t>((*numbers)[1]);
+  if (options_.partitions == 0 || options_.partitions == partitions_) return {};
+  return failure{ec::invalid, directory_ + " has " + std::to_string(partitions_) +
+                                  " partitions, storage.partitions says " +
+                                  std::to_string(options_.partitions) +
+                                  ". The number of a store cannot be changed: leave the key out, "
+                                  "or name another storage.path for a new store"};
+}
+
+outcome<void> rocksdb_database::writable() const {
+  if (access_ == access::write) return {};
+  return failure{ec::unsupported, directory_ + " is open for reading"};
 }
 
 outcome<void> rocksdb_database::may_write(write_kind kind) {
   if (auto healthy = health_->check(); !healthy) return healthy;
+  if (auto writable = this->writable(); !writable) return writable;
   const bool allowed =
       kind == write_kind::intake ? space_.intake_allowed() : space_.writes_allowed();
   if (allowed) return {};
@@ -215,7 +334,7 @@ std::uint64_t rocksdb_database::bytes_on_disk() const {
 }
 
 outcome<void> rocksdb_database::flush() {
-  if (auto healthy = health_->check(); !healthy) return healthy;
+  if (auto healthy = health_->check(); !healthy || access_ == access::read) return healthy;
   auto status = db_->FlushWAL(true);
   // Without room for the memtables the synced WAL is enough: they are rebuilt from it.
   if (status.ok() && space_.writes_allowed()) {

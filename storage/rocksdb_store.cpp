@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <exception>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "storage/internal/keys.hpp"
@@ -82,6 +84,7 @@ outcome<void> rocksdb_store::load_marks(const std::string& prefix, retention_mar
 outcome<void> rocksdb_store::sweep_retention(arrival_time now) {
   if (unix_ms(now) < 0) return failure{ec::invalid, "a time before 1970"};
   if (auto healthy = database_->check(); !healthy) return healthy;
+  if (auto writable = database_->writable(); !writable) return writable;
   const std::lock_guard sweeping{sweeping_};
   if (auto done = write_marks(now); !done) return done;
   if (auto done = sweep_log(now); !done) return done;
@@ -129,25 +132,10 @@ outcome<void> rocksdb_store::sweep_log(arrival_time now) {
   return {};
 }
 
-/// The number of partitions the store was created with.
-outcome<std::uint16_t> partitions_of(rocksdb_database& database) {
-  const auto row = database.get(family::meta, keys::format());
-  if (!row) return row.error();
-  if (!row->has_value()) return failure{ec::store_corrupt, "the store has no format number"};
-  const auto numbers = rows::read_numbers(**row);
-  if (!numbers) return numbers.error();
-  if (numbers->size() < 2 || (*numbers)[1] == 0 || (*numbers)[1] > 65'535) {
-    return failure{ec::store_corrupt, "the store has no number of partitions"};
-  }
-  return static_cast<std::uint16_t>((*numbers)[1]);
-}
-
-outcome<std::unique_ptr<store>> open_store(const storage_options& options) {
-  auto database = rocksdb_database::open(options.path + "/store", options);
+outcome<std::unique_ptr<store>> load_store(outcome<std::unique_ptr<rocksdb_database>> database) {
   if (!database) return database.error();
-  const auto partitions = partitions_of(**database);
-  if (!partitions) return partitions.error();
-  auto opened = std::make_unique<rocksdb_store>(std::move(*database), *partitions);
+  const auto partitions = (*database)->partitions();
+  auto opened = std::make_unique<rocksdb_store>(std::move(*database), partitions);
   if (auto loaded = opened->load(); !loaded) return loaded.error();
   return std::unique_ptr<store>{std::move(opened)};
 }
@@ -155,12 +143,25 @@ outcome<std::unique_ptr<store>> open_store(const storage_options& options) {
 }  // namespace
 
 outcome<std::unique_ptr<store>> open_rocksdb_store(const storage_options& options) {
-  if (options.partitions == 0) return failure{ec::invalid, "a store needs at least one partition"};
   try {
-    return open_store(options);
+    return load_store(rocksdb_database::open(options.path + "/store", options));
   } catch (const std::exception& error) {
     return failure{ec::io_failed, options.path + ": " + error.what()};
   }
+}
+
+outcome<std::unique_ptr<store>> open_rocksdb_store_read_only(const storage_options& options) {
+  try {
+    return load_store(rocksdb_database::open_read_only(store_directory(options.path), options));
+  } catch (const std::exception& error) {
+    return failure{ec::io_failed, options.path + ": " + error.what()};
+  }
+}
+
+std::string store_directory(const std::string& path) {
+  std::error_code error;
+  const bool itself = std::filesystem::exists(path + "/CURRENT", error);
+  return itself ? path : path + "/store";
 }
 
 }  // namespace faultline

@@ -277,12 +277,23 @@ public:
   virtual outcome<void> sweep_retention(arrival_time now) = 0;
 };
 
-/// Opens or creates the store in the directory `store` of options.path. options.partitions counts
-/// only at creation; later the store's own number holds.
+/// Opens or creates the store in the directory `store` of options.path.
 /// Fails: ec::store_corrupt naming the file (a human must look), ec::no_space, ec::io_failed
-/// (locked, permissions), ec::unknown_version (written by a newer build), ec::invalid (no
-/// partitions). After a background error of RocksDB (a full disk, damage) every call fails with
-/// ec::store_unavailable and the reason: end the process and open again.
+/// (locked, permissions), ec::unknown_version (written by a newer build), ec::invalid
+/// (options.partitions is neither 0 nor the store's number). After a background error of RocksDB (a
+/// full disk, damage) every call fails with ec::store_unavailable and the reason: end the process
+/// and open again.
 outcome<std::unique_ptr<store>> open_rocksdb_store(const storage_options& options);
+
+/// Opens the store at options.path (or in its directory `store`) as it stands now, also while a
+/// server has it open. Writes nothing into the directory; every call that would write fails with
+/// ec::unsupported. What is written after it was opened is not seen. Memory: what a server's
+/// memtables hold, up to options.write_buffer_bytes / 2.
+/// Fails: ec::not_found (no store there), ec::store_unavailable (a server changes its files faster
+/// than they can be opened: try again), otherwise as open_rocksdb_store().
+outcome<std::unique_ptr<store>> open_rocksdb_store_read_only(const storage_options& options);
+
+/// The directory of the store's files for a path that names it or the directory above it.
+std::string store_directory(const std::string& path);
 
 }  // namespace faultline

@@ -6,8 +6,9 @@
 namespace faultline {
 
 /// The file a human must look at when the store in @p directory does not open because of @p error
-/// (RocksDB's words): from the error, from RocksDB's log, or the manifest.
-std::string damaged_file(const std::string& directory, const std::string& error);
+/// (RocksDB's words): from the error, from @p log (RocksDB's log of the attempt), or the manifest.
+std::string damaged_file(const std::string& directory, const std::string& error,
+                         const std::string& log);
 
 /// What is missing from @p directory although other files of a store stand there; empty when it is
 /// whole or no store at all. RocksDB would begin a new, empty store in its place.

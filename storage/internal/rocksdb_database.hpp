@@ -58,6 +58,9 @@ public:
   /// Opens or creates the database in @p directory. Fails as open_rocksdb_store() says.
   static outcome<std::unique_ptr<rocksdb_database>> open(const std::string& directory,
                                                          const storage_options& options);
+  /// Opens what stands in @p directory now, as open_rocksdb_store_read_only() says.
+  static outcome<std::unique_ptr<rocksdb_database>> open_read_only(const std::string& directory,
+                                                                   const storage_options& options);
   ~rocksdb_database();
   rocksdb_database(const rocksdb_database&) = delete;
   rocksdb_database& operator=(const rocksdb_database&) = delete;
@@ -67,7 +70,10 @@ public:
     return handles_[static_cast<std::size_t>(f)];
   }
   const storage_options& options() const noexcept { return options_; }
+  std::uint16_t partitions() const noexcept { return partitions_; }  ///< of the store, never 0
 
+  /// Fails when the store was opened for reading.
+  outcome<void> writable() const;
   /// Whether a write of @p kind may be made now; nothing is written when this fails.
   outcome<void> may_write(write_kind kind);
   /// Whether what comes in may be written.
@@ -89,14 +95,19 @@ public:
   outcome<void> flush();
 
 private:
-  rocksdb_database(std::string directory, const storage_options& options);
+  enum class access : std::uint8_t { write, read };
+  rocksdb_database(std::string directory, const storage_options& options, access how);
   outcome<void> open_families();
+  outcome<void> read_families();
   outcome<void> check_format(bool created);
+  outcome<void> create_format();
 
   const std::string directory_;
+  const access access_;
   const storage_options options_;
   std::shared_ptr<store_health> health_;
   free_space space_;
+  std::uint16_t partitions_ = 0;
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> handles_{};
 };

@@ -91,7 +91,7 @@ TEST(Config, RefusesValuesOfTheWrongKind) {
                            "processing: 7",
                            "processing: [a]",
                            "storage: {sync: yes}",
-                           "storage: {partitions: 0}",
+                           "storage: {partitions: -1}",
                            "storage: {partitions: 1.5}",
                            "storage: {path: ''}",
                            "storage: {cache: lots}",

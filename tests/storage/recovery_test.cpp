@@ -97,22 +97,35 @@ TEST_F(StoreRecovery, ADamagedTableIsAFailureOfTheReadThatMeetsIt) {
   EXPECT_THAT(blobs.error().what, HasSubstr(fs::path{table}.filename().string()));
 }
 
-TEST_F(StoreRecovery, KeepsTheNumberOfPartitionsItWasCreatedWith) {
+TEST_F(StoreRecovery, ANumberThatIsLeftOutIsTheStoresOwn) {
   write(1);
-  maker.options.partitions = 64;
+  maker.options.partitions = 0;
   EXPECT_EQ(maker.open()->events().partitions(), 4);
+}
+
+TEST_F(StoreRecovery, ANewStoreHas64PartitionsWhereTheNumberIsLeftOut) {
+  maker.options.partitions = 0;
+  EXPECT_EQ(maker.open()->events().partitions(), 64);
+  EXPECT_EQ(open_memory_store(maker.options)->events().partitions(), 64);
+  maker.options.partitions = 64;
+  EXPECT_EQ(maker.open()->events().partitions(), 64);
+}
+
+TEST_F(StoreRecovery, RefusesAnotherNumberOfPartitionsThanTheStoresAndNamesBoth) {
+  write(1);
+  maker.options.partitions = 32;
+  const failure why = open_error();
+  EXPECT_EQ(why.code, ec::invalid);
+  EXPECT_THAT(why.what, HasSubstr("has 4 partitions"));
+  EXPECT_THAT(why.what, HasSubstr("storage.partitions says 32"));
+  maker.options.partitions = 4;
+  EXPECT_EQ(maker.open()->events().last(0), 1u) << "the refusal changed nothing";
 }
 
 TEST_F(StoreRecovery, OneProcessAtATime) {
   auto store = maker.open();
   const failure why = open_error();
   EXPECT_EQ(why.code, ec::io_failed);
-}
-
-TEST_F(StoreRecovery, RefusesNoPartitions) {
-  maker.options.path = maker.directory.path();
-  maker.options.partitions = 0;
-  EXPECT_EQ(open_error().code, ec::invalid);
 }
 
 TEST_F(StoreRecovery, FailsWhereADirectoryCannotBe) {
