@@ -211,6 +211,8 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
     t.scores[static_cast<std::size_t>(view::model)] = model->score(current);
     model->take(current, result, static_cast<double>(t.tick_ms) / 1000.0);
   }
+  for (std::size_t v = 0; v < view_count; ++v)
+    if ((rules->detection.without_views >> v & 1U) != 0) t.scores[v] = 0;
   t.result = tails.judge(t.scores, rules->detection.false_pages_per_entity_month, learning());
 }
 

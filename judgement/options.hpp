@@ -25,6 +25,9 @@ struct detection_options {
   /// How long a new entity only learns (class priors apply, thresholds are ten times stricter).
   std::chrono::milliseconds learning{3600 * 1000};
   std::vector<operator_limit> limits;
+  /// Views that have nothing to say, bit v for view number v of judgement/calibration.hpp: for
+  /// ablations. No key of the configuration.
+  std::uint32_t without_views = 0;
 };
 
 /// How alerts become incidents. Keys under `correlation:`.

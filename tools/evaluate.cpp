@@ -14,6 +14,7 @@
 
 #include "inference/forecaster.hpp"
 #include "inference/ranker.hpp"
+#include "judgement/calibration.hpp"
 #include "lab/evaluation.hpp"
 #include "tools/bench.hpp"
 #include "tools/commands.hpp"
@@ -190,6 +191,23 @@ int run_rca_command(const evaluate_arguments& a, const command_session& session)
   return finish(rows, a.out, failed, session);
 }
 
+std::string view_names() {
+  std::string names;
+  for (std::size_t v = 0; v < view_count; ++v)
+    names += (names.empty() ? "" : "|") + std::string{to_string(static_cast<view>(v))};
+  return names;
+}
+
+/// @returns the sentence CLI11 shows, empty when @p name is a view's.
+std::string leave_out(const std::string& name, detection_options& into) {
+  for (std::size_t v = 0; v < view_count; ++v) {
+    if (name != to_string(static_cast<view>(v))) continue;
+    into.without_views |= std::uint32_t{1} << v;
+    return {};
+  }
+  return "no view '" + name + "': " + view_names();
+}
+
 void add_shared_options(CLI::App& sub, evaluate_arguments& a) {
   sub.add_option("recordings", a.recordings, "Directories of recordings")->required();
   auto* model = sub.add_option("--model", a.model, "Forecaster; the shipped one when not given");
@@ -198,6 +216,15 @@ void add_shared_options(CLI::App& sub, evaluate_arguments& a) {
                  "False pages accepted per entity and month")
       ->check(CLI::Range(0.01, 1000.0))
       ->capture_default_str();
+  sub.add_option_function<std::vector<std::string>>(
+         "--without-view",
+         [&a](const std::vector<std::string>& names) {
+           for (const std::string& name : names)
+             if (const auto wrong = leave_out(name, a.options.detection); !wrong.empty())
+               throw CLI::ValidationError("--without-view", wrong);
+         },
+         "Judge without this view, may be given several times: " + view_names())
+      ->option_text("NAME");
 }
 
 void add_detection(CLI::App& group, command_session& session) {

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <vector>
 
+#include "judgement/calibration.hpp"
 #include "lab/gzip_file.hpp"
 #include "tests/lab/evaluation_cases.hpp"
 #include "tests/lab/folder.hpp"
@@ -141,6 +142,32 @@ TEST(EvaluateDetection, WritesWhatTheScorersRead) {
     const double score = std::stod(scores[n].substr(last + 1));
     EXPECT_GE(score, 0);
     EXPECT_LE(score, 1);
+  }
+}
+
+TEST(EvaluateDetection, WithoutAnyViewNothingIsSurprising) {
+  const auto system = broken_system(0.6);
+  const auto whole = run_detection(input_of(system.observed), {}, {});
+  evaluation_options deaf;
+  deaf.detection.without_views = (1U << view_count) - 1;
+  const auto none = run_detection(input_of(system.observed), deaf, {});
+  ASSERT_EQ(none.scores.size(), whole.scores.size());
+  EXPECT_FALSE(whole.alerts.empty());
+  for (const told_alert& a : none.alerts) EXPECT_EQ(a.metric, "") << "silence alone may page";
+}
+
+TEST(EvaluateDetection, AViewThatIsLeftOutChangesScores) {
+  const auto system = broken_system(0.6);
+  const auto whole = run_detection(input_of(system.observed), {}, {});
+  for (const view v : {view::residual, view::level, view::drift}) {
+    evaluation_options without;
+    without.detection.without_views = 1U << static_cast<unsigned>(v);
+    const auto run = run_detection(input_of(system.observed), without, {});
+    ASSERT_EQ(run.scores.size(), whole.scores.size());
+    std::size_t other = 0;
+    for (std::size_t n = 0; n < run.scores.size(); ++n)
+      other += run.scores[n].score != whole.scores[n].score ? 1 : 0;
+    EXPECT_GT(other, 0U) << to_string(v);
   }
 }
 
