@@ -91,6 +91,7 @@ void entity_state::take(const observation& o) {
   if (!read) throw std::runtime_error{"record unreadable: " + read.error().what};
   follow_clock(o.clock, where);
   apply(record.event, where);
+  peers_.cell->applied.store(begun_, std::memory_order_relaxed);
 }
 
 void entity_state::take(const clock_passed& c) { follow_clock(c.clock, c.where); }

@@ -2,6 +2,7 @@
 #include "actors/ingress.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "messages/identity.hpp"
@@ -50,13 +51,14 @@ struct ingress::taker final : event_sink {
       : owner{o}, into{i}, source{s}, topic{topic_text(t)}, payload{p}, arrived{o.now_()} {}
 
   void accept(std::size_t index, const event_view& event) override {
+    ++offered;
     const auto verdict = admit(event, arrived, owner.processing_);
     if (verdict.refused) {
-      reject(index, *verdict.refused, verdict.text);
+      refuse(index, *verdict.refused, verdict.text);
       return;
     }
     if (!owner.admit_entity(event.entity, arrived)) {
-      reject(index, reject_reason::entity_limit,
+      refuse(index, reject_reason::entity_limit,
              "too many new entities: see entities.max_new_per_second and entities.max_active");
       return;
     }
@@ -71,6 +73,12 @@ struct ingress::taker final : event_sink {
   }
 
   void reject(std::size_t index, reject_reason reason, std::string_view text) override {
+    ++offered;
+    refuse(index, reason, text);
+  }
+
+  void refuse(std::size_t index, reject_reason reason, std::string_view text) {
+    ++rejected[static_cast<std::size_t>(reason)];
     result.rejected.push_back(rejected_event{index, reason, std::string{text}});
     owner.letter(into, to_string(reason), source,
                  "event " + std::to_string(index) + ": " + std::string{text}, payload);
@@ -90,6 +98,8 @@ struct ingress::taker final : event_sink {
   std::string_view source, topic, payload;
   arrival_time arrived;
   taken result;
+  std::size_t offered = 0;
+  std::array<std::uint32_t, reject_reason_slots> rejected{};
   std::size_t dropped_values = 0;
 };
 
@@ -129,7 +139,7 @@ void ingress::letter(group_commit::intake& into, std::string_view reason, std::s
                        std::string{payload.substr(0, 4096)}});
 }
 
-ingress::taken ingress::take(group_commit::intake& into, std::string_view source,
+ingress::taken ingress::take(group_commit::intake& into, event_door door, std::string_view source,
                              std::string_view topic, std::string_view payload) {
   taker sink{*this, into, source, topic, payload};
   const auto read = decoder_.decode(payload, sink);
@@ -137,16 +147,38 @@ ingress::taken ingress::take(group_commit::intake& into, std::string_view source
     sink.result.readable = false;
     sink.result.rejected.push_back(rejected_event{std::nullopt, read.reason, read.text});
     letter(into, to_string(read.reason), source, read.text, payload);
+    door_sums::add(counters_.doors.undecodable, read.reason);
   }
-  if (sink.result.accepted != 0) into.count("accepted", sink.result.accepted);
-  if (sink.dropped_values != 0) into.count("dropped_values", sink.dropped_values);
+  count(into, door, sink);
   return std::move(sink.result);
 }
 
-void ingress::on_event_payload(std::string_view source, std::string_view topic,
+/// One payload is one addition to each counter it touches.
+void ingress::count(group_commit::intake& into, event_door door, const taker& sink) {
+  auto& sums = counters_.doors;
+  const auto accepted = sink.result.accepted;
+  door_sums::add(sums.offered, door, sink.offered);
+  if (accepted != 0) {
+    door_sums::add(sums.admitted, door, accepted);
+    into.count("accepted", accepted);
+  }
+  if (sink.offered != accepted) {
+    for (std::size_t reason = 0; reason < sink.rejected.size(); ++reason)
+      if (sink.rejected[reason] != 0) door_sums::add(sums.rejected, reason, sink.rejected[reason]);
+    into.count("rejected", sink.offered - accepted);
+  }
+  if (sink.dropped_values != 0) {
+    sums.values_dropped.fetch_add(sink.dropped_values, std::memory_order_relaxed);
+    into.count("dropped_values", sink.dropped_values);
+  }
+}
+
+void ingress::on_event_payload(const event_source& from, std::string_view topic,
                                std::string_view payload) {
+  const auto door = from.door == "subscribe" ? event_door::subscribe : event_door::pull;
   auto into = into_.begin();
-  take(into, source, topic, payload);
+  door_sums::add(counters_.doors.messages, message_fate::taken);
+  take(into, door, from.door, topic, payload);
   into.wake();
 }
 
@@ -156,6 +188,13 @@ void ingress::on_bad_request(reply_address from, std::string_view header, std::s
                              std::string_view text) {
   const auto read = decode_publish_header(header);
   const auto encoding = read ? read->encoding : wire_encoding::json;
+  auto& sums = counters_.doors;
+  if (from.socket == reply_address::no_reply)
+    door_sums::add(sums.messages, message_fate::bad_frames);
+  else if (why_code == to_string(reject_reason::bad_header))
+    door_sums::add(sums.requests, request_fate::bad_header);
+  else
+    door_sums::add(sums.requests, request_fate::bad_frames);
   auto into = into_.begin();
   if (into_.has_room()) letter(into, why_code, "router", text, header);
   into.reply_when_durable(std::move(from),
@@ -171,12 +210,15 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
   }
   auto into = into_.begin();
   const auto key = window_key(*head);
+  const auto fate = [this](request_fate f) { door_sums::add(counters_.doors.requests, f); };
   if (head->op_last) {
+    fate(request_fate::last);
     const auto& w = into.window(key);
     into.reply_when_durable(std::move(from), last_reply(w.last(), w.missing(), head->encoding));
     return;
   }
   if (payload.size() > payload_limits::bytes) {
+    fate(request_fate::too_large);
     if (into_.has_room())
       letter(into, "payload_too_large", "router " + head->publisher,
              "the payload has " + std::to_string(payload.size()) + " bytes", payload);
@@ -189,26 +231,28 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
   switch (into.window(key).check(head->seq, hash)) {
     case seq_verdict::fresh: {
       if (!into_.has_room()) {
-        counters_.retries_told.fetch_add(1, std::memory_order_relaxed);
+        fate(request_fate::retry);
         into.reply_now(
             from, retry_reply(head->seq, intake_.retry_after_ms, into_.reason(), head->encoding));
         return;
       }
+      fate(request_fate::taken);
       into.took(key, head->seq, hash);
-      const auto result = take(into, "router " + head->publisher, {}, payload);
+      const auto result = take(into, event_door::router, "router " + head->publisher, {}, payload);
       answer = ack_reply(head->seq, result.accepted, result.rejected, head->encoding);
       break;
     }
     case seq_verdict::duplicate:
-      counters_.duplicates.fetch_add(1, std::memory_order_relaxed);
+      fate(request_fate::duplicate);
       answer = duplicate_reply(head->seq, head->encoding);
       break;
     case seq_verdict::conflict:
-      counters_.conflicts.fetch_add(1, std::memory_order_relaxed);
+      fate(request_fate::conflict);
       answer = error_reply("conflict", "this seq was taken with other content", head->seq,
                            head->encoding);
       break;
     case seq_verdict::too_old:
+      fate(request_fate::too_old);
       answer = error_reply("too_old", "below the last 1,024 seqs: ask op last", head->seq,
                            head->encoding);
       break;

@@ -25,7 +25,7 @@ public:
           std::function<arrival_time()> now);
   ~ingress() override;
 
-  void on_event_payload(std::string_view source, std::string_view topic,
+  void on_event_payload(const event_source& from, std::string_view topic,
                         std::string_view payload) override;
   void on_request(reply_address from, std::string_view header, std::string_view payload) override;
   void on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
@@ -35,8 +35,9 @@ public:
 private:
   struct taker;
   struct taken;
-  taken take(group_commit::intake& into, std::string_view source, std::string_view topic,
-             std::string_view payload);
+  taken take(group_commit::intake& into, event_door door, std::string_view source,
+             std::string_view topic, std::string_view payload);
+  void count(group_commit::intake& into, event_door door, const taker& sink);
   void letter(group_commit::intake& into, std::string_view reason, std::string_view source,
               std::string_view text, std::string_view payload);
   bool admit_entity(std::string_view entity, arrival_time now);

@@ -1,12 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <unordered_set>
 
+#include "messages/event_codec.hpp"
+
 namespace faultline {
+
+/// Sockets that events come in by.
+enum class event_door : std::uint8_t { router, pull, subscribe };
+inline constexpr std::size_t event_doors = 3;
+inline const char* to_string(event_door d) noexcept {
+  constexpr const char* names[event_doors] = {"router", "pull", "subscribe"};
+  return names[static_cast<std::size_t>(d)];
+}
+
+/// What became of a request on 7802.
+enum class request_fate : std::uint8_t {
+  taken,
+  retry,
+  duplicate,
+  conflict,
+  too_old,
+  too_large,
+  bad_header,
+  bad_frames,
+  last,  ///< `op: last`, answered
+};
+inline constexpr std::size_t request_fates = 9;
+inline const char* to_string(request_fate f) noexcept {
+  constexpr const char* names[request_fates] = {"taken",      "retry",      "duplicate",
+                                                "conflict",   "too_old",    "too_large",
+                                                "bad_header", "bad_frames", "last"};
+  return names[static_cast<std::size_t>(f)];
+}
+
+/// What became of a message on PULL or SUB.
+enum class message_fate : std::uint8_t { taken, shed, bad_frames };
+inline constexpr std::size_t message_fates = 3;
+inline const char* to_string(message_fate f) noexcept {
+  constexpr const char* names[message_fates] = {"taken", "shed", "bad_frames"};
+  return names[static_cast<std::size_t>(f)];
+}
+
+/// What the doors counted since start, per payload, on the ingest thread. Every message has one
+/// fate; of every payload that was taken or shed, each event is in exactly one of admitted,
+/// rejected and shed, or the payload as a whole in undecodable (docs/flow.md, "Sums").
+struct door_sums {
+  using counter = std::atomic<std::uint64_t>;
+  std::array<counter, request_fates> requests{};
+  std::array<counter, message_fates> messages{};
+  std::array<counter, event_doors> offered{};
+  std::array<counter, event_doors> admitted{};
+  std::array<counter, event_doors> shed{};
+  std::array<counter, reject_reason_slots> rejected{};
+  std::array<counter, reject_reason_slots> undecodable{};
+  counter values_dropped{0};
+
+  template <std::size_t N, class Which>
+  static void add(std::array<counter, N>& to, Which which, std::uint64_t n = 1) noexcept {
+    to[static_cast<std::size_t>(which)].fetch_add(n, std::memory_order_relaxed);
+  }
+};
 
 /// What the node counts: one struct, read by /metrics and by the lag limit. `appended` is what the
 /// log took, `finished` what entities have applied (or partitions counted otherwise): their
@@ -15,6 +74,11 @@ struct node_counters {
   std::atomic<std::uint64_t> appended{0};
   std::atomic<std::uint64_t> finished{0};
   std::atomic<std::uint64_t> in_flight{0};  ///< observations in entities' mailboxes
+  /// Events that partitions came upon: in what this process appended, in what was there when they
+  /// began, and again for an entity that was started anew. Each is in one of events_* or in flight.
+  std::atomic<std::uint64_t> read_log{0};
+  std::atomic<std::uint64_t> read_restart{0};
+  std::atomic<std::uint64_t> read_revival{0};
   std::atomic<std::uint64_t> entities{0};
   std::atomic<std::uint64_t> events_taken{0};
   std::atomic<std::uint64_t> events_late{0};
@@ -22,6 +86,9 @@ struct node_counters {
   std::atomic<std::uint64_t> events_replayed{0};  ///< at or below what a snapshot covers
   std::atomic<std::uint64_t> events_poison{0};
   std::atomic<std::uint64_t> events_quarantined{0};
+  /// In the mailbox of an entity that died: it gets them again (read_revival).
+  std::atomic<std::uint64_t> events_resent{0};
+  std::atomic<std::uint64_t> events_retired{0};  ///< in the mailbox of one that was retired
   std::atomic<std::uint64_t> ticks_scored{0};    ///< with the LSTM
   std::atomic<std::uint64_t> ticks_degraded{0};  ///< by the cheap views alone
   std::atomic<std::uint64_t> model_faults{0};
@@ -36,11 +103,8 @@ struct node_counters {
   std::atomic<std::uint64_t> decisions{0};
   std::atomic<std::uint64_t> commits{0};
   std::atomic<std::uint64_t> committed_bytes{0};
-  std::atomic<std::uint64_t> retries_told{0};
-  std::atomic<std::uint64_t> duplicates{0};
-  std::atomic<std::uint64_t> conflicts{0};
-  std::atomic<std::uint64_t> shed{0};
   std::atomic<std::uint64_t> partitions_ready{0};
+  door_sums doors;
 
   std::uint64_t lag() const noexcept {
     const auto done = finished.load(std::memory_order_relaxed);
@@ -69,6 +133,7 @@ struct partition_credit {
 struct entity_cell {
   std::atomic<std::uint64_t> released{0};
   std::atomic<std::uint64_t> begun{0};
+  std::atomic<std::uint64_t> applied{0};  ///< of these, the ones that were counted as applied
   std::atomic<std::uint64_t> position{0};
   std::atomic<std::uint32_t> index{0};
 };

@@ -58,6 +58,15 @@ bool partition_state::may_dispatch() const {
 }
 
 void partition_state::drive() {
+  dispatch();
+  count_read();
+  if (!queue_.empty()) return;
+  if (!live_) read_on();
+  answer_drain();
+}
+
+/// Until nothing is left or nobody may get more.
+void partition_state::dispatch() {
   while (!queue_.empty()) {
     if (!may_dispatch()) {
       if (reviving_ != 0) return;
@@ -68,8 +77,15 @@ void partition_state::drive() {
     }
     if (!step_front()) finish_front();
   }
-  if (!live_) read_on();
-  answer_drain();
+}
+
+/// Once a turn, not once an event.
+void partition_state::count_read() {
+  if (read_log_ != 0) peers_.counters->read_log.fetch_add(read_log_, std::memory_order_relaxed);
+  if (read_restart_ != 0)
+    peers_.counters->read_restart.fetch_add(read_restart_, std::memory_order_relaxed);
+  read_log_ = 0;
+  read_restart_ = 0;
 }
 
 bool partition_state::step_front() {
@@ -84,6 +100,7 @@ bool partition_state::step_front() {
   const auto index = index_;
   offset_ = extent->end;
   ++index_;
+  if (extent->kind == record_kind::event) ++(counted(blob->position) ? read_log_ : read_restart_);
   if (poison_.count({blob->position, index}) != 0)
     drop_record(peers_.counters->events_poison, blob->position);
   else if (extent->kind == record_kind::event)

@@ -85,6 +85,7 @@ private:
   void go_live();
   // The way of a record.
   void drive();
+  void dispatch();
   bool may_dispatch() const;
   bool step_front();
   void finish_front();
@@ -106,7 +107,8 @@ private:
   void skip_poison(entity_entry& e, const std::string& why);
   void quarantine(entity_entry& e);
   void tell(std::string what, std::string subject, std::string text);
-  void return_credit(entity_entry& e);
+  void return_credit(const entity_entry& e, std::atomic<std::uint64_t>& undone);
+  void count_read();
   void resize_credit();
   // Snapshots, outbox, checkpoint.
   void ask_snapshot(entity_entry& e);
@@ -123,6 +125,8 @@ private:
   std::unordered_map<std::string_view, std::unique_ptr<entity_entry>> entities_;
   std::unordered_map<caf::actor_id, entity_entry*> by_actor_;
   std::set<caf::actor_id> entity_ids_;  ///< alive or just dead: whose exits do not end us
+  /// Retired and told to end: what they had not come to is known once they have.
+  std::unordered_map<caf::actor_id, std::unique_ptr<entity_entry>> retiring_;
   std::map<std::string, std::vector<entity_decision>> recorded_;  ///< until their entity exists
   std::set<std::pair<log_position, std::uint32_t>> poison_;
   log_position decided_through_ = 0;
@@ -138,6 +142,8 @@ private:
   clock_record clock_;
   bool degraded_ = false;
   std::size_t reviving_ = 0;
+  std::uint64_t read_log_ = 0;  ///< events come upon, not yet told to the node's counters
+  std::uint64_t read_restart_ = 0;
   std::uint64_t records_ = 0;  ///< dispatched since we began
   checkpoint_batch batch_;
   bool writing_ = false;

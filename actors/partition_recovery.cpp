@@ -104,9 +104,11 @@ void partition_state::resize_credit() {
   credit_->limit.store(std::min(most, std::max(least, wanted)), std::memory_order_relaxed);
 }
 
-void partition_state::return_credit(entity_entry& e) {
-  peers_.counters->in_flight.fetch_sub(e.dispatched - e.cell->begun.load(),
-                                       std::memory_order_relaxed);
+/// Of an entity that has ended: what it had not come to is counted as @p undone.
+void partition_state::return_credit(const entity_entry& e, std::atomic<std::uint64_t>& undone) {
+  const auto unread = e.dispatched - e.cell->begun.load();
+  undone.fetch_add(unread, std::memory_order_relaxed);
+  peers_.counters->in_flight.fetch_sub(unread, std::memory_order_relaxed);
   const auto held = e.dispatched - e.cell->released.load();
   if (held == 0) return;
   credit_->outstanding.fetch_sub(static_cast<std::int64_t>(held));
@@ -114,11 +116,18 @@ void partition_state::return_credit(entity_entry& e) {
 }
 
 void partition_state::on_entity_down(const caf::actor_addr& who, const caf::error& why) {
+  if (const auto gone = retiring_.find(who.id()); gone != retiring_.end()) {
+    const auto& cell = *gone->second->cell;
+    return_credit(*gone->second, peers_.counters->events_retired);
+    peers_.counters->events_retired.fetch_add(cell.begun.load() - cell.applied.load());
+    retiring_.erase(gone);
+    drive();
+    return;
+  }
   const auto at = by_actor_.find(who.id());
   if (at == by_actor_.end()) return;
   auto& e = *at->second;
   by_actor_.erase(at);
-  return_credit(e);
   e.handle = nullptr;
   e.snapshot_asked = false;
   e.first_after_ask = 0;
@@ -126,8 +135,11 @@ void partition_state::on_entity_down(const caf::actor_addr& who, const caf::erro
   const auto now = std::chrono::steady_clock::now();
   e.deaths.push_back(now);
   while (now - e.deaths.front() > death_window) e.deaths.pop_front();
+  const bool too_often = e.deaths.size() >= max_deaths;
+  return_credit(e,
+                too_often ? peers_.counters->events_quarantined : peers_.counters->events_resent);
   skip_poison(e, to_string(why));
-  if (e.deaths.size() >= max_deaths)
+  if (too_often)
     quarantine(e);
   else
     revive(e);
@@ -139,7 +151,9 @@ void partition_state::skip_poison(entity_entry& e, const std::string& why) {
   if (position == 0) return;  // it died before its first record
   const record_address where{options_.id, position, e.cell->index.load()};
   poison_.emplace(where.position, where.index);
-  peers_.counters->events_poison.fetch_add(1, std::memory_order_relaxed);
+  // Dead of something else than its last event: that one is counted as applied already.
+  if (e.cell->begun.load() != e.cell->applied.load())
+    peers_.counters->events_poison.fetch_add(1, std::memory_order_relaxed);
   dead_letter letter;
   letter.reason = "poison";
   letter.arrived = clock_.arrived;
@@ -187,8 +201,10 @@ void partition_state::on_revived(const std::string& id, entity_image& image) {
       if (!extent) break;
       const std::pair<log_position, std::uint32_t> where{blob->position, index};
       if (extent->kind == record_kind::event && where <= e->last && poison_.count(where) == 0 &&
-          peek_entity(blob->bytes, extent->begin) == id)
+          peek_entity(blob->bytes, extent->begin) == id) {
+        peers_.counters->read_revival.fetch_add(1, std::memory_order_relaxed);
         send_to(*e, blob, extent->begin, index, false);
+      }
       offset = extent->end;
       ++index;
     }
@@ -199,19 +215,20 @@ void partition_state::on_revived(const std::string& id, entity_image& image) {
 void partition_state::retire(const std::string& id) {
   auto* e = find(id);
   if (e == nullptr) return;
-  if (e->handle) {
-    by_actor_.erase(e->handle->id());
-    self->demonitor(e->handle->address());
-    return_credit(*e);
-    self->send_exit(e->handle, caf::exit_reason::user_shutdown);
-  }
   batch_.snapshots.erase(std::remove_if(batch_.snapshots.begin(), batch_.snapshots.end(),
                                         [&](const entity_snapshot& s) { return s.entity == id; }),
                          batch_.snapshots.end());
   batch_.retired.push_back(id);
   peers_.registry->remove(stable_hash(id));
   peers_.counters->entities.fetch_sub(1, std::memory_order_relaxed);
-  entities_.erase(std::string_view{e->id});
+  const auto at = entities_.find(std::string_view{e->id});
+  auto entry = std::move(at->second);
+  entities_.erase(at);
+  if (!entry->handle) return;
+  const auto handle = entry->handle;
+  by_actor_.erase(handle->id());
+  retiring_.emplace(handle->id(), std::move(entry));
+  self->send_exit(handle, caf::exit_reason::user_shutdown);
 }
 
 }  // namespace faultline

@@ -4,7 +4,10 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <array>
+#include <initializer_list>
 #include <sstream>
+#include <utility>
 
 #include "server/node.hpp"
 #include "server/node_queries.hpp"
@@ -24,20 +27,64 @@ struct page {
   }
 };
 
+/// One sample per value of an enumeration, whether it is 0 or not: sums can be checked by name.
+template <class Which, std::size_t N>
+void add_each(page& p, const char* name, const char* help, const char* label,
+              const std::array<std::atomic<std::uint64_t>, N>& counts) {
+  auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(p.registry);
+  for (std::size_t i = 0; i < N; ++i)
+    family.Add({{label, to_string(static_cast<Which>(i))}})
+        .Increment(static_cast<double>(counts[i].load()));
+}
+
+/// The same by reason, from 1, where a reason without events needs no line.
+void add_reasons(page& p, const char* name, const char* help,
+                 const std::array<std::atomic<std::uint64_t>, reject_reason_slots>& counts) {
+  auto& family = prometheus::BuildCounter().Name(name).Help(help).Register(p.registry);
+  for (std::size_t i = 1; i < counts.size(); ++i)
+    if (const auto n = counts[i].load(); n != 0)
+      family.Add({{"reason", to_string(static_cast<reject_reason>(i))}})
+          .Increment(static_cast<double>(n));
+}
+
+void add_sums(page& p, const door_sums& d) {
+  add_each<request_fate>(p, "faultline_requests_total", "Requests on 7802, by what became of them.",
+                         "fate", d.requests);
+  add_each<message_fate>(p, "faultline_messages_total",
+                         "Messages on PULL and SUB sockets, by what became of them.", "fate",
+                         d.messages);
+  add_each<event_door>(p, "faultline_events_offered_total",
+                       "Events of the payloads that were taken or shed.", "door", d.offered);
+  add_each<event_door>(p, "faultline_events_admitted_total", "Of these, taken.", "door",
+                       d.admitted);
+  add_each<event_door>(p, "faultline_events_shed_total", "Of these, shed: too much came in.",
+                       "door", d.shed);
+  add_reasons(p, "faultline_events_rejected_total", "Of these, refused.", d.rejected);
+  add_reasons(p, "faultline_payloads_undecodable_total",
+              "Payloads taken of which no event could be read.", d.undecodable);
+}
+
 void add_records(page& p, const node_counters& n) {
-  auto& events = prometheus::BuildCounter()
-                     .Name("faultline_events_applied_total")
-                     .Help("Events that reached their entity, by what became of them.")
-                     .Register(p.registry);
-  const auto applied = [&](const char* as, const std::atomic<std::uint64_t>& value) {
-    events.Add({{"as", as}}).Increment(static_cast<double>(value.load()));
+  using count = std::atomic<std::uint64_t>;
+  const auto family = [&p](const char* name, const char* help, const char* label,
+                           std::initializer_list<std::pair<const char*, const count*>> all) {
+    auto& made = prometheus::BuildCounter().Name(name).Help(help).Register(p.registry);
+    for (const auto& [value, of] : all)
+      made.Add({{label, value}}).Increment(static_cast<double>(of->load()));
   };
-  applied("taken", n.events_taken);
-  applied("late", n.events_late);
-  applied("kept", n.events_kept);
-  applied("replayed", n.events_replayed);
-  applied("poison", n.events_poison);
-  applied("quarantined", n.events_quarantined);
+  family("faultline_events_read_total", "Events that partitions came upon in the log.", "from",
+         {{"log", &n.read_log}, {"restart", &n.read_restart}, {"revival", &n.read_revival}});
+  family("faultline_events_applied_total", "Of these, by what became of them.", "as",
+         {{"taken", &n.events_taken},
+          {"late", &n.events_late},
+          {"kept", &n.events_kept},
+          {"replayed", &n.events_replayed},
+          {"poison", &n.events_poison},
+          {"quarantined", &n.events_quarantined},
+          {"resent", &n.events_resent},
+          {"retired", &n.events_retired}});
+  p.gauge("faultline_events_in_flight", "Of these, in the mailbox of their entity.",
+          static_cast<double>(n.in_flight.load()));
   p.counter("faultline_log_records_total", "Records appended to the log since start.",
             static_cast<double>(n.appended.load()));
   p.gauge("faultline_log_lag_records", "Records appended and not yet applied.",
@@ -45,12 +92,6 @@ void add_records(page& p, const node_counters& n) {
   p.counter("faultline_log_commits_total", "Group commits.", static_cast<double>(n.commits.load()));
   p.counter("faultline_log_committed_bytes_total", "Bytes of records in group commits.",
             static_cast<double>(n.committed_bytes.load()));
-  p.counter("faultline_requests_retry_total", "Requests answered with retry.",
-            static_cast<double>(n.retries_told.load()));
-  p.counter("faultline_requests_duplicate_total", "Requests that had been taken already.",
-            static_cast<double>(n.duplicates.load()));
-  p.counter("faultline_requests_conflict_total", "Requests whose seq was taken with other content.",
-            static_cast<double>(n.conflicts.load()));
 }
 
 void add_judgement(page& p, const node_counters& n) {
@@ -112,6 +153,8 @@ void add_doors(page& p, const node_parts& parts) {
                       .Register(p.registry);
   for (const auto& [name, n] : parts.memory->events().counters())
     durable.Add({{"as", name}}).Increment(static_cast<double>(n));
+  p.gauge("faultline_events_accepted_at_start", "faultline_events_total{as=\"accepted\"} at start.",
+          static_cast<double>(parts.accepted_at_start));
 }
 
 }  // namespace
@@ -128,6 +171,7 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
   p.gauge("faultline_ready", "1 once recovery is done and all sockets are bound.", ready ? 1 : 0);
   p.gauge("faultline_store_bytes", "Bytes of the store on disk.",
           static_cast<double>(parts.memory->bytes_on_disk()));
+  add_sums(p, parts.counters->doors);
   add_records(p, *parts.counters);
   add_judgement(p, *parts.counters);
   add_doors(p, parts);

@@ -196,11 +196,14 @@ outcome<void> node::impl::open_doors_and_web() {
   intake = std::make_unique<ingress>(*commit, registry, counters, options.processing,
                                      options.entities, options.intake, wall_clock);
   feed = std::make_unique<feed_door>(*system, *memory, the_correlator, wall_clock);
+  const auto durable = memory->events().counters();
+  const auto accepted = durable.find("accepted");
   sockets->start(*intake, *feed);
   answers = std::make_unique<node_queries>(
-      *system, node_parts{memory.get(), &counters, directory.get(), commit.get(), sockets.get(),
-                          inference.get(), the_supervisor, the_correlator, the_keeper,
-                          the_librarian, wall_clock});
+      *system,
+      node_parts{memory.get(), &counters, directory.get(), commit.get(), sockets.get(),
+                 inference.get(), the_supervisor, the_correlator, the_keeper, the_librarian,
+                 wall_clock, accepted == durable.end() ? 0 : accepted->second});
   auto listening = open_http_server(options.web);
   if (!listening) return listening.error();
   web = std::move(*listening);

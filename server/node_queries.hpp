@@ -32,6 +32,7 @@ struct node_parts {
   keeper_actor keeper;
   librarian_actor librarian;
   std::function<arrival_time()> now;
+  std::uint64_t accepted_at_start = 0;  ///< the durable count when this process began
 };
 
 /// Answers the dashboard's questions by asking the actors, with deadlines; every question has an

@@ -25,13 +25,21 @@ struct reply_address {
   static constexpr std::uint32_t no_reply = 0xffffffff;
 };
 
+/// Where an event message came from.
+struct event_source {
+  std::string_view door;  ///< "pull" or "subscribe"
+  /// Who sent it, as far as ZeroMQ tells: host:port of the connection, or the PUB endpoint we are
+  /// connected to. A name to share fairly by, not one to trust. May be empty.
+  std::string_view peer;
+};
+
 /// What comes in. Called on the ingest thread; views are valid during the call only. The handler
 /// must not block: it decodes, validates, hands over and returns.
 class ingest_handler {
 public:
   virtual ~ingest_handler() = default;
-  /// One payload from PULL or SUB. @p source "pull" or "subscribe", @p topic may be empty.
-  virtual void on_event_payload(std::string_view source, std::string_view topic,
+  /// One payload from PULL or SUB. @p topic may be empty.
+  virtual void on_event_payload(const event_source& from, std::string_view topic,
                                 std::string_view payload) = 0;
   /// One acknowledged request; it is answered by doors::reply() sooner or later, exactly once.
   virtual void on_request(reply_address from, std::string_view header,

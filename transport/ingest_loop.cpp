@@ -108,12 +108,12 @@ void ingest_loop::read_events(event_socket& from) {
   for (std::size_t n = 0; n < messages_per_turn; ++n) {
     if (n > 0 && !handler_->may_read_events()) break;
     if (!receive(from.socket, message_)) break;
-    take_event(from.source);
+    take_event(from);
   }
   send_replies();
 }
 
-void ingest_loop::take_event(std::string_view source) {
+void ingest_loop::take_event(const event_socket& from) {
   door_tally::add(tally_.bytes_in, bytes_of_message());
   if (message_.count > 2) {
     door_tally::add(tally_.bad_requests);
@@ -125,7 +125,9 @@ void ingest_loop::take_event(std::string_view source) {
   }
   door_tally::add(tally_.event_messages);
   const bool topic = message_.count == 2;
-  handler_->on_event_payload(source, topic ? message_[0] : std::string_view{},
+  const std::string_view peer =
+      from.peer.empty() ? peers_.of(message_.frames[0]) : std::string_view{from.peer};
+  handler_->on_event_payload({from.source, peer}, topic ? message_[0] : std::string_view{},
                              message_[topic ? 1 : 0]);
 }
 

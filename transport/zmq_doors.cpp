@@ -77,7 +77,7 @@ outcome<void> zmq_doors::open(const socket_options& o) {
   for (const std::string& endpoint : o.pull) {
     auto socket = bound(zmq::socket_type::pull, "ingest.pull", endpoint, limits);
     if (!socket) return socket.error();
-    events.push_back({std::move(*socket), "pull"});
+    events.push_back({std::move(*socket), "pull", {}});
   }
   std::vector<zmq::socket_t> routers;
   for (const std::string& endpoint : o.router) {
@@ -88,7 +88,7 @@ outcome<void> zmq_doors::open(const socket_options& o) {
   for (const std::string& endpoint : o.subscribe) {
     auto socket = subscribed(endpoint, limits);
     if (!socket) return socket.error();
-    events.push_back({std::move(*socket), "subscribe"});
+    events.push_back({std::move(*socket), "subscribe", endpoint});
   }
   auto publisher = bound(zmq::socket_type::xpub, "feed.publish", o.publish,
                          {o.high_water_mark, subscription_bytes});

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/internal/zmq_tools.hpp"
 
+#include <netinet/in.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <system_error>
 
 namespace faultline {
@@ -88,6 +91,38 @@ bool receive(zmq::socket_t& socket, frame_list& into) {
     more = frame.more();
   }
   return true;
+}
+
+namespace {
+
+/// ":port" of the other end of @p descriptor, or nothing: it may be closed, or no TCP.
+std::string port_of(int descriptor) {
+  sockaddr_storage other{};
+  socklen_t size = sizeof other;
+  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&other), &size) != 0) return {};
+  if (other.ss_family == AF_INET)
+    return ":" + std::to_string(ntohs(reinterpret_cast<const sockaddr_in&>(other).sin_port));
+  if (other.ss_family == AF_INET6)
+    return ":" + std::to_string(ntohs(reinterpret_cast<const sockaddr_in6&>(other).sin6_port));
+  return {};
+}
+
+}  // namespace
+
+std::string_view peer_names::of(zmq::message_t& frame) {
+  constexpr std::chrono::seconds keep{1};
+  constexpr std::size_t most = 4096;
+  const char* descriptor = zmq_msg_gets(frame.handle(), "__fd");
+  const char* host = zmq_msg_gets(frame.handle(), "Peer-Address");
+  if (descriptor == nullptr || host == nullptr) return {};
+  const auto now = std::chrono::steady_clock::now();
+  if (by_descriptor_.size() >= most) by_descriptor_.clear();
+  auto& entry = by_descriptor_[descriptor];
+  if (entry.until <= now) {
+    entry.name = host + port_of(std::atoi(descriptor));
+    entry.until = now + keep;
+  }
+  return entry.name;
 }
 
 send_result send_to(zmq::socket_t& router, std::string_view route, bool delimiter,

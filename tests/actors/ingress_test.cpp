@@ -108,5 +108,64 @@ TEST(Ingress, AnswersTooLargeAboveOneMebibyte) {
   EXPECT_EQ(reply.code, "too_large");
 }
 
+std::uint64_t requests(const intake_rig& rig, request_fate f) {
+  return rig.counters.doors.requests[static_cast<std::size_t>(f)].load();
+}
+
+template <std::size_t N>
+std::uint64_t sum(const std::array<std::atomic<std::uint64_t>, N>& counts) {
+  std::uint64_t all = 0;
+  for (const auto& n : counts) all += n.load();
+  return all;
+}
+
+TEST(Ingress, CountsEveryRequestUnderOneFate) {
+  intake_rig rig;
+  rig.request(rig.header(1), rig.event("host/a"));
+  rig.request(rig.header(1), rig.event("host/a"));
+  rig.request(rig.header(1), rig.event("host/a", 2));
+  rig.request(rig.header(2000), rig.event("host/a"));
+  rig.request(rig.header(2), rig.event("host/a"));
+  rig.request(rig.header(2001), std::string(1024 * 1024 + 1, '['));
+  rig.request("{}", rig.event("host/a"));
+  rig.request(nlohmann::json{{"publisher", "p"}, {"op", "last"}}.dump(), std::string{});
+  rig.door.on_bad_request(reply_address{0, "r", false}, "x", "bad_frames", "text");
+  rig.counters.appended = 1'000'000'000;
+  rig.request(rig.header(2002), rig.event("host/a"));
+  EXPECT_EQ(requests(rig, request_fate::taken), 2U);
+  for (const auto f : {request_fate::retry, request_fate::duplicate, request_fate::conflict,
+                       request_fate::too_old, request_fate::too_large, request_fate::bad_header,
+                       request_fate::bad_frames, request_fate::last})
+    EXPECT_EQ(requests(rig, f), 1U) << to_string(f);
+  EXPECT_EQ(sum(rig.counters.doors.requests), 10U);
+}
+
+TEST(Ingress, CountsEveryEventOfferedAsAdmittedOrRejected) {
+  intake_rig rig;
+  rig.request(rig.header(1), "[" + rig.event("host/a") + R"(,{"entity":"","values":{"x":1}},)" +
+                                 rig.event("host/b") + "," +
+                                 rig.event("host/a", 1, unix_ms(rig.now) + 3'600'000) + "]");
+  rig.door.on_event_payload({"pull", "127.0.0.1:1"}, {}, rig.event("host/c"));
+  rig.door.on_event_payload({"subscribe", "tcp://a:1"}, {}, "\xff\xff");
+  const auto& d = rig.counters.doors;
+  EXPECT_EQ(sum(d.offered), 5U);
+  EXPECT_EQ(sum(d.admitted), 3U);
+  EXPECT_EQ(sum(d.rejected), 2U);
+  EXPECT_EQ(d.rejected[static_cast<std::size_t>(reject_reason::bad_entity)], 1U);
+  EXPECT_EQ(d.rejected[static_cast<std::size_t>(reject_reason::ts_in_future)], 1U);
+  EXPECT_EQ(sum(d.undecodable), 1U);
+  EXPECT_EQ(d.messages[static_cast<std::size_t>(message_fate::taken)], 2U);
+}
+
+TEST(Ingress, ARequestThatWasNotTakenOffersNothing) {
+  intake_rig rig;
+  rig.request(rig.header(1), rig.event("host/a"));
+  rig.request(rig.header(1), rig.event("host/a"));
+  rig.counters.appended = 1'000'000'000;
+  rig.request(rig.header(2), rig.event("host/a"));
+  EXPECT_EQ(sum(rig.counters.doors.offered), 1U);
+  EXPECT_EQ(sum(rig.counters.doors.admitted), 1U);
+}
+
 }  // namespace
 }  // namespace faultline

@@ -61,6 +61,12 @@ class Server:
             self.wait_ready()
         return self
 
+    def is_ready(self):
+        try:
+            return self.get("/-/ready")[0] == 200
+        except OSError:
+            return False
+
     def wait_ready(self, seconds=60):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -107,6 +113,18 @@ class Server:
                 total += float(line.rsplit(" ", 1)[1])
         return total
 
+    def metrics(self):
+        """Every sample of /metrics: name, and name with labels, to its value; a name alone is the sum."""
+        samples = {}
+        for line in self.get("/metrics")[1].splitlines():
+            if line and not line.startswith("#"):
+                key, value = line.rsplit(" ", 1)
+                samples[key] = float(value)
+                if "{" in key:
+                    name = key.split("{")[0]
+                    samples[name] = samples.get(name, 0.0) + float(value)
+        return samples
+
     def wait_applied(self, seconds=60):
         """Until every record of the log has been applied and scored."""
         end = time.monotonic() + seconds
@@ -122,9 +140,11 @@ class Server:
         self.process.kill()
         self.process.wait(timeout=30)
 
-    def stop(self):
-        """SIGTERM; returns the exit status."""
+    def stop(self, sums=True):
+        """SIGTERM; returns the exit status. Before it, everything that was counted must add up."""
         if self.process and self.process.poll() is None:
+            if sums:
+                check_sums(self)
             self.process.send_signal(signal.SIGTERM)
             try:
                 return self.process.wait(timeout=60)
@@ -135,10 +155,61 @@ class Server:
         return self.process.returncode if self.process else None
 
     def close(self):
+        """The end of a test: what the server counted must add up, whatever the test did to it."""
+        try:
+            if self.process and self.process.poll() is None and self.is_ready():
+                check_sums(self)
+        finally:
+            self.remove()
+
+    def remove(self):
         if self.process and self.process.poll() is None:
             self.kill()
         self.log.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def broken_sums(m):
+    """The equations of docs/flow.md ("Sums") that do not hold in the samples @m, as text."""
+    def value(name):
+        return m.get(name, 0.0)
+
+    sums = [
+        ("messages read = requests by fate + messages by fate",
+         value("faultline_door_requests_total") + value("faultline_door_bad_requests_total")
+         + value("faultline_door_event_messages_total"),
+         value("faultline_requests_total") + value("faultline_messages_total")),
+        ("offered = admitted + rejected + shed",
+         value("faultline_events_offered_total"),
+         value("faultline_events_admitted_total") + value("faultline_events_rejected_total")
+         + value("faultline_events_shed_total")),
+        ("accepted ever = accepted at start + admitted",
+         value('faultline_events_total{as="accepted"}'),
+         value("faultline_events_accepted_at_start") + value("faultline_events_admitted_total")),
+        ("read = applied + in flight",
+         value("faultline_events_read_total"),
+         value("faultline_events_applied_total") + value("faultline_events_in_flight")),
+        ("nothing in flight", value("faultline_events_in_flight"), 0),
+        ("no lag", value("faultline_log_lag_records"), 0),
+    ]
+    if value("faultline_partition_restarts_total") == 0:
+        sums.append(("admitted = read from the log", value("faultline_events_admitted_total"),
+                     value('faultline_events_read_total{from="log"}')))
+    return [f"{name}: {left:.0f} is not {right:.0f}" for name, left, right in sums if left != right]
+
+
+def check_sums(server, seconds=60):
+    """Every event offered is in exactly one counter, once the server is quiet: waits until it is so,
+    and fails with the equations that do not hold."""
+    end = time.monotonic() + seconds
+    while True:
+        samples = server.metrics()
+        broken = broken_sums(samples)
+        if not broken:
+            return samples
+        if time.monotonic() > end:
+            raise AssertionError("counters do not add up:\n  " + "\n  ".join(broken))
+        time.sleep(0.1)
 
 
 class Publisher:

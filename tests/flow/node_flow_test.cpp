@@ -296,6 +296,10 @@ TEST(NodeFlow, EveryAcceptedEventIsCountedOnce) {
   EXPECT_EQ(applied(m, "replayed"), 0U);
   EXPECT_GE(applied(m, "kept"), t.edges.size());
   EXPECT_EQ(m["faultline_dead_letters_total{reason=\"no_values\"}"], 1U);
+  EXPECT_EQ(m["faultline_events_rejected_total{reason=\"no_values\"}"], 1U);
+  EXPECT_EQ(m["faultline_events_admitted_total{door=\"router\"}"], sent + 8);
+  EXPECT_EQ(m["faultline_events_offered_total{door=\"router\"}"], sent + 9);
+  EXPECT_EQ(m["faultline_events_read_total{from=\"log\"}"], sent + 8);
   EXPECT_EQ(observations(h), accepted(m));
   h.stop();
 
@@ -304,6 +308,7 @@ TEST(NodeFlow, EveryAcceptedEventIsCountedOnce) {
   m = h.metrics();
   EXPECT_EQ(accepted(m), sent + 8);
   EXPECT_EQ(sum_applied(m), 0U) << "an orderly end leaves nothing to replay";
+  EXPECT_EQ(m["faultline_events_accepted_at_start"], sent + 8);
   EXPECT_EQ(observations(h), sent + 8);
   ASSERT_NO_FATAL_FAILURE(publish_late_and_refused(*h.publisher("third")));
   ASSERT_NO_FATAL_FAILURE(h.wait_until_applied());

@@ -71,6 +71,23 @@ TEST(DoorsIngest, PullHandsOverPayloadsWithAndWithoutTopic) {
   EXPECT_EQ(h.ingest.events[2].payload, "three");
 }
 
+TEST(DoorsIngest, TellsPushPublishersApartByTheirConnections) {
+  open_house h;
+  h.start();
+  peer first{zmq::socket_type::push, h.pull};
+  peer second{zmq::socket_type::push, h.pull};
+  first.send({"one"});
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 1; }));
+  second.send({"topic", "two"});
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 2; }));
+  first.send({"three"});
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 3; }));
+  const auto& e = h.ingest.events;
+  EXPECT_EQ(e[0].peer.rfind("127.0.0.1:", 0), 0U) << e[0].peer;
+  EXPECT_EQ(e[2].peer, e[0].peer);
+  EXPECT_NE(e[1].peer, e[0].peer);
+}
+
 TEST(DoorsIngest, SubscribesToAPublisherThatBinds) {
   zmq::socket_t publisher{peer::context(), zmq::socket_type::xpub};
   publisher.bind("tcp://127.0.0.1:*");
@@ -85,6 +102,7 @@ TEST(DoorsIngest, SubscribesToAPublisherThatBinds) {
   publisher.send(zmq::str_buffer("x"), zmq::send_flags::none);
   ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 1; }));
   EXPECT_EQ(h.ingest.events[0].source, "subscribe");
+  EXPECT_EQ(h.ingest.events[0].peer, options.subscribe[0]);
   EXPECT_EQ(h.ingest.events[0].topic, "metrics");
   publisher.set(zmq::sockopt::linger, 0);
 }

@@ -24,7 +24,7 @@ inline constexpr std::chrono::seconds patience{30};
 class recording_ingest : public ingest_handler {
 public:
   struct event {
-    std::string source, topic, payload;
+    std::string source, topic, payload, peer;
   };
   struct request {
     reply_address from;
@@ -35,10 +35,11 @@ public:
     std::string header, code, text;
   };
 
-  void on_event_payload(std::string_view source, std::string_view topic,
+  void on_event_payload(const event_source& from, std::string_view topic,
                         std::string_view payload) override {
     note([&] {
-      events.push_back({std::string{source}, std::string{topic}, std::string{payload}});
+      events.push_back({std::string{from.door}, std::string{topic}, std::string{payload},
+                        std::string{from.peer}});
     });
   }
   void on_request(reply_address from, std::string_view header, std::string_view payload) override {

@@ -18,6 +18,7 @@ namespace faultline {
 struct event_socket {
   zmq::socket_t socket;
   std::string_view source;  ///< pull, subscribe
+  std::string peer;         ///< of SUB: the endpoint; empty: the connection of each message
 };
 
 /// The ingest thread: reads every ROUTER, PULL and SUB in turn, a few messages each, and sends the
@@ -51,7 +52,7 @@ private:
   void read_requests(std::size_t router);
   void take_request(std::size_t router);
   void read_events(event_socket& from);
-  void take_event(std::string_view source);
+  void take_event(const event_socket& from);
   void send_replies();
   std::size_t bytes_of_message() const noexcept;
 
@@ -62,6 +63,7 @@ private:
   wake_up wake_;
   std::vector<zmq_pollitem_t> items_;  ///< wake-up, routers, event sockets
   frame_list message_;
+  peer_names peers_;
   std::vector<outgoing> sending_;
   std::mutex mutex_;
   std::vector<outgoing> replies_;  ///< guarded by mutex_

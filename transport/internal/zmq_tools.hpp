@@ -3,10 +3,12 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include <zmq.hpp>
 
@@ -61,6 +63,21 @@ struct frame_list {
 
 /// Takes one whole message without waiting. @returns false when there is none.
 bool receive(zmq::socket_t& socket, frame_list& into);
+
+/// Names of the connections that messages came by: "host:port". ZeroMQ tells the descriptor and the
+/// host; the port is asked of the socket, once a second for each descriptor.
+class peer_names {
+public:
+  /// Empty when ZeroMQ does not know. Valid until the next call.
+  std::string_view of(zmq::message_t& frame);
+
+private:
+  struct known {
+    std::string name;
+    std::chrono::steady_clock::time_point until;
+  };
+  std::unordered_map<std::string, known> by_descriptor_;
+};
 
 enum class send_result : std::uint8_t { sent, unroutable };
 /// Sends [route]([delimiter])[frame] without waiting. A peer that has gone or does not read its
