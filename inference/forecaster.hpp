@@ -58,9 +58,10 @@ struct model_identity {
 /// Lives:  one per lane; created and used by one thread at a time.
 /// Fails:  ec::model_failed when a row or a result is not finite; names the first such row. The
 ///         results of the other rows are whole and the same as without it.
-/// Limits: at most capacity() rows a call; every pass runs in ONE padded shape (64 rows, as often
-///         as needed), so the bits of a row do not depend on its company. A call of 1 to 64 rows
-///         costs about the same.
+/// Limits: at most capacity() rows a call; every pass runs in ONE padded shape (bands of 16 rows,
+///         as many as needed), so the bits of a row depend neither on its place nor on its company,
+///         whichever kernel the BLAS picks for the processor. A call of 1 to 16 rows costs about
+///         the same.
 class forecaster {
 public:
   virtual ~forecaster() = default;
