@@ -99,6 +99,14 @@ struct fault_label {
   /// First violation of the front service's objective, or the end of the ramp if that is
   /// earlier. Only where the recording knows it.
   std::optional<event_time> full_effect;
+
+  // Known where a fault was simulated or injected, nothing elsewhere.
+  std::string form;                        ///< abrupt, linear, exponential, intermittent
+  std::optional<event_time> ramp_end;      ///< when it is whole; abrupt: its start
+  std::optional<event_time> visible_from;  ///< first row with an effect beyond the noise
+  std::optional<bool> visible;             ///< there is such a row
+  std::optional<bool> impact;              ///< the service level is hit
+  std::vector<std::string> unseen;         ///< what no model was trained on: type, class, topology
 };
 
 /// Neither fault nor fault-free, for example after a crash. No entity: all.

@@ -51,6 +51,13 @@ event_time need_time(const json& object, const char* key) {
   return *at;
 }
 
+std::optional<bool> truth_of(const json& object, const char* key) {
+  const json* value = find(object, key);
+  if (!value) return std::nullopt;
+  if (!value->is_boolean()) refuse(key, "true or false");
+  return value->get<bool>();
+}
+
 const json& list_of(const json& object, const char* key) {
   static const json none = json::array();
   const json* value = find(object, key);
@@ -202,6 +209,12 @@ fault_label read_fault(const json& item) {
   f.detail = text_of(item, "detail");
   f.metrics = texts_of(item, "metrics");
   f.full_effect = time_of(item, "full_effect");
+  f.form = text_of(item, "form");
+  f.ramp_end = time_of(item, "ramp_end");
+  f.visible_from = time_of(item, "visible_from");
+  f.visible = truth_of(item, "visible");
+  f.impact = truth_of(item, "impact");
+  f.unseen = texts_of(item, "unseen");
   return f;
 }
 
@@ -225,10 +238,7 @@ labels read_truth(const json& root) {
     if (!early->is_number()) refuse("early_s", "a number");
     l.early_s = early->get<double>();
   }
-  if (const json* crash = find(root, "run_to_failure")) {
-    if (!crash->is_boolean()) refuse("run_to_failure", "true or false");
-    l.run_to_failure = crash->get<bool>();
-  }
+  l.run_to_failure = truth_of(root, "run_to_failure").value_or(false);
   return l;
 }
 

@@ -87,6 +87,12 @@ json fault_of(const fault_label& f) {
   if (!f.detail.empty()) out["detail"] = f.detail;
   if (!f.metrics.empty()) out["metrics"] = f.metrics;
   if (f.full_effect) out["full_effect"] = unix_ms(*f.full_effect);
+  if (!f.form.empty()) out["form"] = f.form;
+  if (f.ramp_end) out["ramp_end"] = unix_ms(*f.ramp_end);
+  if (f.visible_from) out["visible_from"] = unix_ms(*f.visible_from);
+  if (f.visible) out["visible"] = *f.visible;
+  if (f.impact) out["impact"] = *f.impact;
+  if (!f.unseen.empty()) out["unseen"] = f.unseen;
   return out;
 }
 

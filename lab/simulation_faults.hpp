@@ -31,6 +31,9 @@ double strength(const sim_fault& f, double t) noexcept;
 /// Adds the pressure of @p f at @p t.
 void press(const sim_fault& f, double t, std::vector<sim_pressure>& pressure) noexcept;
 
+/// Whether a fault of this type can be injected into the entity at all.
+bool can_break(fault_type type, const sim_graph& graph, std::size_t entity);
+
 /// The metric in which entity number @p entity itself shows a fault of @p type first.
 const char* root_metric(fault_type type, const sim_graph& graph, std::size_t entity) noexcept;
 

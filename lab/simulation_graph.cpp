@@ -24,7 +24,8 @@ constexpr std::array<std::string_view, 6> host_prefixes{"node", "web", "app", "r
 
 class builder {
 public:
-  builder(std::uint64_t seed, std::size_t services) : rng_{seed, "graph"}, count_{services} {}
+  builder(std::uint64_t seed, std::size_t services, topology_style style, bool rich)
+      : rng_{seed, "graph"}, count_{services}, style_{style}, rich_{rich} {}
 
   sim_graph build() {
     names_.assign(service_names.begin(), service_names.end());
@@ -33,6 +34,7 @@ public:
     graph_.usual_rps = rng_.uniform(60, 300);
     add_services();
     add_stores();
+    if (style_ == topology_style::shared) share_some();
     std::stable_sort(graph_.edges.begin(), graph_.edges.end(),
                      [](const sim_edge& a, const sim_edge& b) { return a.from < b.from; });
     spread_load();
@@ -100,15 +102,16 @@ private:
     std::vector<std::size_t> above{add_node(node_kind::gateway, "gateway/front")};
     const std::size_t stores = std::max<std::size_t>(2, (count_ - 1) * 3 / 10);
     std::size_t left = count_ - 1 - stores;
-    const std::size_t layers = std::max<std::size_t>(1, left <= 3 ? 1 : left <= 12 ? 2 : 3);
+    std::size_t layers = left <= 3 ? 1 : left <= 12 ? 2 : 3;
+    if (rich_ && left > 60) layers = left > 150 ? 5 : 4;
     for (std::size_t layer = 0; layer < layers; ++layer) {
       const std::size_t width =
           layer + 1 == layers ? left : std::max<std::size_t>(1, left / (layers - layer));
       std::vector<std::size_t> here;
       for (std::size_t i = 0; i < width; ++i) {
-        here.push_back(add_node(node_kind::service, "service/" + names_[services_++]));
+        here.push_back(add_node(node_kind::service, "service/" + next_name()));
         add_edge(above[i % above.size()], here.back(), 0.45, 1);
-        if (above.size() > 1 && rng_.chance(0.4))
+        if (above.size() > 1 && style_ != topology_style::tree && rng_.chance(0.4))
           add_edge(above[rng_.below(above.size())], here.back(), 0.25, 0.7);
       }
       left -= width;
@@ -134,8 +137,32 @@ private:
                                                     : "queue/" + of + "-queue");
       add_edge(owner, store, kind == node_kind::queue ? 0.3 : 0.6,
                kind == node_kind::cache ? 1.6 : 1.3);
-      if (services > 1 && rng_.chance(0.45)) add_edge(1 + rng_.below(services), store, 0.2, 0.7);
+      if (services > 1 && style_ != topology_style::tree && rng_.chance(0.45))
+        add_edge(1 + rng_.below(services), store, 0.2, 0.7);
       if (kind == node_kind::cache) add_edge(owner, store - 2, 0.3, 0.6);  // a database for misses
+    }
+  }
+
+  std::string next_name() {
+    const std::size_t round = services_ / names_.size();
+    std::string name = names_[services_++ % names_.size()];
+    return round == 0 ? name : name + "-" + std::to_string(round + 1);
+  }
+
+  // One store in ten, and one late service in fifteen, serve a good part of the others.
+  void share_some() {
+    std::vector<std::size_t> services, stores;
+    for (std::size_t n = 1; n < graph_.nodes.size(); ++n)
+      (graph_.nodes[n].kind == node_kind::service ? services : stores).push_back(n);
+    for (std::size_t i = 0; i < 1 + stores.size() / 10; ++i) {
+      const std::size_t store = stores[rng_.below(stores.size())];
+      for (const std::size_t s : services)
+        if (rng_.chance(0.3)) add_edge(s, store, 0.1, 0.4);
+    }
+    for (std::size_t i = 0; i < services.size() / 15; ++i) {
+      const std::size_t late = services[services.size() - 1 - rng_.below(services.size() / 3)];
+      for (const std::size_t s : services)
+        if (s < late && rng_.chance(0.2)) add_edge(s, late, 0.1, 0.4);
     }
   }
 
@@ -180,6 +207,8 @@ private:
 
   random_source rng_;
   std::size_t count_;
+  topology_style style_;
+  bool rich_;
   std::size_t services_ = 0;
   std::vector<std::string> names_;
   sim_graph graph_;
@@ -194,8 +223,8 @@ std::vector<dependency> sim_graph::dependencies() const {
   return out;
 }
 
-sim_graph make_graph(std::uint64_t seed, std::size_t services) {
-  return builder{seed, services}.build();
+sim_graph make_graph(std::uint64_t seed, std::size_t services, topology_style style, bool rich) {
+  return builder{seed, services, style, rich}.build();
 }
 
 }  // namespace faultline

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lab/recording.hpp"
+#include "lab/simulator.hpp"
 
 namespace faultline {
 
@@ -68,8 +69,10 @@ struct sim_graph {
   std::vector<dependency> dependencies() const;
 };
 
-/// A random layered graph of @p services nodes. Pools and time-outs are sized afterwards
-/// (size_limits in simulation_model.hpp), when the usual latencies are known.
-sim_graph make_graph(std::uint64_t seed, std::size_t services);
+/// A random graph of @p services nodes. @p rich: edition 2, more layers in large systems. Pools and
+/// time-outs are sized afterwards (size_limits in simulation_model.hpp), when the usual latencies
+/// are known.
+sim_graph make_graph(std::uint64_t seed, std::size_t services,
+                     topology_style style = topology_style::layered, bool rich = false);
 
 }  // namespace faultline

@@ -148,8 +148,10 @@ void sim_model::answer(std::size_t n, const std::vector<sim_pressure>& pressure)
   if (node.kind != node_kind::queue) {
     const double held_ms = (latency + pressure[n].delay_ms) * mean_over_p95;
     const double wanted = s.requests * held_ms / 1000;
-    good *= 1 - 0.5 * ramp(wanted / node.pool, 1, 3);
-    s.in_flight = std::min(wanted, node.pool);
+    const double pool = node.pool * (1 - clamp(pressure[n].pool_taken, 0, 0.98));
+    good *= 1 - 0.5 * ramp(wanted / pool, 1, 3);
+    s.p95_ms *= 1 + 4 * pressure[n].pool_taken * ramp(wanted / pool, 0.5, 2);
+    s.in_flight = std::min(wanted, pool) + (node.pool - pool);
   } else {  // what is not yet confirmed stays in the queue
     const double unconfirmed = 0.5 * ramp(pressure[n].delay_ms / node.service_ms, 0, 40);
     s.in_flight = clamp(s.in_flight + unconfirmed, 0, 1);
@@ -164,11 +166,12 @@ void sim_model::feel(std::size_t i, const std::vector<sim_pressure>& pressure) {
   const double delay = e.net_ms + to.delay_ms + pressure[e.from].delay_ms;
   const double silent = ramp(to.outage, 0, 0.15);
   double latency = states_[e.to].p95_ms + delay;
-  latency += silent * std::max(0.0, e.timeout_ms - latency);
+  const double unresolved = clamp(pressure[e.from].dns, 0, 1);
+  latency += std::max(silent, 0.6 * unresolved) * std::max(0.0, e.timeout_ms - latency);
   const double late = 0.9 * ramp(latency / e.timeout_ms, 0.8, 3) * (1 - silent);
   latency = std::min(latency, e.timeout_ms);
   const double errors = 1 - (1 - states_[e.to].errors) * (1 - to.outage) * (1 - late) *
-                                (1 - 0.1 * clamp(to.loss, 0, 1));
+                                (1 - 0.1 * clamp(to.loss, 0, 1)) * (1 - 0.9 * unresolved);
   const double share = settled_ ? 1 - portable_exp(-interval_s_ / e.lag_s) : 1;
   calls_[i].p95_ms += share * (latency - calls_[i].p95_ms);
   calls_[i].errors += share * (errors - calls_[i].errors);

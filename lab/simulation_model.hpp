@@ -10,15 +10,17 @@ namespace faultline {
 /// What presses on one entity at one moment; at rest by default. Faults and benign events add up
 /// here, and nowhere else do they touch the system.
 struct sim_pressure {
-  double cpu_hog = 0;    ///< share of the processor that is taken away, 0 .. 0.95
-  double leak = 0;       ///< 0: usual memory .. 1: at the limit
-  double fill = 0;       ///< 0: usual fill of the disk .. 1: full
-  double delay_ms = 0;   ///< on every packet to and from it
-  double loss = 0;       ///< share of its traffic that has to be sent again
-  double own_error = 0;  ///< share of requests it fails by itself
-  double slow = 0;       ///< share of its capacity that is gone
-  double outage = 0;     ///< share of requests it never answers
-  double cpu_add = 0;    ///< utilisation on top
+  double cpu_hog = 0;     ///< share of the processor that is taken away, 0 .. 0.95
+  double leak = 0;        ///< 0: usual memory .. 1: at the limit
+  double fill = 0;        ///< 0: usual fill of the disk .. 1: full
+  double delay_ms = 0;    ///< on every packet to and from it
+  double loss = 0;        ///< share of its traffic that has to be sent again
+  double own_error = 0;   ///< share of requests it fails by itself
+  double slow = 0;        ///< share of its capacity that is gone
+  double outage = 0;      ///< share of requests it never answers
+  double pool_taken = 0;  ///< share of its pool that is held by nobody's request
+  double dns = 0;         ///< share of its own calls whose name is not resolved
+  double cpu_add = 0;     ///< utilisation on top
   double disk_add = 0;
   double network_factor = 1;
   double memory_factor = 1;

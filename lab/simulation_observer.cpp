@@ -40,12 +40,15 @@ sim_observer::sim_observer(const simulation_options& o, const sim_graph& graph)
     : graph_{&graph},
       interval_s_{static_cast<double>(o.interval.count())},
       missing_share_{o.missing_share},
+      was_silent_(graph.entities()),
       series_(graph.entities()) {
   const auto rows = static_cast<std::size_t>(o.duration / o.interval);
   for (std::size_t e = 0; e < graph.entities(); ++e) {
     agents_.push_back(make_agent(o, e));
     series_[e].id = graph.id(e);
     name_columns(e);
+    quirks_.emplace_back(o, e, series_[e].metrics);
+    series_[e].metrics = quirks_[e].names();
     series_[e].ts.reserve(rows);
     series_[e].values.reserve(rows * series_[e].metrics.size());
   }
@@ -112,10 +115,15 @@ void sim_observer::observe(event_time at, const sim_model& model, const std::vec
     else
       write_host(e - graph_->nodes.size(), model, row);
     auto& rng = agents_[e].rng;
+    if (silent[e] && !was_silent_[e]) quirks_[e].restart();
+    was_silent_[e] = silent[e];
     if (rng.chance(missing_share_))
       row[rng.below(row.size())] = std::numeric_limits<float>::quiet_NaN();
-    if (rng.chance(missing_share_) || silent[e]) continue;
-    series_[e].ts.push_back(at);
+    quirks_[e].show(row);
+    const event_time stamp = quirks_[e].stamp(at);
+    const bool down = quirks_[e].down(at);
+    if (rng.chance(missing_share_) || silent[e] || down) continue;
+    series_[e].ts.push_back(stamp);
     series_[e].values.insert(series_[e].values.end(), row.begin(), row.end());
   }
 }

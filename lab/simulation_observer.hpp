@@ -6,6 +6,7 @@
 #include "lab/recording.hpp"
 #include "lab/rng.hpp"
 #include "lab/simulation_model.hpp"
+#include "lab/simulation_quirks.hpp"
 #include "lab/simulator.hpp"
 
 namespace faultline {
@@ -18,7 +19,7 @@ namespace faultline {
 /// requests.rate, errors.rate (both per second), latency.p95_ms; stores also disk.used_ratio;
 /// some callers also out_p50.<callee> (ms) and out_errors.<callee> (per second).
 /// Metrics of a host: cpu.utilization, memory.used_bytes, disk.io_util, disk.used_ratio,
-/// network.bytes.
+/// network.bytes. What agents of edition 2 make of them: lab/simulation_quirks.hpp.
 class sim_observer {
 public:
   sim_observer(const simulation_options& o, const sim_graph& graph);
@@ -26,6 +27,7 @@ public:
   /// Adds a row of every entity. @param silent entities whose agent says nothing, by number
   void observe(event_time at, const sim_model& model, const std::vector<bool>& silent);
 
+  const entity_series& series(std::size_t entity) const { return series_[entity]; }
   std::vector<entity_series> take() { return std::move(series_); }
 
 private:
@@ -58,6 +60,8 @@ private:
   double missing_share_;
   event_time now_{};
   std::vector<agent> agents_;
+  std::vector<sim_quirks> quirks_;
+  std::vector<bool> was_silent_;
   std::vector<entity_series> series_;
 };
 

@@ -11,7 +11,7 @@ namespace faultline {
 
 /// Something unusual that is no fault. Times are seconds after the start of the recording.
 struct sim_benign {
-  enum class kind : std::uint8_t { deploy, backup, load_peak };
+  enum class kind : std::uint8_t { deploy, backup, load_peak, batch_job, failover_drill };
   kind what = kind::deploy;
   std::size_t entity = 0;  ///< of no meaning for a load peak
   double from = 0;
@@ -21,6 +21,8 @@ struct sim_benign {
 
 const char* to_string(sim_benign::kind kind) noexcept;
 
+/// Edition 2 adds batch jobs, failover drills, and deploys until there are five look-alikes for
+/// each fault, as far as the time holds them.
 /// Deploys (one in 6 h), load peaks (one in 30 h) and every database's nightly backup. None
 /// coincides with a fault on the same target; load peaks and faults exclude each other.
 std::vector<sim_benign> plan_benign(const simulation_options& o, const sim_graph& graph,
@@ -43,6 +45,7 @@ private:
   double start_s_;
   double interval_s_;
   double phase_h_;
+  double day_size_ = 0.38, weekend_ = 0.75, slow_size_ = 0.04, hours_size_ = 0, hours_ = 0;
   double slow_ = 0, fast_ = 0, burst_ = 0;
 };
 

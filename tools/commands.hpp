@@ -34,6 +34,7 @@ void add_publish_command(CLI::App& app, command_session& session);
 void add_replay_command(CLI::App& app, command_session& session);
 void add_tail_command(CLI::App& app, command_session& session);
 void add_simulate_command(CLI::App& app, command_session& session);
+void add_inject_command(CLI::App& app, command_session& session);
 void add_alert_commands(CLI::App& app, command_session& session);
 void add_incident_commands(CLI::App& app, command_session& session);
 void add_entity_commands(CLI::App& app, command_session& session);

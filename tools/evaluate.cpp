@@ -12,12 +12,9 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include "inference/forecaster.hpp"
-#include "inference/ranker.hpp"
-#include "judgement/calibration.hpp"
 #include "lab/evaluation.hpp"
-#include "tools/bench.hpp"
 #include "tools/commands.hpp"
+#include "tools/evaluate_options.hpp"
 #include "tools/progress.hpp"
 
 namespace faultline {
@@ -28,56 +25,10 @@ namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
 using wall_clock = std::chrono::steady_clock;
 
-constexpr std::size_t model_rows = 64;
-
-/// The command line as it was typed.
-struct evaluate_arguments {
-  std::vector<std::string> recordings;
-  std::string out;
-  std::string model, ranker;
-  bool no_lstm = false, no_ranker = false;
+/// Of `evaluate rca`.
+struct rca_arguments : evaluate_arguments {
   onset_source onset = onset_source::own;
-  evaluation_options options;
 };
-
-/// Models of one command, as long as it runs.
-struct loaded_models {
-  std::unique_ptr<forecaster> forecast;
-  std::unique_ptr<cause_ranker> ranker;
-  evaluation_models view() const { return {forecast.get(), ranker.get()}; }
-};
-
-/// The forecaster must be there unless it is left out by name; without a ranker the posterior
-/// ranks.
-outcome<loaded_models> load_models(const evaluate_arguments& a, bool with_ranker) {
-  loaded_models models;
-  if (!a.no_lstm) {
-    const auto shipped = find_shipped("models/lstm.flm");
-    if (a.model.empty() && !shipped)
-      return failure{ec::not_found,
-                     "models/lstm.flm did not come with this program: --model FILE, or --no-lstm"};
-    auto model = load_forecaster(a.model.empty() ? *shipped : fs::path{a.model}, model_rows);
-    if (!model) return model.error();
-    models.forecast = std::move(*model);
-  }
-  if (!with_ranker || a.no_ranker) return models;
-  const auto shipped = find_shipped("models/ranker.flm");
-  if (a.ranker.empty() && !shipped) {
-    std::fputs("models/ranker.flm did not come with this program: ranked by the posterior alone\n",
-               stderr);
-    return models;
-  }
-  auto ranker = load_ranker(a.ranker.empty() ? *shipped : fs::path{a.ranker});
-  if (!ranker) return ranker.error();
-  models.ranker = std::move(*ranker);
-  return models;
-}
-
-/// "smd/machine-1-6/" -> "machine-1-6".
-std::string directory_name(const std::string& path) {
-  const fs::path whole = fs::absolute(path).lexically_normal();
-  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
-}
 
 double seconds_since(wall_clock::time_point start) {
   return std::chrono::duration<double>(wall_clock::now() - start).count();
@@ -160,7 +111,7 @@ json summary_of(const std::string& recording, const std::vector<cause_answer>& a
               {"seconds", seconds}};
 }
 
-int run_rca_command(const evaluate_arguments& a, const command_session& session) {
+int run_rca_command(const rca_arguments& a, const command_session& session) {
   const auto models = load_models(a, true);
   if (!models) return report_failure(models.error());
   const fs::path parent = fs::path{a.out}.parent_path();
@@ -191,40 +142,9 @@ int run_rca_command(const evaluate_arguments& a, const command_session& session)
   return finish(rows, a.out, failed, session);
 }
 
-std::string view_names() {
-  std::string names;
-  for (std::size_t v = 0; v < view_count; ++v)
-    names += (names.empty() ? "" : "|") + std::string{to_string(static_cast<view>(v))};
-  return names;
-}
-
-/// @returns the sentence CLI11 shows, empty when @p name is a view's.
-std::string leave_out(const std::string& name, detection_options& into) {
-  for (std::size_t v = 0; v < view_count; ++v) {
-    if (name != to_string(static_cast<view>(v))) continue;
-    into.without_views |= std::uint32_t{1} << v;
-    return {};
-  }
-  return "no view '" + name + "': " + view_names();
-}
-
 void add_shared_options(CLI::App& sub, evaluate_arguments& a) {
   sub.add_option("recordings", a.recordings, "Directories of recordings")->required();
-  auto* model = sub.add_option("--model", a.model, "Forecaster; the shipped one when not given");
-  sub.add_flag("--no-lstm", a.no_lstm, "Judge without the forecaster")->excludes(model);
-  sub.add_option("--false-pages", a.options.detection.false_pages_per_entity_month,
-                 "False pages accepted per entity and month")
-      ->check(CLI::Range(0.01, 1000.0))
-      ->capture_default_str();
-  sub.add_option_function<std::vector<std::string>>(
-         "--without-view",
-         [&a](const std::vector<std::string>& names) {
-           for (const std::string& name : names)
-             if (const auto wrong = leave_out(name, a.options.detection); !wrong.empty())
-               throw CLI::ValidationError("--without-view", wrong);
-         },
-         "Judge without this view, may be given several times: " + view_names())
-      ->option_text("NAME");
+  add_judgement_options(sub, a);
 }
 
 void add_detection(CLI::App& group, command_session& session) {
@@ -240,7 +160,7 @@ void add_detection(CLI::App& group, command_session& session) {
 }
 
 void add_rca(CLI::App& group, command_session& session) {
-  auto a = std::make_shared<evaluate_arguments>();
+  auto a = std::make_shared<rca_arguments>();
   CLI::App* sub = group.add_subcommand("rca", "Ranked causes of the faults of recordings");
   add_shared_options(*sub, *a);
   sub->add_option("--out", a->out, "File: one JSON line for each fault")->required();
@@ -266,6 +186,7 @@ void add_evaluate_commands(CLI::App& app, command_session& session) {
   group->require_subcommand(1);
   add_detection(*group, session);
   add_rca(*group, session);
+  add_study_commands(*group, session);
 }
 
 }  // namespace faultline

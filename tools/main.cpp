@@ -38,6 +38,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_incident_commands(app, session);
   add_entity_commands(app, session);
   add_simulate_command(app, session);
+  add_inject_command(app, session);
   add_train_commands(app, session);
   add_model_commands(app, session);
   add_config_commands(app, session);

@@ -12,6 +12,9 @@ namespace faultline {
 /// failure. @returns what CLI11 wants of a validator: empty when fine.
 std::function<std::string(const std::string&)> duration_check();
 
+/// "cpu_hog|memory_leak|..." for help texts.
+std::string fault_type_names();
+
 /// @pre duration_check() accepted @p text
 milliseconds duration_of(const std::string& text);
 

@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,28 +20,20 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr fault_type fault_types[] = {fault_type::cpu_hog,     fault_type::memory_leak,
-                                      fault_type::disk_fill,   fault_type::network_delay,
-                                      fault_type::error_burst, fault_type::dependency_outage};
-
 /// The command line as it was typed.
 struct simulate_arguments {
   simulation_options options;
   std::string duration = "3h", interval = "10s", start;
-  std::string fault, shape, target, onset, ramp, fault_duration;
+  std::string fault, shape, target, onset, ramp, fault_duration, split;
+  int edition = 0;  // 0: not given
+  std::optional<std::size_t> services;
+  bool logs = false, spans = false;
   double severity = 1;
   bool quiet = false, live = false, force = false;
   std::string out;
   replay_pace pace;
   sending_options sending;
 };
-
-std::string fault_names() {
-  std::string names;
-  for (const fault_type type : fault_types)
-    names += (names.empty() ? "" : "|") + std::string{to_string(type)};
-  return names;
-}
 
 seconds whole_seconds(const std::string& text) {
   return std::chrono::duration_cast<seconds>(duration_of(text));
@@ -67,8 +60,34 @@ outcome<fault_plan> planned_fault(const simulate_arguments& a, fault_type type) 
   return plan;
 }
 
-outcome<simulation_options> options_of(const simulate_arguments& a) {
+/// Options before anything but seed, split and edition was looked at.
+outcome<simulation_options> base_options(const simulate_arguments& a) {
   simulation_options o = a.options;
+  if (!a.split.empty()) {
+    const simulation_options* found = nullptr;
+    simulation_options of_split;
+    for (const data_split split : {data_split::train, data_split::validation, data_split::test}) {
+      if (a.split != to_string(split)) continue;
+      of_split = split_system(split, a.options.seed);
+      found = &of_split;
+    }
+    if (found == nullptr || a.edition == 1)
+      return failure{ec::invalid, "--split is train, validation or test, all of edition 2"};
+    of_split.train_share = o.train_share;
+    of_split.random_faults = o.random_faults;
+    o = of_split;
+  }
+  if (a.edition != 0) o.edition = a.edition;
+  if (a.services) o.services = *a.services;
+  if (a.logs) o.log_lines_per_hour = 12;
+  if (a.spans) o.traces_per_minute = 2;
+  return o;
+}
+
+outcome<simulation_options> options_of(const simulate_arguments& a) {
+  const auto base = base_options(a);
+  if (!base) return base.error();
+  simulation_options o = *base;
   o.duration = whole_seconds(a.duration);
   o.interval = whole_seconds(a.interval);
   o.quiet = a.quiet;
@@ -85,7 +104,7 @@ outcome<simulation_options> options_of(const simulate_arguments& a) {
   }
   if (!a.fault.empty()) {
     const auto type = fault_type_of(a.fault);
-    if (!type) return failure{ec::invalid, "no fault '" + a.fault + "': " + fault_names()};
+    if (!type) return failure{ec::invalid, "no fault '" + a.fault + "': " + fault_type_names()};
     const bool planned = !a.onset.empty() || !a.ramp.empty() || !a.target.empty() ||
                          !a.fault_duration.empty() || a.severity != 1;
     o.only_type = type;
@@ -109,6 +128,8 @@ json fault_json(const fault_label& fault) {
            {"start", unix_ms(fault.start)},
            {"end", unix_ms(fault.end)}};
   out["full_effect"] = fault.full_effect ? json(unix_ms(*fault.full_effect)) : json(nullptr);
+  out["visible"] = fault.visible.value_or(true);
+  out["impact"] = fault.impact.value_or(true);
   return out;
 }
 
@@ -176,8 +197,16 @@ void add_simulate_command(CLI::App& app, command_session& session) {
   const auto times = CLI::Validator(duration_check(), "DURATION");
   sub->add_option("--seed", a->options.seed, "The same seed gives the same bytes")
       ->capture_default_str();
-  sub->add_option("--services", a->options.services, "Nodes of the call graph, 5 to 50")
-      ->capture_default_str();
+  sub->add_option("--edition", a->edition,
+                  "1: as the demo plays and the shipped models learnt from; 2: up to 500 nodes, 14 "
+                  "types of fault, real agents' ways [1]")
+      ->check(CLI::Range(1, 2));
+  sub->add_option("--split", a->split,
+                  "train, validation or test: system number --seed of that part of edition 2");
+  sub->add_option("--services", a->services,
+                  "Nodes of the call graph, 5 to 50, edition 2: to 500 [12]");
+  sub->add_flag("--logs", a->logs, "With log lines, some twelve an hour of each node");
+  sub->add_flag("--spans", a->spans, "With traces, two a minute");
   sub->add_option("--duration", a->duration, "Length of the recording")
       ->check(times)
       ->capture_default_str();
@@ -189,7 +218,7 @@ void add_simulate_command(CLI::App& app, command_session& session) {
       ->capture_default_str();
   sub->add_option("--faults", a->options.random_faults, "Faults drawn from the seed")
       ->capture_default_str();
-  auto* fault = sub->add_option("--fault", a->fault, "Kind of fault: " + fault_names());
+  auto* fault = sub->add_option("--fault", a->fault, "Kind of fault: " + fault_type_names());
   sub->add_option("--shape", a->shape, "abrupt, linear, exponential or intermittent")
       ->capture_default_str();
   sub->add_option("--target", a->target, "Entity that breaks; drawn when not given")->needs(fault);

@@ -177,7 +177,20 @@ fault_class class_of(fault_type type) noexcept {
     case fault_type::error_burst:
       return fault_class::error_burst;
     case fault_type::dependency_outage:
+    case fault_type::dns:
       return fault_class::dependency;
+    case fault_type::io_stall:
+      return fault_class::disk;
+    case fault_type::packet_loss:
+      return fault_class::packet_loss;
+    case fault_type::noisy_neighbour:
+      return fault_class::cpu;
+    case fault_type::bad_deploy:
+    case fault_type::bad_configuration:
+      return fault_class::change;
+    case fault_type::pool_exhaustion:
+    case fault_type::lock_convoy:
+      return fault_class::load;
   }
   return fault_class::load;
 }
