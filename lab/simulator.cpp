@@ -307,7 +307,7 @@ simulation_options split_system(data_split split, std::uint64_t n) {
   o.edition = 2;
   o.seed = (static_cast<std::uint64_t>(split) + 1) * apart + n % apart;
   random_source rng{o.seed, "system of a split"};
-  o.services = 6 + rng.below(14);
+  o.services = 12 + rng.below(14);
   if (split == data_split::test) return o;
   for (const fault_type type : every_fault_type())
     if (!is_held_out(type)) o.types.push_back(type);
