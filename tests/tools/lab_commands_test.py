@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""simulate, inject and evaluate as commands: what they write, and what they refuse."""
+
+import gzip
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FAULTLINE = pathlib.Path(os.environ.get("FAULTLINE_BIN", ROOT / "build/release/bin")) / "faultline"
+
+
+class LabCommands(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="faultline-lab-commands-")
+        self.addCleanup(folder.cleanup)
+        self.dir = pathlib.Path(folder.name)
+
+    def run_ok(self, *command):
+        done = subprocess.run([str(FAULTLINE), *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=110)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def refused(self, *command):
+        done = subprocess.run([str(FAULTLINE), *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True, timeout=110)
+        self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+
+    def simulated(self, name, *more):
+        self.run_ok("simulate", "--out", self.dir / name, *more)
+        return json.loads((self.dir / name / "recording.json").read_text())
+
+    def test_edition_2_writes_logs_spans_and_what_can_be_seen(self):
+        truth = self.simulated("s", "--split", "test", "--seed", "4", "--duration", "1d", "--interval", "60s", "--logs", "--spans")
+        self.assertEqual(len(truth["faults"]), 1)
+        for key in ("visible", "impact", "form", "ramp_end"):
+            self.assertIn(key, truth["faults"][0])
+        self.assertGreaterEqual(len(truth["benign"]), 5)
+        for table in ("logs.csv.gz", "spans.csv.gz"):
+            self.assertGreater(len(gzip.open(self.dir / "s" / table, "rt").readlines()), 100)
+
+    def test_a_named_fault_of_every_type_can_be_asked_for(self):
+        for fault in ("lock_convoy", "dns", "noisy_neighbour"):
+            truth = self.simulated(fault, "--fault", fault, "--shape", "abrupt", "--duration", "1h")
+            self.assertEqual(truth["faults"][0]["type"], fault)
+
+    def test_nonsense_is_refused(self):
+        out = self.dir / "x"
+        self.refused("simulate", "--out", out, "--edition", "3")
+        self.refused("simulate", "--out", out, "--services", "51")
+        self.refused("simulate", "--out", out, "--split", "exam")
+        self.refused("simulate", "--out", out, "--split", "test", "--edition", "1")
+        self.refused("simulate", "--out", out, "--fault", "gremlin")
+        self.refused("inject", self.dir, "--out", out, "--types", "gremlin")
+        self.refused("evaluate", "report", self.dir, "--out", out, "--without-view", "gremlin")
+        self.refused("evaluate", "headline", "--out", out, "--systems", "0")
+
+    def test_inject_and_report_work_on_a_recording(self):
+        self.simulated("plain", "--quiet", "--edition", "2", "--services", "5", "--duration", "6d", "--interval", "300s",
+                       "--train-share", "0.3")
+        before = (self.dir / "plain" / "recording.json").read_bytes()
+        self.run_ok("inject", self.dir / "plain", "--out", self.dir / "faulty", "--seed", "2", "--types", "memory_leak", "dns")
+        self.assertEqual(before, (self.dir / "plain" / "recording.json").read_bytes())
+        truth = json.loads((self.dir / "faulty" / "recording.json").read_text())
+        self.assertTrue(truth["faults"])
+        self.assertLessEqual({fault["type"] for fault in truth["faults"]}, {"memory_leak", "dns"})
+        self.refused("inject", self.dir / "plain", "--out", self.dir / "faulty")  # it is there already
+        text = self.run_ok("evaluate", "report", self.dir / "faulty", "--no-lstm", "--out", self.dir / "report")
+        self.assertIn("limits per entity, oracle", text)
+        for name in ("report.md", "report.json", "detection.svg", "lead.svg", "reliability.svg"):
+            self.assertTrue((self.dir / "report" / name).stat().st_size > 200, name)
+
+    def test_headline_says_for_each_bar_whether_it_holds(self):
+        text = self.run_ok("evaluate", "headline", "--simulated-only", "--no-lstm", "--systems", "1", "--days", "4", "--faults", "2",
+                           "--out", self.dir / "headline")
+        self.assertIn("| measure | bar | measured | holds |", text)
+        self.assertTrue((self.dir / "headline" / "bars.md").exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
