@@ -81,9 +81,10 @@ void group_commit::intake::add_control(partition_id partition, const control_rec
 }
 
 void group_commit::intake::add(dead_letter letter) {
+  const auto added = reply_bytes + letter.payload.size();
   owner_.pending_.extra.dead_letters.push_back(std::move(letter));
-  owner_.pending_bytes_.fetch_add(reply_bytes, std::memory_order_relaxed);
-  owner_.pending_.bytes += reply_bytes;
+  owner_.pending_bytes_.fetch_add(added, std::memory_order_relaxed);
+  owner_.pending_.bytes += added;
   owner_.wake_.notify_one();
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "messages/event_pieces.hpp"
 #include "messages/identity.hpp"
 #include "messages/text.hpp"
 #include "processing/admission.hpp"
@@ -81,7 +82,14 @@ struct ingress::taker final : event_sink {
     ++rejected[static_cast<std::size_t>(reason)];
     result.rejected.push_back(rejected_event{index, reason, std::string{text}});
     owner.letter(into, to_string(reason), source,
-                 "event " + std::to_string(index) + ": " + std::string{text}, payload);
+                 "event " + std::to_string(index) + ": " + std::string{text}, piece(index),
+                 letter_content::event);
+  }
+
+  /// The event alone, as it was sent.
+  std::string_view piece(std::size_t index) {
+    if (pieces.empty()) pieces = event_pieces(payload);
+    return index < pieces.size() ? pieces[index] : payload;
   }
 
   void drop_value(std::size_t, std::string_view) override { ++dropped_values; }
@@ -97,6 +105,7 @@ struct ingress::taker final : event_sink {
   group_commit::intake& into;
   std::string_view source, topic, payload;
   arrival_time arrived;
+  std::vector<std::string_view> pieces;  ///< of the payload, once one is refused
   taken result;
   std::size_t offered = 0;
   std::array<std::uint32_t, reject_reason_slots> rejected{};
@@ -134,9 +143,9 @@ bool ingress::admit_entity(std::string_view entity, arrival_time now) {
 }
 
 void ingress::letter(group_commit::intake& into, std::string_view reason, std::string_view source,
-                     std::string_view text, std::string_view payload) {
+                     std::string_view text, std::string_view payload, letter_content content) {
   into.add(dead_letter{std::string{reason}, now_(), std::string{source}, std::string{text},
-                       std::string{payload.substr(0, 4096)}});
+                       std::string{payload}, content});
 }
 
 ingress::taken ingress::take(group_commit::intake& into, event_door door, std::string_view source,
@@ -146,7 +155,7 @@ ingress::taken ingress::take(group_commit::intake& into, event_door door, std::s
   if (!read.readable) {
     sink.result.readable = false;
     sink.result.rejected.push_back(rejected_event{std::nullopt, read.reason, read.text});
-    letter(into, to_string(read.reason), source, read.text, payload);
+    letter(into, to_string(read.reason), source, read.text, payload, letter_content::payload);
     door_sums::add(counters_.doors.undecodable, read.reason);
   }
   count(into, door, sink);
@@ -221,7 +230,8 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
     fate(request_fate::too_large);
     if (into_.has_room())
       letter(into, "payload_too_large", "router " + head->publisher,
-             "the payload has " + std::to_string(payload.size()) + " bytes", payload);
+             "the payload has " + std::to_string(payload.size()) + " bytes", payload,
+             letter_content::payload);
     into.reply_when_durable(std::move(from), error_reply("too_large", "a payload has at most 1 MiB",
                                                          head->seq, head->encoding));
     return;

@@ -39,7 +39,8 @@ private:
              std::string_view topic, std::string_view payload);
   void count(group_commit::intake& into, event_door door, const taker& sink);
   void letter(group_commit::intake& into, std::string_view reason, std::string_view source,
-              std::string_view text, std::string_view payload);
+              std::string_view text, std::string_view payload,
+              letter_content content = letter_content::other);
   bool admit_entity(std::string_view entity, arrival_time now);
 
   group_commit& into_;

@@ -218,6 +218,7 @@ void add_storage(std::vector<setting>& all) {
   all.push_back(
       duration(s, "dead_letters", FIELD(storage.dead_letter_retention), seconds{60}, 3650 * day));
   all.push_back(integer(s, "dead_letter_count", FIELD(storage.dead_letter_count), 0, 100'000'000));
+  all.push_back(size(s, "dead_letter_bytes", FIELD(storage.dead_letter_total_bytes), MiB, TiB));
 }
 
 void add_doors(std::vector<setting>& all) {

@@ -125,16 +125,32 @@ std::string api_json(const topology_view& topology) {
   return text_of({{"nodes", std::move(nodes)}, {"edges", std::move(edges)}});
 }
 
+namespace {
+
+json value_of(const dead_letter_view::letter& letter) {
+  return {{"id", letter.id},
+          {"reason", letter.reason},
+          {"text", letter.text},
+          {"ts", letter.ts},
+          {"source", letter.source},
+          {"content", letter.content},
+          {"payload_bytes", letter.payload_bytes},
+          {"truncated", letter.payload.size() < letter.payload_bytes},
+          {"payload_base64", base64(letter.payload)}};
+}
+
+}  // namespace
+
+std::string api_json(const dead_letter_view::letter& letter) { return text_of(value_of(letter)); }
+
 std::string api_json(const dead_letter_view& view) {
   json letters = json::array();
-  for (const auto& letter : view.letters)
-    letters.push_back({{"reason", letter.reason},
-                       {"text", letter.text},
-                       {"ts", letter.ts},
-                       {"source", letter.source},
-                       {"payload_base64", base64(letter.payload)}});
-  return text_of(
-      {{"total", view.total}, {"by_reason", view.by_reason}, {"letters", std::move(letters)}});
+  for (const auto& letter : view.letters) letters.push_back(value_of(letter));
+  return text_of({{"total", view.total},
+                  {"kept", view.kept},
+                  {"by_reason", view.by_reason},
+                  {"letters", std::move(letters)},
+                  {"next", next_of(view.next)}});
 }
 
 std::string base64(std::string_view bytes) {

@@ -98,14 +98,23 @@ struct topology_view {
   std::vector<edge> edges;
 };
 
+struct dead_letter_filter {
+  std::string reason;
+  std::size_t limit = 100;
+  std::string next;
+};
 struct dead_letter_view {
-  std::uint64_t total = 0;
-  std::map<std::string, std::uint64_t> by_reason;
+  std::uint64_t total = 0;                         ///< ever written
+  std::uint64_t kept = 0;                          ///< of them
+  std::map<std::string, std::uint64_t> by_reason;  ///< ever written
   struct letter {
-    std::string reason, source, text, payload;
+    std::string id, reason, source, text, payload;
     std::int64_t ts = 0;
+    std::string content;              ///< event, payload (as they were sent), other
+    std::uint64_t payload_bytes = 0;  ///< before it was cut
   };
   std::vector<letter> letters;  ///< newest first
+  std::string next;             ///< empty: no more
 };
 
 struct feedback {
@@ -129,10 +138,11 @@ public:
   virtual void incidents(incident_filter filter, answer<incident_page> done) = 0;
   virtual void incident_by_id(std::string id, answer<incident> done) = 0;
   virtual void topology(answer<topology_view> done) = 0;
-  virtual void dead_letters(std::size_t limit, answer<dead_letter_view> done) = 0;
+  virtual void dead_letters(dead_letter_filter filter, answer<dead_letter_view> done) = 0;
   virtual void alert_feedback(std::string id, feedback f, answer<bool> done) = 0;
   virtual void incident_feedback(std::string id, feedback f, answer<bool> done) = 0;
   virtual void retire_entity(std::string id, answer<bool> done) = 0;
+  virtual void dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) = 0;
 };
 
 }  // namespace faultline

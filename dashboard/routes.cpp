@@ -181,9 +181,16 @@ void get_topology(api_call call) {
 }
 
 void get_dead_letters(api_call call) {
-  std::size_t limit = 0;
-  if (!read_limit(call, limit)) return;
-  call.answers.dead_letters(limit, as_json<dead_letter_view>(std::move(call.respond)));
+  dead_letter_filter filter;
+  if (!read_limit(call, filter.limit) || !read_text(call, "reason", filter.reason) ||
+      !read_text(call, "next", filter.next))
+    return;
+  call.answers.dead_letters(std::move(filter), as_json<dead_letter_view>(std::move(call.respond)));
+}
+
+void get_dead_letter(api_call call) {
+  call.answers.dead_letter_by_id(call.ids[0],
+                                 as_json<dead_letter_view::letter>(std::move(call.respond)));
 }
 
 void get_index(api_call call) {
@@ -213,7 +220,9 @@ const std::vector<route>& api_routes() {
       {"POST", "/api/v1/incidents/*/feedback", "{cause, verdict: right|wrong|partly, comment, by}",
        post_incident_feedback},
       {"GET", "/api/v1/topology", "who depends on whom", get_topology},
-      {"GET", "/api/v1/dead-letters", "?limit=, what was refused and why", get_dead_letters},
+      {"GET", "/api/v1/dead-letters", "?reason= &limit= &next=, what was refused and why",
+       get_dead_letters},
+      {"GET", "/api/v1/dead-letters/*", "one dead letter", get_dead_letter},
   };
   return routes;
 }

@@ -110,7 +110,8 @@ struct node::impl {
 };
 
 outcome<void> node::impl::open() {
-  auto opened = open_rocksdb_store(options.storage);
+  auto opened = open_rocksdb_store(options.storage,
+                                   [](const std::string& text) { spdlog::info("{}", text); });
   if (!opened) return opened.error();
   memory = std::move(*opened);
   auto shared = std::make_shared<judgement_rules>();

@@ -2,7 +2,9 @@
 #include "server/node_queries.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -279,17 +281,54 @@ void node_queries::topology(answer<topology_view> done) {
       });
 }
 
-void node_queries::dead_letters(std::size_t limit, answer<dead_letter_view> done) {
+namespace {
+
+/// Payloads in one page of dead letters.
+constexpr std::size_t letter_page_bytes = 4UL * 1024 * 1024;
+
+std::optional<std::uint64_t> number_of(const std::string& text) {
+  std::uint64_t n = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data(), last, n);
+  if (error != std::errc{} || end != last) return {};
+  return n;
+}
+
+dead_letter_view::letter letter_of(dead_letter&& l) {
+  return {std::to_string(l.id), std::move(l.reason), std::move(l.source),  std::move(l.text),
+          std::move(l.payload), unix_ms(l.arrived),  to_string(l.content), l.payload_bytes};
+}
+
+}  // namespace
+
+void node_queries::dead_letters(dead_letter_filter f, answer<dead_letter_view> done) {
   auto& letters = parts_.memory->dead_letters();
-  auto newest_letters = letters.newest(limit);
-  if (!newest_letters) return done(newest_letters.error());
+  letter_filter filter;
+  filter.reason = std::move(f.reason);
+  filter.limit = f.limit;
+  filter.max_bytes = letter_page_bytes;
+  if (!f.next.empty()) {
+    const auto below = number_of(f.next);
+    if (!below) return done(failure{ec::invalid, "next is not one of a page before"});
+    filter.below = *below;
+  }
+  auto found = letters.read(filter);
+  if (!found) return done(found.error());
   dead_letter_view view;
   view.total = letters.total();
+  view.kept = view.total + 1 - letters.oldest();
   view.by_reason = letters.by_reason();
-  for (auto& l : *newest_letters)
-    view.letters.push_back({std::move(l.reason), std::move(l.source), std::move(l.text),
-                            std::move(l.payload), unix_ms(l.arrived)});
+  for (auto& l : found->letters) view.letters.push_back(letter_of(std::move(l)));
+  if (found->next != 0) view.next = std::to_string(found->next);
   done(std::move(view));
+}
+
+void node_queries::dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) {
+  const auto number = number_of(id);
+  auto found = parts_.memory->dead_letters().find(number.value_or(0));
+  if (!found) return done(found.error());
+  if (!*found) return done(failure{ec::not_found, "no dead letter " + id});
+  done(letter_of(std::move(**found)));
 }
 
 void node_queries::record_command(const char* name, const std::string& record, std::string subject,

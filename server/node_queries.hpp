@@ -53,10 +53,11 @@ public:
   void incidents(incident_filter filter, answer<incident_page> done) override;
   void incident_by_id(std::string id, answer<incident> done) override;
   void topology(answer<topology_view> done) override;
-  void dead_letters(std::size_t limit, answer<dead_letter_view> done) override;
+  void dead_letters(dead_letter_filter filter, answer<dead_letter_view> done) override;
   void alert_feedback(std::string id, feedback f, answer<bool> done) override;
   void incident_feedback(std::string id, feedback f, answer<bool> done) override;
   void retire_entity(std::string id, answer<bool> done) override;
+  void dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) override;
 
 private:
   void record_retirement(const std::string& id, answer<bool> done);

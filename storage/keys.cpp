@@ -69,6 +69,7 @@ std::string publisher_row(std::string_view publisher) {
 std::string publisher_deltas(std::uint64_t number) { return builder{'d'}.u64(number).take(); }
 
 std::string format() { return "format"; }
+std::string upgrade() { return "upgrade"; }
 std::string log_first(partition_id partition) { return builder{'F'}.u16(partition).take(); }
 std::string log_segment(std::uint64_t segment) { return builder{'S'}.u64(segment).take(); }
 

@@ -18,11 +18,25 @@ failure no_partition(partition_id partition) {
 
 void memory_letters::keep(const dead_letter& letter) {
   letters_.push_back(letter);
-  letters_.back().payload.resize(std::min(letter.payload.size(), options_.dead_letter_bytes));
+  auto& kept = letters_.back();
+  kept.id = ++last_;
+  kept.payload_bytes = std::max<std::uint64_t>(letter.payload_bytes, letter.payload.size());
+  kept.payload.resize(std::min(letter.payload.size(), options_.dead_letter_bytes));
+  bytes_ += size_of(kept);
   ++by_reason_[letter.reason];
-  while (letters_.size() > std::max<std::uint64_t>(1, options_.dead_letter_count)) {
-    letters_.pop_front();
+  while (letters_.size() > std::max<std::uint64_t>(1, options_.dead_letter_count) ||
+         (letters_.size() > 1 && bytes_ > options_.dead_letter_total_bytes)) {
+    drop_front();
   }
+}
+
+std::uint64_t memory_letters::size_of(const dead_letter& l) {
+  return l.reason.size() + l.source.size() + l.text.size() + l.payload.size();
+}
+
+void memory_letters::drop_front() {
+  bytes_ -= size_of(letters_.front());
+  letters_.pop_front();
 }
 
 outcome<void> memory_letters::append(const std::vector<dead_letter>& letters) {
@@ -31,17 +45,43 @@ outcome<void> memory_letters::append(const std::vector<dead_letter>& letters) {
   return {};
 }
 
-outcome<std::vector<dead_letter>> memory_letters::newest(std::size_t limit) {
+outcome<memory_letters::page> memory_letters::read(const letter_filter& filter) {
   const std::lock_guard lock{mutex_};
-  const auto count = static_cast<std::ptrdiff_t>(std::min(limit, letters_.size()));
-  return std::vector<dead_letter>{letters_.rbegin(), letters_.rbegin() + count};
+  page out;
+  std::size_t bytes = 0;
+  for (auto l = letters_.rbegin(); l != letters_.rend(); ++l) {
+    if (l->id >= filter.below) continue;
+    if (out.letters.size() >= filter.limit || bytes >= filter.max_bytes) return out;
+    out.next = l->id;
+    if (!filter.reason.empty() && l->reason != filter.reason) continue;
+    bytes += l->payload.size();
+    out.letters.push_back(*l);
+  }
+  out.next = 0;
+  return out;
+}
+
+outcome<std::optional<dead_letter>> memory_letters::find(std::uint64_t id) {
+  const std::lock_guard lock{mutex_};
+  for (const auto& l : letters_) {
+    if (l.id == id) return std::optional<dead_letter>{l};
+  }
+  return std::optional<dead_letter>{};
 }
 
 std::uint64_t memory_letters::total() const {
   const std::lock_guard lock{mutex_};
-  std::uint64_t sum = 0;
-  for (const auto& [reason, count] : by_reason_) sum += count;
-  return sum;
+  return last_;
+}
+
+std::uint64_t memory_letters::oldest() const {
+  const std::lock_guard lock{mutex_};
+  return letters_.empty() ? last_ + 1 : letters_.front().id;
+}
+
+std::uint64_t memory_letters::bytes() const {
+  const std::lock_guard lock{mutex_};
+  return bytes_;
 }
 
 std::map<std::string, std::uint64_t> memory_letters::by_reason() const {
@@ -66,7 +106,7 @@ outcome<std::vector<record_address>> memory_letters::load(partition_id partition
 
 void memory_letters::drop_before(arrival_time oldest) {
   const std::lock_guard lock{mutex_};
-  while (!letters_.empty() && letters_.front().arrived < oldest) letters_.pop_front();
+  while (!letters_.empty() && letters_.front().arrived < oldest) drop_front();
 }
 
 // ---- checkpoints ------------------------------------------------------------------------------

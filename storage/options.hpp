@@ -23,10 +23,11 @@ struct storage_options {
   std::size_t cache_bytes = 128ULL * 1024 * 1024;
   /// Memtables together.
   std::size_t write_buffer_bytes = 256ULL * 1024 * 1024;
-  /// A dead letter keeps at most this much of its payload.
-  std::size_t dead_letter_bytes = 4096;
-  /// Dead letters kept: beyond it the oldest go, whatever their age.
+  /// A dead letter keeps at most this much of its payload. One that was cut cannot be replayed.
+  std::size_t dead_letter_bytes = 64ULL * 1024;
+  /// Dead letters kept, by number and by bytes: beyond it the oldest go, whatever their age.
   std::uint64_t dead_letter_count = 100'000;
+  std::uint64_t dead_letter_total_bytes = 256ULL * 1024 * 1024;
   /// Blocks of the live window kept per entity (64 ticks each).
   std::uint32_t blocks_per_entity = 9;
 

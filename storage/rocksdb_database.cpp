@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "messages/version.hpp"
 #include "storage/internal/damaged_file.hpp"
 #include "storage/internal/keys.hpp"
 #include "storage/internal/rocksdb_settings.hpp"
@@ -23,9 +24,6 @@ namespace faultline {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Layout of keys and rows as a whole. Stands in the store; a store of a newer one is refused.
-constexpr std::uint64_t store_format = 1;
 
 failure no_space(const std::string& directory, std::uint64_t free, std::uint64_t needed) {
   return {ec::no_space, directory + ": " + std::to_string(free) + " bytes free, " +
@@ -241,13 +239,13 @@ outcome<void> rocksdb_database::read_families() {
   return {};
 }
 
-outcome<void> rocksdb_database::create_format() {
-  const std::uint64_t partitions =
-      options_.partitions != 0 ? options_.partitions : storage_options::default_partitions;
-  partitions_ = static_cast<std::uint16_t>(partitions);
+outcome<void> rocksdb_database::write_format() {
   rocksdb::WriteBatch batch;
-  batch.Put(at(family::meta), keys::format(), rows::numbers({store_format, partitions}));
-  return write(batch, true, write_kind::work);
+  batch.Put(at(family::meta), keys::format(), rows::numbers({store_format, partitions_}));
+  batch.Delete(at(family::meta), keys::upgrade());
+  if (auto done = write(batch, true, write_kind::work); !done) return done;
+  format_ = store_format;
+  return {};
 }
 
 outcome<void> rocksdb_database::check_format(bool created) {
@@ -260,7 +258,9 @@ outcome<void> rocksdb_database::check_format(bool created) {
       if (anything.valid()) return failure{ec::store_corrupt, directory_ + " has no format number"};
     }
     if (access_ == access::read) return failure{ec::not_found, directory_ + " holds no store yet"};
-    return create_format();
+    partitions_ =
+        options_.partitions != 0 ? options_.partitions : storage_options::default_partitions;
+    return write_format();
   }
   const auto numbers = rows::read_numbers(**row);
   if (!numbers) return numbers.error();
@@ -268,11 +268,9 @@ outcome<void> rocksdb_database::check_format(bool created) {
       (*numbers)[1] > 65'535) {
     return failure{ec::store_corrupt, directory_ + " has no format number or no partitions"};
   }
-  if (numbers->front() > store_format) {
-    return failure{ec::unknown_version, directory_ + " has format " +
-                                            std::to_string(numbers->front()) +
-                                            ", this build knows " + std::to_string(store_format)};
-  }
+  if (numbers->front() > store_format)
+    return newer_version("the store in " + directory_, numbers->front(), store_format);
+  format_ = numbers->front();
   partitions_ = static_cast<std::uint16_t>((*numbers)[1]);
   if (options_.partitions == 0 || options_.partitions == partitions_) return {};
   return failure{ec::invalid, directory_ + " has " + std::to_string(partitions_) +

@@ -197,7 +197,7 @@ outcome<void> rocksdb_event_log::trim(partition_id partition, log_position below
 
 /// Takes the segments off the disk that no partition reads any more, as whole files: first they are
 /// durably forgotten, with the trims before it, then removed. A file that is not yet low enough in
-/// RocksDB's levels goes with the next segment.
+/// RocksDB's levels goes with a later sweep.
 outcome<void> rocksdb_event_log::drop_segments() {
   std::vector<log_position> firsts;
   for (partition_id p = 0; p < partitions_; ++p) firsts.push_back(first(p));
@@ -217,6 +217,17 @@ outcome<void> rocksdb_event_log::drop_segments() {
   {
     const std::lock_guard lock{directory_mutex_};
     directory_.drop_below(below);
+  }
+  return delete_files();
+}
+
+/// Removes the files that hold nothing but forgotten segments.
+outcome<void> rocksdb_event_log::delete_files() {
+  std::uint64_t below = 0;
+  {
+    const std::lock_guard lock{directory_mutex_};
+    if (directory_.empty()) return {};
+    below = directory_.oldest().number;
   }
   const std::string begin = keys::log_blob(0, 0, 0);
   const std::string end = keys::log_blob(below, 0, 0);
@@ -251,7 +262,8 @@ outcome<void> rocksdb_event_log::sweep(
     if (!position) return position.error();
     if (auto done = trim(p, std::min(starts[p], *position + 1)); !done) return done;
   }
-  return {};
+  const std::lock_guard trimming{trimming_};
+  return delete_files();
 }
 
 // ---- opening ----------------------------------------------------------------------------------

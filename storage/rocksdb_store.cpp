@@ -14,6 +14,7 @@
 #include "storage/internal/rocksdb_feed.hpp"
 #include "storage/internal/rocksdb_letters.hpp"
 #include "storage/internal/rows.hpp"
+#include "storage/internal/upgrade.hpp"
 #include "storage/store.hpp"
 
 namespace faultline {
@@ -142,9 +143,14 @@ outcome<std::unique_ptr<store>> load_store(outcome<std::unique_ptr<rocksdb_datab
 
 }  // namespace
 
-outcome<std::unique_ptr<store>> open_rocksdb_store(const storage_options& options) {
+outcome<std::unique_ptr<store>> open_rocksdb_store(
+    const storage_options& options, const std::function<void(const std::string&)>& say) {
   try {
-    return load_store(rocksdb_database::open(options.path + "/store", options));
+    auto database = rocksdb_database::open(options.path + "/store", options);
+    if (database && (*database)->format() < store_format) {
+      if (auto done = upgrade_store(**database, say); !done) return done.error();
+    }
+    return load_store(std::move(database));
   } catch (const std::exception& error) {
     return failure{ec::io_failed, options.path + ": " + error.what()};
   }

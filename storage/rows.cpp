@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "messages/bytes.hpp"
+#include "messages/version.hpp"
 
 namespace faultline::rows {
 namespace {
@@ -14,17 +15,13 @@ struct opened {
   outcome<void> fault;
 };
 
-opened open_row(std::string_view bytes, const char* what) {
+opened open_row(std::string_view bytes, const char* what, std::uint8_t newest = version) {
   byte_reader reader{bytes};
   const std::uint8_t found = reader.u8();
   if (!reader.ok() || found == 0) {
     return {reader, failure{ec::store_corrupt, std::string{"a "} + what + " row has no version"}};
   }
-  if (found > version) {
-    return {reader, failure{ec::unknown_version, std::string{"a "} + what + " row has version " +
-                                                     std::to_string(found) + ", this build knows " +
-                                                     std::to_string(version)}};
-  }
+  if (found > newest) return {reader, newer_version(std::string{what} + " row", found, newest)};
   return {reader, {}};
 }
 
@@ -203,10 +200,13 @@ outcome<std::vector<publisher_delta>> read_deltas(std::string_view bytes) {
   return list;
 }
 
-std::string letter(const dead_letter& l, std::size_t payload_limit) {
+std::string letter(const dead_letter& l, std::size_t payload_limit, std::uint64_t bytes_before) {
   std::string out;
   byte_writer w{out};
-  w.u8(version);
+  w.u8(letter_version);
+  w.u64(bytes_before);
+  w.u8(static_cast<std::uint8_t>(l.content));
+  w.u64(std::max<std::uint64_t>(l.payload_bytes, l.payload.size()));
   w.i64(unix_ms(l.arrived));
   w.str(l.reason);
   w.str(l.source);
@@ -215,17 +215,26 @@ std::string letter(const dead_letter& l, std::size_t payload_limit) {
   return out;
 }
 
-outcome<dead_letter> read_letter(std::string_view bytes) {
-  auto row = open_row(bytes, "dead letter");
+outcome<letter_row> read_letter(std::string_view bytes) {
+  auto row = open_row(bytes, "dead letter", letter_version);
   if (!row.fault) return row.fault.error();
-  dead_letter l;
+  letter_row out;
+  auto& l = out.letter;
+  const bool first_version = bytes.front() == 1;
+  if (!first_version) {
+    out.bytes_before = row.reader.u64();
+    l.content = row.reader.enumeration(letter_content::other, letter_content::payload);
+    l.payload_bytes = row.reader.u64();
+  }
   l.arrived = arrival_time_of(row.reader.i64());
   l.reason = row.reader.str();
   l.source = row.reader.str();
   l.text = row.reader.str();
   l.payload = row.reader.str();
-  if (!row.reader.ok() || !row.reader.at_end()) return damaged("dead letter");
-  return l;
+  if (first_version) l.payload_bytes = l.payload.size();
+  const bool sound = row.reader.ok() && row.reader.at_end() && l.payload.size() <= l.payload_bytes;
+  if (!sound) return damaged("dead letter");
+  return out;
 }
 
 std::string message(std::string_view topic, std::string_view payload) {
@@ -266,3 +275,19 @@ outcome<current_record> read_record(std::string_view bytes) {
 }
 
 }  // namespace faultline::rows
+
+namespace faultline {
+
+const char* to_string(letter_content content) noexcept {
+  switch (content) {
+    case letter_content::other:
+      return "other";
+    case letter_content::event:
+      return "event";
+    case letter_content::payload:
+      return "payload";
+  }
+  return "unknown";
+}
+
+}  // namespace faultline

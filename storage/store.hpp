@@ -52,12 +52,26 @@ struct publisher_delta {
   std::uint64_t payload_hash = 0;
 };
 
+/// What the payload of a dead letter is.
+enum class letter_content : std::uint8_t {
+  other = 0,  ///< nothing that can be sent again: a header, a part of a batch, nothing at all
+  event,      ///< the one event that was refused, as it was sent
+  payload,    ///< a whole payload, as it was sent
+};
+const char* to_string(letter_content content) noexcept;
+
 struct dead_letter {
   std::string reason;  ///< to_string(reject_reason), or poison, quarantined
   arrival_time arrived{};
   std::string source;  ///< socket and publisher
   std::string text;
-  std::string payload;  ///< cut at storage_options::dead_letter_bytes
+  std::string payload;  ///< the store cuts it at storage_options::dead_letter_bytes
+  letter_content content = letter_content::other;
+  // Given by the store.
+  std::uint64_t id = 0;             ///< from 1, never given twice
+  std::uint64_t payload_bytes = 0;  ///< before it was cut
+
+  bool truncated() const noexcept { return payload.size() < payload_bytes; }
 };
 
 /// One group commit: written in ONE atomic write, synced when storage.sync is on.
@@ -238,13 +252,39 @@ public:
 // ---- dead letters, poison, store
 // --------------------------------------------------------------------
 
+struct letter_filter {
+  std::string reason;                       ///< empty: all
+  std::uint64_t below = ~std::uint64_t{0};  ///< only ids smaller than this
+  std::size_t limit = 100;
+  std::size_t max_bytes = ~std::size_t{0};  ///< of payloads: the page ends once it has so many
+};
+
 class dead_letter_store {
 public:
   virtual ~dead_letter_store() = default;
   virtual outcome<void> append(const std::vector<dead_letter>& letters) = 0;
-  virtual outcome<std::vector<dead_letter>> newest(std::size_t limit) = 0;
+  /// Letters, the newest first. `next` is what to pass as `below` to go on: the end is next == 0,
+  /// not a short page (a call looks at no more than 16,384 letters).
+  struct page {
+    std::vector<dead_letter> letters;
+    std::uint64_t next = 0;
+  };
+  virtual outcome<page> read(const letter_filter& filter) = 0;
+  virtual outcome<std::optional<dead_letter>> find(std::uint64_t id) = 0;
+  /// Letters ever written; also the id of the newest.
   virtual std::uint64_t total() const = 0;
-  virtual std::map<std::string, std::uint64_t> by_reason() const = 0;
+  /// Smallest id still kept; total() + 1 when none is.
+  virtual std::uint64_t oldest() const = 0;
+  /// Bytes of the letters that are kept.
+  virtual std::uint64_t bytes() const = 0;
+  virtual std::map<std::string, std::uint64_t> by_reason() const = 0;  ///< ever
+  outcome<std::vector<dead_letter>> newest(std::size_t limit) {
+    letter_filter all;
+    all.limit = limit;
+    auto found = read(all);
+    if (!found) return found.error();
+    return std::move(found->letters);
+  }
 };
 
 /// Records that are never applied again (rule 10), durable.
@@ -277,13 +317,15 @@ public:
   virtual outcome<void> sweep_retention(arrival_time now) = 0;
 };
 
-/// Opens or creates the store in the directory `store` of options.path.
-/// Fails: ec::store_corrupt naming the file (a human must look), ec::no_space, ec::io_failed
-/// (locked, permissions), ec::unknown_version (written by a newer build), ec::invalid
-/// (options.partitions is neither 0 nor the store's number). After a background error of RocksDB (a
-/// full disk, damage) every call fails with ec::store_unavailable and the reason: end the process
-/// and open again.
-outcome<std::unique_ptr<store>> open_rocksdb_store(const storage_options& options);
+/// Opens or creates the store in the directory `store` of options.path. A store of an earlier
+/// format is brought to this build's first, in place; when that is interrupted the next open goes
+/// on with it. @p say hears of it, a sentence at a time. Fails: ec::store_corrupt naming the file
+/// (a human must look), ec::no_space, ec::io_failed (locked, permissions), ec::unknown_version
+/// (written by a newer build), ec::invalid (options.partitions is neither 0 nor the store's
+/// number). After a background error of RocksDB (a full disk, damage) every call fails with
+/// ec::store_unavailable and the reason: end the process and open again.
+outcome<std::unique_ptr<store>> open_rocksdb_store(
+    const storage_options& options, const std::function<void(const std::string&)>& say = {});
 
 /// Opens the store at options.path (or in its directory `store`) as it stands now, also while a
 /// server has it open. Writes nothing into the directory; every call that would write fails with

@@ -62,6 +62,15 @@ std::string more(const json& answer, const std::string& table) {
   return has_more ? table + "... and more (--limit)\n" : table;
 }
 
+/// How much of a dead letter's payload there is, and whether it can be replayed.
+std::string kept_of(const json& letter) {
+  const auto bytes = letter.find("payload_bytes");
+  if (bytes == letter.end() || !bytes->is_number()) return "-";
+  const std::string size = format_bytes(bytes->get<std::uint64_t>());
+  if (letter.value("truncated", false)) return "cut, was " + size;
+  return text_of(letter, "content") + " " + size;
+}
+
 std::string alert_flags(const json& alert) {
   std::string flags;
   const auto on = [&](const char* key, const char* name) {
@@ -180,10 +189,11 @@ outcome<std::string> layout_dead_letters(const std::string& body, const colours&
         out += "  " + harmless(reason) + ": " + format_count(count.get<std::uint64_t>()) + "\n";
     rows table;
     for (const json& l : list_of(answer, "letters"))
-      table.push_back({time_of(l, "ts"), text_of(l, "reason"), text_of(l, "source"),
-                       text_of(l, "text").substr(0, 80)});
-    if (!table.empty()) out += "\n" + format_table({"TIME", "REASON", "SOURCE", "TEXT"}, table, c);
-    return out;
+      table.push_back({text_of(l, "id"), time_of(l, "ts"), text_of(l, "reason"),
+                       text_of(l, "source"), text_of(l, "text").substr(0, 80), kept_of(l)});
+    if (!table.empty())
+      out += "\n" + format_table({"ID", "TIME", "REASON", "SOURCE", "TEXT", "KEPT"}, table, c);
+    return more(answer, out);
   });
 }
 

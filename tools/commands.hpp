@@ -39,6 +39,7 @@ void add_alert_commands(CLI::App& app, command_session& session);
 void add_incident_commands(CLI::App& app, command_session& session);
 void add_entity_commands(CLI::App& app, command_session& session);
 void add_status_commands(CLI::App& app, command_session& session);
+void add_dead_letter_commands(CLI::App& app, command_session& session);
 void add_model_commands(CLI::App& app, command_session& session);
 void add_config_commands(CLI::App& app, command_session& session);
 void add_train_commands(CLI::App& app, command_session& session);

@@ -43,16 +43,6 @@ void add_status_commands(CLI::App& app, command_session& session) {
       return show_answer(session, api_target("status", {}), layout_status);
     };
   });
-  auto a = std::make_shared<list_arguments>();
-  CLI::App* letters = add_group(app, "dead-letter", "What could not be taken, and why");
-  CLI::App* list = letters->add_subcommand("list", "The newest first");
-  list->add_option("--limit", a->limit, "At most so many")->capture_default_str();
-  list->callback([a, &session] {
-    session.run = [a, &session] {
-      return show_answer(session, api_target("dead-letters", {{"limit", limit_text(*a)}}),
-                         layout_dead_letters);
-    };
-  });
 }
 
 void add_alert_commands(CLI::App& app, command_session& session) {

@@ -65,6 +65,8 @@ inline constexpr std::size_t publisher_offset = 1;
 
 // Meta: small facts, one letter for the subject.
 std::string format();
+/// How far an upgrade to the next format came; there only while one is under way.
+std::string upgrade();
 std::string log_first(partition_id partition);
 std::string log_segment(std::uint64_t segment);
 /// @pre unix_ms >= 0

@@ -22,19 +22,26 @@ class memory_letters final : public dead_letter_store, public poison_store {
 public:
   explicit memory_letters(const storage_options& options) : options_{options} {}
   outcome<void> append(const std::vector<dead_letter>& letters) override;
-  outcome<std::vector<dead_letter>> newest(std::size_t limit) override;
+  outcome<page> read(const letter_filter& filter) override;
+  outcome<std::optional<dead_letter>> find(std::uint64_t id) override;
   std::uint64_t total() const override;
+  std::uint64_t oldest() const override;
+  std::uint64_t bytes() const override;
   std::map<std::string, std::uint64_t> by_reason() const override;
   outcome<void> skip(const record_address& where, const dead_letter& why) override;
   outcome<std::vector<record_address>> load(partition_id partition) override;
   void drop_before(arrival_time oldest);
 
 private:
+  static std::uint64_t size_of(const dead_letter& l);
   void keep(const dead_letter& letter);
+  void drop_front();
 
   const storage_options options_;
   mutable std::mutex mutex_;
   std::deque<dead_letter> letters_;
+  std::uint64_t last_ = 0;
+  std::uint64_t bytes_ = 0;
   std::map<std::string, std::uint64_t> by_reason_;
   std::set<std::tuple<partition_id, log_position, std::uint32_t>> skipped_;
 };

@@ -47,6 +47,10 @@ private:
   std::string why_;
 };
 
+/// Layout of keys and rows as a whole. Stands in the store; a store of a newer one is refused, one
+/// of an older one upgraded (see upgrade.hpp).
+inline constexpr std::uint64_t store_format = 2;
+
 enum class write_kind : std::uint8_t {
   intake,  ///< refused below the free-space mark
   work,    ///< working off what was taken in: refused below half of it
@@ -71,6 +75,9 @@ public:
   }
   const storage_options& options() const noexcept { return options_; }
   std::uint16_t partitions() const noexcept { return partitions_; }  ///< of the store, never 0
+  std::uint64_t format() const noexcept { return format_; }          ///< of the store as opened
+  /// The store has store_format now; an upgrade is over.
+  outcome<void> write_format();
 
   /// Fails when the store was opened for reading.
   outcome<void> writable() const;
@@ -100,7 +107,6 @@ private:
   outcome<void> open_families();
   outcome<void> read_families();
   outcome<void> check_format(bool created);
-  outcome<void> create_format();
 
   const std::string directory_;
   const access access_;
@@ -108,6 +114,7 @@ private:
   std::shared_ptr<store_health> health_;
   free_space space_;
   std::uint16_t partitions_ = 0;
+  std::uint64_t format_ = store_format;
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> handles_{};
 };

@@ -54,6 +54,7 @@ private:
   outcome<void> put_blobs(const append_group& group, std::uint64_t segment,
                           rocksdb::WriteBatch& batch, std::vector<log_position>& positions) const;
   outcome<void> drop_segments();
+  outcome<void> delete_files();
 
   rocksdb_database& database_;
   rocksdb_letters& letters_;

@@ -54,9 +54,19 @@ outcome<publisher_row> read_publisher(std::string_view key, std::string_view byt
 std::string deltas(const std::vector<publisher_delta>& list);
 outcome<std::vector<publisher_delta>> read_deltas(std::string_view bytes);
 
-// letter := version(u8) arrived(i64) reason(str) source(str) text(str) payload(str)
-std::string letter(const dead_letter& l, std::size_t payload_limit);
-outcome<dead_letter> read_letter(std::string_view bytes);
+/// A dead letter, with the bytes of all letters ever written before it: so the bytes of those that
+/// are kept are known without reading them.
+struct letter_row {
+  dead_letter letter;
+  std::uint64_t bytes_before = 0;
+};
+inline constexpr std::uint8_t letter_version = 2;
+// letter := version(u8 = 2) bytes_before(u64) content(u8) payload_bytes(u64) arrived(i64)
+//           reason(str) source(str) text(str) payload(str)
+// version 1: arrived(i64) reason(str) source(str) text(str) payload(str)
+std::string letter(const dead_letter& l, std::size_t payload_limit, std::uint64_t bytes_before);
+/// Of version 1 it is not known what the payload is: it is `other`. bytes_before is 0.
+outcome<letter_row> read_letter(std::string_view bytes);
 
 // message := version(u8) topic(str) payload
 std::string message(std::string_view topic, std::string_view payload);

@@ -44,8 +44,8 @@ public:
     say(done, one_incident);
   }
   void topology(answer<topology_view> done) override { say(done, graph); }
-  void dead_letters(std::size_t limit, answer<dead_letter_view> done) override {
-    asked = std::to_string(limit);
+  void dead_letters(dead_letter_filter f, answer<dead_letter_view> done) override {
+    asked = f.reason + "|" + std::to_string(f.limit) + "|" + f.next;
     say(done, letters);
   }
   void alert_feedback(std::string id, feedback f, answer<bool> done) override {
@@ -57,6 +57,11 @@ public:
   void retire_entity(std::string id, answer<bool> done) override {
     asked = "retire " + id;
     say(done, known);
+  }
+  void dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) override {
+    asked = id;
+    if (letters.letters.empty()) return done(failure{ec::not_found, "no dead letter " + id});
+    say(done, letters.letters.front());
   }
 
   bool is_ready = true;

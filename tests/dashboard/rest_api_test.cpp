@@ -150,12 +150,29 @@ TEST_F(RestApi, TopologyAndDeadLetters) {
       {"foo", "Zm9v"},
       {std::string{"\0\xff\x10~", 4}, "AP8Qfg=="}};
   for (const auto& [bytes, text] : rows)
-    asked.letters.letters.push_back({"malformed_json", "pull", "bad \xff text", bytes, 5});
-  const json letters = get("/api/v1/dead-letters", {{"limit", "7"}});
-  EXPECT_EQ(asked.asked, "7");
+    asked.letters.letters.push_back(
+        {"17", "malformed_json", "pull", "bad \xff text", bytes, 5, "payload", 4});
+  asked.letters.next = "9";
+  const json letters =
+      get("/api/v1/dead-letters", {{"limit", "7"}, {"reason", "malformed_json"}, {"next", "12"}});
+  EXPECT_EQ(asked.asked, "malformed_json|7|12");
+  EXPECT_EQ(letters["next"], "9");
+  EXPECT_EQ(letters["letters"][0]["id"], "17");
+  EXPECT_EQ(letters["letters"][0]["content"], "payload");
+  EXPECT_EQ(letters["letters"][0]["payload_bytes"], 4);
+  EXPECT_EQ(letters["letters"][0]["truncated"], true);
   EXPECT_EQ(letters["by_reason"]["malformed_json"], 3);
   for (std::size_t i = 0; i < rows.size(); ++i)
     EXPECT_EQ(letters["letters"][i]["payload_base64"], rows[i].second);
+}
+
+TEST_F(RestApi, OneDeadLetterIsShownByItsId) {
+  EXPECT_EQ(code_of(ask("GET", "/api/v1/dead-letters/17")), "not_found");
+  asked.letters.letters.push_back({"17", "bad_ts", "pull", "text", "foo", 5, "event", 3});
+  const json letter = get("/api/v1/dead-letters/17");
+  EXPECT_EQ(asked.asked, "17");
+  EXPECT_EQ(letter["payload_base64"], "Zm9v");
+  EXPECT_EQ(letter["truncated"], false);
 }
 
 TEST_F(RestApi, FeedbackIsTakenAndRecorded) {

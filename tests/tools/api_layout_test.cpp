@@ -96,10 +96,14 @@ TEST(StatusPage, NamesEveryFigure) {
 TEST(DeadLetters, AreCountedByReason) {
   const auto page = layout_dead_letters(
       R"({"total": 3, "by_reason": {"bad_ts": 3}, "letters": [{"reason": "bad_ts",
-          "ts": 1704715200000, "source": "pull", "payload_base64": ""}]})",
+          "id": "17", "ts": 1704715200000, "source": "pull", "content": "event",
+          "payload_bytes": 2048, "truncated": false, "payload_base64": ""},
+          {"reason": "bad_ts", "id": "16", "ts": 1704715200000, "source": "pull",
+          "content": "payload", "payload_bytes": 70000, "truncated": true}], "next": "16"})",
       plain);
   ASSERT_TRUE(page);
-  EXPECT_TRUE(has(*page, "bad_ts: 3"));
+  for (const char* part : {"bad_ts: 3", "17", "event 2.0 KiB", "cut, was 68.4 KiB", "--limit"})
+    EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
 }
 
 TEST(ApiTarget, EncodesValuesAndLeavesOutEmptyOnes) {
