@@ -35,10 +35,7 @@ outcome<std::string> feed_door::replay(const feed_request& request) {
 
 std::string feed_door::on_feed_request(std::string_view bytes) {
   const auto request = decode_feed_request(bytes);
-  if (!request)
-    return error_reply(
-        "bad_request", request.error().what, 0,
-        !bytes.empty() && bytes.front() == '{' ? wire_encoding::json : wire_encoding::msgpack);
+  if (!request) return error_reply("bad_request", request.error().what, 0, encoding_of(bytes));
   encoding_ = request->encoding;
   auto reply = request->what == feed_request::op::snapshot ? snapshot() : replay(*request);
   if (reply) return std::move(*reply);

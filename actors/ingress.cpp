@@ -196,7 +196,9 @@ bool ingress::may_read_events() { return into_.has_room(); }
 void ingress::on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
                              std::string_view text) {
   const auto read = decode_publish_header(header);
-  const auto encoding = read ? read->encoding : wire_encoding::json;
+  // One that breaks a rule could be read: its encoding is known.
+  const bool readable = read || read.error().code == ec::invalid;
+  const auto encoding = readable ? encoding_of(header) : wire_encoding::json;
   auto& sums = counters_.doors;
   if (from.socket == reply_address::no_reply)
     door_sums::add(sums.messages, message_fate::bad_frames);

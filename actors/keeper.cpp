@@ -24,9 +24,10 @@ void add_event(const feed_event& e, arrival_time now, feed_parts& parts) {
   switch (e.what) {
     case feed_event::kind::alert: {
       auto topics = topics_of(e.alert);
-      parts.batch.items.push_back({topics.front(), [a = e.alert, now](std::uint64_t seq) {
-                                     return feed_payload(a, seq, now);
-                                   }});
+      parts.batch.items.push_back(
+          {topics.front(),
+           [a = e.alert, now](std::uint64_t seq) { return feed_payload(a, seq, now); },
+           {topics.begin() + 1, topics.end()}});
       const auto bytes = encode_alert(e.alert);
       parts.batch.records.emplace_back(record_key(e.alert), bytes);
       parts.batch.records.emplace_back(time_key(e.alert), bytes);

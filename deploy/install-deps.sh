@@ -20,7 +20,7 @@ packages=(
   libgmock-dev libbenchmark-dev)
 test_commands=(clang-format:clang-format curl:curl)
 # The wire tests use /usr/bin/python3, the one these belong to.
-test_packages=(googletest python3-zmq python3-msgpack)
+test_packages=(googletest python3-zmq python3-msgpack rsyslog rsyslog-czmq)
 
 check_only=no
 for argument in "$@"; do
@@ -78,6 +78,14 @@ if [ "$(id -u)" -ne 0 ]; then
     echo "  apt-get install ${missing[*]}" >&2
     exit 1
   fi
+fi
+
+# The tests run rsyslogd themselves: its service is not wanted. A policy of the machine's own stays.
+policy=/usr/sbin/policy-rc.d
+if [[ " ${missing[*]} " == *" rsyslog "* ]] && [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod 755 "$policy"
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
 fi
 
 echo "install-deps: installing ${missing[*]}"

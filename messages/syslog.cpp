@@ -8,7 +8,8 @@
 // line      := "<" PRI ">" (rfc5424 | rfc3164)
 // rfc5424   := "1" SP TIMESTAMP SP HOSTNAME SP APP-NAME SP PROCID SP MSGID SP DATA [SP MSG]
 // DATA      := "-" | ("[" anything, with \] and quoted ] allowed "]")+
-// rfc3164   := Mmm SP dd SP hh:mm:ss SP HOSTNAME SP [TAG ["[" PID "]"] ":"] MSG
+// rfc3164   := (Mmm SP dd SP hh:mm:ss | TIMESTAMP) SP HOSTNAME SP [TAG ["[" PID "]"] ":"] MSG
+//              -- with the TIMESTAMP of RFC 5424 it is what rsyslog forwards by default
 
 namespace faultline {
 namespace {
@@ -163,8 +164,16 @@ bool is_3164_timestamp(std::string_view s) noexcept {
 }
 
 event_fault parse_3164(std::string_view rest, event_view& out, std::string_view& host) {
-  if (!is_3164_timestamp(rest)) return malformed("RFC 3164: the timestamp is missing or not valid");
-  rest.remove_prefix(16);
+  if (is_3164_timestamp(rest)) {
+    rest.remove_prefix(16);
+  } else {
+    std::int64_t ms = 0;
+    if (!read_rfc3339(take_word(rest), ms))
+      return malformed("RFC 3164: the timestamp is missing or not valid");
+    if (const auto fault = check_ts(ms)) return fault;
+    out.has_ts = true;
+    out.ts = event_time_of(ms);
+  }
   host = take_word(rest);
   out.body = rest;
   // TAG is up to 32 characters, ends with ':' or '[' (RFC 3164, section 5.3).

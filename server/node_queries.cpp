@@ -77,17 +77,19 @@ struct row_gatherer {
   }
 };
 
-window_series series_of(const entity_window& w, const std::string& metric) {
-  window_series s;
+/// Nothing when the entity has no such metric; empty series while no tick of it has closed.
+std::optional<window_series> series_of(const entity_window& w, const std::string& metric) {
   for (const auto& m : w.metrics) {
     if (m.name != metric) continue;
+    window_series s;
     for (const auto t : w.ts) s.ts.push_back(unix_ms(t));
     s.values = m.values;
     s.expected = m.expected;
     s.lower = m.lower;
     s.upper = m.upper;
+    return s;
   }
-  return s;
+  return std::nullopt;
 }
 
 /// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one. A
@@ -226,9 +228,8 @@ void node_queries::window(std::string id, std::string metric, answer<window_seri
                                         live_window_ticks, always);
               if (!joined) return done(joined.error());
               auto series = series_of(*joined, metric);
-              if (series.ts.empty())
-                return done(failure{ec::not_found, "no metric " + metric + " of " + id});
-              done(std::move(series));
+              if (!series) return done(failure{ec::not_found, "no metric " + metric + " of " + id});
+              done(std::move(*series));
             });
       });
 }

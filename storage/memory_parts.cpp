@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "storage/internal/current_records.hpp"
+#include "storage/internal/topics.hpp"
 
 namespace faultline {
 namespace {
@@ -262,6 +263,7 @@ outcome<std::vector<feed_record>> memory_feed::append(const feed_append& batch) 
     ++last_;
     appended.push_back({last_, item.topic, item.payload(last_)});
     messages_.push_back(appended.back());
+    messages_.back().topic = join_topics(item.topic, item.also);
   }
   for (const auto& [key, bytes] : batch.records) records_[key] = {bytes, last_};
   correlator_.through = std::max(correlator_.through, batch.through);
@@ -281,9 +283,10 @@ outcome<feed_store::page> memory_feed::read(std::uint64_t from, std::size_t limi
   const std::uint64_t first = messages_.empty() ? 1 : messages_.front().seq;
   for (std::size_t i = out.next - first; i < messages_.size() && out.records.size() < limit; ++i) {
     out.next = messages_[i].seq + 1;
-    if (messages_[i].topic.compare(0, prefix.size(), prefix) == 0) {
-      out.records.push_back(messages_[i]);
-    }
+    auto topic = topic_under(messages_[i].topic, prefix);
+    if (!topic) continue;
+    out.records.push_back(messages_[i]);
+    out.records.back().topic = std::move(*topic);
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include "storage/internal/current_records.hpp"
 #include "storage/internal/keys.hpp"
 #include "storage/internal/rows.hpp"
+#include "storage/internal/topics.hpp"
 
 namespace faultline {
 namespace {
@@ -43,7 +44,8 @@ outcome<std::vector<feed_record>> rocksdb_feed::append(const feed_append& batch)
   for (const auto& item : batch.items) {
     ++seq;
     appended.push_back({seq, item.topic, item.payload(seq)});
-    out.Put(handle, keys::feed_message(seq), rows::message(item.topic, appended.back().payload));
+    out.Put(handle, keys::feed_message(seq),
+            rows::message(join_topics(item.topic, item.also), appended.back().payload));
   }
   for (const auto& [key, bytes] : batch.records) {
     out.Put(handle, keys::feed_record(key), rows::record(seq, bytes));
@@ -76,9 +78,10 @@ outcome<feed_store::page> rocksdb_feed::read(std::uint64_t from, std::size_t lim
     auto message = rows::read_message(seq, messages.value());
     if (!message) return message.error();
     out.next = seq + 1;
-    if (message->topic.compare(0, prefix.size(), prefix) == 0) {
-      out.records.push_back(std::move(*message));
-    }
+    auto topic = topic_under(message->topic, prefix);
+    if (!topic) continue;
+    message->topic = std::move(*topic);
+    out.records.push_back(std::move(*message));
   }
   if (auto end = messages.end(); !end) return end.error();
   return out;

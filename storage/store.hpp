@@ -210,6 +210,8 @@ struct feed_append {
     std::string topic;
     /// Makes the payload for the seq it gets.
     std::function<std::string(std::uint64_t seq)> payload;
+    /// Further topics it goes out under (no control characters): a prefix of any of them finds it.
+    std::vector<std::string> also{};
   };
   std::vector<item> items;
   std::uint64_t through = 0;  ///< decisions up to this seq are reflected in feed and state; the
@@ -230,7 +232,8 @@ public:
   virtual ~feed_store() = default;
   /// Synced when it carries items. @returns the records with their seq.
   virtual outcome<std::vector<feed_record>> append(const feed_append& batch) = 0;
-  /// Records with seq >= @p from whose topic begins with @p prefix, at most @p limit. `next` is
+  /// Records with seq >= @p from of which a topic begins with @p prefix (the record names the
+  /// first that does), at most @p limit. `next` is
   /// where to go on: the end is next > last(), not an empty page (a call looks at no more than
   /// 65,536 records).
   struct page {

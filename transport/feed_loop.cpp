@@ -132,7 +132,7 @@ void feed_loop::send_frames(std::string_view topic, std::string_view payload) {
 
 void feed_loop::answer_requests() {
   for (std::size_t n = 0; n < requests_per_turn && receive(replay_, message_); ++n) {
-    const bool delimiter = message_.count > 1 && message_[1].empty();
+    const bool delimiter = message_.count > 2 && message_[1].empty();
     const std::size_t body = delimiter ? 2 : 1;
     // A request of several frames is answered like one that cannot be read.
     const std::string_view request =

@@ -199,6 +199,12 @@ TEST(PayloadDecoder, ReadsSyslogOfBothKinds) {
   EXPECT_EQ(old.accepted[0].attributes.at("app"), "su");
   EXPECT_EQ(old.accepted[0].attributes.at("procid"), "12");
   EXPECT_EQ(old.accepted[0].body, "'su root' failed");
+  // As rsyslog forwards by default: the head of RFC 3164 with a precise time.
+  const auto precise = decoded("<13>2023-11-14T22:13:20.250000+00:00 web-2 cron[7]: ran");
+  ASSERT_EQ(precise.accepted.size(), 1U) << precise.reasons() << precise.result.text;
+  EXPECT_EQ(precise.accepted[0].entity, "host/web-2");
+  EXPECT_EQ(precise.accepted[0].ts, 1'700'000'000'250);
+  EXPECT_EQ(precise.accepted[0].body, "ran");
   const auto zone = decoded("<11>1 2023-11-14T23:43:20+01:30 h - - - -");
   ASSERT_EQ(zone.accepted.size(), 1U) << zone.result.text;
   EXPECT_EQ(zone.accepted[0].ts, 1'700'000'000'000);

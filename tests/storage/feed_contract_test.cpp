@@ -124,6 +124,25 @@ TYPED_TEST(FeedContract, ReadsByPrefixAndTellsWhereToGoOn) {
   EXPECT_EQ(page->next, 5u);
 }
 
+TYPED_TEST(FeedContract, ARecordOfSeveralTopicsIsFoundUnderEachAndNamesTheOneAskedFor) {
+  auto store = this->maker.open();
+  auto resolve = items_of({"alert/critical/a"});
+  resolve.items[0].also = {"alert/warning/a"};
+  auto appended = store->feed().append(resolve);
+  ASSERT_TRUE(appended);
+  EXPECT_EQ((*appended)[0].topic, "alert/critical/a");
+  store = this->maker.reopen(std::move(store));
+  const auto topic_at = [&](std::string_view prefix) {
+    const auto page = store->feed().read(1, 10, prefix);
+    return page && page->records.size() == 1 ? page->records[0].topic : std::string{};
+  };
+  EXPECT_EQ(topic_at(""), "alert/critical/a");
+  EXPECT_EQ(topic_at("alert/critical/"), "alert/critical/a");
+  EXPECT_EQ(topic_at("alert/warning/a"), "alert/warning/a");
+  EXPECT_EQ(topic_at("alert/warning/b"), "");
+  EXPECT_EQ(topic_at("critical"), "");
+}
+
 TYPED_TEST(FeedContract, AnEmptyFeedBeginsAtOne) {
   auto store = this->maker.open();
   EXPECT_EQ(store->feed().last(), 0u);
