@@ -12,7 +12,10 @@ namespace faultline {
 
 namespace {
 constexpr std::size_t page_decisions = 256;
+/// Our state is saved after this many decisions, and not before it costs less than this much a
+/// decision: with many alerts it is megabytes. A restart folds again what came after.
 constexpr std::uint64_t decisions_per_save = 64;
+constexpr std::uint64_t saved_bytes_per_decision = 512;
 constexpr std::chrono::minutes store_deadline{1};
 constexpr milliseconds clock_step{10'000};  ///< event time between clock decisions
 }  // namespace
@@ -35,6 +38,7 @@ void correlator_state::on_image(const correlator_image& image) {
       return;
     }
     through_ = saved_through_ = image.checkpoint.state_through;
+    saved_bytes_ = image.checkpoint.state.size();
   }
   told_through_ = image.checkpoint.through;
   known_last_ = std::max(known_last_, image.decisions_last);
@@ -91,9 +95,11 @@ void correlator_state::on_page(const decision_page& page) {
     return;
   }
   out.through = through_;
-  if (through_ - saved_through_ >= decisions_per_save) {
+  if (through_ - saved_through_ >=
+      std::max(decisions_per_save, saved_bytes_ / saved_bytes_per_decision)) {
     out.state = core_->save();
     saved_through_ = through_;
+    saved_bytes_ = out.state.size();
   }
   self->request(peers_.keeper, store_deadline, std::move(out))
       .then(

@@ -43,6 +43,7 @@ private:
   std::uint64_t through_ = 0;        ///< decisions applied
   std::uint64_t told_through_ = 0;   ///< decisions whose feed records are durable
   std::uint64_t saved_through_ = 0;  ///< decision at which our state was last saved
+  std::uint64_t saved_bytes_ = 0;    ///< size of that state
   std::uint64_t known_last_ = 0;
   std::uint64_t feed_seq_ = 0;
   std::vector<rca_request> requests_;  ///< to be sent once what caused them is durable

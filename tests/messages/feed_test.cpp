@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "messages/feed.hpp"
+#include "messages/feed_reply.hpp"
 
 #include <gtest/gtest.h>
 
@@ -117,6 +118,19 @@ TEST(FeedJson, IsTheRecordWithoutSeqWhereThereIsNone) {
   auto odd = firing_alert();
   odd.explanation = "not \xff UTF-8";
   EXPECT_FALSE(json::parse(to_json(odd))["explanation"].get<std::string>().empty());
+}
+
+TEST(ReplayReply, IsTheSameInBothEncodings) {
+  std::vector<feed_record> records;
+  for (std::uint64_t seq = 7; seq < 40; ++seq)
+    records.push_back(
+        {seq, std::string(seq * 3, 't'), feed_payload(firing_alert(), seq, arrival_time_of(5))});
+  const auto text = json::parse(replay_reply(records, 40, 7, 1'000'000, wire_encoding::json));
+  EXPECT_EQ(as_json(replay_reply(records, 40, 7, 1'000'000, wire_encoding::msgpack)), text);
+  EXPECT_EQ(text["records"].size(), records.size());
+  EXPECT_EQ(text["records"][1]["payload"]["seq"], 8);
+  EXPECT_EQ(as_json(replay_reply({}, 1, 1, 0, wire_encoding::msgpack)),
+            json::parse(R"({"records":[],"next":1,"oldest":1,"last":0})"));
 }
 
 TEST(ConvertedValues, AreTheSameInBothEncodings) {

@@ -1,0 +1,302 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A subscriber that stops for a while, at thousands of alert records a second, hurts nobody and misses nothing.
+
+A real server, real alerts: every entity has an operator limit, crosses it for two ticks and is well for three, again and
+again; event time runs as fast as it is sent (accept_past), so that alerts fire and resolve at --rate a second. The entities are
+still learning: their alerts open no incidents. One subscriber is stopped (SIGSTOP) for --seconds, two others read on.
+
+It holds that: the others got every record, in order and in time; the server's anonymous memory grew by 64 MiB at most while
+the subscriber stood still; afterwards that subscriber, which compares by seq and asks for a replay, has every record.
+
+    tests/campaigns/slow_subscriber.py [--rate 5000] [--seconds 60] [--warm-up 20] [--json]
+
+Needs a build (FAULTLINE_BIN or build/release/bin). Ends with 0 when all of it held.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import pathlib
+import signal
+import sys
+import time
+
+import msgpack
+import zmq
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from support import Publisher, Server  # noqa: E402
+
+TICK_MS = 600_000
+START = 1_700_000_000_000 // TICK_MS * TICK_MS
+HIGH, LOW = 2, 3  # ticks over the limit and below it: two alert records in five ticks
+CYCLE = HIGH + LOW
+MEMORY_BUDGET = 64 * 1024 * 1024
+CONFIG = (
+    "processing: {tick: 10m, accept_past: true}\n"
+    "detection: {learning: 90d}\n"
+    "limits: [{entity: 'storm/*', metric: level, above: 90}]\n"
+)
+
+
+def server_with_small_buffers():
+    """Small RocksDB buffers fill in the warm-up: what grows afterwards is not theirs."""
+    server = Server(CONFIG)
+    text = server.config.read_text()
+    server.config.write_text(text.replace("storage: {", "storage: {cache: 32MiB, write_buffer: 32MiB, "))
+    return server
+
+
+def rows(n, entities):
+    """One tick of every entity; their cycles are spread, so that every tick fires and resolves as many."""
+    ts = START + n * TICK_MS
+    return [{"entity": f"storm/{e}", "ts": ts, "values": {"level": 99.0 if (n + e) % CYCLE < HIGH else 40.0}}
+            for e in range(entities)]
+
+
+def publish(port, entities, rate, told):
+    """Sends ticks so that @p rate alert records a second come of them, until told.stop."""
+    publisher = Publisher(port, "storm")
+    per_tick = 2 * entities / CYCLE
+    begin, n = time.monotonic(), 0
+    while not told["stop"].is_set():
+        batch = rows(n, entities)
+        for at in range(0, entities, 500):
+            publisher.send(batch[at:at + 500])
+        while len(publisher.waiting) > 16:
+            publisher.pump(20)
+        n += 1
+        ahead = begin + n * per_tick / rate - time.monotonic()
+        if ahead > 0:
+            time.sleep(ahead)
+    publisher.flush()
+    told["ticks"].value = n
+    publisher.close()
+
+
+def replay(port, start, end, seen):
+    """Records start..end from the replay socket into @p seen; how many came."""
+    s = zmq.Context.instance().socket(zmq.DEALER)
+    s.setsockopt(zmq.LINGER, 0)
+    s.connect(f"tcp://127.0.0.1:{port}")
+    found = 0
+    while start <= end:
+        s.send(msgpack.packb({"op": "replay", "from": start, "limit": 1000}))
+        if not s.poll(20_000):
+            raise RuntimeError("no answer to replay")
+        page = msgpack.unpackb(s.recv())
+        for r in page["records"]:
+            if r["payload"]["seq"] <= end:
+                note(seen, r["payload"])
+                found += 1
+        if page["next"] == start:
+            break
+        start = page["next"]
+    s.close()
+    return found
+
+
+def note(seen, record):
+    """A record by seq; one that says something else under the same seq is a fault."""
+    what = (record.get("id"), record.get("transition"), record.get("state"))
+    if seen.setdefault(record["seq"], what) != what:
+        raise RuntimeError(f"record {record['seq']} changed")
+
+
+def subscribe(server_ports, out, told):
+    """Reads the feed until told to stop and up to the last seq; fills gaps by replay. Reports what it saw."""
+    publish_port, replay_port = server_ports
+    s = zmq.Context.instance().socket(zmq.SUB)
+    s.setsockopt(zmq.LINGER, 0)
+    s.subscribe(b"")
+    s.connect(f"tcp://127.0.0.1:{publish_port}")
+    seen, report = {}, {"live": 0, "gaps": 0, "replayed": 0, "worst_lag_ms": 0, "late": 0}
+    last = 0
+    told["ready"].release()
+    while True:
+        if not s.poll(200):
+            if told["stop"].is_set() and last >= told["last"].value > 0:
+                break
+            continue
+        topic, payload = s.recv_multipart()
+        record = msgpack.unpackb(payload)
+        if record["kind"] == "heartbeat":
+            if record["seq"] > last:
+                report["gaps"] += 1
+                report["replayed"] += replay(replay_port, last + 1, record["seq"], seen)
+                last = record["seq"]
+            continue
+        report["live"] += 1
+        lag = time.time() * 1000 - record["published"]
+        report["worst_lag_ms"] = max(report["worst_lag_ms"], lag)
+        if record["seq"] > last + 1:
+            report["gaps"] += 1
+            report["replayed"] += replay(replay_port, last + 1, record["seq"] - 1, seen)
+        note(seen, record)
+        last = max(last, record["seq"])
+    report["seqs"] = len(seen)
+    report["missing"] = [n for n in range(1, last + 1) if n not in seen][:10]
+    report["last"] = last
+    report["alerts"] = sum(1 for what in seen.values() if what[0] is not None)
+    report["checksum"] = hash(tuple(seen[n] for n in sorted(seen))) if os.environ.get("PYTHONHASHSEED") else 0
+    s.close()
+    out.send((report, seen))
+
+
+def anonymous_memory(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError("no RssAnon")
+
+
+class Subscribers:
+    """The stopped one and two that read on, each a process of its own."""
+
+    def __init__(self, server):
+        self.told = {"stop": multiprocessing.Event(), "last": multiprocessing.Value("Q", 0),
+                     "ready": multiprocessing.Semaphore(0)}
+        self.pipes, self.processes = {}, {}
+        for name in ("slow", "one", "other"):
+            mine, theirs = multiprocessing.Pipe(duplex=False)
+            process = multiprocessing.Process(
+                target=subscribe, args=((server.publish, server.replay), theirs, self.told), daemon=True)
+            process.start()
+            self.pipes[name], self.processes[name] = mine, process
+        for _ in self.processes:
+            self.told["ready"].acquire(timeout=20)
+
+    def signal(self, name, what):
+        os.kill(self.processes[name].pid, what)
+
+    def reports(self, last, seconds):
+        self.told["last"].value = last
+        self.told["stop"].set()
+        found = {}
+        for name, pipe in self.pipes.items():
+            if not pipe.poll(seconds):
+                raise RuntimeError(f"subscriber {name} did not catch up in {seconds} s")
+            found[name] = pipe.recv()
+        return found
+
+    def close(self):
+        for process in self.processes.values():
+            if process.is_alive():
+                os.kill(process.pid, signal.SIGCONT)
+                process.terminate()
+            process.join(20)
+
+
+def feed_seq(server):
+    return server.api("/api/v1/status")["feed"]["seq"]
+
+
+def watch(server, seconds, samples):
+    """Waits, sampling the server's memory; records a second meanwhile."""
+    begin, first = time.monotonic(), feed_seq(server)
+    while time.monotonic() - begin < seconds:
+        samples.append(anonymous_memory(server.process.pid))
+        time.sleep(0.25)
+    return (feed_seq(server) - first) / (time.monotonic() - begin)
+
+
+def run(rate, seconds, warm_up, entities):
+    server = server_with_small_buffers().start()
+    subscribers = Subscribers(server)
+    told = {"stop": multiprocessing.Event(), "ticks": multiprocessing.Value("Q", 0)}
+    sender = multiprocessing.Process(target=publish, args=(server.router, entities, rate, told), daemon=True)
+    try:
+        sender.start()
+        watch(server, warm_up, [])
+        before = []
+        watch(server, 2, before)
+        subscribers.signal("slow", signal.SIGSTOP)
+        during = []
+        begin_cpu = cpu_seconds(server.process.pid)
+        reached = watch(server, seconds, during)
+        spent = cpu_seconds(server.process.pid) - begin_cpu
+        subscribers.signal("slow", signal.SIGCONT)
+        awake = time.monotonic()
+        told["stop"].set()
+        sender.join(120)
+        server.wait_applied(120)
+        last = settled(server)
+        reports = subscribers.reports(last, 300)
+        caught_up = time.monotonic() - awake
+        status = server.stop()
+        return judge(rate, seconds, entities, reached, spent, before, during, last, reports, caught_up, status)
+    finally:
+        told["stop"].set()
+        if sender.is_alive():
+            sender.terminate()
+        subscribers.close()
+        server.close()
+
+
+def cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def settled(server):
+    last, quiet = -1, 0
+    while quiet < 5:
+        now = feed_seq(server)
+        quiet = quiet + 1 if now == last else 0
+        last = now
+        time.sleep(0.2)
+    return last
+
+
+def judge(rate, seconds, entities, reached, spent, before, during, last, reports, caught_up, status):
+    wrong = []
+    everything = reports["one"][1]
+    if sorted(everything) != list(range(1, last + 1)):
+        wrong.append("a subscriber that read on has not every record")
+    for name in ("slow", "other"):
+        if reports[name][1] != everything:
+            wrong.append(f"{name} has other records than the first")
+    for name in ("one", "other"):
+        if reports[name][0]["gaps"] > 0:
+            wrong.append(f"{name} lost messages though it read: {reports[name][0]['gaps']} gaps")
+    if reports["slow"][0]["replayed"] == 0:
+        wrong.append("the stopped subscriber missed nothing: it was not tested")
+    grown = max(during) - max(before)
+    if grown > MEMORY_BUDGET:
+        wrong.append(f"the server grew by {grown >> 20} MiB")
+    if status != 0:
+        wrong.append(f"exit status {status}")
+    return {
+        "rate_asked": rate, "rate_reached": round(reached), "seconds": seconds, "entities": entities,
+        "records": last, "alerts": reports["one"][0]["alerts"],
+        "memory_before_mib": max(before) >> 20, "memory_grown_mib": round(grown / (1 << 20), 1),
+        "slow_replayed": reports["slow"][0]["replayed"], "caught_up_s": round(caught_up, 1),
+        "others_worst_lag_ms": round(max(reports[n][0]["worst_lag_ms"] for n in ("one", "other"))),
+        "server_cpu_s_per_second": round(spent / seconds, 2), "wrong": wrong,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rate", type=int, default=5000, help="alert records a second")
+    parser.add_argument("--seconds", type=int, default=60, help="how long the subscriber stands still")
+    parser.add_argument("--warm-up", type=int, default=20)
+    parser.add_argument("--entities", type=int, default=2500)
+    parser.add_argument("--json", action="store_true", help="the result as one line of JSON")
+    options = parser.parse_args()
+    result = run(options.rate, options.seconds, options.warm_up, options.entities)
+    if options.json:
+        print(json.dumps(result))
+    else:
+        for key, value in result.items():
+            print(f"{key:24} {value}")
+    reached = result["rate_reached"] >= 0.95 * options.rate
+    if not reached:
+        print(f"only {result['rate_reached']} records a second of {options.rate}", file=sys.stderr)
+    sys.exit(1 if result["wrong"] or not reached else 0)
+
+
+if __name__ == "__main__":
+    main()
