@@ -190,6 +190,8 @@ struct skip_record {
   dead_letter why;
 };
 struct record_skipped {};
+/// To itself, behind what stands in the mailbox: now wait for the disk, once for all of it.
+struct group_due {};
 
 // correlator and root cause
 struct decisions_available {
@@ -261,10 +263,11 @@ using librarian_actor = caf::typed_actor<caf::replies_to<read_log>::with<log_pag
 /// Writes the store for those who must not block: outbox and snapshots, the decision log, the feed.
 /// Detached. The order of its mailbox is the order of the decision log. Errors:
 /// ec::store_unavailable.
-using keeper_actor = caf::typed_actor<caf::replies_to<write_checkpoint>::with<checkpoint_written>,
-                                      caf::replies_to<append_decisions>::with<decisions_appended>,
-                                      caf::replies_to<write_feed>::with<feed_written>,
-                                      caf::replies_to<skip_record>::with<record_skipped>>;
+using keeper_actor =
+    caf::typed_actor<caf::replies_to<write_checkpoint>::with<checkpoint_written>,
+                     caf::replies_to<append_decisions>::with<decisions_appended>,
+                     caf::replies_to<write_feed>::with<feed_written>,
+                     caf::replies_to<skip_record>::with<record_skipped>, caf::reacts_to<group_due>>;
 
 /// Folds the decision log into alerts and incidents; writes the feed through the keeper.
 using correlator_actor = caf::typed_actor<
@@ -336,6 +339,7 @@ FAULTLINE_LOCAL_MESSAGE(write_feed)
 FAULTLINE_LOCAL_MESSAGE(feed_written)
 FAULTLINE_LOCAL_MESSAGE(skip_record)
 FAULTLINE_LOCAL_MESSAGE(record_skipped)
+FAULTLINE_LOCAL_MESSAGE(group_due)
 FAULTLINE_LOCAL_MESSAGE(decisions_available)
 FAULTLINE_LOCAL_MESSAGE(event_clock_at)
 FAULTLINE_LOCAL_MESSAGE(correlator_question)

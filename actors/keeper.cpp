@@ -65,10 +65,43 @@ std::string time_key(const incident& i) {
   return "incidents-by-time/" + newest_first(i.started) + "/" + i.id;
 }
 
-outcome<std::uint64_t> keeper_state::append(const decision_append& batch) {
-  auto first = into->decisions().append(batch);
+void keeper_state::when_durable(std::function<void(const outcome<void>&)> then) {
+  if (waiting_.empty()) self->send(self, group_due{});
+  waiting_.push_back(std::move(then));
+}
+
+template <class T>
+caf::result<T> keeper_state::answer_when_durable(T answer) {
+  auto promise = self->make_response_promise<T>();
+  when_durable([promise, answer = std::move(answer)](const outcome<void>& synced) mutable {
+    if (synced)
+      promise.deliver(std::move(answer));
+    else
+      promise.deliver(to_caf_error(synced.error()));
+  });
+  return promise;
+}
+
+void keeper_state::settle(const outcome<void>& synced) {
+  const auto all = std::move(waiting_);
+  waiting_.clear();
+  for (const auto& then : all) then(synced);
+}
+
+void keeper_state::on_group_due() {
+  if (!waiting_.empty()) settle(into->sync());
+}
+
+outcome<std::uint64_t> keeper_state::append(const decision_append& batch, sync_when when) {
+  auto first = into->decisions().append(batch, when);
   if (!first) return first.error();
-  hooks.decided(*first + batch.decisions.size() - 1);
+  const auto last = *first + batch.decisions.size() - 1;
+  if (when == sync_when::now)
+    hooks.decided(last);
+  else
+    when_durable([this, last](const outcome<void>& synced) {
+      if (synced) hooks.decided(last);
+    });
   return *first;
 }
 
@@ -85,32 +118,34 @@ outcome<void> keeper_state::catch_up() {
       for (auto& entry : *page) batch.decisions.push_back(std::move(entry.decision));
       next = page->back().seq + 1;
       batch.outbox_consumed[p] = next - 1;
-      if (auto done = append(batch); !done) return done.error();
+      if (auto done = append(batch, sync_when::now); !done) return done.error();
     }
   }
   return {};
 }
 
-outcome<checkpoint_written> keeper_state::on_checkpoint(const write_checkpoint& w) {
-  auto appended = into->checkpoints().write(*w.batch);
-  if (!appended) return appended.error();
+caf::result<checkpoint_written> keeper_state::on_checkpoint(const write_checkpoint& w) {
+  auto appended = into->checkpoints().write(*w.batch, sync_when::later);
+  if (!appended) return to_caf_error(appended.error());
   if (!appended->empty()) {
     decision_append batch;
     for (auto& entry : *appended) {
       batch.outbox_consumed[w.batch->partition] = entry.seq;
       batch.decisions.push_back(std::move(entry.decision));
     }
-    if (auto done = append(batch); !done) return done.error();
+    if (auto done = append(batch, sync_when::later); !done) return to_caf_error(done.error());
   }
-  return checkpoint_written{appended->size()};
+  const checkpoint_written answer{appended->size()};
+  if (!w.batch->sync && appended->empty()) return answer;
+  return answer_when_durable(answer);
 }
 
-outcome<decisions_appended> keeper_state::on_decisions(const append_decisions& a) {
+caf::result<decisions_appended> keeper_state::on_decisions(const append_decisions& a) {
   decision_append batch;
   for (const auto& d : a.decisions) batch.decisions.push_back(encode_decision(d));
-  auto first = append(batch);
-  if (!first) return first.error();
-  return decisions_appended{*first};
+  auto first = append(batch, sync_when::later);
+  if (!first) return to_caf_error(first.error());
+  return answer_when_durable(decisions_appended{*first});
 }
 
 outcome<feed_written> keeper_state::on_feed(const write_feed& w) {
@@ -121,6 +156,8 @@ outcome<feed_written> keeper_state::on_feed(const write_feed& w) {
   parts.batch.state = w.state;
   auto written = into->feed().append(parts.batch);
   if (!written) return written.error();
+  // With records it has waited for the disk, and so for all that was written before.
+  if (!written->empty()) settle({});
   for (std::size_t i = 0; i < written->size(); ++i) hooks.publish((*written)[i], parts.topics[i]);
   return feed_written{into->feed().last()};
 }
@@ -132,14 +169,15 @@ keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> 
   if (auto done = self->state.catch_up(); !done)
     throw std::runtime_error{"outbox cannot be read: " + done.error().what};
   return {
-      [self](const write_checkpoint& w) { return to_reply(self->state.on_checkpoint(w)); },
-      [self](const append_decisions& a) { return to_reply(self->state.on_decisions(a)); },
+      [self](const write_checkpoint& w) { return self->state.on_checkpoint(w); },
+      [self](const append_decisions& a) { return self->state.on_decisions(a); },
       [self](const write_feed& w) { return to_reply(self->state.on_feed(w)); },
       [self](const skip_record& s) -> caf::result<record_skipped> {
         auto done = self->state.into->poison().skip(s.where, s.why);
         if (!done) return to_caf_error(done.error());
         return record_skipped{};
       },
+      [self](const group_due&) { self->state.on_group_due(); },
   };
 }
 

@@ -27,18 +27,29 @@ struct keeper_state {
   explicit keeper_state(keeper_actor::pointer self_ptr) : self{self_ptr} {}
 
   outcome<void> catch_up();
-  outcome<checkpoint_written> on_checkpoint(const write_checkpoint& w);
-  outcome<decisions_appended> on_decisions(const append_decisions& a);
+  caf::result<checkpoint_written> on_checkpoint(const write_checkpoint& w);
+  caf::result<decisions_appended> on_decisions(const append_decisions& a);
   outcome<feed_written> on_feed(const write_feed& w);
+  void on_group_due();
 
   keeper_actor::pointer self;
   store* into = nullptr;
   keeper_hooks hooks;
 
 private:
-  outcome<std::uint64_t> append(const decision_append& batch);
+  outcome<std::uint64_t> append(const decision_append& batch, sync_when when);
+  /// Calls @p then with what became of the wait for the disk: what was written so far is on it.
+  void when_durable(std::function<void(const outcome<void>&)> then);
+  template <class T>
+  caf::result<T> answer_when_durable(T answer);
+  void settle(const outcome<void>& synced);
+
+  std::vector<std::function<void(const outcome<void>&)>> waiting_;
 };
 
+/// Writes of many senders share one wait for the disk: what is written is answered, and told on,
+/// when all that stood in the mailbox with it is written too and the disk has been waited for.
+///
 /// @p into outlives the actor. Spawn it detached: it blocks in the store. Before its first message
 /// it appends what a crash left in outboxes to the decision log.
 keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> self, store* into,

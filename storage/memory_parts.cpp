@@ -126,7 +126,8 @@ outcome<void> memory_checkpoints::check(const checkpoint_batch& batch) const {
   return {};
 }
 
-outcome<std::vector<outbox_entry>> memory_checkpoints::write(const checkpoint_batch& batch) {
+outcome<std::vector<outbox_entry>> memory_checkpoints::write(const checkpoint_batch& batch,
+                                                             sync_when) {
   const std::lock_guard lock{mutex_};
   if (auto valid = check(batch); !valid) return valid.error();
   auto& state = partitions_[batch.partition];
@@ -223,7 +224,7 @@ void memory_checkpoints::sweep_outbox(partition_id partition, std::uint64_t cons
 
 // ---- decisions --------------------------------------------------------------------------------
 
-outcome<std::uint64_t> memory_decisions::append(const decision_append& batch) {
+outcome<std::uint64_t> memory_decisions::append(const decision_append& batch, sync_when) {
   const std::lock_guard lock{mutex_};
   const std::uint64_t first = decisions_.size() + 1;
   decisions_.insert(decisions_.end(), batch.decisions.begin(), batch.decisions.end());

@@ -24,6 +24,7 @@ public:
   dead_letter_store& dead_letters() override { return letters_; }
   poison_store& poison() override { return letters_; }
   std::uint64_t bytes_on_disk() const override { return 0; }
+  outcome<void> sync() override { return {}; }
   outcome<void> flush() override { return {}; }
   outcome<void> sweep_retention(arrival_time now) override;
 

@@ -59,7 +59,8 @@ outcome<void> rocksdb_checkpoints::check(const checkpoint_batch& batch) const {
   return {};
 }
 
-outcome<std::vector<outbox_entry>> rocksdb_checkpoints::write(const checkpoint_batch& batch) {
+outcome<std::vector<outbox_entry>> rocksdb_checkpoints::write(const checkpoint_batch& batch,
+                                                              sync_when when) {
   if (auto valid = check(batch); !valid) return valid.error();
   if (auto may = database_.may_write(write_kind::work); !may) return may.error();
   auto& outbox = outboxes_[batch.partition];
@@ -70,7 +71,7 @@ outcome<std::vector<outbox_entry>> rocksdb_checkpoints::write(const checkpoint_b
   if (auto done = stage_retired(batch, out); !done) return done.error();
   stage_state(batch, out);
   if (out.Count() == 0) return appended;
-  const bool sync = batch.sync || !appended->empty();
+  const bool sync = when == sync_when::now && (batch.sync || !appended->empty());
   if (auto done = database_.write(out, sync, write_kind::work); !done) return done.error();
   if (!appended->empty()) outbox.last = appended->back().seq;
   return appended;

@@ -349,6 +349,13 @@ std::uint64_t rocksdb_database::log_segment_bytes() const {
   return status.ok() ? log.options.write_buffer_size / 2 : 32ULL * 1024 * 1024;
 }
 
+outcome<void> rocksdb_database::sync() {
+  if (auto healthy = health_->check(); !healthy || access_ == access::read) return healthy;
+  if (!options_.sync) return {};
+  if (const auto status = db_->SyncWAL(); !status.ok()) health_->fail(status.ToString());
+  return health_->check();
+}
+
 outcome<void> rocksdb_database::begin_flush(family f) {
   std::uint64_t waiting = 0;
   db_->GetIntProperty(at(f), rocksdb::DB::Properties::kNumImmutableMemTable, &waiting);

@@ -15,7 +15,7 @@ outcome<void> rocksdb_decisions::load() {
   return decisions.end();
 }
 
-outcome<std::uint64_t> rocksdb_decisions::append(const decision_append& batch) {
+outcome<std::uint64_t> rocksdb_decisions::append(const decision_append& batch, sync_when when) {
   const std::lock_guard appending{appending_};
   const std::uint64_t first = last() + 1;
   std::uint64_t seq = first;
@@ -26,7 +26,8 @@ outcome<std::uint64_t> rocksdb_decisions::append(const decision_append& batch) {
   for (const auto& [partition, consumed] : batch.outbox_consumed) {
     out.Put(database_.at(family::meta), keys::outbox_consumed(partition), rows::number(consumed));
   }
-  if (auto done = database_.write(out, true, write_kind::work); !done) return done.error();
+  if (auto done = database_.write(out, when == sync_when::now, write_kind::work); !done)
+    return done.error();
   last_.store(seq - 1, std::memory_order_release);
   return first;
 }

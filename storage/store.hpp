@@ -166,12 +166,19 @@ struct checkpoint_batch {
   bool sync = false;  ///< true whenever `outbox` is not empty
 };
 
+/// When what a call writes must be on the disk: before it returns, or once store::sync() has been
+/// called or a later call of this store has waited for the disk. The order is kept: what is on the
+/// disk is always all that was written up to some moment.
+enum class sync_when : std::uint8_t { now, later };
+
 class checkpoint_store {
 public:
   virtual ~checkpoint_store() = default;
   /// @returns the entries of @p batch.outbox that were really appended, with their seq.
+  /// @param when of a batch that is to be synced
   /// Fails with ec::invalid when a snapshot, block or retired entity is of another partition.
-  virtual outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch) = 0;
+  virtual outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch,
+                                                   sync_when when = sync_when::now) = 0;
   virtual outcome<partition_checkpoint> load_checkpoint(partition_id partition) = 0;
   /// Every entity snapshot of a partition, in order of entity.
   virtual outcome<void> load_snapshots(partition_id partition,
@@ -197,7 +204,8 @@ class decision_log {
 public:
   virtual ~decision_log() = default;
   /// Synced. @returns the seq of the first of @p batch; the others follow.
-  virtual outcome<std::uint64_t> append(const decision_append& batch) = 0;
+  virtual outcome<std::uint64_t> append(const decision_append& batch,
+                                        sync_when when = sync_when::now) = 0;
   virtual outcome<std::vector<decision>> read(std::uint64_t from, std::size_t limit) = 0;
   virtual std::uint64_t last() const = 0;
   /// Outbox seq per partition up to which everything stands in this log.
@@ -310,6 +318,8 @@ public:
   virtual poison_store& poison() = 0;
   /// Bytes on disk (SST and WAL), for /metrics.
   virtual std::uint64_t bytes_on_disk() const = 0;
+  /// Waits until all that was written before is on the disk.
+  virtual outcome<void> sync() = 0;
   /// Flushes memtables and syncs the WAL, for an orderly end.
   virtual outcome<void> flush() = 0;
   /// Removes what is beyond retention, a bounded amount of work per call; call it about once a

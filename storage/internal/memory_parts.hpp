@@ -95,7 +95,7 @@ public:
   explicit memory_checkpoints(const storage_options& options)
       : options_{options}, partitions_(options.partitions) {}
 
-  outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch) override;
+  outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch, sync_when when) override;
   outcome<partition_checkpoint> load_checkpoint(partition_id partition) override;
   outcome<void> load_snapshots(partition_id partition,
                                const std::function<void(entity_snapshot)>& each) override;
@@ -124,7 +124,7 @@ private:
 
 class memory_decisions final : public decision_log {
 public:
-  outcome<std::uint64_t> append(const decision_append& batch) override;
+  outcome<std::uint64_t> append(const decision_append& batch, sync_when when) override;
   outcome<std::vector<decision>> read(std::uint64_t from, std::size_t limit) override;
   std::uint64_t last() const override;
   outcome<std::map<partition_id, std::uint64_t>> outbox_consumed() override;

@@ -18,7 +18,7 @@ public:
   rocksdb_checkpoints(rocksdb_database& database, std::uint16_t partitions);
   outcome<void> load();
 
-  outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch) override;
+  outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch, sync_when when) override;
   outcome<partition_checkpoint> load_checkpoint(partition_id partition) override;
   outcome<void> load_snapshots(partition_id partition,
                                const std::function<void(entity_snapshot)>& each) override;

@@ -100,6 +100,8 @@ public:
   outcome<void> begin_flush(family f);
   std::uint64_t bytes_on_disk() const;
   outcome<void> flush();
+  /// Waits until every write so far is on the disk.
+  outcome<void> sync();
 
 private:
   enum class access : std::uint8_t { write, read };

@@ -18,7 +18,7 @@ public:
   explicit rocksdb_decisions(rocksdb_database& database) : database_{database} {}
   outcome<void> load();
 
-  outcome<std::uint64_t> append(const decision_append& batch) override;
+  outcome<std::uint64_t> append(const decision_append& batch, sync_when when) override;
   outcome<std::vector<decision>> read(std::uint64_t from, std::size_t limit) override;
   std::uint64_t last() const override { return last_.load(std::memory_order_acquire); }
   outcome<std::map<partition_id, std::uint64_t>> outbox_consumed() override;
