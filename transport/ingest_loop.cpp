@@ -90,7 +90,7 @@ void ingest_loop::take_request(std::size_t router) {
   reply_address from;
   from.socket = static_cast<std::uint32_t>(router);
   from.route = message_[0];
-  from.delimiter = message_.count > 2 && message_[1].empty();
+  from.delimiter = message_.count > 1 && message_[1].empty();
   const std::size_t header = from.delimiter ? 2 : 1;
   const std::size_t frames = message_.count - header;
   if (message_.count <= header || frames > 2) {
