@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/feed_door.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 #include <caf/scoped_actor.hpp>
@@ -42,9 +43,9 @@ std::string feed_door::on_feed_request(std::string_view bytes) {
   return error_reply(to_string(reply.error().code), reply.error().what, 0, request->encoding);
 }
 
-std::string feed_door::heartbeat() {
+std::string feed_door::heartbeat(std::uint64_t published) {
   const auto now = now_();
-  return heartbeat_payload(from_.feed().last(), event_time_of(unix_ms(now)), now);
+  return heartbeat_payload(std::max(before_, published), event_time_of(unix_ms(now)), now);
 }
 
 }  // namespace faultline

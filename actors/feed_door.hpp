@@ -19,10 +19,14 @@ class feed_door final : public feed_handler {
 public:
   feed_door(caf::actor_system& system, store& from, correlator_actor correlator,
             std::function<arrival_time()> now)
-      : system_{system}, from_{from}, correlator_{std::move(correlator)}, now_{std::move(now)} {}
+      : system_{system},
+        from_{from},
+        correlator_{std::move(correlator)},
+        now_{std::move(now)},
+        before_{from.feed().last()} {}
 
   std::string on_feed_request(std::string_view request) override;
-  std::string heartbeat() override;
+  std::string heartbeat(std::uint64_t published) override;
 
 private:
   outcome<std::string> snapshot();
@@ -33,6 +37,7 @@ private:
   store& from_;
   correlator_actor correlator_;
   std::function<arrival_time()> now_;
+  std::uint64_t before_;  ///< newest record when the doors were opened
 };
 
 }  // namespace faultline

@@ -59,8 +59,10 @@ public:
   virtual ~feed_handler() = default;
   /// @returns the reply for one request frame, in its encoding. Never fails: errors are replies.
   virtual std::string on_feed_request(std::string_view request) = 0;
-  /// Payload of the heartbeat, msgpack; called once a second.
-  virtual std::string heartbeat() = 0;
+  /// Payload of the heartbeat, msgpack; called once a second. @p published: seq of the newest
+  /// record that has gone out, 0 for none since the start. One that is still on its way is not
+  /// named: who compares would miss what is about to come.
+  virtual std::string heartbeat(std::uint64_t published) = 0;
 };
 
 struct door_counters {

@@ -34,7 +34,7 @@ void feed_loop::start(feed_handler& handler) {
 }
 
 void feed_loop::publish(const feed_record& record, const std::vector<std::string>& topics) {
-  outgoing out{{record.topic}, record.payload};
+  outgoing out{record.seq, {record.topic}, record.payload};
   for (const std::string& topic : topics)
     if (std::find(out.topics.begin(), out.topics.end(), topic) == out.topics.end())
       out.topics.push_back(topic);
@@ -113,6 +113,7 @@ void feed_loop::publish_waiting(std::size_t most) {
 
 void feed_loop::send_record(const outgoing& record) {
   door_tally::add(tally_.published);
+  sent_seq_ = std::max(sent_seq_, record.seq);
   for (const std::string& topic : record.topics) send_frames(topic, record.payload);
   if (!json_wanted()) return;
   const outcome<std::string> json = msgpack_to_json(record.payload);
@@ -145,7 +146,7 @@ void feed_loop::answer_requests() {
 }
 
 void feed_loop::beat() {
-  const std::string payload = handler_->heartbeat();
+  const std::string payload = handler_->heartbeat(sent_seq_);
   send_frames(heartbeat_topic, payload);
   if (json_wanted())
     if (const outcome<std::string> json = msgpack_to_json(payload); json)

@@ -71,6 +71,25 @@ TEST(DoorsFeed, HeartbeatCarriesTheLastSeq) {
   EXPECT_EQ(beat->seq, 1U);
 }
 
+TEST(DoorsFeed, TheHeartbeatNamesNoRecordThatIsStillToCome) {
+  open_house h;
+  h.feed.tells_published = true;
+  h.start();
+  subscriber s{h.publish, {"notice/"}};
+  constexpr std::uint64_t count = 900;
+  for (std::uint64_t seq = 1; seq <= count; ++seq) h.house->publish(h.feed.add("n", "x"), {});
+  std::uint64_t seen = 0;
+  for (bool beaten = false; !beaten || seen < count;) {
+    const auto item = read_feed_payload(s.next(true).second);
+    ASSERT_TRUE(item);
+    if (item->kind == "heartbeat")
+      EXPECT_EQ(item->seq, seen);
+    else
+      seen = item->seq;
+    beaten = item->kind == "heartbeat" && seen == count;
+  }
+}
+
 TEST(DoorsFeed, JsonTwinsGoOutOnlyWhileSomebodyWantsThem) {
   open_house h;
   h.start();

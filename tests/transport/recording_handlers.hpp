@@ -100,9 +100,10 @@ public:
     std::string json = read->what == feed_request::op::snapshot ? snapshot() : page(*read);
     return read->encoding == wire_encoding::json ? json : *json_to_msgpack(json);
   }
-  std::string heartbeat() override {
+  std::string heartbeat(std::uint64_t published) override {
     const std::lock_guard lock{mutex};
-    return heartbeat_payload(records.empty() ? 0 : records.back().seq, event_time_of(1),
+    const std::uint64_t stored = records.empty() ? 0 : records.back().seq;
+    return heartbeat_payload(tells_published ? published : stored, event_time_of(1),
                              arrival_time_of(2));
   }
 
@@ -116,6 +117,7 @@ public:
   }
 
   std::uint64_t first_seq = 1;
+  bool tells_published = false;  ///< what has gone out rather than what is stored
   std::atomic<int> asked{0};
   std::mutex mutex;
   std::vector<feed_record> records;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <set>
@@ -41,6 +42,7 @@ public:
 
 private:
   struct outgoing {
+    std::uint64_t seq = 0;
     std::vector<std::string> topics;
     std::string payload;
   };
@@ -66,6 +68,7 @@ private:
   std::set<std::string, std::less<>> json_prefixes_;
   bool json_overflow_ = false;
   clock::time_point next_beat_{};
+  std::uint64_t sent_seq_ = 0;  ///< of the newest record that has gone out
   std::mutex mutex_;
   std::deque<outgoing> waiting_;  ///< guarded by mutex_
   std::atomic<bool> stopping_{false};
