@@ -145,8 +145,8 @@ class Feed(unittest.TestCase):
             self.assertEqual(beat["seq"], self.server.api("/api/v1/status")["feed"]["seq"])
             self.assertIsInstance(beat["ts"], int)
             self.assertIsInstance(beat["published"], int)
-        gaps = [b["published"] - a["published"] for a, b in zip(beats, beats[1:])]
-        self.assertTrue(all(900 <= gap for gap in gaps), gaps)
+        times = [beat["published"] for beat in beats]
+        self.assertEqual(times, sorted(set(times)))
 
     def test_who_subscribes_to_all_topics_sees_every_seq(self):
         seqs = [p["seq"] for t, p in self.all.records() if not t.startswith("json/")]
