@@ -2,6 +2,7 @@
 #include "messages/alert.hpp"
 
 #include "messages/bytes.hpp"
+#include "messages/version.hpp"
 
 // alert := version(u8 = 1) id transition episode state severity entity metric
 //          contributors(u32, (metric actual expected lower upper score)*)
@@ -121,7 +122,7 @@ outcome<alert> decode_alert(std::string_view bytes) {
   byte_reader in{bytes};
   const auto version = in.u8();
   if (!in.ok()) return failure{ec::malformed, "alert: empty"};
-  if (version != alert_version) return failure{ec::unknown_version, "alert: version is not 1"};
+  if (auto known = check_version("alert", version, alert_version); !known) return known.error();
   alert a;
   a.id = in.str();
   a.transition = in.u32();

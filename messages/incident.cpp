@@ -2,6 +2,7 @@
 #include "messages/incident.hpp"
 
 #include "messages/internal/incident_bytes.hpp"
+#include "messages/version.hpp"
 
 // incident    := version(u8 = 1) id state(u8) transition(u32) severity(u8) started updated ended?
 //                alerts(strings) entities(strings) summary abstained(u8) unobserved(f64) causes
@@ -120,8 +121,8 @@ outcome<incident> decode_incident(std::string_view bytes) {
   byte_reader in{bytes};
   const auto version = in.u8();
   if (!in.ok()) return failure{ec::malformed, "incident: empty"};
-  if (version != incident_version)
-    return failure{ec::unknown_version, "incident: version is not 1"};
+  if (auto known = check_version("incident", version, incident_version); !known)
+    return known.error();
   incident i;
   i.id = in.str();
   i.state = in.enumeration(incident_state::open, incident_state::resolved);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "messages/bytes.hpp"
+#include "messages/version.hpp"
 
 // blob    := version(u8 = 1) record*
 // record  := length(u32, of what follows) kind(u8) body            -- numbers are little-endian
@@ -256,11 +257,9 @@ outcome<std::size_t> read_one(std::string_view blob, std::size_t offset, record_
   return offset + length_bytes + length;
 }
 
-outcome<void> check_version(std::string_view blob) {
+outcome<void> check_blob_version(std::string_view blob) {
   if (blob.empty()) return failure{ec::malformed, "blob: empty"};
-  if (static_cast<std::uint8_t>(blob[0]) != blob_version)
-    return failure{ec::unknown_version, "blob: version is not 1"};
-  return {};
+  return check_version("blob", static_cast<std::uint8_t>(blob[0]), blob_version);
 }
 
 }  // namespace
@@ -329,7 +328,7 @@ blob_reader::blob_reader(std::string_view blob) : blob_{blob} {}
 
 outcome<bool> blob_reader::next(record_view& out) {
   if (!version_read_) {
-    if (auto checked = check_version(blob_); !checked) return checked.error();
+    if (auto checked = check_blob_version(blob_); !checked) return checked.error();
     version_read_ = true;
     offset_ = 1;
   }
@@ -342,7 +341,7 @@ outcome<bool> blob_reader::next(record_view& out) {
 }
 
 outcome<void> read_record_at(std::string_view blob, std::size_t offset, record_view& out) {
-  if (auto checked = check_version(blob); !checked) return checked.error();
+  if (auto checked = check_blob_version(blob); !checked) return checked.error();
   if (offset == 0) offset = 1;  // what blob_reader::offset() says before its first next()
   auto after = read_one(blob, offset, out);
   if (!after) return after.error();
@@ -351,7 +350,7 @@ outcome<void> read_record_at(std::string_view blob, std::size_t offset, record_v
 
 outcome<record_extent> extent_at(std::string_view blob, std::size_t offset) {
   if (offset == 0) {
-    if (auto checked = check_version(blob); !checked) return checked.error();
+    if (auto checked = check_blob_version(blob); !checked) return checked.error();
     offset = 1;
   }
   if (offset + 5 > blob.size()) return failure{ec::malformed, "a record is cut off"};

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "messages/version.hpp"
+
 namespace faultline {
 namespace {
 
@@ -116,8 +118,9 @@ std::string publisher_window::save() const {
 
 outcome<publisher_window> publisher_window::restore(std::string_view bytes) {
   if (bytes.empty()) return failure{ec::malformed, "publisher window: empty"};
-  if (static_cast<std::uint8_t>(bytes[0]) != format_version)
-    return failure{ec::unknown_version, "publisher window"};
+  const auto version = static_cast<std::uint8_t>(bytes[0]);
+  if (auto known = check_version("publisher window", version, format_version); !known)
+    return known.error();
   if (bytes.size() < header_bytes) return failure{ec::malformed, "publisher window: cut off"};
   publisher_window w;
   w.last_ = get_u64(bytes, 1);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "messages/bytes.hpp"
+#include "messages/version.hpp"
 
 namespace faultline {
 namespace {
@@ -291,7 +292,8 @@ std::string dependency_graph::save() const {
 
 outcome<void> dependency_graph::restore(std::string_view bytes) {
   byte_reader in{bytes};
-  if (in.u8() != topology_version) return failure{ec::unknown_version, "dependency graph"};
+  if (auto known = check_version("dependency graph", in.u8(), topology_version); !known)
+    return known;
   dependency_graph fresh{limits_};
   const std::uint64_t refused = in.u64();
   const auto count = in.count(29);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "messages/version.hpp"
 #include "processing/fast_math.hpp"
 
 namespace faultline {
@@ -197,7 +198,8 @@ outcome<unpacked_block> unpack_block(std::string_view bytes) {
   std::uint16_t channels = 0;
   unpacked_block block;
   if (!in.get(version)) return failure{ec::malformed, "window block: empty"};
-  if (version != block_version) return failure{ec::unknown_version, "window block"};
+  if (auto known = check_version("window block", version, block_version); !known)
+    return known.error();
   in.get(block.tick_ms);
   in.get(ticks);
   if (!in.get(channels) || ticks > window_ring::ticks || channels > tick_builder::max_channels)

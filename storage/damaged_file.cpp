@@ -47,6 +47,7 @@ bool belongs_to_a_store(const fs::path& file) {
 
 std::string damaged_file(const std::string& directory, const std::string& error,
                          const std::string& log) {
+  if (error.find("CURRENT file") != std::string::npos) return directory + "/CURRENT";
   std::string path = path_in(error, directory);
   if (path.empty()) path = path_in_log(directory, log);
   if (!path.empty()) return path;

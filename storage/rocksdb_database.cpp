@@ -208,7 +208,8 @@ outcome<std::unique_ptr<rocksdb_database>> rocksdb_database::open_read_only(
     std::unique_ptr<rocksdb_database> opened{
         new rocksdb_database{directory, options, access::read}};
     const auto before = manifest_state(directory);
-    const auto done = opened->read_families();
+    const auto done =
+        opened->read_families(rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
     // A server that writes meanwhile may have taken a file away before we came to it.
     if (manifest_state(directory) != before) {
       why = {ec::store_unavailable, directory + " changes faster than it can be opened"};
@@ -221,8 +222,17 @@ outcome<std::unique_ptr<rocksdb_database>> rocksdb_database::open_read_only(
   return why;
 }
 
-outcome<void> rocksdb_database::read_families() {
+outcome<void> rocksdb_database::open_strictly(const std::string& directory) {
+  rocksdb_database opened{directory, storage_options{}, access::read};
+  auto read = opened.read_families(rocksdb::WALRecoveryMode::kAbsoluteConsistency);
+  if (read) return {};
+  const auto& text = read.error().what;
+  return failure{read.error().code, text.substr(0, text.find(" is damaged"))};
+}
+
+outcome<void> rocksdb_database::read_families(rocksdb::WALRecoveryMode mode) {
   auto settings = database_settings(options_, health_);
+  settings.wal_recovery_mode = mode;
   const auto log = std::make_shared<kept_log>();
   settings.info_log = log;
   settings.create_if_missing = false;

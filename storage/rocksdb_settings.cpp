@@ -93,6 +93,8 @@ rocksdb::DBOptions database_settings(const storage_options& options,
   o.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
   o.recycle_log_file_num = 0;
   o.track_and_verify_wals_in_manifest = false;  // of 7.8 may refuse a good store after SyncWAL
+  o.WAL_ttl_seconds = 0;  // with one, a clock that is set back deletes the newest logs
+  o.allow_data_in_errors = false;
   o.max_total_wal_size = std::max(16 * mib, options.write_buffer_bytes / 2);
   o.max_background_jobs = 2;
   o.max_bgerror_resume_count = 0;

@@ -42,6 +42,7 @@ void add_status_commands(CLI::App& app, command_session& session);
 void add_dead_letter_commands(CLI::App& app, command_session& session);
 void add_model_commands(CLI::App& app, command_session& session);
 void add_config_commands(CLI::App& app, command_session& session);
+void add_store_commands(CLI::App& app, command_session& session);
 void add_train_commands(CLI::App& app, command_session& session);
 void add_evaluate_commands(CLI::App& app, command_session& session);
 void add_bench_commands(CLI::App& app, command_session& session);

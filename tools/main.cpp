@@ -43,6 +43,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_train_commands(app, session);
   add_model_commands(app, session);
   add_config_commands(app, session);
+  add_store_commands(app, session);
   add_evaluate_commands(app, session);
   add_bench_commands(app, session);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <rocksdb/db.h>
+#include <rocksdb/options.h>
 #include <rocksdb/write_batch.h>
 
 #include <array>
@@ -65,6 +66,9 @@ public:
   /// Opens what stands in @p directory now, as open_rocksdb_store_read_only() says.
   static outcome<std::unique_ptr<rocksdb_database>> open_read_only(const std::string& directory,
                                                                    const storage_options& options);
+  /// Whether every write-ahead log in @p directory ends with a whole record. The failure names the
+  /// one that does not.
+  static outcome<void> open_strictly(const std::string& directory);
   ~rocksdb_database();
   rocksdb_database(const rocksdb_database&) = delete;
   rocksdb_database& operator=(const rocksdb_database&) = delete;
@@ -107,7 +111,7 @@ private:
   enum class access : std::uint8_t { write, read };
   rocksdb_database(std::string directory, const storage_options& options, access how);
   outcome<void> open_families();
-  outcome<void> read_families();
+  outcome<void> read_families(rocksdb::WALRecoveryMode mode);
   outcome<void> check_format(bool created);
 
   const std::string directory_;

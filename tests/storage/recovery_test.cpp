@@ -81,6 +81,36 @@ TEST_F(StoreRecovery, RefusesToBeginANewStoreWhereCurrentIsMissing) {
   EXPECT_FALSE(fs::exists(directory() + "/CURRENT"));
 }
 
+TEST_F(StoreRecovery, RefusesADamagedCurrentByName) {
+  write(10);
+  for (const char* content : {"", "MANIFEST-", "MANIFEST-000099\n", "x\n", "MANIFEST-000001"}) {
+    std::ofstream{directory() + "/CURRENT"} << content;
+    const failure why = open_error();
+    EXPECT_EQ(why.code, ec::store_corrupt) << content;
+    EXPECT_THAT(why.what, ::testing::AnyOf(HasSubstr(directory() + "/CURRENT"),
+                                           HasSubstr(directory() + "/MANIFEST-000099")))
+        << content;
+  }
+}
+
+TEST_F(StoreRecovery, RefusesAStoreThatLacksItsManifestByName) {
+  write(100, true);
+  const std::string manifest = largest_file(directory(), "MANIFEST-", "");
+  fs::remove(manifest);
+  const failure why = open_error();
+  EXPECT_EQ(why.code, ec::store_corrupt);
+  EXPECT_THAT(why.what, HasSubstr(manifest));
+}
+
+TEST_F(StoreRecovery, RefusesATableThatWasCutOffByName) {
+  write(1000, true);
+  const std::string table = largest_file(directory(), "", ".sst");
+  fs::resize_file(table, fs::file_size(table) / 2);
+  const failure why = open_error();
+  EXPECT_EQ(why.code, ec::store_corrupt);
+  EXPECT_THAT(why.what, HasSubstr(fs::path{table}.filename().string()));
+}
+
 TEST_F(StoreRecovery, RefusesAStoreThatLacksATableByName) {
   write(100, true);
   const std::string table = largest_file(directory(), "", ".sst");

@@ -59,6 +59,39 @@ TYPED_TEST(RetentionContract, TrimsTheLogBySizeAfterTheCheckpointHasPassed) {
   EXPECT_LE(store->events().first(0), 10u);
 }
 
+TYPED_TEST(RetentionContract, KeepsTheLogWithinItsBytesWhileEventsComeIn) {
+  constexpr std::uint64_t mib = 1024 * 1024;
+  this->maker.options.log_bytes = 8 * mib;
+  auto store = this->maker.open();
+  auto now = begin;
+  std::uint64_t most = 0;
+  for (int minute = 0; minute < 40; ++minute, now += 60s) {
+    for (int i = 0; i < 32; ++i) {  // 2 MiB a minute, over two partitions
+      const auto p = static_cast<partition_id>(i % 2);
+      ASSERT_TRUE(store->events().append(group_of({{p, std::string(mib / 16, 'x'), 1}})));
+    }
+    for (const partition_id p : {0, 1}) {
+      checkpoint_batch batch;
+      batch.partition = p;
+      batch.checkpoint = partition_checkpoint{store->events().last(p), store->events().last(p)};
+      ASSERT_TRUE(store->checkpoints().write(batch));
+    }
+    ASSERT_TRUE(store->sweep_retention(now));
+    std::uint64_t kept = 0;
+    for (const partition_id p : {0, 1}) {
+      const auto blobs = store->events().read(p, 1, 1'000'000, 1 << 30);
+      ASSERT_TRUE(blobs) << blobs.error().what;
+      ASSERT_EQ(blobs->size(), store->events().last(p) + 1 - store->events().first(p));
+      for (const auto& b : *blobs) kept += b.bytes.size();
+    }
+    EXPECT_LE(kept, 12 * mib) << "minute " << minute;
+    most = std::max(most, store->bytes_on_disk());
+    if (minute == 20) store = this->maker.reopen(std::move(store));
+  }
+  EXPECT_GT(store->events().first(0), 500u);
+  EXPECT_LT(most, 60 * mib) << "80 MiB were written";
+}
+
 TYPED_TEST(RetentionContract, ForgetsOutboxEntriesOnlyWhenNothingCanReplayThem) {
   auto store = this->maker.open();
   fill_log(*store);

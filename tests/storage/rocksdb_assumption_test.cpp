@@ -3,9 +3,12 @@
 // settings again before anything else.
 #include <gmock/gmock.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/version.h>
 
+#include <cstdarg>
 #include <memory>
+#include <set>
 
 #include "tests/storage/files.hpp"
 #include "tests/storage/makers.hpp"
@@ -87,6 +90,76 @@ TEST_F(RocksdbAssumption, ATornWriteAtTheEndIsTolerated) {
   db = open(WALRecoveryMode::kTolerateCorruptedTailRecords);
   ASSERT_TRUE(status.ok()) << status.ToString();
   EXPECT_EQ(count(*db), 9);
+}
+
+TEST_F(RocksdbAssumption, TheStrictModeRefusesATornEndThatTheSafeOneTolerates) {
+  auto db = open(WALRecoveryMode::kTolerateCorruptedTailRecords);
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(db->Put({}, std::to_string(i), "value").ok());
+  db.reset();
+  const std::string wal = largest_file(directory.path(), "", ".log");
+  std::filesystem::resize_file(wal, std::filesystem::file_size(wal) - 3);
+  rocksdb::DB* raw = nullptr;
+  status = rocksdb::DB::OpenForReadOnly(options(WALRecoveryMode::kAbsoluteConsistency),
+                                        directory.path(), &raw);
+  EXPECT_TRUE(status.IsCorruption()) << status.ToString();
+  delete raw;
+  db = open(WALRecoveryMode::kTolerateCorruptedTailRecords);
+  EXPECT_TRUE(status.ok()) << status.ToString();
+}
+
+/// A logger that keeps nothing.
+class silent_log : public rocksdb::Logger {
+public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+TEST_F(RocksdbAssumption, ReadingWithALoggerOfOnesOwnWritesNoFile) {
+  auto db = open(WALRecoveryMode::kTolerateCorruptedTailRecords);
+  ASSERT_TRUE(db->Put({}, "a", "1").ok());
+  const auto names = [this] {
+    std::set<std::string> out;
+    for (const auto& f : std::filesystem::directory_iterator{directory.path()})
+      out.insert(f.path().filename());
+    return out;
+  };
+  const auto before = names();
+  auto o = options(WALRecoveryMode::kTolerateCorruptedTailRecords);
+  o.create_if_missing = false;
+  o.info_log = std::make_shared<silent_log>();
+  rocksdb::DB* raw = nullptr;
+  status = rocksdb::DB::OpenForReadOnly(o, directory.path(), &raw);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  std::string value;
+  EXPECT_TRUE(raw->Get({}, "a", &value).ok()) << "what is in the log only is seen";
+  EXPECT_FALSE(raw->Put({}, "b", "2").ok());
+  delete raw;
+  EXPECT_EQ(names(), before);
+}
+
+TEST_F(RocksdbAssumption, AFlushIsInTheManifestBeforeItsLogIsGone) {
+  auto db = open(WALRecoveryMode::kTolerateCorruptedTailRecords);
+  const auto manifest_size = [this] {
+    return std::filesystem::file_size(largest_file(directory.path(), "MANIFEST-", ""));
+  };
+  ASSERT_TRUE(db->Put({}, "a", "1").ok());
+  const auto before = manifest_size();
+  ASSERT_TRUE(db->Flush({}).ok());
+  EXPECT_GT(manifest_size(), before) << "a reader can see that files have changed";
+}
+
+TEST_F(RocksdbAssumption, ADamagedTableIsNamedByItsChecksums) {
+  auto db = open(WALRecoveryMode::kTolerateCorruptedTailRecords);
+  for (int i = 0; i < 1000; ++i)
+    ASSERT_TRUE(db->Put({}, std::to_string(i), std::string(200, static_cast<char>(i))).ok());
+  ASSERT_TRUE(db->Flush({}).ok());
+  EXPECT_TRUE(db->VerifyChecksum().ok());
+  const std::string table = largest_file(directory.path(), "", ".sst");
+  flip_a_bit(table, 0.3);
+  status = db->VerifyChecksum();
+  EXPECT_TRUE(status.IsCorruption()) << status.ToString();
+  EXPECT_THAT(status.ToString(),
+              ::testing::HasSubstr(std::filesystem::path{table}.filename().string()));
 }
 
 TEST_F(RocksdbAssumption, ABatchIsOnePieceOverFamilies) {

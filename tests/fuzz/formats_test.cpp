@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// What messages, processing and judgement write: see disk_format.hpp.
+#include "judgement/correlator_core.hpp"
+#include "messages/record.hpp"
+#include "processing/publisher_window.hpp"
+#include "processing/topology.hpp"
+#include "processing/window_ring.hpp"
+#include "tests/fuzz/disk_format.hpp"
+#include "tests/judgement/entity_fixture.hpp"
+#include "tests/messages/records.hpp"
+
+namespace faultline::testing {
+namespace {
+
+std::string sample_blob() {
+  blob_writer w;
+  event_view e;
+  e.entity = "host/web-1";
+  e.has_ts = true;
+  e.ts = event_time_of(1'700'000'000'000);
+  e.arrived = arrival_time_of(1'700'000'000'250);
+  e.attributes = {{"zone", "eu"}, {"ephemeral", "true"}};
+  e.metrics = {{"cpu", 0.5, metric_kind::gauge}, {"net.bytes", 1e9, metric_kind::counter}};
+  w.add(e);
+  e.attributes.clear();
+  e.type = event_type::log;
+  e.severity = log_severity::error;
+  e.body = "it broke";
+  w.add(e);
+  e.type = event_type::span;
+  e.status = span_status::error;
+  e.duration_us = 1234;
+  e.trace = "00ff", e.span = "01", e.parent = "02", e.operation = "GET /", e.peer = "db/orders";
+  w.add(e);
+  e.type = event_type::edge;
+  e.edge = edge_kind::runs_on;
+  e.remove = true;
+  e.depends_on = {"host/a", "host/b"};
+  w.add(e);
+  e.type = event_type::change;
+  e.change = change_kind::deploy;
+  e.summary = "v2";
+  w.add(e);
+  w.add(clock_record{event_time_of(1'700'000'010'000), arrival_time_of(1'700'000'010'001)});
+  w.add(degrade_record{true, "lagging"});
+  w.add(control_record{7, "limits", R"({"limits":[]})"});
+  return w.take();
+}
+
+outcome<std::string> reread_blob(std::string_view bytes) {
+  blob_writer w;
+  blob_reader in{bytes};
+  record_view r;
+  for (;;) {
+    const auto more = in.next(r);
+    if (!more) return more.error();
+    if (!*more) return w.take();
+    if (r.kind == record_kind::event) w.add(r.event);
+    if (r.kind == record_kind::clock) w.add(r.clock);
+    if (r.kind == record_kind::degrade) w.add(r.degrade);
+    if (r.kind == record_kind::control) w.add(r.control);
+  }
+}
+
+/// A core that has lived through a fault, and the first block that left its memory.
+struct lived_core {
+  lived_core() {
+    noise n{7};
+    std::int64_t at = test_start;
+    for (int i = 0; i < 400; ++i, at += 10'000) d.row(at, calm_row(at, n));
+    for (int i = 0; i < 12; ++i, at += 10'000) {
+      auto row = calm_row(at, n);
+      row[7].second = 900;
+      d.row(at, row);
+    }
+    blocks = d.core.take_blocks();
+  }
+  entity_driver d;
+  std::vector<closed_block> blocks;
+};
+
+std::string sample_graph() {
+  dependency_graph g;
+  g.observe({"service/a", "db/b", edge_kind::calls, false, "span", event_time_of(5)});
+  g.observe({"service/a", "host/c", edge_kind::runs_on, false, "event", event_time_of(6)});
+  return g.save();
+}
+
+std::string sample_correlator() {
+  correlator_core core{correlation_options{}};
+  std::uint64_t seq = 0;
+  for (auto d : every_decision()) {
+    if (d.kind == decision_kind::alert) d.alert = firing_alert();
+    if (d.kind == decision_kind::root_cause) continue;  // of an incident that is not there
+    d.seq = ++seq;
+    core.apply(d);
+  }
+  return core.save();
+}
+
+std::string sample_window() {
+  publisher_window w;
+  for (const std::uint64_t seq : {1, 2, 3, 5, 9}) w.take(seq, seq * 1'000'000'007);
+  return w.save();
+}
+
+std::vector<disk_format> contents() {
+  std::vector<disk_format> all;
+  all.push_back({"blob", "blob", 1, false, sample_blob, reread_blob});
+  for (const auto& d : every_decision()) {
+    all.push_back(
+        {"decision_" + std::to_string(static_cast<int>(d.kind)), "", 1, false,
+         [d] { return encode_decision(d); },
+         [](std::string_view b) { return rewritten(decode_decision(b), encode_decision); }});
+  }
+  all.push_back({"alert", "alert", 1, false, [] { return encode_alert(resolved_alert()); },
+                 [](std::string_view b) { return rewritten(decode_alert(b), encode_alert); }});
+  all.push_back(
+      {"incident", "incident", 1, false, [] { return encode_incident(sample_incident()); },
+       [](std::string_view b) { return rewritten(decode_incident(b), encode_incident); }});
+  all.push_back(
+      {"publisher_window", "publisher window", 1, false, sample_window, [](std::string_view b) {
+         return rewritten(publisher_window::restore(b),
+                          [](const publisher_window& w) { return w.save(); });
+       }});
+  all.push_back(
+      {"window_block", "window block", 1, false, [] { return lived_core{}.blocks.at(0).bytes; },
+       [](std::string_view b) {
+         return rewritten(unpack_block(b), [b](const unpacked_block&) { return std::string{b}; });
+       }});
+  all.push_back({"dependency_graph", "dependency graph", 1, false, sample_graph,
+                 [](std::string_view b) -> outcome<std::string> {
+                   dependency_graph g;
+                   if (auto read = g.restore(b); !read) return read.error();
+                   return g.save();
+                 }});
+  all.push_back({"entity_snapshot", "", 1, true, [] { return lived_core{}.d.core.save(); },
+                 [](std::string_view b) -> outcome<std::string> {
+                   static const auto rules = test_rules();
+                   entity_core core{"service/cart", rules};
+                   if (auto read = core.restore(b); !read) return read.error();
+                   return core.save();
+                 }});
+  all.push_back({"correlator_state", "", 1, false, sample_correlator,
+                 [](std::string_view b) -> outcome<std::string> {
+                   correlator_core core{correlation_options{}};
+                   if (auto read = core.restore(b); !read) return read.error();
+                   return core.save();
+                 }});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Contents, Formats, ::testing::ValuesIn(contents()),
+                         [](const auto& test) { return test.param.name; });
+
+TEST(GoldenFiles, EachBelongsToAFormat) { expect_known_files(contents(), false); }
+
+}  // namespace
+}  // namespace faultline::testing

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the store asks of RocksDB, each because something was measured or went wrong elsewhere.
+#include "storage/internal/rocksdb_settings.hpp"
+
+#include <gmock/gmock.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include "storage/internal/rocksdb_database.hpp"
+#include "tests/storage/makers.hpp"
+
+namespace faultline::testing {
+namespace {
+
+/// Holds for the settings as asked for, and as RocksDB has them after its own corrections.
+void expect_safe(const rocksdb::DBOptions& o) {
+  // A damaged byte is refused, not the end of what is recovered; recycled logs would allow no such
+  // mode, and tracked ones have kept good stores from opening.
+  EXPECT_EQ(o.wal_recovery_mode, rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords);
+  EXPECT_EQ(o.recycle_log_file_num, 0U);
+  EXPECT_FALSE(o.track_and_verify_wals_in_manifest);
+  EXPECT_TRUE(o.paranoid_checks);
+  // With a time to live, a clock set back has deleted the newest logs.
+  EXPECT_EQ(o.WAL_ttl_seconds, 0U);
+  EXPECT_EQ(o.WAL_size_limit_MB, 0U);
+  // Eight jobs with more than two memtables have written in the wrong order.
+  EXPECT_LE(o.max_background_jobs, 4);
+  EXPECT_FALSE(o.atomic_flush);
+  // What is resumed after an error has been seen to fail later.
+  EXPECT_EQ(o.max_bgerror_resume_count, 0);
+  EXPECT_FALSE(o.allow_data_in_errors) << "keys and values of users stay out of logs";
+  EXPECT_FALSE(o.manual_wal_flush) << "a killed process loses nothing that was written";
+  EXPECT_FALSE(o.unordered_write);
+  EXPECT_FALSE(o.two_write_queues);
+  EXPECT_EQ(o.info_log_level, rocksdb::InfoLogLevel::INFO_LEVEL);
+  EXPECT_EQ(o.keep_log_file_num, 5U);
+  EXPECT_LE(o.max_log_file_size, 8U * 1024 * 1024);
+  EXPECT_EQ(o.listeners.size(), 1U) << "errors in the background end the store";
+}
+
+TEST(StoreSettings, AskForWhatKeepsAcknowledgedEvents) {
+  expect_safe(database_settings(storage_options{}, std::make_shared<store_health>()));
+}
+
+TEST(StoreSettings, AreWhatAnOpenStoreHas) {
+  temporary_directory directory;
+  auto opened = rocksdb_database::open(directory.store(), small_options());
+  ASSERT_TRUE(opened) << opened.error().what;
+  expect_safe((*opened)->db().GetDBOptions());
+}
+
+TEST(StoreSettings, KeepMemoryWithinWhatTheConfigurationSays) {
+  storage_options options;
+  const auto o = database_settings(options, std::make_shared<store_health>());
+  ASSERT_NE(o.write_buffer_manager, nullptr);
+  EXPECT_EQ(o.write_buffer_manager->buffer_size(), options.write_buffer_bytes);
+  EXPECT_LE(o.max_total_wal_size, options.write_buffer_bytes) << "and recovery with it";
+  std::size_t memtables = 0;
+  const rocksdb::Cache* cache = nullptr;
+  const auto families = family_settings(options);
+  for (const auto& f : families) {
+    EXPECT_EQ(f.options.max_write_buffer_number, 2) << f.name;
+    memtables += f.options.write_buffer_size;
+    const auto* table = f.options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+    ASSERT_NE(table, nullptr);
+    EXPECT_TRUE(table->cache_index_and_filter_blocks) << f.name;
+    EXPECT_TRUE(table->verify_compression || table->checksum != rocksdb::kNoChecksum) << f.name;
+    if (cache == nullptr) cache = table->block_cache.get();
+    EXPECT_EQ(table->block_cache.get(), cache) << "one cache for all";
+  }
+  EXPECT_LE(memtables, options.write_buffer_bytes);
+  EXPECT_EQ(cache->GetCapacity(), options.cache_bytes);
+}
+
+}  // namespace
+}  // namespace faultline::testing
