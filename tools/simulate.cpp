@@ -188,51 +188,60 @@ int run_simulate(const simulate_arguments& a, const command_session& session) {
   return replay_telemetry(system->observed, a.pace, a.sending, session);
 }
 
+void add_system_options(CLI::App& sub, simulate_arguments& a) {
+  const auto times = CLI::Validator(duration_check(), "DURATION");
+  sub.add_option("--seed", a.options.seed, "The same seed gives the same bytes")
+      ->capture_default_str();
+  sub.add_option("--edition", a.edition,
+                 "1: as the demo plays and the shipped models learnt from; 2: up to 500 nodes, 14 "
+                 "types of fault, real agents' ways [1]")
+      ->check(CLI::Range(1, 2));
+  sub.add_option("--split", a.split,
+                 "train, validation or test: system number --seed of that part of edition 2");
+  sub.add_option("--services", a.services,
+                 "Nodes of the call graph, 5 to 50, edition 2: to 500 [12]");
+  sub.add_flag("--logs", a.logs, "With log lines, some twelve an hour of each node");
+  sub.add_flag("--spans", a.spans, "With traces, two a minute");
+  sub.add_option("--duration", a.duration, "Length of the recording")
+      ->check(times)
+      ->capture_default_str();
+  sub.add_option("--interval", a.interval, "Time between two rows")
+      ->check(times)
+      ->capture_default_str();
+  sub.add_option("--start", a.start, "First row, Unix ms or 2024-01-08T12:00:00Z");
+  sub.add_option("--train-share", a.options.train_share, "Part before the first fault")
+      ->capture_default_str();
+  sub.add_option("--faults", a.options.random_faults, "Faults drawn from the seed")
+      ->capture_default_str();
+}
+
+void add_fault_options(CLI::App& sub, simulate_arguments& a) {
+  const auto times = CLI::Validator(duration_check(), "DURATION");
+  auto* fault = sub.add_option("--fault", a.fault, "Kind of fault: " + fault_type_names());
+  sub.add_option("--shape", a.shape, "abrupt, linear, exponential or intermittent")
+      ->capture_default_str();
+  sub.add_option("--target", a.target, "Entity that breaks; drawn when not given")->needs(fault);
+  sub.add_option("--onset", a.onset, "When the fault begins, after the start")
+      ->check(times)
+      ->needs(fault);
+  sub.add_option("--ramp", a.ramp, "Time until the fault is whole")->check(times)->needs(fault);
+  sub.add_option("--fault-duration", a.fault_duration, "Until it is over, ramp included")
+      ->check(times)
+      ->needs(fault);
+  sub.add_option("--severity", a.severity, "How far the ramp goes, 0 to 1")
+      ->needs(fault)
+      ->capture_default_str();
+  sub.add_flag("--quiet", a.quiet, "No fault at all")->excludes(fault);
+}
+
 }  // namespace
 
 void add_simulate_command(CLI::App& app, command_session& session) {
   auto a = std::make_shared<simulate_arguments>();
   CLI::App* sub = app.add_subcommand(
       "simulate", "Simulate a service system, with a fault or without, as a recording or live");
-  const auto times = CLI::Validator(duration_check(), "DURATION");
-  sub->add_option("--seed", a->options.seed, "The same seed gives the same bytes")
-      ->capture_default_str();
-  sub->add_option("--edition", a->edition,
-                  "1: as the demo plays and the shipped models learnt from; 2: up to 500 nodes, 14 "
-                  "types of fault, real agents' ways [1]")
-      ->check(CLI::Range(1, 2));
-  sub->add_option("--split", a->split,
-                  "train, validation or test: system number --seed of that part of edition 2");
-  sub->add_option("--services", a->services,
-                  "Nodes of the call graph, 5 to 50, edition 2: to 500 [12]");
-  sub->add_flag("--logs", a->logs, "With log lines, some twelve an hour of each node");
-  sub->add_flag("--spans", a->spans, "With traces, two a minute");
-  sub->add_option("--duration", a->duration, "Length of the recording")
-      ->check(times)
-      ->capture_default_str();
-  sub->add_option("--interval", a->interval, "Time between two rows")
-      ->check(times)
-      ->capture_default_str();
-  sub->add_option("--start", a->start, "First row, Unix ms or 2024-01-08T12:00:00Z");
-  sub->add_option("--train-share", a->options.train_share, "Part before the first fault")
-      ->capture_default_str();
-  sub->add_option("--faults", a->options.random_faults, "Faults drawn from the seed")
-      ->capture_default_str();
-  auto* fault = sub->add_option("--fault", a->fault, "Kind of fault: " + fault_type_names());
-  sub->add_option("--shape", a->shape, "abrupt, linear, exponential or intermittent")
-      ->capture_default_str();
-  sub->add_option("--target", a->target, "Entity that breaks; drawn when not given")->needs(fault);
-  sub->add_option("--onset", a->onset, "When the fault begins, after the start")
-      ->check(times)
-      ->needs(fault);
-  sub->add_option("--ramp", a->ramp, "Time until the fault is whole")->check(times)->needs(fault);
-  sub->add_option("--fault-duration", a->fault_duration, "Until it is over, ramp included")
-      ->check(times)
-      ->needs(fault);
-  sub->add_option("--severity", a->severity, "How far the ramp goes, 0 to 1")
-      ->needs(fault)
-      ->capture_default_str();
-  sub->add_flag("--quiet", a->quiet, "No fault at all")->excludes(fault);
+  add_system_options(*sub, *a);
+  add_fault_options(*sub, *a);
   sub->add_option("--out", a->out, "Directory of the recording");
   sub->add_flag("--force", a->force, "Write over a recording");
   sub->add_flag("--live", a->live, "Stream it to a server");

@@ -24,14 +24,20 @@ struct train_arguments {
   std::size_t systems = 0;
   std::size_t epochs = 0;
   std::uint64_t seed = 1;
+  int edition = 1;
   std::string out, date, revision, version = "1";
 };
+
+std::size_t validation_systems(std::size_t systems) {
+  return std::max<std::size_t>(1, systems / 8);
+}
 
 std::string seeds_text(const train_arguments& a, std::size_t validation) {
   const auto number = [](std::uint64_t n) { return std::to_string(n); };
   return number(a.systems) + " simulated systems, seeds " + number(a.first_system) + ".." +
-         number(a.first_system + a.systems - 1) + ", and " + number(validation) +
-         " others to choose the epoch";
+         number(a.first_system + a.systems - 1) +
+         (a.edition == 1 ? "" : " of the train split of edition 2") + ", and " +
+         number(validation) + " others to choose the epoch";
 }
 
 model_description card(const train_arguments& a, const char* name, const std::string& data,
@@ -61,6 +67,25 @@ outcome<void> simulate_all(std::uint64_t first, std::size_t count, const char* w
   return {};
 }
 
+using system_of_seed = simulation_options (*)(std::uint64_t);
+using system_of_split = simulation_options (*)(data_split, std::uint64_t);
+
+/// Simulates the systems to learn from and those that choose the epoch.
+template <class Train, class Validate>
+outcome<void> simulate_both(const train_arguments& a, system_of_seed plain, system_of_split rich,
+                            Train train, Validate validate) {
+  const std::size_t held_out = validation_systems(a.systems);
+  const auto options = [&](data_split split) {
+    return [=, &a](std::uint64_t n) { return a.edition == 1 ? plain(n) : rich(split, n); };
+  };
+  if (auto ok =
+          simulate_all(a.first_system, a.systems, "simulate", options(data_split::train), train);
+      !ok)
+    return ok;
+  return simulate_all(a.first_system + a.systems, held_out, "simulate",
+                      options(data_split::validation), validate);
+}
+
 /// One line per epoch where the error stream is no terminal is noise: there the bar shows it.
 class epoch_reporter {
 public:
@@ -76,10 +101,6 @@ private:
   progress_bar bar_;
   bool quiet_;
 };
-
-std::size_t validation_systems(std::size_t systems) {
-  return std::max<std::size_t>(1, systems / 8);
-}
 
 int print_result(const json& result, const command_session& session) {
   if (session.format == output_format::json) {
@@ -100,10 +121,8 @@ int run_train_lstm(const train_arguments& a, const command_session& session) {
   const auto into = [](std::vector<training_sequence>& to) {
     return [&to](const simulated_system& s, std::uint64_t) { append_sequences(s, to); };
   };
-  auto made = simulate_all(a.first_system, a.systems, "simulate", forecaster_system, into(train));
-  if (made)
-    made = simulate_all(a.first_system + a.systems, held_out, "simulate", forecaster_system,
-                        into(validation));
+  const auto made =
+      simulate_both(a, forecaster_system, forecaster_system, into(train), into(validation));
   if (!made) return report_failure(made.error());
   std::uint64_t ticks = 0;
   for (const auto& s : train) ticks += s.ticks.size();
@@ -145,10 +164,7 @@ int run_train_ranker(const train_arguments& a, const command_session& session) {
   const auto into = [](std::vector<ranker_case>& to) {
     return [&to](const simulated_system& s, std::uint64_t seed) { append_cases(s, seed, to); };
   };
-  auto made = simulate_all(a.first_system, a.systems, "simulate", ranker_system, into(train));
-  if (made)
-    made = simulate_all(a.first_system + a.systems, held_out, "simulate", ranker_system,
-                        into(validation));
+  const auto made = simulate_both(a, ranker_system, ranker_system, into(train), into(validation));
   if (!made) return report_failure(made.error());
   std::fprintf(stderr, "%zu cases, %zu others to choose the epoch\n", train.size(),
                validation.size());
@@ -196,6 +212,10 @@ void add_one(CLI::App& group, const char* name, const char* what, std::size_t sy
       ->capture_default_str();
   sub->add_option("--systems", a->systems, "Simulated systems to learn from")
       ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  sub->add_option("--edition", a->edition,
+                  "Of the simulator: 1, as the shipped models; 2: its train and validation splits")
+      ->check(CLI::Range(1, 2))
       ->capture_default_str();
   sub->add_option("--epochs", a->epochs, "At most so many passes over the data [the model's own]");
   sub->add_option("--seed", a->seed, "Of the weights and of the order")->capture_default_str();

@@ -141,6 +141,32 @@ simulation_options ranker_system(std::uint64_t seed) {
   return o;
 }
 
+simulation_options forecaster_system(data_split split, std::uint64_t n) {
+  simulation_options o = split_system(split, n);
+  random_source rng{o.seed, "forecaster training"};
+  const pace chosen = drawn_pace(paces, rng);
+  o.interval = seconds{chosen.interval_s};
+  o.duration = seconds{chosen.hours * 3600};
+  o.start = drawn_start(o.start, rng);
+  o.quiet = rng.chance(0.3);
+  o.random_faults = 1 + rng.below(2);
+  o.train_share = 0.5;
+  return o;
+}
+
+simulation_options ranker_system(data_split split, std::uint64_t n) {
+  simulation_options o = split_system(split, n);
+  random_source rng{o.seed, "ranker training"};
+  const pace chosen = drawn_pace(ranker_paces, rng);
+  o.interval = seconds{chosen.interval_s};
+  o.duration = seconds{chosen.hours * 3600 + static_cast<int>(rng.below(120)) * 60};
+  o.start = drawn_start(o.start, rng);
+  o.train_share = 0.5;
+  o.random_faults = 1;
+  o.quiet = rng.chance(0.25);
+  return o;
+}
+
 void append_sequences(const simulated_system& system, std::vector<training_sequence>& to) {
   const telemetry& t = system.observed;
   const auto rules = training_rules(t);

@@ -21,6 +21,10 @@ simulation_options forecaster_system(std::uint64_t seed);
 /// ten seconds to five minutes.
 simulation_options ranker_system(std::uint64_t seed);
 
+/// The same in edition 2 of the simulator: system number @p n of @p split.
+simulation_options forecaster_system(data_split split, std::uint64_t n);
+simulation_options ranker_system(data_split split, std::uint64_t n);
+
 /// Appends one sequence for each entity with metrics: the inputs that the entity's core would give
 /// the model. Ticks of a fault that reaches the entity are not usable; within 15 minutes before
 /// the full effect of a fault that ramps up, from its start on, `fault_soon` is 1.

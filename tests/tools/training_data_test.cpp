@@ -51,6 +51,22 @@ TEST(TrainingSystems, AreDrawnFromTheirSeedAloneAndAreValid) {
   EXPECT_EQ(intervals, (std::set<std::int64_t>{10, 30, 60, 300}));
 }
 
+TEST(TrainingSystems, OfEdition2AreOfTheirSplitAndHoldBackWhatIsHeldOut) {
+  std::set<std::uint64_t> seeds;
+  for (std::uint64_t n = 0; n < 50; ++n)
+    for (const auto split : {data_split::train, data_split::validation}) {
+      for (const auto& o : {forecaster_system(split, n), ranker_system(split, n)}) {
+        EXPECT_EQ(o.edition, 2);
+        EXPECT_FALSE(validate(o)) << n;
+        EXPECT_EQ(o.seed, split_system(split, n).seed);
+        EXPECT_TRUE(std::none_of(o.types.begin(), o.types.end(), is_held_out));
+        EXPECT_FALSE(o.types.empty());
+      }
+      seeds.insert(forecaster_system(split, n).seed);
+    }
+  EXPECT_EQ(seeds.size(), 100U);
+}
+
 TEST(TrainingSequences, HoldWhatTheModelWouldSeeOfEveryEntity) {
   const auto system = quiet_system();
   std::vector<training_sequence> sequences;
