@@ -19,6 +19,9 @@ constexpr float least_loud = 8;
 /// No entity is silent sooner than this after its newest event (judgement/entity_core.cpp).
 constexpr milliseconds least_silence{60'000};
 
+/// Rule 15: so many ticks without an event, and it goes to disk.
+constexpr std::uint32_t passive_after_ticks = 12;
+
 /// One view per worker thread, so that reading a record allocates nothing in steady state.
 record_view& scratch_record() {
   static thread_local record_view record;
@@ -36,6 +39,8 @@ void entity_state::begin(entity_birth birth, entity_peers who) {
     if (!restored) throw std::runtime_error{"snapshot unreadable: " + restored.error().what};
   }
   core_->adopt(std::move(birth.recorded), birth.decided_through);
+  if (unix_ms(birth.hole.event) != 0) core_->advance(birth.hole, birth.hole_where, decided_);
+  core_->heard_until(birth.heard);
   slot_ = std::make_shared<lane_slot>();
   slot_->owner = caf::actor_cast<caf::weak_actor_ptr>(self);
   slot_->partition = peers_.partition;
@@ -84,9 +89,14 @@ void entity_state::take(const observation& o) {
   peers_.cell->begun.store(++begun_, std::memory_order_relaxed);
   peers_.counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
   ++owed_;
-  if (o.counted) ++owed_counted_;
+  if (o.counted) {
+    ++owed_counted_;
+    peers_.cell->begun_counted.store(++begun_counted_, std::memory_order_relaxed);
+  }
   degraded_ = o.degraded;
   auto& record = scratch_record();
+  under_way_ = where;
+  const flight_recorder::mark applying{peers_.flight, where};
   const auto read = read_record_at(o.blob->bytes, o.offset, record);
   if (!read) throw std::runtime_error{"record unreadable: " + read.error().what};
   follow_clock(o.clock, where);
@@ -94,7 +104,12 @@ void entity_state::take(const observation& o) {
   peers_.cell->applied.store(begun_, std::memory_order_relaxed);
 }
 
-void entity_state::take(const clock_passed& c) { follow_clock(c.clock, c.where); }
+void entity_state::take(const clock_passed& c) {
+  under_way_ = c.where;
+  const flight_recorder::mark applying{peers_.flight, c.where};
+  follow_clock(c.clock, c.where);
+  ++clocks_done_;
+}
 
 void entity_state::apply(const event_view& event, const record_address& where) {
   auto& n = *peers_.counters;
@@ -130,6 +145,16 @@ void entity_state::on_clock(const clock_passed& c) {
   else
     hold(c);
   pump();
+  say_idle();
+}
+
+// Only a clock can say that nothing came.
+void entity_state::say_idle() {
+  if (core_->idle_ticks() < passive_after_ticks || !held_.empty() || waiting_for_lane_ ||
+      core_->row_waiting() || !wants_snapshot_.empty())
+    return;
+  if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_.partition))
+    self->send(caf::actor_cast<partition_actor>(partition), entity_idle{std::string{core_->id()}});
 }
 
 void entity_state::on_result() {
@@ -147,6 +172,7 @@ void entity_state::absorb() {
 }
 
 void entity_state::finish(const forecast_result* result) {
+  const flight_recorder::mark applying{peers_.flight, under_way_};
   auto& counter =
       result != nullptr ? peers_.counters->ticks_scored : peers_.counters->ticks_degraded;
   counter.fetch_add(1, std::memory_order_relaxed);
@@ -197,12 +223,17 @@ void entity_state::send_decisions() {
   if (!blocks.empty())
     blocks_.insert(blocks_.end(), std::make_move_iterator(blocks.begin()),
                    std::make_move_iterator(blocks.end()));
-  if (decided_.empty()) return;
+  if (decided_.empty()) {
+    peers_.cell->clocks_done.store(clocks_done_, std::memory_order_release);
+    return;
+  }
   peers_.counters->decisions.fetch_add(decided_.size(), std::memory_order_relaxed);
   if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_.partition))
     self->send(caf::actor_cast<partition_actor>(partition),
                entity_decided{std::string{core_->id()}, std::move(decided_)});
   decided_.clear();
+  peers_.cell->decided_sent.store(++decided_sent_, std::memory_order_relaxed);
+  peers_.cell->clocks_done.store(clocks_done_, std::memory_order_release);
 }
 
 void entity_state::release_credit() {
@@ -214,6 +245,7 @@ void entity_state::release_credit() {
   peers_.cell->released.fetch_add(n, std::memory_order_relaxed);
   const auto n_counted = owed_counted_ - std::min(owed_counted_, held);
   owed_counted_ -= n_counted;
+  peers_.cell->finished.fetch_add(n_counted, std::memory_order_relaxed);
   peers_.counters->finished.fetch_add(n_counted, std::memory_order_relaxed);
   if (!peers_.credit->give_back(static_cast<std::int64_t>(n))) return;
   if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_.partition))
@@ -240,6 +272,7 @@ void entity_state::answer_snapshot() {
 entity_saved entity_state::save_now() {
   entity_saved saved;
   saved.bytes = core_->save();
+  saved.outline = core_->outline();
   saved.position = covered_.position;
   saved.index = covered_.index;
   handed_ = blocks_;

@@ -9,6 +9,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include "actors/flight_recorder.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/lane.hpp"
 #include "actors/node_shared.hpp"
@@ -20,6 +21,7 @@ struct entity_peers {
   caf::weak_actor_ptr partition;  ///< its supervisor; weak: it owns us
   lane* inference = nullptr;      ///< nullptr: every tick is degraded
   node_counters* counters = nullptr;
+  flight_recorder* flight = nullptr;  ///< nullptr: nobody asks what killed the process
   std::shared_ptr<partition_credit> credit;
   std::shared_ptr<entity_cell> cell;
 };
@@ -31,6 +33,11 @@ struct entity_birth {
   std::string snapshot;  ///< empty: a new one
   std::vector<entity_decision> recorded;
   log_position decided_through = 0;
+  /// While its state lay on disk: the clock that ended our last absence (no event: there was none),
+  /// and the arrival of the last clock before what comes now.
+  record_address hole_where;
+  clock_record hole;
+  arrival_time heard{};
 };
 
 struct entity_state {
@@ -65,6 +72,7 @@ private:
   void send_decisions();
   void release_credit();
   void answer_snapshot();
+  void say_idle();
   entity_saved save_now();
 
   std::unique_ptr<entity_core> core_;
@@ -77,11 +85,15 @@ private:
   /// What came while a silence could not be judged: see must_wait(). In order of coming.
   std::vector<held_message> held_;
   record_address covered_;
+  record_address under_way_;  ///< the record applied last, or now
   event_time clock_{};
   event_time newest_{};  ///< event this incarnation has taken, and its arrival
   arrival_time newest_arrived_{};
   std::uint64_t ticket_ = 0;
-  std::uint64_t begun_ = 0;         ///< observations this incarnation has looked at
+  std::uint64_t begun_ = 0;          ///< observations this incarnation has looked at
+  std::uint64_t begun_counted_ = 0;  ///< of these, the ones the lag limit counts
+  std::uint64_t clocks_done_ = 0;
+  std::uint64_t decided_sent_ = 0;
   std::uint64_t owed_ = 0;          ///< credit not given back yet
   std::uint64_t owed_counted_ = 0;  ///< of these, the ones the lag limit counts
   bool waiting_for_lane_ = false;   ///< our slot is submitted

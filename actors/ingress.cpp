@@ -136,7 +136,12 @@ bool ingress::admit_entity(std::string_view entity, arrival_time now) {
     new_tokens_ = std::min(new_tokens_ + passed * entities_.max_new_per_second,
                            entities_.max_new_per_second * burst_seconds);
   }
-  if (new_tokens_ < 1 || known_.size() >= entities_.max_active) return false;
+  // Let in but not yet there: known to the registry alone.
+  const auto there = counters_.entities.load(std::memory_order_relaxed);
+  const auto coming = known_.size() > there ? known_.size() - there : 0;
+  const auto active = counters_.entities_active.load(std::memory_order_relaxed) + coming;
+  if (new_tokens_ < 1) return false;
+  if (entities_.max_active != 0 && active >= entities_.max_active) return false;
   new_tokens_ -= 1;
   known_.add(hash);
   return true;

@@ -62,15 +62,26 @@ struct entity_decided {
 /// An entity's cells have released enough credit for the partition to go on.
 struct credit_back {};
 
+/// Nothing has come for so long, and nothing is waited for, that its actor may end.
+struct entity_idle {
+  std::string entity;
+};
+
 struct take_snapshot {};
 struct entity_saved {
   std::string bytes;
+  entity_outline outline;
   log_position position = 0;
   std::uint32_t index = 0;
   std::vector<closed_block> blocks;
 };
 
 struct sweep_due {};
+/// An entity that died may be started again. Of an older death: ignored.
+struct rest_over {
+  std::string entity;
+  std::uint64_t turn = 0;
+};
 struct drain_request {};  ///< finish everything, snapshot everything, checkpoint
 struct drained {
   bool complete = true;
@@ -100,6 +111,7 @@ inline std::vector<closed_block> with_fresh(std::vector<closed_block> stored,
 
 struct entity_question {
   std::string entity;
+  bool brief = false;  ///< state, counts and times are enough: no disk is read for it
 };
 struct entity_answer {
   bool known = false;
@@ -125,11 +137,20 @@ struct log_page {
 };
 struct load_partition {
   partition_id partition = 0;
+  std::shared_ptr<const judgement_rules> rules;  ///< to read a store that has no summaries yet
+};
+/// An entity as its partition knows it without its snapshot.
+struct known_entity {
+  std::string id;
+  log_position position = 0;
+  std::uint32_t index = 0;
+  entity_outline outline;
 };
 /// What a partition needs to begin again.
 struct partition_image {
   partition_checkpoint checkpoint;
-  std::vector<entity_snapshot> snapshots;
+  std::vector<known_entity> entities;
+  std::vector<quarantine_row> quarantine;
   std::map<std::string, std::vector<entity_decision>> recorded;
   std::vector<record_address> poison;
   log_position last = 0;
@@ -137,12 +158,30 @@ struct partition_image {
 struct load_entity {
   std::string entity;
   partition_id partition = 0;
-  log_position through = 0;  ///< replay up to and including this position
+  log_position from = 1;     ///< blobs from here on,
+  log_position through = 0;  ///< up to and including this position
 };
 struct entity_image {
   std::optional<entity_snapshot> snapshot;
   std::vector<entity_decision> recorded;
-  std::vector<shared_blob> blobs;  ///< after the snapshot's position, in order
+  std::vector<shared_blob> blobs;  ///< in order
+};
+struct load_snapshots {
+  std::vector<std::string> entities;
+};
+struct snapshots_answer {
+  std::vector<std::optional<entity_snapshot>> snapshots;  ///< in the order asked
+};
+/// Questions about an entity without an actor: answered from its snapshot.
+struct read_entity {
+  std::string entity;
+  std::shared_ptr<const judgement_rules> rules;
+};
+struct read_window {
+  std::string entity;
+  event_time as_of{};
+  event_time clock{};  ///< of its partition: the window is known through it
+  std::shared_ptr<const judgement_rules> rules;
 };
 struct load_blocks {
   std::string entity;
@@ -241,9 +280,9 @@ using partition_actor = caf::typed_actor<
     // From the group commit, in order of position.
     caf::reacts_to<blob_appended>,
     // From entities.
-    caf::reacts_to<entity_decided>, caf::reacts_to<credit_back>,
+    caf::reacts_to<entity_decided>, caf::reacts_to<credit_back>, caf::reacts_to<entity_idle>,
     // To itself.
-    caf::reacts_to<sweep_due>,
+    caf::reacts_to<sweep_due>, caf::reacts_to<rest_over>,
     // Answers when every entity is applied, snapshotted and checkpointed. Errors:
     // ec::store_unavailable.
     caf::replies_to<drain_request>::with<drained>,
@@ -256,6 +295,9 @@ using partition_actor = caf::typed_actor<
 using librarian_actor = caf::typed_actor<caf::replies_to<read_log>::with<log_page>,
                                          caf::replies_to<load_partition>::with<partition_image>,
                                          caf::replies_to<load_entity>::with<entity_image>,
+                                         caf::replies_to<load_snapshots>::with<snapshots_answer>,
+                                         caf::replies_to<read_entity>::with<entity_answer>,
+                                         caf::replies_to<read_window>::with<window_answer>,
                                          caf::replies_to<load_blocks>::with<blocks_answer>,
                                          caf::replies_to<read_decisions>::with<decision_page>,
                                          caf::replies_to<load_correlator>::with<correlator_image>>;
@@ -308,9 +350,11 @@ FAULTLINE_LOCAL_MESSAGE(clock_passed)
 FAULTLINE_LOCAL_MESSAGE(result_ready)
 FAULTLINE_LOCAL_MESSAGE(entity_decided)
 FAULTLINE_LOCAL_MESSAGE(credit_back)
+FAULTLINE_LOCAL_MESSAGE(entity_idle)
 FAULTLINE_LOCAL_MESSAGE(take_snapshot)
 FAULTLINE_LOCAL_MESSAGE(entity_saved)
 FAULTLINE_LOCAL_MESSAGE(sweep_due)
+FAULTLINE_LOCAL_MESSAGE(rest_over)
 FAULTLINE_LOCAL_MESSAGE(drain_request)
 FAULTLINE_LOCAL_MESSAGE(drained)
 FAULTLINE_LOCAL_MESSAGE(window_question)
@@ -325,6 +369,10 @@ FAULTLINE_LOCAL_MESSAGE(load_partition)
 FAULTLINE_LOCAL_MESSAGE(partition_image)
 FAULTLINE_LOCAL_MESSAGE(load_entity)
 FAULTLINE_LOCAL_MESSAGE(entity_image)
+FAULTLINE_LOCAL_MESSAGE(load_snapshots)
+FAULTLINE_LOCAL_MESSAGE(snapshots_answer)
+FAULTLINE_LOCAL_MESSAGE(read_entity)
+FAULTLINE_LOCAL_MESSAGE(read_window)
 FAULTLINE_LOCAL_MESSAGE(load_blocks)
 FAULTLINE_LOCAL_MESSAGE(blocks_answer)
 FAULTLINE_LOCAL_MESSAGE(read_decisions)

@@ -144,6 +144,7 @@ void lane::finish(lane_slot& slot, bool failed) {
 void lane::give_back(lane_slot& slot) {
   if (slot.held == 0) return;
   slot.cell->released.fetch_add(slot.held, std::memory_order_relaxed);
+  slot.cell->finished.fetch_add(slot.held_counted, std::memory_order_relaxed);
   counters_.finished.fetch_add(slot.held_counted, std::memory_order_relaxed);
   const auto n = slot.held;
   slot.held = slot.held_counted = 0;

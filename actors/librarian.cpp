@@ -50,18 +50,81 @@ outcome<log_page> read_page(store& from, partition_id partition, log_position fi
   return page;
 }
 
+/// The core of an entity as its snapshot has it; empty when there is none.
+outcome<std::optional<entity_core>> core_of(store& from, const std::string& entity,
+                                            std::shared_ptr<const judgement_rules> rules) {
+  auto snapshot = from.checkpoints().load_snapshot(entity);
+  if (!snapshot) return snapshot.error();
+  if (!*snapshot) return std::optional<entity_core>{};
+  entity_core core{entity, std::move(rules)};
+  if (auto restored = core.restore((*snapshot)->bytes); !restored) return restored.error();
+  return std::optional<entity_core>{std::move(core)};
+}
+
+/// A store of a build that wrote no summaries: every snapshot is read, once.
+outcome<void> summarise(store& from, const load_partition& what, std::vector<known_entity>& into) {
+  std::vector<entity_summary> rows;
+  const auto read = from.checkpoints().load_snapshots(what.partition, [&](entity_snapshot s) {
+    known_entity known{s.entity, s.position, s.index, {}};
+    entity_core core{s.entity, what.rules};
+    // One that cannot be read is found out by its supervisor, when it is needed.
+    if (what.rules && core.restore(s.bytes)) known.outline = core.outline();
+    known.outline.heard_event = known.outline.last_ts;
+    known.outline.heard_arrived = known.outline.last_arrived;
+    rows.push_back({s.entity, s.position, s.index, encode_outline(known.outline)});
+    into.push_back(std::move(known));
+  });
+  if (!read) return read;
+  return from.checkpoints().write_summaries(what.partition, rows);
+}
+
+outcome<void> read_known(store& from, const load_partition& what, std::vector<known_entity>& into) {
+  outcome<void> readable;
+  const auto whole = from.checkpoints().load_summaries(what.partition, [&](entity_summary s) {
+    auto outline = decode_outline(s.bytes);
+    if (!outline) {
+      readable = failure{outline.error().code, s.entity + ": " + outline.error().what};
+      return;
+    }
+    into.push_back({std::move(s.entity), s.position, s.index, *outline});
+  });
+  if (!whole) return whole.error();
+  if (!readable) return readable;
+  return *whole ? outcome<void>{} : summarise(from, what, into);
+}
+
+outcome<entity_answer> answer_for(store& from, const read_entity& q) {
+  auto core = core_of(from, q.entity, q.rules);
+  if (!core) return core.error();
+  if (!*core) return entity_answer{};
+  return entity_answer{true, false, (*core)->status()};
+}
+
+outcome<window_answer> answer_for(store& from, const read_window& q) {
+  auto core = core_of(from, q.entity, q.rules);
+  if (!core) return core.error();
+  if (!*core) return window_answer{};
+  window_answer answer{true, (*core)->window(q.as_of), {}};
+  // Nothing has come since: it is known through its partition's clock, as if it had been there.
+  if (!(*core)->outline().tick_open)
+    answer.tail.watermark = std::max(answer.tail.watermark, q.clock);
+  return answer;
+}
+
 }  // namespace
 
-outcome<partition_image> read_partition_image(store& from, partition_id partition) {
+outcome<partition_image> read_partition_image(store& from, const load_partition& what) {
+  const auto partition = what.partition;
   partition_image image;
   auto checkpoint = from.checkpoints().load_checkpoint(partition);
   if (!checkpoint) return checkpoint.error();
   image.checkpoint = *checkpoint;
-  auto loaded = from.checkpoints().load_snapshots(
-      partition, [&](entity_snapshot s) { image.snapshots.push_back(std::move(s)); });
-  if (!loaded) return loaded.error();
-  std::map<std::string, log_position> covered;
-  for (const auto& s : image.snapshots) covered[s.entity] = s.position;
+  if (auto known = read_known(from, what, image.entities); !known) return known.error();
+  auto quarantine = from.checkpoints().load_quarantine(partition);
+  if (!quarantine) return quarantine.error();
+  image.quarantine = std::move(*quarantine);
+  std::map<std::string_view, log_position> covered;
+  for (const auto& e : image.entities) covered[e.id] = e.position;
   auto read = for_outbox(from, partition, [&](const outbox_entry& entry) -> outcome<void> {
     const auto at = covered.find(entry.entity);
     if (at != covered.end() && entry.cause <= at->second) return {};
@@ -92,8 +155,7 @@ outcome<entity_image> read_entity_image(store& from, const load_entity& what) {
     return {};
   });
   if (!read) return read.error();
-  // A new entity's records may begin anywhere the log still reaches.
-  auto next = std::max<log_position>(covered, 1);
+  auto next = std::max<log_position>(what.from, 1);
   while (next <= what.through) {
     auto page = read_page(from, what.partition, next);
     if (!page) return page.error();
@@ -109,10 +171,19 @@ outcome<entity_image> read_entity_image(store& from, const load_entity& what) {
 librarian_actor::behavior_type librarian(librarian_actor::pointer, store* from) {
   return {
       [from](const read_log& q) { return to_reply(read_page(*from, q.partition, q.from)); },
-      [from](const load_partition& q) {
-        return to_reply(read_partition_image(*from, q.partition));
-      },
+      [from](const load_partition& q) { return to_reply(read_partition_image(*from, q)); },
       [from](const load_entity& q) { return to_reply(read_entity_image(*from, q)); },
+      [from](const load_snapshots& q) -> caf::result<snapshots_answer> {
+        snapshots_answer answer;
+        for (const auto& entity : q.entities) {
+          auto snapshot = from->checkpoints().load_snapshot(entity);
+          if (!snapshot) return to_caf_error(snapshot.error());
+          answer.snapshots.push_back(std::move(*snapshot));
+        }
+        return answer;
+      },
+      [from](const read_entity& q) { return to_reply(answer_for(*from, q)); },
+      [from](const read_window& q) { return to_reply(answer_for(*from, q)); },
       [from](const load_blocks& q) -> caf::result<blocks_answer> {
         auto blocks = from->checkpoints().load_blocks(q.entity);
         if (!blocks) return to_caf_error(blocks.error());

@@ -12,7 +12,7 @@ librarian_actor::behavior_type librarian(librarian_actor::pointer self, store* f
 
 /// Reads what a partition needs to begin again; the recorded decisions are those a snapshot may not
 /// know of. For the librarian and for tests.
-outcome<partition_image> read_partition_image(store& from, partition_id partition);
+outcome<partition_image> read_partition_image(store& from, const load_partition& what);
 outcome<entity_image> read_entity_image(store& from, const load_entity& what);
 
 }  // namespace faultline

@@ -79,7 +79,12 @@ struct node_counters {
   std::atomic<std::uint64_t> read_log{0};
   std::atomic<std::uint64_t> read_restart{0};
   std::atomic<std::uint64_t> read_revival{0};
-  std::atomic<std::uint64_t> entities{0};
+  std::atomic<std::uint64_t> entities{0};         ///< known, with an actor or without
+  std::atomic<std::uint64_t> entities_active{0};  ///< with an actor, or about to have one
+  std::atomic<std::uint64_t> entities_quarantined{0};
+  std::atomic<std::uint64_t> passivations{0};
+  std::atomic<std::uint64_t> wakes{0};        ///< entities brought back from their snapshot
+  std::atomic<std::uint64_t> retirements{0};  ///< by silence
   std::atomic<std::uint64_t> events_taken{0};
   std::atomic<std::uint64_t> events_late{0};
   std::atomic<std::uint64_t> events_kept{0};
@@ -104,6 +109,7 @@ struct node_counters {
   std::atomic<std::uint64_t> commits{0};
   std::atomic<std::uint64_t> committed_bytes{0};
   std::atomic<std::uint64_t> partitions_ready{0};
+  std::atomic<std::uint64_t> replay_rate{0};  ///< records a second, measured; 0: not known
   door_sums doors;
 
   std::uint64_t lag() const noexcept {
@@ -136,6 +142,10 @@ struct entity_cell {
   std::atomic<std::uint64_t> applied{0};  ///< of these, the ones that were counted as applied
   std::atomic<std::uint64_t> position{0};
   std::atomic<std::uint32_t> index{0};
+  std::atomic<std::uint64_t> begun_counted{0};  ///< of `begun`, those the lag counts
+  std::atomic<std::uint64_t> finished{0};       ///< of these, those told finished
+  std::atomic<std::uint64_t> clocks_done{0};    ///< clock records it has followed
+  std::atomic<std::uint64_t> decided_sent{0};   ///< messages of decisions it has sent
 };
 
 /// Which entities exist, so that doors can bound the rate of new ones. A set of 64-bit hashes.

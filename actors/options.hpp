@@ -12,8 +12,22 @@ namespace faultline {
 struct entity_options {
   std::chrono::milliseconds retire_after{7LL * 24 * 3600 * 1000};
   std::uint32_t max_new_per_second = 1000;  ///< bursts of ten seconds' worth are taken
-  std::uint64_t max_active = 1'000'000;     ///< beyond it new entities are refused and told
+  /// Entities in memory; beyond it new ones are refused and told. 0: as many as `memory` holds.
+  std::uint64_t max_active = 0;
+  /// Bytes for entities in memory. 0: half of what the machine has.
+  std::uint64_t memory = 0;
 };
+
+/// What an active entity of eight metrics takes, its actor and its places in tables included
+/// (docs/performance.md has the table).
+inline constexpr std::uint64_t active_entity_bytes = 12 * 1024;
+
+/// entities.max_active as it holds on a machine with @p machine_bytes of memory.
+constexpr std::uint64_t most_active(const entity_options& o, std::uint64_t machine_bytes) {
+  if (o.max_active != 0) return o.max_active;
+  const auto budget = o.memory != 0 ? o.memory : machine_bytes / 2;
+  return budget / active_entity_bytes != 0 ? budget / active_entity_bytes : 1;
+}
 
 /// How doors gather and when they answer `retry`. Keys under `ingest:`.
 struct intake_options {
@@ -34,8 +48,8 @@ struct recovery_options {
   std::chrono::milliseconds max_replay{1500};
   /// How often the sweep looks for entities to snapshot.
   std::chrono::milliseconds sweep_interval{250};
-  /// Records a second that a restart is taken to replay. An assumption: not measured yet.
-  std::uint64_t replay_rate = 200'000;
+  /// Records a second that a restart is taken to replay, until it was measured (replay_meter).
+  std::uint64_t replay_rate = 150'000;
 };
 
 /// The inference lane. Keys under `lanes:`.

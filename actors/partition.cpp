@@ -13,18 +13,30 @@
 
 namespace faultline {
 
+// Whoever owns the partition next counts its entities anew.
+partition_state::~partition_state() {
+  if (peers_.counters == nullptr) return;
+  auto& n = *peers_.counters;
+  n.entities.fetch_sub(entities_.size(), std::memory_order_relaxed);
+  n.entities_active.fetch_sub(active_.size(), std::memory_order_relaxed);
+  for (const auto& [id, q] : quarantines_)
+    if (q.until == 0) n.entities_quarantined.fetch_sub(1, std::memory_order_relaxed);
+}
+
 void partition_state::begin(partition_options o, partition_peers p) {
   options_ = std::move(o);
   peers_ = std::move(p);
   batch_.partition = options_.id;
   credit_ = std::make_shared<partition_credit>();
-  self->set_down_handler([this](caf::down_msg& down) { on_entity_down(down.source, down.reason); });
   // Entities are linked to us so that they end with us; their own deaths are no reason to end.
   self->set_exit_handler([this](caf::exit_msg& m) {
-    const auto from = m.source.id();
-    if (entity_ids_.count(from) == 0) self->quit(m.reason);
+    if (by_actor_.count(m.source.id()) != 0)
+      on_entity_down(m.source.id(), m.reason);
+    else
+      self->quit(m.reason);
   });
-  self->request(peers_.librarian, std::chrono::minutes{5}, load_partition{options_.id})
+  self->request(peers_.librarian, std::chrono::minutes{5},
+                load_partition{options_.id, options_.rules})
       .then([this](partition_image& image) { on_image(image); },
             [this](const caf::error& why) { fail(why); });
   self->delayed_send(self, options_.recovery.sweep_interval, sweep_due{});
@@ -53,15 +65,15 @@ void partition_state::on_blob(const blob_appended& b) {
 }
 
 bool partition_state::may_dispatch() const {
-  return reviving_ == 0 && credit_->outstanding.load(std::memory_order_relaxed) <
-                               credit_->limit.load(std::memory_order_relaxed);
+  return credit_->outstanding.load(std::memory_order_relaxed) <
+         credit_->limit.load(std::memory_order_relaxed);
 }
 
 void partition_state::drive() {
   dispatch();
   count_read();
-  if (!queue_.empty()) return;
-  if (!live_) read_on();
+  fetch();
+  if (queue_.empty() && !live_) read_on();
   answer_drain();
 }
 
@@ -69,10 +81,9 @@ void partition_state::drive() {
 void partition_state::dispatch() {
   while (!queue_.empty()) {
     if (!may_dispatch()) {
-      if (reviving_ != 0) return;
       credit_->starving.store(true);
       // An entity may have given back its credit between the look and the flag.
-      if (!may_dispatch() || !credit_->starving.exchange(false)) return;
+      if (!may_dispatch() || !credit_->starving.exchange(false)) break;
       continue;
     }
     if (!step_front()) finish_front();
@@ -101,9 +112,12 @@ bool partition_state::step_front() {
   offset_ = extent->end;
   ++index_;
   if (extent->kind == record_kind::event) ++(counted(blob->position) ? read_log_ : read_restart_);
-  if (poison_.count({blob->position, index}) != 0)
-    drop_record(peers_.counters->events_poison, blob->position);
-  else if (extent->kind == record_kind::event)
+  if (poison_.count({blob->position, index}) != 0) {
+    skip_record_at(blob->position, extent->kind);
+    return true;
+  }
+  const flight_recorder::mark applying{peers_.flight, {options_.id, blob->position, index}};
+  if (extent->kind == record_kind::event)
     take_event(blob, begin, index);
   else
     take_other(blob, begin, index);
@@ -116,15 +130,37 @@ void partition_state::finish_front() {
   index_ = 0;
 }
 
+void partition_state::skip_record_at(log_position position, record_kind kind) {
+  if (kind == record_kind::event)
+    drop_record(peers_.counters->events_poison, position);
+  else if (counted(position))
+    peers_.counters->finished.fetch_add(1, std::memory_order_relaxed);
+}
+
 void partition_state::drop_record(std::atomic<std::uint64_t>& counter, log_position position) {
   counter.fetch_add(1, std::memory_order_relaxed);
   if (counted(position)) peers_.counters->finished.fetch_add(1, std::memory_order_relaxed);
 }
 
+/// The last record that was taken from the log.
+record_mark partition_state::now_at() const {
+  constexpr auto whole = ~std::uint32_t{0};
+  if (queue_.empty()) return {next_ - 1, whole};
+  const auto position = queue_.front()->position;
+  return index_ == 0 ? record_mark{position - 1, whole} : record_mark{position, index_ - 1};
+}
+
 void partition_state::take_event(const shared_blob& blob, std::size_t offset, std::uint32_t index) {
   auto& e = entry_of(peek_entity(blob->bytes, offset));
-  e.last = {blob->position, index};
-  if (e.quarantined) {
+  const record_mark where{blob->position, index};
+  if (where <= e.covered) {  // replay: its snapshot has it
+    drop_record(peers_.counters->events_replayed, blob->position);
+    return;
+  }
+  e.last = where;
+  e.outline.heard_event = clock_.clock().event;
+  e.outline.heard_arrived = clock_.now().listened();
+  if (is_quarantined(e, where)) {
     drop_record(peers_.counters->events_quarantined, blob->position);
     return;
   }
@@ -138,16 +174,41 @@ void partition_state::take_event(const shared_blob& blob, std::size_t offset, st
     e.count_after_ask = records_;
   }
   e.event_since_clock = true;
-  send_to(e, blob, offset, index, counted(blob->position));
+  e.idle_told = false;
+  if (e.where == presence::resting) {  // read again from the log when it is back
+    peers_.counters->events_resent.fetch_add(1, std::memory_order_relaxed);
+    if (counted(blob->position)) ++e.aside->waiting;
+    return;
+  }
+  if (e.where == presence::passive) wake(e);
+  deliver(e, observation{blob, static_cast<std::uint32_t>(offset), index, clock_.clock(),
+                         clock_.now().degraded, counted(blob->position)});
 }
 
-void partition_state::send_to(entity_entry& e, const shared_blob& blob, std::size_t offset,
-                              std::uint32_t index, bool is_counted) {
-  ++e.dispatched;
+void partition_state::deliver(entity_entry& e, observation o) {
   credit_->outstanding.fetch_add(1, std::memory_order_relaxed);
   peers_.counters->in_flight.fetch_add(1, std::memory_order_relaxed);
-  self->send(e.handle, observation{blob, static_cast<std::uint32_t>(offset), index, clock_,
-                                   degraded_, is_counted});
+  if (e.where != presence::active) {
+    aside_of(e).held.emplace_back(std::move(o));
+    return;
+  }
+  send_observation(e, std::move(o));
+}
+
+void partition_state::send_observation(entity_entry& e, observation o) {
+  ++e.dispatched;
+  if (o.counted) ++e.dispatched_counted;
+  self->send(e.handle, std::move(o));
+}
+
+void partition_state::deliver(entity_entry& e, clock_passed c) {
+  if (e.where != presence::active) {
+    aside_of(e).held.emplace_back(std::move(c));
+    return;
+  }
+  if (e.clock_sent == 0) e.clock_sent = c.where.position;
+  ++e.clocks_sent;
+  self->send(e.handle, std::move(c));
 }
 
 void partition_state::take_other(const shared_blob& blob, std::size_t offset, std::uint32_t index) {
@@ -158,15 +219,16 @@ void partition_state::take_other(const shared_blob& blob, std::size_t offset, st
     tell("poison", std::to_string(options_.id), "record unreadable: " + read.error().what);
     return;
   }
+  const record_address where{options_.id, blob->position, index};
   switch (record.kind) {
     case record_kind::clock:
-      pass_clock(record.clock, record_address{options_.id, blob->position, index});
+      pass_clock(record.clock, where);
       break;
     case record_kind::degrade:
-      degraded_ = record.degrade.on;
+      clock_.degrade(record.degrade.on, where);
       break;
     case record_kind::control:
-      take_control(record.control);
+      take_control(record.control, where);
       break;
     case record_kind::event:
       break;  // take_event() has it
@@ -174,48 +236,32 @@ void partition_state::take_other(const shared_blob& blob, std::size_t offset, st
 }
 
 void partition_state::pass_clock(const clock_record& clock, const record_address& where) {
-  clock_ = clock;
+  const auto before = clock_.clock();
+  clock_.pass(clock, where);
   // Who had an event since the last clock gets this one with its next event, or with the clock
   // after this; the others have nothing else to wake them.
-  for (auto& [id, e] : entities_) {
-    if (!e->event_since_clock && e->handle) self->send(e->handle, clock_passed{clock, where});
+  for (auto* e : active_) {
+    if (!e->event_since_clock) deliver(*e, clock_passed{clock, where});
     e->event_since_clock = false;
   }
+  wake_by_clock(clock);
+  retire_silent(before, clock, where);
   self->send(peers_.correlator, event_clock_at{clock.event});
 }
 
-void partition_state::take_control(const control_record& control) {
+void partition_state::take_control(const control_record& control, const record_address& where) {
   if (control.name == "retire") retire(std::string{control.payload});
+  if (control.name == "release") release(std::string{control.payload}, where);
 }
 
 void partition_state::on_credit() { drive(); }
 
-entity_entry* partition_state::find(std::string_view id) {
-  const auto at = entities_.find(id);
-  return at == entities_.end() ? nullptr : at->second.get();
-}
-
-entity_entry& partition_state::entry_of(std::string_view id) {
-  if (auto* known = find(id)) return *known;
-  auto fresh = std::make_unique<entity_entry>();
-  fresh->id = std::string{id};
-  auto& e = *fresh;
-  entities_.emplace(std::string_view{e.id}, std::move(fresh));
-  peers_.registry->add(stable_hash(id));
-  peers_.counters->entities.fetch_add(1, std::memory_order_relaxed);
-  entity_birth birth;
-  birth.id = e.id;
-  if (auto at = recorded_.find(e.id); at != recorded_.end()) {
-    birth.recorded = std::move(at->second);
-    recorded_.erase(at);
-  }
-  spawn(e, std::move(birth));
-  return e;
-}
-
 void partition_state::on_decided(entity_decided& d) {
+  auto* e = find(d.entity);
+  if (e == nullptr) return;  // retired: what it had still to say is of nobody
+  ++e->decided;
   // What a clock record decided changes the entity as much as an event: a snapshot is due.
-  if (auto* e = find(d.entity); e != nullptr && e->first_dirty == 0 && !d.decisions.empty()) {
+  if (e->first_dirty == 0 && !d.decisions.empty()) {
     e->first_dirty = std::max<log_position>(d.decisions.front().cause, 1);
     e->dirty_since = records_;
   }
@@ -232,13 +278,18 @@ void partition_state::on_decided(entity_decided& d) {
     entry.decision = encode_decision(decision.what);
     batch_.outbox.push_back(std::move(entry));
   }
+  // It said so after its snapshot, on its way out: back it comes, to say the same and be saved.
+  if (e->where == presence::passive) {
+    wake(*e);
+    fetch();
+  }
   flush();
 }
 
 void partition_state::tell(std::string what, std::string subject, std::string text) {
   decision d;
   d.kind = decision_kind::notice;
-  d.notice = notice{std::move(what), std::move(subject), std::move(text), clock_.event};
+  d.notice = notice{std::move(what), std::move(subject), std::move(text), clock_.clock().event};
   self->request(peers_.keeper, options_.actors.request_deadline * 10,
                 append_decisions{{std::move(d)}})
       .then([](const decisions_appended&) {}, [this](const caf::error& why) { fail(why); });
@@ -246,20 +297,28 @@ void partition_state::tell(std::string what, std::string subject, std::string te
 
 caf::result<window_answer> partition_state::on_window(const window_question& q) {
   auto* e = find(q.entity);
-  if (e == nullptr || !e->handle) return window_answer{};
-  return self->delegate(e->handle, q);
+  if (e == nullptr) return window_answer{};
+  if (e->where == presence::active) return self->delegate(e->handle, q);
+  return self->delegate(peers_.librarian,
+                        read_window{q.entity, q.as_of, clock_.clock().event, options_.rules});
 }
 
 caf::result<entity_answer> partition_state::on_question(const entity_question& q) {
   auto* e = find(q.entity);
   if (e == nullptr) return entity_answer{};
-  if (!e->handle) {
-    entity_answer a{true, e->quarantined, {}};
-    a.status.id = q.entity;
-    a.status.state = e->quarantined ? "quarantined" : "restarting";
-    return a;
-  }
-  return self->delegate(e->handle, q);
+  if (e->where == presence::active) return self->delegate(e->handle, q);
+  const bool saved = e->outline.observations != 0;  // else there is no snapshot to read
+  if (e->where == presence::passive && saved && !q.brief)
+    return self->delegate(peers_.librarian, read_entity{q.entity, options_.rules});
+  entity_answer a{true, e->where == presence::quarantined, {}};
+  a.status.id = q.entity;
+  a.status.state = e->where == presence::quarantined ? "quarantined"
+                   : e->where == presence::resting   ? "restarting"
+                                                     : to_string(e->outline.state);
+  a.status.observations = e->outline.observations;
+  a.status.first_ts = e->outline.first_ts;
+  a.status.last_ts = e->outline.last_ts;
+  return a;
 }
 
 list_answer partition_state::on_list(const list_question& q) const {
@@ -281,7 +340,9 @@ partition_actor::behavior_type partition(partition_actor::stateful_pointer<parti
       [self](const blob_appended& b) { self->state.on_blob(b); },
       [self](entity_decided& d) { self->state.on_decided(d); },
       [self](const credit_back&) { self->state.on_credit(); },
+      [self](const entity_idle& i) { self->state.on_idle(i); },
       [self](const sweep_due&) { self->state.on_sweep(); },
+      [self](const rest_over& r) { self->state.on_rest_over(r); },
       [self](const drain_request&) { return self->state.on_drain(); },
       [self](const window_question& q) { return self->state.on_window(q); },
       [self](const entity_question& q) { return self->state.on_question(q); },

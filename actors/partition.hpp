@@ -11,6 +11,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <caf/stateful_actor.hpp>
@@ -19,6 +20,7 @@
 #include "actors/entity.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/options.hpp"
+#include "actors/partition_clock.hpp"
 
 namespace faultline {
 
@@ -30,6 +32,7 @@ struct partition_peers {
   supervisor_actor supervisor;
   lane* inference = nullptr;
   node_counters* counters = nullptr;
+  flight_recorder* flight = nullptr;
   entity_registry* registry = nullptr;
 };
 
@@ -37,39 +40,75 @@ struct partition_options {
   partition_id id = 0;
   actor_options actors;
   recovery_options recovery;
-  /// Records this partition may have to replay after a crash: its share of recovery.max_replay.
+  entity_options entities;
+  /// Records this partition may have to replay after a crash, while no rate is measured.
   std::uint64_t replay_budget = 4096;
+  std::uint32_t partitions = 1;  ///< they share recovery.max_replay
   std::shared_ptr<const judgement_rules> rules;
+};
+
+/// A record's place in its partition's log.
+using record_mark = std::pair<log_position, std::uint32_t>;
+
+/// Where an entity is.
+enum class presence : std::uint8_t {
+  passive,      ///< on disk; its next record brings it back
+  waking,       ///< its snapshot is being read; what comes is held, in order
+  active,       ///< it has an actor
+  resting,      ///< it died; what comes waits in the log
+  quarantined,  ///< it died too often; what comes is counted, not applied
+};
+
+/// What is kept of an entity that is not simply there: on its way back, or in trouble.
+struct entity_aside {
+  std::vector<std::variant<observation, clock_passed>> held;
+  clock_point point;  ///< of the partition when it began to come back
+  std::vector<std::chrono::steady_clock::time_point> deaths;
+  record_mark begun{0, 0};    ///< what its dead actor had looked at: counted already
+  std::uint64_t waiting = 0;  ///< events that wait in the log, of those the lag counts
+  std::uint64_t turn = 0;     ///< of its coming back: answers to an older one are dropped
 };
 
 /// What a partition knows of one of its entities.
 struct entity_entry {
   std::string id;
-  entity_actor handle;  ///< null while it is reviving or quarantined
+  entity_actor handle;  ///< null unless it is active
   std::shared_ptr<entity_cell> cell;
-  std::uint64_t dispatched = 0;                       ///< observations sent to this incarnation
-  std::pair<log_position, std::uint32_t> last{0, 0};  ///< last record dispatched
-  log_position first_dirty = 0;      ///< first record no snapshot covers; 0 = clean
-  std::uint64_t dirty_since = 0;     ///< partition's record count at that time
-  log_position first_after_ask = 0;  ///< first record dispatched since a snapshot was asked for
+  std::unique_ptr<entity_aside> aside;
+  entity_outline outline;                ///< as of its snapshot; `heard` as of its newest record
+  record_mark covered{0, 0};             ///< last record its snapshot covers
+  record_mark last{0, 0};                ///< last record taken
+  std::uint64_t dispatched = 0;          ///< observations sent to this actor
+  std::uint64_t dispatched_counted = 0;  ///< of these, the ones the lag counts
+  std::uint64_t leave_at = 0;            ///< `dispatched` when it was asked to leave
+  log_position first_dirty = 0;          ///< first record no snapshot covers; 0 = clean
+  std::uint64_t dirty_since = 0;         ///< partition's record count at that time
+  log_position first_after_ask = 0;      ///< first record taken since a snapshot was asked for
   std::uint64_t count_after_ask = 0;
+  log_position clock_sent = 0;    ///< first clock record sent whose decisions may not be here
+  std::uint64_t clocks_sent = 0;  ///< clock records sent to this actor
+  std::uint64_t decided = 0;      ///< messages of decisions that came from this actor
+  std::uint32_t active_at = 0;    ///< index in the partition's list of those that are here
+  presence where = presence::passive;
   bool snapshot_asked = false;
   bool event_since_clock = false;
-  bool reviving = false;
-  bool quarantined = false;
-  std::deque<std::chrono::steady_clock::time_point> deaths;
+  bool leaving = false;  ///< its actor ends when its snapshot is durable and nothing has come
+  bool idle_told = false;
 };
 
 struct partition_state {
   static constexpr const char* name = "partition";
   explicit partition_state(partition_actor::pointer self_ptr) : self{self_ptr} {}
+  ~partition_state();
 
   void begin(partition_options o, partition_peers p);
   void on_blob(const blob_appended& b);
   void on_decided(entity_decided& d);
   void on_credit();
+  void on_idle(const entity_idle& i);
   void on_sweep();
-  void on_entity_down(const caf::actor_addr& who, const caf::error& why);
+  void on_rest_over(const rest_over& r);
+  void on_entity_down(caf::actor_id who, const caf::error& why);
   caf::result<drained> on_drain();
   caf::result<window_answer> on_window(const window_question& q);
   caf::result<entity_answer> on_question(const entity_question& q);
@@ -78,44 +117,75 @@ struct partition_state {
   partition_actor::pointer self;
 
 private:
-  // Recovery.
+  // Recovery: partition_recovery.cpp
   void on_image(partition_image& image);
+  void know(known_entity& known);
   void read_on();
   void on_page(const log_page& page);
+  void wake_ahead(const log_blob& blob);
   void go_live();
-  // The way of a record.
+  void skip_poison(entity_entry& e, const std::string& why);
+  void revive(entity_entry& e);
+  void on_revived(const std::string& id, std::uint64_t turn, const record_mark& through,
+                  entity_image& image);
+  void replay_to(entity_entry& e, const std::vector<shared_blob>& blobs,
+                 const record_mark& through);
+  // The way of a record: partition.cpp
   void drive();
   void dispatch();
+  void count_read();
   bool may_dispatch() const;
   bool step_front();
   void finish_front();
   void take_event(const shared_blob& blob, std::size_t offset, std::uint32_t index);
   void take_other(const shared_blob& blob, std::size_t offset, std::uint32_t index);
   void pass_clock(const clock_record& clock, const record_address& where);
-  void take_control(const control_record& control);
-  void send_to(entity_entry& e, const shared_blob& blob, std::size_t offset, std::uint32_t index,
-               bool counted);
+  void take_control(const control_record& control, const record_address& where);
+  void deliver(entity_entry& e, observation o);
+  void deliver(entity_entry& e, clock_passed c);
+  void skip_record_at(log_position position, record_kind kind);
   void drop_record(std::atomic<std::uint64_t>& counter, log_position position);
   bool counted(log_position position) const noexcept { return position > image_last_; }
-  // Entities.
+  record_mark now_at() const;
+  // Coming and going of entities: partition_life.cpp
   entity_entry& entry_of(std::string_view id);
+  entity_entry& add_entry(std::string id);
   entity_entry* find(std::string_view id);
+  entity_aside& aside_of(entity_entry& e);
+  void enter(entity_entry& e, presence as);
+  void leave(entity_entry& e, presence as);
   void spawn(entity_entry& e, entity_birth birth);
+  void wake(entity_entry& e);
+  void fetch();
+  void on_snapshots(const std::vector<std::pair<std::string, std::uint64_t>>& asked,
+                    snapshots_answer& answer);
+  void wake_by_clock(const clock_record& clock);
+  void watch(entity_entry& e);
+  void make_room(const entity_entry& newcomer);
+  void begin_leaving(entity_entry& e);
+  void stay(entity_entry& e);
+  void pump_leaving();
+  void passivate(entity_entry& e);
   void retire(const std::string& id);
-  void revive(entity_entry& e);
-  void on_revived(const std::string& id, entity_image& image);
-  void skip_poison(entity_entry& e, const std::string& why);
+  void retire_silent(const clock_record& before, const clock_record& clock,
+                     const record_address& where);
   void quarantine(entity_entry& e);
+  void release(const std::string& id, const record_address& where);
+  bool is_quarantined(const entity_entry& e, const record_mark& where) const;
+  void forget_quarantines();
   void tell(std::string what, std::string subject, std::string text);
-  void return_credit(const entity_entry& e, std::atomic<std::uint64_t>& undone);
-  void count_read();
+  void end_actor(entity_entry& e);
+  void return_credit(entity_entry& e, std::atomic<std::uint64_t>& undone);
+  void give_up_waiting(entity_entry& e, std::atomic<std::uint64_t>& as);
+  void send_observation(entity_entry& e, observation o);
   void resize_credit();
-  // Snapshots, outbox, checkpoint.
+  // Snapshots, outbox, checkpoint: partition_sweep.cpp
+  std::uint64_t replay_budget() const;
   void ask_snapshot(entity_entry& e);
   void on_saved(const std::string& id, entity_saved& saved);
   void flush();
   void on_flushed(const std::shared_ptr<const checkpoint_batch>& batch);
-  log_position checkpoint_position() const;
+  log_position checkpoint_position();
   void answer_drain();
   void fail(const caf::error& why);
 
@@ -123,12 +193,23 @@ private:
   partition_peers peers_;
   std::shared_ptr<partition_credit> credit_;
   std::unordered_map<std::string_view, std::unique_ptr<entity_entry>> entities_;
+  std::vector<entity_entry*> active_;  ///< waking or active: whom clock records reach
+  std::set<entity_entry*> resting_;
+  /// Actors whose end we have not heard of; null: we ended them ourselves.
   std::unordered_map<caf::actor_id, entity_entry*> by_actor_;
-  std::set<caf::actor_id> entity_ids_;  ///< alive or just dead: whose exits do not end us
   /// Retired and told to end: what they had not come to is known once they have.
   std::unordered_map<caf::actor_id, std::unique_ptr<entity_entry>> retiring_;
   std::map<std::string, std::vector<entity_decision>> recorded_;  ///< until their entity exists
-  std::set<std::pair<log_position, std::uint32_t>> poison_;
+  std::map<std::string, quarantine_row> quarantines_;
+  std::set<record_mark> poison_;
+  std::vector<std::pair<std::string, std::uint64_t>> wanted_;  ///< snapshots to be asked for
+  std::size_t waking_ = 0;
+  std::uint64_t turns_ = 0;
+  std::vector<std::string> open_ticks_;  ///< passive, with a tick for a clock to close
+  std::multimap<std::int64_t, std::string> silences_;  ///< passive: when silence may be an alert
+  std::deque<std::string> idle_;                       ///< would leave
+  std::size_t leaving_ = 0;
+  bool many_quarantined_ = false;
   log_position decided_through_ = 0;
   log_position image_last_ = 0;     ///< end of the log when we began
   log_position next_ = 1;           ///< position of the next blob to take
@@ -139,9 +220,7 @@ private:
   std::deque<shared_blob> queue_;
   std::size_t offset_ = 0;  ///< in queue_.front(); 0 = not begun
   std::uint32_t index_ = 0;
-  clock_record clock_;
-  bool degraded_ = false;
-  std::size_t reviving_ = 0;
+  partition_clock clock_;
   std::uint64_t read_log_ = 0;  ///< events come upon, not yet told to the node's counters
   std::uint64_t read_restart_ = 0;
   std::uint64_t records_ = 0;  ///< dispatched since we began

@@ -1,24 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 
 #include "actors/caf_bridge.hpp"
 #include "actors/partition.hpp"
 
-// Recovery: snapshots, recorded decisions, replay of the log until it is caught up with; and the
-// supervision of entities, which is the same thing for one.
+// Recovery: what is known of the entities, recorded decisions, replay of the log until it is caught
+// up with; and the supervision of entities, which is the same thing for one.
 
 namespace faultline {
 
 namespace {
 constexpr std::size_t max_deaths = 5;
 constexpr std::chrono::seconds death_window{60};
+constexpr std::chrono::minutes deaths_remembered{5};
+constexpr std::chrono::milliseconds first_rest{100};
+constexpr std::chrono::milliseconds longest_rest{30'000};
 constexpr std::chrono::minutes load_deadline{2};
 }  // namespace
 
 void partition_state::on_image(partition_image& image) {
+  const auto point = decode_clock_point(image.checkpoint.state);
+  if (!point) {
+    fail(to_caf_error(point.error()));
+    return;
+  }
+  const auto& processing = options_.rules->processing;
+  clock_.begin(*point, processing.accept_past ? 0 : absence_ms(processing));
   written_ = image.checkpoint;
   decided_through_ = image.checkpoint.decided_through;
   image_last_ = image.last;
@@ -26,26 +35,39 @@ void partition_state::on_image(partition_image& image) {
   next_ = image.checkpoint.position + 1;
   for (const auto& where : image.poison) poison_.emplace(where.position, where.index);
   recorded_ = std::move(image.recorded);
-  for (auto& snapshot : image.snapshots) {
-    auto fresh = std::make_unique<entity_entry>();
-    fresh->id = snapshot.entity;
-    auto& e = *fresh;
-    entities_.emplace(std::string_view{e.id}, std::move(fresh));
-    peers_.registry->add(stable_hash(e.id));
-    peers_.counters->entities.fetch_add(1, std::memory_order_relaxed);
-    e.last = {snapshot.position, snapshot.index};
-    entity_birth birth;
-    birth.id = e.id;
-    birth.snapshot = std::move(snapshot.bytes);
-    if (auto at = recorded_.find(e.id); at != recorded_.end()) {
-      birth.recorded = std::move(at->second);
-      recorded_.erase(at);
+  for (auto& known : image.entities) know(known);
+  for (auto& row : image.quarantine) {
+    auto* e = find(row.entity);
+    if (e == nullptr) {  // it never lived long enough for a snapshot
+      e = &add_entry(row.entity);
+      e->outline.heard_event = point->clock.event;
+      e->outline.heard_arrived = point->listened();
     }
-    spawn(e, std::move(birth));
+    if (row.until == 0) {
+      e->where = presence::quarantined;
+      peers_.counters->entities_quarantined.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      e->covered = std::max(e->covered, record_mark{row.until, row.until_index});
+    }
+    quarantines_.emplace(row.entity, row);
+  }
+  // Who decided something after its snapshot takes it over now, so that it is saved with it.
+  for (auto& [id, e] : entities_) {
+    if (e->where != presence::passive || recorded_.count(e->id) == 0) continue;
+    e->first_dirty = next_;
+    wake(*e);
   }
   loaded_ = true;
+  fetch();
   read_on();
   answer_drain();  // asked to end before there was anything to end
+}
+
+void partition_state::know(known_entity& known) {
+  auto& e = add_entry(std::move(known.id));
+  e.covered = e.last = {known.position, known.index};
+  e.outline = known.outline;
+  watch(e);
 }
 
 void partition_state::read_on() {
@@ -66,9 +88,29 @@ void partition_state::on_page(const log_page& page) {
     if (blob->position < next_) continue;
     next_ = blob->position + 1;  // positions below the trim are gone on purpose
     queue_.push_back(blob);
+    wake_ahead(*blob);
   }
   if (page.blobs.empty()) next_ = highest_known_ + 1;
   drive();
+}
+
+/// Replay knows whom it will need: their snapshots are read before their records come.
+void partition_state::wake_ahead(const log_blob& blob) {
+  std::size_t offset = 0;
+  std::uint32_t index = 0;
+  while (offset < blob.bytes.size()) {
+    const auto extent = extent_at(blob.bytes, offset);
+    if (!extent) return;
+    if (extent->kind == record_kind::event) {
+      auto* e = find(peek_entity(blob.bytes, extent->begin));
+      const record_mark where{blob.position, index};
+      if (e != nullptr && e->where == presence::passive && e->covered < where &&
+          !is_quarantined(*e, where))
+        wake(*e);
+    }
+    offset = extent->end;
+    ++index;
+  }
 }
 
 void partition_state::go_live() {
@@ -77,86 +119,61 @@ void partition_state::go_live() {
   if (first) self->send(peers_.supervisor, partition_recovered{options_.id});
 }
 
-void partition_state::spawn(entity_entry& e, entity_birth birth) {
-  birth.rules = options_.rules;
-  birth.decided_through = decided_through_;
-  e.cell = std::make_shared<entity_cell>();
-  e.dispatched = 0;
-  entity_peers peers;
-  peers.partition = caf::actor_cast<caf::weak_actor_ptr>(self);
-  peers.inference = peers_.inference;
-  peers.counters = peers_.counters;
-  peers.credit = credit_;
-  peers.cell = e.cell;
-  e.handle = self->spawn<caf::monitored + caf::linked>(
-      entity, std::make_shared<entity_birth>(std::move(birth)), std::move(peers));
-  by_actor_[e.handle->id()] = &e;
-  resize_credit();
-  entity_ids_.insert(e.handle->id());
-}
+// ---- supervision of entities ------------------------------------------------------------------
 
-// About one observation an entity: then the next event of an entity finds the result of its last
-// one, and nobody has to be woken for it.
-void partition_state::resize_credit() {
-  constexpr std::int64_t least = 16;
-  const auto most = static_cast<std::int64_t>(options_.actors.partition_credit);
-  const auto wanted = static_cast<std::int64_t>(entities_.size() * 3 / 4);
-  credit_->limit.store(std::min(most, std::max(least, wanted)), std::memory_order_relaxed);
-}
-
-/// Of an entity that has ended: what it had not come to is counted as @p undone.
-void partition_state::return_credit(const entity_entry& e, std::atomic<std::uint64_t>& undone) {
-  const auto unread = e.dispatched - e.cell->begun.load();
-  undone.fetch_add(unread, std::memory_order_relaxed);
-  peers_.counters->in_flight.fetch_sub(unread, std::memory_order_relaxed);
-  const auto held = e.dispatched - e.cell->released.load();
-  if (held == 0) return;
-  credit_->outstanding.fetch_sub(static_cast<std::int64_t>(held));
-  peers_.counters->finished.fetch_add(held, std::memory_order_relaxed);
-}
-
-void partition_state::on_entity_down(const caf::actor_addr& who, const caf::error& why) {
-  if (const auto gone = retiring_.find(who.id()); gone != retiring_.end()) {
-    const auto& cell = *gone->second->cell;
-    return_credit(*gone->second, peers_.counters->events_retired);
-    peers_.counters->events_retired.fetch_add(cell.begun.load() - cell.applied.load());
-    retiring_.erase(gone);
-    drive();
+void partition_state::on_entity_down(caf::actor_id who, const caf::error& why) {
+  const auto at = by_actor_.find(who);
+  auto* known = at->second;
+  by_actor_.erase(at);
+  if (known == nullptr) {  // we ended it
+    if (const auto gone = retiring_.find(who); gone != retiring_.end()) {
+      const auto& cell = *gone->second->cell;
+      return_credit(*gone->second, peers_.counters->events_retired);
+      peers_.counters->events_retired.fetch_add(cell.begun.load() - cell.applied.load());
+      if (gone->second->aside) peers_.counters->finished.fetch_add(gone->second->aside->waiting);
+      retiring_.erase(gone);
+      drive();
+    }
     return;
   }
-  const auto at = by_actor_.find(who.id());
-  if (at == by_actor_.end()) return;
-  auto& e = *at->second;
-  by_actor_.erase(at);
+  auto& e = *known;
+  return_credit(e, peers_.counters->events_resent);
   e.handle = nullptr;
   e.snapshot_asked = false;
   e.first_after_ask = 0;
   peers_.counters->entity_restarts.fetch_add(1, std::memory_order_relaxed);
-  const auto now = std::chrono::steady_clock::now();
-  e.deaths.push_back(now);
-  while (now - e.deaths.front() > death_window) e.deaths.pop_front();
-  const bool too_often = e.deaths.size() >= max_deaths;
-  return_credit(e,
-                too_often ? peers_.counters->events_quarantined : peers_.counters->events_resent);
+  auto& aside = aside_of(e);
+  const auto now = self->clock().now();
+  aside.deaths.push_back(now);
+  while (now - aside.deaths.front() > deaths_remembered) aside.deaths.erase(aside.deaths.begin());
   skip_poison(e, to_string(why));
-  if (too_often)
+  e.cell.reset();
+  const auto recent = std::count_if(aside.deaths.begin(), aside.deaths.end(),
+                                    [&](auto then) { return now - then <= death_window; });
+  if (static_cast<std::size_t>(recent) >= max_deaths) {
     quarantine(e);
-  else
-    revive(e);
+  } else {
+    leave(e, presence::resting);
+    aside.turn = ++turns_;
+    const auto rest = first_rest * (1LL << std::min<std::size_t>(aside.deaths.size() - 1, 16));
+    self->delayed_send(self, std::min<std::chrono::milliseconds>(rest, longest_rest),
+                       rest_over{e.id, aside.turn});
+  }
   drive();
 }
 
 void partition_state::skip_poison(entity_entry& e, const std::string& why) {
-  const auto position = e.cell->position.load();
-  if (position == 0) return;  // it died before its first record
-  const record_address where{options_.id, position, e.cell->index.load()};
-  poison_.emplace(where.position, where.index);
+  const record_mark killer{e.cell->position.load(), e.cell->index.load()};
+  if (killer.first == 0) return;  // it died before its first record
+  e.aside->begun = std::max(e.aside->begun, killer);
+  poison_.insert(killer);
   // Dead of something else than its last event: that one is counted as applied already.
   if (e.cell->begun.load() != e.cell->applied.load())
     peers_.counters->events_poison.fetch_add(1, std::memory_order_relaxed);
+  const record_address where{options_.id, killer.first, killer.second};
   dead_letter letter;
   letter.reason = "poison";
-  letter.arrived = clock_.arrived;
+  letter.arrived = clock_.clock().arrived;
   letter.source = "entity " + e.id;
   letter.text = "record " + std::to_string(where.position) + "/" + std::to_string(where.index) +
                 " of partition " + std::to_string(where.partition) + " killed its entity: " + why;
@@ -164,71 +181,91 @@ void partition_state::skip_poison(entity_entry& e, const std::string& why) {
       .then([](const record_skipped&) {}, [this](const caf::error& e2) { fail(e2); });
 }
 
-void partition_state::quarantine(entity_entry& e) {
-  e.quarantined = true;
-  tell("quarantine", e.id,
-       e.id + " died " + std::to_string(e.deaths.size()) +
-           " times within a minute; its events are stored but not scored");
+void partition_state::on_rest_over(const rest_over& r) {
+  auto* e = find(r.entity);
+  if (e == nullptr || e->where != presence::resting || e->aside->turn != r.turn) return;
+  revive(*e);
 }
 
+// Back from its snapshot, and from the log what that does not cover. The partition goes on
+// meanwhile; what comes now is held.
 void partition_state::revive(entity_entry& e) {
-  e.reviving = true;
-  ++reviving_;
-  const auto id = e.id;
-  self->request(peers_.librarian, load_deadline, load_entity{id, options_.id, e.last.first})
-      .then([this, id](entity_image& image) { on_revived(id, image); },
+  enter(e, presence::waking);
+  const auto through = now_at();
+  load_entity question{e.id, options_.id, through.first + 1, through.first};
+  if (e.first_dirty != 0) question.from = e.first_dirty;
+  e.aside->point = e.first_dirty != 0 ? clock_.after(e.first_dirty - 1) : clock_.now();
+  self->request(peers_.librarian, load_deadline, std::move(question))
+      .then([this, id = e.id, turn = e.aside->turn,
+             through](entity_image& image) { on_revived(id, turn, through, image); },
             [this](const caf::error& why) { fail(why); });
 }
 
-void partition_state::on_revived(const std::string& id, entity_image& image) {
-  --reviving_;
+void partition_state::on_revived(const std::string& id, std::uint64_t turn,
+                                 const record_mark& through, entity_image& image) {
   auto* e = find(id);
-  if (e == nullptr) {  // retired meanwhile
+  if (e == nullptr || e->where != presence::waking ||
+      e->aside->turn != turn) {  // retired meanwhile
     drive();
     return;
   }
-  e->reviving = false;
   entity_birth birth;
   birth.id = id;
+  birth.hole = e->aside->point.hole;
+  birth.hole_where = e->aside->point.hole_where;
+  birth.heard = e->aside->point.before;
   if (image.snapshot) birth.snapshot = std::move(image.snapshot->bytes);
   birth.recorded = std::move(image.recorded);
+  enter(*e, presence::active);
   spawn(*e, std::move(birth));
-  for (const auto& blob : image.blobs) {
-    std::size_t offset = 0;
-    std::uint32_t index = 0;
-    while (offset < blob->bytes.size()) {
-      const auto extent = extent_at(blob->bytes, offset);
-      if (!extent) break;
-      const std::pair<log_position, std::uint32_t> where{blob->position, index};
-      if (extent->kind == record_kind::event && where <= e->last && poison_.count(where) == 0 &&
-          peek_entity(blob->bytes, extent->begin) == id) {
-        peers_.counters->read_revival.fetch_add(1, std::memory_order_relaxed);
-        send_to(*e, blob, extent->begin, index, false);
-      }
-      offset = extent->end;
-      ++index;
-    }
-  }
+  replay_to(*e, image.blobs, through);
   drive();
 }
 
-void partition_state::retire(const std::string& id) {
-  auto* e = find(id);
-  if (e == nullptr) return;
-  batch_.snapshots.erase(std::remove_if(batch_.snapshots.begin(), batch_.snapshots.end(),
-                                        [&](const entity_snapshot& s) { return s.entity == id; }),
-                         batch_.snapshots.end());
-  batch_.retired.push_back(id);
-  peers_.registry->remove(stable_hash(id));
-  peers_.counters->entities.fetch_sub(1, std::memory_order_relaxed);
-  const auto at = entities_.find(std::string_view{e->id});
-  auto entry = std::move(at->second);
-  entities_.erase(at);
-  if (!entry->handle) return;
-  const auto handle = entry->handle;
-  by_actor_.erase(handle->id());
-  retiring_.emplace(handle->id(), std::move(entry));
-  self->send_exit(handle, caf::exit_reason::user_shutdown);
+// What the log has for it up to `through`, with the clocks as they passed; then what was held.
+void partition_state::replay_to(entity_entry& e, const std::vector<shared_blob>& blobs,
+                                const record_mark& through) {
+  e.aside->waiting = 0;
+  auto point = e.aside->point;
+  bool since_clock = false;
+  const auto replay = [&](const shared_blob& blob, const record_extent& at, std::uint32_t index) {
+    const record_mark where{blob->position, index};
+    if (at.kind == record_kind::event) {
+      if (where <= e.covered || poison_.count(where) != 0 || is_quarantined(e, where) ||
+          peek_entity(blob->bytes, at.begin) != e.id)
+        return;
+      since_clock = true;
+      peers_.counters->read_revival.fetch_add(1, std::memory_order_relaxed);
+      deliver(e, observation{blob, static_cast<std::uint32_t>(at.begin), index, point.clock,
+                             point.degraded, where > e.aside->begun && counted(blob->position)});
+      return;
+    }
+    record_view record;
+    if (at.kind == record_kind::control || !read_record_at(blob->bytes, at.begin, record)) return;
+    if (at.kind == record_kind::degrade) {
+      point.degraded = record.degrade.on;
+      return;
+    }
+    point.clock = record.clock;
+    if (!since_clock) deliver(e, clock_passed{record.clock, {options_.id, blob->position, index}});
+    since_clock = false;
+  };
+  for (const auto& blob : blobs) {
+    std::size_t offset = 0;
+    for (std::uint32_t index = 0; offset < blob->bytes.size(); ++index) {
+      const auto extent = extent_at(blob->bytes, offset);
+      if (!extent || record_mark{blob->position, index} > through) break;
+      replay(blob, *extent, index);
+      offset = extent->end;
+    }
+  }
+  for (auto& held : std::exchange(e.aside->held, {})) {
+    if (auto* o = std::get_if<observation>(&held))
+      send_observation(e, std::move(*o));  // its credit is taken already
+    else
+      deliver(e, std::get<clock_passed>(std::move(held)));
+  }
+  if (e.aside->deaths.empty()) e.aside.reset();
 }
 
 }  // namespace faultline

@@ -18,24 +18,35 @@ constexpr std::chrono::seconds snapshot_deadline{10};
 constexpr std::chrono::minutes write_deadline{1};
 }  // namespace
 
+/// Records that may have to be replayed: our share of recovery.max_replay at the rate measured.
+std::uint64_t partition_state::replay_budget() const {
+  constexpr std::uint64_t least = 16;
+  const auto rate = peers_.counters->replay_rate.load(std::memory_order_relaxed);
+  if (rate == 0) return options_.replay_budget;
+  const auto work = static_cast<std::uint64_t>(options_.recovery.max_replay.count());
+  return std::max(least, rate * work / 1000 / options_.partitions);
+}
+
 void partition_state::on_sweep() {
   self->delayed_send(self, options_.recovery.sweep_interval, sweep_due{});
   if (!loaded_) return;
   std::vector<entity_entry*> dirty;
-  for (auto& [id, e] : entities_)
-    if (e->first_dirty != 0 && !e->snapshot_asked && e->handle) dirty.push_back(e.get());
+  for (auto* e : active_)
+    if (e->first_dirty != 0 && !e->snapshot_asked && e->handle) dirty.push_back(e);
   std::sort(dirty.begin(), dirty.end(), [](const entity_entry* a, const entity_entry* b) {
     return a->dirty_since != b->dirty_since ? a->dirty_since < b->dirty_since : a->id < b->id;
   });
   const bool idle = queue_.empty();
+  const auto budget = replay_budget();
   std::size_t asked = 0;
   for (auto* e : dirty) {
-    const bool due = records_ - e->dirty_since > options_.replay_budget * 4 / 5;
+    const bool due = records_ - e->dirty_since > budget * 4 / 5;
     if (asked >= snapshots_per_sweep) break;
     if (!due && !(idle && asked < idle_snapshots_per_sweep)) break;
     ask_snapshot(*e);
     ++asked;
   }
+  pump_leaving();
   flush();
 }
 
@@ -46,13 +57,16 @@ void partition_state::ask_snapshot(entity_entry& e) {
   self->request(e.handle, snapshot_deadline, take_snapshot{})
       .then([this, id](entity_saved& saved) { on_saved(id, saved); },
             [this, id](const caf::error&) {  // it died or is slow: asked again by a later sweep
-              if (auto* late = find(id)) late->snapshot_asked = false;
+              if (auto* late = find(id)) {
+                late->snapshot_asked = false;
+                stay(*late);
+              }
             });
 }
 
 void partition_state::on_saved(const std::string& id, entity_saved& saved) {
   auto* e = find(id);
-  if (e == nullptr) return;
+  if (e == nullptr || e->where != presence::active || !e->snapshot_asked) return;
   e->snapshot_asked = false;
   e->first_dirty = e->first_after_ask;
   e->dirty_since = e->count_after_ask;
@@ -62,21 +76,34 @@ void partition_state::on_saved(const std::string& id, entity_saved& saved) {
   peers_.counters->snapshots.fetch_add(1, std::memory_order_relaxed);
   peers_.counters->snapshot_bytes.fetch_add(saved.bytes.size(), std::memory_order_relaxed);
   // A state that covers no record of its own (only replayed ones) keeps the position it had.
-  const bool fresh = saved.position != 0;
-  batch_.snapshots.push_back(entity_snapshot{id, fresh ? saved.position : e->last.first,
-                                             fresh ? saved.index : e->last.second,
-                                             std::move(saved.bytes)});
-  if (batch_.snapshots.size() >= snapshots_per_write || !draining_.empty()) flush();
+  if (saved.position != 0) e->covered = std::max(e->covered, {saved.position, saved.index});
+  saved.outline.heard_event = e->outline.heard_event;
+  saved.outline.heard_arrived = e->outline.heard_arrived;
+  e->outline = saved.outline;
+  batch_.snapshots.push_back(entity_snapshot{id, e->covered.first, e->covered.second,
+                                             std::move(saved.bytes), encode_outline(e->outline)});
+  if (e->leaving && e->dispatched != e->leave_at) stay(*e);
+  if (e->leaving || batch_.snapshots.size() >= snapshots_per_write || !draining_.empty()) flush();
 }
 
-log_position partition_state::checkpoint_position() const {
+log_position partition_state::checkpoint_position() {
   auto position = next_ - 1;
   if (!queue_.empty()) position = queue_.front()->position - 1;
-  for (const auto& [id, e] : entities_) {
-    if (e->first_dirty != 0) position = std::min(position, e->first_dirty - 1);
-    // Asked and not yet answered: what was dirty when we asked is still not covered.
-    if (e->reviving) position = std::min(position, written_.position);
+  const auto keep = [&](const entity_entry& e) {
+    if (e.first_dirty != 0) position = std::min(position, e.first_dirty - 1);
+  };
+  for (auto* e : active_) {
+    keep(*e);
+    if (e->clock_sent == 0) continue;
+    // A clock may have made it say something that is not here yet.
+    const bool heard_all = e->cell->clocks_done.load(std::memory_order_acquire) == e->clocks_sent &&
+                           e->cell->decided_sent.load(std::memory_order_relaxed) == e->decided;
+    if (heard_all)
+      e->clock_sent = 0;
+    else
+      position = std::min(position, e->clock_sent - 1);
   }
+  for (const auto* e : resting_) keep(*e);
   return std::max(position, written_.position);
 }
 
@@ -85,10 +112,11 @@ void partition_state::flush() {
   const auto position = checkpoint_position();
   const bool advanced = position > written_.position;
   if (batch_.outbox.empty() && batch_.snapshots.empty() && batch_.blocks.empty() &&
-      batch_.retired.empty() && !advanced)
+      batch_.retired.empty() && batch_.quarantine.empty() && !advanced)
     return;
   // The checkpoint may count on the snapshots of this very batch: one write carries both.
-  batch_.checkpoint = partition_checkpoint{position, position};
+  batch_.checkpoint =
+      partition_checkpoint{position, position, encode_clock_point(clock_.after(position))};
   batch_.sync = !batch_.outbox.empty() || !draining_.empty();
   auto batch = std::make_shared<const checkpoint_batch>(std::move(batch_));
   batch_ = checkpoint_batch{};
@@ -101,8 +129,20 @@ void partition_state::flush() {
 
 void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& batch) {
   writing_ = false;
-  written_ = *batch->checkpoint;
+  written_.position = batch->checkpoint->position;
+  written_.decided_through = batch->checkpoint->decided_through;
   decided_through_ = written_.decided_through;
+  clock_.forget_before(written_.position);
+  for (const auto& snapshot : batch->snapshots) {
+    auto* e = find(snapshot.entity);
+    if (e == nullptr || !e->leaving || e->snapshot_asked) continue;
+    if (e->dispatched == e->leave_at && e->first_dirty == 0 && e->where == presence::active)
+      passivate(*e);
+    else
+      stay(*e);
+  }
+  if (!quarantines_.empty()) forget_quarantines();
+  pump_leaving();
   if (!batch_.outbox.empty() || batch_.snapshots.size() >= snapshots_per_write ||
       !draining_.empty())
     flush();
@@ -118,9 +158,9 @@ caf::result<drained> partition_state::on_drain() {
 }
 
 void partition_state::answer_drain() {
-  if (draining_.empty() || !loaded_ || !queue_.empty() || reviving_ != 0) return;
+  if (draining_.empty() || !loaded_ || !queue_.empty() || waking_ != 0) return;
   bool waiting = false;
-  for (auto& [id, e] : entities_) {
+  for (auto* e : active_) {
     if (!e->handle) continue;
     if (e->first_dirty != 0 && !e->snapshot_asked) ask_snapshot(*e);
     waiting = waiting || e->snapshot_asked;

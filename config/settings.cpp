@@ -275,7 +275,8 @@ void add_running(std::vector<setting>& all) {
   all.push_back(duration(s, "retire_after", FIELD(entities.retire_after), seconds{60}, 3650 * day));
   all.push_back(
       integer(s, "max_new_per_second", FIELD(entities.max_new_per_second), 1, 100'000'000));
-  all.push_back(integer(s, "max_active", FIELD(entities.max_active), 1, 1'000'000'000));
+  all.push_back(integer(s, "max_active", FIELD(entities.max_active), 0, 1'000'000'000));
+  all.push_back(size(s, "memory", FIELD(entities.memory), 0, 1024 * TiB));
   s = "recovery";
   all.push_back(duration(s, "max_replay", FIELD(recovery.max_replay), milliseconds{100}, hours{1}));
   all.push_back(

@@ -143,6 +143,7 @@ public:
   virtual void incident_feedback(std::string id, feedback f, answer<bool> done) = 0;
   virtual void retire_entity(std::string id, answer<bool> done) = 0;
   virtual void dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) = 0;
+  virtual void release_entity(std::string id, answer<bool> done) = 0;
 };
 
 }  // namespace faultline

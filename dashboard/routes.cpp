@@ -132,6 +132,10 @@ void delete_entity(api_call call) {
   call.answers.retire_entity(call.ids[0], as_accepted(std::move(call.respond), call.ids[0]));
 }
 
+void post_release(api_call call) {
+  call.answers.release_entity(call.ids[0], as_accepted(std::move(call.respond), call.ids[0]));
+}
+
 void get_alerts(api_call call) {
   alert_filter filter;
   if (!read_choice(call, "state", "firing", "resolved", filter.state) ||
@@ -223,6 +227,7 @@ const std::vector<route>& api_routes() {
       {"GET", "/api/v1/dead-letters", "?reason= &limit= &next=, what was refused and why",
        get_dead_letters},
       {"GET", "/api/v1/dead-letters/*", "one dead letter", get_dead_letter},
+      {"POST", "/api/v1/entities/*/release", "end the quarantine of an entity", post_release},
   };
   return routes;
 }

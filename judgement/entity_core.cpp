@@ -14,6 +14,7 @@ constexpr std::int64_t minute_ms = 60'000;
 constexpr std::int64_t day_ms = 86'400'000;
 constexpr std::uint64_t steady_ticks = 30;  // before silence means anything
 constexpr std::uint32_t passivation_ticks = 12;
+constexpr std::size_t most_attributes = 32;  // a snapshot holds no more
 
 bool is_covered(const record_address& where, const record_address& covered) noexcept {
   if (where.position == 0) return false;  // not from a log
@@ -22,6 +23,11 @@ bool is_covered(const record_address& where, const record_address& covered) noex
 }
 
 }  // namespace
+
+std::int64_t absence_ms(const processing_options& options) noexcept {
+  constexpr std::int64_t least = 10'000;
+  return std::max<std::int64_t>(3 * options.tick.count(), least);
+}
 
 entity_core::impl::impl(std::string_view name, std::shared_ptr<const judgement_rules> with)
     : id{name}, rules{std::move(with)}, kind_class{entity_class_of(name)} {
@@ -63,18 +69,20 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
 }
 
 void entity_core::impl::remember_attributes(const event_view& event) {
-  const bool same = attributes.size() == event.attributes.size() &&
-                    std::equal(attributes.begin(), attributes.end(), event.attributes.begin(),
-                               [](const auto& a, const attribute& b) {
-                                 return a.first == b.key && a.second == b.value;
-                               });
-  if (same) return;
-  attributes.clear();
-  for (const auto& a : event.attributes)
-    attributes.emplace_back(std::string{a.key}, std::string{a.value});
-  ephemeral = false;
-  for (const auto& a : attributes)
-    ephemeral = ephemeral || (a.first == "ephemeral" && a.second == "true");
+  // What an event does not say stays as it was: one says ephemeral, the next only its topic.
+  for (std::size_t i = 0; i < event.attributes.size(); ++i) {
+    const auto& said = event.attributes[i];
+    auto at = attributes.begin() + static_cast<std::ptrdiff_t>(std::min(i, attributes.size()));
+    if (at == attributes.end() || at->first != said.key)
+      at = std::find_if(attributes.begin(), attributes.end(),
+                        [&](const auto& a) { return a.first == said.key; });
+    if (at != attributes.end() && at->second == said.value) continue;
+    if (at != attributes.end())
+      at->second = said.value;
+    else if (attributes.size() < most_attributes)
+      attributes.emplace_back(said.key, said.value);
+    if (said.key == "ephemeral") ephemeral = said.value == "true";
+  }
 }
 
 bool entity_core::impl::learning() const noexcept {
@@ -101,10 +109,7 @@ void entity_core::impl::note_hole(std::int64_t arrived_ms) {
   hole_seen = true;
 }
 
-std::int64_t entity_core::impl::hole_ms() const noexcept {
-  constexpr std::int64_t least = 10'000;
-  return std::max<std::int64_t>(3 * rules->processing.tick.count(), least);
-}
+std::int64_t entity_core::impl::hole_ms() const noexcept { return absence_ms(rules->processing); }
 
 // How long the entity has been silent: by arrival where the clocks are live, else by event time.
 std::int64_t entity_core::impl::silent_ms() const noexcept {
@@ -201,6 +206,10 @@ void entity_core::adopt(std::vector<entity_decision> recorded, log_position deci
 
 entity_window entity_core::window(event_time as_of) const { return impl_->window(as_of); }
 entity_status entity_core::status() const { return impl_->status(); }
+entity_outline entity_core::outline() const { return impl_->outline(); }
+void entity_core::heard_until(arrival_time until) noexcept {
+  impl_->clock_arrived_ms = std::max(impl_->clock_arrived_ms, unix_ms(until));
+}
 std::string_view entity_core::id() const noexcept { return impl_->id; }
 std::uint64_t entity_core::observations() const noexcept { return impl_->observations; }
 std::uint32_t entity_core::idle_ticks() const noexcept { return impl_->idle_ticks(); }

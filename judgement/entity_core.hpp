@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "inference/forecaster.hpp"
+#include "judgement/entity_outline.hpp"
 #include "judgement/options.hpp"
 #include "messages/decision.hpp"
 #include "messages/identity.hpp"
@@ -26,6 +27,10 @@ struct judgement_rules {
   detection_options detection;
   model_identity model;
 };
+
+/// With live data clock records come every tick: when the arrivals of two are further apart than
+/// this, we were not there, and what nobody could hear is nobody's silence.
+std::int64_t absence_ms(const processing_options& options) noexcept;
 
 /// What became of one event. Every accepted event ends in exactly one of these.
 enum class applied_as : std::uint8_t {
@@ -123,6 +128,10 @@ public:
   void advance(const clock_record& clock, const record_address& where,
                std::vector<entity_decision>& out);
 
+  /// A state that lay on disk was handed no clock records: @p until is the arrival of the last one
+  /// before the next that comes, so that the time between is not taken for our own absence.
+  void heard_until(arrival_time until) noexcept;
+
   bool row_waiting() const noexcept;           ///< a closed tick waits and none is in flight
   std::size_t waiting_ticks() const noexcept;  ///< closed and not begun
   bool in_flight() const noexcept;             ///< between begin_tick and finish_tick
@@ -151,11 +160,13 @@ public:
   /// The last 64 ticks, oldest first, up to and including the tick that contains @p as_of.
   entity_window window(event_time as_of) const;
   entity_status status() const;
+  entity_outline outline() const;
   /// Of the tick finished last.
   tick_verdict last_verdict() const noexcept;
   std::string_view id() const noexcept;
   std::uint64_t observations() const noexcept;
-  /// Ticks closed since the last event: rule 15 passivates after 12.
+  /// Ticks closed since the last event: rule 15 passivates after 12. Stays below 12 while a silence
+  /// may still become an alert.
   std::uint32_t idle_ticks() const noexcept;
   /// Bytes of memory held, for the budget of 12 KiB.
   std::size_t memory_bytes() const noexcept;

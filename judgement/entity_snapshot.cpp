@@ -73,7 +73,7 @@ std::string entity_core::impl::save() const {
                    last_score,
                    last_excess,
                    covered.partition,
-                   static_cast<std::uint8_t>(degraded),
+                   static_cast<std::uint8_t>((degraded ? 1 : 0) | (hole_seen ? 2 : 0)),
                    static_cast<std::uint8_t>(model ? 1 : 0)};
   out.put(n);
   builder.save(out);
@@ -121,7 +121,8 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   clock_ms = n.clock_ms, clock_arrived_ms = n.clock_arrived_ms, last_tick_ms = n.last_tick_ms;
   longest_gap_ms = n.longest_gap_ms;
   last_score = n.last_score, last_excess = n.last_excess;
-  degraded = n.degraded != 0;
+  degraded = (n.degraded & 1) != 0;
+  hole_seen = (n.degraded & 2) != 0;
   const std::size_t channels = builder.channels().size();
   if (!read_blocks(in, channels, blocks) || !in.get(slot_channel)) return broken;
   const std::size_t padded = blocks.size() * channel_block::width;

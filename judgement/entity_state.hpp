@@ -101,6 +101,7 @@ struct entity_core::impl {
   bool restore_words(byte_reader& in);
   entity_window window(event_time as_of) const;  // entity_window.cpp
   entity_status status() const;
+  entity_outline outline() const;
 
   std::string id;
   std::shared_ptr<const judgement_rules> rules;
@@ -134,13 +135,13 @@ struct entity_core::impl {
   float last_score = 0;
   float last_excess = 0;
   std::int64_t last_tick_ms = 0;
-  bool degraded = true;  ///< the last tick was scored without the model
+  bool degraded = true;    ///< the last tick was scored without the model
+  bool hole_seen = false;  ///< we did not listen for a while, and no tick has bridged it yet
 
   // Not saved.
   bool flying = false;
   forecast_tick current;  ///< the tick in flight as the model sees it
   bool deciding = true;
-  bool hole_seen = false;  ///< we did not listen for a while, and no tick has bridged it yet
   std::int64_t undecided_since_ms = 0;  ///< an episode while nothing is decided
   std::vector<entity_decision> recorded;
   std::size_t next_recorded = 0;

@@ -17,10 +17,12 @@ float finite_float(double v) noexcept {
   return static_cast<float>(std::clamp(v, -most, most));
 }
 
-const char* state_name(const alert_lifecycle& life, bool learning) noexcept {
-  if (life.firing() && life.reason() == alert_reason::silence) return "stale";
-  if (life.firing()) return life.severity() == alert_severity::critical ? "critical" : "warning";
-  return learning ? "learning" : "ok";
+entity_outline::standing standing_of(const alert_lifecycle& life, bool learning) noexcept {
+  using standing = entity_outline::standing;
+  if (life.firing() && life.reason() == alert_reason::silence) return standing::stale;
+  if (life.firing())
+    return life.severity() == alert_severity::critical ? standing::critical : standing::warning;
+  return learning ? standing::learning : standing::ok;
 }
 
 void append(metric_window& to, std::size_t known, const packed_channel& from, std::size_t tick) {
@@ -75,7 +77,7 @@ entity_window entity_core::impl::window(event_time as_of) const {
 entity_status entity_core::impl::status() const {
   entity_status s;
   s.id = id;
-  s.state = state_name(life, learning());
+  s.state = to_string(standing_of(life, learning()));
   s.observations = observations;
   s.first_ts = event_time_of(first_ms);
   s.last_ts = event_time_of(last_ms);
@@ -95,6 +97,20 @@ entity_status entity_core::impl::status() const {
   }
   if (life.firing() && open) s.alerts.push_back(open->id);
   return s;
+}
+
+entity_outline entity_core::impl::outline() const {
+  entity_outline o;
+  o.state = standing_of(life, learning());
+  o.observations = observations;
+  o.first_ts = event_time_of(first_ms);
+  o.last_ts = event_time_of(last_ms);
+  o.last_arrived = arrival_time_of(last_arrived_ms);
+  o.silence_limit_ms = silence_limit_ms();
+  o.ephemeral = ephemeral;
+  o.silence_open = staleness_possible() && !life.firing();
+  o.tick_open = !builder.idle();
+  return o;
 }
 
 // Blocks overlap with each other and the tail only where a block was cut twice: later words win.

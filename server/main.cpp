@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 
+#include "actors/flight_recorder.hpp"
 #include "config/config.hpp"
 #include "server/node.hpp"
 #include "server/options_of.hpp"
@@ -120,6 +121,7 @@ int serve(const flags& f) {
     spdlog::error("configuration: {}", options.error().what);
     return 2;
   }
+  flight_recorder::watch_signals();
   end_signals end;
   auto house = node::start(*options, [&](const std::string& why) { end.give_up(why); });
   if (!house) {

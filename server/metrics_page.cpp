@@ -96,6 +96,20 @@ void add_records(page& p, const node_counters& n) {
 
 void add_judgement(page& p, const node_counters& n) {
   p.gauge("faultline_entities", "Entities known.", static_cast<double>(n.entities.load()));
+  p.gauge("faultline_entities_active", "Entities in memory; the others wait on disk.",
+          static_cast<double>(n.entities_active.load()));
+  p.gauge("faultline_replay_records_per_second",
+          "Records a second that a restart is taken to apply, as measured.",
+          static_cast<double>(n.replay_rate.load()));
+  p.gauge("faultline_entities_quarantined", "Entities whose events are stored and not applied.",
+          static_cast<double>(n.entities_quarantined.load()));
+  p.counter("faultline_entity_passivations_total",
+            "Entities that went to disk, for want of events.",
+            static_cast<double>(n.passivations.load()));
+  p.counter("faultline_entity_wakes_total", "Entities that came back from disk.",
+            static_cast<double>(n.wakes.load()));
+  p.counter("faultline_entities_retired_total", "Entities retired after entities.retire_after.",
+            static_cast<double>(n.retirements.load()));
   p.counter("faultline_ticks_scored_total", "Entity ticks scored with the LSTM.",
             static_cast<double>(n.ticks_scored.load()));
   p.counter("faultline_ticks_degraded_total", "Entity ticks scored by the cheap views alone.",

@@ -17,14 +17,17 @@
 #include "actors/correlator.hpp"
 #include "actors/directory.hpp"
 #include "actors/feed_door.hpp"
+#include "actors/flight_recorder.hpp"
 #include "actors/group_commit.hpp"
 #include "actors/ingress.hpp"
 #include "actors/keeper.hpp"
 #include "actors/lane.hpp"
 #include "actors/librarian.hpp"
+#include "actors/replay_meter.hpp"
 #include "actors/root_cause.hpp"
 #include "actors/supervisor.hpp"
 #include "dashboard/rest_api.hpp"
+#include "server/machine.hpp"
 #include "server/node_queries.hpp"
 #include "transport/doors.hpp"
 #include "transport/http_server.hpp"
@@ -66,12 +69,16 @@ struct correlator_link {
 
 struct node::impl {
   impl(const node_options& o, std::function<void(const std::string&)> g)
-      : options{o}, give_up_hook{std::move(g)}, config{o.actors} {}
+      : options{o}, give_up_hook{std::move(g)}, config{o.actors} {
+    options.entities.max_active = most_active(options.entities, machine_memory_bytes());
+  }
 
   outcome<void> open();
+  outcome<void> read_flight();
   void spawn();
   outcome<void> open_doors_and_web();
   void run_clock();
+  void measure_replay(double passed_s);
   outcome<void> drain();
   void give_up(const std::string& why) {
     if (!gave_up.exchange(true)) give_up_hook(why);
@@ -83,6 +90,8 @@ struct node::impl {
   caf_config config;
   std::shared_ptr<const judgement_rules> rules;
   std::unique_ptr<store> memory;
+  std::unique_ptr<flight_recorder> flight;
+  std::vector<decision> notices;  ///< of the start, said when there is somebody to say it
   node_counters counters;
   entity_registry registry;
   std::unique_ptr<partition_directory> directory;
@@ -102,6 +111,8 @@ struct node::impl {
   std::unique_ptr<feed_door> feed;
   std::unique_ptr<node_queries> answers;
   std::unique_ptr<http_server> web;
+  replay_meter meter{options.recovery.replay_rate};
+  double cpu_before = 0;
   std::thread clock_thread;
   std::mutex clock_mutex;
   std::condition_variable clock_wake;
@@ -114,6 +125,7 @@ outcome<void> node::impl::open() {
                                    [](const std::string& text) { spdlog::info("{}", text); });
   if (!opened) return opened.error();
   memory = std::move(*opened);
+  if (auto read = read_flight(); !read) return read;
   auto shared = std::make_shared<judgement_rules>();
   shared->processing = options.processing;
   shared->detection = options.detection;
@@ -136,6 +148,34 @@ outcome<void> node::impl::open() {
   return {};
 }
 
+// A record that has killed the process twice is never tried again (rule 10): it is named before
+// the partitions begin.
+outcome<void> node::impl::read_flight() {
+  auto opened = flight_recorder::open(options.storage.path + "/flight");
+  if (!opened) return opened.error();
+  flight = std::move(*opened);
+  for (const auto& s : flight->suspects()) {
+    const auto name = std::to_string(s.where.position) + "/" + std::to_string(s.where.index) +
+                      " of partition " + std::to_string(s.where.partition);
+    spdlog::warn("the process died applying record {} deaths={}", name, s.deaths);
+    if (s.deaths < flight_recorder::deadly) continue;
+    dead_letter letter;
+    letter.reason = "poison";
+    letter.arrived = wall_clock();
+    letter.source = "process";
+    letter.text = "record " + name + " killed the process " + std::to_string(s.deaths) + " times";
+    decision d;
+    d.kind = decision_kind::notice;
+    d.notice = notice{"poison", "partition/" + std::to_string(s.where.partition),
+                      letter.text + "; it is not applied any more",
+                      event_time_of(unix_ms(letter.arrived))};
+    if (auto skipped = memory->poison().skip(s.where, letter); !skipped) return skipped;
+    notices.push_back(std::move(d));
+    flight->forget(s.where);
+  }
+  return {};
+}
+
 // From the last hop to the first, so that each actor is born with its peers. Read upward to follow
 // an event.
 void node::impl::spawn() {
@@ -155,10 +195,12 @@ void node::impl::spawn() {
   the_correlator = sys.spawn(correlator, options.correlation, options.actors,
                              correlator_peers{the_librarian, the_keeper, the_rca});
   link->set(the_correlator);
+  if (!notices.empty()) caf::anon_send(the_keeper, append_decisions{std::move(notices)});
 
   auto plan = std::make_shared<supervisor_plan>();
   plan->partition.actors = options.actors;
   plan->partition.recovery = options.recovery;
+  plan->partition.entities = options.entities;
   plan->partition.rules = rules;
   const auto replay_records = options.recovery.replay_rate *
                               static_cast<std::uint64_t>(options.recovery.max_replay.count()) /
@@ -168,7 +210,9 @@ void node::impl::spawn() {
   plan->peers.keeper = the_keeper;
   plan->peers.correlator = the_correlator;
   plan->peers.inference = inference.get();
+  plan->partition.partitions = directory->size();
   plan->peers.counters = &counters;
+  plan->peers.flight = flight.get();
   plan->peers.registry = &registry;
   plan->directory = directory.get();
   plan->vital = {caf::actor_cast<caf::actor>(the_librarian),
@@ -213,12 +257,30 @@ outcome<void> node::impl::open_doors_and_web() {
   return {};
 }
 
+/// Records applied per second of time in which there was always something to apply.
+void node::impl::measure_replay(double passed_s) {
+  constexpr std::uint64_t always_something = 512;
+  const auto& n = counters;
+  replay_meter::sample s;
+  s.seconds = passed_s;
+  const auto cpu = process_cpu_seconds();
+  s.cpu_seconds = cpu - std::exchange(cpu_before, cpu);
+  s.applied = n.events_taken + n.events_late + n.events_kept + n.events_replayed;
+  s.recovering = n.partitions_ready.load() < directory->size();
+  s.busy = s.recovering || n.lag() >= always_something;
+  meter.take(s, std::thread::hardware_concurrency());
+  counters.replay_rate.store(meter.rate(), std::memory_order_relaxed);
+}
+
 void node::impl::run_clock() {
   constexpr std::chrono::seconds retention_interval{60};
   auto swept = std::chrono::steady_clock::now();
+  auto sampled = swept;
   std::unique_lock<std::mutex> lock{clock_mutex};
   while (!clock_wake.wait_for(lock, std::chrono::milliseconds{200}, [&] { return clock_stop; })) {
     commit->tick(wall_clock());
+    const auto now = std::chrono::steady_clock::now();
+    measure_replay(std::chrono::duration<double>(now - std::exchange(sampled, now)).count());
     if (std::chrono::steady_clock::now() - swept < retention_interval) continue;
     swept = std::chrono::steady_clock::now();
     if (auto done = memory->sweep_retention(wall_clock()); !done)

@@ -178,7 +178,7 @@ void node_queries::entities(std::string prefix, std::size_t limit, std::string n
       }
       for (std::size_t i = 0; i < all->ids.size(); ++i)
         self->request(parts_.directory->owner_of(all->ids[i]), deadline,
-                      entity_question{all->ids[i]})
+                      entity_question{all->ids[i], true})
             .then(
                 [rows, i](const entity_answer& a) {
                   rows->known[i] = a.known;
@@ -202,7 +202,7 @@ void node_queries::entities(std::string prefix, std::size_t limit, std::string n
 }
 
 void node_queries::entity(std::string id, answer<entity_details> done) {
-  ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id},
+  ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id, false},
                      [id, done](outcome<entity_answer> a) {
                        if (!a) return done(a.error());
                        if (!a->known) return done(failure{ec::not_found, "no entity " + id});
@@ -376,7 +376,7 @@ void node_queries::record_retirement(const std::string& id, answer<bool> done) {
 void node_queries::retire_entity(std::string id, answer<bool> done) {
   auto& commit = *parts_.commit;
   const auto partitions = parts_.directory->size();
-  ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id},
+  ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id, true},
                      [this, id, done, &commit, partitions](outcome<entity_answer> a) {
                        if (!a) return done(a.error());
                        if (!a->known) return done(failure{ec::not_found, "no entity " + id});
@@ -388,6 +388,26 @@ void node_queries::retire_entity(std::string id, answer<bool> done) {
                          into.add_control(partition_of(id, partitions), control);
                        }
                        record_retirement(id, done);
+                     });
+}
+
+void node_queries::release_entity(std::string id, answer<bool> done) {
+  auto& commit = *parts_.commit;
+  const auto partitions = parts_.directory->size();
+  ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id, true},
+                     [id, done, &commit, partitions](outcome<entity_answer> a) {
+                       if (!a) return done(a.error());
+                       if (!a->known) return done(failure{ec::not_found, "no entity " + id});
+                       if (!a->quarantined)
+                         return done(failure{ec::invalid, id + " is not in quarantine"});
+                       control_record control;
+                       control.name = "release";
+                       control.payload = id;
+                       {
+                         auto into = commit.begin();
+                         into.add_control(partition_of(id, partitions), control);
+                       }
+                       done(true);
                      });
 }
 

@@ -58,6 +58,7 @@ public:
   void incident_feedback(std::string id, feedback f, answer<bool> done) override;
   void retire_entity(std::string id, answer<bool> done) override;
   void dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) override;
+  void release_entity(std::string id, answer<bool> done) override;
 
 private:
   void record_retirement(const std::string& id, answer<bool> done);

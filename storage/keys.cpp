@@ -92,4 +92,13 @@ std::string poison(const record_address& where) {
 }
 std::string poison_of(partition_id partition) { return builder{'X'}.u16(partition).take(); }
 
+std::string partition_state(partition_id partition) { return builder{'Q'}.u16(partition).take(); }
+std::string summaries_whole(partition_id partition) { return builder{'W'}.u16(partition).take(); }
+std::string summary(partition_id partition, std::string_view entity) {
+  return builder{'E'}.u16(partition).text(entity).take();
+}
+std::string quarantine(partition_id partition, std::string_view entity) {
+  return builder{'U'}.u16(partition).text(entity).take();
+}
+
 }  // namespace faultline::keys

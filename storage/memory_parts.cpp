@@ -117,6 +117,7 @@ outcome<void> memory_checkpoints::check(const checkpoint_batch& batch) const {
   std::vector<std::string_view> entities{batch.retired.begin(), batch.retired.end()};
   for (const auto& s : batch.snapshots) entities.push_back(s.entity);
   for (const auto& b : batch.blocks) entities.push_back(b.entity);
+  for (const auto& q : batch.quarantine) entities.push_back(q.entity);
   for (const auto entity : entities) {
     if (partition_of(entity, static_cast<std::uint16_t>(partitions_.size())) != batch.partition) {
       return failure{ec::invalid, "'" + std::string{entity} + "' is not of partition " +
@@ -141,6 +142,13 @@ outcome<std::vector<outbox_entry>> memory_checkpoints::write(const checkpoint_ba
   for (const auto& entity : batch.retired) {
     state.snapshots.erase(entity);
     state.blocks.erase(entity);
+    state.quarantine.erase(entity);
+  }
+  for (const auto& q : batch.quarantine) {
+    if (q.forget)
+      state.quarantine.erase(q.entity);
+    else
+      state.quarantine[q.entity] = q;
   }
   for (const auto& s : batch.snapshots) state.snapshots[s.entity] = s;
   const std::uint32_t ring = std::max<std::uint32_t>(1, options_.blocks_per_entity);
@@ -179,6 +187,41 @@ outcome<std::optional<entity_snapshot>> memory_checkpoints::load_snapshot(std::s
   const auto it = snapshots.find(entity);
   if (it == snapshots.end()) return std::optional<entity_snapshot>{};
   return std::optional<entity_snapshot>{it->second};
+}
+
+outcome<bool> memory_checkpoints::load_summaries(partition_id partition,
+                                                 const std::function<void(entity_summary)>& each) {
+  if (partition >= partitions_.size()) return no_partition(partition);
+  std::vector<entity_summary> found;
+  {
+    const std::lock_guard lock{mutex_};
+    if (!partitions_[partition].summaries_whole) return false;
+    for (const auto& [entity, s] : partitions_[partition].snapshots)
+      found.push_back({entity, s.position, s.index, s.summary});
+  }
+  for (auto& s : found) each(std::move(s));
+  return true;
+}
+
+outcome<void> memory_checkpoints::write_summaries(partition_id partition,
+                                                  const std::vector<entity_summary>& all) {
+  if (partition >= partitions_.size()) return no_partition(partition);
+  const std::lock_guard lock{mutex_};
+  auto& state = partitions_[partition];
+  for (const auto& s : all) {
+    if (const auto at = state.snapshots.find(s.entity); at != state.snapshots.end())
+      at->second.summary = s.bytes;
+  }
+  state.summaries_whole = true;
+  return {};
+}
+
+outcome<std::vector<quarantine_row>> memory_checkpoints::load_quarantine(partition_id partition) {
+  if (partition >= partitions_.size()) return no_partition(partition);
+  const std::lock_guard lock{mutex_};
+  std::vector<quarantine_row> out;
+  for (const auto& [entity, row] : partitions_[partition].quarantine) out.push_back(row);
+  return out;
 }
 
 outcome<std::vector<window_block>> memory_checkpoints::load_blocks(std::string_view entity) {

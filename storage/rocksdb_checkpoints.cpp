@@ -56,6 +56,9 @@ outcome<void> rocksdb_checkpoints::check(const checkpoint_batch& batch) const {
   for (const auto& entity : batch.retired) {
     if (!belongs(entity)) return foreign(entity);
   }
+  for (const auto& q : batch.quarantine) {
+    if (!belongs(q.entity)) return foreign(q.entity);
+  }
   return {};
 }
 
@@ -104,6 +107,8 @@ outcome<void> rocksdb_checkpoints::stage_retired(const checkpoint_batch& batch,
                                                  rocksdb::WriteBatch& out) {
   for (const auto& entity : batch.retired) {
     out.Delete(database_.at(family::entities), keys::entity(batch.partition, entity));
+    out.Delete(database_.at(family::meta), keys::summary(batch.partition, entity));
+    out.Delete(database_.at(family::meta), keys::quarantine(batch.partition, entity));
     const std::string prefix = keys::blocks_of(entity);
     scan blocks{database_, family::blocks, prefix, keys::after_prefix(prefix)};
     for (; blocks.valid(); blocks.next()) {
@@ -119,6 +124,15 @@ void rocksdb_checkpoints::stage_state(const checkpoint_batch& batch,
   for (const auto& s : batch.snapshots) {
     out.Put(database_.at(family::entities), keys::entity(batch.partition, s.entity),
             rows::snapshot(s));
+    out.Put(database_.at(family::meta), keys::summary(batch.partition, s.entity),
+            rows::summary(s.position, s.index, s.summary));
+  }
+  for (const auto& q : batch.quarantine) {
+    const auto key = keys::quarantine(batch.partition, q.entity);
+    if (q.forget)
+      out.Delete(database_.at(family::meta), key);
+    else
+      out.Put(database_.at(family::meta), key, rows::quarantine(q));
   }
   const std::uint32_t ring = std::max<std::uint32_t>(1, database_.options().blocks_per_entity);
   for (const auto& b : batch.blocks) {
@@ -127,6 +141,8 @@ void rocksdb_checkpoints::stage_state(const checkpoint_batch& batch,
   if (batch.checkpoint) {
     out.Put(database_.at(family::meta), keys::checkpoint(batch.partition),
             rows::numbers({batch.checkpoint->position, batch.checkpoint->decided_through}));
+    out.Put(database_.at(family::meta), keys::partition_state(batch.partition),
+            rows::text(batch.checkpoint->state));
   }
 }
 
@@ -138,7 +154,15 @@ outcome<partition_checkpoint> rocksdb_checkpoints::load_checkpoint(partition_id 
   const auto numbers = rows::read_numbers(**row);
   if (!numbers) return numbers.error();
   if (numbers->size() != 2) return failure{ec::store_corrupt, "a checkpoint row is damaged"};
-  return partition_checkpoint{(*numbers)[0], (*numbers)[1]};
+  partition_checkpoint checkpoint{(*numbers)[0], (*numbers)[1]};
+  const auto state = database_.get(family::meta, keys::partition_state(partition));
+  if (!state) return state.error();
+  if (state->has_value()) {  // a store of an older build has none
+    auto text = rows::read_text(**state);
+    if (!text) return text.error();
+    checkpoint.state = std::move(*text);
+  }
+  return checkpoint;
 }
 
 outcome<void> rocksdb_checkpoints::load_snapshots(
@@ -165,6 +189,50 @@ outcome<std::optional<entity_snapshot>> rocksdb_checkpoints::load_snapshot(
   auto snapshot = rows::read_snapshot(entity, **row);
   if (!snapshot) return snapshot.error();
   return std::optional<entity_snapshot>{std::move(*snapshot)};
+}
+
+outcome<bool> rocksdb_checkpoints::load_summaries(partition_id partition,
+                                                  const std::function<void(entity_summary)>& each) {
+  if (partition >= partitions_) return no_partition(partition);
+  if (auto healthy = database_.check(); !healthy) return healthy.error();
+  const auto whole = database_.get(family::meta, keys::summaries_whole(partition));
+  if (!whole) return whole.error();
+  if (!whole->has_value()) return false;
+  const std::string prefix = keys::summary(partition, "");
+  scan found{database_, family::meta, prefix, keys::after_prefix(prefix), scan::use::bulk};
+  for (; found.valid(); found.next()) {
+    auto summary = rows::read_summary(found.key().substr(keys::named_offset), found.value());
+    if (!summary) return summary.error();
+    each(std::move(*summary));
+  }
+  if (auto end = found.end(); !end) return end.error();
+  return true;
+}
+
+outcome<void> rocksdb_checkpoints::write_summaries(partition_id partition,
+                                                   const std::vector<entity_summary>& all) {
+  if (partition >= partitions_) return no_partition(partition);
+  rocksdb::WriteBatch out;
+  auto* meta = database_.at(family::meta);
+  for (const auto& s : all)
+    out.Put(meta, keys::summary(partition, s.entity), rows::summary(s.position, s.index, s.bytes));
+  out.Put(meta, keys::summaries_whole(partition), rows::number(1));
+  return database_.write(out, false, write_kind::work);
+}
+
+outcome<std::vector<quarantine_row>> rocksdb_checkpoints::load_quarantine(partition_id partition) {
+  if (partition >= partitions_) return no_partition(partition);
+  if (auto healthy = database_.check(); !healthy) return healthy.error();
+  std::vector<quarantine_row> out;
+  const std::string prefix = keys::quarantine(partition, "");
+  scan found{database_, family::meta, prefix, keys::after_prefix(prefix)};
+  for (; found.valid(); found.next()) {
+    auto row = rows::read_quarantine(found.key().substr(keys::named_offset), found.value());
+    if (!row) return row.error();
+    out.push_back(std::move(*row));
+  }
+  if (auto end = found.end(); !end) return end.error();
+  return out;
 }
 
 outcome<std::vector<window_block>> rocksdb_checkpoints::load_blocks(std::string_view entity) {

@@ -110,6 +110,52 @@ outcome<entity_snapshot> read_snapshot(std::string_view entity, std::string_view
   return s;
 }
 
+std::string summary(log_position position, std::uint32_t index, std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size() + 13);
+  byte_writer w{out};
+  w.u8(version);
+  w.u64(position);
+  w.u32(index);
+  return out.append(bytes);
+}
+
+outcome<entity_summary> read_summary(std::string_view entity, std::string_view bytes) {
+  auto row = open_row(bytes, "summary");
+  if (!row.fault) return row.fault.error();
+  entity_summary s;
+  s.entity = entity;
+  s.position = row.reader.u64();
+  s.index = row.reader.u32();
+  s.bytes = rest(row.reader);
+  if (!row.reader.ok()) return damaged("summary");
+  return s;
+}
+
+std::string quarantine(const quarantine_row& q) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  w.u64(q.from);
+  w.u32(q.from_index);
+  w.u64(q.until);
+  w.u32(q.until_index);
+  return out;
+}
+
+outcome<quarantine_row> read_quarantine(std::string_view entity, std::string_view bytes) {
+  auto row = open_row(bytes, "quarantine");
+  if (!row.fault) return row.fault.error();
+  quarantine_row q;
+  q.entity = entity;
+  q.from = row.reader.u64();
+  q.from_index = row.reader.u32();
+  q.until = row.reader.u64();
+  q.until_index = row.reader.u32();
+  if (!row.reader.ok() || !row.reader.at_end()) return damaged("quarantine");
+  return q;
+}
+
 std::string block(const window_block& b) {
   std::string out;
   out.reserve(b.bytes.size() + 5);

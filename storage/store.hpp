@@ -131,6 +131,25 @@ struct entity_snapshot {
   log_position position = 0;
   std::uint32_t index = 0;  ///< index of the last record of `position` it covers
   std::string bytes;        ///< opaque, of judgement/entity_core
+  std::string summary{};    ///< opaque, small: written as a row of its own beside the snapshot
+};
+
+/// What is known of an entity without reading its snapshot.
+struct entity_summary {
+  std::string entity;
+  log_position position = 0;  ///< of the snapshot it was written with
+  std::uint32_t index = 0;
+  std::string bytes;
+};
+
+/// Records of an entity after `from` are not applied, up to `until`, where it was released.
+struct quarantine_row {
+  std::string entity;
+  log_position from = 0;
+  std::uint32_t from_index = 0;
+  log_position until = 0;  ///< 0: not released yet
+  std::uint32_t until_index = 0;
+  bool forget = false;  ///< in a batch: the row goes
 };
 
 /// A packed block of an entity's live window: written to slot `number` mod blocks_per_entity.
@@ -153,6 +172,7 @@ struct outbox_entry {
 struct partition_checkpoint {
   log_position position = 0;         ///< replay starts after it
   log_position decided_through = 0;  ///< transitions caused up to here are all in the outbox
+  std::string state{};               ///< opaque: what the partition itself knows as of `position`
 };
 
 /// One atomic write of a partition. Outbox entries whose (entity, key) stands already are dropped.
@@ -162,6 +182,7 @@ struct checkpoint_batch {
   std::vector<entity_snapshot> snapshots;
   std::vector<window_block> blocks;
   std::vector<std::string> retired;  ///< entities forgotten whole, before the rest
+  std::vector<quarantine_row> quarantine;
   std::optional<partition_checkpoint> checkpoint;
   bool sync = false;  ///< true whenever `outbox` is not empty
 };
@@ -184,6 +205,16 @@ public:
   virtual outcome<void> load_snapshots(partition_id partition,
                                        const std::function<void(entity_snapshot)>& each) = 0;
   virtual outcome<std::optional<entity_snapshot>> load_snapshot(std::string_view entity) = 0;
+  /// The summary of every entity snapshot of a partition, in order of entity. @returns false, and
+  /// calls nobody, when the store's summaries were never written whole (a store of an older build):
+  /// read the snapshots and call write_summaries().
+  virtual outcome<bool> load_summaries(partition_id partition,
+                                       const std::function<void(entity_summary)>& each) = 0;
+  /// Writes the summaries of all snapshots of @p partition; load_summaries() finds them from now
+  /// on.
+  virtual outcome<void> write_summaries(partition_id partition,
+                                        const std::vector<entity_summary>& all) = 0;
+  virtual outcome<std::vector<quarantine_row>> load_quarantine(partition_id partition) = 0;
   /// Blocks of an entity's live window, oldest first.
   virtual outcome<std::vector<window_block>> load_blocks(std::string_view entity) = 0;
   /// Outbox entries with seq >= @p from, in order.

@@ -51,6 +51,19 @@ outcome<std::string> api_get(const std::string& server, const std::string& targe
   return std::move(response->body);
 }
 
+outcome<std::string> api_change(const std::string& server, const char* method,
+                                const std::string& target) {
+  http_client_options options;
+  options.address = server;
+  auto response = http_call(options, method, target);
+  if (!response)
+    return failure{response.error().code,
+                   "the server at " + server + " does not answer (" + response.error().what +
+                       "). Is it running? Another address is named with --server"};
+  if (response->status != 200 && response->status != 202) return refused(*response, target);
+  return std::move(response->body);
+}
+
 int show_answer(const command_session& session, const std::string& target,
                 outcome<std::string> (*layout)(const std::string& body, const colours& c)) {
   const auto body = api_get(session.server, target);

@@ -20,6 +20,10 @@ std::string api_target(std::string_view path, const api_query& query);
 /// failures that say what to do next.
 outcome<std::string> api_get(const std::string& server, const std::string& target);
 
+/// A request that changes something: @p method is POST or DELETE. Done is 200 or 202.
+outcome<std::string> api_change(const std::string& server, const char* method,
+                                const std::string& target);
+
 /// What a command does with an answer: prints it as it is (-o json), or @p layout of it.
 /// @returns an exit code.
 int show_answer(const command_session& session, const std::string& target,

@@ -97,6 +97,43 @@ void add_ingest(CLI::App& group, command_session& session) {
   });
 }
 
+void add_recovery(CLI::App& group, command_session& session) {
+  auto o = std::make_shared<recovery_bench_options>();
+  CLI::App* sub = group.add_subcommand(
+      "recovery", "Kills a server of its own under load, starts it again, counts what is missing");
+  sub->add_option("--entities", o->entities)
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  sub->add_option("--metrics", o->metrics, "Of each entity")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  sub->add_option("--seconds", o->seconds, "Of load, before it is killed")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  sub->add_option("--fill", o->fill_ticks, "Ticks that create the entities")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  sub->add_option("--batch", o->batch, "Rows in a request")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  sub->add_option("--window", o->window, "Requests under way")
+      ->check(CLI::Range(1, 512))
+      ->capture_default_str();
+  sub->add_option("--seed", o->seed)->capture_default_str();
+  sub->add_option("--faultlined", o->faultlined, "Server program [the one beside this one]");
+  sub->add_option("--dir", o->directory, "Where its store is made [temporary directory]");
+  sub->add_option("--config", o->config, "File with further configuration for it")
+      ->check(CLI::ExistingFile);
+  sub->add_flag("--keep", o->keep, "Leave its directory with store and log behind");
+  auto json = std::make_shared<bool>(false);
+  sub->add_flag("--json", *json, "The same as -o json");
+  sub->callback([o, json, &session] {
+    session.run = [o, json, &session] {
+      return run_recovery_bench(*o, *json ? output_format::json : session.format);
+    };
+  });
+}
+
 void add_lstm(CLI::App& group, command_session& session) {
   auto o = std::make_shared<lstm_bench_options>();
   CLI::App* sub = group.add_subcommand("lstm", "Microseconds per row of the forecaster, by batch");
@@ -123,6 +160,7 @@ void add_bench_commands(CLI::App& app, command_session& session) {
   group->require_subcommand(1);
   add_ingest(*group, session);
   add_lstm(*group, session);
+  add_recovery(*group, session);
 }
 
 }  // namespace faultline

@@ -27,6 +27,22 @@ struct ingest_bench_options {
 };
 int run_ingest_bench(const ingest_bench_options& options, output_format format);
 
+/// `bench recovery`: a server that is killed under load and started again.
+struct recovery_bench_options {
+  std::size_t entities = 10'000;
+  std::size_t metrics = 8;
+  std::uint64_t seconds = 5;    ///< of load before the kill
+  std::size_t fill_ticks = 12;  ///< that create the entities
+  std::size_t batch = 512;      ///< rows in a request
+  std::size_t window = 16;      ///< requests under way
+  std::uint64_t seed = 1;
+  std::string faultlined;  ///< program; empty: the one beside us
+  std::string directory;   ///< of the store; empty: the system's temporary directory
+  std::string config;      ///< file with further lines of YAML for the server
+  bool keep = false;
+};
+int run_recovery_bench(const recovery_bench_options& options, output_format format);
+
 /// `bench lstm`: one step of the forecaster per row, by batch.
 struct lstm_bench_options {
   std::string model;  ///< empty: the shipped one

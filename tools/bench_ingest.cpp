@@ -97,7 +97,6 @@ private:
   outcome<void> wait_until_applied();
   outcome<void> compare_entities();
   outcome<server_counts> counts() const;
-  outcome<std::unordered_map<std::string, std::uint64_t>> entity_counts() const;
 
   failure explained(const failure& why) const {
     return {why.code, why.what + "\nthe server's last words:\n" + server_->log_tail()};
@@ -113,22 +112,6 @@ private:
   bool timed_ = false;
   ingest_result result_;
 };
-
-/// Names the files that come with us, where @p config does not: a server elsewhere would look for
-/// them beside itself.
-std::string shipped_lines(const std::string& config) {
-  std::string lines;
-  const auto says = [&](const char* key) {
-    return ("\n" + config).find(std::string{"\n"} + key + ":") != std::string::npos;
-  };
-  const auto lstm = find_shipped("models/lstm.flm");
-  const auto ranker = find_shipped("models/ranker.flm");
-  if (lstm && ranker && !says("model"))
-    lines += "\nmodel: {lstm: \"" + lstm->string() + "\", ranker: \"" + ranker->string() + "\"}";
-  const auto runbooks = find_shipped("config/runbooks.yaml");
-  if (runbooks && !says("runbooks")) lines += "\nrunbooks: \"" + runbooks->string() + "\"";
-  return lines + "\n";
-}
 
 outcome<void> ingest_bench::start() {
   bench_server_options options;
@@ -265,28 +248,11 @@ outcome<void> ingest_bench::wait_until_applied() {
   return {};  // what is missing then is counted as lost
 }
 
-outcome<std::unordered_map<std::string, std::uint64_t>> ingest_bench::entity_counts() const {
-  std::unordered_map<std::string, std::uint64_t> observations;
-  std::string next;
-  do {
-    const auto page =
-        api_get(server_->http(), api_target("entities", {{"limit", "1000"}, {"next", next}}));
-    if (!page) return page.error();
-    const auto parsed = nlohmann::json::parse(*page, nullptr, false);
-    if (!parsed.is_object()) return failure{ec::malformed, "/api/v1/entities is no JSON"};
-    for (const auto& entity : parsed.value("entities", nlohmann::json::array()))
-      observations[entity.value("id", "")] = entity.value("observations", std::uint64_t{0});
-    const auto more = parsed.find("next");
-    next = more != parsed.end() && more->is_string() ? more->get<std::string>() : "";
-  } while (!next.empty());
-  return observations;
-}
-
 /// Each entity has sent one row per tick: what the server counts of it must be just that.
 outcome<void> ingest_bench::compare_entities() {
   const auto deadline = wall_clock::now() + std::chrono::seconds{10};
   for (;;) {
-    const auto observations = entity_counts();
+    const auto observations = observations_of_all(server_->http());
     if (!observations) return observations.error();
     result_.lost = result_.duplicated = 0;
     for (std::size_t e = 0; e < o_.entities; ++e) {

@@ -19,7 +19,10 @@
 #include <thread>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "tools/api.hpp"
+#include "tools/bench.hpp"
 
 namespace faultline {
 
@@ -91,11 +94,42 @@ outcome<process_usage> read_usage(pid_t pid) {
   return usage;
 }
 
+std::string shipped_lines(const std::string& config) {
+  std::string lines;
+  const auto says = [&](const char* key) {
+    return ("\n" + config).find(std::string{"\n"} + key + ":") != std::string::npos;
+  };
+  const auto lstm = find_shipped("models/lstm.flm");
+  const auto ranker = find_shipped("models/ranker.flm");
+  if (lstm && ranker && !says("model"))
+    lines += "\nmodel: {lstm: \"" + lstm->string() + "\", ranker: \"" + ranker->string() + "\"}";
+  const auto runbooks = find_shipped("config/runbooks.yaml");
+  if (runbooks && !says("runbooks")) lines += "\nrunbooks: \"" + runbooks->string() + "\"";
+  return lines + "\n";
+}
+
+outcome<std::unordered_map<std::string, std::uint64_t>> observations_of_all(
+    const std::string& http) {
+  std::unordered_map<std::string, std::uint64_t> observations;
+  std::string next;
+  do {
+    const auto page = api_get(http, api_target("entities", {{"limit", "1000"}, {"next", next}}));
+    if (!page) return page.error();
+    const auto parsed = nlohmann::json::parse(*page, nullptr, false);
+    if (!parsed.is_object()) return failure{ec::malformed, "/api/v1/entities is no JSON"};
+    for (const auto& entity : parsed.value("entities", nlohmann::json::array()))
+      observations[entity.value("id", "")] = entity.value("observations", std::uint64_t{0});
+    const auto more = parsed.find("next");
+    next = more != parsed.end() && more->is_string() ? more->get<std::string>() : "";
+  } while (!next.empty());
+  return observations;
+}
+
 outcome<std::unique_ptr<bench_server>> bench_server::start(const bench_server_options& options) {
   std::unique_ptr<bench_server> server{new bench_server};
   server->keep_ = options.keep;
   if (auto made = server->prepare(options); !made) return made.error();
-  if (auto launched = server->launch(options); !launched) return launched.error();
+  if (auto launched = server->launch(); !launched) return launched.error();
   if (auto ready = server->wait_until_ready(options.ready_within); !ready) return ready.error();
   return server;
 }
@@ -113,6 +147,7 @@ outcome<void> bench_server::prepare(const bench_server_options& options) {
   std::string name = (parent / "faultline-bench-XXXXXX").string();
   if (mkdtemp(name.data()) == nullptr) return system_failure(name);
   directory_ = name;
+  program_ = options.program;
   const auto ports = free_ports(5);
   if (!ports) return ports.error();
   const std::vector<int>& p = *ports;
@@ -131,10 +166,10 @@ outcome<void> bench_server::prepare(const bench_server_options& options) {
   return config ? outcome<void>{} : system_failure((directory_ / "faultline.yaml").string());
 }
 
-outcome<void> bench_server::launch(const bench_server_options& options) {
+outcome<void> bench_server::launch() {
   const std::string config = (directory_ / "faultline.yaml").string();
   const std::string log = (directory_ / "log").string();
-  const std::string program = options.program.string();
+  const std::string program = program_.string();
   const std::string flag = "--config.file";
   const std::array<char*, 4> arguments{const_cast<char*>(program.c_str()),
                                        const_cast<char*>(flag.c_str()),
@@ -160,7 +195,7 @@ outcome<void> bench_server::wait_until_ready(std::chrono::seconds within) {
   while (clock::now() < deadline) {
     if (ended())
       return failure{ec::io_failed, "the server ended before it was ready:\n" + log_tail()};
-    if (api_get(http_, "/-/ready")) return {};
+    if (ready()) return {};
     std::this_thread::sleep_for(std::chrono::milliseconds{50});
   }
   return failure{ec::deadline_passed, "the server was not ready within " +
@@ -186,14 +221,33 @@ std::string bench_server::log_tail() const {
   return text.empty() ? "  (it has logged nothing)\n" : text;
 }
 
+bool bench_server::ready() const { return static_cast<bool>(api_get(http_, "/-/ready")); }
+
+outcome<void> bench_server::kill() {
+  if (pid_ <= 0) return failure{ec::io_failed, "the server had ended:\n" + log_tail()};
+  ::kill(pid_, SIGKILL);
+  waitpid(pid_, &status_, 0);
+  pid_ = -1;
+  return {};
+}
+
+outcome<void> bench_server::launch_again() { return launch(); }
+
+outcome<std::uint64_t> bench_server::anonymous_bytes() const {
+  std::ifstream status{"/proc/" + std::to_string(pid_) + "/status"};
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind("RssAnon:", 0) == 0) return std::strtoull(line.c_str() + 8, nullptr, 10) * 1024;
+  return failure{ec::io_failed, "process " + std::to_string(pid_) + " is not there"};
+}
+
 outcome<void> bench_server::stop() {
   if (pid_ <= 0) return {};
-  kill(pid_, SIGTERM);
+  ::kill(pid_, SIGTERM);
   const auto deadline = clock::now() + std::chrono::seconds{20};
   while (!ended() && clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
   if (pid_ > 0) {
-    kill(pid_, SIGKILL);
+    ::kill(pid_, SIGKILL);
     waitpid(pid_, &status_, 0);
     pid_ = -1;
     return failure{ec::deadline_passed, "the server did not end within 20 s of SIGTERM"};

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "messages/outcome.hpp"
 
@@ -52,15 +53,23 @@ public:
   bool ended();
   /// The last lines it has logged.
   std::string log_tail() const;
+  /// kill -9, now. It can be launched again on what it left behind.
+  outcome<void> kill();
+  /// Starts it again on the same store and the same ports; does not wait until it is ready.
+  outcome<void> launch_again();
+  bool ready() const;
+  /// Anonymous memory of the process (RssAnon). Fails when it is not there.
+  outcome<std::uint64_t> anonymous_bytes() const;
   /// Ends it as an operator would. @returns ec::io_failed when it did not end with status 0.
   outcome<void> stop();
 
 private:
   bench_server() = default;
   outcome<void> prepare(const bench_server_options& options);
-  outcome<void> launch(const bench_server_options& options);
+  outcome<void> launch();
   outcome<void> wait_until_ready(std::chrono::seconds within);
 
+  std::filesystem::path program_;
   std::filesystem::path directory_;
   std::string http_, router_, pull_;
   pid_t pid_ = -1;
@@ -70,6 +79,14 @@ private:
 
 /// The `faultlined` beside our own program, or the one named by @p given.
 outcome<std::filesystem::path> find_server(const std::string& given);
+
+/// Lines of configuration that name the files which come with us, where @p config does not: a
+/// server elsewhere would look for them beside itself.
+std::string shipped_lines(const std::string& config);
+
+/// Observations of every entity that the server at @p http knows.
+outcome<std::unordered_map<std::string, std::uint64_t>> observations_of_all(
+    const std::string& http);
 
 /// Reads user and system time and peak memory of process @p pid from /proc.
 outcome<process_usage> read_usage(pid_t pid);

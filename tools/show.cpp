@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
 #include <memory>
 #include <string>
 
@@ -30,6 +31,26 @@ CLI::App* add_list(CLI::App* group, const char* what, list_arguments& a) {
   list->add_option("--limit", a.limit, "At most so many")->capture_default_str();
   list->add_option("--next", a.next, "Go on from here: `next` of the answer before");
   return list;
+}
+
+/// A command that changes one entity and says what is so now.
+void add_change(CLI::App* group, command_session& session, const char* name, const char* what,
+                const char* method, const char* path_end, const char* done) {
+  auto id = std::make_shared<std::string>();
+  CLI::App* sub = group->add_subcommand(name, what);
+  sub->add_option("id", *id, "Id of the entity, for example service/cart")->required();
+  sub->callback([=, &session] {
+    session.run = [=, &session] {
+      const auto answer = api_change(session.server, method,
+                                     api_target("entities/" + percent_encode(*id) + path_end, {}));
+      if (!answer) return report_failure(answer.error());
+      if (session.format == output_format::json)
+        std::puts(answer->c_str());
+      else
+        std::printf("%s %s\n", id->c_str(), done);
+      return exit_code::ok;
+    };
+  });
 }
 
 std::string limit_text(const list_arguments& a) { return std::to_string(a.limit); }
@@ -102,6 +123,10 @@ void add_entity_commands(CLI::App& app, command_session& session) {
                          layout_entity);
     };
   });
+  add_change(group, session, "retire", "Forget an entity; its alerts end", "DELETE", "",
+             "is retired: a new event starts it afresh");
+  add_change(group, session, "release", "End the quarantine of an entity", "POST", "/release",
+             "is released: it goes on with its next event");
 }
 
 }  // namespace faultline

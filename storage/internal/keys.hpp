@@ -80,6 +80,12 @@ std::string correlator_through();
 std::string correlator_state();
 std::string poison(const record_address& where);
 std::string poison_of(partition_id partition);
+std::string partition_state(partition_id partition);
+/// Stands when every snapshot of the partition has its summary.
+std::string summaries_whole(partition_id partition);
+std::string summary(partition_id partition, std::string_view entity);
+std::string quarantine(partition_id partition, std::string_view entity);
+inline constexpr std::size_t named_offset = 3;  ///< of the entity in the two above
 inline constexpr std::size_t meta_offset = 1;
 
 }  // namespace faultline::keys

@@ -100,6 +100,11 @@ public:
   outcome<void> load_snapshots(partition_id partition,
                                const std::function<void(entity_snapshot)>& each) override;
   outcome<std::optional<entity_snapshot>> load_snapshot(std::string_view entity) override;
+  outcome<bool> load_summaries(partition_id partition,
+                               const std::function<void(entity_summary)>& each) override;
+  outcome<void> write_summaries(partition_id partition,
+                                const std::vector<entity_summary>& all) override;
+  outcome<std::vector<quarantine_row>> load_quarantine(partition_id partition) override;
   outcome<std::vector<window_block>> load_blocks(std::string_view entity) override;
   outcome<std::vector<outbox_entry>> read_outbox(partition_id partition, std::uint64_t from,
                                                  std::size_t limit) override;
@@ -109,6 +114,8 @@ private:
   struct partition_state {
     partition_checkpoint checkpoint;
     std::map<std::string, entity_snapshot, std::less<>> snapshots;
+    std::map<std::string, quarantine_row, std::less<>> quarantine;
+    bool summaries_whole = false;
     std::map<std::string, std::map<std::uint32_t, window_block>, std::less<>> blocks;  ///< by slot
     std::deque<outbox_entry> outbox;
     std::set<std::pair<std::string, std::string>> index;

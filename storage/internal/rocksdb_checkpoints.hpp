@@ -23,6 +23,11 @@ public:
   outcome<void> load_snapshots(partition_id partition,
                                const std::function<void(entity_snapshot)>& each) override;
   outcome<std::optional<entity_snapshot>> load_snapshot(std::string_view entity) override;
+  outcome<bool> load_summaries(partition_id partition,
+                               const std::function<void(entity_summary)>& each) override;
+  outcome<void> write_summaries(partition_id partition,
+                                const std::vector<entity_summary>& all) override;
+  outcome<std::vector<quarantine_row>> load_quarantine(partition_id partition) override;
   outcome<std::vector<window_block>> load_blocks(std::string_view entity) override;
   outcome<std::vector<outbox_entry>> read_outbox(partition_id partition, std::uint64_t from,
                                                  std::size_t limit) override;

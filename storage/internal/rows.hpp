@@ -38,6 +38,14 @@ outcome<std::string> read_text(std::string_view bytes);
 std::string snapshot(const entity_snapshot& s);
 outcome<entity_snapshot> read_snapshot(std::string_view entity, std::string_view bytes);
 
+// summary := version(u8) position(u64) index(u32) bytes
+std::string summary(log_position position, std::uint32_t index, std::string_view bytes);
+outcome<entity_summary> read_summary(std::string_view entity, std::string_view bytes);
+
+// quarantine := version(u8) from(u64) from_index(u32) until(u64) until_index(u32)
+std::string quarantine(const quarantine_row& q);
+outcome<quarantine_row> read_quarantine(std::string_view entity, std::string_view bytes);
+
 // block := version(u8) number(u32) bytes
 std::string block(const window_block& b);
 outcome<window_block> read_block(std::string_view entity, std::string_view bytes);

@@ -96,8 +96,12 @@ TEST(Ingress, RefusesNewEntitiesBeyondTheLimitAndKeepsKnownOnes) {
   few.max_active = 1;
   intake_rig rig{{}, few};
   EXPECT_EQ(rig.request(rig.header(1), rig.event("host/a")).accepted, 1U);
+  EXPECT_EQ(rig.request(rig.header(2), rig.event("host/b")).rejected.size(), 1U) << "on its way";
   rig.counters.entities = 1;
-  EXPECT_EQ(rig.request(rig.header(2), rig.event("host/b")).rejected.size(), 1U);
+  rig.counters.entities_active = 1;
+  EXPECT_EQ(rig.request(rig.header(4), rig.event("host/b")).rejected.size(), 1U);
+  rig.counters.entities_active = 0;  // it went to disk: there is room for another
+  EXPECT_EQ(rig.request(rig.header(5), rig.event("host/b")).accepted, 1U);
   EXPECT_EQ(rig.request(rig.header(3), rig.event("host/a")).accepted, 1U);
 }
 

@@ -52,14 +52,48 @@ struct Partition : actor_fixture {
     plan->peers.registry = &registry;
     plan->partition.rules = std::make_shared<judgement_rules>();
     plan->partition.replay_budget = 4;
+    plan->partition.entities = options.entities;
     plan->directory = &directory;
     plan->give_up = [this](const std::string& why) { gave_up = why; };
     boss = spawn(supervisor, plan);
     run();
   }
 
+  void end_boss() {
+    caf::anon_send_exit(boss, caf::exit_reason::user_shutdown);
+    run();
+  }
+
+  void append_blob(std::string bytes, std::uint32_t records) {
+    append_group group;
+    group.log.push_back(log_append{0, bytes, records});
+    auto at = memory->events().append(group);
+    ASSERT_TRUE(at);
+    counters.appended += records;
+    auto blob = std::make_shared<const log_blob>(log_blob{0, at->front(), std::move(bytes)});
+    if (auto owner = directory.owner(0)) caf::anon_send(owner, blob_appended{blob});
+    run();
+  }
+
+  void append_clock(int n) {
+    blob_writer writer;
+    writer.add(
+        clock_record{event_time_of(start_ms + n * 10'000), arrival_time_of(start_ms + n * 10'000)});
+    append_blob(writer.take(), 1);
+  }
+
+  void append_control(const char* name, const char* payload) {
+    blob_writer writer;
+    control_record control;
+    control.name = name;
+    control.payload = payload;
+    writer.add(control);
+    append_blob(writer.take(), 1);
+  }
+
   /// Appends events of @p entities at tick @p n to the log and tells the owner.
-  void append(const std::vector<std::string>& entities, int n, bool damage_last = false) {
+  void append(const std::vector<std::string>& entities, int n, bool damage_last = false,
+              double times = 1.0) {
     blob_writer writer;
     event_view e;
     for (const auto& id : entities) {
@@ -68,30 +102,24 @@ struct Partition : actor_fixture {
       e.ts = event_time_of(start_ms + n * 10'000);
       e.has_ts = true;
       e.arrived = arrival_time_of(start_ms + n * 10'000);
-      e.metrics = {{"cpu", 0.5 + 0.01 * (n % 7), metric_kind::gauge},
+      e.metrics = {{"cpu", times * (0.5 + 0.01 * (n % 7)), metric_kind::gauge},
                    {"requests.rate", 100.0 + n % 5, metric_kind::gauge}};
       writer.add(e);
     }
     auto bytes = writer.take();
     // A name longer than its record: the last event cannot be read.
     if (damage_last) bytes[bytes.rfind("requests.rate") - 1] = static_cast<char>(0xff);
-    append_group group;
-    group.log.push_back(log_append{0, bytes, static_cast<std::uint32_t>(entities.size())});
-    auto at = memory->events().append(group);
-    ASSERT_TRUE(at);
-    counters.appended += entities.size();
-    auto blob = std::make_shared<const log_blob>(log_blob{0, at->front(), std::move(bytes)});
-    if (auto owner = directory.owner(0)) caf::anon_send(owner, blob_appended{blob});
-    run();
+    append_blob(std::move(bytes), static_cast<std::uint32_t>(entities.size()));
   }
 
   std::uint64_t observations(const std::string& id) {
-    return ask<entity_answer>(directory.owner(0), entity_question{id}).status.observations;
+    return ask<entity_answer>(directory.owner(0), entity_question{id, false}).status.observations;
   }
 
   std::unique_ptr<store> memory;
   node_counters counters;
   entity_registry registry;
+  partition_options options;
   partition_directory directory{1};
   std::shared_ptr<told> heard = std::make_shared<told>();
   std::string gave_up;
@@ -110,7 +138,7 @@ TEST_F(Partition, AppliesEveryEventOnceToItsEntity) {
 
 TEST_F(Partition, KnowsNothingOfAnEntityThatNeverCame) {
   begin();
-  EXPECT_FALSE(ask<entity_answer>(directory.owner(0), entity_question{"host/none"}).known);
+  EXPECT_FALSE(ask<entity_answer>(directory.owner(0), entity_question{"host/none", false}).known);
 }
 
 TEST_F(Partition, IsReadyOnlyWhenTheLogIsReplayed) {
@@ -148,9 +176,12 @@ TEST_F(Partition, SkipsTheRecordThatKillsItsEntityAndLosesNoOther) {
   begin();
   for (int n = 0; n < 3; ++n) append({"host/a"}, n);
   append({"host/a"}, 3, true);
-  append({"host/a"}, 4);
+  append({"host/a", "host/b"}, 4);
   EXPECT_EQ(counters.entity_restarts.load(), 1U);
   EXPECT_EQ(counters.events_poison.load(), 1U);
+  EXPECT_EQ(observations("host/b"), 1U) << "the others are not held up";
+  EXPECT_EQ(counters.lag(), 1U) << "what came for it waits in the log";
+  advance(100ms);
   EXPECT_EQ(observations("host/a"), 4U);
   EXPECT_EQ(memory->dead_letters().total(), 1U);
   EXPECT_EQ(counters.lag(), 0U);
@@ -160,6 +191,7 @@ TEST_F(Partition, RemembersThePoisonAfterARestart) {
   begin();
   append({"host/a"}, 0);
   append({"host/a"}, 1, true);
+  advance(100ms);
   caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
   run();
   append({"host/a"}, 2);
@@ -170,8 +202,11 @@ TEST_F(Partition, RemembersThePoisonAfterARestart) {
 TEST_F(Partition, QuarantinesAnEntityThatKeepsDying) {
   begin();
   append({"host/a", "host/b"}, 0);
-  for (int n = 1; n <= 6; ++n) append({"host/b", "host/a"}, n, true);
-  const auto a = ask<entity_answer>(directory.owner(0), entity_question{"host/a"});
+  for (int n = 1; n <= 6; ++n) {
+    append({"host/b", "host/a"}, n, true);
+    advance(2s);  // longer than any rest between five deaths
+  }
+  const auto a = ask<entity_answer>(directory.owner(0), entity_question{"host/a", false});
   EXPECT_TRUE(a.quarantined);
   EXPECT_EQ(observations("host/b"), 7U);
   EXPECT_EQ(counters.lag(), 0U);
@@ -191,22 +226,273 @@ TEST_F(Partition, SweepsSnapshotsSoThatLittleIsLeftToReplay) {
 TEST_F(Partition, ForgetsARetiredEntityAndStartsItAfresh) {
   begin();
   for (int n = 0; n < 3; ++n) append({"host/a"}, n);
-  blob_writer writer;
-  control_record retire;
-  retire.name = "retire";
-  retire.payload = "host/a";
-  writer.add(retire);
-  append_group group;
-  group.log.push_back(log_append{0, writer.take(), 1});
-  auto at = memory->events().append(group);
-  ASSERT_TRUE(at);
-  caf::anon_send(
-      directory.owner(0),
-      blob_appended{std::make_shared<const log_blob>(log_blob{0, at->front(), group.log[0].blob})});
-  run();
-  EXPECT_FALSE(ask<entity_answer>(directory.owner(0), entity_question{"host/a"}).known);
+  append_control("retire", "host/a");
+  EXPECT_FALSE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", false}).known);
   append({"host/a"}, 9);
   EXPECT_EQ(observations("host/a"), 1U);
+}
+
+// ---- coming and going ---------------------------------------------------------------------------
+
+TEST_F(Partition, AnEntityLeavesAfterTwelveIdleTicksAndComesBackWithItsNextEvent) {
+  begin();
+  for (int n = 0; n < 5; ++n) append({"host/a", "host/b"}, n);
+  append_clock(14);
+  append_clock(15);
+  advance(1s);
+  EXPECT_EQ(counters.entities_active.load(), 2U) << "eleven ticks are not twelve";
+  append_clock(16);
+  advance(1s);
+  EXPECT_EQ(counters.entities_active.load(), 0U);
+  EXPECT_EQ(counters.entities.load(), 2U) << "known, not forgotten";
+  EXPECT_EQ(counters.passivations.load(), 2U);
+  EXPECT_EQ(observations("host/a"), 5U) << "answered from its snapshot";
+  EXPECT_EQ(counters.entities_active.load(), 0U) << "and nobody was woken for it";
+  append({"host/a"}, 18);
+  EXPECT_EQ(counters.entities_active.load(), 1U);
+  EXPECT_EQ(observations("host/a"), 6U);
+  EXPECT_EQ(counters.lag(), 0U);
+}
+
+TEST_F(Partition, OneThatWentAndCameBackIsTheSameAsOneThatStayed) {
+  begin();
+  const auto life = [&](int from) {
+    for (int n = from; n < from + 40; ++n) append({"host/a"}, n);
+  };
+  life(0);
+  for (int n = 40; n < 60; ++n) append_clock(n);
+  advance(1s);
+  ASSERT_EQ(counters.entities_active.load(), 0U);
+  for (int n = 60; n < 80; ++n) append({"host/a"}, n);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  const auto went = memory->checkpoints().load_snapshot("host/a");
+
+  // The same records, and nobody ever leaves: it is asked for its snapshot only at the end.
+  entity_core stayed{"host/a", std::make_shared<judgement_rules>()};
+  std::vector<entity_decision> decided;
+  auto blobs = memory->events().read(0, 1, 1000, 1 << 30);
+  ASSERT_TRUE(blobs);
+  clock_record clock;
+  for (const auto& blob : *blobs) {
+    blob_reader reader{blob.bytes};
+    record_view r;
+    for (auto index = reader.index(); *reader.next(r); index = reader.index()) {
+      const record_address where{0, blob.position, index};
+      if (r.kind == record_kind::clock) stayed.advance(clock = r.clock, where, decided);
+      if (r.kind == record_kind::event) stayed.observe(r.event, where, decided);
+      forecast_row row;
+      while (stayed.row_waiting()) {
+        stayed.begin_tick(row);
+        stayed.finish_tick(nullptr, decided);
+      }
+    }
+  }
+  ASSERT_TRUE(went && went->has_value());
+  EXPECT_EQ((*went)->bytes, stayed.save());
+}
+
+TEST_F(Partition, StartsWithoutItsEntitiesAndBringsBackOnlyWhomARecordNeeds) {
+  begin();
+  for (int n = 0; n < 5; ++n) append({"host/a", "host/b", "host/c"}, n);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+  run();
+  EXPECT_EQ(counters.partitions_ready.load(), 1U);
+  EXPECT_EQ(counters.wakes.load(), 0U);
+  EXPECT_EQ(ask<list_answer>(directory.owner(0), list_question{"host/", "", 10}).entities.size(),
+            3U);
+  const auto brief = ask<entity_answer>(directory.owner(0), entity_question{"host/b", true});
+  EXPECT_EQ(brief.status.observations, 5U);
+  EXPECT_EQ(brief.status.state, "learning");
+  const auto whole = ask<entity_answer>(directory.owner(0), entity_question{"host/b", false});
+  EXPECT_EQ(whole.status.metrics.size(), 2U);
+  EXPECT_EQ(ask<window_answer>(directory.owner(0),
+                               window_question{"host/c", event_time_of(start_ms + 1'000'000)})
+                .tail.ts.size(),
+            5U);
+  append({"host/b"}, 5);
+  EXPECT_EQ(counters.wakes.load(), 1U);
+  EXPECT_EQ(observations("host/b"), 6U);
+}
+
+TEST_F(Partition, AStoreWithoutSummariesIsReadOnceAndHasThemThen) {
+  begin();
+  for (int n = 0; n < 5; ++n) append({"host/a"}, n);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  const auto snapshot = memory->checkpoints().load_snapshot("host/a");
+  const auto other = open_memory_store(1);
+  checkpoint_batch old;
+  old.snapshots = {{"host/a", 1, 0, (*snapshot)->bytes}};
+  old.checkpoint = partition_checkpoint{1, 1};
+  ASSERT_TRUE(other->checkpoints().write(old));
+  const load_partition what{0, std::make_shared<judgement_rules>()};
+  for (int twice = 0; twice < 2; ++twice) {
+    const auto image = read_partition_image(*other, what);
+    ASSERT_TRUE(image);
+    ASSERT_EQ(image->entities.size(), 1U);
+    EXPECT_EQ(image->entities[0].outline.observations, 5U);
+  }
+  std::size_t rows = 0;
+  const auto whole = other->checkpoints().load_summaries(0, [&](const entity_summary&) { ++rows; });
+  EXPECT_TRUE(whole && *whole);
+  EXPECT_EQ(rows, 1U);
+}
+
+TEST_F(Partition, TheSilentAlertComesAtTheSameClockWithAndWithoutARestart) {
+  std::vector<std::string> ids[2];
+  for (const bool restart : {false, true}) {
+    memory = open_memory_store(1);
+    begin();
+    for (int n = 0; n < 400; ++n) {  // longer than it learns: its silence is news
+      append_clock(n);
+      append({"host/a", "host/b"}, n);
+    }
+    for (int n = 400; n < 440; ++n) {
+      append_clock(n);
+      append({"host/b"}, n);
+      if (restart && n == 403) {
+        EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+        caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+        run();
+      }
+    }
+    advance(1s);
+    const auto all = memory->decisions().read(1, 1000);
+    ASSERT_TRUE(all);
+    for (const auto& d : *all)
+      if (d.kind == decision_kind::alert) ids[restart ? 1 : 0].push_back(d.alert.id);
+    end_boss();
+  }
+  ASSERT_EQ(ids[0].size(), 1U);
+  EXPECT_EQ(ids[0], ids[1]);
+}
+
+TEST_F(Partition, DecidesTheSameWhetherEntitiesStayOrComeAndGo) {
+  std::vector<std::string> told[2];
+  std::uint64_t went[2] = {0, 0};
+  for (const bool crowded : {false, true}) {
+    memory = open_memory_store(1);
+    options.entities.max_active = crowded ? 1 : 0;
+    const auto before = counters.passivations.load();
+    begin();
+    for (int n = 0; n < 420; ++n) {
+      append_clock(n);
+      // One goes wild for a while, another falls silent.
+      append({"host/a"}, n, false, n >= 380 && n < 395 ? 40.0 : 1.0);
+      if (n < 400) append({"host/b"}, n);
+      append({"host/c"}, n);
+    }
+    advance(1s);
+    const auto all = memory->decisions().read(1, 1000);
+    ASSERT_TRUE(all);
+    for (const auto& d : *all)
+      if (d.kind == decision_kind::alert)
+        told[crowded ? 1 : 0].push_back(d.alert.id + "/" + std::to_string(d.alert.transition) +
+                                        " " + to_string(d.alert.state) + " " +
+                                        std::to_string(unix_ms(d.alert.updated)));
+    std::sort(told[crowded ? 1 : 0].begin(), told[crowded ? 1 : 0].end());
+    went[crowded ? 1 : 0] = counters.passivations.load() - before;
+    end_boss();
+  }
+  EXPECT_EQ(went[0], 0U);
+  EXPECT_GT(went[1], 400U);
+  EXPECT_GE(told[0].size(), 3U) << "wild, calm again, silent";
+  EXPECT_EQ(told[0], told[1]);
+}
+
+TEST_F(Partition, RetiresWhoIsSilentForLongAndEndsItsAlerts) {
+  options.entities.retire_after = std::chrono::minutes{10};
+  begin();
+  for (int n = 0; n < 5; ++n) append({"host/a", "host/b"}, n);
+  for (int n = 5; n < 64; ++n) {
+    append_clock(n);
+    append({"host/b"}, n);
+  }
+  EXPECT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", true}).known);
+  for (int n = 64; n < 68; ++n) append_clock(n);
+  advance(1s);
+  EXPECT_FALSE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", true}).known);
+  EXPECT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/b", true}).known);
+  EXPECT_EQ(counters.retirements.load(), 1U);
+  const auto all = memory->decisions().read(1, 1000);
+  ASSERT_TRUE(all);
+  ASSERT_EQ(all->size(), 1U);
+  EXPECT_EQ(all->front().command.name, "retire");
+  EXPECT_EQ(all->front().command.subject, "host/a");
+}
+
+TEST_F(Partition, OurOwnAbsenceRetiresNobody) {
+  options.entities.retire_after = std::chrono::minutes{10};
+  begin();
+  for (int n = 0; n < 5; ++n) {
+    append_clock(n);
+    append({"host/a"}, n);
+  }
+  for (int n = 1000; n < 1020; ++n) append_clock(n);
+  EXPECT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", true}).known);
+  EXPECT_EQ(counters.retirements.load(), 0U);
+}
+
+TEST_F(Partition, AKnownEntityComesBackWhenTheIdlestMakesRoom) {
+  options.entities.max_active = 2;
+  begin();
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  append({"host/b"}, 3);
+  append({"host/c"}, 4);  // the door would have refused it: from the log it is taken
+  advance(1s);
+  EXPECT_EQ(counters.entities_active.load(), 2U);
+  append({"host/a"}, 5);
+  advance(1s);
+  EXPECT_EQ(counters.entities_active.load(), 2U);
+  EXPECT_EQ(observations("host/a"), 4U);
+  EXPECT_EQ(observations("host/b"), 1U);
+  EXPECT_EQ(observations("host/c"), 1U);
+}
+
+TEST_F(Partition, QuarantineOutlivesARestartAndEndsWithARelease) {
+  begin();
+  append({"host/a", "host/b"}, 0);
+  for (int n = 1; n <= 5; ++n) {
+    append({"host/b", "host/a"}, n, true);
+    advance(2s);
+  }
+  ASSERT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", false}).quarantined);
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+  run();
+  EXPECT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", false}).quarantined);
+  append({"host/a"}, 7);
+  EXPECT_GE(counters.events_quarantined.load(), 1U);
+  append_control("release", "host/a");
+  append({"host/a"}, 8);
+  const auto a = ask<entity_answer>(directory.owner(0), entity_question{"host/a", false});
+  EXPECT_FALSE(a.quarantined);
+  EXPECT_EQ(a.status.observations, 1U) << "no snapshot was taken: it goes on from the present";
+  EXPECT_EQ(counters.lag(), 0U);
+  append_control("release", "host/none");  // nobody of that name: nothing happens
+  EXPECT_EQ(counters.lag(), 0U);
+}
+
+TEST_F(Partition, TheLogIsTrimmedUnderLoadBelowTheCheckpointAndNothingIsMissing) {
+  storage_options small;
+  small.partitions = 1;
+  small.log_retention = std::chrono::seconds{60};
+  memory = open_memory_store(small);
+  begin();
+  for (int n = 0; n < 200; ++n) {
+    append({"host/a", "host/b"}, n);
+    advance(250ms);
+    if (n % 5 == 0) {
+      ASSERT_TRUE(memory->sweep_retention(arrival_time_of(start_ms + n * 10'000)));
+    }
+  }
+  const auto first = memory->events().first(0);
+  EXPECT_GT(first, 100U);
+  EXPECT_LE(first, memory->checkpoints().load_checkpoint(0)->position + 1);
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+  run();
+  append({"host/a", "host/b"}, 200);
+  EXPECT_EQ(observations("host/a"), 201U);
+  EXPECT_EQ(observations("host/b"), 201U);
 }
 
 TEST_F(Partition, ListsItsEntitiesInOrderAfterTheGivenOne) {

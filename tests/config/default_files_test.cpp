@@ -55,6 +55,7 @@ TEST(DefaultFile, HasTheDefaultsOfTheWireContract) {
   EXPECT_EQ(s["retention.dead_letters"], "7d");
   EXPECT_EQ(s["entities.retire_after"], "7d");
   EXPECT_EQ(s["entities.max_new_per_second"], "1000");
+  EXPECT_EQ(s["entities.max_active"], "0");
 }
 
 TEST(RunbooksFile, KnowsAStepForEveryFaultOfEveryComponent) {

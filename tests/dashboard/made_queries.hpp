@@ -63,6 +63,10 @@ public:
     if (letters.letters.empty()) return done(failure{ec::not_found, "no dead letter " + id});
     say(done, letters.letters.front());
   }
+  void release_entity(std::string id, answer<bool> done) override {
+    asked = "release " + id;
+    say(done, known);
+  }
 
   bool is_ready = true;
   bool known = true;

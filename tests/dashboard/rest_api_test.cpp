@@ -228,6 +228,13 @@ TEST_F(RestApi, RetiringAnEntityIsAccepted) {
   EXPECT_EQ(code_of(ask("DELETE", "/api/v1/entities/host%2Fa")), "not_found");
 }
 
+TEST_F(RestApi, ReleasingAnEntityIsAccepted) {
+  EXPECT_EQ(ask("POST", "/api/v1/entities/host%2Fa/release").status, 202);
+  EXPECT_EQ(asked.asked, "release host/a");
+  asked.known = false;
+  EXPECT_EQ(code_of(ask("POST", "/api/v1/entities/host%2Fa/release")), "not_found");
+}
+
 TEST_F(RestApi, ParametersOutOfRangeAreRefused) {
   for (const char* limit : {"0", "1001", "-1", "1.5", "ten", "5x", "99999999999999999999"})
     for (const char* path :

@@ -37,7 +37,8 @@ def free_ports(count):
 class Server:
     """faultlined in a directory of its own; ended by its own process id."""
 
-    def __init__(self, config="", keep=None):
+    def __init__(self, config="", keep=None, program="faultlined"):
+        self.program = program
         self.directory = pathlib.Path(keep or tempfile.mkdtemp(prefix="faultline-e2e-"))
         self.http, self.pull, self.router, self.publish, self.replay = free_ports(5)
         self.config = self.directory / "faultline.yaml"
@@ -54,7 +55,7 @@ class Server:
 
     def start(self, wait=True):
         self.process = subprocess.Popen(
-            [str(BIN / "faultlined"), "--config.file", str(self.config)],
+            [str(BIN / self.program), "--config.file", str(self.config)],
             cwd=ROOT, stdout=self.log, stderr=self.log,
         )
         if wait:

@@ -369,5 +369,51 @@ TEST(EntityCore, StaysWithinItsMemoryAndSnapshotBudget) {
   EXPECT_LE(d.core.save().size(), 8u * 1024);
 }
 
+TEST(EntityCore, AnAttributeStaysUntilAnEventSaysOtherwise) {
+  entity_driver d;
+  const auto give = [&](std::int64_t n, std::vector<attribute> said) {
+    event_view e;
+    e.type = event_type::metric;
+    e.metrics.push_back({"cpu", 0.5, metric_kind::gauge});
+    e.attributes = std::move(said);
+    d.give(e, test_start + n * tick);
+  };
+  give(0, {{"ephemeral", "true"}, {"env", "test"}});
+  EXPECT_TRUE(d.core.outline().ephemeral);
+  give(1, {{"zmq.topic", "pods"}});
+  EXPECT_TRUE(d.core.outline().ephemeral) << "the topic says nothing of it";
+  entity_core back{"service/cart", test_rules()};
+  ASSERT_TRUE(back.restore(d.core.save()));
+  EXPECT_TRUE(back.outline().ephemeral);
+  give(2, {{"ephemeral", "false"}});
+  EXPECT_FALSE(d.core.outline().ephemeral);
+  for (int n = 0; n < 100; ++n) give(3 + n, {{"key." + std::to_string(n), "v"}});
+  EXPECT_TRUE(back.restore(d.core.save())) << "however many are said, a snapshot can be read";
+}
+
+TEST(EntityOutline, IsReadAsItWasWrittenAndRefusedOtherwise) {
+  entity_outline o;
+  o.state = entity_outline::standing::stale;
+  o.observations = 7;
+  o.first_ts = event_time_of(1);
+  o.last_ts = event_time_of(2);
+  o.last_arrived = arrival_time_of(3);
+  o.silence_limit_ms = 60'000;
+  o.heard_event = event_time_of(4);
+  o.heard_arrived = arrival_time_of(5);
+  o.silence_open = true;
+  const auto bytes = encode_outline(o);
+  const auto back = decode_outline(bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(encode_outline(*back), bytes);
+  EXPECT_EQ(back->observations, 7U);
+  EXPECT_TRUE(back->silence_open);
+  for (std::size_t cut = 0; cut < bytes.size(); ++cut)
+    EXPECT_FALSE(decode_outline(bytes.substr(0, cut))) << cut;
+  EXPECT_FALSE(decode_outline(bytes + "x"));
+  EXPECT_EQ(decode_outline(std::string{char(2)} + bytes.substr(1)).error().code,
+            ec::unknown_version);
+}
+
 }  // namespace
 }  // namespace faultline

@@ -102,6 +102,73 @@ TYPED_TEST(CheckpointContract, KeepsTheNewestSnapshotOfAnEntity) {
   EXPECT_FALSE(unknown->has_value());
 }
 
+TYPED_TEST(CheckpointContract, SummariesAreThereWithoutTheSnapshotsOnceTheyAreWhole) {
+  auto store = this->maker.open();
+  const std::string a = entity_in(1, partitions);
+  const std::string b = entity_in(1, partitions, 50);
+  checkpoint_batch batch;
+  batch.partition = 1;
+  batch.snapshots = {{a, 5, 2, "state", "small a"}, {b, 6, 0, "state", "small b"}};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  std::vector<entity_summary> found;
+  const auto load = [&] {
+    found.clear();
+    return store->checkpoints().load_summaries(
+        1, [&](entity_summary s) { found.push_back(std::move(s)); });
+  };
+  auto whole = load();
+  ASSERT_TRUE(whole);
+  EXPECT_FALSE(*whole) << "a store of a build without summaries looks so";
+  EXPECT_THAT(found, IsEmpty());
+  ASSERT_TRUE(store->checkpoints().write_summaries(
+      1, {{a, 5, 2, "made of the snapshot"}, {b, 6, 0, "likewise"}}));
+  batch.snapshots = {{b, 9, 1, "state", "newer b"}};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  store = this->maker.reopen(std::move(store));
+  whole = load();
+  ASSERT_TRUE(whole);
+  EXPECT_TRUE(*whole);
+  ASSERT_EQ(found.size(), 2u);
+  const auto& of_a = found[0].entity == a ? found[0] : found[1];
+  const auto& of_b = found[0].entity == a ? found[1] : found[0];
+  EXPECT_EQ(of_a.bytes, "made of the snapshot");
+  EXPECT_EQ(of_b.bytes, "newer b");
+  EXPECT_EQ(of_b.position, 9u);
+  EXPECT_EQ(of_b.index, 1u);
+  batch = {};
+  batch.partition = 1;
+  batch.retired = {a};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  ASSERT_TRUE(load());
+  EXPECT_EQ(found.size(), 1u);
+  EXPECT_FALSE(store->checkpoints().load_summaries(partitions, [](entity_summary) {}));
+}
+
+TYPED_TEST(CheckpointContract, QuarantineIsRememberedUntilItIsForgotten) {
+  auto store = this->maker.open();
+  const std::string a = entity_in(1, partitions);
+  checkpoint_batch batch;
+  batch.partition = 1;
+  batch.quarantine = {{a, 7, 3, 0, 0, false}};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  store = this->maker.reopen(std::move(store));
+  auto rows = store->checkpoints().load_quarantine(1);
+  ASSERT_TRUE(rows);
+  ASSERT_EQ(rows->size(), 1u);
+  EXPECT_EQ(rows->front().entity, a);
+  EXPECT_EQ(rows->front().from, 7u);
+  EXPECT_EQ(rows->front().from_index, 3u);
+  EXPECT_EQ(rows->front().until, 0u);
+  batch.quarantine = {{a, 7, 3, 20, 1, false}};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  EXPECT_EQ(store->checkpoints().load_quarantine(1)->front().until, 20u);
+  batch.quarantine = {{a, 7, 3, 20, 1, true}};
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  EXPECT_TRUE(store->checkpoints().load_quarantine(1)->empty());
+  batch.quarantine = {{entity_in(2, partitions), 1, 0, 0, 0, false}};
+  EXPECT_FALSE(store->checkpoints().write(batch)) << "of another partition";
+}
+
 TYPED_TEST(CheckpointContract, RefusesAnEntityOfAnotherPartitionAndWritesNothing) {
   auto store = this->maker.open();
   checkpoint_batch batch;
@@ -170,7 +237,7 @@ TYPED_TEST(CheckpointContract, RemembersTheCheckpointOfEachPartition) {
   auto store = this->maker.open();
   checkpoint_batch batch;
   batch.partition = 3;
-  batch.checkpoint = partition_checkpoint{17, 21};
+  batch.checkpoint = partition_checkpoint{17, 21, "what it knows"};
   ASSERT_TRUE(store->checkpoints().write(batch));
   batch.checkpoint.reset();  // a batch without one leaves it
   ASSERT_TRUE(store->checkpoints().write(batch));
@@ -179,6 +246,7 @@ TYPED_TEST(CheckpointContract, RemembersTheCheckpointOfEachPartition) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->position, 17u);
   EXPECT_EQ(found->decided_through, 21u);
+  EXPECT_EQ(found->state, "what it knows");
   EXPECT_EQ(store->checkpoints().load_checkpoint(0)->position, 0u);
   EXPECT_FALSE(store->checkpoints().load_checkpoint(partitions));
 }

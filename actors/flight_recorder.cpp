@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/flight_recorder.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+// file := header suspect[16] slot[64], as they stand in memory: read by the same build or not at
+// all
+
+namespace faultline {
+
+namespace {
+
+constexpr std::uint64_t magic = 0x31304c46'544c4146;  // "FALTFL01"
+constexpr std::size_t suspect_count = 16;
+constexpr std::size_t slot_count = 64;
+
+struct suspect_row {
+  std::uint64_t position;
+  std::uint32_t index;
+  std::uint32_t partition;
+  std::uint32_t deaths;  ///< 0: free
+  std::uint32_t unused;
+};
+
+struct alignas(64) slot_row {
+  std::uint64_t position;
+  std::uint32_t index;
+  std::uint32_t partition;
+  std::atomic<std::uint32_t> applying;
+};
+
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+
+/// Where this thread's mark goes; plain, because a signal handler reads it.
+struct thread_place {
+  std::uint64_t recorder = 0;
+  slot_row* slot = nullptr;
+  std::atomic<std::uint32_t>* crashed = nullptr;
+  std::uint32_t number = 0;  ///< of the slot, from 1
+};
+thread_local thread_place place;
+
+std::atomic<std::uint64_t> recorders{0};
+
+/// A stack of the handler's own: the thread's may be what overflowed.
+void give_signal_stack() noexcept {
+  constexpr std::size_t bytes = 64 * 1024;
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return;
+  stack_t stack{};
+  stack.ss_sp = memory;
+  stack.ss_size = bytes;
+  ::sigaltstack(&stack, nullptr);
+}
+
+// Async-signal-safe: one store into mapped memory. The action is the default again by now.
+void on_fatal(int number) {
+  if (place.crashed != nullptr) place.crashed->store(place.number);
+  ::raise(number);
+}
+
+}  // namespace
+
+struct flight_recorder::page {
+  std::uint64_t magic;
+  std::atomic<std::uint32_t> crashed;  ///< slot of the thread that died, from 1; 0: nobody did
+  std::uint32_t unused;
+  std::array<suspect_row, suspect_count> suspects;
+  std::array<slot_row, slot_count> slots;
+};
+
+outcome<std::unique_ptr<flight_recorder>> flight_recorder::open(const std::string& file) {
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return failure{ec::io_failed, file + ": " + std::strerror(errno)};
+  void* memory = MAP_FAILED;
+  if (::ftruncate(fd, sizeof(page)) == 0)
+    memory = ::mmap(nullptr, sizeof(page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  const int why = errno;
+  ::close(fd);
+  if (memory == MAP_FAILED) return failure{ec::io_failed, file + ": " + std::strerror(why)};
+  auto* mapped = static_cast<page*>(memory);
+  if (mapped->magic != magic || mapped->crashed.load() > slot_count) {
+    std::memset(memory, 0, sizeof(page));
+    mapped->magic = magic;
+  }
+  std::unique_ptr<flight_recorder> recorder{new flight_recorder{mapped, ++recorders}};
+  recorder->count_death();
+  return recorder;
+}
+
+flight_recorder::~flight_recorder() { ::munmap(page_, sizeof(page)); }
+
+void flight_recorder::count_death() {
+  const auto crashed = page_->crashed.exchange(0);
+  if (crashed != 0 && page_->slots[crashed - 1].applying.load() != 0) {
+    const auto& slot = page_->slots[crashed - 1];
+    suspect_row* at = nullptr;
+    for (auto& s : page_->suspects) {
+      if (s.deaths != 0 && s.partition == slot.partition && s.position == slot.position &&
+          s.index == slot.index) {
+        at = &s;
+        break;
+      }
+      // Else the one with the fewest deaths makes room, a free one first.
+      if (at == nullptr || s.deaths < at->deaths) at = &s;
+    }
+    const bool known = at->deaths != 0 && at->position == slot.position &&
+                       at->partition == slot.partition && at->index == slot.index;
+    *at = {slot.position, slot.index, slot.partition, known ? at->deaths + 1 : 1, 0};
+  }
+  for (auto& slot : page_->slots) slot.applying.store(0);
+}
+
+std::vector<flight_suspect> flight_recorder::suspects() const {
+  std::vector<flight_suspect> all;
+  for (const auto& s : page_->suspects)
+    if (s.deaths != 0)
+      all.push_back({{static_cast<partition_id>(s.partition), s.position, s.index}, s.deaths});
+  return all;
+}
+
+void flight_recorder::forget(const record_address& where) {
+  for (auto& s : page_->suspects)
+    if (s.partition == where.partition && s.position == where.position && s.index == where.index)
+      s = {};
+}
+
+void flight_recorder::watch_signals() {
+  give_signal_stack();
+  struct sigaction action {};
+  action.sa_handler = on_fatal;
+  action.sa_flags = SA_RESETHAND | SA_NODEFER | SA_ONSTACK;
+  for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
+    ::sigaction(number, &action, nullptr);
+}
+
+/// A slot for this thread; a process of more than 64 workers leaves the others without.
+void flight_recorder::claim() noexcept {
+  if (place.recorder == 0) give_signal_stack();
+  place.recorder = number_;
+  place.slot = nullptr;
+  place.crashed = nullptr;
+  const auto taken = claimed_.fetch_add(1);
+  if (taken >= slot_count) return;
+  place.slot = &page_->slots[taken];
+  place.crashed = &page_->crashed;
+  place.number = taken + 1;
+}
+
+flight_recorder::mark::mark(flight_recorder* into, const record_address& where) noexcept {
+  if (into == nullptr) return;
+  if (place.recorder != into->number_) into->claim();
+  if (place.slot == nullptr) return;
+  place.slot->position = where.position;
+  place.slot->index = where.index;
+  place.slot->partition = where.partition;
+  place.slot->applying.store(1, std::memory_order_release);
+  applying_ = &place.slot->applying;
+}
+
+}  // namespace faultline

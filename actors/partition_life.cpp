@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+
+#include "actors/caf_bridge.hpp"
+#include "actors/partition.hpp"
+
+// Entities come and go: known by an outline, woken by what concerns them, passive again when
+// nothing does, retired, quarantined, released.
+
+namespace faultline {
+
+namespace {
+constexpr std::size_t most_leaving = 64;  ///< snapshots of those who leave, under way at once
+constexpr std::size_t most_fetched = 64;  ///< snapshots in one answer
+constexpr std::chrono::minutes load_deadline{2};
+constexpr std::int64_t retire_steps = 64;  ///< looks at everybody, per entities.retire_after
+}  // namespace
+
+entity_entry* partition_state::find(std::string_view id) {
+  const auto at = entities_.find(id);
+  return at == entities_.end() ? nullptr : at->second.get();
+}
+
+entity_entry& partition_state::add_entry(std::string id) {
+  auto fresh = std::make_unique<entity_entry>();
+  fresh->id = std::move(id);
+  auto& e = *fresh;
+  entities_.emplace(std::string_view{e.id}, std::move(fresh));
+  // The door counts whom it lets in; who comes from the log alone is counted here.
+  peers_.registry->add(stable_hash(e.id));
+  peers_.counters->entities.fetch_add(1, std::memory_order_relaxed);
+  return e;
+}
+
+entity_entry& partition_state::entry_of(std::string_view id) {
+  if (auto* known = find(id)) return *known;
+  auto& e = add_entry(std::string{id});
+  make_room(e);
+  entity_birth birth;
+  birth.id = e.id;
+  if (auto at = recorded_.find(e.id); at != recorded_.end()) {
+    birth.recorded = std::move(at->second);
+    recorded_.erase(at);
+  }
+  enter(e, presence::active);
+  spawn(e, std::move(birth));
+  return e;
+}
+
+entity_aside& partition_state::aside_of(entity_entry& e) {
+  if (!e.aside) e.aside = std::make_unique<entity_aside>();
+  return *e.aside;
+}
+
+/// Among those whom clock records reach.
+void partition_state::enter(entity_entry& e, presence as) {
+  if (e.where != presence::waking && e.where != presence::active) {
+    e.active_at = static_cast<std::uint32_t>(active_.size());
+    active_.push_back(&e);
+    peers_.counters->entities_active.fetch_add(1, std::memory_order_relaxed);
+  }
+  if (as == presence::waking && e.where != presence::waking) ++waking_;
+  if (as != presence::waking && e.where == presence::waking) --waking_;
+  resting_.erase(&e);
+  e.where = as;
+  resize_credit();
+}
+
+void partition_state::leave(entity_entry& e, presence as) {
+  if (e.where == presence::waking) --waking_;
+  if (e.where == presence::waking || e.where == presence::active) {
+    active_[e.active_at] = active_.back();
+    active_[e.active_at]->active_at = e.active_at;
+    active_.pop_back();
+    peers_.counters->entities_active.fetch_sub(1, std::memory_order_relaxed);
+  }
+  stay(e);
+  e.clock_sent = 0;
+  if (as == presence::resting)
+    resting_.insert(&e);
+  else
+    resting_.erase(&e);
+  e.where = as;
+  resize_credit();
+}
+
+/// @pre e.where == presence::active.
+void partition_state::spawn(entity_entry& e, entity_birth birth) {
+  birth.rules = options_.rules;
+  birth.decided_through = decided_through_;
+  e.cell = std::make_shared<entity_cell>();
+  e.dispatched = e.dispatched_counted = e.decided = e.clocks_sent = 0;
+  e.clock_sent = 0;
+  entity_peers peers;
+  peers.partition = caf::actor_cast<caf::weak_actor_ptr>(self);
+  peers.inference = peers_.inference;
+  peers.counters = peers_.counters;
+  peers.flight = peers_.flight;
+  peers.credit = credit_;
+  peers.cell = e.cell;
+  e.handle = self->spawn<caf::linked>(entity, std::make_shared<entity_birth>(std::move(birth)),
+                                      std::move(peers));
+  by_actor_[e.handle->id()] = &e;
+}
+
+// About one observation an entity: then the next event of an entity finds the result of its last
+// one, and nobody has to be woken for it.
+void partition_state::resize_credit() {
+  constexpr std::int64_t least = 16;
+  const auto most = static_cast<std::int64_t>(options_.actors.partition_credit);
+  const auto wanted = static_cast<std::int64_t>(active_.size() * 3 / 4);
+  credit_->limit.store(std::min(most, std::max(least, wanted)), std::memory_order_relaxed);
+}
+
+// ---- coming back ------------------------------------------------------------------------------
+
+/// Its snapshot is asked for by the next fetch(); until then, and until it is here, what comes for
+/// it is held.
+void partition_state::wake(entity_entry& e) {
+  make_room(e);
+  enter(e, presence::waking);
+  auto& aside = aside_of(e);
+  aside.point = clock_.now();
+  aside.turn = ++turns_;
+  wanted_.emplace_back(e.id, aside.turn);
+  peers_.counters->wakes.fetch_add(1, std::memory_order_relaxed);
+}
+
+void partition_state::fetch() {
+  while (!wanted_.empty()) {
+    const auto n = std::min(wanted_.size(), most_fetched);
+    std::vector<std::pair<std::string, std::uint64_t>> asked{
+        wanted_.begin(), wanted_.begin() + static_cast<std::ptrdiff_t>(n)};
+    wanted_.erase(wanted_.begin(), wanted_.begin() + static_cast<std::ptrdiff_t>(n));
+    load_snapshots question;
+    for (const auto& [id, turn] : asked) question.entities.push_back(id);
+    self->request(peers_.librarian, load_deadline, std::move(question))
+        .then([this,
+               asked = std::move(asked)](snapshots_answer& answer) { on_snapshots(asked, answer); },
+              [this](const caf::error& why) { fail(why); });
+  }
+}
+
+void partition_state::on_snapshots(const std::vector<std::pair<std::string, std::uint64_t>>& asked,
+                                   snapshots_answer& answer) {
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    auto* e = find(asked[i].first);
+    // Retired meanwhile, or come back another way.
+    if (e == nullptr || e->where != presence::waking || e->aside->turn != asked[i].second) continue;
+    entity_birth birth;
+    birth.id = e->id;
+    birth.hole = e->aside->point.hole;
+    birth.hole_where = e->aside->point.hole_where;
+    birth.heard = e->aside->point.before;
+    if (answer.snapshots[i]) birth.snapshot = std::move(answer.snapshots[i]->bytes);
+    if (auto at = recorded_.find(e->id); at != recorded_.end()) {
+      birth.recorded = std::move(at->second);
+      recorded_.erase(at);
+    }
+    enter(*e, presence::active);
+    spawn(*e, std::move(birth));
+    replay_to(*e, {}, {});
+  }
+  drive();
+}
+
+/// Passive entities that time alone may still change are listed where a clock record finds them.
+void partition_state::watch(entity_entry& e) {
+  if (e.outline.tick_open) open_ticks_.push_back(e.id);
+  if (e.outline.silence_open)
+    silences_.emplace(unix_ms(e.outline.last_ts) + e.outline.silence_limit_ms, e.id);
+}
+
+// Early is no harm: who is back hears every clock until its silence is decided.
+void partition_state::wake_by_clock(const clock_record& clock) {
+  const auto position = clock_.now().where.position;
+  std::vector<std::string> later;
+  for (auto& id : open_ticks_) {
+    auto* e = find(id);
+    if (e == nullptr || e->where != presence::passive) continue;
+    if (e->covered.first > position) {  // replay: its snapshot is newer than this clock
+      later.push_back(std::move(id));
+      continue;
+    }
+    wake(*e);
+    deliver(*e, clock_passed{clock, clock_.now().where});
+  }
+  open_ticks_ = std::move(later);
+  const bool past = options_.rules->processing.accept_past;
+  while (!silences_.empty() && silences_.begin()->first < unix_ms(clock.event)) {
+    const auto id = std::move(silences_.begin()->second);
+    silences_.erase(silences_.begin());
+    auto* e = find(id);
+    if (e == nullptr || e->where != presence::passive || !e->outline.silence_open) continue;
+    const auto heard = std::max(e->outline.last_arrived, clock_.now().hole.arrived);
+    const auto left = e->outline.silence_limit_ms - (clock.arrived - heard).count();
+    if (!past && left >= 0) {
+      silences_.emplace(unix_ms(clock.event) + left, id);
+      continue;
+    }
+    wake(*e);
+    deliver(*e, clock_passed{clock, clock_.now().where});
+  }
+}
+
+// ---- leaving ----------------------------------------------------------------------------------
+
+void partition_state::on_idle(const entity_idle& i) {
+  auto* e = find(i.entity);
+  if (e == nullptr || e->where != presence::active || e->leaving || e->idle_told) return;
+  e->idle_told = true;
+  idle_.push_back(i.entity);
+  pump_leaving();
+}
+
+void partition_state::pump_leaving() {
+  while (leaving_ < most_leaving && !idle_.empty() && draining_.empty()) {
+    auto* e = find(idle_.front());
+    idle_.pop_front();
+    if (e == nullptr || e->where != presence::active || !e->idle_told) continue;
+    e->idle_told = false;
+    if (!e->leaving && e->dispatched == e->cell->begun.load()) begin_leaving(*e);
+  }
+}
+
+void partition_state::begin_leaving(entity_entry& e) {
+  e.leaving = true;
+  e.leave_at = e.dispatched;
+  ++leaving_;
+  // One that is under way may have been taken before what we know now.
+  if (!e.snapshot_asked) ask_snapshot(e);
+}
+
+void partition_state::stay(entity_entry& e) {
+  if (!e.leaving) return;
+  e.leaving = false;
+  --leaving_;
+}
+
+// Its snapshot is durable, and nothing has come since.
+void partition_state::passivate(entity_entry& e) {
+  return_credit(e, peers_.counters->events_resent);  // there is nothing
+  end_actor(e);
+  leave(e, presence::passive);
+  if (e.aside && e.aside->deaths.empty()) e.aside.reset();
+  watch(e);
+  peers_.counters->passivations.fetch_add(1, std::memory_order_relaxed);
+}
+
+/// What an actor that has ended had not given back yet. What it had not come to is counted as @p
+/// undone and waits in the log.
+void partition_state::return_credit(entity_entry& e, std::atomic<std::uint64_t>& undone) {
+  auto& n = *peers_.counters;
+  const auto& cell = *e.cell;
+  const auto unread = e.dispatched - cell.begun.load();
+  undone.fetch_add(unread, std::memory_order_relaxed);
+  n.in_flight.fetch_sub(unread, std::memory_order_relaxed);
+  credit_->outstanding.fetch_sub(static_cast<std::int64_t>(e.dispatched - cell.released.load()));
+  n.finished.fetch_add(cell.begun_counted.load() - cell.finished.load(), std::memory_order_relaxed);
+  if (const auto left = e.dispatched_counted - cell.begun_counted.load(); left != 0)
+    aside_of(e).waiting += left;
+}
+
+/// They were counted as read again later, and will not be.
+void partition_state::give_up_waiting(entity_entry& e, std::atomic<std::uint64_t>& as) {
+  peers_.counters->events_resent.fetch_sub(e.aside->waiting, std::memory_order_relaxed);
+  as.fetch_add(e.aside->waiting, std::memory_order_relaxed);
+  peers_.counters->finished.fetch_add(e.aside->waiting, std::memory_order_relaxed);
+  e.aside->waiting = 0;
+}
+
+void partition_state::end_actor(entity_entry& e) {
+  if (!e.handle) return;
+  by_actor_[e.handle->id()] = nullptr;
+  self->send_exit(e.handle, caf::exit_reason::user_shutdown);
+  e.handle = nullptr;
+  e.cell.reset();
+}
+
+// Room for one more: who has been silent longest goes, and comes back when it is heard of.
+void partition_state::make_room(const entity_entry& newcomer) {
+  const auto most = options_.entities.max_active;
+  if (most == 0 || peers_.counters->entities_active.load(std::memory_order_relaxed) < most) return;
+  if (leaving_ >= most_leaving) return;
+  entity_entry* idlest = nullptr;
+  for (auto* e : active_) {
+    if (e == &newcomer || e->where != presence::active || e->leaving ||
+        e->dispatched != e->cell->begun.load(std::memory_order_relaxed))
+      continue;
+    if (idlest == nullptr || e->last < idlest->last) idlest = e;
+  }
+  if (idlest != nullptr) begin_leaving(*idlest);
+}
+
+// ---- retirement, quarantine -------------------------------------------------------------------
+
+void partition_state::retire(const std::string& id) {
+  auto* e = find(id);
+  if (e == nullptr) return;
+  if (e->aside) {
+    give_up_waiting(*e, peers_.counters->events_retired);
+    for (const auto& held : e->aside->held) {
+      const auto* o = std::get_if<observation>(&held);
+      if (o == nullptr) continue;
+      credit_->outstanding.fetch_sub(1);
+      peers_.counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
+      drop_record(peers_.counters->events_retired, o->blob->position);
+    }
+  }
+  leave(*e, presence::passive);
+  batch_.snapshots.erase(std::remove_if(batch_.snapshots.begin(), batch_.snapshots.end(),
+                                        [&](const entity_snapshot& s) { return s.entity == id; }),
+                         batch_.snapshots.end());
+  batch_.blocks.erase(std::remove_if(batch_.blocks.begin(), batch_.blocks.end(),
+                                     [&](const window_block& b) { return b.entity == id; }),
+                      batch_.blocks.end());
+  batch_.retired.push_back(id);
+  if (const auto q = quarantines_.find(id); q != quarantines_.end()) {
+    if (q->second.until == 0)
+      peers_.counters->entities_quarantined.fetch_sub(1, std::memory_order_relaxed);
+    quarantines_.erase(q);
+  }
+  peers_.registry->remove(stable_hash(id));
+  peers_.counters->entities.fetch_sub(1, std::memory_order_relaxed);
+  const auto at = entities_.find(std::string_view{e->id});
+  auto entry = std::move(at->second);
+  entities_.erase(at);
+  if (!entry->handle) return;
+  const auto handle = entry->handle;
+  by_actor_[handle->id()] = nullptr;
+  retiring_.emplace(handle->id(), std::move(entry));
+  self->send_exit(handle, caf::exit_reason::user_shutdown);
+}
+
+// By the times that stand in the records, so that replay retires whom we retired, and at the same
+// clock. Everybody is looked at a few times per retire_after, not at every clock.
+void partition_state::retire_silent(const clock_record& before, const clock_record& clock,
+                                    const record_address& where) {
+  const std::int64_t limit = options_.entities.retire_after.count();
+  const bool past = options_.rules->processing.accept_past;
+  const std::int64_t step = std::max<std::int64_t>(1, limit / retire_steps);
+  const auto now_ms = past ? unix_ms(clock.event) : unix_ms(clock.arrived);
+  const auto before_ms = past ? unix_ms(before.event) : unix_ms(before.arrived);
+  if (limit == 0 || now_ms / step == before_ms / step) return;
+  const auto listened = clock_.now().listened();
+  std::vector<std::string> silent;
+  for (const auto& [id, e] : entities_) {
+    auto& o = e->outline;
+    if (unix_ms(o.heard_event) == 0) {  // it came before the first clock did
+      o.heard_event = clock.event;
+      o.heard_arrived = listened;
+    }
+    const auto silence =
+        past ? (clock.event - o.heard_event).count() : (listened - o.heard_arrived).count();
+    if (silence > limit) silent.push_back(e->id);
+  }
+  std::sort(silent.begin(), silent.end());
+  for (const auto& id : silent) {
+    outbox_entry entry;
+    entry.entity = id;
+    entry.key = "r/" + std::to_string(where.position);
+    entry.cause = where.position;
+    entry.tick = clock.event;
+    decision d;  // its alerts end, its edges go: as when an operator retires it
+    d.kind = decision_kind::command;
+    d.command.name = "retire";
+    d.command.subject = id;
+    d.command.payload = "{\"by\":\"silence\"}";
+    d.command.at = clock.arrived;
+    entry.decision = encode_decision(d);
+    batch_.outbox.push_back(std::move(entry));
+    retire(id);
+    peers_.counters->retirements.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+bool partition_state::is_quarantined(const entity_entry& e, const record_mark& where) const {
+  if (quarantines_.empty()) return false;
+  const auto at = quarantines_.find(e.id);
+  if (at == quarantines_.end()) return false;
+  const auto& q = at->second;
+  if (where <= record_mark{q.from, q.from_index}) return false;
+  return q.until == 0 || where <= record_mark{q.until, q.until_index};
+}
+
+void partition_state::quarantine(entity_entry& e) {
+  constexpr std::size_t notice_share = 10;
+  quarantine_row row;
+  row.entity = e.id;
+  // From what it had not looked at on, when that is still ahead of what its snapshot covers.
+  row.from = std::max(e.aside->begun, e.covered).first;
+  row.from_index = std::max(e.aside->begun, e.covered).second;
+  quarantines_[e.id] = row;
+  batch_.quarantine.push_back(row);
+  leave(e, presence::quarantined);
+  give_up_waiting(e, peers_.counters->events_quarantined);
+  e.first_dirty = 0;  // what its state lost with it stays lost: it goes on from its snapshot
+  peers_.counters->entities_quarantined.fetch_add(1, std::memory_order_relaxed);
+  tell("quarantine", e.id,
+       e.id + " died " + std::to_string(e.aside->deaths.size()) +
+           " times within a minute; its events are stored but not scored");
+  std::size_t held = 0;
+  for (const auto& [id, q] : quarantines_) held += q.until == 0 ? 1 : 0;
+  const bool many = held * notice_share > entities_.size();
+  if (many && !many_quarantined_)
+    tell("quarantine", "partition/" + std::to_string(options_.id),
+         std::to_string(held) + " of " + std::to_string(entities_.size()) +
+             " entities of partition " + std::to_string(options_.id) + " are quarantined");
+  many_quarantined_ = many;
+  flush();
+}
+
+// It goes on from its snapshot with what comes after this record.
+void partition_state::release(const std::string& id, const record_address& where) {
+  const auto at = quarantines_.find(id);
+  auto* e = find(id);
+  if (at == quarantines_.end() || at->second.until != 0 || e == nullptr) return;
+  at->second.until = where.position;
+  at->second.until_index = where.index;
+  batch_.quarantine.push_back(at->second);
+  peers_.counters->entities_quarantined.fetch_sub(1, std::memory_order_relaxed);
+  e->aside.reset();
+  e->covered = std::max(e->covered, record_mark{where.position, where.index});
+  leave(*e, presence::passive);
+  tell("release", id, id + " was released from quarantine");
+}
+
+// Replay does not come by there any more.
+void partition_state::forget_quarantines() {
+  for (auto at = quarantines_.begin(); at != quarantines_.end();) {
+    if (at->second.until == 0 || at->second.until >= written_.position) {
+      ++at;
+      continue;
+    }
+    at->second.forget = true;
+    batch_.quarantine.push_back(at->second);
+    at = quarantines_.erase(at);
+  }
+}
+
+}  // namespace faultline

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/flight_recorder.hpp"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <thread>
+
+namespace faultline {
+namespace {
+
+struct FlightRecorder : ::testing::Test {
+  FlightRecorder() {
+    std::string name = (std::filesystem::temp_directory_path() / "faultline-XXXXXX").string();
+    if (mkdtemp(name.data()) != nullptr) directory = name;
+  }
+  ~FlightRecorder() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+  }
+  std::string file() const { return directory + "/flight"; }
+
+  std::vector<flight_suspect> suspects() const {
+    const auto recorder = flight_recorder::open(file());
+    return recorder ? (*recorder)->suspects() : std::vector<flight_suspect>{};
+  }
+
+  /// A process of its own that applies @p where on a thread and dies there as @p die says.
+  template <class Die>
+  int one_life(const record_address& where, Die die) const {
+    const pid_t child = fork();
+    if (child == 0) {
+      flight_recorder::watch_signals();
+      auto recorder = flight_recorder::open(file());
+      if (!recorder) _exit(9);
+      std::thread worker{[&] {
+        { const flight_recorder::mark before{recorder->get(), {1, 1, 1}}; }
+        const flight_recorder::mark applying{recorder->get(), where};
+        die();
+      }};
+      worker.join();
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    return status;
+  }
+
+  std::string directory;
+};
+
+const record_address here{3, 77, 2};
+
+TEST_F(FlightRecorder, NamesTheRecordThatWasUnderTheHandsOfTheThreadThatDied) {
+  const auto status = one_life(here, [] { std::abort(); });
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(WTERMSIG(status), SIGABRT) << "the signal does what it always does";
+  auto found = suspects();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].where.partition, 3U);
+  EXPECT_EQ(found[0].where.position, 77U);
+  EXPECT_EQ(found[0].where.index, 2U);
+  EXPECT_EQ(found[0].deaths, 1U);
+  EXPECT_EQ(suspects().at(0).deaths, 1U) << "a death is counted once";
+}
+
+TEST_F(FlightRecorder, CountsTheDeathsOfARecordOverLives) {
+  one_life(here, [] { ::raise(SIGSEGV); });
+  one_life({3, 78, 0}, [] { ::raise(SIGFPE); });
+  one_life(here, [] { throw 1; });  // std::terminate
+  const auto found = suspects();
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].deaths, flight_recorder::deadly);
+  EXPECT_EQ(found[1].deaths, 1U);
+  auto recorder = flight_recorder::open(file());
+  (*recorder)->forget(here);
+  EXPECT_EQ((*recorder)->suspects().size(), 1U);
+}
+
+TEST_F(FlightRecorder, Kill9AndAnOrderlyEndLeaveNoSuspect) {
+  one_life(here, [] { ::raise(SIGKILL); });
+  EXPECT_TRUE(suspects().empty());
+  one_life(here, [] { _exit(0); });
+  EXPECT_TRUE(suspects().empty());
+}
+
+TEST_F(FlightRecorder, ADeathBetweenRecordsBlamesNone) {
+  const pid_t child = fork();
+  if (child == 0) {
+    flight_recorder::watch_signals();
+    auto recorder = flight_recorder::open(file());
+    { const flight_recorder::mark done{recorder->get(), here}; }
+    std::abort();
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(suspects().empty());
+}
+
+TEST_F(FlightRecorder, ADamagedFileBeginsAfresh) {
+  one_life(here, [] { std::abort(); });
+  std::ofstream{file(), std::ios::binary} << std::string(10'000, 'x');
+  EXPECT_TRUE(suspects().empty());
+  EXPECT_FALSE(flight_recorder::open(directory + "/none/flight"));
+}
+
+}  // namespace
+}  // namespace faultline

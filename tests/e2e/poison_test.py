@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records that kill: an entity, or the whole process. The server under test is faultlined with a bug
+built in (tests/e2e/deadly): three metrics abort, fault or throw where a tick is built.
+"""
+
+import subprocess
+import time
+import unittest
+import urllib.parse
+
+from support import BIN, Publisher, Server
+
+CONFIG = "processing: {accept_past: true}\n"
+START = 1_750_000_000_000
+
+
+def row(entity, n, **values):
+    return {"entity": entity, "ts": START + n * 10_000, "values": values or {"cpu": 0.5}}
+
+
+def path_of(entity):
+    return "/api/v1/entities/" + urllib.parse.quote(entity, safe="")
+
+
+class Poison(unittest.TestCase):
+    def setUp(self):
+        self.server = Server(CONFIG, program="deadly_faultlined").start()
+        self.addCleanup(self.server.close)
+        self.publisher = Publisher(self.server.router, "poison")
+        self.addCleanup(self.publisher.close)
+
+    def send(self, *rows):
+        self.publisher.reply_to(self.publisher.send(list(rows)))
+
+    def dies(self):
+        return self.server.process.wait(timeout=60)
+
+    def start_again(self, wait=True):
+        self.server.start(wait=wait)
+        self.publisher.connect()
+
+    def eventually(self, is_so, seconds=30):
+        end = time.monotonic() + seconds
+        while not is_so():
+            self.assertLess(time.monotonic(), end, self.server.tail())
+            time.sleep(0.05)
+
+    def observations(self, entity):
+        status, body = self.server.get(path_of(entity))
+        return self.server.api(path_of(entity))["observations"] if status == 200 else 0
+
+    def letters(self, reason):
+        return self.server.api("/api/v1/dead-letters").get("by_reason", {}).get(reason, 0)
+
+    def killed_twice(self, metric, status):
+        self.send(row("host/good", 0), row("host/other", 0))
+        self.publisher.send([row("host/good", 1), row("host/bad", 1, **{metric: 1.0}),
+                             row("host/good", 2)])
+        self.assertEqual(self.dies(), status)
+        self.start_again(wait=False)
+        self.assertEqual(self.dies(), status, "once is no proof: it is tried again")
+        self.start_again()
+        self.publisher.resend()
+        self.publisher.flush()
+        self.eventually(lambda: self.observations("host/good") == 3)
+        self.assertEqual(self.letters("poison"), 1)
+        letter = [l for l in self.server.api("/api/v1/dead-letters")["letters"]
+                  if l["reason"] == "poison"][0]
+        self.assertIn("killed the process 2 times", letter["text"])
+        self.send(row("host/bad", 3), row("host/good", 3))
+        self.eventually(lambda: self.observations("host/bad") == 1)
+        self.server.kill()
+        self.start_again()
+        self.assertEqual(self.letters("poison"), 1, "named once")
+        self.eventually(lambda: self.observations("host/good") == 4)
+
+    def test_a_record_that_aborted_the_process_twice_is_skipped_and_named(self):
+        self.killed_twice("test.deadly.abort", -6)
+
+    def test_a_record_that_faulted_the_process_twice_is_skipped_and_named(self):
+        self.killed_twice("test.deadly.segfault", -11)
+
+    def test_kill_9_makes_no_record_a_suspect(self):
+        for n in range(4):
+            for k in range(20):
+                self.publisher.send([row(f"host/{i}", n * 20 + k) for i in range(50)])
+            self.server.kill()
+            self.start_again()
+            self.publisher.resend()
+            self.publisher.flush()
+        self.server.wait_applied()
+        self.assertEqual(self.letters("poison"), 0)
+        self.assertNotIn("died applying", self.server.tail())
+
+    def test_an_entity_that_dies_rests_and_comes_back_and_the_others_go_on(self):
+        self.send(row("host/a", 0), row("host/b", 0))
+        self.send(row("host/a", 1, **{"test.deadly.throw": 1.0}), row("host/b", 1))
+        self.send(row("host/a", 2), row("host/b", 2))
+        self.eventually(lambda: self.observations("host/b") == 3)
+        self.eventually(lambda: self.observations("host/a") == 2)
+        self.assertEqual(self.letters("poison"), 1)
+
+    def test_quarantine_outlives_restarts_and_ends_with_a_release(self):
+        self.send(row("host/a", 0))
+        for n in range(1, 6):
+            self.send(row("host/a", n, **{"test.deadly.throw": 1.0}))
+            self.eventually(lambda: self.server.metric("faultline_entity_restarts_total") == n)
+        self.eventually(lambda: self.server.api(path_of("host/a"))["state"] == "quarantined")
+        self.send(row("host/a", 7))
+        self.server.kill()
+        self.start_again()
+        self.assertEqual(self.server.api(path_of("host/a"))["state"], "quarantined")
+        self.assertEqual(self.server.metric("faultline_entities_quarantined"), 1)
+        status, _ = self.server.request("POST", path_of("host/none") + "/release")
+        self.assertEqual(status, 404)
+        done = subprocess.run(
+            [str(BIN / "faultline"), "--server", f"http://127.0.0.1:{self.server.http}",
+             "entity", "release", "host/a"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.eventually(lambda: self.server.api(path_of("host/a"))["state"] != "quarantined")
+        self.send(row("host/a", 8))
+        self.eventually(lambda: self.observations("host/a") >= 1)
+        status, _ = self.server.request("POST", path_of("host/a") + "/release")
+        self.assertEqual(status, 400, "it is not in quarantine any more")
+        done = subprocess.run(
+            [str(BIN / "faultline"), "--server", f"http://127.0.0.1:{self.server.http}",
+             "entity", "retire", "host/a"], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.eventually(lambda: self.server.get(path_of("host/a"))[0] == 404)
+
+
+if __name__ == "__main__":
+    unittest.main()
