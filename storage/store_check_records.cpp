@@ -139,6 +139,8 @@ private:
   }
 
   void check_meta();
+  void check_partition_fact(char subject, std::string_view key, std::string_view value,
+                            const std::string& where);
   void check_fact(std::string_view key, std::string_view value);
   void check_segment(std::uint64_t number, const std::vector<std::uint64_t>& row);
   void check_log();
@@ -190,6 +192,10 @@ void record_checker::check_fact(std::string_view key, std::string_view value) {
     readable(rows::read_text(value), "skipped records", where);
     return;
   }
+  if (subject == 'E' || subject == 'U' || subject == 'Q') {
+    check_partition_fact(subject, key, value, where);
+    return;
+  }
   const auto numbers = rows::read_numbers(value);
   if (!readable(numbers, kind, where)) return;
   const auto single = [&]() -> std::uint64_t {
@@ -198,12 +204,13 @@ void record_checker::check_fact(std::string_view key, std::string_view value) {
     return 0;
   };
   const auto partition = static_cast<partition_id>(keys::number_at(key, keys::meta_offset, 2));
-  const bool of_partition = subject == 'F' || subject == 'O' || subject == 'P';
+  const bool of_partition = subject == 'F' || subject == 'O' || subject == 'P' || subject == 'W';
   if (of_partition && !known_partition(partition, kind, where)) return;
   switch (subject) {
     case '-':
     case 'T':
     case 'M':
+    case 'W':
       break;
     case 'H':
       facts_.correlator_through = single();
@@ -230,6 +237,21 @@ void record_checker::check_fact(std::string_view key, std::string_view value) {
     default:
       report_.problem(kind, hex_of(key), "is no key of this format");
   }
+}
+
+// What stands beside snapshots and checkpoints: summaries, quarantine, the partition's own state.
+void record_checker::check_partition_fact(char subject, std::string_view key,
+                                          std::string_view value, const std::string& where) {
+  constexpr const char* kind = "summaries and quarantine";
+  const auto partition = static_cast<partition_id>(keys::number_at(key, keys::meta_offset, 2));
+  if (!known_partition(partition, kind, where)) return;
+  const auto entity = key.substr(std::min<std::size_t>(key.size(), keys::named_offset));
+  if (subject == 'E')
+    readable(rows::read_summary(entity, value), kind, where);
+  else if (subject == 'U')
+    readable(rows::read_quarantine(entity, value), kind, where);
+  else
+    readable(rows::read_text(value), kind, where);
 }
 
 void record_checker::check_segment(std::uint64_t number, const std::vector<std::uint64_t>& row) {
