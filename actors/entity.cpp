@@ -2,6 +2,7 @@
 #include "actors/entity.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <stdexcept>
 #include <utility>
 
@@ -16,9 +17,6 @@ namespace {
 /// a knock costs a message, and most ticks have an event soon.
 constexpr float least_loud = 8;
 
-/// No entity is silent sooner than this after its newest event (judgement/entity_core.cpp).
-constexpr milliseconds least_silence{60'000};
-
 /// Rule 15: so many ticks without an event, and it goes to disk.
 constexpr std::uint32_t passive_after_ticks = 12;
 
@@ -32,15 +30,14 @@ record_view& scratch_record() {
 
 void entity_state::begin(entity_birth birth, entity_peers who) {
   peers_ = std::move(who);
-  past_ = birth.rules->processing.accept_past;
   core_ = std::make_unique<entity_core>(birth.id, birth.rules);
   if (!birth.snapshot.empty()) {
     const auto restored = core_->restore(birth.snapshot);
     if (!restored) throw std::runtime_error{"snapshot unreadable: " + restored.error().what};
   }
   core_->adopt(std::move(birth.recorded), birth.decided_through);
-  if (unix_ms(birth.hole.event) != 0) core_->advance(birth.hole, birth.hole_where, decided_);
-  core_->heard_until(birth.heard);
+  static std::atomic<std::uint64_t> incarnations{0};
+  asked_ = {incarnations.fetch_add(1, std::memory_order_relaxed) + 1, 0};
   slot_ = std::make_shared<lane_slot>();
   slot_->owner = caf::actor_cast<caf::weak_actor_ptr>(self);
   slot_->partition = peers_.partition;
@@ -60,10 +57,9 @@ void entity_state::on_observation(const observation& o) {
 // A silence is judged with every tick before it finished: which clock says it must not depend on
 // how fast the lane was. So a clock that may say it waits for the row in the lane, and what comes
 // behind waits too.
-bool entity_state::must_wait(const clock_record& clock) const {
-  if (clock.event <= clock_ || clock.event - newest_ <= least_silence) return false;
-  if (!past_ && clock.arrived - newest_arrived_ <= least_silence) return false;
-  return core_->in_flight() || core_->row_waiting();
+bool entity_state::must_wait(const partition_time& clock) const {
+  if (!core_->in_flight() && !core_->row_waiting()) return false;
+  return core_->may_fall_silent(clock);
 }
 
 void entity_state::hold(held_message m) {
@@ -74,10 +70,10 @@ void entity_state::hold(held_message m) {
 void entity_state::take_held() {
   std::size_t taken = 0;
   for (; taken < held_.size(); ++taken) {
+    begin_rows();  // what is finished without the lane keeps nobody waiting
     const auto& next = held_[taken];
     if (std::visit([this](const auto& m) { return must_wait(m.clock); }, next)) break;
     std::visit([this](const auto& m) { take(m); }, next);
-    begin_rows();
   }
   held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(taken));
 }
@@ -93,13 +89,13 @@ void entity_state::take(const observation& o) {
     ++owed_counted_;
     peers_.cell->begun_counted.store(++begun_counted_, std::memory_order_relaxed);
   }
-  degraded_ = o.degraded;
   auto& record = scratch_record();
   under_way_ = where;
   const flight_recorder::mark applying{peers_.flight, where};
   const auto read = read_record_at(o.blob->bytes, o.offset, record);
   if (!read) throw std::runtime_error{"record unreadable: " + read.error().what};
   follow_clock(o.clock, where);
+  core_->set_degraded(o.degraded);
   apply(record.event, where);
   peers_.cell->applied.store(begun_, std::memory_order_relaxed);
 }
@@ -128,13 +124,12 @@ void entity_state::apply(const event_view& event, const record_address& where) {
       return;
   }
   covered_ = where;
-  newest_ = std::max(newest_, event.ts);
-  newest_arrived_ = std::max(newest_arrived_, event.arrived);
 }
 
-void entity_state::follow_clock(const clock_record& clock, const record_address& where) {
+void entity_state::follow_clock(const partition_time& clock, const record_address& where) {
   if (clock.event <= clock_) return;
   clock_ = clock.event;
+  core_->set_degraded(clock.degraded);
   core_->advance(clock, where, decided_);
 }
 
@@ -165,9 +160,12 @@ void entity_state::on_result() {
 
 void entity_state::absorb() {
   if (!waiting_for_lane_ || slot_->state.load(std::memory_order_acquire) != lane_slot::done) return;
+  if (slot_->answered != asked_) {  // it speaks of another row than ours
+    peers_.counters->lane_dropped.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
   waiting_for_lane_ = false;
   slot_->state.store(lane_slot::idle, std::memory_order_relaxed);
-  if (slot_->ticket != ticket_) return;
   finish(slot_->failed ? nullptr : &slot_->result);
 }
 
@@ -181,8 +179,9 @@ void entity_state::finish(const forecast_result* result) {
 
 void entity_state::begin_rows() {
   while (core_->row_waiting()) {
+    const bool degraded = core_->row_degraded() || peers_.inference == nullptr;
     core_->begin_tick(slot_->row);
-    if (degraded_ || peers_.inference == nullptr) {
+    if (degraded) {
       finish(nullptr);
       continue;
     }
@@ -206,7 +205,8 @@ void entity_state::pump() {
 }
 
 void entity_state::submit() {
-  slot_->ticket = ++ticket_;
+  ++asked_.tick;
+  slot_->asked = asked_;
   slot_->loud_threshold = std::max(core_->loud_threshold(), least_loud);
   slot_->knock_wanted.store(false, std::memory_order_relaxed);
   slot_->state.store(lane_slot::submitted, std::memory_order_release);
@@ -242,10 +242,9 @@ void entity_state::release_credit() {
   const auto n = owed_ - held;
   if (n == 0) return;
   owed_ = held;
-  peers_.cell->released.fetch_add(n, std::memory_order_relaxed);
   const auto n_counted = owed_counted_ - std::min(owed_counted_, held);
   owed_counted_ -= n_counted;
-  peers_.cell->finished.fetch_add(n_counted, std::memory_order_relaxed);
+  if (!peers_.cell->release(n, n_counted)) return;
   peers_.counters->finished.fetch_add(n_counted, std::memory_order_relaxed);
   if (!peers_.credit->give_back(static_cast<std::int64_t>(n))) return;
   if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_.partition))

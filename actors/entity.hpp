@@ -33,11 +33,6 @@ struct entity_birth {
   std::string snapshot;  ///< empty: a new one
   std::vector<entity_decision> recorded;
   log_position decided_through = 0;
-  /// While its state lay on disk: the clock that ended our last absence (no event: there was none),
-  /// and the arrival of the last clock before what comes now.
-  record_address hole_where;
-  clock_record hole;
-  arrival_time heard{};
 };
 
 struct entity_state {
@@ -59,11 +54,11 @@ private:
 
   void take(const observation& o);
   void take(const clock_passed& c);
-  bool must_wait(const clock_record& clock) const;
+  bool must_wait(const partition_time& clock) const;
   void hold(held_message m);
   void take_held();
   void apply(const event_view& event, const record_address& where);
-  void follow_clock(const clock_record& clock, const record_address& where);
+  void follow_clock(const partition_time& clock, const record_address& where);
   void absorb();
   void pump();
   void begin_rows();
@@ -87,9 +82,7 @@ private:
   record_address covered_;
   record_address under_way_;  ///< the record applied last, or now
   event_time clock_{};
-  event_time newest_{};  ///< event this incarnation has taken, and its arrival
-  arrival_time newest_arrived_{};
-  std::uint64_t ticket_ = 0;
+  row_name asked_;                   ///< our incarnation, and the row it gave to the lane last
   std::uint64_t begun_ = 0;          ///< observations this incarnation has looked at
   std::uint64_t begun_counted_ = 0;  ///< of these, the ones the lag limit counts
   std::uint64_t clocks_done_ = 0;
@@ -97,8 +90,6 @@ private:
   std::uint64_t owed_ = 0;          ///< credit not given back yet
   std::uint64_t owed_counted_ = 0;  ///< of these, the ones the lag limit counts
   bool waiting_for_lane_ = false;   ///< our slot is submitted
-  bool degraded_ = false;
-  bool past_ = false;  ///< processing.accept_past
 };
 
 /// One monitored entity. It never blocks: inference runs in the lane, disks are others' work.

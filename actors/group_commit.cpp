@@ -42,27 +42,66 @@ outcome<void> group_commit::load_publishers() {
       },
       [&](const publisher_delta& d) { windows_[d.key].apply_delta(d.seq, d.payload_hash); });
   if (!loaded) return loaded;
+  if (result && processing_.accept_past) return find_newest();
   return result;
+}
+
+// The newest event stands in the last blob of some partition, for events come about in order.
+outcome<void> group_commit::find_newest() {
+  for (partition_id p = 0; p < known_partition_.size(); ++p) {
+    const auto last = into_.events().last(p);
+    if (last == 0) continue;
+    const auto blobs = into_.events().read(p, last, 1, 1);
+    if (!blobs) return blobs.error();
+    if (blobs->empty()) continue;  // trimmed
+    blob_reader reader{blobs->front().bytes};
+    record_view record;
+    for (auto read = reader.next(record); read && *read; read = reader.next(record))
+      if (record.kind == record_kind::event) newest_ = std::max(newest_, record.event.ts);
+  }
+  return {};
 }
 
 void group_commit::touch(partition_id p) {
   if (pending_.writers[p].empty()) pending_.touched.push_back(p);
 }
 
-void group_commit::clock_before(partition_id p, event_time ts, arrival_time arrived) {
-  const auto tick = unix_ms(ts) / processing_.tick.count();
-  if (tick <= clock_tick_[p]) return;
-  clock_tick_[p] = tick;
+void group_commit::put_clock(partition_id p, const clock_record& clock) {
   touch(p);
-  pending_.writers[p].add(clock_record{event_time_of(tick * processing_.tick.count()), arrived});
+  pending_.writers[p].add(clock);
   ++pending_.records;
   known_partition_[p] = true;
+}
+
+// With live data time is the arrival's.
+void group_commit::live_clock(partition_id p, arrival_time now) {
+  const auto tick = unix_ms(now) / processing_.tick.count();
+  if (tick <= clock_tick_[p]) return;
+  clock_tick_[p] = tick;
+  put_clock(p, clock_record{event_time_of(tick * processing_.tick.count()), now});
+}
+
+// Where the past is accepted time is the newest event's, in every partition: who is alone in its
+// own is silent when the others speak. The clock stands before the first event of a later tick and
+// says how far the events had come by then, so that a pause of all is nobody's silence.
+void group_commit::past_clock(partition_id p, event_time ts, arrival_time arrived) {
+  const auto tick = processing_.tick.count();
+  if (newest_ != event_time{} && unix_ms(ts) / tick > unix_ms(newest_) / tick) {
+    past_ = clock_record{newest_, arrived};
+    for (partition_id each = 0; each < known_partition_.size(); ++each)
+      if (known_partition_[each]) put_clock(each, past_);
+  }
+  if (!known_partition_[p] && past_.event != event_time{}) put_clock(p, past_);
+  newest_ = std::max(newest_, ts);
 }
 
 void group_commit::intake::add(const event_view& event) {
   auto& g = owner_.pending_;
   const auto p = partition_of(event.entity, static_cast<std::uint16_t>(g.writers.size()));
-  if (owner_.processing_.accept_past) owner_.clock_before(p, event.ts, event.arrived);
+  if (owner_.processing_.accept_past)
+    owner_.past_clock(p, event.ts, event.arrived);
+  else
+    owner_.live_clock(p, event.arrived);
   owner_.touch(p);
   const auto before = g.writers[p].bytes();
   g.writers[p].add(event);
@@ -138,7 +177,7 @@ void group_commit::tick(arrival_time now) {
   for (partition_id p = 0; p < known_partition_.size(); ++p) {
     if (!known_partition_[p]) continue;
     const auto before = clock_tick_[p];
-    clock_before(p, event_time_of(unix_ms(now)), now);
+    live_clock(p, now);
     any = any || clock_tick_[p] != before;
   }
   if (any) wake_.notify_one();

@@ -101,7 +101,10 @@ private:
   bool write(group& g);
   void deliver(group& g, std::vector<log_append>& log, const std::vector<log_position>& at);
   void touch(partition_id p);
-  void clock_before(partition_id p, event_time ts, arrival_time arrived);
+  void put_clock(partition_id p, const clock_record& clock);
+  void live_clock(partition_id p, arrival_time now);
+  void past_clock(partition_id p, event_time ts, arrival_time arrived);
+  outcome<void> find_newest();
   void save_publishers();
 
   store& into_;
@@ -116,7 +119,9 @@ private:
   std::map<std::string, publisher_window> windows_;
   std::map<std::string, bool> dirty_windows_;
   std::uint64_t deltas_since_save_ = 0;
-  std::vector<std::int64_t> clock_tick_;  ///< per partition, the last tick told
+  std::vector<std::int64_t> clock_tick_;  ///< per partition, the last tick told (live)
+  event_time newest_{};                   ///< event taken (accept_past)
+  clock_record past_{};                   ///< the clock told last (accept_past)
   std::vector<bool> known_partition_;     ///< something was ever appended
   std::atomic<std::size_t> pending_bytes_{0};
   std::atomic<bool> no_space_{false};

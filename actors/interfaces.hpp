@@ -39,14 +39,14 @@ struct observation {
   shared_blob blob;
   std::uint32_t offset = 0;
   std::uint32_t index = 0;
-  clock_record clock;
+  partition_time clock;
   bool degraded = false;
   bool counted = true;  ///< false: replayed; it was counted when it first came
 };
 
 /// The partition's clock passed and the entity had no event since the last time it did.
 struct clock_passed {
-  clock_record clock;
+  partition_time clock;
   record_address where;
 };
 

@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <functional>
+#include <iterator>
+#include <limits>
+#include <utility>
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -30,10 +32,31 @@ bool loud(const lane_slot& slot) {
   return worst > slot.loud_threshold;
 }
 
+std::uint64_t next_serial() noexcept {
+  static std::atomic<std::uint64_t> lanes{0};
+  return lanes.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+template <class Range>
+bool all_finite(const Range& values) noexcept {
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
+/// After a pass that was not whole: is this row's part of it good?
+bool whole(const forecast_row& row, const forecast_result& result) {
+  return all_finite(row.input) && all_finite(row.lagged) && all_finite(row.h) &&
+         all_finite(row.c) &&
+         std::all_of(result.mu.begin(), result.mu.end(),
+                     [](const auto& m) { return all_finite(m); }) &&
+         std::all_of(result.log_b.begin(), result.log_b.end(),
+                     [](const auto& b) { return all_finite(b); }) &&
+         std::isfinite(result.fault_logit) && all_finite(result.h) && all_finite(result.c);
+}
+
 }  // namespace
 
 lane::lane(std::unique_ptr<forecaster> model, lane_options options, node_counters& counters)
-    : model_{std::move(model)}, options_{options}, counters_{counters} {
+    : model_{std::move(model)}, options_{options}, counters_{counters}, serial_{next_serial()} {
   options_.batch = std::min(options_.batch, model_->capacity());
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   thread_ = std::thread{[this] { run(); }};
@@ -45,17 +68,27 @@ lane::~lane() {
 }
 
 void lane::submit(std::shared_ptr<lane_slot> slot) {
-  static thread_local const std::size_t mine =
-      std::hash<std::thread::id>{}(std::this_thread::get_id()) % buffer_count;
-  auto& b = buffers_[mine];
+  auto& b = buffers_[buffer_of_this_thread()];
   while (b.busy.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
-  b.waiting.push_back(std::move(slot));
+  const auto name = slot->asked;
+  b.waiting.push_back({std::move(slot), name});
   b.busy.clear(std::memory_order_release);
   waiting_.fetch_add(1, std::memory_order_seq_cst);
   if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false)) {
     const std::uint64_t one = 1;
     if (::write(wake_fd_, &one, sizeof one) < 0) return;  // full counter: it wakes anyway
   }
+}
+
+std::size_t lane::buffer_of_this_thread() noexcept {
+  struct place {
+    std::uint64_t lane = 0;
+    std::size_t index = 0;
+  };
+  static thread_local place mine;
+  if (mine.lane != serial_)
+    mine = {serial_, threads_.fetch_add(1, std::memory_order_relaxed) % buffer_count};
+  return mine.index;
 }
 
 void lane::stop() {
@@ -66,9 +99,11 @@ void lane::stop() {
   thread_.join();
 }
 
-std::size_t lane::collect(std::vector<std::shared_ptr<lane_slot>>& into) {
+std::size_t lane::collect(std::vector<asked_row>& into) {
   const auto before = into.size();
-  for (auto& b : buffers_) {
+  const auto used = std::min(threads_.load(std::memory_order_acquire), buffer_count);
+  for (std::size_t i = 0; i < used; ++i) {
+    auto& b = buffers_[i];
     while (b.busy.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
     std::move(b.waiting.begin(), b.waiting.end(), std::back_inserter(into));
     b.waiting.clear();
@@ -76,6 +111,19 @@ std::size_t lane::collect(std::vector<std::shared_ptr<lane_slot>>& into) {
   }
   waiting_.fetch_sub(into.size() - before);
   return into.size() - before;
+}
+
+bool lane::company_can_come() const noexcept {
+  return waiting_.load(std::memory_order_relaxed) < options_.batch && !stopping_.load() &&
+         counters_.in_flight.load(std::memory_order_relaxed) != 0;
+}
+
+void lane::wait_for_company() {
+  if (!company_can_come()) return;
+  counters_.lane_waits.fetch_add(1, std::memory_order_relaxed);
+  const auto until = std::chrono::steady_clock::now() + options_.max_wait;
+  while (company_can_come() && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::microseconds{100});
 }
 
 void lane::wait_for_rows() {
@@ -90,7 +138,7 @@ void lane::wait_for_rows() {
 }
 
 void lane::run() {
-  std::vector<std::shared_ptr<lane_slot>> rows;
+  std::vector<asked_row> rows;
   rows.reserve(options_.batch);
   for (;;) {
     if (waiting_.load() == 0) {
@@ -98,11 +146,7 @@ void lane::run() {
       wait_for_rows();
       continue;
     }
-    const auto until = std::chrono::steady_clock::now() + options_.max_wait;
-    while (waiting_.load(std::memory_order_relaxed) < options_.batch && !stopping_.load() &&
-           counters_.in_flight.load(std::memory_order_relaxed) != 0 &&
-           std::chrono::steady_clock::now() < until)
-      std::this_thread::sleep_for(std::chrono::microseconds{100});
+    wait_for_company();
     collect(rows);
     for (std::size_t begin = 0; begin < rows.size(); begin += options_.batch)
       pass(rows, begin, std::min(options_.batch, rows.size() - begin));
@@ -110,25 +154,31 @@ void lane::run() {
   }
 }
 
-void lane::pass(const std::vector<std::shared_ptr<lane_slot>>& rows, std::size_t begin,
-                std::size_t count) {
+void lane::pass(const std::vector<asked_row>& rows, std::size_t begin, std::size_t count) {
   static thread_local std::vector<const forecast_row*> in;
   static thread_local std::vector<forecast_result*> out;
   in.clear();
   out.clear();
   for (std::size_t i = begin; i < begin + count; ++i) {
-    in.push_back(&rows[i]->row);
-    out.push_back(&rows[i]->result);
+    auto& slot = *rows[i].slot;
+    slot.result.fault_logit = std::numeric_limits<float>::quiet_NaN();  // until it is answered
+    in.push_back(&slot.row);
+    out.push_back(&slot.result);
   }
-  const auto ran = model_->step(in.data(), out.data(), count);
+  const bool ran = static_cast<bool>(model_->step(in.data(), out.data(), count));
   counters_.lane_passes.fetch_add(1, std::memory_order_relaxed);
   counters_.lane_rows.fetch_add(count, std::memory_order_relaxed);
-  if (!ran) counters_.model_faults.fetch_add(count, std::memory_order_relaxed);
-  for (std::size_t i = begin; i < begin + count; ++i) finish(*rows[i], !ran);
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool good = std::isfinite(out[i]->fault_logit) && (ran || whole(*in[i], *out[i]));
+    if (!good) counters_.model_faults.fetch_add(1, std::memory_order_relaxed);
+    finish(rows[begin + i], !good);
+  }
 }
 
-void lane::finish(lane_slot& slot, bool failed) {
+void lane::finish(const asked_row& row, bool failed) {
+  auto& slot = *row.slot;
   slot.failed = failed;
+  slot.answered = row.name;
   const bool knock_now = !failed && loud(slot);
   give_back(slot);
   slot.state.store(lane_slot::done, std::memory_order_seq_cst);
@@ -143,11 +193,10 @@ void lane::finish(lane_slot& slot, bool failed) {
 
 void lane::give_back(lane_slot& slot) {
   if (slot.held == 0) return;
-  slot.cell->released.fetch_add(slot.held, std::memory_order_relaxed);
-  slot.cell->finished.fetch_add(slot.held_counted, std::memory_order_relaxed);
-  counters_.finished.fetch_add(slot.held_counted, std::memory_order_relaxed);
-  const auto n = slot.held;
-  slot.held = slot.held_counted = 0;
+  const auto n = std::exchange(slot.held, 0);
+  const auto counted = std::exchange(slot.held_counted, 0);
+  if (!slot.cell->release(n, counted)) return;  // it died: its partition has given all back
+  counters_.finished.fetch_add(counted, std::memory_order_relaxed);
   if (!slot.credit->give_back(n)) return;
   if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(slot.partition))
     caf::anon_send(caf::actor_cast<partition_actor>(strong), credit_back{});

@@ -16,15 +16,26 @@
 
 namespace faultline {
 
-/// Where one entity and the lane meet. The entity writes the row and `ticket`, then `state`
-/// submitted (release); the lane writes the result, then done (release); the entity reads with
-/// acquire. A result whose ticket is not the entity's current one is dropped.
+/// Which row: of which incarnation of its entity, and the how manieth.
+struct row_name {
+  std::uint64_t generation = 0;
+  std::uint64_t tick = 0;
+  friend bool operator==(const row_name& a, const row_name& b) noexcept {
+    return a.generation == b.generation && a.tick == b.tick;
+  }
+  friend bool operator!=(const row_name& a, const row_name& b) noexcept { return !(a == b); }
+};
+
+/// Where one incarnation of an entity and the lane meet. The entity writes the row and `asked`,
+/// then `state` submitted (release); the lane writes the result and `answered`, then done
+/// (release); the entity reads with acquire. A result of another row is dropped.
 struct lane_slot {
   enum : std::uint32_t { idle = 0, submitted = 1, done = 2 };
   std::atomic<std::uint32_t> state{idle};
   std::atomic<bool> knock_wanted{false};  ///< the entity waits for this very result
-  bool failed = false;                    ///< the pass failed or the result was not finite
-  std::uint64_t ticket = 0;               ///< {generation, tick} of the row, counted per entity
+  bool failed = false;                    ///< the pass failed, or row or result are not finite
+  row_name asked;
+  row_name answered;
   float loud_threshold = 0;
   forecast_row row;
   forecast_result result;
@@ -40,8 +51,8 @@ struct lane_slot {
 
 /// Gathers rows of many entities into passes of one fixed padded shape, on a thread of its own.
 /// Waits for company at most max_wait, and not at all when no observation is on its way to any
-/// entity. Results go back by slot; only a loud one, or one that is waited for, knocks at its
-/// entity.
+/// entity. A row that fails fails alone. Results go back by slot; only a loud one, or one that is
+/// waited for, knocks at its entity.
 ///
 /// Bound: one row per entity can wait, for an entity has one row in flight.
 class lane {
@@ -58,24 +69,33 @@ public:
   void stop();
 
 private:
-  // One buffer per submitting thread (by a hash of it), so that workers do not meet.
+  struct asked_row {
+    std::shared_ptr<lane_slot> slot;
+    row_name name;
+  };
+  // One buffer per submitting thread, in the order in which they come first, so that workers do not
+  // meet; from the 65th thread on they share.
   struct alignas(64) buffer {
     std::atomic_flag busy = ATOMIC_FLAG_INIT;
-    std::vector<std::shared_ptr<lane_slot>> waiting;
+    std::vector<asked_row> waiting;
   };
-  static constexpr std::size_t buffer_count = 8;
+  static constexpr std::size_t buffer_count = 64;
 
   void run();
-  std::size_t collect(std::vector<std::shared_ptr<lane_slot>>& into);
-  void pass(const std::vector<std::shared_ptr<lane_slot>>& rows, std::size_t begin,
-            std::size_t count);
-  void finish(lane_slot& slot, bool failed);
+  std::size_t buffer_of_this_thread() noexcept;
+  bool company_can_come() const noexcept;
+  void wait_for_company();
+  std::size_t collect(std::vector<asked_row>& into);
+  void pass(const std::vector<asked_row>& rows, std::size_t begin, std::size_t count);
+  void finish(const asked_row& row, bool failed);
   void give_back(lane_slot& slot);
   void wait_for_rows();
 
   std::unique_ptr<forecaster> model_;
   lane_options options_;
   node_counters& counters_;
+  const std::uint64_t serial_;  ///< among all lanes of the process
+  std::atomic<std::size_t> threads_{0};
   std::array<buffer, buffer_count> buffers_;
   std::atomic<std::size_t> waiting_{0};
   std::atomic<bool> asleep_{false};

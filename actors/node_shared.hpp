@@ -99,8 +99,10 @@ struct node_counters {
   std::atomic<std::uint64_t> model_faults{0};
   std::atomic<std::uint64_t> lane_passes{0};
   std::atomic<std::uint64_t> lane_rows{0};
-  std::atomic<std::uint64_t> knocks{0};       ///< results that woke their entity
-  std::atomic<std::uint64_t> knocks_loud{0};  ///< of these, the ones nobody waited for
+  std::atomic<std::uint64_t> lane_waits{0};    ///< passes that waited for company
+  std::atomic<std::uint64_t> lane_dropped{0};  ///< results of another generation or tick
+  std::atomic<std::uint64_t> knocks{0};        ///< results that woke their entity
+  std::atomic<std::uint64_t> knocks_loud{0};   ///< of these, the ones nobody waited for
   std::atomic<std::uint64_t> entity_restarts{0};
   std::atomic<std::uint64_t> partition_restarts{0};
   std::atomic<std::uint64_t> snapshots{0};
@@ -137,15 +139,41 @@ struct partition_credit {
 /// What a partition and one of its entities share: enough to know, when the entity dies, which
 /// record it died of and how much credit it still held.
 struct entity_cell {
-  std::atomic<std::uint64_t> released{0};
+  /// Notes that the credit of @p n observations is given back, and that @p finished of them are to
+  /// be told finished. @returns false when the cell is closed: the partition has given back all
+  /// there was, and the caller must not.
+  bool release(std::uint64_t n, std::uint64_t finished) noexcept {
+    auto seen = given_back_.load(std::memory_order_relaxed);
+    do {
+      if (seen == closed) return false;
+    } while (!given_back_.compare_exchange_weak(seen, seen + n + finished * counted_one,
+                                                std::memory_order_relaxed));
+    return true;
+  }
+  struct given_back {
+    std::uint64_t released = 0;
+    std::uint64_t finished = 0;
+  };
+  /// From now on nobody gives credit back. @returns what was before. Once.
+  given_back close() noexcept {
+    const auto seen = given_back_.exchange(closed, std::memory_order_relaxed);
+    return {seen % counted_one, seen / counted_one};
+  }
+
   std::atomic<std::uint64_t> begun{0};
   std::atomic<std::uint64_t> applied{0};  ///< of these, the ones that were counted as applied
   std::atomic<std::uint64_t> position{0};
   std::atomic<std::uint32_t> index{0};
   std::atomic<std::uint64_t> begun_counted{0};  ///< of `begun`, those the lag counts
-  std::atomic<std::uint64_t> finished{0};       ///< of these, those told finished
   std::atomic<std::uint64_t> clocks_done{0};    ///< clock records it has followed
   std::atomic<std::uint64_t> decided_sent{0};   ///< messages of decisions it has sent
+
+private:
+  static constexpr std::uint64_t closed = ~std::uint64_t{0};
+  static constexpr std::uint64_t counted_one = std::uint64_t{1} << 32;
+  /// Both numbers in one word, so that they are closed together: released, and above them the ones
+  /// told finished. An incarnation lives shorter than 2^32 observations.
+  std::atomic<std::uint64_t> given_back_{0};
 };
 
 /// Which entities exist, so that doors can bound the rate of new ones. A set of 64-bit hashes.

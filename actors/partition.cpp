@@ -181,7 +181,7 @@ void partition_state::take_event(const shared_blob& blob, std::size_t offset, st
     return;
   }
   if (e.where == presence::passive) wake(e);
-  deliver(e, observation{blob, static_cast<std::uint32_t>(offset), index, clock_.clock(),
+  deliver(e, observation{blob, static_cast<std::uint32_t>(offset), index, clock_.now().time(),
                          clock_.now().degraded, counted(blob->position)});
 }
 
@@ -241,7 +241,7 @@ void partition_state::pass_clock(const clock_record& clock, const record_address
   // Who had an event since the last clock gets this one with its next event, or with the clock
   // after this; the others have nothing else to wake them.
   for (auto* e : active_) {
-    if (!e->event_since_clock) deliver(*e, clock_passed{clock, where});
+    if (!e->event_since_clock) deliver(*e, clock_passed{clock_.now().time(), where});
     e->event_since_clock = false;
   }
   wake_by_clock(clock);

@@ -3,7 +3,7 @@
 
 #include "messages/bytes.hpp"
 
-// point := version(u8 = 1) clock before(i64) clock absent(i64) degraded(u8)
+// point := version(u8 = 1) clock before(i64) clock absent(i64) degraded(u8) clock_degraded(u8)
 // clock := position(u64) index(u32) event(i64) arrived(i64)
 
 namespace faultline {
@@ -36,6 +36,7 @@ std::string encode_clock_point(const clock_point& p) {
   put(out, p.hole_where, p.hole);
   out.i64(p.absent_ms);
   out.boolean(p.degraded);
+  out.boolean(p.clock_degraded);
   return bytes;
 }
 
@@ -49,6 +50,7 @@ outcome<clock_point> decode_clock_point(std::string_view bytes) {
   get(in, p.hole_where, p.hole);
   p.absent_ms = in.i64();
   p.degraded = in.boolean();
+  p.clock_degraded = in.boolean();
   if (!in.ok() || !in.at_end()) return failure{ec::malformed, "clock of a partition"};
   return p;
 }
@@ -57,6 +59,7 @@ void partition_clock::pass(const clock_record& clock, const record_address& wher
   auto next = points_.back();
   next.before = next.clock.arrived;
   next.clock = clock;
+  next.clock_degraded = next.degraded;
   next.where = where;
   const bool first = unix_ms(next.before) == 0;
   if (absence_ms_ != 0 && !first && unix_ms(clock.arrived) - unix_ms(next.before) > absence_ms_) {

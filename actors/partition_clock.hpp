@@ -9,6 +9,7 @@
 #include "messages/identity.hpp"
 #include "messages/outcome.hpp"
 #include "messages/record.hpp"
+#include "processing/partition_time.hpp"
 
 namespace faultline {
 
@@ -21,7 +22,16 @@ struct clock_point {
   clock_record hole;           ///< the newest clock that ended a time in which nobody listened
   std::int64_t absent_ms = 0;  ///< such times together
   bool degraded = false;
+  bool clock_degraded = false;  ///< as of the clock record
 
+  /// What goes to entities with their records.
+  partition_time time() const noexcept {
+    partition_time t;
+    static_cast<clock_record&>(t) = clock;
+    t.heard_since = hole.arrived;
+    t.degraded = clock_degraded;
+    return t;
+  }
   /// Arrival time without the times in which nobody listened: in it a silence is as long as it was
   /// heard.
   arrival_time listened() const noexcept { return clock.arrived - milliseconds{absent_ms}; }
@@ -43,6 +53,7 @@ public:
   void pass(const clock_record& clock, const record_address& where);
   void degrade(bool on, const record_address& where);
 
+  std::int64_t absence_ms() const noexcept { return absence_ms_; }
   const clock_point& now() const noexcept { return points_.back(); }
   const clock_record& clock() const noexcept { return points_.back().clock; }
   /// As it was after the records up to the end of @p position.

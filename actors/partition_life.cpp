@@ -152,9 +152,6 @@ void partition_state::on_snapshots(const std::vector<std::pair<std::string, std:
     if (e == nullptr || e->where != presence::waking || e->aside->turn != asked[i].second) continue;
     entity_birth birth;
     birth.id = e->id;
-    birth.hole = e->aside->point.hole;
-    birth.hole_where = e->aside->point.hole_where;
-    birth.heard = e->aside->point.before;
     if (answer.snapshots[i]) birth.snapshot = std::move(answer.snapshots[i]->bytes);
     if (auto at = recorded_.find(e->id); at != recorded_.end()) {
       birth.recorded = std::move(at->second);
@@ -186,7 +183,7 @@ void partition_state::wake_by_clock(const clock_record& clock) {
       continue;
     }
     wake(*e);
-    deliver(*e, clock_passed{clock, clock_.now().where});
+    deliver(*e, clock_passed{clock_.now().time(), clock_.now().where});
   }
   open_ticks_ = std::move(later);
   const bool past = options_.rules->processing.accept_past;
@@ -202,7 +199,7 @@ void partition_state::wake_by_clock(const clock_record& clock) {
       continue;
     }
     wake(*e);
-    deliver(*e, clock_passed{clock, clock_.now().where});
+    deliver(*e, clock_passed{clock_.now().time(), clock_.now().where});
   }
 }
 
@@ -258,8 +255,9 @@ void partition_state::return_credit(entity_entry& e, std::atomic<std::uint64_t>&
   const auto unread = e.dispatched - cell.begun.load();
   undone.fetch_add(unread, std::memory_order_relaxed);
   n.in_flight.fetch_sub(unread, std::memory_order_relaxed);
-  credit_->outstanding.fetch_sub(static_cast<std::int64_t>(e.dispatched - cell.released.load()));
-  n.finished.fetch_add(cell.begun_counted.load() - cell.finished.load(), std::memory_order_relaxed);
+  const auto given = e.cell->close();
+  credit_->outstanding.fetch_sub(static_cast<std::int64_t>(e.dispatched - given.released));
+  n.finished.fetch_add(cell.begun_counted.load() - given.finished, std::memory_order_relaxed);
   if (const auto left = e.dispatched_counted - cell.begun_counted.load(); left != 0)
     aside_of(e).waiting += left;
 }

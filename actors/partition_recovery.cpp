@@ -27,7 +27,8 @@ void partition_state::on_image(partition_image& image) {
     return;
   }
   const auto& processing = options_.rules->processing;
-  clock_.begin(*point, processing.accept_past ? 0 : absence_ms(processing));
+  clock_.begin(*point,
+               processing.accept_past ? 0 : partition_time::longest_pause(processing).count());
   written_ = image.checkpoint;
   decided_through_ = image.checkpoint.decided_through;
   image_last_ = image.last;
@@ -211,9 +212,6 @@ void partition_state::on_revived(const std::string& id, std::uint64_t turn,
   }
   entity_birth birth;
   birth.id = id;
-  birth.hole = e->aside->point.hole;
-  birth.hole_where = e->aside->point.hole_where;
-  birth.heard = e->aside->point.before;
   if (image.snapshot) birth.snapshot = std::move(image.snapshot->bytes);
   birth.recorded = std::move(image.recorded);
   enter(*e, presence::active);
@@ -226,7 +224,8 @@ void partition_state::on_revived(const std::string& id, std::uint64_t turn,
 void partition_state::replay_to(entity_entry& e, const std::vector<shared_blob>& blobs,
                                 const record_mark& through) {
   e.aside->waiting = 0;
-  auto point = e.aside->point;
+  partition_clock time;
+  time.begin(e.aside->point, clock_.absence_ms());
   bool since_clock = false;
   const auto replay = [&](const shared_blob& blob, const record_extent& at, std::uint32_t index) {
     const record_mark where{blob->position, index};
@@ -236,18 +235,20 @@ void partition_state::replay_to(entity_entry& e, const std::vector<shared_blob>&
         return;
       since_clock = true;
       peers_.counters->read_revival.fetch_add(1, std::memory_order_relaxed);
-      deliver(e, observation{blob, static_cast<std::uint32_t>(at.begin), index, point.clock,
-                             point.degraded, where > e.aside->begun && counted(blob->position)});
+      deliver(e,
+              observation{blob, static_cast<std::uint32_t>(at.begin), index, time.now().time(),
+                          time.now().degraded, where > e.aside->begun && counted(blob->position)});
       return;
     }
+    const record_address address{options_.id, blob->position, index};
     record_view record;
     if (at.kind == record_kind::control || !read_record_at(blob->bytes, at.begin, record)) return;
     if (at.kind == record_kind::degrade) {
-      point.degraded = record.degrade.on;
+      time.degrade(record.degrade.on, address);
       return;
     }
-    point.clock = record.clock;
-    if (!since_clock) deliver(e, clock_passed{record.clock, {options_.id, blob->position, index}});
+    time.pass(record.clock, address);
+    if (!since_clock) deliver(e, clock_passed{time.now().time(), address});
     since_clock = false;
   };
   for (const auto& blob : blobs) {

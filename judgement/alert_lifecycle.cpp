@@ -9,6 +9,9 @@ namespace faultline {
 namespace {
 
 constexpr std::int64_t quiet_ms = 600'000;  // and at least three ticks
+constexpr std::uint8_t within_ticks = 3;    // in a row: a limit is no longer crossed
+constexpr std::uint8_t unknown_most = 8;    // ticks without a value: it will not say any more
+constexpr std::uint8_t run_most = 250;
 
 int bits_of(unsigned value) noexcept {
   int n = 0;
@@ -30,17 +33,37 @@ const char* to_string(alert_reason reason) noexcept {
   return "unknown";
 }
 
+void alert_lifecycle::follow_limit(const tick_signs& signs) noexcept {
+  if (signs.crossed) {
+    within_run_ = unknown_run_ = 0;
+    crossed_ = true;
+  } else if (signs.limit_unknown && unknown_run_ < unknown_most) {
+    ++unknown_run_;
+  } else {
+    within_run_ = static_cast<std::uint8_t>(std::min(within_run_ + 1, int{run_most}));
+  }
+}
+
 alert_step alert_lifecycle::next(const tick_signs& signs, std::int64_t ts_ms,
                                  std::int64_t tick_ms) noexcept {
-  const bool over = signs.over || signs.limit;
+  const std::int64_t quiet_time = std::max(quiet_ms, 3 * tick_ms);
+  const bool signs_over = signs.over || signs.limit;
+  if (after_limit_ && (!signs_over || ts_ms - loud_ms_ >= quiet_time)) after_limit_ = false;
+  follow_limit(signs);
+  const bool over = signs.crossed || (signs_over && !after_limit_);
   over_ = static_cast<std::uint8_t>(over_ << 1 | (over ? 1 : 0));
-  fault_run_ = signs.fault ? static_cast<std::uint8_t>(std::min(fault_run_ + 1, 250)) : 0;
+  fault_run_ = signs.fault ? static_cast<std::uint8_t>(std::min(fault_run_ + 1, int{run_most})) : 0;
+  if (!firing_) {
+    const bool fires = bits_of(over_ & 7u) >= 2 || (signs.extreme && over);
+    if (!fires && within_run_ >= within_ticks) crossed_ = false;
+    return fires ? alert_step::fire : alert_step::none;
+  }
   if (!signs.quiet || signs.limit) loud_ms_ = ts_ms;
-  if (!firing_)
-    return bits_of(over_ & 7u) >= 2 || (signs.extreme && over) ? alert_step::fire
-                                                               : alert_step::none;
-  if (signs.settled || reason_ == alert_reason::silence) return alert_step::resolve;
-  if (ts_ms - loud_ms_ >= std::max(quiet_ms, 3 * tick_ms)) return alert_step::resolve;
+  if (reason_ == alert_reason::silence) return alert_step::none;
+  if (signs.settled) return alert_step::resolve;
+  if (reason_ == alert_reason::limit && crossed_ && within_run_ >= within_ticks)
+    return alert_step::resolve;
+  if (ts_ms - loud_ms_ >= quiet_time) return alert_step::resolve;
   if (severity_ == alert_severity::warning && wants_critical()) return alert_step::rise;
   return alert_step::none;
 }
@@ -58,6 +81,7 @@ void alert_lifecycle::apply(alert_step step, alert_severity severity, alert_reas
       reason_ = reason;
       started_ms_ = ts_ms;
       loud_ms_ = ts_ms;
+      after_limit_ = false;
       return;
     case alert_step::rise:
       ++transition_;
@@ -65,11 +89,18 @@ void alert_lifecycle::apply(alert_step step, alert_severity severity, alert_reas
       return;
     case alert_step::resolve:
       ++transition_;
-      firing_ = false;
-      over_ = 0;
-      fault_run_ = 0;
+      end(ts_ms);
       return;
   }
+}
+
+void alert_lifecycle::end(std::int64_t ts_ms) noexcept {
+  firing_ = false;
+  over_ = 0;
+  fault_run_ = 0;
+  after_limit_ = reason_ == alert_reason::limit && crossed_;
+  crossed_ = false;
+  if (after_limit_) loud_ms_ = ts_ms;
 }
 
 void alert_lifecycle::adopt(const alert& recorded, alert_reason reason) {
@@ -79,11 +110,11 @@ void alert_lifecycle::adopt(const alert& recorded, alert_reason reason) {
   reason_ = reason;
   started_ms_ = unix_ms(recorded.started);
   firing_ = recorded.state == alert_state::firing;
-  if (firing_ && recorded.transition == 1) loud_ms_ = unix_ms(recorded.updated);
-  if (!firing_) {
-    over_ = 0;
-    fault_run_ = 0;
+  if (firing_ && recorded.transition == 1) {
+    loud_ms_ = unix_ms(recorded.updated);
+    after_limit_ = false;
   }
+  if (!firing_) end(unix_ms(recorded.updated));
 }
 
 void alert_lifecycle::save(byte_writer& out) const {
@@ -96,9 +127,12 @@ void alert_lifecycle::save(byte_writer& out) const {
   out.put(transition_);
   out.put(started_ms_);
   out.put(loud_ms_);
+  out.put(within_run_);
+  out.put(unknown_run_);
+  out.put(static_cast<std::uint8_t>((crossed_ ? 1 : 0) | (after_limit_ ? 2 : 0)));
 }
 
-bool alert_lifecycle::restore(byte_reader& in) {
+bool alert_lifecycle::restore(byte_reader& in, std::uint8_t version) {
   std::uint8_t firing = 0, severity = 0, reason = 0;
   in.get(over_);
   in.get(fault_run_);
@@ -112,6 +146,13 @@ bool alert_lifecycle::restore(byte_reader& in) {
   firing_ = firing != 0;
   severity_ = static_cast<alert_severity>(severity);
   reason_ = static_cast<alert_reason>(reason);
+  if (version == 1) return true;
+  std::uint8_t flags = 0;
+  in.get(within_run_);
+  in.get(unknown_run_);
+  if (!in.get(flags) || flags > 3) return false;
+  crossed_ = (flags & 1) != 0;
+  after_limit_ = (flags & 2) != 0;
   return true;
 }
 

@@ -17,18 +17,24 @@ const char* to_string(alert_reason) noexcept;
 
 /// What one judged tick says about the alert.
 struct tick_signs {
-  bool over = false;     ///< above the threshold
-  bool extreme = false;  ///< so far above that one tick is enough
-  bool quiet = false;    ///< clearly below the threshold
-  bool fault = false;    ///< a fault is under way: symptoms or a critical limit
-  bool limit = false;    ///< an operator's limit is crossed or about to be
-  bool settled = false;  ///< this has been normal for a day: let it be the new normal
+  bool over = false;           ///< above the threshold
+  bool extreme = false;        ///< so far above that one tick is enough
+  bool quiet = false;          ///< clearly below the threshold
+  bool fault = false;          ///< a fault is under way: symptoms or a critical limit
+  bool limit = false;          ///< an operator's limit is crossed or about to be
+  bool crossed = false;        ///< it is crossed
+  bool limit_unknown = false;  ///< a metric with a limit says nothing
+  bool settled = false;        ///< this has been normal for a day: let it be the new normal
 };
 
 enum class alert_step : std::uint8_t { none, fire, rise, resolve };
 
 /// The life of an entity's alert: fires on two of three ticks over the threshold (or one extreme
 /// one), rises to critical and never sinks, resolves after quiet time. One episode at a time.
+///
+/// The end of a crossed limit is no matter of opinion: the third tick in a row within it resolves.
+/// What the views still say then is the echo of it, which opens no alert until it has died away,
+/// for ten minutes at most. A silence ends with the next event, not here.
 class alert_lifecycle {
 public:
   /// What should happen at the tick @p ts, without doing it; keeps the recent past.
@@ -48,9 +54,13 @@ public:
   bool wants_critical() const noexcept { return fault_run_ >= 3; }
 
   void save(byte_writer& out) const;
-  bool restore(byte_reader& in);
+  /// @p version of the entity's snapshot.
+  bool restore(byte_reader& in, std::uint8_t version);
 
 private:
+  void follow_limit(const tick_signs& signs) noexcept;
+  void end(std::int64_t ts_ms) noexcept;
+
   std::uint8_t over_ = 0;  ///< the last eight ticks, newest in bit 0
   std::uint8_t fault_run_ = 0;
   bool firing_ = false;
@@ -59,7 +69,11 @@ private:
   std::uint32_t episode_ = 0;
   std::uint32_t transition_ = 0;
   std::int64_t started_ms_ = 0;
-  std::int64_t loud_ms_ = 0;  ///< last tick that was not quiet
+  std::int64_t loud_ms_ = 0;       ///< last tick that was not quiet; after a limit: its end
+  std::uint8_t within_run_ = 250;  ///< ticks since a limit was crossed
+  std::uint8_t unknown_run_ = 0;   ///< of these, the ones that did not say
+  bool crossed_ = false;           ///< the episode crossed a limit
+  bool after_limit_ = false;       ///< it has just ended, and its echo lasts
 };
 
 /// Identity of an episode: entity, reason, start and number, never a score.

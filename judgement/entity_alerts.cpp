@@ -56,6 +56,12 @@ alert_reason reason_of(const alert& a) noexcept {
   return alert_reason::deviation;
 }
 
+/// A silence begins at a clock, not at a tick.
+bool says_silence(const decision& d) noexcept {
+  return d.kind == decision_kind::alert && d.alert.state == alert_state::firing &&
+         reason_of(d.alert) == alert_reason::silence;
+}
+
 float surprise(const block_scores& s, std::size_t i) noexcept {
   return std::max({std::fabs(s.residual[i]), std::fabs(s.fast[i]), std::fabs(s.slow[i]),
                    std::fabs(s.trend[i])});
@@ -70,6 +76,8 @@ tick_signs entity_core::impl::signs_of(const tick_judgement& t) const {
   s.extreme = excess > extreme_decades;
   s.quiet = excess < -quiet_decades;
   s.limit = t.over_limit || t.near_limit;
+  s.crossed = t.over_limit;
+  s.limit_unknown = t.limit_unknown;
   s.fault = t.over_critical_limit || (excess > fault_decades && t.symptom > fault_symptom);
   s.settled = t.settled;
   return s;
@@ -80,13 +88,16 @@ bool entity_core::impl::adopting(log_position cause, event_time tick) {
   if (cause != 0 && cause <= decided_through) return true;
   if (recorded.empty()) return false;
   const auto& last = recorded.back();
-  return cause < last.cause || (cause == last.cause && tick <= last.tick);
+  if (cause < last.cause || (cause == last.cause && tick <= last.tick)) return true;
+  // A tick that a clock record closed may be closed by a later record this time.
+  return tick <= last.tick && !says_silence(last.what);
 }
 
 void entity_core::impl::adopt_through(log_position cause, event_time tick) {
   for (; next_recorded < recorded.size(); ++next_recorded) {
     const auto& r = recorded[next_recorded];
-    if (r.cause > cause || (r.cause == cause && r.tick > tick)) return;
+    if (r.tick > tick && r.cause >= cause) return;
+    if (r.cause > cause && says_silence(r.what)) return;
     if (r.what.kind != decision_kind::alert) continue;
     const auto& a = r.what.alert;
     const bool newer = a.episode > life.episode() ||
@@ -145,9 +156,7 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, log_posit
     a.state = alert_state::resolved;
     a.ended = tick;
     a.lead_time_s.reset();
-    a.explanation = t != nullptr && t->settled
-                        ? id + " has kept its new level for a day, which now counts as normal."
-                        : id + " is back to normal.";
+    a.explanation = end_text(t);
   } else if (t != nullptr) {
     fill_alert(a, *t);
   } else {
@@ -170,6 +179,13 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, log_posit
   d.what.kind = decision_kind::alert;
   d.what.alert = std::move(a);
   out.push_back(std::move(d));
+}
+
+std::string entity_core::impl::end_text(const tick_judgement* t) const {
+  if (t == nullptr) return id + " sends again.";
+  if (t->settled) return id + " has kept its new level for a day, which now counts as normal.";
+  if (life.reason() == alert_reason::limit) return id + " is back within its limits.";
+  return id + " is back to normal.";
 }
 
 void entity_core::impl::fill_labels(alert& a) const {
@@ -250,6 +266,18 @@ std::string entity_core::impl::explain(const alert& a, const tick_judgement& t) 
             (up ? " rises" : " falls") + " to its limit in about " + duration_text(*a.lead_time_s);
   }
   return text + ".";
+}
+
+// Whoever speaks again is not silent, whatever it says.
+void entity_core::impl::note_return(log_position cause, event_time tick,
+                                    std::vector<entity_decision>& out) {
+  tick = std::max(tick, event_time_of(life.started_ms()));
+  if (adopting(cause, tick)) {
+    adopt_through(cause, tick);
+    return;
+  }
+  adopt_rest(cause, tick);
+  if (life.firing()) emit(alert_step::resolve, nullptr, cause, tick, out);
 }
 
 // Silence is decided by clock records alone: there is no tick to judge.

@@ -10,11 +10,11 @@
 namespace faultline {
 namespace {
 
-constexpr std::int64_t minute_ms = 60'000;
 constexpr std::int64_t day_ms = 86'400'000;
 constexpr std::uint64_t steady_ticks = 30;  // before silence means anything
 constexpr std::uint32_t passivation_ticks = 12;
-constexpr std::size_t most_attributes = 32;  // a snapshot holds no more
+constexpr std::size_t most_attributes = 32;    // a snapshot holds no more
+constexpr std::int64_t learning_patience = 5;  // times as long: its pace is not known well
 
 bool is_covered(const record_address& where, const record_address& covered) noexcept {
   if (where.position == 0) return false;  // not from a log
@@ -23,11 +23,6 @@ bool is_covered(const record_address& where, const record_address& covered) noex
 }
 
 }  // namespace
-
-std::int64_t absence_ms(const processing_options& options) noexcept {
-  constexpr std::int64_t least = 10'000;
-  return std::max<std::int64_t>(3 * options.tick.count(), least);
-}
 
 entity_core::impl::impl(std::string_view name, std::shared_ptr<const judgement_rules> with)
     : id{name}, rules{std::move(with)}, kind_class{entity_class_of(name)} {
@@ -42,9 +37,10 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
   const std::int64_t ts = unix_ms(event.ts);
   if (first_ms == 0) first_ms = ts;
   last_ms = std::max(last_ms, ts);
-  note_hole(unix_ms(event.arrived));
-  last_arrived_ms = std::max(last_arrived_ms, unix_ms(event.arrived));
+  last_heard_ms = std::max(last_heard_ms, heard_ms(event));
   if (!event.attributes.empty()) remember_attributes(event);
+  if (life.firing() && life.reason() == alert_reason::silence)
+    note_return(where.position, event.ts, out);
   switch (event.type) {
     case event_type::metric: {
       const auto result = builder.add(event, where.position, rules->processing);
@@ -68,68 +64,95 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
   return applied_as::kept;
 }
 
+// What an event does not say stays as it was: one says ephemeral, the next only its topic. Ticks
+// that wait keep the attributes they closed with.
 void entity_core::impl::remember_attributes(const event_view& event) {
-  // What an event does not say stays as it was: one says ephemeral, the next only its topic.
+  const auto& before = attribute_changes.empty() ? attributes : attribute_changes.back().attributes;
+  std::optional<attribute_list> now;
   for (std::size_t i = 0; i < event.attributes.size(); ++i) {
     const auto& said = event.attributes[i];
-    auto at = attributes.begin() + static_cast<std::ptrdiff_t>(std::min(i, attributes.size()));
-    if (at == attributes.end() || at->first != said.key)
-      at = std::find_if(attributes.begin(), attributes.end(),
+    const auto& known = now ? *now : before;
+    auto at = known.begin() + static_cast<std::ptrdiff_t>(std::min(i, known.size()));
+    if (at == known.end() || at->first != said.key)
+      at = std::find_if(known.begin(), known.end(),
                         [&](const auto& a) { return a.first == said.key; });
-    if (at != attributes.end() && at->second == said.value) continue;
-    if (at != attributes.end())
-      at->second = said.value;
-    else if (attributes.size() < most_attributes)
-      attributes.emplace_back(said.key, said.value);
+    if (at != known.end() && at->second == said.value) continue;
+    const auto place = at - known.begin();
+    const bool fresh = at == known.end();
+    if (!now) now = before;
+    if (!fresh)
+      (*now)[static_cast<std::size_t>(place)].second = said.value;
+    else if (now->size() < most_attributes)
+      now->emplace_back(said.key, said.value);
     if (said.key == "ephemeral") ephemeral = said.value == "true";
   }
+  if (!now) return;
+  attribute_changes.push_back({builder.waiting_ticks(), std::move(*now)});
+  if (!builder.waiting()) take_attributes();
+}
+
+// What a tick's alert carries is what was known when it closed, whichever record closed it.
+void entity_core::impl::take_attributes() {
+  std::size_t due = 0;
+  while (due < attribute_changes.size() && attribute_changes[due].older_ticks == 0) ++due;
+  if (due == 0) return;
+  attributes = std::move(attribute_changes[due - 1].attributes);
+  attribute_changes.erase(attribute_changes.begin(),
+                          attribute_changes.begin() + static_cast<std::ptrdiff_t>(due));
 }
 
 bool entity_core::impl::learning() const noexcept {
   return last_tick_ms - first_ms < rules->detection.learning.count() || ticks < steady_ticks;
 }
 
-void entity_core::impl::advance(const clock_record& clock, const record_address& where,
+void entity_core::impl::advance(const partition_time& clock, const record_address& where,
                                 std::vector<entity_decision>& out) {
-  if (unix_ms(clock.event) < clock_ms) return;
+  if (unix_ms(clock.event) <= clock_ms) return;
   clock_ms = unix_ms(clock.event);
-  note_hole(unix_ms(clock.arrived));
   clock_arrived_ms = std::max(clock_arrived_ms, unix_ms(clock.arrived));
+  note_deafness(clock.heard_since);
   builder.advance(clock.event, where.position, rules->processing);
-  if (!flying && !builder.waiting()) note_silence(where.position, clock.event, out);
+  // While a tick is open there is something to be said yet, and it comes first.
+  if (!flying && builder.idle()) note_silence(where.position, clock.event, out);
 }
 
-// With live data a clock record comes every tick while somebody listens. A hole in them is our own
-// absence: what nobody could hear is no silence of the entity, and no pace of its either.
-void entity_core::impl::note_hole(std::int64_t arrived_ms) {
-  if (rules->processing.accept_past || clock_arrived_ms == 0) return;
-  if (arrived_ms - clock_arrived_ms <= hole_ms()) return;
-  clock_arrived_ms = arrived_ms;
-  last_arrived_ms = std::max(last_arrived_ms, arrived_ms);
-  hole_seen = true;
+// When an event was heard. Where time is the events' own, an old one is a sign of life as well.
+std::int64_t entity_core::impl::heard_ms(const event_view& event) const noexcept {
+  if (rules->processing.accept_past) return std::max(unix_ms(event.ts), clock_ms);
+  return unix_ms(event.arrived);
 }
 
-std::int64_t entity_core::impl::hole_ms() const noexcept { return absence_ms(rules->processing); }
+std::int64_t entity_core::impl::now_ms() const noexcept {
+  return rules->processing.accept_past ? clock_ms : clock_arrived_ms;
+}
 
-// How long the entity has been silent: by arrival where the clocks are live, else by event time.
-std::int64_t entity_core::impl::silent_ms() const noexcept {
-  const std::int64_t by_event = clock_ms - last_ms;
-  if (rules->processing.accept_past) return by_event;
-  return std::min(by_event, clock_arrived_ms - last_arrived_ms);
+// What nobody could hear is no silence of the entity, and no pace of its either.
+void entity_core::impl::note_deafness(arrival_time heard_since) noexcept {
+  if (rules->processing.accept_past || last_heard_ms == 0) return;
+  if (unix_ms(heard_since) <= last_heard_ms) return;
+  last_heard_ms = unix_ms(heard_since);
+  builder.note_deafness(partition_time::longest_pause(rules->processing).count());
+}
+
+// Six of its own intervals; ten seconds where they are short.
+std::int64_t entity_core::impl::least_silence_ms() const noexcept {
+  constexpr std::int64_t least = 10'000;
+  return std::max(6 * tick_ms(), least);
 }
 
 std::int64_t entity_core::impl::silence_limit_ms() const noexcept {
   const auto usual = static_cast<std::int64_t>(2.5 * longest_gap_ms);
-  return std::min(std::max({6 * tick_ms(), usual, minute_ms}), day_ms);
+  const auto limit = std::max(least_silence_ms(), std::min(usual, day_ms));
+  return learning() ? learning_patience * limit : limit;
 }
 
 bool entity_core::impl::staleness_possible() const noexcept {
-  return !ephemeral && deciding && ticks >= steady_ticks && !learning();
+  return !ephemeral && deciding && ticks >= steady_ticks;
 }
 
 std::uint32_t entity_core::impl::idle_ticks() const noexcept {
-  if (clock_ms <= last_ms || last_ms == 0) return 0;
-  const std::int64_t idle = std::min<std::int64_t>((clock_ms - last_ms) / tick_ms(), 1'000'000);
+  if (last_heard_ms == 0 || silent_ms() <= 0 || !builder.idle() || flying) return 0;
+  const std::int64_t idle = std::min<std::int64_t>(silent_ms() / tick_ms(), 1'000'000);
   const bool waiting = staleness_possible() && !life.firing();
   return static_cast<std::uint32_t>(waiting ? std::min<std::int64_t>(idle, passivation_ticks - 1)
                                             : idle);
@@ -146,7 +169,7 @@ applied_as entity_core::observe(const event_view& event, const record_address& w
   return impl_->observe(event, where, out);
 }
 
-void entity_core::advance(const clock_record& clock, const record_address& where,
+void entity_core::advance(const partition_time& clock, const record_address& where,
                           std::vector<entity_decision>& out) {
   impl_->advance(clock, where, out);
 }
@@ -168,6 +191,19 @@ std::size_t entity_core::waiting_ticks() const noexcept {
 }
 
 bool entity_core::in_flight() const noexcept { return impl_->flying; }
+
+bool entity_core::may_fall_silent(const partition_time& clock) const noexcept {
+  const bool past = impl_->rules->processing.accept_past;
+  if (unix_ms(clock.event) <= impl_->clock_ms) return false;
+  const auto now = past ? unix_ms(clock.event) : unix_ms(clock.arrived);
+  const auto heard =
+      past ? impl_->last_heard_ms : std::max(impl_->last_heard_ms, unix_ms(clock.heard_since));
+  return now - heard > impl_->least_silence_ms();
+}
+
+void entity_core::set_degraded(bool on) noexcept { impl_->builder.set_degraded(on); }
+
+bool entity_core::row_degraded() const noexcept { return impl_->builder.front().degraded; }
 
 void entity_core::begin_tick(forecast_row& row) { impl_->begin_tick(row); }
 
@@ -207,9 +243,6 @@ void entity_core::adopt(std::vector<entity_decision> recorded, log_position deci
 entity_window entity_core::window(event_time as_of) const { return impl_->window(as_of); }
 entity_status entity_core::status() const { return impl_->status(); }
 entity_outline entity_core::outline() const { return impl_->outline(); }
-void entity_core::heard_until(arrival_time until) noexcept {
-  impl_->clock_arrived_ms = std::max(impl_->clock_arrived_ms, unix_ms(until));
-}
 std::string_view entity_core::id() const noexcept { return impl_->id; }
 std::uint64_t entity_core::observations() const noexcept { return impl_->observations; }
 std::uint32_t entity_core::idle_ticks() const noexcept { return impl_->idle_ticks(); }

@@ -17,6 +17,7 @@
 #include "messages/outcome.hpp"
 #include "messages/record.hpp"
 #include "processing/options.hpp"
+#include "processing/partition_time.hpp"
 
 namespace faultline {
 
@@ -27,10 +28,6 @@ struct judgement_rules {
   detection_options detection;
   model_identity model;
 };
-
-/// With live data clock records come every tick: when the arrivals of two are further apart than
-/// this, we were not there, and what nobody could hear is nobody's silence.
-std::int64_t absence_ms(const processing_options& options) noexcept;
 
 /// What became of one event. Every accepted event ends in exactly one of these.
 enum class applied_as : std::uint8_t {
@@ -124,17 +121,20 @@ public:
   /// Applies one event of this entity. Edge and change events append decisions at once.
   applied_as observe(const event_view& event, const record_address& where,
                      std::vector<entity_decision>& out);
-  /// Applies a clock record of the partition: closes what is due, drives staleness.
-  void advance(const clock_record& clock, const record_address& where,
+  /// Follows the partition's clock: closes what is due, drives staleness.
+  void advance(const partition_time& clock, const record_address& where,
                std::vector<entity_decision>& out);
-
-  /// A state that lay on disk was handed no clock records: @p until is the arrival of the last one
-  /// before the next that comes, so that the time between is not taken for our own absence.
-  void heard_until(arrival_time until) noexcept;
+  /// Could advance(@p clock) find the entity silent, whatever the ticks under way come to? Then
+  /// they are finished first: how long a silence must be depends on them.
+  bool may_fall_silent(const partition_time& clock) const noexcept;
+  /// Ticks that close from now on are scored with (false) or without the model.
+  void set_degraded(bool on) noexcept;
 
   bool row_waiting() const noexcept;           ///< a closed tick waits and none is in flight
   std::size_t waiting_ticks() const noexcept;  ///< closed and not begun
   bool in_flight() const noexcept;             ///< between begin_tick and finish_tick
+  /// Is the oldest waiting tick to be finished without the model? @pre row_waiting().
+  bool row_degraded() const noexcept;
   /// Writes the row of the oldest waiting tick. @pre row_waiting().
   void begin_tick(forecast_row& row);
   /// Ends the tick in flight. @p result nullptr: the model was left out or failed (degraded).
@@ -165,8 +165,8 @@ public:
   tick_verdict last_verdict() const noexcept;
   std::string_view id() const noexcept;
   std::uint64_t observations() const noexcept;
-  /// Ticks closed since the last event: rule 15 passivates after 12. Stays below 12 while a silence
-  /// may still become an alert.
+  /// Ticks that have passed since the last event: rule 15 passivates after 12. 0 while a tick is
+  /// open; below 12 while the entity's silence could still become an alert.
   std::uint32_t idle_ticks() const noexcept;
   /// Bytes of memory held, for the budget of 12 KiB.
   std::size_t memory_bytes() const noexcept;

@@ -104,7 +104,11 @@ void entity_core::impl::look_ahead(tick_judgement& t) {
   }
   for (const auto& limit : limits) {
     const double value = space.values[limit.channel];
-    if (value != value) continue;
+    if (value != value) {
+      const auto& b = blocks[limit.channel / width];
+      t.limit_unknown = t.limit_unknown || b.count[limit.channel % width] > 0;
+      continue;
+    }
     const bool over =
         (limit.above && value > *limit.above) || (limit.below && value < *limit.below);
     t.over_limit = t.over_limit || over;

@@ -6,23 +6,26 @@
 
 #include "judgement/entity_state.hpp"
 
-// snapshot := version(u8 = 1) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 2) body checksum(u64: stable_hash of all before it)
 //
 // The body is the state as it stands in memory, piece by piece; each piece reads itself back and
-// refuses what does not fit. A published version never changes.
+// refuses what does not fit. A published version never changes. Version 1 (read, no longer written)
+// knows nothing of crossed limits (alert_lifecycle) and holds wall clock times where events bring
+// their own (accept_past).
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 1;
+constexpr std::uint8_t snapshot_version = 2;
+constexpr std::uint8_t oldest_version = 1;
 constexpr std::size_t checksum_bytes = 8;
-constexpr std::size_t most_attributes = 32;
+constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
 
 /// The plain numbers of an entity.
 struct counters {
   std::uint64_t position, observations, ticks;
-  std::int64_t first_ms, last_ms, last_arrived_ms, clock_ms, clock_arrived_ms, last_tick_ms;
+  std::int64_t first_ms, last_ms, last_heard_ms, clock_ms, clock_arrived_ms, last_tick_ms;
   double longest_gap_ms;
   std::uint32_t index;
   float last_score, last_excess;
@@ -64,7 +67,7 @@ std::string entity_core::impl::save() const {
                    ticks,
                    first_ms,
                    last_ms,
-                   last_arrived_ms,
+                   last_heard_ms,
                    clock_ms,
                    clock_arrived_ms,
                    last_tick_ms,
@@ -73,7 +76,7 @@ std::string entity_core::impl::save() const {
                    last_score,
                    last_excess,
                    covered.partition,
-                   static_cast<std::uint8_t>((degraded ? 1 : 0) | (hole_seen ? 2 : 0)),
+                   static_cast<std::uint8_t>(degraded ? 1 : 0),
                    static_cast<std::uint8_t>(model ? 1 : 0)};
   out.put(n);
   builder.save(out);
@@ -104,7 +107,8 @@ std::string entity_core::impl::save() const {
 outcome<void> entity_core::impl::restore(std::string_view bytes) {
   const failure broken{ec::malformed, "entity snapshot: " + id};
   if (bytes.empty()) return broken;
-  if (static_cast<std::uint8_t>(bytes[0]) != snapshot_version)
+  const auto version = static_cast<std::uint8_t>(bytes[0]);
+  if (version < oldest_version || version > snapshot_version)
     return failure{ec::unknown_version, "entity snapshot: " + id};
   if (bytes.size() < 1 + sizeof(counters) + checksum_bytes) return broken;
   const auto body = bytes.substr(0, bytes.size() - checksum_bytes);
@@ -117,17 +121,19 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   if (!in.get(n) || !builder.restore(in)) return broken;
   covered = {n.partition, n.position, n.index};
   observations = n.observations, ticks = n.ticks;
-  first_ms = n.first_ms, last_ms = n.last_ms, last_arrived_ms = n.last_arrived_ms;
+  first_ms = n.first_ms, last_ms = n.last_ms, last_heard_ms = n.last_heard_ms;
   clock_ms = n.clock_ms, clock_arrived_ms = n.clock_arrived_ms, last_tick_ms = n.last_tick_ms;
   longest_gap_ms = n.longest_gap_ms;
+  if (version == 1 && rules->processing.accept_past) last_heard_ms = last_ms;
   last_score = n.last_score, last_excess = n.last_excess;
   degraded = (n.degraded & 1) != 0;
-  hole_seen = (n.degraded & 2) != 0;
+  if ((n.degraded & 2) != 0)  // written by version 1 only
+    builder.note_deafness(partition_time::longest_pause(rules->processing).count());
   const std::size_t channels = builder.channels().size();
   if (!read_blocks(in, channels, blocks) || !in.get(slot_channel)) return broken;
   const std::size_t padded = blocks.size() * channel_block::width;
   if (!profile.restore(in, padded) || !ring.restore(in, padded) || !tails.restore(in) ||
-      !life.restore(in))
+      !life.restore(in, version))
     return broken;
   open_channels();
   std::fill(slots.begin(), slots.end(), std::uint8_t{255});

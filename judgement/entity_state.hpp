@@ -29,6 +29,14 @@ struct channel_limit {
   bool critical = true;
 };
 
+using attribute_list = std::vector<std::pair<std::string, std::string>>;
+
+/// Attributes that came behind so many ticks which still wait.
+struct attribute_change {
+  std::size_t older_ticks = 0;
+  attribute_list attributes;
+};
+
 /// What the entity remembers of an edge it has told.
 struct known_edge {
   std::uint64_t hash = 0;
@@ -46,16 +54,19 @@ struct entity_core::impl {
   // observe: entity_core.cpp
   applied_as observe(const event_view& event, const record_address& where,
                      std::vector<entity_decision>& out);
-  void advance(const clock_record& clock, const record_address& where,
+  void advance(const partition_time& clock, const record_address& where,
                std::vector<entity_decision>& out);
   void remember_attributes(const event_view& event);
+  void take_attributes();
   void rules_changed();
   bool learning() const noexcept;
   bool staleness_possible() const noexcept;
   std::int64_t silence_limit_ms() const noexcept;
-  void note_hole(std::int64_t arrived_ms);
-  std::int64_t hole_ms() const noexcept;
-  std::int64_t silent_ms() const noexcept;
+  std::int64_t least_silence_ms() const noexcept;
+  std::int64_t heard_ms(const event_view& event) const noexcept;
+  void note_deafness(arrival_time heard_since) noexcept;
+  std::int64_t now_ms() const noexcept;
+  std::int64_t silent_ms() const noexcept { return now_ms() - last_heard_ms; }
   std::uint32_t idle_ticks() const noexcept;
   std::int64_t tick_ms() const noexcept { return builder.tick_ms(rules->processing); }
 
@@ -87,7 +98,9 @@ struct entity_core::impl {
   void fill_contributors(alert& a, const tick_judgement& t) const;
   void look_ahead(tick_judgement& t);
   void fill_labels(alert& a) const;
+  std::string end_text(const tick_judgement* t) const;
   void note_silence(log_position cause, event_time tick, std::vector<entity_decision>& out);
+  void note_return(log_position cause, event_time tick, std::vector<entity_decision>& out);
 
   // edges and changes: entity_topology.cpp
   void note_edge(std::string_view to, edge_kind kind, bool removed, const char* source,
@@ -105,7 +118,7 @@ struct entity_core::impl {
 
   std::string id;
   std::shared_ptr<const judgement_rules> rules;
-  std::vector<std::pair<std::string, std::string>> attributes;
+  attribute_list attributes;
   bool ephemeral = false;
 
   tick_builder builder;
@@ -127,7 +140,7 @@ struct entity_core::impl {
   std::uint64_t observations = 0;
   std::int64_t first_ms = 0;
   std::int64_t last_ms = 0;
-  std::int64_t last_arrived_ms = 0;
+  std::int64_t last_heard_ms = 0;  ///< arrival of the newest event; with accept_past in event time
   std::int64_t clock_ms = 0;
   std::int64_t clock_arrived_ms = 0;
   double longest_gap_ms = 0;  ///< between closed ticks, fading
@@ -135,13 +148,14 @@ struct entity_core::impl {
   float last_score = 0;
   float last_excess = 0;
   std::int64_t last_tick_ms = 0;
-  bool degraded = true;    ///< the last tick was scored without the model
-  bool hole_seen = false;  ///< we did not listen for a while, and no tick has bridged it yet
+  bool degraded = true;  ///< the last tick was scored without the model
 
   // Not saved.
   bool flying = false;
   forecast_tick current;  ///< the tick in flight as the model sees it
   bool deciding = true;
+  /// Attributes that came while older ticks waited: theirs are the ones before.
+  std::vector<attribute_change> attribute_changes;
   std::int64_t undecided_since_ms = 0;  ///< an episode while nothing is decided
   std::vector<entity_decision> recorded;
   std::size_t next_recorded = 0;

@@ -128,7 +128,7 @@ forecast_tick entity_core::impl::forecast_tick_now() const {
   const double turn = std::fmod(static_cast<double>(unix_ms(tick.ts)), day_ms) / day_ms;
   in.sin_day = static_cast<float>(std::sin(2 * 3.14159265358979 * turn));
   in.cos_day = static_cast<float>(std::cos(2 * 3.14159265358979 * turn));
-  const double usual = static_cast<double>(tick_ms());
+  const double usual = static_cast<double>(tick.tick_ms);
   in.log_dt = tick.gap_ms <= 0
                   ? 0.0f
                   : fast_ln(static_cast<float>(
@@ -143,9 +143,10 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   tick_judgement t;
   t.channels = &workspace();
   t.ts = tick.ts;
-  t.tick_ms = tick_ms();
+  t.tick_ms = tick.tick_ms;
   t.degraded = result == nullptr;
   const bool was_firing = life.firing();
+  take_attributes();
   score_tick(result, t);
   decide(t, tick.cause, out);
   const bool over = was_firing || life.firing() || t.result.excess() > 0;
@@ -155,9 +156,7 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   ring.push(t.ts, t.channels->scores.data(), blocks.size());
   if (t.settled) settle_levels();
   ++ticks;
-  if (hole_seen && tick.gap_ms > hole_ms())
-    hole_seen = false;
-  else
+  if (!tick.deaf)
     longest_gap_ms =
         std::max(static_cast<double>(tick.gap_ms),
                  longest_gap_ms + 0.0005 * (static_cast<double>(tick.gap_ms) - longest_gap_ms));
@@ -175,6 +174,8 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   }
   builder.pop();
   flying = false;
+  for (auto& change : attribute_changes) --change.older_ticks;
+  if (!builder.waiting()) take_attributes();
 }
 
 // While nothing is decided an episode counts once as well, for a day at most, and not in full.

@@ -105,7 +105,7 @@ entity_outline entity_core::impl::outline() const {
   o.observations = observations;
   o.first_ts = event_time_of(first_ms);
   o.last_ts = event_time_of(last_ms);
-  o.last_arrived = arrival_time_of(last_arrived_ms);
+  o.last_arrived = arrival_time_of(last_heard_ms);
   o.silence_limit_ms = silence_limit_ms();
   o.ephemeral = ephemeral;
   o.silence_open = staleness_possible() && !life.firing();

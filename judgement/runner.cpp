@@ -56,6 +56,7 @@ struct runner::impl {
   std::vector<entity_decision> decided;
   std::int64_t newest_ms = 0;
   std::int64_t clock_ms = 0;
+  partition_time time;
   log_position position = 0;
   std::uint64_t seq = 0;
   bool alerting = true;
@@ -68,13 +69,14 @@ resident& runner::impl::resident_of(std::string_view id) {
   auto& r = residents.emplace_back(id, options.rules);
   r.core.set_deciding(alerting);
   by_id.emplace(std::string{id}, &r);
+  if (clock_ms != 0) advance(r, clock_ms);
   return r;
 }
 
 void runner::impl::take(const event_view& event) {
   const std::int64_t ts = unix_ms(event.ts);
   const std::int64_t tick = std::max<std::int64_t>(options.rules->processing.tick.count(), 1);
-  if (newest_ms != 0 && ts / tick != newest_ms / tick) pass_clock(newest_ms);
+  if (newest_ms != 0 && ts / tick > newest_ms / tick) pass_clock(newest_ms);
   newest_ms = std::max(newest_ms, ts);
   auto& r = resident_of(event.entity);
   if (r.queued) flush();
@@ -136,13 +138,18 @@ void runner::impl::finish(resident& r, const forecast_result* result) {
 void runner::impl::pass_clock(std::int64_t now) {
   flush();
   clock_ms = std::max(clock_ms, now);
+  time.follow({event_time_of(clock_ms), arrival_time_of(clock_ms)}, false,
+              options.rules->processing);
   for (auto& r : residents) advance(r, clock_ms);
   flush();
   tell_clock();
 }
 
 void runner::impl::advance(resident& r, std::int64_t now) {
-  r.core.advance({event_time_of(now), arrival_time_of(now)}, {0, ++position, 0}, decided);
+  partition_time clock = time;
+  clock.event = event_time_of(now);
+  clock.arrived = arrival_time_of(now);
+  r.core.advance(clock, {0, ++position, 0}, decided);
   decide_all(decided);
   enqueue(r);
 }

@@ -34,7 +34,8 @@ struct tick_judgement {
   float symptom = 0;  ///< largest scaled rise of errors or latency
   bool over_critical_limit = false;
   bool over_limit = false;
-  bool near_limit = false;  ///< an operator's limit is about to be met
+  bool near_limit = false;     ///< an operator's limit is about to be met
+  bool limit_unknown = false;  ///< a metric with a limit has no value in this tick
   bool settled = false;
   bool degraded = false;
   std::optional<double> lead_s;  ///< to the limit that is met first

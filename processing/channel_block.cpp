@@ -185,7 +185,7 @@ void observe_block(channel_block& b, const double* values, const tick_weights& w
     s.trend[i] = ready * scaled_by(stretched(b.slow[i] - b.slower[i]), b.trend_spread[i],
                                    b.trend_tail[i], floor);
     b.last_z[i] = m > 0 ? s.z[i] : b.last_z[i];
-    b.missed[i] = m > 0 ? 0.0f : smaller(b.missed[i] + 1.0f, most_count);
+    b.missed[i] = m > 0 || b.count[i] == 0 ? 0.0f : smaller(b.missed[i] + 1.0f, most_count);
   }
 }
 

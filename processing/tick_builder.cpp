@@ -106,7 +106,7 @@ void tick_builder::follow(std::int64_t index, std::int64_t ts, std::int64_t tick
 
 tick_builder::result tick_builder::add(const event_view& event, log_position cause,
                                        const processing_options& options) {
-  const std::int64_t tick = tick_ms(options);
+  const std::int64_t tick = pace_ms_ = tick_ms(options);
   std::int64_t ts = unix_ms(event.ts);
   if (!options.accept_past && clock_ms_ != 0) ts = std::min(ts, clock_ms_ + tick);
   if (!started_) {
@@ -145,7 +145,7 @@ tick_builder::result tick_builder::add(const event_view& event, log_position cau
 bool tick_builder::advance(event_time now, log_position cause, const processing_options& options) {
   clock_ms_ = std::max(clock_ms_, unix_ms(now));
   if (open_.empty()) return false;
-  const std::int64_t tick = tick_ms(options);
+  const std::int64_t tick = pace_ms_ = tick_ms(options);
   const std::int64_t due = clock_ms_ - tick / 2 - std::int64_t{options.lateness_ticks} * tick;
   const auto before = waiting_;
   close_open_below(base_index_ + round_div(due - anchor_ms_ - tick / 2, tick) + 1, cause);
@@ -214,6 +214,10 @@ closed_tick& tick_builder::append(std::int64_t ts, log_position cause) {
   ts = std::max(ts, last_closed_ms_ + (last_closed_ms_ != 0 ? 1 : 0));
   tick.ts = event_time_of(ts);
   tick.gap_ms = last_closed_ms_ == 0 ? 0 : ts - last_closed_ms_;
+  tick.tick_ms = pace_ms_;
+  tick.degraded = degraded_;
+  tick.deaf = deaf_ms_ != 0 && tick.gap_ms > deaf_ms_;
+  if (tick.deaf) deaf_ms_ = 0;
   tick.cause = cause;
   last_closed_ms_ = ts;
   return tick;
@@ -286,7 +290,8 @@ void tick_builder::save(byte_writer& out) const {
   out.put(crowded_);
   out.put(late_);
   out.put(ignored_);
-  out.put(static_cast<std::uint8_t>(started_));
+  out.put(static_cast<std::uint8_t>((started_ ? 1 : 0) | (deaf_ms_ != 0 ? 2 : 0)));
+  if (deaf_ms_ != 0) out.put(deaf_ms_);
   out.put(static_cast<std::uint16_t>(channels_.size()));
   for (const auto& c : channels_) {
     out.put(static_cast<std::uint8_t>(c.name.size()));
@@ -318,11 +323,13 @@ bool tick_builder::restore(byte_reader& in) {
   in.get(late_);
   in.get(ignored_);
   in.get(started);
-  if (!in.get(count) || count > max_channels || started > 1) return false;
+  deaf_ms_ = 0;
+  if ((started & 2) != 0) in.get(deaf_ms_);
+  if (!in.get(count) || count > max_channels || started > 3) return false;
   anchor_ms_ = numbers[0], base_index_ = numbers[1], closed_through_ = numbers[2];
   last_closed_ms_ = numbers[3], newest_ms_ = numbers[4], clock_ms_ = numbers[5];
   median_ms_ = numbers[6];
-  started_ = started != 0;
+  started_ = (started & 1) != 0;
   channels_.resize(count);
   row_.assign(count, missing);
   expected_ = 0;

@@ -33,6 +33,9 @@ struct channel_info {
 struct closed_tick {
   event_time ts{};             ///< of the newest event in it
   std::int64_t gap_ms = 0;     ///< since the tick before; 0 = the first
+  std::int64_t tick_ms = 0;    ///< the entity's tick as it was when this one closed
+  bool degraded = false;       ///< closed while ticks were to be scored without the model
+  bool deaf = false;           ///< its gap holds a time in which nobody listened
   log_position cause = 0;      ///< position of the record that closed it
   std::vector<double> values;  ///< by channel; counters as rates per second
 };
@@ -51,6 +54,11 @@ public:
 
   /// Adds a metric event; closes ticks. @p cause is the position of its record.
   result add(const event_view& event, log_position cause, const processing_options& options);
+  /// Ticks that close from now on are marked so. What holds for a tick is what its record said, not
+  /// what came while it waited.
+  void set_degraded(bool on) noexcept { degraded_ = on; }
+  /// Nobody listened for a while: the next gap longer than @p least_ms is ours, not the entity's.
+  void note_deafness(std::int64_t least_ms) noexcept { deaf_ms_ = least_ms; }
   /// The partition's clock says that it is @p now. @returns true when that closed a tick.
   bool advance(event_time now, log_position cause, const processing_options& options);
 
@@ -113,6 +121,9 @@ private:
   std::uint32_t interval_count_ = 0;
   std::uint32_t crowded_ = 0;  ///< rows that came into a tick already closed
   bool started_ = false;
+  bool degraded_ = false;     ///< not saved: the next record says it again
+  std::int64_t deaf_ms_ = 0;  ///< 0 = we listened all the time
+  std::int64_t pace_ms_ = 1;  ///< tick_ms() of the call under way
   std::uint64_t late_ = 0;
   std::uint64_t ignored_ = 0;
 };

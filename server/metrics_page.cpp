@@ -120,6 +120,10 @@ void add_judgement(page& p, const node_counters& n) {
             static_cast<double>(n.lane_passes.load()));
   p.counter("faultline_lane_rows_total", "Rows in passes of the inference lane.",
             static_cast<double>(n.lane_rows.load()));
+  p.counter("faultline_lane_waits_total", "Passes that waited for company.",
+            static_cast<double>(n.lane_waits.load()));
+  p.counter("faultline_lane_dropped_total", "Results of a row that was no longer asked for.",
+            static_cast<double>(n.lane_dropped.load()));
   p.counter("faultline_lane_knocks_total", "Results that woke their entity.",
             static_cast<double>(n.knocks.load()));
   p.counter("faultline_lane_loud_total", "Of these, results nobody waited for.",

@@ -18,6 +18,20 @@ std::vector<record_kind> kinds_of(intake_rig& rig) {
   return kinds;
 }
 
+/// Event times of the clock records of @p partition, or of all.
+std::vector<std::int64_t> clocks_of(intake_rig& rig, int partition = -1) {
+  const std::lock_guard<std::mutex> lock{rig.mutex};
+  std::vector<std::int64_t> clocks;
+  for (const auto& blob : rig.blobs) {
+    if (partition >= 0 && blob->partition != partition) continue;
+    blob_reader reader{blob->bytes};
+    record_view record;
+    for (auto more = reader.next(record); more && *more; more = reader.next(record))
+      if (record.kind == record_kind::clock) clocks.push_back(unix_ms(record.clock.event));
+  }
+  return clocks;
+}
+
 TEST(GroupCommit, DeliversEveryEventAtItsPositionInOrder) {
   intake_rig rig;
   for (std::uint64_t seq = 1; seq <= 20; ++seq)
@@ -28,7 +42,7 @@ TEST(GroupCommit, DeliversEveryEventAtItsPositionInOrder) {
     EXPECT_EQ(blob->position, last + 1);
     last = blob->position;
   }
-  EXPECT_EQ(rig.counters.appended.load(), 20U);
+  EXPECT_EQ(rig.counters.appended.load(), 21U) << "with the clock before them";
 }
 
 TEST(GroupCommit, PutsAClockBeforeTheFirstEventOfATickWhereThePastIsAccepted) {
@@ -38,21 +52,75 @@ TEST(GroupCommit, PutsAClockBeforeTheFirstEventOfATickWhereThePastIsAccepted) {
   rig.request(rig.header(1), rig.event("host/a", 1, 1'700'000'000'000));
   rig.request(rig.header(2), rig.event("host/a", 1, 1'700'000'000'500));
   rig.request(rig.header(3), rig.event("host/a", 1, 1'700'000'010'000));
-  EXPECT_EQ(kinds_of(rig),
-            (std::vector<record_kind>{record_kind::clock, record_kind::event, record_kind::event,
-                                      record_kind::clock, record_kind::event}));
+  EXPECT_EQ(kinds_of(rig), (std::vector<record_kind>{record_kind::event, record_kind::event,
+                                                     record_kind::clock, record_kind::event}));
+  EXPECT_EQ(clocks_of(rig), (std::vector<std::int64_t>{1'700'000'000'500}))
+      << "how far the events had come before the tick";
+}
+
+/// Four names, one in each of the four partitions.
+std::vector<std::string> one_in_each_partition() {
+  std::vector<std::string> names(4);
+  std::size_t found = 0;
+  for (int n = 0; found < names.size(); ++n) {
+    auto& name = names[partition_of("host/" + std::to_string(n), 4)];
+    if (!name.empty()) continue;
+    name = "host/" + std::to_string(n);
+    ++found;
+  }
+  return names;
+}
+
+// Who is alone in its partition is silent when the others speak.
+TEST(GroupCommit, LetsThePastPassInEveryPartitionThatHasRecords) {
+  processing_options past;
+  past.accept_past = true;
+  intake_rig rig{past};
+  const auto names = one_in_each_partition();
+  const std::int64_t start = 1'700'000'000'000;
+  rig.request(rig.header(1), rig.event(names[0], 1, start));
+  rig.request(rig.header(2), rig.event(names[1], 1, start + 10'000));
+  rig.request(rig.header(3), rig.event(names[2], 1, start + 20'000));
+  rig.request(rig.header(4), rig.event(names[2], 1, start + 13'000));
+  EXPECT_EQ(clocks_of(rig, 0), (std::vector<std::int64_t>{start, start + 10'000}));
+  EXPECT_EQ(clocks_of(rig, 1), (std::vector<std::int64_t>{start, start + 10'000}))
+      << "a new partition begins with the clock of the others";
+  EXPECT_EQ(clocks_of(rig, 2), (std::vector<std::int64_t>{start + 10'000}));
+  EXPECT_EQ(clocks_of(rig, 3), std::vector<std::int64_t>{});
+}
+
+TEST(GroupCommit, KnowsHowFarThePastHadComeAfterARestart) {
+  processing_options past;
+  past.accept_past = true;
+  intake_rig rig{past};
+  const std::int64_t start = 1'700'000'000'000;
+  rig.request(rig.header(1), rig.event("host/a", 1, start));
+  group_commit again{*rig.memory, {}, past, rig.counters, rig.hooks()};
+  ASSERT_TRUE(again.load_publishers());
+  again.start();
+  ingress door{again, rig.registry, rig.counters, past, {}, {}, [&] { return rig.now; }};
+  const auto before = rig.count();
+  door.on_request(reply_address{0, "r", false}, rig.header(2),
+                  rig.event("host/a", 1, start + 60'000));
+  while (rig.count() == before) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  again.stop();
+  EXPECT_EQ(clocks_of(rig), (std::vector<std::int64_t>{start}));
 }
 
 TEST(GroupCommit, TellsLiveTicksToPartitionsThatHaveRecords) {
   intake_rig rig;
   rig.commit.tick(rig.now);
   rig.request(rig.header(1), rig.event("host/a"));
+  rig.now += std::chrono::milliseconds{10'000};
+  rig.commit.tick(rig.now);
   rig.commit.tick(rig.now);
   rig.request(rig.header(2), rig.event("host/a"));
-  rig.commit.tick(rig.now);
+  rig.now += std::chrono::milliseconds{10'000};
   rig.request(rig.header(3), rig.event("host/a"));
-  EXPECT_EQ(kinds_of(rig), (std::vector<record_kind>{record_kind::event, record_kind::clock,
-                                                     record_kind::event, record_kind::event}));
+  EXPECT_EQ(kinds_of(rig),
+            (std::vector<record_kind>{record_kind::clock, record_kind::event, record_kind::clock,
+                                      record_kind::event, record_kind::clock, record_kind::event}))
+      << "no event stands before the clock of its arrival";
 }
 
 TEST(GroupCommit, KnowsItsPublishersAgainAfterARestart) {

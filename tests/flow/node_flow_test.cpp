@@ -7,12 +7,14 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "inference/forecaster.hpp"
 #include "judgement/runner.hpp"
 #include "lab/evaluation_events.hpp"
+#include "lab/rng.hpp"
 #include "lab/simulator.hpp"
 #include "messages/feed.hpp"
 #include "storage/store.hpp"
@@ -199,31 +201,81 @@ TEST(NodeFlow, DecidesTheSameHoweverFastItGoes) {
   }
 }
 
-/// @p lines with those of silences reduced to who, what and how bad.
-transitions silences_without_time(transitions lines) {
-  for (auto& line : lines)
-    if (says_silence(line)) line = line.substr(line.find('/'), line.find(" at ") - line.find('/'));
-  return sorted(std::move(lines));
-}
-
-// Between ticks the clocks of the two differ: the log's CLOCK is the beginning of the tick, the
-// runner's is the newest event before it. Only a silence begins at a clock.
-TEST(NodeFlow, DecidesWhatTheRunnerDecidesOffTheGrid) {
-  auto t = troubled_system();
+/// Each entity with its own phase, and no two events at one time.
+void take_off_the_grid(telemetry& t, milliseconds step) {
   milliseconds phase{0};
   for (auto& e : t.entities) {
-    phase += milliseconds{377};
-    for (auto& ts : e.ts) ts += phase;
+    phase += step;
+    for (auto& ts : e.ts) ts += phase % 10'000;
   }
+}
+
+/// Publishes @p t at @p at_least events a request to a node of its own, and compares what it
+/// decides with what the runner decides.
+void expect_the_runners_decisions(const telemetry& t, std::size_t at_least, std::uint64_t lag) {
   const folder disk;
-  const auto options = small_node(disk.path());
+  auto options = small_node(disk.path());
+  options.intake.max_lag_records = lag;
   const auto expected = judged_by_the_runner(t, options);
   house h{options};
   ASSERT_NO_FATAL_FAILURE(h.start());
-  publish(t, *h.publisher("flow"));
+  publish(t, *h.publisher("flow"), at_least);
   ASSERT_NO_FATAL_FAILURE(h.wait_until_applied());
   h.stop();
-  EXPECT_EQ(silences_without_time(alerts_decided(options)), silences_without_time(expected));
+  EXPECT_EQ(alerts_decided(options), expected);
+}
+
+// The clock of both is how far the events had come before the tick, in every partition.
+TEST(NodeFlow, DecidesWhatTheRunnerDecidesOffTheGrid) {
+  auto t = troubled_system();
+  take_off_the_grid(t, milliseconds{377});
+  expect_the_runners_decisions(t, 1, 64);
+}
+
+/// A system drawn from @p seed: faults, silences of any length, holes in which nobody speaks,
+/// phases.
+telemetry drawn_system(std::uint64_t seed) {
+  random_source random{seed, "flow"};
+  simulation_options o;
+  o.seed = seed;
+  o.services = 5 + random.below(8);
+  o.duration = seconds{5400};
+  o.random_faults = 1 + random.below(3);
+  o.train_share = 0.5;
+  auto made = simulate(o);
+  EXPECT_TRUE(made) << made.error().what;
+  auto t = std::move(made->observed);
+  const auto hole = static_cast<std::ptrdiff_t>(300 + random.below(100));
+  const bool holed = random.chance(0.5);
+  for (auto& e : t.entities) {
+    const auto cut = [&](std::ptrdiff_t from, std::ptrdiff_t count) {
+      const auto width = static_cast<std::ptrdiff_t>(e.metrics.size());
+      const auto rows = static_cast<std::ptrdiff_t>(e.ts.size());
+      const auto to = std::min(from + count, rows);
+      if (from >= to) return;
+      e.ts.erase(e.ts.begin() + from, e.ts.begin() + to);
+      e.values.erase(e.values.begin() + from * width, e.values.begin() + to * width);
+    };
+    if (random.chance(0.4))
+      cut(static_cast<std::ptrdiff_t>(400 + random.below(60)),
+          static_cast<std::ptrdiff_t>(2 + random.below(80)));
+    if (holed) cut(hole, 50);
+  }
+  if (random.chance(0.7))
+    take_off_the_grid(t, milliseconds{1 + static_cast<int>(random.below(5000))});
+  return t;
+}
+
+// Three systems here; as many as FAULTLINE_FLOW_SEEDS says when somebody wants to know more.
+TEST(NodeFlow, DecidesWhatTheRunnerDecidesWhateverTheSystemAndTheSpeed) {
+  const char* wanted = std::getenv("FAULTLINE_FLOW_SEEDS");
+  const std::uint64_t seeds = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 3;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    random_source random{seed, "speed"};
+    expect_the_runners_decisions(drawn_system(seed), 1 + random.below(3000),
+                                 random.chance(0.5) ? 64 : 100'000);
+  }
 }
 
 /// Events of an entity that has a row a tick.

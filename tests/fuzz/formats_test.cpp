@@ -134,7 +134,7 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "", 1, true, [] { return lived_core{}.d.core.save(); },
+  all.push_back({"entity_snapshot", "", 2, true, [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();
                    entity_core core{"service/cart", rules};

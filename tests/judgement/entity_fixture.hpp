@@ -45,7 +45,7 @@ class entity_driver {
 public:
   explicit entity_driver(std::shared_ptr<const judgement_rules> rules = test_rules(),
                          std::string id = "service/cart")
-      : core{id, rules}, id_{std::move(id)} {}
+      : core{id, rules}, id_{std::move(id)}, rules_{std::move(rules)} {}
 
   applied_as row(std::int64_t ts, const std::vector<std::pair<std::string, double>>& values) {
     event_view e;
@@ -53,17 +53,23 @@ public:
     for (const auto& [name, value] : values) e.metrics.push_back({name, value, metric_kind::gauge});
     return give(e, ts);
   }
-  applied_as give(event_view& e, std::int64_t ts) {
+  applied_as give(event_view& e, std::int64_t ts) { return give(e, ts, ts); }
+  applied_as give(event_view& e, std::int64_t ts, std::int64_t arrived) {
     e.entity = id_;
     e.has_ts = true;
     e.ts = event_time_of(ts);
-    e.arrived = arrival_time_of(ts);
+    e.arrived = arrival_time_of(arrived);
     const auto result = core.observe(e, {0, ++position, 0}, decisions);
     pump();
     return result;
   }
   void clock(std::int64_t ts) {
-    core.advance({event_time_of(ts), arrival_time_of(ts)}, {0, ++position, 0}, decisions);
+    clock_.follow({event_time_of(ts), arrival_time_of(ts)}, false, rules_->processing);
+    clock(clock_);
+  }
+  void clock(const partition_time& c) {
+    clock_ = c;
+    core.advance(clock_, {0, ++position, 0}, decisions);
     pump();
   }
   void pump() {
@@ -87,6 +93,8 @@ public:
 
 private:
   std::string id_;
+  std::shared_ptr<const judgement_rules> rules_;
+  partition_time clock_;
 };
 
 inline constexpr std::int64_t test_start = 1'704'067'200'000;  // 2024-01-01, a Monday

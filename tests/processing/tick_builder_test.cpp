@@ -169,6 +169,76 @@ TEST(TickBuilder, BoundsItsChannels) {
   EXPECT_EQ(d.builder.ignored(), 300u - tick_builder::max_channels);
 }
 
+TEST(TickBuilder, WaitsAsManyTicksForSingleValuesAsItIsTold) {
+  for (const std::uint32_t lateness : {0U, 1U, 3U}) {
+    builder_driver d;
+    d.options.lateness_ticks = lateness;
+    for (int i = 0; i < 12; ++i) {
+      d.give(i * tick, {gauge("a", i)});
+      d.give(i * tick + 100, {gauge("b", i)});
+    }
+    EXPECT_EQ(d.closed.size(), 11 - lateness) << lateness;
+    d.clock((12 + lateness) * tick);
+    EXPECT_EQ(d.closed.size(), 12u) << "the clock closes the rest";
+    EXPECT_EQ(d.give(11 * tick + 200, {gauge("a", 1)}), result::late);
+  }
+}
+
+TEST(TickBuilder, ATickKeepsWhatHeldWhenItClosed) {
+  builder_driver d;
+  event_view e;
+  for (int i = 0; i < 12; ++i) {
+    d.builder.set_degraded(i == 10);
+    e.ts = event_time_of(start + i * (i < 10 ? 1 : 6) * tick);
+    e.metrics = {gauge("a", i)};
+    d.builder.add(e, 1, d.options);
+  }
+  std::size_t degraded = 0;
+  for (; d.builder.waiting(); d.builder.pop()) {
+    EXPECT_EQ(d.builder.front().tick_ms, tick);
+    degraded += d.builder.front().degraded ? 1 : 0;
+  }
+  EXPECT_EQ(degraded, 1u) << "the one that closed meanwhile";
+}
+
+TEST(TickBuilder, TheGapInWhichNobodyListenedIsMarkedAlsoOverASnapshot) {
+  builder_driver d;
+  for (int i = 0; i < 20; ++i) d.give(i * tick, {gauge("a", i)});
+  d.builder.note_deafness(3 * tick);
+  std::string bytes;
+  byte_writer out{bytes};
+  d.builder.save(out);
+  tick_builder again;
+  byte_reader in{bytes};
+  ASSERT_TRUE(again.restore(in));
+  EXPECT_TRUE(in.at_end());
+  for (auto* b : {&d.builder, &again}) {
+    event_view e;
+    e.metrics = {gauge("a", 1)};
+    for (const int at : {20, 100, 200}) {
+      e.ts = event_time_of(start + at * tick);
+      b->add(e, 1, d.options);
+    }
+    std::vector<bool> deaf;
+    for (; b->waiting(); b->pop()) deaf.push_back(b->front().deaf);
+    EXPECT_EQ(deaf, (std::vector<bool>{false, true, false})) << "the first long gap is ours";
+  }
+}
+
+// A publisher whose clock is hours ahead of the partition's moves its entity one tick ahead at
+// most.
+TEST(TickBuilder, StaysWithinOneTickOfItsPartitionsClock) {
+  builder_driver d;
+  d.options.accept_past = false;
+  for (int i = 0; i < 20; ++i) {
+    d.clock(i * tick);
+    d.give(i * tick + 7'200'000, {gauge("a", i), gauge("b", i)});
+    for (const auto& t : d.closed) EXPECT_LE(t.ts, (i + 1) * tick);
+  }
+  EXPECT_GE(d.closed.size(), 18u);
+  EXPECT_EQ(d.builder.late(), 0u);
+}
+
 TEST(TickBuilder, LetsNoClockOfAPublisherRunAhead) {
   builder_driver d;
   d.options.accept_past = false;

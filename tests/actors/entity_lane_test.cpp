@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rule 6 between an entity and the lane: the partition and its entities run under the test
+// scheduler, the lane on its own thread with a model that waits at a gate.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "actors/directory.hpp"
+#include "actors/keeper.hpp"
+#include "actors/lane.hpp"
+#include "actors/librarian.hpp"
+#include "actors/supervisor.hpp"
+#include "storage/memory_store.hpp"
+#include "tests/actors/fake_models.hpp"
+#include "tests/support/actor_fixture.hpp"
+
+namespace faultline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::int64_t start_ms = 1'750'000'000'000;
+
+correlator_actor::behavior_type deaf_correlator(correlator_actor::pointer) {
+  return {[](const decisions_available&) {}, [](const event_clock_at&) {},
+          [](const correlator_question&) { return correlator_view{}; }};
+}
+
+struct EntityLane : actor_fixture {
+  EntityLane() {
+    auto owned = std::make_unique<fake_model>(64);
+    model = owned.get();
+    inference = std::make_unique<lane>(std::move(owned), lane_options{}, counters);
+    memory = open_memory_store(1);
+    keeper_hooks hooks;
+    hooks.decided = [](std::uint64_t) {};
+    hooks.publish = [](const feed_record&, const std::vector<std::string>&) {};
+    hooks.now = [] { return arrival_time_of(start_ms); };
+    auto plan = std::make_shared<supervisor_plan>();
+    plan->peers.librarian = spawn(librarian, memory.get());
+    plan->peers.keeper = spawn(keeper, memory.get(), hooks);
+    plan->peers.correlator = spawn(deaf_correlator);
+    plan->peers.inference = inference.get();
+    plan->peers.counters = &counters;
+    plan->peers.registry = &registry;
+    auto rules = std::make_shared<judgement_rules>();
+    rules->processing.accept_past = true;
+    plan->partition.rules = rules;
+    plan->partition.replay_budget = 4;
+    plan->directory = &directory;
+    plan->give_up = [](const std::string& why) { ADD_FAILURE() << why; };
+    boss = spawn(supervisor, plan);
+    run();
+  }
+  ~EntityLane() override { model->open_gate(); }
+
+  void append(blob_writer& writer, bool damage = false) {
+    const auto records = writer.records();
+    auto bytes = writer.take();
+    // A name longer than its record: the last event cannot be read.
+    if (damage) bytes[bytes.rfind("requests.rate") - 1] = static_cast<char>(0xff);
+    append_group group;
+    group.log.push_back(log_append{0, bytes, static_cast<std::uint32_t>(records)});
+    auto at = memory->events().append(group);
+    ASSERT_TRUE(at);
+    counters.appended += records;
+    caf::anon_send(directory.owner(0), blob_appended{std::make_shared<const log_blob>(
+                                           log_blob{0, at->front(), std::move(bytes)})});
+    run();
+  }
+  /// A row of host/a at tick @p n.
+  void row(int n, bool damage = false) {
+    event_view e;
+    e.entity = "host/a";
+    e.has_ts = true;
+    e.ts = event_time_of(start_ms + n * 10'000);
+    e.arrived = arrival_time_of(start_ms + n * 10'000);
+    e.metrics = {{"cpu", 0.5 + 0.01 * (n % 7), metric_kind::gauge},
+                 {"requests.rate", 100.0 + n % 5, metric_kind::gauge}};
+    blob_writer writer;
+    writer.add(e);
+    append(writer, damage);
+  }
+  void clock(int n) {
+    blob_writer writer;
+    writer.add(clock_record{event_time_of(start_ms + n * 10'000), arrival_time_of(start_ms)});
+    append(writer);
+  }
+  /// Lets the actors run until @p holds: the lane is a thread of its own.
+  void settle(const char* what, const std::function<bool()>& holds) {
+    for (int i = 0; i < 20'000 && !holds(); ++i) {
+      run();
+      std::this_thread::sleep_for(1ms);
+    }
+    run();
+    ASSERT_TRUE(holds()) << what;
+  }
+  /// Likewise, with a clock record now and then: it takes in results that nobody waits for.
+  void drain(const char* what, const std::function<bool()>& holds) {
+    for (int n = 100; n < 20'000 && !holds(); ++n) {
+      clock(n);
+      std::this_thread::sleep_for(1ms);
+    }
+    ASSERT_TRUE(holds()) << what;
+  }
+  std::uint64_t ticks() const { return counters.ticks_scored + counters.ticks_degraded; }
+
+  node_counters counters;
+  std::unique_ptr<lane> inference;
+  fake_model* model = nullptr;
+  std::unique_ptr<store> memory;
+  entity_registry registry;
+  partition_directory directory{1};
+  supervisor_actor boss;
+};
+
+TEST_F(EntityLane, HasOneRowInFlightHoweverManyTicksWait) {
+  model->close_gate();
+  for (int n = 0; n < 6; ++n) row(n);
+  model->wait_for_pass(1);
+  EXPECT_EQ(counters.ticks_scored.load(), 0U);
+  model->open_gate();
+  drain("all ticks", [&] { return counters.ticks_scored == 6; });
+  for (const auto& pass : model->passes()) EXPECT_EQ(pass.size(), 1U) << "never two of one entity";
+}
+
+// The state of the model travels: each answer's h comes back with the next row.
+TEST_F(EntityLane, HandsTheModelsStateFromRowToRow) {
+  for (int n = 0; n < 6; ++n) row(n);
+  drain("all ticks", [&] { return counters.ticks_scored == 6; });
+  EXPECT_EQ(model->states(), (std::vector<float>{0, 1, 2, 3, 4, 5}));
+}
+
+TEST_F(EntityLane, TakesNoSnapshotWhileARowIsInFlight) {
+  model->close_gate();
+  for (int n = 0; n < 6; ++n) row(n);
+  model->wait_for_pass(1);
+  for (int i = 0; i < 4; ++i) advance(250ms);
+  EXPECT_EQ(counters.snapshots.load(), 0U);
+  model->open_gate();
+  settle("a snapshot", [&] { return counters.snapshots != 0; });
+  EXPECT_EQ(counters.ticks_scored.load(), 6U) << "every tick is in it";
+}
+
+TEST_F(EntityLane, AClockTakesInAResultThatNobodyWaitedFor) {
+  row(0);
+  row(1);
+  settle("the tick behind", [&] { return counters.ticks_scored >= 1; });
+  settle("the result", [&] { return counters.lane_rows == 2; });
+  const auto before = counters.ticks_scored.load();
+  clock(2);  // its entity had an event since the clock before: this one comes with the next
+  clock(3);
+  settle("taken in", [&] { return counters.ticks_scored == 2; });
+  EXPECT_LE(before, 2U);
+}
+
+// The entity dies while its row is with the model: what comes back is not for its successor, and
+// the credit of the row comes back once.
+TEST_F(EntityLane, AResultForAnEntityThatDiedReachesNobody) {
+  for (int n = 0; n < 3; ++n) row(n);
+  settle("three ticks", [&] { return counters.lane_rows == 3; });
+  model->close_gate();
+  row(3);
+  model->wait_for_pass(4);
+  row(4, true);  // kills it; its successor replays 0..3 behind the closed gate
+  EXPECT_EQ(counters.entity_restarts.load(), 1U);
+  model->open_gate();
+  row(5);
+  settle("replayed", [&] { return counters.lag() == 0 && counters.in_flight == 0; });
+  clock(6);
+  clock(7);
+  settle("idle", [&] { return counters.lane_rows == 4 + 5 && counters.lag() == 0; });
+  EXPECT_EQ(ask<entity_answer>(directory.owner(0), entity_question{"host/a"}).status.observations,
+            5U);
+  EXPECT_LE(counters.finished.load(), counters.appended.load()) << "credit came back once";
+  EXPECT_EQ(counters.events_poison.load(), 1U);
+}
+
+TEST_F(EntityLane, FinishesTheTickDegradedWhenTheModelFails) {
+  model->fail(true);
+  for (int n = 0; n < 6; ++n) row(n);
+  drain("all ticks", [&] { return ticks() == 6; });
+  EXPECT_EQ(counters.ticks_scored.load(), 0U);
+  EXPECT_EQ(counters.ticks_degraded.load(), 6U);
+  EXPECT_EQ(counters.model_faults.load(), 6U);
+  EXPECT_EQ(counters.lag(), 0U);
+}
+
+TEST_F(EntityLane, ATickIsDegradedAsItsRecordSaysNotAsLaterOnesDo) {
+  model->close_gate();
+  for (int n = 0; n < 3; ++n) row(n);
+  model->wait_for_pass(1);
+  blob_writer on;
+  on.add(degrade_record{true, "load"});
+  append(on);
+  for (int n = 3; n < 5; ++n) row(n);
+  blob_writer off;
+  off.add(degrade_record{false, ""});
+  append(off);
+  for (int n = 5; n < 7; ++n) row(n);
+  model->open_gate();
+  drain("all ticks", [&] { return ticks() == 7; });
+  EXPECT_EQ(counters.ticks_scored.load(), 5U);
+  EXPECT_EQ(counters.ticks_degraded.load(), 2U);
+}
+
+}  // namespace
+}  // namespace faultline

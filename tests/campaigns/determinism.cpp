@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One log, many lives: makes the log of an eventful system, lets a node replay it, and prints what
+// it decided. tests/campaigns/determinism.py runs it and compares.
+//
+//   determinism make STORE [--live]           writes the log of a store, and nothing but the log
+//   determinism replay STORE [--live] [--threads N] [--batch N] [--wait-us N] [--credit N]
+//                                             a node's life on it: until all is applied
+//   determinism digest STORE                  alert transitions, one a line, in order of the line;
+//                                             then whether the feed is what its decisions say
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "actors/group_commit.hpp"
+#include "judgement/correlator_core.hpp"
+#include "lab/evaluation_events.hpp"
+#include "lab/rng.hpp"
+#include "lab/simulator.hpp"
+#include "messages/feed.hpp"
+#include "server/node.hpp"
+#include "storage/store.hpp"
+#include "transport/http_client.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::int64_t tick_ms = 10'000;
+
+int fail(const std::string& what) {
+  std::fprintf(stderr, "determinism: %s\n", what.c_str());
+  return 1;
+}
+
+storage_options store_at(const std::string& path) {
+  storage_options o;
+  o.path = path;
+  o.sync = false;
+  o.partitions = 8;
+  o.min_free_bytes = 0;
+  o.write_buffer_bytes = 16 * 1024 * 1024;
+  o.log_retention = std::chrono::hours{24 * 365 * 50};
+  o.feed_retention = o.log_retention;
+  return o;
+}
+
+processing_options processing(bool live) {
+  processing_options o;
+  o.accept_past = !live;
+  return o;
+}
+
+/// An event with a home for its texts, and when it reaches us.
+struct made_event {
+  std::int64_t arrived = 0;
+  std::string entity;
+  std::int64_t ts = 0;
+  std::vector<std::pair<std::string, double>> gauges, counters;
+  std::vector<std::pair<std::string, std::string>> attributes;
+};
+
+/// What chance does to a system's rows: late ones, lost ones, times off the grid.
+void add_simulated(std::vector<made_event>& to, const telemetry& t, random_source& random) {
+  for (std::size_t i = 0; i < t.entities.size(); ++i) {
+    const auto& e = t.entities[i];
+    const std::int64_t phase = static_cast<std::int64_t>(random.below(9'000));
+    const bool pauses = i % 4 == 1;
+    for (std::size_t row = 0; row < e.ts.size(); ++row) {
+      if (pauses && row > 420 && row < 470) continue;            // a silence
+      if (i % 7 == 2 && row > 600 && row < 600 + 150) continue;  // a gap beyond 128 ticks
+      made_event m;
+      m.entity = e.id;
+      m.ts = unix_ms(e.ts[row]) + phase + static_cast<std::int64_t>(random.normal() * 300);
+      m.arrived = m.ts + 20 + static_cast<std::int64_t>(random.below(400));
+      if (random.chance(0.01)) m.arrived += static_cast<std::int64_t>(random.below(40'000));
+      for (std::size_t k = 0; k < e.metrics.size(); ++k) {
+        const double v = e.values[row * e.metrics.size() + k];
+        if (v == v) m.gauges.emplace_back(e.metrics[k], v);
+      }
+      if (random.chance(0.02)) m.attributes = {{"zone", random.chance(0.5) ? "a" : "b"}};
+      if (!m.gauges.empty()) to.push_back(std::move(m));
+    }
+  }
+}
+
+/// Hosts that send one value at a time, a counter among them that starts again now and then.
+void add_scalars(std::vector<made_event>& to, std::int64_t start, int ticks,
+                 random_source& random) {
+  for (int h = 0; h < 4; ++h) {
+    double total = 1000;
+    for (int n = 0; n < ticks; ++n) {
+      if (h == 3 && n > 500 && n < 540) continue;
+      const bool fault = n > 700 + 10 * h && n < 760 + 10 * h;
+      total = random.chance(0.005) ? 5 : total + 40 + random.normal() * 4 + (fault ? 90 : 0);
+      for (int k = 0; k < 3; ++k) {
+        made_event m;
+        m.entity = "host/scalar-" + std::to_string(h);
+        m.ts = start + n * tick_ms + 1500 * k + static_cast<std::int64_t>(random.below(1200));
+        m.arrived = m.ts + 10 + static_cast<std::int64_t>(random.below(200));
+        if (random.chance(0.02)) m.arrived += static_cast<std::int64_t>(random.below(25'000));
+        if (k == 0)
+          m.gauges.emplace_back("cpu_percent", 30 + random.normal() + (fault ? 45 : 0));
+        else if (k == 1)
+          m.gauges.emplace_back("memory_percent", 50 + random.normal() * 0.5);
+        else
+          m.counters.emplace_back("requests_total", total);
+        to.push_back(std::move(m));
+      }
+    }
+  }
+}
+
+telemetry simulated(int ticks) {
+  simulation_options o;
+  o.seed = 7;
+  o.services = 12;
+  o.duration = seconds{ticks * 10};
+  for (int f = 0; f < 3; ++f) {
+    fault_plan plan;
+    plan.type = f == 0   ? fault_type::disk_fill
+                : f == 1 ? fault_type::error_burst
+                         : fault_type::network_delay;
+    plan.shape = f == 1 ? fault_shape::abrupt : fault_shape::linear;
+    plan.onset = seconds{ticks * 10 * (5 + 2 * f) / 12};
+    plan.ramp = seconds{f == 1 ? 0 : 600};
+    plan.duration = seconds{1200};
+    o.faults.push_back(plan);
+  }
+  auto made = simulate(o);
+  if (!made) {
+    fail(made.error().what);
+    std::exit(1);
+  }
+  return std::move(made->observed);
+}
+
+/// Writes what would have come in by the doors, as they would have.
+class log_maker {
+public:
+  log_maker(store& into, bool live)
+      : live_{live}, commit_{into, intake(), processing(live), counters_, hooks()} {
+    commit_.start();
+  }
+  ~log_maker() { commit_.stop(); }
+
+  void put(const event_view& e) {
+    if (live_ && unix_ms(e.arrived) / 1000 != second_) {
+      second_ = unix_ms(e.arrived) / 1000;
+      commit_.tick(e.arrived);
+    }
+    auto in = commit_.begin();
+    in.add(e);
+  }
+  void retire(const std::string& entity, std::uint16_t partitions) {
+    control_record c;
+    c.name = "retire";
+    c.payload = entity;
+    auto in = commit_.begin();
+    in.add_control(partition_of(entity, partitions), c);
+  }
+
+private:
+  static intake_options intake() {
+    intake_options o;
+    o.max_lag_records = ~std::uint64_t{0};
+    o.group_bytes = 8 * 1024;
+    return o;
+  }
+  static commit_hooks hooks() {
+    commit_hooks h;
+    h.deliver = [](shared_blob) {};
+    h.reply = [](const reply_address&, std::string) {};
+    h.now = [] { return arrival_time{}; };
+    h.give_up = [](const std::string& why) { std::exit(fail(why)); };
+    return h;
+  }
+
+  bool live_;
+  std::int64_t second_ = 0;
+  node_counters counters_;
+  group_commit commit_;
+};
+
+event_view view_of(const made_event& m) {
+  event_view e;
+  e.entity = m.entity;
+  e.has_ts = true;
+  e.ts = event_time_of(m.ts);
+  e.arrived = arrival_time_of(m.arrived);
+  for (const auto& [name, v] : m.gauges) e.metrics.push_back({name, v, metric_kind::gauge});
+  for (const auto& [name, v] : m.counters) e.metrics.push_back({name, v, metric_kind::counter});
+  for (const auto& [key, v] : m.attributes) e.attributes.push_back({key, v});
+  return e;
+}
+
+int make(const std::string& path, bool live) {
+  constexpr int ticks = 1080;  // three hours
+  const auto system = simulated(ticks);
+  random_source random{11};
+  std::vector<made_event> events;
+  add_simulated(events, system, random);
+  add_scalars(events, unix_ms(system.entities.front().ts.front()), ticks, random);
+  std::stable_sort(events.begin(), events.end(),
+                   [](const auto& a, const auto& b) { return a.arrived < b.arrived; });
+  auto opened = open_rocksdb_store(store_at(path));
+  if (!opened) return fail(opened.error().what);
+  const auto partitions = (*opened)->events().partitions();
+  {
+    log_maker log{**opened, live};
+    for (const auto& edge : system.edges) {
+      event_view e;
+      e.type = event_type::edge;
+      e.entity = edge.from;
+      e.depends_on = {edge.to};
+      e.edge = edge.kind;
+      e.ts = event_time_of(events.front().ts);
+      e.arrived = arrival_time_of(events.front().arrived);
+      e.has_ts = true;
+      log.put(e);
+    }
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      log.put(view_of(events[i]));
+      if (i == events.size() * 2 / 3) log.retire("host/scalar-0", partitions);
+    }
+  }
+  if (auto done = (*opened)->flush(); !done) return fail(done.error().what);
+  std::printf("%zu events\n", events.size() + system.edges.size());
+  return 0;
+}
+
+struct life {
+  bool live = false;
+  std::size_t threads = 2, batch = 256;
+  std::uint32_t wait_us = 3000, credit = 256;
+};
+
+/// What operators do: they say something about every incident and every alert that is firing.
+void speak(const std::string& address) {
+  http_client_options web;
+  web.address = address;
+  for (const std::string& what : {std::string{"alerts"}, std::string{"incidents"}}) {
+    const auto list = http_get(web, "/api/v1/" + what);
+    if (!list) continue;
+    const auto page = nlohmann::json::parse(list->body, nullptr, false);
+    if (!page.is_object() || !page.contains(what)) continue;
+    for (const auto& one : page[what]) {
+      const auto at = "/api/v1/" + what + "/" + one.value("id", std::string{});
+      const bool alert = what == "alerts";
+      static_cast<void>(http_post(
+          web, at + "/feedback",
+          alert ? R"({"verdict": "true", "by": "ann"})" : R"({"verdict": "right", "by": "ann"})"));
+    }
+  }
+}
+
+int replay(const std::string& path, const life& how) {
+  node_options o;
+  o.storage = store_at(path);
+  o.processing = processing(how.live);
+  o.sockets.pull = {"tcp://127.0.0.1:*"};
+  o.sockets.router = {"tcp://127.0.0.1:*"};
+  o.sockets.publish = "tcp://127.0.0.1:*";
+  o.sockets.replay = "tcp://127.0.0.1:*";
+  o.web.listen_address = "127.0.0.1:0";
+  o.lstm_file = "models/lstm.flm";
+  o.lanes.batch = how.batch;
+  o.lanes.max_wait = std::chrono::microseconds{how.wait_us};
+  o.actors.threads = how.threads;
+  o.actors.partition_credit = how.credit;
+  auto made = node::start(o, [](const std::string& why) { std::exit(fail(why)); });
+  if (!made) return fail(made.error().what);
+  while (!(*made)->ready()) std::this_thread::sleep_for(std::chrono::milliseconds{5});
+  speak((*made)->bound_addresses()[0]);
+  if (auto done = (*made)->stop(); !done) return fail(done.error().what);
+  return 0;
+}
+
+std::string line_of(const alert& a) {
+  char score[40];
+  std::snprintf(score, sizeof score, "%.17g", a.score);
+  std::string line = a.entity + " " + a.id + "/" + std::to_string(a.transition) + " " +
+                     to_string(a.state) + " " + to_string(a.severity) + " " + a.metric + " at " +
+                     std::to_string(unix_ms(a.updated)) + " score " + score;
+  for (const auto& [key, value] : a.labels) line += " " + key + "=" + value;
+  if (a.learning) line += " learning";
+  if (a.degraded) line += " degraded";
+  return line;
+}
+
+/// Every decision of @p from, in order.
+template <class Each>
+outcome<void> for_decisions(store& from, Each each) {
+  auto& log = from.decisions();
+  for (std::uint64_t next = 1; next <= log.last();) {
+    const auto page = log.read(next, 256);
+    if (!page) return page.error();
+    if (page->empty()) break;
+    for (const auto& d : *page) each(d);
+    next = page->back().seq + 1;
+  }
+  return {};
+}
+
+/// What the feed would be if one correlator read all decisions at once: id and content.
+std::vector<std::string> feed_of(store& from) {
+  std::vector<std::string> lines;
+  correlator_core core{correlation_options{}};
+  const auto read = for_decisions(from, [&](const decision& d) {
+    for (const auto& e : core.apply(d).feed) {
+      if (e.what == feed_event::kind::alert) lines.push_back(to_json(e.alert));
+      if (e.what == feed_event::kind::incident) lines.push_back(to_json(e.incident));
+      if (e.what == feed_event::kind::notice) lines.push_back(e.notice.what + e.notice.text);
+    }
+  });
+  if (!read) std::exit(fail(read.error().what));
+  return lines;
+}
+
+std::vector<std::string> feed_in(store& from) {
+  std::vector<std::string> lines;
+  auto& feed = from.feed();
+  for (std::uint64_t next = 1; next <= feed.last();) {
+    const auto page = feed.read(next, 256, "");
+    if (!page) std::exit(fail(page.error().what));
+    for (const auto& r : page->records) {
+      const auto item = read_feed_payload(r.payload);
+      if (!item) std::exit(fail(item.error().what));
+      if (item->kind == "alert") lines.push_back(to_json(item->alert));
+      if (item->kind == "incident") lines.push_back(to_json(item->incident));
+      if (item->kind == "notice") lines.push_back(item->notice.what + item->notice.text);
+    }
+    next = page->next;
+  }
+  return lines;
+}
+
+int digest(const std::string& path) {
+  auto opened = open_rocksdb_store(store_at(path));
+  if (!opened) return fail(opened.error().what);
+  std::vector<std::string> lines;
+  const auto read = for_decisions(**opened, [&](const decision& d) {
+    if (d.kind == decision_kind::alert) lines.push_back(line_of(d.alert));
+  });
+  if (!read) return fail(read.error().what);
+  std::sort(lines.begin(), lines.end());
+  for (const auto& line : lines) std::printf("%s\n", line.c_str());
+  const auto told = feed_in(**opened), expected = feed_of(**opened);
+  for (std::size_t i = 0; i < std::max(told.size(), expected.size()); ++i) {
+    const std::string a = i < told.size() ? told[i] : "nothing";
+    const std::string b = i < expected.size() ? expected[i] : "nothing";
+    if (a == b) continue;
+    std::printf("FEED differs at %zu\n  told     %s\n  expected %s\n", i, a.c_str(), b.c_str());
+    return 0;
+  }
+  std::printf("FEED %zu records are what the decisions say\n", told.size());
+  return 0;
+}
+
+int main_of(std::vector<std::string> words) {
+  life how;
+  std::map<std::string, std::function<void(std::uint64_t)>> numbers{
+      {"--threads", [&](std::uint64_t n) { how.threads = n; }},
+      {"--batch", [&](std::uint64_t n) { how.batch = n; }},
+      {"--wait-us", [&](std::uint64_t n) { how.wait_us = static_cast<std::uint32_t>(n); }},
+      {"--credit", [&](std::uint64_t n) { how.credit = static_cast<std::uint32_t>(n); }}};
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const auto number = numbers.find(words[i]);
+    if (words[i] == "--live")
+      how.live = true;
+    else if (number != numbers.end() && i + 1 < words.size())
+      number->second(std::strtoull(words[++i].c_str(), nullptr, 10));
+    else
+      return fail("what is '" + words[i] + "'?");
+  }
+  if (words.size() >= 2 && words[0] == "make") return make(words[1], how.live);
+  if (words.size() >= 2 && words[0] == "replay") return replay(words[1], how);
+  if (words.size() >= 2 && words[0] == "digest") return digest(words[1]);
+  return fail("make, replay or digest, and a store");
+}
+
+}  // namespace
+}  // namespace faultline
+
+int main(int argc, char** argv) { return faultline::main_of({argv + 1, argv + argc}); }

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rule 5 as an entity holds it: what silence is, what a limit's end is, and that a tick is judged
+// as of the record that closed it, however late its row comes back.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+
+#include "judgement/entity_core.hpp"
+#include "tests/judgement/entity_fixture.hpp"
+
+namespace faultline {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+constexpr std::int64_t tick = 10'000;
+
+std::shared_ptr<judgement_rules> rules_with(std::int64_t tick_ms, bool past = true) {
+  auto rules = std::make_shared<judgement_rules>(*test_rules(tick_ms));
+  rules->processing.accept_past = past;
+  return rules;
+}
+
+/// Calm rows every @p interval, each after a clock. @returns the time after the last.
+std::int64_t calm(entity_driver& d, int rows, std::int64_t interval,
+                  std::int64_t from = test_start) {
+  noise n{5};
+  for (int i = 0; i < rows; ++i, from += interval) {
+    d.clock(from);
+    d.row(from, calm_row(from, n));
+  }
+  return from;
+}
+
+/// Clocks every @p tick_ms from @p from on until an alert stands or @p most_ms have passed.
+/// @returns how long after the last row (one interval before from) it came.
+std::int64_t silence_until_told(entity_driver& d, std::int64_t from, std::int64_t tick_ms,
+                                std::int64_t interval, std::int64_t most_ms) {
+  for (std::int64_t at = from; at < from + most_ms; at += tick_ms) {
+    d.clock(at);
+    if (!d.alerts().empty()) return at - (from - interval);
+  }
+  return -1;
+}
+
+TEST(EntityTime, CallsItSilenceAfterSixOfItsOwnIntervalsAndTenSecondsAtLeast) {
+  struct {
+    std::int64_t tick_ms, interval, told_after;
+  } const cases[] = {{1'000, 1'000, 11'000},    // six would be nervous: ten seconds
+                     {2'000, 2'000, 14'000},    // the first clock after 12 s
+                     {10'000, 10'000, 70'000},  // the first clock after 60 s
+                     {10'000, 60'000, 370'000}};
+  for (const auto& c : cases) {
+    auto rules = rules_with(c.tick_ms);
+    rules->detection.learning = milliseconds{0};
+    entity_driver d{rules};
+    const auto end = calm(d, 400, c.interval);
+    ASSERT_THAT(d.alerts(), SizeIs(0)) << c.interval;
+    EXPECT_EQ(silence_until_told(d, end, c.tick_ms, c.interval, 30'000'000), c.told_after)
+        << c.tick_ms << " " << c.interval;
+    ASSERT_THAT(d.alerts(), SizeIs(1));
+    EXPECT_EQ(d.alerts()[0].labels.at("alertname"), "EntitySilent");
+  }
+}
+
+TEST(EntityTime, WaitsLongerForWhoeverPausesByHabit) {
+  entity_driver d;
+  auto at = calm(d, 400, tick);
+  at = calm(d, 1, tick, at + 40'000);  // a pause of 50 s
+  at = calm(d, 100, tick, at);
+  const auto told = silence_until_told(d, at, tick, tick, 1'000'000);
+  EXPECT_GE(told, 120'000);  // 2.5 times the pause, which fades
+  EXPECT_LE(told, 130'000);
+}
+
+TEST(EntityTime, IsPatientWithANewEntityAndSaysNothingOfOneItHardlyKnows) {
+  entity_driver young;
+  auto at = calm(young, 60, tick);  // ten minutes old
+  EXPECT_EQ(silence_until_told(young, at, tick, tick, 2'000'000), 310'000);
+  ASSERT_THAT(young.alerts(), SizeIs(1));
+  EXPECT_TRUE(young.alerts()[0].learning);
+
+  entity_driver seen_five_times;
+  at = calm(seen_five_times, 5, tick);
+  EXPECT_EQ(silence_until_told(seen_five_times, at, tick, tick, 20'000'000), -1);
+  EXPECT_GT(seen_five_times.core.idle_ticks(), 100U) << "it may be put away";
+}
+
+TEST(EntityTime, IsNotPutAwayBeforeItsSilenceIsTold) {
+  entity_driver d;
+  auto at = calm(d, 400, tick);
+  while (d.alerts().empty()) {
+    EXPECT_LT(d.core.idle_ticks(), 12U);
+    d.clock(at);
+    at += tick;
+  }
+  for (int i = 0; i < 20; ++i, at += tick) d.clock(at);
+  EXPECT_GE(d.core.idle_ticks(), 12U);
+}
+
+TEST(EntityTime, IsNotPutAwayWhileATickIsOpen) {
+  auto rules = rules_with(tick);
+  rules->processing.lateness_ticks = 30;
+  entity_driver d{rules};
+  d.row(test_start, {{"a", 1.0}});
+  for (int i = 1; i < 25; ++i) d.clock(test_start + i * tick);
+  EXPECT_EQ(d.core.idle_ticks(), 0U);
+  for (int i = 25; i < 40; ++i) d.clock(test_start + i * tick);
+  EXPECT_GE(d.core.idle_ticks(), 12U);
+}
+
+TEST(EntityTime, ASilentEntityIsBackWithItsFirstWordWhateverItSays) {
+  for (const bool metric : {true, false}) {
+    entity_driver d;
+    auto at = calm(d, 400, tick);
+    for (int i = 0; i < 20; ++i, at += tick) d.clock(at);
+    ASSERT_THAT(d.alerts(), SizeIs(1));
+    event_view e;
+    if (metric) {
+      e.metrics = {{"latency_ms", 20.0, metric_kind::gauge}};  // one value: its tick stays open
+    } else {
+      e.type = event_type::log;
+      e.body = "up again";
+    }
+    d.give(e, at - 3'000);
+    ASSERT_THAT(d.alerts(), SizeIs(2)) << "at once, not when the tick ends";
+    const auto alerts = d.alerts();
+    EXPECT_EQ(alerts[1].state, alert_state::resolved);
+    EXPECT_EQ(alerts[1].id, alerts[0].id);
+    EXPECT_EQ(alerts[1].ended, event_time_of(at - 3'000));
+    EXPECT_THAT(alerts[1].explanation, HasSubstr("sends again"));
+    EXPECT_EQ(d.core.status().state, "ok");
+  }
+}
+
+TEST(EntityTime, AnOldEventIsASignOfLifeWhereThePastIsAccepted) {
+  entity_driver d;
+  auto at = calm(d, 400, tick);
+  for (int i = 0; i < 5; ++i, at += tick) d.clock(at);
+  noise n{1};
+  d.row(at - 300'000, calm_row(at, n));  // late, not scored, but heard
+  EXPECT_EQ(silence_until_told(d, at, tick, tick, 1'000'000), 70'000);
+}
+
+TEST(EntityTime, LiveSilenceIsOfArrivalsWhateverThePublishersClockSays) {
+  for (const std::int64_t ahead : {0LL, 250'000LL, -250'000LL}) {
+    entity_driver d{rules_with(tick, false)};
+    noise n{5};
+    std::int64_t at = test_start;
+    for (int i = 0; i < 400; ++i, at += tick) {
+      d.clock(at);
+      event_view e;
+      const auto values = calm_row(at, n);
+      for (const auto& [name, value] : values)
+        e.metrics.push_back({name, value, metric_kind::gauge});
+      d.give(e, at + ahead, at);
+    }
+    EXPECT_EQ(silence_until_told(d, at, tick, tick, 1'000'000), 70'000) << ahead;
+  }
+}
+
+TEST(EntityTime, EphemeralHoldsOnceSaidUntilAnEventSaysOtherwise) {
+  struct {
+    const char* later;
+    std::size_t alerts;
+  } const cases[] = {{nullptr, 0}, {"zone", 0}, {"ephemeral", 1}};
+  for (const auto& c : cases) {
+    entity_driver d;
+    noise n{5};
+    std::int64_t at = test_start;
+    for (int i = 0; i < 400; ++i, at += tick) {
+      d.clock(at);
+      event_view e;
+      const auto values = calm_row(at, n);
+      for (const auto& [name, value] : values)
+        e.metrics.push_back({name, value, metric_kind::gauge});
+      if (i == 0)
+        e.attributes = {{"ephemeral", "true"}};
+      else if (c.later != nullptr)
+        e.attributes = {{c.later, "false"}};
+      d.give(e, at);
+      if (i == 200) {
+        entity_core again{"service/cart", rules_with(tick)};
+        ASSERT_TRUE(again.restore(d.core.save()));
+        d.core = std::move(again);
+      }
+    }
+    silence_until_told(d, at, tick, tick, 1'000'000);
+    EXPECT_THAT(d.alerts(), SizeIs(c.alerts)) << (c.later != nullptr ? c.later : "nothing");
+  }
+}
+
+// The clock of one that was put away stood still meanwhile: what it missed comes with its next
+// event.
+TEST(EntityTime, OurOwnAbsenceIsTheSameForWhoeverHeardTheClocksAndWhoDidNot) {
+  entity_driver all{rules_with(tick, false)}, away{rules_with(tick, false)};
+  calm(all, 400, tick);
+  const auto at = calm(away, 400, tick);
+  noise a{3}, b{3};
+  const std::int64_t back = at + 3'600'000;  // an hour in which nobody listened
+  for (int i = 0; i < 3; ++i) all.clock(back + i * tick);
+  partition_time missed;  // as the partition has it
+  missed.follow({event_time_of(at), arrival_time_of(at)}, false,
+                rules_with(tick, false)->processing);
+  for (int i = 0; i < 3; ++i)
+    missed.follow({event_time_of(back + i * tick), arrival_time_of(back + i * tick)}, false,
+                  rules_with(tick, false)->processing);
+  EXPECT_EQ(missed.heard_since, arrival_time_of(back));
+  away.clock(missed);
+  all.position = away.position = 10'000;
+  for (int i = 3; i < 20; ++i) {
+    const auto ts = back + i * tick;
+    for (auto* d : {&all, &away}) d->clock(ts);
+    all.row(ts, calm_row(ts, a));
+    away.row(ts, calm_row(ts, b));
+  }
+  EXPECT_EQ(all.core.save(), away.core.save());
+  EXPECT_THAT(all.alerts(), SizeIs(0));
+}
+
+TEST(EntityTime, AGapBeyond128TicksIsOneStepHoweverLongItIs) {
+  const auto after_gap = [](int ticks) {
+    entity_driver d;
+    noise n{5};
+    std::vector<double> scores;
+    for (int i = 0; i < 500; ++i) d.row(test_start + i * tick, calm_row(test_start + i * tick, n));
+    for (int i = 0; i < 200; ++i) {
+      const auto ts = test_start + (500 + ticks + i) * tick;
+      d.row(ts, calm_row(test_start + (500 + i) * tick, n));
+      scores.push_back(d.core.last_verdict().score);
+    }
+    return scores;
+  };
+  constexpr int day = 8640;  // so that the time of day is the same
+  EXPECT_EQ(after_gap(day), after_gap(7 * day));
+  EXPECT_NE(after_gap(day), after_gap(0));
+}
+
+// ---- limits
+
+struct limited_driver : entity_driver {
+  limited_driver() : entity_driver{make_rules()} {}
+  static std::shared_ptr<judgement_rules> make_rules() {
+    auto rules = std::make_shared<judgement_rules>(*test_rules());
+    rules->detection.limits.push_back({"service/*", "queue_*", 20.0, {}, "critical"});
+    return rules;
+  }
+  void tick_with(double queue, bool missing = false) {
+    auto row = calm_row(test_start + i * tick, n);
+    row[4].second = queue;
+    if (missing) row.erase(row.begin() + 4);
+    this->row(test_start + i++ * tick, row);
+  }
+  std::vector<alert> of_limit() const {
+    std::vector<alert> found;
+    for (const auto& a : alerts())
+      if (a.labels.at("alertname") == "LimitCrossed") found.push_back(a);
+    return found;
+  }
+  noise n{4};
+  int i = 0;
+};
+
+TEST(EntityLimits, ACrossedLimitResolvesAtTheThirdTickWithinItAndItsEchoOpensNothing) {
+  for (const double far : {21.0, 25.0, 500.0}) {
+    limited_driver d;
+    for (int k = 0; k < 1000; ++k) d.tick_with(3 + (k % 5) * 0.3);
+    for (int k = 0; k < 20; ++k) d.tick_with(far);
+    ASSERT_FALSE(d.of_limit().empty()) << far;
+    EXPECT_EQ(d.of_limit().back().state, alert_state::firing);
+    const int back = d.i;
+    for (int k = 0; k < 300; ++k) d.tick_with(3 + (k % 5) * 0.3);
+    const auto last = d.alerts().back();
+    EXPECT_EQ(last.state, alert_state::resolved) << far;
+    EXPECT_EQ(last.ended, event_time_of(test_start + (back + 2) * tick)) << far;
+    EXPECT_THAT(last.explanation, HasSubstr("back within its limits"));
+    EXPECT_EQ(last.episode, 1U) << "one episode, however loud its echo";
+  }
+}
+
+TEST(EntityLimits, AValueThatSwingsAboutTheLimitIsOneEpisode) {
+  limited_driver d;
+  for (int k = 0; k < 1000; ++k) d.tick_with(3);
+  for (int k = 0; k < 60; ++k) d.tick_with(k % 3 == 0 ? 21 : 19);
+  EXPECT_EQ(d.alerts().back().episode, 1U);
+  EXPECT_EQ(d.alerts().back().state, alert_state::firing);
+}
+
+TEST(EntityLimits, AMetricThatStaysAwayIsNotWithinItsLimit) {
+  limited_driver d;
+  for (int k = 0; k < 1000; ++k) d.tick_with(3);
+  for (int k = 0; k < 20; ++k) d.tick_with(30);
+  for (int k = 0; k < 6; ++k) d.tick_with(0, true);
+  EXPECT_EQ(d.alerts().back().state, alert_state::firing);
+  for (int k = 0; k < 60; ++k) d.tick_with(0, true);
+  EXPECT_EQ(d.alerts().back().state, alert_state::resolved) << "it will not say any more";
+}
+
+TEST(EntityLimits, CrossedAgainIsANewEpisodeAlsoWithinTheEcho) {
+  limited_driver d;
+  for (int k = 0; k < 1000; ++k) d.tick_with(3);
+  for (int k = 0; k < 20; ++k) d.tick_with(30);
+  for (int k = 0; k < 5; ++k) d.tick_with(3);
+  for (int k = 0; k < 5; ++k) d.tick_with(30);
+  const auto told = d.of_limit();
+  ASSERT_GE(told.size(), 3U);
+  EXPECT_EQ(told.back().episode, 2U);
+  EXPECT_EQ(told.back().state, alert_state::firing);
+}
+
+TEST(EntityLimits, RemembersTheEchoOverASnapshot) {
+  limited_driver straight, stopped;
+  for (auto* d : {&straight, &stopped}) {
+    for (int k = 0; k < 1000; ++k) d->tick_with(3);
+    for (int k = 0; k < 20; ++k) d->tick_with(500);
+    for (int k = 0; k < 120; ++k) {
+      if (d == &stopped) {
+        entity_core fresh{"service/cart", limited_driver::make_rules()};
+        ASSERT_TRUE(fresh.restore(d->core.save()));
+        d->core = std::move(fresh);
+      }
+      d->tick_with(3);
+    }
+  }
+  EXPECT_EQ(straight.core.save(), stopped.core.save());
+  EXPECT_EQ(straight.decisions.size(), stopped.decisions.size());
+}
+
+// ---- lag
+
+/// What reaches an entity: an event, with the partition's clock as of it, or the clock alone.
+struct message {
+  partition_time clock;
+  bool degraded = false;
+  event_view event;
+  bool is_event = false;
+  log_position position = 0;
+};
+
+/// The entity actor's order of things (actors/entity.cpp), with a lane that answers when it
+/// pleases.
+class lagging_entity {
+public:
+  explicit lagging_entity(std::shared_ptr<const judgement_rules> rules)
+      : core{"service/cart", rules} {}
+
+  void take(const message& m) {
+    if (held_.empty() && !must_wait(m))
+      apply(m);
+    else
+      held_.push_back(&m);
+    begin();
+  }
+  void result() {
+    if (!core.in_flight()) return;
+    core.finish_tick(degraded_ ? nullptr : &answer_, decisions);
+    begin();
+    while (!held_.empty() && !must_wait(*held_.front())) {
+      apply(*held_.front());
+      held_.pop_front();
+      begin();
+    }
+  }
+  bool busy() const { return core.in_flight() || !held_.empty(); }
+
+  entity_core core;
+  std::vector<entity_decision> decisions;
+
+private:
+  bool must_wait(const message& m) const {
+    return (core.in_flight() || core.row_waiting()) && core.may_fall_silent(m.clock);
+  }
+  void apply(const message& m) {
+    if (m.clock.event != event_time{}) {
+      core.set_degraded(m.clock.degraded);
+      core.advance(m.clock, {0, m.position, 0}, decisions);
+    }
+    core.set_degraded(m.degraded);
+    if (m.is_event) core.observe(m.event, {0, m.position, 0}, decisions);
+  }
+  void begin() {
+    while (core.row_waiting()) {
+      degraded_ = core.row_degraded();
+      core.begin_tick(row_);
+      answer_ = {};
+      for (auto& horizon : answer_.mu)
+        std::copy_n(row_.input.begin(), forecast_shape::slots, horizon.begin());
+      if (!degraded_) return;
+      core.finish_tick(nullptr, decisions);
+    }
+  }
+
+  forecast_row row_;
+  forecast_result answer_;
+  bool degraded_ = false;
+  std::deque<const message*> held_;
+};
+
+/// A log with everything in it that may depend on when a row comes back: single values, metrics
+/// that appear, attributes that change, a changing pace, gaps, late events, degraded times,
+/// silences.
+std::deque<message> eventful_log(std::uint64_t seed, std::vector<std::string>& names, bool past) {
+  noise n{seed};
+  processing_options options;
+  options.accept_past = past;
+  for (int i = 0; i < 12; ++i) names.push_back("metric_" + std::to_string(i) + "_percent");
+  std::deque<message> log;
+  partition_time clock;
+  bool degraded = false, since_clock = false;
+  std::int64_t now = test_start, pace = tick, next_clock = test_start;
+  log_position position = 0;
+  for (int i = 0; i < 3000; ++i) {
+    if (n.uniform() < 0.005) pace = n.uniform() < 0.5 ? tick : 4 * tick;
+    if (n.uniform() < 0.01) degraded = !degraded;
+    now += pace + static_cast<std::int64_t>(n.normal() * 700);
+    if (n.uniform() < 0.004) now += static_cast<std::int64_t>(n.uniform() * 300 * tick);
+    while (next_clock <= now) {
+      clock.follow({event_time_of(next_clock), arrival_time_of(next_clock + 20)}, degraded,
+                   options);
+      ++position;
+      if (!since_clock) log.push_back({clock, degraded, {}, false, position});
+      since_clock = false;
+      next_clock += tick;
+    }
+    const auto known = 3 + static_cast<std::size_t>(i / 300);
+    const bool fault = i % 700 > 640;
+    const bool row = n.uniform() < 0.7;
+    for (std::size_t part = 0; part < (row ? 1 : known); ++part) {
+      message m;
+      m.clock = clock;
+      m.degraded = degraded;
+      m.is_event = true;
+      m.position = ++position;
+      m.event.entity = "service/cart";
+      m.event.has_ts = true;
+      const bool late = n.uniform() < 0.02;
+      m.event.ts =
+          event_time_of(now - (late ? static_cast<std::int64_t>(n.uniform() * 400'000) : 0));
+      m.event.arrived = arrival_time_of(now + 30);
+      for (std::size_t k = row ? 0 : part; k < (row ? known : part + 1); ++k)
+        m.event.metrics.push_back(
+            {names[k], 50 + n.normal() + (fault ? 40.0 : 0.0), metric_kind::gauge});
+      if (n.uniform() < 0.05) m.event.attributes = {{"zone", n.uniform() < 0.5 ? "a" : "b"}};
+      log.push_back(std::move(m));
+      since_clock = true;
+    }
+  }
+  return log;
+}
+
+TEST(EntityTime, ATickIsJudgedAsOfItsRecordHoweverLateItsRowComesBack) {
+  int silences = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    for (const bool past : {true, false}) {
+      std::vector<std::string> names;
+      const auto log = eventful_log(seed, names, past);
+      auto rules = rules_with(tick, past);
+      rules->detection.learning = milliseconds{600'000};
+      rules->detection.limits.push_back({"*", "metric_1_percent", 85.0, {}, "critical"});
+      lagging_entity prompt{rules};
+      for (const auto& m : log) {
+        prompt.take(m);
+        while (prompt.busy()) prompt.result();
+      }
+      for (const auto& d : prompt.decisions)
+        silences += d.what.kind == decision_kind::alert && d.what.alert.metric == "silence_s";
+      for (const double answers : {0.9, 0.3, 0.05}) {
+        lagging_entity slow{rules};
+        noise lane{seed * 7 + 1};
+        for (const auto& m : log) {
+          slow.take(m);
+          while (lane.uniform() < answers) slow.result();
+        }
+        while (slow.busy()) slow.result();
+        ASSERT_EQ(slow.decisions.size(), prompt.decisions.size()) << seed << " " << answers;
+        for (std::size_t i = 0; i < slow.decisions.size(); ++i)
+          ASSERT_EQ(encode_decision(slow.decisions[i].what),
+                    encode_decision(prompt.decisions[i].what))
+              << seed << " " << answers << " " << i;
+        EXPECT_EQ(slow.core.save(), prompt.core.save()) << seed << " " << answers;
+      }
+    }
+  }
+  EXPECT_GE(silences, 10);
+}
+
+}  // namespace
+}  // namespace faultline
