@@ -100,10 +100,11 @@ class Payload(Rows):
         self.assertEqual(eventually(lambda: entity_of(self.server, "host/rows-5424")["observations"] == 2), True)
 
     def test_the_topic_is_ignored_but_kept_as_an_attribute(self):
+        s = connect(zmq.PUSH, self.server.pull)  # one connection keeps the order
+        self.addCleanup(s.close)
         for n in range(40):
-            push(self.server.pull, b"fleet/7", msgpack.packb(row("topic/a", n, level=50.0 if n < 30 else 99.0)))
-            push(self.server.pull, msgpack.packb(row("topic/b", n, level=50.0 if n < 30 else 99.0)))
-            push(self.server.pull, b"\xff\xfe\x00", msgpack.packb(row("topic/c", n, level=50.0 if n < 30 else 99.0)))
+            for entity, frames in (("topic/a", [b"fleet/7"]), ("topic/b", []), ("topic/c", [b"\xff\xfe\x00"])):
+                s.send_multipart(frames + [msgpack.packb(row(entity, n, level=50.0 if n < 30 else 99.0))])
         def labels(entity):
             alerts = self.server.api("/api/v1/alerts?entity=" + entity)["alerts"]
             return alerts[0]["labels"]
