@@ -101,7 +101,7 @@ void correlator_state::on_page(const decision_page& page) {
     saved_through_ = through_;
     saved_bytes_ = out.state.size();
   }
-  self->request(peers_.keeper, store_deadline, std::move(out))
+  self->request(peers_.keeper, keeper_deadline, std::move(out))
       .then(
           [this](const feed_written& w) {
             busy_ = false;
@@ -125,7 +125,7 @@ void correlator_state::on_clock(const event_clock_at& c) {
   decision d;
   d.kind = decision_kind::clock;
   d.clock = c.at;
-  self->request(peers_.keeper, store_deadline, append_decisions{{std::move(d)}})
+  self->request(peers_.keeper, keeper_deadline, append_decisions{{std::move(d)}})
       .then([](const decisions_appended&) {}, [this](const caf::error& why) { fail(why); });
 }
 

@@ -11,6 +11,7 @@ namespace {
 constexpr std::uint64_t deltas_per_save = 20'000;
 constexpr std::chrono::milliseconds no_space_pause{200};
 constexpr std::size_t reply_bytes = 64;  ///< what a waiting reply counts for the bound
+constexpr std::size_t windows_per_save = 256;
 }  // namespace
 
 group_commit::group_commit(store& into, intake_options options, processing_options processing,
@@ -64,6 +65,23 @@ outcome<void> group_commit::find_newest() {
 
 void group_commit::touch(partition_id p) {
   if (pending_.writers[p].empty()) pending_.touched.push_back(p);
+}
+
+void group_commit::set_degraded(bool on) {
+  const std::lock_guard<std::mutex> lock{mutex_};
+  if (degraded_ == on) return;
+  say_degraded(on);
+}
+
+/// To every partition: one that gets its first event later is degraded as well.
+void group_commit::say_degraded(bool on) {
+  degraded_ = on;
+  for (partition_id p = 0; p < pending_.writers.size(); ++p) {
+    touch(p);
+    pending_.writers[p].add(degrade_record{on, "lag"});
+    ++pending_.records;
+  }
+  wake_.notify_one();
 }
 
 void group_commit::put_clock(partition_id p, const clock_record& clock) {
@@ -120,10 +138,10 @@ void group_commit::intake::add_control(partition_id partition, const control_rec
 }
 
 void group_commit::intake::add(dead_letter letter) {
-  const auto added = reply_bytes + letter.payload.size();
+  const auto bytes = reply_bytes + letter.payload.size() + letter.text.size();
   owner_.pending_.extra.dead_letters.push_back(std::move(letter));
-  owner_.pending_bytes_.fetch_add(added, std::memory_order_relaxed);
-  owner_.pending_.bytes += added;
+  owner_.pending_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  owner_.pending_.bytes += bytes;
   owner_.wake_.notify_one();
 }
 
@@ -143,7 +161,7 @@ const publisher_window& group_commit::intake::window(const std::string& key) con
 void group_commit::intake::took(const std::string& key, std::uint64_t seq,
                                 std::uint64_t payload_hash) {
   owner_.windows_[key].take(seq, payload_hash);
-  owner_.dirty_windows_[key] = true;
+  owner_.dirty_windows_.insert(key);
   owner_.pending_.extra.publishers.push_back(publisher_delta{key, seq, payload_hash});
 }
 
@@ -155,15 +173,25 @@ void group_commit::intake::reply_now(const reply_address& to, std::string frame)
   owner_.hooks_.reply(to, std::move(frame));
 }
 
-bool group_commit::has_room() const noexcept {
-  return !no_space_.load(std::memory_order_relaxed) && !stopping_.load(std::memory_order_relaxed) &&
-         into_.events().has_space() &&
-         pending_bytes_.load(std::memory_order_relaxed) < options_.max_pending_bytes &&
-         counters_.lag() < options_.max_lag_records;
+bool group_commit::has_space() const noexcept {
+  return !no_space_.load(std::memory_order_relaxed) && into_.events().has_space();
+}
+
+group_commit::room_left group_commit::room() const noexcept {
+  if (!has_space() || stopping_.load(std::memory_order_relaxed)) return room_left::none;
+  const auto pending = pending_bytes_.load(std::memory_order_relaxed);
+  const auto lag = counters_.lag();
+  const auto beyond = [&](std::uint64_t parts) {
+    const auto by = [parts](std::uint64_t limit) { return limit + limit / 8 * parts; };
+    return pending >= by(options_.max_pending_bytes) || lag >= by(options_.max_lag_records);
+  };
+  if (!beyond(0)) return room_left::all;
+  if (!beyond(1)) return room_left::fair;
+  return beyond(2) ? room_left::none : room_left::tight;
 }
 
 const char* group_commit::reason() const noexcept {
-  if (no_space_.load() || !into_.events().has_space()) return "no space on disk";
+  if (!has_space()) return "no space on disk: less than storage.min_free is free";
   if (stopping_.load()) return "shutting down";
   if (counters_.lag() >= options_.max_lag_records) return "applying lags behind";
   return "too much is waiting to be written";
@@ -171,7 +199,7 @@ const char* group_commit::reason() const noexcept {
 
 void group_commit::tick(arrival_time now) {
   // While nothing is taken in no time passes either: nobody is silent whom we refused to hear.
-  if (processing_.accept_past || no_space_.load() || !into_.events().has_space()) return;
+  if (processing_.accept_past || !has_space()) return;
   const std::lock_guard<std::mutex> lock{mutex_};
   bool any = false;
   for (partition_id p = 0; p < known_partition_.size(); ++p) {
@@ -184,6 +212,10 @@ void group_commit::tick(arrival_time now) {
 }
 
 void group_commit::start() {
+  // The process before us may have ended while it was degraded.
+  const bool any =
+      std::find(known_partition_.begin(), known_partition_.end(), true) != known_partition_.end();
+  if (any && !processing_.accept_past) say_degraded(false);
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -207,10 +239,10 @@ void group_commit::run() {
       wake_.wait_for(lock, options_.group_delay,
                      [&] { return stopping_.load() || pending_.bytes >= options_.group_bytes; });
     std::swap(pending_, writing_);
-    const bool save = deltas_since_save_ >= deltas_per_save;
+    if (deltas_since_save_ >= deltas_per_save) gather_windows();
     lock.unlock();
     const bool written = write(writing_);
-    if (written && save) save_publishers();
+    if (written && !rows_.empty()) save_windows();
     lock.lock();
     if (!written) return;
   }
@@ -261,20 +293,31 @@ void group_commit::deliver(group& g, std::vector<log_append>& log,
   g.records = 0;
 }
 
-void group_commit::save_publishers() {
-  std::vector<publisher_row> rows;
-  {
-    // The windows may be ahead of the log by what is pending; the rows must not be, or a crash
-    // would turn an unwritten request into a duplicate.
-    const std::lock_guard<std::mutex> lock{mutex_};
-    if (!pending_.extra.publishers.empty()) return;
-    for (const auto& [key, dirty] : dirty_windows_)
-      rows.push_back(publisher_row{key, windows_[key].save()});
-    dirty_windows_.clear();
-    deltas_since_save_ = 0;
+/// The windows as they will be when the group that is about to be written stands in the log: taken
+/// under the lock with the group, so they are neither behind it nor ahead of it.
+void group_commit::gather_windows() {
+  for (auto at = dirty_windows_.begin();
+       at != dirty_windows_.end() && rows_.size() < windows_per_save;) {
+    rows_.push_back(publisher_row{*at, windows_[*at].save()});
+    at = dirty_windows_.erase(at);
   }
-  if (auto done = into_.events().write_publishers(rows); !done)
+}
+
+void group_commit::save_windows() {
+  auto done = into_.events().write_publishers(rows_);
+  if (done) {
+    rows_.clear();
+    const std::lock_guard<std::mutex> lock{mutex_};
+    if (dirty_windows_.empty()) deltas_since_save_ = 0;
+    return;
+  }
+  if (done.error().code != ec::no_space) {
     hooks_.give_up("the publishers' windows cannot be written: " + done.error().what);
+    return;
+  }
+  const std::lock_guard<std::mutex> lock{mutex_};  // their deltas are kept: later
+  for (auto& row : rows_) dirty_windows_.insert(std::move(row.key));
+  rows_.clear();
 }
 
 }  // namespace faultline

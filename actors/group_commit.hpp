@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -38,7 +39,7 @@ struct commit_hooks {
 /// delivered.
 ///
 /// Threads: intake is used under its lock by any thread; one thread of our own writes.
-/// Bounds:  max_pending_bytes of records wait; has_room() says when a door must answer `retry`.
+/// Bounds:  max_pending_bytes of records wait; room() says when a door must refuse.
 /// Fails:   no space: keeps the group and tries again, doors answer `retry` meanwhile. Any other
 /// failure
 ///          of the store ends the node through give_up: nothing that was not durable is ever acked.
@@ -75,9 +76,20 @@ public:
   };
   intake begin() { return intake{*this}; }
 
-  /// False: answer `retry` with reason().
-  bool has_room() const noexcept;
+  /// How much a door may take.
+  enum class room_left : std::uint8_t {
+    all,    ///< whatever comes
+    fair,   ///< a limit is reached: only from publishers that are below their fair share
+    tight,  ///< an eighth beyond: only the first payload of a publisher in an interval
+    none,   ///< no space, the end, or a quarter beyond a limit: answer `retry` with reason()
+  };
+  room_left room() const noexcept;
+  bool has_room() const noexcept { return room() == room_left::all; }
+  bool has_space() const noexcept;
   const char* reason() const noexcept;
+  /// From here on ticks are scored without the forecaster, or with it again: a change is a record
+  /// in every partition. A process begins with the forecaster, and says so where there are records.
+  void set_degraded(bool on);
   /// Live data: appends one clock record per partition when @p now has entered a new tick.
   void tick(arrival_time now);
   /// Reads the publishers' windows. Call before the doors open.
@@ -105,7 +117,9 @@ private:
   void live_clock(partition_id p, arrival_time now);
   void past_clock(partition_id p, event_time ts, arrival_time arrived);
   outcome<void> find_newest();
-  void save_publishers();
+  void gather_windows();
+  void save_windows();
+  void say_degraded(bool on);
 
   store& into_;
   intake_options options_;
@@ -117,8 +131,10 @@ private:
   group pending_;
   group writing_;
   std::map<std::string, publisher_window> windows_;
-  std::map<std::string, bool> dirty_windows_;
+  std::set<std::string> dirty_windows_;
+  std::vector<publisher_row> rows_;  ///< to be saved after the group they were gathered with
   std::uint64_t deltas_since_save_ = 0;
+  bool degraded_ = false;
   std::vector<std::int64_t> clock_tick_;  ///< per partition, the last tick told (live)
   event_time newest_{};                   ///< event taken (accept_past)
   clock_record past_{};                   ///< the clock told last (accept_past)

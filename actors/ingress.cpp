@@ -3,19 +3,18 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <utility>
 
 #include "messages/event_pieces.hpp"
 #include "messages/identity.hpp"
+#include "messages/payload_count.hpp"
 #include "messages/text.hpp"
 #include "processing/admission.hpp"
 
 namespace faultline {
 
 namespace {
-
-/// New entities are taken in bursts of this many seconds' worth.
-constexpr double burst_seconds = 10;
 
 /// A publisher's window belongs to (user, publisher, epoch); lengths keep the parts apart. The user
 /// is empty until doors authenticate.
@@ -37,6 +36,11 @@ std::string_view topic_text(std::string_view topic) {
   return cut_utf8(topic, most_bytes);
 }
 
+/// Socket and publisher, as dead letters name them.
+std::string source_of(const publisher_account& a) {
+  return a.name.empty() ? to_string(a.door) : std::string{to_string(a.door)} + " " + a.name;
+}
+
 }  // namespace
 
 struct ingress::taken {
@@ -47,20 +51,20 @@ struct ingress::taken {
 
 /// Takes the events of one payload, one by one, into the group.
 struct ingress::taker final : event_sink {
-  taker(ingress& o, group_commit::intake& i, std::string_view s, std::string_view t,
+  taker(ingress& o, group_commit::intake& i, publisher_account& f, std::string_view t,
         std::string_view p)
-      : owner{o}, into{i}, source{s}, topic{topic_text(t)}, payload{p}, arrived{o.now_()} {}
+      : owner{o}, into{i}, from{f}, topic{topic_text(t)}, payload{p}, arrived{o.now_()} {}
 
   void accept(std::size_t index, const event_view& event) override {
     ++offered;
+    if (event.has_ts && (!newest || *newest < event.ts)) newest = event.ts;
     const auto verdict = admit(event, arrived, owner.processing_);
     if (verdict.refused) {
       refuse(index, *verdict.refused, verdict.text);
       return;
     }
-    if (!owner.admit_entity(event.entity, arrived)) {
-      refuse(index, reject_reason::entity_limit,
-             "too many new entities: see entities.max_new_per_second and entities.max_active");
+    if (const char* why = owner.refuse_entity(event.entity, from, arrived)) {
+      refuse(index, reject_reason::entity_limit, why);
       return;
     }
     auto& e = owner.scratch_;
@@ -81,9 +85,12 @@ struct ingress::taker final : event_sink {
   void refuse(std::size_t index, reject_reason reason, std::string_view text) {
     ++rejected[static_cast<std::size_t>(reason)];
     result.rejected.push_back(rejected_event{index, reason, std::string{text}});
-    owner.letter(into, to_string(reason), source,
-                 "event " + std::to_string(index) + ": " + std::string{text}, piece(index),
-                 letter_content::event);
+    if (may_keep_letter(from, reason, arrived))
+      owner.letter(into, to_string(reason), source_of(from),
+                   "event " + std::to_string(index) + ": " + std::string{text}, piece(index),
+                   letter_content::event);
+    else
+      ++unlettered[static_cast<std::size_t>(reason)];
   }
 
   /// The event alone, as it was sent.
@@ -103,12 +110,15 @@ struct ingress::taker final : event_sink {
 
   ingress& owner;
   group_commit::intake& into;
-  std::string_view source, topic, payload;
+  publisher_account& from;
+  std::string_view topic, payload;
   arrival_time arrived;
   std::vector<std::string_view> pieces;  ///< of the payload, once one is refused
   taken result;
   std::size_t offered = 0;
   std::array<std::uint32_t, reject_reason_slots> rejected{};
+  std::array<std::uint32_t, reject_reason_slots> unlettered{};
+  std::optional<event_time> newest;
   std::size_t dropped_values = 0;
 };
 
@@ -122,29 +132,43 @@ ingress::ingress(group_commit& into, entity_registry& known, node_counters& coun
       entities_{entities},
       intake_{intake},
       now_{std::move(now)},
-      new_tokens_{entities.max_new_per_second * burst_seconds},
-      tokens_at_{now_()} {}
+      publishers_{intake.max_lag_records / 8},
+      new_entities_{static_cast<double>(entities.max_new_per_second), now_()} {}
 
 ingress::~ingress() = default;
 
-bool ingress::admit_entity(std::string_view entity, arrival_time now) {
+const char* ingress::refuse_entity(std::string_view entity, publisher_account& from,
+                                   arrival_time now) {
   const auto hash = stable_hash(entity);
-  if (known_.knows(hash)) return true;
-  const auto passed = std::chrono::duration<double>(now - tokens_at_).count();
-  if (passed > 0) {
-    tokens_at_ = now;
-    new_tokens_ = std::min(new_tokens_ + passed * entities_.max_new_per_second,
-                           entities_.max_new_per_second * burst_seconds);
-  }
+  if (known_.knows(hash)) return nullptr;
   // Let in but not yet there: known to the registry alone.
   const auto there = counters_.entities.load(std::memory_order_relaxed);
   const auto coming = known_.size() > there ? known_.size() - there : 0;
   const auto active = counters_.entities_active.load(std::memory_order_relaxed) + coming;
-  if (new_tokens_ < 1) return false;
-  if (entities_.max_active != 0 && active >= entities_.max_active) return false;
-  new_tokens_ -= 1;
-  known_.add(hash);
-  return true;
+  if (entities_.max_active != 0 && active >= entities_.max_active)
+    return "too many active entities: see entities.memory and entities.max_active";
+  if (entities_.max_per_publisher != 0 &&
+      known_.introduced(from.number) >= entities_.max_per_publisher)
+    return "too many new entities of this publisher: see entities.max_per_publisher";
+  if (!new_entities_.take(from, now))
+    return "too many new entities at once: see entities.max_new_per_second";
+  known_.add(hash, from.number);
+  return nullptr;
+}
+
+bool ingress::may_take(publisher_account& from, arrival_time now) {
+  publishers_.pass_time(now, counters_.finished.load(std::memory_order_relaxed));
+  switch (into_.room()) {
+    case group_commit::room_left::all:
+      return true;
+    case group_commit::room_left::fair:
+      return publishers_.within_share(from);
+    case group_commit::room_left::tight:
+      return publishers_.is_first(from);
+    case group_commit::room_left::none:
+      break;
+  }
+  return false;
 }
 
 void ingress::letter(group_commit::intake& into, std::string_view reason, std::string_view source,
@@ -153,33 +177,45 @@ void ingress::letter(group_commit::intake& into, std::string_view reason, std::s
                        std::string{payload}, content});
 }
 
-ingress::taken ingress::take(group_commit::intake& into, event_door door, std::string_view source,
+ingress::taken ingress::take(group_commit::intake& into, publisher_account& from,
                              std::string_view topic, std::string_view payload) {
-  taker sink{*this, into, source, topic, payload};
+  taker sink{*this, into, from, topic, payload};
   const auto read = decoder_.decode(payload, sink);
   if (!read.readable) {
     sink.result.readable = false;
     sink.result.rejected.push_back(rejected_event{std::nullopt, read.reason, read.text});
-    letter(into, to_string(read.reason), source, read.text, payload, letter_content::payload);
+    if (may_keep_letter(from, read.reason, sink.arrived))
+      letter(into, to_string(read.reason), source_of(from), read.text, payload,
+             letter_content::payload);
+    else
+      into.count((unlettered_prefix + to_string(read.reason)).c_str(), 1);
     door_sums::add(counters_.doors.undecodable, read.reason);
   }
-  count(into, door, sink);
+  count(into, from, sink);
   return std::move(sink.result);
 }
 
 /// One payload is one addition to each counter it touches.
-void ingress::count(group_commit::intake& into, event_door door, const taker& sink) {
+void ingress::count(group_commit::intake& into, publisher_account& from, const taker& sink) {
   auto& sums = counters_.doors;
   const auto accepted = sink.result.accepted;
-  door_sums::add(sums.offered, door, sink.offered);
+  const auto refused = sink.offered - accepted;
+  publishers_.use(from, sink.offered);
+  from.accepted += accepted;
+  from.rejected += refused;
+  if (sink.newest)
+    from.skew.add(milliseconds{unix_ms(sink.arrived) - unix_ms(*sink.newest)}, sink.arrived);
+  door_sums::add(sums.offered, from.door, sink.offered);
   if (accepted != 0) {
-    door_sums::add(sums.admitted, door, accepted);
+    door_sums::add(sums.admitted, from.door, accepted);
     into.count("accepted", accepted);
   }
-  if (sink.offered != accepted) {
-    for (std::size_t reason = 0; reason < sink.rejected.size(); ++reason)
-      if (sink.rejected[reason] != 0) door_sums::add(sums.rejected, reason, sink.rejected[reason]);
-    into.count("rejected", sink.offered - accepted);
+  if (refused != 0) into.count("rejected", refused);
+  for (std::size_t i = 0; refused != 0 && i < sink.rejected.size(); ++i) {
+    if (sink.rejected[i] != 0) door_sums::add(sums.rejected, i, sink.rejected[i]);
+    if (sink.unlettered[i] != 0)
+      into.count((unlettered_prefix + to_string(static_cast<reject_reason>(i))).c_str(),
+                 sink.unlettered[i]);
   }
   if (sink.dropped_values != 0) {
     sums.values_dropped.fetch_add(sink.dropped_values, std::memory_order_relaxed);
@@ -187,16 +223,34 @@ void ingress::count(group_commit::intake& into, event_door door, const taker& si
   }
 }
 
+void ingress::shed(publisher_account& from, std::string_view payload) {
+  const auto events = claimed_events(payload);
+  publishers_.use(from, 0);
+  from.shed += events;
+  door_sums::add(counters_.doors.messages, message_fate::shed);
+  door_sums::add(counters_.doors.offered, from.door, events);
+  door_sums::add(counters_.doors.shed, from.door, events);
+}
+
 void ingress::on_event_payload(const event_source& from, std::string_view topic,
                                std::string_view payload) {
   const auto door = from.door == "subscribe" ? event_door::subscribe : event_door::pull;
+  const auto now = now_();
+  const std::lock_guard<std::mutex> guard{publishers_.mutex()};
+  auto& who = publishers_.of(door, from.peer, now);
+  if (!may_take(who, now)) {
+    shed(who, payload);
+    return;
+  }
   auto into = into_.begin();
   door_sums::add(counters_.doors.messages, message_fate::taken);
-  take(into, door, from.door, topic, payload);
+  take(into, who, topic, payload);
   into.wake();
 }
 
-bool ingress::may_read_events() { return into_.has_room(); }
+// Always: what there is no room for is shed by who sent how much, not left in buffers where the one
+// who sends most has most.
+bool ingress::may_read_events() { return true; }
 
 void ingress::on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
                              std::string_view text) {
@@ -224,6 +278,7 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
                    head.error().what);
     return;
   }
+  const std::lock_guard<std::mutex> guard{publishers_.mutex()};
   auto into = into_.begin();
   const auto key = window_key(*head);
   const auto fate = [this](request_fate f) { door_sums::add(counters_.doors.requests, f); };
@@ -243,39 +298,59 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
                                                          head->seq, head->encoding));
     return;
   }
+  answer(into, std::move(from), *head, key, payload);
+}
+
+void ingress::answer(group_commit::intake& into, reply_address from, const publish_header& head,
+                     const std::string& key, std::string_view payload) {
   const auto hash = stable_hash(payload);
-  std::string answer;
-  switch (into.window(key).check(head->seq, hash)) {
+  const auto fate = [this](request_fate f) { door_sums::add(counters_.doors.requests, f); };
+  std::string reply;
+  switch (into.window(key).check(head.seq, hash)) {
     case seq_verdict::fresh: {
-      if (!into_.has_room()) {
-        fate(request_fate::retry);
-        into.reply_now(
-            from, retry_reply(head->seq, intake_.retry_after_ms, into_.reason(), head->encoding));
-        return;
-      }
-      fate(request_fate::taken);
-      into.took(key, head->seq, hash);
-      const auto result = take(into, event_door::router, "router " + head->publisher, {}, payload);
-      answer = ack_reply(head->seq, result.accepted, result.rejected, head->encoding);
+      auto ack = take_fresh(into, from, head, key, payload, hash);
+      if (!ack) return;
+      reply = std::move(*ack);
       break;
     }
     case seq_verdict::duplicate:
       fate(request_fate::duplicate);
-      answer = duplicate_reply(head->seq, head->encoding);
+      reply = duplicate_reply(head.seq, head.encoding);
       break;
     case seq_verdict::conflict:
       fate(request_fate::conflict);
-      answer = error_reply("conflict", "this seq was taken with other content", head->seq,
-                           head->encoding);
+      reply =
+          error_reply("conflict", "this seq was taken with other content", head.seq, head.encoding);
       break;
     case seq_verdict::too_old:
       fate(request_fate::too_old);
-      answer = error_reply("too_old", "below the last 1,024 seqs: ask op last", head->seq,
-                           head->encoding);
+      reply =
+          error_reply("too_old", "below the last 1,024 seqs: ask op last", head.seq, head.encoding);
       break;
   }
   // Also a `duplicate` waits: the request it repeats may still be on its way to the disk.
-  into.reply_when_durable(std::move(from), std::move(answer));
+  into.reply_when_durable(std::move(from), std::move(reply));
+}
+
+/// @returns the acknowledgement, or nothing when the publisher was told to send again.
+std::optional<std::string> ingress::take_fresh(group_commit::intake& into,
+                                               const reply_address& from,
+                                               const publish_header& head, const std::string& key,
+                                               std::string_view payload, std::uint64_t hash) {
+  const auto now = now_();
+  auto& who = publishers_.of(event_door::router, head.publisher, now);
+  if (!may_take(who, now)) {
+    publishers_.use(who, 0);
+    ++who.retried;
+    door_sums::add(counters_.doors.requests, request_fate::retry);
+    into.reply_now(from,
+                   retry_reply(head.seq, intake_.retry_after_ms, into_.reason(), head.encoding));
+    return std::nullopt;
+  }
+  door_sums::add(counters_.doors.requests, request_fate::taken);
+  into.took(key, head.seq, hash);
+  const auto result = take(into, who, {}, payload);
+  return ack_reply(head.seq, result.accepted, result.rejected, head.encoding);
 }
 
 }  // namespace faultline

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,14 +11,22 @@
 #include "actors/group_commit.hpp"
 #include "actors/node_shared.hpp"
 #include "actors/options.hpp"
+#include "actors/publishers.hpp"
 #include "messages/event_codec.hpp"
 #include "messages/request.hpp"
 #include "transport/doors.hpp"
 
 namespace faultline {
 
+/// Durable counters with this prefix, by reason: refused events that got no dead letter of their
+/// own.
+inline const std::string unlettered_prefix = "unlettered.";
+
 /// The doors' side of the log: decodes payloads, checks them, dedupes requests, and hands what is
 /// taken to the group commit. Called on the ingest thread; never blocks.
+///
+/// Beyond a limit of the group commit a publisher is heard as long as it is below its fair share;
+/// the others are answered `retry`, or their events are shed where nobody waits for an answer.
 class ingress final : public ingest_handler {
 public:
   ingress(group_commit& into, entity_registry& known, node_counters& counters,
@@ -31,17 +40,27 @@ public:
   void on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
                       std::string_view text) override;
   bool may_read_events() override;
+  /// Who was heard of. Lock its mutex().
+  publisher_accounts& publishers() { return publishers_; }
 
 private:
   struct taker;
   struct taken;
-  taken take(group_commit::intake& into, event_door door, std::string_view source,
-             std::string_view topic, std::string_view payload);
-  void count(group_commit::intake& into, event_door door, const taker& sink);
+  taken take(group_commit::intake& into, publisher_account& from, std::string_view topic,
+             std::string_view payload);
+  void count(group_commit::intake& into, publisher_account& from, const taker& sink);
   void letter(group_commit::intake& into, std::string_view reason, std::string_view source,
               std::string_view text, std::string_view payload,
               letter_content content = letter_content::other);
-  bool admit_entity(std::string_view entity, arrival_time now);
+  /// Why @p entity is not let in; nullptr: it is.
+  const char* refuse_entity(std::string_view entity, publisher_account& from, arrival_time now);
+  bool may_take(publisher_account& from, arrival_time now);
+  void shed(publisher_account& from, std::string_view payload);
+  void answer(group_commit::intake& into, reply_address from, const publish_header& head,
+              const std::string& key, std::string_view payload);
+  std::optional<std::string> take_fresh(group_commit::intake& into, const reply_address& from,
+                                        const publish_header& head, const std::string& key,
+                                        std::string_view payload, std::uint64_t hash);
 
   group_commit& into_;
   entity_registry& known_;
@@ -52,8 +71,8 @@ private:
   std::function<arrival_time()> now_;
   payload_decoder decoder_;
   event_view scratch_;
-  double new_tokens_ = 0;
-  arrival_time tokens_at_{};
+  publisher_accounts publishers_;
+  new_entity_rate new_entities_;
 };
 
 }  // namespace faultline

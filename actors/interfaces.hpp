@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -301,6 +302,10 @@ using librarian_actor = caf::typed_actor<caf::replies_to<read_log>::with<log_pag
                                          caf::replies_to<load_blocks>::with<blocks_answer>,
                                          caf::replies_to<read_decisions>::with<decision_page>,
                                          caf::replies_to<load_correlator>::with<correlator_image>>;
+
+/// How long the keeper may take: while the disk is full it waits for room. Should it die, whoever
+/// asked hears of that at once.
+inline constexpr std::chrono::minutes keeper_deadline{24 * 60};
 
 /// Writes the store for those who must not block: outbox and snapshots, the decision log, the feed.
 /// Detached. The order of its mailbox is the order of the decision log. Errors:

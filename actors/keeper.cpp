@@ -2,6 +2,7 @@
 #include "actors/keeper.hpp"
 
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "actors/caf_bridge.hpp"
@@ -11,6 +12,17 @@ namespace faultline {
 namespace {
 
 constexpr std::size_t outbox_page = 256;
+constexpr std::chrono::milliseconds no_space_pause{100};
+
+/// What @p write gives, once there is room for it.
+template <class Write>
+auto with_room(const keeper_hooks& hooks, Write write) {
+  for (;;) {
+    auto done = write();
+    if (done || done.error().code != ec::no_space || hooks.ending()) return done;
+    std::this_thread::sleep_for(no_space_pause);
+  }
+}
 
 /// 16 hex digits that sort from new to old.
 std::string newest_first(event_time t) { return to_hex(~static_cast<std::uint64_t>(unix_ms(t))); }
@@ -93,7 +105,7 @@ void keeper_state::on_group_due() {
 }
 
 outcome<std::uint64_t> keeper_state::append(const decision_append& batch, sync_when when) {
-  auto first = into->decisions().append(batch, when);
+  auto first = with_room(hooks, [&] { return into->decisions().append(batch, when); });
   if (!first) return first.error();
   const auto last = *first + batch.decisions.size() - 1;
   if (when == sync_when::now)
@@ -125,7 +137,8 @@ outcome<void> keeper_state::catch_up() {
 }
 
 caf::result<checkpoint_written> keeper_state::on_checkpoint(const write_checkpoint& w) {
-  auto appended = into->checkpoints().write(*w.batch, sync_when::later);
+  auto appended =
+      with_room(hooks, [&] { return into->checkpoints().write(*w.batch, sync_when::later); });
   if (!appended) return to_caf_error(appended.error());
   if (!appended->empty()) {
     decision_append batch;
@@ -154,7 +167,7 @@ outcome<feed_written> keeper_state::on_feed(const write_feed& w) {
   for (const auto& e : w.events) add_event(e, now, parts);
   parts.batch.through = w.through;
   parts.batch.state = w.state;
-  auto written = into->feed().append(parts.batch);
+  auto written = with_room(hooks, [&] { return into->feed().append(parts.batch); });
   if (!written) return written.error();
   // With records it has waited for the disk, and so for all that was written before.
   if (!written->empty()) settle({});
@@ -173,7 +186,8 @@ keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> 
       [self](const append_decisions& a) { return self->state.on_decisions(a); },
       [self](const write_feed& w) { return to_reply(self->state.on_feed(w)); },
       [self](const skip_record& s) -> caf::result<record_skipped> {
-        auto done = self->state.into->poison().skip(s.where, s.why);
+        auto done = with_room(self->state.hooks,
+                              [&] { return self->state.into->poison().skip(s.where, s.why); });
         if (!done) return to_caf_error(done.error());
         return record_skipped{};
       },

@@ -20,6 +20,8 @@ struct keeper_hooks {
   std::function<void(const feed_record&, const std::vector<std::string>& topics)> publish;
   /// Wall clock, for `published`.
   std::function<arrival_time()> now;
+  /// True once the node is ending: what finds no room is then refused instead of waiting for it.
+  std::function<bool()> ending = [] { return false; };
 };
 
 struct keeper_state {
@@ -50,8 +52,9 @@ private:
 /// Writes of many senders share one wait for the disk: what is written is answered, and told on,
 /// when all that stood in the mailbox with it is written too and the disk has been waited for.
 ///
-/// @p into outlives the actor. Spawn it detached: it blocks in the store. Before its first message
-/// it appends what a crash left in outboxes to the decision log.
+/// @p into outlives the actor. Spawn it detached: it blocks in the store, and while the disk is
+/// full it waits for room, for as long as it takes: who asks it must allow for that. Before its
+/// first message it appends what a crash left in outboxes to the decision log.
 keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> self, store* into,
                                    keeper_hooks hooks);
 

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "messages/event_codec.hpp"
 
@@ -179,13 +179,16 @@ private:
 /// Which entities exist, so that doors can bound the rate of new ones. A set of 64-bit hashes.
 class entity_registry {
 public:
-  /// @returns true when @p hash was not known.
-  bool add(std::uint64_t hash) {
+  static constexpr std::uint32_t nobody = 0;
+  /// @returns true when @p hash was not known. @p publisher introduced it, where that is known.
+  bool add(std::uint64_t hash, std::uint32_t publisher = nobody) {
     auto& s = shard(hash);
     const std::lock_guard<std::mutex> lock{s.mutex};
-    const bool fresh = s.known.insert(hash).second;
-    if (fresh) size_.fetch_add(1, std::memory_order_relaxed);
-    return fresh;
+    const bool fresh = s.known.emplace(hash, publisher).second;
+    if (!fresh) return false;
+    size_.fetch_add(1, std::memory_order_relaxed);
+    if (publisher != nobody) count(publisher, 1);
+    return true;
   }
   bool knows(std::uint64_t hash) {
     auto& s = shard(hash);
@@ -195,18 +198,36 @@ public:
   void remove(std::uint64_t hash) {
     auto& s = shard(hash);
     const std::lock_guard<std::mutex> lock{s.mutex};
-    if (s.known.erase(hash) != 0) size_.fetch_sub(1, std::memory_order_relaxed);
+    const auto at = s.known.find(hash);
+    if (at == s.known.end()) return;
+    if (at->second != nobody) count(at->second, -1);
+    s.known.erase(at);
+    size_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  /// Entities that @p publisher introduced and that are still there.
+  std::uint64_t introduced(std::uint32_t publisher) const {
+    const std::lock_guard<std::mutex> lock{introduced_mutex_};
+    const auto at = introduced_.find(publisher);
+    return at == introduced_.end() ? 0 : at->second;
   }
   std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
 private:
   struct shard_type {
     std::mutex mutex;
-    std::unordered_set<std::uint64_t> known;
+    std::unordered_map<std::uint64_t, std::uint32_t> known;  ///< with who introduced it
   };
+  void count(std::uint32_t publisher, int change) {
+    const std::lock_guard<std::mutex> lock{introduced_mutex_};
+    auto& n = introduced_[publisher];
+    n += static_cast<std::uint64_t>(change);
+    if (n == 0) introduced_.erase(publisher);
+  }
   shard_type& shard(std::uint64_t hash) { return shards_[hash >> 60]; }
   shard_type shards_[16];
   std::atomic<std::size_t> size_{0};
+  mutable std::mutex introduced_mutex_;
+  std::unordered_map<std::uint32_t, std::uint64_t> introduced_;
 };
 
 }  // namespace faultline

@@ -16,6 +16,9 @@ struct entity_options {
   std::uint64_t max_active = 0;
   /// Bytes for entities in memory. 0: half of what the machine has.
   std::uint64_t memory = 0;
+  /// Entities that one publisher may have introduced since start and that are still there; 0 = any
+  /// number.
+  std::uint64_t max_per_publisher = 200'000;
 };
 
 /// What an active entity of eight metrics takes, its actor and its places in tables included
@@ -40,6 +43,11 @@ struct intake_options {
   /// Records in the log that no entity has applied; beyond it doors answer `retry`.
   std::uint64_t max_lag_records = 100'000;
   std::uint32_t retry_after_ms = 100;
+  /// Records in the log that no entity has applied, from which on ticks are scored without the
+  /// forecaster; 0 = never. Live data only.
+  std::uint64_t degrade_lag_records = 75'000;
+  /// A publisher whose clock is this far from ours is told of.
+  std::chrono::milliseconds skew_limit{60'000};
 };
 
 /// How much replay a restart may cost. Keys under `recovery:`.

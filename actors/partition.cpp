@@ -290,8 +290,7 @@ void partition_state::tell(std::string what, std::string subject, std::string te
   decision d;
   d.kind = decision_kind::notice;
   d.notice = notice{std::move(what), std::move(subject), std::move(text), clock_.clock().event};
-  self->request(peers_.keeper, options_.actors.request_deadline * 10,
-                append_decisions{{std::move(d)}})
+  self->request(peers_.keeper, keeper_deadline, append_decisions{{std::move(d)}})
       .then([](const decisions_appended&) {}, [this](const caf::error& why) { fail(why); });
 }
 

@@ -178,7 +178,7 @@ void partition_state::skip_poison(entity_entry& e, const std::string& why) {
   letter.source = "entity " + e.id;
   letter.text = "record " + std::to_string(where.position) + "/" + std::to_string(where.index) +
                 " of partition " + std::to_string(where.partition) + " killed its entity: " + why;
-  self->request(peers_.keeper, load_deadline, skip_record{where, std::move(letter)})
+  self->request(peers_.keeper, keeper_deadline, skip_record{where, std::move(letter)})
       .then([](const record_skipped&) {}, [this](const caf::error& e2) { fail(e2); });
 }
 

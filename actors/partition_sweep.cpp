@@ -15,7 +15,6 @@ constexpr std::size_t snapshots_per_sweep = 512;
 constexpr std::size_t idle_snapshots_per_sweep = 4;
 constexpr std::size_t snapshots_per_write = 64;
 constexpr std::chrono::seconds snapshot_deadline{10};
-constexpr std::chrono::minutes write_deadline{1};
 }  // namespace
 
 /// Records that may have to be replayed: our share of recovery.max_replay at the rate measured.
@@ -122,7 +121,7 @@ void partition_state::flush() {
   batch_ = checkpoint_batch{};
   batch_.partition = options_.id;
   writing_ = true;
-  self->request(peers_.keeper, write_deadline, write_checkpoint{batch})
+  self->request(peers_.keeper, keeper_deadline, write_checkpoint{batch})
       .then([this, batch](const checkpoint_written&) { on_flushed(batch); },
             [this](const caf::error& why) { fail(why); });
 }

@@ -139,7 +139,7 @@ void rca_state::record(root_cause_result result) {
   decision d;
   d.kind = decision_kind::root_cause;
   d.root_cause = std::move(result);
-  self->request(peers_.keeper, store_deadline, append_decisions{{std::move(d)}})
+  self->request(peers_.keeper, keeper_deadline, append_decisions{{std::move(d)}})
       .then([](const decisions_appended&) {}, [this](const caf::error& why) { self->quit(why); });
 }
 

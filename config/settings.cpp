@@ -207,6 +207,7 @@ void add_storage(std::vector<setting>& all) {
   all.push_back(boolean(s, "sync", FIELD(storage.sync)));
   all.push_back(integer(s, "partitions", FIELD(storage.partitions), 0, 4096));
   all.push_back(size(s, "min_free", FIELD(storage.min_free_bytes), 0, TiB));
+  all.push_back(size(s, "ballast", FIELD(storage.ballast_bytes), 0, TiB));
   all.push_back(size(s, "cache", FIELD(storage.cache_bytes), MiB, TiB));
   all.push_back(size(s, "write_buffer", FIELD(storage.write_buffer_bytes), MiB, TiB));
   all.push_back(size(s, "dead_letter_bytes", FIELD(storage.dead_letter_bytes), 0, 4 * MiB));
@@ -241,6 +242,9 @@ void add_doors(std::vector<setting>& all) {
   all.push_back(size(s, "max_pending", FIELD(intake.max_pending_bytes), MiB, 64 * GiB));
   all.push_back(integer(s, "retry_after_ms", FIELD(intake.retry_after_ms), 1, 60'000));
   all.push_back(integer(s, "max_lag_records", FIELD(intake.max_lag_records), 1, 1'000'000'000));
+  all.push_back(
+      integer(s, "degrade_lag_records", FIELD(intake.degrade_lag_records), 0, 1'000'000'000));
+  all.push_back(duration(s, "skew_limit", FIELD(intake.skew_limit), seconds{1}, day));
   s = "feed";
   all.push_back(text(s, "publish", FIELD(sockets.publish), endpoint));
   all.push_back(text(s, "replay", FIELD(sockets.replay), endpoint));
@@ -277,6 +281,8 @@ void add_running(std::vector<setting>& all) {
       integer(s, "max_new_per_second", FIELD(entities.max_new_per_second), 1, 100'000'000));
   all.push_back(integer(s, "max_active", FIELD(entities.max_active), 0, 1'000'000'000));
   all.push_back(size(s, "memory", FIELD(entities.memory), 0, 1024 * TiB));
+  all.push_back(
+      integer(s, "max_per_publisher", FIELD(entities.max_per_publisher), 0, 1'000'000'000));
   s = "recovery";
   all.push_back(duration(s, "max_replay", FIELD(recovery.max_replay), milliseconds{100}, hours{1}));
   all.push_back(

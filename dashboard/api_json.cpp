@@ -153,6 +153,20 @@ std::string api_json(const dead_letter_view& view) {
                   {"next", next_of(view.next)}});
 }
 
+std::string api_json(const publisher_page& page) {
+  json rows = json::array();
+  for (const publisher_info& p : page.publishers)
+    rows.push_back({{"publisher", p.publisher},
+                    {"door", p.door},
+                    {"last_seen", p.last_seen},
+                    {"accepted", p.accepted},
+                    {"rejected", p.rejected},
+                    {"shed", p.shed},
+                    {"retried", p.retried},
+                    {"skew_ms", p.skew_ms ? json(*p.skew_ms) : json(nullptr)}});
+  return text_of({{"total", page.total}, {"publishers", std::move(rows)}});
+}
+
 std::string base64(std::string_view bytes) {
   constexpr std::string_view digits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -31,7 +31,7 @@ struct server_status {
   std::uint64_t dead_letters = 0;
   std::uint64_t feed_seq = 0;
   std::uint32_t partitions = 0;
-  std::string overload = "none";  ///< none, lagging, degraded, shedding
+  std::string overload = "none";  ///< none, lagging, degraded, shedding, no_space
   bool ready = false;
 };
 
@@ -124,6 +124,20 @@ struct feedback {
   std::string by;
 };
 
+/// One publisher as the doors know it, since start.
+struct publisher_info {
+  std::string publisher;
+  std::string door;                                    ///< router, pull, subscribe
+  std::int64_t last_seen = 0;                          ///< milliseconds, like skew
+  std::uint64_t accepted = 0, rejected = 0, shed = 0;  ///< events
+  std::uint64_t retried = 0;                           ///< requests
+  std::optional<std::int64_t> skew_ms;                 ///< positive: its clock is behind ours
+};
+struct publisher_page {
+  std::uint64_t total = 0;
+  std::vector<publisher_info> publishers;  ///< heard of last first
+};
+
 class queries {
 public:
   virtual ~queries() = default;
@@ -144,6 +158,7 @@ public:
   virtual void retire_entity(std::string id, answer<bool> done) = 0;
   virtual void dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) = 0;
   virtual void release_entity(std::string id, answer<bool> done) = 0;
+  virtual void publishers(std::size_t limit, answer<publisher_page> done) = 0;
 };
 
 }  // namespace faultline

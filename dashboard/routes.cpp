@@ -197,6 +197,12 @@ void get_dead_letter(api_call call) {
                                  as_json<dead_letter_view::letter>(std::move(call.respond)));
 }
 
+void get_publishers(api_call call) {
+  std::size_t limit = 0;
+  if (!read_limit(call, limit)) return;
+  call.answers.publishers(limit, as_json<publisher_page>(std::move(call.respond)));
+}
+
 void get_index(api_call call) {
   http_response r = json_answer(index_page());
   r.content_type = "text/html; charset=utf-8";
@@ -228,6 +234,8 @@ const std::vector<route>& api_routes() {
        get_dead_letters},
       {"GET", "/api/v1/dead-letters/*", "one dead letter", get_dead_letter},
       {"POST", "/api/v1/entities/*/release", "end the quarantine of an entity", post_release},
+      {"GET", "/api/v1/publishers", "?limit=, who publishes, how much, and clock skew",
+       get_publishers},
   };
   return routes;
 }

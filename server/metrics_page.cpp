@@ -4,7 +4,9 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <initializer_list>
 #include <sstream>
 #include <utility>
@@ -175,6 +177,52 @@ void add_doors(page& p, const node_parts& parts) {
           static_cast<double>(parts.accepted_at_start));
 }
 
+void add_overload(page& p, const overload_ladder& ladder) {
+  auto& now = prometheus::BuildGauge()
+                  .Name("faultline_overload")
+                  .Help("1 while this step of overload holds.")
+                  .Register(p.registry);
+  auto& begun = prometheus::BuildCounter()
+                    .Name("faultline_overload_begun_total")
+                    .Help("How often this step of overload began.")
+                    .Register(p.registry);
+  for (std::size_t i = 1; i < overload_steps; ++i) {
+    const auto step = static_cast<overload_step>(i);
+    now.Add({{"step", to_string(step)}}).Set(ladder.holds(step) ? 1 : 0);
+    begun.Add({{"step", to_string(step)}}).Increment(static_cast<double>(ladder.begun(step)));
+  }
+}
+
+/// The clocks that are furthest off: names of publishers are not bounded, labels must be.
+void add_publishers(page& p, publisher_accounts& publishers) {
+  constexpr std::size_t most = 10;
+  struct clock {
+    std::string name, door;
+    double skew_s = 0;
+  };
+  std::vector<clock> clocks;
+  {
+    const std::lock_guard<std::mutex> guard{publishers.mutex()};
+    p.gauge("faultline_publishers", "Publishers heard of, at most 4,096.",
+            static_cast<double>(publishers.size()));
+    publishers.for_each([&clocks](const publisher_account& a) {
+      if (a.skew.known())
+        clocks.push_back(
+            {a.name, to_string(a.door), static_cast<double>(a.skew.median().count()) / 1000});
+    });
+  }
+  const auto shown = std::min(most, clocks.size());
+  std::partial_sort(
+      clocks.begin(), clocks.begin() + static_cast<std::ptrdiff_t>(shown), clocks.end(),
+      [](const clock& a, const clock& b) { return std::abs(a.skew_s) > std::abs(b.skew_s); });
+  auto& skews = prometheus::BuildGauge()
+                    .Name("faultline_publisher_skew_seconds")
+                    .Help("How far a publisher's clock is behind ours: the ten furthest off.")
+                    .Register(p.registry);
+  for (std::size_t i = 0; i < shown; ++i)
+    skews.Add({{"door", clocks[i].door}, {"publisher", clocks[i].name}}).Set(clocks[i].skew_s);
+}
+
 }  // namespace
 
 std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
@@ -189,10 +237,17 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
   p.gauge("faultline_ready", "1 once recovery is done and all sockets are bound.", ready ? 1 : 0);
   p.gauge("faultline_store_bytes", "Bytes of the store on disk.",
           static_cast<double>(parts.memory->bytes_on_disk()));
+  const auto space = parts.memory->tend_space();
+  p.gauge("faultline_store_free_bytes", "Bytes free where the store is.",
+          static_cast<double>(space.free_bytes));
+  p.gauge("faultline_store_ballast_bytes", "Bytes of the ballast that is there.",
+          static_cast<double>(space.ballast_bytes));
   add_sums(p, parts.counters->doors);
   add_records(p, *parts.counters);
   add_judgement(p, *parts.counters);
   add_doors(p, parts);
+  add_overload(p, *parts.ladder);
+  add_publishers(p, *parts.publishers);
   std::ostringstream out;
   prometheus::TextSerializer{}.Serialize(out, p.registry.Collect());
   return out.str();

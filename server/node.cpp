@@ -23,6 +23,7 @@
 #include "actors/keeper.hpp"
 #include "actors/lane.hpp"
 #include "actors/librarian.hpp"
+#include "actors/overload.hpp"
 #include "actors/replay_meter.hpp"
 #include "actors/root_cause.hpp"
 #include "actors/supervisor.hpp"
@@ -80,6 +81,10 @@ struct node::impl {
   void run_clock();
   void measure_replay(double passed_s);
   outcome<void> drain();
+  void tell(notice n);
+  void watch_load();
+  void watch_skew();
+  void watch_space();
   void give_up(const std::string& why) {
     if (!gave_up.exchange(true)) give_up_hook(why);
   }
@@ -87,6 +92,7 @@ struct node::impl {
   node_options options;
   std::function<void(const std::string&)> give_up_hook;
   std::atomic<bool> gave_up{false};
+  std::atomic<bool> ending{false};
   caf_config config;
   std::shared_ptr<const judgement_rules> rules;
   std::unique_ptr<store> memory;
@@ -108,6 +114,7 @@ struct node::impl {
   supervisor_actor the_supervisor;
   std::unique_ptr<group_commit> commit;
   std::unique_ptr<ingress> intake;
+  std::unique_ptr<overload_ladder> ladder;
   std::unique_ptr<feed_door> feed;
   std::unique_ptr<node_queries> answers;
   std::unique_ptr<http_server> web;
@@ -186,6 +193,7 @@ void node::impl::spawn() {
     sockets->publish(r, topics);
   };
   hooks.now = wall_clock;
+  hooks.ending = [this] { return ending.load(); };
   the_librarian = sys.spawn<caf::detached>(librarian, memory.get());   // blocks in RocksDB
   the_keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks);  // blocks in RocksDB
   the_worker = sys.spawn<caf::detached>(root_cause_worker, options.root_cause, options.runbooks,
@@ -241,14 +249,15 @@ outcome<void> node::impl::open_doors_and_web() {
   intake = std::make_unique<ingress>(*commit, registry, counters, options.processing,
                                      options.entities, options.intake, wall_clock);
   feed = std::make_unique<feed_door>(*system, *memory, the_correlator, wall_clock);
+  ladder = std::make_unique<overload_ladder>(options.intake, !options.processing.accept_past);
   const auto durable = memory->events().counters();
   const auto accepted = durable.find("accepted");
   sockets->start(*intake, *feed);
   answers = std::make_unique<node_queries>(
-      *system,
-      node_parts{memory.get(), &counters, directory.get(), commit.get(), sockets.get(),
-                 inference.get(), the_supervisor, the_correlator, the_keeper, the_librarian,
-                 wall_clock, accepted == durable.end() ? 0 : accepted->second});
+      *system, node_parts{memory.get(), &counters, directory.get(), commit.get(), sockets.get(),
+                          inference.get(), the_supervisor, the_correlator, the_keeper,
+                          the_librarian, wall_clock, &intake->publishers(), ladder.get(),
+                          accepted == durable.end() ? 0 : accepted->second});
   auto listening = open_http_server(options.web);
   if (!listening) return listening.error();
   web = std::move(*listening);
@@ -272,15 +281,65 @@ void node::impl::measure_replay(double passed_s) {
   counters.replay_rate.store(meter.rate(), std::memory_order_relaxed);
 }
 
+// From any thread of ours that is no actor.
+void node::impl::tell(notice n) {
+  spdlog::info("notice what={} subject=\"{}\" text=\"{}\"", n.what, n.subject, n.text);
+  decision d;
+  d.kind = decision_kind::notice;
+  d.notice = std::move(n);
+  caf::anon_send(the_keeper, append_decisions{{std::move(d)}});
+}
+
+void node::impl::watch_load() {
+  const auto& doors = counters.doors;
+  overload_reading seen;
+  seen.lag = counters.lag();
+  seen.has_space = commit->has_space();
+  for (const auto& events : doors.shed) seen.shed += events.load();
+  seen.refused = doors.requests[static_cast<std::size_t>(request_fate::retry)].load() +
+                 doors.messages[static_cast<std::size_t>(message_fate::shed)].load();
+  for (auto& n : ladder->look(seen, wall_clock())) tell(std::move(n));
+  commit->set_degraded(ladder->holds(overload_step::degraded));
+}
+
+void node::impl::watch_skew() {
+  if (options.processing.accept_past) return;
+  std::vector<notice> told;
+  {
+    auto& publishers = intake->publishers();
+    const std::lock_guard<std::mutex> guard{publishers.mutex()};
+    told = skew_notices(publishers, options.intake.skew_limit, wall_clock());
+  }
+  for (auto& n : told) tell(std::move(n));
+}
+
+void node::impl::watch_space() {
+  const auto found = memory->tend_space();
+  if (!found.problem.empty()) spdlog::warn("ballast not built reason=\"{}\"", found.problem);
+}
+
 void node::impl::run_clock() {
   constexpr std::chrono::seconds retention_interval{60};
+  constexpr std::chrono::seconds space_interval{1};
+  constexpr std::chrono::seconds skew_interval{5};
   auto swept = std::chrono::steady_clock::now();
   auto sampled = swept;
+  auto looked = swept;
+  auto tended = swept - space_interval;
   std::unique_lock<std::mutex> lock{clock_mutex};
   while (!clock_wake.wait_for(lock, std::chrono::milliseconds{200}, [&] { return clock_stop; })) {
     commit->tick(wall_clock());
+    watch_load();
     const auto now = std::chrono::steady_clock::now();
     measure_replay(std::chrono::duration<double>(now - std::exchange(sampled, now)).count());
+    if (now - tended >= space_interval) {
+      tended = now;
+      watch_space();
+    }
+    if (now - looked >= skew_interval) {
+      looked = now;
+      watch_skew();
+    }
     if (std::chrono::steady_clock::now() - swept < retention_interval) continue;
     swept = std::chrono::steady_clock::now();
     if (auto done = memory->sweep_retention(wall_clock()); !done)
@@ -320,6 +379,7 @@ outcome<void> node::stop() {
   auto& i = *impl_;
   if (i.stopped) return {};
   i.stopped = true;
+  i.ending = true;
   outcome<void> result;
   {
     const std::lock_guard<std::mutex> lock{i.clock_mutex};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include <caf/scoped_actor.hpp>
 
 #include "actors/caf_bridge.hpp"
+#include "actors/ingress.hpp"
 #include "actors/keeper.hpp"
 #include "server/node.hpp"
 
@@ -140,7 +142,7 @@ void node_queries::status(answer<server_status> done) {
   s.dead_letters = parts_.memory->dead_letters().total();
   s.feed_seq = parts_.memory->feed().last();
   s.partitions = parts_.directory->size();
-  s.overload = parts_.commit->has_room() ? "none" : "lagging";
+  s.overload = to_string(parts_.ladder->step());
   s.ready = ready();
   done(std::move(s));
 }
@@ -319,6 +321,12 @@ void node_queries::dead_letters(dead_letter_filter f, answer<dead_letter_view> d
   view.total = letters.total();
   view.kept = view.total + 1 - letters.oldest();
   view.by_reason = letters.by_reason();
+  // What was refused too often to keep a letter of each is counted all the same.
+  for (const auto& [name, n] : parts_.memory->events().counters()) {
+    if (name.rfind(unlettered_prefix, 0) != 0) continue;
+    view.by_reason[name.substr(unlettered_prefix.size())] += n;
+    view.total += n;
+  }
   for (auto& l : found->letters) view.letters.push_back(letter_of(std::move(l)));
   if (found->next != 0) view.next = std::to_string(found->next);
   done(std::move(view));
@@ -409,6 +417,27 @@ void node_queries::release_entity(std::string id, answer<bool> done) {
                        }
                        done(true);
                      });
+}
+
+void node_queries::publishers(std::size_t limit, answer<publisher_page> done) {
+  publisher_page page;
+  {
+    const std::lock_guard<std::mutex> guard{parts_.publishers->mutex()};
+    parts_.publishers->for_each([&page](const publisher_account& a) {
+      publisher_info p{a.name, to_string(a.door), unix_ms(a.last_seen), a.accepted, a.rejected,
+                       a.shed, a.retried,         std::nullopt};
+      if (a.skew.known()) p.skew_ms = a.skew.median().count();
+      page.publishers.push_back(std::move(p));
+    });
+  }
+  page.total = page.publishers.size();
+  std::sort(page.publishers.begin(), page.publishers.end(),
+            [](const publisher_info& a, const publisher_info& b) {
+              return a.last_seen != b.last_seen ? a.last_seen > b.last_seen
+                                                : a.publisher < b.publisher;
+            });
+  if (page.publishers.size() > limit) page.publishers.resize(limit);
+  done(std::move(page));
 }
 
 }  // namespace faultline

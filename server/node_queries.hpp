@@ -13,6 +13,8 @@
 #include "actors/interfaces.hpp"
 #include "actors/lane.hpp"
 #include "actors/node_shared.hpp"
+#include "actors/overload.hpp"
+#include "actors/publishers.hpp"
 #include "dashboard/queries.hpp"
 #include "storage/store.hpp"
 #include "transport/doors.hpp"
@@ -32,6 +34,8 @@ struct node_parts {
   keeper_actor keeper;
   librarian_actor librarian;
   std::function<arrival_time()> now;
+  publisher_accounts* publishers = nullptr;
+  const overload_ladder* ladder = nullptr;
   std::uint64_t accepted_at_start = 0;  ///< the durable count when this process began
 };
 
@@ -59,6 +63,7 @@ public:
   void retire_entity(std::string id, answer<bool> done) override;
   void dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) override;
   void release_entity(std::string id, answer<bool> done) override;
+  void publishers(std::size_t limit, answer<publisher_page> done) override;
 
 private:
   void record_retirement(const std::string& id, answer<bool> done);

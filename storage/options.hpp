@@ -19,6 +19,9 @@ struct storage_options {
   static constexpr std::uint16_t default_partitions = 64;
   /// Below this much free space nothing is appended: doors answer `retry`.
   std::uint64_t min_free_bytes = 512ULL * 1024 * 1024;
+  /// Size of a file that is given up when less than half of min_free is left, so that what was
+  /// taken in can be worked off and the store can be opened and ended. 0: none.
+  std::uint64_t ballast_bytes = 64ULL * 1024 * 1024;
   /// One block cache for everything.
   std::size_t cache_bytes = 128ULL * 1024 * 1024;
   /// Memtables together.

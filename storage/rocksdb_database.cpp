@@ -145,7 +145,9 @@ rocksdb_database::rocksdb_database(std::string directory, const storage_options&
       access_{how},
       options_{options},
       health_{std::make_shared<store_health>()},
-      space_{options.min_free_bytes, [path = directory_] { return free_bytes_at(path); }} {}
+      space_{options.min_free_bytes, [path = directory_] { return free_bytes_at(path); }},
+      ballast_{options.path + "/ballast",
+               how == access::write && options.min_free_bytes != 0 ? options.ballast_bytes : 0} {}
 
 rocksdb_database::~rocksdb_database() {
   if (!db_) return;
@@ -166,7 +168,7 @@ outcome<std::unique_ptr<rocksdb_database>> rocksdb_database::open(const std::str
     return failure{ec::store_corrupt, missing + " is missing, other files of the store are there"};
   }
   std::unique_ptr<rocksdb_database> opened{new rocksdb_database{directory, options, access::write}};
-  if (!opened->space_.writes_allowed()) {
+  if (!opened->room_for_work()) {
     return no_space(directory, opened->space_.current(), options.min_free_bytes / 2);
   }
   const bool created = !fs::exists(directory + "/CURRENT", error);
@@ -295,11 +297,36 @@ outcome<void> rocksdb_database::writable() const {
   return failure{ec::unsupported, directory_ + " is open for reading"};
 }
 
+/// Whether work may be written, if need be in the room of the ballast.
+bool rocksdb_database::room_for_work() {
+  if (space_.writes_allowed()) return true;
+  const std::lock_guard lock{ballast_mutex_};
+  if (!ballast_.release()) return false;
+  space_.forget();
+  return space_.writes_allowed();
+}
+
+space_report rocksdb_database::tend_space() {
+  space_report report;
+  if (access_ == access::write) room_for_work();
+  const std::lock_guard lock{ballast_mutex_};
+  report.free_bytes = space_.current();
+  // Twice: building it must not lead back to where it is given up, nor to where intake ends.
+  const bool plenty = report.free_bytes >= space_.min_free() &&
+                      report.free_bytes - space_.min_free() >= 2 * ballast_.bytes();
+  if (!ballast_.there() && !ballast_unsupported_ && plenty) {
+    const auto built = ballast_.build();
+    if (!built) report.problem = built.error().what;
+    ballast_unsupported_ = !built && built.error().code != ec::no_space;
+  }
+  report.ballast_bytes = ballast_.there() ? ballast_.bytes() : 0;
+  return report;
+}
+
 outcome<void> rocksdb_database::may_write(write_kind kind) {
   if (auto healthy = health_->check(); !healthy) return healthy;
   if (auto writable = this->writable(); !writable) return writable;
-  const bool allowed =
-      kind == write_kind::intake ? space_.intake_allowed() : space_.writes_allowed();
+  const bool allowed = kind == write_kind::intake ? space_.intake_allowed() : room_for_work();
   if (allowed) return {};
   const auto needed = kind == write_kind::intake ? space_.min_free() : space_.min_free() / 2;
   return no_space(directory_, space_.current(), needed);
@@ -345,7 +372,7 @@ outcome<void> rocksdb_database::flush() {
   if (auto healthy = health_->check(); !healthy || access_ == access::read) return healthy;
   auto status = db_->FlushWAL(true);
   // Without room for the memtables the synced WAL is enough: they are rebuilt from it.
-  if (status.ok() && space_.writes_allowed()) {
+  if (status.ok() && room_for_work()) {
     const std::vector<rocksdb::ColumnFamilyHandle*> all{handles_.begin(), handles_.end()};
     status = db_->Flush(rocksdb::FlushOptions{}, all);
   }

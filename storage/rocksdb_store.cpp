@@ -44,6 +44,7 @@ public:
   outcome<void> sync() override { return database_->sync(); }
   outcome<void> flush() override { return database_->flush(); }
   outcome<void> sweep_retention(arrival_time now) override;
+  space_report tend_space() override { return database_->tend_space(); }
 
 private:
   outcome<void> load_marks(const std::string& prefix, retention_marks& marks);

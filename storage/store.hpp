@@ -337,6 +337,13 @@ public:
   virtual outcome<std::vector<record_address>> load(partition_id partition) = 0;
 };
 
+/// What the disk has left.
+struct space_report {
+  std::uint64_t free_bytes = 0;
+  std::uint64_t ballast_bytes = 0;  ///< of the ballast that is there
+  std::string problem;  ///< why the ballast cannot be there; empty: it is, or need not be
+};
+
 /// One store, all contracts. Threads: every method may be called from any thread.
 class store {
 public:
@@ -359,6 +366,9 @@ public:
   /// Feed, dead letters: by age. Records: resolved ones whose last feed message is gone. Age of log
   /// and feed counts from the first sweep after the write, so nothing goes early.
   virtual outcome<void> sweep_retention(arrival_time now) = 0;
+  /// Looks after the ballast (storage_options::ballast_bytes): gives it up below half of min_free,
+  /// builds it again where there is plenty. Cheap; call it about once a second.
+  virtual space_report tend_space() { return {}; }
 };
 
 /// Opens or creates the store in the directory `store` of options.path. A store of an earlier

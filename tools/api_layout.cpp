@@ -197,4 +197,22 @@ outcome<std::string> layout_dead_letters(const std::string& body, const colours&
   });
 }
 
+outcome<std::string> layout_publishers(const std::string& body, const colours& c) {
+  return laid_out(body, [&](const json& answer) {
+    rows table;
+    for (const json& p : list_of(answer, "publishers")) {
+      const auto skew = p.find("skew_ms");
+      const bool known = skew != p.end() && skew->is_number();
+      table.push_back({text_of(p, "publisher"), text_of(p, "door"), time_of(p, "last_seen"),
+                       count_of(p, "accepted"), count_of(p, "rejected"), count_of(p, "shed"),
+                       count_of(p, "retried"),
+                       known ? format_number(skew->get<double>() / 1000) + " s" : "-"});
+    }
+    if (table.empty()) return std::string{"no publishers since the server started\n"};
+    return format_table(
+        {"PUBLISHER", "DOOR", "LAST SEEN", "ACCEPTED", "REJECTED", "SHED", "RETRIED", "SKEW"},
+        table, c);
+  });
+}
+
 }  // namespace faultline

@@ -160,7 +160,7 @@ outcome<void> bench_server::prepare(const bench_server_options& options) {
          << "ingest: {pull: [\"" << pull_ << "\"], router: [\"" << router_ << "\"]}\n"
          << "feed: {publish: \"" << endpoint(p[3]) << "\", replay: \"" << endpoint(p[4]) << "\"}\n"
          << "processing: {accept_past: true}\n"
-         << "entities: {max_new_per_second: 1000000}\n"
+         << "entities: {max_new_per_second: 1000000, max_per_publisher: 0}\n"
          << options.config << "\n";
   config.close();
   return config ? outcome<void>{} : system_failure((directory_ / "faultline.yaml").string());

@@ -40,6 +40,7 @@ void add_incident_commands(CLI::App& app, command_session& session);
 void add_entity_commands(CLI::App& app, command_session& session);
 void add_status_commands(CLI::App& app, command_session& session);
 void add_dead_letter_commands(CLI::App& app, command_session& session);
+void add_publisher_commands(CLI::App& app, command_session& session);
 void add_model_commands(CLI::App& app, command_session& session);
 void add_config_commands(CLI::App& app, command_session& session);
 void add_store_commands(CLI::App& app, command_session& session);

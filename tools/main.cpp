@@ -35,6 +35,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_tail_command(app, session);
   add_status_commands(app, session);
   add_dead_letter_commands(app, session);
+  add_publisher_commands(app, session);
   add_alert_commands(app, session);
   add_incident_commands(app, session);
   add_entity_commands(app, session);

@@ -66,6 +66,19 @@ void add_status_commands(CLI::App& app, command_session& session) {
   });
 }
 
+void add_publisher_commands(CLI::App& app, command_session& session) {
+  auto a = std::make_shared<list_arguments>();
+  CLI::App* group = add_group(app, "publisher", "Who sends events");
+  CLI::App* list = group->add_subcommand("list", "Heard of last first, since the server started");
+  list->add_option("--limit", a->limit, "At most so many")->capture_default_str();
+  list->callback([a, &session] {
+    session.run = [a, &session] {
+      return show_answer(session, api_target("publishers", {{"limit", limit_text(*a)}}),
+                         layout_publishers);
+    };
+  });
+}
+
 void add_alert_commands(CLI::App& app, command_session& session) {
   auto a = std::make_shared<list_arguments>();
   CLI::App* group = add_group(app, "alert", "Alerts of entities");

@@ -19,6 +19,7 @@ std::string api_json(const incident_page& page);
 std::string api_json(const topology_view& topology);
 std::string api_json(const dead_letter_view& letters);
 std::string api_json(const dead_letter_view::letter& letter);
+std::string api_json(const publisher_page& page);
 
 std::string base64(std::string_view bytes);
 

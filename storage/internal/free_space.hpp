@@ -27,6 +27,8 @@ public:
   bool intake_allowed() { return current() >= min_free_; }
   bool writes_allowed() { return current() >= min_free_ / 2; }
   std::uint64_t min_free() const noexcept { return min_free_; }
+  /// The next question asks the disk.
+  void forget() noexcept { read_at_ns_.store(INT64_MIN, std::memory_order_release); }
   /// Free bytes as last read, at most 200 ms ago.
   std::uint64_t current();
 

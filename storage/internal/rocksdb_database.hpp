@@ -14,8 +14,10 @@
 #include <string_view>
 
 #include "messages/outcome.hpp"
+#include "storage/internal/ballast.hpp"
 #include "storage/internal/free_space.hpp"
 #include "storage/options.hpp"
+#include "storage/store.hpp"
 
 // The room's own view of RocksDB; no other room includes this.
 
@@ -103,6 +105,7 @@ public:
   /// its way (then writers would have to wait).
   outcome<void> begin_flush(family f);
   std::uint64_t bytes_on_disk() const;
+  space_report tend_space();
   outcome<void> flush();
   /// Waits until every write so far is on the disk.
   outcome<void> sync();
@@ -110,6 +113,7 @@ public:
 private:
   enum class access : std::uint8_t { write, read };
   rocksdb_database(std::string directory, const storage_options& options, access how);
+  bool room_for_work();
   outcome<void> open_families();
   outcome<void> read_families(rocksdb::WALRecoveryMode mode);
   outcome<void> check_format(bool created);
@@ -119,6 +123,9 @@ private:
   const storage_options options_;
   std::shared_ptr<store_health> health_;
   free_space space_;
+  std::mutex ballast_mutex_;
+  ballast ballast_;
+  bool ballast_unsupported_ = false;
   std::uint16_t partitions_ = 0;
   std::uint64_t format_ = store_format;
   std::unique_ptr<rocksdb::DB> db_;

@@ -134,5 +134,68 @@ TEST(GroupCommit, KnowsItsPublishersAgainAfterARestart) {
   EXPECT_EQ(intake.window("0:1:p0:").last(), 7U);
 }
 
+std::size_t degrade_records(intake_rig& rig, bool on) {
+  const std::lock_guard<std::mutex> lock{rig.mutex};
+  std::size_t found = 0;
+  for (const auto& blob : rig.blobs) {
+    blob_reader reader{blob->bytes};
+    record_view record;
+    for (auto more = reader.next(record); more && *more; more = reader.next(record))
+      if (record.kind == record_kind::degrade && record.degrade.on == on) ++found;
+  }
+  return found;
+}
+
+TEST(GroupCommit, SaysOnceToEveryPartitionThatItIsDegradedAndOnceThatItIsNot) {
+  intake_rig rig;
+  rig.request(rig.header(1), rig.event("host/a"));
+  rig.commit.set_degraded(true);
+  rig.commit.set_degraded(true);
+  rig.request(rig.header(2), rig.event("host/a"));
+  EXPECT_EQ(degrade_records(rig, true), 4U) << "of four partitions, three have no event yet";
+  rig.commit.set_degraded(false);
+  rig.commit.set_degraded(false);
+  rig.request(rig.header(3), rig.event("host/a"));
+  EXPECT_EQ(degrade_records(rig, true), 4U);
+  EXPECT_EQ(degrade_records(rig, false), 4U);
+}
+
+TEST(GroupCommit, BeginsWithTheForecasterWhateverTheProcessBeforeItDid) {
+  intake_rig rig;
+  rig.request(rig.header(1), rig.event("host/a"));
+  rig.commit.set_degraded(true);
+  rig.request(rig.header(2), rig.event("host/a"));
+  node_counters counters;
+  group_commit again{*rig.memory, {}, {}, counters, rig.hooks()};
+  again.start();
+  again.stop();
+  EXPECT_EQ(degrade_records(rig, false), 4U);
+}
+
+TEST(GroupCommit, SavesThePublishersWindowsUnderSteadyLoad) {
+  intake_rig rig;
+  const auto saved = [&rig] {
+    std::size_t rows = 0;
+    std::size_t deltas = 0;
+    EXPECT_TRUE(rig.memory->events().load_publishers(
+        [&](const publisher_row& row) { rows += row.bytes.empty() ? 0 : 1; },
+        [&](const publisher_delta&) { ++deltas; }));
+    return std::make_pair(rows, deltas);
+  };
+  std::uint64_t seq = 0;
+  for (; seq < 50'000; ++seq)
+    rig.door.on_request(reply_address{0, "r", false}, rig.header(seq + 1), rig.event("host/a"));
+  rig.request(rig.header(++seq), rig.event("host/a"));
+  EXPECT_EQ(saved().first, 1U);
+  EXPECT_LT(saved().second, 50'000U);
+  node_counters counters;
+  group_commit again{*rig.memory, {}, {}, counters, rig.hooks()};
+  ASSERT_TRUE(again.load_publishers());
+  auto intake = again.begin();
+  EXPECT_EQ(intake.window("0:1:p0:").last(), seq);
+  EXPECT_EQ(intake.window("0:1:p0:").missing().size(),
+            rig.commit.begin().window("0:1:p0:").missing().size());
+}
+
 }  // namespace
 }  // namespace faultline

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include "messages/identity.hpp"
 #include "tests/actors/intake_support.hpp"
 
 namespace faultline {
@@ -169,6 +170,102 @@ TEST(Ingress, ARequestThatWasNotTakenOffersNothing) {
   rig.request(rig.header(2), rig.event("host/a"));
   EXPECT_EQ(sum(rig.counters.doors.offered), 1U);
   EXPECT_EQ(sum(rig.counters.doors.admitted), 1U);
+}
+
+TEST(Ingress, AtTheLimitHearsAQuietPublisherAndTellsANoisyOneToWait) {
+  intake_options small;
+  small.max_lag_records = 100;
+  intake_rig rig{{}, {}, small};
+  const auto batch = [&](int events) {
+    std::string payload = "[";
+    for (int i = 0; i < events; ++i) payload += (i == 0 ? "" : ",") + rig.event("host/a");
+    return payload + "]";
+  };
+  std::uint64_t seq = 0;
+  EXPECT_EQ(rig.request(rig.header(++seq, "noisy"), batch(100)).what, publish_reply::kind::ack);
+  rig.counters.finished = 20;
+  rig.now += milliseconds{200};  // 20 were applied: both publishers' share is known with the second
+  EXPECT_EQ(rig.request(rig.header(1, "quiet"), batch(1)).what, publish_reply::kind::ack);
+  EXPECT_EQ(rig.request(rig.header(++seq, "noisy"), batch(20)).what, publish_reply::kind::ack);
+  EXPECT_EQ(rig.request(rig.header(++seq, "noisy"), batch(1)).what, publish_reply::kind::retry);
+  rig.now += publisher_accounts::interval;
+  EXPECT_EQ(rig.request(rig.header(2, "quiet"), batch(1)).what, publish_reply::kind::ack);
+}
+
+TEST(Ingress, ShedsWhoSendsMostAndCountsExactlyWhat) {
+  intake_options small;
+  small.max_lag_records = 100;
+  intake_rig rig{{}, {}, small};
+  const event_source noisy{"pull", "127.0.0.1:1"};
+  const event_source quiet{"pull", "127.0.0.1:2"};
+  const auto three =
+      "[" + rig.event("host/a") + "," + rig.event("host/a") + "," + rig.event("host/a") + "]";
+  rig.counters.appended = 100;
+  for (int i = 0; i < 50; ++i) rig.door.on_event_payload(noisy, {}, three);
+  rig.door.on_event_payload(quiet, {}, three);
+  const auto& d = rig.counters.doors;
+  const auto pull = static_cast<std::size_t>(event_door::pull);
+  EXPECT_EQ(d.offered[pull], 153U);
+  EXPECT_EQ(d.admitted[pull], 6U) << "the first of each in an interval";
+  EXPECT_EQ(d.shed[pull], 147U);
+  EXPECT_EQ(d.messages[static_cast<std::size_t>(message_fate::shed)], 49U);
+  const std::lock_guard<std::mutex> guard{rig.door.publishers().mutex()};
+  EXPECT_EQ(rig.door.publishers().of(event_door::pull, "127.0.0.1:2", rig.now).shed, 0U);
+  EXPECT_EQ(rig.door.publishers().of(event_door::pull, "127.0.0.1:1", rig.now).shed, 147U);
+}
+
+TEST(Ingress, KeepsReadingWhileItSheds) {
+  intake_rig rig;
+  rig.counters.appended = 1'000'000'000;
+  EXPECT_TRUE(rig.door.may_read_events());
+  rig.door.on_event_payload({"subscribe", "tcp://a:1"}, {}, rig.event("host/a"));
+  EXPECT_EQ(sum(rig.counters.doors.shed), 1U);
+  EXPECT_EQ(sum(rig.counters.doors.admitted), 0U);
+}
+
+TEST(Ingress, BoundsTheEntitiesThatOnePublisherBringsIn) {
+  entity_options few;
+  few.max_per_publisher = 2;
+  intake_rig rig{{}, few};
+  EXPECT_EQ(rig.request(rig.header(1), rig.event("host/a")).accepted, 1U);
+  EXPECT_EQ(rig.request(rig.header(2), rig.event("host/b")).accepted, 1U);
+  const auto third = rig.request(rig.header(3), rig.event("host/c"));
+  ASSERT_EQ(third.rejected.size(), 1U);
+  EXPECT_NE(third.rejected[0].text.find("max_per_publisher"), std::string::npos);
+  EXPECT_EQ(rig.request(rig.header(4), rig.event("host/a")).accepted, 1U);
+  EXPECT_EQ(rig.request(rig.header(1, "other"), rig.event("host/c")).accepted, 1U);
+  rig.registry.remove(stable_hash("host/a"));
+  EXPECT_EQ(rig.request(rig.header(5), rig.event("host/d")).accepted, 1U) << "one was retired";
+}
+
+TEST(Ingress, CountsEveryRefusalThoughFewGetALetter) {
+  entity_options few;
+  few.max_per_publisher = 1;
+  intake_rig rig{{}, few};
+  rig.request(rig.header(1), rig.event("host/a"));
+  for (std::uint64_t seq = 2; seq < 12; ++seq) {
+    std::string payload = "[";
+    for (int i = 0; i < 100; ++i)
+      payload += (i == 0 ? "" : ",") + rig.event("new/" + std::to_string(seq * 1000 + i));
+    rig.request(rig.header(seq), payload + "]");
+  }
+  const auto durable = rig.memory->events().counters();
+  EXPECT_EQ(rig.counters.doors.rejected[static_cast<std::size_t>(reject_reason::entity_limit)],
+            1000U);
+  EXPECT_EQ(durable.at("rejected"), 1000U);
+  EXPECT_EQ(rig.memory->dead_letters().total(), 100U);
+  EXPECT_EQ(durable.at(unlettered_prefix + "entity_limit"), 900U);
+}
+
+TEST(Ingress, KnowsHowFarAPublishersClockIsOff) {
+  intake_rig rig;
+  rig.request(rig.header(1), "[" + rig.event("host/a", 1, unix_ms(rig.now) - 90'000) + "," +
+                                 rig.event("host/a", 1, unix_ms(rig.now) - 60'000) + "]");
+  rig.request(rig.header(1, "no ts"), R"({"entity":"host/b","values":{"x":1}})");
+  const std::lock_guard<std::mutex> guard{rig.door.publishers().mutex()};
+  auto& all = rig.door.publishers();
+  EXPECT_EQ(all.of(event_door::router, "p", rig.now).skew.median(), milliseconds{60'000});
+  EXPECT_FALSE(all.of(event_door::router, "no ts", rig.now).skew.known());
 }
 
 }  // namespace

@@ -68,6 +68,11 @@ public:
     say(done, known);
   }
 
+  void publishers(std::size_t limit, answer<publisher_page> done) override {
+    asked = std::to_string(limit);
+    say(done, publisher_list);
+  }
+
   bool is_ready = true;
   bool known = true;
   std::optional<failure> fails;
@@ -82,6 +87,7 @@ public:
   incident one_incident;
   topology_view graph;
   dead_letter_view letters;
+  publisher_page publisher_list;
 
 private:
   template <class T>

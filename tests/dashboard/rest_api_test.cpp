@@ -175,6 +175,25 @@ TEST_F(RestApi, OneDeadLetterIsShownByItsId) {
   EXPECT_EQ(letter["truncated"], false);
 }
 
+TEST_F(RestApi, PublishersComeWithWhatTheyCountAndTheirSkew) {
+  asked.publisher_list.total = 9;
+  asked.publisher_list.publishers = {{"web-1", "router", 5, 1, 2, 3, 4, -1500},
+                                     {"127.0.0.1:4711", "pull", 4, 1, 0, 7, 0, std::nullopt}};
+  const json page = get("/api/v1/publishers", {{"limit", "2"}});
+  EXPECT_EQ(asked.asked, "2");
+  EXPECT_EQ(page["total"], 9);
+  EXPECT_EQ(page["publishers"][0], (json{{"publisher", "web-1"},
+                                         {"door", "router"},
+                                         {"last_seen", 5},
+                                         {"accepted", 1},
+                                         {"rejected", 2},
+                                         {"shed", 3},
+                                         {"retried", 4},
+                                         {"skew_ms", -1500}}));
+  EXPECT_TRUE(page["publishers"][1]["skew_ms"].is_null());
+  EXPECT_EQ(ask("GET", "/api/v1/publishers", {{"limit", "0"}}).status, 400);
+}
+
 TEST_F(RestApi, FeedbackIsTakenAndRecorded) {
   const http_response taken =
       ask("POST", "/api/v1/incidents/i%201/feedback", {},

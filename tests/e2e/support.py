@@ -37,16 +37,17 @@ def free_ports(count):
 class Server:
     """faultlined in a directory of its own; ended by its own process id."""
 
-    def __init__(self, config="", keep=None, program="faultlined"):
+    def __init__(self, config="", keep=None, program="faultlined", store=None, storage="min_free: 64MiB",
+                 ingest=""):
         self.program = program
         self.directory = pathlib.Path(keep or tempfile.mkdtemp(prefix="faultline-e2e-"))
         self.http, self.pull, self.router, self.publish, self.replay = free_ports(5)
         self.config = self.directory / "faultline.yaml"
         self.config.write_text(
-            f"storage: {{path: {self.directory}/store, min_free: 64MiB}}\n"
+            f"storage: {{path: {store or self.directory / 'store'}, {storage}}}\n"
             f"web: {{listen_address: 127.0.0.1:{self.http}}}\n"
             f"ingest: {{pull: ['tcp://127.0.0.1:{self.pull}'],"
-            f" router: ['tcp://127.0.0.1:{self.router}']}}\n"
+            f" router: ['tcp://127.0.0.1:{self.router}'], {ingest}}}\n"
             f"feed: {{publish: 'tcp://127.0.0.1:{self.publish}',"
             f" replay: 'tcp://127.0.0.1:{self.replay}'}}\n" + config
         )
@@ -223,6 +224,7 @@ class Publisher:
         self.seq = 0
         self.waiting = {}
         self.replies = {}
+        self.retries = []
         self.socket = None
         self.connect()
 
@@ -273,6 +275,7 @@ class Publisher:
             self.replies[reply["ack"]] = reply
             self.sent_at = time.monotonic()
         elif "retry" in reply:
+            self.retries.append(reply)
             time.sleep(reply["after_ms"] / 1000)
             seq = reply["retry"]
             if seq in self.waiting:

@@ -106,6 +106,20 @@ TEST(DeadLetters, AreCountedByReason) {
     EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
 }
 
+TEST(Publishers, AreListedWithTheirSkew) {
+  const auto page = layout_publishers(
+      R"({"total": 2, "publishers": [
+          {"publisher": "web-1", "door": "router", "last_seen": 1704715200000, "accepted": 12345,
+           "rejected": 1, "shed": 0, "retried": 2, "skew_ms": -61500},
+          {"publisher": "127.0.0.1:4711", "door": "pull", "last_seen": 1704715200000,
+           "accepted": 5, "rejected": 0, "shed": 77, "retried": 0, "skew_ms": null}]})",
+      plain);
+  ASSERT_TRUE(page);
+  for (const char* part : {"web-1", "12,345", "-61.5 s", "127.0.0.1:4711", "77"})
+    EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
+  EXPECT_TRUE(has(*layout_publishers(R"({"total": 0, "publishers": []})", plain), "no publishers"));
+}
+
 TEST(ApiTarget, EncodesValuesAndLeavesOutEmptyOnes) {
   EXPECT_EQ(api_target("alerts", {{"state", ""}, {"entity", "a/b c&d"}, {"limit", "5"}}),
             "/api/v1/alerts?entity=a%2Fb%20c%26d&limit=5");

@@ -1,0 +1,165 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A million new entity names from one publisher, on a real server.
+
+    tests/campaigns/new_names.py [--names 1000000] [--seed 1] [--short] [--json]
+
+Beside it one publisher goes on with entities that are known, and one brings in a few new ones every second. Fails unless
+
+- every event of known entities is accepted, acknowledged and counted by its entity,
+- every new entity of the quiet publisher is taken,
+- every name of the flood is either taken or refused as entity_limit, exactly, in /metrics and in the API,
+- entities taken stay within entities.max_new_per_second and max_per_publisher; dead letters are a sample,
+- resident memory grows by no more than 24 KiB for each entity that was taken, and 64 MiB.
+"""
+
+import argparse
+import json
+import multiprocessing
+import pathlib
+import random
+import sys
+import time
+
+import msgpack
+import zmq
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from support import Publisher, Server, check_sums  # noqa: E402
+
+KNOWN = 500
+BATCH = 1000
+PER_SECOND = 1000
+PER_PUBLISHER = 20_000
+CONFIG = ("processing: {tick: 1s}\n"
+          f"entities: {{max_new_per_second: {PER_SECOND}, max_per_publisher: {PER_PUBLISHER}}}\n")
+
+
+def flood(port, names, seed, told):
+    """@names new names, as fast as they are answered. Tells accepted and refused, as the replies say."""
+    chance = random.Random(seed)
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.connect(f"tcp://127.0.0.1:{port}")
+    waiting, seq, accepted, refused, other = {}, 0, 0, 0, 0
+    while seq * BATCH < names or waiting:
+        if seq * BATCH < names and len(waiting) < 8:
+            seq += 1
+            waiting[seq] = msgpack.packb([{"entity": f"new/{seq}-{i}-{chance.getrandbits(32):08x}",
+                                           "values": {"x": 1.0}} for i in range(BATCH)])
+            socket.send_multipart([msgpack.packb({"publisher": "names", "seq": seq}), waiting[seq]])
+            continue
+        reply = msgpack.unpackb(socket.recv())
+        if "retry" in reply:
+            time.sleep(reply["after_ms"] / 1000)
+            again = reply["retry"]
+            socket.send_multipart([msgpack.packb({"publisher": "names", "seq": again}), waiting[again]])
+            continue
+        waiting.pop(reply["ack"])
+        accepted += reply["accepted"]
+        limited = sum(r["error"].startswith("entity_limit") for r in reply["rejected"])
+        refused += limited
+        other += len(reply["rejected"]) - limited
+    socket.close(linger=0)
+    context.term()
+    told.put((accepted, refused, other))
+
+
+def rss(server):
+    for line in pathlib.Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("the server is gone")
+
+
+def live_beside(server, told):
+    """Rows of known entities and a few new ones, until the flood has told. @returns figures."""
+    known = Publisher(server.router, "known", resend_s=5.0)
+    quiet = Publisher(server.router, "quiet", resend_s=5.0)
+    rounds, fresh, taken, accepted, slowest, peak = 0, 0, 0, 0, 0.0, 0
+    while told.empty():
+        begin = time.monotonic()
+        rows = [{"entity": f"host/known-{n}", "values": {"cpu": 0.5}} for n in range(KNOWN)]
+        accepted += known.reply_to(known.send(rows), 60)["accepted"]
+        rounds += 1
+        slowest = max(slowest, time.monotonic() - begin)
+        new = [{"entity": f"host/quiet-{fresh + n}", "values": {"cpu": 0.5}} for n in range(10)]
+        taken += quiet.reply_to(quiet.send(new), 60)["accepted"]
+        fresh += len(new)
+        peak = max(peak, rss(server))
+        time.sleep(0.2)
+    known.close()
+    quiet.close()
+    return {"rounds": rounds, "known_sent": rounds * KNOWN, "known_accepted": accepted,
+            "quiet_new": fresh, "quiet_taken": taken, "known_slowest_s": round(slowest, 3),
+            "rss_peak": peak}
+
+
+def run(names=1_000_000, seed=1):
+    """@returns the figures; raises AssertionError where one is not as it must be."""
+    server = Server(CONFIG).start()
+    try:
+        known = Publisher(server.router, "first")
+        known.reply_to(known.send([{"entity": f"host/known-{n}", "values": {"cpu": 0.5}} for n in range(KNOWN)]))
+        known.close()
+        time.sleep(2)
+        before = rss(server)
+        told = multiprocessing.Queue()
+        flooding = multiprocessing.Process(target=flood, args=(server.router, names, seed, told))
+        begin = time.monotonic()
+        flooding.start()
+        out = live_beside(server, told)
+        accepted, refused, other = told.get()
+        flooding.join()
+        passed = time.monotonic() - begin
+        m = check_sums(server)
+        letters = server.api("/api/v1/dead-letters?limit=1")
+        entity = server.api("/api/v1/entities/host%2Fknown-7")
+        out.update({
+            "names": names, "seconds": round(passed, 1), "names_per_second": round(names / passed),
+            "taken": accepted, "refused": refused, "refused_otherwise": other,
+            "rejected_metric": int(m.get('faultline_events_rejected_total{reason="entity_limit"}', 0)),
+            "by_reason_api": letters["by_reason"].get("entity_limit", 0),
+            "letters_kept": int(m.get('faultline_dead_letters_total{reason="entity_limit"}', 0)),
+            "entities": int(m["faultline_entities"]), "known_observations": entity["observations"],
+            "rss_before_mib": before >> 20, "rss_peak_mib": out.pop("rss_peak") >> 20,
+        })
+        judge(out, passed)
+        return out
+    finally:
+        server.close()
+
+
+def judge(o, passed):
+    def must(holds, what):
+        assert holds, f"{what}: {json.dumps(o)}"
+
+    must(o["known_accepted"] == o["known_sent"], "events of known entities were not accepted")
+    must(o["known_observations"] == o["rounds"] + 1, "a known entity lost events")
+    must(o["quiet_taken"] == o["quiet_new"], "new entities of the quiet publisher were refused")
+    must(o["taken"] + o["refused"] == o["names"] and o["refused_otherwise"] == 0, "a name is neither taken nor refused")
+    must(o["rejected_metric"] == o["refused"], "/metrics does not count what was refused")
+    must(o["by_reason_api"] == o["refused"], "the API does not count what was refused")
+    must(o["taken"] <= min(PER_PUBLISHER, PER_SECOND * (passed + 11)), "too many were taken")
+    must(o["letters_kept"] <= 200 + 10 * (passed + 1), "letters are no sample")
+    grown = (o["rss_peak_mib"] - o["rss_before_mib"]) << 20
+    must(grown <= 24 * 1024 * (o["taken"] + o["quiet_taken"]) + (64 << 20), "memory grew too much")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--names", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--short", action="store_true", help="100,000 names, for continuous integration")
+    parser.add_argument("--json", action="store_true")
+    a = parser.parse_args()
+    figures = run(100_000 if a.short else a.names, a.seed)
+    if a.json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name:24} {value}")
+
+
+if __name__ == "__main__":
+    main()

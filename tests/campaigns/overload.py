@@ -1,0 +1,294 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Ten times what the server can apply, for a while, on a real server.
+
+    tests/campaigns/overload.py [--seconds 30] [--times 10] [--seed 1] [--short] [--json]
+
+Finds what the server applies a second when acknowledged publishers keep it full, then floods it with so many
+times that: a PUSH publisher without pause and an acknowledged one that never waits, beside a quiet publisher of
+each kind. Fails unless
+
+- the flood was at least as many times what was applied as asked for (not with --short),
+- every event of the quiet acknowledged publisher is acknowledged, and none of the quiet PUSH publisher's is shed,
+- the events that PUSH publishers sent are exactly those admitted and shed, and the sums of docs/flow.md hold,
+- the resident memory stays within a tenth of the budget that the configuration gives,
+- overload is told by notices, a few and not a flood, and is over within 10 s.
+"""
+
+import argparse
+import json
+import multiprocessing
+import pathlib
+import random
+import sys
+import threading
+import time
+
+import msgpack
+import zmq
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from support import Publisher, Server, check_sums  # noqa: E402
+
+ENTITIES = 8000
+BATCH = 4000
+CONFIG = "processing: {tick: 1s}\n"
+# storage.cache + storage.write_buffer + twice ingest.max_pending + 12 KiB an entity + 150 MiB that an idle server takes.
+BUDGET_MIB = 128 + 256 + 2 * 16 + ENTITIES * 12 // 1024 + 150
+
+
+def batch(seed, entities=ENTITIES):
+    """One payload without time stamps: it can be sent as often as one likes."""
+    chance = random.Random(seed)
+    names = [f"host/noisy-{n}" for n in range(entities)]
+    chance.shuffle(names)
+    return msgpack.packb([{"entity": e, "values": {"m0": chance.random()}} for e in names[:BATCH]])
+
+
+def push_flood(port, per_second, seconds, seed, told):
+    """Sends payloads over PUSH at a rate, as far as the socket takes them; tells how many."""
+    context = zmq.Context()
+    socket = context.socket(zmq.PUSH)
+    socket.connect(f"tcp://127.0.0.1:{port}")
+    payload = batch(seed)
+    begin, sent = time.monotonic(), 0
+    while (passed := time.monotonic() - begin) < seconds:
+        if sent * BATCH > per_second * passed:
+            time.sleep(0.001)
+            continue
+        socket.send(payload)
+        sent += 1
+    socket.close(linger=60_000)
+    context.term()
+    told.put(sent)
+
+
+def router_flood(port, name, per_second, seconds, seed, told):
+    """An acknowledged publisher that does not heed `retry`: sends on, and never sends again."""
+    context = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.connect(f"tcp://127.0.0.1:{port}")
+    payload = batch(seed)
+    answers = {"ack": 0, "retry": 0, "error": 0}
+    begin, seq, open_requests = time.monotonic(), 0, 0
+    while True:
+        passed = time.monotonic() - begin
+        if passed < seconds and seq * BATCH <= per_second * passed and open_requests < 16:
+            seq += 1
+            open_requests += 1
+            socket.send_multipart([msgpack.packb({"publisher": name, "seq": seq}), payload])
+            continue
+        if passed >= seconds and open_requests == 0:
+            break
+        if socket.poll(1):
+            reply = msgpack.unpackb(socket.recv())
+            open_requests -= 1
+            answers["ack" if "ack" in reply else "retry" if "retry" in reply else "error"] += 1
+    socket.close(linger=0)
+    context.term()
+    told.put(answers)
+
+
+class Watch:
+    """Memory of the server and how long its health page takes, sampled until it is stopped."""
+
+    def __init__(self, server):
+        self.server, self.peak, self.slowest, self.steps = server, 0, 0.0, set()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        status = pathlib.Path(f"/proc/{self.server.process.pid}/status")
+        while not self.over.wait(0.2):
+            for line in status.read_text().splitlines():
+                if line.startswith("VmRSS:"):
+                    self.peak = max(self.peak, int(line.split()[1]) * 1024)
+            begin = time.monotonic()
+            self.server.get("/-/healthy")
+            self.slowest = max(self.slowest, time.monotonic() - begin)
+            self.steps.add(self.server.api("/api/v1/status")["overload"])
+
+    def stop(self):
+        self.over.set()
+        self.thread.join()
+        return self
+
+
+def capacity(server, seconds):
+    """Events applied a second while two acknowledged publishers keep the server full, and its memory then."""
+    told = multiprocessing.Queue()
+    floods = [multiprocessing.Process(target=router_flood,
+                                      args=(server.router, f"full-{n}", 10**9, seconds + 2, n, told))
+              for n in range(2)]
+    for f in floods:
+        f.start()
+    watch = Watch(server)
+    time.sleep(1)
+    before, begin = server.metric("faultline_events_applied_total"), time.monotonic()
+    time.sleep(seconds)
+    applied = server.metric("faultline_events_applied_total") - before
+    rate = applied / (time.monotonic() - begin)
+    for f in floods:
+        told.get()
+        f.join()
+    return rate, watch.stop().peak
+
+
+def quiet_push(port, seconds, told):
+    context = zmq.Context()
+    socket = context.socket(zmq.PUSH)
+    socket.connect(f"tcp://127.0.0.1:{port}")
+    end, sent = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        socket.send(msgpack.packb({"entity": "host/quiet-push", "values": {"cpu": 0.5}}))
+        sent += 1
+        time.sleep(0.05)
+    socket.close(linger=60_000)
+    context.term()
+    told.put(sent)
+
+
+def quiet_router(server, seconds):
+    """Sends an event twenty times a second. @returns sent, acknowledged, retries, slowest answer."""
+    quiet = Publisher(server.router, "quiet", resend_s=5.0)
+    end, slowest, retries = time.monotonic() + seconds, 0.0, 0
+    acknowledged = 0
+    while time.monotonic() < end:
+        begin = time.monotonic()
+        seq = quiet.send([{"entity": "host/quiet", "values": {"cpu": 0.5}}])
+        reply = quiet.reply_to(seq)
+        acknowledged += reply.get("accepted", 0)
+        slowest = max(slowest, time.monotonic() - begin)
+        time.sleep(0.05)
+    rows = server.api("/api/v1/publishers?limit=1000")["publishers"]
+    retries = sum(p["retried"] for p in rows if p["publisher"] == "quiet")
+    quiet.close()
+    return {"sent": quiet.seq, "acknowledged": acknowledged, "retried": retries,
+            "slowest_s": round(slowest, 3)}
+
+
+def notices(server, prefix="notice/overload/"):
+    ask = zmq.Context.instance().socket(zmq.DEALER)
+    ask.setsockopt(zmq.LINGER, 0)
+    ask.connect(f"tcp://127.0.0.1:{server.replay}")
+    ask.send(msgpack.packb({"op": "replay", "from": 1, "limit": 1000, "prefix": prefix}))
+    if not ask.poll(10_000):
+        raise AssertionError("no answer to replay")
+    page = msgpack.unpackb(ask.recv())
+    ask.close()
+    return [(r["topic"].split("/")[2], r["payload"]["text"].split(":")[0]) for r in page["records"]]
+
+
+def settle(server, seconds):
+    """Seconds until nothing of the overload is left, or None."""
+    begin = time.monotonic()
+    while time.monotonic() - begin < seconds:
+        if (server.api("/api/v1/status")["overload"] == "none"
+                and server.metric("faultline_log_lag_records") == 0):
+            return round(time.monotonic() - begin, 1)
+        time.sleep(0.1)
+    return None
+
+
+def flood(server, seconds, per_second, seed):
+    told, pushed, quietly = multiprocessing.Queue(), multiprocessing.Queue(), multiprocessing.Queue()
+    processes = [
+        multiprocessing.Process(target=push_flood, args=(server.pull, per_second * 0.9, seconds, seed, pushed)),
+        multiprocessing.Process(target=router_flood,
+                                args=(server.router, "noisy", per_second * 0.1, seconds, seed, told)),
+        multiprocessing.Process(target=quiet_push, args=(server.pull, seconds, quietly)),
+    ]
+    for p in processes:
+        p.start()
+    quiet = quiet_router(server, seconds)
+    sent, noisy, quiet_sent = pushed.get(), told.get(), quietly.get()
+    for p in processes:
+        p.join()
+    return {"pushed": sent * BATCH, "noisy": noisy, "quiet": quiet, "quiet_pushed": quiet_sent}
+
+
+def run(seconds=30, times=10, seed=1, short=False, config=CONFIG):
+    """@returns the figures; raises AssertionError where one is not as it must be."""
+    server = Server(config).start()
+    try:
+        maker = Publisher(server.router, "maker")
+        for begin in range(0, ENTITIES, BATCH):
+            maker.reply_to(maker.send([{"entity": f"host/noisy-{n}", "values": {"m0": 1.0}}
+                                       for n in range(begin, begin + BATCH)]))
+        maker.close()
+        rate, full = capacity(server, 3 if short else 10)
+        assert settle(server, 30) is not None, "did not settle before the flood"
+        before = server.metrics()
+        watch = Watch(server)
+        begin = time.monotonic()
+        out = flood(server, seconds, rate * times * 1.15, seed)
+        passed = time.monotonic() - begin
+        normal = settle(server, 10)
+        watch.stop()
+        after = check_sums(server)
+
+        def grown(name):
+            return int(after.get(name, 0) - before.get(name, 0))
+
+        pull = '{door="pull"}'
+        offered = grown("faultline_events_offered_total")
+        refused = (out["noisy"]["retry"]) * BATCH
+        applied = grown("faultline_events_applied_total")
+        rows = server.api("/api/v1/publishers?limit=1000")["publishers"]
+        out.update({
+            "seconds": round(passed, 1), "full_events_per_second": round(rate),
+            "times": round((offered + refused) / max(1, applied), 1),
+            "applied_per_second": round(applied / passed),
+            "admitted_pull": grown("faultline_events_admitted_total" + pull),
+            "shed_pull": grown("faultline_events_shed_total" + pull),
+            "rss_full_mib": full >> 20, "rss_peak_mib": watch.peak >> 20,
+            "health_slowest_s": round(watch.slowest, 3), "normal_after_s": normal,
+            "steps": sorted(watch.steps), "notices": notices(server),
+            "ticks_degraded": grown("faultline_ticks_degraded_total"),
+            "shed_by_publisher": {p["publisher"]: p["shed"] for p in rows if p["door"] == "pull"},
+        })
+        judge(out, times, short)
+        return out
+    finally:
+        server.close()
+
+
+def judge(o, times, short):
+    def must(holds, what):
+        assert holds, f"{what}: {json.dumps(o)}"
+
+    sent = o["pushed"] + o["quiet_pushed"]
+    must(o["admitted_pull"] + o["shed_pull"] == sent, f"of {sent} events pushed, admitted + shed are not all")
+    must(sorted(o["shed_by_publisher"].values())[:-1] == [0] * (len(o["shed_by_publisher"]) - 1),
+         "more than the noisy publisher was shed")
+    must(o["shed_pull"] > 0, "nothing was shed: that was no overload")
+    must(o["quiet"]["acknowledged"] == o["quiet"]["sent"], "the quiet publisher's events are not all acknowledged")
+    must(o["quiet"]["retried"] == 0, "the quiet publisher was told to wait")
+    must(o["normal_after_s"] is not None, "not back to normal within 10 s")
+    must("shedding" in o["steps"], "status never said shedding")
+    must(("shedding", "begin") in o["notices"] and o["notices"][-1][1] == "end", "notices do not tell of it")
+    must(len(o["notices"]) <= 4 * (4 + o["seconds"] / 3), "a flood of notices")
+    must(o["rss_peak_mib"] <= BUDGET_MIB * 1.1, "memory is more than a tenth above its budget")
+    if not short:
+        must(o["times"] >= times, "the flood was too small")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--times", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--short", action="store_true", help="6 s, for continuous integration")
+    parser.add_argument("--json", action="store_true")
+    a = parser.parse_args()
+    figures = run(6 if a.short else a.seconds, a.times, a.seed, a.short)
+    if a.json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name:24} {value}")
+
+
+if __name__ == "__main__":
+    main()
