@@ -196,6 +196,14 @@ void record_checker::check_fact(std::string_view key, std::string_view value) {
     check_partition_fact(subject, key, value, where);
     return;
   }
+  constexpr std::string_view numbers_of = "-TMHSFOPCLW";
+  if (numbers_of.find(subject) == std::string_view::npos) {
+    // Of one partition or entity, read by its owner: here it is only held against its version.
+    const bool versioned = !value.empty() && value.front() != 0;
+    if (!versioned || subject < 'A' || subject > 'Z')
+      report_.problem(kind, where, versioned ? "is no key of this format" : "has no version");
+    return;
+  }
   const auto numbers = rows::read_numbers(value);
   if (!readable(numbers, kind, where)) return;
   const auto single = [&]() -> std::uint64_t {

@@ -128,8 +128,10 @@ TEST_P(Formats, ANewerVersionIsRefusedByNameWithBothVersions) {
     ASSERT_FALSE(read);
     EXPECT_EQ(read.error().code, ec::unknown_version);
     if (f.spoken.empty()) continue;
-    EXPECT_THAT(read.error().what, HasSubstr(f.spoken + " has version " + std::to_string(newer)));
-    EXPECT_THAT(read.error().what, HasSubstr("reads up to " + std::to_string(f.version)));
+    EXPECT_THAT(read.error().what,
+                ::testing::HasSubstr(f.spoken + " has version " + std::to_string(newer)));
+    EXPECT_THAT(read.error().what,
+                ::testing::HasSubstr("reads up to " + std::to_string(f.version)));
   }
   bytes[0] = 0;
   EXPECT_FALSE(f.reread(bytes)) << "no version";

@@ -329,7 +329,8 @@ std::vector<damage> damages() {
       {"letter 3 | is the newest, 8 were counted"});
   put("counter", "default", keys::counter("accepted"), rows::number(9),
       {"counter accepted | says 9 events, the log holds 8"});
-  put("unknown_fact", "default", "Zebra", rows::number(1), {"is no key of this format"});
+  put("unknown_fact", "default", "zebra", rows::number(1), {"is no key of this format"});
+  put("fact_without_version", "default", "Jx", "", {"J, key 4a78 | has no version"});
   put("skipped_record", "default", keys::poison({0, 2, 1}), "", {"skipped records"});
   put("consumed", "default", keys::outbox_consumed(0), rows::number(3),
       {"outbox | partition 0 | entry 3 stands in the decision log, the outbox ends at 2"});
