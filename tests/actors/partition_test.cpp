@@ -394,9 +394,9 @@ TEST_F(Partition, DecidesTheSameWhetherEntitiesStayOrComeAndGo) {
     went[crowded ? 1 : 0] = counters.passivations.load() - before;
     end_boss();
   }
-  EXPECT_EQ(went[0], 0U);
+  EXPECT_LE(went[0], 1U) << "only the silent one";
   EXPECT_GT(went[1], 400U);
-  EXPECT_GE(told[0].size(), 3U) << "wild, calm again, silent";
+  EXPECT_EQ(told[0].size(), 2U) << "one wild, one silent";
   EXPECT_EQ(told[0], told[1]);
 }
 
