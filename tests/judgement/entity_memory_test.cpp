@@ -88,7 +88,9 @@ TEST(EntityMemory, SaysWhatMallocHandsOutAndLeavesRoomInTwelveKibibytes) {
     std::printf("%7zu %5zu  %6zu\n", metrics, said, held);
     EXPECT_GE(static_cast<double>(said), 0.93 * static_cast<double>(held)) << metrics;
     EXPECT_LE(static_cast<double>(said), 1.07 * static_cast<double>(held)) << metrics;
-    if (metrics == 8) EXPECT_LE(held + around_it, 12U * 1024);
+    if (metrics == 8) {
+      EXPECT_LE(held + around_it, 12U * 1024);
+    }
   }
 }
 
