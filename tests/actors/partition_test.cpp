@@ -272,13 +272,16 @@ TEST_F(Partition, OneThatWentAndCameBackIsTheSameAsOneThatStayed) {
   std::vector<entity_decision> decided;
   auto blobs = memory->events().read(0, 1, 1000, 1 << 30);
   ASSERT_TRUE(blobs);
-  clock_record clock;
+  partition_time clock;
   for (const auto& blob : *blobs) {
     blob_reader reader{blob.bytes};
     record_view r;
     for (auto index = reader.index(); *reader.next(r); index = reader.index()) {
       const record_address where{0, blob.position, index};
-      if (r.kind == record_kind::clock) stayed.advance(clock = r.clock, where, decided);
+      if (r.kind == record_kind::clock) {
+        clock.follow(r.clock, false, processing_options{});
+        stayed.advance(clock, where, decided);
+      }
       if (r.kind == record_kind::event) stayed.observe(r.event, where, decided);
       forecast_row row;
       while (stayed.row_waiting()) {
