@@ -2,6 +2,7 @@
 #include "judgement/entity_outline.hpp"
 
 #include "messages/error.hpp"
+#include "messages/version.hpp"
 #include "processing/byte_io.hpp"
 
 // outline := version(u8 = 1) state(u8) flags(u8) observations(u64) first(i64) last(i64)
@@ -54,7 +55,8 @@ outcome<entity_outline> decode_outline(std::string_view bytes) {
   std::int64_t first = 0, last = 0, arrived = 0, heard_event = 0, heard_arrived = 0;
   entity_outline o;
   if (!in.get(version)) return broken;
-  if (version != outline_version) return failure{ec::unknown_version, "entity outline"};
+  if (auto known = check_version("entity outline", version, outline_version); !known)
+    return known.error();
   in.get(state);
   in.get(flags);
   in.get(o.observations);

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "judgement/entity_state.hpp"
+#include "messages/version.hpp"
 
 // snapshot := version(u8 = 2) body checksum(u64: stable_hash of all before it)
 //
@@ -17,7 +18,6 @@ namespace faultline {
 namespace {
 
 constexpr std::uint8_t snapshot_version = 2;
-constexpr std::uint8_t oldest_version = 1;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
@@ -108,8 +108,8 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   const failure broken{ec::malformed, "entity snapshot: " + id};
   if (bytes.empty()) return broken;
   const auto version = static_cast<std::uint8_t>(bytes[0]);
-  if (version < oldest_version || version > snapshot_version)
-    return failure{ec::unknown_version, "entity snapshot: " + id};
+  if (auto known = check_version("entity snapshot", version, snapshot_version); !known)
+    return known;
   if (bytes.size() < 1 + sizeof(counters) + checksum_bytes) return broken;
   const auto body = bytes.substr(0, bytes.size() - checksum_bytes);
   std::uint64_t checksum = 0;

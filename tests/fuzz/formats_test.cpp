@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What messages, processing and judgement write: see disk_format.hpp.
 #include "judgement/correlator_core.hpp"
+#include "judgement/entity_outline.hpp"
 #include "messages/record.hpp"
 #include "processing/publisher_window.hpp"
 #include "processing/topology.hpp"
@@ -134,13 +135,29 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "", 2, true, [] { return lived_core{}.d.core.save(); },
+  all.push_back({"entity_snapshot", "entity snapshot", 2, true,
+                 [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();
                    entity_core core{"service/cart", rules};
                    if (auto read = core.restore(b); !read) return read.error();
                    return core.save();
                  }});
+  all.push_back({"entity_outline", "entity outline", 1, false,
+                 [] {
+                   entity_outline o;
+                   o.state = entity_outline::standing::critical;
+                   o.observations = 41;
+                   o.first_ts = event_time_of(1000);
+                   o.last_ts = event_time_of(2000);
+                   o.last_arrived = arrival_time_of(2500);
+                   o.silence_limit_ms = 60'000;
+                   o.heard_event = event_time_of(2000);
+                   o.heard_arrived = arrival_time_of(2500);
+                   o.ephemeral = o.silence_open = o.tick_open = true;
+                   return encode_outline(o);
+                 },
+                 [](std::string_view b) { return rewritten(decode_outline(b), encode_outline); }});
   all.push_back({"correlator_state", "", 1, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};

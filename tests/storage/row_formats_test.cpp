@@ -47,6 +47,21 @@ std::vector<disk_format> row_formats() {
       },
       [](std::string_view b) { return rewritten(rows::read_snapshot("e", b), rows::snapshot); });
   row(
+      "row_summary", "summary row", 1, [] { return rows::summary(12, 3, "outline"); },
+      [](std::string_view b) {
+        return rewritten(rows::read_summary("e", b), [](const entity_summary& s) {
+          return rows::summary(s.position, s.index, s.bytes);
+        });
+      });
+  row(
+      "row_quarantine", "quarantine row", 1,
+      [] {
+        return rows::quarantine({"e", 12, 3, 40, 1});
+      },
+      [](std::string_view b) {
+        return rewritten(rows::read_quarantine("e", b), rows::quarantine);
+      });
+  row(
       "row_block", "block row", 1,
       [] {
         return rows::block({"e", 12, "bytes"});

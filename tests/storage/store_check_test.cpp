@@ -263,7 +263,7 @@ std::vector<damage> damages() {
       {"outbox | partition 0, entry 1"});
   put("outbox_decision", "outbox", keys::outbox_entry(0, 1),
       rows::outbox({0, "e", "a/1/1", 1, event_time_of(1), "junk"}),
-      {"outbox | partition 0, entry 1 | decision has version"});
+      {"outbox | partition 0, entry 1 | decision"});
   remove("outbox_gap", "outbox", keys::outbox_entry(0, 2),
          {"outbox keys | all | 2 keys for 1 entries",
           "outbox | partition 0 | entry 2 stands in the decision log, the outbox ends at 1"});
