@@ -50,12 +50,14 @@ void partition_state::fail(const caf::error& why) {
 void partition_state::on_blob(const blob_appended& b) {
   highest_known_ = std::max(highest_known_, b.blob->position);
   if (!live_) {
+    keep_ahead(b.blob);
     read_on();
     return;
   }
   if (b.blob->position < next_) return;
   if (b.blob->position > next_) {  // we were not told of one: fetch what lies between
     live_ = false;
+    keep_ahead(b.blob);
     read_on();
     return;
   }

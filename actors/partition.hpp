@@ -121,6 +121,8 @@ private:
   void on_image(partition_image& image);
   void know(known_entity& known);
   void read_on();
+  void keep_ahead(const shared_blob& blob);
+  bool join_ahead();
   void on_page(const log_page& page);
   void wake_ahead(const log_blob& blob);
   void go_live();
@@ -218,7 +220,8 @@ private:
   bool live_ = false;
   bool reading_ = false;
   std::deque<shared_blob> queue_;
-  std::size_t offset_ = 0;  ///< in queue_.front(); 0 = not begun
+  std::deque<shared_blob> ahead_;  ///< told while the log is read: without a gap, up to the newest
+  std::size_t offset_ = 0;         ///< in queue_.front(); 0 = not begun
   std::uint32_t index_ = 0;
   partition_clock clock_;
   std::uint64_t read_log_ = 0;  ///< events come upon, not yet told to the node's counters

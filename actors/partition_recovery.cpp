@@ -71,8 +71,35 @@ void partition_state::know(known_entity& known) {
   watch(e);
 }
 
+/// The newest blobs are kept while older ones are read: else a partition that is written to all the
+/// time would read what was just written, and never be done.
+void partition_state::keep_ahead(const shared_blob& blob) {
+  constexpr std::size_t most = 1024;
+  if (!ahead_.empty() && blob->position != ahead_.back()->position + 1) ahead_.clear();
+  ahead_.push_back(blob);
+  if (ahead_.size() > most) ahead_.pop_front();
+}
+
+/// @returns true when what was told begins where the log was read to: it follows in the queue.
+bool partition_state::join_ahead() {
+  while (!ahead_.empty() && ahead_.front()->position < next_) ahead_.pop_front();
+  if (ahead_.empty() || ahead_.front()->position != next_) return false;
+  for (auto& blob : ahead_) {
+    wake_ahead(*blob);
+    queue_.push_back(std::move(blob));
+  }
+  ahead_.clear();
+  next_ = queue_.back()->position + 1;
+  return true;
+}
+
 void partition_state::read_on() {
   if (!loaded_ || live_ || reading_ || !queue_.empty()) return;
+  if (join_ahead()) {
+    go_live();
+    drive();
+    return;
+  }
   if (next_ > highest_known_) {
     go_live();
     return;

@@ -149,6 +149,38 @@ TEST_F(Partition, IsReadyOnlyWhenTheLogIsReplayed) {
   EXPECT_EQ(observations("host/a"), 3U);
 }
 
+TEST_F(Partition, CatchesUpWhileItIsWrittenToAllTheTime) {
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  begin();
+  // A gap: it is told of 5 and 6 before it has read 4 from the log.
+  auto unseen = directory.owner(0);
+  directory.set(0, partition_actor{});
+  append({"host/a"}, 3);
+  directory.set(0, unseen);
+  const auto told = [&](int n) {
+    blob_writer writer;
+    event_view e;
+    e.entity = "host/a";
+    e.ts = event_time_of(start_ms + n * 10'000);
+    e.has_ts = true;
+    e.arrived = arrival_time_of(start_ms + n * 10'000);
+    e.metrics = {{"cpu", 0.5, metric_kind::gauge}};
+    writer.add(e);
+    append_group group;
+    group.log.push_back(log_append{0, writer.take(), 1});
+    const auto at = memory->events().append(group);
+    counters.appended += 1;
+    caf::anon_send(unseen, blob_appended{std::make_shared<const log_blob>(
+                               log_blob{0, at->front(), group.log[0].blob})});
+  };
+  told(4);
+  told(5);
+  run();
+  append({"host/a"}, 6);
+  EXPECT_EQ(observations("host/a"), 7U);
+  EXPECT_EQ(counters.lag(), 0U);
+}
+
 TEST_F(Partition, GoesOnFromItsSnapshotsAfterARestart) {
   begin();
   for (int n = 0; n < 10; ++n) append({"host/a", "host/b"}, n);

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The start after kill -9: doors take events while the log is replayed, nothing is lost or counted twice."""
 
+import json
+import subprocess
+import time
 import unittest
 
-from support import Publisher, Server
+from support import BIN, Publisher, Server
 
 START = 1_750_000_000_000
 
@@ -46,6 +49,18 @@ class Recovery(unittest.TestCase):
         replayed = server.metrics()['faultline_events_read_total{from="restart"}']
         self.assertGreaterEqual(replayed, 600 * entities)
         self.assertGreater(server.metric("faultline_replay_records_per_second"), 0)
+
+    def test_bench_recovery_counts_what_a_kill_leaves(self):
+        done = subprocess.run(
+            [str(BIN / "faultline"), "bench", "recovery", "--entities", "500", "--metrics", "4",
+             "--seconds", "2", "--json"], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(done.stdout)
+        self.assertEqual(result["lost"], 0)
+        self.assertEqual(result["duplicated"], 0)
+        self.assertEqual(result["entities"], 500)
+        self.assertGreater(result["seconds_to_ready"], 0)
+        self.assertGreater(result["seconds_to_first_ack"], 0)
 
 
 if __name__ == "__main__":
