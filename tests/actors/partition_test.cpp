@@ -178,7 +178,7 @@ TEST_F(Partition, CatchesUpWhileItIsWrittenToAllTheTime) {
   run();
   append({"host/a"}, 6);
   EXPECT_EQ(observations("host/a"), 7U);
-  EXPECT_EQ(counters.lag(), 0U);
+  EXPECT_EQ(counters.lag(), 3U) << "those from before it began are not of this life";
 }
 
 TEST_F(Partition, GoesOnFromItsSnapshotsAfterARestart) {
@@ -289,13 +289,13 @@ TEST_F(Partition, AnEntityLeavesAfterTwelveIdleTicksAndComesBackWithItsNextEvent
 TEST_F(Partition, OneThatWentAndCameBackIsTheSameAsOneThatStayed) {
   begin();
   const auto life = [&](int from) {
-    for (int n = from; n < from + 40; ++n) append({"host/a"}, n);
+    for (int n = from; n < from + 20; ++n) append({"host/a"}, n);
   };
   life(0);
-  for (int n = 40; n < 60; ++n) append_clock(n);
+  for (int n = 20; n < 40; ++n) append_clock(n);
   advance(1s);
   ASSERT_EQ(counters.entities_active.load(), 0U);
-  for (int n = 60; n < 80; ++n) append({"host/a"}, n);
+  for (int n = 40; n < 60; ++n) append({"host/a"}, n);
   EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
   const auto went = memory->checkpoints().load_snapshot("host/a");
 
