@@ -169,6 +169,7 @@ TEST_F(EntityLane, AResultForAnEntityThatDiedReachesNobody) {
   model->wait_for_pass(4);
   row(4, true);  // kills it; its successor replays 0..3 behind the closed gate
   EXPECT_EQ(counters.entity_restarts.load(), 1U);
+  advance(100ms);  // it rests before it is back
   model->open_gate();
   row(5);
   settle("replayed", [&] { return counters.lag() == 0 && counters.in_flight == 0; });
