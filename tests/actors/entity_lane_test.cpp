@@ -91,10 +91,10 @@ struct EntityLane : actor_fixture {
     writer.add(clock_record{event_time_of(start_ms + n * 10'000), arrival_time_of(start_ms)});
     append(writer);
   }
-  /// Lets the actors run until @p holds: the lane is a thread of its own.
+  /// Lets the actors run, and their time pass, until @p holds: the lane is a thread of its own.
   void settle(const char* what, const std::function<bool()>& holds) {
     for (int i = 0; i < 20'000 && !holds(); ++i) {
-      run();
+      advance(1ms);
       std::this_thread::sleep_for(1ms);
     }
     run();
@@ -172,10 +172,8 @@ TEST_F(EntityLane, AResultForAnEntityThatDiedReachesNobody) {
   advance(100ms);  // it rests before it is back
   model->open_gate();
   row(5);
-  settle("replayed", [&] { return counters.lag() == 0 && counters.in_flight == 0; });
-  clock(6);
-  clock(7);
-  settle("idle", [&] { return counters.lane_rows == 4 + 5 && counters.lag() == 0; });
+  settle("replayed",
+         [&] { return counters.lag() == 0 && counters.in_flight == 0 && counters.lane_rows > 4; });
   EXPECT_EQ(ask<entity_answer>(directory.owner(0), entity_question{"host/a"}).status.observations,
             5U);
   EXPECT_LE(counters.finished.load(), counters.appended.load()) << "credit came back once";
