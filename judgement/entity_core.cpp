@@ -252,10 +252,10 @@ tick_verdict entity_core::last_verdict() const noexcept {
 
 std::size_t entity_core::memory_bytes() const noexcept {
   const auto& s = *impl_;
-  std::size_t bytes = sizeof(entity_core) + sizeof(impl) + s.builder.memory_bytes() +
-                      s.blocks.capacity() * sizeof(channel_block) + s.profile.memory_bytes() +
-                      s.ring.memory_bytes() + s.slots.capacity() + s.traits.capacity() +
-                      s.limits.capacity() * sizeof(channel_limit) +
+  std::size_t bytes = sizeof(entity_core) + sizeof(impl) + s.id.capacity() +
+                      s.builder.memory_bytes() + s.blocks.capacity() * sizeof(channel_block) +
+                      s.profile.memory_bytes() + s.ring.memory_bytes() + s.slots.capacity() +
+                      s.traits.capacity() + s.limits.capacity() * sizeof(channel_limit) +
                       s.edges.capacity() * sizeof(known_edge) + (s.model ? sizeof(model_view) : 0) +
                       (s.open ? sizeof(alert) + 512 : 0);
   for (const auto& b : s.blocks_out) bytes += sizeof b + b.bytes.capacity();

@@ -15,6 +15,14 @@ constexpr std::uint32_t warm_after = 16;     // answers before the model is hear
 constexpr std::uint32_t learned_after = 24;  // comparisons before one is judged
 constexpr float spread_floor = 0.3f;
 
+/// |z - mu| / b of the tick under way, by horizon and slot; < 0 = not compared. One per thread: the
+/// tick that is scored is learned before another is.
+using tick_offs = std::array<std::array<float, forecast_shape::slots>, forecast_shape::horizons>;
+tick_offs& off_of_tick() {
+  static thread_local tick_offs off;
+  return off;
+}
+
 }  // namespace
 
 float top_three::length() const noexcept {
@@ -75,13 +83,13 @@ void model_view::compare(std::size_t h, const forecast_tick& tick, const float* 
   for (std::size_t s = 0; s < slots; ++s) {
     const float z = clamped(tick.z[s], -forecast_clip, forecast_clip);
     const float off = std::fabs(z - mu[s]) * std::exp2(-1.442695f * log_b[s]);
-    off_[h][s] = tick.mask[s] != 0 ? std::min(off, 1e4f) : -1.0f;
+    off_of_tick()[h][s] = tick.mask[s] != 0 ? std::min(off, 1e4f) : -1.0f;
   }
 }
 
 float model_view::score(const forecast_tick& tick) noexcept {
   ++tick_;
-  for (auto& horizon : off_) horizon.fill(-1.0f);
+  for (auto& horizon : off_of_tick()) horizon.fill(-1.0f);
   if (warm_ < warm_after) return 0;
   compare(0, tick, mu_.data(), log_b_.data());
   for (std::size_t f = 0; f + 1 < horizons; ++f) {
@@ -98,10 +106,11 @@ float model_view::score(const forecast_tick& tick) noexcept {
   }
   float worst = 0;
   for (std::size_t h = 0; h < horizons; ++h) {
-    if (seen_[h] >= learned_after && *std::max_element(off_[h].begin(), off_[h].end()) >= 0) {
+    if (seen_[h] >= learned_after &&
+        *std::max_element(off_of_tick()[h].begin(), off_of_tick()[h].end()) >= 0) {
       top_three top;
       for (std::size_t s = 0; s < slots; ++s)
-        top.add(off_[h][s] / (std::max(spread_[h][s], spread_floor) * tail_[h][s]));
+        top.add(off_of_tick()[h][s] / (std::max(spread_[h][s], spread_floor) * tail_[h][s]));
       if (h == 0)
         worst = top.length();
       else
@@ -116,7 +125,7 @@ void model_view::learn(const tick_weights& w) noexcept {
   for (std::size_t h = 0; h < horizons; ++h) {
     bool any = false;
     for (std::size_t s = 0; s < slots; ++s) {
-      const float off = off_[h][s];
+      const float off = off_of_tick()[h][s];
       if (off < 0) continue;
       any = true;
       const auto n = static_cast<float>(seen_[h]);

@@ -113,8 +113,6 @@ private:
   std::array<std::uint32_t, horizons> seen_{};
   std::uint32_t tick_ = 0;
   std::uint32_t warm_ = 0;  ///< answers in a row, at most 1000
-  // Of the tick under way; not saved.
-  std::array<std::array<float, slots>, horizons> off_{};  ///< |z - mu| / b, < 0 = not compared
 };
 
 }  // namespace faultline

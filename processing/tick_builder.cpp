@@ -22,6 +22,12 @@ std::int64_t round_div(std::int64_t a, std::int64_t b) noexcept {
   return doubled % (2 * b) < 0 ? q - 1 : q;
 }
 
+/// Values of the event being read, by channel. One per thread: the call that reads it uses it up.
+std::vector<double>& row_of_event() {
+  static thread_local std::vector<double> row;
+  return row;
+}
+
 }  // namespace
 
 std::int64_t tick_builder::tick_ms(const processing_options& options) const noexcept {
@@ -41,7 +47,7 @@ std::size_t tick_builder::channel_of(const metric_point& point, std::size_t hint
   channel.name = std::string{point.name};
   channel.kind = point.kind;
   channels_.push_back(std::move(channel));
-  row_.push_back(missing);
+  row_of_event().push_back(missing);
   layout_[hint] = static_cast<std::uint16_t>(channels_.size() - 1);
   return channels_.size() - 1;
 }
@@ -71,11 +77,13 @@ std::optional<double> tick_builder::value_of(channel_info& channel, const metric
   return std::isfinite(rate) ? std::optional{rate} : std::nullopt;
 }
 
-// Reads the values of @p event into row_. @returns true when every expected channel is carried.
+// Reads the values of @p event into row_of_event(). @returns true when every expected channel is
+// carried.
 bool tick_builder::read_event(const event_view& event, std::int64_t ts) {
   const auto count = event.metrics.size();
   if (layout_.size() != count) layout_.resize(count, 0);
-  std::fill(row_.begin(), row_.end(), missing);
+  auto& row = row_of_event();
+  row.assign(channels_.size(), missing);
   std::size_t covered = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto& point = event.metrics[i];
@@ -87,7 +95,7 @@ bool tick_builder::read_event(const event_view& event, std::int64_t ts) {
     }
     auto& channel = channels_[c];
     covered += channel.expected ? 1 : 0;
-    if (const auto value = value_of(channel, point, ts)) row_[c] = *value;
+    if (const auto value = value_of(channel, point, ts)) row[c] = *value;
   }
   return expected_ != 0 ? covered >= expected_ : false;
 }
@@ -153,6 +161,7 @@ bool tick_builder::advance(event_time now, log_position cause, const processing_
 }
 
 void tick_builder::merge(std::int64_t index, std::int64_t ts) {
+  const auto& row = row_of_event();
   auto at = std::lower_bound(open_.begin(), open_.end(), index,
                              [](const open_tick& o, std::int64_t i) { return o.index < i; });
   if (at == open_.end() || at->index != index) {
@@ -164,9 +173,9 @@ void tick_builder::merge(std::int64_t index, std::int64_t ts) {
   at->sum.resize(channels_.size(), 0.0);
   at->count.resize(channels_.size(), 0);
   for (std::size_t c = 0; c < channels_.size(); ++c) {
-    if (std::isnan(row_[c])) continue;
-    const double sum = at->sum[c] + row_[c];
-    at->sum[c] = std::isfinite(sum) ? sum : row_[c];
+    if (std::isnan(row[c])) continue;
+    const double sum = at->sum[c] + row[c];
+    at->sum[c] = std::isfinite(sum) ? sum : row[c];
     ++at->count[c];
   }
 }
@@ -177,8 +186,9 @@ void tick_builder::close_row(std::int64_t index, std::int64_t ts, log_position c
     close_open_below(index + 1, cause);
     if (closed_through_ >= index) return;
   }
+  if (open_.capacity() != 0) std::vector<open_tick>{}.swap(open_);  // who sends rows needs none
   auto& tick = append(ts, cause);
-  tick.values.assign(row_.begin(), row_.end());
+  tick.values.assign(row_of_event().begin(), row_of_event().end());
   closed_through_ = index;
   crowded_ -= crowded_ != 0 ? 1 : 0;
   closed(tick);
@@ -227,7 +237,9 @@ void tick_builder::pop() noexcept {
   ++first_;
   if (--waiting_ != 0) return;
   first_ = 0;
-  if (queue_.size() > 2) queue_.resize(1);
+  if (queue_.size() < 2) return;
+  queue_.resize(1);
+  queue_.shrink_to_fit();
 }
 
 // The expected set is what the ticks of late carried.
@@ -273,8 +285,7 @@ void tick_builder::note_interval(std::int64_t gap_ms) noexcept {
 }
 
 std::size_t tick_builder::memory_bytes() const noexcept {
-  std::size_t bytes = channels_.capacity() * sizeof(channel_info) + layout_.capacity() * 2 +
-                      row_.capacity() * sizeof(double);
+  std::size_t bytes = channels_.capacity() * sizeof(channel_info) + layout_.capacity() * 2;
   for (const auto& c : channels_) bytes += c.name.capacity() > 15 ? c.name.capacity() + 1 : 0;
   for (const auto& q : queue_) bytes += sizeof q + q.values.capacity() * sizeof(double);
   for (const auto& o : open_) bytes += sizeof o + o.sum.capacity() * 8 + o.count.capacity() * 4;
@@ -331,7 +342,6 @@ bool tick_builder::restore(byte_reader& in) {
   median_ms_ = numbers[6];
   started_ = (started & 1) != 0;
   channels_.resize(count);
-  row_.assign(count, missing);
   expected_ = 0;
   for (auto& c : channels_) {
     std::uint8_t size = 0, flags = 0;

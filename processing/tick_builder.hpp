@@ -103,7 +103,6 @@ private:
 
   std::vector<channel_info> channels_;
   std::vector<std::uint16_t> layout_;  ///< channel of the i-th metric of the last event
-  std::vector<double> row_;            ///< values of the event being read, by channel
   std::vector<closed_tick> queue_;     ///< closed ticks wait in [first_, first_ + waiting_)
   std::size_t first_ = 0;
   std::size_t waiting_ = 0;
