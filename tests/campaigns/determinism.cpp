@@ -308,11 +308,15 @@ outcome<void> for_decisions(store& from, Each each) {
   return {};
 }
 
-/// What the feed would be if one correlator read all decisions at once: id and content.
+/// What the feed would be if one correlator read, at once, all decisions that the feed has come to
+/// (a life may end before its last root cause is told; the next one tells it).
 std::vector<std::string> feed_of(store& from) {
   std::vector<std::string> lines;
   correlator_core core{correlation_options{}};
+  const auto checkpoint = from.feed().load_correlator();
+  if (!checkpoint) std::exit(fail(checkpoint.error().what));
   const auto read = for_decisions(from, [&](const decision& d) {
+    if (d.seq > checkpoint->through) return;
     for (const auto& e : core.apply(d).feed) {
       if (e.what == feed_event::kind::alert) lines.push_back(to_json(e.alert));
       if (e.what == feed_event::kind::incident) lines.push_back(to_json(e.incident));
