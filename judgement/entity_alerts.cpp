@@ -283,7 +283,10 @@ void entity_core::impl::note_return(log_position cause, event_time tick,
 // Silence is decided by clock records alone: there is no tick to judge.
 void entity_core::impl::note_silence(log_position cause, event_time tick,
                                      std::vector<entity_decision>& out) {
-  if (adopting(cause, tick)) {
+  // The clock comes before the event of its record: what stands recorded of this record, an end of
+  // the silence for instance, was decided after this look.
+  const bool looked = !recorded.empty() && cause <= recorded.back().cause;
+  if (looked || adopting(cause, tick)) {
     adopt_through(cause, tick);
     return;
   }

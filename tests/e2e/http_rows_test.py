@@ -24,7 +24,7 @@ ODD = "dé/x y?#%2F+&"
 
 
 def rows(n):
-    high = 95.0 if 100 <= n < 160 else 40.0 + math.sin(n)
+    high = 95.0 if n >= 110 else 40.0 + math.sin(n)
     return [{"entity": e, "ts": START + n * 1000, "values": {"disk.used": high, "cpu": 1.0 + n % 5}}
             for e in ("db/one", "db/two", "db/three")]
 

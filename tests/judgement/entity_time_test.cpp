@@ -137,6 +137,40 @@ TEST(EntityTime, ASilentEntityIsBackWithItsFirstWordWhateverItSays) {
   }
 }
 
+// The silence and its end stand in the outbox, the snapshot knows of neither: the record that ended
+// it, whose clock is ahead of its event, must not begin another one.
+TEST(EntityTime, TheEndOfASilenceIsAdoptedWithItsRecord) {
+  const auto rules = rules_with(tick, false);
+  entity_driver live{rules};
+  auto at = calm(live, 400, tick);
+  const auto snapshot = live.core.save();
+  for (int i = 0; i < 20; ++i, at += tick) live.clock(at);
+  ASSERT_THAT(live.alerts(), SizeIs(1));
+  partition_time clock;
+  clock.event = event_time_of(at);
+  clock.arrived = arrival_time_of(at + 100);
+  event_view e;
+  e.entity = "service/cart";
+  e.has_ts = true;
+  e.ts = event_time_of(at - 200);
+  e.arrived = arrival_time_of(at + 150);
+  e.metrics = {{"latency_ms", 20.0, metric_kind::gauge}};
+  const record_address where{0, live.position + 1, 0};
+  const auto apply = [&](entity_driver& d) {
+    d.core.advance(clock, where, d.decisions);
+    d.core.observe(e, where, d.decisions);
+    d.pump();
+  };
+  apply(live);
+  ASSERT_THAT(live.alerts(), SizeIs(2));
+  entity_driver again{rules};
+  ASSERT_TRUE(again.core.restore(snapshot));
+  again.core.adopt(live.decisions, 0);
+  apply(again);
+  EXPECT_THAT(again.decisions, SizeIs(0));
+  EXPECT_EQ(again.core.save(), live.core.save());
+}
+
 TEST(EntityTime, AnOldEventIsASignOfLifeWhereThePastIsAccepted) {
   entity_driver d;
   auto at = calm(d, 400, tick);
