@@ -45,6 +45,7 @@ void correlator_state::on_image(const correlator_image& image) {
   feed_seq_ = image.feed_last;
   loaded_ = true;
   read_on();
+  if (!busy_) send_requests();
 }
 
 void correlator_state::on_available(const decisions_available& d) {
@@ -113,7 +114,12 @@ void correlator_state::on_page(const decision_page& page) {
           [this](const caf::error& why) { fail(why); });
 }
 
+// An answer to a question may stand further on in the log: nothing is asked before its end. What is
+// open then after a restart was asked before it, and its answer is lost.
 void correlator_state::send_requests() {
+  if (through_ < known_last_) return;
+  if (!caught_up_) requests_ = core_->outstanding();
+  caught_up_ = true;
   for (auto& r : requests_) self->send(peers_.rca, find_cause{std::move(r)});
   requests_.clear();
 }

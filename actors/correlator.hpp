@@ -49,6 +49,7 @@ private:
   std::vector<rca_request> requests_;  ///< to be sent once what caused them is durable
   event_time clock_told_{};
   bool loaded_ = false;
+  bool caught_up_ = false;  ///< has been at the end of the log since it began
   bool busy_ = false;
   bool clock_asked_ = false;
 };

@@ -35,6 +35,7 @@ void entity_state::begin(entity_birth birth, entity_peers who) {
     const auto restored = core_->restore(birth.snapshot);
     if (!restored) throw std::runtime_error{"snapshot unreadable: " + restored.error().what};
   }
+  model_ = model_of(*birth.rules);
   core_->adopt(std::move(birth.recorded), birth.decided_through);
   static std::atomic<std::uint64_t> incarnations{0};
   asked_ = {incarnations.fetch_add(1, std::memory_order_relaxed) + 1, 0};
@@ -72,7 +73,7 @@ void entity_state::take_held() {
   for (; taken < held_.size(); ++taken) {
     begin_rows();  // what is finished without the lane keeps nobody waiting
     const auto& next = held_[taken];
-    if (std::visit([this](const auto& m) { return must_wait(m.clock); }, next)) break;
+    if (std::visit([this](const auto& m) { return must_wait(m); }, next)) break;
     std::visit([this](const auto& m) { take(m); }, next);
   }
   held_.erase(held_.begin(), held_.begin() + static_cast<std::ptrdiff_t>(taken));
@@ -152,6 +153,31 @@ void entity_state::say_idle() {
     self->send(caf::actor_cast<partition_actor>(partition), entity_idle{std::string{core_->id()}});
 }
 
+// A tick is judged by the rules at the record that closed it: new ones wait until what is closed is
+// judged, and what comes behind them waits too.
+bool entity_state::must_wait(const rules_changed&) const {
+  return core_->in_flight() || core_->row_waiting();
+}
+
+void entity_state::take(const rules_changed& r) {
+  model_ = model_of(*r.rules);
+  core_->set_rules(r.rules);
+}
+
+std::uint32_t entity_state::model_of(const judgement_rules& rules) const {
+  return peers_.inference == nullptr ? 0 : peers_.inference->model_number(rules.model.sha256);
+}
+
+void entity_state::on_rules(const rules_changed& r) {
+  absorb();
+  begin_rows();
+  if (held_.empty() && !must_wait(r))
+    take(r);
+  else
+    hold(r);
+  pump();
+}
+
 void entity_state::on_result() {
   absorb();
   take_held();
@@ -207,6 +233,7 @@ void entity_state::pump() {
 void entity_state::submit() {
   ++asked_.tick;
   slot_->asked = asked_;
+  slot_->model = model_;
   slot_->loud_threshold = std::max(core_->loud_threshold(), least_loud);
   slot_->knock_wanted.store(false, std::memory_order_relaxed);
   slot_->state.store(lane_slot::submitted, std::memory_order_release);
@@ -296,6 +323,7 @@ entity_actor::behavior_type entity(entity_actor::stateful_pointer<entity_state> 
   return {
       [self](const observation& o) { self->state.on_observation(o); },
       [self](const clock_passed& c) { self->state.on_clock(c); },
+      [self](const rules_changed& r) { self->state.on_rules(r); },
       [self](const result_ready&) { self->state.on_result(); },
       [self](const take_snapshot&) { return self->state.on_take_snapshot(); },
       [self](const window_question& q) { return self->state.on_window(q); },

@@ -42,6 +42,7 @@ struct entity_state {
   void begin(entity_birth birth, entity_peers who);
   void on_observation(const observation& o);
   void on_clock(const clock_passed& c);
+  void on_rules(const rules_changed& r);
   void on_result();
   caf::result<entity_saved> on_take_snapshot();
   window_answer on_window(const window_question& q) const;
@@ -50,11 +51,15 @@ struct entity_state {
   entity_actor::pointer self;
 
 private:
-  using held_message = std::variant<observation, clock_passed>;
+  using held_message = std::variant<observation, clock_passed, rules_changed>;
 
   void take(const observation& o);
   void take(const clock_passed& c);
+  void take(const rules_changed& r);
   bool must_wait(const partition_time& clock) const;
+  bool must_wait(const observation& o) const { return must_wait(o.clock); }
+  bool must_wait(const clock_passed& c) const { return must_wait(c.clock); }
+  bool must_wait(const rules_changed& r) const;
   void hold(held_message m);
   void take_held();
   void apply(const event_view& event, const record_address& where);
@@ -68,6 +73,7 @@ private:
   void release_credit();
   void answer_snapshot();
   void say_idle();
+  std::uint32_t model_of(const judgement_rules& rules) const;
   entity_saved save_now();
 
   std::unique_ptr<entity_core> core_;
@@ -78,6 +84,7 @@ private:
   std::vector<closed_block> blocks_;  ///< closed since the last snapshot
   std::vector<closed_block> handed_;  ///< went out with it, perhaps not yet on disk
   /// What came while a silence could not be judged: see must_wait(). In order of coming.
+  /// Also what came behind new rules while a closed tick was not judged yet.
   std::vector<held_message> held_;
   record_address covered_;
   record_address under_way_;  ///< the record applied last, or now
@@ -87,6 +94,7 @@ private:
   std::uint64_t begun_counted_ = 0;  ///< of these, the ones the lag limit counts
   std::uint64_t clocks_done_ = 0;
   std::uint64_t decided_sent_ = 0;
+  std::uint32_t model_ = 0;         ///< lane_slot::model of the rules in force
   std::uint64_t owed_ = 0;          ///< credit not given back yet
   std::uint64_t owed_counted_ = 0;  ///< of these, the ones the lag limit counts
   bool waiting_for_lane_ = false;   ///< our slot is submitted

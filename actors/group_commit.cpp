@@ -134,6 +134,8 @@ void group_commit::intake::add_control(partition_id partition, const control_rec
   owner_.touch(partition);
   owner_.pending_.writers[partition].add(control);
   ++owner_.pending_.records;
+  auto& newest = owner_.pending_.extra.control_sequence;
+  newest = std::max(newest, control.sequence);
   owner_.wake_.notify_one();
 }
 

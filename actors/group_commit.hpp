@@ -55,6 +55,8 @@ public:
     /// Adds one admitted event; precedes it with a clock record where the past is accepted and the
     /// event begins a new tick of its partition.
     void add(const event_view& event);
+    /// Records of one decision, for one partition or several, are added under one intake: they are
+    /// written together with its number.
     void add_control(partition_id partition, const control_record& control);
     void add(dead_letter letter);
     /// The reply goes out when everything added so far is durable.

@@ -51,6 +51,11 @@ struct clock_passed {
   record_address where;
 };
 
+/// From here on the entity is judged by these rules.
+struct rules_changed {
+  std::shared_ptr<const judgement_rules> rules;
+};
+
 /// The lane has written a result that should be looked at now.
 struct result_ready {};
 
@@ -155,6 +160,7 @@ struct partition_image {
   std::map<std::string, std::vector<entity_decision>> recorded;
   std::vector<record_address> poison;
   log_position last = 0;
+  partition_rules rules;
 };
 struct load_entity {
   std::string entity;
@@ -269,6 +275,7 @@ struct cause_found {
 
 /// Keeps one entity: its core, its slot in the lane.
 using entity_actor = caf::typed_actor<caf::reacts_to<observation>, caf::reacts_to<clock_passed>,
+                                      caf::reacts_to<rules_changed>,
                                       // From the lane: look at your slot.
                                       caf::reacts_to<result_ready>,
                                       // Answers once nothing is in flight.
@@ -352,6 +359,7 @@ using supervisor_actor =
 FAULTLINE_LOCAL_MESSAGE(blob_appended)
 FAULTLINE_LOCAL_MESSAGE(observation)
 FAULTLINE_LOCAL_MESSAGE(clock_passed)
+FAULTLINE_LOCAL_MESSAGE(rules_changed)
 FAULTLINE_LOCAL_MESSAGE(result_ready)
 FAULTLINE_LOCAL_MESSAGE(entity_decided)
 FAULTLINE_LOCAL_MESSAGE(credit_back)

@@ -41,8 +41,9 @@ void add_event(const feed_event& e, arrival_time now, feed_parts& parts) {
            [a = e.alert, now](std::uint64_t seq) { return feed_payload(a, seq, now); },
            {topics.begin() + 1, topics.end()}});
       const auto bytes = encode_alert(e.alert);
-      parts.batch.records.emplace_back(record_key(e.alert), bytes);
-      parts.batch.records.emplace_back(time_key(e.alert), bytes);
+      const auto item = parts.batch.items.size() - 1;
+      parts.batch.records.push_back({record_key(e.alert), bytes, item});
+      parts.batch.records.push_back({time_key(e.alert), bytes, item});
       parts.topics.push_back(std::move(topics));
       break;
     }
@@ -51,8 +52,9 @@ void add_event(const feed_event& e, arrival_time now, feed_parts& parts) {
       parts.batch.items.push_back(
           {topic, [i = e.incident, now](std::uint64_t seq) { return feed_payload(i, seq, now); }});
       const auto bytes = encode_incident(e.incident);
-      parts.batch.records.emplace_back(record_key(e.incident), bytes);
-      parts.batch.records.emplace_back(time_key(e.incident), bytes);
+      const auto item = parts.batch.items.size() - 1;
+      parts.batch.records.push_back({record_key(e.incident), bytes, item});
+      parts.batch.records.push_back({time_key(e.incident), bytes, item});
       parts.topics.push_back({topic});
       break;
     }
@@ -153,11 +155,30 @@ caf::result<checkpoint_written> keeper_state::on_checkpoint(const write_checkpoi
   return answer_when_durable(answer);
 }
 
+void keeper_state::hand_over_controls(std::uint64_t first, const std::vector<decision>& decisions) {
+  for (const auto& d : decisions) {
+    if (d.kind == decision_kind::command && is_control(d.command.name))
+      hooks.control(first, d.command);
+    ++first;
+  }
+}
+
 caf::result<decisions_appended> keeper_state::on_decisions(const append_decisions& a) {
   decision_append batch;
-  for (const auto& d : a.decisions) batch.decisions.push_back(encode_decision(d));
+  for (const auto& d : a.decisions) {
+    batch.decisions.push_back(encode_decision(d));
+    if (d.kind != decision_kind::command || !is_control(d.command.name)) continue;
+    batch.control = batch.decisions.size();
+    if (!sets_rules(d.command.name)) continue;
+    batch.rules = batch.decisions.size();
+    batch.rules_record = d.command.payload;
+  }
   auto first = append(batch, sync_when::later);
   if (!first) return to_caf_error(first.error());
+  if (batch.control != 0 && hooks.control)
+    when_durable([this, first = *first, decisions = a.decisions](const outcome<void>& synced) {
+      if (synced) hand_over_controls(first, decisions);
+    });
   return answer_when_durable(decisions_appended{*first});
 }
 

@@ -16,6 +16,8 @@ namespace faultline {
 struct keeper_hooks {
   /// The decision log now reaches @p last.
   std::function<void(std::uint64_t last)> decided;
+  /// A command that partitions must hear of is durable, as decision number @p sequence.
+  std::function<void(std::uint64_t sequence, const operator_command& c)> control;
   /// A feed record is durable: it may go out under @p topics.
   std::function<void(const feed_record&, const std::vector<std::string>& topics)> publish;
   /// Wall clock, for `published`.
@@ -39,6 +41,7 @@ struct keeper_state {
   keeper_hooks hooks;
 
 private:
+  void hand_over_controls(std::uint64_t first, const std::vector<decision>& decisions);
   outcome<std::uint64_t> append(const decision_append& batch, sync_when when);
   /// Calls @p then with what became of the wait for the disk: what was written so far is on it.
   void when_durable(std::function<void(const outcome<void>&)> then);

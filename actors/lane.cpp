@@ -55,8 +55,13 @@ bool whole(const forecast_row& row, const forecast_result& result) {
 
 }  // namespace
 
-lane::lane(std::unique_ptr<forecaster> model, lane_options options, node_counters& counters)
-    : model_{std::move(model)}, options_{options}, counters_{counters}, serial_{next_serial()} {
+lane::lane(std::unique_ptr<forecaster> model, lane_options options, node_counters& counters,
+           model_source others)
+    : model_{std::move(model)},
+      source_{std::move(others)},
+      options_{options},
+      counters_{counters},
+      serial_{next_serial()} {
   options_.batch = std::min(options_.batch, model_->capacity());
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   thread_ = std::thread{[this] { run(); }};
@@ -148,9 +153,48 @@ void lane::run() {
     }
     wait_for_company();
     collect(rows);
-    for (std::size_t begin = 0; begin < rows.size(); begin += options_.batch)
-      pass(rows, begin, std::min(options_.batch, rows.size() - begin));
+    answer(rows);
     rows.clear();
+  }
+}
+
+std::uint32_t lane::model_number(const std::string& sha256) {
+  if (sha256.empty() || sha256 == model_->identity().sha256) return 0;
+  const std::lock_guard<std::mutex> lock{others_mutex_};
+  for (std::size_t i = 0; i < others_.size(); ++i)
+    if (others_[i].sha256 == sha256) return static_cast<std::uint32_t>(i + 1);
+  others_.push_back({sha256, nullptr, false});
+  other_count_.store(others_.size());
+  return static_cast<std::uint32_t>(others_.size());
+}
+
+forecaster* lane::model_at(std::uint32_t number) {
+  if (number == 0) return model_.get();
+  other_model* other = nullptr;
+  {
+    const std::lock_guard<std::mutex> lock{others_mutex_};
+    other = &others_[number - 1];
+  }
+  if (!other->asked_for && source_) {
+    auto found = source_(other->sha256);
+    if (found) other->model = std::move(*found);
+  }
+  other->asked_for = true;
+  return other->model.get();
+}
+
+// Rows of one model make a pass together.
+void lane::answer(std::vector<asked_row>& rows) {
+  if (other_count_.load(std::memory_order_relaxed) != 0)
+    std::stable_sort(rows.begin(), rows.end(),
+                     [](const auto& a, const auto& b) { return a.slot->model < b.slot->model; });
+  for (std::size_t begin = 0; begin < rows.size();) {
+    std::size_t end = begin + 1;
+    while (end < rows.size() && end - begin < options_.batch &&
+           rows[end].slot->model == rows[begin].slot->model)
+      ++end;
+    pass(rows, begin, end - begin);
+    begin = end;
   }
 }
 
@@ -165,7 +209,8 @@ void lane::pass(const std::vector<asked_row>& rows, std::size_t begin, std::size
     in.push_back(&slot.row);
     out.push_back(&slot.result);
   }
-  const bool ran = static_cast<bool>(model_->step(in.data(), out.data(), count));
+  auto* model = model_at(rows[begin].slot->model);
+  const bool ran = model != nullptr && static_cast<bool>(model->step(in.data(), out.data(), count));
   counters_.lane_passes.fetch_add(1, std::memory_order_relaxed);
   counters_.lane_rows.fetch_add(count, std::memory_order_relaxed);
   for (std::size_t i = 0; i < count; ++i) {

@@ -4,7 +4,11 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -34,6 +38,7 @@ struct lane_slot {
   std::atomic<std::uint32_t> state{idle};
   std::atomic<bool> knock_wanted{false};  ///< the entity waits for this very result
   bool failed = false;                    ///< the pass failed, or row or result are not finite
+  std::uint32_t model = 0;                ///< lane::model_number() of the rules in force
   row_name asked;
   row_name answered;
   float loud_threshold = 0;
@@ -55,9 +60,16 @@ struct lane_slot {
 /// waited for, knocks at its entity.
 ///
 /// Bound: one row per entity can wait, for an entity has one row in flight.
+///
+/// Models: the one it is made with, and others by their sha-256 (an activation, the replay of one),
+/// which its thread loads when the first row for them comes. Rows of a model that cannot be had are
+/// answered as failed.
 class lane {
 public:
-  lane(std::unique_ptr<forecaster> model, lane_options options, node_counters& counters);
+  /// Finds a model by the sha-256 of its file. Called on the lane's thread.
+  using model_source = std::function<outcome<std::unique_ptr<forecaster>>(const std::string&)>;
+  lane(std::unique_ptr<forecaster> model, lane_options options, node_counters& counters,
+       model_source others = {});
   ~lane();
   lane(const lane&) = delete;
   lane& operator=(const lane&) = delete;
@@ -65,6 +77,9 @@ public:
   /// @pre slot->state == submitted. From any thread.
   void submit(std::shared_ptr<lane_slot> slot);
   const model_identity& identity() const noexcept { return model_->identity(); }
+  /// What a slot says to be answered by the model with this sha-256; 0 is the first one (also for
+  /// "", where nobody says which). From any thread; loads nothing.
+  std::uint32_t model_number(const std::string& sha256);
   /// Finishes what waits and ends the thread. Rows submitted later stay unanswered.
   void stop();
 
@@ -81,7 +96,15 @@ private:
   };
   static constexpr std::size_t buffer_count = 64;
 
+  struct other_model {
+    std::string sha256;
+    std::unique_ptr<forecaster> model;  ///< of the lane's thread
+    bool asked_for = false;
+  };
+
   void run();
+  void answer(std::vector<asked_row>& rows);
+  forecaster* model_at(std::uint32_t number);
   std::size_t buffer_of_this_thread() noexcept;
   bool company_can_come() const noexcept;
   void wait_for_company();
@@ -92,6 +115,10 @@ private:
   void wait_for_rows();
 
   std::unique_ptr<forecaster> model_;
+  model_source source_;
+  std::mutex others_mutex_;
+  std::deque<other_model> others_;  ///< number n is others_[n - 1]; entries never move
+  std::atomic<std::size_t> other_count_{0};
   lane_options options_;
   node_counters& counters_;
   const std::uint64_t serial_;  ///< among all lanes of the process

@@ -125,6 +125,9 @@ outcome<partition_image> read_partition_image(store& from, const load_partition&
   image.quarantine = std::move(*quarantine);
   std::map<std::string_view, log_position> covered;
   for (const auto& e : image.entities) covered[e.id] = e.position;
+  auto rules = from.checkpoints().load_rules(partition);
+  if (!rules) return rules.error();
+  image.rules = std::move(*rules);
   auto read = for_outbox(from, partition, [&](const outbox_entry& entry) -> outcome<void> {
     const auto at = covered.find(entry.entity);
     if (at != covered.end() && entry.cause <= at->second) return {};

@@ -203,6 +203,13 @@ void partition_state::send_observation(entity_entry& e, observation o) {
   self->send(e.handle, std::move(o));
 }
 
+void partition_state::deliver(entity_entry& e, rules_changed r) {
+  if (e.where == presence::active)
+    self->send(e.handle, std::move(r));
+  else
+    aside_of(e).held.emplace_back(std::move(r));
+}
+
 void partition_state::deliver(entity_entry& e, clock_passed c) {
   if (e.where != presence::active) {
     aside_of(e).held.emplace_back(std::move(c));
@@ -252,6 +259,16 @@ void partition_state::pass_clock(const clock_record& clock, const record_address
 }
 
 void partition_state::take_control(const control_record& control, const record_address& where) {
+  const auto taken = rules_.take(control, where.position);
+  if (!taken) {
+    tell("poison", std::to_string(options_.id), "control unreadable: " + taken.error().what);
+    return;
+  }
+  if (*taken == rules_history::step::seen) return;
+  if (*taken == rules_history::step::rules) {
+    clock_.set_absence(absence_of(*rules_.current()));
+    for (auto* e : active_) deliver(*e, rules_changed{rules_.current()});
+  }
   if (control.name == "retire") retire(std::string{control.payload});
   if (control.name == "release") release(std::string{control.payload}, where);
 }
@@ -301,7 +318,7 @@ caf::result<window_answer> partition_state::on_window(const window_question& q) 
   if (e == nullptr) return window_answer{};
   if (e->where == presence::active) return self->delegate(e->handle, q);
   return self->delegate(peers_.librarian,
-                        read_window{q.entity, q.as_of, clock_.clock().event, options_.rules});
+                        read_window{q.entity, q.as_of, clock_.clock().event, rules_.current()});
 }
 
 caf::result<entity_answer> partition_state::on_question(const entity_question& q) {
@@ -310,7 +327,7 @@ caf::result<entity_answer> partition_state::on_question(const entity_question& q
   if (e->where == presence::active) return self->delegate(e->handle, q);
   const bool saved = e->outline.observations != 0;  // else there is no snapshot to read
   if (e->where == presence::passive && saved && !q.brief)
-    return self->delegate(peers_.librarian, read_entity{q.entity, options_.rules});
+    return self->delegate(peers_.librarian, read_entity{q.entity, rules_.current()});
   entity_answer a{true, e->where == presence::quarantined, {}};
   a.status.id = q.entity;
   a.status.state = e->where == presence::quarantined ? "quarantined"

@@ -21,6 +21,7 @@
 #include "actors/interfaces.hpp"
 #include "actors/options.hpp"
 #include "actors/partition_clock.hpp"
+#include "actors/rules_history.hpp"
 
 namespace faultline {
 
@@ -44,6 +45,7 @@ struct partition_options {
   /// Records this partition may have to replay after a crash, while no rate is measured.
   std::uint64_t replay_budget = 4096;
   std::uint32_t partitions = 1;  ///< they share recovery.max_replay
+  /// Until the log says which (a store older than control records).
   std::shared_ptr<const judgement_rules> rules;
 };
 
@@ -59,10 +61,16 @@ enum class presence : std::uint8_t {
   quarantined,  ///< it died too often; what comes is counted, not applied
 };
 
+/// For partition_clock: how long nobody was heard, by the rules in force.
+inline std::int64_t absence_of(const judgement_rules& rules) {
+  return rules.processing.accept_past ? 0 : partition_time::longest_pause(rules.processing).count();
+}
+
 /// What is kept of an entity that is not simply there: on its way back, or in trouble.
 struct entity_aside {
-  std::vector<std::variant<observation, clock_passed>> held;
-  clock_point point;  ///< of the partition when it began to come back
+  std::vector<std::variant<observation, clock_passed, rules_changed>> held;
+  rules_history::shared_rules rules;  ///< in force when it began to come back
+  clock_point point;                  ///< of the partition when it began to come back
   std::vector<std::chrono::steady_clock::time_point> deaths;
   record_mark begun{0, 0};    ///< what its dead actor had looked at: counted already
   std::uint64_t waiting = 0;  ///< events that wait in the log, of those the lag counts
@@ -145,6 +153,7 @@ private:
   void take_control(const control_record& control, const record_address& where);
   void deliver(entity_entry& e, observation o);
   void deliver(entity_entry& e, clock_passed c);
+  void deliver(entity_entry& e, rules_changed r);
   void skip_record_at(log_position position, record_kind kind);
   void drop_record(std::atomic<std::uint64_t>& counter, log_position position);
   bool counted(log_position position) const noexcept { return position > image_last_; }
@@ -212,6 +221,8 @@ private:
   std::deque<std::string> idle_;                       ///< would leave
   std::size_t leaving_ = 0;
   bool many_quarantined_ = false;
+  rules_history rules_;
+  std::uint64_t rules_written_ = 0;  ///< control sequence that the last checkpoint carried
   log_position decided_through_ = 0;
   log_position image_last_ = 0;     ///< end of the log when we began
   log_position next_ = 1;           ///< position of the next blob to take

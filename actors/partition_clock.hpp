@@ -54,6 +54,7 @@ public:
   void degrade(bool on, const record_address& where);
 
   std::int64_t absence_ms() const noexcept { return absence_ms_; }
+  void set_absence(std::int64_t absence_ms) noexcept { absence_ms_ = absence_ms; }
   const clock_point& now() const noexcept { return points_.back(); }
   const clock_record& clock() const noexcept { return points_.back().clock; }
   /// As it was after the records up to the end of @p position.

@@ -89,7 +89,7 @@ void partition_state::leave(entity_entry& e, presence as) {
 
 /// @pre e.where == presence::active.
 void partition_state::spawn(entity_entry& e, entity_birth birth) {
-  birth.rules = options_.rules;
+  if (!birth.rules) birth.rules = rules_.current();
   birth.decided_through = decided_through_;
   e.cell = std::make_shared<entity_cell>();
   e.dispatched = e.dispatched_counted = e.decided = e.clocks_sent = 0;
@@ -124,6 +124,7 @@ void partition_state::wake(entity_entry& e) {
   enter(e, presence::waking);
   auto& aside = aside_of(e);
   aside.point = clock_.now();
+  aside.rules = rules_.current();
   aside.turn = ++turns_;
   wanted_.emplace_back(e.id, aside.turn);
   peers_.counters->wakes.fetch_add(1, std::memory_order_relaxed);
@@ -152,6 +153,7 @@ void partition_state::on_snapshots(const std::vector<std::pair<std::string, std:
     if (e == nullptr || e->where != presence::waking || e->aside->turn != asked[i].second) continue;
     entity_birth birth;
     birth.id = e->id;
+    birth.rules = e->aside->rules;
     if (answer.snapshots[i]) birth.snapshot = std::move(answer.snapshots[i]->bytes);
     if (auto at = recorded_.find(e->id); at != recorded_.end()) {
       birth.recorded = std::move(at->second);
@@ -186,7 +188,7 @@ void partition_state::wake_by_clock(const clock_record& clock) {
     deliver(*e, clock_passed{clock_.now().time(), clock_.now().where});
   }
   open_ticks_ = std::move(later);
-  const bool past = options_.rules->processing.accept_past;
+  const bool past = rules_.current()->processing.accept_past;
   while (!silences_.empty() && silences_.begin()->first < unix_ms(clock.event)) {
     const auto id = std::move(silences_.begin()->second);
     silences_.erase(silences_.begin());
@@ -338,7 +340,7 @@ void partition_state::retire(const std::string& id) {
 void partition_state::retire_silent(const clock_record& before, const clock_record& clock,
                                     const record_address& where) {
   const std::int64_t limit = options_.entities.retire_after.count();
-  const bool past = options_.rules->processing.accept_past;
+  const bool past = rules_.current()->processing.accept_past;
   const std::int64_t step = std::max<std::int64_t>(1, limit / retire_steps);
   const auto now_ms = past ? unix_ms(clock.event) : unix_ms(clock.arrived);
   const auto before_ms = past ? unix_ms(before.event) : unix_ms(before.arrived);
@@ -366,7 +368,7 @@ void partition_state::retire_silent(const clock_record& before, const clock_reco
     d.kind = decision_kind::command;
     d.command.name = "retire";
     d.command.subject = id;
-    d.command.payload = "{\"by\":\"silence\"}";
+    d.command.payload = retired_by_silence;
     d.command.at = clock.arrived;
     entry.decision = encode_decision(d);
     batch_.outbox.push_back(std::move(entry));

@@ -26,9 +26,6 @@ void partition_state::on_image(partition_image& image) {
     fail(to_caf_error(point.error()));
     return;
   }
-  const auto& processing = options_.rules->processing;
-  clock_.begin(*point,
-               processing.accept_past ? 0 : partition_time::longest_pause(processing).count());
   written_ = image.checkpoint;
   decided_through_ = image.checkpoint.decided_through;
   image_last_ = image.last;
@@ -36,6 +33,10 @@ void partition_state::on_image(partition_image& image) {
   next_ = image.checkpoint.position + 1;
   for (const auto& where : image.poison) poison_.emplace(where.position, where.index);
   recorded_ = std::move(image.recorded);
+  if (auto begun = rules_.begin(image.rules, options_.rules); !begun)
+    tell("poison", std::to_string(options_.id), "rules unreadable: " + begun.error().what);
+  rules_written_ = image.rules.sequence;
+  clock_.begin(*point, absence_of(*rules_.current()));
   for (auto& known : image.entities) know(known);
   for (auto& row : image.quarantine) {
     auto* e = find(row.entity);
@@ -223,6 +224,7 @@ void partition_state::revive(entity_entry& e) {
   load_entity question{e.id, options_.id, through.first + 1, through.first};
   if (e.first_dirty != 0) question.from = e.first_dirty;
   e.aside->point = e.first_dirty != 0 ? clock_.after(e.first_dirty - 1) : clock_.now();
+  e.aside->rules = e.first_dirty != 0 ? rules_.at(e.first_dirty - 1) : rules_.current();
   self->request(peers_.librarian, load_deadline, std::move(question))
       .then([this, id = e.id, turn = e.aside->turn,
              through](entity_image& image) { on_revived(id, turn, through, image); },
@@ -239,6 +241,7 @@ void partition_state::on_revived(const std::string& id, std::uint64_t turn,
   }
   entity_birth birth;
   birth.id = id;
+  birth.rules = e->aside->rules;
   if (image.snapshot) birth.snapshot = std::move(image.snapshot->bytes);
   birth.recorded = std::move(image.recorded);
   enter(*e, presence::active);
@@ -269,7 +272,13 @@ void partition_state::replay_to(entity_entry& e, const std::vector<shared_blob>&
     }
     const record_address address{options_.id, blob->position, index};
     record_view record;
-    if (at.kind == record_kind::control || !read_record_at(blob->bytes, at.begin, record)) return;
+    if (!read_record_at(blob->bytes, at.begin, record)) return;
+    if (at.kind == record_kind::control) {
+      const bool changes = sets_rules(record.control.name);
+      auto rules = changes ? rules_.after(record.control.sequence) : nullptr;
+      if (rules) deliver(e, rules_changed{std::move(rules)});
+      return;
+    }
     if (at.kind == record_kind::degrade) {
       time.degrade(record.degrade.on, address);
       return;
@@ -290,8 +299,10 @@ void partition_state::replay_to(entity_entry& e, const std::vector<shared_blob>&
   for (auto& held : std::exchange(e.aside->held, {})) {
     if (auto* o = std::get_if<observation>(&held))
       send_observation(e, std::move(*o));  // its credit is taken already
+    else if (auto* c = std::get_if<clock_passed>(&held))
+      deliver(e, std::move(*c));
     else
-      deliver(e, std::get<clock_passed>(std::move(held)));
+      deliver(e, std::get<rules_changed>(std::move(held)));
   }
   if (e.aside->deaths.empty()) e.aside.reset();
 }

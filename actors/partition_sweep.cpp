@@ -116,6 +116,10 @@ void partition_state::flush() {
   // The checkpoint may count on the snapshots of this very batch: one write carries both.
   batch_.checkpoint =
       partition_checkpoint{position, position, encode_clock_point(clock_.after(position))};
+  if (auto rules = rules_.checkpoint(position); rules.sequence != rules_written_) {
+    rules_written_ = rules.sequence;
+    batch_.rules = std::move(rules);
+  }
   batch_.sync = !batch_.outbox.empty() || !draining_.empty();
   auto batch = std::make_shared<const checkpoint_batch>(std::move(batch_));
   batch_ = checkpoint_batch{};

@@ -20,6 +20,7 @@ namespace faultline {
 struct model_options {
   std::string lstm;
   std::string ranker;
+  std::string directory;  ///< where models that may be activated lie; empty: beside lstm
 };
 
 /// What the server says about itself. Keys under `log:`.

@@ -299,6 +299,7 @@ void add_running(std::vector<setting>& all) {
   s = "model";
   all.push_back(text(s, "lstm", FIELD(model.lstm), any_text));
   all.push_back(text(s, "ranker", FIELD(model.ranker), any_text));
+  all.push_back(text(s, "directory", FIELD(model.directory), any_text));
   all.push_back(text("", "runbooks", FIELD(runbooks), any_text));
   s = "log";
   all.push_back(text(s, "level", FIELD(log.level), log_level));

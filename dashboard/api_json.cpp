@@ -40,13 +40,13 @@ void append_floats(std::string& out, std::string_view name, const std::vector<fl
 
 /// {"<name>": [record, ...], "next": ...} of records that are JSON already.
 template <class Record>
-std::string records_page(std::string_view name, const std::vector<Record>& records,
+std::string records_page(std::string_view name, const std::vector<told<Record>>& records,
                          const std::string& next) {
   std::string out{"{\""};
   out.append(name).append("\":[");
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (i > 0) out.push_back(',');
-    out.append(to_json(records[i]));
+    out.append(to_json(records[i].record, records[i].seq, records[i].published));
   }
   return out.append("],\"next\":").append(text_of(next_of(next))).append("}");
 }
@@ -151,6 +151,24 @@ std::string api_json(const dead_letter_view& view) {
                   {"by_reason", view.by_reason},
                   {"letters", std::move(letters)},
                   {"next", next_of(view.next)}});
+}
+
+std::string api_json(const told<incident>& i) { return to_json(i.record, i.seq, i.published); }
+
+std::string api_json(const reload_report& report) {
+  return text_of({{"applied", report.applied}, {"restart", report.restart}});
+}
+
+std::string api_json(const rules_state& state) {
+  return "{\"since\":" + std::to_string(state.since) + ",\"rules\":" + state.rules + "}";
+}
+
+std::string api_json(const model_state& state) {
+  return text_of({{"name", state.name},
+                  {"version", state.version},
+                  {"sha256", state.sha256},
+                  {"since", state.since},
+                  {"changed", state.changed}});
 }
 
 std::string api_json(const publisher_page& page) {

@@ -57,4 +57,32 @@ outcome<feedback> read_feedback(std::string_view body, feedback_kind kind) {
   return f;
 }
 
+outcome<acknowledgement> read_acknowledgement(std::string_view body) {
+  const json read = body.empty() ? json::object() : json::parse(body, nullptr, false);
+  if (!read.is_object()) return failure{ec::malformed, "the body must be one JSON object"};
+  acknowledgement a;
+  auto by = read_string(read, "by", by_bytes);
+  if (!by) return by.error();
+  auto comment = read_string(read, "comment", comment_bytes);
+  if (!comment) return comment.error();
+  a.by = std::move(*by);
+  a.comment = std::move(*comment);
+  if (const auto found = read.find("acknowledged"); found != read.end()) {
+    if (!found->is_boolean()) return failure{ec::invalid, "\"acknowledged\" must be true or false"};
+    a.acknowledged = found->get<bool>();
+  }
+  return a;
+}
+
+outcome<std::string> read_activation(std::string_view body) {
+  const json read = json::parse(body, nullptr, false);
+  if (!read.is_object()) return failure{ec::malformed, "the body must be one JSON object"};
+  auto sha256 = read_string(read, "sha256", 64);
+  if (!sha256) return sha256.error();
+  const bool digits = sha256->find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (sha256->size() != 64 || !digits)
+    return failure{ec::invalid, "\"sha256\" must be 64 hex digits, small letters"};
+  return sha256;
+}
+
 }  // namespace faultline

@@ -71,8 +71,15 @@ struct alert_filter {
   std::size_t limit = 100;
   std::string next;
 };
+/// A record as the feed told it.
+template <class Record>
+struct told {
+  Record record;
+  std::uint64_t seq = 0;       ///< 0: not known
+  std::int64_t published = 0;  ///< 0: its message is beyond retention
+};
 struct alert_page {
-  std::vector<alert> alerts;  ///< newest first
+  std::vector<told<alert>> alerts;  ///< newest first
   std::string next;
 };
 struct incident_filter {
@@ -81,7 +88,7 @@ struct incident_filter {
   std::string next;
 };
 struct incident_page {
-  std::vector<incident> incidents;
+  std::vector<told<incident>> incidents;
   std::string next;
 };
 
@@ -138,6 +145,30 @@ struct publisher_page {
   std::vector<publisher_info> publishers;  ///< heard of last first
 };
 
+struct acknowledgement {
+  bool acknowledged = true;  ///< false: taken back
+  std::string by;
+  std::string comment;
+};
+
+/// What a reload came to: keys in force now, keys that need a restart.
+struct reload_report {
+  std::vector<std::string> applied;
+  std::vector<std::string> restart;
+};
+
+struct rules_state {
+  std::uint64_t since = 0;  ///< number of the decision that set them
+  std::string rules;        ///< JSON
+};
+
+/// The forecaster in force.
+struct model_state {
+  std::string name, version, sha256;
+  std::uint64_t since = 0;  ///< number of the decision that set the rules in force
+  bool changed = false;     ///< by this call
+};
+
 class queries {
 public:
   virtual ~queries() = default;
@@ -150,7 +181,7 @@ public:
   virtual void window(std::string id, std::string metric, answer<window_series> done) = 0;
   virtual void alerts(alert_filter filter, answer<alert_page> done) = 0;
   virtual void incidents(incident_filter filter, answer<incident_page> done) = 0;
-  virtual void incident_by_id(std::string id, answer<incident> done) = 0;
+  virtual void incident_by_id(std::string id, answer<told<incident>> done) = 0;
   virtual void topology(answer<topology_view> done) = 0;
   virtual void dead_letters(dead_letter_filter filter, answer<dead_letter_view> done) = 0;
   virtual void alert_feedback(std::string id, feedback f, answer<bool> done) = 0;
@@ -159,6 +190,11 @@ public:
   virtual void dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) = 0;
   virtual void release_entity(std::string id, answer<bool> done) = 0;
   virtual void publishers(std::size_t limit, answer<publisher_page> done) = 0;
+  virtual void acknowledge_alert(std::string id, acknowledgement a, answer<bool> done) = 0;
+  virtual void reload(answer<reload_report> done) = 0;
+  virtual void rules(answer<rules_state> done) = 0;
+  virtual void model(answer<model_state> done) = 0;
+  virtual void activate_model(std::string sha256, answer<model_state> done) = 0;
 };
 
 }  // namespace faultline

@@ -154,10 +154,7 @@ void get_incidents(api_call call) {
 }
 
 void get_incident(api_call call) {
-  call.answers.incident_by_id(
-      call.ids[0], [respond = std::move(call.respond)](outcome<incident> got) {
-        respond(got ? json_answer(to_json(*got)) : error_answer(got.error()));
-      });
+  call.answers.incident_by_id(call.ids[0], as_json<told<incident>>(std::move(call.respond)));
 }
 
 void post_alert_feedback(api_call call) {
@@ -178,6 +175,37 @@ void post_incident_feedback(api_call call) {
   }
   call.answers.incident_feedback(call.ids[0], std::move(*read),
                                  as_accepted(std::move(call.respond), call.ids[0]));
+}
+
+void acknowledge(api_call call, bool taken_back) {
+  auto read = read_acknowledgement(call.request.body);
+  if (!read) {
+    refuse(call, read.error());
+    return;
+  }
+  if (taken_back) read->acknowledged = false;
+  call.answers.acknowledge_alert(call.ids[0], std::move(*read),
+                                 as_accepted(std::move(call.respond), call.ids[0]));
+}
+
+void post_acknowledge(api_call call) { acknowledge(std::move(call), false); }
+void delete_acknowledge(api_call call) { acknowledge(std::move(call), true); }
+
+void post_reload(api_call call) {
+  call.answers.reload(as_json<reload_report>(std::move(call.respond)));
+}
+
+void get_rules(api_call call) { call.answers.rules(as_json<rules_state>(std::move(call.respond))); }
+
+void get_model(api_call call) { call.answers.model(as_json<model_state>(std::move(call.respond))); }
+
+void post_model(api_call call) {
+  auto read = read_activation(call.request.body);
+  if (!read) {
+    refuse(call, read.error());
+    return;
+  }
+  call.answers.activate_model(std::move(*read), as_json<model_state>(std::move(call.respond)));
 }
 
 void get_topology(api_call call) {
@@ -225,6 +253,8 @@ const std::vector<route>& api_routes() {
       {"GET", "/api/v1/alerts", "?state=firing|resolved &entity= &limit= &next=", get_alerts},
       {"POST", "/api/v1/alerts/*/feedback", "{verdict: true|false|expected, comment, by}",
        post_alert_feedback},
+      {"POST", "/api/v1/alerts/*/acknowledge", "{by, comment, acknowledged}", post_acknowledge},
+      {"DELETE", "/api/v1/alerts/*/acknowledge", "take it back, {by, comment}", delete_acknowledge},
       {"GET", "/api/v1/incidents", "?state=open|resolved &limit= &next=", get_incidents},
       {"GET", "/api/v1/incidents/*", "one incident with its causes", get_incident},
       {"POST", "/api/v1/incidents/*/feedback", "{cause, verdict: right|wrong|partly, comment, by}",
@@ -236,6 +266,10 @@ const std::vector<route>& api_routes() {
       {"POST", "/api/v1/entities/*/release", "end the quarantine of an entity", post_release},
       {"GET", "/api/v1/publishers", "?limit=, who publishes, how much, and clock skew",
        get_publishers},
+      {"POST", "/-/reload", "read the configuration again", post_reload},
+      {"GET", "/api/v1/rules", "the rules in force", get_rules},
+      {"GET", "/api/v1/model", "the forecaster in force", get_model},
+      {"POST", "/api/v1/model", "{sha256}, activate another one", post_model},
   };
   return routes;
 }

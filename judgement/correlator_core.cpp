@@ -6,23 +6,29 @@
 #include <tuple>
 
 #include "judgement/correlator_core_impl.hpp"
+#include "judgement/rules.hpp"
 
 namespace faultline {
 namespace {
 
 struct command_words {
   std::string by;
+  std::string comment;
   bool off = false;
   std::optional<event_time> until;
 };
 
-/// {by: string, off: bool, until: unix ms}; what is missing or of another type keeps its default.
+/// {by, comment: string, off: bool, until: unix ms}; what is missing or of another type keeps its
+/// default.
 command_words words_of(const std::string& payload) {
   command_words words;
   const auto json = nlohmann::json::parse(payload, nullptr, false);
   if (!json.is_object()) return words;
   if (const auto at = json.find("by"); at != json.end() && at->is_string()) {
     words.by = at->get<std::string>();
+  }
+  if (const auto at = json.find("comment"); at != json.end() && at->is_string()) {
+    words.comment = at->get<std::string>();
   }
   if (const auto at = json.find("off"); at != json.end() && at->is_boolean()) {
     words.off = at->get<bool>();
@@ -33,8 +39,9 @@ command_words words_of(const std::string& payload) {
   return words;
 }
 
-std::string by_whom(const std::string& what, const std::string& by) {
-  return by.empty() ? what : what + " by " + by;
+std::string by_whom(const std::string& what, const command_words& words) {
+  const std::string text = words.by.empty() ? what : what + " by " + words.by;
+  return words.comment.empty() ? text : text + ": " + words.comment;
 }
 
 }  // namespace
@@ -89,7 +96,7 @@ correlator_output correlator_core::apply(const decision& d) {
 
 bool correlator_core::impl::seen(const alert& a) const {
   if (const auto at = alerts.find(a.id); at != alerts.end()) {
-    return a.transition <= at->second.alert.transition;
+    return a.transition <= at->second.decided();
   }
   const auto ended = finished.find(a.id);
   return ended != finished.end() && a.transition <= ended->second;
@@ -129,7 +136,7 @@ void correlator_core::impl::let_go(const std::string& alert_id) {
     l->second.erase(alert_id);
     if (l->second.empty()) loose.erase(l);
   }
-  finished[alert_id] = at->second.alert.transition;
+  finished[alert_id] = at->second.decided();
   finished_order.push_back(alert_id);
   silenced.erase(alert_id);
   alerts.erase(at);
@@ -147,11 +154,12 @@ void correlator_core::impl::on_alert(const alert& told) {
   if (!known && finished.count(told.id) != 0) return;  // an ended episode stays ended
   alert a = told;
   apply_marks(a, known ? &before->second : nullptr);
+  if (known) a.transition += before->second.marks;
   say(a);
   const incident_key key = known ? before->second.incident : 0;
   const bool was_firing = known && before->second.alert.state == alert_state::firing;
   if (!known && a.state == alert_state::resolved) {
-    alerts[a.id] = {a, 0};
+    alerts[a.id] = {a, 0, 0};
     let_go(a.id);
     return;
   }
@@ -233,6 +241,7 @@ void correlator_core::impl::on_command(const operator_command& c) {
   if (c.name == "acknowledge") acknowledge(c);
   if (c.name == "silence") silence(c);
   if (c.name == "retire") retire(c.subject);
+  if (sets_rules(c.name)) take_rules(c);
   // Feedback is the learner's.
 }
 
@@ -243,14 +252,37 @@ void correlator_core::impl::acknowledge(const operator_command& c) {
   for (const auto& [key, i] : incidents) {
     if (i.record.id == c.subject) ids = i.record.alerts;
   }
+  bool changed = false;
   for (const std::string& id : ids) {
-    alert& a = alerts.at(id).alert;
+    tracked_alert& t = alerts.at(id);
+    alert& a = t.alert;
+    const std::string by = words.off ? std::string{} : words.by;
+    const bool same = a.acknowledged != words.off && a.acknowledged_by == by;
+    if (a.state != alert_state::firing || same) continue;
     a.acknowledged = !words.off;
-    a.acknowledged_by = words.off ? std::string{} : words.by;
+    a.acknowledged_by = by;
+    ++t.marks;
+    ++a.transition;
+    say(a);
+    changed = true;
   }
-  if (ids.empty()) return;
+  if (!changed) return;
   const char* what = words.off ? "not acknowledged" : "acknowledged";
-  say_notice(words.off ? "unacknowledged" : "acknowledged", c.subject, by_whom(what, words.by));
+  say_notice(words.off ? "unacknowledged" : "acknowledged", c.subject, by_whom(what, words));
+}
+
+/// New numbers for the incidents that are open, too.
+void correlator_core::impl::take_rules(const operator_command& c) {
+  const auto record = decode_rules(c.payload);
+  if (!record) return;  // of a newer build: its partitions say so
+  const auto& o = record->correlation;
+  if (o.window == options.window && o.hops == options.hops && o.settle == options.settle) return;
+  const bool reaches_elsewhere = o.hops != options.hops;
+  options = o;
+  for (auto& [key, i] : incidents) {
+    if (reaches_elsewhere && !i.frozen) rebuild_reach(key);
+    schedule(key);
+  }
 }
 
 void correlator_core::impl::silence(const operator_command& c) {
@@ -267,7 +299,7 @@ void correlator_core::impl::silence(const operator_command& c) {
     t.alert.silenced_by = words.off ? std::string{} : words.by;
   }
   const char* what = words.off ? "not silenced" : "silenced";
-  say_notice(words.off ? "unsilenced" : "silenced", c.subject, by_whom(what, words.by));
+  say_notice(words.off ? "unsilenced" : "silenced", c.subject, by_whom(what, words));
 }
 
 /// The entity is forgotten: its edges go, its alerts end.
@@ -280,10 +312,11 @@ void correlator_core::impl::retire(const std::string& entity) {
   silenced.erase(entity);
   std::vector<alert> ended;
   for (const auto& [id, t] : alerts) {
-    if (t.alert.entity == entity && t.alert.state == alert_state::firing) ended.push_back(t.alert);
+    if (t.alert.entity != entity || t.alert.state != alert_state::firing) continue;
+    ended.push_back(t.alert);
+    ended.back().transition = t.decided() + 1;
   }
   for (alert& a : ended) {
-    ++a.transition;
     a.state = alert_state::resolved;
     a.updated = a.ended.emplace(now);
     a.explanation = "the entity was retired";

@@ -2,20 +2,22 @@
 #include "judgement/correlator_core_impl.hpp"
 #include "messages/bytes.hpp"
 
-// state    := version(u8 = 1) applied(u64) now expired_at graph(str)
-//             alerts(u32, (alert(str) incident(u64))*)       -- by id
+// state    := version(u8 = 2) applied(u64) now expired_at graph(str)
+//             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
 //             incidents(u32, incident*)                      -- by key
 //             finished(u32, (id transition(u32))*)           -- the oldest first
 //             silences(u32, (subject by until?)*)            -- by subject
 //             changes(u32, (entity kind(u8) summary at)*)    -- as they came
+//             window hops(u32) settle                        -- correlation rules in force
 // incident := key(u64) record(str) first_onset last_onset last_end firing(u32) flags(u8) asked
 //             requests(u32) refreshed(u32) told(u32) told_at first_text
-// Times are i64 milliseconds. What can be derived (reach, agenda, loose alerts) is not written.
+// Times are i64 milliseconds. Version 1 had neither marks nor rules. What can be derived (reach,
+// agenda, loose alerts) is not written.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t state_version = 1;
+constexpr std::uint8_t state_version = 2;
 
 enum incident_flag : std::uint8_t {
   flag_frozen = 1,
@@ -79,6 +81,7 @@ std::string correlator_core::impl::save() const {
   for (const auto& [id, t] : alerts) {
     w.str(encode_alert(t.alert));
     w.u64(t.incident);
+    w.u32(t.marks);
   }
   w.u32(static_cast<std::uint32_t>(incidents.size()));
   for (const auto& [key, i] : incidents) write_incident(w, key, i);
@@ -101,20 +104,26 @@ std::string correlator_core::impl::save() const {
     w.str(c.summary);
     w.i64(unix_ms(c.at));
   }
+  w.i64(options.window.count());
+  w.u32(options.hops);
+  w.i64(options.settle.count());
   return bytes;
 }
 
 namespace {
 
-outcome<void> read_alerts(byte_reader& in, std::map<std::string, tracked_alert>& alerts) {
+outcome<void> read_alerts(byte_reader& in, std::uint8_t version,
+                          std::map<std::string, tracked_alert>& alerts) {
   const auto count = in.count(12);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
     auto a = decode_alert(in.str());
     if (!a) return a.error();
     const incident_key key = in.u64();
+    const std::uint32_t marks = version == 1 ? 0 : in.u32();
+    if (marks >= a->transition) return unsound("more marks than transitions");
     if (!alerts.empty() && a->id <= alerts.rbegin()->first) return unsound("alerts out of order");
     std::string id = a->id;
-    alerts.emplace_hint(alerts.end(), std::move(id), tracked_alert{std::move(*a), key});
+    alerts.emplace_hint(alerts.end(), std::move(id), tracked_alert{std::move(*a), key, marks});
   }
   return {};
 }
@@ -168,16 +177,23 @@ void read_changes(byte_reader& in, std::deque<change_note>& changes) {
 
 outcome<void> correlator_core::impl::read(std::string_view bytes) {
   byte_reader in{bytes};
-  if (in.u8() != state_version) return failure{ec::unknown_version, "correlator state"};
+  const std::uint8_t version = in.u8();
+  if (version == 0 || version > state_version)
+    return failure{ec::unknown_version, "correlator state"};
   applied = in.u64();
   now = event_time_of(in.i64());
   expired_at = event_time_of(in.i64());
   if (const auto read = graph.restore(in.str()); !read) return read.error();
-  if (const auto read = read_alerts(in, alerts); !read) return read.error();
+  if (const auto read = read_alerts(in, version, alerts); !read) return read.error();
   if (const auto read = read_incidents(in, incidents, applied); !read) return read.error();
   read_finished(in, finished, finished_order);
   read_silences(in, silenced);
   read_changes(in, changes);
+  if (version != 1) {
+    options.window = milliseconds{in.i64()};
+    options.hops = in.u32();
+    options.settle = milliseconds{in.i64()};
+  }
   if (!in.ok() || !in.at_end()) return unsound("wrong length");
   std::size_t members = 0;
   for (const auto& [key, i] : incidents) {

@@ -48,6 +48,10 @@ using incident_key = std::uint64_t;
 struct tracked_alert {
   faultline::alert alert;
   incident_key incident = 0;  ///< 0 = in none
+  /// Transitions that operators added to the entity's own: what is told is the entity's number plus
+  /// this.
+  std::uint32_t marks = 0;
+  std::uint32_t decided() const noexcept { return alert.transition - marks; }
 };
 
 struct tracked_incident {
@@ -88,6 +92,7 @@ struct correlator_core::impl {
   void acknowledge(const operator_command& c);
   void silence(const operator_command& c);
   void retire(const std::string& entity);
+  void take_rules(const operator_command& c);
   void apply_marks(alert& a, const tracked_alert* before) const;
   bool seen(const alert& a) const;
   void let_go(const std::string& alert_id);
@@ -129,7 +134,7 @@ struct correlator_core::impl {
   event_time now{};                                    ///< newest event time of any decision
   std::map<std::string, tracked_alert> alerts;         ///< firing, or of an open incident
   std::map<incident_key, tracked_incident> incidents;  ///< open ones
-  std::map<std::string, std::uint32_t> finished;       ///< last transition of ended episodes
+  std::map<std::string, std::uint32_t> finished;       ///< last transition, of ended episodes
   std::deque<std::string> finished_order;
   std::map<std::string, silence_mark> silenced;  ///< by entity or alert id
   std::deque<change_note> changes;

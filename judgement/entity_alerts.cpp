@@ -177,6 +177,7 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, log_posit
   d.cause = cause;
   d.tick = tick;
   d.what.kind = decision_kind::alert;
+  d.what.model = rules->model.sha256;
   d.what.alert = std::move(a);
   out.push_back(std::move(d));
 }

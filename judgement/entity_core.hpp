@@ -29,6 +29,9 @@ struct judgement_rules {
   model_identity model;
 };
 
+/// Ticks for which an entity only listens to a model that took the place of another.
+inline constexpr std::uint16_t model_shadow_ticks = 256;
+
 /// What became of one event. Every accepted event ends in exactly one of these.
 enum class applied_as : std::uint8_t {
   taken,      ///< in the open tick, or closed it
@@ -113,7 +116,9 @@ public:
   entity_core(entity_core&&) noexcept;
   entity_core& operator=(entity_core&&) noexcept;
 
-  /// Hands over changed rules, between ticks.
+  /// Hands over changed rules. @pre !in_flight() && !row_waiting(): a tick is judged by the rules
+  /// at the record that closed it. Another model begins with h = c = 0, and for its first
+  /// model_shadow_ticks answers the ticks are judged without it and marked degraded.
   void set_rules(std::shared_ptr<const judgement_rules> rules);
   /// false: learns from everything and opens no alert (training part of a recording).
   void set_deciding(bool on) noexcept;

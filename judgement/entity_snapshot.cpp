@@ -7,17 +7,18 @@
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
-// snapshot := version(u8 = 2) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 3) body checksum(u64: stable_hash of all before it)
 //
+// Version 3 ends its body with logic(u32) model_key(u64) shadow_ticks(u16).
 // The body is the state as it stands in memory, piece by piece; each piece reads itself back and
-// refuses what does not fit. A published version never changes. Version 1 (read, no longer written)
-// knows nothing of crossed limits (alert_lifecycle) and holds wall clock times where events bring
-// their own (accept_past).
+// refuses what does not fit. A published version never changes. Versions 1 and 2 are read and no
+// longer written; 1 knows nothing of crossed limits (alert_lifecycle) and holds wall clock times
+// where events bring their own (accept_past).
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 2;
+constexpr std::uint8_t snapshot_version = 3;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
@@ -100,6 +101,9 @@ std::string entity_core::impl::save() const {
     out.put_text(key);
     out.put_text(value);
   }
+  out.put(logic_version);
+  out.put(model_key);
+  out.put(shadow_ticks);
   out.put(stable_hash(bytes));
   return bytes;
 }
@@ -146,7 +150,14 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
     model = std::make_unique<model_view>();
     if (!model->restore(in)) return broken;
   }
-  return restore_words(in) ? outcome<void>{} : outcome<void>{broken};
+  if (!restore_words(in)) return broken;
+  std::uint32_t logic = 0;
+  if (version > 2) {
+    in.get(logic);
+    in.get(model_key);
+    in.get(shadow_ticks);
+  }
+  return in.at_end() ? outcome<void>{} : outcome<void>{broken};
 }
 
 // Alert, edges and attributes: what is not numbers.
@@ -174,7 +185,7 @@ bool entity_core::impl::restore_words(byte_reader& in) {
     if (!in.get_text(key, most_text) || !in.get_text(value, most_text)) return false;
     ephemeral = ephemeral || (key == "ephemeral" && value == "true");
   }
-  return in.at_end();
+  return in.ok();
 }
 
 }  // namespace faultline

@@ -72,6 +72,7 @@ struct entity_core::impl {
 
   // ticks: entity_tick.cpp
   void begin_tick(forecast_row& row);
+  void follow_model();
   void finish_tick(const forecast_result* result, std::vector<entity_decision>& out);
   void open_channels();
   forecast_tick forecast_tick_now() const;
@@ -148,7 +149,9 @@ struct entity_core::impl {
   float last_score = 0;
   float last_excess = 0;
   std::int64_t last_tick_ms = 0;
-  bool degraded = true;  ///< the last tick was scored without the model
+  bool degraded = true;            ///< the last tick was scored without the model
+  std::uint64_t model_key = 0;     ///< of the model that `model` has heard; 0 = none
+  std::uint16_t shadow_ticks = 0;  ///< answers of a new model that are still only listened to
 
   // Not saved.
   bool flying = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 
@@ -23,6 +24,14 @@ constexpr std::uint64_t anonymous_slots_at = 64;  // ticks: until then constant 
 tick_channels& workspace() {
   static thread_local tick_channels space;
   return space;
+}
+
+/// The first 64 bits of the file's sha-256.
+std::uint64_t model_key_of(const model_identity& m) noexcept {
+  std::uint64_t key = 0;
+  const auto digits = std::min<std::size_t>(16, m.sha256.size());
+  std::from_chars(m.sha256.data(), m.sha256.data() + digits, key, 16);
+  return key;
 }
 
 bool rebase_tick(std::uint64_t n) noexcept {
@@ -86,7 +95,20 @@ void entity_core::impl::load_values(const closed_tick& tick) {
             missing);
 }
 
+// Not when the rules come but with the next tick: a state from a snapshot may be ahead of the
+// rules that replay has come to.
+void entity_core::impl::follow_model() {
+  const auto key = model_key_of(rules->model);
+  if (key == model_key) return;
+  if (model_key != 0 && model) {
+    model.reset();
+    shadow_ticks = model_shadow_ticks;
+  }
+  model_key = key;
+}
+
 void entity_core::impl::begin_tick(forecast_row& row) {
+  follow_model();
   const auto& tick = builder.front();
   load_values(tick);
   auto& space = workspace();
@@ -144,7 +166,7 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   t.channels = &workspace();
   t.ts = tick.ts;
   t.tick_ms = tick.tick_ms;
-  t.degraded = result == nullptr;
+  t.degraded = result == nullptr || shadow_ticks != 0;
   const bool was_firing = life.firing();
   take_attributes();
   score_tick(result, t);
@@ -209,7 +231,9 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   score_views(space, traits.data(), traits.size(), t.scores, t.symptom);
   if (result != nullptr && !model) model = std::make_unique<model_view>();
   if (model) {
-    t.scores[static_cast<std::size_t>(view::model)] = model->score(current);
+    const float score = model->score(current);
+    t.scores[static_cast<std::size_t>(view::model)] = shadow_ticks == 0 ? score : 0.0f;
+    if (shadow_ticks != 0 && result != nullptr) --shadow_ticks;
     model->take(current, result, static_cast<double>(t.tick_ms) / 1000.0);
   }
   for (std::size_t v = 0; v < view_count; ++v)

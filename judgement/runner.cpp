@@ -241,6 +241,12 @@ void runner::set_alerting(bool on) {
   for (auto& r : impl_->residents) r.core.set_deciding(on);
 }
 
+void runner::set_rules(std::shared_ptr<const judgement_rules> rules) {
+  impl_->flush();
+  impl_->options.rules = std::move(rules);
+  for (auto& r : impl_->residents) r.core.set_rules(impl_->options.rules);
+}
+
 const correlator_core& runner::correlator() const noexcept { return impl_->correlator; }
 
 entity_window runner::window_of(std::string_view entity, event_time as_of) const {

@@ -45,6 +45,8 @@ public:
   void take(const event_view& event);
   /// Ends everything that is open to be finished by time @p until.
   void advance_to(event_time until);
+  /// From now on ticks are judged by these rules.
+  void set_rules(std::shared_ptr<const judgement_rules> rules);
   /// From now on alerts are suppressed (false: before train_until) or told (true).
   void set_alerting(bool on);
   const correlator_core& correlator() const noexcept;

@@ -4,7 +4,7 @@
 #include "messages/bytes.hpp"
 #include "messages/internal/incident_bytes.hpp"
 
-// decision   := version(u8 = 1) kind(u8) body
+// decision   := version(u8 = 2) kind(u8) logic(u32) model(str) body      -- 1: without logic, model
 // alert      := str (encode_alert)
 // topology   := from to kind(u8) removed(u8) source at(i64)
 // change     := entity kind(u8) summary at(i64)
@@ -16,7 +16,7 @@
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t decision_version = 1;
+constexpr std::uint8_t decision_version = 2;
 
 void write_root_cause(byte_writer& out, const root_cause_result& r) {
   out.str(r.incident);
@@ -79,11 +79,21 @@ void read_notice(byte_reader& in, notice& n) {
 
 }  // namespace
 
+bool sets_rules(std::string_view command) noexcept {
+  return command == "configuration" || command == "model";
+}
+
+bool is_control(std::string_view command) noexcept {
+  return sets_rules(command) || command == "retire" || command == "release";
+}
+
 std::string encode_decision(const decision& d) {
   std::string bytes;
   byte_writer out{bytes};
   out.u8(decision_version);
   out.u8(static_cast<std::uint8_t>(d.kind));
+  out.u32(d.logic);
+  out.str(d.model);
   switch (d.kind) {
     case decision_kind::alert:
       out.str(encode_alert(d.alert));
@@ -123,11 +133,13 @@ outcome<decision> decode_decision(std::string_view bytes) {
   byte_reader in{bytes};
   const auto version = in.u8();
   if (!in.ok()) return failure{ec::malformed, "decision: empty"};
-  if (version != decision_version)
-    return failure{ec::unknown_version, "decision: version is not 1"};
+  if (version == 0 || version > decision_version)
+    return failure{ec::unknown_version, "decision: version is neither 1 nor 2"};
   decision d;
   d.kind = in.enumeration(decision_kind::alert, decision_kind::clock);
   if (!in.ok()) return failure{ec::malformed, "decision: unknown kind"};
+  d.logic = version == 1 ? 0 : in.u32();
+  if (version != 1) d.model = in.str();
   switch (d.kind) {
     case decision_kind::alert: {
       auto a = decode_alert(in.str());

@@ -51,11 +51,23 @@ struct root_cause_result {
 };
 
 struct operator_command {
-  std::string name;     ///< alert_feedback, incident_feedback, acknowledge, silence, retire
-  std::string subject;  ///< alert id, incident id or entity
+  /// alert_feedback, incident_feedback, acknowledge, silence, retire, release, configuration, model
+  std::string name;
+  std::string subject;  ///< alert id, incident id, entity or sha-256 of a model
   std::string payload;  ///< JSON
   arrival_time at{};
 };
+
+/// Commands that set the rules by which entities are judged; their payload holds all of them.
+bool sets_rules(std::string_view command) noexcept;
+/// Commands that partitions must hear of: copied into their logs as control records.
+bool is_control(std::string_view command) noexcept;
+/// The payload of a retirement that a partition has decided by itself, and acted on.
+inline constexpr std::string_view retired_by_silence = R"({"by":"silence"})";
+
+/// Version of the logic that decides. It grows with every change after which the same records may
+/// lead to other decisions.
+inline constexpr std::uint32_t logic_version = 1;
 
 struct notice {
   std::string what;  ///< quarantine, overload, recovered, regime_changed, poison
@@ -75,6 +87,8 @@ struct decision {
   operator_command command;
   faultline::notice notice;
   event_time clock{};
+  std::uint32_t logic = logic_version;  ///< of who decided; 0 in records older than this field
+  std::string model;                    ///< sha-256 of the model in force; empty: none, not known
 };
 
 /// Binary form (begins with a version; `seq` is not part of it).

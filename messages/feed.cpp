@@ -68,15 +68,17 @@ outcome<std::string> json_to_msgpack(std::string_view text) {
   return write_value(*value, wire_encoding::msgpack);
 }
 
-std::string to_json(const alert& a, std::uint64_t seq) {
+std::string to_json(const alert& a, std::uint64_t seq, std::int64_t published_ms) {
   json value = value_of(a);
   if (seq != 0) value["seq"] = seq;
+  if (published_ms != 0) value["published"] = published_ms;
   return write_value(value, wire_encoding::json);
 }
 
-std::string to_json(const incident& i, std::uint64_t seq) {
+std::string to_json(const incident& i, std::uint64_t seq, std::int64_t published_ms) {
   json value = value_of(i);
   if (seq != 0) value["seq"] = seq;
+  if (published_ms != 0) value["published"] = published_ms;
   return write_value(value, wire_encoding::json);
 }
 
@@ -89,6 +91,7 @@ outcome<feed_item> read_feed_payload(std::string_view msgpack) {
   try {  // the library throws where a value has another type than asked for
     item.kind = value.at("kind").get<std::string>();
     item.seq = value.at("seq").get<std::uint64_t>();
+    item.published_ms = value.at("published").get<std::int64_t>();
     if (item.kind == "alert")
       read_value(value, item.alert);
     else if (item.kind == "incident")

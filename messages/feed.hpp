@@ -36,15 +36,16 @@ std::string heartbeat_payload(std::uint64_t last_seq, event_time ts, arrival_tim
 outcome<std::string> msgpack_to_json(std::string_view msgpack);
 outcome<std::string> json_to_msgpack(std::string_view json);
 
-/// JSON objects of the HTTP API: the records of the feed (without seq when 0).
-std::string to_json(const alert& a, std::uint64_t seq = 0);
-std::string to_json(const incident& i, std::uint64_t seq = 0);
+/// JSON objects of the HTTP API: the records of the feed (without seq, published when 0).
+std::string to_json(const alert& a, std::uint64_t seq = 0, std::int64_t published_ms = 0);
+std::string to_json(const incident& i, std::uint64_t seq = 0, std::int64_t published_ms = 0);
 
 /// Reads a feed payload's (msgpack) kind, seq and, by kind, its record. For the command line and
 /// tests.
 struct feed_item {
   std::string kind;  ///< alert, incident, notice, heartbeat
   std::uint64_t seq = 0;
+  std::int64_t published_ms = 0;
   faultline::alert alert;
   faultline::incident incident;
   faultline::notice notice;

@@ -122,8 +122,8 @@ json value_of(const alert& a) {
          {"ts", unix_ms(a.updated)}};
   if (a.state == alert_state::resolved) v["ended"] = unix_ms(a.ended.value_or(a.updated));
   if (a.lead_time_s) v["lead_time_s"] = *a.lead_time_s;
-  if (a.acknowledged) v["acknowledged_by"] = a.acknowledged_by;
-  if (a.silenced) v["silenced_by"] = a.silenced_by;
+  if (a.silenced) v["by"] = v["silenced_by"] = a.silenced_by;
+  if (a.acknowledged) v["by"] = v["acknowledged_by"] = a.acknowledged_by;
   return v;
 }
 

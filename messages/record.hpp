@@ -30,8 +30,8 @@ struct degrade_record {
 /// An operator's word that reached this partition, with its sequence in the decision log.
 struct control_record {
   std::uint64_t sequence = 0;
-  std::string_view name;     ///< acknowledge, silence, feedback, limits, model, retire
-  std::string_view payload;  ///< JSON
+  std::string_view name;     ///< retire, release, configuration, model
+  std::string_view payload;  ///< retire, release: the entity; else JSON (judgement/rules.hpp)
 };
 
 /// One record, seen through the blob's bytes.

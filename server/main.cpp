@@ -15,6 +15,7 @@
 #include "config/config.hpp"
 #include "server/node.hpp"
 #include "server/options_of.hpp"
+#include "server/reload.hpp"
 
 namespace {
 
@@ -84,20 +85,8 @@ struct end_signals {
 };
 int end_signals::signal_fd = -1;
 
-/// SIGHUP: a bad file is refused and said so; the options of a running node stay as they are.
-void check_reload(const flags& f, const server_config& running) {
-  auto fresh = configuration(f);
-  if (!fresh) {
-    spdlog::error("reload refused: {}", fresh.error().what);
-    return;
-  }
-  const auto changed = changed_keys(running, *fresh);
-  for (const auto& key : changed) spdlog::warn("reload: {} takes effect at the next start", key);
-  if (changed.empty()) spdlog::info("reload: nothing has changed");
-}
-
 /// @returns the signal that ends us, or 0 when the node gave up.
-int wait_for_end(end_signals& end, const flags& f, const server_config& running) {
+int wait_for_end(end_signals& end, node& house) {
   for (;;) {
     pollfd fds[2] = {{end.signals[0], POLLIN, 0}, {end.trouble[0], POLLIN, 0}};
     if (::poll(fds, 2, -1) < 0) continue;
@@ -105,7 +94,8 @@ int wait_for_end(end_signals& end, const flags& f, const server_config& running)
     unsigned char number = 0;
     if (::read(end.signals[0], &number, 1) != 1) continue;
     if (number != SIGHUP) return number;
-    check_reload(f, running);
+    // What came of it is in the log and in /metrics.
+    if (const auto done = house.reload(); !done) continue;
   }
 }
 
@@ -122,6 +112,11 @@ int serve(const flags& f) {
     return 2;
   }
   flight_recorder::watch_signals();
+  reloader reload{*config, [&f] { return configuration(f); },
+                  [](const std::string& level) {
+                    spdlog::default_logger()->set_level(spdlog::level::from_str(level));
+                  }};
+  options->read_again = [&reload] { return reload.read_again(); };
   end_signals end;
   auto house = node::start(*options, [&](const std::string& why) { end.give_up(why); });
   if (!house) {
@@ -133,7 +128,7 @@ int serve(const flags& f) {
   spdlog::info("faultlined {} serves web=http://{} store={}", version(), bound.front(),
                config->storage.path);
   for (std::size_t i = 1; i < bound.size(); ++i) spdlog::info("socket bound endpoint={}", bound[i]);
-  const int signal = wait_for_end(end, f, *config);
+  const int signal = wait_for_end(end, **house);
   if (signal == 0) {
     // Nothing here may be trusted to end in order: what is durable is durable, the rest replays.
     spdlog::critical("giving up: {}", end.reason);

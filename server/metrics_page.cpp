@@ -243,6 +243,13 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
   p.gauge("faultline_store_ballast_bytes", "Bytes of the ballast that is there.",
           static_cast<double>(space.ballast_bytes));
   add_sums(p, parts.counters->doors);
+  p.gauge("faultline_config_last_reload_successful", "1 while the last reload was not refused.",
+          parts.reloads->successful.load() ? 1 : 0);
+  p.gauge("faultline_config_last_reload_success_timestamp_seconds",
+          "Unix time of the start, or of the last reload that was not refused.",
+          static_cast<double>(parts.reloads->succeeded_at_ms.load()) / 1000);
+  p.gauge("faultline_rules_since_decision", "Number of the decision that set the rules in force.",
+          static_cast<double>(parts.desk->since()));
   add_records(p, *parts.counters);
   add_judgement(p, *parts.counters);
   add_doors(p, parts);

@@ -30,6 +30,7 @@
 #include "dashboard/rest_api.hpp"
 #include "server/machine.hpp"
 #include "server/node_queries.hpp"
+#include "server/rule_desk.hpp"
 #include "transport/doors.hpp"
 #include "transport/http_server.hpp"
 
@@ -76,7 +77,12 @@ struct node::impl {
 
   outcome<void> open();
   outcome<void> read_flight();
+  outcome<void> settle_rules();
   void spawn();
+  outcome<std::uint64_t> append(decision d);
+  outcome<reload_report> reload();
+  outcome<reload_report> apply(const fresh_settings& fresh);
+  outcome<model_state> activate(const std::string& sha256);
   outcome<void> open_doors_and_web();
   void run_clock();
   void measure_replay(double passed_s);
@@ -98,6 +104,8 @@ struct node::impl {
   std::unique_ptr<store> memory;
   std::unique_ptr<flight_recorder> flight;
   std::vector<decision> notices;  ///< of the start, said when there is somebody to say it
+  std::unique_ptr<rule_desk> desk;
+  reload_status reloads;
   node_counters counters;
   entity_registry registry;
   std::unique_ptr<partition_directory> directory;
@@ -133,25 +141,61 @@ outcome<void> node::impl::open() {
   if (!opened) return opened.error();
   memory = std::move(*opened);
   if (auto read = read_flight(); !read) return read;
-  auto shared = std::make_shared<judgement_rules>();
-  shared->processing = options.processing;
-  shared->detection = options.detection;
+  if (auto done = settle_rules(); !done) return done;
+  directory = std::make_unique<partition_directory>(memory->events().partitions());
+  auto bound = open_doors(options.sockets);
+  if (!bound) return bound.error();
+  sockets = std::move(*bound);
+  return {};
+}
+
+// What the configuration says becomes a record before anybody judges by it.
+outcome<void> node::impl::settle_rules() {
+  rules_record wanted;
+  wanted.rules.processing = options.processing;
+  wanted.rules.detection = options.detection;
+  wanted.correlation = options.correlation;
+  wanted.root_cause = options.root_cause;
+  const auto& path = options.storage.path;
+  std::unique_ptr<forecaster> model;
   if (!options.lstm_file.empty()) {
-    auto model = load_forecaster(options.lstm_file, options.lanes.batch);
-    if (!model) return model.error();
-    shared->model = (*model)->identity();
-    inference = std::make_unique<lane>(std::move(*model), options.lanes, counters);
+    auto loaded = load_forecaster(options.lstm_file, options.lanes.batch);
+    if (!loaded) return loaded.error();
+    model = std::move(*loaded);
+    wanted.rules.model = model->identity();
+    wanted.configured_model = model->identity().sha256;
+    if (auto kept = keep_model(path, options.lstm_file, wanted.configured_model); !kept)
+      return kept;
   }
   if (!options.ranker_file.empty()) {
     auto loaded = load_ranker(options.ranker_file);
     if (!loaded) return loaded.error();
     ranker = std::move(*loaded);
+    wanted.ranker = ranker->identity();
   }
-  rules = std::move(shared);
-  directory = std::make_unique<partition_directory>(memory->events().partitions());
-  auto bound = open_doors(options.sockets);
-  if (!bound) return bound.error();
-  sockets = std::move(*bound);
+  desk = std::make_unique<rule_desk>(*memory);
+  auto in_force = desk->begin(wanted, wall_clock());
+  if (!in_force) return in_force.error();
+  const auto& sha256 = in_force->rules.model.sha256;
+  if (model && sha256 != wanted.configured_model) {
+    auto loaded = load_forecaster(kept_model(path, sha256), options.lanes.batch);
+    if (!loaded)
+      return failure{loaded.error().code, "the model in force, " + sha256 + ", is not usable (" +
+                                              loaded.error().what +
+                                              "); name another one in model.lstm"};
+    model = std::move(*loaded);
+  }
+  rules = std::make_shared<const judgement_rules>(in_force->rules);
+  if (!model) return {};
+  inference = std::make_unique<lane>(
+      std::move(model), options.lanes, counters,
+      [path, batch = options.lanes.batch](const std::string& wanted_sha256) {
+        auto other = load_forecaster(kept_model(path, wanted_sha256), batch);
+        if (!other)
+          spdlog::error("lane lacks model sha256={} reason=\"{}\": its ticks are degraded",
+                        wanted_sha256, other.error().what);
+        return other;
+      });
   return {};
 }
 
@@ -189,6 +233,9 @@ void node::impl::spawn() {
   auto& sys = *system;
   keeper_hooks hooks;
   hooks.decided = [link = link](std::uint64_t last) { link->tell(last); };
+  hooks.control = [this](std::uint64_t sequence, const operator_command& c) {
+    desk->copy(sequence, c);
+  };
   hooks.publish = [this](const feed_record& r, const std::vector<std::string>& topics) {
     sockets->publish(r, topics);
   };
@@ -200,7 +247,7 @@ void node::impl::spawn() {
                                         ranker);  // blocks in LibTorch
   the_rca = sys.spawn(root_cause, options.root_cause,
                       rca_peers{the_librarian, the_keeper, the_worker, directory.get()});
-  the_correlator = sys.spawn(correlator, options.correlation, options.actors,
+  the_correlator = sys.spawn(correlator, desk->current().correlation, options.actors,
                              correlator_peers{the_librarian, the_keeper, the_rca});
   link->set(the_correlator);
   if (!notices.empty()) caf::anon_send(the_keeper, append_decisions{std::move(notices)});
@@ -246,6 +293,7 @@ outcome<void> node::impl::open_doors_and_web() {
                                           std::move(hooks));
   if (auto loaded = commit->load_publishers(); !loaded) return loaded;
   commit->start();
+  if (auto opened = desk->open(*commit); !opened) return opened;
   intake = std::make_unique<ingress>(*commit, registry, counters, options.processing,
                                      options.entities, options.intake, wall_clock);
   feed = std::make_unique<feed_door>(*system, *memory, the_correlator, wall_clock);
@@ -253,11 +301,18 @@ outcome<void> node::impl::open_doors_and_web() {
   const auto durable = memory->events().counters();
   const auto accepted = durable.find("accepted");
   sockets->start(*intake, *feed);
-  answers = std::make_unique<node_queries>(
-      *system, node_parts{memory.get(), &counters, directory.get(), commit.get(), sockets.get(),
-                          inference.get(), the_supervisor, the_correlator, the_keeper,
-                          the_librarian, wall_clock, &intake->publishers(), ladder.get(),
-                          accepted == durable.end() ? 0 : accepted->second});
+  node_parts parts{memory.get(),    &counters,
+                   directory.get(), commit.get(),
+                   sockets.get(),   inference.get(),
+                   the_supervisor,  the_correlator,
+                   the_keeper,      the_librarian,
+                   wall_clock,      &intake->publishers(),
+                   ladder.get(),    accepted == durable.end() ? 0 : accepted->second};
+  parts.desk = desk.get();
+  parts.reloads = &reloads;
+  parts.reload = [this] { return reload(); };
+  parts.activate = [this](const std::string& sha256) { return activate(sha256); };
+  answers = std::make_unique<node_queries>(*system, std::move(parts));
   auto listening = open_http_server(options.web);
   if (!listening) return listening.error();
   web = std::move(*listening);
@@ -347,6 +402,68 @@ void node::impl::run_clock() {
   }
 }
 
+outcome<std::uint64_t> node::impl::append(decision d) {
+  caf::scoped_actor asker{*system};
+  outcome<std::uint64_t> result{failure{ec::shutting_down, "ending"}};
+  asker->request(the_keeper, std::chrono::seconds{10}, append_decisions{{std::move(d)}})
+      .receive([&](const decisions_appended& a) { result = a.first; },
+               [&](const caf::error& why) { result = from_caf_error(why); });
+  return result;
+}
+
+outcome<reload_report> node::impl::reload() {
+  if (!options.read_again) return failure{ec::unsupported, "there is no configuration to read"};
+  auto fresh = options.read_again();
+  outcome<reload_report> report = fresh ? apply(*fresh) : fresh.error();
+  reloads.successful.store(static_cast<bool>(report));
+  if (!report) {
+    spdlog::error("reload refused, the old configuration stays reason=\"{}\"", report.error().what);
+    return report;
+  }
+  reloads.succeeded_at_ms.store(unix_ms(wall_clock()));
+  for (const auto& key : report->applied) spdlog::info("reload: {} is in force", key);
+  for (const auto& key : report->restart) spdlog::warn("reload: {} needs a restart", key);
+  if (report->applied.empty() && report->restart.empty())
+    spdlog::info("reload: nothing has changed");
+  return report;
+}
+
+outcome<reload_report> node::impl::apply(const fresh_settings& fresh) {
+  const auto recorded = desk->change(
+      "configuration", "", wall_clock(),
+      [&](rules_record& r) {
+        r.rules.detection = fresh.detection;
+        r.correlation = fresh.correlation;
+      },
+      [this](decision d) { return append(std::move(d)); });
+  if (!recorded) return recorded.error();
+  memory->set_retention(fresh.storage);
+  if (fresh.accepted) fresh.accepted();
+  return reload_report{fresh.applied, fresh.restart};
+}
+
+outcome<model_state> node::impl::activate(const std::string& sha256) {
+  if (!inference) return failure{ec::unsupported, "this server runs without a model"};
+  const auto& path = options.storage.path;
+  const auto named = options.models_directory.empty()
+                         ? std::filesystem::path{options.lstm_file}.parent_path()
+                         : std::filesystem::path{options.models_directory};
+  auto file = find_model(path, named, sha256);
+  if (!file) return file.error();
+  auto loaded = load_forecaster(*file, options.lanes.batch);
+  if (!loaded) return loaded.error();
+  const auto identity = (*loaded)->identity();
+  if (auto kept = keep_model(path, *file, sha256); !kept) return kept.error();
+  auto changed = desk->change(
+      "model", sha256, wall_clock(), [&](rules_record& r) { r.rules.model = identity; },
+      [this](decision d) { return append(std::move(d)); });
+  if (!changed) return changed.error();
+  if (*changed)
+    spdlog::info("model activated name={} version={} sha256={} since={}", identity.name,
+                 identity.version, sha256, desk->since());
+  return model_state{identity.name, identity.version, identity.sha256, desk->since(), *changed};
+}
+
 outcome<void> node::impl::drain() {
   caf::scoped_actor asker{*system};
   outcome<void> result;
@@ -372,6 +489,7 @@ outcome<std::unique_ptr<node>> node::start(const node_options& options,
   i.system = std::make_unique<caf::actor_system>(i.config);
   i.spawn();
   if (auto done = i.open_doors_and_web(); !done) return done.error();
+  i.reloads.succeeded_at_ms.store(unix_ms(wall_clock()));
   return house;
 }
 
@@ -388,6 +506,7 @@ outcome<void> node::stop() {
   i.clock_wake.notify_all();
   if (i.clock_thread.joinable()) i.clock_thread.join();
   if (i.sockets) i.sockets->stop_reading();
+  if (i.desk) i.desk->close();
   if (i.commit) i.commit->stop();
   if (i.system && i.the_supervisor && !i.gave_up) result = i.drain();
   if (i.web) i.web->stop();
@@ -426,6 +545,8 @@ std::vector<std::string> node::bound_addresses() const {
   for (auto& e : impl_->sockets->bound_endpoints()) all.push_back(std::move(e));
   return all;
 }
+
+outcome<reload_report> node::reload() { return impl_->reload(); }
 
 bool node::ready() const { return impl_->answers && impl_->answers->ready(); }
 

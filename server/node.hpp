@@ -17,6 +17,16 @@
 
 namespace faultline {
 
+/// What a reload may change in a running node, and what it may not.
+struct fresh_settings {
+  detection_options detection;
+  correlation_options correlation;
+  storage_options storage;           ///< of it, retention
+  std::vector<std::string> applied;  ///< keys that differ and take effect now
+  std::vector<std::string> restart;  ///< keys that differ and need a restart
+  std::function<void()> accepted;    ///< called once they are in force
+};
+
 /// Everything a node is built from: the options of the rooms, the models' files, the runbooks.
 struct node_options {
   storage_options storage;
@@ -34,6 +44,10 @@ struct node_options {
   std::vector<runbook> runbooks;
   std::string lstm_file;    ///< empty: every tick is scored by the cheap views alone
   std::string ranker_file;  ///< empty: causes are ranked without it
+  /// Where models that may be activated lie; empty: beside lstm_file.
+  std::string models_directory;
+  /// What the configuration says now, for a reload; empty: there is none to read.
+  std::function<outcome<fresh_settings>()> read_again;
 };
 
 /// The house: opens the store, spawns the actors from the last hop to the first, opens the doors.
@@ -48,6 +62,9 @@ public:
 
   /// Orderly end: doors stop reading, everything taken is applied, snapshotted and flushed.
   outcome<void> stop();
+  /// Reads the configuration again and records what may change while running. A bad file changes
+  /// nothing. From any thread but CAF's; blocks until it is durable.
+  outcome<reload_report> reload();
   /// Addresses as bound: HTTP, then the doors' endpoints.
   std::vector<std::string> bound_addresses() const;
   bool ready() const;

@@ -41,6 +41,12 @@ void ask(caf::actor_system& system, Handle whom, Question question, Then then) {
   });
 }
 
+/// Does what blocks on a thread of its own.
+template <class Work, class Done>
+void aside(caf::actor_system& system, Work work, Done done) {
+  system.spawn<caf::detached>([work, done](caf::event_based_actor*) { done(work()); });
+}
+
 entity_details details_of(const entity_status& s) {
   entity_details d;
   d.id = s.id;
@@ -94,14 +100,30 @@ std::optional<window_series> series_of(const entity_window& w, const std::string
   return std::nullopt;
 }
 
+/// @p record with the seq and the time of the feed message that told it.
+template <class Record>
+told<Record> as_told(store& from, Record record) {
+  told<Record> t;
+  if (const auto seq = from.feed().record_seq(record_key(record))) t.seq = *seq;
+  t.record = std::move(record);
+  if (t.seq == 0) return t;
+  const auto page = from.feed().read(t.seq, 1, "");
+  if (!page || page->records.empty() || page->records.front().seq != t.seq) return t;
+  if (const auto item = read_feed_payload(page->records.front().payload))
+    t.published = item->published_ms;
+  return t;
+}
+
 /// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one. A
 /// record whose start has moved (incidents merge) left its older key behind: only the current key
 /// counts.
 template <class Record, class Decode, class Keep>
-outcome<std::pair<std::vector<Record>, std::string>> newest(store& from, const std::string& prefix,
-                                                            std::string after, std::size_t limit,
-                                                            Decode read, Keep keep) {
-  std::vector<Record> found;
+outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
+                                                                  const std::string& prefix,
+                                                                  std::string after,
+                                                                  std::size_t limit, Decode read,
+                                                                  Keep keep) {
+  std::vector<told<Record>> found;
   for (;;) {
     auto page = from.feed().records(prefix, after, page_scan);
     if (!page) return page.error();
@@ -113,7 +135,7 @@ outcome<std::pair<std::vector<Record>, std::string>> newest(store& from, const s
       if (!current) return current.error();
       if (!*current || **current != bytes) continue;
       if (!keep(*record)) continue;
-      found.push_back(std::move(*record));
+      found.push_back(as_told(from, std::move(*record)));
       if (found.size() == limit) return std::make_pair(std::move(found), after);
     }
     if (page->size() < page_scan) return std::make_pair(std::move(found), std::string{});
@@ -257,13 +279,13 @@ void node_queries::incidents(incident_filter f, answer<incident_page> done) {
   done(incident_page{std::move(page->first), std::move(page->second)});
 }
 
-void node_queries::incident_by_id(std::string id, answer<incident> done) {
+void node_queries::incident_by_id(std::string id, answer<told<incident>> done) {
   auto bytes = parts_.memory->feed().record("incident/" + id);
   if (!bytes) return done(bytes.error());
   if (!*bytes) return done(failure{ec::not_found, "no incident " + id});
   auto record = decode_incident(**bytes);
   if (!record) return done(record.error());
-  done(std::move(*record));
+  done(as_told(*parts_.memory, std::move(*record)));
 }
 
 void node_queries::topology(answer<topology_view> done) {
@@ -340,82 +362,68 @@ void node_queries::dead_letter_by_id(std::string id, answer<dead_letter_view::le
   done(letter_of(std::move(**found)));
 }
 
-void node_queries::record_command(const char* name, const std::string& record, std::string subject,
-                                  feedback f, answer<bool> done) {
+void node_queries::record_command(const char* name, std::string subject, std::string payload,
+                                  answer<bool> done) {
+  decision d;
+  d.kind = decision_kind::command;
+  d.command = {name, std::move(subject), std::move(payload), parts_.now()};
+  ask<decisions_appended>(system_, parts_.keeper, append_decisions{{std::move(d)}},
+                          [done](outcome<decisions_appended> a) {
+                            if (!a) return done(a.error());
+                            done(true);
+                          });
+}
+
+void node_queries::record_feedback(const char* name, const std::string& record, std::string subject,
+                                   const feedback& f, answer<bool> done) {
   auto known = parts_.memory->feed().record(record);
   if (!known) return done(known.error());
   if (!*known) return done(failure{ec::not_found, "no " + record});
-  decision d;
-  d.kind = decision_kind::command;
-  d.command.name = name;
-  d.command.subject = std::move(subject);
-  d.command.payload = feedback_json(f);
-  d.command.at = parts_.now();
-  ask<decisions_appended>(system_, parts_.keeper, append_decisions{{std::move(d)}},
-                          [done](outcome<decisions_appended> a) {
-                            if (!a) return done(a.error());
-                            done(true);
-                          });
+  record_command(name, std::move(subject), feedback_json(f), std::move(done));
 }
 
 void node_queries::alert_feedback(std::string id, feedback f, answer<bool> done) {
-  record_command("alert_feedback", "alert/" + id, id, std::move(f), std::move(done));
+  record_feedback("alert_feedback", "alert/" + id, id, f, std::move(done));
 }
 
 void node_queries::incident_feedback(std::string id, feedback f, answer<bool> done) {
-  record_command("incident_feedback", "incident/" + id, id, std::move(f), std::move(done));
+  record_feedback("incident_feedback", "incident/" + id, id, f, std::move(done));
 }
 
-// Its alerts end and its edges go: the correlator learns of it through the decision log.
-void node_queries::record_retirement(const std::string& id, answer<bool> done) {
-  decision d;
-  d.kind = decision_kind::command;
-  d.command.name = "retire";
-  d.command.subject = id;
-  d.command.payload = "{}";
-  d.command.at = parts_.now();
-  ask<decisions_appended>(system_, parts_.keeper, append_decisions{{std::move(d)}},
-                          [done](outcome<decisions_appended> a) {
-                            if (!a) return done(a.error());
-                            done(true);
-                          });
+void node_queries::acknowledge_alert(std::string id, acknowledgement a, answer<bool> done) {
+  auto known = parts_.memory->feed().record("alert/" + id);
+  if (!known) return done(known.error());
+  if (!*known) return done(failure{ec::not_found, "no alert " + id});
+  const auto alert = decode_alert(**known);
+  if (!alert) return done(alert.error());
+  if (alert->state == alert_state::resolved)
+    return done(
+        failure{ec::invalid, "alert " + id + " has ended: only one that fires is acknowledged"});
+  const nlohmann::json payload{{"by", a.by}, {"comment", a.comment}, {"off", !a.acknowledged}};
+  record_command("acknowledge", id,
+                 payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                 std::move(done));
 }
 
+// The correlator ends its alerts and edges, the entity's partition forgets it: both from the one
+// decision.
 void node_queries::retire_entity(std::string id, answer<bool> done) {
-  auto& commit = *parts_.commit;
-  const auto partitions = parts_.directory->size();
   ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id, true},
-                     [this, id, done, &commit, partitions](outcome<entity_answer> a) {
+                     [this, id, done](outcome<entity_answer> a) {
                        if (!a) return done(a.error());
                        if (!a->known) return done(failure{ec::not_found, "no entity " + id});
-                       {
-                         control_record control;
-                         control.name = "retire";
-                         control.payload = id;
-                         auto into = commit.begin();
-                         into.add_control(partition_of(id, partitions), control);
-                       }
-                       record_retirement(id, done);
+                       record_command("retire", id, "{}", done);
                      });
 }
 
 void node_queries::release_entity(std::string id, answer<bool> done) {
-  auto& commit = *parts_.commit;
-  const auto partitions = parts_.directory->size();
   ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id, true},
-                     [id, done, &commit, partitions](outcome<entity_answer> a) {
+                     [this, id, done](outcome<entity_answer> a) {
                        if (!a) return done(a.error());
                        if (!a->known) return done(failure{ec::not_found, "no entity " + id});
                        if (!a->quarantined)
                          return done(failure{ec::invalid, id + " is not in quarantine"});
-                       control_record control;
-                       control.name = "release";
-                       control.payload = id;
-                       {
-                         auto into = commit.begin();
-                         into.add_control(partition_of(id, partitions), control);
-                       }
-                       done(true);
+                       record_command("release", id, "{}", done);
                      });
 }
 
@@ -438,6 +446,22 @@ void node_queries::publishers(std::size_t limit, answer<publisher_page> done) {
             });
   if (page.publishers.size() > limit) page.publishers.resize(limit);
   done(std::move(page));
+}
+
+void node_queries::reload(answer<reload_report> done) { aside(system_, parts_.reload, done); }
+
+void node_queries::rules(answer<rules_state> done) {
+  done(rules_state{parts_.desk->since(), encode_rules(parts_.desk->current())});
+}
+
+void node_queries::model(answer<model_state> done) {
+  const auto m = parts_.desk->current().rules.model;
+  done(model_state{m.name, m.version, m.sha256, parts_.desk->since(), false});
+}
+
+void node_queries::activate_model(std::string sha256, answer<model_state> done) {
+  aside(
+      system_, [activate = parts_.activate, sha256] { return activate(sha256); }, done);
 }
 
 }  // namespace faultline

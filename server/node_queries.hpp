@@ -16,10 +16,17 @@
 #include "actors/overload.hpp"
 #include "actors/publishers.hpp"
 #include "dashboard/queries.hpp"
+#include "server/rule_desk.hpp"
 #include "storage/store.hpp"
 #include "transport/doors.hpp"
 
 namespace faultline {
+
+/// How the last reload went, for /metrics.
+struct reload_status {
+  std::atomic<bool> successful{true};
+  std::atomic<std::int64_t> succeeded_at_ms{0};  ///< the start counts
+};
 
 /// What the queries are answered from. All outlive them.
 struct node_parts {
@@ -37,6 +44,11 @@ struct node_parts {
   publisher_accounts* publishers = nullptr;
   const overload_ladder* ladder = nullptr;
   std::uint64_t accepted_at_start = 0;  ///< the durable count when this process began
+  rule_desk* desk = nullptr;
+  const reload_status* reloads = nullptr;
+  /// Both block; each is called on a thread of its own.
+  std::function<outcome<reload_report>()> reload{};
+  std::function<outcome<model_state>(const std::string& sha256)> activate{};
 };
 
 /// Answers the dashboard's questions by asking the actors, with deadlines; every question has an
@@ -55,7 +67,7 @@ public:
   void window(std::string id, std::string metric, answer<window_series> done) override;
   void alerts(alert_filter filter, answer<alert_page> done) override;
   void incidents(incident_filter filter, answer<incident_page> done) override;
-  void incident_by_id(std::string id, answer<incident> done) override;
+  void incident_by_id(std::string id, answer<told<incident>> done) override;
   void topology(answer<topology_view> done) override;
   void dead_letters(dead_letter_filter filter, answer<dead_letter_view> done) override;
   void alert_feedback(std::string id, feedback f, answer<bool> done) override;
@@ -64,11 +76,17 @@ public:
   void dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) override;
   void release_entity(std::string id, answer<bool> done) override;
   void publishers(std::size_t limit, answer<publisher_page> done) override;
+  void acknowledge_alert(std::string id, acknowledgement a, answer<bool> done) override;
+  void reload(answer<reload_report> done) override;
+  void rules(answer<rules_state> done) override;
+  void model(answer<model_state> done) override;
+  void activate_model(std::string sha256, answer<model_state> done) override;
 
 private:
-  void record_retirement(const std::string& id, answer<bool> done);
-  void record_command(const char* name, const std::string& record, std::string subject, feedback f,
+  void record_command(const char* name, std::string subject, std::string payload,
                       answer<bool> done);
+  void record_feedback(const char* name, const std::string& record, std::string subject,
+                       const feedback& f, answer<bool> done);
 
   caf::actor_system& system_;
   node_parts parts_;

@@ -50,6 +50,7 @@ outcome<node_options> options_of(const server_config& config) {
   auto lstm = file_or_shipped(config.model.lstm, shipped / "models" / "lstm.flm", "model.lstm");
   if (!lstm) return lstm.error();
   o.lstm_file = *lstm;
+  o.models_directory = config.model.directory;
   const auto shipped_ranker = shipped / "models" / "ranker.flm";
   std::error_code absent;  // a ranker that nobody named may be absent: causes are ranked without it
   if (!config.model.ranker.empty() || fs::is_regular_file(shipped_ranker, absent)) {

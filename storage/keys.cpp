@@ -84,6 +84,9 @@ std::string counter(std::string_view name) { return builder{'C'}.text(name).take
 std::string letters_by_reason(std::string_view reason) { return builder{'L'}.text(reason).take(); }
 std::string checkpoint(partition_id partition) { return builder{'P'}.u16(partition).take(); }
 std::string outbox_consumed(partition_id partition) { return builder{'O'}.u16(partition).take(); }
+std::string partition_rules(partition_id partition) { return builder{'R'}.u16(partition).take(); }
+std::string controls_copied() { return "Y"; }
+std::string controls() { return "Z"; }
 std::string correlator_through() { return "H"; }
 std::string correlator_state() { return "I"; }
 

@@ -25,6 +25,7 @@ outcome<std::vector<log_position>> memory_event_log::append(const append_group& 
     for (const auto& d : group.publishers) open_.appended(d.key, number);
   }
   for (const auto& [name, count] : group.counters) counters_[name] += count;
+  control_sequence_ = std::max(control_sequence_, group.control_sequence);
   if (auto kept = letters_.append(group.dead_letters); !kept) return kept.error();
   return positions;
 }
@@ -44,6 +45,11 @@ outcome<std::vector<log_blob>> memory_event_log::read(partition_id partition, lo
     bytes += out.back().bytes.size();
   }
   return out;
+}
+
+std::uint64_t memory_event_log::control_sequence() const {
+  const std::lock_guard lock{mutex_};
+  return control_sequence_;
 }
 
 log_position memory_event_log::last(partition_id partition) const {

@@ -154,6 +154,7 @@ outcome<std::vector<outbox_entry>> memory_checkpoints::write(const checkpoint_ba
   const std::uint32_t ring = std::max<std::uint32_t>(1, options_.blocks_per_entity);
   for (const auto& b : batch.blocks) state.blocks[b.entity][b.number % ring] = b;
   if (batch.checkpoint) state.checkpoint = *batch.checkpoint;
+  if (batch.rules) state.rules = *batch.rules;
   return appended;
 }
 
@@ -161,6 +162,12 @@ outcome<partition_checkpoint> memory_checkpoints::load_checkpoint(partition_id p
   const std::lock_guard lock{mutex_};
   if (partition >= partitions_.size()) return no_partition(partition);
   return partitions_[partition].checkpoint;
+}
+
+outcome<partition_rules> memory_checkpoints::load_rules(partition_id partition) {
+  const std::lock_guard lock{mutex_};
+  if (partition >= partitions_.size()) return no_partition(partition);
+  return partitions_[partition].rules;
 }
 
 outcome<void> memory_checkpoints::load_snapshots(partition_id partition,
@@ -272,6 +279,7 @@ outcome<std::uint64_t> memory_decisions::append(const decision_append& batch, sy
   const std::uint64_t first = decisions_.size() + 1;
   decisions_.insert(decisions_.end(), batch.decisions.begin(), batch.decisions.end());
   for (const auto& [partition, seq] : batch.outbox_consumed) consumed_[partition] = seq;
+  note_controls(batch, first, controls_);
   return first;
 }
 
@@ -298,6 +306,11 @@ outcome<std::map<partition_id, std::uint64_t>> memory_decisions::outbox_consumed
   return consumed_;
 }
 
+outcome<control_mark> memory_decisions::controls() {
+  const std::lock_guard lock{mutex_};
+  return controls_;
+}
+
 // ---- feed -------------------------------------------------------------------------------------
 
 outcome<std::vector<feed_record>> memory_feed::append(const feed_append& batch) {
@@ -309,7 +322,10 @@ outcome<std::vector<feed_record>> memory_feed::append(const feed_append& batch) 
     messages_.push_back(appended.back());
     messages_.back().topic = join_topics(item.topic, item.also);
   }
-  for (const auto& [key, bytes] : batch.records) records_[key] = {bytes, last_};
+  for (const auto& r : batch.records) {
+    const auto told = r.item < appended.size() ? appended[r.item].seq : last_;
+    records_[r.key] = {r.bytes, told};
+  }
   correlator_.through = std::max(correlator_.through, batch.through);
   if (!batch.state.empty()) {
     correlator_.state = batch.state;
@@ -368,6 +384,12 @@ outcome<std::optional<std::string>> memory_feed::record(std::string_view key) {
   const auto it = records_.find(key);
   if (it == records_.end()) return std::optional<std::string>{};
   return std::optional<std::string>{it->second.bytes};
+}
+
+outcome<std::uint64_t> memory_feed::record_seq(std::string_view key) {
+  const std::lock_guard lock{mutex_};
+  const auto it = records_.find(key);
+  return it == records_.end() ? 0 : it->second.feed_seq;
 }
 
 void memory_feed::drop_below(std::uint64_t below) {

@@ -27,9 +27,10 @@ public:
   outcome<void> sync() override { return {}; }
   outcome<void> flush() override { return {}; }
   outcome<void> sweep_retention(arrival_time now) override;
+  void set_retention(const storage_options& options) override;
 
 private:
-  const storage_options options_;
+  storage_options options_;
   memory_letters letters_;
   memory_event_log events_;
   memory_checkpoints checkpoints_;
@@ -67,6 +68,14 @@ outcome<void> memory_store::sweep_retention(arrival_time now) {
   log_marks_.forget_served(now);
   feed_marks_.forget_served(now);
   return {};
+}
+
+void memory_store::set_retention(const storage_options& options) {
+  const std::lock_guard sweeping{sweeping_};
+  options_.log_bytes = options.log_bytes;
+  options_.dead_letter_retention = options.dead_letter_retention;
+  log_marks_.set_retention(options.log_retention);
+  feed_marks_.set_retention(options.feed_retention);
 }
 
 }  // namespace

@@ -144,6 +144,10 @@ void rocksdb_checkpoints::stage_state(const checkpoint_batch& batch,
     out.Put(database_.at(family::meta), keys::partition_state(batch.partition),
             rows::text(batch.checkpoint->state));
   }
+  if (batch.rules) {
+    out.Put(database_.at(family::meta), keys::partition_rules(batch.partition),
+            rows::rules(*batch.rules));
+  }
 }
 
 outcome<partition_checkpoint> rocksdb_checkpoints::load_checkpoint(partition_id partition) {
@@ -163,6 +167,14 @@ outcome<partition_checkpoint> rocksdb_checkpoints::load_checkpoint(partition_id 
     checkpoint.state = std::move(*text);
   }
   return checkpoint;
+}
+
+outcome<partition_rules> rocksdb_checkpoints::load_rules(partition_id partition) {
+  if (partition >= partitions_) return no_partition(partition);
+  const auto row = database_.get(family::meta, keys::partition_rules(partition));
+  if (!row) return row.error();
+  if (!row->has_value()) return partition_rules{};
+  return rows::read_rules(**row);
 }
 
 outcome<void> rocksdb_checkpoints::load_snapshots(

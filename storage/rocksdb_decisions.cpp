@@ -26,6 +26,12 @@ outcome<std::uint64_t> rocksdb_decisions::append(const decision_append& batch, s
   for (const auto& [partition, consumed] : batch.outbox_consumed) {
     out.Put(database_.at(family::meta), keys::outbox_consumed(partition), rows::number(consumed));
   }
+  if (batch.control != 0) {
+    auto mark = controls();
+    if (!mark) return mark.error();
+    note_controls(batch, first, *mark);
+    out.Put(database_.at(family::meta), keys::controls(), rows::controls(*mark));
+  }
   if (auto done = database_.write(out, when == sync_when::now, write_kind::work); !done)
     return done.error();
   last_.store(seq - 1, std::memory_order_release);
@@ -59,6 +65,13 @@ outcome<std::map<partition_id, std::uint64_t>> rocksdb_decisions::outbox_consume
   }
   if (auto end = consumed.end(); !end) return end.error();
   return out;
+}
+
+outcome<control_mark> rocksdb_decisions::controls() {
+  const auto row = database_.get(family::meta, keys::controls());
+  if (!row) return row.error();
+  if (!row->has_value()) return control_mark{};
+  return rows::read_controls(**row);
 }
 
 }  // namespace faultline

@@ -60,6 +60,11 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
     totals[name] += count;
     batch.Put(database_.at(family::meta), keys::counter(name), rows::number(totals[name]));
   }
+  const bool controls = group.control_sequence > control_sequence();
+  if (controls) {
+    batch.Put(database_.at(family::meta), keys::controls_copied(),
+              rows::number(group.control_sequence));
+  }
   rocksdb_letters::staged letters{letters_, group.dead_letters, batch};
   if (batch.Count() == 0) return positions;
   if (auto done = database_.write(batch, true, write_kind::intake); !done) return done.error();
@@ -74,6 +79,7 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
   for (std::size_t i = 0; i < positions.size(); ++i) {
     last_[group.log[i].partition].store(positions[i], std::memory_order_release);
   }
+  if (controls) control_sequence_.store(group.control_sequence);
   if (!group.publishers.empty()) {
     const std::lock_guard lock{publishers_mutex_};
     for (const auto& d : group.publishers) deltas_.appended(d.key, delta_number);
@@ -333,7 +339,14 @@ outcome<void> rocksdb_event_log::load_counters() {
     if (!total) return total.error();
     counters_[std::string{totals.key().substr(keys::meta_offset)}] = *total;
   }
-  return totals.end();
+  if (auto end = totals.end(); !end) return end;
+  const auto copied = database_.get(family::meta, keys::controls_copied());
+  if (!copied) return copied.error();
+  if (!copied->has_value()) return {};
+  const auto number = rows::read_number(**copied);
+  if (!number) return number.error();
+  control_sequence_.store(*number);
+  return {};
 }
 
 }  // namespace faultline

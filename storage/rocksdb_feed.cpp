@@ -47,8 +47,9 @@ outcome<std::vector<feed_record>> rocksdb_feed::append(const feed_append& batch)
     out.Put(handle, keys::feed_message(seq),
             rows::message(join_topics(item.topic, item.also), appended.back().payload));
   }
-  for (const auto& [key, bytes] : batch.records) {
-    out.Put(handle, keys::feed_record(key), rows::record(seq, bytes));
+  for (const auto& r : batch.records) {
+    const auto told = r.item < appended.size() ? appended[r.item].seq : seq;
+    out.Put(handle, keys::feed_record(r.key), rows::record(told, r.bytes));
   }
   auto* meta = database_.at(family::meta);
   const std::uint64_t through = std::max(through_, batch.through);
@@ -130,6 +131,15 @@ outcome<std::optional<std::string>> rocksdb_feed::record(std::string_view key) {
   auto row = rows::read_record(**bytes);
   if (!row) return row.error();
   return std::optional<std::string>{std::move(row->bytes)};
+}
+
+outcome<std::uint64_t> rocksdb_feed::record_seq(std::string_view key) {
+  const auto bytes = database_.get(family::feed, keys::feed_record(key));
+  if (!bytes) return bytes.error();
+  if (!bytes->has_value()) return std::uint64_t{0};
+  const auto row = rows::read_record(**bytes);
+  if (!row) return row.error();
+  return row->feed_seq;
 }
 
 outcome<void> rocksdb_feed::drop_below(std::uint64_t below) {

@@ -29,6 +29,8 @@ public:
         checkpoints_{*database_, partitions},
         decisions_{*database_},
         feed_{*database_},
+        log_bytes_{database_->options().log_bytes},
+        letter_retention_{database_->options().dead_letter_retention},
         log_marks_{database_->options().log_retention},
         feed_marks_{database_->options().feed_retention} {}
 
@@ -45,6 +47,7 @@ public:
   outcome<void> flush() override { return database_->flush(); }
   outcome<void> sweep_retention(arrival_time now) override;
   space_report tend_space() override { return database_->tend_space(); }
+  void set_retention(const storage_options& options) override;
 
 private:
   outcome<void> load_marks(const std::string& prefix, retention_marks& marks);
@@ -58,7 +61,9 @@ private:
   rocksdb_decisions decisions_;
   rocksdb_feed feed_;
 
-  std::mutex sweeping_;
+  std::mutex sweeping_;  ///< guards what follows
+  std::uint64_t log_bytes_;
+  std::chrono::seconds letter_retention_;
   retention_marks log_marks_;   ///< number: segment of the log
   retention_marks feed_marks_;  ///< number: seq of the feed
 };
@@ -93,7 +98,15 @@ outcome<void> rocksdb_store::sweep_retention(arrival_time now) {
   if (auto done = sweep_log(now); !done) return done;
   if (auto done = feed_.drop_below(feed_marks_.reached(now)); !done) return done;
   if (auto done = feed_.sweep_records(); !done) return done;
-  return letters_.drop_before(now - database_->options().dead_letter_retention);
+  return letters_.drop_before(now - letter_retention_);
+}
+
+void rocksdb_store::set_retention(const storage_options& options) {
+  const std::lock_guard sweeping{sweeping_};
+  log_bytes_ = options.log_bytes;
+  letter_retention_ = options.dead_letter_retention;
+  log_marks_.set_retention(options.log_retention);
+  feed_marks_.set_retention(options.feed_retention);
 }
 
 /// Notes how far log and feed are now, and forgets the notes that have served.
@@ -121,8 +134,7 @@ outcome<void> rocksdb_store::sweep_log(arrival_time now) {
     if (!checkpoint) return checkpoint.error();
     return checkpoint->position;
   };
-  const auto& options = database_->options();
-  if (auto done = events_.sweep(log_marks_.reached(now), options.log_bytes, covered); !done) {
+  if (auto done = events_.sweep(log_marks_.reached(now), log_bytes_, covered); !done) {
     return done;
   }
   const auto consumed = decisions_.outbox_consumed();

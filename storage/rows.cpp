@@ -302,6 +302,44 @@ outcome<feed_record> read_message(std::uint64_t seq, std::string_view bytes) {
   return r;
 }
 
+std::string rules(const partition_rules& r) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  w.u64(r.sequence);
+  return out.append(r.payload);
+}
+
+outcome<partition_rules> read_rules(std::string_view bytes) {
+  auto row = open_row(bytes, "rules");
+  if (!row.fault) return row.fault.error();
+  partition_rules r;
+  r.sequence = row.reader.u64();
+  r.payload = rest(row.reader);
+  if (!row.reader.ok()) return damaged("rules");
+  return r;
+}
+
+std::string controls(const control_mark& c) {
+  std::string out;
+  byte_writer w{out};
+  w.u8(version);
+  w.u64(c.last);
+  w.u64(c.rules);
+  return out.append(c.rules_record);
+}
+
+outcome<control_mark> read_controls(std::string_view bytes) {
+  auto row = open_row(bytes, "controls");
+  if (!row.fault) return row.fault.error();
+  control_mark c;
+  c.last = row.reader.u64();
+  c.rules = row.reader.u64();
+  c.rules_record = rest(row.reader);
+  if (!row.reader.ok()) return damaged("controls");
+  return c;
+}
+
 std::string record(std::uint64_t feed_seq, std::string_view bytes) {
   std::string out;
   byte_writer w{out};

@@ -81,6 +81,8 @@ struct append_group {
   std::vector<dead_letter> dead_letters;
   /// Added to durable counters of the same name (accepted events, drops by reason).
   std::map<std::string, std::uint64_t> counters;
+  /// Newest decision that `log` carries as a control record; 0 = none.
+  std::uint64_t control_sequence = 0;
 };
 
 struct log_blob {
@@ -120,6 +122,8 @@ public:
   virtual std::uint64_t last_publisher_delta() const = 0;
   /// Durable counters, as summed over all appends.
   virtual std::map<std::string, std::uint64_t> counters() const = 0;
+  /// Decisions up to this one have been copied into the log, as far as they are controls.
+  virtual std::uint64_t control_sequence() const = 0;
 };
 
 // ---- checkpoints and outbox: what the partitions know and have decided
@@ -175,6 +179,12 @@ struct partition_checkpoint {
   std::string state{};               ///< opaque: what the partition itself knows as of `position`
 };
 
+/// What judges a partition's entities as of its checkpoint, so that a trimmed log still knows it.
+struct partition_rules {
+  std::uint64_t sequence = 0;  ///< of the newest control record at or before the checkpoint
+  std::string payload;         ///< opaque, of judgement/rules; empty: none was ever recorded
+};
+
 /// One atomic write of a partition. Outbox entries whose (entity, key) stands already are dropped.
 struct checkpoint_batch {
   partition_id partition = 0;
@@ -184,7 +194,8 @@ struct checkpoint_batch {
   std::vector<std::string> retired;  ///< entities forgotten whole, before the rest
   std::vector<quarantine_row> quarantine;
   std::optional<partition_checkpoint> checkpoint;
-  bool sync = false;  ///< true whenever `outbox` is not empty
+  std::optional<partition_rules> rules;  ///< nothing: unchanged
+  bool sync = false;                     ///< true whenever `outbox` is not empty
 };
 
 /// When what a call writes must be on the disk: before it returns, or once store::sync() has been
@@ -201,6 +212,7 @@ public:
   virtual outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch,
                                                    sync_when when = sync_when::now) = 0;
   virtual outcome<partition_checkpoint> load_checkpoint(partition_id partition) = 0;
+  virtual outcome<partition_rules> load_rules(partition_id partition) = 0;
   /// Every entity snapshot of a partition, in order of entity.
   virtual outcome<void> load_snapshots(partition_id partition,
                                        const std::function<void(entity_snapshot)>& each) = 0;
@@ -225,11 +237,30 @@ public:
 // ---- decision log and feed
 // --------------------------------------------------------------------------
 
+/// The newest decisions that act beyond the correlator: where copying into the logs has to get to.
+struct control_mark {
+  std::uint64_t last = 0;    ///< newest decision that is a control
+  std::uint64_t rules = 0;   ///< newest decision that sets rules
+  std::string rules_record;  ///< its payload
+};
+
 struct decision_append {
   std::vector<std::string> decisions;  ///< encode_decision()
   /// Outbox positions covered by this append, per partition: consumed and appended are one write.
   std::map<partition_id, std::uint64_t> outbox_consumed;
+  /// Which of `decisions` is the newest control, and which sets rules, counted from 1; 0 = none.
+  std::size_t control = 0;
+  std::size_t rules = 0;
+  std::string rules_record{};
 };
+
+/// Moves @p mark on by @p batch, whose first decision is number @p first.
+inline void note_controls(const decision_append& batch, std::uint64_t first, control_mark& mark) {
+  if (batch.control != 0) mark.last = first + batch.control - 1;
+  if (batch.rules == 0) return;
+  mark.rules = first + batch.rules - 1;
+  mark.rules_record = batch.rules_record;
+}
 
 class decision_log {
 public:
@@ -241,6 +272,7 @@ public:
   virtual std::uint64_t last() const = 0;
   /// Outbox seq per partition up to which everything stands in this log.
   virtual outcome<std::map<partition_id, std::uint64_t>> outbox_consumed() = 0;
+  virtual outcome<control_mark> controls() = 0;
 };
 
 /// What the correlator wrote: feed records, and its own state after decision `through`.
@@ -257,7 +289,13 @@ struct feed_append {
                               ///< store keeps the highest it was told
   std::string state;          ///< opaque snapshot of the correlator; empty = unchanged
   /// Current records by id, for queries: key "alert/<id>" or "incident/<id>" -> encoded record.
-  std::vector<std::pair<std::string, std::string>> records;
+  struct current {
+    std::string key;
+    std::string bytes;
+    std::size_t item = last_item;  ///< index of the item that tells it
+  };
+  static constexpr std::size_t last_item = ~std::size_t{0};
+  std::vector<current> records;
 };
 
 struct correlator_checkpoint {
@@ -289,6 +327,8 @@ public:
                                                                             std::string_view after,
                                                                             std::size_t limit) = 0;
   virtual outcome<std::optional<std::string>> record(std::string_view key) = 0;
+  /// Seq of the message that told the record; 0 when there is none.
+  virtual outcome<std::uint64_t> record_seq(std::string_view key) = 0;
 };
 
 // ---- dead letters, poison, store
@@ -369,6 +409,8 @@ public:
   /// Looks after the ballast (storage_options::ballast_bytes): gives it up below half of min_free,
   /// builds it again where there is plenty. Cheap; call it about once a second.
   virtual space_report tend_space() { return {}; }
+  /// From the next sweep on the times and bytes of @p options hold for log, feed and dead letters.
+  virtual void set_retention(const storage_options& options) = 0;
 };
 
 /// Opens or creates the store in the directory `store` of options.path. A store of an earlier

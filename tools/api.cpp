@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/api.hpp"
 
+#include <chrono>
 #include <cstdio>
 
 #include <nlohmann/json.hpp>
@@ -26,6 +27,11 @@ failure refused(const http_response& response, const std::string& target) {
   return {code, "the server refused " + target + ": " + harmless(text)};
 }
 
+failure no_answer(const std::string& server, const failure& why) {
+  return {why.code, "the server at " + server + " does not answer (" + why.what +
+                        "). Is it running? Another address is named with --server"};
+}
+
 }  // namespace
 
 std::string api_target(std::string_view path, const api_query& query) {
@@ -39,14 +45,22 @@ std::string api_target(std::string_view path, const api_query& query) {
   return target;
 }
 
+outcome<std::string> api_post(const std::string& server, const std::string& target,
+                              const std::string& body) {
+  http_client_options options;
+  options.address = server;
+  options.deadline = std::chrono::seconds{30};
+  auto response = http_post(options, target, body);
+  if (!response) return no_answer(server, response.error());
+  if (response->status != 200 && response->status != 202) return refused(*response, target);
+  return std::move(response->body);
+}
+
 outcome<std::string> api_get(const std::string& server, const std::string& target) {
   http_client_options options;
   options.address = server;
   auto response = http_get(options, target);
-  if (!response)
-    return failure{response.error().code,
-                   "the server at " + server + " does not answer (" + response.error().what +
-                       "). Is it running? Another address is named with --server"};
+  if (!response) return no_answer(server, response.error());
   if (response->status != 200) return refused(*response, target);
   return std::move(response->body);
 }

@@ -23,6 +23,9 @@ outcome<std::string> api_get(const std::string& server, const std::string& targe
 /// A request that changes something: @p method is POST or DELETE. Done is 200 or 202.
 outcome<std::string> api_change(const std::string& server, const char* method,
                                 const std::string& target);
+/// Body of POST <server><target> with a JSON @p body. An answer of 200 or 202 counts.
+outcome<std::string> api_post(const std::string& server, const std::string& target,
+                              const std::string& body);
 
 /// What a command does with an answer: prints it as it is (-o json), or @p layout of it.
 /// @returns an exit code.

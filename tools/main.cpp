@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/operate.hpp"
 #include "tools/version.hpp"
 
 namespace {
@@ -44,6 +45,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_train_commands(app, session);
   add_model_commands(app, session);
   add_config_commands(app, session);
+  add_reload_command(app, session);
   add_store_commands(app, session);
   add_evaluate_commands(app, session);
   add_bench_commands(app, session);

@@ -8,6 +8,7 @@
 
 #include "inference/model_file.hpp"
 #include "tools/commands.hpp"
+#include "tools/operate.hpp"
 
 namespace faultline {
 
@@ -77,6 +78,7 @@ void add_model_commands(CLI::App& app, command_session& session) {
   auto file = std::make_shared<std::string>();
   CLI::App* group = app.add_subcommand("model", "Model files");
   group->require_subcommand(1);
+  add_model_operations(*group, session);
   CLI::App* show = group->add_subcommand("show", "Read and check a model file, print its card");
   show->add_option("file", *file, "A file with the ending .flm")->required();
   show->callback(

@@ -8,6 +8,7 @@
 #include "tools/api.hpp"
 #include "tools/api_layout.hpp"
 #include "tools/commands.hpp"
+#include "tools/operate.hpp"
 #include "transport/http_server.hpp"
 
 namespace faultline {
@@ -86,6 +87,7 @@ void add_alert_commands(CLI::App& app, command_session& session) {
   list->add_option("--state", a->state, "firing or resolved")
       ->check(CLI::IsMember({"firing", "resolved"}));
   list->add_option("--entity", a->entity, "Of this entity alone");
+  add_alert_operations(*group, session);
   list->callback([a, &session] {
     session.run = [a, &session] {
       const api_query query{
@@ -98,6 +100,7 @@ void add_alert_commands(CLI::App& app, command_session& session) {
 void add_incident_commands(CLI::App& app, command_session& session) {
   auto a = std::make_shared<list_arguments>();
   CLI::App* group = add_group(app, "incident", "Incidents and their causes");
+  add_incident_operations(*group, session);
   CLI::App* list = add_list(group, "The newest first", *a);
   list->add_option("--state", a->state, "open or resolved")
       ->check(CLI::IsMember({"open", "resolved"}));

@@ -20,11 +20,19 @@ std::string api_json(const topology_view& topology);
 std::string api_json(const dead_letter_view& letters);
 std::string api_json(const dead_letter_view::letter& letter);
 std::string api_json(const publisher_page& page);
+std::string api_json(const told<incident>& incident);
+std::string api_json(const reload_report& report);
+std::string api_json(const rules_state& state);
+std::string api_json(const model_state& state);
 
 std::string base64(std::string_view bytes);
 
 enum class feedback_kind : std::uint8_t { alert, incident };
 /// Reads the body of a feedback request. Fails: ec::malformed, ec::invalid with a sentence.
 outcome<feedback> read_feedback(std::string_view body, feedback_kind kind);
+/// {by, comment, acknowledged}, each may be left out; an empty body is one without any.
+outcome<acknowledgement> read_acknowledgement(std::string_view body);
+/// {sha256}.
+outcome<std::string> read_activation(std::string_view body);
 
 }  // namespace faultline

@@ -65,6 +65,7 @@ public:
   outcome<void> write_publishers(const std::vector<publisher_row>& rows) override;
   std::uint64_t last_publisher_delta() const override;
   std::map<std::string, std::uint64_t> counters() const override;
+  std::uint64_t control_sequence() const override;
 
   std::uint64_t bytes() const;
   /// The last position of every partition, for an age mark.
@@ -88,6 +89,7 @@ private:
   std::map<std::uint64_t, std::vector<publisher_delta>> deltas_;
   publisher_deltas open_;
   std::map<std::string, std::uint64_t> counters_;
+  std::uint64_t control_sequence_ = 0;
 };
 
 class memory_checkpoints final : public checkpoint_store {
@@ -97,6 +99,7 @@ public:
 
   outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch, sync_when when) override;
   outcome<partition_checkpoint> load_checkpoint(partition_id partition) override;
+  outcome<partition_rules> load_rules(partition_id partition) override;
   outcome<void> load_snapshots(partition_id partition,
                                const std::function<void(entity_snapshot)>& each) override;
   outcome<std::optional<entity_snapshot>> load_snapshot(std::string_view entity) override;
@@ -113,6 +116,7 @@ public:
 private:
   struct partition_state {
     partition_checkpoint checkpoint;
+    partition_rules rules;
     std::map<std::string, entity_snapshot, std::less<>> snapshots;
     std::map<std::string, quarantine_row, std::less<>> quarantine;
     bool summaries_whole = false;
@@ -135,11 +139,13 @@ public:
   outcome<std::vector<decision>> read(std::uint64_t from, std::size_t limit) override;
   std::uint64_t last() const override;
   outcome<std::map<partition_id, std::uint64_t>> outbox_consumed() override;
+  outcome<control_mark> controls() override;
 
 private:
   mutable std::mutex mutex_;
   std::vector<std::string> decisions_;
   std::map<partition_id, std::uint64_t> consumed_;
+  control_mark controls_;
 };
 
 class memory_feed final : public feed_store {
@@ -153,6 +159,7 @@ public:
                                                                     std::string_view after,
                                                                     std::size_t limit) override;
   outcome<std::optional<std::string>> record(std::string_view key) override;
+  outcome<std::uint64_t> record_seq(std::string_view key) override;
   /// Removes messages below @p below but the newest, and resolved records whose last message is
   /// gone.
   void drop_below(std::uint64_t below);

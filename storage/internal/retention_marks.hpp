@@ -18,6 +18,10 @@ public:
   explicit retention_marks(std::chrono::seconds retention)
       : retention_{std::max(retention, std::chrono::seconds{1})} {}
 
+  void set_retention(std::chrono::seconds retention) {
+    retention_ = std::max(retention, std::chrono::seconds{1});
+  }
+
   /// @p newest was the newest number at @p at.
   void add(arrival_time at, std::uint64_t newest) { marks_[at] = newest; }
 

@@ -20,6 +20,7 @@ public:
 
   outcome<std::vector<outbox_entry>> write(const checkpoint_batch& batch, sync_when when) override;
   outcome<partition_checkpoint> load_checkpoint(partition_id partition) override;
+  outcome<partition_rules> load_rules(partition_id partition) override;
   outcome<void> load_snapshots(partition_id partition,
                                const std::function<void(entity_snapshot)>& each) override;
   outcome<std::optional<entity_snapshot>> load_snapshot(std::string_view entity) override;

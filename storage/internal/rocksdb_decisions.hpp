@@ -22,6 +22,7 @@ public:
   outcome<std::vector<decision>> read(std::uint64_t from, std::size_t limit) override;
   std::uint64_t last() const override { return last_.load(std::memory_order_acquire); }
   outcome<std::map<partition_id, std::uint64_t>> outbox_consumed() override;
+  outcome<control_mark> controls() override;
 
 private:
   rocksdb_database& database_;

@@ -36,6 +36,7 @@ public:
   outcome<void> write_publishers(const std::vector<publisher_row>& rows) override;
   std::uint64_t last_publisher_delta() const override;
   std::map<std::string, std::uint64_t> counters() const override;
+  std::uint64_t control_sequence() const override { return control_sequence_.load(); }
 
   /// What a mark of the log's age is: the segment written to now.
   std::uint64_t current_segment() const;
@@ -76,6 +77,8 @@ private:
   std::mutex publishers_writing_;  ///< taken before publishers_mutex_
   mutable std::mutex publishers_mutex_;
   publisher_deltas deltas_;
+
+  std::atomic<std::uint64_t> control_sequence_{0};  ///< written under appending_
 
   mutable std::mutex counters_mutex_;
   std::map<std::string, std::uint64_t> counters_;

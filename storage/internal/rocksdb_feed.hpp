@@ -27,6 +27,7 @@ public:
                                                                     std::string_view after,
                                                                     std::size_t limit) override;
   outcome<std::optional<std::string>> record(std::string_view key) override;
+  outcome<std::uint64_t> record_seq(std::string_view key) override;
 
   /// Removes messages below @p below, but never the newest.
   outcome<void> drop_below(std::uint64_t below);

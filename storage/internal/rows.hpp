@@ -80,6 +80,14 @@ outcome<letter_row> read_letter(std::string_view bytes);
 std::string message(std::string_view topic, std::string_view payload);
 outcome<feed_record> read_message(std::uint64_t seq, std::string_view bytes);
 
+// rules := version(u8) sequence(u64) payload
+std::string rules(const partition_rules& r);
+outcome<partition_rules> read_rules(std::string_view bytes);
+
+// controls := version(u8) last(u64) rules(u64) rules_record
+std::string controls(const control_mark& c);
+outcome<control_mark> read_controls(std::string_view bytes);
+
 /// A record of the feed's queries, with the last feed seq when it was written.
 struct current_record {
   std::uint64_t feed_seq = 0;

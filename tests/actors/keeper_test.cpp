@@ -31,6 +31,7 @@ public:
   }
   outcome<void> flush() override { return memory->flush(); }
   outcome<void> sweep_retention(arrival_time now) override { return memory->sweep_retention(now); }
+  void set_retention(const storage_options& options) override { memory->set_retention(options); }
 
   std::unique_ptr<store> memory = open_memory_store(4);
   int waits = 0;

@@ -19,14 +19,30 @@ using namespace std::chrono_literals;
 /// So long that a lane which waits for it is seen to wait.
 constexpr auto for_ever = std::chrono::microseconds{24h};
 
+/// Another one: answers with a hundred times as much.
+struct shouting_model final : forecaster {
+  std::size_t capacity() const noexcept override { return 4; }
+  const model_identity& identity() const noexcept override { return who; }
+  outcome<void> step(const forecast_row* const* rows, forecast_result* const* results,
+                     std::size_t count) override {
+    for (std::size_t i = 0; i < count; ++i) {
+      *results[i] = {};
+      results[i]->mu[0][0] = 100 * rows[i]->input[0];
+    }
+    return {};
+  }
+  model_identity who{"shout", "1", "other"};
+};
+
 struct Lane : ::testing::Test {
   void open(std::size_t capacity, lane_options options = {}) {
     auto owned = std::make_unique<fake_model>(capacity);
     model = owned.get();
     under_test = std::make_unique<lane>(std::move(owned), options, counters);
   }
-  std::shared_ptr<lane_slot> submit(float value) {
+  std::shared_ptr<lane_slot> submit(float value, std::uint32_t by = 0) {
     auto slot = std::make_shared<lane_slot>();
+    slot->model = by;
     slot->row.input[0] = value;
     slot->asked = {1, static_cast<std::uint64_t>(value)};
     slot->loud_threshold = 1e9F;
@@ -124,6 +140,27 @@ TEST_F(Lane, SaysSoWhenThePassFails) {
   ASSERT_TRUE(is_done(slot));
   EXPECT_TRUE(slot->failed);
   EXPECT_EQ(counters.model_faults.load(), 1U);
+}
+
+TEST_F(Lane, AnswersEachRowByTheModelItNames) {
+  under_test = std::make_unique<lane>(
+      std::make_unique<fake_model>(4), lane_options{}, counters,
+      [](const std::string& sha256) -> outcome<std::unique_ptr<forecaster>> {
+        if (sha256 != "other") return failure{ec::not_found, sha256};
+        return std::unique_ptr<forecaster>{std::make_unique<shouting_model>()};
+      });
+  const auto other = under_test->model_number("other");
+  EXPECT_EQ(under_test->model_number("other"), other);
+  EXPECT_EQ(under_test->model_number(""), 0U);
+  std::vector<std::shared_ptr<lane_slot>> slots;
+  for (int i = 0; i < 40; ++i) slots.push_back(submit(2, i % 2 == 0 ? 0 : other));
+  const auto lost = submit(2, under_test->model_number("lost"));
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(until([&] { return slots[i]->state.load() == lane_slot::done; })) << i;
+    EXPECT_EQ(slots[i]->result.mu[0][0], i % 2 == 0 ? 2 : 200) << i;
+  }
+  ASSERT_TRUE(until([&] { return lost->state.load() == lane_slot::done; }));
+  EXPECT_TRUE(lost->failed);
 }
 
 TEST_F(Lane, ARowThatFailsFailsAlone) {

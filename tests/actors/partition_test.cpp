@@ -112,6 +112,25 @@ struct Partition : actor_fixture {
     append_blob(std::move(bytes), static_cast<std::uint32_t>(entities.size()));
   }
 
+  /// Appends a control record that sets the limit of every metric's upper side.
+  void append_rules(std::uint64_t sequence, double above) {
+    rules_record r;
+    r.rules.processing.accept_past = true;
+    r.rules.detection.learning = milliseconds{0};
+    r.rules.detection.limits = {{"*", "cpu", above, std::nullopt, "critical"}};
+    const auto payload = encode_rules(r);
+    blob_writer writer;
+    writer.add(control_record{sequence, "configuration", payload});
+    append_group group;
+    group.log.push_back(log_append{0, writer.take(), 1});
+    auto at = memory->events().append(group);
+    ASSERT_TRUE(at);
+    if (auto owner = directory.owner(0))
+      caf::anon_send(owner, blob_appended{std::make_shared<const log_blob>(
+                                log_blob{0, at->front(), group.log[0].blob})});
+    run();
+  }
+
   std::uint64_t observations(const std::string& id) {
     return ask<entity_answer>(directory.owner(0), entity_question{id, false}).status.observations;
   }
@@ -528,6 +547,55 @@ TEST_F(Partition, TheLogIsTrimmedUnderLoadBelowTheCheckpointAndNothingIsMissing)
   append({"host/a", "host/b"}, 200);
   EXPECT_EQ(observations("host/a"), 201U);
   EXPECT_EQ(observations("host/b"), 201U);
+}
+
+TEST_F(Partition, JudgesByTheRulesThatStandInItsLogAndKeepsThemWithItsCheckpoint) {
+  begin();
+  for (int n = 0; n < 40; ++n) append({"host/a"}, n);
+  EXPECT_EQ(memory->decisions().last(), 0U);
+  append_rules(5, 0.1);  // every cpu of ours is above it
+  for (int n = 40; n < 44; ++n) append({"host/a"}, n);
+  const auto decided = memory->decisions().last();
+  EXPECT_GT(decided, 0U);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  const auto rules = memory->checkpoints().load_rules(0);
+  ASSERT_TRUE(rules);
+  EXPECT_EQ(rules->sequence, 5U);
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+  run();
+  append({"host/b"}, 50);
+  for (int n = 51; n < 90; ++n) append({"host/b"}, n);
+  EXPECT_GT(memory->decisions().last(), decided) << "also who came after the restart";
+}
+
+TEST_F(Partition, ReplayChangesTheRulesAtTheSameRecords) {
+  begin();
+  for (int n = 0; n < 40; ++n) append({"host/a"}, n);
+  append_rules(5, 0.1);
+  for (int n = 40; n < 50; ++n) append({"host/a"}, n);
+  append_rules(6, 1e9);
+  for (int n = 50; n < 60; ++n) append({"host/a"}, n);
+  const auto decided = memory->decisions().last();
+  EXPECT_GE(decided, 1U);
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+  run();
+  EXPECT_EQ(observations("host/a"), 60U);
+  EXPECT_EQ(memory->decisions().last(), decided);
+}
+
+TEST_F(Partition, AnEntityThatDiesIsJudgedAgainByTheRulesOfEachOfItsRecords) {
+  begin();
+  for (int n = 0; n < 40; ++n) append({"host/a"}, n);
+  append_rules(5, 0.1);
+  for (int n = 40; n < 50; ++n) append({"host/a"}, n);
+  append_rules(6, 1e9);
+  for (int n = 50; n < 60; ++n) append({"host/a"}, n);
+  const auto decided = memory->decisions().last();
+  append({"host/a"}, 60, true);
+  advance(2s);
+  EXPECT_EQ(counters.entity_restarts.load(), 1U);
+  EXPECT_EQ(observations("host/a"), 60U);
+  EXPECT_EQ(memory->decisions().last(), decided);
 }
 
 TEST_F(Partition, ListsItsEntitiesInOrderAfterTheGivenOne) {

@@ -39,7 +39,7 @@ public:
     asked = f.state + "|" + std::to_string(f.limit) + "|" + f.next;
     say(done, incident_list);
   }
-  void incident_by_id(std::string id, answer<incident> done) override {
+  void incident_by_id(std::string id, answer<told<incident>> done) override {
     asked = id;
     say(done, one_incident);
   }
@@ -72,6 +72,18 @@ public:
     asked = std::to_string(limit);
     say(done, publisher_list);
   }
+  void acknowledge_alert(std::string id, acknowledgement a, answer<bool> done) override {
+    asked = "acknowledge " + id;
+    acknowledged.push_back(std::move(a));
+    say(done, known);
+  }
+  void reload(answer<reload_report> done) override { say(done, reloaded); }
+  void rules(answer<rules_state> done) override { say(done, in_force); }
+  void model(answer<model_state> done) override { say(done, forecaster); }
+  void activate_model(std::string sha256, answer<model_state> done) override {
+    asked = "activate " + sha256;
+    say(done, forecaster);
+  }
 
   bool is_ready = true;
   bool known = true;
@@ -84,10 +96,14 @@ public:
   window_series series;
   alert_page alert_list;
   incident_page incident_list;
-  incident one_incident;
+  told<incident> one_incident;
   topology_view graph;
   dead_letter_view letters;
   publisher_page publisher_list;
+  std::vector<acknowledgement> acknowledged;
+  reload_report reloaded;
+  rules_state in_force;
+  model_state forecaster;
 
 private:
   template <class T>

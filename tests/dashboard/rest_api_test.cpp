@@ -118,20 +118,25 @@ TEST_F(RestApi, AlertsAndIncidentsAreTheRecordsOfTheFeed) {
   a.id = "a1";
   a.entity = "db/orders";
   a.score = 0.75;
-  asked.alert_list = {{a}, ""};
+  asked.alert_list = {{{a, 5, 6}}, ""};
   const json alerts = get("/api/v1/alerts", {{"state", "firing"}, {"entity", "db/orders"}});
   EXPECT_EQ(asked.asked, "firing|db/orders|100|");
   EXPECT_EQ(alerts["alerts"][0]["id"], "a1");
   EXPECT_EQ(alerts["alerts"][0]["score"], 0.75);
+  EXPECT_EQ(alerts["alerts"][0]["seq"], 5);
+  EXPECT_EQ(alerts["alerts"][0]["published"], 6);
   incident i;
   i.id = "i1";
-  asked.incident_list = {{i, i}, "more"};
+  asked.incident_list = {{{i, 7, 8}, {i, 0, 0}}, "more"};
   const json incidents = get("/api/v1/incidents", {{"state", "open"}, {"limit", "1000"}});
   EXPECT_EQ(asked.asked, "open|1000|");
   EXPECT_EQ(incidents["incidents"].size(), 2U);
   EXPECT_EQ(incidents["next"], "more");
-  asked.one_incident = i;
+  asked.one_incident = {i, 9, 10};
+  EXPECT_EQ(incidents["incidents"][0]["seq"], 7);
+  EXPECT_FALSE(incidents["incidents"][1].contains("published"));
   EXPECT_EQ(get("/api/v1/incidents/i1")["id"], "i1");
+  EXPECT_EQ(get("/api/v1/incidents/i1")["published"], 10);
   EXPECT_EQ(asked.asked, "i1");
 }
 
@@ -238,6 +243,55 @@ TEST_F(RestApi, FeedbackThatBreaksARuleIsRefusedWithASentence) {
   }
   EXPECT_EQ(ask("POST", "/api/v1/alerts/a/feedback", {}, R"({"verdict":"right"})").status, 400);
   EXPECT_TRUE(asked.given.empty());
+}
+
+TEST_F(RestApi, AcknowledgementsAreAcceptedAndTakenBack) {
+  EXPECT_EQ(ask("POST", "/api/v1/alerts/a%201/acknowledge", {}, R"({"by":"ann","comment":"on it"})")
+                .status,
+            202);
+  EXPECT_EQ(asked.asked, "acknowledge a 1");
+  EXPECT_EQ(ask("POST", "/api/v1/alerts/a/acknowledge").status, 202);
+  EXPECT_EQ(ask("POST", "/api/v1/alerts/a/acknowledge", {}, R"({"acknowledged":false,"by":"bob"})")
+                .status,
+            202);
+  EXPECT_EQ(ask("DELETE", "/api/v1/alerts/a/acknowledge").status, 202);
+  ASSERT_EQ(asked.acknowledged.size(), 4U);
+  EXPECT_TRUE(asked.acknowledged[0].acknowledged);
+  EXPECT_EQ(asked.acknowledged[0].by, "ann");
+  EXPECT_EQ(asked.acknowledged[0].comment, "on it");
+  EXPECT_TRUE(asked.acknowledged[1].acknowledged);
+  EXPECT_FALSE(asked.acknowledged[2].acknowledged);
+  EXPECT_FALSE(asked.acknowledged[3].acknowledged);
+  for (const char* body : {"[]", "{", R"({"by":7})", R"({"acknowledged":"yes"})"})
+    EXPECT_EQ(ask("POST", "/api/v1/alerts/a/acknowledge", {}, body).status, 400) << body;
+  asked.known = false;
+  EXPECT_EQ(code_of(ask("POST", "/api/v1/alerts/a/acknowledge")), "not_found");
+  EXPECT_EQ(asked.acknowledged.size(), 5U);
+}
+
+TEST_F(RestApi, ReloadRulesAndModelSayWhatIsInForce) {
+  asked.reloaded = {{"limits"}, {"storage.path"}};
+  const http_response done = ask("POST", "/-/reload");
+  EXPECT_EQ(done.status, 200);
+  EXPECT_EQ(json::parse(done.body), (json{{"applied", {"limits"}}, {"restart", {"storage.path"}}}));
+  asked.in_force = {7, R"({"limits":[]})"};
+  EXPECT_EQ(get("/api/v1/rules"), (json{{"since", 7}, {"rules", {{"limits", json::array()}}}}));
+  asked.forecaster = {"lstm", "2", std::string(64, 'a'), 7, true};
+  EXPECT_EQ(get("/api/v1/model")["version"], "2");
+  const std::string sha256(64, 'b');
+  EXPECT_EQ(ask("POST", "/api/v1/model", {}, json{{"sha256", sha256}}.dump()).status, 200);
+  EXPECT_EQ(asked.asked, "activate " + sha256);
+  asked.asked = {};
+  for (const std::string& body :
+       {std::string{}, std::string{"{}"}, json{{"sha256", "b"}}.dump(), json{{"sha256", 7}}.dump(),
+        json{{"sha256", std::string(64, 'B')}}.dump(),
+        json{{"sha256", std::string(65, 'b')}}.dump()})
+    EXPECT_EQ(ask("POST", "/api/v1/model", {}, body).status, 400) << body;
+  EXPECT_TRUE(asked.asked.empty());
+  asked.fails = failure{ec::invalid, "limits[0] has neither above nor below"};
+  const http_response refused = ask("POST", "/-/reload");
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_THAT(refused.body, HasSubstr("neither above nor below"));
 }
 
 TEST_F(RestApi, RetiringAnEntityIsAccepted) {

@@ -84,6 +84,7 @@ server_config told_by(const node_options& o) {
   c.actors = o.actors;
   c.model.lstm = o.lstm_file;
   c.model.ranker = o.ranker_file;
+  c.model.directory = o.models_directory;
   return c;
 }
 

@@ -110,7 +110,7 @@ std::vector<disk_format> contents() {
   all.push_back({"blob", "blob", 1, false, sample_blob, reread_blob});
   for (const auto& d : every_decision()) {
     all.push_back(
-        {"decision_" + std::to_string(static_cast<int>(d.kind)), "", 1, false,
+        {"decision_" + std::to_string(static_cast<int>(d.kind)), "", 2, false,
          [d] { return encode_decision(d); },
          [](std::string_view b) { return rewritten(decode_decision(b), encode_decision); }});
   }
@@ -135,7 +135,7 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "entity snapshot", 2, true,
+  all.push_back({"entity_snapshot", "entity snapshot", 3, true,
                  [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();
@@ -158,7 +158,7 @@ std::vector<disk_format> contents() {
                    return encode_outline(o);
                  },
                  [](std::string_view b) { return rewritten(decode_outline(b), encode_outline); }});
-  all.push_back({"correlator_state", "", 1, false, sample_correlator,
+  all.push_back({"correlator_state", "", 2, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};
                    if (auto read = core.restore(b); !read) return read.error();

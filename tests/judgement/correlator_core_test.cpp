@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "judgement/rules.hpp"
+
 namespace faultline {
 namespace {
 
@@ -332,14 +334,85 @@ TEST(Correlator, MarksOfOperatorsStayOnLaterTransitions) {
   fold f;
   f.fire("a", noon);
   const std::string id = fold::id_of("a", noon);
-  const auto out = f.command("acknowledge", id, R"({"by": "ann"})");
-  ASSERT_EQ(out.feed.size(), 1u);
-  EXPECT_EQ(out.feed[0].notice.what, "acknowledged");
+  const auto out = f.command("acknowledge", id, R"({"by": "ann", "comment": "on it"})");
+  ASSERT_EQ(out.feed.size(), 2u);
+  EXPECT_TRUE(out.feed[0].alert.acknowledged);
+  EXPECT_EQ(out.feed[0].alert.acknowledged_by, "ann");
+  EXPECT_EQ(out.feed[1].notice.what, "acknowledged");
+  EXPECT_EQ(out.feed[1].notice.text, "acknowledged by ann: on it");
   EXPECT_TRUE(f.fire("a", noon, 2).feed[0].alert.acknowledged);
   EXPECT_EQ(f.core.firing()[0].acknowledged_by, "ann");
   f.command("acknowledge", id, R"({"by": "bob", "off": true})");
   EXPECT_FALSE(f.fire("a", noon, 3).feed[0].alert.acknowledged);
   EXPECT_TRUE(f.command("acknowledge", "nobody", "{}").feed.empty());
+}
+
+TEST(Correlator, AnAcknowledgementIsATransitionAndLaterOnesCountOnFromIt) {
+  fold f;
+  f.fire("a", noon);
+  const std::string id = fold::id_of("a", noon);
+  EXPECT_EQ(f.command("acknowledge", id, R"({"by": "ann"})").feed[0].alert.transition, 2u);
+  // The entity knows nothing of it and counts for itself: its second is the third told.
+  const auto raised = f.fire("a", noon, 2, alert_severity::critical);
+  EXPECT_EQ(raised.feed[0].alert.transition, 3u);
+  EXPECT_TRUE(f.fire("a", noon, 2, alert_severity::critical).feed.empty()) << "told already";
+  EXPECT_EQ(f.command("acknowledge", id, R"({"off": true})").feed[0].alert.transition, 4u);
+  EXPECT_EQ(f.end("a", noon, noon + minute, 3).feed[0].alert.transition, 5u);
+  EXPECT_TRUE(f.end("a", noon, noon + minute, 3).feed.empty());
+}
+
+TEST(Correlator, AnAcknowledgementThatSaysNothingNewIsNoTransition) {
+  fold f;
+  f.fire("a", noon);
+  const std::string id = fold::id_of("a", noon);
+  f.command("acknowledge", id, R"({"by": "ann"})");
+  EXPECT_TRUE(f.command("acknowledge", id, R"({"by": "ann", "comment": "again"})").feed.empty());
+  EXPECT_EQ(f.command("acknowledge", id, R"({"by": "bob"})").feed.size(), 2u);
+  f.end("a", noon, noon + minute);
+  EXPECT_TRUE(f.command("acknowledge", id, R"({"by": "cy"})").feed.empty()) << "it has ended";
+}
+
+TEST(Correlator, RemembersAcknowledgementsInItsSavedState) {
+  fold f;
+  f.fire("a", noon);
+  f.command("acknowledge", fold::id_of("a", noon), R"({"by": "ann"})");
+  correlator_core again{{}};
+  ASSERT_TRUE(again.restore(f.core.save()));
+  EXPECT_EQ(again.save(), f.core.save());
+  auto d = fold::alert_decision("a", noon, noon, 2, alert_state::firing, alert_severity::critical);
+  d.seq = f.seq + 1;
+  const auto told = again.apply(d).feed.at(0).alert;
+  EXPECT_EQ(told.transition, 3u);
+  EXPECT_EQ(told.acknowledged_by, "ann");
+}
+
+TEST(Correlator, ARetiredEntitysAcknowledgedAlertEndsWithTheNextTransition) {
+  fold f;
+  f.fire("a", noon);
+  f.command("acknowledge", fold::id_of("a", noon), R"({"by": "ann"})");
+  const auto out = f.command("retire", "a", "{}");
+  ASSERT_FALSE(out.feed.empty());
+  EXPECT_EQ(out.feed[0].alert.state, alert_state::resolved);
+  EXPECT_EQ(out.feed[0].alert.transition, 3u);
+  EXPECT_TRUE(f.core.firing().empty());
+}
+
+TEST(Correlator, TakesItsNumbersFromTheLogAndKeepsThem) {
+  fold f;
+  f.edge("a", "b");
+  rules_record r;
+  r.correlation.hops = 0;
+  r.correlation.settle = milliseconds{1};
+  f.command("configuration", "", encode_rules(r));
+  f.fire("a", noon);
+  f.fire("b", noon);
+  EXPECT_EQ(f.core.open().size(), 2u) << "without hops neighbours are strangers";
+  correlator_core again{{}};
+  ASSERT_TRUE(again.restore(f.core.save()));
+  EXPECT_EQ(again.save(), f.core.save());
+  f.command("configuration", "", "no rules at all");
+  f.fire("c", noon);
+  EXPECT_EQ(f.core.open().size(), 3u) << "what cannot be read changes nothing";
 }
 
 TEST(Correlator, ASilencedEntityOpensNoIncidentUntilTheSilenceEnds) {

@@ -70,6 +70,38 @@ TEST(EncodeDecision, IsReadBackWholeForEveryKind) {
   }
 }
 
+TEST(EncodeDecision, SaysByWhichLogicAndModelItWasMade) {
+  for (auto d : every_decision()) {
+    d.model = std::string(64, 'b');
+    const auto back = decode_decision(encode_decision(d));
+    ASSERT_TRUE(back);
+    EXPECT_EQ(back->logic, logic_version);
+    EXPECT_EQ(back->model, d.model);
+  }
+}
+
+TEST(EncodeDecision, OfTheVersionBeforeIsRead) {
+  for (const auto& d : every_decision()) {
+    auto bytes = encode_decision(d);
+    bytes[0] = 1;
+    bytes.erase(2, 4 + 4);  // version 1 had neither logic nor model (an empty text here)
+    const auto back = decode_decision(bytes);
+    ASSERT_TRUE(back) << back.error().what;
+    EXPECT_EQ(back->kind, d.kind);
+    EXPECT_EQ(back->logic, 0U);
+    EXPECT_EQ(back->command.payload, d.command.payload);
+  }
+}
+
+TEST(Commands, ThatPartitionsMustHearOfAreKnownByName) {
+  for (const char* name : {"retire", "release", "configuration", "model"})
+    EXPECT_TRUE(is_control(name)) << name;
+  for (const char* name : {"acknowledge", "silence", "alert_feedback", "incident_feedback", ""})
+    EXPECT_FALSE(is_control(name)) << name;
+  EXPECT_TRUE(sets_rules("configuration") && sets_rules("model"));
+  EXPECT_FALSE(sets_rules("retire") || sets_rules("release"));
+}
+
 TEST(EncodeDecision, RefusesEveryTruncationAndWhatFollows) {
   for (const auto& d : every_decision()) {
     const auto bytes = encode_decision(d);
@@ -77,7 +109,7 @@ TEST(EncodeDecision, RefusesEveryTruncationAndWhatFollows) {
       EXPECT_FALSE(decode_decision(std::string_view{bytes}.substr(0, n))) << n;
     EXPECT_FALSE(decode_decision(bytes + 'x'));
     auto newer = bytes;
-    newer[0] = 2;
+    newer[0] = 3;
     const auto refused = decode_decision(newer);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ec::unknown_version);

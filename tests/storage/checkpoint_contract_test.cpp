@@ -54,6 +54,25 @@ TYPED_TEST(CheckpointContract, AppendsADecisionOnceWhateverReplaySays) {
   EXPECT_THAT(seqs_of(store->checkpoints().write(b)), ElementsAre(1, 2));
 }
 
+TYPED_TEST(CheckpointContract, KeepsTheRulesOfEachPartitionUntilOthersCome) {
+  auto store = this->maker.open();
+  EXPECT_EQ(store->checkpoints().load_rules(1)->sequence, 0u);
+  checkpoint_batch b;
+  b.partition = 1;
+  b.rules = partition_rules{5, "rules of 5"};
+  ASSERT_TRUE(store->checkpoints().write(b));
+  b.rules.reset();
+  b.checkpoint = partition_checkpoint{9, 9};
+  ASSERT_TRUE(store->checkpoints().write(b));
+  store = this->maker.reopen(std::move(store));
+  const auto rules = store->checkpoints().load_rules(1);
+  ASSERT_TRUE(rules);
+  EXPECT_EQ(rules->sequence, 5u);
+  EXPECT_EQ(rules->payload, "rules of 5");
+  EXPECT_TRUE(store->checkpoints().load_rules(0)->payload.empty());
+  EXPECT_FALSE(store->checkpoints().load_rules(partitions));
+}
+
 TYPED_TEST(CheckpointContract, ReadsTheOutboxInOrderFromASeq) {
   auto store = this->maker.open();
   checkpoint_batch b;

@@ -49,6 +49,21 @@ TYPED_TEST(EventLogContract, SurvivesReopenWithTheSamePositions) {
   EXPECT_EQ((*blobs)[2].position, 3u);
 }
 
+TYPED_TEST(EventLogContract, RemembersUpToWhichDecisionControlsWereCopied) {
+  auto store = this->maker.open();
+  EXPECT_EQ(store->events().control_sequence(), 0u);
+  auto group = group_of({{0, "control", 1}, {1, "control", 1}});
+  group.control_sequence = 7;
+  ASSERT_TRUE(store->events().append(group));
+  ASSERT_TRUE(store->events().append(group_of({{1, "event", 1}})));
+  store = this->maker.reopen(std::move(store));
+  EXPECT_EQ(store->events().control_sequence(), 7u);
+  auto refused = group_of({{4, "control", 1}});
+  refused.control_sequence = 9;
+  EXPECT_FALSE(store->events().append(refused));
+  EXPECT_EQ(store->events().control_sequence(), 7u);
+}
+
 TYPED_TEST(EventLogContract, RefusesAPartitionThatIsNotThereAndWritesNothing) {
   auto store = this->maker.open();
   const auto refused = store->events().append(group_of({{0, "a", 1}, {4, "b", 1}}));

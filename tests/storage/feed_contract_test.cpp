@@ -194,6 +194,44 @@ TYPED_TEST(FeedContract, KeepsTheCurrentRecordByKey) {
   EXPECT_THAT(*store->feed().records("", "", 1), ElementsAre(Pair("alert/1", "new")));
 }
 
+TYPED_TEST(FeedContract, KnowsWhichMessageToldARecord) {
+  auto store = this->maker.open();
+  feed_append f;
+  for (const char* topic : {"a", "b", "c"})
+    f.items.push_back({topic, [](std::uint64_t) { return std::string{"payload"}; }});
+  f.records = {{"alert/1", "one", 0}, {"alert/2", "two", 1}, {"incident/1", "i"}};
+  ASSERT_TRUE(store->feed().append(f));
+  f.records = {{"alert/1", "again", 2}};
+  ASSERT_TRUE(store->feed().append(f));
+  store = this->maker.reopen(std::move(store));
+  EXPECT_EQ(*store->feed().record_seq("alert/1"), 6u);
+  EXPECT_EQ(*store->feed().record_seq("alert/2"), 2u);
+  EXPECT_EQ(*store->feed().record_seq("incident/1"), 3u);
+  EXPECT_EQ(*store->feed().record_seq("alert/3"), 0u);
+}
+
+TYPED_TEST(FeedContract, RemembersTheNewestControlAndTheNewestRulesOfTheDecisionLog) {
+  auto store = this->maker.open();
+  EXPECT_EQ(store->decisions().controls()->last, 0u);
+  decision d;
+  d.kind = decision_kind::notice;
+  decision_append a;
+  a.decisions = {encode_decision(d), encode_decision(d)};
+  a.control = a.rules = 2;
+  a.rules_record = "rules";
+  ASSERT_TRUE(store->decisions().append(a));
+  a.control = a.rules = 0;
+  ASSERT_TRUE(store->decisions().append(a));
+  a.control = 1;
+  ASSERT_TRUE(store->decisions().append(a));
+  store = this->maker.reopen(std::move(store));
+  const auto mark = store->decisions().controls();
+  ASSERT_TRUE(mark);
+  EXPECT_EQ(mark->last, 5u);
+  EXPECT_EQ(mark->rules, 2u);
+  EXPECT_EQ(mark->rules_record, "rules");
+}
+
 // ---- dead letters, poison ---------------------------------------------------------------------
 
 template <class Maker>

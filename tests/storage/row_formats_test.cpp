@@ -106,6 +106,18 @@ std::vector<disk_format> row_formats() {
           return rows::record(r.feed_seq, r.bytes);
         });
       });
+  row(
+      "row_rules", "rules row", 1,
+      [] {
+        return rows::rules({7, "{}"});
+      },
+      [](std::string_view b) { return rewritten(rows::read_rules(b), rows::rules); });
+  row(
+      "row_controls", "controls row", 1,
+      [] {
+        return rows::controls({9, 7, "{}"});
+      },
+      [](std::string_view b) { return rewritten(rows::read_controls(b), rows::controls); });
   return all;
 }
 

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/correlator.hpp"
+
+#include <gtest/gtest.h>
+
+#include <caf/event_based_actor.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "actors/keeper.hpp"
+#include "actors/librarian.hpp"
+#include "judgement/rules.hpp"
+#include "storage/memory_store.hpp"
+#include "tests/support/actor_fixture.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::int64_t noon = 1'750'000'000'000;
+
+decision fires(const std::string& entity, std::int64_t at, std::uint32_t transition = 1) {
+  decision d;
+  d.kind = decision_kind::alert;
+  d.alert.id = entity + "@noon";
+  d.alert.entity = entity;
+  d.alert.transition = transition;
+  d.alert.started = event_time_of(noon);
+  d.alert.updated = event_time_of(at);
+  d.alert.severity = transition == 1 ? alert_severity::warning : alert_severity::critical;
+  return d;
+}
+
+decision ends(const std::string& entity, std::int64_t at, std::uint32_t transition) {
+  auto d = fires(entity, at, transition);
+  d.alert.state = alert_state::resolved;
+  d.alert.ended = event_time_of(at);
+  return d;
+}
+
+decision command(const std::string& name, const std::string& subject, const std::string& payload) {
+  decision d;
+  d.kind = decision_kind::command;
+  d.command = {name, subject, payload, arrival_time_of(noon)};
+  return d;
+}
+
+decision clock_at(std::int64_t at) {
+  decision d;
+  d.kind = decision_kind::clock;
+  d.clock = event_time_of(at);
+  return d;
+}
+
+/// One house with a correlator in it; its causes are never found but by the test.
+struct Correlation : actor_fixture {
+  struct room {
+    std::unique_ptr<store> memory = open_memory_store(1);
+    correlator_actor reader;
+    keeper_actor writer;
+    std::vector<rca_request> asked;
+  };
+
+  void begin(room& r) {
+    keeper_hooks hooks;
+    hooks.decided = [](std::uint64_t) {};
+    hooks.publish = [](const feed_record&, const std::vector<std::string>&) {};
+    hooks.now = [] { return arrival_time_of(noon); };
+    correlator_peers peers;
+    peers.librarian = spawn(librarian, r.memory.get());
+    peers.keeper = r.writer = spawn(keeper, r.memory.get(), hooks);
+    peers.rca = caf::actor_cast<rca_actor>(spawn([&r](caf::event_based_actor*) -> caf::behavior {
+      return {[&r](const find_cause& f) { r.asked.push_back(f.request); }};
+    }));
+    r.reader = spawn(correlator, correlation_options{}, actor_options{}, peers);
+  }
+  void end(room& r) {
+    caf::anon_send_exit(r.reader, caf::exit_reason::kill);
+    run();
+  }
+  void append(room& r, const decision& d) {
+    decision_append batch;
+    batch.decisions = {encode_decision(d)};
+    ASSERT_TRUE(r.memory->decisions().append(batch));
+    if (r.reader) caf::anon_send(r.reader, decisions_available{r.memory->decisions().last()});
+    run();
+  }
+  static std::vector<std::pair<std::string, std::string>> feed_of(const room& r) {
+    std::vector<std::pair<std::string, std::string>> all;
+    const auto page = r.memory->feed().read(1, 100'000, "");
+    for (const auto& record : page->records) all.emplace_back(record.topic, record.payload);
+    return all;
+  }
+};
+
+TEST_F(Correlation, AsksForTheCauseOfAnIncidentThatItHasTold) {
+  room r;
+  begin(r);
+  append(r, fires("a", noon));
+  ASSERT_EQ(r.asked.size(), 1U);
+  EXPECT_EQ(r.asked[0].candidates, std::vector<std::string>{"a"});
+}
+
+TEST_F(Correlation, AfterARestartReadsTheCauseThatIsOnRecordAndAsksNothing) {
+  room r;
+  begin(r);
+  append(r, fires("a", noon));
+  decision found;
+  found.kind = decision_kind::root_cause;
+  found.root_cause.incident = r.asked.at(0).incident;
+  found.root_cause.causes.resize(1);
+  found.root_cause.causes[0].entity = "a";
+  found.root_cause.abstained = false;
+  append(r, found);
+  const auto told = feed_of(r);
+  end(r);
+  r.asked.clear();
+  begin(r);
+  EXPECT_TRUE(r.asked.empty());
+  const auto view = ask<correlator_view>(r.reader, correlator_question{});
+  ASSERT_EQ(view.open.size(), 1U);
+  EXPECT_EQ(view.open[0].causes.at(0).entity, "a");
+  EXPECT_EQ(feed_of(r), told) << "nothing is told twice";
+}
+
+TEST_F(Correlation, AfterARestartAsksAgainWhatWasNotAnswered) {
+  room r;
+  begin(r);
+  append(r, fires("a", noon));
+  ASSERT_EQ(r.asked.size(), 1U);
+  end(r);
+  r.asked.clear();
+  begin(r);
+  EXPECT_EQ(r.asked.size(), 1U);
+}
+
+TEST_F(Correlation, AsksAgainAlsoWhenNothingFollowsItsSavedState) {
+  room r;
+  begin(r);
+  append(r, fires("a", noon));
+  // Its state is saved every 64 decisions: with this one.
+  for (int n = 0; n < 63; ++n) append(r, clock_at(noon));
+  end(r);
+  ASSERT_EQ(r.memory->feed().load_correlator()->state_through, 64U);
+  r.asked.clear();
+  begin(r);
+  EXPECT_EQ(r.asked.size(), 1U);
+}
+
+/// Alerts of ten entities with operators' words between them, three hundred decisions.
+std::vector<decision> a_busy_hour() {
+  std::vector<decision> log;
+  rules_record rules;
+  rules.correlation.settle = milliseconds{60'000};
+  log.push_back(command("configuration", "", encode_rules(rules)));
+  for (int n = 0; n < 10; ++n) {
+    const std::string entity = "e" + std::to_string(n);
+    const std::string id = entity + "@noon";
+    for (int k = 0; k < 20; ++k) log.push_back(clock_at(noon + 600 * n + k));
+    log.push_back(fires(entity, noon + n * 1000));
+    log.push_back(command("acknowledge", id, R"({"by": "ann", "comment": "on it"})"));
+    log.push_back(fires(entity, noon + n * 1000 + 10, 2));
+    log.push_back(command("alert_feedback", id, R"({"verdict": "true"})"));
+    if (n % 3 == 0) log.push_back(command("acknowledge", id, R"({"off": true})"));
+    if (n % 4 == 1) log.push_back(command("retire", entity, "{}"));
+    log.push_back(ends(entity, noon + n * 1000 + 20, 3));
+    log.push_back(command("acknowledge", id, R"({"by": "too late"})"));
+    if (n == 5) {
+      rules.correlation.hops = 0;
+      log.push_back(command("configuration", "", encode_rules(rules)));
+    }
+  }
+  log.push_back(clock_at(noon + 3'600'000));
+  return log;
+}
+
+TEST_F(Correlation, TheSameLogWithOperatorsInItGivesTheSameFeedWhereverItIsCut) {
+  room straight;
+  begin(straight);
+  for (const auto& d : a_busy_hour()) append(straight, d);
+  const auto told = feed_of(straight);
+  EXPECT_GT(told.size(), 40U);
+  for (const std::size_t every : {7U, 31U, 100U}) {
+    room cut;
+    begin(cut);
+    std::size_t n = 0;
+    for (const auto& d : a_busy_hour()) {
+      append(cut, d);
+      if (++n % every != 0) continue;
+      end(cut);
+      begin(cut);
+    }
+    EXPECT_EQ(feed_of(cut), told) << "killed after every " << every;
+    end(cut);
+  }
+  room late;  // all of it is there before anybody reads
+  late.reader = nullptr;
+  for (const auto& d : a_busy_hour()) append(late, d);
+  begin(late);
+  EXPECT_EQ(feed_of(late), told);
+}
+
+}  // namespace
+}  // namespace faultline
