@@ -353,5 +353,14 @@ class Models(ControlTest):
         self.assertEqual(server.api("/api/v1/model"), before)
 
 
+class Program(unittest.TestCase):
+    def test_a_wrong_command_line_ends_with_2_and_says_why(self):
+        for words in (["--nonsense"], ["--config.file"], ["stray"], ["--config.file", "/nowhere/faultline.yaml"]):
+            done = subprocess.run([str(BIN / "faultlined"), *words], cwd=ROOT, timeout=60,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(done.returncode, 2, f"{words}: {done.stdout}{done.stderr}")
+            self.assertTrue(done.stderr + done.stdout)
+
+
 if __name__ == "__main__":
     unittest.main()
