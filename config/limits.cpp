@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "config/limits.hpp"
+
 #include "config/internal/setting.hpp"
 #include "config/internal/units.hpp"
 
@@ -54,6 +56,32 @@ void read_limits(const yaml_entry& entry, const std::string& key, server_config&
   for (const auto& item : entry.value)
     config.detection.limits.push_back(
         read_limit(item, key + "[" + std::to_string(index++) + "]", problems));
+}
+
+loaded<std::vector<operator_limit>> read_limits_file(std::string_view yaml,
+                                                     const std::string& name) {
+  problem_list problems{name};
+  server_config config;
+  bool found = false;
+  for (const auto& entry : entries_of(parse_yaml(yaml, problems), "", {"limits"}, problems)) {
+    read_limits(entry, entry.name, config, problems);
+    found = true;
+  }
+  if (!found && problems.empty())
+    problems.add(YAML::Mark::null_mark(), "limits", "is missing; an empty list says: no limits");
+  loaded<std::vector<operator_limit>> result;
+  if (problems.empty()) result.value = std::move(config.detection.limits);
+  result.problems = problems.take();
+  return result;
+}
+
+loaded<std::vector<operator_limit>> load_limits(const std::filesystem::path& file) {
+  problem_list problems{file.string()};
+  std::string text;
+  if (read_text(file.string(), text, problems)) return read_limits_file(text, file.string());
+  loaded<std::vector<operator_limit>> result;
+  result.problems = problems.take();
+  return result;
 }
 
 std::string show_limits(const server_config& config) {

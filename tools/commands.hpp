@@ -47,6 +47,7 @@ void add_store_commands(CLI::App& app, command_session& session);
 void add_train_commands(CLI::App& app, command_session& session);
 void add_evaluate_commands(CLI::App& app, command_session& session);
 void add_bench_commands(CLI::App& app, command_session& session);
+void add_what_if_command(CLI::App& app, command_session& session);
 
 /// "faultline: <what>" on the error stream. @returns exit_code::failed.
 int report_failure(const failure& why);

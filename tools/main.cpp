@@ -49,6 +49,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_store_commands(app, session);
   add_evaluate_commands(app, session);
   add_bench_commands(app, session);
+  add_what_if_command(app, session);
 }
 
 int run(int argc, char** argv) {
