@@ -85,6 +85,7 @@ struct node::impl {
   outcome<model_state> activate(const std::string& sha256);
   outcome<void> open_doors_and_web();
   void run_clock();
+  void tell_recovered();
   void measure_replay(double passed_s);
   outcome<void> drain();
   void tell(notice n);
@@ -132,6 +133,9 @@ struct node::impl {
   std::mutex clock_mutex;
   std::condition_variable clock_wake;
   bool clock_stop = false;
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  bool had_records = false;     ///< the store was not new: a restart
+  bool recovered_told = false;  ///< of the clock thread
   bool stopped = false;
 };
 
@@ -140,6 +144,8 @@ outcome<void> node::impl::open() {
                                    [](const std::string& text) { spdlog::info("{}", text); });
   if (!opened) return opened.error();
   memory = std::move(*opened);
+  for (partition_id p = 0; p < memory->events().partitions(); ++p)
+    had_records = had_records || memory->events().last(p) != 0;
   if (auto read = read_flight(); !read) return read;
   if (auto done = settle_rules(); !done) return done;
   directory = std::make_unique<partition_directory>(memory->events().partitions());
@@ -373,6 +379,18 @@ void node::impl::watch_space() {
   if (!found.problem.empty()) spdlog::warn("ballast not built reason=\"{}\"", found.problem);
 }
 
+/// Once after a restart, when every partition has caught up: subscribers know that what they see is
+/// whole again.
+void node::impl::tell_recovered() {
+  if (recovered_told || counters.partitions_ready.load() < directory->size()) return;
+  recovered_told = true;
+  if (!had_records) return;
+  const auto passed = std::chrono::steady_clock::now() - started;
+  const auto ms = std::chrono::duration_cast<milliseconds>(passed).count();
+  tell(notice{"recovered", "node", "ready " + std::to_string(ms) + " ms after the start",
+              event_time_of(unix_ms(wall_clock()))});
+}
+
 void node::impl::run_clock() {
   constexpr std::chrono::seconds retention_interval{60};
   constexpr std::chrono::seconds space_interval{1};
@@ -385,6 +403,7 @@ void node::impl::run_clock() {
   while (!clock_wake.wait_for(lock, std::chrono::milliseconds{200}, [&] { return clock_stop; })) {
     commit->tick(wall_clock());
     watch_load();
+    tell_recovered();
     const auto now = std::chrono::steady_clock::now();
     measure_replay(std::chrono::duration<double>(now - std::exchange(sampled, now)).count());
     if (now - tended >= space_interval) {

@@ -332,6 +332,10 @@ class Restart(unittest.TestCase):
         server.kill()
         server.start()
         self.assertEqual(replay_all(server.replay)[:len(before)], before)
+        recovered = eventually(lambda: replay_all(server.replay, "notice/recovered/"))
+        self.assertEqual([(t, p["kind"], p["what"], p["subject"]) for t, p in recovered],
+                         [("notice/recovered/node", "notice", "recovered", "node")])
+        self.assertEqual([p for t, p in before if t.startswith("notice/recovered/")], [])  # a new store recovers nothing
         self.assertEqual(server.stop(), 0)
         server.start()
         self.assertEqual(replay_all(server.replay)[:len(before)], before)
