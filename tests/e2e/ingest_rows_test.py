@@ -163,7 +163,7 @@ class Payload(Rows):
         push(self.server.pull, b'[{"entity": ')
         eventually(lambda: self.reasons().get("malformed_json", 0) == before + 2)
         letters = self.server.api("/api/v1/dead-letters?limit=1")["letters"]
-        self.assertEqual(letters[0]["source"], "pull")
+        self.assertTrue(letters[0]["source"].startswith("pull"), letters[0])
 
     def test_other_frame_counts_are_one_dead_letter(self):
         before = self.reasons().get("bad_frames", 0)
