@@ -203,7 +203,7 @@ def watch(server, seconds, samples, records=0):
     return (feed_seq(server) - first) / (time.monotonic() - begin)
 
 
-def run(rate, seconds, warm_up, entities, records=0):
+def run(rate, seconds, warm_up, entities, records=0, budget=MEMORY_BUDGET):
     """One campaign; the result says under "wrong" what did not hold. The subscriber stands still for @p seconds and
     until @p records have passed it by."""
     server = server_with_small_buffers().start()
@@ -230,7 +230,8 @@ def run(rate, seconds, warm_up, entities, records=0):
         reports = subscribers.reports(last, 300)
         caught_up = time.monotonic() - awake
         status = server.stop()
-        return judge(rate, seconds, entities, reached, spent, before, during, last, reports, caught_up, status)
+        return judge(rate, seconds, entities, reached, spent, before, during, last, reports, caught_up, status,
+                     budget)
     finally:
         told["stop"].set()
         if sender.is_alive():
@@ -254,7 +255,7 @@ def settled(server):
     return last
 
 
-def judge(rate, seconds, entities, reached, spent, before, during, last, reports, caught_up, status):
+def judge(rate, seconds, entities, reached, spent, before, during, last, reports, caught_up, status, budget):
     wrong = []
     everything = reports["one"][1]
     if sorted(everything) != list(range(1, last + 1)):
@@ -268,7 +269,7 @@ def judge(rate, seconds, entities, reached, spent, before, during, last, reports
     if reports["slow"][0]["replayed"] == 0:
         wrong.append("the stopped subscriber missed nothing: it was not tested")
     grown = max(during) - max(before)
-    if grown > MEMORY_BUDGET:
+    if grown > budget:
         wrong.append(f"the server grew by {grown >> 20} MiB")
     if status != 0:
         wrong.append(f"exit status {status}")
