@@ -7,6 +7,7 @@ Knows nothing of the server but docs/wire-protocol.md: python3-zmq and python3-m
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -24,10 +25,16 @@ BIN = pathlib.Path(os.environ.get("FAULTLINE_BIN", ROOT / "build/release/bin"))
 
 
 def free_ports(count):
-    """Ports that were free a moment ago, all different."""
-    sockets = [socket.socket() for _ in range(count)]
-    for s in sockets:
-        s.bind(("127.0.0.1", 0))
+    """Ports that were free a moment ago, all different; below those that the kernel hands out to
+    connections, so that nobody takes one by chance before it is bound."""
+    sockets = []
+    while len(sockets) < count:
+        s = socket.socket()
+        try:
+            s.bind(("127.0.0.1", random.SystemRandom().randrange(12000, 32000)))
+            sockets.append(s)
+        except OSError:
+            s.close()
     ports = [s.getsockname()[1] for s in sockets]
     for s in sockets:
         s.close()
