@@ -70,7 +70,14 @@ void group_commit::touch(partition_id p) {
 void group_commit::set_degraded(bool on) {
   const std::lock_guard<std::mutex> lock{mutex_};
   if (degraded_ == on) return;
-  say_degraded(on);
+  // The process before us may have ended degraded: where it wrote anything, that is over.
+  const bool first_word = !degraded_.has_value();
+  const bool written =
+      std::find(known_partition_.begin(), known_partition_.end(), true) != known_partition_.end();
+  if (on || !first_word || written)
+    say_degraded(on);
+  else
+    degraded_ = on;
 }
 
 /// To every partition: one that gets its first event later is degraded as well.
@@ -214,10 +221,6 @@ void group_commit::tick(arrival_time now) {
 }
 
 void group_commit::start() {
-  // The process before us may have ended while it was degraded.
-  const bool any =
-      std::find(known_partition_.begin(), known_partition_.end(), true) != known_partition_.end();
-  if (any && !processing_.accept_past) say_degraded(false);
   thread_ = std::thread{[this] { run(); }};
 }
 

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -90,7 +91,8 @@ public:
   bool has_space() const noexcept;
   const char* reason() const noexcept;
   /// From here on ticks are scored without the forecaster, or with it again: a change is a record
-  /// in every partition. A process begins with the forecaster, and says so where there are records.
+  /// in every partition, and so is a process's first word where there are records. Not before the
+  /// partitions have caught up.
   void set_degraded(bool on);
   /// Live data: appends one clock record per partition when @p now has entered a new tick.
   void tick(arrival_time now);
@@ -136,7 +138,7 @@ private:
   std::set<std::string> dirty_windows_;
   std::vector<publisher_row> rows_;  ///< to be saved after the group they were gathered with
   std::uint64_t deltas_since_save_ = 0;
-  bool degraded_ = false;
+  std::optional<bool> degraded_;          ///< nothing: not told yet
   std::vector<std::int64_t> clock_tick_;  ///< per partition, the last tick told (live)
   event_time newest_{};                   ///< event taken (accept_past)
   clock_record past_{};                   ///< the clock told last (accept_past)

@@ -36,9 +36,10 @@ std::string_view topic_text(std::string_view topic) {
   return cut_utf8(topic, most_bytes);
 }
 
-/// Socket and publisher, as dead letters name them.
+/// Socket and publisher, as dead letters name them. A connection is no name that says anything
+/// later.
 std::string source_of(const publisher_account& a) {
-  return a.name.empty() ? to_string(a.door) : std::string{to_string(a.door)} + " " + a.name;
+  return a.door == event_door::router ? "router " + a.name : to_string(a.door);
 }
 
 }  // namespace

@@ -109,20 +109,27 @@ void publisher_accounts::pass_time(arrival_time now, std::uint64_t applied) {
                static_cast<std::uint64_t>(applied_per_ms_ * static_cast<double>(interval.count())));
   interval_began_ = now;
   applied_at_ = applied;
-  ++interval_number_;
+  interval_number_ +=
+      static_cast<std::uint64_t>(std::max<std::int64_t>(1, passed.count() / interval.count()));
   active_last_ = active_;
   active_ = 0;
   share_ = std::max<std::uint64_t>(1, budget_ / std::max<std::size_t>(1, active_last_));
 }
 
+std::uint64_t publisher_accounts::owed(const publisher_account& who) const noexcept {
+  constexpr std::uint64_t most_intervals = 50;  // a second: what was before is forgiven
+  const auto used = std::min(who.used, share_ * most_intervals);
+  return used - std::min(used, share_ * (interval_number_ - who.interval));
+}
+
 bool publisher_accounts::within_share(const publisher_account& who) const noexcept {
-  return is_first(who) || who.used < share_;
+  return owed(who) < share_;
 }
 
 void publisher_accounts::use(publisher_account& who, std::size_t events) noexcept {
   if (who.interval != interval_number_) {
+    who.used = owed(who);
     who.interval = interval_number_;
-    who.used = 0;
     ++active_;
     if (active_ > active_last_) share_ = std::max<std::uint64_t>(1, budget_ / active_);
   }

@@ -74,11 +74,10 @@ public:
   publisher_account& of(event_door door, std::string_view name, arrival_time now);
   /// Begins a new interval when the last one is over. @p applied: records applied since start.
   void pass_time(arrival_time now, std::uint64_t applied);
-  /// Whether @p who has not handed over anything in this interval.
-  bool is_first(const publisher_account& who) const noexcept {
-    return who.interval != interval_number_ || who.used == 0;
-  }
-  /// Whether @p who is below its share of this interval. The first is always within it.
+  /// Whether nothing is left of what @p who handed over: each interval takes a share off it. So who
+  /// sends large payloads is heard as many times less often.
+  bool is_first(const publisher_account& who) const noexcept { return owed(who) == 0; }
+  /// Whether less than a share is left of what @p who handed over.
   bool within_share(const publisher_account& who) const noexcept;
   /// Notes that @p who was heard in this interval and handed over @p events.
   void use(publisher_account& who, std::size_t events) noexcept;
@@ -91,6 +90,7 @@ public:
   std::size_t size() const noexcept { return accounts_.size(); }
 
 private:
+  std::uint64_t owed(const publisher_account& who) const noexcept;
   publisher_account& others(event_door door);
   bool make_room(arrival_time now);
   publisher_account& add(std::string key, event_door door, std::string_view name);

@@ -360,7 +360,9 @@ void node::impl::watch_load() {
   seen.refused = doors.requests[static_cast<std::size_t>(request_fate::retry)].load() +
                  doors.messages[static_cast<std::size_t>(message_fate::shed)].load();
   for (auto& n : ladder->look(seen, wall_clock())) tell(std::move(n));
-  commit->set_degraded(ladder->holds(overload_step::degraded));
+  const bool caught_up = counters.partitions_ready.load() == directory->size();
+  if (caught_up && !options.processing.accept_past)
+    commit->set_degraded(ladder->holds(overload_step::degraded));
 }
 
 void node::impl::watch_skew() {

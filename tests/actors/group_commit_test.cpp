@@ -168,6 +168,7 @@ TEST(GroupCommit, BeginsWithTheForecasterWhateverTheProcessBeforeItDid) {
   node_counters counters;
   group_commit again{*rig.memory, {}, {}, counters, rig.hooks()};
   again.start();
+  again.set_degraded(false);
   again.stop();
   EXPECT_EQ(degrade_records(rig, false), 4U);
 }
