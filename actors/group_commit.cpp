@@ -133,7 +133,9 @@ void group_commit::intake::add(const event_view& event) {
   const auto added = g.writers[p].bytes() - before;
   g.bytes += added;
   ++g.records;
+  ++g.events;
   owner_.pending_bytes_.fetch_add(added, std::memory_order_relaxed);
+  owner_.pending_records_.fetch_add(1, std::memory_order_relaxed);
   owner_.known_partition_[p] = true;
 }
 
@@ -189,7 +191,7 @@ bool group_commit::has_space() const noexcept {
 group_commit::room_left group_commit::room() const noexcept {
   if (!has_space() || stopping_.load(std::memory_order_relaxed)) return room_left::none;
   const auto pending = pending_bytes_.load(std::memory_order_relaxed);
-  const auto lag = counters_.lag();
+  const auto lag = counters_.lag() + pending_records_.load(std::memory_order_relaxed);
   const auto beyond = [&](std::uint64_t parts) {
     const auto by = [parts](std::uint64_t limit) { return limit + limit / 8 * parts; };
     return pending >= by(options_.max_pending_bytes) || lag >= by(options_.max_lag_records);
@@ -293,6 +295,8 @@ void group_commit::deliver(group& g, std::vector<log_append>& log,
         log_blob{log[i].partition, at[i], std::move(log[i].blob)}));
   for (auto& [to, frame] : g.replies) hooks_.reply(to, std::move(frame));
   pending_bytes_.fetch_sub(g.bytes, std::memory_order_relaxed);
+  pending_records_.fetch_sub(g.events, std::memory_order_relaxed);
+  g.events = 0;
   g.replies.clear();
   g.bytes = 0;
   g.records = 0;

@@ -110,6 +110,7 @@ private:
     std::vector<std::pair<reply_address, std::string>> replies;
     std::size_t bytes = 0;
     std::size_t records = 0;
+    std::uint64_t events = 0;
     bool empty() const { return records == 0 && replies.empty() && extra.dead_letters.empty(); }
   };
 
@@ -144,6 +145,7 @@ private:
   clock_record past_{};                   ///< the clock told last (accept_past)
   std::vector<bool> known_partition_;     ///< something was ever appended
   std::atomic<std::size_t> pending_bytes_{0};
+  std::atomic<std::uint64_t> pending_records_{0};  ///< events taken that the lag does not count yet
   std::atomic<bool> no_space_{false};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
