@@ -20,7 +20,9 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/group_commit.hpp"
+#include "inference/forecaster.hpp"
 #include "judgement/correlator_core.hpp"
+#include "judgement/rules.hpp"
 #include "lab/evaluation_events.hpp"
 #include "lab/rng.hpp"
 #include "lab/simulator.hpp"
@@ -165,6 +167,15 @@ public:
     auto in = commit_.begin();
     in.add_control(partition_of(entity, partitions), c);
   }
+  /// An operator's limits, in every partition.
+  void limit(const rules_record& rules, std::uint16_t partitions) {
+    const auto payload = encode_rules(rules);
+    control_record c;
+    c.name = "configuration";
+    c.payload = payload;
+    auto in = commit_.begin();
+    for (partition_id p = 0; p < partitions; ++p) in.add_control(p, c);
+  }
 
 private:
   static intake_options intake() {
@@ -200,7 +211,20 @@ event_view view_of(const made_event& m) {
   return e;
 }
 
+outcome<rules_record> limited_rules(bool live) {
+  auto model = load_forecaster("models/lstm.flm", 1);
+  if (!model) return model.error();
+  rules_record r;
+  r.rules.processing = processing(live);
+  r.rules.model = (*model)->identity();
+  r.configured_model = r.rules.model.sha256;
+  r.rules.detection.limits.push_back({"host/*", "cpu_percent", 60.0, {}, "critical"});
+  return r;
+}
+
 int make(const std::string& path, bool live) {
+  const auto limited = limited_rules(live);
+  if (!limited) return fail(limited.error().what);
   constexpr int ticks = 1080;  // three hours
   const auto system = simulated(ticks);
   random_source random{11};
@@ -227,6 +251,7 @@ int make(const std::string& path, bool live) {
     }
     for (std::size_t i = 0; i < events.size(); ++i) {
       log.put(view_of(events[i]));
+      if (i == events.size() / 2) log.limit(*limited, partitions);
       if (i == events.size() * 2 / 3) log.retire("host/scalar-0", partitions);
     }
   }
@@ -256,6 +281,7 @@ void speak(const std::string& address) {
       static_cast<void>(http_post(
           web, at + "/feedback",
           alert ? R"({"verdict": "true", "by": "ann"})" : R"({"verdict": "right", "by": "ann"})"));
+      if (alert) static_cast<void>(http_post(web, at + "/acknowledge", R"({"by": "ann"})"));
     }
   }
 }

@@ -3,10 +3,10 @@
 """The same log gives the same alerts, whatever the machine does.
 
 Makes the logs of an eventful system (silences, late events, single values, counters with resets,
-gaps, edges, several faults, a retirement), one with live clocks and one of the past, and replays
+gaps, edges, several faults, a retirement, new limits), one with live clocks and one of the past, and replays
 each --runs times: other thread counts, batches, waits and credits, every second life killed with
 SIGKILL on the way and begun again on what it left. Alert ids, transitions and scores must be equal
-to the last digit; every feed, with feedback in it, must be what its own decision
+to the last digit; every feed, with acknowledgements and feedback in it, must be what its own decision
 log says. Prints a digest a run and the
 first difference.
 
