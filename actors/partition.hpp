@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -45,6 +46,9 @@ struct partition_options {
   /// Records this partition may have to replay after a crash, while no rate is measured.
   std::uint64_t replay_budget = 4096;
   std::uint32_t partitions = 1;  ///< they share recovery.max_replay
+  /// End of its log when this process began: what stands behind it was appended, and counted, by
+  /// this process. Not given: an owner after the first, which takes the end it finds.
+  std::optional<log_position> end_at_start;
   /// Until the log says which (a store older than control records).
   std::shared_ptr<const judgement_rules> rules;
 };
@@ -224,7 +228,7 @@ private:
   rules_history rules_;
   std::uint64_t rules_written_ = 0;  ///< control sequence that the last checkpoint carried
   log_position decided_through_ = 0;
-  log_position image_last_ = 0;     ///< end of the log when we began
+  log_position image_last_ = 0;     ///< records up to here are counted by nobody any more
   log_position next_ = 1;           ///< position of the next blob to take
   log_position highest_known_ = 0;  ///< told to us, perhaps not taken
   bool loaded_ = false;

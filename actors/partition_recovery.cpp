@@ -28,7 +28,8 @@ void partition_state::on_image(partition_image& image) {
   }
   written_ = image.checkpoint;
   decided_through_ = image.checkpoint.decided_through;
-  image_last_ = image.last;
+  // Doors are open before us: what they appended meanwhile waits to be counted as applied.
+  image_last_ = options_.end_at_start.value_or(image.last);
   highest_known_ = std::max(highest_known_, image.last);
   next_ = image.checkpoint.position + 1;
   for (const auto& where : image.poison) poison_.emplace(where.position, where.index);

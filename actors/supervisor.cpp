@@ -27,12 +27,14 @@ void supervisor_state::begin(std::shared_ptr<supervisor_plan> p) {
     vital_.insert(a.id());
     self->monitor(a);
   }
-  for (partition_id id = 0; id < plan_->directory->size(); ++id) start(id);
+  for (partition_id id = 0; id < plan_->directory->size(); ++id)
+    start(id, id < plan_->log_ends.size() ? std::optional{plan_->log_ends[id]} : std::nullopt);
 }
 
-void supervisor_state::start(partition_id id) {
+void supervisor_state::start(partition_id id, std::optional<log_position> end_at_start) {
   auto options = plan_->partition;
   options.id = id;
+  options.end_at_start = end_at_start;
   auto peers = plan_->peers;
   peers.supervisor = self;
   auto owner =
@@ -62,7 +64,7 @@ void supervisor_state::on_down(const caf::actor_addr& who, const caf::error& why
     plan_->give_up("partition " + std::to_string(dead) + " died again: " + to_string(why));
     return;
   }
-  start(dead);
+  start(dead, std::nullopt);
 }
 
 void supervisor_state::on_recovered(partition_id p) {

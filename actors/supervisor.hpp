@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,6 +24,8 @@ struct supervisor_plan {
   partition_options partition;  ///< `id` is filled in per partition
   partition_peers peers;        ///< `supervisor` is filled in
   partition_directory* directory = nullptr;
+  /// Per partition, the end of its log before the doors opened. Empty: as found by each owner.
+  std::vector<log_position> log_ends;
   /// Actors without whom nothing works: their death is the node's.
   std::vector<caf::actor> vital;
   /// Called once, from the supervisor: the process should end, with this reason.
@@ -42,7 +45,7 @@ struct supervisor_state {
   supervisor_actor::pointer self;
 
 private:
-  void start(partition_id p);
+  void start(partition_id p, std::optional<log_position> end_at_start);
 
   std::shared_ptr<supervisor_plan> plan_;
   std::map<caf::actor_id, partition_id> owners_;

@@ -259,6 +259,8 @@ void node::impl::spawn() {
   if (!notices.empty()) caf::anon_send(the_keeper, append_decisions{std::move(notices)});
 
   auto plan = std::make_shared<supervisor_plan>();
+  for (partition_id p = 0; p < directory->size(); ++p)
+    plan->log_ends.push_back(memory->events().last(p));
   plan->partition.actors = options.actors;
   plan->partition.recovery = options.recovery;
   plan->partition.entities = options.entities;
