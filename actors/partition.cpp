@@ -162,7 +162,9 @@ void partition_state::take_event(const shared_blob& blob, std::size_t offset, st
   e.last = where;
   e.outline.heard_event = clock_.clock().event;
   e.outline.heard_arrived = clock_.now().listened();
-  if (is_quarantined(e, where)) {
+  // Also what stands before the quarantine and behind its snapshot: replayed, it has nobody to go
+  // to.
+  if (e.where == presence::quarantined || is_quarantined(e, where)) {
     drop_record(peers_.counters->events_quarantined, blob->position);
     return;
   }
@@ -278,6 +280,8 @@ void partition_state::on_credit() { drive(); }
 void partition_state::on_decided(entity_decided& d) {
   auto* e = find(d.entity);
   if (e == nullptr) return;  // retired: what it had still to say is of nobody
+  if (e->handle && self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(e->handle))
+    return;  // nor of its namesake, which has come meanwhile
   ++e->decided;
   // What a clock record decided changes the entity as much as an event: a snapshot is due.
   if (e->first_dirty == 0 && !d.decisions.empty()) {

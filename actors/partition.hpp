@@ -140,6 +140,8 @@ private:
   void go_live();
   void skip_poison(entity_entry& e, const std::string& why);
   void revive(entity_entry& e);
+  /// A snapshot of it was taken and is not known to be durable.
+  bool snapshot_under_way(const std::string& id) const;
   void on_revived(const std::string& id, std::uint64_t turn, const record_mark& through,
                   entity_image& image);
   void replay_to(entity_entry& e, const std::vector<shared_blob>& blobs,
@@ -244,6 +246,7 @@ private:
   std::uint64_t records_ = 0;  ///< dispatched since we began
   checkpoint_batch batch_;
   bool writing_ = false;
+  std::shared_ptr<const checkpoint_batch> under_way_;  ///< with the keeper, while writing_
   partition_checkpoint written_;
   std::vector<caf::typed_response_promise<drained>> draining_;
 };

@@ -214,7 +214,20 @@ void partition_state::skip_poison(entity_entry& e, const std::string& why) {
 void partition_state::on_rest_over(const rest_over& r) {
   auto* e = find(r.entity);
   if (e == nullptr || e->where != presence::resting || e->aside->turn != r.turn) return;
+  if (snapshot_under_way(r.entity)) {  // the log is read only from behind it
+    flush();
+    self->delayed_send(self, first_rest / 2, r);
+    return;
+  }
   revive(*e);
+}
+
+bool partition_state::snapshot_under_way(const std::string& id) const {
+  const auto holds = [&](const checkpoint_batch& batch) {
+    return std::any_of(batch.snapshots.begin(), batch.snapshots.end(),
+                       [&](const entity_snapshot& s) { return s.entity == id; });
+  };
+  return holds(batch_) || (under_way_ != nullptr && holds(*under_way_));
 }
 
 // Back from its snapshot, and from the log what that does not cover. The partition goes on

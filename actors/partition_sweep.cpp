@@ -125,6 +125,7 @@ void partition_state::flush() {
   batch_ = checkpoint_batch{};
   batch_.partition = options_.id;
   writing_ = true;
+  under_way_ = batch;
   self->request(peers_.keeper, keeper_deadline, write_checkpoint{batch})
       .then([this, batch](const checkpoint_written&) { on_flushed(batch); },
             [this](const caf::error& why) { fail(why); });
@@ -132,6 +133,7 @@ void partition_state::flush() {
 
 void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& batch) {
   writing_ = false;
+  under_way_ = nullptr;
   written_.position = batch->checkpoint->position;
   written_.decided_through = batch->checkpoint->decided_through;
   decided_through_ = written_.decided_through;

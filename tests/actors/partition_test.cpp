@@ -522,6 +522,7 @@ TEST_F(Partition, QuarantineOutlivesARestartAndEndsWithARelease) {
   EXPECT_FALSE(a.quarantined);
   EXPECT_EQ(a.status.observations, 1U) << "no snapshot was taken: it goes on from the present";
   EXPECT_EQ(counters.lag(), 0U);
+  EXPECT_EQ(counters.in_flight.load(), 0U) << "what stands behind its snapshot is held for nobody";
   append_control("release", "host/none");  // nobody of that name: nothing happens
   EXPECT_EQ(counters.lag(), 0U);
 }
