@@ -213,11 +213,11 @@ void partition_state::deliver(entity_entry& e, rules_changed r) {
 }
 
 void partition_state::deliver(entity_entry& e, clock_passed c) {
+  if (e.clock_sent == 0) e.clock_sent = c.where.position;
   if (e.where != presence::active) {
     aside_of(e).held.emplace_back(std::move(c));
     return;
   }
-  if (e.clock_sent == 0) e.clock_sent = c.where.position;
   ++e.clocks_sent;
   self->send(e.handle, std::move(c));
 }

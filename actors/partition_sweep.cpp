@@ -94,8 +94,9 @@ log_position partition_state::checkpoint_position() {
   for (auto* e : active_) {
     keep(*e);
     if (e->clock_sent == 0) continue;
-    // A clock may have made it say something that is not here yet.
-    const bool heard_all = e->cell->clocks_done.load(std::memory_order_acquire) == e->clocks_sent &&
+    // A clock may have made it say something that is not here yet, or is held until it is back.
+    const bool heard_all = e->where == presence::active &&
+                           e->cell->clocks_done.load(std::memory_order_acquire) == e->clocks_sent &&
                            e->cell->decided_sent.load(std::memory_order_relaxed) == e->decided;
     if (heard_all)
       e->clock_sent = 0;
