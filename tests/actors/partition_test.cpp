@@ -53,7 +53,9 @@ struct Partition : actor_fixture {
     plan->partition.rules = std::make_shared<judgement_rules>();
     plan->partition.replay_budget = 4;
     plan->partition.entities = options.entities;
+    plan->partition.recovery = options.recovery;
     plan->directory = &directory;
+    plan->log_ends = log_ends;
     plan->give_up = [this](const std::string& why) { gave_up = why; };
     boss = spawn(supervisor, plan);
     run();
@@ -139,6 +141,7 @@ struct Partition : actor_fixture {
   node_counters counters;
   entity_registry registry;
   partition_options options;
+  std::vector<log_position> log_ends;  ///< as the node found them at its start
   partition_directory directory{1};
   std::shared_ptr<told> heard = std::make_shared<told>();
   std::string gave_up;
@@ -522,9 +525,44 @@ TEST_F(Partition, QuarantineOutlivesARestartAndEndsWithARelease) {
   EXPECT_FALSE(a.quarantined);
   EXPECT_EQ(a.status.observations, 1U) << "no snapshot was taken: it goes on from the present";
   EXPECT_EQ(counters.lag(), 0U);
-  EXPECT_EQ(counters.in_flight.load(), 0U) << "what stands behind its snapshot is held for nobody";
+  EXPECT_EQ(counters.in_flight.load(), 0U);
   append_control("release", "host/none");  // nobody of that name: nothing happens
   EXPECT_EQ(counters.lag(), 0U);
+}
+
+TEST_F(Partition, WhatStandsBehindAQuarantinedOnesSnapshotIsHeldForNobodyAfterARestart) {
+  options.recovery.sweep_interval = 1h;  // no snapshots: host/b keeps the checkpoint at the start
+  begin();
+  append({"host/b", "host/a"}, 0);
+  for (int n = 1; n <= 5; ++n) {
+    append({"host/b", "host/a"}, n, true);
+    advance(2s);
+  }
+  ASSERT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", false}).quarantined);
+  ASSERT_FALSE(memory->checkpoints().load_snapshot("host/a")->has_value());
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+  run();
+  EXPECT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", false}).quarantined);
+  EXPECT_EQ(counters.in_flight.load(), 0U);
+}
+
+TEST_F(Partition, WhatTheDoorsTookBeforeItsOwnerHadBegunIsCountedAsAppliedToo) {
+  log_ends = {0};  // the process found an empty log, and its doors were open before its partitions
+  append({"host/a"}, 0);
+  begin();
+  EXPECT_EQ(observations("host/a"), 1U);
+  EXPECT_EQ(counters.lag(), 0U);
+}
+
+TEST_F(Partition, OneThatDiesWhileItsSnapshotIsUnderWayComesBackWithAllItKnew) {
+  begin();
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  advance(250ms);  // the sweep has asked; what it got is written by the next one
+  ASSERT_FALSE(memory->checkpoints().load_snapshot("host/a")->has_value());
+  append({"host/b", "host/a"}, 3, true);
+  advance(101ms);
+  advance(101ms);
+  EXPECT_EQ(observations("host/a"), 3U);
 }
 
 TEST_F(Partition, TheLogIsTrimmedUnderLoadBelowTheCheckpointAndNothingIsMissing) {
