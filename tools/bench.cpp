@@ -97,6 +97,58 @@ void add_ingest(CLI::App& group, command_session& session) {
   });
 }
 
+/// Who sends what, alike for every load.
+template <class Options>
+void add_load(CLI::App& sub, Options& o) {
+  sub.add_option("--publishers", o.publishers, "Publishers with acknowledgement")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  sub.add_option("--push", o.push, "PUSH publishers, fire and forget")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  sub.add_option("--rate", o.rate, "Events a second, all publishers together [flat out]")
+      ->check(CLI::Range(0.001, 1e9));
+  sub.add_option("--zipf", o.zipf, "Exponent of how unequally entities are heard [all alike]")
+      ->check(CLI::Range(0.0, 4.0));
+  sub.add_option("--window", o.window, "Requests under way, of each publisher")
+      ->check(CLI::Range(1, 512))
+      ->capture_default_str();
+  sub.add_option("--seed", o.seed)->capture_default_str();
+}
+
+void add_generate(CLI::App& group, command_session& session) {
+  auto o = std::make_shared<generate_bench_options>();
+  CLI::App* sub = group.add_subcommand(
+      "generate", "Load for a server that runs, from messages encoded beforehand");
+  add_load(*sub, *o);
+  sub->add_option("--router", o->router, "Endpoint for acknowledged publishers");
+  sub->add_option("--pull", o->pull, "Endpoint for PUSH publishers");
+  sub->add_option("--bind", o->bind, "Endpoint of a PUB publisher that a server subscribes to");
+  sub->add_option("--seconds", o->seconds)->check(CLI::Range(0.1, 86400.0))->capture_default_str();
+  sub->add_option("--entities", o->entities)
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  sub->add_option("--metrics", o->metrics, "Of each event")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  sub->add_option("--batch", o->batch, "Events in a message")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  sub->add_option("--prepare", o->prepare, "Different messages, sent in turn")
+      ->check(CLI::Range(1, 65'536))
+      ->capture_default_str();
+  sub->add_flag("--unheeding", o->unheeding, "Go on after `retry`, and never send again");
+  sub->add_option("--name", o->name, "Of the acknowledged publishers")->capture_default_str();
+  sub->add_option("--prefix", o->prefix, "Before the name of every entity");
+  auto json = std::make_shared<bool>(false);
+  sub->add_flag("--json", *json, "The same as -o json");
+  sub->callback([o, json, &session] {
+    session.run = [o, json, &session] {
+      return run_generate_bench(*o, *json ? output_format::json : session.format);
+    };
+  });
+}
+
 void add_recovery(CLI::App& group, command_session& session) {
   auto o = std::make_shared<recovery_bench_options>();
   CLI::App* sub = group.add_subcommand(
@@ -158,6 +210,7 @@ void add_lstm(CLI::App& group, command_session& session) {
 void add_bench_commands(CLI::App& app, command_session& session) {
   CLI::App* group = app.add_subcommand("bench", "Measure parts of the system on this machine");
   group->require_subcommand(1);
+  add_generate(*group, session);
   add_ingest(*group, session);
   add_lstm(*group, session);
   add_recovery(*group, session);

@@ -27,6 +27,30 @@ struct ingest_bench_options {
 };
 int run_ingest_bench(const ingest_bench_options& options, output_format format);
 
+/// `bench generate`: load for a server that runs, from messages that were encoded before the first
+/// is sent, so that the sender costs little beside what it sends to. Events carry no time: the
+/// server gives them that of their arrival.
+struct generate_bench_options {
+  std::string router, pull;       ///< endpoints of the server
+  std::vector<std::string> bind;  ///< endpoints of ours, a PUB publisher each
+  std::size_t publishers = 1;     ///< with acknowledgement
+  std::size_t push = 0;           ///< PUSH publishers
+  double seconds = 10;
+  double rate = 0;  ///< events a second, all publishers together; 0: flat out
+  std::size_t entities = 10'000;
+  std::size_t metrics = 8;
+  double zipf = 0;           ///< exponent; 0: every entity as often as the others
+  std::size_t batch = 512;   ///< events in a message
+  std::size_t prepare = 64;  ///< messages encoded beforehand
+  std::size_t window = 16;   ///< requests under way, of each publisher
+  bool unheeding = false;    ///< go on after `retry`, and never send again
+  std::string name = "bench", prefix;
+  std::uint64_t seed = 1;
+};
+int run_generate_bench(const generate_bench_options& options, output_format format);
+/// Its messages, msgpack. Fails: ec::invalid when one would be larger than a payload may be.
+outcome<std::vector<std::string>> prepared_payloads(const generate_bench_options& options);
+
 /// `bench recovery`: a server that is killed under load and started again.
 struct recovery_bench_options {
   std::size_t entities = 10'000;

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/resource.h>
-
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -39,15 +37,6 @@ std::int64_t now_ms() {
   std::timespec t{};
   std::timespec_get(&t, TIME_UTC);
   return static_cast<std::int64_t>(t.tv_sec) * 1000 + t.tv_nsec / 1'000'000;
-}
-
-double own_cpu_seconds() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds_of = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  return seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
 }
 
 double seconds_between(wall_clock::time_point a, wall_clock::time_point b) {

@@ -140,6 +140,10 @@ std::string bench_rows::entity_name(std::size_t entity) {
   return text;
 }
 
+double bench_rows::uniform(std::uint64_t& state) noexcept {
+  return static_cast<double>(next_random(state) >> 11) * 0x1p-53;
+}
+
 std::string bench_rows::metric_name(std::size_t metric) {
   std::string name = shapes[metric % shapes.size()].name;
   if (metric >= shapes.size()) name += ".shard" + std::to_string(metric / shapes.size());

@@ -29,6 +29,8 @@ public:
   /// "service/cart-00017" and the like: every entity in its order.
   static std::string entity_name(std::size_t entity);
   static std::string metric_name(std::size_t metric);
+  /// The next number in [0, 1) of the sequence at @p state (not 0).
+  static double uniform(std::uint64_t& state) noexcept;
 
 private:
   struct batch_bytes {

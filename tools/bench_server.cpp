@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -71,6 +72,15 @@ outcome<fs::path> find_server(const std::string& given) {
   if (access(program.c_str(), X_OK) == 0) return program;
   return failure{ec::not_found, "no server program " + program.string() +
                                     ": build it (deploy/build.sh) or name it with --faultlined"};
+}
+
+double own_cpu_seconds() {
+  rusage used{};
+  getrusage(RUSAGE_SELF, &used);
+  const auto seconds_of = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
 }
 
 outcome<process_usage> read_usage(pid_t pid) {

@@ -88,6 +88,9 @@ std::string shipped_lines(const std::string& config);
 outcome<std::unordered_map<std::string, std::uint64_t>> observations_of_all(
     const std::string& http);
 
+/// User and system time of our own process, all threads.
+double own_cpu_seconds();
+
 /// Reads user and system time and peak memory of process @p pid from /proc.
 outcome<process_usage> read_usage(pid_t pid);
 

@@ -141,10 +141,11 @@ void publisher_client::impl::take_reply(const publish_reply& reply) {
   }
   const auto at = pending.find(reply.seq);
   if (at == pending.end()) return;  // the answer to a resend that was answered before
-  if (reply.what == kind::retry)
-    hold_back(reply.seq, reply.after_ms);
-  else
-    finish(at, reply);
+  if (reply.what != kind::retry) return finish(at, reply);
+  ++counters.retries;
+  if (options.heed_retry) return hold_back(reply.seq, reply.after_ms);
+  ++counters.given_up;
+  pending.erase(at);
 }
 
 void publisher_client::impl::finish(std::map<std::uint64_t, pending_request>::iterator at,
@@ -165,7 +166,6 @@ void publisher_client::impl::finish(std::map<std::uint64_t, pending_request>::it
 }
 
 void publisher_client::impl::hold_back(std::uint64_t seq, std::uint32_t after_ms) {
-  ++counters.retries;
   const auto wait = std::clamp(milliseconds{after_ms}, shortest_retry, longest_retry);
   const auto due = client_clock::now() + wait;
   pending[seq].due = due;

@@ -26,6 +26,9 @@ struct publisher_options {
   /// A request without an answer is sent again after this, and at once after a reconnect.
   std::chrono::milliseconds resend_after{3000};
   wire_encoding encoding = wire_encoding::msgpack;  ///< of headers and replies
+  /// false: a request that is answered `retry` is given up and the next ones are not held back: a
+  /// publisher that behaves badly, for tests of overload.
+  bool heed_retry = true;
 };
 
 struct publisher_counters {
@@ -34,6 +37,7 @@ struct publisher_counters {
   std::uint64_t resent = 0;
   std::uint64_t duplicates = 0;  ///< answered "already taken": a resend that was not needed
   std::uint64_t retries = 0;     ///< answered "later"
+  std::uint64_t given_up = 0;    ///< of those: not sent again, because `heed_retry` is off
   std::uint64_t refused = 0;     ///< answered with an error: nothing was taken
   std::uint64_t accepted = 0;    ///< events, sum over the acks
   std::uint64_t rejected = 0;    ///< events named in the acks
@@ -81,6 +85,7 @@ private:
   std::unique_ptr<impl> impl_;
 };
 
+/// Fire and forget over a socket of our own.
 struct push_options {
   std::string endpoint = "tcp://127.0.0.1:7801";
   int high_water_mark = 1000;  ///< messages waiting on our side
@@ -104,6 +109,29 @@ public:
 private:
   struct impl;
   explicit push_client(std::unique_ptr<impl> made);
+  std::unique_ptr<impl> impl_;
+};
+
+/// Publishes to servers that connect to us (`ingest.subscribe`), fire and forget. One thread at a
+/// time. Unlike a bare PUB socket it waits while a subscriber's queue is full: what it has sent, a
+/// subscriber that lives gets.
+class pub_client {
+public:
+  /// Binds push_options::endpoint; port `*` is any free one.
+  static outcome<std::unique_ptr<pub_client>> bind(const push_options& options);
+  ~pub_client();
+  pub_client(const pub_client&) = delete;
+  pub_client& operator=(const pub_client&) = delete;
+
+  const std::string& endpoint() const noexcept;  ///< with the port that was bound
+  /// Waits until somebody subscribes: what is sent before reaches nobody.
+  outcome<void> wait_for_subscriber(std::chrono::milliseconds deadline);
+  /// As push_client::push().
+  outcome<void> push(std::string_view payload, std::chrono::milliseconds deadline);
+
+private:
+  struct impl;
+  explicit pub_client(std::unique_ptr<impl> made);
   std::unique_ptr<impl> impl_;
 };
 

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "messages/event_codec.hpp"
+#include "tools/bench_load.hpp"
 #include "tools/bench_rows.hpp"
 #include "tools/bench_server.hpp"
 
@@ -74,6 +75,72 @@ TEST(BenchRows, OfTheSameSeedAreTheSameBytes) {
   for (bench_rows* rows : {&a, &b, &c}) rows->set_tick(1704715200000);
   EXPECT_EQ(a.fill(1), b.fill(1));
   EXPECT_NE(a.fill(2), c.fill(2));
+}
+
+class events_seen final : public event_sink {
+public:
+  void accept(std::size_t, const event_view& e) override {
+    EXPECT_FALSE(e.has_ts);
+    EXPECT_EQ(e.metrics.size(), 3U);
+    ++by_entity[std::string{e.entity}];
+  }
+  void reject(std::size_t, reject_reason reason, std::string_view) override {
+    ADD_FAILURE() << to_string(reason);
+  }
+  void drop_value(std::size_t, std::string_view metric) override { ADD_FAILURE() << metric; }
+
+  std::map<std::string, std::size_t> by_entity;
+};
+
+events_seen decode_prepared(double zipf) {
+  generate_bench_options o;
+  o.entities = 100;
+  o.metrics = 3;
+  o.batch = 1000;
+  o.prepare = 10;
+  o.zipf = zipf;
+  o.prefix = "x/";
+  events_seen seen;
+  payload_decoder decoder;
+  const auto payloads = prepared_payloads(o);
+  EXPECT_TRUE(payloads);
+  for (const auto& payload : *payloads) EXPECT_EQ(decoder.decode(payload, seen).events, o.batch);
+  return seen;
+}
+
+TEST(PreparedPayloads, DrawEntitiesAllAlikeOrByRank) {
+  const auto uniform = decode_prepared(0);
+  EXPECT_EQ(uniform.by_entity.size(), 100U);
+  for (const auto& [entity, count] : uniform.by_entity) EXPECT_NEAR(count, 100, 60) << entity;
+  auto by_rank = decode_prepared(1);
+  const auto of = [&](std::size_t e) {
+    return by_rank.by_entity["x/" + bench_rows::entity_name(e)];
+  };
+  EXPECT_NEAR(of(0), 10'000 / 5.19, 250);  // 5.19: the hundredth harmonic number
+  EXPECT_NEAR(of(9), 1'000 / 5.19, 80);
+}
+
+TEST(PreparedPayloads, LargerThanAPayloadMayBeAreRefused) {
+  generate_bench_options o;
+  o.batch = 4096;
+  o.metrics = 64;
+  const auto refused = prepared_payloads(o);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().what.find("--batch"), std::string::npos);
+}
+
+TEST(LoadPace, SpreadsEventsOverTimeOrNotAtAll) {
+  const load_pace::clock::time_point start{std::chrono::seconds{100}};
+  const load_pace steady{1000, start}, flat_out{0, start};
+  EXPECT_EQ(steady.due(0), start);
+  EXPECT_EQ(steady.due(500), start + std::chrono::milliseconds{500});
+  EXPECT_EQ(flat_out.due(500'000), start);
+}
+
+TEST(LoadPublishers, WithoutAnyIsRefused) {
+  load_options o;
+  o.acknowledged = 0;
+  EXPECT_FALSE(load_publishers::connect(o));
 }
 
 TEST(Percentiles, AreByNearestRank) {

@@ -108,6 +108,23 @@ TEST(PublisherClient, HoldsBackWhileTheServerSaysRetry) {
   EXPECT_EQ(client->counters().answered, 20U);
 }
 
+TEST(PublisherClient, ThatDoesNotHeedRetryGivesUpWhatIsRefusedAndGoesOn) {
+  open_house h;
+  answer_by_seq(h, [](std::uint64_t seq, int) {
+    return seq % 2 == 0 ? retry_reply(seq, 20'000, "overload", {}) : ack_reply(seq, 1, {}, {});
+  });
+  h.start();
+  auto o = options_of(h);
+  o.heed_retry = false;
+  const auto client = connected(o);
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(client->send("p", 30s));
+  ASSERT_TRUE(client->flush(30s));
+  EXPECT_EQ(client->counters().retries, 10U);
+  EXPECT_EQ(client->counters().given_up, 10U);
+  EXPECT_EQ(client->counters().answered, 10U);
+  EXPECT_EQ(client->counters().resent, 0U);
+}
+
 TEST(PublisherClient, AFullWindowIsRefusedAtItsDeadlineAndNothingIsForgotten) {
   std::atomic<bool> silent{true};
   open_house h;
@@ -214,6 +231,35 @@ TEST(PushClient, PushesWithAndWithoutTopic) {
   auto nobody = push_client::connect(o);
   ASSERT_TRUE(nobody);
   EXPECT_EQ(code_of((*nobody)->push("x", 20ms)), ec::deadline_passed);
+}
+
+TEST(PubClient, PublishesToAServerThatSubscribesAndLosesNothing) {
+  push_options o;
+  o.endpoint = "tcp://127.0.0.1:*";
+  o.high_water_mark = 2;  // it waits where a bare PUB socket would drop
+  auto client = pub_client::bind(o);
+  ASSERT_TRUE(client);
+  EXPECT_EQ(code_of((*client)->wait_for_subscriber(20ms)), ec::deadline_passed);
+  socket_options sockets;
+  sockets.subscribe = {(*client)->endpoint()};
+  open_house h{sockets};
+  h.start();
+  ASSERT_TRUE((*client)->wait_for_subscriber(30s));
+  constexpr std::size_t count = 500;
+  for (std::size_t i = 0; i < count; ++i) ASSERT_TRUE((*client)->push(std::to_string(i), 30s));
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == count; }));
+  EXPECT_EQ(h.ingest.events.back().payload, std::to_string(count - 1));
+}
+
+TEST(PubClient, WithoutAPortOrAPlaceForMessagesIsRefused) {
+  push_options o;
+  o.endpoint = "tcp://127.0.0.1:*";
+  auto first = pub_client::bind(o);
+  ASSERT_TRUE(first);
+  o.endpoint = (*first)->endpoint();
+  EXPECT_EQ(code_of(pub_client::bind(o)), ec::io_failed);
+  o.high_water_mark = 0;
+  EXPECT_EQ(code_of(pub_client::bind(o)), ec::invalid);
 }
 
 std::unique_ptr<feed_client> following(const open_house& h, feed_client_options o = {}) {

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bench generate against a real server: what it says it sent is what the server counts; and what it refuses."""
+
+import json
+import subprocess
+import unittest
+
+from support import BIN, Server, check_sums, free_ports
+
+FAULTLINE = BIN / "faultline"
+
+
+def run(*words):
+    return subprocess.run([str(FAULTLINE), "bench", *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=110)
+
+
+class Generate(unittest.TestCase):
+    def test_every_publisher_sends_what_it_says_and_the_server_counts_it(self):
+        port = free_ports(1)[0]
+        server = Server("entities: {max_new_per_second: 1000000}\n",
+                        ingest=f"subscribe: ['tcp://127.0.0.1:{port}']").start()
+        self.addCleanup(server.close)
+        done = run("generate", "--json", "--publishers", 2, "--router", f"tcp://127.0.0.1:{server.router}",
+                   "--push", 2, "--pull", f"tcp://127.0.0.1:{server.pull}", "--bind", f"tcp://127.0.0.1:{port}",
+                   "--seconds", 1, "--rate", 5000, "--batch", 50, "--entities", 200, "--metrics", 2)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = json.loads(done.stdout)
+        self.assertAlmostEqual(said["sent"], 5000, delta=1000)
+        asked = said["acknowledged"]
+        self.assertEqual(asked["accepted"], asked["events"])
+        for kind in ("pushed", "published"):
+            self.assertEqual(said[kind]["events"], said[kind]["messages"] * 50)
+        server.wait_applied()
+        counted = check_sums(server)
+
+        def of(door):
+            return counted[f'faultline_events_admitted_total{{door="{door}"}}']
+
+        self.assertEqual(of("router"), asked["events"])
+        self.assertEqual(of("pull"), said["pushed"]["events"])
+        self.assertEqual(of("subscribe"), said["published"]["events"])
+
+    def test_nonsense_is_refused_with_a_sentence(self):
+        for words, says in (
+                (["--publishers", "0"], "nobody sends"),
+                ([], "--router"),
+                (["--publishers", "0", "--push", "1"], "--pull"),
+                (["--router", "tcp://127.0.0.1:1", "--batch", "4097"], "--batch"),
+                (["--router", "tcp://127.0.0.1:1", "--batch", "4096", "--metrics", "64"], "1 MiB"),
+                (["--router", "tcp://127.0.0.1:1", "--rate", "-1"], "--rate"),
+                (["--router", "tcp://127.0.0.1:1", "--zipf", "five"], "--zipf"),
+                (["--router", "tcp://127.0.0.1:1", "--entities", "0"], "--entities")):
+            done = run("generate", *words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(says, done.stderr, words)
+
+
+if __name__ == "__main__":
+    unittest.main()
