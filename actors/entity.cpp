@@ -80,10 +80,11 @@ void entity_state::take_held() {
 }
 
 void entity_state::take(const observation& o) {
+  if (!peers_.cell->begin()) return;  // its partition's owner has ended: the next one reads it
+  ++begun_;
   const record_address where{o.blob->partition, o.blob->position, o.index};
   peers_.cell->position.store(where.position, std::memory_order_relaxed);
   peers_.cell->index.store(where.index, std::memory_order_relaxed);
-  peers_.cell->begun.store(++begun_, std::memory_order_relaxed);
   peers_.counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
   ++owed_;
   if (o.counted) {
@@ -278,7 +279,8 @@ void entity_state::release_credit() {
     self->send(caf::actor_cast<partition_actor>(partition), credit_back{});
 }
 
-caf::result<entity_saved> entity_state::on_take_snapshot() {
+caf::result<entity_saved> entity_state::on_take_snapshot(const take_snapshot& t) {
+  lost_handed_ = lost_handed_ || t.again;
   absorb();
   take_held();
   auto promise = self->make_response_promise<entity_saved>();
@@ -301,6 +303,14 @@ entity_saved entity_state::save_now() {
   saved.outline = core_->outline();
   saved.position = covered_.position;
   saved.index = covered_.index;
+  if (lost_handed_) {
+    handed_.insert(handed_.end(), std::make_move_iterator(blocks_.begin()),
+                   std::make_move_iterator(blocks_.end()));
+    const auto kept = std::min<std::size_t>(handed_.size(), storage_options{}.blocks_per_entity);
+    handed_.erase(handed_.begin(), handed_.end() - static_cast<std::ptrdiff_t>(kept));
+    blocks_ = std::move(handed_);
+    lost_handed_ = false;
+  }
   handed_ = blocks_;
   saved.blocks = std::move(blocks_);
   blocks_.clear();
@@ -325,7 +335,7 @@ entity_actor::behavior_type entity(entity_actor::stateful_pointer<entity_state> 
       [self](const clock_passed& c) { self->state.on_clock(c); },
       [self](const rules_changed& r) { self->state.on_rules(r); },
       [self](const result_ready&) { self->state.on_result(); },
-      [self](const take_snapshot&) { return self->state.on_take_snapshot(); },
+      [self](const take_snapshot& t) { return self->state.on_take_snapshot(t); },
       [self](const window_question& q) { return self->state.on_window(q); },
       [self](const entity_question&) { return self->state.on_question(); },
   };

@@ -44,7 +44,7 @@ struct entity_state {
   void on_clock(const clock_passed& c);
   void on_rules(const rules_changed& r);
   void on_result();
-  caf::result<entity_saved> on_take_snapshot();
+  caf::result<entity_saved> on_take_snapshot(const take_snapshot& t);
   window_answer on_window(const window_question& q) const;
   entity_answer on_question() const;
 
@@ -98,6 +98,7 @@ private:
   std::uint64_t owed_ = 0;          ///< credit not given back yet
   std::uint64_t owed_counted_ = 0;  ///< of these, the ones the lag limit counts
   bool waiting_for_lane_ = false;   ///< our slot is submitted
+  bool lost_handed_ = false;        ///< handed_ did not reach the partition
 };
 
 /// One monitored entity. It never blocks: inference runs in the lane, disks are others' work.

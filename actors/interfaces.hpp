@@ -73,7 +73,9 @@ struct entity_idle {
   std::string entity;
 };
 
-struct take_snapshot {};
+struct take_snapshot {
+  bool again = false;  ///< the answer before came too late: what went with it is asked for, too
+};
 struct entity_saved {
   std::string bytes;
   entity_outline outline;

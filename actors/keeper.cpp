@@ -207,8 +207,11 @@ keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> 
       [self](const append_decisions& a) { return self->state.on_decisions(a); },
       [self](const write_feed& w) { return to_reply(self->state.on_feed(w)); },
       [self](const skip_record& s) -> caf::result<record_skipped> {
+        auto why =
+            s.why;  // a partition's clock may not have begun yet: retention asks when it came
+        if (why.arrived == arrival_time{}) why.arrived = self->state.hooks.now();
         auto done = with_room(self->state.hooks,
-                              [&] { return self->state.into->poison().skip(s.where, s.why); });
+                              [&] { return self->state.into->poison().skip(s.where, why); });
         if (!done) return to_caf_error(done.error());
         return record_skipped{};
       },

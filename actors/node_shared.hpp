@@ -139,6 +139,11 @@ struct partition_credit {
 /// What a partition and one of its entities share: enough to know, when the entity dies, which
 /// record it died of and how much credit it still held.
 struct entity_cell {
+  /// The entity takes its next observation. @returns false when the cell is closed: its partition
+  /// has counted that observation otherwise, and it must be left alone.
+  bool begin() noexcept { return begun_.fetch_add(1, std::memory_order_relaxed) < ended; }
+  /// Observations it has taken.
+  std::uint64_t begun() const noexcept { return begun_.load(std::memory_order_relaxed) & ~ended; }
   /// Notes that the credit of @p n observations is given back, and that @p finished of them are to
   /// be told finished. @returns false when the cell is closed: the partition has given back all
   /// there was, and the caller must not.
@@ -154,17 +159,17 @@ struct entity_cell {
     std::uint64_t released = 0;
     std::uint64_t finished = 0;
   };
-  /// From now on nobody gives credit back. @returns what was before. Once.
+  /// From now on nothing is taken and nobody gives credit back. @returns what was before. Once.
   given_back close() noexcept {
+    begun_.fetch_or(ended, std::memory_order_relaxed);
     const auto seen = given_back_.exchange(closed, std::memory_order_relaxed);
     return {seen % counted_one, seen / counted_one};
   }
 
-  std::atomic<std::uint64_t> begun{0};
   std::atomic<std::uint64_t> applied{0};  ///< of these, the ones that were counted as applied
   std::atomic<std::uint64_t> position{0};
   std::atomic<std::uint32_t> index{0};
-  std::atomic<std::uint64_t> begun_counted{0};  ///< of `begun`, those the lag counts
+  std::atomic<std::uint64_t> begun_counted{0};  ///< of begun(), those the lag counts
   std::atomic<std::uint64_t> clocks_done{0};    ///< clock records it has followed
   std::atomic<std::uint64_t> decided_sent{0};   ///< messages of decisions it has sent
 
@@ -174,6 +179,8 @@ private:
   /// Both numbers in one word, so that they are closed together: released, and above them the ones
   /// told finished. An incarnation lives shorter than 2^32 observations.
   std::atomic<std::uint64_t> given_back_{0};
+  static constexpr std::uint64_t ended = std::uint64_t{1} << 63;
+  std::atomic<std::uint64_t> begun_{0};
 };
 
 /// Which entities exist, so that doors can bound the rate of new ones. A set of 64-bit hashes.

@@ -13,20 +13,13 @@
 
 namespace faultline {
 
-// Whoever owns the partition next counts its entities anew.
-partition_state::~partition_state() {
-  if (peers_.counters == nullptr) return;
-  auto& n = *peers_.counters;
-  n.entities.fetch_sub(entities_.size(), std::memory_order_relaxed);
-  n.entities_active.fetch_sub(active_.size(), std::memory_order_relaxed);
-  for (const auto& [id, q] : quarantines_)
-    if (q.until == 0) n.entities_quarantined.fetch_sub(1, std::memory_order_relaxed);
-}
-
 void partition_state::begin(partition_options o, partition_peers p) {
   options_ = std::move(o);
   peers_ = std::move(p);
   batch_.partition = options_.id;
+  if (!options_.ledger) options_.ledger = std::make_shared<partition_ledger>();
+  // Before the end of the log is asked for: what is appended behind that end is told to us.
+  if (peers_.directory != nullptr) peers_.directory->set(options_.id, self);
   credit_ = std::make_shared<partition_credit>();
   // Entities are linked to us so that they end with us; their own deaths are no reason to end.
   self->set_exit_handler([this](caf::exit_msg& m) {
@@ -111,18 +104,22 @@ bool partition_state::step_front() {
   }
   const auto begin = extent->begin;
   const auto index = index_;
+  const record_mark where{blob->position, index};
   offset_ = extent->end;
   ++index_;
-  if (extent->kind == record_kind::event) ++(counted(blob->position) ? read_log_ : read_restart_);
-  if (poison_.count({blob->position, index}) != 0) {
-    skip_record_at(blob->position, extent->kind);
+  if (extent->kind == record_kind::event) ++(counted(where) ? read_log_ : read_restart_);
+  if (poison_.count(where) != 0) {
+    skip_record_at(where, extent->kind);
     return true;
   }
   const flight_recorder::mark applying{peers_.flight, {options_.id, blob->position, index}};
+  auto& torn = options_.ledger->torn;
+  torn = torn_record{where, extent->kind};  // stays when what follows throws: then we end
   if (extent->kind == record_kind::event)
     take_event(blob, begin, index);
   else
     take_other(blob, begin, index);
+  torn.reset();
   return true;
 }
 
@@ -132,31 +129,30 @@ void partition_state::finish_front() {
   index_ = 0;
 }
 
-void partition_state::skip_record_at(log_position position, record_kind kind) {
+void partition_state::skip_record_at(const record_mark& where, record_kind kind) {
   if (kind == record_kind::event)
-    drop_record(peers_.counters->events_poison, position);
-  else if (counted(position))
+    drop_record(peers_.counters->events_poison, where);
+  else if (counted(where))
     peers_.counters->finished.fetch_add(1, std::memory_order_relaxed);
 }
 
-void partition_state::drop_record(std::atomic<std::uint64_t>& counter, log_position position) {
+void partition_state::drop_record(std::atomic<std::uint64_t>& counter, const record_mark& where) {
   counter.fetch_add(1, std::memory_order_relaxed);
-  if (counted(position)) peers_.counters->finished.fetch_add(1, std::memory_order_relaxed);
+  if (counted(where)) peers_.counters->finished.fetch_add(1, std::memory_order_relaxed);
 }
 
 /// The last record that was taken from the log.
 record_mark partition_state::now_at() const {
-  constexpr auto whole = ~std::uint32_t{0};
-  if (queue_.empty()) return {next_ - 1, whole};
+  if (queue_.empty()) return {next_ - 1, whole_blob};
   const auto position = queue_.front()->position;
-  return index_ == 0 ? record_mark{position - 1, whole} : record_mark{position, index_ - 1};
+  return index_ == 0 ? record_mark{position - 1, whole_blob} : record_mark{position, index_ - 1};
 }
 
 void partition_state::take_event(const shared_blob& blob, std::size_t offset, std::uint32_t index) {
   auto& e = entry_of(peek_entity(blob->bytes, offset));
   const record_mark where{blob->position, index};
   if (where <= e.covered) {  // replay: its snapshot has it
-    drop_record(peers_.counters->events_replayed, blob->position);
+    drop_record(peers_.counters->events_replayed, where);
     return;
   }
   e.last = where;
@@ -165,7 +161,7 @@ void partition_state::take_event(const shared_blob& blob, std::size_t offset, st
   // Also what stands before the quarantine and behind its snapshot: replayed, it has nobody to go
   // to.
   if (e.where == presence::quarantined || is_quarantined(e, where)) {
-    drop_record(peers_.counters->events_quarantined, blob->position);
+    drop_record(peers_.counters->events_quarantined, where);
     return;
   }
   ++records_;
@@ -181,12 +177,12 @@ void partition_state::take_event(const shared_blob& blob, std::size_t offset, st
   e.idle_told = false;
   if (e.where == presence::resting) {  // read again from the log when it is back
     peers_.counters->events_resent.fetch_add(1, std::memory_order_relaxed);
-    if (counted(blob->position)) ++e.aside->waiting;
+    if (counted(where)) ++e.aside->waiting;
     return;
   }
   if (e.where == presence::passive) wake(e);
   deliver(e, observation{blob, static_cast<std::uint32_t>(offset), index, clock_.now().time(),
-                         clock_.now().degraded, counted(blob->position)});
+                         clock_.now().degraded, counted(where)});
 }
 
 void partition_state::deliver(entity_entry& e, observation o) {
@@ -225,7 +221,8 @@ void partition_state::deliver(entity_entry& e, clock_passed c) {
 void partition_state::take_other(const shared_blob& blob, std::size_t offset, std::uint32_t index) {
   record_view record;
   const auto read = read_record_at(blob->bytes, offset, record);
-  if (counted(blob->position)) peers_.counters->finished.fetch_add(1, std::memory_order_relaxed);
+  if (counted({blob->position, index}))
+    peers_.counters->finished.fetch_add(1, std::memory_order_relaxed);
   if (!read) {
     tell("poison", std::to_string(options_.id), "record unreadable: " + read.error().what);
     return;

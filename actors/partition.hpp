@@ -18,10 +18,12 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include "actors/directory.hpp"
 #include "actors/entity.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/options.hpp"
 #include "actors/partition_clock.hpp"
+#include "actors/partition_ledger.hpp"
 #include "actors/rules_history.hpp"
 
 namespace faultline {
@@ -36,6 +38,7 @@ struct partition_peers {
   node_counters* counters = nullptr;
   flight_recorder* flight = nullptr;
   entity_registry* registry = nullptr;
+  partition_directory* directory = nullptr;
 };
 
 struct partition_options {
@@ -46,15 +49,11 @@ struct partition_options {
   /// Records this partition may have to replay after a crash, while no rate is measured.
   std::uint64_t replay_budget = 4096;
   std::uint32_t partitions = 1;  ///< they share recovery.max_replay
-  /// End of its log when this process began: what stands behind it was appended, and counted, by
-  /// this process. Not given: an owner after the first, which takes the end it finds.
-  std::optional<log_position> end_at_start;
+  /// Handed on from owner to owner. Null: this one is the only one.
+  std::shared_ptr<partition_ledger> ledger;
   /// Until the log says which (a store older than control records).
   std::shared_ptr<const judgement_rules> rules;
 };
-
-/// A record's place in its partition's log.
-using record_mark = std::pair<log_position, std::uint32_t>;
 
 /// Where an entity is.
 enum class presence : std::uint8_t {
@@ -103,6 +102,7 @@ struct entity_entry {
   std::uint32_t active_at = 0;    ///< index in the partition's list of those that are here
   presence where = presence::passive;
   bool snapshot_asked = false;
+  bool snapshot_missed = false;  ///< its answer came after the deadline, if at all
   bool event_since_clock = false;
   bool leaving = false;  ///< its actor ends when its snapshot is durable and nothing has come
   bool idle_told = false;
@@ -160,10 +160,12 @@ private:
   void deliver(entity_entry& e, observation o);
   void deliver(entity_entry& e, clock_passed c);
   void deliver(entity_entry& e, rules_changed r);
-  void skip_record_at(log_position position, record_kind kind);
-  void drop_record(std::atomic<std::uint64_t>& counter, log_position position);
-  bool counted(log_position position) const noexcept { return position > image_last_; }
+  void skip_record_at(const record_mark& where, record_kind kind);
+  void drop_record(std::atomic<std::uint64_t>& counter, const record_mark& where);
+  bool counted(const record_mark& where) const noexcept { return where > counted_after_; }
   record_mark now_at() const;
+  void settle();
+  void settle(entity_entry& e, std::atomic<std::uint64_t>& undone);
   // Coming and going of entities: partition_life.cpp
   entity_entry& entry_of(std::string_view id);
   entity_entry& add_entry(std::string id);
@@ -230,9 +232,9 @@ private:
   rules_history rules_;
   std::uint64_t rules_written_ = 0;  ///< control sequence that the last checkpoint carried
   log_position decided_through_ = 0;
-  log_position image_last_ = 0;     ///< records up to here are counted by nobody any more
-  log_position next_ = 1;           ///< position of the next blob to take
-  log_position highest_known_ = 0;  ///< told to us, perhaps not taken
+  record_mark counted_after_{0, 0};  ///< records up to here are counted by nobody any more
+  log_position next_ = 1;            ///< position of the next blob to take
+  log_position highest_known_ = 0;   ///< told to us, perhaps not taken
   bool loaded_ = false;
   bool live_ = false;
   bool reading_ = false;

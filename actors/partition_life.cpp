@@ -94,6 +94,7 @@ void partition_state::spawn(entity_entry& e, entity_birth birth) {
   e.cell = std::make_shared<entity_cell>();
   e.dispatched = e.dispatched_counted = e.decided = e.clocks_sent = 0;
   e.clock_sent = 0;
+  e.snapshot_missed = false;
   entity_peers peers;
   peers.partition = caf::actor_cast<caf::weak_actor_ptr>(self);
   peers.inference = peers_.inference;
@@ -221,7 +222,7 @@ void partition_state::pump_leaving() {
     idle_.pop_front();
     if (e == nullptr || e->where != presence::active || !e->idle_told) continue;
     e->idle_told = false;
-    if (!e->leaving && e->dispatched == e->cell->begun.load()) begin_leaving(*e);
+    if (!e->leaving && e->dispatched == e->cell->begun()) begin_leaving(*e);
   }
 }
 
@@ -254,7 +255,7 @@ void partition_state::passivate(entity_entry& e) {
 void partition_state::return_credit(entity_entry& e, std::atomic<std::uint64_t>& undone) {
   auto& n = *peers_.counters;
   const auto& cell = *e.cell;
-  const auto unread = e.dispatched - cell.begun.load();
+  const auto unread = e.dispatched - cell.begun();
   undone.fetch_add(unread, std::memory_order_relaxed);
   n.in_flight.fetch_sub(unread, std::memory_order_relaxed);
   const auto given = e.cell->close();
@@ -288,7 +289,7 @@ void partition_state::make_room(const entity_entry& newcomer) {
   entity_entry* idlest = nullptr;
   for (auto* e : active_) {
     if (e == &newcomer || e->where != presence::active || e->leaving ||
-        e->dispatched != e->cell->begun.load(std::memory_order_relaxed))
+        e->dispatched != e->cell->begun())
       continue;
     if (idlest == nullptr || e->last < idlest->last) idlest = e;
   }
@@ -307,7 +308,7 @@ void partition_state::retire(const std::string& id) {
       if (o == nullptr) continue;
       credit_->outstanding.fetch_sub(1);
       peers_.counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
-      drop_record(peers_.counters->events_retired, o->blob->position);
+      drop_record(peers_.counters->events_retired, {o->blob->position, o->index});
     }
   }
   leave(*e, presence::passive);

@@ -29,7 +29,9 @@ void partition_state::on_image(partition_image& image) {
   written_ = image.checkpoint;
   decided_through_ = image.checkpoint.decided_through;
   // Doors are open before us: what they appended meanwhile waits to be counted as applied.
-  image_last_ = options_.end_at_start.value_or(image.last);
+  auto& through = options_.ledger->through;
+  if (!through) through = record_mark{image.last, whole_blob};
+  counted_after_ = *through;
   highest_known_ = std::max(highest_known_, image.last);
   next_ = image.checkpoint.position + 1;
   for (const auto& where : image.poison) poison_.emplace(where.position, where.index);
@@ -159,7 +161,7 @@ void partition_state::on_entity_down(caf::actor_id who, const caf::error& why) {
     if (const auto gone = retiring_.find(who); gone != retiring_.end()) {
       const auto& cell = *gone->second->cell;
       return_credit(*gone->second, peers_.counters->events_retired);
-      peers_.counters->events_retired.fetch_add(cell.begun.load() - cell.applied.load());
+      peers_.counters->events_retired.fetch_add(cell.begun() - cell.applied.load());
       if (gone->second->aside) peers_.counters->finished.fetch_add(gone->second->aside->waiting);
       retiring_.erase(gone);
       drive();
@@ -198,7 +200,7 @@ void partition_state::skip_poison(entity_entry& e, const std::string& why) {
   e.aside->begun = std::max(e.aside->begun, killer);
   poison_.insert(killer);
   // Dead of something else than its last event: that one is counted as applied already.
-  if (e.cell->begun.load() != e.cell->applied.load())
+  if (e.cell->begun() != e.cell->applied.load())
     peers_.counters->events_poison.fetch_add(1, std::memory_order_relaxed);
   const record_address where{options_.id, killer.first, killer.second};
   dead_letter letter;
@@ -279,9 +281,8 @@ void partition_state::replay_to(entity_entry& e, const std::vector<shared_blob>&
         return;
       since_clock = true;
       peers_.counters->read_revival.fetch_add(1, std::memory_order_relaxed);
-      deliver(e,
-              observation{blob, static_cast<std::uint32_t>(at.begin), index, time.now().time(),
-                          time.now().degraded, where > e.aside->begun && counted(blob->position)});
+      deliver(e, observation{blob, static_cast<std::uint32_t>(at.begin), index, time.now().time(),
+                             time.now().degraded, where > e.aside->begun && counted(where)});
       return;
     }
     const record_address address{options_.id, blob->position, index};

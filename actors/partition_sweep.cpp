@@ -53,11 +53,12 @@ void partition_state::ask_snapshot(entity_entry& e) {
   e.snapshot_asked = true;
   e.first_after_ask = 0;
   const auto id = e.id;
-  self->request(e.handle, snapshot_deadline, take_snapshot{})
+  self->request(e.handle, snapshot_deadline, take_snapshot{e.snapshot_missed})
       .then([this, id](entity_saved& saved) { on_saved(id, saved); },
             [this, id](const caf::error&) {  // it died or is slow: asked again by a later sweep
               if (auto* late = find(id)) {
                 late->snapshot_asked = false;
+                late->snapshot_missed = true;
                 stay(*late);
               }
             });
@@ -66,7 +67,7 @@ void partition_state::ask_snapshot(entity_entry& e) {
 void partition_state::on_saved(const std::string& id, entity_saved& saved) {
   auto* e = find(id);
   if (e == nullptr || e->where != presence::active || !e->snapshot_asked) return;
-  e->snapshot_asked = false;
+  e->snapshot_asked = e->snapshot_missed = false;
   e->first_dirty = e->first_after_ask;
   e->dirty_since = e->count_after_ask;
   e->first_after_ask = 0;

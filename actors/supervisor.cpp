@@ -12,6 +12,7 @@ namespace faultline {
 
 namespace {
 constexpr std::size_t max_deaths = 5;
+constexpr int deadly = 2;  ///< owners that a record may kill before it is skipped
 constexpr std::chrono::seconds death_window{60};
 constexpr std::chrono::seconds drain_deadline{30};
 }  // namespace
@@ -27,16 +28,21 @@ void supervisor_state::begin(std::shared_ptr<supervisor_plan> p) {
     vital_.insert(a.id());
     self->monitor(a);
   }
-  for (partition_id id = 0; id < plan_->directory->size(); ++id)
-    start(id, id < plan_->log_ends.size() ? std::optional{plan_->log_ends[id]} : std::nullopt);
+  for (partition_id id = 0; id < plan_->directory->size(); ++id) {
+    ledgers_.push_back(std::make_shared<partition_ledger>());
+    if (id < plan_->log_ends.size())
+      ledgers_.back()->through = record_mark{plan_->log_ends[id], whole_blob};
+    start(id);
+  }
 }
 
-void supervisor_state::start(partition_id id, std::optional<log_position> end_at_start) {
+void supervisor_state::start(partition_id id) {
   auto options = plan_->partition;
   options.id = id;
-  options.end_at_start = end_at_start;
+  options.ledger = ledgers_[id];
   auto peers = plan_->peers;
   peers.supervisor = self;
+  peers.directory = plan_->directory;
   auto owner =
       self->spawn<caf::monitored + caf::linked>(partition, std::move(options), std::move(peers));
   owners_[owner.id()] = id;
@@ -64,7 +70,37 @@ void supervisor_state::on_down(const caf::actor_addr& who, const caf::error& why
     plan_->give_up("partition " + std::to_string(dead) + " died again: " + to_string(why));
     return;
   }
-  start(dead, std::nullopt);
+  const auto torn = std::exchange(ledgers_[dead]->torn, std::nullopt);
+  if (torn && ++killers_[{dead, torn->where}] >= deadly)
+    skip_deadly(dead, torn->where, to_string(why));
+  else
+    start(dead);
+}
+
+/// Durably, before the next owner comes to it: it would die as well.
+void supervisor_state::skip_deadly(partition_id p, const record_mark& at, const std::string& why) {
+  killers_.erase({p, at});
+  const record_address where{p, at.first, at.second};
+  const auto& clock = ledgers_[p]->clock;
+  dead_letter letter;
+  letter.reason = "poison";
+  letter.arrived = clock.arrived;
+  letter.source = "partition " + std::to_string(p);
+  letter.text = "record " + std::to_string(where.position) + "/" + std::to_string(where.index) +
+                " of partition " + std::to_string(p) + " killed its owner twice: " + why;
+  decision d;
+  d.kind = decision_kind::notice;
+  d.notice = notice{"poison", "partition/" + std::to_string(p),
+                    letter.text + "; it is not applied any more", clock.event};
+  const auto give_up = [this, p](const caf::error& e) {
+    plan_->give_up("a record of partition " + std::to_string(p) +
+                   " cannot be skipped: " + to_string(e));
+  };
+  auto& keeper = plan_->peers.keeper;
+  self->request(keeper, keeper_deadline, append_decisions{{std::move(d)}})
+      .then([](const decisions_appended&) {}, give_up);
+  self->request(keeper, keeper_deadline, skip_record{where, std::move(letter)})
+      .then([this, p](const record_skipped&) { start(p); }, give_up);
 }
 
 void supervisor_state::on_recovered(partition_id p) {

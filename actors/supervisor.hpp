@@ -45,18 +45,22 @@ struct supervisor_state {
   supervisor_actor::pointer self;
 
 private:
-  void start(partition_id p, std::optional<log_position> end_at_start);
+  void start(partition_id p);
+  void skip_deadly(partition_id p, const record_mark& at, const std::string& why);
 
   std::shared_ptr<supervisor_plan> plan_;
   std::map<caf::actor_id, partition_id> owners_;
   std::set<caf::actor_id> owner_ids_;  ///< alive or dead: whose exits do not end us
   std::set<caf::actor_id> vital_;
   std::set<partition_id> ready_;
+  std::vector<std::shared_ptr<partition_ledger>> ledgers_;       ///< per partition
+  std::map<std::pair<partition_id, record_mark>, int> killers_;  ///< deaths of owners at a record
   std::deque<std::chrono::steady_clock::time_point> deaths_;
 };
 
 /// Owns the partitions' owners: one that dies is started again from its checkpoint, at most five in
-/// a minute; beyond that, or when a vital actor dies, the node gives up and its process ends.
+/// a minute; a record that two of them died of is skipped for good. Beyond that, or when a vital
+/// actor dies, the node gives up and its process ends.
 supervisor_actor::behavior_type supervisor(
     supervisor_actor::stateful_pointer<supervisor_state> self,
     std::shared_ptr<supervisor_plan> plan);

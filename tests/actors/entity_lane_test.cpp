@@ -108,6 +108,14 @@ struct EntityLane : actor_fixture {
     }
     ASSERT_TRUE(holds()) << what;
   }
+  /// Until the row of tick @p n is with the model or answered; no time passes.
+  void drain_rows(std::uint64_t n) {
+    for (int i = 0; i < 20'000 && counters.lane_rows < n; ++i) {
+      std::this_thread::sleep_for(1ms);
+      run();
+    }
+    ASSERT_GE(counters.lane_rows.load(), n);
+  }
   std::uint64_t ticks() const { return counters.ticks_scored + counters.ticks_degraded; }
 
   node_counters counters;
@@ -178,6 +186,51 @@ TEST_F(EntityLane, AResultForAnEntityThatDiedReachesNobody) {
             5U);
   EXPECT_LE(counters.finished.load(), counters.appended.load()) << "credit came back once";
   EXPECT_EQ(counters.events_poison.load(), 1U);
+}
+
+// The owner dies with ticks behind the lane, observations in a mailbox and records not come to.
+TEST_F(EntityLane, WhatAnOwnerHadUnderWayIsCountedOnceAndLeavesNoLag) {
+  model->close_gate();
+  for (int n = 0; n < 40; ++n) row(n);
+  model->wait_for_pass(1);
+  ASSERT_GT(counters.lag(), 20U);
+  ASSERT_LT(counters.read_log.load(), 40U) << "the credit was used up before the log";
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+  run();
+  model->open_gate();
+  settle("all applied", [&] { return counters.lag() == 0 && counters.in_flight == 0; });
+  EXPECT_EQ(ask<entity_answer>(directory.owner(0), entity_question{"host/a"}).status.observations,
+            40U);
+  const auto& n = counters;
+  EXPECT_EQ(n.finished.load(), n.appended.load());
+  EXPECT_EQ(n.read_log.load(), 40U) << "each came from the log once";
+  EXPECT_EQ(n.read_log + n.read_restart, n.events_taken + n.events_resent);
+}
+
+TEST_F(EntityLane, BlocksOfASnapshotThatCameTooLateGoWithTheNextOne) {
+  int n = 0;
+  for (; n < 140; ++n) {
+    row(n);
+    drain_rows(static_cast<std::uint64_t>(n));
+  }
+  ASSERT_EQ(counters.snapshots.load(), 0U);
+  model->close_gate();
+  row(n);
+  row(n + 1);
+  model->wait_for_pass(static_cast<std::size_t>(counters.lane_passes) + 1);
+  advance(250ms);  // the sweep asks, and the row is with the model
+  advance(10s);    // longer than the partition waits for an answer
+  model->open_gate();
+  for (int i = 0; i < 200 && counters.in_flight + counters.lag() != 0; ++i) {
+    advance(1ms);
+    std::this_thread::sleep_for(1ms);
+  }
+  ASSERT_EQ(counters.snapshots.load(), 0U) << "what came was too late";
+  settle("a snapshot", [&] { return counters.snapshots != 0; });
+  advance(500ms);
+  const auto blocks = memory->checkpoints().load_blocks("host/a");
+  ASSERT_TRUE(blocks);
+  EXPECT_FALSE(blocks->empty());
 }
 
 TEST_F(EntityLane, FinishesTheTickDegradedWhenTheModelFails) {

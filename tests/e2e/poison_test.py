@@ -100,6 +100,26 @@ class Poison(unittest.TestCase):
         self.eventually(lambda: self.observations("host/a") == 2)
         self.assertEqual(self.letters("poison"), 1)
 
+    def test_a_record_that_killed_its_partitions_owner_twice_is_skipped_and_named(self):
+        name = "test.deadly.owner"
+        self.send(row(name, 0), row("host/good", 0))
+        self.eventually(lambda: self.observations(name) == 1)
+        status, _ = self.server.request("DELETE", path_of(name))
+        self.assertEqual(status, 202)
+        self.eventually(lambda: self.letters("poison") == 1)
+        self.eventually(lambda: self.server.get("/-/ready")[0] == 200)
+        letter = self.server.api("/api/v1/dead-letters")["letters"][0]
+        self.assertIn("killed its owner twice", letter["text"])
+        self.assertEqual(self.server.metric("faultline_partition_restarts_total"), 2)
+        self.send(row(name, 1), row("host/good", 1))
+        self.eventually(lambda: self.observations(name) == 2)  # it was not retired
+        self.eventually(lambda: self.observations("host/good") == 2)
+        self.server.kill()
+        self.start_again()
+        self.eventually(lambda: self.observations(name) == 2)
+        self.assertEqual(self.server.metric("faultline_partition_restarts_total"), 0)
+        self.assertEqual(self.letters("poison"), 1, "named once")
+
     def test_quarantine_outlives_restarts_and_ends_with_a_release(self):
         self.send(row("host/a", 0))
         for n in range(1, 6):
