@@ -141,7 +141,8 @@ ingress::~ingress() = default;
 const char* ingress::refuse_entity(std::string_view entity, publisher_account& from,
                                    arrival_time now) {
   const auto hash = stable_hash(entity);
-  if (known_.knows(hash)) return nullptr;
+  // After a start: whom the store knows is not read yet, so nobody can be said to be new.
+  if (known_.knows(hash) || !counters_.entities_known()) return nullptr;
   // Let in but not yet there: known to the registry alone.
   const auto there = counters_.entities.load(std::memory_order_relaxed);
   const auto coming = known_.size() > there ? known_.size() - there : 0;
@@ -157,9 +158,34 @@ const char* ingress::refuse_entity(std::string_view entity, publisher_account& f
   return nullptr;
 }
 
+/// While partitions catch up, what comes is not applied yet, and taking it in delays them. So
+/// requests beyond an eighth of the lag limit are taken at the pace of another eighth a second,
+/// shared by their publishers as what is applied is; the rest is told `retry`. What needs no answer
+/// is not slowed: it would be lost.
+bool ingress::paced(const publisher_account& from) const {
+  return from.door == event_door::router && counters_.recovering() &&
+         counters_.lag() >= intake_.max_lag_records / recovery_parts;
+}
+
+void ingress::pass_time(arrival_time now) {
+  constexpr milliseconds longest{1000};
+  const auto passed = std::chrono::duration_cast<milliseconds>(now - std::exchange(paced_at_, now));
+  if (counters_.recovering() && passed > milliseconds{0})
+    paced_ += intake_.max_lag_records / recovery_parts *
+              static_cast<std::uint64_t>(std::min(passed, longest).count());
+  publishers_.pass_time(now, counters_.finished.load(std::memory_order_relaxed) + paced_ / 1000);
+}
+
+const char* ingress::reason() const {
+  const bool room = into_.has_room() && counters_.recovering();
+  return room ? "catching up after a restart" : into_.reason();
+}
+
 bool ingress::may_take(publisher_account& from, arrival_time now) {
-  publishers_.pass_time(now, counters_.finished.load(std::memory_order_relaxed));
-  switch (into_.room()) {
+  pass_time(now);
+  const auto room = into_.room();
+  if (room == group_commit::room_left::all && paced(from)) return publishers_.within_share(from);
+  switch (room) {
     case group_commit::room_left::all:
       return true;
     case group_commit::room_left::fair:
@@ -344,8 +370,7 @@ std::optional<std::string> ingress::take_fresh(group_commit::intake& into,
     publishers_.use(who, 0);
     ++who.retried;
     door_sums::add(counters_.doors.requests, request_fate::retry);
-    into.reply_now(from,
-                   retry_reply(head.seq, intake_.retry_after_ms, into_.reason(), head.encoding));
+    into.reply_now(from, retry_reply(head.seq, intake_.retry_after_ms, reason(), head.encoding));
     return std::nullopt;
   }
   door_sums::add(counters_.doors.requests, request_fate::taken);

@@ -55,6 +55,9 @@ private:
   /// Why @p entity is not let in; nullptr: it is.
   const char* refuse_entity(std::string_view entity, publisher_account& from, arrival_time now);
   bool may_take(publisher_account& from, arrival_time now);
+  bool paced(const publisher_account& from) const;
+  void pass_time(arrival_time now);
+  const char* reason() const;  ///< of a `retry`
   void shed(publisher_account& from, std::string_view payload);
   void answer(group_commit::intake& into, reply_address from, const publish_header& head,
               const std::string& key, std::string_view payload);
@@ -73,6 +76,9 @@ private:
   event_view scratch_;
   publisher_accounts publishers_;
   new_entity_rate new_entities_;
+  static constexpr std::uint64_t recovery_parts = 8;  ///< of max_lag_records: see paced()
+  arrival_time paced_at_{};
+  std::uint64_t paced_ = 0;  ///< thousandths of events that the pace has let in
 };
 
 }  // namespace faultline

@@ -110,10 +110,22 @@ struct node_counters {
   std::atomic<std::uint64_t> decisions{0};
   std::atomic<std::uint64_t> commits{0};
   std::atomic<std::uint64_t> committed_bytes{0};
-  std::atomic<std::uint64_t> partitions_ready{0};
-  std::atomic<std::uint64_t> replay_rate{0};  ///< records a second, measured; 0: not known
+  std::atomic<std::uint64_t> partitions{0};         ///< 0: nobody has begun them
+  std::atomic<std::uint64_t> partitions_loaded{0};  ///< know who their entities are
+  std::atomic<std::uint64_t> partitions_ready{0};   ///< have caught up with their log
+  std::atomic<std::uint64_t> replay_rate{0};        ///< records a second, measured; 0: not known
   door_sums doors;
 
+  /// Some partition reads the log of an earlier life.
+  bool recovering() const noexcept {
+    return partitions_ready.load(std::memory_order_relaxed) <
+           partitions.load(std::memory_order_relaxed);
+  }
+  /// Who is not in the registry is new, and not only not read yet.
+  bool entities_known() const noexcept {
+    return partitions_loaded.load(std::memory_order_relaxed) >=
+           partitions.load(std::memory_order_relaxed);
+  }
   std::uint64_t lag() const noexcept {
     const auto done = finished.load(std::memory_order_relaxed);
     const auto in = appended.load(std::memory_order_relaxed);

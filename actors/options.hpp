@@ -58,6 +58,9 @@ struct recovery_options {
   std::chrono::milliseconds sweep_interval{250};
   /// Records a second that a restart is taken to replay, until it was measured (replay_meter).
   std::uint64_t replay_rate = 150'000;
+  /// Records that an entity has on average before it is snapshotted again, however short
+  /// max_replay is.
+  std::uint64_t records_per_snapshot = 8;
 };
 
 /// The inference lane. Keys under `lanes:`.

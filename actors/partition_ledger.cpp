@@ -17,6 +17,7 @@ partition_state::~partition_state() {
   auto& n = *peers_.counters;
   n.entities.fetch_sub(entities_.size(), std::memory_order_relaxed);
   n.entities_active.fetch_sub(active_.size(), std::memory_order_relaxed);
+  if (loaded_) n.partitions_loaded.fetch_sub(1, std::memory_order_relaxed);
   for (const auto& [id, q] : quarantines_)
     if (q.until == 0) n.entities_quarantined.fetch_sub(1, std::memory_order_relaxed);
 }

@@ -63,6 +63,7 @@ void partition_state::on_image(partition_image& image) {
     wake(*e);
   }
   loaded_ = true;
+  peers_.counters->partitions_loaded.fetch_add(1, std::memory_order_relaxed);
   fetch();
   read_on();
   answer_drain();  // asked to end before there was anything to end

@@ -17,18 +17,27 @@ constexpr std::size_t snapshots_per_write = 64;
 constexpr std::chrono::seconds snapshot_deadline{10};
 }  // namespace
 
-/// Records that may have to be replayed: our share of recovery.max_replay at the rate measured.
+/// Records that may have to be replayed: our share of recovery.max_replay at the rate measured, but
+/// never so few that snapshots cost more than what they save: taking one, and reading it at the
+/// start, is as much work as some records of its entity.
 std::uint64_t partition_state::replay_budget() const {
   constexpr std::uint64_t least = 16;
+  const auto worth = active_.size() * options_.recovery.records_per_snapshot;
   const auto rate = peers_.counters->replay_rate.load(std::memory_order_relaxed);
-  if (rate == 0) return options_.replay_budget;
+  if (rate == 0) return std::max<std::uint64_t>(options_.replay_budget, worth);
   const auto work = static_cast<std::uint64_t>(options_.recovery.max_replay.count());
-  return std::max(least, rate * work / 1000 / options_.partitions);
+  return std::max<std::uint64_t>({least, worth, rate * work / 1000 / options_.partitions});
 }
 
 void partition_state::on_sweep() {
   self->delayed_send(self, options_.recovery.sweep_interval, sweep_due{});
-  if (!loaded_) return;
+  // While it catches up nothing is saved that does not leave: a snapshot taken now makes only the
+  // start after a second kill shorter, and this one longer.
+  if (!live_) {
+    pump_leaving();
+    flush();
+    return;
+  }
   std::vector<entity_entry*> dirty;
   for (auto* e : active_)
     if (e->first_dirty != 0 && !e->snapshot_asked && e->handle) dirty.push_back(e);

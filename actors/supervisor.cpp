@@ -19,6 +19,7 @@ constexpr std::chrono::seconds drain_deadline{30};
 
 void supervisor_state::begin(std::shared_ptr<supervisor_plan> p) {
   plan_ = std::move(p);
+  plan_->peers.counters->partitions.store(plan_->directory->size());
   self->set_down_handler([this](caf::down_msg& m) { on_down(m.source, m.reason); });
   // Owners are linked to us so that they end with us; their own deaths are no reason to end.
   self->set_exit_handler([this](caf::exit_msg& m) {
@@ -43,6 +44,7 @@ void supervisor_state::start(partition_id id) {
   auto peers = plan_->peers;
   peers.supervisor = self;
   peers.directory = plan_->directory;
+  if (plan_->second_librarian && id % 2 != 0) peers.librarian = plan_->second_librarian;
   auto owner =
       self->spawn<caf::monitored + caf::linked>(partition, std::move(options), std::move(peers));
   owners_[owner.id()] = id;

@@ -23,6 +23,8 @@ namespace faultline {
 struct supervisor_plan {
   partition_options partition;  ///< `id` is filled in per partition
   partition_peers peers;        ///< `supervisor` is filled in
+  /// Takes turns with peers.librarian, partition by partition: a start waits for what they read.
+  librarian_actor second_librarian;
   partition_directory* directory = nullptr;
   /// Per partition, the end of its log before the doors opened. Empty: as found by each owner.
   std::vector<log_position> log_ends;

@@ -85,6 +85,8 @@ struct node::impl {
   outcome<model_state> activate(const std::string& sha256);
   outcome<void> open_doors_and_web();
   void run_clock();
+  /// Where the time of a start goes: one line of the debug log for each step.
+  void step_done(const char* step) const;
   void tell_recovered();
   void measure_replay(double passed_s);
   outcome<void> drain();
@@ -116,6 +118,7 @@ struct node::impl {
   std::unique_ptr<doors> sockets;
   std::unique_ptr<caf::actor_system> system;
   librarian_actor the_librarian;
+  librarian_actor the_second_librarian;  ///< of every other partition
   keeper_actor the_keeper;
   rca_worker_actor the_worker;
   rca_actor the_rca;
@@ -139,11 +142,18 @@ struct node::impl {
   bool stopped = false;
 };
 
+void node::impl::step_done(const char* step) const {
+  const auto passed = std::chrono::steady_clock::now() - started;
+  spdlog::debug("start step={} at_ms={} process_cpu_s={:.2f}", step,
+                std::chrono::duration_cast<milliseconds>(passed).count(), process_cpu_seconds());
+}
+
 outcome<void> node::impl::open() {
   auto opened = open_rocksdb_store(options.storage,
                                    [](const std::string& text) { spdlog::info("{}", text); });
   if (!opened) return opened.error();
   memory = std::move(*opened);
+  step_done("store");
   for (partition_id p = 0; p < memory->events().partitions(); ++p)
     had_records = had_records || memory->events().last(p) != 0;
   if (auto read = read_flight(); !read) return read;
@@ -179,6 +189,7 @@ outcome<void> node::impl::settle_rules() {
     ranker = std::move(*loaded);
     wanted.ranker = ranker->identity();
   }
+  step_done("models");
   desk = std::make_unique<rule_desk>(*memory);
   auto in_force = desk->begin(wanted, wall_clock());
   if (!in_force) return in_force.error();
@@ -247,7 +258,8 @@ void node::impl::spawn() {
   };
   hooks.now = wall_clock;
   hooks.ending = [this] { return ending.load(); };
-  the_librarian = sys.spawn<caf::detached>(librarian, memory.get());   // blocks in RocksDB
+  the_librarian = sys.spawn<caf::detached>(librarian, memory.get());  // blocks in RocksDB
+  the_second_librarian = sys.spawn<caf::detached>(librarian, memory.get());
   the_keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks);  // blocks in RocksDB
   the_worker = sys.spawn<caf::detached>(root_cause_worker, options.root_cause, options.runbooks,
                                         ranker);  // blocks in LibTorch
@@ -270,6 +282,7 @@ void node::impl::spawn() {
                               1000;
   plan->partition.replay_budget = std::max<std::uint64_t>(16, replay_records / directory->size());
   plan->peers.librarian = the_librarian;
+  plan->second_librarian = the_second_librarian;
   plan->peers.keeper = the_keeper;
   plan->peers.correlator = the_correlator;
   plan->peers.inference = inference.get();
@@ -278,10 +291,10 @@ void node::impl::spawn() {
   plan->peers.flight = flight.get();
   plan->peers.registry = &registry;
   plan->directory = directory.get();
-  plan->vital = {caf::actor_cast<caf::actor>(the_librarian),
-                 caf::actor_cast<caf::actor>(the_keeper),
-                 caf::actor_cast<caf::actor>(the_correlator), caf::actor_cast<caf::actor>(the_rca),
-                 caf::actor_cast<caf::actor>(the_worker)};
+  plan->vital = {
+      caf::actor_cast<caf::actor>(the_librarian), caf::actor_cast<caf::actor>(the_second_librarian),
+      caf::actor_cast<caf::actor>(the_keeper),    caf::actor_cast<caf::actor>(the_correlator),
+      caf::actor_cast<caf::actor>(the_rca),       caf::actor_cast<caf::actor>(the_worker)};
   plan->give_up = [this](const std::string& why) { give_up(why); };
   the_supervisor = sys.spawn(supervisor, plan);
 }
@@ -388,6 +401,7 @@ void node::impl::watch_space() {
 void node::impl::tell_recovered() {
   if (recovered_told || counters.partitions_ready.load() < directory->size()) return;
   recovered_told = true;
+  step_done("recovered");
   if (!had_records) return;
   const auto passed = std::chrono::steady_clock::now() - started;
   const auto ms = std::chrono::duration_cast<milliseconds>(passed).count();
@@ -511,7 +525,9 @@ outcome<std::unique_ptr<node>> node::start(const node_options& options,
   if (auto done = i.open(); !done) return done.error();
   i.system = std::make_unique<caf::actor_system>(i.config);
   i.spawn();
+  i.step_done("actors");
   if (auto done = i.open_doors_and_web(); !done) return done.error();
+  i.step_done("doors");
   i.reloads.succeeded_at_ms.store(unix_ms(wall_clock()));
   return house;
 }
@@ -541,6 +557,7 @@ outcome<void> node::stop() {
        {caf::actor_cast<caf::actor>(i.the_supervisor),
         caf::actor_cast<caf::actor>(i.the_correlator), caf::actor_cast<caf::actor>(i.the_rca),
         caf::actor_cast<caf::actor>(i.the_worker), caf::actor_cast<caf::actor>(i.the_librarian),
+        caf::actor_cast<caf::actor>(i.the_second_librarian),
         caf::actor_cast<caf::actor>(i.the_keeper)})
     if (a) caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
   if (i.directory)
@@ -550,6 +567,7 @@ outcome<void> node::stop() {
   i.the_rca = nullptr;
   i.the_worker = nullptr;
   i.the_librarian = nullptr;
+  i.the_second_librarian = nullptr;
   i.the_keeper = nullptr;
   if (i.inference) i.inference->stop();
   i.system.reset();

@@ -268,5 +268,45 @@ TEST(Ingress, KnowsHowFarAPublishersClockIsOff) {
   EXPECT_FALSE(all.of(event_door::router, "no ts", rig.now).skew.known());
 }
 
+TEST(Ingress, WhilePartitionsCatchUpANoisyPublisherWaitsAndAQuietOneIsHeard) {
+  intake_options small;
+  small.max_lag_records = 8000;  // 1000 at once, 1000 a second
+  intake_rig rig{{}, {}, small};
+  rig.counters.partitions = rig.counters.partitions_loaded = 2;
+  rig.counters.partitions_ready = 1;
+  const auto batch = [&](int events) {
+    std::string payload = "[";
+    for (int i = 0; i < events; ++i) payload += (i == 0 ? "" : ",") + rig.event("host/a");
+    return payload + "]";
+  };
+  EXPECT_EQ(rig.request(rig.header(1, "noisy"), batch(1000)).what, publish_reply::kind::ack);
+  rig.now += milliseconds{100};
+  const auto told = rig.request(rig.header(2, "noisy"), batch(10));
+  EXPECT_EQ(told.what, publish_reply::kind::retry);
+  EXPECT_NE(told.text.find("catching up"), std::string::npos) << told.text;
+  EXPECT_EQ(rig.request(rig.header(1, "quiet"), batch(1)).what, publish_reply::kind::ack);
+  rig.door.on_event_payload({"pull", "127.0.0.1:1"}, {}, batch(10));
+  EXPECT_EQ(rig.counters.doors.messages[static_cast<std::size_t>(message_fate::taken)].load(), 1U)
+      << "what needs no answer would be lost";
+  rig.now += milliseconds{2000};
+  EXPECT_EQ(rig.request(rig.header(3, "noisy"), batch(10)).what, publish_reply::kind::ack);
+  EXPECT_EQ(rig.request(rig.header(5, "noisy"), batch(10)).what, publish_reply::kind::retry);
+  rig.counters.partitions_ready = 2;
+  EXPECT_EQ(rig.request(rig.header(6, "noisy"), batch(1000)).what, publish_reply::kind::ack);
+}
+
+TEST(Ingress, RefusesNobodyAsNewBeforeThePartitionsKnowWhomTheyHave) {
+  entity_options few;
+  few.max_active = 1;
+  intake_rig rig{{}, few};
+  rig.counters.partitions = 2;
+  rig.counters.partitions_loaded = 1;
+  rig.counters.entities_active = 1;
+  EXPECT_EQ(rig.request(rig.header(1), rig.event("host/known")).accepted, 1U);
+  EXPECT_EQ(rig.registry.size(), 0U) << "its partition says whether it knows it";
+  rig.counters.partitions_loaded = 2;
+  EXPECT_EQ(rig.request(rig.header(2), rig.event("host/new")).rejected.size(), 1U);
+}
+
 }  // namespace
 }  // namespace faultline

@@ -36,6 +36,25 @@ correlator_actor::behavior_type recording_correlator(correlator_actor::pointer,
   };
 }
 
+/// Hands everything on to @p real, pages of the log only while @p open.
+librarian_actor::behavior_type gated_librarian(librarian_actor::pointer self, librarian_actor real,
+                                               std::shared_ptr<bool> open) {
+  return {
+      [=](const read_log& q) -> caf::result<log_page> {
+        if (*open) return self->delegate(real, q);
+        return self->make_response_promise<log_page>();
+      },
+      [=](const load_partition& q) { return self->delegate(real, q); },
+      [=](const load_entity& q) { return self->delegate(real, q); },
+      [=](const load_snapshots& q) { return self->delegate(real, q); },
+      [=](const read_entity& q) { return self->delegate(real, q); },
+      [=](const read_window& q) { return self->delegate(real, q); },
+      [=](const load_blocks& q) { return self->delegate(real, q); },
+      [=](const read_decisions& q) { return self->delegate(real, q); },
+      [=](const load_correlator& q) { return self->delegate(real, q); },
+  };
+}
+
 struct Partition : actor_fixture {
   Partition() { memory = open_memory_store(1); }
 
@@ -45,7 +64,7 @@ struct Partition : actor_fixture {
     hooks.publish = [](const feed_record&, const std::vector<std::string>&) {};
     hooks.now = [] { return arrival_time_of(start_ms); };
     auto plan = std::make_shared<supervisor_plan>();
-    plan->peers.librarian = spawn(librarian, memory.get());
+    plan->peers.librarian = spawn(gated_librarian, spawn(librarian, memory.get()), log_readable);
     plan->peers.keeper = spawn(keeper, memory.get(), hooks);
     plan->peers.correlator = spawn(recording_correlator, heard);
     plan->peers.counters = &counters;
@@ -163,6 +182,7 @@ struct Partition : actor_fixture {
   node_counters counters;
   entity_registry registry;
   partition_options options;
+  std::shared_ptr<bool> log_readable = std::make_shared<bool>(true);
   std::vector<log_position> log_ends;  ///< as the node found them at its start
   partition_directory directory{1};
   std::shared_ptr<told> heard = std::make_shared<told>();
@@ -344,6 +364,34 @@ TEST_F(Partition, SweepsSnapshotsSoThatLittleIsLeftToReplay) {
   const auto checkpoint = memory->checkpoints().load_checkpoint(0);
   ASSERT_TRUE(checkpoint);
   EXPECT_GE(checkpoint->position, 15U);
+}
+
+TEST_F(Partition, SnapshotsNobodyForAFewRecordsHoweverLittleMayBeReplayed) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 64; ++i) many.push_back("host/" + std::to_string(i));
+  begin();  // four records may be replayed: less than one for each
+  for (int n = 0; n < 40; ++n) {
+    append(many, n);
+    advance(250ms);
+  }
+  // Four a sweep because nothing else is to be done, and each after eight records of its own.
+  EXPECT_LE(counters.snapshots.load(), 40U * 4 + 64U * 40 / 5);
+  const auto checkpoint = memory->checkpoints().load_checkpoint(0);
+  ASSERT_TRUE(checkpoint);
+  EXPECT_GE(checkpoint->position, 25U);
+}
+
+TEST_F(Partition, SavesNothingThatStaysWhileItCatchesUp) {
+  begin();
+  append({"host/a", "host/b"}, 0);
+  *log_readable = false;
+  // Told of what lies far ahead, it must read what lies between, and cannot.
+  caf::anon_send(directory.owner(0),
+                 blob_appended{std::make_shared<const log_blob>(log_blob{0, 1000, {}})});
+  run();
+  for (int n = 0; n < 20; ++n) advance(250ms);
+  EXPECT_EQ(counters.snapshots.load(), 0U);
+  EXPECT_EQ(observations("host/a"), 1U) << "it answers all the same";
 }
 
 TEST_F(Partition, ForgetsARetiredEntityAndStartsItAfresh) {
