@@ -35,16 +35,26 @@ outcome<void> group_commit::load_publishers() {
   outcome<void> result;
   auto loaded = into_.events().load_publishers(
       [&](const publisher_row& row) {
-        auto window = publisher_window::restore(row.bytes);
-        if (window)
-          windows_[row.key] = std::move(*window);
-        else
-          result = window.error();
+        if (auto read = windows_.restore(row); !read) result = read.error();
       },
-      [&](const publisher_delta& d) { windows_[d.key].apply_delta(d.seq, d.payload_hash); });
+      [&](const publisher_delta& d) { windows_.apply(d); });
   if (!loaded) return loaded;
+  if (result) result = forget_surplus();
   if (result && processing_.accept_past) return find_newest();
   return result;
+}
+
+// A store of a build that forgot none.
+outcome<void> group_commit::forget_surplus() {
+  const auto surplus = windows_.forget_surplus();
+  counters_.publisher_windows.store(windows_.size(), std::memory_order_relaxed);
+  counters_.publisher_windows_forgotten.fetch_add(surplus.size(), std::memory_order_relaxed);
+  std::vector<publisher_row> rows;
+  for (const auto& key : surplus) rows.push_back(publisher_row{key, ""});
+  if (rows.empty()) return {};
+  auto done = into_.events().write_publishers(rows);
+  if (!done && done.error().code == ec::no_space) return {};  // the next start does it
+  return done;
 }
 
 // The newest event stands in the last blob of some partition, for events come about in order.
@@ -164,16 +174,19 @@ void group_commit::intake::reply_when_durable(reply_address to, std::string fram
 }
 
 const publisher_window& group_commit::intake::window(const std::string& key) const {
-  static const publisher_window nothing;
-  const auto at = owner_.windows_.find(key);
-  return at == owner_.windows_.end() ? nothing : at->second;
+  return owner_.windows_.at(key);
 }
 
 void group_commit::intake::took(const std::string& key, std::uint64_t seq,
                                 std::uint64_t payload_hash) {
-  owner_.windows_[key].take(seq, payload_hash);
-  owner_.dirty_windows_.insert(key);
-  owner_.pending_.extra.publishers.push_back(publisher_delta{key, seq, payload_hash});
+  auto& extra = owner_.pending_.extra;
+  const auto change = owner_.windows_.take(key, seq, payload_hash);
+  if (change.created) extra.forgotten.erase(key);
+  extra.forgotten.insert(change.forgotten.begin(), change.forgotten.end());
+  auto& n = owner_.counters_;
+  n.publisher_windows.store(owner_.windows_.size(), std::memory_order_relaxed);
+  n.publisher_windows_forgotten.fetch_add(change.forgotten.size(), std::memory_order_relaxed);
+  extra.publishers.push_back(publisher_delta{key, seq, payload_hash});
 }
 
 void group_commit::intake::count(const char* name, std::uint64_t n) {
@@ -246,7 +259,8 @@ void group_commit::run() {
       wake_.wait_for(lock, options_.group_delay,
                      [&] { return stopping_.load() || pending_.bytes >= options_.group_bytes; });
     std::swap(pending_, writing_);
-    if (deltas_since_save_ >= deltas_per_save) gather_windows();
+    // As they will be when this group stands in the log: neither behind it nor ahead of it.
+    if (deltas_since_save_ >= deltas_per_save) rows_ = windows_.gather(windows_per_save);
     lock.unlock();
     const bool written = write(writing_);
     if (written && !rows_.empty()) save_windows();
@@ -302,22 +316,12 @@ void group_commit::deliver(group& g, std::vector<log_append>& log,
   g.records = 0;
 }
 
-/// The windows as they will be when the group that is about to be written stands in the log: taken
-/// under the lock with the group, so they are neither behind it nor ahead of it.
-void group_commit::gather_windows() {
-  for (auto at = dirty_windows_.begin();
-       at != dirty_windows_.end() && rows_.size() < windows_per_save;) {
-    rows_.push_back(publisher_row{*at, windows_[*at].save()});
-    at = dirty_windows_.erase(at);
-  }
-}
-
 void group_commit::save_windows() {
   auto done = into_.events().write_publishers(rows_);
   if (done) {
     rows_.clear();
     const std::lock_guard<std::mutex> lock{mutex_};
-    if (dirty_windows_.empty()) deltas_since_save_ = 0;
+    if (windows_.all_gathered()) deltas_since_save_ = 0;
     return;
   }
   if (done.error().code != ec::no_space) {
@@ -325,7 +329,7 @@ void group_commit::save_windows() {
     return;
   }
   const std::lock_guard<std::mutex> lock{mutex_};  // their deltas are kept: later
-  for (auto& row : rows_) dirty_windows_.insert(std::move(row.key));
+  windows_.put_back(rows_);
   rows_.clear();
 }
 

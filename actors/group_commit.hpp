@@ -9,7 +9,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -18,9 +17,9 @@
 #include "actors/interfaces.hpp"
 #include "actors/node_shared.hpp"
 #include "actors/options.hpp"
+#include "actors/publisher_windows.hpp"
 #include "messages/record.hpp"
 #include "processing/options.hpp"
-#include "processing/publisher_window.hpp"
 #include "storage/store.hpp"
 #include "transport/doors.hpp"
 
@@ -62,7 +61,7 @@ public:
     void add(dead_letter letter);
     /// The reply goes out when everything added so far is durable.
     void reply_when_durable(reply_address to, std::string frame);
-    /// The publisher's window; an empty one when it was never heard of.
+    /// The publisher's window; an empty one when it was never heard of, or is forgotten.
     const publisher_window& window(const std::string& key) const;
     void took(const std::string& key, std::uint64_t seq, std::uint64_t payload_hash);
     /// Adds to a durable counter.
@@ -122,7 +121,7 @@ private:
   void live_clock(partition_id p, arrival_time now);
   void past_clock(partition_id p, event_time ts, arrival_time arrived);
   outcome<void> find_newest();
-  void gather_windows();
+  outcome<void> forget_surplus();
   void save_windows();
   void say_degraded(bool on);
 
@@ -135,8 +134,7 @@ private:
   std::condition_variable wake_;
   group pending_;
   group writing_;
-  std::map<std::string, publisher_window> windows_;
-  std::set<std::string> dirty_windows_;
+  publisher_windows windows_;
   std::vector<publisher_row> rows_;  ///< to be saved after the group they were gathered with
   std::uint64_t deltas_since_save_ = 0;
   std::optional<bool> degraded_;          ///< nothing: not told yet

@@ -16,18 +16,6 @@ namespace faultline {
 
 namespace {
 
-/// A publisher's window belongs to (user, publisher, epoch); lengths keep the parts apart. The user
-/// is empty until doors authenticate.
-std::string window_key(const publish_header& h) {
-  std::string key;
-  for (const std::string& part : {std::string{}, h.publisher, h.epoch}) {
-    key += std::to_string(part.size());
-    key += ':';
-    key += part;
-  }
-  return key;
-}
-
 /// A topic is whatever bytes a publisher sends; as an attribute it goes out again in labels, which
 /// are text: nothing is kept of one that is not.
 std::string_view topic_text(std::string_view topic) {

@@ -114,6 +114,8 @@ struct node_counters {
   std::atomic<std::uint64_t> partitions_loaded{0};  ///< know who their entities are
   std::atomic<std::uint64_t> partitions_ready{0};   ///< have caught up with their log
   std::atomic<std::uint64_t> replay_rate{0};        ///< records a second, measured; 0: not known
+  std::atomic<std::uint64_t> publisher_windows{0};  ///< (publisher, epoch) remembered
+  std::atomic<std::uint64_t> publisher_windows_forgotten{0};  ///< that gave way to others
   door_sums doors;
 
   /// Some partition reads the log of an earlier life.

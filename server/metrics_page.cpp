@@ -136,6 +136,11 @@ void add_judgement(page& p, const node_counters& n) {
             static_cast<double>(n.snapshots.load()));
   p.counter("faultline_snapshot_bytes_total", "Bytes of entity snapshots.",
             static_cast<double>(n.snapshot_bytes.load()));
+  p.gauge("faultline_publisher_windows", "Epochs of publishers whose last seqs are remembered.",
+          static_cast<double>(n.publisher_windows.load()));
+  p.counter("faultline_publisher_windows_forgotten_total",
+            "Epochs of publishers that were forgotten for newer ones.",
+            static_cast<double>(n.publisher_windows_forgotten.load()));
   p.counter("faultline_entity_restarts_total", "Entities restarted from their snapshot.",
             static_cast<double>(n.entity_restarts.load()));
   p.counter("faultline_partition_restarts_total", "Partition owners restarted.",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 
 #include "storage/internal/memory_parts.hpp"
 
@@ -23,6 +24,10 @@ outcome<std::vector<log_position>> memory_event_log::append(const append_group& 
     const std::uint64_t number = open_.last() + 1;
     deltas_[number] = group.publishers;
     for (const auto& d : group.publishers) open_.appended(d.key, number);
+  }
+  for (const auto& key : group.forgotten) {
+    rows_[key] = publisher_row{key, "", open_.last()};
+    open_.folded(key, open_.last());
   }
   for (const auto& [name, count] : group.counters) counters_[name] += count;
   control_sequence_ = std::max(control_sequence_, group.control_sequence);
@@ -106,10 +111,10 @@ outcome<void> memory_event_log::write_publishers(const std::vector<publisher_row
     open_.folded(row.key, kept.through);
   }
   deltas_.erase(deltas_.begin(), deltas_.lower_bound(open_.needed_from()));
-  for (const auto& row : rows) {
-    const auto it = rows_.find(row.key);
-    if (it == rows_.end() || !it->second.bytes.empty()) continue;
-    if (it->second.through < open_.needed_from()) rows_.erase(it);
+  const auto needed_from = open_.needed_from();
+  for (auto it = rows_.begin(); it != rows_.end();) {
+    const bool over = it->second.bytes.empty() && it->second.through < needed_from;
+    it = over ? rows_.erase(it) : std::next(it);
   }
   return {};
 }

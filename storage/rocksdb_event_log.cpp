@@ -55,6 +55,11 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
     batch.Put(database_.at(family::publishers), keys::publisher_deltas(delta_number),
               rows::deltas(group.publishers));
   }
+  const std::uint64_t forgotten_through = delta_number - (group.publishers.empty() ? 1 : 0);
+  for (const auto& key : group.forgotten) {
+    batch.Put(database_.at(family::publishers), keys::publisher_row(key),
+              rows::publisher(forgotten_through, ""));
+  }
   auto totals = counters();
   for (const auto& [name, count] : group.counters) {
     totals[name] += count;
@@ -80,9 +85,13 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
     last_[group.log[i].partition].store(positions[i], std::memory_order_release);
   }
   if (controls) control_sequence_.store(group.control_sequence);
-  if (!group.publishers.empty()) {
+  if (!group.publishers.empty() || !group.forgotten.empty()) {
     const std::lock_guard lock{publishers_mutex_};
     for (const auto& d : group.publishers) deltas_.appended(d.key, delta_number);
+    for (const auto& key : group.forgotten) {
+      deltas_.folded(key, forgotten_through);
+      forgotten_[key] = forgotten_through;
+    }
   }
   if (!group.counters.empty()) {
     const std::lock_guard lock{counters_mutex_};

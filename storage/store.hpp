@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,6 +79,9 @@ struct dead_letter {
 struct append_group {
   std::vector<log_append> log;
   std::vector<publisher_delta> publishers;
+  /// Keys of publishers that are forgotten: their rows, and deltas up to and with this group's, are
+  /// handed out no more.
+  std::set<std::string> forgotten;
   std::vector<dead_letter> dead_letters;
   /// Added to durable counters of the same name (accepted events, drops by reason).
   std::map<std::string, std::uint64_t> counters;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -33,11 +34,16 @@ public:
     }
   }
 
-  /// Every delta below the result is included in a row.
-  std::uint64_t needed_from() const {
+  /// Every delta below the result is included in a row, once those of @p rows are written: what
+  /// they include, by publisher.
+  std::uint64_t needed_from(const std::map<std::string, std::uint64_t>& rows = {}) const {
     std::uint64_t lowest = last_ + 1;
     for (const auto& [publisher, deltas] : open_) {
-      if (deltas.oldest < lowest) lowest = deltas.oldest;
+      if (deltas.oldest >= lowest) continue;
+      const auto row = rows.find(publisher);
+      const std::uint64_t through = row == rows.end() ? 0 : row->second;
+      if (deltas.newest <= through) continue;
+      lowest = std::min(lowest, std::max(deltas.oldest, through + 1));
     }
     return lowest;
   }

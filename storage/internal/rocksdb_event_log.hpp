@@ -77,6 +77,8 @@ private:
   std::mutex publishers_writing_;  ///< taken before publishers_mutex_
   mutable std::mutex publishers_mutex_;
   publisher_deltas deltas_;
+  /// Rows without a window, with what they include: they go when every such delta has gone.
+  std::map<std::string, std::uint64_t> forgotten_;
 
   std::atomic<std::uint64_t> control_sequence_{0};  ///< written under appending_
 

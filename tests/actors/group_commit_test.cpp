@@ -173,6 +173,37 @@ TEST(GroupCommit, BeginsWithTheForecasterWhateverTheProcessBeforeItDid) {
   EXPECT_EQ(degrade_records(rig, false), 4U);
 }
 
+// A publisher that begins a new epoch with every request.
+TEST(GroupCommit, ForgetsEpochsForGoodAlsoOverARestart) {
+  intake_rig rig;
+  const auto header = [](int epoch, std::uint64_t seq) {
+    return nlohmann::json{{"publisher", "p"}, {"seq", seq}, {"epoch", std::to_string(epoch)}}
+        .dump();
+  };
+  constexpr int most = static_cast<int>(publisher_windows::epochs_per_publisher);
+  for (int n = 0; n < most + 10; ++n) {
+    if (n % 20 == 0) rig.request(header(0, 1U + n), rig.event("host/a"));  // this one speaks on
+    if (n != 0) rig.request(header(n, 1), rig.event("host/a"));
+  }
+  EXPECT_EQ(rig.counters.publisher_windows.load(), static_cast<std::uint64_t>(most));
+  EXPECT_EQ(rig.counters.publisher_windows_forgotten.load(), 10U);
+  EXPECT_EQ(rig.request(header(70, 1), rig.event("host/a")).what, publish_reply::kind::duplicate);
+  const auto again_of_1 = rig.request(header(1, 1), rig.event("host/a"));
+  EXPECT_EQ(again_of_1.what, publish_reply::kind::ack) << "as an epoch never heard of";
+  node_counters counters;
+  group_commit again{*rig.memory, {}, {}, counters, rig.hooks()};
+  ASSERT_TRUE(again.load_publishers());
+  EXPECT_EQ(counters.publisher_windows_forgotten.load(), 0U) << "they are not in the store";
+  auto before = rig.commit.begin();
+  auto after = again.begin();
+  for (int n = 0; n < most + 10; ++n) {
+    publish_header h;
+    h.publisher = "p";
+    h.epoch = std::to_string(n);
+    EXPECT_EQ(after.window(window_key(h)).last(), before.window(window_key(h)).last()) << n;
+  }
+}
+
 TEST(GroupCommit, SavesThePublishersWindowsUnderSteadyLoad) {
   intake_rig rig;
   const auto saved = [&rig] {

@@ -253,6 +253,26 @@ TYPED_TEST(EventLogContract, ForgetsAPublisherWhole) {
   EXPECT_THAT(found.deltas, ElementsAre(Pair("q", 1)));
 }
 
+TYPED_TEST(EventLogContract, ForgetsAPublisherWithTheGroupThatSaysSo) {
+  auto store = this->maker.open();
+  ASSERT_TRUE(store->events().append(deltas_of({{"q", 1, 10}, {"p", 1, 11}, {"r", 1, 12}})));
+  ASSERT_TRUE(store->events().write_publishers({{"r", "window 1"}}));
+  auto group = deltas_of({{"p", 2, 12}, {"s", 1, 13}});
+  group.forgotten = {"p", "r"};
+  ASSERT_TRUE(store->events().append(group));
+  const auto expect_forgotten = [&] {
+    const auto found = load(*store);
+    EXPECT_THAT(found.rows, IsEmpty());
+    EXPECT_THAT(found.deltas, ElementsAre(Pair("q", 1), Pair("s", 1)));
+  };
+  expect_forgotten();
+  store = this->maker.reopen(std::move(store));
+  expect_forgotten();
+  ASSERT_TRUE(store->events().append(deltas_of({{"p", 1, 21}})));  // it comes back: as a new one
+  store = this->maker.reopen(std::move(store));
+  EXPECT_THAT(load(*store).deltas, ElementsAre(Pair("q", 1), Pair("s", 1), Pair("p", 1)));
+}
+
 // ---- many threads ------------------------------------------------------------------------------
 
 TYPED_TEST(EventLogContract, GivesEveryPositionOnceToManyWriters) {
