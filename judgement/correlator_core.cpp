@@ -186,15 +186,24 @@ void correlator_core::impl::on_alert(const alert& told) {
 }
 
 void correlator_core::impl::on_topology(const topology_change& t) {
-  auto done = graph.observe(t);
-  if (done == dependency_graph::change::refused) {
-    const event_time old = t.at - milliseconds{correlator_limits::edge_age_ms};
-    if (expired_at + std::chrono::hours{1} > t.at) return;
-    expired_at = t.at;
-    if (graph.expire(old) == 0) return;
-    for (const auto& [key, i] : incidents) rebuild_reach(key);
-    done = graph.observe(t);
-  }
+  expire_edges(t.at);
+  const auto done = draw(t);
+  if (done != dependency_graph::change::added) return;
+  // The newcomer may be known under another name already.
+  for (const topology_change& same : graph.resolved_addresses(t.from, t.at)) draw(same);
+}
+
+/// Once an hour, edges that nobody has seen for a week go.
+void correlator_core::impl::expire_edges(event_time at) {
+  if (expired_at + std::chrono::hours{1} > at) return;
+  expired_at = at;
+  if (graph.expire(at - milliseconds{correlator_limits::edge_age_ms}) == 0) return;
+  for (const auto& [key, i] : incidents) rebuild_reach(key);
+}
+
+/// Takes a sighting into the graph, and the incidents' reach with it.
+dependency_graph::change correlator_core::impl::draw(const topology_change& t) {
+  const auto done = graph.observe(t);
   const auto reaching = [&](const std::string& entity) {
     const auto at = reached_by.find(entity);
     return at == reached_by.end() ? std::set<incident_key>{} : at->second;
@@ -209,6 +218,7 @@ void correlator_core::impl::on_topology(const topology_change& t) {
       }
     }
   }
+  return done;
 }
 
 void correlator_core::impl::on_change(const change_note& c) {

@@ -37,7 +37,7 @@ inline constexpr std::size_t finished = 65'536;
 /// Changes kept as evidence: how many, and how old before the onset.
 inline constexpr std::size_t changes = 4'096;
 inline constexpr std::int64_t change_age_ms = 6 * 3'600'000;
-/// Edges learned from spans and not seen for so long make room when the graph is full.
+/// Edges learned from spans go when they have not been seen for so long.
 inline constexpr std::int64_t edge_age_ms = 7 * 86'400'000LL;
 }  // namespace correlator_limits
 
@@ -85,6 +85,8 @@ struct correlator_core::impl {
   // correlator_core.cpp: one member per kind of decision
   void on_alert(const alert& told);
   void on_topology(const topology_change& t);
+  void expire_edges(event_time at);
+  dependency_graph::change draw(const topology_change& t);
   void on_change(const change_note& c);
   void on_root_cause(const root_cause_result& r);
   void on_command(const operator_command& c);

@@ -62,7 +62,7 @@ struct metric_window {
 struct entity_window {
   std::string entity;
   std::int64_t tick_ms = 0;
-  std::vector<event_time> ts;  ///< ascending tick starts
+  std::vector<event_time> ts;  ///< ascending; of the newest event in each tick
   std::vector<metric_window> metrics;
   event_time watermark{};  ///< every tick that ended by then is in here
   bool learning = false;

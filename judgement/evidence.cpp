@@ -328,6 +328,9 @@ evidence gather_evidence(const rca_question& question, const evidence_weights& w
       e.silent = true;
       e.external = std::max(e.external, silence_lr);
       e.onset = e.silent_from = *since;
+      // Who has stopped sending is not calm: it is not known.
+      e.internal = std::max(e.internal, 0.0);
+      for (double& lr : e.by_role) lr = std::max(lr, 0.0);
     }
     take_alerts(node, e);
     date(node, e);

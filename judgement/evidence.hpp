@@ -31,6 +31,9 @@ struct evidence_weights {
   /// Largest evidence for and against of one source, nats.
   double most = 8;
   double least = -3;
+  /// What shows in single ticks only, where many were looked at, is worth this share (as a power
+  /// of its strength).
+  double brief = 0.4;
   /// A fall of a metric whose rise is the fault counts this share, and never more than so much.
   double wrong_way = 0.3;
   double wrong_way_most = 1.5;

@@ -19,10 +19,18 @@ constexpr double least_allowance = 1.0;
 /// Share of what the history reaches at which the quantile of its means stands.
 constexpr double history_quantile = 0.975;
 constexpr double history_headroom = 1.15;
+/// Expected number of its means that lie beyond that, in as long a time as is looked at.
+constexpr double looked_for = 0.5;
 constexpr double level_floor = 0.01;
 /// A baseline that never moved says nothing of the noise: a step of its instrument is unknown, and
 /// the window's largest value stands for twenty of them.
 constexpr double constant_floor = 0.05;
+/// What packing a window adds: below this share of the window's largest deviation a spread over
+/// few distinct values is none, and the baseline did not move.
+constexpr double packing_noise = 2e-4;
+constexpr std::size_t few_values = 16;  ///< one distinct value in so many, or fewer
+/// Nothing that is measured moves by less.
+constexpr double least_scale = 1e-9;
 
 /// Quantile of values in ascending order.
 double quantile(const std::vector<float>& sorted, double q) {
@@ -53,6 +61,40 @@ double counted(double z, int worse, double wrong_way) {
   if (worse == 0) return std::abs(z);
   const double bad = worse * z;
   return std::max(bad, -bad * wrong_way);
+}
+
+/// A hole of so many ticks is a break: the level behind it may be another.
+constexpr std::int64_t break_ticks = 128;
+/// Ticks no further apart than this belong to one run.
+constexpr std::int64_t run_ticks = 3;
+/// Newest ticks of a run that tell its level.
+constexpr std::size_t level_ticks = 8;
+
+/// First tick behind the last break of the baseline, or parts.first.
+std::size_t behind_break(const entity_window& w, const window_parts& parts) {
+  const milliseconds hole{break_ticks * std::max<std::int64_t>(1, w.tick_ms)};
+  for (std::size_t n = parts.last; n > parts.first + 1; --n) {
+    if (w.ts[n - 1] - w.ts[n - 2] > hole) return n - 1;
+  }
+  return parts.first;
+}
+
+/// The level right before the change where a break lies in the baseline.
+struct fresh_level {
+  double level = 0;
+  std::size_t count = 0;  ///< ticks it rests on
+};
+fresh_level level_before(const entity_window& w, const std::vector<float>& values,
+                         const window_parts& parts) {
+  const milliseconds near{run_ticks * std::max<std::int64_t>(1, w.tick_ms)};
+  std::vector<float> run;
+  for (std::size_t n = parts.last; n > parts.first && run.size() < level_ticks; --n) {
+    if (n < parts.last && w.ts[n] - w.ts[n - 1] > near) break;
+    if (n <= values.size() && std::isfinite(values[n - 1])) run.push_back(values[n - 1]);
+  }
+  if (run.empty()) return {};
+  std::sort(run.begin(), run.end());
+  return {quantile(run, 0.5), run.size()};
 }
 
 struct best_mean {
@@ -97,8 +139,10 @@ best_mean strongest(const std::vector<double>& z, std::size_t history, std::size
     if (most / floor <= best.strength) continue;  // its history can only make it less
     means(sums, 0, history, width, usual);
     for (double& m : usual) m = counted(m, worse, weights.wrong_way);
-    const double reach =
-        std::max(floor, history_headroom * upper_quantile(usual, history_quantile, largest));
+    // The largest of many means is to be compared with the largest of as many.
+    const double level =
+        std::max(history_quantile, 1 - looked_for / static_cast<double>(now.size()));
+    const double reach = std::max(floor, history_headroom * upper_quantile(usual, level, largest));
     if (most / reach <= best.strength) continue;
     best = {most / reach, now[top], changed + top, changed + top + width, width};
   }
@@ -123,14 +167,13 @@ std::size_t cusum_onset(const std::vector<double>& z, std::size_t from, const be
 
 window_parts split(const entity_window& w, event_time onset, event_time as_of,
                    const evidence_weights& weights) {
-  const milliseconds tick{std::max<std::int64_t>(w.tick_ms, 1)};
   window_parts parts;
   const auto& ts = w.ts;
-  // A tick belongs to the past when it had ended by then.
+  // A tick is stamped with the newest event in it: what it says was known by then.
   const auto ended_by = [&](event_time t) {
-    return static_cast<std::size_t>(std::upper_bound(ts.begin(), ts.end(), t - tick) - ts.begin());
+    return static_cast<std::size_t>(std::upper_bound(ts.begin(), ts.end(), t) - ts.begin());
   };
-  parts.end = static_cast<std::size_t>(std::upper_bound(ts.begin(), ts.end(), as_of) - ts.begin());
+  parts.end = ended_by(as_of);
   const std::size_t before = std::min(ended_by(onset), parts.end);
   const std::size_t calm =
       std::min(ended_by(onset - milliseconds{weights.onset_margin_ms}), parts.end);
@@ -156,25 +199,35 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
   b.median = quantile(known, 0.5);
   const double quartiles = (quantile(known, 0.75) - quantile(known, 0.25)) / 1.349;
   const double tails = (quantile(known, 0.95) - quantile(known, 0.05)) / 3.29;
-  b.scale = std::max({quartiles, tails, level_floor * std::abs(b.median)});
-  if (quartiles <= 0 && tails <= 0) {
-    double largest = 0;
-    for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n) {
-      if (std::isfinite(values[n])) {
-        largest = std::max(largest, std::abs(static_cast<double>(values[n]) - b.median));
-      }
+  b.scale = std::max({quartiles, tails, level_floor * std::abs(b.median), least_scale});
+  double largest = 0;
+  for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n) {
+    if (std::isfinite(values[n])) {
+      largest = std::max(largest, std::abs(static_cast<double>(values[n]) - b.median));
     }
+  }
+  const auto distinct =
+      static_cast<std::size_t>(std::unique(known.begin(), known.end()) - known.begin());
+  if (std::max(quartiles, tails) <= packing_noise * largest && few_values * distinct <= b.count) {
     b.scale = std::max(b.scale, constant_floor * largest);
   }
-  b.scale = std::max(b.scale, std::numeric_limits<float>::min() * 1e6);
   return b;
 }
 
 std::optional<deviation> deviation_of(const entity_window& w, const std::vector<float>& values,
                                       int worse, const window_parts& parts,
                                       const evidence_weights& weights) {
-  const auto base = baseline_of(values, parts, weights);
+  auto base = baseline_of(values, parts, weights);
   if (!base) return std::nullopt;
+  bool level_known = true;
+  if (behind_break(w, parts) > parts.first) {
+    const fresh_level now = level_before(w, values, parts);
+    level_known = now.count > 0;
+    if (level_known) {
+      base->median = now.level;
+      base->scale *= std::sqrt(1 + 1 / static_cast<double>(now.count));
+    }
+  }
   std::vector<double> z;
   std::vector<std::size_t> at;  // tick of each present value
   z.reserve(parts.end - parts.first);
@@ -191,13 +244,15 @@ std::optional<deviation> deviation_of(const entity_window& w, const std::vector<
   }
   const best_mean best = strongest(z, base->count, changed, worse, weights);
   deviation d;
-  d.strength = best.strength;
+  const bool brief = best.width == 1 && z.size() - changed >= 2 * lasting_width;
+  d.strength = brief && best.strength > 1 ? std::pow(best.strength, weights.brief) : best.strength;
   d.peak = best.z;
   d.lasting = best.width >= lasting_width;
   d.before = base->median;
-  d.lr = std::clamp(weights.slope * std::log(std::max(best.strength, 1e-6)), weights.least,
-                    weights.most);
+  d.lr =
+      std::clamp(weights.slope * std::log(std::max(d.strength, 1e-6)), weights.least, weights.most);
   if (worse * d.peak < 0) d.lr = std::min(d.lr, weights.wrong_way_most);
+  if (!level_known) d.lr = std::min(d.lr, weights.little_most);
   if (best.width > 0) {
     const std::size_t began = cusum_onset(z, changed, best);
     d.onset = w.ts[at[began]];

@@ -188,12 +188,6 @@ private:
     return e.silent || (!e.observed && edges_of_[r].empty());
   }
 
-  /// How much of what is passed survives when the effect is louder than the cause.
-  double heard(std::size_t r, double effect) const {
-    if (of_any_size(r)) return 1;
-    return std::exp(-w_.louder * std::max(0.0, effect - strength_[r] - w_.louder_free));
-  }
-
   void others(std::size_t r, cause_terms& t) const {
     double up = 0, down = 0;
     for (std::size_t n = 0; n < q_.nodes.size(); ++n) {
@@ -201,10 +195,8 @@ private:
       if (n == r || q <= 0) continue;
       const auto mixed = [&](double chance) { return 1 - (1 - w_.background) * (1 - chance); };
       const node_evidence& e = seen_.nodes[n];
-      const double external = q * heard(r, e.external_strength);
-      const double internal = q * w_.internal_share * heard(r, e.internal_strength);
-      const double part = gain(e.external, mixed(external), w_.background) +
-                          gain(e.internal, mixed(internal), w_.background);
+      const double part = gain(e.external, mixed(q), w_.background) +
+                          gain(e.internal, mixed(q * w_.internal_share), w_.background);
       if (part == 0) continue;
       (part > 0 ? up : down) += part;
       t.others.emplace_back(n, part);

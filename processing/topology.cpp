@@ -6,6 +6,7 @@
 
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
+#include "processing/host_names.hpp"
 
 namespace faultline {
 namespace {
@@ -14,6 +15,15 @@ constexpr std::uint8_t topology_version = 1;
 constexpr std::string_view span_source = "span";
 /// A span may be a stray: two sightings make 0.75, four 0.94.
 constexpr double span_confidence = 0.5;
+constexpr std::string_view name_source = "name";
+constexpr double name_confidence = 0.7;
+/// In a larger crowd parts of names mean nothing.
+constexpr std::size_t most_named = 128;
+
+double first_confidence(std::string_view source) noexcept {
+  if (source == span_source) return span_confidence;
+  return source == name_source ? name_confidence : 1;
+}
 
 void erase_one(std::vector<std::uint32_t>& list, std::uint32_t value) {
   const auto at = std::find(list.begin(), list.end(), value);
@@ -64,6 +74,7 @@ dependency_graph::change dependency_graph::observe(const topology_change& sighti
     const auto to = find(sighting.to);
     if (!from || !to || edges_.count({*from, *to, sighting.kind}) == 0) return change::none;
     drop_edge({*from, *to, sighting.kind});
+    drop_unfounded_names();
     return change::removed;
   }
   const auto from = find_or_add(sighting.from);
@@ -74,8 +85,10 @@ dependency_graph::change dependency_graph::observe(const topology_change& sighti
     if (at != edges_.end()) {
       edge_state& known = at->second;
       known.last_seen = std::max(known.last_seen, sighting.at);
+      if (sighting.source == name_source) return change::none;  // whatever else it is says more
       known.confidence = from_span ? 1 - (1 - known.confidence) * (1 - span_confidence) : 1;
-      if (!from_span) known.source = sighting.source;
+      if (!from_span || known.source == name_source) known.source = sighting.source;
+      by_name_.erase(at->first);
       return change::none;
     }
   }
@@ -86,7 +99,8 @@ dependency_graph::change dependency_graph::observe(const topology_change& sighti
     return change::refused;
   }
   edges_.emplace(edge_key{*from, *to, sighting.kind},
-                 edge_state{sighting.source, from_span ? span_confidence : 1.0, sighting.at});
+                 edge_state{sighting.source, first_confidence(sighting.source), sighting.at});
+  if (sighting.source == name_source) by_name_.insert({*from, *to, sighting.kind});
   nodes_[*from].callees.push_back(*to);
   nodes_[*to].callers.push_back(*from);
   return change::added;
@@ -103,6 +117,7 @@ void dependency_graph::drop_if_bare(node_index n) {
 void dependency_graph::drop_edge(const edge_key& key) {
   const auto [from, to, kind] = key;
   edges_.erase(edge_key{from, to, kind});
+  by_name_.erase(edge_key{from, to, kind});
   erase_one(nodes_[from].callees, to);
   erase_one(nodes_[to].callers, from);
   drop_if_bare(from);
@@ -126,7 +141,56 @@ bool dependency_graph::forget(std::string_view entity) {
   std::sort(doomed.begin(), doomed.end());
   doomed.erase(std::unique(doomed.begin(), doomed.end()), doomed.end());
   for (const edge_key& key : doomed) drop_edge(key);
+  drop_unfounded_names();
   return true;
+}
+
+std::vector<topology_change> dependency_graph::resolved_addresses(const std::string& caller,
+                                                                  event_time at) const {
+  std::vector<topology_change> found;
+  const auto n = find(caller);
+  if (!n) return found;
+  const std::vector<node_index>& callees = nodes_[*n].callees;
+  if (callees.size() > most_named) return found;
+  // A word that several addresses share names their place and not the thing.
+  std::map<std::string_view, std::set<node_index>> places;
+  for (const node_index c : callees) {
+    if (!is_address(nodes_[c].id)) continue;
+    for (const std::string_view word : address_words(nodes_[c].id)) places[word].insert(c);
+  }
+  for (const node_index address : callees) {
+    const std::string& host = nodes_[address].id;
+    if (!is_address(host)) continue;
+    std::set<node_index> named;
+    for (const std::string_view word : address_words(host)) {
+      if (places[word].size() > 1) continue;
+      for (const node_index other : callees) {
+        if (word_names(word, nodes_[other].id)) named.insert(other);
+      }
+    }
+    if (named.size() != 1) continue;
+    found.push_back(
+        {host, nodes_[*named.begin()].id, edge_kind::calls, false, std::string{name_source}, at});
+  }
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.from < b.from; });
+  return found;
+}
+
+/// An address stands for an entity while somebody depends on both.
+std::size_t dependency_graph::drop_unfounded_names() {
+  std::vector<edge_key> doomed;
+  for (const edge_key& key : by_name_) {
+    const node_index from = std::get<0>(key), to = std::get<1>(key);
+    const auto calls_both = [&](node_index caller) {
+      const auto& callees = nodes_[caller].callees;
+      return std::find(callees.begin(), callees.end(), to) != callees.end();
+    };
+    const auto& callers = nodes_[from].callers;
+    if (std::none_of(callers.begin(), callers.end(), calls_both)) doomed.push_back(key);
+  }
+  for (const edge_key& key : doomed) drop_edge(key);
+  return doomed.size();
 }
 
 std::size_t dependency_graph::expire(event_time before_then) {
@@ -135,7 +199,7 @@ std::size_t dependency_graph::expire(event_time before_then) {
     if (state.source == span_source && state.last_seen < before_then) doomed.push_back(key);
   }
   for (const edge_key& key : doomed) drop_edge(key);
-  return doomed.size();
+  return doomed.size() + (doomed.empty() ? 0 : drop_unfounded_names());
 }
 
 bool dependency_graph::knows(std::string_view entity) const noexcept {

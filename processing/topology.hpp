@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -22,7 +23,7 @@ struct dependency_edge {
   std::string from;
   std::string to;
   edge_kind kind = edge_kind::calls;
-  std::string source;     ///< event, span, configuration
+  std::string source;     ///< event, span, name, operator
   double confidence = 1;  ///< 0..1; edges learned from spans grow towards 1 with every sighting
   event_time last_seen{};
 };
@@ -55,7 +56,12 @@ public:
   change observe(const topology_change& sighting);
   /// Forgets an entity with its edges. @returns false when it is not known.
   bool forget(std::string_view entity);
-  /// Drops edges learned from spans and not seen since @p before. @returns how many.
+  /// Sightings of the same thing under two names among what @p caller depends on: an address, and
+  /// the one entity whose name stands in it. The address depends on the entity (source "name").
+  /// Nothing for a caller with more than 128 dependencies.
+  std::vector<topology_change> resolved_addresses(const std::string& caller, event_time at) const;
+  /// Drops edges learned from spans and not seen since @p before, and what only rested on them.
+  /// @returns how many.
   std::size_t expire(event_time before);
 
   bool knows(std::string_view entity) const noexcept;
@@ -107,6 +113,7 @@ private:
   std::optional<node_index> find_or_add(const std::string& entity);
   void drop_edge(const edge_key& key);
   void drop_if_bare(node_index n);
+  std::size_t drop_unfounded_names();
   dependency_edge described(const edge_key& key, const edge_state& state) const;
 
   topology_limits limits_;
@@ -114,6 +121,7 @@ private:
   std::vector<node> nodes_;
   std::vector<node_index> free_;
   std::map<edge_key, edge_state> edges_;
+  std::set<edge_key> by_name_;  ///< those of source "name"
   std::uint64_t refused_ = 0;
 };
 

@@ -110,6 +110,38 @@ std::vector<incident> incidents_in(const correlator_output& out) {
   return list;
 }
 
+TEST(Correlator, AnAddressIsJoinedToTheEntityItNames) {
+  fold f;
+  f.edge("service/web", "remote/cart.shop.svc");
+  EXPECT_EQ(f.core.edges().size(), 1u);
+  f.edge("service/web", "service/cart");
+  const auto edges = f.core.edges();
+  ASSERT_EQ(edges.size(), 3u);
+  EXPECT_EQ(edges[0].from + ">" + edges[0].to, "remote/cart.shop.svc>service/cart");
+  EXPECT_EQ(edges[0].source, "name");
+  f.edge("service/web", "remote/cart.shop.svc", true);
+  EXPECT_EQ(f.core.edges().size(), 1u);
+}
+
+TEST(Correlator, SpanEdgesThatNobodySawForAWeekGoAndOthersStay) {
+  fold f;
+  const auto seen = [&](const std::string& to, const std::string& source, std::int64_t at) {
+    decision d;
+    d.kind = decision_kind::topology;
+    d.topology = {"a", to, edge_kind::calls, false, source, event_time_of(at)};
+    f.apply(d);
+  };
+  constexpr std::int64_t day = 24 * 60 * minute;
+  seen("b", "span", noon);
+  seen("c", "event", noon);
+  seen("d", "span", noon + 6 * day);
+  EXPECT_EQ(f.core.edges().size(), 3u);
+  seen("d", "span", noon + 8 * day);
+  ASSERT_EQ(f.core.edges().size(), 2u);
+  EXPECT_EQ(f.core.edges()[0].to, "c");
+  EXPECT_EQ(f.core.edges()[1].to, "d");
+}
+
 TEST(Correlator, FirstAlertOpensAnIncidentAndAsksForItsCause) {
   fold f;
   f.edge("service/front", "service/cart");

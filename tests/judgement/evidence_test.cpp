@@ -80,14 +80,14 @@ TEST(Evidence, TheOnsetIsWhereTheChangeBegan) {
   }
 }
 
-TEST(Evidence, ATickBelongsToTheBaselineOnlyWhenItEndedBeforeTheMargin) {
+TEST(Evidence, ATickBelongsToTheBaselineWhenItsNewestEventCameBeforeTheMargin) {
   system_builder b;
   b.node("a").metric("cpu", 1);
   const evidence_weights weights;
   const auto parts =
       split(b.question().nodes[0].window, b.question().onset, b.question().as_of, weights);
-  EXPECT_EQ(parts.last, 108u);  // two minutes are twelve ticks
-  EXPECT_EQ(parts.changed, 108u);
+  EXPECT_EQ(parts.last, 109u);  // two minutes are twelve ticks; the one at their start is before
+  EXPECT_EQ(parts.changed, 109u);
   EXPECT_EQ(parts.end, 132u);
 }
 
@@ -96,7 +96,68 @@ TEST(Evidence, TheMarginTakesAtMostAQuarterOfAShortPast) {
   b.node("a").metric("cpu", 1);
   const auto parts = split(b.question().nodes[0].window, b.question().onset, b.question().as_of,
                            evidence_weights{});
-  EXPECT_EQ(parts.last, 12u);
+  EXPECT_EQ(parts.last, 13u);
+}
+
+/// 120 ticks around 40, some of them @p hole ticks ago, then @p level; a rise of @p rise at the
+/// end.
+deviation behind_a_hole(std::int64_t hole, double level, double rise) {
+  system_builder b{144, 12};
+  b.node("a").metric("latency.p95_ms", 40);
+  rca_question q = b.question();
+  entity_window& w = q.nodes[0].window;
+  auto& values = w.metrics[0].values;
+  for (std::size_t n = 0; n < w.ts.size(); ++n) {
+    if (n < 120) {
+      w.ts[n] -= milliseconds{hole * w.tick_ms};
+      continue;
+    }
+    values[n] = static_cast<float>(values[n] / 40 * (n < 144 ? level : level + rise));
+  }
+  const evidence_weights weights;
+  const auto parts = split(w, q.onset, q.as_of, weights);
+  return *deviation_of(w, values, 1, parts, weights);
+}
+
+TEST(Evidence, ALevelThatIsOtherSinceABreakIsNoDeviationAndAnotherChangeIs) {
+  EXPECT_LT(behind_a_hole(1000, 80, 0).lr, 0);
+  EXPECT_GT(behind_a_hole(1000, 80, 80).lr, 3);
+  EXPECT_NEAR(behind_a_hole(1000, 80, 80).before, 80, 3);
+  EXPECT_NEAR(behind_a_hole(100, 80, 0).before, 40, 3) << "a short hole is no break";
+}
+
+/// One wild tick, or a lasting rise, of sixty that are looked at.
+deviation wild(std::size_t ticks) {
+  system_builder b{200, 60};
+  b.node("a").metric("latency.p95_ms", 40);
+  rca_question q = b.question();
+  entity_window& w = q.nodes[0].window;
+  for (std::size_t n = 0; n < ticks; ++n) w.metrics[0].values[220 + n] = 80;
+  const evidence_weights weights;
+  return *deviation_of(w, w.metrics[0].values, 1, split(w, q.onset, q.as_of, weights), weights);
+}
+
+TEST(Evidence, WhatShowsInOneTickOfManyIsWorthLessThanWhatLasts) {
+  EXPECT_GT(wild(16).lr, 1.5 * wild(1).lr);
+  EXPECT_GT(wild(1).lr, 0);
+  EXPECT_FALSE(wild(1).lasting);
+}
+
+TEST(Evidence, TheNoiseOfPackingAConstantIsNoBaseline) {
+  system_builder b;
+  b.node("a").metric("errors.rate", 0);
+  rca_question q = b.question();
+  auto& values = q.nodes[0].window.metrics[0].values;
+  for (std::size_t n = 0; n < 120; ++n) values[n] = n % 2 == 0 ? -3e-9F : 3e-9F;
+  values[125] = 0.01F;
+  const evidence_weights weights;
+  const auto& w = q.nodes[0].window;
+  const auto shows = *deviation_of(w, values, 1, split(w, q.onset, q.as_of, weights), weights);
+  EXPECT_LT(shows.peak, 25);
+  // Few values of a real instrument are not that: its steps are large beside what follows.
+  for (std::size_t n = 0; n < 120; ++n) values[n] = n % 2 == 0 ? 0.001F : 0.002F;
+  const auto base = *baseline_of(values, split(w, q.onset, q.as_of, weights), weights);
+  EXPECT_NEAR(base.scale, 0.001 / 1.349, 1e-4);
 }
 
 TEST(Evidence, TooFewTicksOrNoneAfterTheChangeSayNothing) {

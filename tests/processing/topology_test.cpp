@@ -126,6 +126,58 @@ TEST(Topology, EdgesAmongSomeAreThoseWithBothEndsThere) {
   EXPECT_EQ(among[1].kind, edge_kind::runs_on);
 }
 
+std::vector<std::string> resolved(const dependency_graph& g, const std::string& caller) {
+  std::vector<std::string> text;
+  for (const topology_change& t : g.resolved_addresses(caller, event_time_of(1000))) {
+    text.push_back(t.from + ">" + t.to + " by " + t.source);
+  }
+  return text;
+}
+
+TEST(Topology, AnAddressStandsForTheOneEntityItNamesAmongWhatItsCallerDependsOn) {
+  dependency_graph g;
+  for (const char* callee : {"service/search", "service/notify", "remote/lb-searc.eu.example.org",
+                             "remote/lb-notif.eu.example.org", "remote/www.example.org"}) {
+    g.observe(edge("service/web", callee));
+  }
+  g.observe(edge("service/other", "remote/lb-searc.eu.example.org"));
+  EXPECT_THAT(resolved(g, "service/web"),
+              ElementsAre("remote/lb-notif.eu.example.org>service/notify by name",
+                          "remote/lb-searc.eu.example.org>service/search by name"));
+  EXPECT_THAT(resolved(g, "service/other"), ElementsAre()) << "it does not depend on the entity";
+  EXPECT_THAT(resolved(g, "stranger"), ElementsAre());
+}
+
+TEST(Topology, AnAddressThatNamesTwoStandsForNeitherAndSharedWordsNameNobody) {
+  dependency_graph g;
+  for (const char* callee : {"db/orders", "service/orders", "remote/orders.shop.svc.local"}) {
+    g.observe(edge("service/web", callee));
+  }
+  EXPECT_THAT(resolved(g, "service/web"), ElementsAre());
+  dependency_graph places;
+  for (const char* callee : {"service/servicebus", "service/cart", "remote/service-cart.a.b",
+                             "remote/service-geo.a.b"}) {
+    places.observe(edge("service/web", callee));
+  }
+  EXPECT_THAT(resolved(places, "service/web"),
+              ElementsAre("remote/service-cart.a.b>service/cart by name"));
+}
+
+TEST(Topology, WhatIsKnownByNameGoesWithWhatItRestedOn) {
+  dependency_graph g;
+  g.observe(edge("web", "remote/cart.shop.svc"));
+  g.observe(edge("web", "service/cart"));
+  g.observe(edge("remote/cart.shop.svc", "service/cart", edge_kind::calls, 1000, "name"));
+  ASSERT_EQ(g.edges()[0].confidence, 0.7);
+  dependency_graph said{g};
+  said.observe(edge("remote/cart.shop.svc", "service/cart"));
+  g.observe(gone("web", "remote/cart.shop.svc"));
+  EXPECT_EQ(g.edge_count(), 1u);
+  said.observe(gone("web", "remote/cart.shop.svc"));
+  EXPECT_EQ(said.edge_count(), 2u) << "an edge that somebody sent rests on itself";
+  EXPECT_EQ(said.edges()[0].source, "event");
+}
+
 TEST(Topology, SameEdgesInAnyOrderAreTheSameBytes) {
   dependency_graph one, other;
   one.observe(edge("a", "b"));
