@@ -20,6 +20,15 @@ constexpr float least_loud = 8;
 /// Rule 15: so many ticks without an event, and it goes to disk.
 constexpr std::uint32_t passive_after_ticks = 12;
 
+/// By one; we alone write it.
+void grow(std::atomic<std::uint64_t>& counter) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+void append(std::vector<closed_block>& to, std::vector<closed_block> more) {
+  to.insert(to.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
 /// One view per worker thread, so that reading a record allocates nothing in steady state.
 record_view& scratch_record() {
   static thread_local record_view record;
@@ -28,7 +37,8 @@ record_view& scratch_record() {
 
 }  // namespace
 
-void entity_state::begin(entity_birth birth, entity_peers who) {
+void entity_state::begin(entity_birth birth, std::shared_ptr<const entity_peers> who) {
+  cell_ = std::move(birth.cell);
   peers_ = std::move(who);
   core_ = std::make_unique<entity_core>(birth.id, birth.rules);
   if (!birth.snapshot.empty()) {
@@ -41,9 +51,9 @@ void entity_state::begin(entity_birth birth, entity_peers who) {
   asked_ = {incarnations.fetch_add(1, std::memory_order_relaxed) + 1, 0};
   slot_ = std::make_shared<lane_slot>();
   slot_->owner = caf::actor_cast<caf::weak_actor_ptr>(self);
-  slot_->partition = peers_.partition;
-  slot_->credit = peers_.credit;
-  slot_->cell = peers_.cell;
+  slot_->partition = peers_->partition;
+  slot_->credit = peers_->credit;
+  slot_->cell = cell_;
 }
 
 void entity_state::on_observation(const observation& o) {
@@ -80,37 +90,37 @@ void entity_state::take_held() {
 }
 
 void entity_state::take(const observation& o) {
-  if (!peers_.cell->begin()) return;  // its partition's owner has ended: the next one reads it
+  if (!cell_->begin()) return;  // its partition's owner has ended: the next one reads it
   ++begun_;
   const record_address where{o.blob->partition, o.blob->position, o.index};
-  peers_.cell->position.store(where.position, std::memory_order_relaxed);
-  peers_.cell->index.store(where.index, std::memory_order_relaxed);
-  peers_.counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  cell_->position.store(where.position, std::memory_order_relaxed);
+  cell_->index.store(where.index, std::memory_order_relaxed);
+  peers_->counters->in_flight.fetch_sub(1, std::memory_order_relaxed);
   ++owed_;
   if (o.counted) {
     ++owed_counted_;
-    peers_.cell->begun_counted.store(++begun_counted_, std::memory_order_relaxed);
+    grow(cell_->begun_counted);
   }
   auto& record = scratch_record();
   under_way_ = where;
-  const flight_recorder::mark applying{peers_.flight, where};
+  const flight_recorder::mark applying{peers_->flight, where};
   const auto read = read_record_at(o.blob->bytes, o.offset, record);
   if (!read) throw std::runtime_error{"record unreadable: " + read.error().what};
   follow_clock(o.clock, where);
   core_->set_degraded(o.degraded);
   apply(record.event, where);
-  peers_.cell->applied.store(begun_, std::memory_order_relaxed);
+  cell_->applied.store(begun_, std::memory_order_relaxed);
 }
 
 void entity_state::take(const clock_passed& c) {
   under_way_ = c.where;
-  const flight_recorder::mark applying{peers_.flight, c.where};
+  const flight_recorder::mark applying{peers_->flight, c.where};
   follow_clock(c.clock, c.where);
   ++clocks_done_;
 }
 
 void entity_state::apply(const event_view& event, const record_address& where) {
-  auto& n = *peers_.counters;
+  auto& n = *peers_->counters;
   switch (core_->observe(event, where, decided_)) {
     case applied_as::taken:
       n.events_taken.fetch_add(1, std::memory_order_relaxed);
@@ -148,9 +158,9 @@ void entity_state::on_clock(const clock_passed& c) {
 // Only a clock can say that nothing came.
 void entity_state::say_idle() {
   if (core_->idle_ticks() < passive_after_ticks || !held_.empty() || waiting_for_lane_ ||
-      core_->row_waiting() || !wants_snapshot_.empty())
+      core_->row_waiting() || snapshot_wanted())
     return;
-  if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_.partition))
+  if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_->partition))
     self->send(caf::actor_cast<partition_actor>(partition), entity_idle{std::string{core_->id()}});
 }
 
@@ -166,7 +176,7 @@ void entity_state::take(const rules_changed& r) {
 }
 
 std::uint32_t entity_state::model_of(const judgement_rules& rules) const {
-  return peers_.inference == nullptr ? 0 : peers_.inference->model_number(rules.model.sha256);
+  return peers_->inference == nullptr ? 0 : peers_->inference->model_number(rules.model.sha256);
 }
 
 void entity_state::on_rules(const rules_changed& r) {
@@ -188,26 +198,26 @@ void entity_state::on_result() {
 void entity_state::absorb() {
   if (!waiting_for_lane_ || slot_->state.load(std::memory_order_acquire) != lane_slot::done) return;
   if (slot_->answered != asked_) {  // it speaks of another row than ours
-    peers_.counters->lane_dropped.fetch_add(1, std::memory_order_relaxed);
+    peers_->counters->lane_dropped.fetch_add(1, std::memory_order_relaxed);
     return;
   }
   waiting_for_lane_ = false;
   slot_->state.store(lane_slot::idle, std::memory_order_relaxed);
-  finish(slot_->failed ? nullptr : &slot_->result);
+  finish(slot_->failed ? nullptr : &slot_->result());
 }
 
 void entity_state::finish(const forecast_result* result) {
-  const flight_recorder::mark applying{peers_.flight, under_way_};
+  const flight_recorder::mark applying{peers_->flight, under_way_};
   auto& counter =
-      result != nullptr ? peers_.counters->ticks_scored : peers_.counters->ticks_degraded;
+      result != nullptr ? peers_->counters->ticks_scored : peers_->counters->ticks_degraded;
   counter.fetch_add(1, std::memory_order_relaxed);
   core_->finish_tick(result, decided_);
 }
 
 void entity_state::begin_rows() {
   while (core_->row_waiting()) {
-    const bool degraded = core_->row_degraded() || peers_.inference == nullptr;
-    core_->begin_tick(slot_->row);
+    const bool degraded = core_->row_degraded() || peers_->inference == nullptr;
+    core_->begin_tick(slot_->begin_row());
     if (degraded) {
       finish(nullptr);
       continue;
@@ -218,8 +228,7 @@ void entity_state::begin_rows() {
 
 void entity_state::pump() {
   begin_rows();
-  if (waiting_for_lane_ &&
-      (core_->waiting_ticks() != 0 || !wants_snapshot_.empty() || !held_.empty())) {
+  if (waiting_for_lane_ && (core_->waiting_ticks() != 0 || snapshot_wanted() || !held_.empty())) {
     // Somebody waits for this very result: ticks behind it, a snapshot, or what is held.
     slot_->knock_wanted.store(true, std::memory_order_seq_cst);
     if (slot_->state.load(std::memory_order_seq_cst) == lane_slot::done &&
@@ -243,25 +252,23 @@ void entity_state::submit() {
   slot_->held_counted = owed_counted_ != 0 ? slot_->held : 0;
   owed_counted_ -= slot_->held_counted;
   waiting_for_lane_ = true;
-  peers_.inference->submit(slot_);
+  peers_->inference->submit(slot_);
 }
 
 void entity_state::send_decisions() {
   auto blocks = core_->take_blocks();
-  if (!blocks.empty())
-    blocks_.insert(blocks_.end(), std::make_move_iterator(blocks.begin()),
-                   std::make_move_iterator(blocks.end()));
+  if (!blocks.empty()) append(saving_now().blocks, std::move(blocks));
   if (decided_.empty()) {
-    peers_.cell->clocks_done.store(clocks_done_, std::memory_order_release);
+    cell_->clocks_done.store(clocks_done_, std::memory_order_release);
     return;
   }
-  peers_.counters->decisions.fetch_add(decided_.size(), std::memory_order_relaxed);
-  if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_.partition))
+  peers_->counters->decisions.fetch_add(decided_.size(), std::memory_order_relaxed);
+  if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_->partition))
     self->send(caf::actor_cast<partition_actor>(partition),
                entity_decided{std::string{core_->id()}, std::move(decided_)});
   decided_.clear();
-  peers_.cell->decided_sent.store(++decided_sent_, std::memory_order_relaxed);
-  peers_.cell->clocks_done.store(clocks_done_, std::memory_order_release);
+  grow(cell_->decided_sent);
+  cell_->clocks_done.store(clocks_done_, std::memory_order_release);
 }
 
 void entity_state::release_credit() {
@@ -272,54 +279,61 @@ void entity_state::release_credit() {
   owed_ = held;
   const auto n_counted = owed_counted_ - std::min(owed_counted_, held);
   owed_counted_ -= n_counted;
-  if (!peers_.cell->release(n, n_counted)) return;
-  peers_.counters->finished.fetch_add(n_counted, std::memory_order_relaxed);
-  if (!peers_.credit->give_back(static_cast<std::int64_t>(n))) return;
-  if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_.partition))
+  if (!cell_->release(n, n_counted)) return;
+  peers_->counters->finished.fetch_add(n_counted, std::memory_order_relaxed);
+  if (!peers_->credit->give_back(static_cast<std::int64_t>(n))) return;
+  if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_->partition))
     self->send(caf::actor_cast<partition_actor>(partition), credit_back{});
 }
 
 caf::result<entity_saved> entity_state::on_take_snapshot(const take_snapshot& t) {
-  lost_handed_ = lost_handed_ || t.again;
   absorb();
   take_held();
   auto promise = self->make_response_promise<entity_saved>();
-  wants_snapshot_.push_back(promise);
+  auto& now = saving_now();
+  now.lost_handed = now.lost_handed || t.again;
+  now.wanted.push_back(promise);
   pump();
   return promise;
 }
 
 void entity_state::answer_snapshot() {
-  if (wants_snapshot_.empty() || !held_.empty() || core_->in_flight() || core_->row_waiting())
-    return;
+  if (!snapshot_wanted() || !held_.empty() || core_->in_flight() || core_->row_waiting()) return;
   const auto saved = save_now();
-  for (auto& promise : wants_snapshot_) promise.deliver(saved);
-  wants_snapshot_.clear();
+  for (auto& promise : saving_->wanted) promise.deliver(saved);
+  saving_->wanted.clear();
+  if (saving_->handed.empty()) saving_.reset();
 }
 
+entity_state::saving& entity_state::saving_now() {
+  if (!saving_) saving_ = std::make_unique<saving>();
+  return *saving_;
+}
+
+/// @pre snapshot_wanted().
 entity_saved entity_state::save_now() {
   entity_saved saved;
   saved.bytes = core_->save();
   saved.outline = core_->outline();
   saved.position = covered_.position;
   saved.index = covered_.index;
-  if (lost_handed_) {
-    handed_.insert(handed_.end(), std::make_move_iterator(blocks_.begin()),
-                   std::make_move_iterator(blocks_.end()));
-    const auto kept = std::min<std::size_t>(handed_.size(), storage_options{}.blocks_per_entity);
-    handed_.erase(handed_.begin(), handed_.end() - static_cast<std::ptrdiff_t>(kept));
-    blocks_ = std::move(handed_);
-    lost_handed_ = false;
+  auto& now = *saving_;
+  if (std::exchange(now.lost_handed, false)) {
+    append(now.handed, std::move(now.blocks));
+    const auto kept = std::min<std::size_t>(now.handed.size(), storage_options{}.blocks_per_entity);
+    now.handed.erase(now.handed.begin(), now.handed.end() - static_cast<std::ptrdiff_t>(kept));
+    now.blocks = std::move(now.handed);
   }
-  handed_ = blocks_;
-  saved.blocks = std::move(blocks_);
-  blocks_.clear();
+  now.handed = now.blocks;
+  saved.blocks = std::exchange(now.blocks, {});
   return saved;
 }
 
 window_answer entity_state::on_window(const window_question& q) const {
-  window_answer answer{true, core_->window(q.as_of), handed_};
-  answer.fresh.insert(answer.fresh.end(), blocks_.begin(), blocks_.end());
+  window_answer answer{true, core_->window(q.as_of), {}};
+  if (!saving_) return answer;
+  answer.fresh = saving_->handed;
+  append(answer.fresh, std::vector<closed_block>{saving_->blocks});
   return answer;
 }
 
@@ -328,7 +342,8 @@ entity_answer entity_state::on_question() const {
 }
 
 entity_actor::behavior_type entity(entity_actor::stateful_pointer<entity_state> self,
-                                   std::shared_ptr<entity_birth> birth, entity_peers peers) {
+                                   std::shared_ptr<entity_birth> birth,
+                                   std::shared_ptr<const entity_peers> peers) {
   self->state.begin(std::move(*birth), std::move(peers));
   return {
       [self](const observation& o) { self->state.on_observation(o); },

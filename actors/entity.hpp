@@ -16,14 +16,14 @@
 
 namespace faultline {
 
-/// Everyone an entity may talk to. All are valid when it is spawned and outlive it.
+/// Everyone an entity may talk to: the same for all of a partition. All are valid when it is
+/// spawned and outlive it.
 struct entity_peers {
   caf::weak_actor_ptr partition;  ///< its supervisor; weak: it owns us
   lane* inference = nullptr;      ///< nullptr: every tick is degraded
   node_counters* counters = nullptr;
   flight_recorder* flight = nullptr;  ///< nullptr: nobody asks what killed the process
   std::shared_ptr<partition_credit> credit;
-  std::shared_ptr<entity_cell> cell;
 };
 
 /// What an entity begins with: nothing, or what was known of it.
@@ -33,13 +33,14 @@ struct entity_birth {
   std::string snapshot;  ///< empty: a new one
   std::vector<entity_decision> recorded;
   log_position decided_through = 0;
+  std::shared_ptr<entity_cell> cell;  ///< not null
 };
 
 struct entity_state {
   static constexpr const char* name = "entity";
   explicit entity_state(entity_actor::pointer self_ptr) : self{self_ptr} {}
 
-  void begin(entity_birth birth, entity_peers who);
+  void begin(entity_birth birth, std::shared_ptr<const entity_peers> who);
   void on_observation(const observation& o);
   void on_clock(const clock_passed& c);
   void on_rules(const rules_changed& r);
@@ -52,6 +53,15 @@ struct entity_state {
 
 private:
   using held_message = std::variant<observation, clock_passed, rules_changed>;
+  /// What it has around a snapshot alone.
+  struct saving {
+    std::vector<caf::typed_response_promise<entity_saved>> wanted;
+    std::vector<closed_block> blocks;  ///< closed since the last snapshot
+    std::vector<closed_block> handed;  ///< went out with it, perhaps not yet on disk
+    bool lost_handed = false;          ///< `handed` did not reach the partition
+  };
+  saving& saving_now();
+  bool snapshot_wanted() const noexcept { return saving_ && !saving_->wanted.empty(); }
 
   void take(const observation& o);
   void take(const clock_passed& c);
@@ -77,32 +87,29 @@ private:
   entity_saved save_now();
 
   std::unique_ptr<entity_core> core_;
-  entity_peers peers_;
+  std::shared_ptr<const entity_peers> peers_;
+  std::shared_ptr<entity_cell> cell_;
   std::shared_ptr<lane_slot> slot_;
   std::vector<entity_decision> decided_;
-  std::vector<caf::typed_response_promise<entity_saved>> wants_snapshot_;
-  std::vector<closed_block> blocks_;  ///< closed since the last snapshot
-  std::vector<closed_block> handed_;  ///< went out with it, perhaps not yet on disk
+  std::unique_ptr<saving> saving_;  ///< null: nothing of it
   /// What came while a silence could not be judged: see must_wait(). In order of coming.
   /// Also what came behind new rules while a closed tick was not judged yet.
   std::vector<held_message> held_;
   record_address covered_;
   record_address under_way_;  ///< the record applied last, or now
   event_time clock_{};
-  row_name asked_;                   ///< our incarnation, and the row it gave to the lane last
-  std::uint64_t begun_ = 0;          ///< observations this incarnation has looked at
-  std::uint64_t begun_counted_ = 0;  ///< of these, the ones the lag limit counts
+  row_name asked_;           ///< our incarnation, and the row it gave to the lane last
+  std::uint64_t begun_ = 0;  ///< observations this incarnation has looked at
   std::uint64_t clocks_done_ = 0;
-  std::uint64_t decided_sent_ = 0;
   std::uint32_t model_ = 0;         ///< lane_slot::model of the rules in force
   std::uint64_t owed_ = 0;          ///< credit not given back yet
   std::uint64_t owed_counted_ = 0;  ///< of these, the ones the lag limit counts
   bool waiting_for_lane_ = false;   ///< our slot is submitted
-  bool lost_handed_ = false;        ///< handed_ did not reach the partition
 };
 
 /// One monitored entity. It never blocks: inference runs in the lane, disks are others' work.
 entity_actor::behavior_type entity(entity_actor::stateful_pointer<entity_state> self,
-                                   std::shared_ptr<entity_birth> birth, entity_peers peers);
+                                   std::shared_ptr<entity_birth> birth,
+                                   std::shared_ptr<const entity_peers> peers);
 
 }  // namespace faultline

@@ -22,12 +22,13 @@ namespace faultline {
 namespace {
 
 /// Largest distance of the tick's values from what the model says comes next, in Laplace scales.
-bool loud(const lane_slot& slot) {
+bool loud(const lane_slot& slot, const forecast_result& result) {
+  const auto& input = slot.row().input;
   float worst = 0;
   for (std::size_t s = 0; s < forecast_shape::slots; ++s) {
-    if (slot.row.input[forecast_shape::slots + s] <= 0) continue;
-    const float distance = std::fabs(slot.row.input[s] - slot.result.mu[0][s]);
-    worst = std::max(worst, distance * std::exp(-slot.result.log_b[0][s]));
+    if (input[forecast_shape::slots + s] <= 0) continue;
+    const float distance = std::fabs(input[s] - result.mu[0][s]);
+    worst = std::max(worst, distance * std::exp(-result.log_b[0][s]));
   }
   return worst > slot.loud_threshold;
 }
@@ -200,14 +201,15 @@ void lane::answer(std::vector<asked_row>& rows) {
 
 void lane::pass(const std::vector<asked_row>& rows, std::size_t begin, std::size_t count) {
   static thread_local std::vector<const forecast_row*> in;
+  static thread_local std::vector<forecast_result> results;
   static thread_local std::vector<forecast_result*> out;
   in.clear();
   out.clear();
-  for (std::size_t i = begin; i < begin + count; ++i) {
-    auto& slot = *rows[i].slot;
-    slot.result.fault_logit = std::numeric_limits<float>::quiet_NaN();  // until it is answered
-    in.push_back(&slot.row);
-    out.push_back(&slot.result);
+  if (results.size() < count) results.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    results[i].fault_logit = std::numeric_limits<float>::quiet_NaN();  // until it is answered
+    in.push_back(&rows[begin + i].slot->row());
+    out.push_back(&results[i]);
   }
   auto* model = model_at(rows[begin].slot->model);
   const bool ran = model != nullptr && static_cast<bool>(model->step(in.data(), out.data(), count));
@@ -216,15 +218,16 @@ void lane::pass(const std::vector<asked_row>& rows, std::size_t begin, std::size
   for (std::size_t i = 0; i < count; ++i) {
     const bool good = std::isfinite(out[i]->fault_logit) && (ran || whole(*in[i], *out[i]));
     if (!good) counters_.model_faults.fetch_add(1, std::memory_order_relaxed);
-    finish(rows[begin + i], !good);
+    finish(rows[begin + i], !good, results[i]);
   }
 }
 
-void lane::finish(const asked_row& row, bool failed) {
+void lane::finish(const asked_row& row, bool failed, const forecast_result& result) {
   auto& slot = *row.slot;
   slot.failed = failed;
   slot.answered = row.name;
-  const bool knock_now = !failed && loud(slot);
+  const bool knock_now = !failed && loud(slot, result);
+  slot.content = result;
   give_back(slot);
   slot.state.store(lane_slot::done, std::memory_order_seq_cst);
   if (!slot.knock_wanted.exchange(false, std::memory_order_seq_cst)) {

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include <caf/actor_control_block.hpp>
@@ -42,8 +43,8 @@ struct lane_slot {
   row_name asked;
   row_name answered;
   float loud_threshold = 0;
-  forecast_row row;
-  forecast_result result;
+  /// The row on its way in, and in its place the result: nobody needs both.
+  std::variant<forecast_row, forecast_result> content;
   caf::weak_actor_ptr owner;
   caf::weak_actor_ptr partition;  ///< told when its credit is back
   std::shared_ptr<partition_credit> credit;
@@ -52,6 +53,12 @@ struct lane_slot {
   /// absorbs the result can come.
   std::uint32_t held = 0;
   std::uint32_t held_counted = 0;
+
+  /// An empty row. @pre state != submitted
+  forecast_row& begin_row() { return content.emplace<forecast_row>(); }
+  const forecast_row& row() const { return std::get<forecast_row>(content); }
+  /// @pre state == done
+  const forecast_result& result() const { return std::get<forecast_result>(content); }
 };
 
 /// Gathers rows of many entities into passes of one fixed padded shape, on a thread of its own.
@@ -110,7 +117,7 @@ private:
   void wait_for_company();
   std::size_t collect(std::vector<asked_row>& into);
   void pass(const std::vector<asked_row>& rows, std::size_t begin, std::size_t count);
-  void finish(const asked_row& row, bool failed);
+  void finish(const asked_row& row, bool failed, const forecast_result& result);
   void give_back(lane_slot& slot);
   void wait_for_rows();
 

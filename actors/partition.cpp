@@ -21,6 +21,9 @@ void partition_state::begin(partition_options o, partition_peers p) {
   // Before the end of the log is asked for: what is appended behind that end is told to us.
   if (peers_.directory != nullptr) peers_.directory->set(options_.id, self);
   credit_ = std::make_shared<partition_credit>();
+  entity_peers_ = std::make_shared<const entity_peers>(
+      entity_peers{caf::actor_cast<caf::weak_actor_ptr>(self), peers_.inference, peers_.counters,
+                   peers_.flight, credit_});
   // Entities are linked to us so that they end with us; their own deaths are no reason to end.
   self->set_exit_handler([this](caf::exit_msg& m) {
     if (by_actor_.count(m.source.id()) != 0)

@@ -211,6 +211,7 @@ private:
   partition_options options_;
   partition_peers peers_;
   std::shared_ptr<partition_credit> credit_;
+  std::shared_ptr<const entity_peers> entity_peers_;  ///< of all its entities
   std::unordered_map<std::string_view, std::unique_ptr<entity_entry>> entities_;
   std::vector<entity_entry*> active_;  ///< waking or active: whom clock records reach
   std::set<entity_entry*> resting_;

@@ -95,15 +95,9 @@ void partition_state::spawn(entity_entry& e, entity_birth birth) {
   e.dispatched = e.dispatched_counted = e.decided = e.clocks_sent = 0;
   e.clock_sent = 0;
   e.snapshot_missed = false;
-  entity_peers peers;
-  peers.partition = caf::actor_cast<caf::weak_actor_ptr>(self);
-  peers.inference = peers_.inference;
-  peers.counters = peers_.counters;
-  peers.flight = peers_.flight;
-  peers.credit = credit_;
-  peers.cell = e.cell;
+  birth.cell = e.cell;
   e.handle = self->spawn<caf::linked>(entity, std::make_shared<entity_birth>(std::move(birth)),
-                                      std::move(peers));
+                                      entity_peers_);
   by_actor_[e.handle->id()] = &e;
 }
 

@@ -263,7 +263,7 @@ std::string entity_core::impl::explain(const alert& a, const tick_judgement& t) 
   if (a.lead_time_s) {
     const auto& b = blocks[t.lead_channel / width];
     const bool up = b.y_short[t.lead_channel % width] >= b.y_long[t.lead_channel % width];
-    text += "; at this pace " + builder.channels()[t.lead_channel].name +
+    text += "; at this pace " + builder.channels()[t.lead_channel].name.str() +
             (up ? " rises" : " falls") + " to its limit in about " + duration_text(*a.lead_time_s);
   }
   return text + ".";

@@ -33,17 +33,32 @@ profile_place place_of(event_time t) noexcept {
 }
 
 float daily_profile::value(std::size_t channel, bool weekend, int bin) const noexcept {
-  const float weekday = values_[channel][0][bin] / unit;
+  const float weekday = seen_at(channel, 0, bin) / unit;
   const auto seen = static_cast<float>(days_[0][bin]);
   const float own = weekday * (seen / (seen + 1.0f));
   if (!weekend) return own;
   const auto seen_weekend = static_cast<float>(days_[1][bin]);
-  return (values_[channel][1][bin] / unit * seen_weekend + own) / (seen_weekend + 1.0f);
+  return (seen_at(channel, 1, bin) / unit * seen_weekend + own) / (seen_weekend + 1.0f);
+}
+
+std::int16_t& daily_profile::bin_of(std::size_t channel, int kind, int bin) {
+  auto& values = values_[kind];
+  if (!values) values = std::make_unique<day[]>(channels_);
+  return values[channel][bin];
+}
+
+void daily_profile::grow(std::size_t channels) {
+  for (auto& kind : values_) {
+    if (!kind) continue;
+    auto wider = std::make_unique<day[]>(channels);
+    std::copy_n(kind.get(), channels_, wider.get());
+    kind = std::move(wider);
+  }
+  channels_ = static_cast<std::uint16_t>(channels);
 }
 
 void daily_profile::enter(event_time now, bool learning, std::vector<channel_block>& blocks) {
-  if (values_.size() < blocks.size() * channel_block::width)
-    values_.resize(blocks.size() * channel_block::width, shape{});
+  if (channels_ < blocks.size() * channel_block::width) grow(blocks.size() * channel_block::width);
   const auto half_hour = static_cast<std::int32_t>(unix_ms(now) / half_hour_ms);
   const bool ended = half_hour != half_hour_;
   if (ended) {
@@ -75,8 +90,9 @@ void daily_profile::fold(std::vector<channel_block>& blocks) {
     if (b.visit_count[i] == 0) continue;
     any = true;
     const float mean = b.visit_sum[i] / b.visit_count[i];
-    const float old = values_[c][kind][place.bin] / unit;
-    values_[c][kind][place.bin] = packed(old + weight * (mean - old));
+    auto& value = bin_of(c, kind, place.bin);
+    const float old = value / unit;
+    value = packed(old + weight * (mean - old));
     // The profile counts as far as it explains what the level alone does not.
     const float gain = 1.0f - (b.error_shape[i] + 1e-3f) / (b.error_level[i] + 1e-3f);
     b.shape_weight[i] = clamped(gain * 6.0f, 0.0f, 1.0f);
@@ -95,10 +111,11 @@ void daily_profile::aim(const profile_place& place, std::vector<channel_block>& 
 
 void daily_profile::rebase(std::size_t channel, const channel_block& old,
                            const channel_block& now) {
-  if (channel >= values_.size()) return;
+  if (channel >= channels_) return;
   const auto i = channel % channel_block::width;
-  for (auto& kind : values_[channel]) {
-    for (auto& bin : kind) {
+  for (auto& kind : values_) {
+    if (!kind) continue;
+    for (auto& bin : kind[channel]) {
       if (bin == 0) continue;
       const double raw = raw_of(old, i, old.level[i] + bin / unit);
       bin = packed(static_cast<float>(z_of(now, i, raw)) - now.level[i]);
@@ -111,8 +128,9 @@ void daily_profile::save(byte_writer& out) const {
   out.put(half_hour_);
   out.put(aimed_);
   out.put(aimed_weekend_);
-  out.put(static_cast<std::uint16_t>(values_.size()));
-  out.put_bytes(values_.data(), values_.size() * sizeof(shape));
+  out.put(channels_);
+  for (std::size_t c = 0; c < channels_; ++c)
+    for (const auto& kind : values_) out.put(kind ? kind[c] : day{});
 }
 
 bool daily_profile::restore(byte_reader& in, std::size_t channels) {
@@ -122,8 +140,19 @@ bool daily_profile::restore(byte_reader& in, std::size_t channels) {
   in.get(aimed_);
   in.get(aimed_weekend_);
   if (!in.get(count) || count > channels || aimed_ >= bins || aimed_ < -1) return false;
-  values_.resize(count);
-  return in.get_bytes(values_.data(), count * sizeof(shape));
+  channels_ = count;
+  values_ = {};
+  for (std::size_t c = 0; c < channels_; ++c) {
+    for (auto& kind : values_) {
+      day read;
+      if (!in.get(read)) return false;
+      if (!kind && std::all_of(read.begin(), read.end(), [](auto bin) { return bin == 0; }))
+        continue;
+      if (!kind) kind = std::make_unique<day[]>(channels_);
+      kind[c] = read;
+    }
+  }
+  return in.ok();
 }
 
 }  // namespace faultline

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "messages/time.hpp"
@@ -36,22 +37,31 @@ public:
   void rebase(std::size_t channel, const channel_block& old, const channel_block& now);
   /// Days on which each bin was seen, at most 255: [weekday, weekend].
   int days(bool weekend, int bin) const noexcept { return days_[weekend ? 1 : 0][bin]; }
-  std::size_t memory_bytes() const noexcept { return values_.capacity() * sizeof(values_[0]); }
+  std::size_t memory_bytes() const noexcept {
+    return ((values_[0] ? 1 : 0) + (values_[1] ? 1 : 0)) * channels_ * sizeof(day);
+  }
 
   void save(byte_writer& out) const;
   bool restore(byte_reader& in, std::size_t channels);
 
 private:
-  using shape = std::array<std::array<std::int16_t, bins>, 2>;
+  using day = std::array<std::int16_t, bins>;
 
+  std::int16_t seen_at(std::size_t channel, int kind, int bin) const noexcept {
+    return values_[kind] ? values_[kind][channel][bin] : std::int16_t{0};
+  }
+  std::int16_t& bin_of(std::size_t channel, int kind, int bin);
+  void grow(std::size_t channels);
   float value(std::size_t channel, bool weekend, int bin) const noexcept;
   void fold(std::vector<channel_block>& blocks);
   void aim(const profile_place& place, std::vector<channel_block>& blocks) const;
 
   std::array<std::array<std::uint8_t, bins>, 2> days_{};
-  std::vector<shape> values_;    ///< by channel, in 1/1024 of z
+  /// [weekday, weekend], by channel, in 1/1024 of z; null: all 0, none was seen yet.
+  std::array<std::unique_ptr<day[]>, 2> values_;
   std::int32_t half_hour_ = -1;  ///< the one under way, since 1970
   std::int16_t aimed_ = -1;
+  std::uint16_t channels_ = 0;
   std::uint8_t aimed_weekend_ = 0;
 };
 

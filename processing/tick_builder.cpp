@@ -44,7 +44,7 @@ std::size_t tick_builder::channel_of(const metric_point& point, std::size_t hint
   }
   if (channels_.size() == max_channels) return max_channels;
   channel_info channel;
-  channel.name = std::string{point.name};
+  channel.name = interned{point.name};
   channel.kind = point.kind;
   channels_.push_back(std::move(channel));
   row_of_event().push_back(missing);
@@ -286,7 +286,6 @@ void tick_builder::note_interval(std::int64_t gap_ms) noexcept {
 
 std::size_t tick_builder::memory_bytes() const noexcept {
   std::size_t bytes = channels_.capacity() * sizeof(channel_info) + layout_.capacity() * 2;
-  for (const auto& c : channels_) bytes += c.name.capacity() > 15 ? c.name.capacity() + 1 : 0;
   for (const auto& q : queue_) bytes += sizeof q + q.values.capacity() * sizeof(double);
   for (const auto& o : open_) bytes += sizeof o + o.sum.capacity() * 8 + o.count.capacity() * 4;
   return bytes;
@@ -343,11 +342,13 @@ bool tick_builder::restore(byte_reader& in) {
   started_ = (started & 1) != 0;
   channels_.resize(count);
   expected_ = 0;
+  std::string name;
   for (auto& c : channels_) {
     std::uint8_t size = 0, flags = 0;
     if (!in.get(size) || size == 0) return false;
-    c.name.resize(size);
-    in.get_bytes(c.name.data(), size);
+    name.resize(size);
+    in.get_bytes(name.data(), size);
+    c.name = interned{name};
     in.get(flags);
     in.get(c.rising);
     in.get(c.missed);

@@ -14,13 +14,14 @@
 #include "messages/outcome.hpp"
 #include "messages/time.hpp"
 #include "processing/byte_io.hpp"
+#include "processing/interned.hpp"
 #include "processing/options.hpp"
 
 namespace faultline {
 
 /// One metric of an entity as the builder knows it.
 struct channel_info {
-  std::string name;
+  interned name;
   metric_kind kind = metric_kind::gauge;
   bool expected = false;     ///< in the set that makes an event a row
   std::uint8_t rising = 0;   ///< gauge values in a row that did not fall

@@ -23,6 +23,11 @@ std::int8_t expected_code(float z) noexcept {
   return static_cast<std::int8_t>(std::lrint(clamped(z * expected_unit, -127.0f, 127.0f)));
 }
 
+std::uint32_t gap_between(std::int64_t before, std::int64_t now) noexcept {
+  constexpr std::int64_t longest = std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(now - before, 0, longest));
+}
+
 }  // namespace
 
 float band_of(const channel_block& b, std::size_t lane) noexcept {
@@ -31,49 +36,66 @@ float band_of(const channel_block& b, std::size_t lane) noexcept {
   return 3.5f * std::max(spread, 0.5f * b.spread_floor[lane]);
 }
 
+window_ring::row window_ring::empty_row() noexcept {
+  row r{};
+  r.values.fill(missing);
+  return r;
+}
+
+window_ring::row& window_ring::row_at(std::size_t back, std::size_t channel) noexcept {
+  return rows_[slot(back) * width_ + channel / channel_block::width];
+}
+
+const window_ring::row& window_ring::row_at(std::size_t back, std::size_t channel) const noexcept {
+  return rows_[slot(back) * width_ + channel / channel_block::width];
+}
+
+event_time window_ring::ts(std::size_t back) const noexcept {
+  std::int64_t ms = newest_ms_;
+  for (std::size_t later = 0; later < back; ++later) ms -= gaps_[slot(later)];
+  return event_time_of(ms);
+}
+
 void window_ring::push(event_time ts, const block_scores* scores, std::size_t blocks) {
-  const std::size_t wanted = blocks * channel_block::width;
-  if (wanted != width_) {  // a new block of channels: spread the rows
-    std::vector<std::int16_t> values(ticks * wanted, missing);
-    std::vector<std::int8_t> expected(ticks * wanted, 0);
-    for (std::size_t s = 0; s < ticks && width_ != 0; ++s) {
-      std::copy_n(values_.begin() + static_cast<std::ptrdiff_t>(s * width_), width_,
-                  values.begin() + static_cast<std::ptrdiff_t>(s * wanted));
-      std::copy_n(expected_.begin() + static_cast<std::ptrdiff_t>(s * width_), width_,
-                  expected.begin() + static_cast<std::ptrdiff_t>(s * wanted));
-    }
-    values_.swap(values);
-    expected_.swap(expected);
-    width_ = wanted;
+  if (blocks != width_) {  // a new block of channels: spread the rows
+    std::vector<row> wider(ticks * blocks, empty_row());
+    for (std::size_t s = 0; s < ticks && width_ != 0; ++s)
+      std::copy_n(rows_.begin() + static_cast<std::ptrdiff_t>(s * width_), width_,
+                  wider.begin() + static_cast<std::ptrdiff_t>(s * blocks));
+    rows_.swap(wider);
+    width_ = static_cast<std::uint16_t>(blocks);
   }
-  ts_[next_] = unix_ms(ts);
-  auto* value = values_.data() + next_ * width_;
-  auto* expect = expected_.data() + next_ * width_;
+  gaps_.resize(ticks);
+  gaps_[next_] = size_ == 0 ? 0 : gap_between(newest_ms_, unix_ms(ts));
+  newest_ms_ = unix_ms(ts);
   for (std::size_t b = 0; b < blocks; ++b) {
+    auto& to = rows_[next_ * blocks + b];
     for (std::size_t i = 0; i < channel_block::width; ++i) {
-      *value++ = scores[b].mask[i] > 0 ? value_code(scores[b].z[i]) : missing;
-      *expect++ = expected_code(scores[b].expected[i]);
+      to.values[i] = scores[b].mask[i] > 0 ? value_code(scores[b].z[i]) : missing;
+      to.expected[i] = expected_code(scores[b].expected[i]);
     }
   }
-  next_ = (next_ + 1) % ticks;
-  size_ = std::min(size_ + 1, ticks);
+  next_ = static_cast<std::uint8_t>((next_ + 1U) % ticks);
+  size_ = static_cast<std::uint8_t>(std::min<std::size_t>(size_ + 1U, ticks));
   ++pushed_;
 }
 
 std::int16_t window_ring::code(std::size_t back, std::size_t channel) const noexcept {
-  return channel < width_ ? values_[slot(back) * width_ + channel] : missing;
+  if (channel >= width_ * channel_block::width) return missing;
+  return row_at(back, channel).values[channel % channel_block::width];
 }
 
 float window_ring::expected(std::size_t back, std::size_t channel) const noexcept {
-  return channel < width_ ? expected_[slot(back) * width_ + channel] / expected_unit : 0.0f;
+  if (channel >= width_ * channel_block::width) return 0.0f;
+  return row_at(back, channel).expected[channel % channel_block::width] / expected_unit;
 }
 
 void window_ring::rebase(std::size_t channel, const channel_block& old, const channel_block& now) {
-  if (channel >= width_) return;
+  if (channel >= width_ * channel_block::width) return;
   const auto i = channel % channel_block::width;
   for (std::size_t back = 0; back < size_; ++back) {
-    auto& value = values_[slot(back) * width_ + channel];
-    auto& expect = expected_[slot(back) * width_ + channel];
+    auto& value = row_at(back, channel).values[i];
+    auto& expect = row_at(back, channel).expected[i];
     if (value != missing)
       value = value_code(static_cast<float>(z_of(now, i, raw_of(old, i, z(value)))));
     expect =
@@ -81,47 +103,39 @@ void window_ring::rebase(std::size_t channel, const channel_block& old, const ch
   }
 }
 
+// ring := channels(u16) ticks(u8) pushed(u64) oldest(i64, ms) gap(u32, ms)* value(i16)*
+// expected(i8)*, oldest tick first
 void window_ring::save(byte_writer& out) const {
-  out.put(static_cast<std::uint16_t>(width_));
-  out.put(static_cast<std::uint8_t>(size_));
+  out.put(static_cast<std::uint16_t>(width_ * channel_block::width));
+  out.put(size_);
   out.put(pushed_);
-  std::int64_t before = size_ == 0 ? 0 : unix_ms(ts(size_ - 1));
-  out.put(before);
-  for (std::size_t back = size_; back-- > 0;) {
-    const std::int64_t now = unix_ms(ts(back));
-    out.put(static_cast<std::uint32_t>(
-        std::min<std::int64_t>(now - before, std::numeric_limits<std::uint32_t>::max())));
-    before = now;
-  }
+  out.put(size_ == 0 ? std::int64_t{0} : unix_ms(ts(size_ - 1U)));
   for (std::size_t back = size_; back-- > 0;)
-    out.put_bytes(values_.data() + slot(back) * width_, width_ * sizeof(std::int16_t));
+    out.put(back + 1 == size_ ? std::uint32_t{0} : gaps_[slot(back)]);
   for (std::size_t back = size_; back-- > 0;)
-    out.put_bytes(expected_.data() + slot(back) * width_, width_);
+    for (std::size_t b = 0; b < width_; ++b) out.put(row_at(back, b * channel_block::width).values);
+  for (std::size_t back = size_; back-- > 0;)
+    for (std::size_t b = 0; b < width_; ++b)
+      out.put(row_at(back, b * channel_block::width).expected);
 }
 
 bool window_ring::restore(byte_reader& in, std::size_t channels) {
   std::uint16_t width = 0;
-  std::uint8_t size = 0;
-  std::int64_t at = 0;
   in.get(width);
-  in.get(size);
+  in.get(size_);
   in.get(pushed_);
-  if (!in.get(at) || width > channels || width % channel_block::width != 0 || size > ticks)
+  if (!in.get(newest_ms_) || width > channels || width % channel_block::width != 0 || size_ > ticks)
     return false;
-  width_ = width;
-  size_ = size;
-  next_ = size_ % ticks;
-  ts_.fill(0);
+  width_ = static_cast<std::uint16_t>(width / channel_block::width);
+  next_ = static_cast<std::uint8_t>(size_ % ticks);
+  gaps_.assign(ticks, 0);
   for (std::size_t i = 0; i < size_; ++i) {
-    std::uint32_t delta = 0;
-    in.get(delta);
-    at += delta;
-    ts_[i] = at;
+    in.get(gaps_[i]);
+    newest_ms_ += gaps_[i];
   }
-  values_.assign(ticks * width_, missing);
-  expected_.assign(ticks * width_, 0);
-  in.get_bytes(values_.data(), size_ * width_ * sizeof(std::int16_t));
-  in.get_bytes(expected_.data(), size_ * width_);
+  rows_.assign(ticks * width_, empty_row());
+  for (std::size_t i = 0; i < std::size_t{size_} * width_; ++i) in.get(rows_[i].values);
+  for (std::size_t i = 0; i < std::size_t{size_} * width_; ++i) in.get(rows_[i].expected);
   return in.ok();
 }
 

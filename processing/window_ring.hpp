@@ -30,7 +30,7 @@ public:
   /// Ticks ever pushed.
   std::uint64_t pushed() const noexcept { return pushed_; }
   /// @p back = 0 is the newest. @pre back < size()
-  event_time ts(std::size_t back) const noexcept { return event_time_of(ts_[slot(back)]); }
+  event_time ts(std::size_t back) const noexcept;
   std::int16_t code(std::size_t back, std::size_t channel) const noexcept;
   static float z(std::int16_t code) noexcept { return static_cast<float>(code) / 2047.0f; }
   float expected(std::size_t back, std::size_t channel) const noexcept;
@@ -38,7 +38,7 @@ public:
   void rebase(std::size_t channel, const channel_block& old, const channel_block& now);
 
   std::size_t memory_bytes() const noexcept {
-    return values_.capacity() * 2 + expected_.capacity();
+    return rows_.capacity() * sizeof(row) + gaps_.capacity() * sizeof(gaps_[0]);
   }
   void save(byte_writer& out) const;
   bool restore(byte_reader& in, std::size_t channels);
@@ -46,13 +46,23 @@ public:
 private:
   std::size_t slot(std::size_t back) const noexcept { return (next_ + ticks - 1 - back) % ticks; }
 
-  std::array<std::int64_t, ticks> ts_{};
-  std::vector<std::int16_t> values_;   ///< [slot][channel]
-  std::vector<std::int8_t> expected_;  ///< likewise, in 1/16 of z
-  std::size_t width_ = 0;              ///< channels, a multiple of eight
-  std::size_t next_ = 0;
-  std::size_t size_ = 0;
+  /// Eight channels of one tick.
+  struct row {
+    std::array<std::int16_t, channel_block::width> values;
+    std::array<std::int8_t, channel_block::width> expected;  ///< in 1/16 of z
+  };
+
+  static row empty_row() noexcept;
+  row& row_at(std::size_t back, std::size_t channel) noexcept;
+  const row& row_at(std::size_t back, std::size_t channel) const noexcept;
+
+  std::vector<row> rows_;            ///< [slot][block of channels]
+  std::vector<std::uint32_t> gaps_;  ///< [slot], ms since the tick before, at most 49 days
+  std::int64_t newest_ms_ = 0;
   std::uint64_t pushed_ = 0;
+  std::uint16_t width_ = 0;  ///< blocks of channels
+  std::uint8_t next_ = 0;
+  std::uint8_t size_ = 0;
 };
 
 /// One channel of a packed block.

@@ -6,6 +6,10 @@
 #include <algorithm>
 #include <fstream>
 
+// Of jemalloc, where it is linked in.
+extern "C" __attribute__((weak)) int mallctl(const char* name, void* old_value, size_t* old_size,
+                                             void* new_value, size_t new_size);
+
 namespace faultline {
 
 namespace {
@@ -29,6 +33,25 @@ std::uint64_t machine_memory_bytes(const std::string& root) {
   std::uint64_t limit = 0;
   if (!(group >> limit) || limit == 0) return total;  // "max": there is none
   return total == 0 ? limit : std::min(total, limit);
+}
+
+memory_use memory_use_now() {
+  memory_use use;
+  std::ifstream status{"/proc/self/status"};
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind("RssAnon:", 0) == 0) use.anonymous = std::stoull(line.substr(8)) * 1024;
+  if (mallctl == nullptr) return use;
+  std::uint64_t epoch = 1;  // its figures are as of the last new epoch
+  std::size_t size = sizeof epoch;
+  mallctl("epoch", &epoch, &size, &epoch, size);
+  const auto read = [](const char* name, std::uint64_t& into) {
+    std::size_t value = 0, bytes = sizeof value;
+    if (mallctl(name, &value, &bytes, nullptr, 0) == 0) into = value;
+  };
+  read("stats.allocated", use.allocated);
+  read("stats.active", use.active);
+  read("stats.metadata", use.metadata);
+  return use;
 }
 
 double process_cpu_seconds() {

@@ -10,6 +10,15 @@ namespace faultline {
 /// that is smaller. 0 when neither can be read. @p root is in front of /proc and /sys (tests).
 std::uint64_t machine_memory_bytes(const std::string& root = "");
 
+/// What this process holds in memory.
+struct memory_use {
+  std::uint64_t anonymous = 0;  ///< RssAnon: memory that belongs to it alone
+  /// Of the allocator, where it can say: handed out and not given back; the same with the rest of
+  /// the pages that it stands on; its own books. 0 where it cannot (sanitizers).
+  std::uint64_t allocated = 0, active = 0, metadata = 0;
+};
+memory_use memory_use_now();
+
 /// Processor time of this process so far, all threads.
 double process_cpu_seconds();
 

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <utility>
 
+#include "server/machine.hpp"
 #include "server/node.hpp"
 #include "server/node_queries.hpp"
 
@@ -228,6 +229,24 @@ void add_publishers(page& p, publisher_accounts& publishers) {
     skews.Add({{"door", clocks[i].door}, {"publisher", clocks[i].name}}).Set(clocks[i].skew_s);
 }
 
+void add_memory(page& p, const node_parts& parts) {
+  const auto use = memory_use_now();
+  const auto store = parts.memory->memory_held();
+  auto& family = prometheus::BuildGauge()
+                     .Name("faultline_memory_bytes")
+                     .Help("Memory of this process: all that is its own, and parts of it.")
+                     .Register(p.registry);
+  const auto add = [&](const char* part, std::uint64_t bytes) {
+    family.Add({{"part", part}}).Set(static_cast<double>(bytes));
+  };
+  add("anonymous", use.anonymous);
+  add("allocated", use.allocated);
+  add("active", use.active);
+  add("allocator", use.metadata);
+  add("store_write_buffers", store.write_buffers);
+  add("store_cache", store.cache);
+}
+
 }  // namespace
 
 std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
@@ -247,6 +266,7 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
           static_cast<double>(space.free_bytes));
   p.gauge("faultline_store_ballast_bytes", "Bytes of the ballast that is there.",
           static_cast<double>(space.ballast_bytes));
+  add_memory(p, parts);
   add_sums(p, parts.counters->doors);
   p.gauge("faultline_config_last_reload_successful", "1 while the last reload was not refused.",
           parts.reloads->successful.load() ? 1 : 0);

@@ -368,6 +368,18 @@ std::uint64_t rocksdb_database::bytes_on_disk() const {
   return sum;
 }
 
+store_memory rocksdb_database::memory_held() const {
+  store_memory held;
+  for (auto* handle : handles_) {
+    std::uint64_t bytes = 0;
+    if (db_->GetIntProperty(handle, rocksdb::DB::Properties::kSizeAllMemTables, &bytes))
+      held.write_buffers += bytes;
+  }
+  // One cache for all families: each says the whole.
+  db_->GetIntProperty(handles_.front(), rocksdb::DB::Properties::kBlockCacheUsage, &held.cache);
+  return held;
+}
+
 outcome<void> rocksdb_database::flush() {
   if (auto healthy = health_->check(); !healthy || access_ == access::read) return healthy;
   auto status = db_->FlushWAL(true);

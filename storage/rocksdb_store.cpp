@@ -43,6 +43,7 @@ public:
   dead_letter_store& dead_letters() override { return letters_; }
   poison_store& poison() override { return letters_; }
   std::uint64_t bytes_on_disk() const override { return database_->bytes_on_disk(); }
+  store_memory memory_held() const override { return database_->memory_held(); }
   outcome<void> sync() override { return database_->sync(); }
   outcome<void> flush() override { return database_->flush(); }
   outcome<void> sweep_retention(arrival_time now) override;

@@ -381,6 +381,12 @@ public:
   virtual outcome<std::vector<record_address>> load(partition_id partition) = 0;
 };
 
+/// Bytes of memory that a store holds.
+struct store_memory {
+  std::uint64_t write_buffers = 0;  ///< what is not in a table yet, and what is being written
+  std::uint64_t cache = 0;          ///< blocks, indexes and filters read from tables
+};
+
 /// What the disk has left.
 struct space_report {
   std::uint64_t free_bytes = 0;
@@ -400,6 +406,8 @@ public:
   virtual poison_store& poison() = 0;
   /// Bytes on disk (SST and WAL), for /metrics.
   virtual std::uint64_t bytes_on_disk() const = 0;
+  /// What the store holds in memory, bounded by storage.write_buffer and storage.cache.
+  virtual store_memory memory_held() const { return {}; }
   /// Waits until all that was written before is on the disk.
   virtual outcome<void> sync() = 0;
   /// Flushes memtables and syncs the WAL, for an orderly end.

@@ -186,6 +186,33 @@ void add_recovery(CLI::App& group, command_session& session) {
   });
 }
 
+void add_memory(CLI::App& group, command_session& session) {
+  auto o = std::make_shared<memory_bench_options>();
+  CLI::App* sub =
+      group.add_subcommand("memory", "What an active entity takes, of a server of its own");
+  sub->add_option("--entities", o->entities)
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  sub->add_option("--metrics", o->metrics, "Of each entity")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  sub->add_option("--ticks", o->ticks, "Rows of each entity")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  sub->add_option("--seed", o->seed)->capture_default_str();
+  sub->add_option("--faultlined", o->faultlined, "Server program [the one beside this one]");
+  sub->add_option("--dir", o->directory, "Where its store is made [temporary directory]");
+  sub->add_option("--config", o->config, "File with further configuration for it")
+      ->check(CLI::ExistingFile);
+  auto json = std::make_shared<bool>(false);
+  sub->add_flag("--json", *json, "The same as -o json");
+  sub->callback([o, json, &session] {
+    session.run = [o, json, &session] {
+      return run_memory_bench(*o, *json ? output_format::json : session.format);
+    };
+  });
+}
+
 void add_lstm(CLI::App& group, command_session& session) {
   auto o = std::make_shared<lstm_bench_options>();
   CLI::App* sub = group.add_subcommand("lstm", "Microseconds per row of the forecaster, by batch");
@@ -214,6 +241,7 @@ void add_bench_commands(CLI::App& app, command_session& session) {
   add_ingest(*group, session);
   add_lstm(*group, session);
   add_recovery(*group, session);
+  add_memory(*group, session);
 }
 
 }  // namespace faultline

@@ -67,6 +67,20 @@ struct recovery_bench_options {
 };
 int run_recovery_bench(const recovery_bench_options& options, output_format format);
 
+/// `bench memory`: what an active entity takes, of a server of our own.
+struct memory_bench_options {
+  std::size_t entities = 100'000;
+  std::size_t metrics = 8;
+  std::size_t ticks = 100;  ///< rows of each entity: more than the window of 64 holds
+  std::size_t batch = 512;  ///< rows in a request
+  std::size_t window = 16;  ///< requests under way
+  std::uint64_t seed = 1;
+  std::string faultlined;  ///< program; empty: the one beside us
+  std::string directory;   ///< of the store; empty: the system's temporary directory
+  std::string config;      ///< file with further lines of YAML for the server
+};
+int run_memory_bench(const memory_bench_options& options, output_format format);
+
 /// `bench lstm`: one step of the forecaster per row, by batch.
 struct lstm_bench_options {
   std::string model;  ///< empty: the shipped one

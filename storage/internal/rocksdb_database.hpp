@@ -105,6 +105,7 @@ public:
   /// its way (then writers would have to wait).
   outcome<void> begin_flush(family f);
   std::uint64_t bytes_on_disk() const;
+  store_memory memory_held() const;
   space_report tend_space();
   outcome<void> flush();
   /// Waits until every write so far is on the disk.

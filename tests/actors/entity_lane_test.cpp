@@ -127,6 +127,15 @@ struct EntityLane : actor_fixture {
   supervisor_actor boss;
 };
 
+// Each a size of the allocator (and of most): one byte more costs 256 or 128 for every entity.
+TEST(EntitySize, ActorAndSlotFillTheirPiecesOfMemory) {
+  using one = caf::stateful_actor<entity_state, entity_actor::base>;
+  EXPECT_LE(sizeof(caf::actor_storage<one>), 1280U);
+  constexpr std::size_t shared = 16;  // counts of a shared_ptr
+  EXPECT_LE(sizeof(lane_slot) + shared, 640U);
+  EXPECT_LE(sizeof(entity_cell) + shared, 96U);
+}
+
 TEST_F(EntityLane, HasOneRowInFlightHoweverManyTicksWait) {
   model->close_gate();
   for (int n = 0; n < 6; ++n) row(n);

@@ -43,7 +43,7 @@ struct Lane : ::testing::Test {
   std::shared_ptr<lane_slot> submit(float value, std::uint32_t by = 0) {
     auto slot = std::make_shared<lane_slot>();
     slot->model = by;
-    slot->row.input[0] = value;
+    slot->begin_row().input[0] = value;
     slot->asked = {1, static_cast<std::uint64_t>(value)};
     slot->loud_threshold = 1e9F;
     slot->state.store(lane_slot::submitted);
@@ -69,8 +69,8 @@ TEST_F(Lane, AnswersALoneRowWithoutWaitingWhenNobodyElseCanCome) {
   auto slot = submit(7);
   ASSERT_TRUE(is_done(slot));
   EXPECT_FALSE(slot->failed);
-  EXPECT_EQ(slot->result.mu[0][0], 7);
-  EXPECT_EQ(slot->result.h[0], 1);
+  EXPECT_EQ(slot->result().mu[0][0], 7);
+  EXPECT_EQ(slot->result().h[0], 1);
   EXPECT_EQ(slot->answered, slot->asked);
   EXPECT_EQ(counters.lane_waits.load(), 0U);
 }
@@ -111,7 +111,7 @@ TEST_F(Lane, AnswersEveryRowOfManyAndNeverExceedsTheModelsShape) {
   for (int i = 0; i < 100; ++i) slots.push_back(submit(static_cast<float>(i)));
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(is_done(slots[i])) << i;
-    EXPECT_EQ(slots[i]->result.mu[0][0], static_cast<float>(i));
+    EXPECT_EQ(slots[i]->result().mu[0][0], static_cast<float>(i));
   }
   for (const auto& pass : model->passes()) EXPECT_LE(pass.size(), 4U);
   EXPECT_EQ(counters.lane_rows.load(), 100U);
@@ -129,7 +129,7 @@ TEST_F(Lane, TakesRowsOfMoreThreadsThanItHasBuffers) {
   for (int t = 0; t < 80; ++t)
     for (int i = 0; i < 20; ++i) {
       ASSERT_TRUE(is_done(slots[t][i])) << t;
-      EXPECT_EQ(slots[t][i]->result.mu[0][0], static_cast<float>(20 * t + i));
+      EXPECT_EQ(slots[t][i]->result().mu[0][0], static_cast<float>(20 * t + i));
     }
 }
 
@@ -157,7 +157,7 @@ TEST_F(Lane, AnswersEachRowByTheModelItNames) {
   const auto lost = submit(2, under_test->model_number("lost"));
   for (int i = 0; i < 40; ++i) {
     ASSERT_TRUE(until([&] { return slots[i]->state.load() == lane_slot::done; })) << i;
-    EXPECT_EQ(slots[i]->result.mu[0][0], i % 2 == 0 ? 2 : 200) << i;
+    EXPECT_EQ(slots[i]->result().mu[0][0], i % 2 == 0 ? 2 : 200) << i;
   }
   ASSERT_TRUE(until([&] { return lost->state.load() == lane_slot::done; }));
   EXPECT_TRUE(lost->failed);
@@ -235,7 +235,7 @@ TEST_F(Lane, CompanyDoesNotChangeABit) {
     std::vector<std::shared_ptr<lane_slot>> slots;
     for (const auto i : order) {
       auto slot = std::make_shared<lane_slot>();
-      slot->row = in[i];
+      slot->begin_row() = in[i];
       slot->loud_threshold = 1e9F;
       slot->state.store(lane_slot::submitted);
       under_test->submit(slot);
@@ -243,7 +243,7 @@ TEST_F(Lane, CompanyDoesNotChangeABit) {
     }
     for (std::size_t k = 0; k < order.size(); ++k) {
       ASSERT_TRUE(is_done(slots[k]));
-      ASSERT_EQ(std::memcmp(&slots[k]->result, &expected[order[k]], sizeof(forecast_result)), 0)
+      ASSERT_EQ(std::memcmp(&slots[k]->result(), &expected[order[k]], sizeof(forecast_result)), 0)
           << "round " << round << " row " << order[k] << " of " << order.size();
     }
   }

@@ -62,6 +62,22 @@ class Recovery(unittest.TestCase):
         self.assertGreater(result["seconds_to_ready"], 0)
         self.assertGreater(result["seconds_to_first_ack"], 0)
 
+    def test_bench_memory_says_what_an_entity_takes(self):
+        done = subprocess.run(
+            [str(BIN / "faultline"), "bench", "memory", "--entities", "2000", "--ticks", "20",
+             "--json"], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = json.loads(done.stdout)
+        self.assertEqual(result["entities_active"], 2000)
+        self.assertGreater(result["bytes_per_entity"], 6 * 1024)
+        self.assertGreater(result["anonymous_settled_bytes"], result["anonymous_idle_bytes"])
+        self.assertGreater(result["store_write_buffers_bytes"], 0)
+
+    def test_bench_memory_refuses_no_entities(self):
+        done = subprocess.run([str(BIN / "faultline"), "bench", "memory", "--entities", "0"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 2)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -147,12 +147,95 @@ TEST(DailyProfile, KnowsTheWeekendAndTheHalfHour) {
   EXPECT_FLOAT_EQ(p.at, 0);
 }
 
+TEST(DailyProfile, HoldsOnlyTheKindsOfDaysItHasSeenAndSavesAllTheSame) {
+  std::vector<channel_block> blocks(1);
+  clear_block(blocks[0]);
+  daily_profile profile;
+  const auto saved = [](const daily_profile& p) {
+    std::string bytes;
+    byte_writer out{bytes};
+    p.save(out);
+    return bytes;
+  };
+  const auto spend = [&](std::int64_t from) {  // two half hours: the first is folded in
+    for (int i = 0; i < 2; ++i) {
+      profile.enter(event_time_of(from + i * 1'800'000), true, blocks);
+      blocks[0].visit_sum[3] = 0.5f;
+      blocks[0].visit_count[3] = 1;
+    }
+  };
+  profile.enter(event_time_of(monday), true, blocks);
+  const auto fresh = saved(profile);
+  EXPECT_EQ(profile.memory_bytes(), 0u);
+  spend(monday);
+  EXPECT_EQ(profile.memory_bytes(), 8u * 48 * 2);
+  spend(monday + 5 * 86'400'000LL);
+  EXPECT_EQ(profile.memory_bytes(), 8u * 48 * 2 * 2);
+  const auto bytes = saved(profile);
+  EXPECT_EQ(bytes.size(), fresh.size());
+  EXPECT_NE(bytes, fresh);
+  daily_profile again;
+  byte_reader in{bytes};
+  ASSERT_TRUE(again.restore(in, 8));
+  EXPECT_EQ(saved(again), bytes);
+  EXPECT_EQ(again.memory_bytes(), profile.memory_bytes());
+  // Eight channels more.
+  blocks.emplace_back();
+  clear_block(blocks[1]);
+  again.enter(event_time_of(monday + 6 * 86'400'000LL), false, blocks);
+  EXPECT_EQ(again.memory_bytes(), 2u * 8 * 48 * 2 * 2);
+  EXPECT_EQ(saved(again).substr(0, 96), bytes.substr(0, 96)) << "days seen";
+  for (std::size_t cut = 0; cut < bytes.size(); cut += 7) {
+    daily_profile none;
+    byte_reader part{std::string_view{bytes}.substr(0, cut)};
+    EXPECT_FALSE(none.restore(part, 8)) << cut;
+  }
+}
+
+TEST(WindowRing, KnowsWhenItsTicksWereAndComesBackAsItWasSaved) {
+  constexpr std::int64_t year = 365LL * 86'400'000;
+  window_ring ring;
+  block_scores s{};
+  std::vector<std::int64_t> times;
+  std::int64_t at = monday;
+  for (int i = 0; i < 150; ++i) {
+    at += i == 120 ? 40LL * 86'400'000 : 900 + 37 * i;
+    std::fill(std::begin(s.mask), std::end(s.mask), i % 3 == 0 ? 0.f : 1.f);
+    std::fill(std::begin(s.z), std::end(s.z), 0.01f * i);
+    const std::vector<block_scores> both{s, s};
+    ring.push(event_time_of(at), both.data(), i < 100 ? 1 : 2);
+    times.push_back(at);
+    for (std::size_t back = 0; back < ring.size(); ++back)
+      ASSERT_EQ(unix_ms(ring.ts(back)), times[times.size() - 1 - back]) << i;
+  }
+  EXPECT_EQ(ring.code(63, 9), window_ring::missing) << "before there were so many channels";
+  std::string bytes;
+  byte_writer out{bytes};
+  ring.save(out);
+  window_ring again;
+  byte_reader in{bytes};
+  ASSERT_TRUE(again.restore(in, 16));
+  std::string twice;
+  byte_writer out_again{twice};
+  again.save(out_again);
+  EXPECT_EQ(twice, bytes);
+  for (std::size_t back = 0; back < ring.size(); ++back) {
+    EXPECT_EQ(again.ts(back), ring.ts(back));
+    EXPECT_EQ(again.code(back, 15), ring.code(back, 15));
+  }
+  const std::vector<block_scores> both{s, s};
+  ring.push(event_time_of(at + year), both.data(),
+            2);  // longer than it can say: the newest is right
+  EXPECT_EQ(unix_ms(ring.ts(0)), at + year);
+  EXPECT_GT(ring.ts(1), event_time_of(at));
+}
+
 TEST(WindowRing, KeepsTheLastTicksToItsPrecision) {
   std::vector<channel_block> blocks(1);
   clear_block(blocks[0]);
   window_ring ring;
   std::vector<channel_info> channels(1);
-  channels[0].name = "m";
+  channels[0].name = interned{"m"};
   for (int i = 0; i < 200; ++i) {
     const auto values = first_lane(i % 10 == 9 ? missing : 1000.0 + i);
     prepare_block(blocks[0], values.data());
