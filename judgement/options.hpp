@@ -43,8 +43,8 @@ struct correlation_options {
 
 /// How causes are ranked. Keys under `root_cause:`.
 struct root_cause_options {
-  std::uint32_t hops = 3;       ///< upstream and downstream of the symptoms
-  double abstain_below = 0.35;  ///< largest posterior below this: no cause stands out
+  std::uint32_t hops = 3;      ///< upstream and downstream of the symptoms
+  double abstain_below = 0.4;  ///< largest posterior below this: no cause stands out
   double unobserved_prior = 0.10;
   std::chrono::milliseconds deadline{2000};  ///< for a neighbour's answer
 };

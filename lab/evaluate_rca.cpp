@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "lab/evaluation.hpp"
+#include "lab/cause_questions.hpp"
 #include "lab/evaluation_run.hpp"
 
 namespace faultline {
@@ -15,6 +15,8 @@ namespace {
 
 /// How long after an onset the ranking is taken.
 constexpr milliseconds look_for{10 * 60 * 1000};
+/// Likewise after the full effect of a fault that came slowly, where it is known.
+constexpr milliseconds after_full_effect{2 * 60 * 1000};
 /// Age of a change that may still be a cause, as the correlator keeps them.
 constexpr milliseconds change_age{6 * 3600 * 1000};
 
@@ -66,8 +68,19 @@ void answer_from(const incident_run& run, const incident_history& i, const telem
   out.alerting = list_of(worst);
 }
 
-/// The question a root-cause run gets for @p onset, all entities of the recording being asked.
-rca_question question_of(const telemetry& scored, const given_onset& onset, const runner& judge) {
+}  // namespace
+
+given_onset given_for(const telemetry& scored, const fault_label& fault) {
+  const milliseconds interval{static_cast<std::int64_t>(1000 * scored.interval_s)};
+  given_onset at{fault.start, {}};
+  if (fault.visible_from) at.start = std::max(at.start, *fault.visible_from - interval);
+  event_time look = at.start + look_for;
+  if (fault.full_effect) look = std::max(look, *fault.full_effect + after_full_effect);
+  at.as_of = std::min(fault.end, look);
+  return at;
+}
+
+rca_question question_at(const telemetry& scored, const given_onset& onset, const runner& judge) {
   rca_question q;
   q.incident = "given";
   q.onset = onset.start;
@@ -96,8 +109,9 @@ rca_question question_of(const telemetry& scored, const given_onset& onset, cons
 }
 
 cause_answer answer_to(const rca_question& q, const telemetry& scored,
-                       const evaluation_options& options, cause_ranker* ranker) {
-  const root_cause_result found = find_root_cause(q, options.root_cause, {}, ranker);
+                       const root_cause_options& options, cause_ranker* ranker,
+                       const posterior_weights& weights) {
+  const root_cause_result found = find_root_cause(q, options, {}, ranker, weights);
   cause_answer out;
   out.onset = q.onset;
   out.as_of = q.as_of;
@@ -110,15 +124,12 @@ cause_answer answer_to(const rca_question& q, const telemetry& scored,
   return out;
 }
 
-/// Faults that lie in the scored part.
 std::vector<fault_label> scored_faults(const telemetry& scored, const labels& truth) {
   std::vector<fault_label> out;
   for (const fault_label& fault : truth.faults)
     if (fault.end >= scored_from(scored)) out.push_back(fault);
   return out;
 }
-
-}  // namespace
 
 incident_run run_incidents(const evaluation_input& input, const evaluation_options& options,
                            const evaluation_models& models, const evaluation_progress& progress) {
@@ -181,8 +192,8 @@ std::vector<cause_answer> ask_at_onsets(const evaluation_input& input,
   evaluation_pass pass{input, options, models};
   pass.stop_at(std::move(moments), [&](std::size_t moment) {
     const std::size_t n = order[moment];
-    const rca_question q = question_of(input.scored, onsets[n], pass.judge());
-    answers[n] = answer_to(q, input.scored, options, models.ranker);
+    const rca_question q = question_at(input.scored, onsets[n], pass.judge());
+    answers[n] = answer_to(q, input.scored, options.root_cause, models.ranker, {});
   });
   pass.run(progress);
   return answers;
@@ -205,8 +216,7 @@ outcome<std::vector<cause_answer>> evaluate_root_cause(const std::filesystem::pa
   if (!truth) return truth.error();
   const std::vector<fault_label> faults = scored_faults(input->scored, *truth);
   std::vector<given_onset> onsets;
-  for (const fault_label& fault : faults)
-    onsets.push_back({fault.start, std::min(fault.end, fault.start + look_for)});
+  for (const fault_label& fault : faults) onsets.push_back(given_for(input->scored, fault));
   auto answers = ask_at_onsets(*input, onsets, options, models, progress);
   for (std::size_t n = 0; n < faults.size(); ++n) {
     answers[n].recording = input->scored.name;

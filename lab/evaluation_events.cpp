@@ -3,7 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
+#include <set>
+#include <string_view>
+#include <utility>
 
 namespace faultline {
 
@@ -33,12 +37,31 @@ evaluation_events::evaluation_events(const telemetry& source)
       rows_{source},
       change_order_{by_time(source.changes)},
       log_order_{by_time(source.logs)},
-      span_order_{by_time(source.spans)} {
+      span_order_{by_time(source.spans)},
+      drawn_{edges_of_spans(source, span_order_)} {
   first_ = rows_.peek().value_or(event_time::max());
   if (!source.changes.empty()) first_ = std::min(first_, source.changes[change_order_[0]].ts);
   if (!source.logs.empty()) first_ = std::min(first_, source.logs[log_order_[0]].ts);
   if (!source.spans.empty()) first_ = std::min(first_, source.spans[span_order_[0]].ts);
   if (first_ == event_time::max()) first_ = source.train_until;
+}
+
+// Whoever sends spans without naming a peer shows it by what is whose parent.
+std::vector<evaluation_events::drawn_edge> evaluation_events::edges_of_spans(
+    const telemetry& source, const std::vector<std::size_t>& order) {
+  std::map<std::pair<std::string_view, std::string_view>, const std::string*> owner;
+  for (const span_row& s : source.spans) owner[{s.trace, s.span}] = &s.entity;
+  std::set<std::pair<std::string_view, std::string_view>> known;
+  std::vector<drawn_edge> edges;
+  for (const std::size_t n : order) {
+    const span_row& s = source.spans[n];
+    if (s.parent.empty()) continue;
+    const auto parent = owner.find({s.trace, s.parent});
+    if (parent == owner.end() || *parent->second == s.entity) continue;
+    if (!known.insert({*parent->second, s.entity}).second) continue;
+    edges.push_back({s.ts, parent->second, &s.entity});
+  }
+  return edges;
 }
 
 const event_view* evaluation_events::next() {
@@ -53,11 +76,20 @@ const event_view* evaluation_events::next() {
 
 bool evaluation_events::step() {
   event_.clear();
-  if (edge_ < source_.edges.size()) return take(source_.edges[edge_++]);
+  if (edge_ < source_.edges.size()) {
+    const dependency& edge = source_.edges[edge_++];
+    return take(edge.from, edge.to, edge.kind, first_);
+  }
   event_time limit = rows_.peek().value_or(event_time::max());
   if (const auto* log = due(source_.logs, log_order_, log_, limit)) limit = log->ts;
   if (const auto* span = due(source_.spans, span_order_, span_, limit)) limit = span->ts;
-  if (const auto* change = due(source_.changes, change_order_, change_, limit)) {
+  const auto* change = due(source_.changes, change_order_, change_, limit);
+  if (change != nullptr) limit = change->ts;
+  if (drawn_edge_ < drawn_.size() && drawn_[drawn_edge_].ts <= limit) {
+    const drawn_edge& edge = drawn_[drawn_edge_++];
+    return take(*edge.from, *edge.to, edge_kind::calls, edge.ts);
+  }
+  if (change != nullptr) {
     ++change_;
     return take(*change);
   }
@@ -73,12 +105,13 @@ bool evaluation_events::step() {
   return row && take(*row);
 }
 
-bool evaluation_events::take(const dependency& edge) {
+bool evaluation_events::take(const std::string& from, const std::string& to, edge_kind kind,
+                             event_time ts) {
   event_.type = event_type::edge;
-  event_.entity = edge.from;
-  event_.depends_on.push_back(edge.to);
-  event_.edge = edge.kind;
-  event_.ts = first_;
+  event_.entity = from;
+  event_.depends_on.push_back(to);
+  event_.edge = kind;
+  event_.ts = ts;
   return true;
 }
 

@@ -11,7 +11,8 @@
 namespace faultline {
 
 /// The events of a recording as the doors would hand them on: edges first (at the first stamp),
-/// then changes, logs, spans and rows in order of time; at one stamp in that order. A missing value
+/// then edges that spans draw (an entity's span within another entity's), changes, logs, spans and
+/// rows in order of time; at one stamp in that order. A missing value
 /// is left out, a row without any value is passed over. It arrives when it happens. The telemetry
 /// must outlive this and stay as it is.
 class evaluation_events {
@@ -23,7 +24,7 @@ public:
 
 private:
   bool step();
-  bool take(const dependency& edge);
+  bool take(const std::string& from, const std::string& to, edge_kind kind, event_time ts);
   bool take(const change_row& change);
   bool take(const log_line& log);
   bool take(const span_row& span);
@@ -32,7 +33,15 @@ private:
   const telemetry& source_;
   row_cursor rows_;
   std::vector<std::size_t> change_order_, log_order_, span_order_;
-  std::size_t edge_ = 0, change_ = 0, log_ = 0, span_ = 0;
+  struct drawn_edge {
+    event_time ts{};  ///< of the span that showed it first
+    const std::string* from;
+    const std::string* to;
+  };
+  static std::vector<drawn_edge> edges_of_spans(const telemetry& source,
+                                                const std::vector<std::size_t>& order);
+  std::vector<drawn_edge> drawn_;
+  std::size_t edge_ = 0, drawn_edge_ = 0, change_ = 0, log_ = 0, span_ = 0;
   event_time first_{};
   event_view event_;
 };

@@ -186,6 +186,7 @@ void add_evaluate_commands(CLI::App& app, command_session& session) {
   group->require_subcommand(1);
   add_detection(*group, session);
   add_rca(*group, session);
+  add_causes_command(*group, session);
   add_study_commands(*group, session);
 }
 

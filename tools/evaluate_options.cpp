@@ -61,6 +61,12 @@ outcome<loaded_models> load_models(const evaluate_arguments& a, bool with_ranker
   return models;
 }
 
+std::string set_name(const std::string& recording) {
+  const std::filesystem::path whole = std::filesystem::absolute(recording).lexically_normal();
+  const std::filesystem::path last = whole.has_filename() ? whole : whole.parent_path();
+  return last.parent_path().filename().string();
+}
+
 std::string directory_name(const std::string& path) {
   const fs::path whole = fs::absolute(path).lexically_normal();
   return (whole.has_filename() ? whole : whole.parent_path()).filename().string();

@@ -37,11 +37,15 @@ outcome<loaded_models> load_models(const evaluate_arguments& a, bool with_ranker
 
 /// "smd/machine-1-6/" -> "machine-1-6".
 std::string directory_name(const std::string& path);
+/// "data/smd/machine-1-6" -> "smd".
+std::string set_name(const std::string& recording);
 
 /// --model, --no-lstm, --false-pages, --without-view. @p a must outlive the command line.
 void add_judgement_options(CLI::App& sub, evaluate_arguments& a);
 
 struct command_session;
+/// `evaluate causes`.
+void add_causes_command(CLI::App& group, command_session& session);
 /// `evaluate report` and `evaluate headline`.
 void add_study_commands(CLI::App& group, command_session& session);
 

@@ -30,13 +30,6 @@ struct study_arguments : evaluate_arguments {
   bool simulated_only = false;
 };
 
-/// "data/smd/machine-1-6" -> "smd".
-std::string set_of(const std::string& recording) {
-  const fs::path whole = fs::absolute(recording).lexically_normal();
-  const fs::path last = whole.has_filename() ? whole : whole.parent_path();
-  return last.parent_path().filename().string();
-}
-
 study_options options_of(const study_arguments& a) {
   study_options o;
   o.baselines = !a.ablation;
@@ -81,7 +74,7 @@ int run_report(const study_arguments& a, const command_session& session) {
     if (!input) return report_failure(input.error());
     auto truth = read_labels(path);
     if (!truth) return report_failure(truth.error());
-    judge(study, {set_of(path), std::move(*input), std::move(*truth)}, *models);
+    judge(study, {set_name(path), std::move(*input), std::move(*truth)}, *models);
   }
   return tell(a, study, false, session);
 }

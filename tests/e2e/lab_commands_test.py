@@ -48,8 +48,17 @@ class LabCommands(unittest.TestCase):
             truth = self.simulated(fault, "--fault", fault, "--shape", "abrupt", "--duration", "1h")
             self.assertEqual(truth["faults"][0]["type"], fault)
 
+    def test_causes_are_ranked_beside_baselines(self):
+        self.simulated("s/one", "--seed", "3", "--duration", "2h")
+        told = self.run_ok("evaluate", "causes", self.dir / "s/one", "--no-lstm", "--no-ranker", "--quiet", "2", "--out", self.dir / "c")
+        self.assertIn("### s: 1 faults", told)
+        figures = json.loads((self.dir / "c/causes.json").read_text())["sets"]["s"]
+        self.assertEqual([row["method"] for row in figures[2:]], ["N-Sigma", "robust (BARO-like)", "traversal", "random walk"])
+        self.assertEqual((self.dir / "c/causes.md").read_text(), told)
+
     def test_nonsense_is_refused(self):
         out = self.dir / "x"
+        self.refused("evaluate", "causes", "--out", out)
         self.refused("simulate", "--out", out, "--edition", "3")
         self.refused("simulate", "--out", out, "--services", "51")
         self.refused("simulate", "--out", out, "--split", "exam")
