@@ -53,7 +53,7 @@ struct intake_options {
 /// How much replay a restart may cost. Keys under `recovery:`.
 struct recovery_options {
   /// Work, at the rate measured, that a restart may have to replay.
-  std::chrono::milliseconds max_replay{1500};
+  std::chrono::milliseconds max_replay{1200};
   /// How often the sweep looks for entities to snapshot.
   std::chrono::milliseconds sweep_interval{250};
   /// Records a second that a restart is taken to replay, until it was measured (replay_meter).

@@ -97,8 +97,8 @@ struct entity_entry {
   log_position first_after_ask = 0;      ///< first record taken since a snapshot was asked for
   std::uint64_t count_after_ask = 0;
   log_position clock_sent = 0;    ///< first clock record sent whose decisions may not be here
-  std::uint64_t clocks_sent = 0;  ///< clock records sent to this actor
-  std::uint64_t decided = 0;      ///< messages of decisions that came from this actor
+  std::uint32_t clocks_sent = 0;  ///< clock records sent to this actor
+  std::uint32_t decided = 0;      ///< messages of decisions that came from this actor
   std::uint32_t active_at = 0;    ///< index in the partition's list of those that are here
   presence where = presence::passive;
   bool snapshot_asked = false;

@@ -138,6 +138,7 @@ void partition_state::fetch() {
                asked = std::move(asked)](snapshots_answer& answer) { on_snapshots(asked, answer); },
               [this](const caf::error& why) { fail(why); });
   }
+  if (wanted_.capacity() > most_fetched) wanted_ = {};  // of a start: all there were
 }
 
 void partition_state::on_snapshots(const std::vector<std::pair<std::string, std::uint64_t>>& asked,

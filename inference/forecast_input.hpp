@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -52,7 +53,29 @@ inline void fill_input(forecast_row& row, const forecast_tick& tick, float entit
 /// The last nine ticks of one entity, for the linear skip. A missing value repeats the one before
 /// it (0 before the first), so that a gap does not look like a jump to the median. 296 bytes.
 class lag_history {
+  static constexpr std::size_t depth = 9;
+  using ticks = std::array<std::array<float, forecast_shape::slots>, depth>;
+
 public:
+  /// As it is written to disk.
+  struct image {
+    ticks ring{};
+    std::uint32_t at = 0;
+    std::uint32_t seen = 0;
+  };
+  image save() const noexcept { return {ring_, at_, seen_}; }
+  /// @returns false, and changes nothing, when @p from cannot be of a history.
+  bool restore(const image& from) noexcept {
+    for (const auto& tick : from.ring)
+      if (!std::all_of(tick.begin(), tick.end(), [](float z) { return std::isfinite(z); }))
+        return false;
+    if (from.at >= depth || from.seen > depth) return false;
+    ring_ = from.ring;
+    at_ = static_cast<std::uint16_t>(from.at);
+    seen_ = static_cast<std::uint16_t>(from.seen);
+    return true;
+  }
+
   /// Takes the tick that closed last.
   void push(const forecast_tick& tick) noexcept {
     const std::array<float, forecast_shape::slots>& before = ring_[at_];
@@ -61,7 +84,7 @@ public:
       const float z = std::clamp(tick.z[s], -forecast_clip, forecast_clip);
       ring_[next][s] = tick.mask[s] != 0 ? z : before[s];
     }
-    at_ = static_cast<std::uint32_t>(next);
+    at_ = static_cast<std::uint16_t>(next);
     if (seen_ < depth) ++seen_;
   }
 
@@ -78,10 +101,9 @@ public:
   }
 
 private:
-  static constexpr std::size_t depth = 9;
-  std::array<std::array<float, forecast_shape::slots>, depth> ring_{};
-  std::uint32_t at_ = 0;    ///< where the newest tick stands
-  std::uint32_t seen_ = 0;  ///< ticks pushed, at most depth
+  ticks ring_{};
+  std::uint16_t at_ = 0;    ///< where the newest tick stands
+  std::uint16_t seen_ = 0;  ///< ticks pushed, at most depth
 };
 
 }  // namespace faultline

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "judgement/entity_state.hpp"
 #include "processing/fast_math.hpp"
@@ -170,8 +169,7 @@ void model_view::take(const forecast_tick& tick, const forecast_result* result,
 void model_view::save(byte_writer& out) const {
   out.put(h_);
   out.put(c_);
-  static_assert(std::is_trivially_copyable_v<lag_history>);
-  out.put(lags_);
+  out.put(lags_.save());
   out.put(mu_);
   out.put(log_b_);
   for (const auto& horizon : far_) {
@@ -189,31 +187,11 @@ void model_view::save(byte_writer& out) const {
   out.put(warm_);
 }
 
-namespace {
-
-// What lag_history holds, to check bytes before they are used as one.
-struct lag_bytes {
-  float ring[9][forecast_shape::slots];
-  std::uint32_t at;
-  std::uint32_t seen;
-};
-static_assert(sizeof(lag_bytes) == sizeof(lag_history));
-
-bool read_lags(byte_reader& in, lag_history& lags) {
-  lag_bytes bytes;
-  if (!in.get(bytes) || bytes.at >= 9 || bytes.seen > 9 ||
-      !all_finite(&bytes.ring[0][0], 9 * forecast_shape::slots))
-    return false;
-  std::memcpy(static_cast<void*>(&lags), &bytes, sizeof lags);
-  return true;
-}
-
-}  // namespace
-
 bool model_view::restore(byte_reader& in) {
   in.get(h_);
   in.get(c_);
-  if (!read_lags(in, lags_)) return false;
+  lag_history::image lags;
+  if (!in.get(lags) || !lags_.restore(lags)) return false;
   in.get(mu_);
   in.get(log_b_);
   for (auto& horizon : far_) {

@@ -21,7 +21,7 @@
 /// are many small pieces of every size, and an arena that is not used up is memory nobody else
 /// gets.
 extern "C" const char* malloc_conf;
-const char* malloc_conf = "percpu_arena:percpu,tcache_max:262144";
+const char* malloc_conf = "percpu_arena:percpu";
 
 namespace {
 

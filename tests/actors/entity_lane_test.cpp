@@ -133,7 +133,8 @@ TEST(EntitySize, ActorAndSlotFillTheirPiecesOfMemory) {
   EXPECT_LE(sizeof(caf::actor_storage<one>), 1280U);
   constexpr std::size_t shared = 16;  // counts of a shared_ptr
   EXPECT_LE(sizeof(lane_slot) + shared, 640U);
-  EXPECT_LE(sizeof(entity_cell) + shared, 96U);
+  EXPECT_LE(sizeof(entity_cell) + shared, 80U);
+  EXPECT_LE(sizeof(entity_entry), 256U);
 }
 
 TEST_F(EntityLane, HasOneRowInFlightHoweverManyTicksWait) {
