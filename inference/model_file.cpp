@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/model_file.hpp"
+#include "messages/version.hpp"
 
 #include <fcntl.h>
 #include <sodium.h>
@@ -185,8 +186,7 @@ outcome<header> read_header(reader& in) {
   if (!in.take(magic.size(), head) || head != magic) return malformed("it does not begin as one");
   if (!in.u32(version)) return malformed("cut short in the header");
   if (version != format_version) {
-    return failure{ec::unknown_version,
-                   "model file: format version " + std::to_string(version) + " is not known"};
+    return newer_version("model file", version, format_version);
   }
   if (!in.u32(kind) || !in.u32(h.metadata_bytes) || !in.u32(h.tensors)) {
     return malformed("cut short in the header");

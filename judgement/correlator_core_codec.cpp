@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "judgement/correlator_core_impl.hpp"
 #include "messages/bytes.hpp"
+#include "messages/version.hpp"
 
 // state    := version(u8 = 2) applied(u64) now expired_at graph(str)
 //             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
@@ -178,8 +179,7 @@ void read_changes(byte_reader& in, std::deque<change_note>& changes) {
 outcome<void> correlator_core::impl::read(std::string_view bytes) {
   byte_reader in{bytes};
   const std::uint8_t version = in.u8();
-  if (version == 0 || version > state_version)
-    return failure{ec::unknown_version, "correlator state"};
+  if (auto known = check_version("correlator state", version, state_version); !known) return known;
   applied = in.u64();
   now = event_time_of(in.i64());
   expired_at = event_time_of(in.i64());

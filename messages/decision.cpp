@@ -3,6 +3,7 @@
 
 #include "messages/bytes.hpp"
 #include "messages/internal/incident_bytes.hpp"
+#include "messages/version.hpp"
 
 // decision   := version(u8 = 2) kind(u8) logic(u32) model(str) body      -- 1: without logic, model
 // alert      := str (encode_alert)
@@ -133,8 +134,8 @@ outcome<decision> decode_decision(std::string_view bytes) {
   byte_reader in{bytes};
   const auto version = in.u8();
   if (!in.ok()) return failure{ec::malformed, "decision: empty"};
-  if (version == 0 || version > decision_version)
-    return failure{ec::unknown_version, "decision: version is neither 1 nor 2"};
+  if (auto known = check_version("decision", version, decision_version); !known)
+    return known.error();
   decision d;
   d.kind = in.enumeration(decision_kind::alert, decision_kind::clock);
   if (!in.ok()) return failure{ec::malformed, "decision: unknown kind"};

@@ -488,7 +488,11 @@ outcome<model_state> node::impl::activate(const std::string& sha256) {
   auto file = find_model(path, named, sha256);
   if (!file) return file.error();
   auto loaded = load_forecaster(*file, options.lanes.batch);
-  if (!loaded) return loaded.error();
+  if (!loaded) {
+    // Found, and not what can be asked for: the request is wrong, not the server.
+    const auto& why = loaded.error();
+    return failure{why.code == ec::io_failed ? ec::io_failed : ec::invalid, why.what};
+  }
   const auto identity = (*loaded)->identity();
   if (auto kept = keep_model(path, *file, sha256); !kept) return kept.error();
   auto changed = desk->change(

@@ -101,8 +101,20 @@ outcome<rules_record> rule_desk::begin(const rules_record& configured, arrival_t
 }
 
 void rule_desk::copy(std::uint64_t sequence, const operator_command& command) {
+  note(sequence, command);
   const std::lock_guard<std::mutex> lock{copying_};
   if (commit_ != nullptr) hand_over(sequence, command);  // else open(), or the next start, finds it
+}
+
+/// What is recorded is in force, also when whoever asked for it waited in vain: a full disk may
+/// have held it up beyond his deadline.
+void rule_desk::note(std::uint64_t sequence, const operator_command& command) {
+  if (!sets_rules(command.name)) return;
+  auto rules = decode_rules(command.payload);
+  const std::lock_guard<std::mutex> lock{mutex_};
+  if (!rules || sequence <= since_) return;
+  current_ = std::move(*rules);
+  since_ = sequence;
 }
 
 void rule_desk::hand_over(std::uint64_t sequence, const operator_command& command) {
@@ -156,8 +168,10 @@ outcome<bool> rule_desk::change(const std::string& name, const std::string& subj
   auto seq = append(std::move(d));
   if (!seq) return seq.error();
   const std::lock_guard<std::mutex> lock{mutex_};
-  current_ = std::move(after);
-  since_ = *seq;
+  if (*seq > since_) {  // else a later one stands already
+    current_ = std::move(after);
+    since_ = *seq;
+  }
   return true;
 }
 

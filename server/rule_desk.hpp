@@ -30,7 +30,8 @@ public:
   /// @returns the rules in force. Fails: ec::no_space, ec::store_unavailable, ec::malformed.
   outcome<rules_record> begin(const rules_record& configured, arrival_time now);
 
-  /// The keeper's hook: decision @p sequence is durable. Nothing is copied before open().
+  /// The keeper's hook: decision @p sequence is durable. What sets rules is in force from now on,
+  /// whether its change() still waits for it or not. Nothing is copied before open().
   void copy(std::uint64_t sequence, const operator_command& command);
   /// From now on control records go through @p commit, those that have waited first.
   outcome<void> open(group_commit& commit);
@@ -44,11 +45,13 @@ public:
   /// How a decision is appended: blocks until it is durable. @returns its number.
   using appender = std::function<outcome<std::uint64_t>(decision)>;
   /// Records @p edit of the rules in force as command @p name. One change at a time; blocks.
-  /// @returns false when it changes nothing (then nothing is recorded).
+  /// @returns false when it changes nothing (then nothing is recorded). A failure to append may be
+  /// one to wait: the change is in force when its record comes to copy().
   outcome<bool> change(const std::string& name, const std::string& subject, arrival_time now,
                        const std::function<void(rules_record&)>& edit, const appender& append);
 
 private:
+  void note(std::uint64_t sequence, const operator_command& command);
   void hand_over(std::uint64_t sequence, const operator_command& command);
   outcome<void> copy_rest();
   outcome<void> record(const rules_record& rules, arrival_time now);

@@ -19,6 +19,8 @@ struct content_readers {
   std::function<outcome<void>(std::string_view bytes)> block;
   std::function<outcome<void>(std::string_view bytes)> publisher;
   std::function<outcome<void>(std::string_view bytes)> correlator;
+  std::function<outcome<void>(std::string_view bytes)> rules;
+  std::function<outcome<void>(std::string_view bytes)> clock;  ///< of a partition
 };
 
 /// One line of a report: what was looked at.

@@ -8,6 +8,8 @@
 
 #include "judgement/correlator_core.hpp"
 #include "judgement/entity_core.hpp"
+#include "judgement/rules.hpp"
+#include "processing/clock_point.hpp"
 #include "processing/publisher_window.hpp"
 #include "processing/window_ring.hpp"
 #include "tools/commands.hpp"
@@ -89,6 +91,8 @@ content_readers all_readers() {
   readers.publisher = [](std::string_view bytes) {
     return fault_of(publisher_window::restore(bytes));
   };
+  readers.rules = [](std::string_view bytes) { return fault_of(decode_rules(bytes)); };
+  readers.clock = [](std::string_view bytes) { return fault_of(decode_clock_point(bytes)); };
   readers.correlator = [](std::string_view bytes) {
     return correlator_core{correlation_options{}}.restore(bytes);
   };

@@ -348,7 +348,8 @@ class Models(ControlTest):
         ranker = (ROOT / "models" / "ranker.flm").read_bytes()
         twin.write_bytes(ranker)
         status, body = server.request("POST", "/api/v1/model", {"sha256": hashlib.sha256(ranker).hexdigest()})
-        self.assertEqual(json.loads(body)["error"]["code"], "model_failed", body)
+        self.assertEqual((status, json.loads(body)["error"]["code"]), (400, "invalid"), body)
+        self.assertIn("ranker", json.loads(body)["error"]["message"])
         self.assertEqual(self.command(server, "model", "activate", str(twin)).returncode, 1)
         self.assertEqual(server.api("/api/v1/model"), before)
 

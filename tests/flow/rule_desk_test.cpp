@@ -138,6 +138,36 @@ TEST_F(RuleDesk, AChangeThatChangesNothingOrCannotBeRecordedIsNone) {
   EXPECT_EQ(desk.since(), 1U);
 }
 
+TEST_F(RuleDesk, AChangeThatIsRecordedAfterItsDeadlineIsInForceThen) {
+  rule_desk desk{*memory};
+  ASSERT_TRUE(desk.begin(configured('a'), now));
+  decision late;
+  const auto refused = desk.change(
+      "configuration", "", now, [](rules_record& r) { r.correlation.hops = 9; },
+      [&late](const decision& d) -> outcome<std::uint64_t> {
+        late = d;
+        return failure{ec::deadline_passed, "the disk is full"};
+      });
+  ASSERT_FALSE(refused);
+  EXPECT_NE(desk.current().correlation.hops, 9U);
+  desk.copy(2, late.command);  // there is room again
+  EXPECT_EQ(desk.current().correlation.hops, 9U);
+  EXPECT_EQ(desk.since(), 2U);
+  const auto next = desk.change(
+      "configuration", "", now, [](rules_record& r) { r.rules.detection.learning = {}; },
+      [&](const decision& d) -> outcome<std::uint64_t> {
+        EXPECT_EQ(decode_rules(d.command.payload)->correlation.hops, 9U) << "it begins with those";
+        desk.copy(3, d.command);  // as the keeper does, before it answers
+        return 3;
+      });
+  ASSERT_TRUE(next && *next);
+  EXPECT_EQ(desk.since(), 3U);
+  desk.copy(2, late.command);
+  EXPECT_EQ(desk.since(), 3U) << "an older one takes nothing back";
+  desk.copy(4, {"retire", "host/a", "{}", now});
+  EXPECT_EQ(desk.since(), 3U) << "and not every control is a rule";
+}
+
 TEST_F(RuleDesk, HandsControlsToTheCommitThoseThatWaitedFirst) {
   rule_desk desk{*memory};
   ASSERT_TRUE(desk.begin(configured('a'), now));

@@ -3,6 +3,7 @@
 #include "judgement/correlator_core.hpp"
 #include "judgement/entity_outline.hpp"
 #include "messages/record.hpp"
+#include "processing/clock_point.hpp"
 #include "processing/publisher_window.hpp"
 #include "processing/topology.hpp"
 #include "processing/window_ring.hpp"
@@ -99,6 +100,18 @@ std::string sample_correlator() {
   return core.save();
 }
 
+clock_point sample_point() {
+  clock_point p;
+  p.where = {0, 41, 7};
+  p.clock = {event_time_of(1'700'000'020'000), arrival_time_of(1'700'000'020'250)};
+  p.before = arrival_time_of(1'700'000'010'250);
+  p.hole_where = {0, 12, 3};
+  p.hole = {event_time_of(1'700'000'000'000), arrival_time_of(1'700'000'000'250)};
+  p.absent_ms = 86'400'000;
+  p.degraded = true;
+  return p;
+}
+
 std::string sample_window() {
   publisher_window w;
   for (const std::uint64_t seq : {1, 2, 3, 5, 9}) w.take(seq, seq * 1'000'000'007);
@@ -110,7 +123,7 @@ std::vector<disk_format> contents() {
   all.push_back({"blob", "blob", 1, false, sample_blob, reread_blob});
   for (const auto& d : every_decision()) {
     all.push_back(
-        {"decision_" + std::to_string(static_cast<int>(d.kind)), "", 2, false,
+        {"decision_" + std::to_string(static_cast<int>(d.kind)), "decision", 2, false,
          [d] { return encode_decision(d); },
          [](std::string_view b) { return rewritten(decode_decision(b), encode_decision); }});
   }
@@ -158,7 +171,14 @@ std::vector<disk_format> contents() {
                    return encode_outline(o);
                  },
                  [](std::string_view b) { return rewritten(decode_outline(b), encode_outline); }});
-  all.push_back({"correlator_state", "", 2, false, sample_correlator,
+  all.push_back({"clock_point", "clock of a partition", 1, false,
+                 [] { return encode_clock_point(sample_point()); },
+                 [](std::string_view b) -> outcome<std::string> {
+                   if (b.empty())
+                     return failure{ec::malformed, "a partition that knows nothing yet"};
+                   return rewritten(decode_clock_point(b), encode_clock_point);
+                 }});
+  all.push_back({"correlator_state", "correlator state", 2, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};
                    if (auto read = core.restore(b); !read) return read.error();

@@ -54,9 +54,13 @@ protected:
     batch.outbox.push_back({0, entity, "a/1/2", 3, event_time_of(1), notice_decision()});
     batch.snapshots.push_back({entity, 3, 0, "snapshot"});
     batch.blocks.push_back({entity, 1, "block"});
-    batch.checkpoint = partition_checkpoint{3, 4};
+    batch.checkpoint = partition_checkpoint{3, 4, "clock"};
+    batch.rules = partition_rules{2, "rules"};
     ASSERT_TRUE(s.checkpoints().write(batch));
-    ASSERT_TRUE(s.decisions().append({{notice_decision(), notice_decision()}, {{0, 2}}}));
+    decision_append told{{notice_decision(), notice_decision()}, {{0, 2}}};
+    told.control = told.rules = 2;
+    told.rules_record = "rules";
+    ASSERT_TRUE(s.decisions().append(told));
     feed_append f;
     const auto item = [](std::uint64_t seq) {
       return feed_payload(notice{"overload", "ingest", "text", event_time_of(1)}, seq,
@@ -256,6 +260,17 @@ std::vector<damage> damages() {
       {"partition 99, position 1 | there is no such partition"});
   put("checkpoint_ahead", "default", keys::checkpoint(0), rows::numbers({99, 3}),
       {"checkpoints | partition 0 | stands at position 99, the log ends at 4"});
+  put("rules_row", "default", keys::partition_rules(0), "\x01 cut", {"rules | R, key 520000"});
+  put("rules_of_no_partition", "default", keys::partition_rules(99), rows::rules({1, "{}"}),
+      {"there is no such partition"});
+  put("rules_of_no_decision", "default", keys::partition_rules(0), rows::rules({7, "{}"}),
+      {"rules | decision 7 | sets what is in force, the decision log ends before"});
+  put("controls_row", "default", keys::controls(), "\x01 cut", {"rules | Z, key 5a"});
+  put("controls_ahead", "default", keys::controls(), rows::controls({9, 1, "{}"}),
+      {"rules | decision 9 | sets what is in force"});
+  put("controls_copied_row", "default", keys::controls_copied(), rows::numbers({1, 2}),
+      {"Y, key 59 | is not one number"});
+  put("no_key_of_this_format", "default", "N?", rows::number(1), {"is no key of this format"});
   put("checkpoint_row", "default", keys::checkpoint(0), rows::numbers({1}), {"is not two numbers"});
   put("trimmed_too_far", "default", keys::log_first(0), rows::number(5),
       {"stands at position 3, the log begins only at 5"});
@@ -330,7 +345,7 @@ std::vector<damage> damages() {
   put("counter", "default", keys::counter("accepted"), rows::number(9),
       {"counter accepted | says 9 events, the log holds 8"});
   put("unknown_fact", "default", "zebra", rows::number(1), {"is no key of this format"});
-  put("fact_without_version", "default", "Jx", "", {"J, key 4a78 | has no version"});
+  put("fact_without_version", "default", "Jx", "", {"J, key 4a78 | is no key of this format"});
   put("skipped_record", "default", keys::poison({0, 2, 1}), "", {"skipped records"});
   put("consumed", "default", keys::outbox_consumed(0), rows::number(3),
       {"outbox | partition 0 | entry 3 stands in the decision log, the outbox ends at 2"});
