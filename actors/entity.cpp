@@ -217,6 +217,8 @@ void entity_state::finish(const forecast_result* result) {
 void entity_state::begin_rows() {
   while (core_->row_waiting()) {
     const bool degraded = core_->row_degraded() || peers_->inference == nullptr;
+    slot_->about = core_->row_last();
+    if (slot_->about.position == 0) slot_->about = covered_;
     core_->begin_tick(slot_->begin_row());
     if (degraded) {
       finish(nullptr);

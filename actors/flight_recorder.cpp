@@ -6,21 +6,23 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <new>
 
-// file := header suspect[16] slot[64], as they stand in memory: read by the same build or not at
-// all
+// file := header suspect[16] slot[64] pass pass, as they stand in memory: read by the same build or
+// not at all
 
 namespace faultline {
 
 namespace {
 
-constexpr std::uint64_t magic = 0x31304c46'544c4146;  // "FALTFL01"
+constexpr std::uint64_t magic = 0x32304c46'544c4146;  // "FALTFL02"
 constexpr std::size_t suspect_count = 16;
 constexpr std::size_t slot_count = 64;
+constexpr std::uint32_t pass_number = slot_count + 1;  ///< of the thread that passes rows
 
 struct suspect_row {
   std::uint64_t position;
@@ -36,6 +38,22 @@ struct alignas(64) slot_row {
   std::uint32_t partition;
   std::atomic<std::uint32_t> applying;
 };
+
+struct place_row {
+  std::uint64_t position;
+  std::uint32_t index;
+  std::uint32_t partition;
+};
+
+struct pass_rows {
+  std::atomic<std::uint32_t> applying;
+  std::uint32_t count;
+  std::array<place_row, flight_recorder::pass_mark::most> rows;
+};
+
+record_address address_of(const place_row& r) {
+  return {static_cast<partition_id>(r.partition), r.position, r.index};
+}
 
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 
@@ -75,6 +93,8 @@ struct flight_recorder::page {
   std::uint32_t unused;
   std::array<suspect_row, suspect_count> suspects;
   std::array<slot_row, slot_count> slots;
+  pass_rows pass;  ///< under way
+  pass_rows suspects_of_pass;
 };
 
 outcome<std::unique_ptr<flight_recorder>> flight_recorder::open(const std::string& file) {
@@ -87,7 +107,7 @@ outcome<std::unique_ptr<flight_recorder>> flight_recorder::open(const std::strin
   ::close(fd);
   if (memory == MAP_FAILED) return failure{ec::io_failed, file + ": " + std::strerror(why)};
   auto* mapped = static_cast<page*>(memory);
-  if (mapped->magic != magic || mapped->crashed.load() > slot_count) {
+  if (mapped->magic != magic || mapped->crashed.load() > pass_number) {
     std::memset(memory, 0, sizeof(page));
     mapped->magic = magic;
   }
@@ -100,23 +120,53 @@ flight_recorder::~flight_recorder() { ::munmap(page_, sizeof(page)); }
 
 void flight_recorder::count_death() {
   const auto crashed = page_->crashed.exchange(0);
-  if (crashed != 0 && page_->slots[crashed - 1].applying.load() != 0) {
+  if (crashed == pass_number) {
+    if (page_->pass.applying.load() != 0) count_pass();
+  } else if (crashed != 0 && page_->slots[crashed - 1].applying.load() != 0) {
     const auto& slot = page_->slots[crashed - 1];
-    suspect_row* at = nullptr;
-    for (auto& s : page_->suspects) {
-      if (s.deaths != 0 && s.partition == slot.partition && s.position == slot.position &&
-          s.index == slot.index) {
-        at = &s;
-        break;
-      }
-      // Else the one with the fewest deaths makes room, a free one first.
-      if (at == nullptr || s.deaths < at->deaths) at = &s;
-    }
-    const bool known = at->deaths != 0 && at->position == slot.position &&
-                       at->partition == slot.partition && at->index == slot.index;
-    *at = {slot.position, slot.index, slot.partition, known ? at->deaths + 1 : 1, 0};
+    blame({static_cast<partition_id>(slot.partition), slot.position, slot.index}, 0);
   }
   for (auto& slot : page_->slots) slot.applying.store(0);
+  page_->pass.applying.store(0);
+}
+
+void flight_recorder::blame(const record_address& where, std::uint32_t deaths_before) {
+  suspect_row* at = nullptr;
+  for (auto& s : page_->suspects) {
+    if (s.deaths != 0 && s.partition == where.partition && s.position == where.position &&
+        s.index == where.index) {
+      ++s.deaths;
+      return;
+    }
+    // Else the one with the fewest deaths makes room, a free one first.
+    if (at == nullptr || s.deaths < at->deaths) at = &s;
+  }
+  *at = {where.position, where.index, where.partition, deaths_before + 1, 0};
+}
+
+/// One row is as good as a name. Of several, one that was alone in a pass that killed is it.
+void flight_recorder::count_pass() {
+  const auto& pass = page_->pass;
+  const auto count = std::min<std::uint32_t>(pass.count, pass_mark::most);
+  const auto before = pass_suspects();
+  for (const auto& known : suspects())
+    for (std::uint32_t i = 0; i < count && count > 1; ++i)
+      if (address_of(pass.rows[i]) == known.where) return blame(known.where, 0);
+  if (count == 1) {
+    const auto where = address_of(pass.rows[0]);
+    const bool again = std::find(before.begin(), before.end(), where) != before.end();
+    return blame(where, again ? 1 : 0);
+  }
+  page_->suspects_of_pass.count = count;
+  std::copy_n(pass.rows.begin(), count, page_->suspects_of_pass.rows.begin());
+}
+
+std::vector<record_address> flight_recorder::pass_suspects() const {
+  const auto& pass = page_->suspects_of_pass;
+  std::vector<record_address> all;
+  for (std::uint32_t i = 0; i < std::min<std::uint32_t>(pass.count, pass_mark::most); ++i)
+    all.push_back(address_of(pass.rows[i]));
+  return all;
 }
 
 std::vector<flight_suspect> flight_recorder::suspects() const {
@@ -153,6 +203,25 @@ void flight_recorder::claim() noexcept {
   place.slot = &page_->slots[taken];
   place.crashed = &page_->crashed;
   place.number = taken + 1;
+}
+
+flight_recorder::pass_mark::pass_mark(flight_recorder* into,
+                                      const std::vector<record_address>& rows) noexcept {
+  if (into == nullptr) return;
+  if (place.recorder != into->number_) {
+    if (place.recorder == 0) give_signal_stack();
+    place = {into->number_, nullptr, &into->page_->crashed, pass_number};
+  }
+  auto& pass = into->page_->pass;
+  std::uint32_t count = 0;
+  for (const auto& where : rows) {
+    if (count == most) break;
+    if (where.position != 0) pass.rows[count++] = {where.position, where.index, where.partition};
+  }
+  pass.count = count;
+  if (count == 0) return;
+  pass.applying.store(1, std::memory_order_release);
+  applying_ = &pass.applying;
 }
 
 flight_recorder::mark::mark(flight_recorder* into, const record_address& where) noexcept {

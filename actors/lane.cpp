@@ -57,12 +57,14 @@ bool whole(const forecast_row& row, const forecast_result& result) {
 }  // namespace
 
 lane::lane(std::unique_ptr<forecaster> model, lane_options options, node_counters& counters,
-           model_source others)
+           model_source others, flight_recorder* flight)
     : model_{std::move(model)},
       source_{std::move(others)},
       options_{options},
       counters_{counters},
+      flight_{flight},
       serial_{next_serial()} {
+  if (flight_ != nullptr) suspects_ = flight_->pass_suspects();
   options_.batch = std::min(options_.batch, model_->capacity());
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   thread_ = std::thread{[this] { run(); }};
@@ -184,18 +186,31 @@ forecaster* lane::model_at(std::uint32_t number) {
   return other->model.get();
 }
 
-// Rows of one model make a pass together.
+bool lane::suspect(const asked_row& row) const {
+  return std::find(suspects_.begin(), suspects_.end(), row.slot->about) != suspects_.end();
+}
+
 void lane::answer(std::vector<asked_row>& rows) {
+  std::size_t alone = 0;
+  if (!suspects_.empty()) {
+    std::stable_partition(rows.begin(), rows.end(), [this](const auto& r) { return suspect(r); });
+    for (; alone < rows.size() && suspect(rows[alone]); ++alone) pass(rows, alone, 1);
+  }
+  answer_together(rows, alone, rows.size());
+}
+
+// Rows of one model make a pass together.
+void lane::answer_together(std::vector<asked_row>& rows, std::size_t begin, std::size_t end) {
   if (other_count_.load(std::memory_order_relaxed) != 0)
-    std::stable_sort(rows.begin(), rows.end(),
+    std::stable_sort(rows.begin() + static_cast<std::ptrdiff_t>(begin), rows.end(),
                      [](const auto& a, const auto& b) { return a.slot->model < b.slot->model; });
-  for (std::size_t begin = 0; begin < rows.size();) {
-    std::size_t end = begin + 1;
-    while (end < rows.size() && end - begin < options_.batch &&
-           rows[end].slot->model == rows[begin].slot->model)
-      ++end;
-    pass(rows, begin, end - begin);
-    begin = end;
+  while (begin < end) {
+    std::size_t last = begin + 1;
+    while (last < end && last - begin < options_.batch &&
+           rows[last].slot->model == rows[begin].slot->model)
+      ++last;
+    pass(rows, begin, last - begin);
+    begin = last;
   }
 }
 
@@ -203,16 +218,23 @@ void lane::pass(const std::vector<asked_row>& rows, std::size_t begin, std::size
   static thread_local std::vector<const forecast_row*> in;
   static thread_local std::vector<forecast_result> results;
   static thread_local std::vector<forecast_result*> out;
+  static thread_local std::vector<record_address> about;
   in.clear();
   out.clear();
+  about.clear();
   if (results.size() < count) results.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     results[i].fault_logit = std::numeric_limits<float>::quiet_NaN();  // until it is answered
     in.push_back(&rows[begin + i].slot->row());
     out.push_back(&results[i]);
+    about.push_back(rows[begin + i].slot->about);
   }
   auto* model = model_at(rows[begin].slot->model);
-  const bool ran = model != nullptr && static_cast<bool>(model->step(in.data(), out.data(), count));
+  const auto step = [&] {
+    const flight_recorder::pass_mark applying{flight_, about};
+    return static_cast<bool>(model->step(in.data(), out.data(), count));
+  };
+  const bool ran = model != nullptr && step();
   counters_.lane_passes.fetch_add(1, std::memory_order_relaxed);
   counters_.lane_rows.fetch_add(count, std::memory_order_relaxed);
   for (std::size_t i = 0; i < count; ++i) {

@@ -15,6 +15,7 @@
 
 #include <caf/actor_control_block.hpp>
 
+#include "actors/flight_recorder.hpp"
 #include "actors/node_shared.hpp"
 #include "actors/options.hpp"
 #include "inference/forecaster.hpp"
@@ -42,6 +43,7 @@ struct lane_slot {
   std::uint32_t model = 0;                ///< lane::model_number() of the rules in force
   row_name asked;
   row_name answered;
+  record_address about;  ///< the last event of the row's tick; position 0: not known
   float loud_threshold = 0;
   /// The row on its way in, and in its place the result: nobody needs both.
   std::variant<forecast_row, forecast_result> content;
@@ -71,12 +73,15 @@ struct lane_slot {
 /// Models: the one it is made with, and others by their sha-256 (an activation, the replay of one),
 /// which its thread loads when the first row for them comes. Rows of a model that cannot be had are
 /// answered as failed.
+///
+/// Rows that were in a pass which killed the process go alone (flight_recorder): company changes
+/// nothing of a result, and the one that kills again is known.
 class lane {
 public:
   /// Finds a model by the sha-256 of its file. Called on the lane's thread.
   using model_source = std::function<outcome<std::unique_ptr<forecaster>>(const std::string&)>;
   lane(std::unique_ptr<forecaster> model, lane_options options, node_counters& counters,
-       model_source others = {});
+       model_source others = {}, flight_recorder* flight = nullptr);
   ~lane();
   lane(const lane&) = delete;
   lane& operator=(const lane&) = delete;
@@ -111,6 +116,8 @@ private:
 
   void run();
   void answer(std::vector<asked_row>& rows);
+  void answer_together(std::vector<asked_row>& rows, std::size_t begin, std::size_t end);
+  bool suspect(const asked_row& row) const;
   forecaster* model_at(std::uint32_t number);
   std::size_t buffer_of_this_thread() noexcept;
   bool company_can_come() const noexcept;
@@ -128,6 +135,8 @@ private:
   std::atomic<std::size_t> other_count_{0};
   lane_options options_;
   node_counters& counters_;
+  flight_recorder* flight_;
+  std::vector<record_address> suspects_;
   const std::uint64_t serial_;  ///< among all lanes of the process
   std::atomic<std::size_t> threads_{0};
   std::array<buffer, buffer_count> buffers_;

@@ -43,6 +43,7 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
     note_return(where.position, event.ts, out);
   switch (event.type) {
     case event_type::metric: {
+      builder.note_record(where);
       const auto result = builder.add(event, where.position, rules->processing);
       if (builder.channels().size() != traits.size()) open_channels();
       return result == tick_builder::result::late ? applied_as::late : applied_as::taken;
@@ -204,6 +205,7 @@ bool entity_core::may_fall_silent(const partition_time& clock) const noexcept {
 void entity_core::set_degraded(bool on) noexcept { impl_->builder.set_degraded(on); }
 
 bool entity_core::row_degraded() const noexcept { return impl_->builder.front().degraded; }
+record_address entity_core::row_last() const noexcept { return impl_->builder.front().last; }
 
 void entity_core::begin_tick(forecast_row& row) { impl_->begin_tick(row); }
 

@@ -140,6 +140,9 @@ public:
   bool in_flight() const noexcept;             ///< between begin_tick and finish_tick
   /// Is the oldest waiting tick to be finished without the model? @pre row_waiting().
   bool row_degraded() const noexcept;
+  /// The last event that went into the oldest waiting tick; position 0: it is not known any more
+  /// (from before a snapshot). @pre row_waiting().
+  record_address row_last() const noexcept;
   /// Writes the row of the oldest waiting tick. @pre row_waiting().
   void begin_tick(forecast_row& row);
   /// Ends the tick in flight. @p result nullptr: the model was left out or failed (degraded).

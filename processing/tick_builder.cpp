@@ -170,6 +170,7 @@ void tick_builder::merge(std::int64_t index, std::int64_t ts) {
     at->newest_ms = ts;
   }
   at->newest_ms = std::max(at->newest_ms, ts);
+  at->last = record_;
   at->sum.resize(channels_.size(), 0.0);
   at->count.resize(channels_.size(), 0);
   for (std::size_t c = 0; c < channels_.size(); ++c) {
@@ -188,6 +189,7 @@ void tick_builder::close_row(std::int64_t index, std::int64_t ts, log_position c
   }
   if (open_.capacity() != 0) std::vector<open_tick>{}.swap(open_);  // who sends rows needs none
   auto& tick = append(ts, cause);
+  tick.last = record_;
   tick.values.assign(row_of_event().begin(), row_of_event().end());
   closed_through_ = index;
   crowded_ -= crowded_ != 0 ? 1 : 0;
@@ -199,6 +201,7 @@ void tick_builder::close_open_below(std::int64_t index, log_position cause) {
   for (; done < open_.size() && open_[done].index < index; ++done) {
     auto& from = open_[done];
     auto& tick = append(from.newest_ms, cause);
+    tick.last = from.last;
     tick.values.assign(channels_.size(), missing);
     std::uint32_t most = 0;
     for (std::size_t c = 0; c < from.count.size(); ++c) {

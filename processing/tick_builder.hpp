@@ -38,6 +38,7 @@ struct closed_tick {
   bool degraded = false;       ///< closed while ticks were to be scored without the model
   bool deaf = false;           ///< its gap holds a time in which nobody listened
   log_position cause = 0;      ///< position of the record that closed it
+  record_address last;         ///< the last event that went into it; position 0: not known
   std::vector<double> values;  ///< by channel; counters as rates per second
 };
 
@@ -55,6 +56,8 @@ public:
 
   /// Adds a metric event; closes ticks. @p cause is the position of its record.
   result add(const event_view& event, log_position cause, const processing_options& options);
+  /// Where the event of the next add() stands, for closed_tick::last.
+  void note_record(const record_address& where) noexcept { record_ = where; }
   /// Ticks that close from now on are marked so. What holds for a tick is what its record said, not
   /// what came while it waited.
   void set_degraded(bool on) noexcept { degraded_ = on; }
@@ -85,6 +88,7 @@ private:
   struct open_tick {
     std::int64_t index = 0;
     std::int64_t newest_ms = 0;
+    record_address last;  ///< not saved
     std::vector<double> sum;
     std::vector<std::uint32_t> count;
   };
@@ -123,6 +127,7 @@ private:
   bool started_ = false;
   bool degraded_ = false;     ///< not saved: the next record says it again
   std::int64_t deaf_ms_ = 0;  ///< 0 = we listened all the time
+  record_address record_;     ///< of the event under way
   std::int64_t pace_ms_ = 1;  ///< tick_ms() of the call under way
   std::uint64_t late_ = 0;
   std::uint64_t ignored_ = 0;

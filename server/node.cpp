@@ -212,7 +212,8 @@ outcome<void> node::impl::settle_rules() {
           spdlog::error("lane lacks model sha256={} reason=\"{}\": its ticks are degraded",
                         wanted_sha256, other.error().what);
         return other;
-      });
+      },
+      flight.get());
   return {};
 }
 

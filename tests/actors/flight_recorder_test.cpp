@@ -110,5 +110,76 @@ TEST_F(FlightRecorder, ADamagedFileBeginsAfresh) {
   EXPECT_FALSE(flight_recorder::open(directory + "/none/flight"));
 }
 
+std::vector<record_address> pass_suspects_in(const std::string& file) {
+  const auto recorder = flight_recorder::open(file);
+  return recorder ? (*recorder)->pass_suspects() : std::vector<record_address>{};
+}
+
+// A pass of many rows names none of them; each is tried alone by the next process.
+TEST_F(FlightRecorder, ARowThatKilledInAPassAndThenAloneIsNamed) {
+  const record_address other{5, 12, 0}, third{6, 1, 9};
+  const auto life_of_pass = [&](std::vector<record_address> rows) {
+    const pid_t child = fork();
+    if (child == 0) {
+      flight_recorder::watch_signals();
+      auto recorder = flight_recorder::open(file());
+      if (!recorder) _exit(9);
+      std::thread lane{[&] {
+        { const flight_recorder::pass_mark before{recorder->get(), {{1, 1, 1}, {1, 2, 1}}}; }
+        const flight_recorder::pass_mark passing{recorder->get(), rows};
+        std::abort();
+      }};
+      lane.join();
+      _exit(0);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status));
+  };
+  life_of_pass({other, here, third});
+  EXPECT_TRUE(suspects().empty());
+  EXPECT_EQ(pass_suspects_in(file()), (std::vector<record_address>{other, here, third}));
+  life_of_pass({here});
+  ASSERT_EQ(suspects().size(), 1U);
+  EXPECT_EQ(suspects()[0].where, here);
+  EXPECT_EQ(suspects()[0].deaths, flight_recorder::deadly);
+}
+
+TEST_F(FlightRecorder, ARowThatKilledAloneAndThenInCompanyIsNamedToo) {
+  const auto life_of_pass = [&](std::vector<record_address> rows) {
+    const pid_t child = fork();
+    if (child == 0) {
+      flight_recorder::watch_signals();
+      auto recorder = flight_recorder::open(file());
+      if (!recorder) _exit(9);
+      const flight_recorder::pass_mark passing{recorder->get(), rows};
+      std::abort();
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+  };
+  life_of_pass({here});
+  EXPECT_EQ(suspects().at(0).deaths, 1U);
+  life_of_pass({{5, 12, 0}, here});
+  ASSERT_EQ(suspects().size(), 1U);
+  EXPECT_EQ(suspects()[0].deaths, flight_recorder::deadly);
+}
+
+TEST_F(FlightRecorder, APassThatIsOverOrKnowsNoRecordsLeavesNoSuspect) {
+  const pid_t child = fork();
+  if (child == 0) {
+    flight_recorder::watch_signals();
+    auto recorder = flight_recorder::open(file());
+    if (!recorder) _exit(9);
+    { const flight_recorder::pass_mark over{recorder->get(), {here, {5, 12, 0}}}; }
+    const flight_recorder::pass_mark unknown{recorder->get(), {{}, {}}};
+    std::abort();
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_TRUE(suspects().empty());
+  EXPECT_TRUE(pass_suspects_in(file()).empty());
+}
+
 }  // namespace
 }  // namespace faultline

@@ -80,6 +80,28 @@ class Poison(unittest.TestCase):
     def test_a_record_that_faulted_the_process_twice_is_skipped_and_named(self):
         self.killed_twice("test.deadly.segfault", -11)
 
+    def test_a_record_whose_row_killed_the_process_twice_is_skipped_and_named(self):
+        """In a pass of the lane with many others: which it was shows when each goes alone."""
+        hosts = [f"host/{n}" for n in range(40)]
+        self.send(*[row(h, 0) for h in hosts])
+        deadly = row("host/7", 1, cpu=0.5, memory=0.5, disk_used=0.5, errors=1.0)
+        self.publisher.send([row(h, 1) for h in hosts if h != "host/7"] + [deadly]
+                            + [row(h, 2) for h in hosts])
+        self.assertEqual(self.dies(), -6)
+        self.start_again(wait=False)
+        self.assertEqual(self.dies(), -6, "once is no proof: it is tried again")
+        self.start_again()
+        self.publisher.resend()
+        self.publisher.flush()
+        self.eventually(lambda: self.observations("host/1") == 3)
+        self.eventually(lambda: self.observations("host/7") == 2)
+        letters = [l for l in self.server.api("/api/v1/dead-letters")["letters"]
+                   if l["reason"] == "poison"]
+        self.assertEqual(len(letters), 1)
+        self.assertIn("killed the process 2 times", letters[0]["text"])
+        self.send(*[row(h, n) for n in (3, 4) for h in hosts])
+        self.eventually(lambda: self.observations("host/7") == 4)
+
     def test_kill_9_makes_no_record_a_suspect(self):
         for n in range(4):
             for k in range(20):

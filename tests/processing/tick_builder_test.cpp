@@ -66,6 +66,29 @@ TEST(TickBuilder, ClosesARowAtOnceOnceItKnowsTheSet) {
   EXPECT_EQ(d.closed[2].cause, 3u);
 }
 
+// Who closes a tick is another matter: see cause.
+TEST(TickBuilder, KnowsTheLastEventOfEachTick) {
+  builder_driver d;
+  std::vector<log_position> last;
+  const auto give = [&](std::int64_t at, std::vector<metric_point> points) {
+    event_view e;
+    e.ts = event_time_of(start + at);
+    e.metrics = std::move(points);
+    d.builder.note_record({0, ++d.position, 0});
+    d.builder.add(e, d.position, d.options);
+    for (; d.builder.waiting(); d.builder.pop()) last.push_back(d.builder.front().last.position);
+  };
+  give(0, {gauge("a", 1)});
+  give(1, {gauge("b", 1)});             // 2
+  give(tick, {gauge("a", 1)});          // 3
+  give(2 * tick, {gauge("a", 1)});      // 4
+  give(2 * tick + 1, {gauge("b", 1)});  // 5
+  give(4 * tick, {gauge("a", 1), gauge("b", 1)});
+  d.builder.advance(event_time_of(start + 9 * tick), 99, d.options);
+  for (; d.builder.waiting(); d.builder.pop()) last.push_back(d.builder.front().last.position);
+  EXPECT_EQ(last, (std::vector<log_position>{2, 3, 5, 6}));
+}
+
 TEST(TickBuilder, MergesSingleValuesUntilALaterTickAndTheLateness) {
   builder_driver d;
   for (int i = 0; i < 4; ++i) {

@@ -6,15 +6,46 @@
 //   metric "test.deadly.abort"      aborts the process
 //   metric "test.deadly.segfault"   writes to nowhere
 //   metric "test.deadly.throw"      kills its entity
+//   four roles in one tick         abort the process in the lane (two: they do not)
 //   retiring "test.deadly.owner"    kills the owner of its partition
+#include <algorithm>
 #include <cstdlib>
+#include <filesystem>
+#include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include "actors/rules_history.hpp"
+#include "inference/forecaster.hpp"
 #include "processing/tick_builder.hpp"
 
 #define REAL(name) __real_##name
 #define WRAP(name) __wrap_##name
+
+namespace {
+
+class deadly_forecaster final : public faultline::forecaster {
+public:
+  explicit deadly_forecaster(std::unique_ptr<faultline::forecaster> real)
+      : real_{std::move(real)} {}
+  std::size_t capacity() const noexcept override { return real_->capacity(); }
+  const faultline::model_identity& identity() const noexcept override { return real_->identity(); }
+  faultline::outcome<void> step(const faultline::forecast_row* const* rows,
+                                faultline::forecast_result* const* results,
+                                std::size_t count) override {
+    constexpr auto slots = faultline::forecast_shape::slots;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto mask = rows[i]->input.begin() + slots;
+      if (std::count_if(mask, mask + slots, [](float m) { return m > 0; }) >= 4) std::abort();
+    }
+    return real_->step(rows, results, count);
+  }
+
+private:
+  std::unique_ptr<faultline::forecaster> real_;
+};
+
+}  // namespace
 
 extern "C" {
 
@@ -48,6 +79,18 @@ rules_step WRAP(_ZN9faultline13rules_history4takeERKNS_14control_recordEm)(
     faultline::log_position position) {
   if (control.payload == "test.deadly.owner") throw std::runtime_error{"a bug"};
   return REAL(_ZN9faultline13rules_history4takeERKNS_14control_recordEm)(self, control, position);
+}
+
+using loaded_forecaster = faultline::outcome<std::unique_ptr<faultline::forecaster>>;
+
+loaded_forecaster REAL(_ZN9faultline15load_forecasterERKNSt10filesystem7__cxx114pathEm)(
+    const std::filesystem::path&, std::size_t);
+
+loaded_forecaster WRAP(_ZN9faultline15load_forecasterERKNSt10filesystem7__cxx114pathEm)(
+    const std::filesystem::path& file, std::size_t batch) {
+  auto real = REAL(_ZN9faultline15load_forecasterERKNSt10filesystem7__cxx114pathEm)(file, batch);
+  if (!real) return real;
+  return std::unique_ptr<faultline::forecaster>{new deadly_forecaster{std::move(*real)}};
 }
 
 }  // extern "C"
