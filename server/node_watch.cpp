@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// The node's clock thread: ticks, overload, space, clocks of publishers, retention.
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "server/node_impl.hpp"
+
+namespace faultline {
+
+/// Records applied per second of time in which there was always something to apply.
+void node::impl::measure_replay(double passed_s) {
+  constexpr std::uint64_t always_something = 512;
+  const auto& n = counters;
+  replay_meter::sample s;
+  s.seconds = passed_s;
+  const auto cpu = process_cpu_seconds();
+  s.cpu_seconds = cpu - std::exchange(cpu_before, cpu);
+  s.applied = n.events_taken + n.events_late + n.events_kept + n.events_replayed;
+  s.recovering = n.partitions_ready.load() < directory->size();
+  s.busy = s.recovering || n.lag() >= always_something;
+  meter.take(s, std::thread::hardware_concurrency());
+  counters.replay_rate.store(meter.rate(), std::memory_order_relaxed);
+}
+
+// From any thread of ours that is no actor.
+void node::impl::tell(notice n) {
+  spdlog::info("notice what={} subject=\"{}\" text=\"{}\"", n.what, n.subject, n.text);
+  decision d;
+  d.kind = decision_kind::notice;
+  d.notice = std::move(n);
+  caf::anon_send(the_keeper, append_decisions{{std::move(d)}});
+}
+
+void node::impl::watch_load() {
+  const auto& doors = counters.doors;
+  overload_reading seen;
+  seen.lag = counters.lag();
+  seen.has_space = commit->has_space();
+  for (const auto& events : doors.shed) seen.shed += events.load();
+  seen.refused = doors.requests[static_cast<std::size_t>(request_fate::retry)].load() +
+                 doors.messages[static_cast<std::size_t>(message_fate::shed)].load();
+  for (auto& n : ladder->look(seen, wall_clock())) tell(std::move(n));
+  const bool caught_up = counters.partitions_ready.load() == directory->size();
+  if (caught_up && !options.processing.accept_past)
+    commit->set_degraded(ladder->holds(overload_step::degraded));
+}
+
+void node::impl::watch_skew() {
+  if (options.processing.accept_past) return;
+  std::vector<notice> told;
+  {
+    auto& publishers = intake->publishers();
+    const std::lock_guard<std::mutex> guard{publishers.mutex()};
+    told = skew_notices(publishers, options.intake.skew_limit, wall_clock());
+  }
+  for (auto& n : told) tell(std::move(n));
+}
+
+void node::impl::watch_space() {
+  const auto found = memory->tend_space();
+  if (!found.problem.empty()) spdlog::warn("ballast not built reason=\"{}\"", found.problem);
+}
+
+/// Once after a restart, when every partition has caught up: subscribers know that what they see is
+/// whole again.
+void node::impl::tell_recovered() {
+  if (recovered_told || counters.partitions_ready.load() < directory->size()) return;
+  recovered_told = true;
+  step_done("recovered");
+  if (!had_records) return;
+  const auto passed = std::chrono::steady_clock::now() - started;
+  const auto ms = std::chrono::duration_cast<milliseconds>(passed).count();
+  tell(notice{"recovered", "node", "ready " + std::to_string(ms) + " ms after the start",
+              event_time_of(unix_ms(wall_clock()))});
+}
+
+void node::impl::run_clock() {
+  constexpr std::chrono::seconds retention_interval{60};
+  constexpr std::chrono::seconds space_interval{1};
+  constexpr std::chrono::seconds skew_interval{5};
+  auto swept = std::chrono::steady_clock::now();
+  auto sampled = swept;
+  auto looked = swept;
+  auto tended = swept - space_interval;
+  std::unique_lock<std::mutex> lock{clock_mutex};
+  while (!clock_wake.wait_for(lock, std::chrono::milliseconds{200}, [&] { return clock_stop; })) {
+    commit->tick(wall_clock());
+    watch_load();
+    tell_recovered();
+    const auto now = std::chrono::steady_clock::now();
+    measure_replay(std::chrono::duration<double>(now - std::exchange(sampled, now)).count());
+    if (now - tended >= space_interval) {
+      tended = now;
+      watch_space();
+    }
+    if (now - looked >= skew_interval) {
+      looked = now;
+      watch_skew();
+    }
+    if (std::chrono::steady_clock::now() - swept < retention_interval) continue;
+    swept = std::chrono::steady_clock::now();
+    if (auto done = memory->sweep_retention(wall_clock()); !done)
+      spdlog::warn("retention sweep failed reason=\"{}\"", done.error().what);
+  }
+}
+
+}  // namespace faultline
