@@ -10,7 +10,7 @@ namespace faultline {
 namespace {
 constexpr std::uint64_t deltas_per_save = 20'000;
 constexpr std::chrono::milliseconds no_space_pause{200};
-constexpr std::size_t reply_bytes = 64;  ///< what a waiting reply counts for the bound
+constexpr std::size_t reply_bytes = 64;  ///< what a waiting reply counts beside its frame
 constexpr std::size_t windows_per_save = 256;
 }  // namespace
 
@@ -167,8 +167,9 @@ void group_commit::intake::add(dead_letter letter) {
 }
 
 void group_commit::intake::reply_when_durable(reply_address to, std::string frame) {
-  owner_.pending_.bytes += reply_bytes;
-  owner_.pending_bytes_.fetch_add(reply_bytes, std::memory_order_relaxed);
+  const auto bytes = reply_bytes + frame.size();
+  owner_.pending_.bytes += bytes;
+  owner_.pending_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   owner_.pending_.replies.emplace_back(std::move(to), std::move(frame));
   owner_.wake_.notify_one();
 }

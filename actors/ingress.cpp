@@ -282,8 +282,27 @@ void ingress::on_bad_request(reply_address from, std::string_view header, std::s
     door_sums::add(sums.requests, request_fate::bad_frames);
   auto into = into_.begin();
   if (into_.has_room()) letter(into, why_code, "router", text, header);
-  into.reply_when_durable(std::move(from),
-                          error_reply(why_code, text, read ? read->seq : 0, encoding));
+  tell(into, std::move(from), error_reply(why_code, text, read ? read->seq : 0, encoding));
+}
+
+/// What promises nothing keeps the order of replies while something may wait.
+void ingress::tell(group_commit::intake& into, reply_address to, std::string frame) {
+  if (into_.room() == group_commit::room_left::none)
+    into.reply_now(to, std::move(frame));
+  else
+    into.reply_when_durable(std::move(to), std::move(frame));
+}
+
+/// What was taken may still be on its way to the disk, so what is said of it waits. While nothing
+/// more may wait, nothing is said.
+void ingress::promise(group_commit::intake& into, reply_address to, const publish_header& head,
+                      request_fate fate, std::string frame) {
+  const bool full = into_.room() == group_commit::room_left::none;
+  door_sums::add(counters_.doors.requests, full ? request_fate::retry : fate);
+  if (full)
+    into.reply_now(to, retry_reply(head.seq, intake_.retry_after_ms, reason(), head.encoding));
+  else
+    into.reply_when_durable(std::move(to), std::move(frame));
 }
 
 void ingress::on_request(reply_address from, std::string_view header, std::string_view payload) {
@@ -298,9 +317,9 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
   const auto key = window_key(*head);
   const auto fate = [this](request_fate f) { door_sums::add(counters_.doors.requests, f); };
   if (head->op_last) {
-    fate(request_fate::last);
     const auto& w = into.window(key);
-    into.reply_when_durable(std::move(from), last_reply(w.last(), w.missing(), head->encoding));
+    promise(into, std::move(from), *head, request_fate::last,
+            last_reply(w.last(), w.missing(), head->encoding));
     return;
   }
   if (payload.size() > payload_limits::bytes) {
@@ -309,8 +328,8 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
       letter(into, "payload_too_large", "router " + head->publisher,
              "the payload has " + std::to_string(payload.size()) + " bytes", payload,
              letter_content::payload);
-    into.reply_when_durable(std::move(from), error_reply("too_large", "a payload has at most 1 MiB",
-                                                         head->seq, head->encoding));
+    tell(into, std::move(from),
+         error_reply("too_large", "a payload has at most 1 MiB", head->seq, head->encoding));
     return;
   }
   answer(into, std::move(from), *head, key, payload);
@@ -320,31 +339,29 @@ void ingress::answer(group_commit::intake& into, reply_address from, const publi
                      const std::string& key, std::string_view payload) {
   const auto hash = stable_hash(payload);
   const auto fate = [this](request_fate f) { door_sums::add(counters_.doors.requests, f); };
-  std::string reply;
   switch (into.window(key).check(head.seq, hash)) {
     case seq_verdict::fresh: {
       auto ack = take_fresh(into, from, head, key, payload, hash);
-      if (!ack) return;
-      reply = std::move(*ack);
-      break;
+      if (ack) into.reply_when_durable(std::move(from), std::move(*ack));
+      return;
     }
     case seq_verdict::duplicate:
-      fate(request_fate::duplicate);
-      reply = duplicate_reply(head.seq, head.encoding);
-      break;
+      promise(into, std::move(from), head, request_fate::duplicate,
+              duplicate_reply(head.seq, head.encoding));
+      return;
     case seq_verdict::conflict:
       fate(request_fate::conflict);
-      reply =
-          error_reply("conflict", "this seq was taken with other content", head.seq, head.encoding);
-      break;
+      tell(into, std::move(from),
+           error_reply("conflict", "this seq was taken with other content", head.seq,
+                       head.encoding));
+      return;
     case seq_verdict::too_old:
       fate(request_fate::too_old);
-      reply =
-          error_reply("too_old", "below the last 1,024 seqs: ask op last", head.seq, head.encoding);
-      break;
+      tell(into, std::move(from),
+           error_reply("too_old", "below the last 1,024 seqs: ask op last", head.seq,
+                       head.encoding));
+      return;
   }
-  // Also a `duplicate` waits: the request it repeats may still be on its way to the disk.
-  into.reply_when_durable(std::move(from), std::move(reply));
 }
 
 /// @returns the acknowledgement, or nothing when the publisher was told to send again.

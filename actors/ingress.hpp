@@ -59,6 +59,9 @@ private:
   void pass_time(arrival_time now);
   const char* reason() const;  ///< of a `retry`
   void shed(publisher_account& from, std::string_view payload);
+  void tell(group_commit::intake& into, reply_address to, std::string frame);
+  void promise(group_commit::intake& into, reply_address to, const publish_header& head,
+               request_fate fate, std::string frame);
   void answer(group_commit::intake& into, reply_address from, const publish_header& head,
               const std::string& key, std::string_view payload);
   std::optional<std::string> take_fresh(group_commit::intake& into, const reply_address& from,

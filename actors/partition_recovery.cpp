@@ -276,8 +276,9 @@ void partition_state::replay_to(entity_entry& e, const std::vector<shared_blob>&
   bool since_clock = false;
   const auto replay = [&](const shared_blob& blob, const record_extent& at, std::uint32_t index) {
     const record_mark where{blob->position, index};
+    if (poison_.count(where) != 0) return;  // nobody takes it, whatever it is
     if (at.kind == record_kind::event) {
-      if (where <= e.covered || poison_.count(where) != 0 || is_quarantined(e, where) ||
+      if (where <= e.covered || is_quarantined(e, where) ||
           peek_entity(blob->bytes, at.begin) != e.id)
         return;
       since_clock = true;

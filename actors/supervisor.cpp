@@ -116,7 +116,7 @@ partitions_ready supervisor_state::on_question() const {
 
 caf::result<drained> supervisor_state::on_drain() {
   auto promise = self->make_response_promise<drained>();
-  auto left = std::make_shared<std::size_t>(owners_.size());
+  auto left = std::make_shared<std::size_t>(plan_->directory->size());
   auto complete = std::make_shared<bool>(true);
   auto done = [promise, left, complete](bool ok) mutable {
     *complete = *complete && ok;

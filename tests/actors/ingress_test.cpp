@@ -124,6 +124,24 @@ std::uint64_t sum(const std::array<std::atomic<std::uint64_t>, N>& counts) {
   return all;
 }
 
+// A full disk, or the end: what waits for the disk would pile up without a bound.
+TEST(Ingress, AnswersAtOnceWhenNothingMoreMayWait) {
+  intake_rig rig;
+  using kind = publish_reply::kind;
+  ASSERT_EQ(rig.request(rig.header(1), rig.event("host/a")).what, kind::ack);
+  rig.commit.stop();
+  EXPECT_EQ(rig.request(rig.header(1), rig.event("host/a")).what, kind::retry)
+      << "a duplicate, but that is a promise";
+  const auto last = nlohmann::json{{"publisher", "p"}, {"op", "last"}}.dump();
+  EXPECT_EQ(rig.request(last, "").what, kind::retry);
+  EXPECT_EQ(rig.request(rig.header(1), rig.event("host/b")).code, "conflict");
+  EXPECT_EQ(rig.request(rig.header(0), rig.event("host/b")).code, "bad_header");
+  EXPECT_EQ(rig.request(rig.header(2), std::string(2U << 20U, 'x')).code, "too_large");
+  std::uint64_t requests = 0;
+  for (const auto& n : rig.counters.doors.requests) requests += n.load();
+  EXPECT_EQ(requests, 6U) << "each under one fate";
+}
+
 TEST(Ingress, CountsEveryRequestUnderOneFate) {
   intake_rig rig;
   rig.request(rig.header(1), rig.event("host/a"));

@@ -330,6 +330,18 @@ TEST_F(Partition, SkipsTheRecordThatKillsItsEntityAndLosesNoOther) {
   EXPECT_EQ(counters.lag(), 0U);
 }
 
+TEST_F(Partition, AClockThatIsSkippedIsSkippedForARevivedEntityToo) {
+  ASSERT_TRUE(memory->poison().skip({0, 4, 0}, {"poison", arrival_time_of(1), "process", "", ""}));
+  begin();
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  append_clock(500);  // killed the process twice
+  append({"host/a"}, 3, true);
+  advance(100ms);
+  append({"host/a"}, 4);
+  EXPECT_EQ(observations("host/a"), 4U);
+  EXPECT_EQ(counters.events_late.load(), 0U) << "for nobody that clock has passed";
+}
+
 TEST_F(Partition, RemembersThePoisonAfterARestart) {
   begin();
   append({"host/a"}, 0);
