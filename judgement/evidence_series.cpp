@@ -41,6 +41,41 @@ double quantile(const std::vector<float>& sorted, double q) {
   return a + (at - static_cast<double>(low)) * (sorted[low + 1] - a);
 }
 
+/// The five quantiles of a baseline without sorting all of it: each is sought between its
+/// neighbours. The same values as of the sorted ones.
+struct spread_of {
+  double p5, p25, p50, p75, p95;
+
+  explicit spread_of(std::vector<float>& values) {
+    const std::size_t last = values.size();
+    const std::size_t middle = place(values, 0.5, 0, last, p50);
+    const std::size_t lower = place(values, 0.25, 0, middle + 1, p25);
+    place(values, 0.05, 0, lower + 1, p5);
+    const std::size_t upper = place(values, 0.75, middle, last, p75);
+    place(values, 0.95, upper, last, p95);
+  }
+
+private:
+  /// @p from .. @p to hold what sorting would put there. @returns the rank below the quantile.
+  static std::size_t place(std::vector<float>& values, double q, std::size_t from, std::size_t to,
+                           double& out) {
+    const double at = q * static_cast<double>(values.size() - 1);
+    const auto low = static_cast<std::size_t>(at);
+    const auto place_of = [&](std::size_t n) {
+      return values.begin() + static_cast<std::ptrdiff_t>(n);
+    };
+    std::nth_element(place_of(from), place_of(low), place_of(to));
+    const double a = values[low];
+    out = a;
+    if (low + 1 >= values.size()) return low;
+    // What sorting puts behind it may lie beyond @p to, where everything is larger.
+    const std::size_t end = low + 1 < to ? to : values.size();
+    out = a + (at - static_cast<double>(low)) *
+                  (*std::min_element(place_of(low + 1), place_of(end)) - a);
+    return low;
+  }
+};
+
 /// Quantile near the top in one pass: only the largest values are kept in order.
 double upper_quantile(const std::vector<double>& values, double q, std::vector<double>& largest) {
   const double at = q * static_cast<double>(values.size() - 1);
@@ -193,12 +228,12 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
     if (std::isfinite(values[n])) known.push_back(values[n]);
   }
   if (known.empty() || known.size() < weights.min_baseline) return std::nullopt;
-  std::sort(known.begin(), known.end());
+  const spread_of spread{known};
   fresh_baseline b;
   b.count = known.size();
-  b.median = quantile(known, 0.5);
-  const double quartiles = (quantile(known, 0.75) - quantile(known, 0.25)) / 1.349;
-  const double tails = (quantile(known, 0.95) - quantile(known, 0.05)) / 3.29;
+  b.median = spread.p50;
+  const double quartiles = (spread.p75 - spread.p25) / 1.349;
+  const double tails = (spread.p95 - spread.p5) / 3.29;
   b.scale = std::max({quartiles, tails, level_floor * std::abs(b.median), least_scale});
   double largest = 0;
   for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n) {
@@ -206,11 +241,11 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
       largest = std::max(largest, std::abs(static_cast<double>(values[n]) - b.median));
     }
   }
+  if (std::max(quartiles, tails) > packing_noise * largest) return b;
+  std::sort(known.begin(), known.end());
   const auto distinct =
       static_cast<std::size_t>(std::unique(known.begin(), known.end()) - known.begin());
-  if (std::max(quartiles, tails) <= packing_noise * largest && few_values * distinct <= b.count) {
-    b.scale = std::max(b.scale, constant_floor * largest);
-  }
+  if (few_values * distinct <= b.count) b.scale = std::max(b.scale, constant_floor * largest);
   return b;
 }
 

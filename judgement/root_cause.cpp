@@ -8,6 +8,7 @@
 #include "judgement/posterior.hpp"
 #include "judgement/rca_features.hpp"
 #include "judgement/remediation.hpp"
+#include "judgement/root_cause_paths.hpp"
 #include "judgement/root_cause_text.hpp"
 
 namespace faultline {
@@ -68,6 +69,40 @@ fault_class class_of(const cause_terms& t, const ranker_scores* scores, std::siz
     best = k;
   }
   return static_cast<fault_class>(best);
+}
+
+std::string names_of(const rca_question& q, const std::vector<std::size_t>& nodes,
+                     const char* between) {
+  std::string text;
+  for (const std::size_t n : nodes) text += (text.empty() ? "" : between) + q.nodes[n].entity;
+  return text;
+}
+
+/// The way from the cause to where it is felt, as the last of its evidence.
+void tell_path(const cause_story& story, std::size_t r, ranked_cause& cause) {
+  const auto path = propagation_path(story, r);
+  if (path.size() < 2) return;
+  cause.evidence.push_back({"path", "felt along " + names_of(story.question, path, " -> "), 0});
+}
+
+/// What the likeliest cause leaves over, said at both: at the one that explains it, and at the
+/// first.
+void tell_second(const cause_story& story, const posterior_weights& weights, std::size_t first,
+                 std::vector<ranked_cause>& causes) {
+  const auto second = second_cause_beside(story, first, weights);
+  if (!second) return;
+  const rca_question& q = story.question;
+  const std::string left = names_of(q, second->leftover, ", ");
+  const std::string& entity = q.nodes[second->node].entity;
+  causes.front().counter_evidence.push_back(
+      {"second", "does not explain " + left + ": " + entity + " may be at fault as well", 0});
+  for (ranked_cause& c : causes) {
+    if (c.entity != entity) continue;
+    c.evidence.push_back(
+        {"second",
+         "a second cause: explains " + left + ", which " + q.nodes[first].entity + " does not",
+         second->nats});
+  }
 }
 
 /// Ranker's scores when it is there and answered for every node.
@@ -150,6 +185,7 @@ root_cause_result find_root_cause(const rca_question& question, const root_cause
     told += c.probability;
     if (result.causes.size() < most_told) {
       tell_cause(story, r, c);
+      tell_path(story, r, c);
       c.remediation = remediation_for(c.entity, c.fault_class, runbooks);
     }
     result.causes.push_back(std::move(c));
@@ -157,6 +193,7 @@ root_cause_result find_root_cause(const rca_question& question, const root_cause
   result.unobserved = std::max(0.0, 1 - told);
   const double best = result.causes.empty() ? 0 : result.causes.front().probability;
   result.abstained = best < options.abstain_below || p.unobserved >= best;
+  if (!result.abstained) tell_second(story, weights, order.front(), result.causes);
   return result;
 }
 

@@ -164,6 +164,45 @@ TEST(RootCause, ASilentDependencyIsSeen) {
   }
 }
 
+TEST(RootCause, TheWayFromTheCauseToWhereItIsFeltIsTold) {
+  const auto r = found(leaking_database());
+  ASSERT_FALSE(r.causes.empty());
+  EXPECT_THAT(r.causes[0].evidence, Contains(Field(&evidence_item::kind, "path")));
+  for (const evidence_item& e : r.causes[0].evidence) {
+    if (e.kind != "path") continue;
+    EXPECT_EQ(e.text.find("felt along " + r.causes[0].entity + " -> "), 0u) << e.text;
+    EXPECT_THAT(e.text, HasSubstr("service/front"));
+  }
+}
+
+/// Two faults at once, in halves of a system that meet at the front alone.
+rca_question two_halves(double second) {
+  system_builder b;
+  b.service("service/front", 3).service("service/a", 3, 2).service("service/b", second, second);
+  b.service("service/c");
+  b.calls("service/front", "service/a").calls("service/front", "service/b");
+  b.calls("service/front", "service/c");
+  return b.question();
+}
+
+TEST(RootCause, ASecondCauseIsNamedWhenEvidenceIsLeftOverAndNotElse) {
+  const auto about_second = Contains(Field(&evidence_item::kind, "second"));
+  const auto both = found(two_halves(2));
+  ASSERT_GE(both.causes.size(), 2u);
+  const std::string other = both.causes[0].entity == "service/a" ? "service/b" : "service/a";
+  EXPECT_THAT(both.causes[0].counter_evidence,
+              Contains(Field(&evidence_item::text, HasSubstr(other + " may be at fault as well"))));
+  EXPECT_EQ(both.causes[1].entity, other);
+  EXPECT_THAT(both.causes[1].evidence, about_second);
+  EXPECT_NEAR(sum_of(both), 1, 1e-9);
+  const auto one = found(two_halves(0));
+  EXPECT_EQ(one.causes[0].entity, "service/a");
+  EXPECT_THAT(one.causes[0].counter_evidence, ::testing::Not(about_second));
+  // What follows from the first is not left over.
+  const auto chain = found(leaking_database());
+  EXPECT_THAT(chain.causes[0].counter_evidence, ::testing::Not(about_second));
+}
+
 TEST(RootCause, IncompleteAnswersAreNamed) {
   auto q = leaking_database();
   q.nodes[1].incomplete = true;
