@@ -175,6 +175,15 @@ TEST(RootCause, TheWayFromTheCauseToWhereItIsFeltIsTold) {
   }
 }
 
+TEST(RootCause, TheWayEndsWhereACallerIsAsUsual) {
+  system_builder b;
+  b.service("service/front", 3).service("service/between").service("db/cart", 3, 3);
+  b.calls("service/front", "service/between").calls("service/between", "db/cart");
+  const auto r = found(b.question());
+  ASSERT_EQ(r.causes[0].entity, "db/cart");
+  EXPECT_THAT(r.causes[0].evidence, ::testing::Not(Contains(Field(&evidence_item::kind, "path"))));
+}
+
 /// Two faults at once, in halves of a system that meet at the front alone.
 rca_question two_halves(double second) {
   system_builder b;
@@ -195,6 +204,9 @@ TEST(RootCause, ASecondCauseIsNamedWhenEvidenceIsLeftOverAndNotElse) {
   EXPECT_EQ(both.causes[1].entity, other);
   EXPECT_THAT(both.causes[1].evidence, about_second);
   EXPECT_NEAR(sum_of(both), 1, 1e-9);
+  const auto little = found(two_halves(0.1));
+  EXPECT_EQ(little.causes[0].entity, "service/a");
+  EXPECT_THAT(little.causes[0].counter_evidence, ::testing::Not(about_second)) << "may be chance";
   const auto one = found(two_halves(0));
   EXPECT_EQ(one.causes[0].entity, "service/a");
   EXPECT_THAT(one.causes[0].counter_evidence, ::testing::Not(about_second));
