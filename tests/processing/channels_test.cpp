@@ -169,6 +169,14 @@ TEST(DailyProfile, HoldsOnlyTheKindsOfDaysItHasSeenAndSavesAllTheSame) {
   EXPECT_EQ(profile.memory_bytes(), 0u);
   spend(monday);
   EXPECT_EQ(profile.memory_bytes(), 8u * 48 * 2);
+  {
+    const auto weekdays = saved(profile);
+    daily_profile again;
+    byte_reader in{weekdays};
+    ASSERT_TRUE(again.restore(in, 8));
+    EXPECT_EQ(again.memory_bytes(), profile.memory_bytes())
+        << "what is all 0 on disk takes nothing";
+  }
   spend(monday + 5 * 86'400'000LL);
   EXPECT_EQ(profile.memory_bytes(), 8u * 48 * 2 * 2);
   const auto bytes = saved(profile);
@@ -184,7 +192,9 @@ TEST(DailyProfile, HoldsOnlyTheKindsOfDaysItHasSeenAndSavesAllTheSame) {
   clear_block(blocks[1]);
   again.enter(event_time_of(monday + 6 * 86'400'000LL), false, blocks);
   EXPECT_EQ(again.memory_bytes(), 2u * 8 * 48 * 2 * 2);
+  constexpr std::size_t head = 96 + 4 + 2 + 1 + 2, a_channel = 2 * 48 * 2;
   EXPECT_EQ(saved(again).substr(0, 96), bytes.substr(0, 96)) << "days seen";
+  EXPECT_EQ(saved(again).substr(head, 8 * a_channel), bytes.substr(head)) << "bins seen";
   for (std::size_t cut = 0; cut < bytes.size(); cut += 7) {
     daily_profile none;
     byte_reader part{std::string_view{bytes}.substr(0, cut)};
