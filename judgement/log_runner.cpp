@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "judgement/tick_feed.hpp"
 #include "processing/partition_time.hpp"
 
 namespace faultline {
@@ -14,24 +15,19 @@ namespace {
 
 constexpr std::size_t window_ticks = 512;
 constexpr std::size_t blocks_kept = 8;
-constexpr std::size_t rows_without_model = 64;
 /// Event time between clock decisions, as in actors/correlator.cpp.
 constexpr milliseconds clock_step{10'000};
 
 struct partition_side;
 
 /// One entity and what stands for its mailbox, its lane slot and its disk.
-struct log_resident {
+struct log_resident : fed_core {
   log_resident(std::string_view id, partition_side& of,
                std::shared_ptr<const judgement_rules> rules)
-      : side{&of}, core{id, std::move(rules)} {}
+      : fed_core{id, std::move(rules)}, side{&of} {}
   partition_side* side;
-  entity_core core;
   event_time clock{};
   bool event_since_clock = false;
-  bool queued = false;
-  forecast_row row;
-  forecast_result result;
   std::vector<closed_block> blocks;
 };
 
@@ -54,7 +50,6 @@ struct log_runner::impl {
   void follow_clock(log_resident& r, const partition_time& clock, const record_address& where);
   void enqueue(log_resident& r);
   void flush();
-  void run(const std::vector<log_resident*>& rows);
   void finish(log_resident& r, const forecast_result* result);
   void decide(decision d);
   void decide_all();
@@ -65,7 +60,7 @@ struct log_runner::impl {
   correlator_core correlator;
   std::map<partition_id, partition_side> sides;
   std::map<std::string, log_resident*, std::less<>> by_id;
-  std::vector<log_resident*> queue;
+  tick_feed<log_resident> feed;
   std::vector<entity_decision> decided;
   std::uint64_t seq = 0;
   event_time clock_told{};
@@ -133,47 +128,14 @@ void log_runner::impl::take_control(const control_record& control, partition_id 
 }
 
 void log_runner::impl::enqueue(log_resident& r) {
-  if (r.queued || !r.core.row_waiting()) return;
-  r.queued = true;
-  queue.push_back(&r);
-  const auto* model = r.side->model;
-  if (queue.size() >= (model != nullptr ? model->capacity() : rows_without_model)) flush();
+  feed.add(
+      r, [](const log_resident& of) { return of.side->model; },
+      [this](log_resident& of, const forecast_result* result) { finish(of, result); });
 }
 
-// Runs every queued row; an entity that has more waiting goes again, so ticks stay in order.
 void log_runner::impl::flush() {
-  while (!queue.empty()) {
-    const auto now = std::exchange(queue, {});
-    run(now);
-    for (auto* r : now) {
-      r->queued = r->core.row_waiting();
-      if (r->queued) queue.push_back(r);
-    }
-  }
-}
-
-void log_runner::impl::run(const std::vector<log_resident*>& rows) {
-  std::map<forecaster*, std::vector<log_resident*>> by_model;
-  for (auto* r : rows) {
-    const bool degraded = r->core.row_degraded();
-    r->core.begin_tick(r->row);
-    by_model[degraded ? nullptr : r->side->model].push_back(r);
-  }
-  std::map<const log_resident*, bool> scored;
-  for (auto& [model, group] : by_model) {
-    for (std::size_t at = 0; model != nullptr && at < group.size(); at += model->capacity()) {
-      const auto count = std::min(model->capacity(), group.size() - at);
-      std::vector<const forecast_row*> in;
-      std::vector<forecast_result*> out;
-      for (std::size_t i = at; i < at + count; ++i) {
-        in.push_back(&group[i]->row);
-        out.push_back(&group[i]->result);
-      }
-      const bool ran = static_cast<bool>(model->step(in.data(), out.data(), count));
-      for (std::size_t i = at; i < at + count; ++i) scored[group[i]] = ran;
-    }
-  }
-  for (auto* r : rows) finish(*r, scored[r] ? &r->result : nullptr);
+  feed.flush([](const log_resident& of) { return of.side->model; },
+             [this](log_resident& of, const forecast_result* result) { finish(of, result); });
 }
 
 void log_runner::impl::finish(log_resident& r, const forecast_result* result) {

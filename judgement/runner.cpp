@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "judgement/tick_feed.hpp"
 #include "messages/identity.hpp"
 
 namespace faultline {
@@ -13,16 +14,11 @@ namespace {
 
 constexpr std::size_t window_ticks = 512;
 constexpr std::size_t blocks_kept = 8;
-constexpr std::size_t rows_without_model = 64;
 
 /// One entity and what stands for its mailbox, its lane slot and its disk.
-struct resident {
+struct resident : fed_core {
   resident(std::string_view id, const std::shared_ptr<const judgement_rules>& rules)
-      : core{id, rules} {}
-  entity_core core;
-  bool queued = false;
-  forecast_row row;
-  forecast_result result;
+      : fed_core{id, rules} {}
   std::vector<closed_block> blocks;
 };
 
@@ -52,7 +48,7 @@ struct runner::impl {
   correlator_core correlator;
   std::deque<resident> residents;  ///< in order of appearance; never moved
   std::map<std::string, resident*, std::less<>> by_id;
-  std::vector<resident*> queue;  ///< with a row waiting, in order of arrival
+  tick_feed<resident> feed;
   std::vector<entity_decision> decided;
   std::int64_t newest_ms = 0;
   std::int64_t clock_ms = 0;
@@ -86,39 +82,14 @@ void runner::impl::take(const event_view& event) {
 }
 
 void runner::impl::enqueue(resident& r) {
-  if (r.queued || !r.core.row_waiting()) return;
-  r.queued = true;
-  queue.push_back(&r);
-  if (queue.size() >= (model != nullptr ? model->capacity() : rows_without_model)) flush();
+  feed.add(
+      r, [this](const resident&) { return model; },
+      [this](resident& of, const forecast_result* result) { finish(of, result); });
 }
 
-// Runs every queued row; an entity that has more waiting goes again, so ticks stay in order.
 void runner::impl::flush() {
-  while (!queue.empty()) {
-    const auto now = std::exchange(queue, {});
-    bool scored = model != nullptr;
-    std::vector<const forecast_row*> in;
-    std::vector<forecast_result*> results;
-    for (auto* r : now) {
-      r->core.begin_tick(r->row);
-      in.push_back(&r->row);
-      results.push_back(&r->result);
-    }
-    for (std::size_t at = 0; scored && at < in.size(); at += model->capacity()) {
-      const auto count = std::min(model->capacity(), in.size() - at);
-      scored = static_cast<bool>(model->step(in.data() + at, results.data() + at, count));
-    }
-    for (auto* r : now) {
-      r->queued = false;
-      finish(*r, scored ? &r->result : nullptr);
-    }
-    for (auto* r : now) {
-      if (r->core.row_waiting()) {
-        r->queued = true;
-        queue.push_back(r);
-      }
-    }
-  }
+  feed.flush([this](const resident&) { return model; },
+             [this](resident& of, const forecast_result* result) { finish(of, result); });
 }
 
 void runner::impl::finish(resident& r, const forecast_result* result) {

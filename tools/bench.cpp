@@ -60,6 +60,20 @@ double metric_sum(const std::string& text, const std::string& name, const std::s
 
 namespace {
 
+/// Each bench runs with its options and prints in one of the two formats; `--json` is short for
+/// one.
+template <class Options>
+void run_with(CLI::App& sub, command_session& session, std::shared_ptr<Options> o,
+              int (*run)(const Options&, output_format)) {
+  auto json = std::make_shared<bool>(false);
+  sub.add_flag("--json", *json, "The same as -o json");
+  sub.callback([o, json, run, &session] {
+    session.run = [o, json, run, &session] {
+      return run(*o, *json ? output_format::json : session.format);
+    };
+  });
+}
+
 void add_ingest(CLI::App& group, command_session& session) {
   auto o = std::make_shared<ingest_bench_options>();
   CLI::App* sub = group.add_subcommand(
@@ -88,13 +102,7 @@ void add_ingest(CLI::App& group, command_session& session) {
   sub->add_option("--config", o->config, "File with further configuration for it")
       ->check(CLI::ExistingFile);
   sub->add_flag("--keep", o->keep, "Leave its directory with store and log behind");
-  auto json = std::make_shared<bool>(false);
-  sub->add_flag("--json", *json, "The same as -o json");
-  sub->callback([o, json, &session] {
-    session.run = [o, json, &session] {
-      return run_ingest_bench(*o, *json ? output_format::json : session.format);
-    };
-  });
+  run_with(*sub, session, o, run_ingest_bench);
 }
 
 /// Who sends what, alike for every load.
@@ -140,13 +148,7 @@ void add_generate(CLI::App& group, command_session& session) {
   sub->add_flag("--unheeding", o->unheeding, "Go on after `retry`, and never send again");
   sub->add_option("--name", o->name, "Of the acknowledged publishers")->capture_default_str();
   sub->add_option("--prefix", o->prefix, "Before the name of every entity");
-  auto json = std::make_shared<bool>(false);
-  sub->add_flag("--json", *json, "The same as -o json");
-  sub->callback([o, json, &session] {
-    session.run = [o, json, &session] {
-      return run_generate_bench(*o, *json ? output_format::json : session.format);
-    };
-  });
+  run_with(*sub, session, o, run_generate_bench);
 }
 
 void add_recovery(CLI::App& group, command_session& session) {
@@ -177,13 +179,7 @@ void add_recovery(CLI::App& group, command_session& session) {
   sub->add_option("--config", o->config, "File with further configuration for it")
       ->check(CLI::ExistingFile);
   sub->add_flag("--keep", o->keep, "Leave its directory with store and log behind");
-  auto json = std::make_shared<bool>(false);
-  sub->add_flag("--json", *json, "The same as -o json");
-  sub->callback([o, json, &session] {
-    session.run = [o, json, &session] {
-      return run_recovery_bench(*o, *json ? output_format::json : session.format);
-    };
-  });
+  run_with(*sub, session, o, run_recovery_bench);
 }
 
 void add_memory(CLI::App& group, command_session& session) {
@@ -204,13 +200,7 @@ void add_memory(CLI::App& group, command_session& session) {
   sub->add_option("--dir", o->directory, "Where its store is made [temporary directory]");
   sub->add_option("--config", o->config, "File with further configuration for it")
       ->check(CLI::ExistingFile);
-  auto json = std::make_shared<bool>(false);
-  sub->add_flag("--json", *json, "The same as -o json");
-  sub->callback([o, json, &session] {
-    session.run = [o, json, &session] {
-      return run_memory_bench(*o, *json ? output_format::json : session.format);
-    };
-  });
+  run_with(*sub, session, o, run_memory_bench);
 }
 
 void add_lstm(CLI::App& group, command_session& session) {
@@ -223,13 +213,7 @@ void add_lstm(CLI::App& group, command_session& session) {
   sub->add_option("--seconds", o->seconds, "For each batch")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();
-  auto json = std::make_shared<bool>(false);
-  sub->add_flag("--json", *json, "The same as -o json");
-  sub->callback([o, json, &session] {
-    session.run = [o, json, &session] {
-      return run_lstm_bench(*o, *json ? output_format::json : session.format);
-    };
-  });
+  run_with(*sub, session, o, run_lstm_bench);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "tools/bench_load.hpp"
 #include "tools/bench_rows.hpp"
 #include "tools/bench_server.hpp"
+#include "tools/internal/bench_output.hpp"
 #include "tools/progress.hpp"
 
 namespace faultline {
@@ -145,11 +146,7 @@ int run_generate_bench(const generate_bench_options& o, output_format format) {
   const double took = seconds_since(start);
   const auto counts = (*to)->counts();
   to->reset();  // waits until what was pushed has gone out
-  const json j = counts_json(counts, took, own_cpu_seconds() - cpu);
-  if (format == output_format::json)
-    std::puts(j.dump().c_str());
-  else
-    print_text(j);
+  print_result(counts_json(counts, took, own_cpu_seconds() - cpu), format, print_text);
   return counts.refused_requests + counts.rejected == 0 ? exit_code::ok : exit_code::failed;
 }
 

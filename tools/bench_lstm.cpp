@@ -8,6 +8,7 @@
 
 #include "inference/forecaster.hpp"
 #include "tools/bench.hpp"
+#include "tools/internal/bench_output.hpp"
 
 namespace faultline {
 
@@ -68,6 +69,14 @@ outcome<json> measure(const std::filesystem::path& file, std::size_t batch, doub
               {"rows_per_second", p[0] > 0 ? 1e6 / p[0] : 0}};
 }
 
+void print_text(const json& j) {
+  for (const json& r : j["batches"])
+    std::printf(
+        "batch %4zu  %7.3f us per row (p99 %.3f)  %s rows/s\n", r["batch"].get<std::size_t>(),
+        r["us_per_row"].get<double>(), r["us_per_row_p99"].get<double>(),
+        format_count(static_cast<std::uint64_t>(r["rows_per_second"].get<double>())).c_str());
+}
+
 }  // namespace
 
 int run_lstm_bench(const lstm_bench_options& options, output_format format) {
@@ -80,15 +89,7 @@ int run_lstm_bench(const lstm_bench_options& options, output_format format) {
     if (!measured) return report_failure(measured.error());
     results.push_back(*measured);
   }
-  if (format == output_format::json) {
-    std::puts(json{{"model", file.string()}, {"batches", results}}.dump(2).c_str());
-    return exit_code::ok;
-  }
-  for (const json& r : results)
-    std::printf(
-        "batch %4zu  %7.3f us per row (p99 %.3f)  %s rows/s\n", r["batch"].get<std::size_t>(),
-        r["us_per_row"].get<double>(), r["us_per_row_p99"].get<double>(),
-        format_count(static_cast<std::uint64_t>(r["rows_per_second"].get<double>())).c_str());
+  print_result(json{{"model", file.string()}, {"batches", results}}, format, print_text);
   return exit_code::ok;
 }
 

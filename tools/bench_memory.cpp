@@ -14,6 +14,7 @@
 #include "tools/bench.hpp"
 #include "tools/bench_rows.hpp"
 #include "tools/bench_server.hpp"
+#include "tools/internal/bench_output.hpp"
 #include "tools/progress.hpp"
 #include "transport/publisher_client.hpp"
 
@@ -186,10 +187,7 @@ int run_memory_bench(const memory_bench_options& options, output_format format) 
   memory_bench bench{options};
   const auto result = bench.run();
   if (!result) return report_failure(result.error());
-  if (format == output_format::json)
-    std::puts(result->dump(2).c_str());
-  else
-    print_text(*result);
+  print_result(*result, format, print_text);
   return exit_code::ok;
 }
 

@@ -13,6 +13,7 @@
 #include "tools/bench.hpp"
 #include "tools/bench_rows.hpp"
 #include "tools/bench_server.hpp"
+#include "tools/internal/bench_output.hpp"
 #include "tools/progress.hpp"
 #include "transport/publisher_client.hpp"
 
@@ -271,11 +272,7 @@ int run_recovery_bench(const recovery_bench_options& options, output_format form
   const auto result = bench.run();
   if (!result) return report_failure(result.error());
   if (options.keep) std::fprintf(stderr, "kept: %s\n", bench.directory().c_str());
-  const json j = result_json(options, *result);
-  if (format == output_format::json)
-    std::puts(j.dump(2).c_str());
-  else
-    print_text(j);
+  print_result(result_json(options, *result), format, print_text);
   const bool whole =
       result->lost == 0 && result->duplicated == 0 && result->rejected == 0 && result->refused == 0;
   return whole ? exit_code::ok : exit_code::failed;
