@@ -2,6 +2,7 @@
 #include "actors/correlator.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <caf/send.hpp>
@@ -16,6 +17,9 @@ constexpr std::size_t page_decisions = 256;
 /// decision: with many alerts it is megabytes. A restart folds again what came after.
 constexpr std::uint64_t decisions_per_save = 64;
 constexpr std::uint64_t saved_bytes_per_decision = 512;
+/// Questions kept while we are behind; as many as may wait for the root-cause actor. One that is
+/// let go is asked again when its time for an answer has passed.
+constexpr std::size_t most_requests = 1024;
 constexpr std::chrono::minutes store_deadline{1};
 constexpr milliseconds clock_step{10'000};  ///< event time between clock decisions
 }  // namespace
@@ -63,18 +67,22 @@ void correlator_state::read_on() {
 
 void correlator_state::collect_requests(std::vector<rca_request> fresh, const decision& d) {
   if (d.kind == decision_kind::root_cause)
-    requests_.erase(
-        std::remove_if(requests_.begin(), requests_.end(),
-                       [&](const rca_request& r) { return r.incident == d.root_cause.incident; }),
-        requests_.end());
+    if (const auto at = requested_.find(d.root_cause.incident); at != requested_.end()) {
+      requests_[at->second - requests_let_go_].reset();
+      requested_.erase(at);
+    }
   for (auto& r : fresh) {
-    const auto same = std::find_if(requests_.begin(), requests_.end(), [&](const rca_request& old) {
-      return old.incident == r.incident;
-    });
-    if (same != requests_.end())
-      *same = std::move(r);
+    while (requested_.size() >= most_requests && requested_.count(r.incident) == 0) {
+      if (requests_.front()) requested_.erase(requests_.front()->incident);
+      requests_.pop_front();
+      ++requests_let_go_;
+    }
+    const auto [at, is_new] =
+        requested_.try_emplace(r.incident, requests_let_go_ + requests_.size());
+    if (is_new)
+      requests_.emplace_back(std::move(r));
     else
-      requests_.push_back(std::move(r));
+      requests_[at->second - requests_let_go_] = std::move(r);
   }
 }
 
@@ -118,10 +126,17 @@ void correlator_state::on_page(const decision_page& page) {
 // open then after a restart was asked before it, and its answer is lost.
 void correlator_state::send_requests() {
   if (through_ < known_last_) return;
-  if (!caught_up_) requests_ = core_->outstanding();
+  if (!caught_up_) {
+    auto outstanding = core_->outstanding();
+    requests_.assign(std::make_move_iterator(outstanding.begin()),
+                     std::make_move_iterator(outstanding.end()));
+  }
   caught_up_ = true;
-  for (auto& r : requests_) self->send(peers_.rca, find_cause{std::move(r)});
+  for (auto& r : requests_)
+    if (r) self->send(peers_.rca, find_cause{std::move(*r)});
   requests_.clear();
+  requested_.clear();
+  requests_let_go_ = 0;
 }
 
 void correlator_state::on_clock(const event_clock_at& c) {

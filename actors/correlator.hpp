@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
 #include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <caf/stateful_actor.hpp>
@@ -46,7 +50,11 @@ private:
   std::uint64_t saved_bytes_ = 0;    ///< size of that state
   std::uint64_t known_last_ = 0;
   std::uint64_t feed_seq_ = 0;
-  std::vector<rca_request> requests_;  ///< to be sent once what caused them is durable
+  /// To be sent once what caused them is durable; nothing where the answer came meanwhile.
+  std::deque<std::optional<rca_request>> requests_;
+  std::unordered_map<std::string, std::size_t>
+      requested_;                    ///< incident -> its number, from the first
+  std::size_t requests_let_go_ = 0;  ///< at the front of requests_
   event_time clock_told_{};
   bool loaded_ = false;
   bool caught_up_ = false;  ///< has been at the end of the log since it began

@@ -247,7 +247,7 @@ void entity_state::submit() {
   slot_->asked = asked_;
   slot_->model = model_;
   slot_->loud_threshold = std::max(core_->loud_threshold(), least_loud);
-  slot_->knock_wanted.store(false, std::memory_order_relaxed);
+  slot_->knock_wanted.store(core_->expectant(), std::memory_order_relaxed);
   slot_->state.store(lane_slot::submitted, std::memory_order_release);
   slot_->held = owed_ != 0 ? 1 : 0;
   owed_ -= slot_->held;

@@ -248,6 +248,7 @@ void add_doors(std::vector<setting>& all) {
   s = "feed";
   all.push_back(text(s, "publish", FIELD(sockets.publish), endpoint));
   all.push_back(text(s, "replay", FIELD(sockets.replay), endpoint));
+  all.push_back(integer(s, "high_water_mark", FIELD(sockets.feed_high_water_mark), 1, 1'000'000));
   all.push_back(integer(s, "publish_queue", FIELD(sockets.publish_queue), 1, 10'000'000));
 }
 

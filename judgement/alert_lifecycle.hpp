@@ -50,6 +50,9 @@ public:
   std::uint32_t episode() const noexcept { return episode_; }
   std::uint32_t transition() const noexcept { return transition_; }
   std::int64_t started_ms() const noexcept { return started_ms_; }
+  /// Whether the next tick may be one that an operator hears of: an alert is firing, or one of the
+  /// last three ticks had a sign of one.
+  bool expectant() const noexcept { return firing_ || (over_ & 7U) != 0; }
   /// Severity that a firing tick of late asks for.
   bool wants_critical() const noexcept { return fault_run_ >= 3; }
 

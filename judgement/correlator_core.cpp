@@ -84,13 +84,12 @@ correlator_output correlator_core::apply(const decision& d) {
   state.settle_newly_reached();
   state.pass_time();
   state.out = nullptr;
-  std::vector<rca_request> requests;
-  for (const rca_request& asked : out.requests) {
-    for (const auto& [key, i] : state.incidents) {
-      if (i.record.id == asked.incident && i.awaiting) requests.push_back(state.request_of(i));
-    }
+  for (const incident_key key : state.asked) {
+    const auto at = state.incidents.find(key);
+    if (at != state.incidents.end() && at->second.awaiting)
+      out.requests.push_back(state.request_of(at->second));
   }
-  out.requests = std::move(requests);
+  state.asked.clear();
   return out;
 }
 

@@ -148,6 +148,7 @@ struct correlator_core::impl {
   std::set<std::pair<event_time, incident_key>> agenda;
   std::deque<std::pair<incident_key, std::string>> newly_reached;  ///< empty between decisions
   correlator_output* out = nullptr;  ///< of the decision being applied
+  std::vector<incident_key> asked;   ///< by that decision; empty between decisions
 };
 
 /// "latency_p99 of service/front".

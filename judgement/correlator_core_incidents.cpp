@@ -164,9 +164,7 @@ void correlator_core::impl::ask(incident_key key) {
   i.again = false;
   i.asked = now;
   // An alert of this decision may yet join: apply() fills the request in when all is settled.
-  rca_request r;
-  r.incident = i.record.id;
-  out->requests.push_back(std::move(r));
+  asked.push_back(key);
 }
 
 rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
@@ -188,16 +186,17 @@ rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
   for (near_entity& n : graph.neighbourhood(seeds, options.hops, correlator_limits::candidates)) {
     r.candidates.push_back(std::move(n.id));
   }
-  const std::set<std::string> asked{r.candidates.begin(), r.candidates.end()};
+  const std::set<std::string> candidates{r.candidates.begin(), r.candidates.end()};
   for (const alert* a : members) {
-    if (asked.count(a->entity) != 0) r.alerts.push_back(*a);
+    if (candidates.count(a->entity) != 0) r.alerts.push_back(*a);
   }
   for (dependency_edge& e : graph.edges_among(r.candidates)) {
     r.edges.push_back({std::move(e.from), std::move(e.to), e.kind});
   }
   const event_time oldest = r.onset - milliseconds{correlator_limits::change_age_ms};
   for (const change_note& c : changes) {
-    if (c.at >= oldest && c.at <= r.as_of && asked.count(c.entity) != 0) r.changes.push_back(c);
+    if (c.at >= oldest && c.at <= r.as_of && candidates.count(c.entity) != 0)
+      r.changes.push_back(c);
   }
   return r;
 }

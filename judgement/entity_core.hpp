@@ -147,6 +147,9 @@ public:
   void begin_tick(forecast_row& row);
   /// Ends the tick in flight. @p result nullptr: the model was left out or failed (degraded).
   void finish_tick(const forecast_result* result, std::vector<entity_decision>& out);
+  /// Whether the result of the row that was begun last should be looked at as soon as it is there,
+  /// however quiet: an alert is firing or may be about to.
+  bool expectant() const noexcept;
   /// How far a result may lie from the row's tick before the entity should look at it at once
   /// rather than with its next event: a bound on |z - mu| / b over the slots in use. Travels with
   /// the row.

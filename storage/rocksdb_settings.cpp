@@ -75,7 +75,13 @@ rocksdb::ColumnFamilyOptions settings_of(family f, const storage_options& option
   table.format_version = 5;
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  if (shape.bloom) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  if (shape.bloom) {
+    // In parts: a look-up needs one of 4 KiB. A whole filter is as large as a shard of the cache,
+    // which then reads it again and again.
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+    table.partition_filters = true;
+  }
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return o;
 }

@@ -74,37 +74,6 @@ void run_with(CLI::App& sub, command_session& session, std::shared_ptr<Options> 
   });
 }
 
-void add_ingest(CLI::App& group, command_session& session) {
-  auto o = std::make_shared<ingest_bench_options>();
-  CLI::App* sub = group.add_subcommand(
-      "ingest", "Rows per second through a server of its own, acknowledged, counted on both sides");
-  sub->add_option("--entities", o->entities)
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
-  sub->add_option("--metrics", o->metrics, "Of each entity")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  sub->add_option("--seconds", o->seconds, "Time to send for, without warm-up")
-      ->check(CLI::Range(1, 86400))
-      ->capture_default_str();
-  sub->add_option("--batch", o->batch, "Rows in a request")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  sub->add_option("--window", o->window, "Requests under way")
-      ->check(CLI::Range(1, 512))
-      ->capture_default_str();
-  sub->add_option("--warm-up", o->warm_up_ticks, "Ticks that create the entities, not timed")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  sub->add_option("--seed", o->seed)->capture_default_str();
-  sub->add_option("--faultlined", o->faultlined, "Server program [the one beside this one]");
-  sub->add_option("--dir", o->directory, "Where its store is made [temporary directory]");
-  sub->add_option("--config", o->config, "File with further configuration for it")
-      ->check(CLI::ExistingFile);
-  sub->add_flag("--keep", o->keep, "Leave its directory with store and log behind");
-  run_with(*sub, session, o, run_ingest_bench);
-}
-
 /// Who sends what, alike for every load.
 template <class Options>
 void add_load(CLI::App& sub, Options& o) {
@@ -122,6 +91,44 @@ void add_load(CLI::App& sub, Options& o) {
       ->check(CLI::Range(1, 512))
       ->capture_default_str();
   sub.add_option("--seed", o.seed)->capture_default_str();
+}
+
+void add_ingest(CLI::App& group, command_session& session) {
+  auto o = std::make_shared<ingest_bench_options>();
+  CLI::App* sub = group.add_subcommand(
+      "ingest", "Rows per second through a server of its own, counted on both sides");
+  sub->add_option("--entities", o->entities, "One or several: every combination is a run")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  sub->add_option("--metrics", o->metrics, "Of each entity")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  sub->add_option("--batch", o->batch, "Rows in a message")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  sub->add_option("--seconds", o->seconds, "Time to send for, without warm-up")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  add_load(*sub, *o);
+  sub->add_option("--pub", o->pub, "PUB publishers that the server subscribes to")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  sub->add_option("--probes", o->probes, "Entities whose alerts tell how long a decision takes")
+      ->check(CLI::Range(0, 10'000))
+      ->capture_default_str();
+  sub->add_option("--plot", o->plot, "Directory for diagrams");
+  sub->add_option("--warm-up", o->warm_up_ticks, "Ticks that create the entities, not timed")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  sub->add_option("--faultlined", o->faultlined, "Server program [the one beside this one]");
+  sub->add_option("--dir", o->directory, "Where its store is made [temporary directory]");
+  sub->add_option("--config", o->config, "File with further configuration for it")
+      ->check(CLI::ExistingFile);
+  sub->add_flag("--keep", o->keep, "Leave its directory with store and log behind");
+  run_with(*sub, session, o, run_ingest_bench);
 }
 
 void add_generate(CLI::App& group, command_session& session) {

@@ -13,12 +13,20 @@ namespace faultline {
 
 /// `bench ingest`: what one node takes, publisher on the same machine included.
 struct ingest_bench_options {
-  std::size_t entities = 10'000;
-  std::size_t metrics = 8;
+  // Every combination of these is a run of its own; those whose payload is too large are skipped.
+  std::vector<std::size_t> entities{10'000};
+  std::vector<std::size_t> metrics{8};
+  std::vector<std::size_t> batch{512};  ///< rows in a message
   std::uint64_t seconds = 20;
-  std::size_t batch = 512;  ///< rows in a request
-  std::size_t window = 16;  ///< requests under way
+  std::size_t publishers = 1;  ///< with acknowledgement
+  std::size_t push = 0;        ///< PUSH publishers
+  std::size_t pub = 0;         ///< PUB publishers that the server subscribes to
+  double rate = 0;             ///< observations a second, all publishers together; 0: flat out
+  double zipf = 0;             ///< see bench_rows::set_zipf
+  std::size_t window = 16;     ///< requests under way, of each publisher
+  std::size_t probes = 16;     ///< entities whose alerts tell how long a decision takes
   std::size_t warm_up_ticks = 12;
+  std::string plot;  ///< directory for diagrams; empty: none
   std::uint64_t seed = 1;
   std::string faultlined;  ///< program; empty: the one beside us
   std::string directory;   ///< of the store; empty: the system's temporary directory

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -13,9 +14,12 @@
 
 #include "tools/api.hpp"
 #include "tools/bench.hpp"
+#include "tools/bench_ingest.hpp"
+#include "tools/bench_load.hpp"
+#include "tools/bench_probe.hpp"
 #include "tools/bench_rows.hpp"
+#include "tools/bench_sampler.hpp"
 #include "tools/bench_server.hpp"
-#include "tools/internal/bench_output.hpp"
 #include "tools/progress.hpp"
 #include "transport/publisher_client.hpp"
 
@@ -24,7 +28,6 @@ namespace faultline {
 namespace {
 
 using wall_clock = std::chrono::steady_clock;
-using json = nlohmann::ordered_json;
 
 constexpr std::int64_t tick_ms = 10'000;
 /// No machine this is meant for takes more observations a second; sets where event time begins.
@@ -47,27 +50,14 @@ double seconds_between(wall_clock::time_point a, wall_clock::time_point b) {
 /// What the server itself says it has done.
 struct server_counts {
   std::uint64_t observations = 0;
-  double lag = 0, scored = 0, degraded = 0;
-};
-
-/// What the timed part came to.
-struct ingest_result {
-  std::uint64_t ticks = 0, sent = 0, accepted = 0, rejected = 0, refused = 0;
-  std::uint64_t retries = 0, resent = 0;
-  std::uint64_t lost = 0, duplicated = 0;
-  double seconds = 0;          ///< from the first row to the last one applied
-  double acknowledged_in = 0;  ///< to the last acknowledgement
-  double server_cpu = 0, own_cpu = 0;
-  std::uint64_t rss_peak = 0;
-  double scored = 0, degraded = 0;
-  std::vector<double> latency_ms;
+  double lag = 0, scored = 0, degraded = 0, shed = 0;
 };
 
 /// One measurement from start to end.
 class ingest_bench {
 public:
-  explicit ingest_bench(const ingest_bench_options& o)
-      : o_{o}, rows_{o.entities, o.metrics, o.batch, o.seed} {}
+  ingest_bench(const ingest_bench_options& o, const ingest_case& c)
+      : o_{o}, case_{c}, rows_{c.entities, c.metrics, c.batch, o.seed} {}
 
   outcome<ingest_result> run() {
     if (auto started = start(); !started) return started.error();
@@ -81,10 +71,15 @@ public:
 
 private:
   outcome<void> start();
+  outcome<void> connect();
+  std::string probe_lines() const;
   outcome<void> warm_up();
   outcome<void> send_timed();
-  outcome<void> send_tick();
+  outcome<void> send_tick(bool everybody);
+  outcome<void> send_batch(std::size_t batch, std::size_t who);
+  outcome<void> wait_until_due();
   outcome<void> wait_until_applied();
+  outcome<void> finish(const process_usage& usage, const server_counts& before);
   outcome<void> compare_entities();
   outcome<server_counts> counts() const;
 
@@ -93,17 +88,37 @@ private:
   }
 
   const ingest_bench_options& o_;
+  const ingest_case& case_;
   bench_rows rows_;
   std::unique_ptr<bench_server> server_;
-  std::unique_ptr<publisher_client> client_;
+  std::unique_ptr<load_publishers> to_;
+  std::unique_ptr<publisher_client> warm_;  ///< sends the warm-up where nobody acknowledges
+  std::unique_ptr<decision_probe> probe_;
+  std::unique_ptr<ingest_sampler> sampler_;
+  load_pace pace_{0, {}};
   std::int64_t next_tick_ms_ = 0;
-  std::uint64_t ticks_sent_ = 0;
   std::uint64_t events_sent_ = 0;
+  std::uint64_t events_timed_ = 0;  ///< of those, since the clock runs
   bool timed_ = false;
   ingest_result result_;
 };
 
+/// Limits on the first metric of the probes; nothing where the given configuration has its own.
+std::string ingest_bench::probe_lines() const {
+  if (o_.probes == 0) return {};
+  std::string lines;
+  const std::size_t count = std::min(o_.probes, case_.entities);
+  const std::size_t stride = std::max<std::size_t>(1, case_.entities / count);
+  for (std::size_t i = 0; i < count; ++i)
+    lines += (lines.empty() ? "" : ", ") + std::string{"{entity: \""} +
+             bench_rows::entity_name(i * stride) + "\", metric: \"" + bench_rows::metric_name(0) +
+             "\", above: " + std::to_string(bench_rows::probe_limit) + "}";
+  return "\nlimits: [" + lines + "]\n";
+}
+
 outcome<void> ingest_bench::start() {
+  load_options load;
+  load.publish.assign(o_.pub, "tcp://127.0.0.1:*");
   bench_server_options options;
   const auto program = find_server(o_.faultlined);
   if (!program) return program.error();
@@ -116,49 +131,118 @@ outcome<void> ingest_bench::start() {
     options.config = text.str();
   }
   options.config += shipped_lines(options.config);
+  const bool own_limits = ("\n" + options.config).find("\nlimits:") != std::string::npos;
+  const bool probing = o_.probes > 0 && !own_limits;
+  if (probing) {
+    options.config += probe_lines();
+    rows_.set_probes(std::min(o_.probes, case_.entities));
+  }
+  rows_.set_zipf(o_.zipf);
+  // PUB publishers bind before the server is there; the others connect to what is bound later.
+  if (o_.pub > 0) {
+    load.acknowledged = 0;
+    auto bound = load_publishers::connect(load);
+    if (!bound) return bound.error();
+    options.subscribe = (*bound)->published_at();
+    to_ = std::move(*bound);
+  }
   auto server = bench_server::start(options);
   if (!server) return server.error();
   server_ = std::move(*server);
-  publisher_options publisher;
-  publisher.endpoint = server_->router();
-  publisher.publisher = "bench";
-  publisher.window = o_.window;
-  publisher.resend_after = std::chrono::seconds{10};
-  auto client = publisher_client::connect(publisher);
-  if (!client) return client.error();
-  client_ = std::move(*client);
-  client_->observe([this](const publish_reply&, std::chrono::nanoseconds since_sent) {
-    if (timed_)
-      result_.latency_ms.push_back(std::chrono::duration<double, std::milli>(since_sent).count());
-  });
+  if (auto connected = connect(); !connected) return connected;
+  if (!probing) return {};
+  auto probe = decision_probe::start(server_->feed(), server_->replay());
+  if (!probe) return probe.error();
+  probe_ = std::move(*probe);
   return {};
 }
 
-outcome<void> ingest_bench::send_tick() {
-  rows_.set_tick(next_tick_ms_);
+outcome<void> ingest_bench::connect() {
+  load_options load;
+  load.router = server_->router();
+  load.pull = server_->pull();
+  load.acknowledged = o_.publishers;
+  load.pushing = o_.push;
+  load.window = o_.window;
+  if (!to_) {
+    auto all = load_publishers::connect(load);
+    if (!all) return all.error();
+    to_ = std::move(*all);
+  } else if (auto joined = to_->join(load); !joined) {
+    return joined;
+  }
+  if (auto heard = to_->wait_for_subscribers(patience); !heard) return heard;
+  for (const auto& p : to_->acknowledged())
+    p->observe([this](const publish_reply&, std::chrono::nanoseconds since_sent) {
+      if (timed_)
+        result_.acknowledged_ms.push_back(
+            std::chrono::duration<double, std::milli>(since_sent).count());
+    });
+  publisher_options warm;
+  warm.endpoint = server_->router();
+  warm.publisher = "bench-warm-up";
+  warm.resend_after = std::chrono::seconds{10};
+  auto client = publisher_client::connect(warm);
+  if (!client) return client.error();
+  warm_ = std::move(*client);
+  return {};
+}
+
+outcome<void> ingest_bench::wait_until_due() {
+  const auto due = pace_.due(events_timed_);
+  while (!interrupted && wall_clock::now() < due) {
+    if (auto pumped = to_->pump(std::chrono::milliseconds{0}); !pumped) return pumped;
+    std::this_thread::sleep_until(
+        std::min(due, wall_clock::now() + std::chrono::microseconds{500}));
+  }
+  return {};
+}
+
+outcome<void> ingest_bench::send_batch(std::size_t batch, std::size_t who) {
+  const std::string_view payload = rows_.fill(batch);
+  if (rows_.rows(batch) == 0) return {};
+  if (timed_) {
+    if (auto waited = wait_until_due(); !waited) return waited;
+  }
+  if (timed_) {
+    if (auto sent = to_->send(who, payload, rows_.rows(batch)); !sent) return sent;
+  } else if (auto sent = warm_->send(std::string{payload}, patience); !sent) {
+    return sent.error();
+  }
+  // At a steady rate what counts is when it was due: a sender that is late is part of the delay.
+  const auto at = timed_ && o_.rate > 0 ? pace_.due(events_timed_) : wall_clock::now();
+  for (const std::size_t entity : rows_.crossing(batch))
+    if (probe_ && timed_) probe_->sent(bench_rows::entity_name(entity), next_tick_ms_, at);
+  events_sent_ += rows_.rows(batch);
+  if (timed_) events_timed_ += rows_.rows(batch);
+  return {};
+}
+
+/// An entity has one publisher, so that its rows keep their order.
+outcome<void> ingest_bench::send_tick(bool everybody) {
+  rows_.set_tick(next_tick_ms_, everybody);
   for (std::size_t b = 0; b < rows_.batches(); ++b) {
     if (interrupted) return failure{ec::shutting_down, "interrupted"};
-    const auto sent = client_->send(std::string{rows_.fill(b)}, patience);
-    if (!sent) return sent.error();
-    events_sent_ += rows_.rows(b);
+    if (auto sent = send_batch(b, b % to_->size()); !sent) return sent;
   }
   next_tick_ms_ += tick_ms;
-  ++ticks_sent_;
   return {};
 }
 
 outcome<void> ingest_bench::warm_up() {
   // Event time begins so long ago that even the fastest run does not overtake the clock.
-  const auto ticks = static_cast<std::int64_t>(most_per_second * static_cast<double>(o_.seconds) /
-                                               static_cast<double>(o_.entities)) +
-                     static_cast<std::int64_t>(o_.warm_up_ticks) + 1;
+  const double per_second = o_.rate > 0 ? o_.rate : most_per_second;
+  const double share = o_.zipf > 0 ? 0.25 : 1;
+  const auto ticks = static_cast<std::int64_t>(per_second * static_cast<double>(o_.seconds) /
+                                               (share * static_cast<double>(case_.entities))) +
+                     static_cast<std::int64_t>(o_.warm_up_ticks) + 2;
   next_tick_ms_ = now_ms() / tick_ms * tick_ms - ticks * tick_ms;
   progress_bar bar{"warm-up", o_.warm_up_ticks};
   for (std::size_t i = 0; i < o_.warm_up_ticks; ++i) {
-    if (auto sent = send_tick(); !sent) return sent;
+    if (auto sent = send_tick(true); !sent) return sent;
     bar.at(i + 1);
   }
-  if (auto flushed = client_->flush(patience); !flushed) return flushed;
+  if (auto flushed = warm_->flush(patience); !flushed) return flushed;
   return wait_until_applied();
 }
 
@@ -167,41 +251,51 @@ outcome<void> ingest_bench::send_timed() {
   const auto before = counts();
   if (!usage) return usage.error();
   if (!before) return before.error();
-  const publisher_counters counted = client_->counters();
-  const std::uint64_t sent_before = events_sent_;
   const double own_cpu = own_cpu_seconds();
   timed_ = true;
   const auto start = wall_clock::now();
+  pace_ = load_pace{o_.rate, start};
+  if (!o_.plot.empty())
+    sampler_ = std::make_unique<ingest_sampler>(server_->http(), server_->pid(), start);
   progress_bar bar{"send", o_.seconds};
   for (double gone = 0; gone < static_cast<double>(o_.seconds);
        gone = seconds_between(start, wall_clock::now())) {
     if (next_tick_ms_ > now_ms() + 240'000) break;  // the server refuses the future
-    if (auto sent = send_tick(); !sent) return sent;
+    if (auto sent = send_tick(false); !sent) return sent;
     ++result_.ticks;
     bar.at(static_cast<std::uint64_t>(gone));
   }
-  if (auto flushed = client_->flush(patience); !flushed) return flushed;
+  if (auto flushed = to_->flush(patience); !flushed) return flushed;
   timed_ = false;
   result_.acknowledged_in = seconds_between(start, wall_clock::now());
   result_.own_cpu = own_cpu_seconds() - own_cpu;
   if (auto applied = wait_until_applied(); !applied) return applied;
   result_.seconds = seconds_between(start, wall_clock::now());
   bar.finish();
+  return finish(*usage, *before);
+}
+
+outcome<void> ingest_bench::finish(const process_usage& usage, const server_counts& before) {
+  if (sampler_) result_.samples = sampler_->stop();
   const auto usage_after = server_->usage();
   const auto after = counts();
   if (!usage_after) return usage_after.error();
   if (!after) return after.error();
-  const publisher_counters& c = client_->counters();
-  result_.server_cpu = usage_after->cpu_seconds - usage->cpu_seconds;
+  result_.server_cpu = usage_after->cpu_seconds - usage.cpu_seconds;
+  result_.written_bytes = usage_after->written_bytes - usage.written_bytes;
   result_.rss_peak = usage_after->rss_peak_bytes;
-  result_.scored = after->scored - before->scored;
-  result_.degraded = after->degraded - before->degraded;
-  result_.sent = events_sent_ - sent_before;
-  result_.accepted = c.accepted - counted.accepted;
-  result_.rejected = c.rejected - counted.rejected;
-  result_.refused = c.refused - counted.refused;
-  result_.retries = c.retries - counted.retries;
-  result_.resent = c.resent - counted.resent;
+  result_.scored = after->scored - before.scored;
+  result_.degraded = after->degraded - before.degraded;
+  result_.shed = static_cast<std::uint64_t>(after->shed - before.shed);
+  const load_counts c = to_->counts();
+  result_.sent = c.sent();
+  result_.accepted = c.accepted;
+  result_.rejected = c.rejected;
+  result_.refused = c.refused_requests;
+  result_.retries = c.retries;
+  result_.resent = c.resent;
+  // What is decided now came too late to be waited for; it is not there.
+  if (probe_) result_.decision_ms = probe_->stop();
   return {};
 }
 
@@ -218,18 +312,20 @@ outcome<server_counts> ingest_bench::counts() const {
   c.lag = metric_sum(*metrics, "faultline_log_lag_records");
   c.scored = metric_sum(*metrics, "faultline_ticks_scored_total");
   c.degraded = metric_sum(*metrics, "faultline_ticks_degraded_total");
+  c.shed = metric_sum(*metrics, "faultline_events_shed_total");
   return c;
 }
 
 outcome<void> ingest_bench::wait_until_applied() {
   auto deadline = wall_clock::now() + patience;
-  const std::uint64_t expected = events_sent_ - client_->counters().rejected;
+  const std::uint64_t expected = events_sent_ - to_->counts().rejected;
   server_counts before;
   while (wall_clock::now() < deadline) {
     if (interrupted) return failure{ec::shutting_down, "interrupted"};
     if (server_->ended()) return failure{ec::io_failed, "the server has ended"};
     const auto c = counts();  // a server at its limit may answer late
-    if (c && c->observations >= expected && c->lag <= 0) return {};
+    if (c && c->observations + static_cast<std::uint64_t>(c->shed) >= expected && c->lag <= 0)
+      return {};
     if (c && (c->observations != before.observations || c->lag < before.lag))
       deadline = wall_clock::now() + patience;
     if (c) before = *c;
@@ -238,92 +334,53 @@ outcome<void> ingest_bench::wait_until_applied() {
   return {};  // what is missing then is counted as lost
 }
 
-/// Each entity has sent one row per tick: what the server counts of it must be just that.
+/// What the server counts of each entity must be what was sent; of what the server says it shed
+/// nobody knows whose it was.
 outcome<void> ingest_bench::compare_entities() {
   const auto deadline = wall_clock::now() + std::chrono::seconds{10};
   for (;;) {
     const auto observations = observations_of_all(server_->http());
     if (!observations) return observations.error();
     result_.lost = result_.duplicated = 0;
-    for (std::size_t e = 0; e < o_.entities; ++e) {
+    for (std::size_t e = 0; e < case_.entities; ++e) {
       const auto found = observations->find(bench_rows::entity_name(e));
       const std::uint64_t has = found == observations->end() ? 0 : found->second;
-      result_.lost += has < ticks_sent_ ? ticks_sent_ - has : 0;
-      result_.duplicated += has > ticks_sent_ ? has - ticks_sent_ : 0;
+      const std::uint64_t sent = rows_.filled(e);
+      result_.lost += has < sent ? sent - has : 0;
+      result_.duplicated += has > sent ? has - sent : 0;
     }
+    result_.lost -= std::min(result_.lost, result_.shed);
     if (result_.lost + result_.duplicated == 0 || wall_clock::now() > deadline) return {};
     std::this_thread::sleep_for(milliseconds{200});
   }
 }
 
-json result_json(const ingest_bench_options& o, ingest_result& r) {
-  const auto observations = static_cast<double>(r.accepted);
-  const double samples = observations * static_cast<double>(o.metrics);
-  const double rate = r.seconds > 0 ? observations / r.seconds : 0;
-  const auto p = percentiles(r.latency_ms, {0.5, 0.99, 0.999});
-  return json{
-      {"observations_per_second", rate},
-      {"samples_per_second", rate * static_cast<double>(o.metrics)},
-      {"server_cpu_seconds_per_million_samples", samples > 0 ? r.server_cpu / (samples / 1e6) : 0},
-      {"server_rss_peak_bytes", r.rss_peak},
-      {"latency_ms", {{"p50", p[0]}, {"p99", p[1]}, {"p999", p[2]}}},
-      {"sent", r.sent},
-      {"accepted", r.accepted},
-      {"lost", r.lost},
-      {"duplicated", r.duplicated},
-      {"entities", o.entities},
-      {"metrics", o.metrics},
-      {"seconds", r.seconds},
-      {"seconds_to_last_ack", r.acknowledged_in},
-      {"ticks", r.ticks},
-      {"ticks_scored", r.scored},
-      {"ticks_degraded", r.degraded},
-      {"rejected", r.rejected},
-      {"refused_requests", r.refused},
-      {"retry_replies", r.retries},
-      {"resent_requests", r.resent},
-      {"batch", o.batch},
-      {"window", o.window},
-      {"server_cpu_seconds", r.server_cpu},
-      {"publisher_cpu_us_per_observation", observations > 0 ? r.own_cpu * 1e6 / observations : 0}};
-}
-
-void print_text(const json& j) {
-  const auto number = [&](const char* key) { return j[key].get<double>(); };
-  std::printf("%s observations/s (%s samples/s), %s entities x %s metrics, %.1f s\n",
-              format_count(static_cast<std::uint64_t>(number("observations_per_second"))).c_str(),
-              format_count(static_cast<std::uint64_t>(number("samples_per_second"))).c_str(),
-              format_count(j["entities"].get<std::uint64_t>()).c_str(),
-              format_count(j["metrics"].get<std::uint64_t>()).c_str(), number("seconds"));
-  std::printf("sent %s, accepted %s, lost %s, duplicated %s, rejected %s\n",
-              format_count(j["sent"].get<std::uint64_t>()).c_str(),
-              format_count(j["accepted"].get<std::uint64_t>()).c_str(),
-              format_count(j["lost"].get<std::uint64_t>()).c_str(),
-              format_count(j["duplicated"].get<std::uint64_t>()).c_str(),
-              format_count(j["rejected"].get<std::uint64_t>()).c_str());
-  std::printf("acknowledged after %.2f ms (p50), %.2f ms (p99), %.2f ms (p99.9)\n",
-              j["latency_ms"]["p50"].get<double>(), j["latency_ms"]["p99"].get<double>(),
-              j["latency_ms"]["p999"].get<double>());
-  std::printf("server: %.3f CPU seconds per million samples, peak memory %s\n",
-              number("server_cpu_seconds_per_million_samples"),
-              format_bytes(j["server_rss_peak_bytes"].get<std::uint64_t>()).c_str());
-  std::printf(
-      "ticks scored with the LSTM %.0f, without it %.0f; publisher %.2f us per observation\n",
-      number("ticks_scored"), number("ticks_degraded"), number("publisher_cpu_us_per_observation"));
-}
-
 }  // namespace
 
 int run_ingest_bench(const ingest_bench_options& options, output_format format) {
+  if (options.publishers + options.push + options.pub == 0)
+    return report_usage("nobody sends: --publishers, --push or --pub");
+  const auto [cases, skipped] = ingest_cases(options);
+  for (const auto& sentence : skipped) std::fprintf(stderr, "faultline: %s\n", sentence.c_str());
+  if (cases.empty()) return report_usage("no combination is left: take a smaller --batch");
   std::signal(SIGINT, note_interrupt);
   std::signal(SIGTERM, note_interrupt);
-  ingest_bench bench{options};
-  auto result = bench.run();
-  if (!result) return report_failure(result.error());
-  if (options.keep) std::fprintf(stderr, "kept: %s\n", bench.directory().c_str());
-  print_result(result_json(options, *result), format, print_text);
-  const bool whole =
-      result->lost == 0 && result->duplicated == 0 && result->rejected == 0 && result->refused == 0;
+  std::vector<ingest_report> all;
+  bool whole = true;
+  for (const ingest_case& c : cases) {
+    ingest_bench bench{options, c};
+    auto result = bench.run();
+    if (!result) return report_failure(result.error());
+    if (options.keep) std::fprintf(stderr, "kept: %s\n", bench.directory().c_str());
+    whole = whole && result->whole();
+    all.push_back({c, std::move(*result)});
+  }
+  if (!options.plot.empty())
+    if (auto drawn = plot_ingest(options, all); !drawn) return report_failure(drawn.error());
+  if (format == output_format::json)
+    std::puts(ingest_json(options, all).c_str());
+  else
+    print_ingest(options, all);
   return whole ? exit_code::ok : exit_code::failed;
 }
 

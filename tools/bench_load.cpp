@@ -14,6 +14,12 @@ constexpr std::chrono::seconds patience{60};
 
 outcome<std::unique_ptr<load_publishers>> load_publishers::connect(const load_options& o) {
   std::unique_ptr<load_publishers> made{new load_publishers};
+  if (auto joined = made->join(o); !joined) return joined.error();
+  if (made->size() == 0) return failure{ec::invalid, "a load needs at least one publisher"};
+  return made;
+}
+
+outcome<void> load_publishers::join(const load_options& o) {
   for (std::size_t i = 0; i < o.acknowledged; ++i) {
     publisher_options p;
     p.endpoint = o.router;
@@ -23,7 +29,7 @@ outcome<std::unique_ptr<load_publishers>> load_publishers::connect(const load_op
     p.heed_retry = o.heed_retry;
     auto client = publisher_client::connect(p);
     if (!client) return client.error();
-    made->acknowledged_.push_back(std::move(*client));
+    acknowledged_.push_back(std::move(*client));
   }
   push_options p;
   p.linger = patience;
@@ -31,16 +37,15 @@ outcome<std::unique_ptr<load_publishers>> load_publishers::connect(const load_op
     p.endpoint = o.pull;
     auto client = push_client::connect(p);
     if (!client) return client.error();
-    made->pushing_.push_back(std::move(*client));
+    pushing_.push_back(std::move(*client));
   }
   for (const std::string& endpoint : o.publish) {
     p.endpoint = endpoint;
     auto client = pub_client::bind(p);
     if (!client) return client.error();
-    made->publishing_.push_back(std::move(*client));
+    publishing_.push_back(std::move(*client));
   }
-  if (made->size() == 0) return failure{ec::invalid, "a load needs at least one publisher"};
-  return made;
+  return {};
 }
 
 std::vector<std::string> load_publishers::published_at() const {

@@ -45,6 +45,9 @@ class load_publishers {
 public:
   static outcome<std::unique_ptr<load_publishers>> connect(const load_options& options);
 
+  /// Adds those that @p options name.
+  outcome<void> join(const load_options& options);
+
   std::size_t size() const noexcept {
     return acknowledged_.size() + pushing_.size() + publishing_.size();
   }

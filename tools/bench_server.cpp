@@ -60,6 +60,21 @@ outcome<std::vector<int>> free_ports(std::size_t count) {
   return ports;
 }
 
+/// A size in /proc/PID/status; @p key with its colon.
+outcome<std::uint64_t> status_bytes(pid_t pid, const std::string& key) {
+  std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind(key, 0) == 0)
+      return std::strtoull(line.c_str() + key.size(), nullptr, 10) * 1024;
+  return failure{ec::io_failed, "process " + std::to_string(pid) + " is not there"};
+}
+
+std::string quoted(const std::vector<std::string>& all) {
+  std::string text;
+  for (const auto& one : all) text += (text.empty() ? "\"" : ", \"") + one + "\"";
+  return text;
+}
+
 std::string endpoint(int port) { return "tcp://127.0.0.1:" + std::to_string(port); }
 
 }  // namespace
@@ -73,6 +88,8 @@ outcome<fs::path> find_server(const std::string& given) {
   return failure{ec::not_found, "no server program " + program.string() +
                                     ": build it (deploy/build.sh) or name it with --faultlined"};
 }
+
+outcome<std::uint64_t> read_resident_bytes(pid_t pid) { return status_bytes(pid, "VmRSS:"); }
 
 double own_cpu_seconds() {
   rusage used{};
@@ -101,6 +118,10 @@ outcome<process_usage> read_usage(pid_t pid) {
   while (std::getline(status, line))
     if (line.rfind("VmHWM:", 0) == 0)
       usage.rss_peak_bytes = std::strtoull(line.c_str() + 6, nullptr, 10) * 1024;
+  std::ifstream io{proc + "/io"};
+  while (std::getline(io, line))
+    if (line.rfind("write_bytes:", 0) == 0)
+      usage.written_bytes = std::strtoull(line.c_str() + 12, nullptr, 10);
   return usage;
 }
 
@@ -164,11 +185,14 @@ outcome<void> bench_server::prepare(const bench_server_options& options) {
   http_ = "http://127.0.0.1:" + std::to_string(p[0]);
   pull_ = endpoint(p[1]);
   router_ = endpoint(p[2]);
+  feed_ = endpoint(p[3]);
+  replay_ = endpoint(p[4]);
   std::ofstream config{directory_ / "faultline.yaml"};
   config << "storage: {path: \"" << (directory_ / "store").string() << "\"}\n"
          << "web: {listen_address: \"127.0.0.1:" << p[0] << "\"}\n"
-         << "ingest: {pull: [\"" << pull_ << "\"], router: [\"" << router_ << "\"]}\n"
-         << "feed: {publish: \"" << endpoint(p[3]) << "\", replay: \"" << endpoint(p[4]) << "\"}\n"
+         << "ingest: {pull: [\"" << pull_ << "\"], router: [\"" << router_ << "\"], subscribe: ["
+         << quoted(options.subscribe) << "]}\n"
+         << "feed: {publish: \"" << feed_ << "\", replay: \"" << replay_ << "\"}\n"
          << "processing: {accept_past: true}\n"
          << "entities: {max_new_per_second: 1000000, max_per_publisher: 0}\n"
          << options.config << "\n";
@@ -244,10 +268,7 @@ outcome<void> bench_server::kill() {
 outcome<void> bench_server::launch_again() { return launch(); }
 
 outcome<std::uint64_t> bench_server::anonymous_bytes() const {
-  std::ifstream status{"/proc/" + std::to_string(pid_) + "/status"};
-  for (std::string line; std::getline(status, line);)
-    if (line.rfind("RssAnon:", 0) == 0) return std::strtoull(line.c_str() + 8, nullptr, 10) * 1024;
-  return failure{ec::io_failed, "process " + std::to_string(pid_) + " is not there"};
+  return status_bytes(pid_, "RssAnon:");
 }
 
 outcome<void> bench_server::stop() {

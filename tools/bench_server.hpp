@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "messages/outcome.hpp"
 
@@ -16,9 +17,10 @@ namespace faultline {
 
 /// How a server for a measurement is started.
 struct bench_server_options {
-  std::filesystem::path program;    ///< faultlined
-  std::filesystem::path directory;  ///< a fresh directory is made here; empty: the system's own
-  std::string config;               ///< further lines of YAML, added to the file as they are
+  std::filesystem::path program;       ///< faultlined
+  std::filesystem::path directory;     ///< a fresh directory is made here; empty: the system's own
+  std::vector<std::string> subscribe;  ///< PUB endpoints that it connects to
+  std::string config;                  ///< further lines of YAML, added to the file as they are
   std::chrono::seconds ready_within{30};
   bool keep = false;  ///< leave the directory behind
 };
@@ -26,6 +28,7 @@ struct bench_server_options {
 struct process_usage {
   double cpu_seconds = 0;  ///< user and system, all threads
   std::uint64_t rss_peak_bytes = 0;
+  std::uint64_t written_bytes = 0;  ///< to the disk
 };
 
 /// A `faultlined` of our own as a child process: empty store, free ports on the loopback.
@@ -44,6 +47,8 @@ public:
   const std::string& http() const noexcept { return http_; }      ///< http://127.0.0.1:port
   const std::string& router() const noexcept { return router_; }  ///< tcp://127.0.0.1:port
   const std::string& pull() const noexcept { return pull_; }
+  const std::string& feed() const noexcept { return feed_; }
+  const std::string& replay() const noexcept { return replay_; }
   const std::filesystem::path& directory() const noexcept { return directory_; }
   pid_t pid() const noexcept { return pid_; }
 
@@ -71,7 +76,7 @@ private:
 
   std::filesystem::path program_;
   std::filesystem::path directory_;
-  std::string http_, router_, pull_;
+  std::string http_, router_, pull_, feed_, replay_;
   pid_t pid_ = -1;
   int status_ = 0;
   bool keep_ = false;
@@ -87,6 +92,9 @@ std::string shipped_lines(const std::string& config);
 /// Observations of every entity that the server at @p http knows.
 outcome<std::unordered_map<std::string, std::uint64_t>> observations_of_all(
     const std::string& http);
+
+/// Resident memory of process @p pid.
+outcome<std::uint64_t> read_resident_bytes(pid_t pid);
 
 /// User and system time of our own process, all threads.
 double own_cpu_seconds();

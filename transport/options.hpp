@@ -17,6 +17,9 @@ struct socket_options {
   std::string publish = "tcp://127.0.0.1:7803";
   std::string replay = "tcp://127.0.0.1:7804";
   int high_water_mark = 1000;  ///< messages per peer and direction
+  /// Messages of the feed that wait for one subscriber; it loses those beyond them. As many as the
+  /// publish queue hands over at once.
+  int feed_high_water_mark = 8192;
   /// Largest message a socket takes; a payload over 1 MiB is answered `too_large`.
   std::int64_t max_message_bytes = 4LL * 1024 * 1024;
   /// Messages waiting to be published; beyond it the oldest wait in the feed store, to be replayed.

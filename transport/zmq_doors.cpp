@@ -91,7 +91,7 @@ outcome<void> zmq_doors::open(const socket_options& o) {
     events.push_back({std::move(*socket), "subscribe", endpoint});
   }
   auto publisher = bound(zmq::socket_type::xpub, "feed.publish", o.publish,
-                         {o.high_water_mark, subscription_bytes});
+                         {o.feed_high_water_mark, subscription_bytes});
   if (!publisher) return publisher.error();
   auto replay = bound(zmq::socket_type::router, "feed.replay", o.replay,
                       {replay_high_water_mark, replay_request_bytes});
@@ -122,9 +122,10 @@ door_counters zmq_doors::counters() const {
 }  // namespace
 
 outcome<std::unique_ptr<doors>> open_doors(const socket_options& options) {
-  if (options.high_water_mark < 1 || options.max_message_bytes < 1)
+  if (options.high_water_mark < 1 || options.feed_high_water_mark < 1 ||
+      options.max_message_bytes < 1)
     return failure{ec::invalid,
-                   "high_water_mark and max_message_bytes must be at least 1: "
+                   "high-water marks and max_message_bytes must be at least 1: "
                    "no socket is without a limit"};
   try {
     auto made = std::make_unique<zmq_doors>();

@@ -103,6 +103,20 @@ TEST_F(Correlation, AsksForTheCauseOfAnIncidentThatItHasTold) {
   EXPECT_EQ(r.asked[0].candidates, std::vector<std::string>{"a"});
 }
 
+TEST_F(Correlation, WhileItIsBehindInAStormKeepsTheNewestQuestionsOnly) {
+  room r;
+  begin(r);
+  decision_append storm;
+  for (int n = 0; n < 1100; ++n)
+    storm.decisions.push_back(encode_decision(fires("e" + std::to_string(n), noon)));
+  ASSERT_TRUE(r.memory->decisions().append(storm));
+  caf::anon_send(r.reader, decisions_available{r.memory->decisions().last()});
+  run();
+  ASSERT_EQ(r.asked.size(), 1024U);
+  EXPECT_EQ(r.asked.front().candidates, std::vector<std::string>{"e76"});
+  EXPECT_EQ(r.asked.back().candidates, std::vector<std::string>{"e1099"});
+}
+
 TEST_F(Correlation, AfterARestartReadsTheCauseThatIsOnRecordAndAsksNothing) {
   room r;
   begin(r);

@@ -50,6 +50,11 @@ struct EntityLane : actor_fixture {
     plan->peers.registry = &registry;
     auto rules = std::make_shared<judgement_rules>();
     rules->processing.accept_past = true;
+    operator_limit limit;
+    limit.entity = "host/limited";
+    limit.metric = "cpu";
+    limit.above = 10;
+    rules->detection.limits = {limit};
     plan->partition.rules = rules;
     plan->partition.replay_budget = 4;
     plan->directory = &directory;
@@ -74,13 +79,14 @@ struct EntityLane : actor_fixture {
     run();
   }
   /// A row of host/a at tick @p n.
-  void row(int n, bool damage = false) {
+  void row(int n, bool damage = false) { row_of("host/a", n, 0.5 + 0.01 * (n % 7), damage); }
+  void row_of(const std::string& entity, int n, double cpu, bool damage = false) {
     event_view e;
-    e.entity = "host/a";
+    e.entity = entity;
     e.has_ts = true;
     e.ts = event_time_of(start_ms + n * 10'000);
     e.arrived = arrival_time_of(start_ms + n * 10'000);
-    e.metrics = {{"cpu", 0.5 + 0.01 * (n % 7), metric_kind::gauge},
+    e.metrics = {{"cpu", cpu, metric_kind::gauge},
                  {"requests.rate", 100.0 + n % 5, metric_kind::gauge}};
     blob_writer writer;
     writer.add(e);
@@ -115,6 +121,14 @@ struct EntityLane : actor_fixture {
       run();
     }
     ASSERT_GE(counters.lane_rows.load(), n);
+  }
+  /// Until @p n ticks are scored; no time passes, so that no sweep asks for them.
+  void drain_ticks(std::uint64_t n) {
+    for (int i = 0; i < 5'000 && counters.ticks_scored < n; ++i) {
+      std::this_thread::sleep_for(1ms);
+      run();
+    }
+    ASSERT_EQ(counters.ticks_scored.load(), n);
   }
   std::uint64_t ticks() const { return counters.ticks_scored + counters.ticks_degraded; }
 
@@ -163,6 +177,16 @@ TEST_F(EntityLane, TakesNoSnapshotWhileARowIsInFlight) {
   model->open_gate();
   settle("a snapshot", [&] { return counters.snapshots != 0; });
   EXPECT_EQ(counters.ticks_scored.load(), 6U) << "every tick is in it";
+}
+
+// The second tick over a limit is an alert, and is not to wait for the entity's next event.
+TEST_F(EntityLane, AnEntityWithASignOfAnAlertLooksAtItsNextResultAtOnce) {
+  row_of("host/limited", 0, 20);
+  row_of("host/limited", 1, 20);
+  drain_ticks(2);
+  EXPECT_EQ(counters.knocks_loud.load(), 0U) << "the model finds nothing in it";
+  row_of("host/limited", 2, 0.5);
+  drain_ticks(3);  // while it fires
 }
 
 TEST_F(EntityLane, AClockTakesInAResultThatNobodyWaitedFor) {

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bench generate against a real server: what it says it sent is what the server counts; and what it refuses."""
+"""bench generate and ingest with real servers: what they say they sent is what is counted; what they refuse."""
 
 import json
+import pathlib
 import subprocess
+import tempfile
 import unittest
 
 from support import BIN, Server, check_sums, free_ports
@@ -52,6 +54,37 @@ class Generate(unittest.TestCase):
                 (["--router", "tcp://127.0.0.1:1", "--zipf", "five"], "--zipf"),
                 (["--router", "tcp://127.0.0.1:1", "--entities", "0"], "--entities")):
             done = run("generate", *words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(says, done.stderr, words)
+
+
+class Ingest(unittest.TestCase):
+    def test_a_mixed_run_loses_nothing_and_says_how_long_decisions_took(self):
+        with tempfile.TemporaryDirectory(prefix="faultline-plot-") as plots:
+            done = run("ingest", "--entities", 200, "--metrics", 2, "--batch", 50, "--seconds", 3, "--rate", 2000,
+                       "--publishers", 1, "--push", 1, "--pub", 1, "--warm-up", 3, "--json", "--plot", plots)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            said = json.loads(done.stdout)
+            self.assertEqual((said["lost"], said["duplicated"], said["rejected"]), (0, 0, 0))
+            self.assertGreater(said["sent"], said["accepted"], "some was not to be acknowledged")
+            self.assertGreater(said["decisions"], 0)
+            self.assertGreater(said["latency_ms"]["p50"], 0)
+            self.assertGreaterEqual(said["latency_ms"]["p999"], said["latency_ms"]["p50"])
+            self.assertGreater(said["acknowledged_ms"]["p50"], 0)
+            for name in ("rate.svg", "latency.svg"):
+                self.assertTrue((pathlib.Path(plots) / name).read_text().startswith("<svg"))
+
+    def test_nonsense_is_refused_with_a_sentence(self):
+        for words, says in ((["--publishers", "0"], "nobody sends"),
+                            (["--batch", "4096", "--metrics", "64"], "smaller --batch"),
+                            (["--batch", "1,5000"], "--batch"),
+                            (["--entities", "0"], "--entities"),
+                            (["--metrics", "257"], "--metrics"),
+                            (["--rate", "0"], "--rate"),
+                            (["--zipf", "9"], "--zipf"),
+                            (["--push", "-1"], "--push"),
+                            (["--config", "/nowhere"], "--config")):
+            done = run("ingest", *words)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(says, done.stderr, words)
 

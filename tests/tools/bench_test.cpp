@@ -9,6 +9,7 @@
 #include <set>
 
 #include "messages/event_codec.hpp"
+#include "tools/bench_ingest.hpp"
 #include "tools/bench_load.hpp"
 #include "tools/bench_rows.hpp"
 #include "tools/bench_server.hpp"
@@ -75,6 +76,53 @@ TEST(BenchRows, OfTheSameSeedAreTheSameBytes) {
   for (bench_rows* rows : {&a, &b, &c}) rows->set_tick(1704715200000);
   EXPECT_EQ(a.fill(1), b.fill(1));
   EXPECT_NE(a.fill(2), c.fill(2));
+}
+
+TEST(BenchRows, ByRankSendSomeOfTheirEntitiesAndCountWhoWasSent) {
+  bench_rows rows{1000, 2, 100, 3};
+  rows.set_zipf(1);
+  rows.set_probes(4);
+  rows.set_tick(1704715200000, true);
+  for (std::size_t b = 0; b < rows.batches(); ++b) EXPECT_NE(rows.fill(b).size(), 0U);
+  EXPECT_EQ(rows.filled(999), 1U) << "everybody is in the first tick";
+  std::size_t sent = 0;
+  for (int tick = 1; tick <= 100; ++tick) {
+    const auto seen = decode_tick(rows, 1704715200000 + 10'000 * tick);
+    sent += seen.values.size();
+    for (std::size_t b = 0; b < rows.batches(); ++b) EXPECT_LE(rows.rows(b), 100U);
+  }
+  EXPECT_NEAR(static_cast<double>(sent), 25'000, 1'500) << "a quarter of all, on average";
+  EXPECT_EQ(rows.filled(0), 101U);
+  EXPECT_EQ(rows.filled(750), 101U) << "a probe is in every tick";
+  EXPECT_LT(rows.filled(999), 40U);
+}
+
+TEST(BenchRows, ProbesCrossTheirLimitForTwoTicksOfEight) {
+  bench_rows rows{64, 2, 64, 3};
+  rows.set_probes(2);
+  std::map<std::string, int> over;
+  std::size_t told = 0;
+  for (int tick = 0; tick < 80; ++tick) {
+    const auto seen = decode_tick(rows, 1704715200000 + 10'000 * tick);
+    told += rows.crossing(0).size();
+    for (const auto& [entity, values] : seen.values)
+      over[entity] += values.at(bench_rows::metric_name(0)) > bench_rows::probe_limit ? 1 : 0;
+  }
+  EXPECT_EQ(over[bench_rows::entity_name(0)], 20);
+  EXPECT_EQ(over[bench_rows::entity_name(32)], 20);
+  EXPECT_EQ(over[bench_rows::entity_name(1)], 0);
+  EXPECT_EQ(told, 40U);
+}
+
+TEST(IngestCases, AreEveryCombinationWhosePayloadMayBeSent) {
+  ingest_bench_options o;
+  o.entities = {1000, 10'000};
+  o.metrics = {1, 16};
+  o.batch = {1, 4096};
+  const auto [cases, skipped] = ingest_cases(o);
+  EXPECT_EQ(cases.size(), 7U) << "1,000 rows of 16 metrics fit, 4,096 do not";
+  ASSERT_EQ(skipped.size(), 1U);
+  EXPECT_NE(skipped[0].find("skipped"), std::string::npos);
 }
 
 class events_seen final : public event_sink {

@@ -121,9 +121,21 @@ TEST(DoorsFeed, JsonTwinsGoOutOnlyWhileSomebodyWantsThem) {
   EXPECT_EQ(everything.next().first, "notice/overload/four");
 }
 
+TEST(DoorsFeed, ABurstAsLargeAsTheQueueReachesASubscriberThatReadsALittleLater) {
+  open_house h;
+  h.start();
+  constexpr int count = 6000;
+  const std::string padding(8192, 'x');
+  subscriber late{h.publish, {"n/"}, 10};
+  for (int i = 0; i < count; ++i)
+    h.house->publish({static_cast<std::uint64_t>(i + 1), "n/" + std::to_string(i), padding}, {});
+  for (int i = 0; i < count; ++i) ASSERT_EQ(late.next().first, "n/" + std::to_string(i));
+  EXPECT_EQ(h.house->counters().publish_dropped, 0U);
+}
+
 TEST(DoorsFeed, ASlowSubscriberLosesAloneAndTheOthersGetEverything) {
   socket_options options;
-  options.high_water_mark = 100;
+  options.feed_high_water_mark = 100;
   options.publish_queue = 1000000;
   open_house h{options};
   h.start();

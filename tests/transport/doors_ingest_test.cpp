@@ -318,6 +318,9 @@ TEST(DoorsIngest, NamesTheEndpointThatIsTaken) {
   socket_options endless;
   endless.high_water_mark = 0;
   EXPECT_EQ(open_doors(endless).error().code, ec::invalid);
+  socket_options boundless_feed;
+  boundless_feed.feed_high_water_mark = 0;
+  EXPECT_EQ(open_doors(boundless_feed).error().code, ec::invalid);
 }
 
 }  // namespace
