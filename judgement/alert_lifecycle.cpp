@@ -8,7 +8,7 @@
 namespace faultline {
 namespace {
 
-constexpr std::int64_t quiet_ms = 600'000;  // and at least three ticks
+constexpr std::int64_t quiet_ms = 180'000;  // and at least three ticks
 constexpr std::uint8_t within_ticks = 3;    // in a row: a limit is no longer crossed
 constexpr std::uint8_t unknown_most = 8;    // ticks without a value: it will not say any more
 constexpr std::uint8_t run_most = 250;

@@ -15,14 +15,30 @@ constexpr float prior_exceedances = 6;
 constexpr std::uint32_t most_blocks = 1024;  // three weeks of half hours: then all fade by half
 constexpr double month_ms = 30.0 * 86'400'000;
 constexpr std::int64_t half_hour_ms = 1'800'000;
-constexpr float episode_step = 0.1f;
-constexpr float most_correction = 2.0f;
+constexpr float episode_step = 0.15f;
+constexpr float most_correction = 1.0f;
 constexpr float prior_blocks = 48;     // a day
 constexpr float youth_margin = 0.25f;  // decades while the prior rules: it may be wrong
-constexpr tail_prior view_prior{0.6f, 0.30f, prior_blocks};
-constexpr tail_prior combined_prior{0.4f, 0.55f, prior_blocks};
+constexpr float told_excess = 0.43f;   // of an episode above the threshold: the mean of a tail
+constexpr float most_rarity = 6;       // beyond what was ever seen decades are words
+constexpr tail_prior model_prior{0.6f, 0.30f, prior_blocks};
+constexpr tail_prior view_prior{3.0f, 0.8f, prior_blocks};
+constexpr tail_prior combined_prior{1.0f, 0.5f, prior_blocks};
 
-float log_score(float s) noexcept { return s < 0.01f ? -6.6f : fast_log2(std::min(s, 1e6f)); }
+// How much of a view counts. One tick against several baselines is the sharpest; what lasts adds to
+// it, but must not page alone whenever a level has moved.
+constexpr float weight_of[view_count] = {1.0f, 0.3f, 0.4f, 0.4f, 0.0f, 0.0f, 0.0f};
+
+// The model's score is a ratio and becomes a logarithm, the others are decades as they stand.
+float scaled(std::size_t v, float score) noexcept {
+  if (v != static_cast<std::size_t>(view::model)) return score;
+  return score < 0.01f ? -6.6f : fast_log2(std::min(score, 1e6f));
+}
+
+tail_model tail_of(view v) noexcept {
+  if (v == view::model) return {-2, 0.125f, model_prior};
+  return {0, 0.25f, view_prior};
+}
 
 }  // namespace
 
@@ -119,37 +135,38 @@ bool tail_model::restore(byte_reader& in) {
 }
 
 calibration::calibration() noexcept
-    : views_{tail_model{-2, 0.125f, view_prior}, tail_model{-2, 0.125f, view_prior},
-             tail_model{-2, 0.125f, view_prior}, tail_model{-2, 0.125f, view_prior},
-             tail_model{-2, 0.125f, view_prior}, tail_model{-2, 0.125f, view_prior},
-             tail_model{-2, 0.125f, view_prior}},
-      combined_{0, 1.0f / 12, combined_prior} {}
+    : views_{tail_of(view::residual), tail_of(view::model),    tail_of(view::level),
+             tail_of(view::drift),    tail_of(view::forecast), tail_of(view::symptoms),
+             tail_of(view::breadth)},
+      combined_{0, 0.125f, combined_prior},
+      steady_{0, 0.125f, combined_prior} {}
+
+// Decades that a budget asks for. Either of two tests may page, so each has half of it.
+float calibration::wanted(double budget) const noexcept {
+  const double share = 0.5 * budget * static_cast<double>(block_ms_) / month_ms;
+  return -std::log10(static_cast<float>(std::clamp(share, 1e-9, 0.5)));
+}
 
 float calibration::threshold(double budget, bool learning) const noexcept {
-  const double share = budget * static_cast<double>(block_ms_) / month_ms;
-  const float p = static_cast<float>(std::clamp(share, 1e-9, 0.5));
   const float youth = youth_margin * prior_blocks / (prior_blocks + combined_.blocks());
-  const float at = combined_.value_at(p) + correction_ + youth + (learning ? 1.0f : 0.0f);
-  return clamped(at, 1.0f, 14.0f);
+  return clamped(wanted(budget) + correction_ + youth + (learning ? 1.0f : 0.0f), 0.3f, 14.0f);
 }
 
 judged calibration::judge(const view_scores& scores, double budget, bool learning) const noexcept {
   judged j;
-  float first = 0, second = 0;
   for (std::size_t v = 0; v < view_count; ++v) {
-    float r = scores[v] > 0 ? views_[v].rarity(log_score(scores[v])) : 0.0f;
-    if (r > 6.0f)  // beyond what was ever seen decades are words
-      r = 6.0f + fast_log2(r - 5.0f);
+    float r = scores[v] > 0 ? views_[v].rarity(scaled(v, scores[v])) : 0.0f;
+    if (r > most_rarity) r = most_rarity + fast_log2(r - most_rarity + 1);
     j.rarity[v] = r;
-    second = r > first ? first : std::max(second, r);
-    first = std::max(first, r);
+    j.combined += weight_of[v] * r;
   }
-  j.combined = first + 0.25f * second;
   const float low = std::min(before_[0], before_[1]);
   const float high = std::max(before_[0], before_[1]);
   j.steady = std::max(low, std::min(high, j.combined));
+  j.decades = std::max(combined_.rarity(j.combined), steady_.rarity(j.steady));
   j.threshold = threshold(budget, learning);
-  j.probability = 1.0 / (1.0 + std::exp2(-1.2 * static_cast<double>(j.excess())));
+  j.share = static_cast<float>(budget * static_cast<double>(block_ms_) / month_ms);
+  j.probability = 1.0 / (1.0 + std::exp2(-1.2 * static_cast<double>(j.decades - wanted(budget))));
   return j;
 }
 
@@ -164,43 +181,54 @@ void calibration::take(const view_scores& scores, const judged& j, std::int64_t 
   before_ = {before_[1], j.combined};
   if (!counted) return;
   ++ticks_;
+  share_ = j.share;
   for (std::size_t v = 0; v < view_count; ++v) largest_[v] = std::max(largest_[v], scores[v]);
-  largest_combined_ = std::max(largest_combined_, j.steady);
+  largest_combined_ = std::max(largest_combined_, j.combined);
+  largest_steady_ = std::max(largest_steady_, j.steady);
 }
 
 void calibration::end_block() noexcept {
   if (ticks_ != 0) {
     for (std::size_t v = 0; v < view_count; ++v) {
-      if (largest_[v] > 0) views_[v].add(log_score(largest_[v]));
+      if (largest_[v] > 0) views_[v].add(scaled(v, largest_[v]));
     }
     combined_.add(largest_combined_);
+    steady_.add(largest_steady_);
+    correction_ = std::max(correction_ - episode_step * share_, -most_correction);
   }
-  correction_ *= 0.9995f;  // halves in a month of half hours
   largest_.fill(0);
   largest_combined_ = 0;
+  largest_steady_ = 0;
   ticks_ = 0;
 }
 
 void calibration::episode(const judged& j) noexcept {
   correction_ = std::min(correction_ + episode_step, most_correction);
-  largest_combined_ = std::min(largest_combined_, j.threshold);
+  const float p = std::pow(10.0f, -j.threshold - told_excess);
+  largest_combined_ = std::max(largest_combined_, std::min(j.combined, combined_.value_at(p)));
+  largest_steady_ = std::max(largest_steady_, std::min(j.steady, steady_.value_at(p)));
+  ++ticks_;
 }
 
 float calibration::score_at_threshold(view v, double budget) const noexcept {
   const auto& tail = views_[static_cast<std::size_t>(v)];
   const float wanted = std::pow(10.0f, -std::min(threshold(budget, false), 9.0f));
-  return std::exp2(std::min(tail.value_at(wanted), 16.0f));
+  const float at = tail.value_at(wanted);
+  return v == view::model ? std::exp2(std::min(at, 16.0f)) : at;
 }
 
 void calibration::save(byte_writer& out) const {
   for (const auto& v : views_) v.save(out);
   combined_.save(out);
+  steady_.save(out);
   out.put(largest_);
   out.put(largest_combined_);
+  out.put(largest_steady_);
   out.put(block_);
   out.put(block_ms_);
   out.put(ticks_);
   out.put(correction_);
+  out.put(share_);
   out.put(before_);
 }
 
@@ -208,16 +236,37 @@ bool calibration::restore(byte_reader& in) {
   for (auto& v : views_) {
     if (!v.restore(in)) return false;
   }
-  if (!combined_.restore(in)) return false;
+  if (!combined_.restore(in) || !steady_.restore(in)) return false;
   in.get(largest_);
   in.get(largest_combined_);
+  in.get(largest_steady_);
   in.get(block_);
   in.get(block_ms_);
   in.get(ticks_);
   in.get(correction_);
+  in.get(share_);
   return in.get(before_) && all_finite(before_.data(), before_.size()) &&
          all_finite(largest_.data(), view_count) && std::isfinite(largest_combined_) &&
-         std::isfinite(correction_) && block_ms_ > 0;
+         std::isfinite(largest_steady_) && std::isfinite(correction_) && std::isfinite(share_) &&
+         block_ms_ > 0;
+}
+
+bool calibration::skip_version_3(byte_reader& in) {
+  for (std::size_t tail = 0; tail < view_count + 1; ++tail) {
+    if (!tail_of(view::residual).restore(in)) return false;
+  }
+  view_scores largest;
+  float number = 0;
+  std::int64_t time = 0;
+  std::uint32_t ticks = 0;
+  std::array<float, 2> before;
+  in.get(largest);
+  in.get(number);  // largest combined
+  in.get(time);    // block
+  in.get(time);    // its length
+  in.get(ticks);
+  in.get(number);  // correction
+  return in.get(before);
 }
 
 }  // namespace faultline

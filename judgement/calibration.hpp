@@ -75,19 +75,20 @@ using view_scores = std::array<float, view_count>;
 /// What the calibration makes of a tick.
 struct judged {
   view_scores rarity{};    ///< per view, decades
-  float combined = 0;      ///< of the most surprised view, with a little for agreement
-  float steady = 0;        ///< what two of the last three ticks reached: what pages
-  float threshold = 0;     ///< of `steady`, for the budget
+  float combined = 0;      ///< weighed sum of them
+  float steady = 0;        ///< what two of the last three ticks reached of it
+  float decades = 0;       ///< how rare half an hour is that holds such a tick: comparable anywhere
+  float threshold = 0;     ///< of `decades`, for the budget
+  float share = 0;         ///< of half hours that may hold a false episode, by the budget
   double probability = 0;  ///< that this is a fault, 0..1
-  /// Decades above the threshold: of this tick, of two of three.
-  float excess() const noexcept { return combined - threshold; }
-  float steady_excess() const noexcept { return steady - threshold; }
+  /// Decades above the threshold.
+  float excess() const noexcept { return decades - threshold; }
 };
 
 /// Turns view scores into a page threshold that keeps a budget of false episodes for the
-/// COMBINATION of views: each view by its own tail model, their maximum once more. Every episode
-/// moves the threshold up a little and quiet time back (adaptive conformal inference, Gibbs and
-/// Candes 2021).
+/// COMBINATION of views: each view by its own tail model, their weighed sum once more, for one tick
+/// and for two of three, each of which may spend half the budget. Every episode moves the threshold
+/// up a little and quiet time back (adaptive conformal inference, Gibbs and Candes 2021).
 class calibration {
 public:
   calibration() noexcept;
@@ -97,27 +98,33 @@ public:
   /// Takes the tick at @p ts_ms into its block; @p counted: false while an alert is on.
   void take(const view_scores& scores, const judged& j, std::int64_t ts_ms, std::int64_t tick_ms,
             bool counted) noexcept;
-  /// An episode began: it counts as one exceedance at the threshold, whatever it was.
+  /// An episode began: it counts as one exceedance a little above the threshold, whatever it was.
   void episode(const judged& j) noexcept;
-  /// Score of view @p v at which it alone reaches the threshold.
+  /// Score of view @p v that is as rare as the threshold asks for.
   float score_at_threshold(view v, double budget) const noexcept;
   float blocks() const noexcept { return combined_.blocks(); }
 
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);
+  /// Reads past what snapshots of versions 1 to 3 hold here.
+  static bool skip_version_3(byte_reader& in);
 
 private:
+  float wanted(double budget) const noexcept;
   float threshold(double budget, bool learning) const noexcept;
   void end_block() noexcept;
 
   std::array<tail_model, view_count> views_;
   tail_model combined_;
+  tail_model steady_;
   view_scores largest_{};  ///< of the block under way
   float largest_combined_ = 0;
+  float largest_steady_ = 0;
   std::int64_t block_ = -1;
   std::int64_t block_ms_ = 1'800'000;
   std::uint32_t ticks_ = 0;        ///< of the block under way that count
   float correction_ = 0;           ///< decades added to the threshold
+  float share_ = 0;                ///< of the block under way: what the budget allows
   std::array<float, 2> before_{};  ///< `combined` of the two ticks before
 };
 

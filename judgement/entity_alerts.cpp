@@ -10,10 +10,9 @@ namespace faultline {
 namespace {
 
 constexpr std::size_t width = channel_block::width;
-constexpr float extreme_decades = 3.0f;  // one tick is enough
-constexpr float quiet_decades = 0.5f;    // below the threshold by so much: calm
-constexpr float fault_decades = 1.0f;    // symptoms so far above: under way
-constexpr float fault_symptom = 3.0f;    // times the 98th percentile of their past
+constexpr float quiet_decades = 0.5f;  // below the threshold by so much: calm
+constexpr float fault_decades = 1.0f;  // symptoms so far above: under way
+constexpr float fault_symptom = 3.5f;  // decades of an error or latency metric
 constexpr std::int64_t settle_ms = 86'400'000;
 constexpr std::size_t most_contributors = 5;
 
@@ -63,8 +62,7 @@ bool says_silence(const decision& d) noexcept {
 }
 
 float surprise(const block_scores& s, std::size_t i) noexcept {
-  return std::max({std::fabs(s.residual[i]), std::fabs(s.fast[i]), std::fabs(s.slow[i]),
-                   std::fabs(s.trend[i])});
+  return std::max({s.abrupt[i], s.lasting[i], s.drifting[i]});
 }
 
 }  // namespace
@@ -72,8 +70,8 @@ float surprise(const block_scores& s, std::size_t i) noexcept {
 tick_signs entity_core::impl::signs_of(const tick_judgement& t) const {
   tick_signs s;
   const float excess = t.result.excess();
-  s.over = excess > 0 && ticks >= 30;
-  s.extreme = excess > extreme_decades;
+  s.over = excess > 0 && ticks >= 30 && !returning(t.tick_ms);
+  s.extreme = s.over;  // one tick has its own threshold, see calibration
   s.quiet = excess < -quiet_decades;
   s.limit = t.over_limit || t.near_limit;
   s.crossed = t.over_limit;
@@ -294,6 +292,20 @@ void entity_core::impl::note_silence(log_position cause, event_time tick,
   adopt_rest(cause, tick);
   if (life.firing() || !staleness_possible() || silent_ms() <= silence_limit_ms()) return;
   emit(alert_step::fire, nullptr, cause, tick, out);
+}
+
+void entity_core::impl::note_regime(const std::string& metrics, log_position cause, event_time tick,
+                                    std::vector<entity_decision>& out) {
+  if (!deciding || adopting(cause, tick)) return;
+  entity_decision d;
+  d.key = "n/" + std::to_string(unix_ms(tick));
+  d.cause = cause;
+  d.tick = tick;
+  d.what.kind = decision_kind::notice;
+  d.what.notice = {"regime_changed", id,
+                   id + " has kept a new level of " + metrics + ", which now counts as normal.",
+                   tick};
+  out.push_back(std::move(d));
 }
 
 }  // namespace faultline

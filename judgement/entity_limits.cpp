@@ -72,7 +72,7 @@ void entity_core::impl::look_ahead(tick_judgement& t) {
   const auto drift_of = [&](std::size_t c) {
     const auto& s = space.scores[c / width];
     const auto i = c % width;
-    return s.ready[i] * std::max(std::fabs(s.trend[i]), std::fabs(s.slow[i]));
+    return std::max(std::fabs(s.ratio[slow_hours][i]), std::fabs(s.ratio[slow_profile][i]));
   };
   float most = 0;
   for (std::size_t c = 0; c < traits.size(); ++c) most = std::max(most, drift_of(c));

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <type_traits>
 
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
-// snapshot := version(u8 = 3) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 4) body checksum(u64: stable_hash of all before it)
 //
-// Version 3 ends its body with logic(u32) model_key(u64) shadow_ticks(u16).
+// Versions from 3 end their body with logic(u32) model_key(u64) shadow_ticks(u16).
 // The body is the state as it stands in memory, piece by piece; each piece reads itself back and
-// refuses what does not fit. A published version never changes. Versions 1 and 2 are read and no
+// refuses what does not fit. A published version never changes. Versions 1 to 3 are read and no
 // longer written; 1 knows nothing of crossed limits (alert_lifecycle) and holds wall clock times
-// where events bring their own (accept_past).
+// where events bring their own (accept_past). They had other deviations and other tails: what they
+// know of values, levels, profiles, alerts and edges is taken over, how rare things are is learned
+// again.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 3;
+constexpr std::uint8_t snapshot_version = 4;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
@@ -28,30 +32,105 @@ struct counters {
   std::uint64_t position, observations, ticks;
   std::int64_t first_ms, last_ms, last_heard_ms, clock_ms, clock_arrived_ms, last_tick_ms;
   double longest_gap_ms;
+  std::uint32_t index, since_pause, spare;
+  float last_score, last_excess;
+  std::uint16_t partition;
+  std::uint8_t degraded, has_model;
+};
+
+struct counters_3 {
+  std::uint64_t position, observations, ticks;
+  std::int64_t first_ms, last_ms, last_heard_ms, clock_ms, clock_arrived_ms, last_tick_ms;
+  double longest_gap_ms;
   std::uint32_t index;
   float last_score, last_excess;
   std::uint16_t partition;
   std::uint8_t degraded, has_model;
 };
 
+bool read_counters_3(byte_reader& in, counters& n) {
+  counters_3 old{};
+  if (!in.get(old)) return false;
+  n = {old.position,
+       old.observations,
+       old.ticks,
+       old.first_ms,
+       old.last_ms,
+       old.last_heard_ms,
+       old.clock_ms,
+       old.clock_arrived_ms,
+       old.last_tick_ms,
+       old.longest_gap_ms,
+       old.index,
+       1'000'000,
+       0,
+       old.last_score,
+       old.last_excess,
+       old.partition,
+       old.degraded,
+       old.has_model};
+  return true;
+}
+
 static_assert(std::is_trivially_copyable_v<channel_block>);
 
-bool read_blocks(byte_reader& in, std::size_t channels, std::vector<channel_block>& blocks) {
+bool is_sound(const channel_block& b) {
+  if (!all_finite(b.center, channel_block::width) || !all_finite(b.last, channel_block::width))
+    return false;
+  constexpr std::size_t doubles = sizeof b.center + sizeof b.last;
+  std::array<float, (sizeof b - doubles) / sizeof(float)> floats;
+  std::memcpy(floats.data(), reinterpret_cast<const char*>(&b) + doubles, sizeof floats);
+  return all_finite(floats.data(), floats.size()) &&
+         std::all_of(std::begin(b.scale), std::end(b.scale), [](float scale) { return scale > 0; });
+}
+
+bool begin_blocks(byte_reader& in, std::size_t channels, std::vector<channel_block>& blocks) {
   std::uint8_t count = 0;
   if (!in.get(count) || count != (channels + channel_block::width - 1) / channel_block::width)
     return false;
   blocks.resize(count);
+  return true;
+}
+
+bool read_blocks(byte_reader& in, std::size_t channels, std::vector<channel_block>& blocks) {
+  if (!begin_blocks(in, channels, blocks)) return false;
+  return std::all_of(blocks.begin(), blocks.end(),
+                     [&](channel_block& b) { return in.get(b) && is_sound(b); });
+}
+
+/// The part of a block of versions 1 to 3 that this one has not.
+struct block_rest_3 {
+  channel_block::lane previous, product0, product1;
+  channel_block::lane fast, slow, slower, y_short, y_long;
+  channel_block::lane spread_and_tail[8];  ///< residual, fast, slow, trend
+  channel_block::lane spread_floor;
+};
+
+void take_rest_3(const block_rest_3& old, channel_block& b) {
+  std::memcpy(b.fast, old.fast, 5 * sizeof b.fast);  // to y_long
+  std::memcpy(b.spread_floor, old.spread_floor, sizeof b.spread_floor);
+  for (std::size_t i = 0; i < channel_block::width; ++i) {
+    const auto take = [&](deviation d, std::size_t from) {
+      b.usual[d].spread[i] = old.spread_and_tail[from][i];
+      b.usual[d].tail[i] = old.spread_and_tail[from + 1][i];
+    };
+    take(tick_minutes, 0);
+    take(fast_profile, 2), take(fast_hours, 2);
+    take(slow_profile, 4), take(slow_hours, 6);
+    for (const auto d : {tick_profile, tick_hours}) b.usual[d].spread[i] = b.error_level[i];
+  }
+}
+
+bool read_blocks_3(byte_reader& in, std::size_t channels, std::vector<channel_block>& blocks) {
+  static_assert(offsetof(channel_block, y_long) - offsetof(channel_block, fast) ==
+                4 * sizeof(channel_block::lane));
+  if (!begin_blocks(in, channels, blocks)) return false;
   for (auto& b : blocks) {
-    if (!in.get(b) || !all_finite(b.center, channel_block::width) ||
-        !all_finite(b.last, channel_block::width))
-      return false;
-    constexpr std::size_t doubles = sizeof b.center + sizeof b.last;
-    std::array<float, (sizeof b - doubles) / sizeof(float)> floats;
-    std::memcpy(floats.data(), reinterpret_cast<const char*>(&b) + doubles, sizeof floats);
-    if (!all_finite(floats.data(), floats.size())) return false;
-    for (const float scale : b.scale) {
-      if (!(scale > 0)) return false;
-    }
+    clear_block(b);
+    block_rest_3 rest{};
+    if (!in.get_bytes(&b, offsetof(channel_block, fast)) || !in.get(rest)) return false;
+    take_rest_3(rest, b);
+    if (!is_sound(b)) return false;
   }
   return true;
 }
@@ -74,6 +153,8 @@ std::string entity_core::impl::save() const {
                    last_tick_ms,
                    longest_gap_ms,
                    covered.index,
+                   since_pause,
+                   0,
                    last_score,
                    last_excess,
                    covered.partition,
@@ -114,7 +195,7 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   const auto version = static_cast<std::uint8_t>(bytes[0]);
   if (auto known = check_version("entity snapshot", version, snapshot_version); !known)
     return known;
-  if (bytes.size() < 1 + sizeof(counters) + checksum_bytes) return broken;
+  if (bytes.size() < 1 + sizeof(counters_3) + checksum_bytes) return broken;
   const auto body = bytes.substr(0, bytes.size() - checksum_bytes);
   std::uint64_t checksum = 0;
   byte_reader end{bytes.substr(body.size())};
@@ -122,22 +203,26 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   if (checksum != stable_hash(body)) return broken;
   byte_reader in{body.substr(1)};
   counters n{};
-  if (!in.get(n) || !builder.restore(in)) return broken;
+  const bool old = version < 4;
+  if (!(old ? read_counters_3(in, n) : in.get(n)) || !builder.restore(in)) return broken;
   covered = {n.partition, n.position, n.index};
   observations = n.observations, ticks = n.ticks;
   first_ms = n.first_ms, last_ms = n.last_ms, last_heard_ms = n.last_heard_ms;
   clock_ms = n.clock_ms, clock_arrived_ms = n.clock_arrived_ms, last_tick_ms = n.last_tick_ms;
   longest_gap_ms = n.longest_gap_ms;
   if (version == 1 && rules->processing.accept_past) last_heard_ms = last_ms;
+  since_pause = n.since_pause;
   last_score = n.last_score, last_excess = n.last_excess;
   degraded = (n.degraded & 1) != 0;
   if ((n.degraded & 2) != 0)  // written by version 1 only
     builder.note_deafness(partition_time::longest_pause(rules->processing).count());
   const std::size_t channels = builder.channels().size();
-  if (!read_blocks(in, channels, blocks) || !in.get(slot_channel)) return broken;
+  if (!(old ? read_blocks_3(in, channels, blocks) : read_blocks(in, channels, blocks)) ||
+      !in.get(slot_channel))
+    return broken;
   const std::size_t padded = blocks.size() * channel_block::width;
-  if (!profile.restore(in, padded) || !ring.restore(in, padded) || !tails.restore(in) ||
-      !life.restore(in, version))
+  if (!profile.restore(in, padded) || !ring.restore(in, padded) ||
+      !(old ? calibration::skip_version_3(in) : tails.restore(in)) || !life.restore(in, version))
     return broken;
   open_channels();
   std::fill(slots.begin(), slots.end(), std::uint8_t{255});

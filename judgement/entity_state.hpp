@@ -84,6 +84,11 @@ struct entity_core::impl {
   void rebase(std::size_t channel, double center, double scale);
   void give_slots(bool anonymous_too);
   void settle_levels();
+  bool returning(std::int64_t tick_ms) const noexcept;
+  void find_levels(const tick_judgement& t);
+  void move_level(std::size_t channel, float by);
+  void accept_levels(const tick_judgement& t, log_position cause,
+                     std::vector<entity_decision>& out);
 
   // decisions: entity_alerts.cpp
   void decide(tick_judgement& t, log_position cause, std::vector<entity_decision>& out);
@@ -102,6 +107,8 @@ struct entity_core::impl {
   std::string end_text(const tick_judgement* t) const;
   void note_silence(log_position cause, event_time tick, std::vector<entity_decision>& out);
   void note_return(log_position cause, event_time tick, std::vector<entity_decision>& out);
+  void note_regime(const std::string& metrics, log_position cause, event_time tick,
+                   std::vector<entity_decision>& out);
 
   // edges and changes: entity_topology.cpp
   void note_edge(std::string_view to, edge_kind kind, bool removed, const char* source,
@@ -116,6 +123,8 @@ struct entity_core::impl {
   entity_window window(event_time as_of) const;  // entity_window.cpp
   entity_status status() const;
   entity_outline outline() const;
+
+  static constexpr std::uint32_t never_paused = 1'000'000;
 
   std::string id;
   std::shared_ptr<const judgement_rules> rules;
@@ -144,8 +153,9 @@ struct entity_core::impl {
   std::int64_t last_heard_ms = 0;  ///< arrival of the newest event; with accept_past in event time
   std::int64_t clock_ms = 0;
   std::int64_t clock_arrived_ms = 0;
-  double longest_gap_ms = 0;  ///< between closed ticks, fading
-  std::uint64_t ticks = 0;    ///< scored
+  double longest_gap_ms = 0;                 ///< between closed ticks, fading
+  std::uint64_t ticks = 0;                   ///< scored
+  std::uint32_t since_pause = never_paused;  ///< ticks since it was away for hours
   float last_score = 0;
   float last_excess = 0;
   std::int64_t last_tick_ms = 0;

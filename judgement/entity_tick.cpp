@@ -17,6 +17,12 @@ constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint8_t no_slot = 255;
 constexpr double day_ms = 86'400'000.0;
 constexpr std::int64_t episode_most_ms = 86'400'000;
+constexpr std::uint64_t accept_every = 8;  // ticks
+constexpr float accept_after_h = 4;        // flat at a new level
+constexpr std::int64_t pause_ms = 4 * 3'600'000;
+constexpr std::int64_t return_ms = 600'000;
+constexpr std::uint32_t return_ticks = 12;
+constexpr float return_moved = 1.5f;  // times the usual deviation: a level that is another one
 constexpr std::uint64_t anonymous_slots_at = 64;  // ticks: until then constant series show
 
 // The values of the tick in flight, and what they say. One per thread: a tick is finished by the
@@ -173,10 +179,15 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   decide(t, tick.cause, out);
   const bool over = was_firing || life.firing() || t.result.excess() > 0;
   const bool suspicious = over && deciding;
-  tails.take(t.scores, t.result, unix_ms(t.ts), t.tick_ms, !over && !silent_episode(t));
-  if (!suspicious) learn_tick(t);
+  const bool silent = silent_episode(t);
+  tails.take(t.scores, t.result, unix_ms(t.ts), t.tick_ms, deciding ? !over : !silent);
+  if (!suspicious && !returning(t.tick_ms)) learn_tick(t);
   ring.push(t.ts, t.channels->scores.data(), blocks.size());
   if (t.settled) settle_levels();
+  if (since_pause < never_paused && returning(t.tick_ms) &&
+      (since_pause + 1) * t.tick_ms >= return_ms && since_pause + 1 >= return_ticks)
+    find_levels(t);
+  if (ticks % accept_every == 0 && !t.over_limit) accept_levels(t, tick.cause, out);
   ++ticks;
   if (!tick.deaf)
     longest_gap_ms =
@@ -200,17 +211,13 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   if (!builder.waiting()) take_attributes();
 }
 
-// While nothing is decided an episode counts once as well, for a day at most, and not in full.
+// While nothing is decided everything counts, but what lasts for more than a day.
 bool entity_core::impl::silent_episode(const tick_judgement& t) {
   if (deciding) return false;
   const std::int64_t now = unix_ms(t.ts);
-  if (t.result.steady_excess() > 0 && undecided_since_ms == 0) {
-    undecided_since_ms = now;
-    tails.episode(t.result);
-  }
-  if (t.result.excess() < -0.5f || now - undecided_since_ms > episode_most_ms)
-    undecided_since_ms = 0;
-  return undecided_since_ms != 0;
+  if (t.result.excess() > 0 && undecided_since_ms == 0) undecided_since_ms = now;
+  if (t.result.excess() < -0.5f) undecided_since_ms = 0;
+  return undecided_since_ms != 0 && now - undecided_since_ms > episode_most_ms;
 }
 
 void entity_core::impl::score_tick(const forecast_result* result, tick_judgement& t) {
@@ -223,9 +230,15 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
     weights_gap_ms = gap;
   }
   weights.shape_at = place_of(t.ts).at;
+  since_pause = gap >= pause_ms && gap >= 20 * t.tick_ms && ticks != 0
+                    ? 0
+                    : std::min(since_pause + 1, never_paused);
+  tick_weights w = weights;
+  const float afresh = 1.0f / static_cast<float>(since_pause + 1);
+  for (float* mean : {&w.fast, &w.slow, &w.slower}) *mean = std::max(*mean, afresh);
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     standardise(blocks[b], space.values.data() + b * width, space.scores[b]);
-    observe_block(blocks[b], space.values.data() + b * width, weights, space.scores[b]);
+    observe_block(blocks[b], space.values.data() + b * width, w, space.scores[b]);
   }
   look_ahead(t);
   score_views(space, traits.data(), traits.size(), t.scores, t.symptom);
@@ -238,6 +251,7 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   }
   for (std::size_t v = 0; v < view_count; ++v)
     if ((rules->detection.without_views >> v & 1U) != 0) t.scores[v] = 0;
+  if (returning(t.tick_ms)) t.scores.fill(0), t.symptom = 0;
   t.result = tails.judge(t.scores, rules->detection.false_pages_per_entity_month, learning());
 }
 
@@ -287,12 +301,77 @@ void entity_core::impl::rebase(std::size_t channel, double center, double scale)
   ring.rebase(channel, old, b);
 }
 
+// After hours away the levels may be others, as after a restart: they are looked for before
+// anything is judged by them.
+bool entity_core::impl::returning(std::int64_t tick_ms) const noexcept {
+  return since_pause < return_ticks || since_pause * tick_ms < return_ms;
+}
+
+// The level moves by `by` and the scale's middle with it, so that what comes is seen there as
+// sharply as it was where the level had been. What is usual around it stays as it was.
+void entity_core::impl::move_level(std::size_t channel, float by) {
+  auto& b = blocks[channel / width];
+  const auto i = channel % width;
+  b.level[i] += by;
+  for (auto* mean : {&b.fast, &b.slow, &b.slower}) (*mean)[i] -= by;
+  b.away[i] = 0;
+  const channel_block old = b;
+  rebase_channel(b, i, raw_of(b, i, static_cast<double>(b.level[i])),
+                 static_cast<double>(b.scale[i]));
+  ring.rebase(channel, old, b);
+  for (std::size_t d = 0; d < deviation_count; ++d) b.usual[d].spread[i] = old.usual[d].spread[i];
+  for (const auto quantile : {&channel_block::q05, &channel_block::q25, &channel_block::q50,
+                              &channel_block::q75, &channel_block::q95, &channel_block::q999})
+    (b.*quantile)[i] = (old.*quantile)[i] - (old.level[i] - by);
+  b.shape0[i] = old.shape0[i], b.shape1[i] = old.shape1[i];
+  b.error_level[i] = old.error_level[i], b.error_shape[i] = old.error_shape[i];
+  b.spread_floor[i] = old.spread_floor[i];
+}
+
+// Where the middle of the ticks since the pause is not where the level was, the level goes there.
+void entity_core::impl::find_levels(const tick_judgement& t) {
+  std::vector<float> seen;
+  for (std::size_t c = 0; c < builder.channels().size(); ++c) {
+    auto& b = blocks[c / width];
+    const auto i = c % width;
+    seen.clear();
+    for (std::size_t back = 0; back < std::min<std::size_t>(ring.size(), since_pause + 1); ++back) {
+      if (ring.code(back, c) != window_ring::missing)
+        seen.push_back(window_ring::z(ring.code(back, c)));
+    }
+    if (seen.size() < return_ticks / 2) continue;
+    std::nth_element(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 2),
+                     seen.end());
+    const float moved = seen[seen.size() / 2] - t.channels->scores[c / width].expected[i];
+    const float usual = std::max(b.usual[tick_profile].spread[i], b.spread_floor[i]);
+    if (std::fabs(moved) < return_moved * usual) continue;
+    move_level(c, moved);
+  }
+}
+
+// A channel that has been flat at another level for hours has changed its regime: that level is
+// normal from now on, and it is told once.
+void entity_core::impl::accept_levels(const tick_judgement& t, log_position cause,
+                                      std::vector<entity_decision>& out) {
+  std::string names;
+  std::size_t accepted = 0;
+  for (std::size_t c = 0; c < builder.channels().size(); ++c) {
+    auto& b = blocks[c / width];
+    const auto i = c % width;
+    if (b.away[i] < accept_after_h) continue;
+    move_level(c, b.slow[i]);
+    if (++accepted <= 3) names += (names.empty() ? "" : ", ") + builder.channels()[c].name;
+  }
+  if (accepted > 3) names += " and " + std::to_string(accepted - 3) + " more";
+  if (accepted != 0) note_regime(names, cause, t.ts, out);
+}
+
 // What has lasted for a day is the new normal: levels jump to where the values are.
 void entity_core::impl::settle_levels() {
   for (auto& b : blocks) {
     for (std::size_t i = 0; i < width; ++i) {
       b.level[i] += b.slow[i];
-      for (auto* lane : {&b.fast, &b.slow, &b.slower, &b.previous}) (*lane)[i] = 0;
+      for (auto* lane : {&b.fast, &b.slow, &b.slower, &b.away}) (*lane)[i] = 0;
     }
   }
 }

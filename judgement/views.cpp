@@ -13,6 +13,8 @@ namespace {
 constexpr std::uint32_t warm_after = 16;     // answers before the model is heard
 constexpr std::uint32_t learned_after = 24;  // comparisons before one is judged
 constexpr float spread_floor = 0.3f;
+constexpr float breadth_most = 3;  // decades of one channel that count: agreement, not size
+constexpr float breadth_unit = 1;
 
 /// |z - mu| / b of the tick under way, by horizon and slot; < 0 = not compared. One per thread: the
 /// tick that is scored is learned before another is.
@@ -30,32 +32,31 @@ float top_three::length() const noexcept {
 
 void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t channels,
                  view_scores& out, float& symptom) noexcept {
-  top_three residual, level, drift, forecast, symptoms;
-  float squares = 0;
+  top_three abrupt, lasting, drifting, forecast, symptoms;
+  float sum = 0;
   int judged_channels = 0;
   for (std::size_t i = 0; i < channels; ++i) {
     const auto& s = c.scores[i / channel_block::width];
     const auto lane = i % channel_block::width;
     if (s.ready[lane] == 0) continue;
-    residual.add(std::fabs(s.residual[lane]));
-    level.add(std::fabs(s.fast[lane]));
-    const float far = std::min(std::fabs(s.fast[lane]), 6.0f);
-    squares += far * far;
+    abrupt.add(s.abrupt[lane]);
+    lasting.add(s.lasting[lane]);
+    sum += std::min(s.lasting[lane], breadth_most);
     ++judged_channels;
-    drift.add(std::fabs(s.slow[lane]));
-    const float trend = std::fabs(s.trend[lane]);
+    drifting.add(s.drifting[lane]);
+    const float trend = s.rare[slow_hours][lane];
     forecast.add((traits[i] & channel_trait::forecast) != 0 ? 1.5f * trend : trend);
-    if ((traits[i] & channel_trait::symptom) != 0)
-      symptoms.add(std::max({s.fast[lane], 0.5f * s.residual[lane], 0.0f}));
+    if ((traits[i] & channel_trait::symptom) != 0 && s.size[fast_profile][lane] > 0)
+      symptoms.add(std::max(s.lasting[lane], s.abrupt[lane]));
   }
-  out[static_cast<std::size_t>(view::residual)] = residual.length();
-  out[static_cast<std::size_t>(view::level)] = level.length();
-  out[static_cast<std::size_t>(view::drift)] = drift.length();
+  out[static_cast<std::size_t>(view::residual)] = abrupt.length();
+  out[static_cast<std::size_t>(view::level)] = lasting.length();
+  out[static_cast<std::size_t>(view::drift)] = drifting.length();
   out[static_cast<std::size_t>(view::forecast)] = forecast.length();
   out[static_cast<std::size_t>(view::symptoms)] = symptoms.length();
   if (judged_channels >= 4)
     out[static_cast<std::size_t>(view::breadth)] =
-        2.0f * std::sqrt(squares / static_cast<float>(judged_channels));
+        sum * breadth_unit / std::sqrt(static_cast<float>(judged_channels));
   symptom = symptoms.largest();
 }
 

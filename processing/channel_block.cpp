@@ -15,6 +15,11 @@ constexpr float most_count = 1e6f;
 constexpr float warm_after = 24;     // values before a channel is judged
 constexpr float tail_share = 0.02f;  // beyond the 98th percentile
 constexpr float first_tail = 3.0f;   // that percentile over the mean |.| of a normal law: 2.9
+constexpr float percentile_decades = 1.69897f;  // of that percentile
+constexpr float most_decades = 12;              // beyond, decades of one channel are words
+constexpr float first_reach = 0.3f;
+constexpr float least_reach = 0.05f;
+constexpr float flat_share = 0.35f;  // of a shift that the last hours have not followed yet
 constexpr float most_spread = 1e5f;
 constexpr double hour_ms = 3'600'000;
 
@@ -34,15 +39,6 @@ inline float quantile_step(float q, float z, float p, float eta) noexcept {
   return q + eta * (z < q ? p - 1.0f : p);
 }
 
-inline void learn_spread(float& spread, float& tail, float value, float scaled, float on, float w,
-                         float w_tail, float floor) noexcept {
-  const float a = std::fabs(value);
-  const float clipped = smaller(a, 4.0f * larger(spread, floor));
-  spread += on * w * (clipped - spread);
-  const float up = std::fabs(scaled) > 1.0f ? 1.0f - tail_share : -tail_share;
-  tail = clamped(tail * (1.0f + on * w_tail * up), 2.0f, 30.0f);
-}
-
 // A deviation in z undone to robust standard deviations, as far as a polynomial goes: means are
 // taken of z, where one outlier is little, and judged here, where far out is far out.
 inline float stretched(float d) noexcept {
@@ -51,8 +47,11 @@ inline float stretched(float d) noexcept {
   return x * (1.0f + x2 * (1.0f / 6.0f) * (1.0f + x2 * 0.05f));
 }
 
-inline float scaled_by(float value, float spread, float tail, float floor) noexcept {
-  return value / (larger(spread, floor) * tail);
+// Decades of rarity: a power law beyond the 98th percentile, an arc down to 0 before it.
+inline float rarity_of(float ratio, float far, float reach) noexcept {
+  const float a = smaller(std::fabs(ratio), 1.0f);
+  const float r = percentile_decades * a * std::sqrt(a) + far / (2.302585f * reach);
+  return smaller(r, most_decades);
 }
 
 }  // namespace
@@ -61,13 +60,16 @@ tick_weights weights_for(std::int64_t gap_ms) {
   const double gap = static_cast<double>(std::clamp<std::int64_t>(gap_ms, 1, 86'400'000));
   tick_weights w;
   w.slow = half_life(gap, 0.5 * hour_ms);
-  w.slower = half_life(gap, 4 * hour_ms);
+  w.slower = half_life(gap, 8 * hour_ms);
   w.y_short = half_life(gap, 0.25 * hour_ms);
   w.y_long = half_life(gap, 2 * hour_ms);
   w.level = half_life(gap, 48 * hour_ms);
   w.spread = half_life(gap, 24 * hour_ms);
+  w.usual = half_life(gap, 7 * 24 * hour_ms);
   w.quantile = std::min(0.05f, 3.0f * half_life(gap, 7 * 24 * hour_ms));
-  w.tail = std::min(0.05f, half_life(gap, 48 * hour_ms));
+  w.tail = std::min(0.05f, half_life(gap, 7 * 24 * hour_ms));
+  w.reach = std::min(0.1f, 50.0f * half_life(gap, 14 * 24 * hour_ms));  // per exceedance
+  w.hours = static_cast<float>(gap / hour_ms);
   w.fast = 0.2063f;  // half-life of three ticks
   return w;
 }
@@ -93,24 +95,14 @@ void begin_channel(channel_block& b, std::size_t i, double value) {
   b.last[i] = center;
   b.step[i] = 0;
   b.scale[i] = static_cast<float>(scale_floor(b, i, center));
-  for (auto* lane : {&b.count,        &b.missed,
-                     &b.last_z,       &b.q05,
-                     &b.q25,          &b.q50,
-                     &b.q75,          &b.q95,
-                     &b.q999,         &b.level,
-                     &b.shape0,       &b.shape1,
-                     &b.shape_weight, &b.error_level,
-                     &b.error_shape,  &b.visit_sum,
-                     &b.visit_count,  &b.previous,
-                     &b.product0,     &b.product1,
-                     &b.fast,         &b.slow,
-                     &b.slower,       &b.y_short,
-                     &b.y_long,       &b.residual_spread,
-                     &b.fast_spread,  &b.slow_spread,
-                     &b.trend_spread})
+  for (auto* lane :
+       {&b.count,        &b.missed,      &b.last_z,      &b.q05,       &b.q25,         &b.q50,
+        &b.q75,          &b.q95,         &b.q999,        &b.level,     &b.shape0,      &b.shape1,
+        &b.shape_weight, &b.error_level, &b.error_shape, &b.visit_sum, &b.visit_count, &b.fast,
+        &b.slow,         &b.slower,      &b.y_short,     &b.y_long,    &b.away})
     (*lane)[i] = 0;
-  for (auto* lane : {&b.residual_tail, &b.fast_tail, &b.slow_tail, &b.trend_tail})
-    (*lane)[i] = first_tail;
+  for (auto& usual : b.usual)
+    usual.spread[i] = 0, usual.tail[i] = first_tail, usual.reach[i] = first_reach;
   b.spread_floor[i] = 0.3f;
   b.q25[i] = -0.6f, b.q75[i] = 0.6f, b.q05[i] = -1.2f, b.q95[i] = 1.2f, b.q999[i] = 2;
 }
@@ -151,6 +143,39 @@ void standardise(const channel_block& b, const double* values, block_scores& out
   for (std::size_t i = 0; i < width; ++i) out.z[i] = fast_asinh(out.z[i]);
 }
 
+namespace {
+
+void judge_deviation(const channel_block& b, const channel_block::usual_size& usual, std::size_t d,
+                     block_scores& s) {
+  for (std::size_t i = 0; i < width; ++i) {
+    s.size[d][i] = stretched(s.size[d][i]);
+    const float ratio =
+        s.ready[i] * s.size[d][i] / (larger(usual.spread[i], b.spread_floor[i]) * usual.tail[i]);
+    s.ratio[d][i] = ratio;
+    s.far[d][i] = smaller(fast_ln(larger(std::fabs(ratio), 1.0f)), 10.0f);
+    s.rare[d][i] = rarity_of(ratio, s.far[d][i], larger(usual.reach[i], least_reach));
+  }
+}
+
+void learn_deviation(channel_block& b, channel_block::usual_size& usual, std::size_t d,
+                     const tick_weights& w, const block_scores& s) {
+  for (std::size_t i = 0; i < width; ++i) {
+    const float n = b.count[i];
+    const float on = s.mask[i];
+    const float floor = b.spread_floor[i];
+    const float clipped = smaller(std::fabs(s.size[d][i]), 4.0f * larger(usual.spread[i], floor));
+    usual.spread[i] += on * rate_of(w.usual, n) * (clipped - usual.spread[i]);
+    const bool beyond = s.far[d][i] > 0;
+    const float up = beyond ? 1.0f - tail_share : -tail_share;
+    const float w_tail = s.ready[i] * larger(w.tail, 2.0f / (n + 20.0f));
+    usual.tail[i] = clamped(usual.tail[i] * (1.0f + w_tail * up), 2.0f, 30.0f);
+    const float w_reach = beyond ? larger(w.reach, 1.0f / (6.0f + tail_share * n)) : 0.0f;
+    usual.reach[i] += w_reach * (s.far[d][i] - usual.reach[i]);
+  }
+}
+
+}  // namespace
+
 void observe_block(channel_block& b, const double* values, const tick_weights& w, block_scores& s) {
   for (std::size_t i = 0; i < width; ++i) {
     const double y = (values[i] - b.center[i]) / static_cast<double>(b.scale[i]);
@@ -160,32 +185,39 @@ void observe_block(channel_block& b, const double* values, const tick_weights& w
     b.y_short[i] += m * rate_of(w.y_short, b.count[i]) * (bounded - b.y_short[i]);
     b.y_long[i] += m * rate_of(w.y_long, b.count[i]) * (bounded - b.y_long[i]);
   }
-  const float adjacent = w.adjacent ? 1.0f : 0.0f;
   for (std::size_t i = 0; i < width; ++i) {
     const float m = s.mask[i];
     const float shape = b.shape0[i] + w.shape_at * (b.shape1[i] - b.shape0[i]);
     const float base = b.level[i] + b.shape_weight[i] * shape;
     const float d = m * (s.z[i] - base);
-    const float phi = clamped(b.product1[i] / (b.product0[i] + 1e-6f), 0.0f, 0.98f) * adjacent *
-                      (b.missed[i] < 0.5f ? 1.0f : 0.0f);
     s.expected[i] = base;
-    s.change[i] = m * (d - phi * b.previous[i]);
+    s.ready[i] = b.count[i] >= warm_after ? m : 0.0f;
+    s.size[tick_profile][i] = d;
+    s.size[tick_hours][i] = m * (d - b.slower[i]);
+    s.size[tick_minutes][i] = m * (d - b.slow[i]);
     b.fast[i] += m * rate_of(w.fast, b.count[i]) * (d - b.fast[i]);
     b.slow[i] += m * rate_of(w.slow, b.count[i]) * (d - b.slow[i]);
     b.slower[i] += m * rate_of(w.slower, b.count[i]) * (d - b.slower[i]);
-    s.before[i] = b.previous[i];
-    b.previous[i] = m > 0 ? d : b.previous[i];
-    const float ready = b.count[i] >= warm_after ? m : 0.0f;
-    s.ready[i] = ready;
-    const float floor = b.spread_floor[i];
-    s.residual[i] =
-        ready * scaled_by(stretched(s.change[i]), b.residual_spread[i], b.residual_tail[i], floor);
-    s.fast[i] = ready * scaled_by(stretched(b.fast[i]), b.fast_spread[i], b.fast_tail[i], floor);
-    s.slow[i] = ready * scaled_by(stretched(b.slow[i]), b.slow_spread[i], b.slow_tail[i], floor);
-    s.trend[i] = ready * scaled_by(stretched(b.slow[i] - b.slower[i]), b.trend_spread[i],
-                                   b.trend_tail[i], floor);
+    s.size[fast_profile][i] = m * b.fast[i];
+    s.size[fast_hours][i] = m * (b.fast[i] - b.slower[i]);
+    s.size[slow_profile][i] = m * b.slow[i];
+    s.size[slow_hours][i] = m * (b.slow[i] - b.slower[i]);
     b.last_z[i] = m > 0 ? s.z[i] : b.last_z[i];
     b.missed[i] = m > 0 || b.count[i] == 0 ? 0.0f : smaller(b.missed[i] + 1.0f, most_count);
+  }
+  for (std::size_t d = 0; d < deviation_count; ++d) judge_deviation(b, b.usual[d], d, s);
+  for (std::size_t i = 0; i < width; ++i) {
+    const float p = s.rare[tick_profile][i];
+    const float h = s.rare[tick_hours][i];
+    const float q = s.rare[tick_minutes][i];
+    s.abrupt[i] = 0.5f * (p + h + q - larger(larger(p, h), q));
+    s.lasting[i] = std::sqrt(s.rare[fast_profile][i] * s.rare[fast_hours][i]);
+    s.drifting[i] = std::sqrt(s.rare[slow_profile][i] * s.rare[slow_hours][i]);
+    const bool beyond = std::fabs(s.ratio[slow_profile][i]) > 1.0f;
+    const float moved = b.y_long[i] - stretched(s.expected[i]);
+    const bool flat = std::fabs(b.y_short[i] - b.y_long[i]) < flat_share * std::fabs(moved) &&
+                      std::fabs(s.ratio[tick_minutes][i]) <= 1.0f;
+    b.away[i] = larger(b.away[i] + s.mask[i] * (beyond && flat ? w.hours : -2.0f * w.hours), 0.0f);
   }
 }
 
@@ -205,11 +237,6 @@ void learn_block(channel_block& b, const tick_weights& w, const block_scores& s)
     b.visit_sum[i] += m * clamped(z - b.level[i], -2 * wide, 2 * wide);
     b.visit_count[i] += m;
 
-    const float bounded = clamped(d, -wide, wide);
-    const float rate = rate_of(w.spread, n);
-    b.product0[i] += m * rate * (bounded * bounded - b.product0[i]);
-    b.product1[i] += m * rate * (bounded * clamped(s.before[i], -wide, wide) - b.product1[i]);
-
     const float eta = m * larger(w.quantile, 2.0f / (n + 10.0f));
     b.q05[i] = quantile_step(b.q05[i], z, 0.05f, eta);
     b.q25[i] = quantile_step(b.q25[i], z, 0.25f, eta);
@@ -218,23 +245,8 @@ void learn_block(channel_block& b, const tick_weights& w, const block_scores& s)
     b.q95[i] = quantile_step(b.q95[i], z, 0.95f, eta);
     b.q999[i] = quantile_step(b.q999[i], z, 0.999f, 4.0f * eta);
   }
-  for (std::size_t i = 0; i < width; ++i) {
-    const float n = b.count[i];
-    const float on = s.mask[i];
-    const float ready = s.ready[i];
-    const float rate = rate_of(w.spread, n);
-    const float tail = larger(w.tail, 2.0f / (n + 20.0f));
-    const float floor = b.spread_floor[i];
-    learn_spread(b.residual_spread[i], b.residual_tail[i], stretched(s.change[i]), s.residual[i],
-                 on, rate, ready * tail, floor);
-    learn_spread(b.fast_spread[i], b.fast_tail[i], stretched(b.fast[i]), s.fast[i], on, rate,
-                 ready * tail, floor);
-    learn_spread(b.slow_spread[i], b.slow_tail[i], stretched(b.slow[i]), s.slow[i], on, rate,
-                 ready * tail, floor);
-    learn_spread(b.trend_spread[i], b.trend_tail[i], stretched(b.slow[i] - b.slower[i]), s.trend[i],
-                 on, rate, ready * tail, floor);
-    b.count[i] = smaller(n + on, most_count);
-  }
+  for (std::size_t d = 0; d < deviation_count; ++d) learn_deviation(b, b.usual[d], d, w, s);
+  for (std::size_t i = 0; i < width; ++i) b.count[i] = smaller(b.count[i] + s.mask[i], most_count);
 }
 
 void quantile_base(const channel_block& b, std::size_t i, double& center, double& scale) {
@@ -258,12 +270,9 @@ void rebase_channel(channel_block& b, std::size_t i, double center, double scale
   const double before = old.scale[i] * std::cosh(std::clamp<double>(old.level[i], -20, 20));
   const double after = b.scale[i] * std::cosh(std::clamp<double>(level, -20, 20));
   const auto ratio = static_cast<float>(std::clamp(before / after, 1e-3, 1e3));
-  for (auto* lane :
-       {&b.error_level, &b.error_shape, &b.visit_sum, &b.previous, &b.fast, &b.slow, &b.slower,
-        &b.residual_spread, &b.fast_spread, &b.slow_spread, &b.trend_spread})
+  for (auto* lane : {&b.error_level, &b.error_shape, &b.visit_sum, &b.fast, &b.slow, &b.slower})
     (*lane)[i] = clamped((*lane)[i] * ratio, -most_spread, most_spread);
-  for (auto* lane : {&b.product0, &b.product1})
-    (*lane)[i] = clamped((*lane)[i] * ratio * ratio, -most_spread, most_spread);
+  for (auto& usual : b.usual) usual.spread[i] = clamped(usual.spread[i] * ratio, 0, most_spread);
   for (auto* lane : {&b.y_short, &b.y_long}) {
     const double y = (*lane)[i] * static_cast<double>(old.scale[i]) / b.scale[i] +
                      (old.center[i] - b.center[i]) / b.scale[i];

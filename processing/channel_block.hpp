@@ -6,6 +6,20 @@
 
 namespace faultline {
 
+/// Ways in which a channel can be off, from the briefest to the longest. The same value is held
+/// against several baselines: the profile, which is slow to learn, and the hours or the half hour
+/// just past, which know of any change of regime.
+enum deviation : std::uint8_t {
+  tick_profile = 0,  ///< one tick against level and daily profile
+  tick_hours,        ///< one tick against the last hours
+  tick_minutes,      ///< one tick against the last half hour
+  fast_profile,      ///< three ticks against level and daily profile
+  fast_hours,        ///< three ticks against the last hours
+  slow_profile,      ///< half an hour against level and daily profile
+  slow_hours,        ///< half an hour against the last hours: a trend
+};
+inline constexpr std::size_t deviation_count = 7;
+
 /// Streaming state of eight channels (metrics) side by side, so that one tick of all eight is a few
 /// vector instructions. "z" is asinh((x - center) / scale); everything but center, scale and step
 /// is in z. Plain floats: stored as it stands in memory.
@@ -29,23 +43,25 @@ struct channel_block {
   lane error_level, error_shape;  ///< mean |z - level|, |z - level - profile|
   lane visit_sum, visit_count;    ///< of the half hour under way
 
-  lane previous;            ///< deviation of the tick before
-  lane product0, product1;  ///< means of d(t)^2 and d(t) d(t-1): first-order correlation
-  lane fast, slow, slower;  ///< means of the deviation: 3 ticks, 30 min, 4 h
+  lane fast, slow, slower;  ///< means of the deviation from level and profile: 3 ticks, 30 min, 8 h
   lane y_short, y_long;     ///< means of (x - center) / scale: 15 min, 2 h
 
-  /// Per view: mean |score| (a day) and its 98th percentile as a multiple of that mean.
-  lane residual_spread, residual_tail;
-  lane fast_spread, fast_tail;
-  lane slow_spread, slow_tail;
-  lane trend_spread, trend_tail;
+  /// What is usual of one deviation, learned from its own past.
+  struct usual_size {
+    lane spread;  ///< mean size (a day)
+    lane tail;    ///< 98th percentile as a multiple of it
+    lane reach;   ///< mean of ln(size / percentile) beyond that percentile: the tail's weight
+  };
+  usual_size usual[deviation_count];
   lane spread_floor;  ///< no spread counts as smaller: grain of the metric
+  lane away;          ///< hours spent flat at a new level
 };
 
 /// Weights of one tick, from the time since the one before. Same for all channels of an entity.
 struct tick_weights {
   float fast = 0, slow = 0, slower = 0, y_short = 0, y_long = 0;
-  float level = 0, spread = 0, quantile = 0, tail = 0;
+  float level = 0, spread = 0, usual = 0, quantile = 0, tail = 0, reach = 0;
+  float hours = 0;       ///< the gap itself
   float shape_at = 0;    ///< where between shape0 and shape1, 0..1
   bool adjacent = true;  ///< the tick before was one tick ago
 };
@@ -54,16 +70,21 @@ struct tick_weights {
 /// same.
 tick_weights weights_for(std::int64_t gap_ms);
 
-/// What one tick says about eight channels: z, what was expected, and by how much each view is
-/// surprised, in multiples of the 98th percentile of its own past; 0 where the value is missing.
+/// What one tick says about eight channels: z, what was expected, how far off each is and how rare
+/// that is in its own past; 0 where the value is missing or nothing can be said yet.
 struct block_scores {
-  channel_block::lane mask;  ///< 1 where there is a value
+  using lanes = channel_block::lane[deviation_count];
+  channel_block::lane mask;   ///< 1 where there is a value
+  channel_block::lane ready;  ///< 1 where enough was seen to judge
   channel_block::lane z, expected;
-  channel_block::lane residual;  ///< signed, as the following
-  channel_block::lane fast, slow, trend;
-  channel_block::lane change;  ///< deviation's unexplained part, before it is scaled
-  channel_block::lane before;  ///< deviation of the tick before
-  channel_block::lane ready;   ///< 1 where enough was seen to judge
+  lanes size;   ///< deviation in robust standard deviations, signed
+  lanes ratio;  ///< the same in multiples of the 98th percentile of its past
+  lanes far;    ///< ln |ratio|, 0 below the percentile
+  lanes rare;   ///< -log10 of the share of ticks that are as far off
+  /// What the baselines agree on, of one tick (mean of the two that are least surprised), of three
+  /// ticks and of half an hour (geometric mean): what is off against one of them only is old news
+  /// or usual.
+  channel_block::lane abrupt, lasting, drifting;
 };
 
 /// An empty block: every channel begins with its first value.

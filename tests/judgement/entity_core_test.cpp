@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <limits>
 
 #include "tests/judgement/entity_fixture.hpp"
@@ -68,6 +70,102 @@ TEST(EntityCore, FiresOnAnAbruptFaultAndResolvesAfterIt) {
   bool critical = false;
   for (const auto& a : alerts) critical = critical || a.severity == alert_severity::critical;
   EXPECT_TRUE(critical);
+}
+
+constexpr std::int64_t minute = 60'000;
+
+/// Rows of a minute of a calm service, with something added to its memory.
+class minutes_driver : public entity_driver {
+public:
+  explicit minutes_driver(std::uint64_t seed) : entity_driver{test_rules(minute)}, n_{seed} {}
+  void go(int count, double memory = 0, double latency = 0) {
+    for (int i = 0; i < count; ++i) {
+      auto row_now = calm_row(now, n_);
+      row_now[1].second += memory;
+      row_now[7].second += latency;
+      row(now, row_now);
+      now += minute;
+    }
+  }
+  std::vector<notice> notices() const {
+    std::vector<notice> said;
+    for (const auto& d : decisions) {
+      if (d.what.kind == decision_kind::notice) said.push_back(d.what.notice);
+    }
+    return said;
+  }
+  std::int64_t now = test_start;
+
+private:
+  noise n_;
+};
+
+TEST(EntityCore, AcceptsALevelThatStaysTellsItOnceAndSeesTheNextFault) {
+  minutes_driver d{11};
+  d.go(3 * 1440);
+  ASSERT_THAT(d.alerts(), SizeIs(0));
+  const auto shift = d.now;
+  d.go(12 * 60, 20);
+  const auto alerts = d.alerts();
+  ASSERT_FALSE(alerts.empty());
+  EXPECT_LE(alerts.front().started, event_time_of(shift + 2 * minute));
+  EXPECT_EQ(alerts.back().state, alert_state::resolved);
+  EXPECT_LE(alerts.back().updated, event_time_of(shift + 10 * 60 * minute));
+  ASSERT_THAT(d.notices(), SizeIs(1));
+  EXPECT_EQ(d.notices()[0].what, "regime_changed");
+  EXPECT_EQ(d.notices()[0].subject, "service/cart");
+  EXPECT_THAT(d.notices()[0].text, HasSubstr("memory_used_percent"));
+  const auto before = d.alerts().size();
+  d.go(4 * 60, 20);
+  const auto fault = d.now;
+  d.go(5, 40);
+  ASSERT_GT(d.alerts().size(), before);
+  EXPECT_GE(d.alerts()[before].started, event_time_of(fault));
+  EXPECT_LE(d.alerts()[before].started, event_time_of(fault + 2 * minute));
+}
+
+TEST(EntityCore, DoesNotTakeALevelThatIsOverALimitForNormal) {
+  auto rules = std::make_shared<judgement_rules>(*test_rules(minute));
+  rules->detection.limits.push_back({"*", "memory_used_percent", 70.0, std::nullopt, "critical"});
+  minutes_driver d{12};
+  d.core.set_rules(rules);
+  d.go(3 * 1440);
+  d.go(12 * 60, 20);
+  EXPECT_THAT(d.notices(), SizeIs(0));
+  EXPECT_EQ(d.core.status().state, "critical");
+}
+
+TEST(EntityCore, OpensAnEpisodeForEachOfTwoFaultsMinutesApart) {
+  minutes_driver d{13};
+  d.go(3 * 1440);
+  for (int fault = 0; fault < 3; ++fault) {
+    d.go(3, 0, 200);
+    d.go(12);
+  }
+  std::uint32_t episodes = 0;
+  for (const auto& a : d.alerts()) episodes = std::max(episodes, a.episode);
+  EXPECT_EQ(episodes, 3u);
+  EXPECT_EQ(d.alerts().back().state, alert_state::resolved);
+}
+
+TEST(EntityCore, LooksForItsLevelsAfterHoursAwayAndJudgesByThem) {
+  minutes_driver d{14};
+  d.go(3 * 1440);
+  d.now += 14 * 60 * minute;
+  d.go(180, 12);
+  EXPECT_THAT(d.alerts(), SizeIs(0));
+  const auto fault = d.now;
+  d.go(4, 24);
+  ASSERT_FALSE(d.alerts().empty());
+  EXPECT_LE(d.alerts().front().started, event_time_of(fault + 2 * minute));
+}
+
+TEST(EntityCore, TakesAJumpAfterAShortBreakForWhatItIs) {
+  minutes_driver d{15};
+  d.go(3 * 1440);
+  d.now += 30 * minute;
+  d.go(30, 12);
+  EXPECT_FALSE(d.alerts().empty());
 }
 
 TEST(EntityCore, CallsACrossedLimitCriticalWhateverTheBudget) {
@@ -222,6 +320,31 @@ TEST(EntityCore, RefusesSnapshotsThatAreCutOrChangedAndStaysAsItWas) {
   newer[0] = 4;
   EXPECT_EQ(d.core.restore(newer).error().code, ec::unknown_version);
   EXPECT_EQ(d.core.save(), good);
+}
+
+// Written by the last code of version 1: 3000 rows of a calm service, a fault at the end.
+TEST(EntityCore, TakesOverASnapshotOfVersion1WithItsFiringAlert) {
+  std::ifstream file{"tests/judgement/entity_snapshot_1.bin", std::ios::binary};
+  const std::string old{std::istreambuf_iterator<char>{file}, {}};
+  ASSERT_FALSE(old.empty());
+  for (std::size_t cut = 1; cut < old.size(); cut += 97) {
+    entity_driver broken;
+    ASSERT_FALSE(broken.core.restore(std::string_view{old}.substr(0, cut))) << cut;
+  }
+  entity_driver d;
+  ASSERT_TRUE(d.core.restore(old));
+  d.position = 3000;
+  EXPECT_EQ(d.core.observations(), 3000u);
+  ASSERT_THAT(d.core.status().alerts, SizeIs(1));
+  const auto id = d.core.status().alerts[0];
+  noise n{8};
+  for (int i = 3000; i < 3000 + 720; ++i)
+    d.row(test_start + i * tick, calm_row(test_start + i * tick, n));
+  ASSERT_THAT(d.alerts(), SizeIs(1));
+  EXPECT_EQ(d.alerts()[0].id, id);
+  EXPECT_EQ(d.alerts()[0].state, alert_state::resolved);
+  entity_driver again;
+  EXPECT_TRUE(again.core.restore(d.core.save()));
 }
 
 TEST(EntityCore, AppliesNothingTwice) {

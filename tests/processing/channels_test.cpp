@@ -58,12 +58,12 @@ TEST(ChannelBlock, ScoresASteadySeriesLowAndAJumpHigh) {
       rebase_channel(b, 0, 50, 1);
     }
     if (i > 500) {
-      ASSERT_LT(std::fabs(s.residual[0]), 3.0f) << i;
+      ASSERT_LT(s.abrupt[0], 4.0f) << i;
     }
   }
   tick(b, 70, s, w);
-  EXPECT_GT(s.residual[0], 5.0f);
-  EXPECT_EQ(s.residual[1], 0.0f);  // nothing was ever there
+  EXPECT_GT(s.abrupt[0], 4.5f);
+  EXPECT_EQ(s.abrupt[1], 0.0f);  // nothing was ever there
 }
 
 TEST(ChannelBlock, LetsTheFirstStepOfAConstantSeriesBeOneGrain) {
@@ -74,9 +74,79 @@ TEST(ChannelBlock, LetsTheFirstStepOfAConstantSeriesBeOneGrain) {
   for (int i = 0; i < 500; ++i) tick(b, 0, s, w);
   tick(b, 1, s, w);
   EXPECT_LT(s.z[0], 1.5f);
-  EXPECT_LT(s.residual[0], 3.0f);
+  EXPECT_LT(s.abrupt[0], 3.0f);
   tick(b, 1000, s, w);
-  EXPECT_GT(s.residual[0], 10.0f);
+  EXPECT_GT(s.abrupt[0], 6.0f);
+}
+
+TEST(ChannelBlock, WeighsTheSameJumpLessWhereJumpsAreUsual) {
+  channel_block b;
+  clear_block(b);
+  block_scores s{};
+  const auto w = weights_for(60'000);
+  const auto both = [&](double calm, double spiky) {
+    auto values = first_lane(calm);
+    values[1] = spiky;
+    prepare_block(b, values.data());
+    standardise(b, values.data(), s);
+    observe_block(b, values.data(), w, s);
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    const bool spike = i % 37 == 0;
+    both(50 + wobble(i), 50 + wobble(i) + (spike ? 8.0 + i % 5 : 0.0));
+    learn_block(b, w, s);
+    if (i == 64) rebase_channel(b, 0, 50, 1), rebase_channel(b, 1, 50, 1);
+  }
+  both(60, 60);
+  EXPECT_GT(s.abrupt[0], s.abrupt[1] + 2);
+}
+
+// The level has moved and stays: soon only the profile is surprised, which alone says little, and a
+// new jump from there is seen as the first was.
+TEST(ChannelBlock, ForgetsAShiftThatStaysAndSeesWhatComesAfterIt) {
+  channel_block b;
+  clear_block(b);
+  block_scores s{};
+  const auto w = weights_for(60'000);
+  for (int i = 0; i < 5000; ++i) {
+    tick(b, 50 + wobble(i), s, w);
+    if (i == 64) rebase_channel(b, 0, 50, 1);
+  }
+  const auto shifted = [&](double v) {
+    const auto values = first_lane(v);
+    prepare_block(b, values.data());
+    standardise(b, values.data(), s);
+    observe_block(b, values.data(), w, s);  // alarmed: nothing is learned
+  };
+  float away = 0;
+  for (int i = 0; i < 480; ++i) {
+    shifted(70 + wobble(i));
+    away = std::max(away, b.away[0]);
+  }
+  EXPECT_GT(s.rare[tick_profile][0], 4.0f);
+  EXPECT_LT(s.rare[tick_minutes][0], 2.5f);
+  EXPECT_GT(away, 1.0f);  // hours
+  shifted(120);
+  EXPECT_GT(s.rare[tick_minutes][0], 3.0f);
+}
+
+TEST(ChannelBlock, DoesNotTakeARampForANewLevel) {
+  channel_block b;
+  clear_block(b);
+  block_scores s{};
+  const auto w = weights_for(60'000);
+  for (int i = 0; i < 5000; ++i) {
+    tick(b, 50 + wobble(i), s, w);
+    if (i == 64) rebase_channel(b, 0, 50, 1);
+  }
+  for (int i = 0; i < 360; ++i) {
+    const auto values = first_lane(50 + wobble(i) + 0.1 * i);
+    prepare_block(b, values.data());
+    standardise(b, values.data(), s);
+    observe_block(b, values.data(), w, s);
+    ASSERT_LT(b.away[0], 1.0f) << i;
+  }
+  EXPECT_GT(s.drifting[0], 3.0f);
 }
 
 TEST(ChannelBlock, KeepsRawValuesWhenItsScaleMoves) {
@@ -103,9 +173,13 @@ TEST(ChannelBlock, StaysFiniteWhateverComes) {
       quantile_base(b, 0, center, scale);
       rebase_channel(b, 0, center, scale);
     }
-    ASSERT_TRUE(std::isfinite(s.residual[0]) && std::isfinite(s.fast[0]) &&
-                std::isfinite(s.slow[0]) && std::isfinite(s.trend[0]) &&
-                std::isfinite(b.product0[0]) && std::isfinite(b.y_long[0]))
+    for (std::size_t d = 0; d < deviation_count; ++d) {
+      ASSERT_TRUE(std::isfinite(s.ratio[d][0]) && std::isfinite(s.rare[d][0]) &&
+                  std::isfinite(b.usual[d].spread[0]) && std::isfinite(b.usual[d].reach[0]))
+          << i;
+    }
+    ASSERT_TRUE(std::isfinite(s.abrupt[0]) && std::isfinite(s.drifting[0]) &&
+                std::isfinite(b.away[0]) && std::isfinite(b.y_long[0]))
         << i;
   }
 }
