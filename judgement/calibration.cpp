@@ -15,19 +15,32 @@ constexpr float prior_exceedances = 6;
 constexpr std::uint32_t most_blocks = 1024;  // three weeks of half hours: then all fade by half
 constexpr double month_ms = 30.0 * 86'400'000;
 constexpr std::int64_t half_hour_ms = 1'800'000;
-constexpr float episode_step = 0.15f;
-constexpr float most_correction = 1.0f;
+constexpr float episode_step = 0.3f;
+constexpr float most_correction = 2.0f;
 constexpr float prior_blocks = 48;     // a day
 constexpr float youth_margin = 0.25f;  // decades while the prior rules: it may be wrong
 constexpr float told_excess = 0.43f;   // of an episode above the threshold: the mean of a tail
 constexpr float most_rarity = 6;       // beyond what was ever seen decades are words
 constexpr tail_prior model_prior{0.6f, 0.30f, prior_blocks};
-constexpr tail_prior view_prior{3.0f, 0.8f, prior_blocks};
-constexpr tail_prior combined_prior{1.0f, 0.5f, prior_blocks};
+constexpr tail_prior tick_prior{1.7f, 1.6f, prior_blocks};
+constexpr tail_prior lasting_prior{1.7f, 1.0f, prior_blocks};
+constexpr tail_prior slow_prior{0.8f, 0.9f, prior_blocks};
+constexpr tail_prior combined_prior{0.6f, 0.45f, prior_blocks};
+constexpr tail_prior steady_prior{0.6f, 0.35f, prior_blocks};
 
 // How much of a view counts. One tick against several baselines is the sharpest; what lasts adds to
 // it, but must not page alone whenever a level has moved.
 constexpr float weight_of[view_count] = {1.0f, 0.3f, 0.4f, 0.4f, 0.0f, 0.0f, 0.0f};
+
+// Shares of the budget, and the same in decades.
+constexpr float budget_share[page_tests] = {0.4f, 0.4f, 0.2f};
+constexpr float decades_of_share[page_tests] = {-0.398f, -0.398f, -0.699f};
+
+// Decades that a budget asks for.
+float wanted(double budget, std::int64_t block_ms) noexcept {
+  const double share = budget * static_cast<double>(block_ms) / month_ms;
+  return -std::log10(static_cast<float>(std::clamp(share, 1e-9, 0.5)));
+}
 
 // The model's score is a ratio and becomes a logarithm, the others are decades as they stand.
 float scaled(std::size_t v, float score) noexcept {
@@ -37,7 +50,9 @@ float scaled(std::size_t v, float score) noexcept {
 
 tail_model tail_of(view v) noexcept {
   if (v == view::model) return {-2, 0.125f, model_prior};
-  return {0, 0.25f, view_prior};
+  if (v == view::drift || v == view::forecast) return {0, 0.25f, slow_prior};
+  if (v == view::level || v == view::breadth) return {0, 0.25f, lasting_prior};
+  return {0, 0.25f, tick_prior};
 }
 
 }  // namespace
@@ -139,17 +154,20 @@ calibration::calibration() noexcept
              tail_of(view::drift),    tail_of(view::forecast), tail_of(view::symptoms),
              tail_of(view::breadth)},
       combined_{0, 0.125f, combined_prior},
-      steady_{0, 0.125f, combined_prior} {}
+      steady_{0, 0.125f, steady_prior} {}
 
-// Decades that a budget asks for. Either of two tests may page, so each has half of it.
-float calibration::wanted(double budget) const noexcept {
-  const double share = 0.5 * budget * static_cast<double>(block_ms_) / month_ms;
-  return -std::log10(static_cast<float>(std::clamp(share, 1e-9, 0.5)));
+float calibration::rarity_of(page_test test, const judged& j) const noexcept {
+  float r = 0;
+  if (test == page_test::one_tick) r = combined_.rarity(j.combined);
+  if (test == page_test::two_of_three) r = steady_.rarity(j.steady);
+  if (test == page_test::slow) r = views_[static_cast<std::size_t>(view::drift)].rarity(j.slow);
+  const auto t = static_cast<std::size_t>(test);
+  return r + decades_of_share[t] - correction_[t];
 }
 
 float calibration::threshold(double budget, bool learning) const noexcept {
   const float youth = youth_margin * prior_blocks / (prior_blocks + combined_.blocks());
-  return clamped(wanted(budget) + correction_ + youth + (learning ? 1.0f : 0.0f), 0.3f, 14.0f);
+  return clamped(wanted(budget, block_ms_) + youth + (learning ? 1.0f : 0.0f), 0.3f, 14.0f);
 }
 
 judged calibration::judge(const view_scores& scores, double budget, bool learning) const noexcept {
@@ -163,10 +181,15 @@ judged calibration::judge(const view_scores& scores, double budget, bool learnin
   const float low = std::min(before_[0], before_[1]);
   const float high = std::max(before_[0], before_[1]);
   j.steady = std::max(low, std::min(high, j.combined));
-  j.decades = std::max(combined_.rarity(j.combined), steady_.rarity(j.steady));
+  j.slow = scores[static_cast<std::size_t>(view::drift)];
+  j.decades = -10;
+  for (const auto test : {page_test::one_tick, page_test::two_of_three, page_test::slow}) {
+    const float r = rarity_of(test, j);
+    if (r > j.decades) j.decades = r, j.by = test;
+  }
   j.threshold = threshold(budget, learning);
   j.share = static_cast<float>(budget * static_cast<double>(block_ms_) / month_ms);
-  j.probability = 1.0 / (1.0 + std::exp2(-1.2 * static_cast<double>(j.decades - wanted(budget))));
+  j.probability = 1.0 / (1.0 + std::exp2(-1.2 * static_cast<double>(j.decades - wanted(budget, block_ms_))));
   return j;
 }
 
@@ -194,7 +217,8 @@ void calibration::end_block() noexcept {
     }
     combined_.add(largest_combined_);
     steady_.add(largest_steady_);
-    correction_ = std::max(correction_ - episode_step * share_, -most_correction);
+    for (std::size_t t = 0; t < page_tests; ++t)
+      correction_[t] = std::max(correction_[t] - episode_step * share_ * budget_share[t], -most_correction);
   }
   largest_.fill(0);
   largest_combined_ = 0;
@@ -203,8 +227,11 @@ void calibration::end_block() noexcept {
 }
 
 void calibration::episode(const judged& j) noexcept {
-  correction_ = std::min(correction_ + episode_step, most_correction);
+  auto& correction = correction_[static_cast<std::size_t>(j.by)];
+  correction = std::min(correction + episode_step, most_correction);
   const float p = std::pow(10.0f, -j.threshold - told_excess);
+  auto& drift = largest_[static_cast<std::size_t>(view::drift)];
+  drift = std::max(drift, std::min(j.slow, views_[static_cast<std::size_t>(view::drift)].value_at(p)));
   largest_combined_ = std::max(largest_combined_, std::min(j.combined, combined_.value_at(p)));
   largest_steady_ = std::max(largest_steady_, std::min(j.steady, steady_.value_at(p)));
   ++ticks_;
@@ -247,7 +274,7 @@ bool calibration::restore(byte_reader& in) {
   in.get(share_);
   return in.get(before_) && all_finite(before_.data(), before_.size()) &&
          all_finite(largest_.data(), view_count) && std::isfinite(largest_combined_) &&
-         std::isfinite(largest_steady_) && std::isfinite(correction_) && std::isfinite(share_) &&
+         std::isfinite(largest_steady_) && all_finite(correction_.data(), page_tests) && std::isfinite(share_) &&
          block_ms_ > 0;
 }
 

@@ -72,11 +72,21 @@ const char* to_string(view) noexcept;
 /// Scores of one tick; 0 where a view has nothing to say.
 using view_scores = std::array<float, view_count>;
 
+/// What may page. Each has its share of the budget, its own tail and its own correction.
+enum class page_test : std::uint8_t {
+  one_tick = 0,  ///< one tick, all views weighed: abrupt faults
+  two_of_three,  ///< the same, in two of three ticks
+  slow,          ///< half an hour against the profile and the hours before: a single leak
+};
+inline constexpr std::size_t page_tests = 3;
+
 /// What the calibration makes of a tick.
 struct judged {
   view_scores rarity{};    ///< per view, decades
   float combined = 0;      ///< weighed sum of them
   float steady = 0;        ///< what two of the last three ticks reached of it
+  float slow = 0;          ///< of the view of drifts
+  page_test by = page_test::one_tick;  ///< which test is the most surprised, its budget regarded
   float decades = 0;       ///< how rare half an hour is that holds such a tick: comparable anywhere
   float threshold = 0;     ///< of `decades`, for the budget
   float share = 0;         ///< of half hours that may hold a false episode, by the budget
@@ -110,7 +120,7 @@ public:
   static bool skip_version_3(byte_reader& in);
 
 private:
-  float wanted(double budget) const noexcept;
+  float rarity_of(page_test test, const judged& j) const noexcept;
   float threshold(double budget, bool learning) const noexcept;
   void end_block() noexcept;
 
@@ -123,7 +133,7 @@ private:
   std::int64_t block_ = -1;
   std::int64_t block_ms_ = 1'800'000;
   std::uint32_t ticks_ = 0;        ///< of the block under way that count
-  float correction_ = 0;           ///< decades added to the threshold
+  std::array<float, page_tests> correction_{};  ///< decades taken off a test's rarity
   float share_ = 0;                ///< of the block under way: what the budget allows
   std::array<float, 2> before_{};  ///< `combined` of the two ticks before
 };

@@ -19,6 +19,7 @@ constexpr float percentile_decades = 1.69897f;  // of that percentile
 constexpr float most_decades = 12;              // beyond, decades of one channel are words
 constexpr float first_reach = 0.3f;
 constexpr float least_reach = 0.05f;
+constexpr float most_reaches = 3;  // times the mean that one disturbance may teach
 constexpr float flat_share = 0.35f;  // of a shift that the last hours have not followed yet
 constexpr float most_spread = 1e5f;
 constexpr double hour_ms = 3'600'000;
@@ -70,6 +71,7 @@ tick_weights weights_for(std::int64_t gap_ms) {
   w.tail = std::min(0.05f, half_life(gap, 7 * 24 * hour_ms));
   w.reach = std::min(0.1f, 50.0f * half_life(gap, 14 * 24 * hour_ms));  // per exceedance
   w.hours = static_cast<float>(gap / hour_ms);
+  w.cluster = static_cast<float>(std::max(0.5 * hour_ms / gap, 1.0));
   w.fast = 0.2063f;  // half-life of three ticks
   return w;
 }
@@ -99,7 +101,7 @@ void begin_channel(channel_block& b, std::size_t i, double value) {
        {&b.count,        &b.missed,      &b.last_z,      &b.q05,       &b.q25,         &b.q50,
         &b.q75,          &b.q95,         &b.q999,        &b.level,     &b.shape0,      &b.shape1,
         &b.shape_weight, &b.error_level, &b.error_shape, &b.visit_sum, &b.visit_count, &b.fast,
-        &b.slow,         &b.slower,      &b.y_short,     &b.y_long,    &b.away})
+        &b.slow,         &b.slower,      &b.y_short,     &b.y_long,    &b.away,  &b.busy})
     (*lane)[i] = 0;
   for (auto& usual : b.usual)
     usual.spread[i] = 0, usual.tail[i] = first_tail, usual.reach[i] = first_reach;
@@ -169,8 +171,12 @@ void learn_deviation(channel_block& b, channel_block::usual_size& usual, std::si
     const float up = beyond ? 1.0f - tail_share : -tail_share;
     const float w_tail = s.ready[i] * larger(w.tail, 2.0f / (n + 20.0f));
     usual.tail[i] = clamped(usual.tail[i] * (1.0f + w_tail * up), 2.0f, 30.0f);
-    const float w_reach = beyond ? larger(w.reach, 1.0f / (6.0f + tail_share * n)) : 0.0f;
-    usual.reach[i] += w_reach * (s.far[d][i] - usual.reach[i]);
+    // What lasts is one disturbance and not as many as it has ticks.
+    const float cluster = d >= slow_profile ? w.cluster : 1.0f + b.busy[i] * w.cluster;
+    const float w_reach =
+        beyond ? larger(w.reach, 1.0f / (6.0f + tail_share * n / cluster)) / cluster : 0.0f;
+    const float most = most_reaches * larger(usual.reach[i], least_reach);
+    usual.reach[i] += w_reach * (smaller(s.far[d][i], most) - usual.reach[i]);
   }
 }
 
@@ -213,6 +219,9 @@ void observe_block(channel_block& b, const double* values, const tick_weights& w
     s.abrupt[i] = 0.5f * (p + h + q - larger(larger(p, h), q));
     s.lasting[i] = std::sqrt(s.rare[fast_profile][i] * s.rare[fast_hours][i]);
     s.drifting[i] = std::sqrt(s.rare[slow_profile][i] * s.rare[slow_hours][i]);
+    const bool busy =
+        std::fabs(s.ratio[fast_profile][i]) > 1.0f || std::fabs(s.ratio[fast_hours][i]) > 1.0f;
+    b.busy[i] += s.mask[i] * w.slow * ((busy ? 1.0f : 0.0f) - b.busy[i]);
     const bool beyond = std::fabs(s.ratio[slow_profile][i]) > 1.0f;
     const float moved = b.y_long[i] - stretched(s.expected[i]);
     const bool flat = std::fabs(b.y_short[i] - b.y_long[i]) < flat_share * std::fabs(moved) &&

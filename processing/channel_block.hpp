@@ -55,6 +55,7 @@ struct channel_block {
   usual_size usual[deviation_count];
   lane spread_floor;  ///< no spread counts as smaller: grain of the metric
   lane away;          ///< hours spent flat at a new level
+  lane busy;          ///< share of the last half hour that was beyond the percentiles
 };
 
 /// Weights of one tick, from the time since the one before. Same for all channels of an entity.
@@ -62,6 +63,7 @@ struct tick_weights {
   float fast = 0, slow = 0, slower = 0, y_short = 0, y_long = 0;
   float level = 0, spread = 0, usual = 0, quantile = 0, tail = 0, reach = 0;
   float hours = 0;       ///< the gap itself
+  float cluster = 1;     ///< ticks in half an hour, at least 1: they are one disturbance
   float shape_at = 0;    ///< where between shape0 and shape1, 0..1
   bool adjacent = true;  ///< the tick before was one tick ago
 };
