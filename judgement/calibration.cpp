@@ -18,7 +18,8 @@ constexpr std::int64_t half_hour_ms = 1'800'000;
 constexpr float episode_step = 0.3f;
 constexpr float most_correction = 2.0f;
 constexpr float prior_blocks = 48;     // a day
-constexpr float youth_margin = 0.25f;  // decades while the prior rules: it may be wrong
+constexpr float youth_margin = 0.5f;   // decades while profile and tails are being learned
+constexpr float youth_blocks = 240;    // five days
 constexpr float told_excess = 0.43f;   // of an episode above the threshold: the mean of a tail
 constexpr float most_rarity = 6;       // beyond what was ever seen decades are words
 constexpr tail_prior model_prior{0.6f, 0.30f, prior_blocks};
@@ -111,21 +112,24 @@ void tail_model::fit() noexcept {
     if (mass < tail_from && bin != 0) continue;
     from_ = edge(bin);
     mass_ = std::min(mass, 1.0f);
-    scale_ = (excess + prior_exceedances * prior_.scale) / (above + prior_exceedances);
+    seen_ = above + prior_exceedances;
+    scale_ = (excess + prior_exceedances * prior_.scale) / seen_;
     break;
   }
   scale_ = clamped(scale_, 0.3f * prior_.scale, 4.0f * prior_.scale);
   at_from_ = -std::log10(mass_);
 }
 
+// An exponential tail whose scale was learned from few: Lomax, its predictive distribution.
 float tail_model::rarity(float x) const noexcept {
-  if (x >= from_) return at_from_ + (x - from_) / (scale_ * ln10);
+  if (x >= from_) return at_from_ + seen_ / ln10 * std::log1p((x - from_) / (scale_ * seen_));
   const float below = (from_ - x) / (8.0f * scale_);
   return below >= 1.0f ? 0.0f : at_from_ * (1.0f - below);
 }
 
 float tail_model::value_at(float p) const noexcept {
-  return from_ + scale_ * std::log(std::max(mass_ / std::max(p, 1e-12f), 1.0f));
+  const float decades = std::max(mass_ / std::max(p, 1e-12f), 1.0f);
+  return from_ + scale_ * seen_ * (std::pow(decades, 1.0f / seen_) - 1.0f);
 }
 
 void tail_model::save(byte_writer& out) const {
@@ -166,7 +170,7 @@ float calibration::rarity_of(page_test test, const judged& j) const noexcept {
 }
 
 float calibration::threshold(double budget, bool learning) const noexcept {
-  const float youth = youth_margin * prior_blocks / (prior_blocks + combined_.blocks());
+  const float youth = youth_margin * youth_blocks / (youth_blocks + combined_.blocks());
   return clamped(wanted(budget, block_ms_) + youth + (learning ? 1.0f : 0.0f), 0.3f, 14.0f);
 }
 

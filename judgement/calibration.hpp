@@ -52,6 +52,7 @@ private:
   float from_ = 0;  ///< the tail begins here,
   float mass_ = 1;  ///< with this probability beyond it
   float scale_ = 1;
+  float seen_ = 1;  ///< exceedances the scale was learned from, the prior's among them
   float at_from_ = 0;  ///< rarity there
   std::array<std::uint16_t, bins> count_{};
 };

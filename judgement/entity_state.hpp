@@ -80,6 +80,7 @@ struct entity_core::impl {
   void score_tick(const forecast_result* result, tick_judgement& t);
   void learn_tick(const tick_judgement& t);
   bool silent_episode(const tick_judgement& t);
+  void note_gap(double gap_ms) noexcept;
   void rebase_due();
   void rebase(std::size_t channel, double center, double scale);
   void give_slots(bool anonymous_too);
@@ -184,6 +185,8 @@ inline constexpr std::uint8_t symptom = 1;   ///< errors and latency
 inline constexpr std::uint8_t capacity = 2;  ///< cpu, memory, disk, saturation
 inline constexpr std::uint8_t share = 4;     ///< its name says: a share of a capacity
 inline constexpr std::uint8_t forecast = 8;  ///< its trend meets a limit within the hour
+inline constexpr std::uint8_t load = 16;        ///< traffic or network: others follow it
+inline constexpr std::uint8_t relief = 32;      ///< less of it is no trouble of its own
 }  // namespace channel_trait
 
 }  // namespace faultline

@@ -16,6 +16,7 @@ constexpr std::size_t width = channel_block::width;
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint8_t no_slot = 255;
 constexpr double day_ms = 86'400'000.0;
+constexpr double gap_memory_ms = 20 * day_ms;
 constexpr std::int64_t episode_most_ms = 86'400'000;
 constexpr std::uint64_t accept_every = 8;  // ticks
 constexpr float accept_after_h = 4;        // flat at a new level
@@ -61,6 +62,9 @@ void entity_core::impl::open_channels() {
     if (role <= metric_role::disk || role == metric_role::saturation)
       bits |= channel_trait::capacity;
     if (names_a_share(channels[c].name)) bits |= channel_trait::share;
+    if (role == metric_role::traffic || role == metric_role::network) bits |= channel_trait::load;
+    if ((bits & (channel_trait::symptom | channel_trait::capacity)) != 0)
+      bits |= channel_trait::relief;
     traits.push_back(bits);
     slots.push_back(no_slot);
   }
@@ -190,9 +194,7 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   if (ticks % accept_every == 0 && !t.over_limit) accept_levels(t, tick.cause, out);
   ++ticks;
   if (!tick.deaf)
-    longest_gap_ms =
-        std::max(static_cast<double>(tick.gap_ms),
-                 longest_gap_ms + 0.0005 * (static_cast<double>(tick.gap_ms) - longest_gap_ms));
+    note_gap(static_cast<double>(tick.gap_ms));
   last_tick_ms = unix_ms(t.ts);
   last_score = static_cast<float>(t.result.probability);
   last_excess = t.result.excess();
@@ -209,6 +211,13 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   flying = false;
   for (auto& change : attribute_changes) --change.older_ticks;
   if (!builder.waiting()) take_attributes();
+}
+
+// One long silence, an outage, must not excuse all that come after it.
+void entity_core::impl::note_gap(double gap_ms) noexcept {
+  const double most = 4.0 * std::max(2.5 * longest_gap_ms, static_cast<double>(least_silence_ms()));
+  const double kept = longest_gap_ms * (1.0 - std::min(gap_ms / gap_memory_ms, 0.5));
+  longest_gap_ms = std::max(std::min(gap_ms, most), kept);
 }
 
 // While nothing is decided everything counts, but what lasts for more than a day.

@@ -30,24 +30,90 @@ float top_three::length() const noexcept {
   return std::sqrt(first_ * first_ + second_ * second_ + third_ * third_);
 }
 
+namespace {
+
+/// What one channel adds to the views.
+struct surprise {
+  float abrupt = 0, lasting = 0, drifting = 0, trend = 0;
+};
+
+surprise surprise_of(const block_scores& s, std::size_t lane) noexcept {
+  return {s.abrupt[lane], s.lasting[lane], s.drifting[lane], s.rare[slow_hours][lane]};
+}
+
+bool is_up(const block_scores& s, std::size_t lane) noexcept {
+  return s.size[fast_profile][lane] + s.size[tick_profile][lane] > 0;
+}
+
+/// How far up what brings the load is: requests where they are counted, else the network.
+struct load_rise {
+  surprise up;
+  bool shows = false;  ///< symptoms or capacities are measured: they tell whether it is borne
+};
+
+load_rise load_of(const tick_channels& c, const std::uint8_t* traits,
+                  std::size_t channels) noexcept {
+  load_rise l;
+  for (std::size_t i = 0; i < channels; ++i) {
+    const auto& s = c.scores[i / channel_block::width];
+    const auto lane = i % channel_block::width;
+    if (s.ready[lane] == 0) continue;
+    l.shows = l.shows || (traits[i] & channel_trait::relief) != 0;
+    if ((traits[i] & channel_trait::load) == 0 || !is_up(s, lane)) continue;
+    const surprise here = surprise_of(s, lane);
+    l.up.abrupt = std::max(l.up.abrupt, here.abrupt);
+    l.up.lasting = std::max(l.up.lasting, here.lasting);
+    l.up.drifting = std::max(l.up.drifting, here.drifting);
+    l.up.trend = std::max(l.up.trend, here.trend);
+  }
+  return l;
+}
+
+void scale(surprise& s, float by) noexcept {
+  s.abrupt *= by, s.lasting *= by, s.drifting *= by, s.trend *= by;
+}
+
+// What rises with the load is explained as far as the load is surprising itself, more load alone is
+// half the surprise where it shows whether it is borne, and less use or fewer errors are no trouble
+// of their own.
+surprise unexplained(const block_scores& s, std::size_t lane, std::uint8_t traits,
+                     const load_rise& load) noexcept {
+  surprise here = surprise_of(s, lane);
+  const bool up = is_up(s, lane);
+  if ((traits & channel_trait::load) != 0) {
+    if (up && load.shows) scale(here, 0.5f);
+  } else if (up) {
+    here.abrupt = std::max(here.abrupt - load.up.abrupt, 0.0f);
+    here.lasting = std::max(here.lasting - load.up.lasting, 0.0f);
+    here.drifting = std::max(here.drifting - load.up.drifting, 0.0f);
+    here.trend = std::max(here.trend - load.up.trend, 0.0f);
+  } else if ((traits & channel_trait::relief) != 0) {
+    scale(here, 0.4f);
+  }
+  return here;
+}
+
+}  // namespace
+
 void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t channels,
                  view_scores& out, float& symptom) noexcept {
   top_three abrupt, lasting, drifting, forecast, symptoms;
   float sum = 0;
   int judged_channels = 0;
+  const load_rise load = load_of(c, traits, channels);
   for (std::size_t i = 0; i < channels; ++i) {
     const auto& s = c.scores[i / channel_block::width];
     const auto lane = i % channel_block::width;
     if (s.ready[lane] == 0) continue;
-    abrupt.add(s.abrupt[lane]);
-    lasting.add(s.lasting[lane]);
-    sum += std::min(s.lasting[lane], breadth_most);
+    const surprise here = unexplained(s, lane, traits[i], load);
+    abrupt.add(here.abrupt);
+    lasting.add(here.lasting);
+    drifting.add(here.drifting);
+    sum += std::min(here.lasting, breadth_most);
     ++judged_channels;
-    drifting.add(s.drifting[lane]);
-    const float trend = s.rare[slow_hours][lane];
-    forecast.add((traits[i] & channel_trait::forecast) != 0 ? 1.5f * trend : trend);
+    forecast.add((traits[i] & channel_trait::forecast) != 0 ? 1.5f * here.trend : here.trend);
     if ((traits[i] & channel_trait::symptom) != 0 && s.size[fast_profile][lane] > 0)
-      symptoms.add(std::max(s.lasting[lane], s.abrupt[lane]));
+      symptoms.add(std::max(here.lasting, here.abrupt));
   }
   out[static_cast<std::size_t>(view::residual)] = abrupt.length();
   out[static_cast<std::size_t>(view::level)] = lasting.length();
