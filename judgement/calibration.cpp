@@ -12,16 +12,19 @@ namespace {
 constexpr float ln10 = 2.302585f;
 constexpr float tail_from = 0.15f;  // probability beyond which the tail begins
 constexpr float prior_exceedances = 6;
+constexpr float known_exceedances = 30;  // what the prior is worth where the tail's shape counts
 constexpr std::uint32_t most_blocks = 1024;  // three weeks of half hours: then all fade by half
 constexpr double month_ms = 30.0 * 86'400'000;
 constexpr std::int64_t half_hour_ms = 1'800'000;
 constexpr float episode_step = 0.3f;
 constexpr float most_correction = 2.0f;
-constexpr float prior_blocks = 48;     // a day
-constexpr float youth_margin = 0.5f;   // decades while profile and tails are being learned
-constexpr float youth_blocks = 240;    // five days
-constexpr float told_excess = 0.43f;   // of an episode above the threshold: the mean of a tail
-constexpr float most_rarity = 6;       // beyond what was ever seen decades are words
+constexpr float least_correction = -1.0f;
+constexpr float prior_blocks = 24;    // half a day
+constexpr float youth_margin = 0.5f;  // decades while profile and tails are being learned
+constexpr float youth_blocks = 240;   // five days
+constexpr double raised_probability = 0.6;
+constexpr float told_excess = 0.43f;  // of an episode above the threshold: the mean of a tail
+constexpr float most_rarity = 6;      // beyond what was ever seen decades are words
 constexpr tail_prior model_prior{0.6f, 0.30f, prior_blocks};
 constexpr tail_prior tick_prior{1.7f, 1.6f, prior_blocks};
 constexpr tail_prior lasting_prior{1.7f, 1.0f, prior_blocks};
@@ -112,8 +115,8 @@ void tail_model::fit() noexcept {
     if (mass < tail_from && bin != 0) continue;
     from_ = edge(bin);
     mass_ = std::min(mass, 1.0f);
-    seen_ = above + prior_exceedances;
-    scale_ = (excess + prior_exceedances * prior_.scale) / seen_;
+    seen_ = above + known_exceedances;
+    scale_ = (excess + prior_exceedances * prior_.scale) / (above + prior_exceedances);
     break;
   }
   scale_ = clamped(scale_, 0.3f * prior_.scale, 4.0f * prior_.scale);
@@ -193,8 +196,15 @@ judged calibration::judge(const view_scores& scores, double budget, bool learnin
   }
   j.threshold = threshold(budget, learning);
   j.share = static_cast<float>(budget * static_cast<double>(block_ms_) / month_ms);
-  j.probability = 1.0 / (1.0 + std::exp2(-1.2 * static_cast<double>(j.decades - wanted(budget, block_ms_))));
+  j.probability =
+      1.0 / (1.0 + std::exp2(-1.2 * static_cast<double>(j.decades - wanted(budget, block_ms_) -
+                                                        (learning ? 1.0f : 0.0f))));
   return j;
+}
+
+void calibration::raise(judged& j) noexcept {
+  j.decades = std::max(j.decades, j.threshold + told_excess);
+  j.probability = std::max(j.probability, raised_probability);
 }
 
 void calibration::take(const view_scores& scores, const judged& j, std::int64_t ts_ms,
@@ -222,7 +232,8 @@ void calibration::end_block() noexcept {
     combined_.add(largest_combined_);
     steady_.add(largest_steady_);
     for (std::size_t t = 0; t < page_tests; ++t)
-      correction_[t] = std::max(correction_[t] - episode_step * share_ * budget_share[t], -most_correction);
+      correction_[t] =
+          std::max(correction_[t] - episode_step * share_ * budget_share[t], least_correction);
   }
   largest_.fill(0);
   largest_combined_ = 0;
@@ -235,7 +246,8 @@ void calibration::episode(const judged& j) noexcept {
   correction = std::min(correction + episode_step, most_correction);
   const float p = std::pow(10.0f, -j.threshold - told_excess);
   auto& drift = largest_[static_cast<std::size_t>(view::drift)];
-  drift = std::max(drift, std::min(j.slow, views_[static_cast<std::size_t>(view::drift)].value_at(p)));
+  drift =
+      std::max(drift, std::min(j.slow, views_[static_cast<std::size_t>(view::drift)].value_at(p)));
   largest_combined_ = std::max(largest_combined_, std::min(j.combined, combined_.value_at(p)));
   largest_steady_ = std::max(largest_steady_, std::min(j.steady, steady_.value_at(p)));
   ++ticks_;
@@ -278,8 +290,8 @@ bool calibration::restore(byte_reader& in) {
   in.get(share_);
   return in.get(before_) && all_finite(before_.data(), before_.size()) &&
          all_finite(largest_.data(), view_count) && std::isfinite(largest_combined_) &&
-         std::isfinite(largest_steady_) && all_finite(correction_.data(), page_tests) && std::isfinite(share_) &&
-         block_ms_ > 0;
+         std::isfinite(largest_steady_) && all_finite(correction_.data(), page_tests) &&
+         std::isfinite(share_) && block_ms_ > 0;
 }
 
 bool calibration::skip_version_3(byte_reader& in) {

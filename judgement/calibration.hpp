@@ -52,7 +52,7 @@ private:
   float from_ = 0;  ///< the tail begins here,
   float mass_ = 1;  ///< with this probability beyond it
   float scale_ = 1;
-  float seen_ = 1;  ///< exceedances the scale was learned from, the prior's among them
+  float seen_ = 1;     ///< exceedances the scale was learned from, the prior's among them
   float at_from_ = 0;  ///< rarity there
   std::array<std::uint16_t, bins> count_{};
 };
@@ -83,10 +83,10 @@ inline constexpr std::size_t page_tests = 3;
 
 /// What the calibration makes of a tick.
 struct judged {
-  view_scores rarity{};    ///< per view, decades
-  float combined = 0;      ///< weighed sum of them
-  float steady = 0;        ///< what two of the last three ticks reached of it
-  float slow = 0;          ///< of the view of drifts
+  view_scores rarity{};                ///< per view, decades
+  float combined = 0;                  ///< weighed sum of them
+  float steady = 0;                    ///< what two of the last three ticks reached of it
+  float slow = 0;                      ///< of the view of drifts
   page_test by = page_test::one_tick;  ///< which test is the most surprised, its budget regarded
   float decades = 0;       ///< how rare half an hour is that holds such a tick: comparable anywhere
   float threshold = 0;     ///< of `decades`, for the budget
@@ -106,6 +106,8 @@ public:
 
   /// @p budget false episodes per 30 days; @p learning: ten times stricter.
   judged judge(const view_scores& scores, double budget, bool learning) const noexcept;
+  /// A tick that is a fault whatever the tails say: lifts it a little above the threshold.
+  static void raise(judged& j) noexcept;
   /// Takes the tick at @p ts_ms into its block; @p counted: false while an alert is on.
   void take(const view_scores& scores, const judged& j, std::int64_t ts_ms, std::int64_t tick_ms,
             bool counted) noexcept;
@@ -133,10 +135,10 @@ private:
   float largest_steady_ = 0;
   std::int64_t block_ = -1;
   std::int64_t block_ms_ = 1'800'000;
-  std::uint32_t ticks_ = 0;        ///< of the block under way that count
+  std::uint32_t ticks_ = 0;                     ///< of the block under way that count
   std::array<float, page_tests> correction_{};  ///< decades taken off a test's rarity
-  float share_ = 0;                ///< of the block under way: what the budget allows
-  std::array<float, 2> before_{};  ///< `combined` of the two ticks before
+  float share_ = 0;                             ///< of the block under way: what the budget allows
+  std::array<float, 2> before_{};               ///< `combined` of the two ticks before
 };
 
 }  // namespace faultline

@@ -13,7 +13,10 @@ constexpr std::size_t width = channel_block::width;
 constexpr float quiet_decades = 0.5f;  // below the threshold by so much: calm
 constexpr float fault_decades = 1.0f;  // symptoms so far above: under way
 constexpr float fault_symptom = 3.5f;  // decades of an error or latency metric
+// How long a deviation is a fault: with errors or slowness a day, else until it is clear that the
+// entity has changed its ways.
 constexpr std::int64_t settle_ms = 86'400'000;
+constexpr std::int64_t harmless_settle_ms = 6 * 3'600'000;
 constexpr std::size_t most_contributors = 5;
 
 std::string number(double v) {
@@ -116,7 +119,8 @@ void entity_core::impl::adopt_rest(log_position cause, event_time tick) {
 void entity_core::impl::decide(tick_judgement& t, log_position cause,
                                std::vector<entity_decision>& out) {
   adopt_rest(cause, t.ts);
-  t.settled = life.firing() && unix_ms(t.ts) - life.started_ms() >= settle_ms && !t.over_limit;
+  const auto settles = t.symptom > fault_symptom ? settle_ms : harmless_settle_ms;
+  t.settled = life.firing() && unix_ms(t.ts) - life.started_ms() >= settles && !t.over_limit;
   const auto step = life.next(signs_of(t), unix_ms(t.ts), t.tick_ms);
   if (!deciding) return;
   const bool was_firing = life.firing();
@@ -182,7 +186,7 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, log_posit
 
 std::string entity_core::impl::end_text(const tick_judgement* t) const {
   if (t == nullptr) return id + " sends again.";
-  if (t->settled) return id + " has kept its new level for a day, which now counts as normal.";
+  if (t->settled) return id + " has kept its new level for hours, which now counts as normal.";
   if (life.reason() == alert_reason::limit) return id + " is back within its limits.";
   return id + " is back to normal.";
 }

@@ -84,7 +84,8 @@ struct entity_core::impl {
   void rebase_due();
   void rebase(std::size_t channel, double center, double scale);
   void give_slots(bool anonymous_too);
-  void settle_levels();
+  void settle_levels(const tick_judgement& t, log_position cause,
+                     std::vector<entity_decision>& out);
   bool returning(std::int64_t tick_ms) const noexcept;
   void find_levels(const tick_judgement& t);
   void move_level(std::size_t channel, float by);
@@ -185,8 +186,8 @@ inline constexpr std::uint8_t symptom = 1;   ///< errors and latency
 inline constexpr std::uint8_t capacity = 2;  ///< cpu, memory, disk, saturation
 inline constexpr std::uint8_t share = 4;     ///< its name says: a share of a capacity
 inline constexpr std::uint8_t forecast = 8;  ///< its trend meets a limit within the hour
-inline constexpr std::uint8_t load = 16;        ///< traffic or network: others follow it
-inline constexpr std::uint8_t relief = 32;      ///< less of it is no trouble of its own
+inline constexpr std::uint8_t load = 16;     ///< traffic or network: others follow it
+inline constexpr std::uint8_t relief = 32;   ///< less of it is no trouble of its own
 }  // namespace channel_trait
 
 }  // namespace faultline

@@ -16,6 +16,9 @@ constexpr std::size_t width = channel_block::width;
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint8_t no_slot = 255;
 constexpr double day_ms = 86'400'000.0;
+// Errors or latency so far out are a fault, also where too little was seen to say how rare.
+constexpr float gross_symptom = 30;
+constexpr float young_blocks = 144;  // three days
 constexpr double gap_memory_ms = 20 * day_ms;
 constexpr std::int64_t episode_most_ms = 86'400'000;
 constexpr std::uint64_t accept_every = 8;  // ticks
@@ -187,14 +190,13 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   tails.take(t.scores, t.result, unix_ms(t.ts), t.tick_ms, deciding ? !over : !silent);
   if (!suspicious && !returning(t.tick_ms)) learn_tick(t);
   ring.push(t.ts, t.channels->scores.data(), blocks.size());
-  if (t.settled) settle_levels();
+  if (t.settled) settle_levels(t, tick.cause, out);
   if (since_pause < never_paused && returning(t.tick_ms) &&
       (since_pause + 1) * t.tick_ms >= return_ms && since_pause + 1 >= return_ticks)
     find_levels(t);
   if (ticks % accept_every == 0 && !t.over_limit) accept_levels(t, tick.cause, out);
   ++ticks;
-  if (!tick.deaf)
-    note_gap(static_cast<double>(tick.gap_ms));
+  if (!tick.deaf) note_gap(static_cast<double>(tick.gap_ms));
   last_tick_ms = unix_ms(t.ts);
   last_score = static_cast<float>(t.result.probability);
   last_excess = t.result.excess();
@@ -250,7 +252,7 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
     observe_block(blocks[b], space.values.data() + b * width, w, space.scores[b]);
   }
   look_ahead(t);
-  score_views(space, traits.data(), traits.size(), t.scores, t.symptom);
+  score_views(t, traits.data(), traits.size());
   if (result != nullptr && !model) model = std::make_unique<model_view>();
   if (model) {
     const float score = model->score(current);
@@ -260,8 +262,9 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   }
   for (std::size_t v = 0; v < view_count; ++v)
     if ((rules->detection.without_views >> v & 1U) != 0) t.scores[v] = 0;
-  if (returning(t.tick_ms)) t.scores.fill(0), t.symptom = 0;
+  if (returning(t.tick_ms)) t.scores.fill(0), t.symptom = t.gross = 0;
   t.result = tails.judge(t.scores, rules->detection.false_pages_per_entity_month, learning());
+  if (t.gross > gross_symptom && tails.blocks() < young_blocks) tails.raise(t.result);
 }
 
 void entity_core::impl::learn_tick(const tick_judgement& t) {
@@ -358,31 +361,55 @@ void entity_core::impl::find_levels(const tick_judgement& t) {
   }
 }
 
+namespace {
+
+/// "a, b, c and 2 more".
+class name_list {
+public:
+  void add(const std::string& name) {
+    if (++count_ <= 3) text_ += (text_.empty() ? "" : ", ") + name;
+  }
+  bool empty() const noexcept { return count_ == 0; }
+  std::string text() const {
+    return count_ <= 3 ? text_ : text_ + " and " + std::to_string(count_ - 3) + " more";
+  }
+
+private:
+  std::string text_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace
+
 // A channel that has been flat at another level for hours has changed its regime: that level is
 // normal from now on, and it is told once.
 void entity_core::impl::accept_levels(const tick_judgement& t, log_position cause,
                                       std::vector<entity_decision>& out) {
-  std::string names;
-  std::size_t accepted = 0;
+  name_list accepted;
   for (std::size_t c = 0; c < builder.channels().size(); ++c) {
     auto& b = blocks[c / width];
     const auto i = c % width;
     if (b.away[i] < accept_after_h) continue;
     move_level(c, b.slow[i]);
-    if (++accepted <= 3) names += (names.empty() ? "" : ", ") + builder.channels()[c].name;
+    accepted.add(builder.channels()[c].name);
   }
-  if (accepted > 3) names += " and " + std::to_string(accepted - 3) + " more";
-  if (accepted != 0) note_regime(names, cause, t.ts, out);
+  if (!accepted.empty()) note_regime(accepted.text(), cause, t.ts, out);
 }
 
-// What has lasted for a day is the new normal: levels jump to where the values are.
-void entity_core::impl::settle_levels() {
-  for (auto& b : blocks) {
-    for (std::size_t i = 0; i < width; ++i) {
-      b.level[i] += b.slow[i];
-      for (auto* lane : {&b.fast, &b.slow, &b.slower, &b.away}) (*lane)[i] = 0;
-    }
+// What has been told for hours is the new normal: levels jump to where the values are.
+void entity_core::impl::settle_levels(const tick_judgement& t, log_position cause,
+                                      std::vector<entity_decision>& out) {
+  name_list moved;
+  for (std::size_t c = 0; c < builder.channels().size(); ++c) {
+    const auto& s = t.channels->scores[c / width];
+    if (std::fabs(s.ratio[slow_profile][c % width]) <= 1) continue;
+    move_level(c, blocks[c / width].slow[c % width]);
+    moved.add(builder.channels()[c].name);
   }
+  for (auto& b : blocks) {
+    for (auto* lane : {&b.fast, &b.slow, &b.slower, &b.away}) std::fill_n(*lane, width, 0.0f);
+  }
+  if (!moved.empty()) note_regime(moved.text(), cause, t.ts, out);
 }
 
 }  // namespace faultline

@@ -15,6 +15,8 @@ constexpr std::uint32_t learned_after = 24;  // comparisons before one is judged
 constexpr float spread_floor = 0.3f;
 constexpr float breadth_most = 3;  // decades of one channel that count: agreement, not size
 constexpr float breadth_unit = 1;
+constexpr float explains =
+    1.5f;  // times its own surprise: cpu and queues grow faster than the load
 
 /// |z - mu| / b of the tick under way, by horizon and slot; < 0 = not compared. One per thread: the
 /// tick that is scored is learned before another is.
@@ -83,10 +85,10 @@ surprise unexplained(const block_scores& s, std::size_t lane, std::uint8_t trait
   if ((traits & channel_trait::load) != 0) {
     if (up && load.shows) scale(here, 0.5f);
   } else if (up) {
-    here.abrupt = std::max(here.abrupt - load.up.abrupt, 0.0f);
-    here.lasting = std::max(here.lasting - load.up.lasting, 0.0f);
-    here.drifting = std::max(here.drifting - load.up.drifting, 0.0f);
-    here.trend = std::max(here.trend - load.up.trend, 0.0f);
+    here.abrupt = std::max(here.abrupt - explains * load.up.abrupt, 0.0f);
+    here.lasting = std::max(here.lasting - explains * load.up.lasting, 0.0f);
+    here.drifting = std::max(here.drifting - explains * load.up.drifting, 0.0f);
+    here.trend = std::max(here.trend - explains * load.up.trend, 0.0f);
   } else if ((traits & channel_trait::relief) != 0) {
     scale(here, 0.4f);
   }
@@ -95,8 +97,9 @@ surprise unexplained(const block_scores& s, std::size_t lane, std::uint8_t trait
 
 }  // namespace
 
-void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t channels,
-                 view_scores& out, float& symptom) noexcept {
+void score_views(tick_judgement& t, const std::uint8_t* traits, std::size_t channels) noexcept {
+  const tick_channels& c = *t.channels;
+  view_scores& out = t.scores;
   top_three abrupt, lasting, drifting, forecast, symptoms;
   float sum = 0;
   int judged_channels = 0;
@@ -112,8 +115,10 @@ void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t
     sum += std::min(here.lasting, breadth_most);
     ++judged_channels;
     forecast.add((traits[i] & channel_trait::forecast) != 0 ? 1.5f * here.trend : here.trend);
-    if ((traits[i] & channel_trait::symptom) != 0 && s.size[fast_profile][lane] > 0)
+    if ((traits[i] & channel_trait::symptom) != 0 && s.size[fast_profile][lane] > 0) {
       symptoms.add(std::max(here.lasting, here.abrupt));
+      t.gross = std::max(t.gross, std::min(s.ratio[fast_profile][lane], s.ratio[fast_hours][lane]));
+    }
   }
   out[static_cast<std::size_t>(view::residual)] = abrupt.length();
   out[static_cast<std::size_t>(view::level)] = lasting.length();
@@ -123,7 +128,7 @@ void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t
   if (judged_channels >= 4)
     out[static_cast<std::size_t>(view::breadth)] =
         sum * breadth_unit / std::sqrt(static_cast<float>(judged_channels));
-  symptom = symptoms.largest();
+  t.symptom = symptoms.largest();
 }
 
 model_view::model_view() noexcept {

@@ -32,6 +32,7 @@ struct tick_judgement {
   view_scores scores{};
   judged result;
   float symptom = 0;  ///< largest scaled rise of errors or latency
+  float gross = 0;    ///< the same over three ticks, in multiples of its 98th percentile
   bool over_critical_limit = false;
   bool over_limit = false;
   bool near_limit = false;     ///< an operator's limit is about to be met
@@ -63,9 +64,9 @@ private:
   float first_ = 0, second_ = 0, third_ = 0;
 };
 
-/// Scores of the views without the model, over all channels. @p traits by channel.
-void score_views(const tick_channels& c, const std::uint8_t* traits, std::size_t channels,
-                 view_scores& out, float& symptom) noexcept;
+/// Scores of the views without the model, `symptom` and `gross`, over all channels. @p traits by
+/// channel.
+void score_views(tick_judgement& t, const std::uint8_t* traits, std::size_t channels) noexcept;
 
 /// The LSTM's view of an entity: its state, what it said about ticks to come, and how far off it
 /// usually is. About 1.2 KiB.

@@ -19,7 +19,7 @@ constexpr float percentile_decades = 1.69897f;  // of that percentile
 constexpr float most_decades = 12;              // beyond, decades of one channel are words
 constexpr float first_reach = 0.3f;
 constexpr float least_reach = 0.05f;
-constexpr float most_reaches = 3;  // times the mean that one disturbance may teach
+constexpr float most_reaches = 3;    // times the mean that one disturbance may teach
 constexpr float flat_share = 0.35f;  // of a shift that the last hours have not followed yet
 constexpr float most_spread = 1e5f;
 constexpr double hour_ms = 3'600'000;
@@ -101,7 +101,7 @@ void begin_channel(channel_block& b, std::size_t i, double value) {
        {&b.count,        &b.missed,      &b.last_z,      &b.q05,       &b.q25,         &b.q50,
         &b.q75,          &b.q95,         &b.q999,        &b.level,     &b.shape0,      &b.shape1,
         &b.shape_weight, &b.error_level, &b.error_shape, &b.visit_sum, &b.visit_count, &b.fast,
-        &b.slow,         &b.slower,      &b.y_short,     &b.y_long,    &b.away,  &b.busy})
+        &b.slow,         &b.slower,      &b.y_short,     &b.y_long,    &b.away,        &b.busy})
     (*lane)[i] = 0;
   for (auto& usual : b.usual)
     usual.spread[i] = 0, usual.tail[i] = first_tail, usual.reach[i] = first_reach;
@@ -174,7 +174,7 @@ void learn_deviation(channel_block& b, channel_block::usual_size& usual, std::si
     // What lasts is one disturbance and not as many as it has ticks.
     const float cluster = d >= slow_profile ? w.cluster : 1.0f + b.busy[i] * w.cluster;
     const float w_reach =
-        beyond ? larger(w.reach, 1.0f / (6.0f + tail_share * n / cluster)) / cluster : 0.0f;
+        beyond ? larger(w.reach, 1.0f / (20.0f + tail_share * n / cluster)) / cluster : 0.0f;
     const float most = most_reaches * larger(usual.reach[i], least_reach);
     usual.reach[i] += w_reach * (smaller(s.far[d][i], most) - usual.reach[i]);
   }

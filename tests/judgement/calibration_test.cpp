@@ -141,7 +141,7 @@ TEST(Calibration, AsksForMoreWhenTheBudgetIsSmaller) {
   EXPECT_GT(c.judge(s, 1, false).threshold, c.judge(s, 30, false).threshold);
 }
 
-// Lonely spikes of one tick are usual here: one more is nothing, the same twice in three ticks is.
+// Lonely spikes of one tick are usual here: one more is nothing, the same is much once it lasts.
 TEST(Calibration, JudgesWhatStaysByWhatUsuallyStays) {
   calibration c;
   quiet_views n{5, shape::exponential};
@@ -150,12 +150,16 @@ TEST(Calibration, JudgesWhatStaysByWhatUsuallyStays) {
   std::int64_t ts = 0;
   const auto give = [&](const view_scores& v) {
     const auto j = c.judge(v, 30, false);
-    c.take(v, j, ts += minute, minute, true);
+    if (j.excess() > 0) c.episode(j);
+    c.take(v, j, ts += minute, minute, j.excess() <= 0);
     return j;
   };
   for (int i = 0; i < 20'000; ++i) give(i % 120 == 0 ? spike : n.next());
   EXPECT_LT(give(spike).excess(), 0);
-  EXPECT_GT(give(spike).excess(), 0);
+  view_scores lasting = spike;
+  lasting[static_cast<std::size_t>(view::level)] = 12;
+  lasting[static_cast<std::size_t>(view::drift)] = 6;
+  EXPECT_GT(give(lasting).excess(), 0);
 }
 
 TEST(Calibration, RarityGrowsWithTheScore) {

@@ -317,7 +317,7 @@ TEST(EntityCore, RefusesSnapshotsThatAreCutOrChangedAndStaysAsItWas) {
     EXPECT_FALSE(d.core.restore(bad)) << at;
   }
   auto newer = good;
-  newer[0] = 4;
+  newer[0] = 5;
   EXPECT_EQ(d.core.restore(newer).error().code, ec::unknown_version);
   EXPECT_EQ(d.core.save(), good);
 }
