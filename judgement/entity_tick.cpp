@@ -16,8 +16,8 @@ constexpr std::size_t width = channel_block::width;
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint8_t no_slot = 255;
 constexpr double day_ms = 86'400'000.0;
-// Errors or latency so far out are a fault, also where too little was seen to say how rare.
-constexpr float gross_symptom = 30;
+// So far out is a fault, also where too little was seen to say how rare.
+constexpr float gross_deviation = 30;
 constexpr float young_blocks = 144;  // three days
 constexpr double gap_memory_ms = 20 * day_ms;
 constexpr std::int64_t episode_most_ms = 86'400'000;
@@ -262,9 +262,10 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   }
   for (std::size_t v = 0; v < view_count; ++v)
     if ((rules->detection.without_views >> v & 1U) != 0) t.scores[v] = 0;
+  if (t.scores[static_cast<std::size_t>(view::level)] == 0) t.gross = 0;
   if (returning(t.tick_ms)) t.scores.fill(0), t.symptom = t.gross = 0;
   t.result = tails.judge(t.scores, rules->detection.false_pages_per_entity_month, learning());
-  if (t.gross > gross_symptom && tails.blocks() < young_blocks) tails.raise(t.result);
+  if (t.gross > gross_deviation && tails.blocks() < young_blocks) tails.raise(t.result);
 }
 
 void entity_core::impl::learn_tick(const tick_judgement& t) {
@@ -366,8 +367,10 @@ namespace {
 /// "a, b, c and 2 more".
 class name_list {
 public:
-  void add(const std::string& name) {
-    if (++count_ <= 3) text_ += (text_.empty() ? "" : ", ") + name;
+  void add(std::string_view name) {
+    if (++count_ > 3) return;
+    if (!text_.empty()) text_ += ", ";
+    text_ += name;
   }
   bool empty() const noexcept { return count_ == 0; }
   std::string text() const {

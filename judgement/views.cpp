@@ -115,10 +115,12 @@ void score_views(tick_judgement& t, const std::uint8_t* traits, std::size_t chan
     sum += std::min(here.lasting, breadth_most);
     ++judged_channels;
     forecast.add((traits[i] & channel_trait::forecast) != 0 ? 1.5f * here.trend : here.trend);
-    if ((traits[i] & channel_trait::symptom) != 0 && s.size[fast_profile][lane] > 0) {
+    const bool up = s.size[fast_profile][lane] > 0;
+    if (up && (traits[i] & channel_trait::symptom) != 0)
       symptoms.add(std::max(here.lasting, here.abrupt));
-      t.gross = std::max(t.gross, std::min(s.ratio[fast_profile][lane], s.ratio[fast_hours][lane]));
-    }
+    if (up || (traits[i] & channel_trait::relief) == 0)
+      t.gross = std::max(t.gross, std::min(std::fabs(s.ratio[fast_profile][lane]),
+                                           std::fabs(s.ratio[fast_hours][lane])));
   }
   out[static_cast<std::size_t>(view::residual)] = abrupt.length();
   out[static_cast<std::size_t>(view::level)] = lasting.length();

@@ -32,7 +32,7 @@ struct tick_judgement {
   view_scores scores{};
   judged result;
   float symptom = 0;  ///< largest scaled rise of errors or latency
-  float gross = 0;    ///< the same over three ticks, in multiples of its 98th percentile
+  float gross = 0;    ///< largest deviation of three ticks, in multiples of its 98th percentile
   bool over_critical_limit = false;
   bool over_limit = false;
   bool near_limit = false;     ///< an operator's limit is about to be met

@@ -322,31 +322,6 @@ TEST(EntityCore, RefusesSnapshotsThatAreCutOrChangedAndStaysAsItWas) {
   EXPECT_EQ(d.core.save(), good);
 }
 
-// Written by the last code of version 1: 3000 rows of a calm service, a fault at the end.
-TEST(EntityCore, TakesOverASnapshotOfVersion1WithItsFiringAlert) {
-  std::ifstream file{"tests/judgement/entity_snapshot_1.bin", std::ios::binary};
-  const std::string old{std::istreambuf_iterator<char>{file}, {}};
-  ASSERT_FALSE(old.empty());
-  for (std::size_t cut = 1; cut < old.size(); cut += 97) {
-    entity_driver broken;
-    ASSERT_FALSE(broken.core.restore(std::string_view{old}.substr(0, cut))) << cut;
-  }
-  entity_driver d;
-  ASSERT_TRUE(d.core.restore(old));
-  d.position = 3000;
-  EXPECT_EQ(d.core.observations(), 3000u);
-  ASSERT_THAT(d.core.status().alerts, SizeIs(1));
-  const auto id = d.core.status().alerts[0];
-  noise n{8};
-  for (int i = 3000; i < 3000 + 720; ++i)
-    d.row(test_start + i * tick, calm_row(test_start + i * tick, n));
-  ASSERT_THAT(d.alerts(), SizeIs(1));
-  EXPECT_EQ(d.alerts()[0].id, id);
-  EXPECT_EQ(d.alerts()[0].state, alert_state::resolved);
-  entity_driver again;
-  EXPECT_TRUE(again.core.restore(d.core.save()));
-}
-
 TEST(EntityCore, AppliesNothingTwice) {
   entity_driver d;
   noise n{8};

@@ -319,7 +319,7 @@ TEST(EntityLimits, ACrossedLimitResolvesAtTheThirdTickWithinItAndItsEchoOpensNot
 TEST(EntityLimits, AValueThatSwingsAboutTheLimitIsOneEpisode) {
   limited_driver d;
   for (int k = 0; k < 1000; ++k) d.tick_with(3);
-  for (int k = 0; k < 60; ++k) d.tick_with(k % 3 == 0 ? 21 : 19);
+  for (int k = 0; k < 60; ++k) d.tick_with(k % 3 == 0 ? 19 : 21);
   EXPECT_EQ(d.alerts().back().episode, 1U);
   EXPECT_EQ(d.alerts().back().state, alert_state::firing);
 }

@@ -126,7 +126,7 @@ TEST(ChannelBlock, ForgetsAShiftThatStaysAndSeesWhatComesAfterIt) {
   EXPECT_GT(s.rare[tick_profile][0], 4.0f);
   EXPECT_LT(s.rare[tick_minutes][0], 2.5f);
   EXPECT_GT(away, 1.0f);  // hours
-  shifted(120);
+  shifted(400);
   EXPECT_GT(s.rare[tick_minutes][0], 3.0f);
 }
 
