@@ -16,9 +16,10 @@ constexpr std::size_t width = channel_block::width;
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint8_t no_slot = 255;
 constexpr double day_ms = 86'400'000.0;
-// So far out is a fault, also where too little was seen to say how rare.
-constexpr float gross_deviation = 30;
-constexpr float young_blocks = 144;  // three days
+// So far out is a fault, also where too little was seen to say how rare: multiples of what is
+// usual, more with every half hour, until the tails know better.
+constexpr float gross_deviation = 8;
+constexpr float gross_per_block = 1;
 constexpr double gap_memory_ms = 20 * day_ms;
 constexpr std::int64_t episode_most_ms = 86'400'000;
 constexpr std::uint64_t accept_every = 8;  // ticks
@@ -265,7 +266,7 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   if (t.scores[static_cast<std::size_t>(view::level)] == 0) t.gross = 0;
   if (returning(t.tick_ms)) t.scores.fill(0), t.symptom = t.gross = 0;
   t.result = tails.judge(t.scores, rules->detection.false_pages_per_entity_month, learning());
-  if (t.gross > gross_deviation && tails.blocks() < young_blocks) tails.raise(t.result);
+  if (t.gross > gross_deviation + gross_per_block * tails.blocks()) tails.raise(t.result);
 }
 
 void entity_core::impl::learn_tick(const tick_judgement& t) {
