@@ -144,6 +144,7 @@ int run_rca_command(const rca_arguments& a, const command_session& session) {
 
 void add_shared_options(CLI::App& sub, evaluate_arguments& a) {
   sub.add_option("recordings", a.recordings, "Directories of recordings")->required();
+  a.options.detection.false_pages_per_entity_month = recordings_false_pages;
   add_judgement_options(sub, a);
 }
 

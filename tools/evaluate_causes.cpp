@@ -84,6 +84,7 @@ void add_causes_command(CLI::App& group, command_session& session) {
       "causes", "Ranking of causes with baselines, intervals, specificity, per set and pooled");
   sub->add_option("recordings", a->recordings,
                   "Directories of recordings; their parent is the set");
+  a->options.detection.false_pages_per_entity_month = recordings_false_pages;
   add_judgement_options(*sub, *a);
   sub->add_option("--out", a->out, "Directory: causes.md, causes.json")->required();
   auto* ranker = sub->add_option("--ranker", a->ranker, "Ranker; the shipped one when not given");

@@ -40,6 +40,11 @@ std::string directory_name(const std::string& path);
 /// "data/smd/machine-1-6" -> "smd".
 std::string set_name(const std::string& recording);
 
+/// What `evaluate detection`, `rca` and `causes` accept a month when nothing is said: 0.4 a day of
+/// each entity. Labelled recordings have a fault every few days and are judged at such rates; an
+/// operator's default is 1.
+inline constexpr double recordings_false_pages = 12;
+
 /// --model, --no-lstm, --false-pages, --without-view. @p a must outlive the command line.
 void add_judgement_options(CLI::App& sub, evaluate_arguments& a);
 
