@@ -9,6 +9,7 @@ namespace faultline {
 namespace {
 
 constexpr std::int64_t quiet_ms = 180'000;  // and at least three ticks
+constexpr std::int64_t echo_ms = 600'000;   // likewise, of a limit that was crossed
 constexpr std::uint8_t within_ticks = 3;    // in a row: a limit is no longer crossed
 constexpr std::uint8_t unknown_most = 8;    // ticks without a value: it will not say any more
 constexpr std::uint8_t run_most = 250;
@@ -48,7 +49,8 @@ alert_step alert_lifecycle::next(const tick_signs& signs, std::int64_t ts_ms,
                                  std::int64_t tick_ms) noexcept {
   const std::int64_t quiet_time = std::max(quiet_ms, 3 * tick_ms);
   const bool signs_over = signs.over || signs.limit;
-  if (after_limit_ && (!signs_over || ts_ms - loud_ms_ >= quiet_time)) after_limit_ = false;
+  const std::int64_t echo_time = std::max(echo_ms, 3 * tick_ms);
+  if (after_limit_ && (!signs_over || ts_ms - loud_ms_ >= echo_time)) after_limit_ = false;
   follow_limit(signs);
   const bool over = signs.crossed || (signs_over && !after_limit_);
   over_ = static_cast<std::uint8_t>(over_ << 1 | (over ? 1 : 0));
