@@ -98,8 +98,9 @@ struct judged {
 
 /// Turns view scores into a page threshold that keeps a budget of false episodes for the
 /// COMBINATION of views: each view by its own tail model, their weighed sum once more, for one tick
-/// and for two of three, each of which may spend half the budget. Every episode moves the threshold
-/// up a little and quiet time back (adaptive conformal inference, Gibbs and Candes 2021).
+/// and for two of three, and the view of drifts alone. Each of these tests has its share of the
+/// budget; every episode makes its test stricter and quiet time milder (adaptive conformal
+/// inference, Gibbs and Candes 2021).
 class calibration {
 public:
   calibration() noexcept;

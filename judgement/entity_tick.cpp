@@ -238,7 +238,6 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   const std::int64_t gap = tick.gap_ms > 0 ? tick.gap_ms : t.tick_ms;
   if (gap != weights_gap_ms) {
     weights = weights_for(std::min<std::int64_t>(gap, 128 * t.tick_ms));
-    weights.adjacent = gap < 2 * t.tick_ms;
     weights_gap_ms = gap;
   }
   weights.shape_at = place_of(t.ts).at;

@@ -48,7 +48,7 @@ struct channel_block {
 
   /// What is usual of one deviation, learned from its own past.
   struct usual_size {
-    lane spread;  ///< mean size (a day)
+    lane spread;  ///< mean size (a week)
     lane tail;    ///< 98th percentile as a multiple of it
     lane reach;   ///< mean of ln(size / percentile) beyond that percentile: the tail's weight
   };
@@ -62,10 +62,9 @@ struct channel_block {
 struct tick_weights {
   float fast = 0, slow = 0, slower = 0, y_short = 0, y_long = 0;
   float level = 0, spread = 0, usual = 0, quantile = 0, tail = 0, reach = 0;
-  float hours = 0;       ///< the gap itself
-  float cluster = 1;     ///< ticks in half an hour, at least 1: they are one disturbance
-  float shape_at = 0;    ///< where between shape0 and shape1, 0..1
-  bool adjacent = true;  ///< the tick before was one tick ago
+  float hours = 0;     ///< the gap itself
+  float cluster = 1;   ///< ticks in half an hour, at least 1: they are one disturbance
+  float shape_at = 0;  ///< where between shape0 and shape1, 0..1
 };
 
 /// Weights for a gap of @p gap_ms. Pure; costs a few exponentials: keep it while the gap is the

@@ -251,5 +251,25 @@ TEST(Glob, MatchesRunsAndSingleCharacters) {
   EXPECT_FALSE(glob_matches("", "a"));
 }
 
+TEST(AlertLifecycle, TheEchoOfACrossedLimitOpensNothingForTenMinutes) {
+  alert_lifecycle life;
+  tick_signs crossed, within, echo;
+  crossed.limit = crossed.crossed = true;
+  echo.limit = true;
+  std::int64_t ts = 0;
+  const auto give = [&](const tick_signs& s) {
+    const auto step = life.next(s, ts += minute, minute);
+    life.apply(step, alert_severity::critical, alert_reason::limit, ts);
+    return step;
+  };
+  for (int i = 0; i < 3; ++i) give(crossed);
+  ASSERT_TRUE(life.firing());
+  for (int i = 0; i < 3; ++i) give(within);
+  ASSERT_FALSE(life.firing());
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(give(echo), alert_step::none) << i;
+  give(echo), give(echo);
+  EXPECT_TRUE(life.firing());
+}
+
 }  // namespace
 }  // namespace faultline
