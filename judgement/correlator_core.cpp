@@ -86,8 +86,9 @@ correlator_output correlator_core::apply(const decision& d) {
   state.out = nullptr;
   for (const incident_key key : state.asked) {
     const auto at = state.incidents.find(key);
-    if (at != state.incidents.end() && at->second.awaiting)
-      out.requests.push_back(state.request_of(at->second));
+    if (at == state.incidents.end() || !at->second.awaiting) continue;
+    at->second.asked_burst = at->second.burst;
+    out.requests.push_back(state.request_of(at->second));
   }
   state.asked.clear();
   return out;
@@ -232,6 +233,12 @@ void correlator_core::impl::on_root_cause(const root_cause_result& r) {
   if (at == incidents.end()) return;  // resolved or merged while it was looked for
   tracked_incident& i = at->second;
   i.awaiting = false;
+  const bool of_burst = i.asked_burst != event_time{} && r.as_of == i.asked;
+  if (of_burst && !take_fresh(at->first, r)) {
+    if (i.again) ask(at->first);
+    schedule(at->first);
+    return;
+  }
   i.record.causes = r.causes;
   i.record.unobserved = r.unobserved;
   i.record.abstained = r.abstained;

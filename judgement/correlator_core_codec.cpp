@@ -3,7 +3,7 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// state    := version(u8 = 2) applied(u64) now expired_at graph(str)
+// state    := version(u8 = 3) applied(u64) now expired_at graph(str)
 //             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
 //             incidents(u32, incident*)                      -- by key
 //             finished(u32, (id transition(u32))*)           -- the oldest first
@@ -11,14 +11,14 @@
 //             changes(u32, (entity kind(u8) summary at)*)    -- as they came
 //             window hops(u32) settle                        -- correlation rules in force
 // incident := key(u64) record(str) first_onset last_onset last_end firing(u32) flags(u8) asked
-//             requests(u32) refreshed(u32) told(u32) told_at first_text
-// Times are i64 milliseconds. Version 1 had neither marks nor rules. What can be derived (reach,
-// agenda, loose alerts) is not written.
+//             requests(u32) refreshed(u32) told(u32) told_at first_text burst asked_burst origin
+// Times are i64 milliseconds. Version 1 had neither marks nor rules, version 2 no bursts. What can
+// be derived (reach, agenda, loose alerts) is not written.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t state_version = 2;
+constexpr std::uint8_t state_version = 3;
 
 enum incident_flag : std::uint8_t {
   flag_frozen = 1,
@@ -41,9 +41,12 @@ void write_incident(byte_writer& out, incident_key key, const tracked_incident& 
   out.u32(static_cast<std::uint32_t>(i.told));
   out.i64(unix_ms(i.told_at));
   out.str(i.first_text);
+  out.i64(unix_ms(i.burst));
+  out.i64(unix_ms(i.asked_burst));
+  out.str(i.origin);
 }
 
-outcome<void> read_incident(byte_reader& in, tracked_incident& i) {
+outcome<void> read_incident(byte_reader& in, std::uint8_t version, tracked_incident& i) {
   auto record = decode_incident(in.str());
   if (!record) return record.error();
   i.record = std::move(*record);
@@ -61,6 +64,10 @@ outcome<void> read_incident(byte_reader& in, tracked_incident& i) {
   i.told = in.u32();
   i.told_at = event_time_of(in.i64());
   i.first_text = in.str();
+  if (version < 3) return {};
+  i.burst = event_time_of(in.i64());
+  i.asked_burst = event_time_of(in.i64());
+  i.origin = in.str();
   return {};
 }
 
@@ -129,7 +136,8 @@ outcome<void> read_alerts(byte_reader& in, std::uint8_t version,
   return {};
 }
 
-outcome<void> read_incidents(byte_reader& in, std::map<incident_key, tracked_incident>& incidents,
+outcome<void> read_incidents(byte_reader& in, std::uint8_t version,
+                             std::map<incident_key, tracked_incident>& incidents,
                              std::uint64_t applied) {
   const auto count = in.count(12);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
@@ -138,7 +146,7 @@ outcome<void> read_incidents(byte_reader& in, std::map<incident_key, tracked_inc
     if (!incidents.empty() && key <= incidents.rbegin()->first) {
       return unsound("incidents out of order");
     }
-    if (const auto read = read_incident(in, incidents[key]); !read) return read.error();
+    if (const auto read = read_incident(in, version, incidents[key]); !read) return read.error();
   }
   return {};
 }
@@ -185,7 +193,7 @@ outcome<void> correlator_core::impl::read(std::string_view bytes) {
   expired_at = event_time_of(in.i64());
   if (const auto read = graph.restore(in.str()); !read) return read.error();
   if (const auto read = read_alerts(in, version, alerts); !read) return read.error();
-  if (const auto read = read_incidents(in, incidents, applied); !read) return read.error();
+  if (const auto read = read_incidents(in, version, incidents, applied); !read) return read.error();
   read_finished(in, finished, finished_order);
   read_silences(in, silenced);
   read_changes(in, changes);

@@ -27,6 +27,13 @@ inline constexpr std::uint32_t requests = 64;
 /// a fault, and what follows it is evidence.
 inline constexpr std::int64_t refresh_ms[] = {120'000, 300'000, 600'000};
 inline constexpr std::uint32_t refreshes = 3;
+/// An alert that begins this share of the window after the last one of its incident may be another
+/// trouble: it is asked for on its own.
+inline constexpr double burst_windows = 0.6;
+/// Such trouble is split off when its cause is at least this likely, and what was thought to be the
+/// cause before is at most so likely.
+inline constexpr double split_from = 0.5;
+inline constexpr double split_left = 0.1;
 /// An answer that has not come after this much event time will not come any more.
 inline constexpr std::int64_t answer_ms = 300'000;
 /// Below this many alerts every join is told; above, one when a quarter has come on top, or later.
@@ -60,15 +67,18 @@ struct tracked_incident {
   event_time last_onset{};
   event_time last_end{};  ///< of the alert that ended last
   std::uint32_t firing = 0;
-  bool frozen = false;    ///< too old for newcomers; its reach is let go
-  bool awaiting = false;  ///< a root-cause request is out
-  bool again = false;     ///< something came while it was
-  event_time asked{};     ///< as_of of the request that is out
+  bool frozen = false;       ///< too old for newcomers; its reach is let go
+  bool awaiting = false;     ///< a root-cause request is out
+  bool again = false;        ///< something came while it was
+  event_time asked{};        ///< as_of of the request that is out
+  event_time burst{};        ///< onset of what began long after the rest; 0: nothing did
+  event_time asked_burst{};  ///< `burst` of the request that is out
   std::uint32_t requests = 0;
   std::uint32_t refreshed = 0;
   std::size_t told = 0;  ///< alerts in the last record told
   bool untold = false;
   event_time told_at{};
+  std::string origin;                          ///< id of the incident it was split from
   std::string first_text;                      ///< "latency of service/front": what began it
   std::map<std::string, std::uint32_t> reach;  ///< steps from its entities; a function of the rest
   std::optional<event_time> due;               ///< its entry in the agenda
@@ -118,6 +128,13 @@ struct correlator_core::impl {
   void schedule(incident_key key);
   bool fits(const tracked_incident& i, event_time onset) const;
   bool fits(const tracked_incident& a, const tracked_incident& b) const;
+
+  // correlator_core_split.cpp: trouble that begins while an incident is open
+  void note_burst(tracked_incident& i, event_time started) const;
+  bool take_fresh(incident_key key, const root_cause_result& r);
+  void split(incident_key key, const root_cause_result& r);
+  void leave(tracked_incident& from, const std::vector<std::string>& gone);
+  void recount(tracked_incident& i) const;
 
   // correlator_core_codec.cpp
   std::string save() const;

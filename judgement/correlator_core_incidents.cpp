@@ -91,6 +91,7 @@ void correlator_core::impl::join(incident_key key, const std::string& alert_id) 
   if (!member) i.record.entities.push_back(a.entity);
   i.record.severity = std::max(i.record.severity, a.severity);
   i.record.started = std::min(i.record.started, a.started);
+  note_burst(i, a.started);
   i.first_onset = std::min(i.first_onset, a.started);
   i.last_onset = std::max(i.last_onset, a.started);
   if (a.state == alert_state::firing) ++i.firing;
@@ -119,6 +120,8 @@ incident_key correlator_core::impl::merge(incident_key a, incident_key b) {
   }
   into.record.severity = std::max(into.record.severity, from.record.severity);
   into.record.started = std::min(into.record.started, from.record.started);
+  into.burst = std::max(into.burst, from.burst);
+  note_burst(into, from.first_onset);
   into.first_onset = std::min(into.first_onset, from.first_onset);
   into.last_onset = std::max(into.last_onset, from.last_onset);
   into.last_end = std::max(into.last_end, from.last_end);
@@ -170,10 +173,13 @@ void correlator_core::impl::ask(incident_key key) {
 rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
   rca_request r;
   r.incident = i.record.id;
-  r.onset = i.first_onset;
+  r.onset = std::max(i.first_onset, i.asked_burst);
   r.as_of = i.asked;
   std::vector<const alert*> members;
-  for (const std::string& id : i.record.alerts) members.push_back(&alerts.at(id).alert);
+  for (const std::string& id : i.record.alerts) {
+    const alert& a = alerts.at(id).alert;
+    if (a.started >= i.asked_burst) members.push_back(&a);
+  }
   std::sort(members.begin(), members.end(), [](const alert* a, const alert* b) {
     return std::tie(a->started, a->id) < std::tie(b->started, b->id);
   });
@@ -255,8 +261,9 @@ void correlator_core::impl::on_due(incident_key key) {
     ask(key);
   }
   bool refresh = false;
+  const event_time since = std::max(i.first_onset, i.burst);
   while (i.refreshed < correlator_limits::refreshes &&
-         i.first_onset + milliseconds{correlator_limits::refresh_ms[i.refreshed]} <= now) {
+         since + milliseconds{correlator_limits::refresh_ms[i.refreshed]} <= now) {
     ++i.refreshed;
     refresh = true;
   }
@@ -275,7 +282,8 @@ void correlator_core::impl::schedule(incident_key key) {
     consider(i.asked + milliseconds{correlator_limits::answer_ms});
   }
   if (i.refreshed < correlator_limits::refreshes) {
-    consider(i.first_onset + milliseconds{correlator_limits::refresh_ms[i.refreshed]});
+    consider(std::max(i.first_onset, i.burst) +
+             milliseconds{correlator_limits::refresh_ms[i.refreshed]});
   }
   if (i.untold) consider(i.told_at + milliseconds{correlator_limits::tell_later_ms});
   if (i.due == next) return;

@@ -40,6 +40,7 @@ std::string summary_of(const tracked_incident& i) {
   } else if (!r.causes.empty()) {
     text += "; no cause stands out";
   }
+  if (!i.origin.empty()) text += " (split from " + i.origin + ")";
   return text;
 }
 

@@ -152,7 +152,7 @@ void cause_study::add_own(const std::string& set, const evaluation_input& input,
                           const labels& truth, const evaluation_models& models,
                           const evaluation_progress& progress) {
   const incident_run run = run_incidents(input, options_.judge, models, progress);
-  const auto answers = match_incidents(run, input.scored, truth);
+  const auto answers = match_incidents(run, input.scored, truth, options_.judge.own_grace);
   const auto faults = scored_faults(input.scored, truth);
   const std::vector<std::string> candidates = candidates_in(input.scored);
   for (std::size_t n = 0; n < answers.size(); ++n) {

@@ -46,8 +46,20 @@ std::vector<std::pair<std::string, double>> list_of(const std::map<std::string, 
   return {worst.begin(), worst.end()};
 }
 
-bool overlaps(const incident_history& i, const fault_label& fault) {
-  return i.started <= fault.end && (!i.ended || *i.ended >= fault.start);
+/// The incident whose page an operator reads when @p fault is looked into at @p by: the first that
+/// began since the fault did, else, of those that were open already, the one that began last.
+const incident_history* page_for(const incident_run& run, const fault_label& fault, event_time by) {
+  const incident_history* fresh = nullptr;
+  const incident_history* older = nullptr;
+  for (const incident_history& i : run.incidents) {
+    if (i.started > by || (i.ended && *i.ended < fault.start)) continue;
+    if (i.started >= fault.start) {
+      if (fresh == nullptr || i.started < fresh->started) fresh = &i;
+    } else if (older == nullptr || i.started > older->started) {
+      older = &i;
+    }
+  }
+  return fresh != nullptr ? fresh : older;
 }
 
 /// The answer that stood about @p i at @p as_of.
@@ -158,19 +170,18 @@ incident_run run_incidents(const evaluation_input& input, const evaluation_optio
 }
 
 std::vector<cause_answer> match_incidents(const incident_run& run, const telemetry& scored,
-                                          const labels& truth) {
+                                          const labels& truth, double grace) {
   std::vector<cause_answer> answers;
+  const milliseconds late{static_cast<std::int64_t>(1000 * grace * scored.interval_s)};
   for (const fault_label& fault : scored_faults(scored, truth)) {
     cause_answer answer;
     answer.recording = scored.name;
     answer.fault = fault.id;
-    const incident_history* first = nullptr;
-    for (const incident_history& i : run.incidents)
-      if (overlaps(i, fault) && (first == nullptr || i.started < first->started)) first = &i;
-    if (first != nullptr) {
-      answer.as_of = std::min(fault.end, first->started + look_for);
-      answer.predates = answer.as_of < fault.start;
-      answer_from(run, *first, scored, answer);
+    const event_time by = fault.end + late;
+    if (const incident_history* page = page_for(run, fault, by); page != nullptr) {
+      answer.as_of = std::min(by, std::max(page->started, fault.start) + look_for);
+      answer.predates = page->started < fault.start;
+      answer_from(run, *page, scored, answer);
     }
     answers.push_back(std::move(answer));
   }
@@ -210,7 +221,7 @@ outcome<std::vector<cause_answer>> evaluate_root_cause(const std::filesystem::pa
     const incident_run run = run_incidents(*input, options, models, progress);
     const auto truth = read_labels(path);
     if (!truth) return truth.error();
-    return match_incidents(run, input->scored, *truth);
+    return match_incidents(run, input->scored, *truth, options.own_grace);
   }
   const auto truth = read_labels(path);
   if (!truth) return truth.error();

@@ -36,6 +36,9 @@ struct evaluation_options {
   detection_options detection;
   correlation_options correlation;
   root_cause_options root_cause;
+  /// Our own onset: rows after the end of a fault within which its incident may still begin, and be
+  /// explained, as the baselines of ../shared/eval allow.
+  double own_grace = 2;
 };
 
 /// Called now and then with the number of events judged so far, training included.
@@ -99,14 +102,14 @@ struct cause_answer {
   std::vector<ranked_cause> causes;  ///< candidates only; with what is unobserved they add up to 1
   std::vector<std::pair<std::string, double>> alerting;  ///< entity and score, told by as_of
   std::string incident;                                  ///< empty: none was found
-  bool predates = false;  ///< it stood before the fault began: the incident is an older one's
+  bool predates = false;  ///< the incident stood before the fault began
   event_time onset{};     ///< ours, or the one given
   event_time as_of{};
 };
 
 /// How a fault's onset reaches the ranking.
 enum class onset_source : std::uint8_t {
-  own,    ///< it does not: the first of our incidents that overlaps it is matched after the run
+  own,    ///< it does not: one of our incidents is matched after the run
   given,  ///< the harness hands over its start, and nothing else
 };
 
@@ -142,10 +145,12 @@ incident_run run_incidents(const evaluation_input& input, const evaluation_optio
                            const evaluation_models& models,
                            const evaluation_progress& progress = {});
 
-/// What stood about the first incident that overlaps each fault at min(its end, onset + 10 min); an
-/// abstention without causes where there is none. History of earlier faults is not used.
+/// What an operator had before him: the first incident that began since the start of each fault, or
+/// the newest of those that stood already, as it stood ten minutes after that (or after the fault's
+/// start), at most @p grace rows after the fault's end. An abstention without causes where there is
+/// none. History of earlier faults is not used.
 std::vector<cause_answer> match_incidents(const incident_run& run, const telemetry& scored,
-                                          const labels& truth);
+                                          const labels& truth, double grace = 0);
 
 /// Asks for the cause at each of @p onsets with the windows as of its as_of. The answers stand in
 /// the order of @p onsets; their recording and fault are for the caller to fill in.

@@ -167,11 +167,16 @@ void add_rca(CLI::App& group, command_session& session) {
   sub->add_option("--out", a->out, "File: one JSON line for each fault")->required();
   static const std::map<std::string, onset_source> onsets{{"own", onset_source::own},
                                                           {"given", onset_source::given}};
-  sub->add_option("--onset", a->onset,
-                  "own: as of our first incident that overlaps the fault; given: the start of the "
-                  "fault is handed over")
+  sub->add_option(
+         "--onset", a->onset,
+         "own: as of our incident that began in the fault, or stood then; given: the start "
+         "of the fault is handed over")
       ->transform(CLI::CheckedTransformer(onsets, CLI::ignore_case).description("own|given"))
       ->option_text("own|given");
+  sub->add_option("--grace", a->options.own_grace,
+                  "Rows after the end of a fault within which our incident may still begin")
+      ->check(CLI::Range(0.0, 1000.0))
+      ->capture_default_str();
   auto* ranker = sub->add_option("--ranker", a->ranker, "Ranker; the shipped one when not given");
   sub->add_flag("--no-ranker", a->no_ranker, "Rank by the posterior alone")->excludes(ranker);
   sub->callback(

@@ -178,7 +178,7 @@ std::vector<disk_format> contents() {
                      return failure{ec::malformed, "a partition that knows nothing yet"};
                    return rewritten(decode_clock_point(b), encode_clock_point);
                  }});
-  all.push_back({"correlator_state", "correlator state", 2, false, sample_correlator,
+  all.push_back({"correlator_state", "correlator state", 3, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};
                    if (auto read = core.restore(b); !read) return read.error();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "judgement/rules.hpp"
+#include "tests/judgement/correlator_fold.hpp"
 
 namespace faultline {
 namespace {
@@ -15,100 +16,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
-
-constexpr std::int64_t noon = 1'700'049'600'000;  // 12:00 UTC
-constexpr std::int64_t minute = 60'000;
-
-/// A decision log in the making: each call appends one decision and keeps what came of it.
-class fold {
-public:
-  explicit fold(correlation_options options = {}) : core{options} {}
-
-  correlator_output apply(decision d) {
-    d.seq = ++seq;
-    log.push_back(d);
-    auto out = core.apply(d);
-    for (const auto& e : out.feed) feed.push_back(e);
-    return out;
-  }
-  correlator_output edge(const std::string& from, const std::string& to, bool removed = false,
-                         edge_kind kind = edge_kind::calls) {
-    decision d;
-    d.kind = decision_kind::topology;
-    d.topology = {from, to, kind, removed, "event", event_time_of(noon)};
-    return apply(d);
-  }
-  correlator_output fire(const std::string& entity, std::int64_t at, std::uint32_t transition = 1,
-                         alert_severity severity = alert_severity::warning) {
-    return apply(alert_decision(entity, at, at, transition, alert_state::firing, severity));
-  }
-  correlator_output end(const std::string& entity, std::int64_t started, std::int64_t at,
-                        std::uint32_t transition = 2) {
-    return apply(alert_decision(entity, started, at, transition, alert_state::resolved,
-                                alert_severity::warning));
-  }
-  correlator_output clock(std::int64_t at) {
-    decision d;
-    d.kind = decision_kind::clock;
-    d.clock = event_time_of(at);
-    return apply(d);
-  }
-  correlator_output command(const std::string& name, const std::string& subject,
-                            const std::string& payload) {
-    decision d;
-    d.kind = decision_kind::command;
-    d.command.name = name;
-    d.command.subject = subject;
-    d.command.payload = payload;
-    return apply(d);
-  }
-  correlator_output answer(const std::string& incident, const std::string& cause,
-                           double probability) {
-    decision d;
-    d.kind = decision_kind::root_cause;
-    d.root_cause.incident = incident;
-    ranked_cause c;
-    c.entity = cause;
-    c.fault_class = "memory_leak";
-    c.probability = probability;
-    d.root_cause.causes = {c};
-    d.root_cause.unobserved = 1 - probability;
-    d.root_cause.abstained = probability < 0.35;
-    return apply(d);
-  }
-  static std::string id_of(const std::string& entity, std::int64_t started) {
-    return entity + "@" + std::to_string(started);
-  }
-  static decision alert_decision(const std::string& entity, std::int64_t started, std::int64_t at,
-                                 std::uint32_t transition, alert_state state,
-                                 alert_severity severity) {
-    decision d;
-    d.kind = decision_kind::alert;
-    d.alert.id = id_of(entity, started);
-    d.alert.entity = entity;
-    d.alert.metric = "latency";
-    d.alert.transition = transition;
-    d.alert.state = state;
-    d.alert.severity = severity;
-    d.alert.started = event_time_of(started);
-    d.alert.updated = event_time_of(at);
-    if (state == alert_state::resolved) d.alert.ended = event_time_of(at);
-    return d;
-  }
-
-  correlator_core core;
-  std::uint64_t seq = 0;
-  std::vector<decision> log;
-  std::vector<feed_event> feed;
-};
-
-std::vector<incident> incidents_in(const correlator_output& out) {
-  std::vector<incident> list;
-  for (const auto& e : out.feed) {
-    if (e.what == feed_event::kind::incident) list.push_back(e.incident);
-  }
-  return list;
-}
 
 TEST(Correlator, AnAddressIsJoinedToTheEntityItNames) {
   fold f;

@@ -70,16 +70,45 @@ TEST(MatchIncidents, TakesWhatStoodTenMinutesAfterTheOnset) {
   EXPECT_FALSE(soon[0].predates);
 }
 
-TEST(MatchIncidents, SaysWhenTheAnswerIsOlderThanTheFault) {
+TEST(MatchIncidents, AnIncidentThatStoodBeforeIsReadTenMinutesIntoTheFaultAndCalledSo) {
   incident_run run;
   run.incidents = {
-      history({told_incident("i", 10 * minute, 10 * minute, {{"service/b", 0.9}}, 0.1)}, {})};
+      history({told_incident("old", 5 * minute, 5 * minute, {{"service/a", 1}}, 0)}, {}),
+      history({told_incident("i", 10 * minute, 10 * minute, {{"service/b", 0.9}}, 0.1),
+               told_incident("i", 10 * minute, 45 * minute, {{"service/a", 0.8}}, 0.2),
+               told_incident("i", 10 * minute, 51 * minute, {{"service/b", 1}}, 0)},
+              {})};
   const auto answers = match_incidents(run, two_candidates(), one_fault(40 * minute, 60 * minute));
-  EXPECT_EQ(answers.at(0).as_of, event_time_of(20 * minute));
+  EXPECT_EQ(answers.at(0).incident, "i") << "the newest of those that stood";
+  EXPECT_EQ(answers[0].as_of, event_time_of(50 * minute));
+  EXPECT_EQ(answers[0].causes.at(0).entity, "service/a");
   EXPECT_TRUE(answers[0].predates);
 }
 
-TEST(MatchIncidents, TakesTheFirstThatOverlaps) {
+TEST(MatchIncidents, OneThatBeganInTheFaultComesBeforeOneThatStood) {
+  incident_run run;
+  run.incidents = {
+      history({told_incident("stood", 9 * minute, 9 * minute, {{"service/b", 1}}, 0)}, {}),
+      history({told_incident("began", 12 * minute, 12 * minute, {{"service/a", 1}}, 0)}, {})};
+  const auto answers = match_incidents(run, two_candidates(), one_fault(10 * minute, 20 * minute));
+  EXPECT_EQ(answers.at(0).incident, "began");
+  EXPECT_FALSE(answers[0].predates);
+}
+
+TEST(MatchIncidents, GraceCountsRowsAfterTheEndOfTheFault) {
+  telemetry t = two_candidates();
+  t.interval_s = 60;
+  incident_run run;
+  run.incidents = {
+      history({told_incident("i", 22 * minute, 22 * minute, {{"service/a", 1}}, 0)}, {})};
+  const labels truth = one_fault(10 * minute, 20 * minute);
+  EXPECT_TRUE(match_incidents(run, t, truth, 1).at(0).incident.empty());
+  const auto answers = match_incidents(run, t, truth, 2);
+  EXPECT_EQ(answers.at(0).incident, "i");
+  EXPECT_EQ(answers[0].as_of, event_time_of(22 * minute));
+}
+
+TEST(MatchIncidents, TakesTheFirstThatBeganInTheFault) {
   incident_run run;
   run.incidents = {
       history({told_incident("late", 15 * minute, 15 * minute, {{"service/b", 1}}, 0)}, {}),
