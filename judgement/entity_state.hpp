@@ -175,7 +175,7 @@ struct entity_core::impl {
   std::vector<entity_decision> recorded;
   std::size_t next_recorded = 0;
   log_position decided_through = 0;
-  std::int64_t weights_gap_ms = -1;
+  std::int64_t weights_gap_ms = -1;  ///< that `weights` are of
   tick_weights weights;
   float kind_class = 0;
 };

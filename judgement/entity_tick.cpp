@@ -236,9 +236,10 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   const closed_tick& tick = builder.front();
   auto& space = *t.channels;
   const std::int64_t gap = tick.gap_ms > 0 ? tick.gap_ms : t.tick_ms;
-  if (gap != weights_gap_ms) {
-    weights = weights_for(std::min<std::int64_t>(gap, 128 * t.tick_ms));
-    weights_gap_ms = gap;
+  const std::int64_t counted = std::min(gap, 128 * t.tick_ms);
+  if (counted != weights_gap_ms) {
+    weights = weights_for(counted);
+    weights_gap_ms = counted;
   }
   weights.shape_at = place_of(t.ts).at;
   since_pause = gap >= pause_ms && gap >= 20 * t.tick_ms && ticks != 0

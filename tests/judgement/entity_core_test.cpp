@@ -304,6 +304,22 @@ TEST(EntityCore, DecidesTheSameWhenSavedAndRestoredOnTheWay) {
               encode_decision(stopped.decisions[i].what));
 }
 
+// Its first gaps are longer than 128 ticks of the server, the same gap is less once its own tick is
+// known: whoever comes back weighs it as one that stayed.
+TEST(EntityCore, OneThatSendsHourlyLearnsTheSameWhenSavedAndRestoredOnTheWay) {
+  entity_driver straight, stopped;
+  noise a{6}, b{6};
+  const auto at = [](int i) { return test_start + i * 3'600'000LL; };
+  for (int i = 0; i < 100; ++i) {
+    straight.row(at(i), calm_row(at(i), a));
+    stopped.row(at(i), calm_row(at(i), b));
+    entity_core fresh{"service/cart", test_rules()};
+    ASSERT_TRUE(fresh.restore(stopped.core.save())) << i;
+    stopped.core = std::move(fresh);
+    ASSERT_EQ(straight.core.save(), stopped.core.save()) << i;
+  }
+}
+
 TEST(EntityCore, RefusesSnapshotsThatAreCutOrChangedAndStaysAsItWas) {
   entity_driver d;
   noise n{7};
