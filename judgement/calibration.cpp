@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "processing/fast_math.hpp"
 
@@ -25,16 +26,12 @@ constexpr float youth_blocks = 240;   // five days
 constexpr double raised_probability = 0.6;
 constexpr float told_excess = 0.43f;  // of an episode above the threshold: the mean of a tail
 constexpr float most_rarity = 6;      // beyond what was ever seen decades are words
-constexpr tail_prior model_prior{0.6f, 0.30f, prior_blocks};
-constexpr tail_prior tick_prior{1.7f, 1.6f, prior_blocks};
-constexpr tail_prior lasting_prior{1.7f, 1.0f, prior_blocks};
-constexpr tail_prior slow_prior{0.8f, 0.9f, prior_blocks};
-constexpr tail_prior combined_prior{0.6f, 0.45f, prior_blocks};
-constexpr tail_prior steady_prior{0.6f, 0.35f, prior_blocks};
-
-// How much of a view counts. One tick against several baselines is the sharpest; what lasts adds to
-// it, but must not page alone whenever a level has moved.
-constexpr float weight_of[view_count] = {1.0f, 0.3f, 0.4f, 0.4f, 0.0f, 0.0f, 0.0f};
+constexpr tail_shape model_shape{-2, 0.125f, {0.6f, 0.30f, prior_blocks}};
+constexpr tail_shape tick_shape{0, 0.25f, {1.7f, 1.6f, prior_blocks}};
+constexpr tail_shape lasting_shape{0, 0.25f, {1.7f, 1.0f, prior_blocks}};
+constexpr tail_shape slow_shape{0, 0.25f, {0.8f, 0.9f, prior_blocks}};
+constexpr tail_shape combined_shape{0, 0.125f, {0.6f, 0.45f, prior_blocks}};
+constexpr tail_shape steady_shape{0, 0.125f, {0.6f, 0.35f, prior_blocks}};
 
 // Shares of the budget, and the same in decades.
 constexpr float budget_share[page_tests] = {0.4f, 0.4f, 0.2f};
@@ -52,12 +49,30 @@ float scaled(std::size_t v, float score) noexcept {
   return score < 0.01f ? -6.6f : fast_log2(std::min(score, 1e6f));
 }
 
-tail_model tail_of(view v) noexcept {
-  if (v == view::model) return {-2, 0.125f, model_prior};
-  if (v == view::drift || v == view::forecast) return {0, 0.25f, slow_prior};
-  if (v == view::level || v == view::breadth) return {0, 0.25f, lasting_prior};
-  return {0, 0.25f, tick_prior};
+const tail_shape& shape_of(std::size_t place) noexcept {
+  const auto v = static_cast<view>(place);
+  if (v == view::model) return model_shape;
+  if (v == view::drift || v == view::forecast) return slow_shape;
+  if (v == view::level || v == view::breadth) return lasting_shape;
+  return tick_shape;
 }
+
+constexpr auto weighed_order() noexcept {
+  std::array<std::size_t, weighed_views> order{};
+  std::size_t n = 0;
+  for (std::size_t v = 0; v < view_count; ++v)
+    if (has_weight(static_cast<view>(v))) order[n++] = v;
+  return order;
+}
+constexpr auto weighed = weighed_order();  // places of the views that count
+
+template <std::size_t... I>
+std::array<tail_model, weighed_views> first_tails(std::index_sequence<I...>) noexcept {
+  return {tail_model{shape_of(weighed[I])}...};
+}
+
+// The drifts' tail is a test of its own, the model's says when a result is loud.
+static_assert(has_weight(view::drift) && has_weight(view::model));
 
 }  // namespace
 
@@ -81,13 +96,11 @@ const char* to_string(view v) noexcept {
   return "unknown";
 }
 
-tail_model::tail_model(float low, float width, tail_prior prior) noexcept
-    : low_{low}, width_{width}, prior_{prior} {
-  fit();
-}
+tail_model::tail_model(const tail_shape& shape) noexcept : shape_{&shape} { fit(); }
 
 void tail_model::add(float x) noexcept {
-  const float place = clamped((x - low_) / width_, 0.0f, static_cast<float>(bins - 1));
+  const float place =
+      clamped((x - shape_->low) / shape_->width, 0.0f, static_cast<float>(bins - 1));
   count_[static_cast<std::size_t>(place)] = static_cast<std::uint16_t>(
       std::min<std::uint32_t>(count_[static_cast<std::size_t>(place)] + unit, 0xffff));
   total_ += unit;
@@ -101,25 +114,27 @@ void tail_model::add(float x) noexcept {
 // The tail begins at the highest edge that leaves enough beyond it; its scale is the mean excess,
 // leaning on the prior's.
 void tail_model::fit() noexcept {
-  const float total = static_cast<float>(total_) / unit + prior_.blocks;
+  const auto& prior = shape_->prior;
+  const float width = shape_->width;
+  const float total = static_cast<float>(total_) / unit + prior.blocks;
   float above = 0;
   float excess = 0;  // sum of (x - edge) over what is above the edge
   for (std::size_t bin = bins; bin-- > 0;) {
-    excess += above * width_;
+    excess += above * width;
     const float here = static_cast<float>(count_[bin]) / unit;
-    excess += here * 0.5f * width_;
+    excess += here * 0.5f * width;
     above += here;
     const float expected =
-        edge(bin) > prior_.at ? std::exp(-(edge(bin) - prior_.at) / prior_.scale) : 1.0f;
-    const float mass = (above + prior_.blocks * expected) / total;
+        edge(bin) > prior.at ? std::exp(-(edge(bin) - prior.at) / prior.scale) : 1.0f;
+    const float mass = (above + prior.blocks * expected) / total;
     if (mass < tail_from && bin != 0) continue;
     from_ = edge(bin);
     mass_ = std::min(mass, 1.0f);
     seen_ = above + known_exceedances;
-    scale_ = (excess + prior_exceedances * prior_.scale) / (above + prior_exceedances);
+    scale_ = (excess + prior_exceedances * prior.scale) / (above + prior_exceedances);
     break;
   }
-  scale_ = clamped(scale_, 0.3f * prior_.scale, 4.0f * prior_.scale);
+  scale_ = clamped(scale_, 0.3f * prior.scale, 4.0f * prior.scale);
   at_from_ = -std::log10(mass_);
 }
 
@@ -157,17 +172,15 @@ bool tail_model::restore(byte_reader& in) {
 }
 
 calibration::calibration() noexcept
-    : views_{tail_of(view::residual), tail_of(view::model),    tail_of(view::level),
-             tail_of(view::drift),    tail_of(view::forecast), tail_of(view::symptoms),
-             tail_of(view::breadth)},
-      combined_{0, 0.125f, combined_prior},
-      steady_{0, 0.125f, steady_prior} {}
+    : views_{first_tails(std::make_index_sequence<weighed_views>{})},
+      combined_{combined_shape},
+      steady_{steady_shape} {}
 
 float calibration::rarity_of(page_test test, const judged& j) const noexcept {
   float r = 0;
   if (test == page_test::one_tick) r = combined_.rarity(j.combined);
   if (test == page_test::two_of_three) r = steady_.rarity(j.steady);
-  if (test == page_test::slow) r = views_[static_cast<std::size_t>(view::drift)].rarity(j.slow);
+  if (test == page_test::slow) r = tail(view::drift).rarity(j.slow);
   const auto t = static_cast<std::size_t>(test);
   return r + decades_of_share[t] - correction_[t];
 }
@@ -179,11 +192,12 @@ float calibration::threshold(double budget, bool learning) const noexcept {
 
 judged calibration::judge(const view_scores& scores, double budget, bool learning) const noexcept {
   judged j;
-  for (std::size_t v = 0; v < view_count; ++v) {
-    float r = scores[v] > 0 ? views_[v].rarity(scaled(v, scores[v])) : 0.0f;
+  for (std::size_t i = 0; i < weighed_views; ++i) {
+    const auto v = weighed[i];
+    float r = scores[v] > 0 ? views_[i].rarity(scaled(v, scores[v])) : 0.0f;
     if (r > most_rarity) r = most_rarity + fast_log2(r - most_rarity + 1);
     j.rarity[v] = r;
-    j.combined += weight_of[v] * r;
+    j.combined += view_weight[v] * r;
   }
   const float low = std::min(before_[0], before_[1]);
   const float high = std::max(before_[0], before_[1]);
@@ -219,15 +233,16 @@ void calibration::take(const view_scores& scores, const judged& j, std::int64_t 
   if (!counted) return;
   ++ticks_;
   share_ = j.share;
-  for (std::size_t v = 0; v < view_count; ++v) largest_[v] = std::max(largest_[v], scores[v]);
+  for (std::size_t i = 0; i < weighed_views; ++i)
+    largest_[i] = std::max(largest_[i], scores[weighed[i]]);
   largest_combined_ = std::max(largest_combined_, j.combined);
   largest_steady_ = std::max(largest_steady_, j.steady);
 }
 
 void calibration::end_block() noexcept {
   if (ticks_ != 0) {
-    for (std::size_t v = 0; v < view_count; ++v) {
-      if (largest_[v] > 0) views_[v].add(scaled(v, largest_[v]));
+    for (std::size_t i = 0; i < weighed_views; ++i) {
+      if (largest_[i] > 0) views_[i].add(scaled(weighed[i], largest_[i]));
     }
     combined_.add(largest_combined_);
     steady_.add(largest_steady_);
@@ -245,26 +260,30 @@ void calibration::episode(const judged& j) noexcept {
   auto& correction = correction_[static_cast<std::size_t>(j.by)];
   correction = std::min(correction + episode_step, most_correction);
   const float p = std::pow(10.0f, -j.threshold - told_excess);
-  auto& drift = largest_[static_cast<std::size_t>(view::drift)];
-  drift =
-      std::max(drift, std::min(j.slow, views_[static_cast<std::size_t>(view::drift)].value_at(p)));
+  auto& drift = largest_[weighed_before(static_cast<std::size_t>(view::drift))];
+  drift = std::max(drift, std::min(j.slow, tail(view::drift).value_at(p)));
   largest_combined_ = std::max(largest_combined_, std::min(j.combined, combined_.value_at(p)));
   largest_steady_ = std::max(largest_steady_, std::min(j.steady, steady_.value_at(p)));
   ++ticks_;
 }
 
 float calibration::score_at_threshold(view v, double budget) const noexcept {
-  const auto& tail = views_[static_cast<std::size_t>(v)];
   const float wanted = std::pow(10.0f, -std::min(threshold(budget, false), 9.0f));
-  const float at = tail.value_at(wanted);
+  const float at = tail(v).value_at(wanted);
   return v == view::model ? std::exp2(std::min(at, 16.0f)) : at;
 }
 
+// tails := count(u8) (view(u8) largest(f32) tail)*, in order of view. A reader whose views weigh
+// differently leaves out what does not count any more; what has come to count begins anew.
 void calibration::save(byte_writer& out) const {
-  for (const auto& v : views_) v.save(out);
+  out.put(static_cast<std::uint8_t>(weighed_views));
+  for (std::size_t i = 0; i < weighed_views; ++i) {
+    out.put(static_cast<std::uint8_t>(weighed[i]));
+    out.put(largest_[i]);
+    views_[i].save(out);
+  }
   combined_.save(out);
   steady_.save(out);
-  out.put(largest_);
   out.put(largest_combined_);
   out.put(largest_steady_);
   out.put(block_);
@@ -276,11 +295,36 @@ void calibration::save(byte_writer& out) const {
 }
 
 bool calibration::restore(byte_reader& in) {
-  for (auto& v : views_) {
-    if (!v.restore(in)) return false;
+  std::uint8_t count = 0;
+  if (!in.get(count)) return false;
+  std::size_t next = 0;
+  for (std::uint8_t n = 0; n < count; ++n) {
+    std::uint8_t v = 0;
+    float largest = 0;
+    in.get(v);
+    if (!in.get(largest) || v < next || v >= view_count) return false;
+    next = v + 1u;
+    tail_model left_out{shape_of(v)};
+    const bool wanted = has_weight(static_cast<view>(v));
+    if (wanted) largest_[weighed_before(v)] = largest;
+    if (!(wanted ? tail(static_cast<view>(v)) : left_out).restore(in)) return false;
   }
-  if (!combined_.restore(in) || !steady_.restore(in)) return false;
-  in.get(largest_);
+  return combined_.restore(in) && steady_.restore(in) && restore_rest(in);
+}
+
+bool calibration::restore_version_4(byte_reader& in) {
+  for (std::size_t v = 0; v < view_count; ++v) {
+    tail_model left_out{shape_of(v)};
+    const bool wanted = has_weight(static_cast<view>(v));
+    if (!(wanted ? tail(static_cast<view>(v)) : left_out).restore(in)) return false;
+  }
+  view_scores largest;
+  if (!combined_.restore(in) || !steady_.restore(in) || !in.get(largest)) return false;
+  for (std::size_t i = 0; i < weighed_views; ++i) largest_[i] = largest[weighed[i]];
+  return restore_rest(in);
+}
+
+bool calibration::restore_rest(byte_reader& in) {
   in.get(largest_combined_);
   in.get(largest_steady_);
   in.get(block_);
@@ -289,14 +333,14 @@ bool calibration::restore(byte_reader& in) {
   in.get(correction_);
   in.get(share_);
   return in.get(before_) && all_finite(before_.data(), before_.size()) &&
-         all_finite(largest_.data(), view_count) && std::isfinite(largest_combined_) &&
+         all_finite(largest_.data(), largest_.size()) && std::isfinite(largest_combined_) &&
          std::isfinite(largest_steady_) && all_finite(correction_.data(), page_tests) &&
          std::isfinite(share_) && block_ms_ > 0;
 }
 
 bool calibration::skip_version_3(byte_reader& in) {
   for (std::size_t tail = 0; tail < view_count + 1; ++tail) {
-    if (!tail_of(view::residual).restore(in)) return false;
+    if (!tail_model{tick_shape}.restore(in)) return false;
   }
   view_scores largest;
   float number = 0;

@@ -17,6 +17,13 @@ struct tail_prior {
   float blocks = 48;
 };
 
+/// What all tails of one kind share.
+struct tail_shape {
+  float low = 0;    ///< left edge of the first bin
+  float width = 0;  ///< of a bin
+  tail_prior prior;
+};
+
 /// Distribution of the largest score in half an hour (so that one disturbance counts once, however
 /// long it lasts): empirical body, exponential tail above its 85th percentile. Scores of views come
 /// as logarithms, which makes the tail a power law: with little data a cautious choice. Counts
@@ -26,8 +33,8 @@ class tail_model {
 public:
   static constexpr std::size_t bins = 64;
 
-  /// @p low: value of the first bin's left edge, @p width: of a bin.
-  tail_model(float low, float width, tail_prior prior) noexcept;
+  /// @p shape outlives the model.
+  explicit tail_model(const tail_shape& shape) noexcept;
 
   /// Takes the largest value of one more block.
   void add(float x) noexcept;
@@ -44,10 +51,11 @@ private:
   static constexpr std::uint32_t unit = 4;  ///< count of one block
 
   void fit() noexcept;
-  float edge(std::size_t bin) const noexcept { return low_ + width_ * static_cast<float>(bin); }
+  float edge(std::size_t bin) const noexcept {
+    return shape_->low + shape_->width * static_cast<float>(bin);
+  }
 
-  float low_, width_;
-  tail_prior prior_;
+  const tail_shape* shape_;
   std::uint32_t total_ = 0;
   float from_ = 0;  ///< the tail begins here,
   float mass_ = 1;  ///< with this probability beyond it
@@ -70,6 +78,19 @@ enum class view : std::uint8_t {
 inline constexpr std::size_t view_count = 7;
 const char* to_string(view) noexcept;
 
+/// How much of a view counts. One tick against several baselines is the sharpest; what lasts adds
+/// to it, but must not page alone whenever a level has moved. Only a view with weight is given a
+/// tail, which takes 160 bytes of every entity.
+inline constexpr std::array<float, view_count> view_weight{1.0f, 0.3f, 0.4f, 0.4f, 0, 0, 0};
+constexpr bool has_weight(view v) noexcept { return view_weight[static_cast<std::size_t>(v)] > 0; }
+/// How many views before @p v have a weight.
+constexpr std::size_t weighed_before(std::size_t v) noexcept {
+  std::size_t n = 0;
+  for (std::size_t i = 0; i < v; ++i) n += view_weight[i] > 0 ? 1 : 0;
+  return n;
+}
+inline constexpr std::size_t weighed_views = weighed_before(view_count);
+
 /// Scores of one tick; 0 where a view has nothing to say.
 using view_scores = std::array<float, view_count>;
 
@@ -83,7 +104,7 @@ inline constexpr std::size_t page_tests = 3;
 
 /// What the calibration makes of a tick.
 struct judged {
-  view_scores rarity{};                ///< per view, decades
+  view_scores rarity{};                ///< per view, decades; 0 of one without weight
   float combined = 0;                  ///< weighed sum of them
   float steady = 0;                    ///< what two of the last three ticks reached of it
   float slow = 0;                      ///< of the view of drifts
@@ -114,12 +135,14 @@ public:
             bool counted) noexcept;
   /// An episode began: it counts as one exceedance a little above the threshold, whatever it was.
   void episode(const judged& j) noexcept;
-  /// Score of view @p v that is as rare as the threshold asks for.
+  /// Score of view @p v that is as rare as the threshold asks for. @pre has_weight(v)
   float score_at_threshold(view v, double budget) const noexcept;
   float blocks() const noexcept { return combined_.blocks(); }
 
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);
+  /// Reads what snapshots of version 4 hold here: tails of all seven views.
+  bool restore_version_4(byte_reader& in);
   /// Reads past what snapshots of versions 1 to 3 hold here.
   static bool skip_version_3(byte_reader& in);
 
@@ -127,11 +150,16 @@ private:
   float rarity_of(page_test test, const judged& j) const noexcept;
   float threshold(double budget, bool learning) const noexcept;
   void end_block() noexcept;
+  bool restore_rest(byte_reader& in);
+  tail_model& tail(view v) noexcept { return views_[weighed_before(static_cast<std::size_t>(v))]; }
+  const tail_model& tail(view v) const noexcept {
+    return views_[weighed_before(static_cast<std::size_t>(v))];
+  }
 
-  std::array<tail_model, view_count> views_;
+  std::array<tail_model, weighed_views> views_;  ///< of those with weight, in their order
   tail_model combined_;
   tail_model steady_;
-  view_scores largest_{};  ///< of the block under way
+  std::array<float, weighed_views> largest_{};  ///< of the block under way
   float largest_combined_ = 0;
   float largest_steady_ = 0;
   std::int64_t block_ = -1;

@@ -86,17 +86,19 @@ tick_signs entity_core::impl::signs_of(const tick_judgement& t) const {
 
 // Rule 7: what stands in the outbox is taken over, what does not and could is not decided again.
 bool entity_core::impl::adopting(log_position cause, event_time tick) {
-  if (cause != 0 && cause <= decided_through) return true;
-  if (recorded.empty()) return false;
-  const auto& last = recorded.back();
+  if (!recorded) return false;
+  if (cause != 0 && cause <= recorded->decided_through) return true;
+  if (recorded->all.empty()) return false;
+  const auto& last = recorded->all.back();
   if (cause < last.cause || (cause == last.cause && tick <= last.tick)) return true;
   // A tick that a clock record closed may be closed by a later record this time.
   return tick <= last.tick && !says_silence(last.what);
 }
 
 void entity_core::impl::adopt_through(log_position cause, event_time tick) {
-  for (; next_recorded < recorded.size(); ++next_recorded) {
-    const auto& r = recorded[next_recorded];
+  if (!recorded) return;
+  for (auto& next = recorded->next; next < recorded->all.size(); ++next) {
+    const auto& r = recorded->all[next];
     if (r.tick > tick && r.cause >= cause) return;
     if (r.cause > cause && says_silence(r.what)) return;
     if (r.what.kind != decision_kind::alert) continue;
@@ -112,8 +114,8 @@ void entity_core::impl::adopt_through(log_position cause, event_time tick) {
 // What stands recorded before anything that is decided now happened, also where replay did not
 // come by its cause: clock records move no snapshot.
 void entity_core::impl::adopt_rest(log_position cause, event_time tick) {
-  if (next_recorded == recorded.size() || adopting(cause, tick)) return;
-  adopt_through(recorded.back().cause, recorded.back().tick);
+  if (!recorded || recorded->next == recorded->all.size() || adopting(cause, tick)) return;
+  adopt_through(recorded->all.back().cause, recorded->all.back().tick);
 }
 
 void entity_core::impl::decide(tick_judgement& t, log_position cause,
@@ -247,7 +249,7 @@ void entity_core::impl::fill_alert(alert& a, const tick_judgement& t) const {
   a.metric = a.contributors.empty() ? std::string{} : a.contributors.front().metric;
   a.detectors.clear();
   for (std::size_t v = 0; v < view_count; ++v) {
-    if (t.scores[v] > 0)
+    if (has_weight(static_cast<view>(v)) && t.scores[v] > 0)
       a.detectors[to_string(static_cast<view>(v))] = static_cast<double>(t.result.rarity[v]);
   }
   a.explanation = explain(a, t);
@@ -288,7 +290,7 @@ void entity_core::impl::note_silence(log_position cause, event_time tick,
                                      std::vector<entity_decision>& out) {
   // The clock comes before the event of its record: what stands recorded of this record, an end of
   // the silence for instance, was decided after this look.
-  const bool looked = !recorded.empty() && cause <= recorded.back().cause;
+  const bool looked = recorded && !recorded->all.empty() && cause <= recorded->all.back().cause;
   if (looked || adopting(cause, tick)) {
     adopt_through(cause, tick);
     return;

@@ -26,6 +26,8 @@ bool is_covered(const record_address& where, const record_address& covered) noex
 
 entity_core::impl::impl(std::string_view name, std::shared_ptr<const judgement_rules> with)
     : id{name}, rules{std::move(with)}, kind_class{entity_class_of(name)} {
+  // What the allocator hands out next is 2,560: docs/performance.md, memory.
+  static_assert(sizeof(impl) <= 2048);
   slot_channel.fill(-1);
 }
 
@@ -232,16 +234,16 @@ outcome<void> entity_core::restore(std::string_view bytes) {
   if (auto restored = fresh->restore(bytes); !restored) return restored;
   fresh->deciding = impl_->deciding;
   fresh->recorded = std::move(impl_->recorded);
-  fresh->next_recorded = impl_->next_recorded;
-  fresh->decided_through = impl_->decided_through;
   impl_ = std::move(fresh);
   return {};
 }
 
 void entity_core::adopt(std::vector<entity_decision> recorded, log_position decided_through) {
-  impl_->recorded = std::move(recorded);
-  impl_->next_recorded = 0;
-  impl_->decided_through = decided_through;
+  if (recorded.empty() && decided_through == 0)
+    impl_->recorded.reset();
+  else
+    impl_->recorded = std::make_unique<recorded_decisions>(
+        recorded_decisions{std::move(recorded), 0, decided_through});
 }
 
 entity_window entity_core::window(event_time as_of) const { return impl_->window(as_of); }

@@ -9,20 +9,20 @@
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
-// snapshot := version(u8 = 4) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 5) body checksum(u64: stable_hash of all before it)
 //
 // Versions from 3 end their body with logic(u32) model_key(u64) shadow_ticks(u16).
 // The body is the state as it stands in memory, piece by piece; each piece reads itself back and
-// refuses what does not fit. A published version never changes. Versions 1 to 3 are read and no
-// longer written; 1 knows nothing of crossed limits (alert_lifecycle) and holds wall clock times
-// where events bring their own (accept_past). They had other deviations and other tails: what they
-// know of values, levels, profiles, alerts and edges is taken over, how rare things are is learned
-// again.
+// refuses what does not fit. A published version never changes. Versions 1 to 4 are read and no
+// longer written; 4 has a tail of every view and two numbers of each channel that nothing read; 1
+// knows nothing of crossed limits (alert_lifecycle) and holds wall clock times where events bring
+// their own (accept_past). 1 to 3 had other deviations and other tails: what they know of values,
+// levels, profiles, alerts and edges is taken over, how rare things are is learned again.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 4;
+constexpr std::uint8_t snapshot_version = 5;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
@@ -98,6 +98,23 @@ bool read_blocks(byte_reader& in, std::size_t channels, std::vector<channel_bloc
                      [&](channel_block& b) { return in.get(b) && is_sound(b); });
 }
 
+/// Blocks of versions 1 to 4 up to `fast`: behind `count` they have two lanes that nothing read.
+bool read_head_4(byte_reader& in, channel_block& b) {
+  constexpr std::size_t before = offsetof(channel_block, q05);
+  std::array<channel_block::lane, 2> unread;
+  return in.get_bytes(&b, before) && in.get(unread) &&
+         in.get_bytes(reinterpret_cast<char*>(&b) + before, offsetof(channel_block, fast) - before);
+}
+
+bool read_blocks_4(byte_reader& in, std::size_t channels, std::vector<channel_block>& blocks) {
+  if (!begin_blocks(in, channels, blocks)) return false;
+  constexpr std::size_t head = offsetof(channel_block, fast);
+  return std::all_of(blocks.begin(), blocks.end(), [&](channel_block& b) {
+    return read_head_4(in, b) &&
+           in.get_bytes(reinterpret_cast<char*>(&b) + head, sizeof b - head) && is_sound(b);
+  });
+}
+
 /// The part of a block of versions 1 to 3 that this one has not.
 struct block_rest_3 {
   channel_block::lane previous, product0, product1;
@@ -128,11 +145,24 @@ bool read_blocks_3(byte_reader& in, std::size_t channels, std::vector<channel_bl
   for (auto& b : blocks) {
     clear_block(b);
     block_rest_3 rest{};
-    if (!in.get_bytes(&b, offsetof(channel_block, fast)) || !in.get(rest)) return false;
+    if (!read_head_4(in, b) || !in.get(rest)) return false;
     take_rest_3(rest, b);
     if (!is_sound(b)) return false;
   }
   return true;
+}
+
+bool read_blocks_of(std::uint8_t version, byte_reader& in, std::size_t channels,
+                    std::vector<channel_block>& blocks) {
+  if (version < 4) return read_blocks_3(in, channels, blocks);
+  if (version == 4) return read_blocks_4(in, channels, blocks);
+  return read_blocks(in, channels, blocks);
+}
+
+bool read_tails_of(std::uint8_t version, byte_reader& in, calibration& tails) {
+  if (version < 4) return calibration::skip_version_3(in);
+  if (version == 4) return tails.restore_version_4(in);
+  return tails.restore(in);
 }
 
 }  // namespace
@@ -203,8 +233,7 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   if (checksum != stable_hash(body)) return broken;
   byte_reader in{body.substr(1)};
   counters n{};
-  const bool old = version < 4;
-  if (!(old ? read_counters_3(in, n) : in.get(n)) || !builder.restore(in)) return broken;
+  if (!(version < 4 ? read_counters_3(in, n) : in.get(n)) || !builder.restore(in)) return broken;
   covered = {n.partition, n.position, n.index};
   observations = n.observations, ticks = n.ticks;
   first_ms = n.first_ms, last_ms = n.last_ms, last_heard_ms = n.last_heard_ms;
@@ -217,12 +246,10 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   if ((n.degraded & 2) != 0)  // written by version 1 only
     builder.note_deafness(partition_time::longest_pause(rules->processing).count());
   const std::size_t channels = builder.channels().size();
-  if (!(old ? read_blocks_3(in, channels, blocks) : read_blocks(in, channels, blocks)) ||
-      !in.get(slot_channel))
-    return broken;
+  if (!read_blocks_of(version, in, channels, blocks) || !in.get(slot_channel)) return broken;
   const std::size_t padded = blocks.size() * channel_block::width;
   if (!profile.restore(in, padded) || !ring.restore(in, padded) ||
-      !(old ? calibration::skip_version_3(in) : tails.restore(in)) || !life.restore(in, version))
+      !read_tails_of(version, in, tails) || !life.restore(in, version))
     return broken;
   open_channels();
   std::fill(slots.begin(), slots.end(), std::uint8_t{255});

@@ -44,8 +44,12 @@ struct known_edge {
   std::uint8_t present = 1;
 };
 
-/// All eight-channel scores of one tick.
-using tick_scores = std::vector<block_scores>;
+/// What an entity that comes back takes over instead of deciding it again (rule 7).
+struct recorded_decisions {
+  std::vector<entity_decision> all;
+  std::size_t next = 0;  ///< not taken over yet
+  log_position decided_through = 0;
+};
 
 /// State of one entity behind entity_core. Everything saved is a function of the records alone.
 struct entity_core::impl {
@@ -75,7 +79,8 @@ struct entity_core::impl {
   void follow_model();
   void finish_tick(const forecast_result* result, std::vector<entity_decision>& out);
   void open_channels();
-  forecast_tick forecast_tick_now() const;
+  forecast_tick forecast_tick_of(const block_scores* scores) const;
+  void fill_time(forecast_tick& in) const;
   void load_values(const closed_tick& tick);
   void score_tick(const forecast_result* result, tick_judgement& t);
   void learn_tick(const tick_judgement& t);
@@ -131,7 +136,6 @@ struct entity_core::impl {
   std::string id;
   std::shared_ptr<const judgement_rules> rules;
   attribute_list attributes;
-  bool ephemeral = false;
 
   tick_builder builder;
   std::vector<channel_block> blocks;
@@ -155,29 +159,25 @@ struct entity_core::impl {
   std::int64_t last_heard_ms = 0;  ///< arrival of the newest event; with accept_past in event time
   std::int64_t clock_ms = 0;
   std::int64_t clock_arrived_ms = 0;
-  double longest_gap_ms = 0;                 ///< between closed ticks, fading
-  std::uint64_t ticks = 0;                   ///< scored
+  double longest_gap_ms = 0;  ///< between closed ticks, fading
+  std::uint64_t ticks = 0;    ///< scored
+  std::int64_t last_tick_ms = 0;
+  std::uint64_t model_key = 0;               ///< of the model that `model` has heard; 0 = none
   std::uint32_t since_pause = never_paused;  ///< ticks since it was away for hours
   float last_score = 0;
   float last_excess = 0;
-  std::int64_t last_tick_ms = 0;
-  bool degraded = true;            ///< the last tick was scored without the model
-  std::uint64_t model_key = 0;     ///< of the model that `model` has heard; 0 = none
   std::uint16_t shadow_ticks = 0;  ///< answers of a new model that are still only listened to
+  bool degraded = true;            ///< the last tick was scored without the model
+  bool ephemeral = false;
 
   // Not saved.
   bool flying = false;
-  forecast_tick current;  ///< the tick in flight as the model sees it
   bool deciding = true;
+  float kind_class = 0;
+  std::int64_t undecided_since_ms = 0;  ///< an episode while nothing is decided
   /// Attributes that came while older ticks waited: theirs are the ones before.
   std::vector<attribute_change> attribute_changes;
-  std::int64_t undecided_since_ms = 0;  ///< an episode while nothing is decided
-  std::vector<entity_decision> recorded;
-  std::size_t next_recorded = 0;
-  log_position decided_through = 0;
-  std::int64_t weights_gap_ms = -1;  ///< that `weights` are of
-  tick_weights weights;
-  float kind_class = 0;
+  std::unique_ptr<recorded_decisions> recorded;  ///< null: nothing was ever to be taken over
 };
 
 /// Bits of entity_core::impl::traits.

@@ -37,6 +37,18 @@ tick_channels& workspace() {
   return space;
 }
 
+/// weights_for(), whose exponentials are kept for the gaps that entities of this thread have.
+const tick_weights& weights_of(std::int64_t gap_ms) {
+  struct known {
+    std::int64_t gap_ms = -1;
+    tick_weights weights;
+  };
+  static thread_local std::array<known, 64> all;
+  auto& k = all[static_cast<std::uint64_t>(gap_ms) * 0x9e3779b97f4a7c15U >> 58U];
+  if (k.gap_ms != gap_ms) k = {gap_ms, weights_for(gap_ms)};
+  return k.weights;
+}
+
 /// The first 64 bits of the file's sha-256.
 std::uint64_t model_key_of(const model_identity& m) noexcept {
   std::uint64_t key = 0;
@@ -128,10 +140,13 @@ void entity_core::impl::begin_tick(forecast_row& row) {
   auto& space = workspace();
   const bool learn = !life.firing() || !deciding;
   profile.enter(tick.ts, learn, blocks);
-  for (std::size_t b = 0; b < blocks.size(); ++b)
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
     prepare_block(blocks[b], space.values.data() + b * width);
+    standardise(blocks[b], space.values.data() + b * width, space.scores[b]);
+  }
   flying = true;
-  current = forecast_tick_now();
+  forecast_tick current = forecast_tick_of(space.scores.data());
+  fill_time(current);
   fill_input(row, current, kind_class);
   if (model) {
     model->fill(row, current);
@@ -144,23 +159,21 @@ void entity_core::impl::begin_tick(forecast_row& row) {
   }
 }
 
-// The tick at the front as the model sees it.
-forecast_tick entity_core::impl::forecast_tick_now() const {
-  const auto& tick = builder.front();
-  const auto& space = workspace();
+// The standardised values of a tick as the model sees them.
+forecast_tick entity_core::impl::forecast_tick_of(const block_scores* scores) const {
   forecast_tick in;
-  std::size_t done = std::numeric_limits<std::size_t>::max();
-  block_scores scores;
   for (std::size_t s = 0; s < slot_channel.size(); ++s) {
     if (slot_channel[s] < 0) continue;
     const auto c = static_cast<std::size_t>(slot_channel[s]);
-    if (c / width != done) {
-      done = c / width;
-      standardise(blocks[done], space.values.data() + done * width, scores);
-    }
-    in.z[s] = scores.z[c % width];
-    in.mask[s] = scores.mask[c % width];
+    in.z[s] = scores[c / width].z[c % width];
+    in.mask[s] = scores[c / width].mask[c % width];
   }
+  return in;
+}
+
+// Time of day and gap of the tick at the front.
+void entity_core::impl::fill_time(forecast_tick& in) const {
+  const auto& tick = builder.front();
   const double turn = std::fmod(static_cast<double>(unix_ms(tick.ts)), day_ms) / day_ms;
   in.sin_day = static_cast<float>(std::sin(2 * 3.14159265358979 * turn));
   in.cos_day = static_cast<float>(std::cos(2 * 3.14159265358979 * turn));
@@ -169,7 +182,6 @@ forecast_tick entity_core::impl::forecast_tick_now() const {
                   ? 0.0f
                   : fast_ln(static_cast<float>(
                         std::min(static_cast<double>(tick.gap_ms) / usual, 128.0) + 1e-6));
-  return in;
 }
 
 void entity_core::impl::finish_tick(const forecast_result* result,
@@ -236,16 +248,12 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   const closed_tick& tick = builder.front();
   auto& space = *t.channels;
   const std::int64_t gap = tick.gap_ms > 0 ? tick.gap_ms : t.tick_ms;
-  const std::int64_t counted = std::min(gap, 128 * t.tick_ms);
-  if (counted != weights_gap_ms) {
-    weights = weights_for(counted);
-    weights_gap_ms = counted;
-  }
-  weights.shape_at = place_of(t.ts).at;
+  t.weights = weights_of(std::min<std::int64_t>(gap, 128 * t.tick_ms));
+  t.weights.shape_at = place_of(t.ts).at;
   since_pause = gap >= pause_ms && gap >= 20 * t.tick_ms && ticks != 0
                     ? 0
                     : std::min(since_pause + 1, never_paused);
-  tick_weights w = weights;
+  tick_weights w = t.weights;
   const float afresh = 1.0f / static_cast<float>(since_pause + 1);
   for (float* mean : {&w.fast, &w.slow, &w.slower}) *mean = std::max(*mean, afresh);
   for (std::size_t b = 0; b < blocks.size(); ++b) {
@@ -256,6 +264,7 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   score_views(t, traits.data(), traits.size());
   if (result != nullptr && !model) model = std::make_unique<model_view>();
   if (model) {
+    const forecast_tick current = forecast_tick_of(space.scores.data());
     const float score = model->score(current);
     t.scores[static_cast<std::size_t>(view::model)] = shadow_ticks == 0 ? score : 0.0f;
     if (shadow_ticks != 0 && result != nullptr) --shadow_ticks;
@@ -271,8 +280,8 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
 
 void entity_core::impl::learn_tick(const tick_judgement& t) {
   for (std::size_t b = 0; b < blocks.size(); ++b)
-    learn_block(blocks[b], weights, t.channels->scores[b]);
-  if (model) model->learn(weights);
+    learn_block(blocks[b], t.weights, t.channels->scores[b]);
+  if (model) model->learn(t.weights);
 }
 
 // New middles and scales at doubling ages: from the window while it holds everything, then from the

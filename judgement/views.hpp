@@ -29,6 +29,7 @@ struct tick_judgement {
   tick_channels* channels = nullptr;
   event_time ts{};
   std::int64_t tick_ms = 0;
+  tick_weights weights;
   view_scores scores{};
   judged result;
   float symptom = 0;  ///< largest scaled rise of errors or latency

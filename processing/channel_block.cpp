@@ -98,10 +98,10 @@ void begin_channel(channel_block& b, std::size_t i, double value) {
   b.step[i] = 0;
   b.scale[i] = static_cast<float>(scale_floor(b, i, center));
   for (auto* lane :
-       {&b.count,        &b.missed,      &b.last_z,      &b.q05,       &b.q25,         &b.q50,
-        &b.q75,          &b.q95,         &b.q999,        &b.level,     &b.shape0,      &b.shape1,
-        &b.shape_weight, &b.error_level, &b.error_shape, &b.visit_sum, &b.visit_count, &b.fast,
-        &b.slow,         &b.slower,      &b.y_short,     &b.y_long,    &b.away,        &b.busy})
+       {&b.count,       &b.q05,       &b.q25,         &b.q50,    &b.q75,          &b.q95,
+        &b.q999,        &b.level,     &b.shape0,      &b.shape1, &b.shape_weight, &b.error_level,
+        &b.error_shape, &b.visit_sum, &b.visit_count, &b.fast,   &b.slow,         &b.slower,
+        &b.y_short,     &b.y_long,    &b.away,        &b.busy})
     (*lane)[i] = 0;
   for (auto& usual : b.usual)
     usual.spread[i] = 0, usual.tail[i] = first_tail, usual.reach[i] = first_reach;
@@ -208,8 +208,6 @@ void observe_block(channel_block& b, const double* values, const tick_weights& w
     s.size[fast_hours][i] = m * (b.fast[i] - b.slower[i]);
     s.size[slow_profile][i] = m * b.slow[i];
     s.size[slow_hours][i] = m * (b.slow[i] - b.slower[i]);
-    b.last_z[i] = m > 0 ? s.z[i] : b.last_z[i];
-    b.missed[i] = m > 0 || b.count[i] == 0 ? 0.0f : smaller(b.missed[i] + 1.0f, most_count);
   }
   for (std::size_t d = 0; d < deviation_count; ++d) judge_deviation(b, b.usual[d], d, s);
   for (std::size_t i = 0; i < width; ++i) {
@@ -270,7 +268,7 @@ void rebase_channel(channel_block& b, std::size_t i, double center, double scale
   b.center[i] = std::clamp(center, -1e300, 1e300);
   b.scale[i] = static_cast<float>(std::clamp(scale, 1e-9, 1e30));
   const auto moved = [&](float z) { return static_cast<float>(z_of(b, i, raw_of(old, i, z))); };
-  for (auto* lane : {&b.q05, &b.q25, &b.q50, &b.q75, &b.q95, &b.q999, &b.last_z})
+  for (auto* lane : {&b.q05, &b.q25, &b.q50, &b.q75, &b.q95, &b.q999})
     (*lane)[i] = moved((*lane)[i]);
   const float level = moved(old.level[i]);
   for (auto* lane : {&b.shape0, &b.shape1}) (*lane)[i] = moved(old.level[i] + (*lane)[i]) - level;

@@ -32,8 +32,6 @@ struct channel_block {
   lane scale;            ///< robust standard deviation, raw units, never 0
   lane step;             ///< smallest change seen, raw units; 0 = never changed
   lane count;            ///< values seen, at most 1e6
-  lane missed;           ///< ticks since the last value, at most 1e6
-  lane last_z;
 
   lane q05, q25, q50, q75, q95, q999;  ///< streaming quantiles
 

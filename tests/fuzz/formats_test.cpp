@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What messages, processing and judgement write: see disk_format.hpp.
+#include <map>
+#include <string>
+
 #include "judgement/correlator_core.hpp"
 #include "judgement/entity_outline.hpp"
 #include "messages/record.hpp"
@@ -148,7 +151,7 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "entity snapshot", 4, true,
+  all.push_back({"entity_snapshot", "entity snapshot", 5, true,
                  [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();
@@ -189,6 +192,26 @@ std::vector<disk_format> contents() {
 
 INSTANTIATE_TEST_SUITE_P(Contents, Formats, ::testing::ValuesIn(contents()),
                          [](const auto& test) { return test.param.name; });
+
+// Version 4 had more lanes in a block and more tails: what is read lands where it belongs.
+TEST(GoldenFiles, AnEntityOfVersion4IsWhatItWas) {
+  entity_core core{"service/cart", test_rules()};
+  ASSERT_TRUE(core.restore(golden("entity_snapshot", 4)));
+  const auto status = core.status();
+  EXPECT_EQ(status.state, "warning");
+  ASSERT_EQ(status.metrics.size(), 8U);
+  std::map<std::string, double> expected;
+  for (const auto& m : status.metrics) {
+    EXPECT_LT(m.lower, m.expected) << m.name;
+    EXPECT_LT(m.expected, m.upper) << m.name;
+    expected[m.name] = m.expected;
+  }
+  EXPECT_NEAR(expected["cpu_util_percent"], 36, 4);
+  EXPECT_NEAR(expected["memory_used_percent"], 55, 1);
+  EXPECT_NEAR(expected["disk_io_ops"], 250, 20);
+  EXPECT_NEAR(expected["latency_ms"], 26, 4);
+  EXPECT_GT(core.last_verdict().score, 0.5);
+}
 
 TEST(GoldenFiles, EachBelongsToAFormat) { expect_known_files(contents(), false); }
 

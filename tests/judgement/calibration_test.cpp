@@ -163,7 +163,8 @@ TEST(Calibration, JudgesWhatStaysByWhatUsuallyStays) {
 }
 
 TEST(Calibration, RarityGrowsWithTheScore) {
-  tail_model t{-2, 0.125f, {0.6f, 0.3f, 48}};
+  const tail_shape shape{-2, 0.125f, {0.6f, 0.3f, 48}};
+  tail_model t{shape};
   noise n{3};
   for (int i = 0; i < 3000; ++i) t.add(static_cast<float>(0.5 + 0.2 * std::fabs(n.normal())));
   float before = -1;

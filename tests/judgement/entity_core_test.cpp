@@ -333,7 +333,7 @@ TEST(EntityCore, RefusesSnapshotsThatAreCutOrChangedAndStaysAsItWas) {
     EXPECT_FALSE(d.core.restore(bad)) << at;
   }
   auto newer = good;
-  newer[0] = 5;
+  newer[0] = static_cast<char>(newer[0] + 1);
   EXPECT_EQ(d.core.restore(newer).error().code, ec::unknown_version);
   EXPECT_EQ(d.core.save(), good);
 }
