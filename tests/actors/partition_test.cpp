@@ -330,16 +330,33 @@ TEST_F(Partition, SkipsTheRecordThatKillsItsEntityAndLosesNoOther) {
   EXPECT_EQ(counters.lag(), 0U);
 }
 
+// It is the clock that would say, alone, that the entity is silent: five minutes while it is young.
 TEST_F(Partition, AClockThatIsSkippedIsSkippedForARevivedEntityToo) {
-  ASSERT_TRUE(memory->poison().skip({0, 4, 0}, {"poison", arrival_time_of(1), "process", "", ""}));
+  constexpr int ticks = 40, patience = 30;
+  ASSERT_TRUE(memory->poison().skip({0, ticks + patience + 1, 0},
+                                    {"poison", arrival_time_of(1), "process", "", ""}));
   begin();
-  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
-  append_clock(500);  // killed the process twice
-  append({"host/a"}, 3, true);
+  int n = 0;
+  while (n < ticks) append({"host/a"}, n++);
+  while (n < ticks + patience) append_clock(n++);
+  append_clock(n++);  // killed the process twice
+  append({"host/a"}, n++, true);
   advance(100ms);
-  append({"host/a"}, 4);
-  EXPECT_EQ(observations("host/a"), 4U);
-  EXPECT_EQ(counters.events_late.load(), 0U) << "for nobody that clock has passed";
+  append({"host/a"}, n++);
+  EXPECT_EQ(observations("host/a"), ticks + 1U);
+  EXPECT_EQ(counters.entity_restarts.load(), 1U);
+  EXPECT_EQ(counters.decisions.load(), 0U) << "for nobody that clock has passed";
+}
+
+TEST_F(Partition, AClockThatIsNotSkippedSaysThatAnEntityIsSilent) {
+  constexpr int ticks = 40, patience = 30;
+  begin();
+  int n = 0;
+  while (n < ticks) append({"host/a"}, n++);
+  while (n < ticks + patience) append_clock(n++);
+  EXPECT_EQ(counters.decisions.load(), 0U);
+  append_clock(n);
+  EXPECT_EQ(counters.decisions.load(), 1U);
 }
 
 TEST_F(Partition, RemembersThePoisonAfterARestart) {
