@@ -2,6 +2,7 @@
 #include "actors/correlator.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 #include <utility>
 
@@ -22,12 +23,24 @@ constexpr std::uint64_t saved_bytes_per_decision = 512;
 constexpr std::size_t most_requests = 1024;
 constexpr std::chrono::minutes store_deadline{1};
 constexpr milliseconds clock_step{10'000};  ///< event time between clock decisions
+constexpr int deadly = 2;                   ///< throws after which a decision is not folded again
 }  // namespace
 
 void correlator_state::begin(correlation_options correlation, actor_options o, correlator_peers p) {
-  core_ = std::make_unique<correlator_core>(correlation);
+  correlation_ = std::move(correlation);
   options_ = o;
   peers_ = std::move(p);
+  load();
+}
+
+/// From the last saved state, with nothing under way.
+void correlator_state::load() {
+  core_ = std::make_unique<correlator_core>(correlation_);
+  through_ = saved_through_ = saved_bytes_ = 0;
+  requests_.clear();
+  requested_.clear();
+  requests_let_go_ = 0;
+  loaded_ = caught_up_ = busy_ = false;
   self->request(peers_.librarian, store_deadline, load_correlator{})
       .then([this](const correlator_image& image) { on_image(image); },
             [this](const caf::error& why) { fail(why); });
@@ -44,6 +57,7 @@ void correlator_state::on_image(const correlator_image& image) {
     through_ = saved_through_ = image.checkpoint.state_through;
     saved_bytes_ = image.checkpoint.state.size();
   }
+  skipped_ = {image.skipped.begin(), image.skipped.end()};
   told_through_ = image.checkpoint.through;
   known_last_ = std::max(known_last_, image.decisions_last);
   feed_seq_ = image.feed_last;
@@ -86,15 +100,49 @@ void correlator_state::collect_requests(std::vector<rca_request> fresh, const de
   }
 }
 
+/// Nothing: it threw, and we begin again.
+std::optional<correlator_output> correlator_state::fold(const decision& d) {
+  if (skipped_.count(d.seq) != 0) return correlator_output{};
+  const flight_recorder::mark folding{peers_.flight, {decision_space, d.seq, 0}};
+  try {
+    return core_->apply(d);
+  } catch (const std::exception& why) {
+    on_thrown(d, why.what());
+    return std::nullopt;
+  }
+}
+
+void correlator_state::on_thrown(const decision& thrown, const std::string& why) {
+  if (++thrown_[thrown.seq] < deadly) {
+    load();
+    return;
+  }
+  const record_address where{decision_space, thrown.seq, 0};
+  dead_letter letter;
+  letter.reason = "poison";
+  letter.source = "correlator";
+  letter.text = name_of(where) + " threw twice: " + why;
+  decision d;
+  d.kind = decision_kind::notice;
+  d.notice = notice{"poison", "decisions", letter.text + "; it is not applied any more",
+                    std::max({clock_told_, thrown.alert.updated, thrown.change.at, thrown.notice.at,
+                              thrown.clock})};
+  self->request(peers_.keeper, keeper_deadline, append_decisions{{std::move(d)}})
+      .then([](const decisions_appended&) {}, [this](const caf::error& e) { fail(e); });
+  self->request(peers_.keeper, keeper_deadline, skip_record{where, std::move(letter)})
+      .then([this](const record_skipped&) { load(); }, [this](const caf::error& e) { fail(e); });
+}
+
 void correlator_state::on_page(const decision_page& page) {
   write_feed out;
   for (const auto& d : page.decisions) {
-    auto result = core_->apply(d);
+    auto result = fold(d);
+    if (!result) return;
     through_ = d.seq;
     if (d.kind == decision_kind::clock) clock_asked_ = false;
-    collect_requests(std::move(result.requests), d);
+    collect_requests(std::move(result->requests), d);
     if (d.seq <= told_through_) continue;  // told before the restart
-    std::move(result.feed.begin(), result.feed.end(), std::back_inserter(out.events));
+    std::move(result->feed.begin(), result->feed.end(), std::back_inserter(out.events));
   }
   if (page.decisions.empty() || through_ <= told_through_) {
     busy_ = false;

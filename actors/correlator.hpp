@@ -2,8 +2,10 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -11,6 +13,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include "actors/flight_recorder.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/options.hpp"
 
@@ -20,6 +23,7 @@ struct correlator_peers {
   librarian_actor librarian;
   keeper_actor keeper;
   rca_actor rca;
+  flight_recorder* flight = nullptr;
 };
 
 struct correlator_state {
@@ -34,14 +38,18 @@ struct correlator_state {
   correlator_actor::pointer self;
 
 private:
+  void load();
   void on_image(const correlator_image& image);
   void read_on();
+  std::optional<correlator_output> fold(const decision& d);
+  void on_thrown(const decision& thrown, const std::string& why);
   void on_page(const decision_page& page);
   void collect_requests(std::vector<rca_request> requests, const decision& d);
   void send_requests();
   void fail(const caf::error& why);
 
   std::unique_ptr<correlator_core> core_;
+  correlation_options correlation_;
   actor_options options_;
   correlator_peers peers_;
   std::uint64_t through_ = 0;        ///< decisions applied
@@ -53,8 +61,10 @@ private:
   /// To be sent once what caused them is durable; nothing where the answer came meanwhile.
   std::deque<std::optional<rca_request>> requests_;
   std::unordered_map<std::string, std::size_t>
-      requested_;                    ///< incident -> its number, from the first
-  std::size_t requests_let_go_ = 0;  ///< at the front of requests_
+      requested_;                        ///< incident -> its number, from the first
+  std::size_t requests_let_go_ = 0;      ///< at the front of requests_
+  std::set<std::uint64_t> skipped_;      ///< decisions that are never folded
+  std::map<std::uint64_t, int> thrown_;  ///< how often a decision threw
   event_time clock_told_{};
   bool loaded_ = false;
   bool caught_up_ = false;  ///< has been at the end of the log since it began
@@ -63,7 +73,8 @@ private:
 };
 
 /// Reads the decision log in order, folds it, writes the feed. After a restart it folds again what
-/// it had told already, silently, from its last saved state.
+/// it had told already, silently, from its last saved state. So it does when a decision throws; one
+/// that throws again is skipped for good and named, as one that killed the process twice (rule 10).
 correlator_actor::behavior_type correlator(
     correlator_actor::stateful_pointer<correlator_state> self, correlation_options correlation,
     actor_options options, correlator_peers peers);

@@ -208,6 +208,7 @@ struct decision_page {
 struct load_correlator {};
 struct correlator_image {
   correlator_checkpoint checkpoint;
+  std::vector<std::uint64_t> skipped;  ///< decisions that are never folded
   std::uint64_t decisions_last = 0;
   std::uint64_t feed_last = 0;
 };

@@ -2,6 +2,7 @@
 #include "actors/root_cause.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include <caf/send.hpp>
@@ -152,18 +153,27 @@ rca_actor::behavior_type root_cause(rca_actor::stateful_pointer<rca_state> self,
   };
 }
 
+caf::result<cause_found> rca_worker_state::on_question(const cause_question& q) const {
+  const record_address where{question_space, stable_hash(q.question->incident), 0};
+  if (skipped.count(where.position) != 0)
+    return to_caf_error({ec::model_failed, "this question has killed the process twice"});
+  const flight_recorder::mark answering{flight, where};
+  try {
+    return cause_found{find_root_cause(*q.question, options, runbooks, ranker.get())};
+  } catch (const std::exception& why) {
+    return to_caf_error({ec::model_failed, why.what()});
+  }
+}
+
 rca_worker_actor::behavior_type root_cause_worker(
     rca_worker_actor::stateful_pointer<rca_worker_state> self, root_cause_options options,
-    std::vector<runbook> runbooks, std::shared_ptr<cause_ranker> ranker) {
+    std::vector<runbook> runbooks, std::shared_ptr<cause_ranker> ranker, rca_worker_past past) {
   self->state.options = options;
   self->state.runbooks = std::move(runbooks);
   self->state.ranker = std::move(ranker);
-  return {
-      [self](const cause_question& q) -> cause_found {
-        auto& s = self->state;
-        return cause_found{find_root_cause(*q.question, s.options, s.runbooks, s.ranker.get())};
-      },
-  };
+  self->state.flight = past.flight;
+  self->state.skipped = std::move(past.skipped);
+  return {[self](const cause_question& q) { return self->state.on_question(q); }};
 }
 
 }  // namespace faultline

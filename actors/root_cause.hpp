@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include "actors/directory.hpp"
+#include "actors/flight_recorder.hpp"
 #include "actors/interfaces.hpp"
 #include "actors/options.hpp"
 
@@ -72,11 +74,22 @@ struct rca_worker_state {
   root_cause_options options;
   std::vector<runbook> runbooks;
   std::shared_ptr<cause_ranker> ranker;
+  flight_recorder* flight = nullptr;
+  std::set<std::uint64_t> skipped;
+
+  caf::result<cause_found> on_question(const cause_question& q) const;
 };
 
-/// @p ranker may be null. Spawn it detached.
+/// What killed the process, and what is not to do so again.
+struct rca_worker_past {
+  flight_recorder* flight = nullptr;
+  std::set<std::uint64_t> skipped;  ///< hashes of incidents whose question is never answered again
+};
+
+/// @p ranker may be null. Spawn it detached. A question that throws, or has killed the process
+/// twice (rule 10), is answered with ec::model_failed.
 rca_worker_actor::behavior_type root_cause_worker(
     rca_worker_actor::stateful_pointer<rca_worker_state> self, root_cause_options options,
-    std::vector<runbook> runbooks, std::shared_ptr<cause_ranker> ranker);
+    std::vector<runbook> runbooks, std::shared_ptr<cause_ranker> ranker, rca_worker_past past);
 
 }  // namespace faultline

@@ -88,8 +88,7 @@ void supervisor_state::skip_deadly(partition_id p, const record_mark& at, const 
   letter.reason = "poison";
   letter.arrived = clock.arrived;
   letter.source = "partition " + std::to_string(p);
-  letter.text = "record " + std::to_string(where.position) + "/" + std::to_string(where.index) +
-                " of partition " + std::to_string(p) + " killed its owner twice: " + why;
+  letter.text = name_of(where) + " killed its owner twice: " + why;
   decision d;
   d.kind = decision_kind::notice;
   d.notice = notice{"poison", "partition/" + std::to_string(p),

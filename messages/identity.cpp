@@ -14,6 +14,15 @@ std::uint64_t stable_hash(std::string_view bytes, std::uint64_t seed) noexcept {
   return XXH64(bytes.data(), bytes.size(), seed);
 }
 
+std::string name_of(const record_address& where) {
+  const auto position = std::to_string(where.position);
+  if (where.partition == decision_space) return "decision " + position;
+  if (where.partition == question_space)
+    return "the question for the cause of the incident with the hash " + position;
+  return "record " + position + "/" + std::to_string(where.index) + " of partition " +
+         std::to_string(where.partition);
+}
+
 std::string to_hex(std::uint64_t value) {
   static constexpr char digits[] = "0123456789abcdef";
   std::string text(16, '0');

@@ -19,6 +19,15 @@ struct record_address {
   std::uint32_t index = 0;
 };
 
+/// Where what is skipped lies in no partition's log (rule 10); a store has at most 4,096
+/// partitions.
+inline constexpr partition_id decision_space = 0xffff;  ///< position: number of a decision
+inline constexpr partition_id question_space =
+    0xfffe;  ///< position: stable_hash of an incident's id
+
+/// "record 7/0 of partition 3", "decision 12": as notices and dead letters speak of it.
+std::string name_of(const record_address& where);
+
 /// The partition an entity belongs to: xxh64(entity) mod count. A property of the store.
 partition_id partition_of(std::string_view entity, std::uint16_t count) noexcept;
 

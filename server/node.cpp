@@ -45,31 +45,37 @@ outcome<void> node::impl::open() {
   return {};
 }
 
-// A record that has killed the process twice is never tried again (rule 10): it is named before
-// the partitions begin.
+// What has killed the process twice is never tried again (rule 10): it is named before anything
+// is applied.
 outcome<void> node::impl::read_flight() {
   auto opened = flight_recorder::open(options.storage.path + "/flight");
   if (!opened) return opened.error();
   flight = std::move(*opened);
   for (const auto& s : flight->suspects()) {
-    const auto name = std::to_string(s.where.position) + "/" + std::to_string(s.where.index) +
-                      " of partition " + std::to_string(s.where.partition);
-    spdlog::warn("the process died applying record {} deaths={}", name, s.deaths);
+    const auto name = name_of(s.where);
+    spdlog::warn("the process died applying {} deaths={}", name, s.deaths);
     if (s.deaths < flight_recorder::deadly) continue;
     dead_letter letter;
     letter.reason = "poison";
     letter.arrived = wall_clock();
     letter.source = "process";
-    letter.text = "record " + name + " killed the process " + std::to_string(s.deaths) + " times";
+    letter.text = name + " killed the process " + std::to_string(s.deaths) + " times";
+    const auto p = s.where.partition;
     decision d;
     d.kind = decision_kind::notice;
-    d.notice = notice{"poison", "partition/" + std::to_string(s.where.partition),
+    d.notice = notice{"poison",
+                      p == decision_space   ? "decisions"
+                      : p == question_space ? "root_cause"
+                                            : "partition/" + std::to_string(p),
                       letter.text + "; it is not applied any more",
                       event_time_of(unix_ms(letter.arrived))};
     if (auto skipped = memory->poison().skip(s.where, letter); !skipped) return skipped;
     notices.push_back(std::move(d));
     flight->forget(s.where);
   }
+  const auto questions = memory->poison().load(question_space);
+  if (!questions) return questions.error();
+  for (const auto& where : *questions) deadly_questions.insert(where.position);
   return {};
 }
 
@@ -90,12 +96,13 @@ void node::impl::spawn() {
   the_librarian = sys.spawn<caf::detached>(librarian, memory.get());  // blocks in RocksDB
   the_second_librarian = sys.spawn<caf::detached>(librarian, memory.get());
   the_keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks);  // blocks in RocksDB
-  the_worker = sys.spawn<caf::detached>(root_cause_worker, options.root_cause, options.runbooks,
-                                        ranker);  // blocks in LibTorch
+  the_worker = sys.spawn<caf::detached>(
+      root_cause_worker, options.root_cause, options.runbooks, ranker,
+      rca_worker_past{flight.get(), deadly_questions});  // blocks in LibTorch
   the_rca = sys.spawn(root_cause, options.root_cause,
                       rca_peers{the_librarian, the_keeper, the_worker, directory.get()});
   the_correlator = sys.spawn(correlator, desk->current().correlation, options.actors,
-                             correlator_peers{the_librarian, the_keeper, the_rca});
+                             correlator_peers{the_librarian, the_keeper, the_rca, flight.get()});
   link->set(the_correlator);
   if (!notices.empty()) caf::anon_send(the_keeper, append_decisions{std::move(notices)});
 

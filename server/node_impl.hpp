@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -101,6 +102,7 @@ struct node::impl {
   std::shared_ptr<const judgement_rules> rules;
   std::unique_ptr<store> memory;
   std::unique_ptr<flight_recorder> flight;
+  std::set<std::uint64_t> deadly_questions;  ///< hashes of incidents: not to be answered again
   std::vector<decision> notices;  ///< of the start, said when there is somebody to say it
   std::unique_ptr<rule_desk> desk;
   reload_status reloads;

@@ -371,6 +371,14 @@ outcome<void> dumper::settings() {
            {"last", letters.total()},
            {"bytes", letters.bytes()},
            {"by_reason", letters.by_reason()}}}});
+  for (const auto& [space, name] : {std::pair{decision_space, "skipped_decisions"},
+                                    std::pair{question_space, "skipped_questions"}}) {
+    const auto skipped = store_.poison().load(space);
+    if (!skipped) return skipped.error();
+    json numbers = json::array();
+    for (const auto& where : *skipped) numbers.push_back(where.position);
+    if (!numbers.empty()) write({{name, std::move(numbers)}});
+  }
   return each_partition([&](partition_id p) -> outcome<void> {
     const auto checkpoint = store_.checkpoints().load_checkpoint(p);
     if (!checkpoint) return checkpoint.error();

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Records that kill: an entity, or the whole process. The server under test is faultlined with a bug
-built in (tests/e2e/deadly): three metrics abort, fault or throw where a tick is built.
+built in (tests/e2e/deadly): three metrics abort, fault or throw where a tick is built, changes and incidents of some
+names where decisions are folded and causes looked for.
 """
 
 import subprocess
@@ -10,7 +11,9 @@ import urllib.parse
 
 from support import BIN, Publisher, Server
 
-CONFIG = "processing: {accept_past: true}\n"
+CONFIG = ("processing: {accept_past: true}\n"
+          "detection: {learning: 1m}\n"
+          "limits: [{entity: 'test/*', metric: disk.used, above: 90}]\n")
 START = 1_750_000_000_000
 
 
@@ -141,6 +144,67 @@ class Poison(unittest.TestCase):
         self.eventually(lambda: self.observations(name) == 2)
         self.assertEqual(self.server.metric("faultline_partition_restarts_total"), 0)
         self.assertEqual(self.letters("poison"), 1, "named once")
+
+    def poison_letter(self):
+        letters = [l for l in self.server.api("/api/v1/dead-letters")["letters"] if l["reason"] == "poison"]
+        self.assertEqual(len(letters), 1)
+        return letters[0]["text"]
+
+    def change(self, n, summary):
+        return {"type": "change", "entity": "host/a", "ts": START + n * 10_000, "kind": "deploy", "summary": summary}
+
+    def crossing(self, entity, begin):
+        return [row(entity, begin + n, **{"disk.used": 95.0 if n >= 60 else 40.0 + n % 3}) for n in range(70)]
+
+    def firing(self):
+        return {a["entity"] for a in self.server.api("/api/v1/alerts")["alerts"] if a["state"] == "firing"}
+
+    def causes(self):
+        """Of every incident whose question has been answered, in whatever way."""
+        return [i["causes"] for i in self.server.api("/api/v1/incidents")["incidents"] if i["transition"] > 1]
+
+    def test_a_decision_that_aborted_the_process_twice_is_skipped_and_named(self):
+        self.send(row("host/a", 0))
+        self.publisher.send([self.change(1, "test.deadly.abort"), *self.crossing("test/b", 0)])
+        self.assertEqual(self.dies(), -6)
+        self.start_again(wait=False)
+        self.assertEqual(self.dies(), -6, "once is no proof: it is tried again")
+        self.start_again()
+        self.publisher.resend()
+        self.publisher.flush()
+        self.assertRegex(self.poison_letter(), r"^decision \d+ killed the process 2 times$")
+        self.eventually(lambda: self.firing() == {"test/b"})
+        self.server.kill()
+        self.start_again()
+        self.eventually(lambda: self.firing() == {"test/b"})
+        self.assertEqual(self.letters("poison"), 1, "named once")
+
+    def test_a_decision_that_threw_twice_is_skipped_and_named_and_the_server_goes_on(self):
+        self.send(row("host/a", 0), self.change(1, "test.deadly.throw"), *self.crossing("test/b", 0))
+        self.eventually(lambda: self.firing() == {"test/b"})
+        self.assertRegex(self.poison_letter(), r"^decision \d+ threw twice: a bug$")
+        self.server.kill()
+        self.start_again()
+        self.eventually(lambda: self.firing() == {"test/b"})
+        self.assertEqual(self.letters("poison"), 1, "named once")
+
+    def test_a_question_that_aborted_the_process_twice_is_not_answered_again(self):
+        self.publisher.send(self.crossing("test/abort", 0))
+        self.assertEqual(self.dies(), -6)
+        self.start_again(wait=False)
+        self.assertEqual(self.dies(), -6, "once is no proof: it is tried again")
+        self.start_again()
+        self.publisher.resend()
+        self.publisher.flush()
+        self.assertIn("the cause of the incident", self.poison_letter())
+        self.eventually(lambda: self.causes() == [[]], 60)
+        self.send(*self.crossing("test/b", 100))
+        self.eventually(lambda: self.firing() == {"test/abort", "test/b"})
+
+    def test_a_question_that_throws_finds_no_cause_and_the_server_goes_on(self):
+        self.send(*self.crossing("test/throw", 0))
+        self.eventually(lambda: self.causes() == [[]])
+        self.assertEqual(self.firing(), {"test/throw"})
 
     def test_quarantine_outlives_restarts_and_ends_with_a_release(self):
         self.send(row("host/a", 0))

@@ -8,6 +8,10 @@
 //   metric "test.deadly.throw"      kills its entity
 //   four roles in one tick         abort the process in the lane (two: they do not)
 //   retiring "test.deadly.owner"    kills the owner of its partition
+//   change "test.deadly.abort"      aborts the process in the correlator
+//   change "test.deadly.throw"      throws there
+//   incident at "test/abort"        aborts the process when its cause is looked for
+//   incident at "test/throw"        throws there
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -17,6 +21,8 @@
 
 #include "actors/rules_history.hpp"
 #include "inference/forecaster.hpp"
+#include "judgement/correlator_core.hpp"
+#include "judgement/root_cause.hpp"
 #include "processing/tick_builder.hpp"
 
 #define REAL(name) __real_##name
@@ -79,6 +85,37 @@ rules_step WRAP(_ZN9faultline13rules_history4takeERKNS_14control_recordEm)(
     faultline::log_position position) {
   if (control.payload == "test.deadly.owner") throw std::runtime_error{"a bug"};
   return REAL(_ZN9faultline13rules_history4takeERKNS_14control_recordEm)(self, control, position);
+}
+
+using folded = faultline::correlator_output;
+
+folded REAL(_ZN9faultline15correlator_core5applyERKNS_8decisionE)(faultline::correlator_core*,
+                                                                  const faultline::decision&);
+
+folded WRAP(_ZN9faultline15correlator_core5applyERKNS_8decisionE)(faultline::correlator_core* self,
+                                                                  const faultline::decision& d) {
+  if (d.change.summary == "test.deadly.abort") std::abort();
+  if (d.change.summary == "test.deadly.throw") throw std::runtime_error{"a bug"};
+  return REAL(_ZN9faultline15correlator_core5applyERKNS_8decisionE)(self, d);
+}
+
+#define FIND_ROOT_CAUSE \
+  _ZN9faultline15find_root_causeERKNS_12rca_questionERKNS_18root_cause_optionsERKSt6vectorINS_7runbookESaIS7_EEPNS_12cause_rankerE
+#define EXPANDED(macro, name) macro(name)
+
+faultline::root_cause_result EXPANDED(REAL, FIND_ROOT_CAUSE)(const faultline::rca_question&,
+                                                             const faultline::root_cause_options&,
+                                                             const std::vector<faultline::runbook>&,
+                                                             faultline::cause_ranker*);
+
+faultline::root_cause_result EXPANDED(WRAP, FIND_ROOT_CAUSE)(
+    const faultline::rca_question& question, const faultline::root_cause_options& options,
+    const std::vector<faultline::runbook>& runbooks, faultline::cause_ranker* ranker) {
+  for (const auto& node : question.nodes) {
+    if (node.entity == "test/abort") std::abort();
+    if (node.entity == "test/throw") throw std::runtime_error{"a bug"};
+  }
+  return EXPANDED(REAL, FIND_ROOT_CAUSE)(question, options, runbooks, ranker);
 }
 
 using loaded_forecaster = faultline::outcome<std::unique_ptr<faultline::forecaster>>;
