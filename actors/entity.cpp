@@ -332,7 +332,7 @@ entity_saved entity_state::save_now() {
 }
 
 window_answer entity_state::on_window(const window_question& q) const {
-  window_answer answer{true, core_->window(q.as_of), {}};
+  window_answer answer{true, core_->window(q.as_of, q.detail), {}};
   if (!saving_) return answer;
   answer.fresh = saving_->handed;
   append(answer.fresh, std::vector<closed_block>{saving_->blocks});

@@ -98,6 +98,7 @@ struct drained {
 struct window_question {
   std::string entity;
   event_time as_of{};
+  window_detail detail = window_detail::bands;
 };
 struct window_answer {
   bool known = false;

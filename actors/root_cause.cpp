@@ -82,7 +82,8 @@ void rca_state::ask_window(const shared_case& c, const std::string& entity) {
     answered(c);
     return;
   }
-  self->request(owner, options_.deadline, window_question{entity, c->question.as_of})
+  self->request(owner, options_.deadline,
+                window_question{entity, c->question.as_of, window_detail::values})
       .then([this, c, entity](window_answer& a) { take_window(c, entity, a); },
             [this, c](const caf::error&) { answered(c); });
 }
@@ -101,8 +102,9 @@ void rca_state::take_window(const shared_case& c, const std::string& entity, win
     return;
   }
   node.incomplete = !passed;
-  auto joined = join_window(with_fresh(std::move(c->blocks[entity]), std::move(a.fresh)),
-                            std::move(a.tail), window_ticks, c->question.as_of);
+  auto joined =
+      join_window(with_fresh(std::move(c->blocks[entity]), std::move(a.fresh)), std::move(a.tail),
+                  window_ticks, c->question.as_of, window_detail::values);
   if (joined) node.window = std::move(*joined);
   answered(c);
 }

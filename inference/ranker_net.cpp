@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "inference/internal/torch_tools.hpp"
+#include "processing/fast_math.hpp"
 
 namespace faultline {
 namespace {
@@ -184,7 +185,12 @@ ranker_net::encoded ranker_net::encode(ranker_batch& batch) const {
   const std::vector<at::Tensor>& w = weights_;
   const at::Tensor mask = view_of(batch.mask, {n, channels, ticks});
   // Residuals reach from 1 to 1e6: asinh keeps their order and tames their size.
-  const at::Tensor z = view_of(batch.z, {n, channels, ticks}).asinh() * mask;
+  at::Tensor z = at::empty({n, channels, ticks}, at::kFloat);
+  float* tamed = z.data_ptr<float>();
+  for (std::size_t i = 0; i < batch.z.size(); ++i) {
+    const float unknown = batch.z[i] * 0;  // what is not finite stays so
+    tamed[i] = fast_asinh(batch.z[i]) * batch.mask[i] + unknown;
+  }
   at::Tensor f = at::relu(at::conv1d(at::cat({z, mask}, 1), w[conv1_w], w[conv1_b], 1, 2));
   f = at::relu(at::conv1d(f, w[conv2_w], w[conv2_b], 1, 4, 2) + f);
   f = at::relu(at::conv1d(f, w[conv3_w], w[conv3_b], 1, 8, 4) + f);

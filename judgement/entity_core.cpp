@@ -246,7 +246,9 @@ void entity_core::adopt(std::vector<entity_decision> recorded, log_position deci
         recorded_decisions{std::move(recorded), 0, decided_through});
 }
 
-entity_window entity_core::window(event_time as_of) const { return impl_->window(as_of); }
+entity_window entity_core::window(event_time as_of, window_detail detail) const {
+  return impl_->window(as_of, detail);
+}
 entity_status entity_core::status() const { return impl_->status(); }
 entity_outline entity_core::outline() const { return impl_->outline(); }
 std::string_view entity_core::id() const noexcept { return impl_->id; }

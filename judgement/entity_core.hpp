@@ -18,6 +18,7 @@
 #include "messages/record.hpp"
 #include "processing/options.hpp"
 #include "processing/partition_time.hpp"
+#include "processing/window_detail.hpp"
 
 namespace faultline {
 
@@ -54,7 +55,8 @@ struct metric_window {
   std::uint8_t role = 255;  ///< forecast slot, 255 = none
   metric_kind kind = metric_kind::gauge;
   std::vector<float> values;    ///< NaN = missing; aligned with entity_window::ts
-  std::vector<float> expected;  ///< one-tick forecast or profile, in the metric's units
+  std::vector<float> expected;  ///< one-tick forecast or profile, in the metric's units; like the
+                                ///< band, empty of window_detail::values
   std::vector<float> lower;     ///< band the value is expected in
   std::vector<float> upper;
 };
@@ -169,7 +171,7 @@ public:
   void adopt(std::vector<entity_decision> recorded, log_position decided_through);
 
   /// The last 64 ticks, oldest first, up to and including the tick that contains @p as_of.
-  entity_window window(event_time as_of) const;
+  entity_window window(event_time as_of, window_detail detail = window_detail::bands) const;
   entity_status status() const;
   entity_outline outline() const;
   /// Of the tick finished last.
@@ -190,6 +192,7 @@ private:
 /// Joins packed blocks (oldest first) and the tail from memory to one window of at most @p ticks,
 /// none of which began after @p as_of.
 outcome<entity_window> join_window(const std::vector<closed_block>& blocks, entity_window tail,
-                                   std::size_t ticks, event_time as_of = event_time::max());
+                                   std::size_t ticks, event_time as_of = event_time::max(),
+                                   window_detail detail = window_detail::bands);
 
 }  // namespace faultline

@@ -25,22 +25,27 @@ entity_outline::standing standing_of(const alert_lifecycle& life, bool learning)
   return learning ? standing::learning : standing::ok;
 }
 
-void append(metric_window& to, std::size_t known, const packed_channel& from, std::size_t tick) {
+/// Adds the ticks @p wanted of a block's channel behind the @p known ones of a window.
+void append(metric_window& to, std::size_t known, const packed_channel& from,
+            const std::vector<std::size_t>& wanted, window_detail detail) {
+  to.values.resize(known, missing);
+  for (const std::size_t tick : wanted) to.values.push_back(from.values[tick]);
+  if (detail == window_detail::values) return;
   channel_block b{};
   b.center[0] = from.center;
   b.scale[0] = from.scale;
-  for (auto* series : {&to.values, &to.expected, &to.lower, &to.upper})
-    series->resize(known, missing);
-  const double z = z_of(b, 0, from.expected[tick]);
-  to.values.push_back(from.values[tick]);
-  to.expected.push_back(from.expected[tick]);
-  to.lower.push_back(finite_float(raw_of(b, 0, z - from.band)));
-  to.upper.push_back(finite_float(raw_of(b, 0, z + from.band)));
+  for (auto* series : {&to.expected, &to.lower, &to.upper}) series->resize(known, missing);
+  for (const std::size_t tick : wanted) {
+    const double z = z_of(b, 0, from.expected[tick]);
+    to.expected.push_back(from.expected[tick]);
+    to.lower.push_back(finite_float(raw_of(b, 0, z - from.band)));
+    to.upper.push_back(finite_float(raw_of(b, 0, z + from.band)));
+  }
 }
 
 }  // namespace
 
-entity_window entity_core::impl::window(event_time as_of) const {
+entity_window entity_core::impl::window(event_time as_of, window_detail detail) const {
   entity_window w;
   w.entity = id;
   w.tick_ms = tick_ms();
@@ -59,10 +64,11 @@ entity_window entity_core::impl::window(event_time as_of) const {
     const float band = band_of(b, i);
     for (std::size_t back = ring.size(); back-- > newest;) {
       const auto code = ring.code(back, c);
-      const float z = ring.expected(back, c);
       m.values.push_back(code == window_ring::missing
                              ? missing
-                             : finite_float(raw_of(b, i, window_ring::z(code))));
+                             : unpacked_value(b.center[i], b.scale[i], window_ring::z(code)));
+      if (detail == window_detail::values) continue;
+      const float z = ring.expected(back, c);
       m.expected.push_back(finite_float(raw_of(b, i, z)));
       m.lower.push_back(finite_float(raw_of(b, i, z - band)));
       m.upper.push_back(finite_float(raw_of(b, i, z + band)));
@@ -115,7 +121,7 @@ entity_outline entity_core::impl::outline() const {
 
 // Blocks overlap with each other and the tail only where a block was cut twice: later words win.
 outcome<entity_window> join_window(const std::vector<closed_block>& blocks, entity_window tail,
-                                   std::size_t ticks, event_time as_of) {
+                                   std::size_t ticks, event_time as_of, window_detail detail) {
   entity_window joined;
   joined.entity = tail.entity;
   joined.tick_ms = tail.tick_ms;
@@ -123,20 +129,24 @@ outcome<entity_window> join_window(const std::vector<closed_block>& blocks, enti
   joined.learning = tail.learning;
   for (const auto& m : tail.metrics)
     joined.metrics.push_back({m.name, m.role, m.kind, {}, {}, {}, {}});
-  std::map<std::string, std::size_t> place;
-  for (std::size_t m = 0; m < joined.metrics.size(); ++m) place.emplace(joined.metrics[m].name, m);
+  std::map<std::string_view, std::size_t> place;
+  for (std::size_t m = 0; m < tail.metrics.size(); ++m) place.emplace(tail.metrics[m].name, m);
   for (const auto& packed : blocks) {
-    auto block = unpack_block(packed.bytes);
+    auto block = unpack_block(packed.bytes, detail);
     if (!block) return block.error();
+    const std::size_t known = joined.ts.size();
+    std::vector<std::size_t> wanted;
     for (std::size_t t = 0; t < block->ts.size(); ++t) {
       if ((!joined.ts.empty() && block->ts[t] <= joined.ts.back()) ||
           (!tail.ts.empty() && block->ts[t] >= tail.ts.front()) || block->ts[t] > as_of)
         continue;
-      for (const auto& channel : block->channels) {
-        if (const auto at = place.find(channel.name); at != place.end())
-          append(joined.metrics[at->second], joined.ts.size(), channel, t);
-      }
+      wanted.push_back(t);
       joined.ts.push_back(block->ts[t]);
+    }
+    if (wanted.empty()) continue;
+    for (const auto& channel : block->channels) {
+      if (const auto at = place.find(channel.name); at != place.end())
+        append(joined.metrics[at->second], known, channel, wanted, detail);
     }
   }
   const std::size_t own = joined.ts.size();
@@ -151,6 +161,7 @@ outcome<entity_window> join_window(const std::vector<closed_block>& blocks, enti
       to.erase(to.begin(), to.begin() + first);
     };
     join(joined.metrics[m].values, tail.metrics[m].values);
+    if (detail == window_detail::values) continue;
     join(joined.metrics[m].expected, tail.metrics[m].expected);
     join(joined.metrics[m].lower, tail.metrics[m].lower);
     join(joined.metrics[m].upper, tail.metrics[m].upper);

@@ -85,18 +85,14 @@ void keep_best(node_evidence& e, int index, double lr) {
 }
 
 /// Deviation of a node's own metrics; edges to known peers are left to edge evidence.
-void gather_metrics(const rca_node& node, const window_parts& parts,
+void gather_metrics(const rca_node& node, const std::vector<seen_series>& seen,
                     const std::vector<bool>& to_known_peer, const evidence_weights& weights,
                     node_evidence& e) {
   std::array<int, 2> counts{};
   for (std::size_t m = 0; m < node.window.metrics.size(); ++m) {
-    const metric_window& series = node.window.metrics[m];
-    const metric_meaning meaning = meaning_of(series.name);
-    if (meaning.scope == metric_scope::machine || to_known_peer[m]) continue;
-    const auto shows = deviation_of(node.window, series.values, meaning.worse, parts, weights);
-    if (!shows) continue;
-    e.metrics.push_back({series.name, meaning, *shows});
-    ++counts[is_external(meaning.role) ? 0 : 1];
+    if (!seen[m].shows || to_known_peer[m]) continue;
+    e.metrics.push_back({node.window.metrics[m].name, seen[m].meaning, *seen[m].shows});
+    ++counts[is_external(seen[m].meaning.role) ? 0 : 1];
   }
   e.observed = !e.metrics.empty();
   for (std::size_t m = 0; m < e.metrics.size(); ++m) {
@@ -193,9 +189,8 @@ public:
       : q_{q}, weights_{weights}, all_{all} {}
 
   void latency(std::size_t from, std::size_t to, const metric_window& seen,
-               const window_parts& parts) {
+               std::optional<deviation> shows, const window_parts& parts) {
     const entity_window& w = q_.nodes[from].window;
-    auto shows = deviation_of(w, seen.values, 1, parts, weights_);
     if (!shows) return;
     edge_evidence& e = edge(from, to);
     double own_rise = 0;
@@ -231,8 +226,7 @@ public:
   }
 
   void errors(std::size_t from, std::size_t to, const metric_window& seen,
-              const window_parts& parts) {
-    const auto shows = deviation_of(q_.nodes[from].window, seen.values, 1, parts, weights_);
+              const std::optional<deviation>& shows) {
     if (!shows) return;
     edge_evidence& e = edge(from, to);
     const auto errors = static_cast<std::size_t>(metric_role::errors);
@@ -291,7 +285,30 @@ metric_meaning meaning_of(std::string_view metric) noexcept {
   return m;
 }
 
+seen_question look_at(const rca_question& question, const evidence_weights& weights) {
+  seen_question seen;
+  for (const rca_node& node : question.nodes) {
+    const entity_window& w = node.window;
+    const auto parts = split(w, question.onset, question.as_of, weights);
+    seen.parts.push_back(parts);
+    auto& series = seen.series.emplace_back();
+    for (const metric_window& m : w.metrics) {
+      seen_series one{meaning_of(m.name), baseline_of(m.values, parts, weights), {}};
+      if (one.base && one.meaning.scope != metric_scope::machine) {
+        one.shows = deviation_from(*one.base, w, m.values, one.meaning.worse, parts, weights);
+      }
+      series.push_back(std::move(one));
+    }
+  }
+  return seen;
+}
+
 evidence gather_evidence(const rca_question& question, const evidence_weights& weights) {
+  return gather_evidence(question, look_at(question, weights), weights);
+}
+
+evidence gather_evidence(const rca_question& question, const seen_question& seen,
+                         const evidence_weights& weights) {
   evidence all;
   const std::size_t count = question.nodes.size();
   all.nodes.resize(count);
@@ -308,23 +325,21 @@ evidence gather_evidence(const rca_question& question, const evidence_weights& w
     std::size_t from, to, metric;
   };
   std::vector<peer_metric> peers;
-  std::vector<window_parts> parts(count);
   for (std::size_t n = 0; n < count; ++n) {
     const rca_node& node = question.nodes[n];
     node_evidence& e = all.nodes[n];
     e.best_of_role.fill(-1);
-    parts[n] = split(node.window, question.onset, question.as_of, weights);
     std::vector<bool> to_known_peer(node.window.metrics.size(), false);
     for (std::size_t m = 0; m < node.window.metrics.size(); ++m) {
-      const metric_meaning meaning = meaning_of(node.window.metrics[m].name);
+      const metric_meaning& meaning = seen.series[n][m].meaning;
       if (meaning.scope != metric_scope::out) continue;
       const auto to = peer_of(question, callees[n], meaning.peer);
       if (!to || *to == n) continue;
       to_known_peer[m] = true;
       peers.push_back({n, *to, m});
     }
-    gather_metrics(node, parts[n], to_known_peer, weights, e);
-    if (const auto since = silent_since(node, parts[n], question.as_of, weights)) {
+    gather_metrics(node, seen.series[n], to_known_peer, weights, e);
+    if (const auto since = silent_since(node, seen.parts[n], question.as_of, weights)) {
       e.silent = true;
       e.external = std::max(e.external, silence_lr);
       e.onset = e.silent_from = *since;
@@ -337,11 +352,12 @@ evidence gather_evidence(const rca_question& question, const evidence_weights& w
   }
   edge_gatherer edges{question, weights, all};
   for (const peer_metric& p : peers) {
-    const metric_window& seen = question.nodes[p.from].window.metrics[p.metric];
-    if (meaning_of(seen.name).role == metric_role::errors) {
-      edges.errors(p.from, p.to, seen, parts[p.from]);
+    const metric_window& metric = question.nodes[p.from].window.metrics[p.metric];
+    const seen_series& series = seen.series[p.from][p.metric];
+    if (series.meaning.role == metric_role::errors) {
+      edges.errors(p.from, p.to, metric, series.shows);
     } else {
-      edges.latency(p.from, p.to, seen, parts[p.from]);
+      edges.latency(p.from, p.to, metric, series.shows, seen.parts[p.from]);
     }
   }
   std::sort(all.edges.begin(), all.edges.end(), [](const edge_evidence& a, const edge_evidence& b) {

@@ -101,6 +101,24 @@ struct deviation {
 std::optional<deviation> deviation_of(const entity_window& w, const std::vector<float>& values,
                                       int worse, const window_parts& parts,
                                       const evidence_weights& weights);
+/// The same with the baseline of these values at hand.
+std::optional<deviation> deviation_from(fresh_baseline base, const entity_window& w,
+                                        const std::vector<float>& values, int worse,
+                                        const window_parts& parts, const evidence_weights& weights);
+
+/// One series of a question.
+struct seen_series {
+  metric_meaning meaning;
+  std::optional<fresh_baseline> base;
+  std::optional<deviation> shows;  ///< nothing of a machine's metric, which is not its own
+};
+
+/// Every series of a question, looked at once: evidence and ranker go by the same baselines.
+struct seen_question {
+  std::vector<window_parts> parts;               ///< of each node
+  std::vector<std::vector<seen_series>> series;  ///< of each node and metric
+};
+seen_question look_at(const rca_question& question, const evidence_weights& weights);
 
 /// One metric of a node with what it shows.
 struct metric_evidence {
@@ -154,7 +172,9 @@ struct evidence {
   std::vector<edge_evidence> edges;  ///< measured ones, by (from, to)
 };
 
-/// All there is to see in a question. O(metrics x ticks).
+/// All there is to see in a question. O(metrics x ticks). @p seen of the same question and weights.
+evidence gather_evidence(const rca_question& question, const seen_question& seen,
+                         const evidence_weights& weights);
 evidence gather_evidence(const rca_question& question, const evidence_weights& weights);
 
 }  // namespace faultline

@@ -41,39 +41,56 @@ double quantile(const std::vector<float>& sorted, double q) {
   return a + (at - static_cast<double>(low)) * (sorted[low + 1] - a);
 }
 
-/// The five quantiles of a baseline without sorting all of it: each is sought between its
-/// neighbours. The same values as of the sorted ones.
-struct spread_of {
-  double p5, p25, p50, p75, p95;
+/// Values in buckets of equal width, for quantiles without sorting all of them.
+class ranks {
+public:
+  explicit ranks(const std::vector<float>& values) : values_{values} {
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    low_ = *least;
+    const double range = static_cast<double>(*most) - low_;
+    per_unit_ = range > 0 ? (buckets - 1) / range : 0;
+    bucket_.reserve(values.size());
+    for (const float v : values) {
+      bucket_.push_back(static_cast<std::uint16_t>((v - low_) * per_unit_));
+      ++begin_[bucket_.back() + 1U];
+    }
+    for (std::size_t b = 0; b < buckets; ++b) begin_[b + 1] += begin_[b];
+  }
 
-  explicit spread_of(std::vector<float>& values) {
-    const std::size_t last = values.size();
-    const std::size_t middle = place(values, 0.5, 0, last, p50);
-    const std::size_t lower = place(values, 0.25, 0, middle + 1, p25);
-    place(values, 0.05, 0, lower + 1, p5);
-    const std::size_t upper = place(values, 0.75, middle, last, p75);
-    place(values, 0.95, upper, last, p95);
+  /// As of the sorted values.
+  double quantile(double q) {
+    const double at = q * static_cast<double>(values_.size() - 1);
+    const auto low = static_cast<std::size_t>(at);
+    const double a = value(low);
+    if (low + 1 >= values_.size()) return a;
+    return a + (at - static_cast<double>(low)) * (value(low + 1) - a);
   }
 
 private:
-  /// @p from .. @p to hold what sorting would put there. @returns the rank below the quantile.
-  static std::size_t place(std::vector<float>& values, double q, std::size_t from, std::size_t to,
-                           double& out) {
-    const double at = q * static_cast<double>(values.size() - 1);
-    const auto low = static_cast<std::size_t>(at);
-    const auto place_of = [&](std::size_t n) {
-      return values.begin() + static_cast<std::ptrdiff_t>(n);
-    };
-    std::nth_element(place_of(from), place_of(low), place_of(to));
-    const double a = values[low];
-    out = a;
-    if (low + 1 >= values.size()) return low;
-    // What sorting puts behind it may lie beyond @p to, where everything is larger.
-    const std::size_t end = low + 1 < to ? to : values.size();
-    out = a + (at - static_cast<double>(low)) *
-                  (*std::min_element(place_of(low + 1), place_of(end)) - a);
-    return low;
+  static constexpr std::size_t buckets = 256;
+
+  /// What sorting would put at place @p rank.
+  double value(std::size_t rank) {
+    const auto behind = std::upper_bound(begin_.begin(), begin_.end(), rank);
+    const auto b = static_cast<std::size_t>(behind - begin_.begin()) - 1;
+    if (b != sorted_) {
+      sorted_ = b;
+      within_.clear();
+      for (std::size_t n = 0; n < values_.size(); ++n) {
+        if (bucket_[n] == b) within_.push_back(values_[n]);
+      }
+      std::sort(within_.begin(), within_.end());
+    }
+    return within_[rank - begin_[b]];
   }
+
+  const std::vector<float>& values_;
+  double low_ = 0;
+  double per_unit_ = 0;
+  std::vector<std::uint16_t> bucket_;             ///< of each value
+  std::array<std::size_t, buckets + 1> begin_{};  ///< values in the buckets before
+  std::size_t sorted_ = buckets;
+  std::vector<float> within_;  ///< the values of bucket `sorted_`
 };
 
 /// Quantile near the top in one pass: only the largest values are kept in order.
@@ -228,12 +245,12 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
     if (std::isfinite(values[n])) known.push_back(values[n]);
   }
   if (known.empty() || known.size() < weights.min_baseline) return std::nullopt;
-  const spread_of spread{known};
+  ranks spread{known};
   fresh_baseline b;
   b.count = known.size();
-  b.median = spread.p50;
-  const double quartiles = (spread.p75 - spread.p25) / 1.349;
-  const double tails = (spread.p95 - spread.p5) / 3.29;
+  b.median = spread.quantile(0.5);
+  const double quartiles = (spread.quantile(0.75) - spread.quantile(0.25)) / 1.349;
+  const double tails = (spread.quantile(0.95) - spread.quantile(0.05)) / 3.29;
   b.scale = std::max({quartiles, tails, level_floor * std::abs(b.median), least_scale});
   double largest = 0;
   for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n) {
@@ -252,15 +269,22 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
 std::optional<deviation> deviation_of(const entity_window& w, const std::vector<float>& values,
                                       int worse, const window_parts& parts,
                                       const evidence_weights& weights) {
-  auto base = baseline_of(values, parts, weights);
+  const auto base = baseline_of(values, parts, weights);
   if (!base) return std::nullopt;
+  return deviation_from(*base, w, values, worse, parts, weights);
+}
+
+std::optional<deviation> deviation_from(fresh_baseline base, const entity_window& w,
+                                        const std::vector<float>& values, int worse,
+                                        const window_parts& parts,
+                                        const evidence_weights& weights) {
   bool level_known = true;
   if (behind_break(w, parts) > parts.first) {
     const fresh_level now = level_before(w, values, parts);
     level_known = now.count > 0;
     if (level_known) {
-      base->median = now.level;
-      base->scale *= std::sqrt(1 + 1 / static_cast<double>(now.count));
+      base.median = now.level;
+      base.scale *= std::sqrt(1 + 1 / static_cast<double>(now.count));
     }
   }
   std::vector<double> z;
@@ -271,19 +295,19 @@ std::optional<deviation> deviation_of(const entity_window& w, const std::vector<
   for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n) {
     if (n == parts.changed) changed = z.size();
     if (!std::isfinite(values[n])) continue;
-    z.push_back(std::clamp((values[n] - base->median) / base->scale, -clip, clip));
+    z.push_back(std::clamp((values[n] - base.median) / base.scale, -clip, clip));
     at.push_back(n);
   }
   if (parts.changed >= std::min(parts.end, values.size()) || changed >= z.size()) {
     return std::nullopt;
   }
-  const best_mean best = strongest(z, base->count, changed, worse, weights);
+  const best_mean best = strongest(z, base.count, changed, worse, weights);
   deviation d;
   const bool brief = best.width == 1 && z.size() - changed >= 2 * lasting_width;
   d.strength = brief && best.strength > 1 ? std::pow(best.strength, weights.brief) : best.strength;
   d.peak = best.z;
   d.lasting = best.width >= lasting_width;
-  d.before = base->median;
+  d.before = base.median;
   d.lr =
       std::clamp(weights.slope * std::log(std::max(d.strength, 1e-6)), weights.least, weights.most);
   if (worse * d.peak < 0) d.lr = std::min(d.lr, weights.wrong_way_most);
@@ -296,7 +320,7 @@ std::optional<deviation> deviation_of(const entity_window& w, const std::vector<
     double sum = 0;
     for (std::size_t n = from; n < best.end; ++n) sum += z[n];
     d.peak = sum / static_cast<double>(best.end - from);
-    d.after = base->median + d.peak * base->scale;
+    d.after = base.median + d.peak * base.scale;
     const double tick_s = static_cast<double>(w.tick_ms) / 1000;
     // Between the first sign and the middle of its plainest ticks lies the change of a ramp.
     const double slow = static_cast<double>(best.begin > began ? best.begin - began : 0);

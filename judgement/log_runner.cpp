@@ -185,8 +185,8 @@ entity_window log_runner::impl::window_of(std::string_view id, event_time as_of)
   const auto found = by_id.find(id);
   if (found == by_id.end()) return {};
   const auto& r = *found->second;
-  auto tail = r.core.window(as_of);
-  auto joined = join_window(r.blocks, tail, window_ticks, as_of);
+  auto tail = r.core.window(as_of, window_detail::values);
+  auto joined = join_window(r.blocks, tail, window_ticks, as_of, window_detail::values);
   return joined ? std::move(*joined) : tail;
 }
 

@@ -8,13 +8,13 @@
 #include <optional>
 #include <string_view>
 
-#include "judgement/evidence.hpp"
+#include "processing/fast_math.hpp"
 
 namespace faultline {
 namespace {
 
 constexpr std::size_t most_nodes = 512;
-constexpr double most_z = 8;
+constexpr float most_z = 8;
 constexpr std::size_t callers_latency = 8;
 constexpr std::size_t callers_errors = 9;
 
@@ -22,33 +22,32 @@ constexpr std::size_t callers_errors = 9;
 struct channel_series {
   const entity_window* window = nullptr;
   const std::vector<float>* values = nullptr;
-  fresh_baseline base;
-  window_parts parts;
-  int worse = 0;
-  std::optional<double> strength;  ///< found when two series want one channel
+  const seen_series* seen = nullptr;
+  std::size_t end = 0;  ///< of the part that may be looked at
 };
 
-double strength_of(channel_series& s) {
-  if (!s.strength) {
-    const auto shows = deviation_of(*s.window, *s.values, s.worse, s.parts, evidence_weights{});
-    s.strength = shows ? shows->strength : 0;
-  }
-  return *s.strength;
-}
+double strength_of(const channel_series& s) { return s.seen->shows ? s.seen->shows->strength : 0; }
 
 /// The tick that contains as_of lands in the last place of the channel.
 void write_channel(const channel_series& s, const entity_window& frame, event_time as_of,
                    std::array<float, ranker_shape::ticks>& z,
                    std::array<float, ranker_shape::ticks>& mask) {
   const std::int64_t tick = std::max<std::int64_t>(1, frame.tick_ms);
-  for (std::size_t n = 0; n < s.parts.end && n < s.values->size(); ++n) {
+  const fresh_baseline& base = *s.seen->base;
+  const auto& ts = s.window->ts;
+  // Older ticks have no place: the newest that is too old is where to begin.
+  const event_time oldest =
+      as_of - milliseconds{tick * static_cast<std::int64_t>(ranker_shape::ticks)};
+  const auto from = std::upper_bound(ts.begin(), ts.end(), oldest) - ts.begin();
+  for (auto n = static_cast<std::size_t>(from); n < s.end && n < s.values->size(); ++n) {
     const float x = (*s.values)[n];
     if (!std::isfinite(x)) continue;
-    const std::int64_t back = (unix_ms(as_of) - unix_ms(s.window->ts[n])) / tick;
+    const std::int64_t back = (unix_ms(as_of) - unix_ms(ts[n])) / tick;
     if (back < 0 || back >= static_cast<std::int64_t>(ranker_shape::ticks)) continue;
     const std::size_t at = ranker_shape::ticks - 1 - static_cast<std::size_t>(back);
-    const double deviation = (x - s.base.median) / s.base.scale;
-    z[at] = static_cast<float>(std::clamp(std::asinh(deviation), -most_z, most_z));
+    const auto deviation =
+        static_cast<float>(std::clamp((x - base.median) / base.scale, -1e9, 1e9));
+    z[at] = clamped(fast_asinh(deviation), -most_z, most_z);
     mask[at] = 1;
   }
 }
@@ -61,7 +60,10 @@ std::string_view short_name(std::string_view entity) {
 }  // namespace
 
 ranker_graph ranker_graph_of(const rca_question& question) {
-  const evidence_weights weights;
+  return ranker_graph_of(question, look_at(question, evidence_weights{}));
+}
+
+ranker_graph ranker_graph_of(const rca_question& question, const seen_question& seen) {
   const std::size_t count = std::min(question.nodes.size(), most_nodes);
   ranker_graph graph;
   graph.nodes.resize(count);
@@ -75,9 +77,9 @@ ranker_graph ranker_graph_of(const rca_question& question) {
   }
   for (std::size_t n = 0; n < count; ++n) {
     const entity_window& w = question.nodes[n].window;
-    const window_parts parts = split(w, question.onset, question.as_of, weights);
-    for (const metric_window& m : w.metrics) {
-      const metric_meaning meaning = meaning_of(m.name);
+    for (std::size_t m = 0; m < w.metrics.size(); ++m) {
+      const seen_series& series = seen.series[n][m];
+      const metric_meaning& meaning = series.meaning;
       if (meaning.scope == metric_scope::machine || meaning.role == metric_role::none) continue;
       std::size_t node = n;
       auto channel = static_cast<std::size_t>(meaning.role);
@@ -87,9 +89,8 @@ ranker_graph ranker_graph_of(const rca_question& question) {
         node = peer->second;
         channel = meaning.role == metric_role::errors ? callers_errors : callers_latency;
       }
-      const auto base = baseline_of(m.values, parts, weights);
-      if (!base) continue;
-      channel_series one{&w, &m.values, *base, parts, meaning.worse, std::nullopt};
+      if (!series.base) continue;
+      const channel_series one{&w, &w.metrics[m].values, &series, seen.parts[n].end};
       channel_series& known = best[node][channel];
       if (known.window == nullptr || strength_of(one) > strength_of(known)) known = one;
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "inference/ranker.hpp"
+#include "judgement/evidence.hpp"
 #include "judgement/root_cause.hpp"
 
 namespace faultline {
@@ -15,5 +16,7 @@ namespace faultline {
 /// channel 9 the errors they see. Nodes in the order of the question, at most 512 (the rest is
 /// left out, so that node i of the graph is node i of the question).
 ranker_graph ranker_graph_of(const rca_question& question);
+/// @p seen of the same question.
+ranker_graph ranker_graph_of(const rca_question& question, const seen_question& seen);
 
 }  // namespace faultline

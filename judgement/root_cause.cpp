@@ -106,10 +106,10 @@ void tell_second(const cause_story& story, const posterior_weights& weights, std
 }
 
 /// Ranker's scores when it is there and answered for every node.
-std::optional<ranker_scores> ask(const rca_question& question, cause_ranker* ranker,
-                                 double weight) {
+std::optional<ranker_scores> ask(const rca_question& question, const seen_question& series,
+                                 cause_ranker* ranker, double weight) {
   if (ranker == nullptr || weight <= 0 || question.nodes.empty()) return std::nullopt;
-  const ranker_graph graph = ranker_graph_of(question);
+  const ranker_graph graph = ranker_graph_of(question, series);
   if (graph.nodes.size() != question.nodes.size()) return std::nullopt;
   auto scores = ranker->rank(graph);
   if (!scores || scores->node_logit.size() != graph.nodes.size()) return std::nullopt;
@@ -157,9 +157,10 @@ root_cause_result find_root_cause(const rca_question& question, const root_cause
   for (const rca_node& n : question.nodes) {
     if (n.incomplete) result.incomplete.push_back(n.entity);
   }
-  const evidence seen = gather_evidence(question, weights.evidence);
+  const seen_question series = look_at(question, weights.evidence);
+  const evidence seen = gather_evidence(question, series, weights.evidence);
   const reach_table passing = passing_chances(question, weights);
-  const auto scores = ask(question, ranker, weights.ranker);
+  const auto scores = ask(question, series, ranker, weights.ranker);
   if (scores) result.model += " + " + ranker->identity().name + " " + ranker->identity().version;
   const ranker_scores* said = scores ? &*scores : nullptr;
   const cause_posterior p = weigh_causes(question, seen, passing, options, weights, said);

@@ -2,6 +2,7 @@
 #include "processing/window_ring.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -173,7 +174,7 @@ std::string pack_block(const window_ring& ring, std::size_t count,
 
 namespace {
 
-bool read_channel(byte_reader& in, std::size_t ticks, packed_channel& c) {
+bool read_channel(byte_reader& in, std::size_t ticks, window_detail detail, packed_channel& c) {
   std::uint8_t size = 0, kind = 0;
   if (!in.get(size)) return false;
   c.name.resize(size);
@@ -189,24 +190,26 @@ bool read_channel(byte_reader& in, std::size_t ticks, packed_channel& c) {
   channel_block b{};
   b.center[0] = c.center;
   b.scale[0] = c.scale;
+  std::array<std::int16_t, window_ring::ticks> codes{};
+  in.get_bytes(codes.data(), ticks * sizeof codes[0]);
+  c.values.reserve(ticks);
   for (std::size_t t = 0; t < ticks; ++t) {
-    std::int16_t code = 0;
-    in.get(code);
+    const std::int16_t code = codes[t];
     c.values.push_back(code == window_ring::missing
                            ? std::numeric_limits<float>::quiet_NaN()
-                           : static_cast<float>(raw_of(b, 0, window_ring::z(code))));
+                           : unpacked_value(c.center, c.scale, window_ring::z(code)));
   }
-  for (std::size_t t = 0; t < ticks; ++t) {
-    std::int8_t code = 0;
-    in.get(code);
-    c.expected.push_back(static_cast<float>(raw_of(b, 0, code / expected_unit)));
+  std::array<std::int8_t, window_ring::ticks> expected{};
+  in.get_bytes(expected.data(), ticks);
+  for (std::size_t t = 0; t < ticks && detail == window_detail::bands; ++t) {
+    c.expected.push_back(static_cast<float>(raw_of(b, 0, expected[t] / expected_unit)));
   }
   return in.ok();
 }
 
 }  // namespace
 
-outcome<unpacked_block> unpack_block(std::string_view bytes) {
+outcome<unpacked_block> unpack_block(std::string_view bytes, window_detail detail) {
   byte_reader in{bytes};
   std::uint8_t version = 0, ticks = 0;
   std::uint16_t channels = 0;
@@ -218,13 +221,14 @@ outcome<unpacked_block> unpack_block(std::string_view bytes) {
   in.get(ticks);
   if (!in.get(channels) || ticks > window_ring::ticks || channels > tick_builder::max_channels)
     return failure{ec::malformed, "window block: header"};
+  block.ts.reserve(ticks);
   for (std::uint8_t t = 0; t < ticks; ++t) {
     std::int64_t ms = 0;
     in.get(ms);
     block.ts.push_back(event_time_of(ms));
   }
   for (std::uint16_t c = 0; c < channels; ++c) {
-    if (!read_channel(in, ticks, block.channels.emplace_back()))
+    if (!read_channel(in, ticks, detail, block.channels.emplace_back()))
       return failure{ec::malformed, "window block: channel"};
   }
   if (!in.at_end()) return failure{ec::malformed, "window block: length"};

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -14,6 +16,7 @@
 #include "processing/byte_io.hpp"
 #include "processing/channel_block.hpp"
 #include "processing/tick_builder.hpp"
+#include "processing/window_detail.hpp"
 
 namespace faultline {
 
@@ -89,8 +92,16 @@ std::string pack_block(const window_ring& ring, std::size_t count,
                        const std::vector<channel_info>& channels,
                        const std::vector<channel_block>& blocks,
                        const std::vector<std::uint8_t>& roles, std::int64_t tick_ms);
-/// Strict. @returns ec::malformed, ec::unknown_version.
-outcome<unpacked_block> unpack_block(std::string_view bytes);
+/// Strict. Of window_detail::values `expected` stays empty. @returns ec::malformed,
+/// ec::unknown_version.
+outcome<unpacked_block> unpack_block(std::string_view bytes,
+                                     window_detail detail = window_detail::bands);
+
+/// Value of a code in the metric's units: as raw_of(), an exponential cheaper. |z| <= 16.
+inline float unpacked_value(double center, double scale, double z) noexcept {
+  const double e = std::exp(z);
+  return static_cast<float>(std::clamp(center + 0.5 * (e - 1 / e) * scale, -3.4e38, 3.4e38));
+}
 
 /// Half width of the band a value is expected in, in z.
 float band_of(const channel_block& b, std::size_t lane) noexcept;

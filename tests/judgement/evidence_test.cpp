@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -124,6 +125,42 @@ TEST(Evidence, ALevelThatIsOtherSinceABreakIsNoDeviationAndAnotherChangeIs) {
   EXPECT_GT(behind_a_hole(1000, 80, 80).lr, 3);
   EXPECT_NEAR(behind_a_hole(1000, 80, 80).before, 80, 3);
   EXPECT_NEAR(behind_a_hole(100, 80, 0).before, 40, 3) << "a short hole is no break";
+}
+
+/// As a baseline wants them, by sorting.
+double sorted_quantile(std::vector<float> values, double q) {
+  std::sort(values.begin(), values.end());
+  const double at = q * static_cast<double>(values.size() - 1);
+  const auto low = static_cast<std::size_t>(at);
+  if (low + 1 >= values.size()) return values[low];
+  return values[low] + (at - std::floor(at)) * (static_cast<double>(values[low + 1]) - values[low]);
+}
+
+TEST(Evidence, ABaselinesQuantilesAreThoseOfTheSortedValues) {
+  const evidence_weights weights;
+  for (int shape = 0; shape < 6; ++shape) {
+    for (const std::size_t count : {8U, 9U, 64U, 359U}) {
+      std::vector<float> values;
+      std::uint32_t state = 7;
+      for (std::size_t n = 0; n < count; ++n) {
+        state = state * 1664525U + 1013904223U;
+        const double u = state / 4294967296.0;
+        const double wild = n == 3 ? 1e30 : u;
+        const double shapes[] = {u, std::exp(20 * u), std::floor(4 * u), 5, wild, -u * u};
+        values.push_back(static_cast<float>(shapes[shape]));
+      }
+      const auto base = baseline_of(values, {0, count, count, count}, weights);
+      ASSERT_TRUE(base);
+      EXPECT_EQ(base->median, sorted_quantile(values, 0.5)) << shape << " of " << count;
+      const double quartiles =
+          (sorted_quantile(values, 0.75) - sorted_quantile(values, 0.25)) / 1.349;
+      const double tails = (sorted_quantile(values, 0.95) - sorted_quantile(values, 0.05)) / 3.29;
+      EXPECT_GE(base->scale, std::max(quartiles, tails)) << shape << " of " << count;
+      if (shape == 0) {
+        EXPECT_EQ(base->scale, std::max(quartiles, tails));
+      }
+    }
+  }
 }
 
 /// One wild tick, or a lasting rise, of sixty that are looked at.
