@@ -24,12 +24,10 @@ constexpr float prior_blocks = 24;    // half a day
 constexpr float youth_margin = 0.5f;  // decades while profile and tails are being learned
 constexpr float youth_blocks = 240;   // five days
 constexpr double raised_probability = 0.6;
+constexpr double bits_per_decade = 1.2;
+constexpr double decade_fades_ms = 20.0 * 60'000;
 constexpr float told_excess = 0.43f;  // of an episode above the threshold: the mean of a tail
 constexpr float most_rarity = 6;      // beyond what was ever seen decades are words
-constexpr tail_shape model_shape{-2, 0.125f, {0.6f, 0.30f, prior_blocks}};
-constexpr tail_shape tick_shape{0, 0.25f, {1.7f, 1.6f, prior_blocks}};
-constexpr tail_shape lasting_shape{0, 0.25f, {1.7f, 1.0f, prior_blocks}};
-constexpr tail_shape slow_shape{0, 0.25f, {0.8f, 0.9f, prior_blocks}};
 constexpr tail_shape combined_shape{0, 0.125f, {0.6f, 0.45f, prior_blocks}};
 constexpr tail_shape steady_shape{0, 0.125f, {0.6f, 0.35f, prior_blocks}};
 
@@ -43,18 +41,58 @@ float wanted(double budget, std::int64_t block_ms) noexcept {
   return -std::log10(static_cast<float>(std::clamp(share, 1e-9, 0.5)));
 }
 
+// Of a fault, by decades beyond what the budget asks for.
+double probability_of(double decades) noexcept {
+  return 1.0 / (1.0 + std::exp2(-bits_per_decade * decades));
+}
+
 // The model's score is a ratio and becomes a logarithm, the others are decades as they stand.
 float scaled(std::size_t v, float score) noexcept {
   if (v != static_cast<std::size_t>(view::model)) return score;
   return score < 0.01f ? -6.6f : fast_log2(std::min(score, 1e6f));
 }
 
-const tail_shape& shape_of(std::size_t place) noexcept {
+/// What the largest score of half an hour is believed to exceed in 15 of 100 half hours with one
+/// channel, how much more with twice as many, and how far it goes beyond.
+struct view_belief {
+  float low, width;
+  float at85, per_doubling, scale;
+};
+constexpr view_belief tick_belief{0, 0.25f, 1.0f, 0.73f, 0.7f};
+constexpr view_belief model_belief{-2, 0.125f, -0.5f, 0.62f, 0.45f};
+constexpr view_belief lasting_belief{0, 0.25f, 0.8f, 0.49f, 0.6f};
+constexpr view_belief slow_belief{0, 0.25f, 0.75f, 0.31f, 0.5f};
+
+// The largest of many is larger, and more than eight are never quite independent of a few that are
+// wild.
+constexpr std::size_t doublings = 7;  // 1, 2, 4 .. 64 channels and more
+constexpr std::array<float, doublings> wider{1, 1, 1, 1, 1.414f, 2, 2.828f};
+constexpr float ln_of_mass = 1.897f;  // -ln tail_from
+
+constexpr std::array<tail_shape, doublings> shapes_for(const view_belief& b, bool widens) noexcept {
+  std::array<tail_shape, doublings> out{};
+  for (std::size_t d = 0; d < doublings; ++d) {
+    const std::size_t n = widens || d < 3 ? d : 3;  // the model sees eight channels at most
+    const float scale = widens ? b.scale * wider[d] : b.scale;
+    const float at85 = b.at85 + b.per_doubling * static_cast<float>(n);
+    out[d] = {b.low, b.width, {at85 - ln_of_mass * scale, scale, prior_blocks}};
+  }
+  return out;
+}
+constexpr auto tick_shapes = shapes_for(tick_belief, true);
+constexpr auto model_shapes = shapes_for(model_belief, false);
+constexpr auto lasting_shapes = shapes_for(lasting_belief, true);
+constexpr auto slow_shapes = shapes_for(slow_belief, true);
+
+const tail_shape& shape_of(std::size_t place, std::size_t channels) noexcept {
+  std::size_t d = 0;
+  while (d + 1 < doublings && channels * 3 > (std::size_t{4} << d))
+    ++d;  // the nearest power of two
   const auto v = static_cast<view>(place);
-  if (v == view::model) return model_shape;
-  if (v == view::drift || v == view::forecast) return slow_shape;
-  if (v == view::level || v == view::breadth) return lasting_shape;
-  return tick_shape;
+  if (v == view::model) return model_shapes[d];
+  if (v == view::drift || v == view::forecast) return slow_shapes[d];
+  if (v == view::level || v == view::breadth) return lasting_shapes[d];
+  return tick_shapes[d];
 }
 
 constexpr auto weighed_order() noexcept {
@@ -68,7 +106,7 @@ constexpr auto weighed = weighed_order();  // places of the views that count
 
 template <std::size_t... I>
 std::array<tail_model, weighed_views> first_tails(std::index_sequence<I...>) noexcept {
-  return {tail_model{shape_of(weighed[I])}...};
+  return {tail_model{shape_of(weighed[I], 8)}...};
 }
 
 // The drifts' tail is a test of its own, the model's says when a result is loud.
@@ -97,6 +135,12 @@ const char* to_string(view v) noexcept {
 }
 
 tail_model::tail_model(const tail_shape& shape) noexcept : shape_{&shape} { fit(); }
+
+void tail_model::expect(const tail_shape& shape) noexcept {
+  if (shape_ == &shape) return;
+  shape_ = &shape;
+  fit();
+}
 
 void tail_model::add(float x) noexcept {
   const float place =
@@ -176,6 +220,10 @@ calibration::calibration() noexcept
       combined_{combined_shape},
       steady_{steady_shape} {}
 
+void calibration::expect(std::size_t channels) noexcept {
+  for (std::size_t i = 0; i < weighed_views; ++i) views_[i].expect(shape_of(weighed[i], channels));
+}
+
 float calibration::rarity_of(page_test test, const judged& j) const noexcept {
   float r = 0;
   if (test == page_test::one_tick) r = combined_.rarity(j.combined);
@@ -210,10 +258,16 @@ judged calibration::judge(const view_scores& scores, double budget, bool learnin
   }
   j.threshold = threshold(budget, learning);
   j.share = static_cast<float>(budget * static_cast<double>(block_ms_) / month_ms);
-  j.probability =
-      1.0 / (1.0 + std::exp2(-1.2 * static_cast<double>(j.decades - wanted(budget, block_ms_) -
-                                                        (learning ? 1.0f : 0.0f))));
+  j.probability = probability_of(
+      static_cast<double>(j.decades - wanted(budget, block_ms_) - (learning ? 1.0f : 0.0f)));
   return j;
+}
+
+double calibration::belief(double before, double probability, std::int64_t elapsed_ms) noexcept {
+  const double p = std::clamp(before, 1e-6, 1.0 - 1e-6);
+  const double faded = std::log2(p / (1.0 - p)) / bits_per_decade -
+                       static_cast<double>(elapsed_ms) / decade_fades_ms;
+  return std::max(probability, probability_of(faded));
 }
 
 void calibration::raise(judged& j) noexcept {
@@ -304,7 +358,7 @@ bool calibration::restore(byte_reader& in) {
     in.get(v);
     if (!in.get(largest) || v < next || v >= view_count) return false;
     next = v + 1u;
-    tail_model left_out{shape_of(v)};
+    tail_model left_out{shape_of(v, 1)};
     const bool wanted = has_weight(static_cast<view>(v));
     if (wanted) largest_[weighed_before(v)] = largest;
     if (!(wanted ? tail(static_cast<view>(v)) : left_out).restore(in)) return false;
@@ -314,7 +368,7 @@ bool calibration::restore(byte_reader& in) {
 
 bool calibration::restore_version_4(byte_reader& in) {
   for (std::size_t v = 0; v < view_count; ++v) {
-    tail_model left_out{shape_of(v)};
+    tail_model left_out{shape_of(v, 1)};
     const bool wanted = has_weight(static_cast<view>(v));
     if (!(wanted ? tail(static_cast<view>(v)) : left_out).restore(in)) return false;
   }
@@ -340,7 +394,7 @@ bool calibration::restore_rest(byte_reader& in) {
 
 bool calibration::skip_version_3(byte_reader& in) {
   for (std::size_t tail = 0; tail < view_count + 1; ++tail) {
-    if (!tail_model{tick_shape}.restore(in)) return false;
+    if (!tail_model{tick_shapes[0]}.restore(in)) return false;
   }
   view_scores largest;
   float number = 0;

@@ -36,6 +36,8 @@ public:
   /// @p shape outlives the model.
   explicit tail_model(const tail_shape& shape) noexcept;
 
+  /// Another belief about what was not seen yet; the bins are the same.
+  void expect(const tail_shape& shape) noexcept;
   /// Takes the largest value of one more block.
   void add(float x) noexcept;
   /// -log10 P(largest value of a block > x): 0 in the middle, grows without bound.
@@ -126,10 +128,17 @@ class calibration {
 public:
   calibration() noexcept;
 
+  /// How many channels the views look at: the largest of many is larger, and what is believed of
+  /// tails before they were seen depends on it.
+  void expect(std::size_t channels) noexcept;
   /// @p budget false episodes per 30 days; @p learning: ten times stricter.
   judged judge(const view_scores& scores, double budget, bool learning) const noexcept;
   /// A tick that is a fault whatever the tails say: lifts it a little above the threshold.
   static void raise(judged& j) noexcept;
+  /// Probability that a fault is under way: that of the tick, or what was believed @p elapsed_ms
+  /// ago as far as it has not faded: a decade in twenty minutes, as faults are that show now and
+  /// then.
+  static double belief(double before, double probability, std::int64_t elapsed_ms) noexcept;
   /// Takes the tick at @p ts_ms into its block; @p counted: false while an alert is on.
   void take(const view_scores& scores, const judged& j, std::int64_t ts_ms, std::int64_t tick_ms,
             bool counted) noexcept;

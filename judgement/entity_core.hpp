@@ -98,7 +98,7 @@ struct closed_block {
 /// What the last finished tick came to, for evaluation.
 struct tick_verdict {
   event_time tick{};
-  double score = 0;   ///< probability that it is a fault, 0..1, comparable over entities
+  double score = 0;   ///< probability that a fault is under way, 0..1, comparable over entities
   double excess = 0;  ///< decades of rarity above the page threshold
 };
 

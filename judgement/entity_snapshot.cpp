@@ -252,6 +252,7 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
       !read_tails_of(version, in, tails) || !life.restore(in, version))
     return broken;
   open_channels();
+  tails.expect(builder.channels().size());
   std::fill(slots.begin(), slots.end(), std::uint8_t{255});
   for (std::size_t s = 0; s < slot_channel.size(); ++s) {
     if (slot_channel[s] >= static_cast<std::int16_t>(channels)) return broken;

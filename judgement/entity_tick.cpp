@@ -211,7 +211,8 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   ++ticks;
   if (!tick.deaf) note_gap(static_cast<double>(tick.gap_ms));
   last_tick_ms = unix_ms(t.ts);
-  last_score = static_cast<float>(t.result.probability);
+  last_score = static_cast<float>(calibration::belief(last_score, t.result.probability,
+                                                      std::max<std::int64_t>(tick.gap_ms, 0)));
   last_excess = t.result.excess();
   degraded = t.degraded;
   if (rebase_tick(ticks) && !suspicious) rebase_due();
@@ -247,6 +248,7 @@ bool entity_core::impl::silent_episode(const tick_judgement& t) {
 void entity_core::impl::score_tick(const forecast_result* result, tick_judgement& t) {
   const closed_tick& tick = builder.front();
   auto& space = *t.channels;
+  tails.expect(tick.values.size());
   const std::int64_t gap = tick.gap_ms > 0 ? tick.gap_ms : t.tick_ms;
   t.weights = weights_of(std::min<std::int64_t>(gap, 128 * t.tick_ms));
   t.weights.shape_at = place_of(t.ts).at;

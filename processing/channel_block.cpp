@@ -273,13 +273,17 @@ void rebase_channel(channel_block& b, std::size_t i, double center, double scale
   const float level = moved(old.level[i]);
   for (auto* lane : {&b.shape0, &b.shape1}) (*lane)[i] = moved(old.level[i] + (*lane)[i]) - level;
   b.level[i] = level;
-  // How much a small step in z grows or shrinks around the level.
-  const double before = old.scale[i] * std::cosh(std::clamp<double>(old.level[i], -20, 20));
-  const double after = b.scale[i] * std::cosh(std::clamp<double>(level, -20, 20));
-  const auto ratio = static_cast<float>(std::clamp(before / after, 1e-3, 1e3));
-  for (auto* lane : {&b.error_level, &b.error_shape, &b.visit_sum, &b.fast, &b.slow, &b.slower})
-    (*lane)[i] = clamped((*lane)[i] * ratio, -most_spread, most_spread);
-  for (auto& usual : b.usual) usual.spread[i] = clamped(usual.spread[i] * ratio, 0, most_spread);
+  // Deviations are undone to raw units and made anew, each from where it stood: far from the middle
+  // a step in z is another step in raw units.
+  const auto deviation = [&](float d) { return moved(old.level[i] + d) - level; };
+  for (auto* lane : {&b.fast, &b.slow, &b.slower})
+    (*lane)[i] = clamped(deviation((*lane)[i]), -most_spread, most_spread);
+  const float visits = larger(b.visit_count[i], 1.0f);
+  b.visit_sum[i] = clamped(deviation(b.visit_sum[i] / visits) * visits, -most_spread, most_spread);
+  const auto width_of = [&](float w) { return 0.5f * (deviation(w) - deviation(-w)); };
+  for (auto* lane : {&b.error_level, &b.error_shape})
+    (*lane)[i] = clamped(width_of((*lane)[i]), 0, most_spread);
+  for (auto& usual : b.usual) usual.spread[i] = clamped(width_of(usual.spread[i]), 0, most_spread);
   for (auto* lane : {&b.y_short, &b.y_long}) {
     const double y = (*lane)[i] * static_cast<double>(old.scale[i]) / b.scale[i] +
                      (old.center[i] - b.center[i]) / b.scale[i];

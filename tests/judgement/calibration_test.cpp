@@ -272,5 +272,35 @@ TEST(AlertLifecycle, TheEchoOfACrossedLimitOpensNothingForTenMinutes) {
   EXPECT_TRUE(life.firing());
 }
 
+// The largest of many scores is larger: what is rare for one channel is not for thirty.
+TEST(Calibration, ExpectsLargerScoresOfMoreChannelsUntilItHasSeenThem) {
+  view_scores scores{};
+  scores[static_cast<std::size_t>(view::residual)] = 4;
+  const auto rarity = [&](std::size_t channels, std::uint64_t seed, int ticks) {
+    calibration c;
+    c.expect(channels);
+    quiet_views n{seed, shape::exponential};
+    episodes(c, n, ticks, 0, 1);
+    return c.judge(scores, 1, false).rarity[static_cast<std::size_t>(view::residual)];
+  };
+  EXPECT_GT(rarity(1, 1, 0), rarity(8, 1, 0) + 0.5f);
+  EXPECT_GT(rarity(8, 1, 0), rarity(64, 1, 0) + 0.3f);
+  EXPECT_EQ(rarity(64, 1, 0), rarity(256, 1, 0));
+  EXPECT_NEAR(rarity(1, 1, 2 * month), rarity(64, 1, 2 * month), 0.3f);
+}
+
+TEST(Calibration, ABeliefInAFaultFadesByADecadeInTwentyMinutes) {
+  constexpr std::int64_t twenty = 20 * minute;
+  const double just_paged = calibration::belief(0, 0.9, minute);
+  EXPECT_DOUBLE_EQ(just_paged, 0.9);
+  const double later = calibration::belief(just_paged, 0.01, twenty);
+  const auto decades = [](double p) { return std::log2(p / (1 - p)) / 1.2; };
+  EXPECT_NEAR(decades(later), decades(0.9) - 1, 1e-6);
+  EXPECT_DOUBLE_EQ(calibration::belief(0.9, 0.95, twenty), 0.95);
+  EXPECT_DOUBLE_EQ(calibration::belief(0.9, 0.01, 100 * twenty), 0.01);
+  EXPECT_TRUE(std::isfinite(calibration::belief(1, 0, 0)));
+  EXPECT_TRUE(std::isfinite(calibration::belief(0, 0, 0)));
+}
+
 }  // namespace
 }  // namespace faultline

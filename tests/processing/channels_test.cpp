@@ -161,6 +161,31 @@ TEST(ChannelBlock, KeepsRawValuesWhenItsScaleMoves) {
   EXPECT_NEAR(raw_of(b, 0, b.q75[0]), q75, 0.05);
 }
 
+// Far from the middle a small step in z is a large one in raw units: a deviation that were moved by
+// the slope at its level grew to thousands when the scale came to where the values had gone.
+TEST(ChannelBlock, KeepsDeviationsInRawUnitsWhenItsScaleMovesFar) {
+  channel_block b;
+  clear_block(b);
+  block_scores s{};
+  const auto w = weights_for(60'000);
+  for (int i = 0; i < 600; ++i) {
+    tick(b, 50 + wobble(i), s, w);
+    if (i == 64) rebase_channel(b, 0, 50, 1);
+  }
+  for (int i = 0; i < 240; ++i) {
+    const auto values = first_lane(150 + wobble(i));
+    prepare_block(b, values.data());
+    standardise(b, values.data(), s);
+    observe_block(b, values.data(), w, s);
+  }
+  const double before = raw_of(b, 0, b.level[0] + b.slow[0]);
+  rebase_channel(b, 0, 150, 1);
+  EXPECT_NEAR(raw_of(b, 0, b.level[0] + b.slow[0]), before, 0.5);
+  EXPECT_NEAR(raw_of(b, 0, b.level[0]), 50, 0.5);
+  EXPECT_LT(std::fabs(b.slow[0]), 10.0f);
+  EXPECT_LT(b.usual[tick_profile].spread[0], 10.0f);
+}
+
 TEST(ChannelBlock, StaysFiniteWhateverComes) {
   channel_block b;
   clear_block(b);
