@@ -51,8 +51,11 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
       return result == tick_builder::result::late ? applied_as::late : applied_as::taken;
     }
     case event_type::log:
+      told_by().note_log(event.ts, event.severity);
       return applied_as::kept;
     case event_type::span:
+      told_by().note_span(event.ts, static_cast<double>(event.duration_us) / 1000,
+                          event.status == span_status::error, event.peer);
       if (!event.peer.empty() && event.peer != event.entity)
         note_edge(event.peer, edge_kind::calls, false, "span", event, where, out);
       return applied_as::kept;
@@ -65,6 +68,11 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
       return applied_as::kept;
   }
   return applied_as::kept;
+}
+
+told_series& entity_core::impl::told_by() {
+  if (!told) told = std::make_unique<told_series>();
+  return *told;
 }
 
 // What an event does not say stays as it was: one says ephemeral, the next only its topic. Ticks
@@ -265,7 +273,7 @@ std::size_t entity_core::memory_bytes() const noexcept {
                       s.profile.memory_bytes() + s.ring.memory_bytes() + s.slots.capacity() +
                       s.traits.capacity() + s.limits.capacity() * sizeof(channel_limit) +
                       s.edges.capacity() * sizeof(known_edge) + (s.model ? sizeof(model_view) : 0) +
-                      (s.open ? sizeof(alert) + 512 : 0);
+                      (s.open ? sizeof(alert) + 512 : 0) + (s.told ? s.told->memory_bytes() : 0);
   for (const auto& b : s.blocks_out) bytes += sizeof b + b.bytes.capacity();
   for (const auto& a : s.attributes) bytes += sizeof a + a.first.capacity() + a.second.capacity();
   return bytes;

@@ -68,6 +68,8 @@ struct entity_window {
   std::vector<metric_window> metrics;
   event_time watermark{};  ///< every tick that ended by then is in here
   bool learning = false;
+  /// What its logs and spans come to, on steps of their own; null where it sends none.
+  std::shared_ptr<const entity_window> told;
 };
 
 struct metric_status {

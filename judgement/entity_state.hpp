@@ -13,6 +13,7 @@
 #include "judgement/alert_lifecycle.hpp"
 #include "judgement/calibration.hpp"
 #include "judgement/entity_core.hpp"
+#include "judgement/told_series.hpp"
 #include "judgement/views.hpp"
 #include "processing/channel_block.hpp"
 #include "processing/daily_profile.hpp"
@@ -117,6 +118,7 @@ struct entity_core::impl {
   void note_regime(const std::string& metrics, log_position cause, event_time tick,
                    std::vector<entity_decision>& out);
 
+  told_series& told_by();
   // edges and changes: entity_topology.cpp
   void note_edge(std::string_view to, edge_kind kind, bool removed, const char* source,
                  const event_view& event, const record_address& where,
@@ -150,6 +152,7 @@ struct entity_core::impl {
   std::unique_ptr<model_view> model;  ///< from the first answer of a model on
   std::unique_ptr<alert> open;        ///< last transition of the episode that is firing
   std::vector<known_edge> edges;
+  std::unique_ptr<told_series> told;  ///< from its first log or span on
   std::vector<closed_block> blocks_out;
 
   record_address covered;

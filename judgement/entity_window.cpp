@@ -75,6 +75,7 @@ entity_window entity_core::impl::window(event_time as_of, window_detail detail) 
     }
   }
   for (std::size_t back = ring.size(); back-- > newest;) w.ts.push_back(ring.ts(back));
+  if (told) w.told = told->window(as_of);
   // Every tick that ended by then is in: the newest one's end, or the clock if nothing is open.
   w.watermark = event_time_of(builder.idle() ? std::max(clock_ms, last_tick_ms) : last_tick_ms);
   return w;
@@ -127,6 +128,7 @@ outcome<entity_window> join_window(const std::vector<closed_block>& blocks, enti
   joined.tick_ms = tail.tick_ms;
   joined.watermark = tail.watermark;
   joined.learning = tail.learning;
+  joined.told = tail.told;
   for (const auto& m : tail.metrics)
     joined.metrics.push_back({m.name, m.role, m.kind, {}, {}, {}, {}});
   std::map<std::string_view, std::size_t> place;

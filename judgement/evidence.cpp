@@ -6,6 +6,8 @@
 #include <limits>
 #include <map>
 
+#include "judgement/told_series.hpp"
+
 namespace faultline {
 namespace {
 
@@ -18,6 +20,8 @@ constexpr double silence_lr = 3.0;
 /// A silence is this many ticks of one that sent in at least this share of them.
 constexpr int silent_ticks = 4;
 constexpr double regular = 0.8;
+/// What told_series calls the mean duration of an entity's own spans.
+constexpr std::string_view span_latency = "span.latency_ms";
 constexpr double alert_least = 1.0;
 constexpr double alert_most = 4.0;
 
@@ -84,16 +88,18 @@ void keep_best(node_evidence& e, int index, double lr) {
   }
 }
 
-/// Deviation of a node's own metrics; edges to known peers are left to edge evidence.
-void gather_metrics(const rca_node& node, const std::vector<seen_series>& seen,
-                    const std::vector<bool>& to_known_peer, const evidence_weights& weights,
-                    node_evidence& e) {
-  std::array<int, 2> counts{};
-  for (std::size_t m = 0; m < node.window.metrics.size(); ++m) {
+/// Deviations of a node's own metrics; edges to known peers are left to edge evidence.
+void take_metrics(const entity_window& w, const std::vector<seen_series>& seen,
+                  const std::vector<bool>& to_known_peer, node_evidence& e) {
+  for (std::size_t m = 0; m < w.metrics.size(); ++m) {
     if (!seen[m].shows || to_known_peer[m]) continue;
-    e.metrics.push_back({node.window.metrics[m].name, seen[m].meaning, *seen[m].shows});
-    ++counts[is_external(seen[m].meaning.role) ? 0 : 1];
+    e.metrics.push_back({w.metrics[m].name, seen[m].meaning, *seen[m].shows});
   }
+}
+
+void weigh_metrics(const evidence_weights& weights, node_evidence& e) {
+  std::array<int, 2> counts{};
+  for (const metric_evidence& m : e.metrics) ++counts[is_external(m.meaning.role) ? 0 : 1];
   e.observed = !e.metrics.empty();
   for (std::size_t m = 0; m < e.metrics.size(); ++m) {
     const metric_evidence& one = e.metrics[m];
@@ -177,21 +183,38 @@ const metric_window* metric_named(const entity_window& w, std::string_view prefi
   return nullptr;
 }
 
-/// The plainest own latency of @p node, or nothing.
-const deviation* own_latency(const node_evidence& e) {
+/// The latency of @p e that the same instrument measures, else its plainest; or nothing.
+const deviation* own_latency(const node_evidence& e, bool by_spans) {
+  for (const metric_evidence& m : e.metrics) {
+    if (by_spans && m.name == span_latency) return &m.shows;
+  }
   const int best = e.best_of_role[static_cast<std::size_t>(metric_role::latency)];
   return best < 0 ? nullptr : &e.metrics[static_cast<std::size_t>(best)].shows;
 }
+
+/// One measured call from a node to a peer that is in the question.
+struct peer_metric {
+  std::size_t from, to, metric;
+  bool told;  ///< by spans
+
+  const entity_window& window(const rca_question& q) const {
+    return told ? *q.nodes[from].window.told : q.nodes[from].window;
+  }
+  const seen_series& series(const seen_question& seen) const {
+    return (told ? seen.told : seen.series)[from][metric];
+  }
+};
 
 class edge_gatherer {
 public:
   edge_gatherer(const rca_question& q, const evidence_weights& weights, evidence& all)
       : q_{q}, weights_{weights}, all_{all} {}
 
-  void latency(std::size_t from, std::size_t to, const metric_window& seen,
-               std::optional<deviation> shows, const window_parts& parts) {
-    const entity_window& w = q_.nodes[from].window;
+  void latency(const peer_metric& call, std::optional<deviation> shows, const window_parts& parts) {
     if (!shows) return;
+    const auto [from, to, metric, by_spans] = call;
+    const entity_window& w = call.window(q_);
+    const metric_window& seen = w.metrics[metric];
     edge_evidence& e = edge(from, to);
     double own_rise = 0;
     const metric_window* told =
@@ -205,7 +228,7 @@ public:
         own_rise = (shows->after - shows->before) - (between->after - between->before);
         shows = between;
       }
-    } else if (const deviation* own = own_latency(all_.nodes[to])) {
+    } else if (const deviation* own = own_latency(all_.nodes[to], by_spans)) {
       own_rise = own->lr > 0 ? own->after - own->before : 0;
       const double rise = shows->after - shows->before;
       const double share = rise > 0 ? std::clamp(1 - own_rise / rise, 0.0, 1.0) : 1.0;
@@ -225,17 +248,20 @@ public:
     e.onset = shows->onset;
   }
 
-  void errors(std::size_t from, std::size_t to, const metric_window& seen,
-              const std::optional<deviation>& shows) {
+  void errors(const peer_metric& call, const std::optional<deviation>& shows) {
     if (!shows) return;
-    edge_evidence& e = edge(from, to);
+    edge_evidence& e = edge(call.from, call.to);
     const auto errors = static_cast<std::size_t>(metric_role::errors);
     // Errors the callee reports itself are its own, not the edge's.
-    const double own = all_.nodes[to].has_role[errors] ? all_.nodes[to].by_role[errors] : 0;
+    const node_evidence& callee = all_.nodes[call.to];
+    const double own = callee.has_role[errors] ? callee.by_role[errors] : 0;
+    const double beyond = shows->lr - 0.5 * std::max(0.0, own);
+    const double lr = shows->peak > 0 ? beyond : std::min(shows->lr, 0.0);
+    if (e.has_errors && e.errors >= lr) return;
     e.has_errors = true;
-    e.errors = shows->peak > 0 ? shows->lr - 0.5 * std::max(0.0, own) : std::min(shows->lr, 0.0);
+    e.errors = lr;
     e.errors_peak = shows->peak;
-    e.errors_metric = seen.name;
+    e.errors_metric = call.window(q_).metrics[call.metric].name;
   }
 
 private:
@@ -285,20 +311,64 @@ metric_meaning meaning_of(std::string_view metric) noexcept {
   return m;
 }
 
+namespace {
+
+std::vector<seen_series> look_at(const entity_window& w, const window_parts& parts, bool told,
+                                 const evidence_weights& weights) {
+  std::vector<seen_series> all;
+  for (const metric_window& m : w.metrics) {
+    seen_series one{meaning_of(m.name), baseline_of(m.values, parts, weights), {}};
+    if (one.base && told) {
+      one.base->scale = std::max(one.base->scale, counting_noise(m.name, one.base->median));
+    }
+    if (one.base && one.meaning.scope != metric_scope::machine) {
+      one.shows = deviation_from(*one.base, w, m.values, one.meaning.worse, parts, weights);
+    }
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+/// Which of the metrics of @p w measure calls to somebody in the question; those go to @p calls.
+std::vector<bool> calls_in(const rca_question& q, std::size_t from, bool told,
+                           const std::vector<seen_series>& seen,
+                           const std::vector<std::size_t>& callees,
+                           std::vector<peer_metric>& calls) {
+  std::vector<bool> known(seen.size(), false);
+  for (std::size_t m = 0; m < seen.size(); ++m) {
+    if (seen[m].meaning.scope != metric_scope::out) continue;
+    const auto to = peer_of(q, callees, seen[m].meaning.peer);
+    if (!to || *to == from) continue;
+    known[m] = true;
+    calls.push_back({from, *to, m, told});
+  }
+  return known;
+}
+
+std::vector<std::vector<std::size_t>> callees_in(const rca_question& q) {
+  std::vector<std::vector<std::size_t>> callees(q.nodes.size());
+  std::map<std::string_view, std::size_t> by_id;
+  for (std::size_t n = 0; n < q.nodes.size(); ++n) by_id.emplace(q.nodes[n].entity, n);
+  for (const rca_edge& e : q.edges) {
+    const auto from = by_id.find(e.from);
+    const auto to = by_id.find(e.to);
+    if (from != by_id.end() && to != by_id.end()) callees[from->second].push_back(to->second);
+  }
+  for (auto& list : callees) std::sort(list.begin(), list.end());
+  return callees;
+}
+
+}  // namespace
+
 seen_question look_at(const rca_question& question, const evidence_weights& weights) {
+  static const entity_window none;
   seen_question seen;
   for (const rca_node& node : question.nodes) {
-    const entity_window& w = node.window;
-    const auto parts = split(w, question.onset, question.as_of, weights);
-    seen.parts.push_back(parts);
-    auto& series = seen.series.emplace_back();
-    for (const metric_window& m : w.metrics) {
-      seen_series one{meaning_of(m.name), baseline_of(m.values, parts, weights), {}};
-      if (one.base && one.meaning.scope != metric_scope::machine) {
-        one.shows = deviation_from(*one.base, w, m.values, one.meaning.worse, parts, weights);
-      }
-      series.push_back(std::move(one));
-    }
+    const entity_window& told = node.window.told ? *node.window.told : none;
+    seen.parts.push_back(split(node.window, question.onset, question.as_of, weights));
+    seen.series.push_back(look_at(node.window, seen.parts.back(), false, weights));
+    seen.told_parts.push_back(split(told, question.onset, question.as_of, weights));
+    seen.told.push_back(look_at(told, seen.told_parts.back(), true, weights));
   }
   return seen;
 }
@@ -312,33 +382,19 @@ evidence gather_evidence(const rca_question& question, const seen_question& seen
   evidence all;
   const std::size_t count = question.nodes.size();
   all.nodes.resize(count);
-  std::map<std::string_view, std::size_t> by_id;
-  for (std::size_t n = 0; n < count; ++n) by_id.emplace(question.nodes[n].entity, n);
-  std::vector<std::vector<std::size_t>> callees(count);
-  for (const rca_edge& e : question.edges) {
-    const auto from = by_id.find(e.from);
-    const auto to = by_id.find(e.to);
-    if (from != by_id.end() && to != by_id.end()) callees[from->second].push_back(to->second);
-  }
-  for (auto& list : callees) std::sort(list.begin(), list.end());
-  struct peer_metric {
-    std::size_t from, to, metric;
-  };
-  std::vector<peer_metric> peers;
+  const auto callees = callees_in(question);
+  std::vector<peer_metric> calls;
   for (std::size_t n = 0; n < count; ++n) {
     const rca_node& node = question.nodes[n];
     node_evidence& e = all.nodes[n];
     e.best_of_role.fill(-1);
-    std::vector<bool> to_known_peer(node.window.metrics.size(), false);
-    for (std::size_t m = 0; m < node.window.metrics.size(); ++m) {
-      const metric_meaning& meaning = seen.series[n][m].meaning;
-      if (meaning.scope != metric_scope::out) continue;
-      const auto to = peer_of(question, callees[n], meaning.peer);
-      if (!to || *to == n) continue;
-      to_known_peer[m] = true;
-      peers.push_back({n, *to, m});
+    take_metrics(node.window, seen.series[n],
+                 calls_in(question, n, false, seen.series[n], callees[n], calls), e);
+    if (node.window.told) {
+      take_metrics(*node.window.told, seen.told[n],
+                   calls_in(question, n, true, seen.told[n], callees[n], calls), e);
     }
-    gather_metrics(node, seen.series[n], to_known_peer, weights, e);
+    weigh_metrics(weights, e);
     if (const auto since = silent_since(node, seen.parts[n], question.as_of, weights)) {
       e.silent = true;
       e.external = std::max(e.external, silence_lr);
@@ -351,13 +407,12 @@ evidence gather_evidence(const rca_question& question, const seen_question& seen
     date(node, e);
   }
   edge_gatherer edges{question, weights, all};
-  for (const peer_metric& p : peers) {
-    const metric_window& metric = question.nodes[p.from].window.metrics[p.metric];
-    const seen_series& series = seen.series[p.from][p.metric];
+  for (const peer_metric& call : calls) {
+    const seen_series& series = call.series(seen);
     if (series.meaning.role == metric_role::errors) {
-      edges.errors(p.from, p.to, metric, series.shows);
+      edges.errors(call, series.shows);
     } else {
-      edges.latency(p.from, p.to, metric, series.shows, seen.parts[p.from]);
+      edges.latency(call, series.shows, (call.told ? seen.told_parts : seen.parts)[call.from]);
     }
   }
   std::sort(all.edges.begin(), all.edges.end(), [](const edge_evidence& a, const edge_evidence& b) {

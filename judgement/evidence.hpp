@@ -117,6 +117,8 @@ struct seen_series {
 struct seen_question {
   std::vector<window_parts> parts;               ///< of each node
   std::vector<std::vector<seen_series>> series;  ///< of each node and metric
+  std::vector<window_parts> told_parts;          ///< the same of what logs and spans come to
+  std::vector<std::vector<seen_series>> told;
 };
 seen_question look_at(const rca_question& question, const evidence_weights& weights);
 

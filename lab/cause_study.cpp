@@ -26,6 +26,7 @@ rca_question seen_by(const cause_variant& v, rca_question q) {
   if (!v.changes) q.changes.clear();
   for (rca_node& n : q.nodes) {
     if (!v.alerts) n.alerts.clear();
+    if (!v.told) n.window.told.reset();
     if (v.edges) continue;
     auto& metrics = n.window.metrics;
     metrics.erase(std::remove_if(metrics.begin(), metrics.end(),
@@ -82,6 +83,7 @@ std::vector<cause_variant> cause_ablations() {
   without("explaining others", [](cause_variant& v) { v.weights.reach = 0; });
   without("onset order", [](cause_variant& v) { v.weights.order = 0; });
   without("magnitude", [](cause_variant& v) { v.weights.magnitude = 0; });
+  without("logs and spans", [](cause_variant& v) { v.told = false; });
   without("change events", [](cause_variant& v) { v.changes = false; });
   without("brevity", [](cause_variant& v) { v.weights.evidence.brief = 1; });
   without("temperature", [](cause_variant& v) { v.weights.temperature = 1; });
@@ -171,7 +173,7 @@ std::pair<double, std::size_t> cause_study::slowest_ms(std::size_t nodes) const 
 }
 
 outcome<void> simulated_causes(
-    std::size_t systems, std::uint64_t seed,
+    std::size_t systems, std::uint64_t seed, bool told,
     const std::function<void(const std::string&, const evaluation_input&, const labels&)>& each) {
   for (std::size_t n = 0; n < 2 * systems; ++n) {
     const bool unseen = n >= systems;
@@ -179,6 +181,7 @@ outcome<void> simulated_causes(
     random_source rng{o.seed, "size of a cause system"};
     o.services = static_cast<std::size_t>(20 * portable_exp(rng.uniform() * portable_log(10)));
     o.duration = seconds{3 * 3600};
+    if (told) o.log_lines_per_hour = 60, o.traces_per_minute = 20;
     if (unseen) {
       o.types.clear();
       for (const fault_type type : every_fault_type())

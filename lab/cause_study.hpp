@@ -25,6 +25,7 @@ struct cause_variant {
   bool graph = true;    ///< false: no edge is known
   bool edges = true;    ///< false: nobody measures what callers see of a callee
   bool alerts = true;   ///< false: which entities alert is not known
+  bool told = true;     ///< false: no logs and spans are known
   bool changes = true;  ///< false: no change event is known
 };
 
@@ -73,9 +74,10 @@ private:
 
 /// Systems of the simulator's second edition, test split, 20 to 200 nodes, one fault each: faults
 /// of every type, then as many of the types no model was trained on. Set names "simulated" and
-/// "simulated, unseen types". @returns what simulate() returns.
+/// "simulated, unseen types". @p told: they send logs and spans, too: a line a minute of each node,
+/// twenty traces a minute of the system. @returns what simulate() returns.
 outcome<void> simulated_causes(
-    std::size_t systems, std::uint64_t seed,
+    std::size_t systems, std::uint64_t seed, bool told,
     const std::function<void(const std::string& set, const evaluation_input&, const labels&)>&
         each);
 

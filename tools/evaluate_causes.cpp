@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 
 /// Of `evaluate causes`.
 struct causes_arguments : evaluate_arguments {
-  bool ablation = false, own = false;
+  bool ablation = false, own = false, told = false;
   std::size_t simulated = 0;
   std::size_t quiet = 20;
   std::uint64_t seed = 1;
@@ -39,6 +39,10 @@ cause_study_options options_of(const causes_arguments& a) {
   o.judge = a.options;
   o.variants = cause_ablations();
   if (!a.ablation) o.variants.resize(2);  // with the ranker and without
+  if (a.told && !a.ablation) {
+    o.variants.push_back({"without logs and spans", {}});
+    o.variants.back().told = false;
+  }
   o.baselines = !a.ablation;
   o.own = a.own;
   o.quiet = a.quiet;
@@ -63,7 +67,7 @@ int run_causes(const causes_arguments& a, const command_session& session) {
     if (!truth) return report_failure(truth.error());
     take(set_name(path), *input, *truth);
   }
-  if (const auto made = simulated_causes(a.simulated, a.seed, take); !made)
+  if (const auto made = simulated_causes(a.simulated, a.seed, a.told, take); !made)
     return report_failure(made.error());
   std::error_code error;
   fs::create_directories(a.out, error);
@@ -96,6 +100,7 @@ void add_causes_command(CLI::App& group, command_session& session) {
                   "types that no model was trained on")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();
+  sub->add_flag("--told", a->told, "The simulated systems send logs and spans, too");
   sub->add_option("--quiet", a->quiet, "Questions in the fault-free time of each recording")
       ->check(CLI::Range(0, 1000))
       ->capture_default_str();

@@ -78,6 +78,14 @@ struct lived_core {
       row[7].second = 900;
       d.row(at, row);
     }
+    event_view e;
+    e.type = event_type::log;
+    e.severity = log_severity::error;
+    d.give(e, at);
+    e.type = event_type::span;
+    e.duration_us = 12'345;
+    e.peer = "db/cart";
+    d.give(e, at);
     blocks = d.core.take_blocks();
   }
   entity_driver d;
@@ -151,7 +159,7 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "entity snapshot", 5, true,
+  all.push_back({"entity_snapshot", "entity snapshot", 6, true,
                  [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();

@@ -98,7 +98,7 @@ TEST(CauseStudy, RanksSimulatedSystemsWithBaselinesBesideItAndAsksQuietTimeToo) 
   o.quiet = 3;
   cause_study study{o};
   ASSERT_TRUE(simulated_causes(
-      1, 1, [&](const std::string& set, const evaluation_input& input, const labels& truth) {
+      1, 1, true, [&](const std::string& set, const evaluation_input& input, const labels& truth) {
         EXPECT_GE(input.scored.entities.size(), 20u);
         study.add(set, input, truth, {});
       }));

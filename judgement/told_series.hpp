@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "judgement/entity_core.hpp"
+#include "messages/event.hpp"
+#include "processing/byte_io.hpp"
+
+namespace faultline {
+
+/// What the logs and spans of one entity come to, as evidence: counts and durations of the last 64
+/// minutes in steps of half a minute. Nothing here pages. An entity that sends neither has none.
+///
+/// Limits: the first `most_peers` peers its spans name; what is older than the oldest step is
+/// left out. The order in which events of one step come changes nothing but the last bits.
+class told_series {
+public:
+  static constexpr std::int64_t step_ms = 30'000;
+  static constexpr std::size_t steps = 128;
+  static constexpr std::size_t most_peers = 8;
+
+  void note_log(event_time ts, log_severity severity);
+  void note_span(event_time ts, double duration_ms, bool failed, std::string_view callee);
+
+  /// Steps that had ended by @p as_of, as series: log.lines, log.warnings, log.errors,
+  /// span.requests, span.errors, span.latency_ms (mean), and for each peer out_latency_ms.PEER and
+  /// out_errors.PEER. Those of a kind never seen are left out. nullptr: no step has ended.
+  std::shared_ptr<const entity_window> window(event_time as_of) const;
+
+  void save(byte_writer& out) const;
+  bool restore(byte_reader& in);
+  std::size_t memory_bytes() const noexcept;
+
+private:
+  struct step {
+    std::uint32_t lines = 0, warnings = 0, errors = 0;
+    std::uint32_t spans = 0, failed = 0;
+    float duration_ms = 0;  ///< sum
+  };
+  struct peer_step {
+    std::uint32_t spans = 0, failed = 0;
+    float duration_ms = 0;
+  };
+  struct peer {
+    std::string name;
+    std::array<peer_step, steps> at{};
+  };
+
+  /// Index of the step @p ts lies in, made room for; `steps` when it is too old.
+  std::size_t place(event_time ts);
+  peer* peer_named(std::string_view name);
+
+  std::int64_t first_ = 0;           ///< number of the first step ever; 0: none
+  std::int64_t newest_ = 0;          ///< number of the newest
+  std::array<step, steps> steps_{};  ///< by number modulo `steps`
+  std::vector<peer> peers_;
+  bool logs_ = false, spans_ = false;
+};
+
+/// Least scale of a series of counts around @p median: what a Poisson count spreads by. 0 for what
+/// counts nothing.
+double counting_noise(std::string_view series, double median) noexcept;
+
+}  // namespace faultline

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/told_series.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "judgement/evidence.hpp"
+#include "tests/judgement/entity_fixture.hpp"
+#include "tests/judgement/root_cause_cases.hpp"
+
+namespace faultline {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr std::int64_t step = told_series::step_ms;
+
+event_time at(std::int64_t number, std::int64_t within = 0) {
+  return event_time_of(test_start + number * step + within);
+}
+
+const metric_window* series(const entity_window& w, const std::string& name) {
+  for (const metric_window& m : w.metrics) {
+    if (m.name == name) return &m;
+  }
+  return nullptr;
+}
+
+TEST(ToldSeries, CountsLinesBySeverityInStepsThatHaveEnded) {
+  told_series told;
+  told.note_log(at(0, 5), log_severity::info);
+  told.note_log(at(1), log_severity::warn);
+  told.note_log(at(1, 7), log_severity::error);
+  told.note_log(at(1, 29'999), log_severity::fatal);
+  told.note_log(at(2), log_severity::error);
+  const auto w = told.window(at(2, 100));
+  ASSERT_TRUE(w);
+  EXPECT_THAT(w->ts, ElementsAre(at(1), at(2))) << "stamped with their ends; the third is open";
+  EXPECT_THAT(series(*w, "log.lines")->values, ElementsAre(1, 3));
+  EXPECT_THAT(series(*w, "log.warnings")->values, ElementsAre(0, 1));
+  EXPECT_THAT(series(*w, "log.errors")->values, ElementsAre(0, 2));
+  EXPECT_EQ(series(*w, "span.requests"), nullptr) << "it sends no spans";
+  EXPECT_FALSE(told.window(at(0, 100))) << "nothing has ended";
+}
+
+TEST(ToldSeries, SpansGiveRequestsErrorsAndDurationsAlsoOfEachPeer) {
+  told_series told;
+  told.note_span(at(0), 10, false, "db/cart");
+  told.note_span(at(0, 9), 30, true, "db/cart");
+  told.note_span(at(0, 10), 80, false, "");
+  told.note_span(at(2), 5, false, "");
+  const auto w = told.window(at(3));
+  ASSERT_TRUE(w);
+  EXPECT_THAT(series(*w, "span.requests")->values, ElementsAre(3, 0, 1));
+  EXPECT_THAT(series(*w, "span.errors")->values, ElementsAre(1, 0, 0));
+  EXPECT_EQ(series(*w, "span.latency_ms")->values[0], 40);
+  EXPECT_TRUE(std::isnan(series(*w, "span.latency_ms")->values[1])) << "no calls, no latency";
+  EXPECT_EQ(series(*w, "out_latency_ms.db/cart")->values[0], 20);
+  EXPECT_EQ(series(*w, "out_errors.db/cart")->values[0], 1);
+  EXPECT_EQ(series(*w, "log.lines"), nullptr);
+}
+
+TEST(ToldSeries, TheOrderOfEventsChangesNothingAndWhatIsTooOldIsLeftOut) {
+  told_series forth, back;
+  for (int n = 0; n < 200; ++n) forth.note_log(at(n), log_severity::error);
+  for (int n = 200; n-- > 0;) back.note_log(at(n), log_severity::error);
+  const auto a = forth.window(at(200)), b = back.window(at(200));
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ(a->ts.size(), told_series::steps);
+  EXPECT_EQ(a->ts, b->ts);
+  EXPECT_EQ(series(*a, "log.errors")->values, series(*b, "log.errors")->values);
+}
+
+TEST(ToldSeries, SilenceAfterTheLastLineIsZerosAndAGapForgetsWhatLiesBeforeIt) {
+  told_series told;
+  told.note_log(at(0), log_severity::error);
+  EXPECT_THAT(series(*told.window(at(4)), "log.errors")->values, ElementsAre(1, 0, 0, 0));
+  told.note_log(at(1000), log_severity::info);
+  const auto w = told.window(at(1001));
+  double errors = 0;
+  for (const float v : series(*w, "log.errors")->values) errors += v;
+  EXPECT_EQ(errors, 0);
+  EXPECT_EQ(w->ts.size(), told_series::steps);
+}
+
+TEST(ToldSeries, HoldsTheFirstPeersAndNoMore) {
+  told_series told;
+  for (int n = 0; n < 50; ++n) told.note_span(at(0), 1, false, "db/" + std::to_string(n));
+  EXPECT_TRUE(series(*told.window(at(1)), "out_errors.db/7"));
+  EXPECT_FALSE(series(*told.window(at(1)), "out_errors.db/8"));
+  EXPECT_EQ(series(*told.window(at(1)), "span.requests")->values[0], 50);
+}
+
+event_view log_event(log_severity severity) {
+  event_view e;
+  e.type = event_type::log;
+  e.severity = severity;
+  e.body = "it broke";
+  return e;
+}
+
+TEST(ToldSeries, LivesInTheEntityAndItsSnapshotAndMakesNoTick) {
+  entity_driver d;
+  noise n{3};
+  for (int i = 0; i < 40; ++i) d.row(test_start + i * 10'000, calm_row(test_start, n));
+  EXPECT_FALSE(d.core.window(at(20)).told) << "who sends none has none";
+  const std::size_t before = d.core.memory_bytes();
+  auto e = log_event(log_severity::error);
+  EXPECT_EQ(d.give(e, test_start + 400'000), applied_as::kept);
+  EXPECT_GT(d.core.memory_bytes(), before);
+  const auto as_of = event_time_of(test_start + 600'000);
+  const auto w = d.core.window(as_of);
+  ASSERT_TRUE(w.told);
+  EXPECT_THAT(series(*w.told, "log.errors")->values[0], 1);
+  EXPECT_EQ(w.metrics.size(), 8u);
+  entity_driver again;
+  ASSERT_TRUE(again.core.restore(d.core.save()));
+  EXPECT_EQ(again.core.save(), d.core.save());
+  EXPECT_EQ(again.core.window(as_of).told->metrics[2].values, w.told->metrics[2].values);
+  const auto joined = join_window({}, w, 512, as_of, window_detail::values);
+  ASSERT_TRUE(joined);
+  EXPECT_EQ(joined->told, w.told);
+}
+
+/// a calls b; their metrics are calm. Both log @p errors more a step in the fault, b first.
+rca_question logged(std::uint32_t errors) {
+  root_cause_cases::system_builder b{360, 36};
+  b.service("service/a").service("service/b").calls("service/a", "service/b");
+  rca_question q = b.question();
+  const std::int64_t onset = unix_ms(q.onset);
+  for (rca_node& node : q.nodes) {
+    if (node.entity == "service/a" && errors < 10) continue;
+    told_series told;
+    for (std::int64_t t = onset - 3'000'000; t < unix_ms(q.as_of); t += 10'000) {
+      told.note_log(event_time_of(t), log_severity::info);
+      for (std::uint32_t n = 0; t >= onset && n < errors; ++n)
+        told.note_log(event_time_of(t), log_severity::error);
+    }
+    node.window.told = told.window(q.as_of);
+  }
+  return q;
+}
+
+TEST(ToldEvidence, ErrorsThatAreLoggedAreEvidenceAndNameTheirSource) {
+  const auto found = find_root_cause(logged(20), root_cause_options{}, {}, nullptr);
+  ASSERT_FALSE(found.causes.empty());
+  EXPECT_EQ(found.causes[0].entity, "service/b") << "its caller's errors are explained by it";
+  EXPECT_EQ(found.causes[0].metric, "log.errors");
+  EXPECT_EQ(found.causes[0].fault_class, "error_burst");
+  EXPECT_FALSE(found.abstained);
+}
+
+TEST(ToldEvidence, ASingleErrorIsNoEvidence) {
+  rca_question q = logged(0);
+  told_series told;
+  for (std::int64_t t = unix_ms(q.onset) - 3'000'000; t < unix_ms(q.as_of); t += 10'000)
+    told.note_log(event_time_of(t), log_severity::info);
+  told.note_log(q.onset, log_severity::error);
+  q.nodes[1].window.told = told.window(q.as_of);
+  const auto found = find_root_cause(q, root_cause_options{}, {}, nullptr);
+  EXPECT_TRUE(found.abstained);
+}
+
+TEST(ToldEvidence, CallsThatSpansFindSlowPointAtThePeer) {
+  root_cause_cases::system_builder b{360, 36};
+  b.service("service/a").service("service/b").calls("service/a", "service/b");
+  rca_question q = b.question();
+  told_series told;
+  for (std::int64_t t = unix_ms(q.onset) - 3'000'000; t < unix_ms(q.as_of); t += 5'000)
+    told.note_span(event_time_of(t), (t >= unix_ms(q.onset) ? 300 : 20) + t / 5'000 % 3, false,
+                   "service/b");
+  q.nodes[0].window.told = told.window(q.as_of);
+  const auto seen = gather_evidence(q, evidence_weights{});
+  ASSERT_EQ(seen.edges.size(), 1u);
+  EXPECT_TRUE(seen.edges[0].has_latency);
+  EXPECT_EQ(q.nodes[seen.edges[0].to].entity, "service/b");
+  EXPECT_GT(seen.edges[0].latency, 3);
+  EXPECT_NEAR(seen.edges[0].rise, 280, 20);
+}
+
+}  // namespace
+}  // namespace faultline
