@@ -100,6 +100,7 @@ struct entity_entry {
   std::uint32_t clocks_sent = 0;  ///< clock records sent to this actor
   std::uint32_t decided = 0;      ///< messages of decisions that came from this actor
   std::uint32_t active_at = 0;    ///< index in the partition's list of those that are here
+  std::uint32_t saved_in = 0;     ///< number of the batch that holds its newest snapshot
   presence where = presence::passive;
   bool snapshot_asked = false;
   bool snapshot_missed = false;  ///< its answer came after the deadline, if at all
@@ -248,6 +249,7 @@ private:
   std::uint64_t read_restart_ = 0;
   std::uint64_t records_ = 0;  ///< dispatched since we began
   checkpoint_batch batch_;
+  std::uint32_t batch_number_ = 0;  ///< of `batch_`; the one before it is the one being written
   bool writing_ = false;
   std::shared_ptr<const checkpoint_batch> under_way_;  ///< with the keeper, while writing_
   partition_checkpoint written_;

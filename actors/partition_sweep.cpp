@@ -91,6 +91,7 @@ void partition_state::on_saved(const std::string& id, entity_saved& saved) {
   e->outline = saved.outline;
   batch_.snapshots.push_back(entity_snapshot{id, e->covered.first, e->covered.second,
                                              std::move(saved.bytes), encode_outline(e->outline)});
+  e->saved_in = batch_number_;
   if (e->leaving && e->dispatched != e->leave_at) stay(*e);
   if (e->leaving || batch_.snapshots.size() >= snapshots_per_write || !draining_.empty()) flush();
 }
@@ -135,6 +136,7 @@ void partition_state::flush() {
   auto batch = std::make_shared<const checkpoint_batch>(std::move(batch_));
   batch_ = checkpoint_batch{};
   batch_.partition = options_.id;
+  ++batch_number_;
   writing_ = true;
   under_way_ = batch;
   self->request(peers_.keeper, keeper_deadline, write_checkpoint{batch})
@@ -152,6 +154,8 @@ void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& 
   for (const auto& snapshot : batch->snapshots) {
     auto* e = find(snapshot.entity);
     if (e == nullptr || !e->leaving || e->snapshot_asked) continue;
+    // A newer one is on its way: who went now would come back from this one.
+    if (e->saved_in != batch_number_ - 1) continue;
     if (e->dispatched == e->leave_at && e->first_dirty == 0 && e->where == presence::active)
       passivate(*e);
     else
@@ -160,7 +164,7 @@ void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& 
   if (!quarantines_.empty()) forget_quarantines();
   pump_leaving();
   if (!batch_.outbox.empty() || batch_.snapshots.size() >= snapshots_per_write ||
-      !draining_.empty())
+      (leaving_ != 0 && !batch_.snapshots.empty()) || !draining_.empty())
     flush();
   answer_drain();
 }

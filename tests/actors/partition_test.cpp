@@ -55,6 +55,29 @@ librarian_actor::behavior_type gated_librarian(librarian_actor::pointer self, li
   };
 }
 
+/// Checkpoints are written only while `open`; what waits is written with the next group_due.
+struct checkpoint_gate {
+  bool open = true;
+  std::vector<std::pair<caf::typed_response_promise<checkpoint_written>, write_checkpoint>> waiting;
+};
+
+keeper_actor::behavior_type gated_keeper(keeper_actor::pointer self, keeper_actor real,
+                                         std::shared_ptr<checkpoint_gate> gate) {
+  return {
+      [=](const write_checkpoint& w) -> caf::result<checkpoint_written> {
+        if (gate->open) return self->delegate(real, w);
+        gate->waiting.emplace_back(self->make_response_promise<checkpoint_written>(), w);
+        return gate->waiting.back().first;
+      },
+      [=](const append_decisions& a) { return self->delegate(real, a); },
+      [=](const write_feed& w) { return self->delegate(real, w); },
+      [=](const skip_record& s) { return self->delegate(real, s); },
+      [=](const group_due&) {
+        for (auto& [promise, w] : std::exchange(gate->waiting, {})) promise.delegate(real, w);
+      },
+  };
+}
+
 struct Partition : actor_fixture {
   Partition() { memory = open_memory_store(1); }
 
@@ -65,7 +88,8 @@ struct Partition : actor_fixture {
     hooks.now = [] { return arrival_time_of(start_ms); };
     auto plan = std::make_shared<supervisor_plan>();
     plan->peers.librarian = spawn(gated_librarian, spawn(librarian, memory.get()), log_readable);
-    plan->peers.keeper = spawn(keeper, memory.get(), hooks);
+    gatekeeper = spawn(gated_keeper, spawn(keeper, memory.get(), hooks), gate);
+    plan->peers.keeper = gatekeeper;
     plan->peers.correlator = spawn(recording_correlator, heard);
     plan->peers.counters = &counters;
     plan->peers.registry = &registry;
@@ -183,6 +207,8 @@ struct Partition : actor_fixture {
   entity_registry registry;
   partition_options options;
   std::shared_ptr<bool> log_readable = std::make_shared<bool>(true);
+  std::shared_ptr<checkpoint_gate> gate = std::make_shared<checkpoint_gate>();
+  keeper_actor gatekeeper;
   std::vector<log_position> log_ends;  ///< as the node found them at its start
   partition_directory directory{1};
   std::shared_ptr<told> heard = std::make_shared<told>();
@@ -452,6 +478,30 @@ TEST_F(Partition, AnEntityLeavesAfterTwelveIdleTicksAndComesBackWithItsNextEvent
   EXPECT_EQ(counters.entities_active.load(), 1U);
   EXPECT_EQ(observations("host/a"), 6U);
   EXPECT_EQ(counters.lag(), 0U);
+}
+
+// The write of an older snapshot is no leave to go: its next event would find that one on disk.
+TEST_F(Partition, AnEntityLeavesOnlyWhenItsNewestSnapshotIsOnDisk) {
+  begin();
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  gate->open = false;
+  for (int i = 0; i < 8 && gate->waiting.empty(); ++i) advance(250ms);  // a sweep saves it
+  ASSERT_EQ(gate->waiting.size(), 1U);
+  for (int n = 3; n < 6; ++n) append({"host/a"}, n);
+  for (int n = 6; n < 20; ++n) append_clock(n);  // idle: it is saved again, to leave
+  caf::anon_send(gatekeeper, group_due{});
+  run();
+  EXPECT_EQ(counters.passivations.load(), 0U) << "three of six events are on disk";
+  append({"host/a"}, 20);
+  EXPECT_EQ(observations("host/a"), 7U);
+  gate->open = true;
+  caf::anon_send(gatekeeper, group_due{});
+  run();
+  for (int n = 21; n < 36; ++n) append_clock(n);
+  for (int i = 0; i < 8; ++i) advance(250ms);
+  EXPECT_EQ(counters.passivations.load(), 1U);
+  append({"host/a"}, 36);
+  EXPECT_EQ(observations("host/a"), 8U);
 }
 
 TEST_F(Partition, OneThatWentAndCameBackIsTheSameAsOneThatStayed) {
