@@ -77,6 +77,30 @@ TEST(EntityTime, WaitsLongerForWhoeverPausesByHabit) {
   EXPECT_LE(told, 130'000);
 }
 
+// An outage of an hour is remembered as four times what was allowed, not as a habit of hours.
+TEST(EntityTime, OneOutageDoesNotExcuseAllThatComeAfterIt) {
+  entity_driver d;
+  auto at = calm(d, 400, tick);
+  at = calm(d, 100, tick, at + 3'600'000);
+  d.decisions.clear();
+  const auto told = silence_until_told(d, at, tick, tick, 3'600'000);
+  const auto limit = 60'000;
+  EXPECT_GT(told, 9 * limit);   // 2.5 times four times the limit
+  EXPECT_LE(told, 12 * limit);  // 2.5 times the outage would be 150
+}
+
+TEST(EntityTime, RemembersAPauseForWeeks) {
+  auto rules = rules_with(60'000);
+  entity_driver d{rules};
+  auto at = calm(d, 400, 60'000);
+  at = calm(d, 1, 60'000, at + 20 * 60'000);
+  at = calm(d, 10 * 1440, 60'000, at);  // ten days without another
+  d.decisions.clear();
+  const auto told = silence_until_told(d, at, 60'000, 60'000, 7'200'000);
+  EXPECT_GT(told, 25 * 60'000);
+  EXPECT_LT(told, 53 * 60'000);  // 2.5 times 21 minutes, fading
+}
+
 TEST(EntityTime, IsPatientWithANewEntityAndSaysNothingOfOneItHardlyKnows) {
   entity_driver young;
   auto at = calm(young, 60, tick);  // ten minutes old

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 
+#include "judgement/entity_state.hpp"
 #include "tests/judgement/entity_fixture.hpp"
 
 namespace faultline {
@@ -97,6 +98,73 @@ TEST(ModelView, ComesBackFromItsBytes) {
     byte_reader shorter{std::string_view{bytes}.substr(0, cut)};
     EXPECT_FALSE(broken.restore(shorter)) << cut;
   }
+}
+
+/// One tick of an entity whose channels are surprised by so much, up or down.
+class surprised_tick {
+public:
+  void add(std::uint8_t traits, float decades, bool up = true) {
+    auto& s = channels_.scores[0];
+    const std::size_t i = traits_.size();
+    s.ready[i] = 1;
+    s.size[fast_profile][i] = s.size[tick_profile][i] = up ? decades : -decades;
+    s.ratio[fast_profile][i] = s.ratio[fast_hours][i] = up ? decades : -decades;
+    s.abrupt[i] = s.lasting[i] = s.drifting[i] = decades;
+    traits_.push_back(traits);
+  }
+  tick_judgement scored() {
+    tick_judgement t;
+    t.channels = &channels_;
+    score_views(t, traits_.data(), traits_.size());
+    return t;
+  }
+  float residual() { return scored().scores[static_cast<std::size_t>(view::residual)]; }
+
+private:
+  tick_channels channels_{};
+  std::vector<std::uint8_t> traits_;
+};
+
+constexpr std::uint8_t load = channel_trait::load;
+constexpr std::uint8_t cpu = channel_trait::capacity | channel_trait::relief;
+constexpr std::uint8_t latency = channel_trait::symptom | channel_trait::relief;
+
+TEST(Load, WhatRisesWithItIsASurpriseOnlyBeyondItsOwn) {
+  surprised_tick peak;
+  peak.add(load, 4);
+  peak.add(cpu, 5);
+  EXPECT_FLOAT_EQ(peak.residual(), 2) << "the load's own half: cpu and latency show it is borne";
+  peak.add(latency, 9);
+  EXPECT_FLOAT_EQ(peak.residual(), std::sqrt(2.0f * 2 + 3 * 3))
+      << "latency beyond 1.5 times the load";
+  surprised_tick fault;
+  fault.add(load, 0);
+  fault.add(cpu, 5);
+  EXPECT_FLOAT_EQ(fault.residual(), 5) << "without more load it counts whole";
+}
+
+TEST(Load, ThatFallsExplainsNothing) {
+  surprised_tick outage;
+  outage.add(load, 4, false);
+  outage.add(cpu, 5);
+  EXPECT_FLOAT_EQ(outage.residual(), std::sqrt(4.0f * 4 + 5 * 5));
+}
+
+TEST(Load, CountsWholeWhereNothingShowsWhetherItIsBorne) {
+  surprised_tick counter;
+  counter.add(load, 4);
+  EXPECT_FLOAT_EQ(counter.residual(), 4);
+}
+
+TEST(Load, LessUseAndFewerErrorsAreLittleSurprise) {
+  surprised_tick relieved;
+  relieved.add(cpu, 5, false);
+  EXPECT_FLOAT_EQ(relieved.residual(), 2);
+  EXPECT_EQ(relieved.scored().gross, 0.0f) << "nor a deviation that pages the young";
+  surprised_tick other;
+  other.add(0, 5, false);
+  EXPECT_FLOAT_EQ(other.residual(), 5) << "of a metric nobody knows both ways count";
+  EXPECT_FLOAT_EQ(other.scored().gross, 5);
 }
 
 }  // namespace
