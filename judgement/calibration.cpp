@@ -143,11 +143,12 @@ void tail_model::expect(const tail_shape& shape) noexcept {
 }
 
 void tail_model::add(float x) noexcept {
+  const std::uint32_t weight = total_ < 12 ? 1 : total_ < 36 ? 2 : unit;
   const float place =
       clamped((x - shape_->low) / shape_->width, 0.0f, static_cast<float>(bins - 1));
   count_[static_cast<std::size_t>(place)] = static_cast<std::uint16_t>(
-      std::min<std::uint32_t>(count_[static_cast<std::size_t>(place)] + unit, 0xffff));
-  total_ += unit;
+      std::min<std::uint32_t>(count_[static_cast<std::size_t>(place)] + weight, 0xffff));
+  total_ += weight;
   if (total_ >= most_blocks * unit) {
     total_ = 0;
     for (auto& c : count_) total_ += c = static_cast<std::uint16_t>(c / 2);

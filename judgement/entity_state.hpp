@@ -93,6 +93,7 @@ struct entity_core::impl {
   void settle_levels(const tick_judgement& t, log_position cause,
                      std::vector<entity_decision>& out);
   bool returning(std::int64_t tick_ms) const noexcept;
+  bool where_it_was(const tick_judgement& t) const noexcept;
   void find_levels(const tick_judgement& t);
   void move_level(std::size_t channel, float by);
   void accept_levels(const tick_judgement& t, log_position cause,

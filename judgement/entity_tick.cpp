@@ -27,6 +27,7 @@ constexpr float accept_after_h = 4;        // flat at a new level
 constexpr std::int64_t pause_ms = 4 * 3'600'000;
 constexpr std::int64_t return_ms = 600'000;
 constexpr std::uint32_t return_ticks = 12;
+constexpr float same_decades = 1;     // less is what any half hour may hold
 constexpr float return_moved = 1.5f;  // times the usual deviation: a level that is another one
 constexpr std::uint64_t anonymous_slots_at = 64;  // ticks: until then constant series show
 
@@ -275,9 +276,24 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   for (std::size_t v = 0; v < view_count; ++v)
     if ((rules->detection.without_views >> v & 1U) != 0) t.scores[v] = 0;
   if (t.scores[static_cast<std::size_t>(view::level)] == 0) t.gross = 0;
-  if (returning(t.tick_ms)) t.scores.fill(0), t.symptom = t.gross = 0;
-  t.result = tails.judge(t.scores, rules->detection.false_pages_per_entity_month, learning());
+  const double budget = rules->detection.false_pages_per_entity_month;
+  t.result = tails.judge(t.scores, budget, learning());
+  if (returning(t.tick_ms)) {
+    if (t.result.decades < same_decades && where_it_was(t)) {
+      since_pause = never_paused;  // it is where it was
+    } else {
+      t.scores.fill(0), t.symptom = t.gross = 0;
+      t.result = tails.judge(t.scores, budget, learning());
+    }
+  }
   if (t.gross > gross_deviation + gross_per_block * tails.blocks()) tails.raise(t.result);
+}
+
+bool entity_core::impl::where_it_was(const tick_judgement& t) const noexcept {
+  for (std::size_t c = 0; c < builder.channels().size(); ++c) {
+    if (std::fabs(t.channels->scores[c / width].ratio[tick_profile][c % width]) > 1) return false;
+  }
+  return true;
 }
 
 void entity_core::impl::learn_tick(const tick_judgement& t) {
