@@ -27,6 +27,7 @@ constexpr float accept_after_h = 4;        // flat at a new level
 constexpr std::int64_t pause_ms = 4 * 3'600'000;
 constexpr std::int64_t return_ms = 600'000;
 constexpr std::uint32_t return_ticks = 12;
+constexpr float known_at_new_level = 240;  // ticks that what was usual is worth there
 constexpr float same_decades = 1;     // less is what any half hour may hold
 constexpr float return_moved = 1.5f;  // times the usual deviation: a level that is another one
 constexpr std::uint64_t anonymous_slots_at = 64;  // ticks: until then constant series show
@@ -422,6 +423,7 @@ void entity_core::impl::accept_levels(const tick_judgement& t, log_position caus
     const auto i = c % width;
     if (b.away[i] < accept_after_h) continue;
     move_level(c, b.slow[i]);
+    b.count[i] = std::min(b.count[i], known_at_new_level);
     accepted.add(builder.channels()[c].name);
   }
   if (!accepted.empty()) note_regime(accepted.text(), cause, t.ts, out);
@@ -434,7 +436,9 @@ void entity_core::impl::settle_levels(const tick_judgement& t, log_position caus
   for (std::size_t c = 0; c < builder.channels().size(); ++c) {
     const auto& s = t.channels->scores[c / width];
     if (std::fabs(s.ratio[slow_profile][c % width]) <= 1) continue;
-    move_level(c, blocks[c / width].slow[c % width]);
+    auto& b = blocks[c / width];
+    move_level(c, b.slow[c % width]);
+    b.count[c % width] = std::min(b.count[c % width], known_at_new_level);
     moved.add(builder.channels()[c].name);
   }
   for (auto& b : blocks) {
