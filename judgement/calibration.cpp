@@ -14,6 +14,10 @@ constexpr float ln10 = 2.302585f;
 constexpr float tail_from = 0.15f;  // probability beyond which the tail begins
 constexpr float prior_exceedances = 6;
 constexpr float known_exceedances = 30;  // what the prior is worth where the tail's shape counts
+// What is usual of a channel is learned in the hours in which its first blocks are: those of six
+// hours count a quarter, those of six more a half. In counts as add() makes them.
+constexpr std::uint32_t first_hours = 12;
+constexpr std::uint32_t first_day = 36;
 constexpr std::uint32_t most_blocks = 1024;  // three weeks of half hours: then all fade by half
 constexpr double month_ms = 30.0 * 86'400'000;
 constexpr std::int64_t half_hour_ms = 1'800'000;
@@ -143,7 +147,9 @@ void tail_model::expect(const tail_shape& shape) noexcept {
 }
 
 void tail_model::add(float x) noexcept {
-  const std::uint32_t weight = total_ < 12 ? 1 : total_ < 36 ? 2 : unit;
+  const std::uint32_t weight = total_ < first_hours ? unit / 4
+                               : total_ < first_day ? unit / 2
+                                                    : unit;
   const float place =
       clamped((x - shape_->low) / shape_->width, 0.0f, static_cast<float>(bins - 1));
   count_[static_cast<std::size_t>(place)] = static_cast<std::uint16_t>(

@@ -289,6 +289,18 @@ TEST(Calibration, ExpectsLargerScoresOfMoreChannelsUntilItHasSeenThem) {
   EXPECT_NEAR(rarity(1, 1, 2 * month), rarity(64, 1, 2 * month), 0.3f);
 }
 
+// Channels that do not know yet what is usual of them are surprised by everything.
+TEST(TailModel, TheFirstHoursTeachLittle) {
+  constexpr tail_shape shape{0, 0.25f, {0, 0.5f, 24}};
+  tail_model t{shape};
+  for (int i = 0; i < 12; ++i) t.add(8);
+  EXPECT_FLOAT_EQ(t.blocks(), 3);
+  for (int i = 0; i < 12; ++i) t.add(8);
+  EXPECT_FLOAT_EQ(t.blocks(), 9);
+  for (int i = 0; i < 12; ++i) t.add(1);
+  EXPECT_FLOAT_EQ(t.blocks(), 21);
+}
+
 TEST(Calibration, ABeliefInAFaultFadesByADecadeInTwentyMinutes) {
   constexpr std::int64_t twenty = 20 * minute;
   const double just_paged = calibration::belief(0, 0.9, minute);

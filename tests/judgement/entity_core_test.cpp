@@ -81,7 +81,7 @@ public:
   void go(int count, double memory = 0, double latency = 0) {
     for (int i = 0; i < count; ++i) {
       auto row_now = calm_row(now, n_);
-      row_now[1].second += memory;
+      row_now[1].second += memory + wild * n_.normal();
       row_now[7].second += latency;
       row(now, row_now);
       now += minute;
@@ -95,6 +95,7 @@ public:
     return said;
   }
   std::int64_t now = test_start;
+  double wild = 0;  ///< noise of the memory
 
 private:
   noise n_;
@@ -122,6 +123,23 @@ TEST(EntityCore, AcceptsALevelThatStaysTellsItOnceAndSeesTheNextFault) {
   ASSERT_GT(d.alerts().size(), before);
   EXPECT_GE(d.alerts()[before].started, event_time_of(fault));
   EXPECT_LE(d.alerts()[before].started, event_time_of(fault + 2 * minute));
+}
+
+// Another version may be calmer, and what was usual before must not hide what is unusual now.
+TEST(EntityCore, LearnsWithinADayWhatIsUsualAtANewLevel) {
+  const auto told_after = [](int hours, double jump) {
+    minutes_driver d{17};
+    d.wild = 12;
+    d.go(4 * 1440);
+    d.wild = 0;
+    d.go(hours * 60, 90);
+    const auto before = d.alerts().size();
+    d.go(30, 90 + jump);
+    return d.alerts().size() > before;
+  };
+  EXPECT_FALSE(told_after(7, 20));
+  EXPECT_TRUE(told_after(18, 20));
+  EXPECT_TRUE(told_after(30, 15));
 }
 
 TEST(EntityCore, DoesNotTakeALevelThatIsOverALimitForNormal) {
@@ -157,6 +175,19 @@ TEST(EntityCore, LooksForItsLevelsAfterHoursAwayAndJudgesByThem) {
   const auto fault = d.now;
   d.go(4, 24);
   ASSERT_FALSE(d.alerts().empty());
+  EXPECT_LE(d.alerts().front().started, event_time_of(fault + 2 * minute));
+}
+
+// One row like those before it says that nothing has to be looked for.
+TEST(EntityCore, JudgesAtOnceWhatIsWhereItWasAfterHoursAway) {
+  minutes_driver d{14};
+  d.go(3 * 1440);
+  d.now += 24 * 60 * minute;
+  d.go(3);
+  const auto fault = d.now;
+  d.go(4, 24);
+  ASSERT_FALSE(d.alerts().empty());
+  EXPECT_GE(d.alerts().front().started, event_time_of(fault));
   EXPECT_LE(d.alerts().front().started, event_time_of(fault + 2 * minute));
 }
 
