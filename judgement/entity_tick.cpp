@@ -28,8 +28,8 @@ constexpr std::int64_t pause_ms = 4 * 3'600'000;
 constexpr std::int64_t return_ms = 600'000;
 constexpr std::uint32_t return_ticks = 12;
 constexpr float known_at_new_level = 240;  // ticks that what was usual is worth there
-constexpr float same_decades = 1;     // less is what any half hour may hold
-constexpr float return_moved = 1.5f;  // times the usual deviation: a level that is another one
+constexpr float same_decades = 1;          // less is what any half hour may hold
+constexpr float return_moved = 1.5f;       // times the usual deviation: a level that is another one
 constexpr std::uint64_t anonymous_slots_at = 64;  // ticks: until then constant series show
 
 // The values of the tick in flight, and what they say. One per thread: a tick is finished by the
