@@ -204,6 +204,7 @@ correlator_view correlator_state::on_question() const {
   view.open = core_->open();
   view.nodes = core_->nodes();
   view.edges = core_->edges();
+  view.taken_away = core_->taken_away();
   view.feed_seq = feed_seq_;
   view.through = through_;
   return view;

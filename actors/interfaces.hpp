@@ -256,6 +256,7 @@ struct correlator_view {
   std::vector<incident> open;
   std::vector<topology_node> nodes;
   std::vector<topology_edge> edges;
+  std::vector<configured_edge> taken_away;
   std::uint64_t feed_seq = 0;
   std::uint64_t through = 0;
 };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "config/edges.hpp"
 #include "config/internal/setting.hpp"
 #include "config/internal/units.hpp"
 
@@ -268,6 +269,7 @@ void add_judgement(std::vector<setting>& all) {
   all.push_back(duration(s, "window", FIELD(correlation.window), seconds{1}, day));
   all.push_back(integer(s, "hops", FIELD(correlation.hops), 0, 16));
   all.push_back(duration(s, "settle", FIELD(correlation.settle), microseconds{0}, day));
+  all.push_back({"", "edges", read_edges, show_edges});
   s = "root_cause";
   all.push_back(integer(s, "hops", FIELD(root_cause.hops), 0, 16));
   all.push_back(number(s, "abstain_below", FIELD(root_cause.abstain_below), 0, 1));

@@ -122,7 +122,11 @@ std::string api_json(const topology_view& topology) {
                      {"source", edge.source},
                      {"confidence", number(edge.confidence)},
                      {"last_seen", edge.last_seen}});
-  return text_of({{"nodes", std::move(nodes)}, {"edges", std::move(edges)}});
+  json away = json::array();
+  for (const auto& edge : topology.taken_away)
+    away.push_back({{"from", edge.from}, {"to", edge.to}, {"kind", edge.kind}});
+  return text_of(
+      {{"nodes", std::move(nodes)}, {"edges", std::move(edges)}, {"taken_away", std::move(away)}});
 }
 
 namespace {

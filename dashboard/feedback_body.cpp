@@ -31,7 +31,51 @@ outcome<std::string> read_string(const json& body, const char* key, std::size_t 
   return text;
 }
 
+/// Which step was taken, and whether it helped: both or neither.
+outcome<void> read_remedy(const json& body, feedback& f) {
+  auto title = read_string(body, "remediation", comment_bytes);
+  if (!title) return title.error();
+  const auto worked = body.find("worked");
+  const bool said = worked != body.end() && !worked->is_null();
+  if (said && !worked->is_boolean())
+    return failure{ec::invalid, "\"worked\" must be true or false"};
+  if (said == title->empty())
+    return failure{ec::invalid, "\"remediation\" and \"worked\" belong together"};
+  f.remediation = std::move(*title);
+  if (said) f.worked = worked->get<bool>();
+  return {};
+}
+
 }  // namespace
+
+outcome<edge_word> read_edge_word(std::string_view body) {
+  const json read = json::parse(body, nullptr, false);
+  if (!read.is_object()) return failure{ec::malformed, "the body must be one JSON object"};
+  edge_word w;
+  struct field {
+    const char* key;
+    std::string* text;
+    std::size_t bytes;
+  };
+  for (const auto& [key, text, bytes] :
+       {field{"from", &w.from, payload_limits::entity_bytes},
+        field{"to", &w.to, payload_limits::entity_bytes}, field{"action", &w.action, 16},
+        field{"by", &w.by, by_bytes}, field{"comment", &w.comment, comment_bytes}}) {
+    auto said = read_string(read, key, bytes);
+    if (!said) return said.error();
+    *text = std::move(*said);
+  }
+  auto kind = read_string(read, "kind", 16);
+  if (!kind) return kind.error();
+  if (!kind->empty()) w.kind = std::move(*kind);
+  if (w.kind != "calls" && w.kind != "runs_on")
+    return failure{ec::invalid, "\"kind\" must be \"calls\" or \"runs_on\""};
+  if (w.action != "add" && w.action != "remove" && w.action != "reset")
+    return failure{ec::invalid, "\"action\" must be one of \"add\" \"remove\" \"reset\""};
+  if (w.from.empty() || w.to.empty() || w.from == w.to)
+    return failure{ec::invalid, "\"from\" and \"to\" must name two entities"};
+  return w;
+}
 
 outcome<feedback> read_feedback(std::string_view body, feedback_kind kind) {
   const json read = json::parse(body, nullptr, false);
@@ -48,11 +92,12 @@ outcome<feedback> read_feedback(std::string_view body, feedback_kind kind) {
   if (!comment) return comment.error();
   auto by = read_string(read, "by", by_bytes);
   if (!by) return by.error();
-  feedback f{*verdict, {}, *comment, *by};
+  feedback f{*verdict, {}, *comment, *by, {}, {}};
   if (kind == feedback_kind::incident) {
     auto cause = read_string(read, "cause", payload_limits::entity_bytes);
     if (!cause) return cause.error();
     if (!cause->empty()) f.cause = *cause;
+    if (auto read_on = read_remedy(read, f); !read_on) return read_on.error();
   }
   return f;
 }

@@ -103,6 +103,15 @@ struct topology_view {
   };
   std::vector<node> nodes;
   std::vector<edge> edges;
+  std::vector<edge> taken_away;  ///< by an operator; only from, to and kind count
+};
+
+/// What an operator says of one dependency.
+struct edge_word {
+  std::string from, to;
+  std::string kind = "calls";  ///< calls, runs_on
+  std::string action;          ///< add, remove, reset
+  std::string by, comment;
 };
 
 struct dead_letter_filter {
@@ -129,6 +138,8 @@ struct feedback {
   std::optional<std::string> cause;
   std::string comment;
   std::string by;
+  std::string remediation;     ///< title of the step that was taken; incidents only
+  std::optional<bool> worked;  ///< and whether it helped
 };
 
 /// One publisher as the doors know it, since start.
@@ -183,6 +194,7 @@ public:
   virtual void incidents(incident_filter filter, answer<incident_page> done) = 0;
   virtual void incident_by_id(std::string id, answer<told<incident>> done) = 0;
   virtual void topology(answer<topology_view> done) = 0;
+  virtual void set_edge(edge_word word, answer<bool> done) = 0;
   virtual void dead_letters(dead_letter_filter filter, answer<dead_letter_view> done) = 0;
   virtual void alert_feedback(std::string id, feedback f, answer<bool> done) = 0;
   virtual void incident_feedback(std::string id, feedback f, answer<bool> done) = 0;

@@ -212,6 +212,16 @@ void get_topology(api_call call) {
   call.answers.topology(as_json<topology_view>(std::move(call.respond)));
 }
 
+void post_edge(api_call call) {
+  auto read = read_edge_word(call.request.body);
+  if (!read) {
+    refuse(call, read.error());
+    return;
+  }
+  std::string subject = read->from;
+  call.answers.set_edge(std::move(*read), as_accepted(std::move(call.respond), std::move(subject)));
+}
+
 void get_dead_letters(api_call call) {
   dead_letter_filter filter;
   if (!read_limit(call, filter.limit) || !read_text(call, "reason", filter.reason) ||
@@ -257,9 +267,13 @@ const std::vector<route>& api_routes() {
       {"DELETE", "/api/v1/alerts/*/acknowledge", "take it back, {by, comment}", delete_acknowledge},
       {"GET", "/api/v1/incidents", "?state=open|resolved &limit= &next=", get_incidents},
       {"GET", "/api/v1/incidents/*", "one incident with its causes", get_incident},
-      {"POST", "/api/v1/incidents/*/feedback", "{cause, verdict: right|wrong|partly, comment, by}",
+      {"POST", "/api/v1/incidents/*/feedback",
+       "{cause, verdict: right|wrong|partly, comment, by, remediation, worked}",
        post_incident_feedback},
       {"GET", "/api/v1/topology", "who depends on whom", get_topology},
+      {"POST", "/api/v1/topology/edges",
+       "{from, to, kind, action: add|remove|reset, by, comment}, an operator's word on it",
+       post_edge},
       {"GET", "/api/v1/dead-letters", "?reason= &limit= &next=, what was refused and why",
        get_dead_letters},
       {"GET", "/api/v1/dead-letters/*", "one dead letter", get_dead_letter},

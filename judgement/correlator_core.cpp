@@ -208,10 +208,8 @@ dependency_graph::change correlator_core::impl::draw(const topology_change& t) {
     const auto at = reached_by.find(entity);
     return at == reached_by.end() ? std::set<incident_key>{} : at->second;
   };
-  if (done == dependency_graph::change::removed) {
-    for (const incident_key key : reaching(t.from)) rebuild_reach(key);
-    for (const incident_key key : reaching(t.to)) rebuild_reach(key);
-  } else if (done == dependency_graph::change::added) {
+  mind_removal(t, done);
+  if (done == dependency_graph::change::added) {
     for (const auto& [near, far] : {std::tie(t.from, t.to), std::tie(t.to, t.from)}) {
       for (const incident_key key : reaching(near)) {
         extend(key, far, incidents.at(key).reach.at(near) + 1);
@@ -219,6 +217,17 @@ dependency_graph::change correlator_core::impl::draw(const topology_change& t) {
     }
   }
   return done;
+}
+
+/// What reached over an edge that is gone is found anew.
+void correlator_core::impl::mind_removal(const topology_change& t, dependency_graph::change done) {
+  if (done != dependency_graph::change::removed) return;
+  for (const std::string* entity : {&t.from, &t.to}) {
+    const auto at = reached_by.find(*entity);
+    if (at == reached_by.end()) continue;
+    const std::set<incident_key> reaching = at->second;
+    for (const incident_key key : reaching) rebuild_reach(key);
+  }
 }
 
 void correlator_core::impl::on_change(const change_note& c) {
@@ -242,6 +251,7 @@ void correlator_core::impl::on_root_cause(const root_cause_result& r) {
   i.record.causes = r.causes;
   i.record.unobserved = r.unobserved;
   i.record.abstained = r.abstained;
+  rank_remedies(i.record.causes);
   tell(i);
   if (i.again) ask(at->first);
   schedule(at->first);
@@ -257,8 +267,10 @@ void correlator_core::impl::on_command(const operator_command& c) {
   if (c.name == "acknowledge") acknowledge(c);
   if (c.name == "silence") silence(c);
   if (c.name == "retire") retire(c.subject);
+  if (c.name == "edge") set_edge(c);
+  if (c.name == "incident_feedback") note_remedy(c);
   if (sets_rules(c.name)) take_rules(c);
-  // Feedback is the learner's.
+  // All other feedback is the learner's.
 }
 
 void correlator_core::impl::acknowledge(const operator_command& c) {
@@ -292,6 +304,7 @@ void correlator_core::impl::take_rules(const operator_command& c) {
   const auto record = decode_rules(c.payload);
   if (!record) return;  // of a newer build: its partitions say so
   const auto& o = record->correlation;
+  for (const topology_change& t : graph.configured(o.edges, now)) draw(t);
   if (o.window == options.window && o.hops == options.hops && o.settle == options.settle) return;
   const bool reaches_elsewhere = o.hops != options.hops;
   options = o;
@@ -377,6 +390,10 @@ std::vector<topology_edge> correlator_core::edges() const {
                     e.last_seen});
   }
   return list;
+}
+
+std::vector<configured_edge> correlator_core::taken_away() const {
+  return impl_->graph.taken_away();
 }
 
 std::uint64_t correlator_core::applied_through() const noexcept { return impl_->applied; }

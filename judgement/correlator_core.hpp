@@ -70,6 +70,8 @@ public:
   std::vector<incident> open() const;
   std::vector<topology_node> nodes() const;
   std::vector<topology_edge> edges() const;
+  /// Edges that an operator has taken away.
+  std::vector<configured_edge> taken_away() const;
   /// Requests that were made and not answered yet: a host that starts again asks them anew.
   std::vector<rca_request> outstanding() const;
   std::uint64_t applied_through() const noexcept;

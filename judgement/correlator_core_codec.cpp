@@ -3,22 +3,23 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// state    := version(u8 = 3) applied(u64) now expired_at graph(str)
+// state    := version(u8 = 4) applied(u64) now expired_at graph(str)
 //             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
 //             incidents(u32, incident*)                      -- by key
 //             finished(u32, (id transition(u32))*)           -- the oldest first
 //             silences(u32, (subject by until?)*)            -- by subject
 //             changes(u32, (entity kind(u8) summary at)*)    -- as they came
 //             window hops(u32) settle                        -- correlation rules in force
+//             remedies(u32, (incident title worked(u8))*)    -- as they came
 // incident := key(u64) record(str) first_onset last_onset last_end firing(u32) flags(u8) asked
 //             requests(u32) refreshed(u32) told(u32) told_at first_text burst asked_burst origin
-// Times are i64 milliseconds. Version 1 had neither marks nor rules, version 2 no bursts. What can
-// be derived (reach, agenda, loose alerts) is not written.
+// Times are i64 milliseconds. Version 1 had neither marks nor rules, version 2 no bursts,
+// version 3 no remedies. What can be derived (reach, agenda, loose alerts) is not written.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t state_version = 3;
+constexpr std::uint8_t state_version = 4;
 
 enum incident_flag : std::uint8_t {
   flag_frozen = 1,
@@ -115,6 +116,12 @@ std::string correlator_core::impl::save() const {
   w.i64(options.window.count());
   w.u32(options.hops);
   w.i64(options.settle.count());
+  w.u32(static_cast<std::uint32_t>(remedies.size()));
+  for (const remedy_word& r : remedies) {
+    w.str(r.incident);
+    w.str(r.title);
+    w.boolean(r.worked);
+  }
   return bytes;
 }
 
@@ -201,6 +208,13 @@ outcome<void> correlator_core::impl::read(std::string_view bytes) {
     options.window = milliseconds{in.i64()};
     options.hops = in.u32();
     options.settle = milliseconds{in.i64()};
+  }
+  const auto words = version > 3 ? in.count(9) : 0;
+  for (std::uint32_t n = 0; n < words && in.ok(); ++n) {
+    remedy_word& r = remedies.emplace_back();
+    r.incident = in.str();
+    r.title = in.str();
+    r.worked = in.boolean();
   }
   if (!in.ok() || !in.at_end()) return unsound("wrong length");
   std::size_t members = 0;

@@ -42,6 +42,7 @@ inline constexpr std::int64_t tell_later_ms = 10'000;
 /// Ended episodes whose last transition is remembered.
 inline constexpr std::size_t finished = 65'536;
 /// Changes kept as evidence: how many, and how old before the onset.
+inline constexpr std::size_t remedies = 4'096;
 inline constexpr std::size_t changes = 4'096;
 inline constexpr std::int64_t change_age_ms = 6 * 3'600'000;
 /// Edges learned from spans go when they have not been seen for so long.
@@ -84,6 +85,13 @@ struct tracked_incident {
   std::optional<event_time> due;               ///< its entry in the agenda
 };
 
+/// Whether a remedy worked in an incident, as an operator said.
+struct remedy_word {
+  std::string incident;
+  std::string title;
+  bool worked = false;
+};
+
 struct silence_mark {
   std::string by;
   std::optional<event_time> until;
@@ -105,6 +113,10 @@ struct correlator_core::impl {
   void silence(const operator_command& c);
   void retire(const std::string& entity);
   void take_rules(const operator_command& c);
+  void set_edge(const operator_command& c);
+  void note_remedy(const operator_command& c);
+  void rank_remedies(std::vector<ranked_cause>& causes) const;
+  void mind_removal(const topology_change& t, dependency_graph::change done);
   void apply_marks(alert& a, const tracked_alert* before) const;
   bool seen(const alert& a) const;
   void let_go(const std::string& alert_id);
@@ -157,6 +169,7 @@ struct correlator_core::impl {
   std::deque<std::string> finished_order;
   std::map<std::string, silence_mark> silenced;  ///< by entity or alert id
   std::deque<change_note> changes;
+  std::deque<remedy_word> remedies;  ///< as they came, the newest of each incident and title
   event_time expired_at{};
 
   // Derived from the above.

@@ -55,6 +55,7 @@ void correlator_core::impl::split(incident_key key, const root_cause_result& r) 
   into.record.causes = r.causes;
   into.record.unobserved = r.unobserved;
   into.record.abstained = r.abstained;
+  rank_remedies(into.record.causes);
   into.first_text = alert_text(first);
   into.origin = from.record.id;
   into.asked = from.asked;

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "processing/configured_edge.hpp"
+
 namespace faultline {
 
 /// A limit an operator has set: crossing it is a fault by definition, nearing it a warning.
@@ -39,6 +41,8 @@ struct correlation_options {
   std::uint32_t hops = 3;
   /// An incident resolves when all its alerts have been resolved this long.
   std::chrono::milliseconds settle{2 * 60 * 1000};
+  /// Dependencies that the configuration names. Key `edges`.
+  std::vector<configured_edge> edges;
 };
 
 /// How causes are ranked. Keys under `root_cause:`.

@@ -21,6 +21,13 @@ json limits_of(const std::vector<operator_limit>& limits) {
   return list;
 }
 
+json edges_of(const std::vector<configured_edge>& edges) {
+  json list = json::array();
+  for (const auto& e : edges)
+    list.push_back({{"from", e.from}, {"to", e.to}, {"kind", to_string(e.kind)}});
+  return list;
+}
+
 json model_of(const model_identity& m) {
   return {{"name", m.name}, {"version", m.version}, {"sha256", m.sha256}};
 }
@@ -79,6 +86,18 @@ bool read_detection(const json& whole, detection_options& o) {
   return true;
 }
 
+void read_edges(const json& correlation, std::vector<configured_edge>& edges) {
+  for (const json& e : part(correlation, "edges")) {
+    configured_edge edge;
+    std::string kind;
+    read(e, "from", edge.from);
+    read(e, "to", edge.to);
+    read(e, "kind", kind);
+    edge.kind = kind == to_string(edge_kind::runs_on) ? edge_kind::runs_on : edge_kind::calls;
+    edges.push_back(std::move(edge));
+  }
+}
+
 }  // namespace
 
 std::string encode_rules(const rules_record& r) {
@@ -100,7 +119,8 @@ std::string encode_rules(const rules_record& r) {
                    {"correlation",
                     {{"window_ms", r.correlation.window.count()},
                      {"hops", r.correlation.hops},
-                     {"settle_ms", r.correlation.settle.count()}}},
+                     {"settle_ms", r.correlation.settle.count()},
+                     {"edges", edges_of(r.correlation.edges)}}},
                    {"root_cause",
                     {{"hops", r.root_cause.hops},
                      {"abstain_below", r.root_cause.abstain_below},
@@ -125,6 +145,7 @@ outcome<rules_record> decode_rules(std::string_view text) {
     read_ms(c, "window_ms", r.correlation.window);
     read(c, "hops", r.correlation.hops);
     read_ms(c, "settle_ms", r.correlation.settle);
+    read_edges(c, r.correlation.edges);
     const json& rc = part(whole, "root_cause");
     read(rc, "hops", r.root_cause.hops);
     read(rc, "abstain_below", r.root_cause.abstain_below);

@@ -51,7 +51,8 @@ struct root_cause_result {
 };
 
 struct operator_command {
-  /// alert_feedback, incident_feedback, acknowledge, silence, retire, release, configuration, model
+  /// alert_feedback, incident_feedback, acknowledge, silence, retire, release, edge, configuration,
+  /// model
   std::string name;
   std::string subject;  ///< alert id, incident id, entity or sha-256 of a model
   std::string payload;  ///< JSON

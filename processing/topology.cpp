@@ -11,18 +11,27 @@
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t topology_version = 1;
+constexpr std::uint8_t topology_version = 2;
 constexpr std::string_view span_source = "span";
 /// A span may be a stray: two sightings make 0.75, four 0.94.
 constexpr double span_confidence = 0.5;
 constexpr std::string_view name_source = "name";
 constexpr double name_confidence = 0.7;
+constexpr std::string_view operator_source = "operator";
+constexpr std::string_view configuration_source = "configuration";
 /// In a larger crowd parts of names mean nothing.
 constexpr std::size_t most_named = 128;
 
 double first_confidence(std::string_view source) noexcept {
   if (source == span_source) return span_confidence;
   return source == name_source ? name_confidence : 1;
+}
+
+/// What a source's word weighs: an operator's most.
+int authority(std::string_view source) noexcept {
+  if (source == operator_source) return 3;
+  if (source == configuration_source) return 2;
+  return source == name_source ? 0 : 1;
 }
 
 void erase_one(std::vector<std::uint32_t>& list, std::uint32_t value) {
@@ -69,14 +78,14 @@ dependency_graph::change dependency_graph::observe(const topology_change& sighti
     ++refused_;
     return change::refused;
   }
+  const configured_edge said{sighting.from, sighting.to, sighting.kind};
+  const bool by_operator = sighting.source == operator_source;
   if (sighting.removed) {
-    const auto from = find(sighting.from);
-    const auto to = find(sighting.to);
-    if (!from || !to || edges_.count({*from, *to, sighting.kind}) == 0) return change::none;
-    drop_edge({*from, *to, sighting.kind});
-    drop_unfounded_names();
-    return change::removed;
+    if (by_operator && taken_away_.size() < limits_.max_taken_away) taken_away_.insert(said);
+    return remove(sighting);
   }
+  if (by_operator) taken_away_.erase(said);
+  if (taken_away_.count(said) != 0) return change::none;
   const auto from = find_or_add(sighting.from);
   const auto to = from ? find_or_add(sighting.to) : std::nullopt;
   const bool from_span = sighting.source == span_source;
@@ -87,7 +96,8 @@ dependency_graph::change dependency_graph::observe(const topology_change& sighti
       known.last_seen = std::max(known.last_seen, sighting.at);
       if (sighting.source == name_source) return change::none;  // whatever else it is says more
       known.confidence = from_span ? 1 - (1 - known.confidence) * (1 - span_confidence) : 1;
-      if (!from_span || known.source == name_source) known.source = sighting.source;
+      const int says = authority(sighting.source), knows = authority(known.source);
+      if (says > knows || (says == knows && !from_span)) known.source = sighting.source;
       by_name_.erase(at->first);
       return change::none;
     }
@@ -104,6 +114,55 @@ dependency_graph::change dependency_graph::observe(const topology_change& sighti
   nodes_[*from].callees.push_back(*to);
   nodes_[*to].callers.push_back(*from);
   return change::added;
+}
+
+dependency_graph::change dependency_graph::remove(const topology_change& sighting) {
+  const auto from = find(sighting.from);
+  const auto to = find(sighting.to);
+  if (!from || !to) return change::none;
+  const auto at = edges_.find({*from, *to, sighting.kind});
+  if (at == edges_.end()) return change::none;
+  const bool set = authority(at->second.source) > 1;
+  if (set && authority(sighting.source) < authority(at->second.source)) return change::none;
+  drop_edge({*from, *to, sighting.kind});
+  drop_unfounded_names();
+  return change::removed;
+}
+
+dependency_graph::change dependency_graph::reset(const std::string& from, const std::string& to,
+                                                 edge_kind kind) {
+  taken_away_.erase({from, to, kind});
+  const auto a = find(from), b = find(to);
+  if (!a || !b) return change::none;
+  const auto at = edges_.find({*a, *b, kind});
+  if (at == edges_.end() || at->second.source != operator_source) return change::none;
+  drop_edge({*a, *b, kind});
+  drop_unfounded_names();
+  return change::removed;
+}
+
+std::vector<topology_change> dependency_graph::configured(const std::vector<configured_edge>& kept,
+                                                          event_time at) const {
+  const std::set<configured_edge> wanted{kept.begin(), kept.end()};
+  std::set<configured_edge> known;
+  std::vector<topology_change> said;
+  for (const auto& [key, state] : edges_) {
+    if (state.source != configuration_source) continue;
+    const auto [from, to, kind] = key;
+    known.insert({nodes_[from].id, nodes_[to].id, kind});
+  }
+  const std::string source{configuration_source};
+  for (const configured_edge& e : known) {
+    if (wanted.count(e) == 0) said.push_back({e.from, e.to, e.kind, true, source, at});
+  }
+  for (const configured_edge& e : wanted) {
+    if (known.count(e) == 0) said.push_back({e.from, e.to, e.kind, false, source, at});
+  }
+  return said;
+}
+
+std::vector<configured_edge> dependency_graph::taken_away() const {
+  return {taken_away_.begin(), taken_away_.end()};
 }
 
 void dependency_graph::drop_if_bare(node_index n) {
@@ -334,8 +393,9 @@ std::vector<dependency_edge> dependency_graph::edges_among(
   return among;
 }
 
-// graph := version(u8 = 1) refused(u64) edges(u32, (from to kind(u8) source confidence last_seen)*)
-// in order of (from, to, kind), each once.
+// graph := version(u8 = 2) refused(u64) edges(u32, (from to kind(u8) source confidence last_seen)*)
+//          taken_away(u32, (from to kind(u8))*)
+// in order of (from, to, kind), each once. Version 1 had nothing behind the edges.
 std::string dependency_graph::save() const {
   std::string bytes;
   byte_writer out{bytes};
@@ -351,12 +411,19 @@ std::string dependency_graph::save() const {
     out.f64(e.confidence);
     out.i64(unix_ms(e.last_seen));
   }
+  out.u32(static_cast<std::uint32_t>(taken_away_.size()));
+  for (const configured_edge& e : taken_away_) {
+    out.str(e.from);
+    out.str(e.to);
+    out.u8(static_cast<std::uint8_t>(e.kind));
+  }
   return bytes;
 }
 
 outcome<void> dependency_graph::restore(std::string_view bytes) {
   byte_reader in{bytes};
-  if (auto known = check_version("dependency graph", in.u8(), topology_version); !known)
+  const std::uint8_t version = in.u8();
+  if (auto known = check_version("dependency graph", version, topology_version); !known)
     return known;
   dependency_graph fresh{limits_};
   const std::uint64_t refused = in.u64();
@@ -377,6 +444,16 @@ outcome<void> dependency_graph::restore(std::string_view bytes) {
     const edge_key key{*fresh.find(e.from), *fresh.find(e.to), e.kind};
     fresh.edges_[key].confidence = e.confidence;
     last = std::move(e);
+  }
+  const auto away = version > 1 ? in.count(9) : 0;
+  for (std::uint32_t i = 0; i < away && in.ok(); ++i) {
+    configured_edge e;
+    e.from = in.str();
+    e.to = in.str();
+    e.kind = in.enumeration(edge_kind::calls, edge_kind::runs_on);
+    if (!fresh.taken_away_.empty() && !(*fresh.taken_away_.rbegin() < e))
+      return failure{ec::malformed, "dependency graph: out of order"};
+    fresh.taken_away_.insert(std::move(e));
   }
   if (!in.ok() || !in.at_end()) return failure{ec::malformed, "dependency graph: wrong length"};
   fresh.refused_ = refused;

@@ -15,6 +15,7 @@
 #include "messages/decision.hpp"
 #include "messages/outcome.hpp"
 #include "messages/time.hpp"
+#include "processing/configured_edge.hpp"
 
 namespace faultline {
 
@@ -23,7 +24,7 @@ struct dependency_edge {
   std::string from;
   std::string to;
   edge_kind kind = edge_kind::calls;
-  std::string source;     ///< event, span, name, operator
+  std::string source;     ///< event, span, name, configuration, operator
   double confidence = 1;  ///< 0..1; edges learned from spans grow towards 1 with every sighting
   event_time last_seen{};
 };
@@ -38,6 +39,7 @@ struct near_entity {
 struct topology_limits {
   std::size_t max_nodes = 100'000;
   std::size_t max_edges = 400'000;
+  std::size_t max_taken_away = 10'000;
 };
 
 /// Who depends on whom. Answers depend on the set of edges alone, never on the order they came in.
@@ -51,7 +53,10 @@ public:
 
   explicit dependency_graph(topology_limits limits = {});
 
-  /// Takes one sighting or removal of an edge. An edge of an entity to itself or with an empty name
+  /// Takes one sighting or removal of an edge. The operator's word (source `operator`) stands above
+  /// the configuration's, and that above what is seen: an edge an operator has taken away stays
+  /// away, one that is set stays with its provenance whatever is seen or taken back, until the
+  /// operator's word is reset(). An edge of an entity to itself or with an empty name
   /// is refused. A sighting older than the last one changes nothing but the confidence.
   change observe(const topology_change& sighting);
   /// Forgets an entity with its edges. @returns false when it is not known.
@@ -60,6 +65,14 @@ public:
   /// the one entity whose name stands in it. The address depends on the entity (source "name").
   /// Nothing for a caller with more than 128 dependencies.
   std::vector<topology_change> resolved_addresses(const std::string& caller, event_time at) const;
+  /// Takes back what an operator said of an edge. An edge that only he knew goes.
+  change reset(const std::string& from, const std::string& to, edge_kind kind);
+  /// Edges of source `configuration` that are not in @p kept go; those of @p kept that are not
+  /// there come. @returns what is to be observed for that, in order of (from, to, kind).
+  std::vector<topology_change> configured(const std::vector<configured_edge>& kept,
+                                          event_time at) const;
+  /// Edges an operator has taken away, in order.
+  std::vector<configured_edge> taken_away() const;
   /// Drops edges learned from spans and not seen since @p before, and what only rested on them.
   /// @returns how many.
   std::size_t expire(event_time before);
@@ -111,6 +124,7 @@ private:
 
   std::optional<node_index> find(std::string_view entity) const noexcept;
   std::optional<node_index> find_or_add(const std::string& entity);
+  change remove(const topology_change& sighting);
   void drop_edge(const edge_key& key);
   void drop_if_bare(node_index n);
   std::size_t drop_unfounded_names();
@@ -121,7 +135,8 @@ private:
   std::vector<node> nodes_;
   std::vector<node_index> free_;
   std::map<edge_key, edge_state> edges_;
-  std::set<edge_key> by_name_;  ///< those of source "name"
+  std::set<edge_key> by_name_;            ///< those of source "name"
+  std::set<configured_edge> taken_away_;  ///< by an operator; most are not in the graph
   std::uint64_t refused_ = 0;
 };
 

@@ -64,6 +64,7 @@ entity_details details_of(const entity_status& s) {
 std::string feedback_json(const feedback& f) {
   nlohmann::json j{{"verdict", f.verdict}, {"comment", f.comment}, {"by", f.by}};
   j["cause"] = f.cause ? nlohmann::json(*f.cause) : nlohmann::json(nullptr);
+  if (f.worked) j["remediation"] = f.remediation, j["worked"] = *f.worked;
   return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
@@ -302,6 +303,8 @@ void node_queries::topology(answer<topology_view> done) {
         for (const auto& e : v->edges)
           t.edges.push_back(
               {e.from, e.to, to_string(e.kind), e.source, e.confidence, unix_ms(e.last_seen)});
+        for (const auto& e : v->taken_away)
+          t.taken_away.push_back({e.from, e.to, to_string(e.kind), {}, 1, 0});
         done(std::move(t));
       });
 }
@@ -401,6 +404,14 @@ void node_queries::acknowledge_alert(std::string id, acknowledgement a, answer<b
         failure{ec::invalid, "alert " + id + " has ended: only one that fires is acknowledged"});
   const nlohmann::json payload{{"by", a.by}, {"comment", a.comment}, {"off", !a.acknowledged}};
   record_command("acknowledge", id,
+                 payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                 std::move(done));
+}
+
+void node_queries::set_edge(edge_word w, answer<bool> done) {
+  const nlohmann::json payload{{"from", w.from},     {"to", w.to}, {"kind", w.kind},
+                               {"action", w.action}, {"by", w.by}, {"comment", w.comment}};
+  record_command("edge", w.from,
                  payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
                  std::move(done));
 }

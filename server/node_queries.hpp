@@ -69,6 +69,7 @@ public:
   void incidents(incident_filter filter, answer<incident_page> done) override;
   void incident_by_id(std::string id, answer<told<incident>> done) override;
   void topology(answer<topology_view> done) override;
+  void set_edge(edge_word w, answer<bool> done) override;
   void dead_letters(dead_letter_filter filter, answer<dead_letter_view> done) override;
   void alert_feedback(std::string id, feedback f, answer<bool> done) override;
   void incident_feedback(std::string id, feedback f, answer<bool> done) override;

@@ -10,7 +10,8 @@ namespace faultline {
 
 namespace {
 
-constexpr std::array<std::string_view, 11> live_keys{"limits",
+constexpr std::array<std::string_view, 12> live_keys{"limits",
+                                                     "edges",
                                                      "detection.false_pages_per_entity_month",
                                                      "detection.learning",
                                                      "correlation.window",

@@ -197,6 +197,21 @@ outcome<std::string> layout_dead_letters(const std::string& body, const colours&
   });
 }
 
+outcome<std::string> layout_topology(const std::string& body, const colours& c) {
+  return laid_out(body, [&](const json& answer) {
+    rows table;
+    for (const json& e : list_of(answer, "edges"))
+      table.push_back({text_of(e, "from"), text_of(e, "to"), text_of(e, "kind"),
+                       text_of(e, "source"), text_of(e, "confidence"), time_of(e, "last_seen")});
+    for (const json& e : list_of(answer, "taken_away"))
+      table.push_back(
+          {text_of(e, "from"), text_of(e, "to"), text_of(e, "kind"), "taken away", "-", "-"});
+    if (table.empty()) return std::string{"no dependencies\n"};
+    return format_table({"FROM", "DEPENDS ON", "KIND", "SOURCE", "CONFIDENCE", "LAST SEEN"}, table,
+                        c);
+  });
+}
+
 outcome<std::string> layout_publishers(const std::string& body, const colours& c) {
   return laid_out(body, [&](const json& answer) {
     rows table;

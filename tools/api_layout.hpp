@@ -18,6 +18,8 @@ outcome<std::string> layout_incidents(const std::string& body, const colours& c)
 outcome<std::string> layout_incident(const std::string& body, const colours& c);
 outcome<std::string> layout_entities(const std::string& body, const colours& c);
 outcome<std::string> layout_entity(const std::string& body, const colours& c);
+/// Who depends on whom, and how that is known.
+outcome<std::string> layout_topology(const std::string& body, const colours& c);
 outcome<std::string> layout_publishers(const std::string& body, const colours& c);
 outcome<std::string> layout_dead_letters(const std::string& body, const colours& c);
 

@@ -38,6 +38,7 @@ void add_inject_command(CLI::App& app, command_session& session);
 void add_alert_commands(CLI::App& app, command_session& session);
 void add_incident_commands(CLI::App& app, command_session& session);
 void add_entity_commands(CLI::App& app, command_session& session);
+void add_topology_commands(CLI::App& app, command_session& session);
 void add_status_commands(CLI::App& app, command_session& session);
 void add_dead_letter_commands(CLI::App& app, command_session& session);
 void add_publisher_commands(CLI::App& app, command_session& session);

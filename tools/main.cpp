@@ -40,6 +40,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_alert_commands(app, session);
   add_incident_commands(app, session);
   add_entity_commands(app, session);
+  add_topology_commands(app, session);
   add_simulate_command(app, session);
   add_inject_command(app, session);
   add_train_commands(app, session);

@@ -19,8 +19,8 @@ namespace {
 using nlohmann::json;
 
 struct operation_arguments {
-  std::string id, by, comment, verdict, cause, file;
-  bool undo = false;
+  std::string id, by, comment, verdict, cause, file, remediation, from, to, kind = "calls";
+  bool undo = false, worked = false, failed = false;
 };
 
 std::string text_of(const json& value) {
@@ -51,6 +51,11 @@ int run_ack(const command_session& session, const operation_arguments& a) {
 int run_feedback(const command_session& session, const operation_arguments& a, const char* kind) {
   json body{{"by", a.by}, {"comment", a.comment}, {"verdict", a.verdict}};
   if (!a.cause.empty()) body["cause"] = a.cause;
+  if (!a.remediation.empty()) {
+    if (a.worked == a.failed) return report_usage("say --worked or --failed of the remediation");
+    body["remediation"] = a.remediation;
+    body["worked"] = a.worked;
+  }
   return send_change(session,
                      api_target(std::string{kind} + "s/" + percent_encode(a.id) + "/feedback", {}),
                      body, std::string{"feedback on "} + kind + " " + a.id + " is recorded");
@@ -128,10 +133,41 @@ void add_incident_operations(CLI::App& group, command_session& session) {
       ->required()
       ->check(CLI::IsMember({"right", "wrong", "partly"}));
   feedback->add_option("--cause", a->cause, "The entity that was the cause");
+  auto* step = feedback->add_option("--remediation", a->remediation,
+                                    "Title of the steps that were taken (incident show)");
+  feedback->add_flag("--worked", a->worked, "They helped")->needs(step);
+  feedback->add_flag("--failed", a->failed, "They did not")->needs(step);
   add_who(*feedback, *a);
   feedback->callback([a, &session] {
     session.run = [a, &session] { return run_feedback(session, *a, "incident"); };
   });
+}
+
+void add_topology_operations(CLI::App& group, command_session& session) {
+  struct action {
+    const char *name, *about, *done;
+  };
+  for (const action& of :
+       {action{"add", "Say that one thing depends on another, whatever is seen", " is set"},
+        action{"remove", "Say that it does not, whatever is seen", " is taken away"},
+        action{"reset", "Take that back: what is seen counts again", " is left to what is seen"}}) {
+    auto a = std::make_shared<operation_arguments>();
+    CLI::App* sub = group.add_subcommand(of.name, of.about);
+    sub->add_option("from", a->from, "The entity that depends")->required();
+    sub->add_option("to", a->to, "On this one")->required();
+    sub->add_option("--kind", a->kind, "calls or runs_on")
+        ->check(CLI::IsMember({"calls", "runs_on"}))
+        ->capture_default_str();
+    add_who(*sub, *a);
+    sub->callback([a, of, &session] {
+      session.run = [a, of, &session] {
+        const json body{{"from", a->from},   {"to", a->to}, {"kind", a->kind},
+                        {"action", of.name}, {"by", a->by}, {"comment", a->comment}};
+        return send_change(session, api_target("topology/edges", {}), body,
+                           a->from + " -> " + a->to + of.done);
+      };
+    });
+  }
 }
 
 void add_model_operations(CLI::App& group, command_session& session) {

@@ -120,6 +120,17 @@ void add_incident_commands(CLI::App& app, command_session& session) {
   });
 }
 
+void add_topology_commands(CLI::App& app, command_session& session) {
+  CLI::App* group = add_group(app, "topology", "Who depends on whom");
+  add_topology_operations(*group, session);
+  CLI::App* list = group->add_subcommand("list", "Every dependency and how it is known");
+  list->callback([&session] {
+    session.run = [&session] {
+      return show_answer(session, api_target("topology", {}), layout_topology);
+    };
+  });
+}
+
 void add_entity_commands(CLI::App& app, command_session& session) {
   auto a = std::make_shared<list_arguments>();
   CLI::App* group = add_group(app, "entity", "What is watched");

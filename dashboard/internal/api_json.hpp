@@ -32,6 +32,8 @@ enum class feedback_kind : std::uint8_t { alert, incident };
 outcome<feedback> read_feedback(std::string_view body, feedback_kind kind);
 /// {by, comment, acknowledged}, each may be left out; an empty body is one without any.
 outcome<acknowledgement> read_acknowledgement(std::string_view body);
+/// {from, to, kind, action, by, comment}; kind and the last two may be left out.
+outcome<edge_word> read_edge_word(std::string_view body);
 /// {sha256}.
 outcome<std::string> read_activation(std::string_view body);
 

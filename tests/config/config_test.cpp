@@ -112,6 +112,12 @@ TEST(Config, RefusesValuesOfTheWrongKind) {
                            "log: {level: loud}",
                            "log: {format: xml}",
                            "root_cause: {abstain_below: 2}",
+                           "edges: {from: a}",
+                           "edges: [{from: a}]",
+                           "edges: [{from: a, to: a}]",
+                           "edges: [{from: a, to: b, kind: is}]",
+                           "edges: [{from: a, to: ''}]",
+                           "edges: [7]",
                            "limits: {a: 1}",
                            "limits: [{entity: x}]",
                            "limits: [{above: 1}]",
@@ -158,6 +164,11 @@ TEST(Config, RefusesKeysThatContradictOneAnother) {
 TEST(Config, SaysWhichKeysAReloadWouldChange) {
   const auto before = read("processing: {tick: 10s}");
   const auto after = read("processing: {tick: 5s}\nlimits: [{entity: a, above: 1}]\n");
+  const auto edges = read("edges: [{from: a, to: b}, {from: a, to: h, kind: runs_on}]\n");
+  ASSERT_TRUE(edges);
+  ASSERT_EQ(edges->correlation.edges.size(), 2U);
+  EXPECT_EQ(edges->correlation.edges[1].kind, edge_kind::runs_on);
+  EXPECT_EQ(changed_keys(*before, *edges), (std::vector<std::string>{"edges"}));
   ASSERT_TRUE(before && after);
   EXPECT_EQ(changed_keys(*before, *after), (std::vector<std::string>{"processing.tick", "limits"}));
 }

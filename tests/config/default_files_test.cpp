@@ -49,6 +49,7 @@ TEST(DefaultFile, HasTheDefaultsOfTheWireContract) {
   EXPECT_EQ(s["detection.false_pages_per_entity_month"], "1");
   EXPECT_EQ(s["detection.learning"], "1h");
   EXPECT_EQ(s["limits"], "[]");
+  EXPECT_EQ(s["edges"], "[]");
   EXPECT_EQ(s["retention.log"], "1d");
   EXPECT_EQ(s["retention.log_bytes"], "20GiB");
   EXPECT_EQ(s["retention.feed"], "30d");

@@ -58,6 +58,11 @@ public:
     asked = "retire " + id;
     say(done, known);
   }
+  void set_edge(edge_word word, answer<bool> done) override {
+    asked = "edge " + word.from;
+    edges_said.push_back(std::move(word));
+    say(done, known);
+  }
   void dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) override {
     asked = id;
     if (letters.letters.empty()) return done(failure{ec::not_found, "no dead letter " + id});
@@ -90,6 +95,7 @@ public:
   std::optional<failure> fails;
   std::string asked;
   std::vector<feedback> given;
+  std::vector<edge_word> edges_said;
   server_status server{"1.2.3", 4.5, 6, 7, 8, 9, 64, "none", true};
   entity_page page;
   entity_details details;

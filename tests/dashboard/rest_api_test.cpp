@@ -141,7 +141,7 @@ TEST_F(RestApi, AlertsAndIncidentsAreTheRecordsOfTheFeed) {
 }
 
 TEST_F(RestApi, TopologyAndDeadLetters) {
-  asked.graph = {{{"a", "active"}}, {{"a", "b", "calls", "span", 0.5, 99}}};
+  asked.graph = {{{"a", "active"}}, {{"a", "b", "calls", "span", 0.5, 99}}, {}};
   const json graph = get("/api/v1/topology");
   EXPECT_EQ(graph["nodes"][0]["id"], "a");
   EXPECT_EQ(graph["edges"][0]["to"], "b");
@@ -243,6 +243,49 @@ TEST_F(RestApi, FeedbackThatBreaksARuleIsRefusedWithASentence) {
   }
   EXPECT_EQ(ask("POST", "/api/v1/alerts/a/feedback", {}, R"({"verdict":"right"})").status, 400);
   EXPECT_TRUE(asked.given.empty());
+}
+
+TEST_F(RestApi, FeedbackSaysWhetherAStepHelpedAndThenBoth) {
+  EXPECT_EQ(ask("POST", "/api/v1/incidents/i/feedback", {},
+                R"({"verdict":"right","remediation":"Restart it","worked":false})")
+                .status,
+            202);
+  ASSERT_EQ(asked.given.size(), 1U);
+  EXPECT_EQ(asked.given[0].remediation, "Restart it");
+  EXPECT_EQ(asked.given[0].worked, false);
+  for (const char* body :
+       {R"({"verdict":"right","remediation":"Restart it"})", R"({"verdict":"right","worked":true})",
+        R"({"verdict":"right","remediation":"x","worked":"yes"})"}) {
+    const http_response r = ask("POST", "/api/v1/incidents/i/feedback", {}, body);
+    EXPECT_EQ(r.status, 400) << body;
+    EXPECT_EQ(code_of(r), "invalid") << body;
+  }
+  EXPECT_EQ(asked.given.size(), 1U);
+}
+
+TEST_F(RestApi, AnOperatorSetsEdgesTakesThemAwayAndTakesThatBack) {
+  const std::string target = "/api/v1/topology/edges";
+  EXPECT_EQ(
+      ask("POST", target, {}, R"({"from":"a","to":"b","action":"add","by":"ann","kind":"runs_on"})")
+          .status,
+      202);
+  EXPECT_EQ(ask("POST", target, {}, R"({"from":"a","to":"b","action":"remove"})").status, 202);
+  ASSERT_EQ(asked.edges_said.size(), 2U);
+  EXPECT_EQ(asked.edges_said[0].kind, "runs_on");
+  EXPECT_EQ(asked.edges_said[0].by, "ann");
+  EXPECT_EQ(asked.edges_said[1].kind, "calls");
+  EXPECT_EQ(asked.edges_said[1].action, "remove");
+  for (const char* body :
+       {"{}", R"({"from":"a","to":"a","action":"add"})", R"({"from":"a","to":"b"})",
+        R"({"from":"a","to":"b","action":"drop"})", R"({"from":"","to":"b","action":"add"})",
+        R"({"from":"a","to":"b","action":"add","kind":"is"})",
+        R"({"from":7,"to":"b","action":"add"})"}) {
+    const http_response r = ask("POST", target, {}, body);
+    EXPECT_EQ(r.status, 400) << body;
+    EXPECT_EQ(code_of(r), "invalid") << body;
+  }
+  EXPECT_EQ(code_of(ask("POST", target, {}, "[]")), "malformed");
+  EXPECT_EQ(asked.edges_said.size(), 2U);
 }
 
 TEST_F(RestApi, AcknowledgementsAreAcceptedAndTakenBack) {

@@ -96,6 +96,7 @@ std::string sample_graph() {
   dependency_graph g;
   g.observe({"service/a", "db/b", edge_kind::calls, false, "span", event_time_of(5)});
   g.observe({"service/a", "host/c", edge_kind::runs_on, false, "event", event_time_of(6)});
+  g.observe({"service/a", "db/d", edge_kind::calls, true, "operator", event_time_of(7)});
   return g.save();
 }
 
@@ -153,7 +154,7 @@ std::vector<disk_format> contents() {
        [](std::string_view b) {
          return rewritten(unpack_block(b), [b](const unpacked_block&) { return std::string{b}; });
        }});
-  all.push_back({"dependency_graph", "dependency graph", 1, false, sample_graph,
+  all.push_back({"dependency_graph", "dependency graph", 2, false, sample_graph,
                  [](std::string_view b) -> outcome<std::string> {
                    dependency_graph g;
                    if (auto read = g.restore(b); !read) return read.error();
@@ -189,7 +190,7 @@ std::vector<disk_format> contents() {
                      return failure{ec::malformed, "a partition that knows nothing yet"};
                    return rewritten(decode_clock_point(b), encode_clock_point);
                  }});
-  all.push_back({"correlator_state", "correlator state", 3, false, sample_correlator,
+  all.push_back({"correlator_state", "correlator state", 4, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};
                    if (auto read = core.restore(b); !read) return read.error();

@@ -16,7 +16,7 @@ rules_record every_rule() {
   r.rules.detection.limits = {{"host/*", "disk \"used\"", 90.0, std::nullopt, "warning"},
                               {"*", "free", std::nullopt, -0.1, "critical"}};
   r.rules.model = {"lstm", "1.2", std::string(64, 'a')};
-  r.correlation = {milliseconds{1}, 2, milliseconds{3}};
+  r.correlation = {milliseconds{1}, 2, milliseconds{3}, {{"a", "h", edge_kind::runs_on}}};
   r.root_cause.hops = 4;
   r.root_cause.abstain_below = 0.3;
   r.root_cause.unobserved_prior = 0.2;
@@ -35,6 +35,7 @@ TEST(Rules, AreReadBackWhole) {
   EXPECT_EQ(back->rules.detection.limits[1].below, -0.1);
   EXPECT_FALSE(back->rules.detection.limits[1].above);
   EXPECT_EQ(back->correlation.hops, 2U);
+  EXPECT_EQ(back->correlation.edges, every_rule().correlation.edges);
   EXPECT_EQ(back->logic, logic_version);
 }
 

@@ -205,5 +205,68 @@ TEST(Topology, RestoresWhatItSavedAndNothingFromDamagedBytes) {
   EXPECT_EQ(small.restore(bytes).error().code, ec::too_large);
 }
 
+topology_change said(std::string from, std::string to, bool removed, std::string source) {
+  return {std::move(from), std::move(to),     edge_kind::calls,
+          removed,         std::move(source), event_time_of(3000)};
+}
+
+TEST(Topology, WhatAnOperatorTookAwayStaysAwayWhateverIsSeenUntilHeTakesItBack) {
+  using change = dependency_graph::change;
+  dependency_graph g;
+  g.observe(edge("a", "b"));
+  EXPECT_EQ(g.observe(said("a", "b", true, "operator")), change::removed);
+  EXPECT_EQ(g.observe(edge("a", "b", edge_kind::calls, 4000, "span")), change::none);
+  EXPECT_EQ(g.observe(said("a", "b", false, "configuration")), change::none);
+  EXPECT_EQ(g.edge_count(), 0u);
+  EXPECT_THAT(g.taken_away(), ElementsAre(configured_edge{"a", "b", edge_kind::calls}));
+  dependency_graph again;
+  ASSERT_TRUE(again.restore(g.save()));
+  EXPECT_EQ(again.save(), g.save());
+  EXPECT_EQ(again.observe(edge("a", "b")), change::none);
+  EXPECT_EQ(again.reset("a", "b", edge_kind::calls), change::none);
+  EXPECT_EQ(again.observe(edge("a", "b")), change::added);
+}
+
+TEST(Topology, AnEdgeSetByHandKeepsItsProvenanceAndIsNotTakenAwayByWhatIsSeen) {
+  using change = dependency_graph::change;
+  for (const char* source : {"operator", "configuration"}) {
+    dependency_graph g;
+    g.observe(said("a", "b", false, source));
+    g.observe(edge("a", "b", edge_kind::calls, 9000, "span"));
+    g.observe(edge("a", "b"));
+    EXPECT_EQ(g.observe(gone("a", "b")), change::none);
+    ASSERT_EQ(g.edge_count(), 1u);
+    EXPECT_EQ(g.edges()[0].source, source);
+    EXPECT_EQ(unix_ms(g.edges()[0].last_seen), 9000);
+    EXPECT_EQ(g.expire(event_time_of(99'999)), 0u);
+  }
+}
+
+TEST(Topology, TakingBackAnOperatorsWordDropsOnlyWhatHeAloneKnew) {
+  using change = dependency_graph::change;
+  dependency_graph g;
+  g.observe(said("a", "b", false, "operator"));
+  EXPECT_EQ(g.reset("a", "b", edge_kind::calls), change::removed);
+  g.observe(edge("a", "b"));
+  EXPECT_EQ(g.reset("a", "b", edge_kind::calls), change::none);
+  EXPECT_EQ(g.reset("x", "y", edge_kind::calls), change::none);
+  EXPECT_EQ(g.edge_count(), 1u);
+}
+
+TEST(Topology, ConfiguredEdgesComeAndGoWithTheConfigurationAndNothingElseDoes) {
+  dependency_graph g;
+  g.observe(edge("x", "y"));
+  const auto follow = [&](const std::vector<configured_edge>& edges) {
+    for (const auto& t : g.configured(edges, event_time_of(1))) g.observe(t);
+    return g.edge_count();
+  };
+  EXPECT_EQ(follow({{"a", "b", edge_kind::calls}, {"a", "h", edge_kind::runs_on}}), 3u);
+  EXPECT_EQ(follow({{"a", "h", edge_kind::runs_on}, {"c", "d", edge_kind::calls}}), 3u);
+  EXPECT_EQ(g.edges()[0].kind, edge_kind::runs_on);
+  EXPECT_TRUE(
+      g.configured({{"a", "h", edge_kind::runs_on}, {"c", "d", edge_kind::calls}}, {}).empty());
+  EXPECT_EQ(follow({}), 1u);
+}
+
 }  // namespace
 }  // namespace faultline
