@@ -255,15 +255,16 @@ void group_commit::run() {
       if (stopping_.load()) return;
       continue;
     }
-    // A group gathers company for a moment; what comes while one is written joins the next anyway.
-    if (pending_.bytes < options_.group_bytes && !stopping_.load())
-      wake_.wait_for(lock, options_.group_delay,
+    // Soon after another a group gathers company for a moment, and who is alone goes at once; what
+    // comes while one is written joins the next anyway.
+    wake_.wait_until(lock, written_at_ + options_.group_delay,
                      [&] { return stopping_.load() || pending_.bytes >= options_.group_bytes; });
     std::swap(pending_, writing_);
     // As they will be when this group stands in the log: neither behind it nor ahead of it.
     if (deltas_since_save_ >= deltas_per_save) rows_ = windows_.gather(windows_per_save);
     lock.unlock();
     const bool written = write(writing_);
+    written_at_ = std::chrono::steady_clock::now();
     if (written && !rows_.empty()) save_windows();
     lock.lock();
     if (!written) return;
@@ -280,17 +281,23 @@ bool group_commit::write(group& g) {
   g.touched.clear();
   if (batch.log.empty() && batch.publishers.empty() && batch.dead_letters.empty() &&
       batch.counters.empty()) {  // replies only: all they speak of is written
-    deliver(g, batch.log, {});
+    answer(g);
     return true;
   }
   for (;;) {
-    auto at = into_.events().append(batch);
+    auto at = into_.events().append(batch, sync_when::later);
     if (at) {
       no_space_.store(false);
       counters_.commits.fetch_add(1, std::memory_order_relaxed);
       counters_.committed_bytes.fetch_add(g.bytes, std::memory_order_relaxed);
       deltas_since_save_ += batch.publishers.size();
+      // Scored beside the wait for the disk. What comes of it is written behind the group.
       deliver(g, batch.log, *at);
+      if (auto synced = into_.sync(); !synced) {
+        hooks_.give_up("the event log cannot be written: " + synced.error().what);
+        return false;
+      }
+      answer(g);
       return true;
     }
     if (at.error().code != ec::no_space || stopping_.load()) {
@@ -305,13 +312,15 @@ bool group_commit::write(group& g) {
 void group_commit::deliver(group& g, std::vector<log_append>& log,
                            const std::vector<log_position>& at) {
   counters_.appended.fetch_add(g.records, std::memory_order_relaxed);
+  pending_records_.fetch_sub(std::exchange(g.events, 0), std::memory_order_relaxed);
   for (std::size_t i = 0; i < log.size(); ++i)
     hooks_.deliver(std::make_shared<const log_blob>(
         log_blob{log[i].partition, at[i], std::move(log[i].blob)}));
+}
+
+void group_commit::answer(group& g) {
   for (auto& [to, frame] : g.replies) hooks_.reply(to, std::move(frame));
   pending_bytes_.fetch_sub(g.bytes, std::memory_order_relaxed);
-  pending_records_.fetch_sub(g.events, std::memory_order_relaxed);
-  g.events = 0;
   g.replies.clear();
   g.bytes = 0;
   g.records = 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -35,8 +36,8 @@ struct commit_hooks {
 };
 
 /// Gathers what the doors take and writes it in groups: one blob per partition, with the
-/// publishers' deltas and dead letters, in one synced write. Only then are replies sent and blobs
-/// delivered.
+/// publishers' deltas and dead letters, in one write. Then blobs are delivered, and once the write
+/// is on the disk replies are sent. Who comes alone is not made to wait for company.
 ///
 /// Threads: intake is used under its lock by any thread; one thread of our own writes.
 /// Bounds:  max_pending_bytes of records wait; room() says when a door must refuse.
@@ -116,6 +117,7 @@ private:
   void run();
   bool write(group& g);
   void deliver(group& g, std::vector<log_append>& log, const std::vector<log_position>& at);
+  void answer(group& g);
   void touch(partition_id p);
   void put_clock(partition_id p, const clock_record& clock);
   void live_clock(partition_id p, arrival_time now);
@@ -146,6 +148,7 @@ private:
   std::atomic<std::uint64_t> pending_records_{0};  ///< events taken that the lag does not count yet
   std::atomic<bool> no_space_{false};
   std::atomic<bool> stopping_{false};
+  std::chrono::steady_clock::time_point written_at_{};  ///< the last group
   std::thread thread_;
 };
 

@@ -242,6 +242,8 @@ struct skip_record {
 struct record_skipped {};
 /// To itself, behind what stands in the mailbox: now wait for the disk, once for all of it.
 struct group_due {};
+struct wait_for_disk {};
+struct disk_waited {};
 
 // correlator and root cause
 struct decisions_available {
@@ -318,6 +320,10 @@ using librarian_actor = caf::typed_actor<caf::replies_to<read_log>::with<log_pag
 /// How long the keeper may take: while the disk is full it waits for room. Should it die, whoever
 /// asked hears of that at once.
 inline constexpr std::chrono::minutes keeper_deadline{24 * 60};
+
+/// Waits until what was written before the question is on the disk. Detached: it blocks. Errors:
+/// ec::store_unavailable.
+using disk_actor = caf::typed_actor<caf::replies_to<wait_for_disk>::with<disk_waited>>;
 
 /// Writes the store for those who must not block: outbox and snapshots, the decision log, the feed.
 /// Detached. The order of its mailbox is the order of the decision log. Errors:
@@ -406,6 +412,8 @@ FAULTLINE_LOCAL_MESSAGE(feed_written)
 FAULTLINE_LOCAL_MESSAGE(skip_record)
 FAULTLINE_LOCAL_MESSAGE(record_skipped)
 FAULTLINE_LOCAL_MESSAGE(group_due)
+FAULTLINE_LOCAL_MESSAGE(wait_for_disk)
+FAULTLINE_LOCAL_MESSAGE(disk_waited)
 FAULTLINE_LOCAL_MESSAGE(decisions_available)
 FAULTLINE_LOCAL_MESSAGE(event_clock_at)
 FAULTLINE_LOCAL_MESSAGE(correlator_question)

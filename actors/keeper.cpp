@@ -80,8 +80,9 @@ std::string time_key(const incident& i) {
 }
 
 void keeper_state::when_durable(std::function<void(const outcome<void>&)> then) {
-  if (waiting_.empty()) self->send(self, group_due{});
-  waiting_.push_back(std::move(then));
+  waiting_.push_back({into->written(), std::move(then)});
+  if (!asked_) self->send(self, group_due{});
+  asked_ = true;
 }
 
 template <class T>
@@ -97,25 +98,38 @@ caf::result<T> keeper_state::answer_when_durable(T answer) {
 }
 
 void keeper_state::settle(const outcome<void>& synced) {
-  const auto all = std::move(waiting_);
-  waiting_.clear();
-  for (const auto& then : all) then(synced);
+  const auto durable = into->durable();
+  while (!waiting_.empty() && (!synced || waiting_.front().written <= durable)) {
+    const auto then = std::move(waiting_.front().then);
+    waiting_.pop_front();
+    then(synced);
+  }
 }
 
 void keeper_state::on_group_due() {
-  if (!waiting_.empty()) settle(into->sync());
+  settle({});  // a feed record, or another's wait, may have been faster
+  ask_disk();
+}
+
+void keeper_state::ask_disk() {
+  asked_ = !waiting_.empty();
+  if (!asked_) return;
+  const auto waited = [this](const outcome<void>& synced) {
+    settle(synced);
+    ask_disk();
+  };
+  if (hooks.disk)
+    self->request(hooks.disk, keeper_deadline, wait_for_disk{})
+        .then([waited](const disk_waited&) { waited({}); },
+              [waited](const caf::error& why) { waited(from_caf_error(why)); });
+  else
+    waited(into->sync());
 }
 
 outcome<std::uint64_t> keeper_state::append(const decision_append& batch, sync_when when) {
   auto first = with_room(hooks, [&] { return into->decisions().append(batch, when); });
   if (!first) return first.error();
-  const auto last = *first + batch.decisions.size() - 1;
-  if (when == sync_when::now)
-    hooks.decided(last);
-  else
-    when_durable([this, last](const outcome<void>& synced) {
-      if (synced) hooks.decided(last);
-    });
+  hooks.decided(*first + batch.decisions.size() - 1);
   return *first;
 }
 
@@ -217,6 +231,13 @@ keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> 
       },
       [self](const group_due&) { self->state.on_group_due(); },
   };
+}
+
+disk_actor::behavior_type disk(disk_actor::pointer, store* into) {
+  return {[into](const wait_for_disk&) -> caf::result<disk_waited> {
+    if (auto done = into->sync(); !done) return to_caf_error(done.error());
+    return disk_waited{};
+  }};
 }
 
 }  // namespace faultline

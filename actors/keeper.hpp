@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <string>
 #include <vector>
@@ -12,9 +13,11 @@
 
 namespace faultline {
 
-/// What the keeper does beside writing. Both are called on its thread, after the write is durable.
+/// What the keeper does beside writing. Called on its thread; but for `decided`, after the write is
+/// durable.
 struct keeper_hooks {
-  /// The decision log now reaches @p last.
+  /// The decision log now reaches @p last, which the disk may not have yet: what is made of it is
+  /// written behind it, and is on the disk no earlier.
   std::function<void(std::uint64_t last)> decided;
   /// A command that partitions must hear of is durable, as decision number @p sequence.
   std::function<void(std::uint64_t sequence, const operator_command& c)> control;
@@ -24,6 +27,8 @@ struct keeper_hooks {
   std::function<arrival_time()> now;
   /// True once the node is ending: what finds no room is then refused instead of waiting for it.
   std::function<bool()> ending = [] { return false; };
+  /// Waits for the disk while the keeper writes on. None: the keeper waits itself.
+  disk_actor disk;
 };
 
 struct keeper_state {
@@ -43,23 +48,33 @@ struct keeper_state {
 private:
   void hand_over_controls(std::uint64_t first, const std::vector<decision>& decisions);
   outcome<std::uint64_t> append(const decision_append& batch, sync_when when);
-  /// Calls @p then with what became of the wait for the disk: what was written so far is on it.
+  /// Calls @p then with what became of the wait for the disk: what was written so far is on it. In
+  /// the order of these calls.
   void when_durable(std::function<void(const outcome<void>&)> then);
   template <class T>
   caf::result<T> answer_when_durable(T answer);
+  void ask_disk();
+  /// Tells those whose writes are on the disk by now; with a failure, all.
   void settle(const outcome<void>& synced);
 
-  std::vector<std::function<void(const outcome<void>&)>> waiting_;
+  struct waiting {
+    std::uint64_t written;  ///< store::written() when it began to wait
+    std::function<void(const outcome<void>&)> then;
+  };
+  std::deque<waiting> waiting_;
+  bool asked_ = false;  ///< for the disk; the answer settles, or asks again
 };
 
-/// Writes of many senders share one wait for the disk: what is written is answered, and told on,
-/// when all that stood in the mailbox with it is written too and the disk has been waited for.
+/// Writes of many senders share one wait for the disk, and what comes meanwhile the next: what is
+/// written is answered once it is on the disk.
 ///
 /// @p into outlives the actor. Spawn it detached: it blocks in the store, and while the disk is
 /// full it waits for room, for as long as it takes: who asks it must allow for that. Before its
 /// first message it appends what a crash left in outboxes to the decision log.
 keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> self, store* into,
                                    keeper_hooks hooks);
+
+disk_actor::behavior_type disk(disk_actor::pointer self, store* into);
 
 /// Keys of the current records in the feed store: by id, and newest first.
 std::string record_key(const alert& a);

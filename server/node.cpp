@@ -95,7 +95,8 @@ void node::impl::spawn() {
   hooks.ending = [this] { return ending.load(); };
   the_librarian = sys.spawn<caf::detached>(librarian, memory.get());  // blocks in RocksDB
   the_second_librarian = sys.spawn<caf::detached>(librarian, memory.get());
-  the_keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks);  // blocks in RocksDB
+  hooks.disk = the_disk = sys.spawn<caf::detached>(disk, memory.get());  // blocks in fdatasync
+  the_keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks);    // blocks in RocksDB
   the_worker = sys.spawn<caf::detached>(
       root_cause_worker, options.root_cause, options.runbooks, ranker,
       rca_worker_past{flight.get(), deadly_questions});  // blocks in LibTorch
@@ -235,7 +236,7 @@ outcome<void> node::stop() {
         caf::actor_cast<caf::actor>(i.the_correlator), caf::actor_cast<caf::actor>(i.the_rca),
         caf::actor_cast<caf::actor>(i.the_worker), caf::actor_cast<caf::actor>(i.the_librarian),
         caf::actor_cast<caf::actor>(i.the_second_librarian),
-        caf::actor_cast<caf::actor>(i.the_keeper)})
+        caf::actor_cast<caf::actor>(i.the_keeper), caf::actor_cast<caf::actor>(i.the_disk)})
     if (a) caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
   if (i.directory)
     for (partition_id p = 0; p < i.directory->size(); ++p) i.directory->set(p, partition_actor{});
@@ -246,6 +247,7 @@ outcome<void> node::stop() {
   i.the_librarian = nullptr;
   i.the_second_librarian = nullptr;
   i.the_keeper = nullptr;
+  i.the_disk = nullptr;
   if (i.inference) i.inference->stop();
   i.system.reset();
   if (i.memory)

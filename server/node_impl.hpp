@@ -116,6 +116,7 @@ struct node::impl {
   std::unique_ptr<caf::actor_system> system;
   librarian_actor the_librarian;
   librarian_actor the_second_librarian;  ///< of every other partition
+  disk_actor the_disk;
   keeper_actor the_keeper;
   rca_worker_actor the_worker;
   rca_actor the_rca;

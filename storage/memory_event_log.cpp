@@ -6,7 +6,7 @@
 
 namespace faultline {
 
-outcome<std::vector<log_position>> memory_event_log::append(const append_group& group) {
+outcome<std::vector<log_position>> memory_event_log::append(const append_group& group, sync_when) {
   const std::lock_guard lock{mutex_};
   for (const auto& entry : group.log) {
     if (entry.partition >= logs_.size()) {

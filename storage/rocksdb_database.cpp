@@ -334,10 +334,9 @@ outcome<void> rocksdb_database::may_write(write_kind kind) {
 
 outcome<void> rocksdb_database::write(rocksdb::WriteBatch& batch, bool sync, write_kind kind) {
   if (auto may = may_write(kind); !may) return may;
-  rocksdb::WriteOptions how;
-  how.sync = sync && options_.sync;
-  const auto status = db_->Write(how, &batch);
-  if (status.ok()) return {};
+  const auto status = db_->Write(rocksdb::WriteOptions{}, &batch);
+  // Not a synced write of RocksDB: that makes every other writer wait for the disk as well.
+  if (status.ok()) return sync ? this->sync() : outcome<void>{};
   health_->fail(status.ToString());
   return health_->check();
 }
@@ -401,8 +400,26 @@ std::uint64_t rocksdb_database::log_segment_bytes() const {
 outcome<void> rocksdb_database::sync() {
   if (auto healthy = health_->check(); !healthy || access_ == access::read) return healthy;
   if (!options_.sync) return {};
-  if (const auto status = db_->SyncWAL(); !status.ok()) health_->fail(status.ToString());
-  return health_->check();
+  const auto mine = written();
+  std::unique_lock lock{sync_mutex_};
+  while (durable_.load() < mine) {
+    if (syncing_) {
+      sync_over_.wait(lock);
+      if (auto healthy = health_->check(); !healthy) return healthy;
+      continue;
+    }
+    syncing_ = true;
+    lock.unlock();
+    const auto covered = written();
+    const auto status = db_->SyncWAL();
+    if (!status.ok()) health_->fail(status.ToString());
+    lock.lock();
+    syncing_ = false;
+    if (status.ok()) durable_.store(covered);
+    sync_over_.notify_all();
+    if (!status.ok()) return health_->check();
+  }
+  return {};
 }
 
 outcome<void> rocksdb_database::begin_flush(family f) {

@@ -37,7 +37,8 @@ outcome<void> rocksdb_event_log::check(const append_group& group) const {
   return {};
 }
 
-outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group& group) {
+outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group& group,
+                                                             sync_when when) {
   if (auto valid = check(group); !valid) return valid.error();
   if (auto may = database_.may_write(write_kind::intake); !may) return may.error();
   std::size_t bytes = 4096;
@@ -72,7 +73,8 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
   }
   rocksdb_letters::staged letters{letters_, group.dead_letters, batch};
   if (batch.Count() == 0) return positions;
-  if (auto done = database_.write(batch, true, write_kind::intake); !done) return done.error();
+  if (auto done = database_.write(batch, when == sync_when::now, write_kind::intake); !done)
+    return done.error();
 
   letters.written();
   for (const auto& entry : group.log) bytes_written_ += entry.blob.size();

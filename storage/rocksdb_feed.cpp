@@ -70,8 +70,9 @@ outcome<feed_store::page> rocksdb_feed::read(std::uint64_t from, std::size_t lim
   if (auto healthy = database_.check(); !healthy) return healthy.error();
   page out;
   out.next = std::max(from, oldest());
+  // What is behind last() may not be on the disk yet.
   scan messages{database_, family::feed, keys::feed_message(out.next),
-                keys::feed_message(~std::uint64_t{0})};
+                keys::feed_message(last() + 1)};
   std::size_t seen = 0;
   for (; messages.valid() && out.records.size() < limit && seen < read_span;
        messages.next(), ++seen) {

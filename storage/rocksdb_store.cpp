@@ -45,6 +45,8 @@ public:
   std::uint64_t bytes_on_disk() const override { return database_->bytes_on_disk(); }
   store_memory memory_held() const override { return database_->memory_held(); }
   outcome<void> sync() override { return database_->sync(); }
+  std::uint64_t written() const override { return database_->written(); }
+  std::uint64_t durable() const override { return database_->durable(); }
   outcome<void> flush() override { return database_->flush(); }
   outcome<void> sweep_retention(arrival_time now) override;
   space_report tend_space() override { return database_->tend_space(); }

@@ -75,6 +75,11 @@ struct dead_letter {
   bool truncated() const noexcept { return payload.size() < payload_bytes; }
 };
 
+/// When what a call writes must be on the disk: before it returns, or once store::sync() has been
+/// called or a later call of this store has waited for the disk. The order is kept: what is on the
+/// disk is always all that was written up to some moment.
+enum class sync_when : std::uint8_t { now, later };
+
 /// One group commit: written in ONE atomic write, synced when storage.sync is on.
 struct append_group {
   std::vector<log_append> log;
@@ -100,9 +105,10 @@ class event_log {
 public:
   virtual ~event_log() = default;
   virtual std::uint16_t partitions() const noexcept = 0;
-  /// Durable when it returns. @returns the position of each entry of @p group.log, in order.
+  /// @returns the position of each entry of @p group.log, in order.
   /// Fails: ec::no_space below the free-space watermark (nothing written), ec::store_unavailable.
-  virtual outcome<std::vector<log_position>> append(const append_group& group) = 0;
+  virtual outcome<std::vector<log_position>> append(const append_group& group,
+                                                    sync_when when = sync_when::now) = 0;
   /// False while append() would fail for want of space. Cheap; up to 200 ms old.
   virtual bool has_space() { return true; }
   /// Blobs from @p from on, at most @p max_blobs and about @p max_bytes.
@@ -201,11 +207,6 @@ struct checkpoint_batch {
   std::optional<partition_rules> rules;  ///< nothing: unchanged
   bool sync = false;                     ///< true whenever `outbox` is not empty
 };
-
-/// When what a call writes must be on the disk: before it returns, or once store::sync() has been
-/// called or a later call of this store has waited for the disk. The order is kept: what is on the
-/// disk is always all that was written up to some moment.
-enum class sync_when : std::uint8_t { now, later };
 
 class checkpoint_store {
 public:
@@ -408,8 +409,13 @@ public:
   virtual std::uint64_t bytes_on_disk() const = 0;
   /// What the store holds in memory, bounded by storage.write_buffer and storage.cache.
   virtual store_memory memory_held() const { return {}; }
-  /// Waits until all that was written before is on the disk.
+  /// Waits until all that was written before is on the disk. Who calls meanwhile shares the next
+  /// wait. At once where storage.sync is off.
   virtual outcome<void> sync() = 0;
+  /// Number of the newest write; what is written later has a larger one.
+  virtual std::uint64_t written() const { return 0; }
+  /// All writes up to this number are on the disk, or need not be.
+  virtual std::uint64_t durable() const { return 0; }
   /// Flushes memtables and syncs the WAL, for an orderly end.
   virtual outcome<void> flush() = 0;
   /// Removes what is beyond retention, a bounded amount of work per call; call it about once a

@@ -188,8 +188,7 @@ outcome<void> bench_server::prepare(const bench_server_options& options) {
   feed_ = endpoint(p[3]);
   replay_ = endpoint(p[4]);
   std::ofstream config{directory_ / "faultline.yaml"};
-  config << "storage: {path: \"" << (directory_ / "store").string() << "\"}\n"
-         << "web: {listen_address: \"127.0.0.1:" << p[0] << "\"}\n"
+  config << "web: {listen_address: \"127.0.0.1:" << p[0] << "\"}\n"
          << "ingest: {pull: [\"" << pull_ << "\"], router: [\"" << router_ << "\"], subscribe: ["
          << quoted(options.subscribe) << "]}\n"
          << "feed: {publish: \"" << feed_ << "\", replay: \"" << replay_ << "\"}\n"
@@ -204,10 +203,11 @@ outcome<void> bench_server::launch() {
   const std::string config = (directory_ / "faultline.yaml").string();
   const std::string log = (directory_ / "log").string();
   const std::string program = program_.string();
-  const std::string flag = "--config.file";
-  const std::array<char*, 4> arguments{const_cast<char*>(program.c_str()),
-                                       const_cast<char*>(flag.c_str()),
-                                       const_cast<char*>(config.c_str()), nullptr};
+  const std::string flag = "--config.file", store_flag = "--storage.path";
+  const std::string store = (directory_ / "store").string();
+  const auto text = [](const std::string& s) { return const_cast<char*>(s.c_str()); };
+  const std::array<char*, 6> arguments{text(program),    text(flag),  text(config),
+                                       text(store_flag), text(store), nullptr};
   const pid_t parent = getpid();
   const int out = open(log.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
   if (out < 0) return system_failure(log);

@@ -54,7 +54,8 @@ public:
   std::uint16_t partitions() const noexcept override {
     return static_cast<std::uint16_t>(logs_.size());
   }
-  outcome<std::vector<log_position>> append(const append_group& group) override;
+  outcome<std::vector<log_position>> append(const append_group& group,
+                                            sync_when when = sync_when::now) override;
   outcome<std::vector<log_blob>> read(partition_id partition, log_position from,
                                       std::size_t max_blobs, std::size_t max_bytes) override;
   log_position last(partition_id partition) const override;

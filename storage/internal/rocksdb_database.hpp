@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -108,8 +109,10 @@ public:
   store_memory memory_held() const;
   space_report tend_space();
   outcome<void> flush();
-  /// Waits until every write so far is on the disk.
+  /// Waits until every write so far is on the disk: together with whoever else waits.
   outcome<void> sync();
+  std::uint64_t written() const { return db_->GetLatestSequenceNumber(); }
+  std::uint64_t durable() const { return options_.sync ? durable_.load() : written(); }
 
 private:
   enum class access : std::uint8_t { write, read };
@@ -131,6 +134,10 @@ private:
   std::uint64_t format_ = store_format;
   std::unique_ptr<rocksdb::DB> db_;
   std::array<rocksdb::ColumnFamilyHandle*, family_count> handles_{};
+  std::mutex sync_mutex_;
+  std::condition_variable sync_over_;
+  bool syncing_ = false;                   ///< somebody waits for the disk; guarded by sync_mutex_
+  std::atomic<std::uint64_t> durable_{0};  ///< writes up to this number are on the disk
 };
 
 /// Rows of a family with keys in [from, below), in order; `below` empty = to the end.

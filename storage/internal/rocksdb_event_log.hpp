@@ -24,7 +24,8 @@ public:
   outcome<void> load();
 
   std::uint16_t partitions() const noexcept override { return partitions_; }
-  outcome<std::vector<log_position>> append(const append_group& group) override;
+  outcome<std::vector<log_position>> append(const append_group& group,
+                                            sync_when when = sync_when::now) override;
   bool has_space() override { return database_.has_space(); }
   outcome<std::vector<log_blob>> read(partition_id partition, log_position from,
                                       std::size_t max_blobs, std::size_t max_bytes) override;

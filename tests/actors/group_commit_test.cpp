@@ -45,6 +45,26 @@ TEST(GroupCommit, DeliversEveryEventAtItsPositionInOrder) {
   EXPECT_EQ(rig.counters.appended.load(), 21U) << "with the clock before them";
 }
 
+// Were it made to wait, this would take as long as the delay.
+TEST(GroupCommit, SendsARequestThatComesAloneToTheDiskAtOnce) {
+  intake_options slow;
+  slow.group_delay = std::chrono::hours{1};
+  intake_rig rig{{}, {}, slow};
+  EXPECT_EQ(rig.request(rig.header(1), rig.event("host/a")).seq, 1U);
+}
+
+TEST(GroupCommit, WritesWhatComesSoonAfterAnotherTogether) {
+  intake_options slow;
+  slow.group_delay = std::chrono::hours{1};
+  intake_rig rig{{}, {}, slow};
+  rig.request(rig.header(1), rig.event("host/a"));
+  for (std::uint64_t seq = 2; seq <= 9; ++seq)
+    rig.door.on_request(reply_address{0, "r", false}, rig.header(seq), rig.event("host/a"));
+  rig.commit.stop();
+  EXPECT_EQ(rig.count(), 9U);
+  EXPECT_EQ(rig.counters.commits.load(), 2U);
+}
+
 TEST(GroupCommit, PutsAClockBeforeTheFirstEventOfATickWhereThePastIsAccepted) {
   processing_options past;
   past.accept_past = true;

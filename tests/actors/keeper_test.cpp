@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "actors/caf_bridge.hpp"
 #include "messages/decision.hpp"
 #include "storage/memory_store.hpp"
 #include "tests/support/actor_fixture.hpp"
@@ -14,34 +18,88 @@
 namespace faultline {
 namespace {
 
+/// A feed in memory whose records are on the disk when append() returns, and so is all before them.
+class waiting_feed final : public feed_store {
+public:
+  waiting_feed(feed_store& in, std::function<void()> waited)
+      : in_{in}, waited_{std::move(waited)} {}
+  outcome<std::vector<feed_record>> append(const feed_append& batch) override {
+    auto done = in_.append(batch);
+    if (done && !done->empty()) waited_();
+    return done;
+  }
+  outcome<page> read(std::uint64_t from, std::size_t limit, std::string_view prefix) override {
+    return in_.read(from, limit, prefix);
+  }
+  std::uint64_t last() const override { return in_.last(); }
+  std::uint64_t oldest() const override { return in_.oldest(); }
+  outcome<correlator_checkpoint> load_correlator() override { return in_.load_correlator(); }
+  outcome<std::vector<std::pair<std::string, std::string>>> records(std::string_view prefix,
+                                                                    std::string_view after,
+                                                                    std::size_t limit) override {
+    return in_.records(prefix, after, limit);
+  }
+  outcome<std::optional<std::string>> record(std::string_view key) override {
+    return in_.record(key);
+  }
+  outcome<std::uint64_t> record_seq(std::string_view key) override { return in_.record_seq(key); }
+
+private:
+  feed_store& in_;
+  std::function<void()> waited_;
+};
+
 /// A store in memory that counts how often somebody waited for the disk, and may fail that.
 class waiting_store final : public store {
 public:
   event_log& events() override { return memory->events(); }
   checkpoint_store& checkpoints() override { return memory->checkpoints(); }
   decision_log& decisions() override { return memory->decisions(); }
-  feed_store& feed() override { return memory->feed(); }
+  feed_store& feed() override { return waiting; }
   dead_letter_store& dead_letters() override { return memory->dead_letters(); }
   poison_store& poison() override { return memory->poison(); }
   std::uint64_t bytes_on_disk() const override { return 0; }
   outcome<void> sync() override {
     ++waits;
     if (broken) return failure{ec::store_unavailable, "the disk is gone"};
+    on_disk = epoch++;
     return {};
   }
+  std::uint64_t written() const override { return epoch; }
+  std::uint64_t durable() const override { return on_disk; }
   outcome<void> flush() override { return memory->flush(); }
   outcome<void> sweep_retention(arrival_time now) override { return memory->sweep_retention(now); }
   void set_retention(const storage_options& options) override { memory->set_retention(options); }
 
   std::unique_ptr<store> memory = open_memory_store(4);
+  waiting_feed waiting{memory->feed(), [this] { on_disk = epoch++; }};
   int waits = 0;
   bool broken = false;
+  std::uint64_t epoch = 1;  ///< of writes: between two waits
+  std::uint64_t on_disk = 0;
 };
+
+/// Waits for the disk until it is told that it has waited, and whether well.
+using held_actor = disk_actor::extend<caf::reacts_to<bool>>;
+held_actor::behavior_type hold(held_actor::pointer self, std::size_t* asked) {
+  auto promise = std::make_shared<caf::typed_response_promise<disk_waited>>();
+  return {[self, asked, promise](const wait_for_disk&) -> caf::result<disk_waited> {
+            ++*asked;
+            return *promise = self->make_response_promise<disk_waited>();
+          },
+          [promise](bool well) {
+            if (well)
+              promise->deliver(disk_waited{});
+            else
+              promise->deliver(to_caf_error({ec::store_unavailable, "the disk is gone"}));
+          }};
+}
 
 class Keeper : public actor_fixture {
 protected:
-  keeper_actor spawn_keeper() {
+  keeper_actor spawn_keeper(disk_actor by = {}) {
     keeper_hooks hooks;
+    hooks.disk = std::move(by);
     hooks.decided = [this](std::uint64_t last) { decided.push_back(last); };
     hooks.publish = [this](const feed_record& r, const std::vector<std::string>&) {
       published.push_back(r.seq);
@@ -94,11 +152,36 @@ TEST_F(Keeper, WaitsForTheDiskOnceForAllThatCameTogether) {
   EXPECT_EQ(disk.decisions().last(), 3U);
 }
 
-TEST_F(Keeper, TellsNobodyOfWhatMayNotBeOnTheDisk) {
+TEST_F(Keeper, AnswersNobodyWhoseWriteMayNotBeOnTheDisk) {
   const auto it = spawn_keeper();
   disk.broken = true;
   EXPECT_EQ(send_three(it), (std::vector<bool>{false, false, false}));
-  EXPECT_TRUE(decided.empty());
+  EXPECT_TRUE(published.empty());
+}
+
+TEST_F(Keeper, WritesOnWhileTheDiskIsWaitedForAndAnswersOnlyWhatTheWaitCovers) {
+  std::size_t asked = 0;
+  const auto by = spawn(hold, &asked);
+  const auto it = spawn_keeper(by);
+  auto first = probe->request(it, std::chrono::seconds{10}, transition_of(0));
+  run();
+  ASSERT_EQ(asked, 1U);
+  EXPECT_EQ(decided, (std::vector<std::uint64_t>{1})) << "the fold need not wait";
+  ASSERT_TRUE(disk.sync());  // begins: the second transition comes behind it
+  auto second = probe->request(it, std::chrono::seconds{10}, transition_of(1));
+  run();
+  EXPECT_EQ(disk.decisions().last(), 2U);
+  EXPECT_EQ(asked, 1U) << "one wait at a time";
+  caf::anon_send(by, true);
+  run();
+  first.receive([](const checkpoint_written&) {},
+                [](const caf::error& why) { ADD_FAILURE() << to_string(why); });
+  ASSERT_EQ(asked, 2U) << "the second waits for a wait of its own";
+  caf::anon_send(by, false);
+  run();
+  second.receive(
+      [](const checkpoint_written&) { ADD_FAILURE() << "it is not known to be on the disk"; },
+      [](const caf::error&) {});
 }
 
 TEST_F(Keeper, AFeedRecordThatWaitedForTheDiskAnswersAllBeforeIt) {

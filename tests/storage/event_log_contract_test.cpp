@@ -273,6 +273,47 @@ TYPED_TEST(EventLogContract, ForgetsAPublisherWithTheGroupThatSaysSo) {
   EXPECT_THAT(load(*store).deltas, ElementsAre(Pair("q", 1), Pair("s", 1), Pair("p", 1)));
 }
 
+// ---- the disk ----------------------------------------------------------------------------------
+
+TYPED_TEST(EventLogContract, KnowsWhetherWhatWasWrittenLaterIsOnTheDisk) {
+  auto store = this->maker.open();
+  ASSERT_TRUE(store->events().append(group_of({{0, "a", 1}}), sync_when::later));
+  EXPECT_EQ(store->events().last(0), 1u) << "it can be read";
+  const auto written = store->written();
+  if (written != 0) {  // 0: a store without a disk
+    EXPECT_LT(store->durable(), written);
+  }
+  ASSERT_TRUE(store->sync());
+  EXPECT_GE(store->durable(), written);
+  ASSERT_TRUE(store->events().append(group_of({{0, "b", 1}})));
+  EXPECT_GE(store->durable(), store->written()) << "written now, so it is";
+}
+
+TYPED_TEST(EventLogContract, NeedNotWaitForADiskThatNobodyWantsToWaitFor) {
+  this->maker.options.sync = false;
+  auto store = this->maker.open();
+  ASSERT_TRUE(store->events().append(group_of({{0, "a", 1}}), sync_when::later));
+  EXPECT_GE(store->durable(), store->written());
+}
+
+TYPED_TEST(EventLogContract, LetsManyWaitForTheDiskAtOnce) {
+  auto store = this->maker.open();
+  std::atomic<int> missing{0};
+  std::vector<std::thread> threads;
+  for (partition_id w = 0; w < 4; ++w) {
+    threads.emplace_back([&, w] {
+      for (int i = 0; i < 50; ++i) {
+        ASSERT_TRUE(store->events().append(group_of({{w, "a", 1}}), sync_when::later));
+        const auto mine = store->written();
+        ASSERT_TRUE(store->sync());
+        if (store->durable() < mine) ++missing;
+      }
+    });
+  }
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(missing, 0);
+}
+
 // ---- many threads ------------------------------------------------------------------------------
 
 TYPED_TEST(EventLogContract, GivesEveryPositionOnceToManyWriters) {
