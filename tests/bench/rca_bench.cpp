@@ -104,6 +104,7 @@ BENCHMARK(ranked_list)
     ->Args({50, 1})
     ->Args({200, 0})
     ->Args({200, 1})
+    ->Args({500, 1})
     ->Unit(benchmark::kMillisecond)
     ->Iterations(60);
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a row of 8 metrics costs on its way to the views: merged into its tick, put into the daily
+// profile, standardised and scored against it. With 10,000 entities state comes from memory.
+#include <benchmark/benchmark.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "processing/channel_block.hpp"
+#include "processing/daily_profile.hpp"
+#include "processing/tick_builder.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::int64_t tick_ms = 10'000;
+constexpr std::int64_t start_ms = 1'704'067'200'000;
+const std::array<std::string, 8> names{"cpu_usage",   "memory_used", "disk_write_latency",
+                                       "requests",    "error_rate",  "latency_p99",
+                                       "queue_depth", "net_rx_bytes"};
+
+event_view row_at(std::int64_t ts, std::size_t metrics) {
+  event_view e;
+  e.type = event_type::metric;
+  e.entity = "service/cart";
+  e.has_ts = true;
+  e.ts = event_time_of(ts);
+  for (std::size_t m = 0; m < metrics; ++m)
+    e.metrics.push_back({names[m], 0.5 * static_cast<double>(m + 1), metric_kind::gauge});
+  return e;
+}
+
+/// Rows of @p entities in turn, one a tick. Second argument: metrics of an event, 8 are a row.
+void tick_integration(benchmark::State& state) {
+  const auto entities = static_cast<std::size_t>(state.range(0));
+  const auto metrics = static_cast<std::size_t>(state.range(1));
+  const processing_options options;
+  std::vector<tick_builder> builders(entities);
+  auto whole = row_at(start_ms, names.size());
+  for (auto& b : builders) {
+    b.add(whole, 1, options);
+    while (b.waiting()) b.pop();
+  }
+  auto event = row_at(start_ms, metrics);
+  std::size_t at = 0;
+  std::int64_t ts = start_ms;
+  for (auto _ : state) {
+    if (at == 0) ts += tick_ms;
+    event.ts = event_time_of(ts);
+    auto& b = builders[at];
+    benchmark::DoNotOptimize(b.add(event, 1, options));
+    while (b.waiting()) b.pop();
+    at = at + 1 == entities ? 0 : at + 1;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(tick_integration)->Args({1, 8})->Args({1, 1})->Args({10'000, 8});
+
+/// One block of eight channels, a tick each, half hours folded in as they end.
+void daily_profile_tick(benchmark::State& state) {
+  const auto entities = static_cast<std::size_t>(state.range(0));
+  std::vector<daily_profile> profiles(entities);
+  std::vector<std::vector<channel_block>> blocks(entities, std::vector<channel_block>(1));
+  for (auto& b : blocks) clear_block(b[0]);
+  std::size_t at = 0;
+  std::int64_t ts = start_ms;
+  for (auto _ : state) {
+    if (at == 0) ts += tick_ms;
+    profiles[at].enter(event_time_of(ts), true, blocks[at]);
+    at = at + 1 == entities ? 0 : at + 1;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(daily_profile_tick)->Arg(1)->Arg(10'000);
+
+/// One tick of eight channels: standardised, scored, learnt from.
+void channel_block_tick(benchmark::State& state) {
+  const auto entities = static_cast<std::size_t>(state.range(0));
+  std::vector<channel_block> blocks(entities);
+  for (auto& b : blocks) clear_block(b);
+  const auto weights = weights_for(tick_ms);
+  std::array<double, channel_block::width> values{};
+  block_scores scores{};
+  std::size_t at = 0;
+  double x = 0;
+  for (auto _ : state) {
+    x = x > 100 ? 0 : x + 0.37;
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = x * static_cast<double>(i + 1);
+    auto& b = blocks[at];
+    prepare_block(b, values.data());
+    standardise(b, values.data(), scores);
+    observe_block(b, values.data(), weights, scores);
+    learn_block(b, weights, scores);
+    benchmark::DoNotOptimize(scores);
+    at = at + 1 == entities ? 0 : at + 1;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(channel_block_tick)->Arg(1)->Arg(10'000);
+
+}  // namespace
+}  // namespace faultline
