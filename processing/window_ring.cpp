@@ -24,6 +24,59 @@ std::int8_t expected_code(float z) noexcept {
   return static_cast<std::int8_t>(std::lrint(clamped(z * expected_unit, -127.0f, 127.0f)));
 }
 
+/// z codes of one channel around another middle and scale: what value_code(z_of(now, raw_of(old,
+/// z))) says, to the last bit.
+class recoder {
+public:
+  recoder(const channel_block& old, const channel_block& now, std::size_t lane) noexcept
+      : old_{old},
+        now_{now},
+        lane_{lane},
+        factor_{static_cast<double>(old.scale[lane]) / now.scale[lane]},
+        shift_{(old.center[lane] - now.center[lane]) / now.scale[lane]},
+        usual_{factor_ < 1e3 && std::fabs(shift_) < 1e3 &&
+               // beyond that the raw value between the two is rounded by more than we may be off
+               std::max(std::fabs(old.center[lane]), std::fabs(now.center[lane])) <
+                   1e7 * static_cast<double>(now.scale[lane])} {}
+
+  std::int16_t value(std::int16_t code) const noexcept {
+    const float z = window_ring::z(code);
+    if (usual_ && std::fabs(z) < 8.0f) {
+      // Off by less than 1e-8; a float's own rounding comes to 1e-3 of a code. Near the middle
+      // between two codes that is not enough to know which it is.
+      const double e = std::exp(static_cast<double>(z));
+      const double x = 0.5 * (e - 1 / e) * factor_ + shift_;
+      const double far = std::log(std::fabs(x) + std::sqrt(x * x + 1));
+      const double at = far * static_cast<double>(value_unit);
+      const double rounded = std::nearbyint(at);
+      if (far < 15.9 && std::fabs(at - rounded) < 0.49)
+        return static_cast<std::int16_t>(x < 0 ? -rounded : rounded);
+    }
+    return value_code(moved(z));
+  }
+  /// Most are as the one before.
+  std::int8_t expected(std::int8_t code) noexcept {
+    if (code != last_ || !known_) {
+      answer_ = expected_code(moved(code / expected_unit));
+      last_ = code;
+      known_ = true;
+    }
+    return answer_;
+  }
+
+private:
+  float moved(double z) const noexcept {
+    return static_cast<float>(z_of(now_, lane_, raw_of(old_, lane_, z)));
+  }
+  const channel_block& old_;
+  const channel_block& now_;
+  std::size_t lane_;
+  double factor_, shift_;
+  bool usual_;
+  bool known_ = false;
+  std::int8_t last_ = 0, answer_ = 0;
+};
+
 std::uint32_t gap_between(std::int64_t before, std::int64_t now) noexcept {
   constexpr std::int64_t longest = std::numeric_limits<std::uint32_t>::max();
   return static_cast<std::uint32_t>(std::clamp<std::int64_t>(now - before, 0, longest));
@@ -94,13 +147,11 @@ float window_ring::expected(std::size_t back, std::size_t channel) const noexcep
 void window_ring::rebase(std::size_t channel, const channel_block& old, const channel_block& now) {
   if (channel >= width_ * channel_block::width) return;
   const auto i = channel % channel_block::width;
+  recoder recode{old, now, i};
   for (std::size_t back = 0; back < size_; ++back) {
-    auto& value = row_at(back, channel).values[i];
-    auto& expect = row_at(back, channel).expected[i];
-    if (value != missing)
-      value = value_code(static_cast<float>(z_of(now, i, raw_of(old, i, z(value)))));
-    expect =
-        expected_code(static_cast<float>(z_of(now, i, raw_of(old, i, expect / expected_unit))));
+    auto& at = row_at(back, channel);
+    if (at.values[i] != missing) at.values[i] = recode.value(at.values[i]);
+    at.expected[i] = recode.expected(at.expected[i]);
   }
 }
 

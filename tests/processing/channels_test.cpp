@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
+#include <random>
+#include <vector>
 
 #include "processing/channel_block.hpp"
 #include "processing/daily_profile.hpp"
@@ -298,6 +301,44 @@ TEST(DailyProfile, HoldsOnlyTheKindsOfDaysItHasSeenAndSavesAllTheSame) {
     daily_profile none;
     byte_reader part{std::string_view{bytes}.substr(0, cut)};
     EXPECT_FALSE(none.restore(part, 8)) << cut;
+  }
+}
+
+// The short way and the long one must agree on every code.
+TEST(WindowRing, FollowsANewMiddleAndScaleToTheLastBit) {
+  std::mt19937_64 random{11};
+  std::uniform_real_distribution<double> any{-1, 1};
+  for (int round = 0; round < 400; ++round) {
+    channel_block old;
+    clear_block(old);
+    old.center[0] = (round % 5 == 4 ? 1e12 : 1e3) * any(random);
+    old.scale[0] = static_cast<float>(std::pow(10.0, 3 * any(random)));
+    channel_block now = old;
+    const double size = round % 4 == 3 ? 8 : 0.7;  // some jump by decades
+    now.scale[0] = static_cast<float>(old.scale[0] * std::pow(10.0, size * any(random)));
+    now.center[0] = old.center[0] + size * any(random) * static_cast<double>(now.scale[0]);
+    window_ring ring;
+    std::vector<std::int16_t> values;
+    std::vector<float> expected;
+    for (std::size_t t = 0; t < window_ring::ticks; ++t) {
+      block_scores s{};
+      s.mask[0] = 1;
+      s.z[0] = static_cast<float>((t % 8 == 0 ? 17 : 3) * any(random));
+      s.expected[0] = static_cast<float>(t % 3 == 0 ? 8 * any(random) : 1.5);
+      ring.push(event_time_of(1'000 * static_cast<std::int64_t>(t + 1)), &s, 1);
+    }
+    const auto moved = [&](float z) { return static_cast<float>(z_of(now, 0, raw_of(old, 0, z))); };
+    for (std::size_t back = 0; back < ring.size(); ++back) {
+      const float z = moved(window_ring::z(ring.code(back, 0)));
+      values.push_back(static_cast<std::int16_t>(std::lrint(std::clamp(z, -16.0f, 16.0f) * 2047)));
+      const float e = moved(ring.expected(back, 0)) * 16.0f;
+      expected.push_back(static_cast<float>(std::lrint(std::clamp(e, -127.0f, 127.0f))) / 16.0f);
+    }
+    ring.rebase(0, old, now);
+    for (std::size_t back = 0; back < ring.size(); ++back) {
+      ASSERT_EQ(ring.code(back, 0), values[back]) << round << " " << back;
+      ASSERT_EQ(ring.expected(back, 0), expected[back]) << round << " " << back;
+    }
   }
 }
 
