@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "messages/event_codec.hpp"
 
@@ -197,6 +199,65 @@ private:
   std::atomic<std::uint64_t> begun_{0};
 };
 
+/// Numbers by 64-bit hash, side by side: looking one up touches one place in memory. Not for
+/// several threads.
+class hash_table {
+public:
+  /// Where the number of @p hash stands, until the next add() or erase(); nullptr: nowhere.
+  const std::uint32_t* find(std::uint64_t hash) const noexcept {
+    if (places_.empty()) return nullptr;
+    const auto& at = places_[place_of(hash)];
+    return at.used ? &at.number : nullptr;
+  }
+  /// @returns false, and changes nothing, when it stands there already.
+  bool add(std::uint64_t hash, std::uint32_t number) {
+    if (4 * (used_ + 1) > 3 * places_.size()) grow();
+    auto& at = places_[place_of(hash)];
+    if (at.used) return false;
+    at = {hash, number, true};
+    ++used_;
+    return true;
+  }
+  void erase(std::uint64_t hash) noexcept {
+    if (places_.empty()) return;
+    auto hole = place_of(hash);
+    if (!places_[hole].used) return;
+    --used_;
+    // What was pushed on by others comes back, so that nothing is looked for beyond a hole.
+    for (auto next = after(hole); places_[next].used; next = after(next)) {
+      const auto home = places_[next].hash & mask();
+      if (((next - home) & mask()) < ((next - hole) & mask())) continue;
+      places_[hole] = places_[next];
+      hole = next;
+    }
+    places_[hole] = {};
+  }
+  std::size_t size() const noexcept { return used_; }
+
+private:
+  struct place {
+    std::uint64_t hash = 0;
+    std::uint32_t number = 0;
+    bool used = false;
+  };
+  std::size_t mask() const noexcept { return places_.size() - 1; }
+  std::size_t after(std::size_t at) const noexcept { return (at + 1) & mask(); }
+  /// That of @p hash, or the free one where it belongs.
+  std::size_t place_of(std::uint64_t hash) const noexcept {
+    auto at = hash & mask();
+    while (places_[at].used && places_[at].hash != hash) at = after(at);
+    return at;
+  }
+  void grow() {
+    auto old = std::move(places_);
+    places_.assign(old.empty() ? 16 : 2 * old.size(), {});
+    for (const auto& p : old)
+      if (p.used) places_[place_of(p.hash)] = p;
+  }
+  std::vector<place> places_;  ///< a power of two, at most three quarters used
+  std::size_t used_ = 0;
+};
+
 /// Which entities exist, so that doors can bound the rate of new ones. A set of 64-bit hashes.
 class entity_registry {
 public:
@@ -205,8 +266,7 @@ public:
   bool add(std::uint64_t hash, std::uint32_t publisher = nobody) {
     auto& s = shard(hash);
     const std::lock_guard<std::mutex> lock{s.mutex};
-    const bool fresh = s.known.emplace(hash, publisher).second;
-    if (!fresh) return false;
+    if (!s.known.add(hash, publisher)) return false;
     size_.fetch_add(1, std::memory_order_relaxed);
     if (publisher != nobody) count(publisher, 1);
     return true;
@@ -214,15 +274,15 @@ public:
   bool knows(std::uint64_t hash) {
     auto& s = shard(hash);
     const std::lock_guard<std::mutex> lock{s.mutex};
-    return s.known.count(hash) != 0;
+    return s.known.find(hash) != nullptr;
   }
   void remove(std::uint64_t hash) {
     auto& s = shard(hash);
     const std::lock_guard<std::mutex> lock{s.mutex};
-    const auto at = s.known.find(hash);
-    if (at == s.known.end()) return;
-    if (at->second != nobody) count(at->second, -1);
-    s.known.erase(at);
+    const auto* by = s.known.find(hash);
+    if (by == nullptr) return;
+    if (*by != nobody) count(*by, -1);
+    s.known.erase(hash);
     size_.fetch_sub(1, std::memory_order_relaxed);
   }
   /// Entities that @p publisher introduced and that are still there.
@@ -236,7 +296,7 @@ public:
 private:
   struct shard_type {
     std::mutex mutex;
-    std::unordered_map<std::uint64_t, std::uint32_t> known;  ///< with who introduced it
+    hash_table known;  ///< with who introduced it
   };
   void count(std::uint32_t publisher, int change) {
     const std::lock_guard<std::mutex> lock{introduced_mutex_};
