@@ -343,15 +343,22 @@ caf::result<entity_answer> partition_state::on_question(const entity_question& q
   return a;
 }
 
-list_answer partition_state::on_list(const list_question& q) const {
+// Page by page: what a page costs must not grow with what is not on it.
+list_answer partition_state::on_list(const list_question& q) {
+  if (listed_.size() != entities_.size()) {
+    listed_.clear();
+    for (const auto& [id, e] : entities_) listed_.push_back(id);
+    std::sort(listed_.begin(), listed_.end());
+  }
   list_answer answer;
-  for (const auto& [id, e] : entities_)
-    if (id.substr(0, q.prefix.size()) == q.prefix && id > q.after) answer.entities.push_back(e->id);
-  const auto n = std::min(q.limit, answer.entities.size());
-  std::partial_sort(answer.entities.begin(),
-                    answer.entities.begin() + static_cast<std::ptrdiff_t>(n),
-                    answer.entities.end());
-  answer.entities.resize(n);
+  const auto beyond = std::upper_bound(listed_.begin(), listed_.end(), std::string_view{q.after});
+  const auto with_prefix =
+      std::lower_bound(listed_.begin(), listed_.end(), std::string_view{q.prefix});
+  for (auto at = std::max(beyond, with_prefix);
+       at != listed_.end() && answer.entities.size() < q.limit; ++at) {
+    if (at->substr(0, q.prefix.size()) != q.prefix) break;
+    answer.entities.emplace_back(*at);
+  }
   return answer;
 }
 

@@ -125,7 +125,7 @@ struct partition_state {
   caf::result<drained> on_drain();
   caf::result<window_answer> on_window(const window_question& q);
   caf::result<entity_answer> on_question(const entity_question& q);
-  list_answer on_list(const list_question& q) const;
+  list_answer on_list(const list_question& q);
 
   partition_actor::pointer self;
 
@@ -214,6 +214,8 @@ private:
   std::shared_ptr<partition_credit> credit_;
   std::shared_ptr<const entity_peers> entity_peers_;  ///< of all its entities
   std::unordered_map<std::string_view, std::unique_ptr<entity_entry>> entities_;
+  /// Their ids in order; empty until somebody lists them, and when one comes or goes.
+  std::vector<std::string_view> listed_;
   std::vector<entity_entry*> active_;  ///< waking or active: whom clock records reach
   std::set<entity_entry*> resting_;
   /// Actors whose end we have not heard of; null: we ended them ourselves.

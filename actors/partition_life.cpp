@@ -29,6 +29,7 @@ entity_entry& partition_state::add_entry(std::string id) {
   fresh->id = std::move(id);
   auto& e = *fresh;
   entities_.emplace(std::string_view{e.id}, std::move(fresh));
+  listed_.clear();
   // The door counts whom it lets in; who comes from the log alone is counted here.
   peers_.registry->add(stable_hash(e.id));
   peers_.counters->entities.fetch_add(1, std::memory_order_relaxed);
@@ -323,6 +324,7 @@ void partition_state::retire(const std::string& id) {
   peers_.counters->entities.fetch_sub(1, std::memory_order_relaxed);
   const auto at = entities_.find(std::string_view{e->id});
   auto entry = std::move(at->second);
+  listed_.clear();  // it names what goes
   entities_.erase(at);
   if (!entry->handle) return;
   const auto handle = entry->handle;

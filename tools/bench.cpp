@@ -113,6 +113,9 @@ void add_ingest(CLI::App& group, command_session& session) {
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
   add_load(*sub, *o);
+  sub->add_option("--active", o->active, "Entities in a tick, the others are silent [all]");
+  sub->add_option("--churn", o->churn, "Of these, how many give place to others with every tick")
+      ->capture_default_str();
   sub->add_option("--pub", o->pub, "PUB publishers that the server subscribes to")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
@@ -174,6 +177,7 @@ void add_recovery(CLI::App& group, command_session& session) {
   sub->add_option("--fill", o->fill_ticks, "Ticks that create the entities")
       ->check(CLI::Range(1, 10'000))
       ->capture_default_str();
+  sub->add_option("--active", o->active, "Entities at a time, the others are silent [all]");
   sub->add_option("--batch", o->batch, "Rows in a request")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();

@@ -23,6 +23,8 @@ struct ingest_bench_options {
   std::size_t pub = 0;         ///< PUB publishers that the server subscribes to
   double rate = 0;             ///< observations a second, all publishers together; 0: flat out
   double zipf = 0;             ///< see bench_rows::set_zipf
+  std::size_t active = 0;      ///< entities in a tick, the others silent; 0: all
+  std::size_t churn = 0;       ///< of these, how many give place to others with every tick
   std::size_t window = 16;     ///< requests under way, of each publisher
   std::size_t probes = 16;     ///< entities whose alerts tell how long a decision takes
   std::size_t warm_up_ticks = 12;
@@ -65,6 +67,7 @@ struct recovery_bench_options {
   std::size_t metrics = 8;
   std::uint64_t seconds = 5;    ///< of load before the kill
   std::size_t fill_ticks = 12;  ///< that create the entities
+  std::size_t active = 0;       ///< entities at a time, the others silent; 0: all
   std::size_t batch = 512;      ///< rows in a request
   std::size_t window = 16;      ///< requests under way
   std::uint64_t seed = 1;

@@ -20,6 +20,7 @@
 #include "tools/bench_rows.hpp"
 #include "tools/bench_sampler.hpp"
 #include "tools/bench_server.hpp"
+#include "tools/bench_turns.hpp"
 #include "tools/progress.hpp"
 #include "transport/publisher_client.hpp"
 
@@ -57,7 +58,10 @@ struct server_counts {
 class ingest_bench {
 public:
   ingest_bench(const ingest_bench_options& o, const ingest_case& c)
-      : o_{o}, case_{c}, rows_{c.entities, c.metrics, c.batch, o.seed} {}
+      : o_{o},
+        case_{c},
+        rows_{c.entities, c.metrics, c.batch, o.seed},
+        turns_{rows_.batches(), c.batch, o.active, o.churn} {}
 
   outcome<ingest_result> run() {
     if (auto started = start(); !started) return started.error();
@@ -75,7 +79,9 @@ private:
   std::string probe_lines() const;
   outcome<void> warm_up();
   outcome<void> send_timed();
-  outcome<void> send_tick(bool everybody);
+  outcome<void> send_tick(bool everybody, std::size_t batches);
+  outcome<void> warm_up_tick(std::size_t tick);
+  std::size_t warm_up_ticks() const;
   outcome<void> send_batch(std::size_t batch, std::size_t who);
   outcome<void> wait_until_due();
   outcome<void> wait_until_applied();
@@ -90,6 +96,7 @@ private:
   const ingest_bench_options& o_;
   const ingest_case& case_;
   bench_rows rows_;
+  bench_turns turns_;
   std::unique_ptr<bench_server> server_;
   std::unique_ptr<load_publishers> to_;
   std::unique_ptr<publisher_client> warm_;  ///< sends the warm-up where nobody acknowledges
@@ -219,27 +226,43 @@ outcome<void> ingest_bench::send_batch(std::size_t batch, std::size_t who) {
 }
 
 /// An entity has one publisher, so that its rows keep their order.
-outcome<void> ingest_bench::send_tick(bool everybody) {
+outcome<void> ingest_bench::send_tick(bool everybody, std::size_t batches) {
   rows_.set_tick(next_tick_ms_, everybody);
-  for (std::size_t b = 0; b < rows_.batches(); ++b) {
+  for (std::size_t i = 0; i < batches; ++i) {
     if (interrupted) return failure{ec::shutting_down, "interrupted"};
+    const std::size_t b = turns_.at(i);
     if (auto sent = send_batch(b, b % to_->size()); !sent) return sent;
   }
   next_tick_ms_ += tick_ms;
   return {};
 }
 
+std::size_t ingest_bench::warm_up_ticks() const {
+  if (turns_.all()) return o_.warm_up_ticks;
+  return turns_.groups() * (o_.warm_up_ticks + bench_turns::silence);
+}
+
+/// Where not all speak at a time: a group speaks for some ticks, then time passes that sends it to
+/// disk, and the next one comes.
+outcome<void> ingest_bench::warm_up_tick(std::size_t tick) {
+  if (turns_.all()) return send_tick(true, turns_.active());
+  const auto in_group = tick % (o_.warm_up_ticks + bench_turns::silence);
+  if (tick != 0 && in_group == 0) turns_.next_group();
+  return send_tick(true, in_group < o_.warm_up_ticks ? turns_.active() : 1);
+}
+
 outcome<void> ingest_bench::warm_up() {
   // Event time begins so long ago that even the fastest run does not overtake the clock.
   const double per_second = o_.rate > 0 ? o_.rate : most_per_second;
-  const double share = o_.zipf > 0 ? 0.25 : 1;
+  const double share = (o_.zipf > 0 ? 0.25 : 1) * static_cast<double>(turns_.active()) /
+                       static_cast<double>(rows_.batches());
   const auto ticks = static_cast<std::int64_t>(per_second * static_cast<double>(o_.seconds) /
                                                (share * static_cast<double>(case_.entities))) +
-                     static_cast<std::int64_t>(o_.warm_up_ticks) + 2;
+                     static_cast<std::int64_t>(warm_up_ticks()) + 2;
   next_tick_ms_ = now_ms() / tick_ms * tick_ms - ticks * tick_ms;
-  progress_bar bar{"warm-up", o_.warm_up_ticks};
-  for (std::size_t i = 0; i < o_.warm_up_ticks; ++i) {
-    if (auto sent = send_tick(true); !sent) return sent;
+  progress_bar bar{"warm-up", warm_up_ticks()};
+  for (std::size_t i = 0; i < warm_up_ticks(); ++i) {
+    if (auto sent = warm_up_tick(i); !sent) return sent;
     bar.at(i + 1);
   }
   if (auto flushed = warm_->flush(patience); !flushed) return flushed;
@@ -261,7 +284,8 @@ outcome<void> ingest_bench::send_timed() {
   for (double gone = 0; gone < static_cast<double>(o_.seconds);
        gone = seconds_between(start, wall_clock::now())) {
     if (next_tick_ms_ > now_ms() + 240'000) break;  // the server refuses the future
-    if (auto sent = send_tick(false); !sent) return sent;
+    if (auto sent = send_tick(false, turns_.active()); !sent) return sent;
+    turns_.pass();
     ++result_.ticks;
     bar.at(static_cast<std::uint64_t>(gone));
   }

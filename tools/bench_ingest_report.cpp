@@ -121,6 +121,8 @@ json figures_of(const ingest_bench_options& o, ingest_report& report) {
       {"publishers", {{"acknowledged", o.publishers}, {"push", o.push}, {"pub", o.pub}}},
       {"rate_asked", o.rate},
       {"zipf", o.zipf},
+      {"active", o.active},
+      {"churn", o.churn},
       {"window", o.window},
       {"server_cpu_seconds", r.server_cpu},
       {"publisher_cpu_us_per_observation", observations > 0 ? r.own_cpu * 1e6 / observations : 0}};

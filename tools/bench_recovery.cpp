@@ -13,6 +13,7 @@
 #include "tools/bench.hpp"
 #include "tools/bench_rows.hpp"
 #include "tools/bench_server.hpp"
+#include "tools/bench_turns.hpp"
 #include "tools/internal/bench_output.hpp"
 #include "tools/progress.hpp"
 #include "transport/publisher_client.hpp"
@@ -47,7 +48,9 @@ struct recovery_result {
 class recovery_bench {
 public:
   explicit recovery_bench(const recovery_bench_options& o)
-      : o_{o}, rows_{o.entities, o.metrics, o.batch, o.seed} {}
+      : o_{o},
+        rows_{o.entities, o.metrics, o.batch, o.seed},
+        turns_{rows_.batches(), o.batch, o.active, 0} {}
 
   outcome<recovery_result> run() {
     if (auto started = start(); !started) return started.error();
@@ -69,16 +72,17 @@ private:
   outcome<void> kill_and_wait();
   outcome<void> compare();
   outcome<void> send_batch();
+  void end_tick();
   outcome<void> wait_until_applied();
   outcome<double> metric(const std::string& name, const std::string& label = {}) const;
 
   const recovery_bench_options& o_;
   bench_rows rows_;
+  bench_turns turns_;
   std::unique_ptr<bench_server> server_;
   std::unique_ptr<publisher_client> client_;
   std::int64_t tick_at_ = 0;
   std::size_t next_batch_ = 0;
-  std::uint64_t ticks_sent_ = 0;
   std::uint64_t answered_ = 0;
   recovery_result result_;
 };
@@ -121,22 +125,37 @@ outcome<void> recovery_bench::start() {
 
 /// One request; after the last of a tick the next tick begins.
 outcome<void> recovery_bench::send_batch() {
-  const auto sent = client_->send(std::string{rows_.fill(next_batch_)}, patience);
+  const std::size_t batch = turns_.at(next_batch_);
+  const auto sent = client_->send(std::string{rows_.fill(batch)}, patience);
   if (!sent) return sent.error();
-  result_.sent += rows_.rows(next_batch_);
-  if (++next_batch_ < rows_.batches()) return {};
-  next_batch_ = 0;
-  ++ticks_sent_;
-  tick_at_ += tick_ms;
-  rows_.set_tick(tick_at_);
+  result_.sent += rows_.rows(batch);
+  if (++next_batch_ < turns_.active()) return {};
+  end_tick();
   return {};
 }
 
+void recovery_bench::end_tick() {
+  next_batch_ = 0;
+  tick_at_ += tick_ms;
+  rows_.set_tick(tick_at_);
+}
+
 outcome<void> recovery_bench::fill() {
-  progress_bar bar{"fill", o_.fill_ticks};
-  while (ticks_sent_ < o_.fill_ticks) {
-    if (auto sent = send_batch(); !sent) return sent;
-    bar.at(ticks_sent_);
+  progress_bar bar{"fill", o_.fill_ticks * turns_.groups()};
+  for (std::size_t group = 1; group <= turns_.groups(); ++group) {
+    for (std::size_t tick = 0; tick < o_.fill_ticks; ++tick) {
+      do {
+        if (auto sent = send_batch(); !sent) return sent;
+      } while (next_batch_ != 0);
+      bar.at((group - 1) * o_.fill_ticks + tick + 1);
+    }
+    if (turns_.all()) break;
+    // Time passes, and they fall silent and go to disk: a tick is told by one batch alone.
+    for (std::size_t i = 0; i < bench_turns::silence; ++i) {
+      if (auto sent = send_batch(); !sent) return sent;
+      if (next_batch_ != 0) end_tick();
+    }
+    turns_.next_group();
   }
   if (auto flushed = client_->flush(patience); !flushed) return flushed;
   return wait_until_applied();
@@ -217,8 +236,9 @@ outcome<void> recovery_bench::compare() {
   for (std::size_t e = 0; e < o_.entities; ++e) {
     const auto found = observations->find(bench_rows::entity_name(e));
     const std::uint64_t has = found == observations->end() ? 0 : found->second;
-    result_.lost += has < ticks_sent_ ? ticks_sent_ - has : 0;
-    result_.duplicated += has > ticks_sent_ ? has - ticks_sent_ : 0;
+    const std::uint64_t sent = rows_.filled(e);
+    result_.lost += has < sent ? sent - has : 0;
+    result_.duplicated += has > sent ? has - sent : 0;
   }
   const auto replayed = metric("faultline_events_read_total", "from=\"restart\"");
   const auto woken = metric("faultline_entity_wakes_total");
