@@ -114,6 +114,9 @@ void entity_state::take(const observation& o) {
 
 void entity_state::take(const clock_passed& c) {
   under_way_ = c.where;
+  // Whoever dies of it has not died of its last event.
+  cell_->position.store(c.where.position, std::memory_order_relaxed);
+  cell_->index.store(c.where.index, std::memory_order_relaxed);
   const flight_recorder::mark applying{peers_->flight, c.where};
   follow_clock(c.clock, c.where);
   ++clocks_done_;

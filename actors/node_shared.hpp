@@ -84,6 +84,8 @@ struct node_counters {
   std::atomic<std::uint64_t> entities{0};         ///< known, with an actor or without
   std::atomic<std::uint64_t> entities_active{0};  ///< with an actor, or about to have one
   std::atomic<std::uint64_t> entities_quarantined{0};
+  std::atomic<std::uint64_t> clock_leaps{0};       ///< of the wall clock, not followed at once
+  std::atomic<std::int64_t> clock_held_off_ms{0};  ///< how far it is ahead of the time held
   std::atomic<std::uint64_t> passivations{0};
   std::atomic<std::uint64_t> wakes{0};        ///< entities brought back from their snapshot
   std::atomic<std::uint64_t> retirements{0};  ///< by silence

@@ -2,6 +2,7 @@
 #include "server/machine.hpp"
 
 #include <sys/resource.h>
+#include <time.h>
 
 #include <algorithm>
 #include <fstream>
@@ -52,6 +53,12 @@ memory_use memory_use_now() {
   read("stats.active", use.active);
   read("stats.metadata", use.metadata);
   return use;
+}
+
+std::chrono::milliseconds running_clock() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::milliseconds{std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000};
 }
 
 double process_cpu_seconds() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -18,6 +19,9 @@ struct memory_use {
   std::uint64_t allocated = 0, active = 0, metadata = 0;
 };
 memory_use memory_use_now();
+
+/// Since boot, suspensions included; nobody sets it.
+std::chrono::milliseconds running_clock();
 
 /// Processor time of this process so far, all threads.
 double process_cpu_seconds();

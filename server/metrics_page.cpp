@@ -106,6 +106,12 @@ void add_judgement(page& p, const node_counters& n) {
           static_cast<double>(n.replay_rate.load()));
   p.gauge("faultline_entities_quarantined", "Entities whose events are stored and not applied.",
           static_cast<double>(n.entities_quarantined.load()));
+  p.counter("faultline_clock_leaps_total",
+            "Leaps of the machine's clock that were not followed at once.",
+            static_cast<double>(n.clock_leaps.load()));
+  p.gauge("faultline_clock_held_off_seconds",
+          "How far the machine's clock is ahead of the time held; 0: it is followed.",
+          static_cast<double>(n.clock_held_off_ms.load()) / 1000);
   p.counter("faultline_entity_passivations_total",
             "Entities that went to disk, for want of events.",
             static_cast<double>(n.passivations.load()));

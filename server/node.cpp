@@ -29,6 +29,7 @@ void node::impl::step_done(const char* step) const {
 }
 
 outcome<void> node::impl::open() {
+  clock.follow(wall_clock(), running_clock());
   auto opened = open_rocksdb_store(options.storage,
                                    [](const std::string& text) { spdlog::info("{}", text); });
   if (!opened) return opened.error();
@@ -57,7 +58,7 @@ outcome<void> node::impl::read_flight() {
     if (s.deaths < flight_recorder::deadly) continue;
     dead_letter letter;
     letter.reason = "poison";
-    letter.arrived = wall_clock();
+    letter.arrived = time_now();
     letter.source = "process";
     letter.text = name + " killed the process " + std::to_string(s.deaths) + " times";
     const auto p = s.where.partition;
@@ -91,7 +92,7 @@ void node::impl::spawn() {
   hooks.publish = [this](const feed_record& r, const std::vector<std::string>& topics) {
     sockets->publish(r, topics);
   };
-  hooks.now = wall_clock;
+  hooks.now = [this] { return time_now(); };
   hooks.ending = [this] { return ending.load(); };
   the_librarian = sys.spawn<caf::detached>(librarian, memory.get());  // blocks in RocksDB
   the_second_librarian = sys.spawn<caf::detached>(librarian, memory.get());
@@ -145,27 +146,36 @@ outcome<void> node::impl::open_doors_and_web() {
   hooks.reply = [this](const reply_address& to, std::string frame) {
     sockets->reply(to, std::move(frame));
   };
-  hooks.now = wall_clock;
+  hooks.now = [this] { return time_now(); };
   hooks.give_up = [this](const std::string& why) { give_up(why); };
   commit = std::make_unique<group_commit>(*memory, options.intake, options.processing, counters,
                                           std::move(hooks));
   if (auto loaded = commit->load_publishers(); !loaded) return loaded;
   commit->start();
   if (auto opened = desk->open(*commit); !opened) return opened;
-  intake = std::make_unique<ingress>(*commit, registry, counters, options.processing,
-                                     options.entities, options.intake, wall_clock);
-  feed = std::make_unique<feed_door>(*system, *memory, the_correlator, wall_clock);
+  intake =
+      std::make_unique<ingress>(*commit, registry, counters, options.processing, options.entities,
+                                options.intake, [this] { return time_now(); });
+  feed =
+      std::make_unique<feed_door>(*system, *memory, the_correlator, [this] { return time_now(); });
   ladder = std::make_unique<overload_ladder>(options.intake, !options.processing.accept_past);
   const auto durable = memory->events().counters();
   const auto accepted = durable.find("accepted");
   sockets->start(*intake, *feed);
-  node_parts parts{memory.get(),    &counters,
-                   directory.get(), commit.get(),
-                   sockets.get(),   inference.get(),
-                   the_supervisor,  the_correlator,
-                   the_keeper,      the_librarian,
-                   wall_clock,      &intake->publishers(),
-                   ladder.get(),    accepted == durable.end() ? 0 : accepted->second};
+  node_parts parts{memory.get(),
+                   &counters,
+                   directory.get(),
+                   commit.get(),
+                   sockets.get(),
+                   inference.get(),
+                   the_supervisor,
+                   the_correlator,
+                   the_keeper,
+                   the_librarian,
+                   [this] { return time_now(); },
+                   &intake->publishers(),
+                   ladder.get(),
+                   accepted == durable.end() ? 0 : accepted->second};
   parts.desk = desk.get();
   parts.reloads = &reloads;
   parts.reload = [this] { return reload(); };
@@ -206,7 +216,7 @@ outcome<std::unique_ptr<node>> node::start(const node_options& options,
   i.step_done("actors");
   if (auto done = i.open_doors_and_web(); !done) return done.error();
   i.step_done("doors");
-  i.reloads.succeeded_at_ms.store(unix_ms(wall_clock()));
+  i.reloads.succeeded_at_ms.store(unix_ms(i.time_now()));
   return house;
 }
 

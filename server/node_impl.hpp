@@ -24,6 +24,7 @@
 #include "actors/lane.hpp"
 #include "actors/overload.hpp"
 #include "actors/replay_meter.hpp"
+#include "processing/held_clock.hpp"
 #include "server/machine.hpp"
 #include "server/node.hpp"
 #include "server/node_queries.hpp"
@@ -89,6 +90,8 @@ struct node::impl {
   void tell(notice n);
   void watch_load();
   void watch_skew();
+  void watch_clock();
+  arrival_time time_now() const noexcept { return clock.at(wall_clock(), running_clock()); }
   void watch_space();
   void give_up(const std::string& why) {
     if (!gave_up.exchange(true)) give_up_hook(why);
@@ -106,6 +109,7 @@ struct node::impl {
   std::vector<decision> notices;  ///< of the start, said when there is somebody to say it
   std::unique_ptr<rule_desk> desk;
   reload_status reloads;
+  held_clock clock;
   node_counters counters;
   entity_registry registry;
   std::unique_ptr<partition_directory> directory;

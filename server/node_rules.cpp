@@ -38,7 +38,7 @@ outcome<void> node::impl::settle_rules() {
   }
   step_done("models");
   desk = std::make_unique<rule_desk>(*memory);
-  auto in_force = desk->begin(wanted, wall_clock());
+  auto in_force = desk->begin(wanted, time_now());
   if (!in_force) return in_force.error();
   const auto& sha256 = in_force->rules.model.sha256;
   if (model && sha256 != wanted.configured_model) {
@@ -82,7 +82,7 @@ outcome<reload_report> node::impl::reload() {
     spdlog::error("reload refused, the old configuration stays reason=\"{}\"", report.error().what);
     return report;
   }
-  reloads.succeeded_at_ms.store(unix_ms(wall_clock()));
+  reloads.succeeded_at_ms.store(unix_ms(time_now()));
   for (const auto& key : report->applied) spdlog::info("reload: {} is in force", key);
   for (const auto& key : report->restart) spdlog::warn("reload: {} needs a restart", key);
   if (report->applied.empty() && report->restart.empty())
@@ -92,7 +92,7 @@ outcome<reload_report> node::impl::reload() {
 
 outcome<reload_report> node::impl::apply(const fresh_settings& fresh) {
   const auto recorded = desk->change(
-      "configuration", "", wall_clock(),
+      "configuration", "", time_now(),
       [&](rules_record& r) {
         r.rules.detection = fresh.detection;
         r.correlation = fresh.correlation;
@@ -121,7 +121,7 @@ outcome<model_state> node::impl::activate(const std::string& sha256) {
   const auto identity = (*loaded)->identity();
   if (auto kept = keep_model(path, *file, sha256); !kept) return kept.error();
   auto changed = desk->change(
-      "model", sha256, wall_clock(), [&](rules_record& r) { r.rules.model = identity; },
+      "model", sha256, time_now(), [&](rules_record& r) { r.rules.model = identity; },
       [this](decision d) { return append(std::move(d)); });
   if (!changed) return changed.error();
   if (*changed)

@@ -43,7 +43,7 @@ void node::impl::watch_load() {
   for (const auto& events : doors.shed) seen.shed += events.load();
   seen.refused = doors.requests[static_cast<std::size_t>(request_fate::retry)].load() +
                  doors.messages[static_cast<std::size_t>(message_fate::shed)].load();
-  for (auto& n : ladder->look(seen, wall_clock())) tell(std::move(n));
+  for (auto& n : ladder->look(seen, time_now())) tell(std::move(n));
   const bool caught_up = counters.partitions_ready.load() == directory->size();
   if (caught_up && !options.processing.accept_past)
     commit->set_degraded(ladder->holds(overload_step::degraded));
@@ -55,9 +55,27 @@ void node::impl::watch_skew() {
   {
     auto& publishers = intake->publishers();
     const std::lock_guard<std::mutex> guard{publishers.mutex()};
-    told = skew_notices(publishers, options.intake.skew_limit, wall_clock());
+    told = skew_notices(publishers, options.intake.skew_limit, time_now());
   }
   for (auto& n : told) tell(std::move(n));
+}
+
+/// A leap of the machine's clock is no time that has passed.
+void node::impl::watch_clock() {
+  const auto step = clock.follow(wall_clock(), running_clock());
+  const auto off = clock.held_off();
+  counters.clock_held_off_ms.store(off.count());
+  if (step == held_clock::step::none) return;
+  std::string text = "end: the machine's clock is back where it was";
+  if (step == held_clock::step::followed)
+    text = "end: the machine's clock has stayed where it leapt to, and is followed";
+  if (step == held_clock::step::held) {
+    counters.clock_leaps.fetch_add(1);
+    text = "begin: the machine's clock has leapt by " + std::to_string(off.count() / 1000) +
+           " s; it is not followed unless it stays there for a minute";
+  }
+  spdlog::warn("clock {}", text);
+  tell(notice{"clock_leap", "node", text, event_time_of(unix_ms(time_now()))});
 }
 
 void node::impl::watch_space() {
@@ -75,7 +93,7 @@ void node::impl::tell_recovered() {
   const auto passed = std::chrono::steady_clock::now() - started;
   const auto ms = std::chrono::duration_cast<milliseconds>(passed).count();
   tell(notice{"recovered", "node", "ready " + std::to_string(ms) + " ms after the start",
-              event_time_of(unix_ms(wall_clock()))});
+              event_time_of(unix_ms(time_now()))});
 }
 
 void node::impl::run_clock() {
@@ -88,7 +106,8 @@ void node::impl::run_clock() {
   auto tended = swept - space_interval;
   std::unique_lock<std::mutex> lock{clock_mutex};
   while (!clock_wake.wait_for(lock, std::chrono::milliseconds{200}, [&] { return clock_stop; })) {
-    commit->tick(wall_clock());
+    watch_clock();
+    commit->tick(time_now());
     watch_load();
     tell_recovered();
     const auto now = std::chrono::steady_clock::now();
@@ -103,7 +122,7 @@ void node::impl::run_clock() {
     }
     if (std::chrono::steady_clock::now() - swept < retention_interval) continue;
     swept = std::chrono::steady_clock::now();
-    if (auto done = memory->sweep_retention(wall_clock()); !done)
+    if (auto done = memory->sweep_retention(time_now()); !done)
       spdlog::warn("retention sweep failed reason=\"{}\"", done.error().what);
   }
 }

@@ -125,6 +125,17 @@ class Poison(unittest.TestCase):
         self.eventually(lambda: self.observations("host/a") == 2)
         self.assertEqual(self.letters("poison"), 1)
 
+    def test_an_entity_that_dies_of_a_clock_loses_no_event(self):
+        self.send(*[row("host/a", n, **{"cpu": 0.5, "test.deadly.clock": 1.0}) for n in range(3)])
+        self.eventually(lambda: self.observations("host/a") == 3)
+        self.send(*[row("host/b", n) for n in range(6)])  # clocks that host/a has no event with
+        self.eventually(lambda: self.letters("poison") == 1)
+        self.send(row("host/a", 7, **{"cpu": 0.5, "test.deadly.clock": 1.0}))
+        self.eventually(lambda: self.observations("host/a") == 4)
+        self.server.wait_applied()
+        self.assertEqual(self.server.metrics()['faultline_events_applied_total{as="poison"}'], 0)
+        self.assertEqual(self.server.metric("faultline_entity_restarts_total"), 1)
+
     def test_a_record_that_killed_its_partitions_owner_twice_is_skipped_and_named(self):
         name = "test.deadly.owner"
         self.send(row(name, 0), row("host/good", 0))

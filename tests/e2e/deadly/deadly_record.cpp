@@ -6,13 +6,23 @@
 //   metric "test.deadly.abort"      aborts the process
 //   metric "test.deadly.segfault"   writes to nowhere
 //   metric "test.deadly.throw"      kills its entity
+//   metric "test.deadly.clock"      kills its entity with the first clock beyond its events
 //   four roles in one tick         abort the process in the lane (two: they do not)
 //   retiring "test.deadly.owner"    kills the owner of its partition
 //   change "test.deadly.abort"      aborts the process in the correlator
 //   change "test.deadly.throw"      throws there
 //   incident at "test/abort"        aborts the process when its cause is looked for
 //   incident at "test/throw"        throws there
+//
+// The machine's clock is ahead of the true one by as many milliseconds as the eight bytes of the
+// file FAULTLINE_TEST_CLOCK say.
+#include <fcntl.h>
+#include <sys/mman.h>
+
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -75,6 +85,37 @@ builder::result WRAP(_ZN9faultline12tick_builder3addERKNS_10event_viewEmRKNS_18p
       self, event, cause, options);
 }
 
+#define ADVANCE \
+  _ZN9faultline12tick_builder7advanceENSt6chrono10time_pointINS_11event_clockENS1_8durationIlSt5ratioILl1ELl1000EEEEEEmRKNS_18processing_optionsE
+#define EXPANDED(macro, name) macro(name)
+
+bool EXPANDED(REAL, ADVANCE)(builder*, faultline::event_time, faultline::log_position,
+                             const faultline::processing_options&);
+
+bool EXPANDED(WRAP, ADVANCE)(builder* self, faultline::event_time now,
+                             faultline::log_position cause,
+                             const faultline::processing_options& options) {
+  static std::atomic<bool> dead{false};
+  for (const auto& c : self->channels())
+    if (c.name == "test.deadly.clock" && now > self->newest() && !dead.exchange(true))
+      throw std::runtime_error{"a bug"};
+  return EXPANDED(REAL, ADVANCE)(self, now, cause, options);
+}
+
+#define SYSTEM_NOW _ZNSt6chrono3_V212system_clock3nowEv
+
+std::chrono::system_clock::time_point EXPANDED(REAL, SYSTEM_NOW)();
+
+std::chrono::system_clock::time_point EXPANDED(WRAP, SYSTEM_NOW)() {
+  static const volatile std::int64_t* const ahead = [] {
+    const char* file = std::getenv("FAULTLINE_TEST_CLOCK");
+    const int fd = file == nullptr ? -1 : ::open(file, O_RDONLY | O_CLOEXEC);
+    void* page = fd < 0 ? MAP_FAILED : ::mmap(nullptr, 8, PROT_READ, MAP_SHARED, fd, 0);
+    return page == MAP_FAILED ? nullptr : static_cast<const std::int64_t*>(page);
+  }();
+  return EXPANDED(REAL, SYSTEM_NOW)() + std::chrono::milliseconds{ahead == nullptr ? 0 : *ahead};
+}
+
 using rules_step = faultline::outcome<faultline::rules_history::step>;
 
 rules_step REAL(_ZN9faultline13rules_history4takeERKNS_14control_recordEm)(
@@ -101,7 +142,6 @@ folded WRAP(_ZN9faultline15correlator_core5applyERKNS_8decisionE)(faultline::cor
 
 #define FIND_ROOT_CAUSE \
   _ZN9faultline15find_root_causeERKNS_12rca_questionERKNS_18root_cause_optionsERKSt6vectorINS_7runbookESaIS7_EEPNS_12cause_rankerE
-#define EXPANDED(macro, name) macro(name)
 
 faultline::root_cause_result EXPANDED(REAL, FIND_ROOT_CAUSE)(const faultline::rca_question&,
                                                              const faultline::root_cause_options&,
