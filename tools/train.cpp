@@ -11,6 +11,7 @@
 
 #include "tools/commands.hpp"
 #include "tools/progress.hpp"
+#include "tools/train_causes.hpp"
 #include "tools/training_data.hpp"
 
 namespace faultline {
@@ -236,6 +237,7 @@ void add_train_commands(CLI::App& app, command_session& session) {
           session);
   add_one(*group, "ranker", "The network that ranks causes", 600, "models/ranker.flm",
           run_train_ranker, session);
+  add_train_causes(*group, session);
 }
 
 }  // namespace faultline

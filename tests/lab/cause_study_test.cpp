@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/cause_study.hpp"
 
+#include "lab/cause_fitting.hpp"
+
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -108,6 +110,53 @@ TEST(CauseStudy, RanksSimulatedSystemsWithBaselinesBesideItAndAsksQuietTimeToo) 
   EXPECT_EQ(study.rows().front().quiet, 3u);
   EXPECT_THAT(cause_json(study), HasSubstr("\"AC@1\""));
   EXPECT_THAT(cause_markdown(cause_study{o}), Not(HasSubstr("|")));
+}
+
+/// Three simulated systems to fit on and two to hold out.
+cause_fitting fitted_on_three() {
+  cause_fitting fitting{nullptr};
+  EXPECT_TRUE(fitting.add_simulated("seen", 1, data_split::train, 1, 3, [](std::size_t) {}));
+  EXPECT_TRUE(fitting.add_simulated("held", 0, data_split::validation, 1, 2, [](std::size_t) {}));
+  return fitting;
+}
+
+TEST(CauseFitting, NeverGetsWorseOnWhatItFitsAndIsTheSameEveryTime) {
+  const cause_fitting fitting = fitted_on_three();
+  posterior_weights start;
+  start.temperature = 4;
+  std::vector<double> objectives;
+  const auto fit = [&] {
+    return fitting.fit(start, "", 1, [&](std::size_t, double o) { objectives.push_back(o); });
+  };
+  const posterior_weights once = fit(), again = fit();
+  for (const fitted_weight& w : fitted_weights()) {
+    EXPECT_EQ(once.*w.member, again.*w.member) << w.name;
+    EXPECT_LE(once.*w.member, w.most) << w.name;
+  }
+  EXPECT_LT(once.temperature, 4);
+  EXPECT_LT(fitting.figures(once).at("seen").loss, fitting.figures(start).at("seen").loss);
+}
+
+TEST(CauseFitting, WhatIsLeftOutMovesNothing) {
+  const cause_fitting fitting = fitted_on_three();
+  posterior_weights start;
+  start.temperature = 4;
+  const auto alone = fitting.fit(start, "seen", 1, [](std::size_t, double) {});
+  for (const fitted_weight& w : fitted_weights()) {
+    EXPECT_EQ(alone.*w.member, start.*w.member) << w.name;
+  }
+}
+
+TEST(CauseFitting, WithoutARankerTheGateFindsNoGain) {
+  const auto rows = fitted_on_three().gate(posterior_weights{}, {0.1}, 1);
+  ASSERT_FALSE(rows.empty());
+  bool pooled = false;
+  for (const gate_row& r : rows) {
+    EXPECT_EQ(r.gain, 0) << r.set;
+    EXPECT_EQ(r.first_with, r.first_without) << r.set;
+    pooled = pooled || r.set == "held out";
+  }
+  EXPECT_TRUE(pooled);
 }
 
 }  // namespace
