@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "lab/cause_baselines.hpp"
@@ -19,6 +20,10 @@ namespace {
 using wall_clock = std::chrono::steady_clock;
 
 constexpr milliseconds quiet_look{10 * 60 * 1000};
+
+bool sees_all(const cause_variant& v) {
+  return v.graph && v.edges && v.alerts && v.changes && v.told;
+}
 
 /// @p q as @p v sees it.
 rca_question seen_by(const cause_variant& v, rca_question q) {
@@ -107,7 +112,9 @@ void cause_study::ask(const std::string& set, const evaluation_input& input,
   for (std::size_t n = 0; n < options_.variants.size(); ++n) {
     const cause_variant& v = options_.variants[n];
     const auto from = n == 0 ? began : wall_clock::now();
-    const cause_answer answer = answer_to(seen_by(v, q), input.scored, options_.judge.root_cause,
+    std::optional<rca_question> less;
+    if (!sees_all(v)) less = seen_by(v, q);
+    const cause_answer answer = answer_to(less ? *less : q, input.scored, options_.judge.root_cause,
                                           v.ranker ? models.ranker : nullptr, v.weights);
     if (n == 0) {
       const std::chrono::duration<double, std::milli> took = wall_clock::now() - from;

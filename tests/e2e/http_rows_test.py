@@ -199,6 +199,24 @@ class Http(unittest.TestCase):
         nodes = {n["id"]: n["state"] for n in t["nodes"]}
         self.assertEqual(nodes["db/one"], "critical")
 
+    def test_an_operators_word_on_a_dependency_stands_whatever_is_seen(self):
+        def word(**said):
+            return self.server.request("POST", "/api/v1/topology/edges", {"by": "ann", **said})[0]
+
+        def edges():
+            return {(e["from"], e["to"]): e["source"] for e in self.api("topology")["edges"]}
+
+        self.assertEqual(word(**{"from": "svc/billing", "to": "db/ledger"}, action="add"), 202)
+        eventually(lambda: edges().get(("svc/billing", "db/ledger")) == "operator")
+        self.assertEqual(word(**{"from": "svc/billing", "to": "db/ledger"}, action="remove"), 202)
+        gone = {"from": "svc/billing", "to": "db/ledger", "kind": "calls"}
+        eventually(lambda: gone in self.api("topology")["taken_away"])
+        self.assertNotIn(("svc/billing", "db/ledger"), edges())
+        self.assertEqual(word(**{"from": "svc/billing", "to": "db/ledger"}, action="reset"), 202)
+        eventually(lambda: not self.api("topology")["taken_away"])
+        for body in ({}, {"from": "a", "to": "a", "action": "add"}, {"from": "a", "to": "b", "action": "drop"}):
+            self.refused("POST", "/api/v1/topology/edges", 400, body)
+
     def test_errors_have_one_shape_and_the_fitting_status(self):
         for path in ("/api/v1/nothing", "/api/v2/status", "/api/v1/entities/a/b", "/x"):
             self.assertEqual(self.refused("GET", path, 404), "not_found")
