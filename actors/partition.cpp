@@ -24,13 +24,11 @@ void partition_state::begin(partition_options o, partition_peers p) {
   entity_peers_ = std::make_shared<const entity_peers>(
       entity_peers{caf::actor_cast<caf::weak_actor_ptr>(self), peers_.inference, peers_.counters,
                    peers_.flight, credit_});
-  // Entities are linked to us so that they end with us; their own deaths are no reason to end.
-  self->set_exit_handler([this](caf::exit_msg& m) {
-    if (by_actor_.count(m.source.id()) != 0)
-      on_entity_down(m.source.id(), m.reason);
-    else
-      self->quit(m.reason);
-  });
+  // Entities are monitored and not linked: a link stands in our own list as well, which is walked
+  // from end to end whenever one of them goes. They end with our state.
+  self->set_down_handler(
+      [this](const caf::down_msg& m) { on_entity_down(m.source.id(), m.reason); });
+  self->set_exit_handler([this](const caf::exit_msg& m) { self->quit(m.reason); });
   self->request(peers_.librarian, std::chrono::minutes{5},
                 load_partition{options_.id, options_.rules})
       .then([this](partition_image& image) { on_image(image); },

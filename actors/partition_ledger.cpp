@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+
 #include "actors/partition.hpp"
 
 // The end of a partition's owner: what it had under way is counted, so that nothing waits for it
@@ -11,6 +14,8 @@
 namespace faultline {
 
 partition_state::~partition_state() {
+  for (const auto* e : active_)
+    if (e->handle) caf::anon_send_exit(e->handle, caf::exit_reason::user_shutdown);
   if (peers_.counters == nullptr) return;
   settle();
   // Whoever owns the partition next counts its entities anew.

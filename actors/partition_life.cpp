@@ -97,8 +97,8 @@ void partition_state::spawn(entity_entry& e, entity_birth birth) {
   e.clock_sent = 0;
   e.snapshot_missed = false;
   birth.cell = e.cell;
-  e.handle = self->spawn<caf::linked>(entity, std::make_shared<entity_birth>(std::move(birth)),
-                                      entity_peers_);
+  e.handle = self->spawn<caf::monitored>(entity, std::make_shared<entity_birth>(std::move(birth)),
+                                         entity_peers_);
   by_actor_[e.handle->id()] = &e;
 }
 

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstddef>
+#include <string>
+#include <unordered_map>
 
 namespace faultline {
 namespace {
@@ -150,19 +152,43 @@ const char* to_string(metric_role role) noexcept {
   return "none";
 }
 
-metric_role role_of(std::string_view metric) noexcept {
+namespace {
+
+metric_role find_role(std::string_view metric) noexcept {
   for (const auto& rule : rules) {
     if (has_word(metric, rule.word)) return rule.role;
   }
   return metric_role::none;
 }
 
-bool names_a_share(std::string_view metric) noexcept {
+bool find_share(std::string_view metric) noexcept {
   for (const auto word : share_words) {
     if (has_word(metric, word)) return true;
   }
   return false;
 }
+
+struct name_facts {
+  metric_role role = metric_role::none;
+  bool share = false;
+};
+
+/// Many entities have metrics of the same names: each thread remembers what it found last.
+name_facts facts_of(std::string_view metric) {
+  constexpr std::size_t most = 1024;  // names come from outside: no more than this is kept
+  static thread_local std::unordered_map<std::string, name_facts> known;
+  static thread_local std::string name;
+  name = metric;
+  if (const auto found = known.find(name); found != known.end()) return found->second;
+  if (known.size() >= most) known.clear();
+  return known[name] = {find_role(metric), find_share(metric)};
+}
+
+}  // namespace
+
+metric_role role_of(std::string_view metric) { return facts_of(metric).role; }
+
+bool names_a_share(std::string_view metric) { return facts_of(metric).share; }
 
 bool names_a_counter(std::string_view metric) noexcept {
   return ends_with(metric, "_total") || ends_with(metric, "_count") || ends_with(metric, ".count");

@@ -22,10 +22,10 @@ const char* to_string(metric_role) noexcept;
 
 /// Role by the words of a metric's name ("system.cpu.util", "http_requests_total"): whole words,
 /// the most telling first ("disk_io_latency" is a latency). none where no word is known.
-metric_role role_of(std::string_view metric) noexcept;
+metric_role role_of(std::string_view metric);
 
 /// True where the words of the name say that the value is a share of a capacity.
-bool names_a_share(std::string_view metric) noexcept;
+bool names_a_share(std::string_view metric);
 
 /// True where the name ends as those of monotonic counters do: _total, _count, .count.
 bool names_a_counter(std::string_view metric) noexcept;

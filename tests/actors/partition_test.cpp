@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include <caf/actor_registry.hpp>
+
 #include "actors/directory.hpp"
 #include "actors/keeper.hpp"
 #include "actors/librarian.hpp"
@@ -874,6 +876,27 @@ TEST_F(Partition, AnEntityThatDiesIsJudgedAgainByTheRulesOfEachOfItsRecords) {
   EXPECT_EQ(counters.entity_restarts.load(), 1U);
   EXPECT_EQ(observations("host/a"), 60U);
   EXPECT_EQ(memory->decisions().last(), decided);
+}
+
+TEST_F(Partition, ItsEntitiesEndWithItsOwner) {
+  begin();
+  append({"host/a", "host/b", "host/c"}, 0);
+  const auto running = system.registry().running();
+  end_owner();  // the next one brings them back
+  append({"host/a", "host/b", "host/c"}, 1);
+  EXPECT_EQ(observations("host/a"), 2U);
+  EXPECT_EQ(system.registry().running(), running);
+}
+
+TEST_F(Partition, ListsWhoHasComeSinceTheLastPage) {
+  begin();
+  append({"host/a", "host/c"}, 0);
+  const list_question all{"host/", "", 10};
+  EXPECT_EQ(ask<list_answer>(directory.owner(0), all).entities,
+            (std::vector<std::string>{"host/a", "host/c"}));
+  append({"host/b"}, 0);
+  EXPECT_EQ(ask<list_answer>(directory.owner(0), list_question{"host/", "host/a", 1}).entities,
+            (std::vector<std::string>{"host/b"}));
 }
 
 TEST_F(Partition, ListsItsEntitiesInOrderAfterTheGivenOne) {
