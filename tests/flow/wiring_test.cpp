@@ -28,6 +28,7 @@ std::string other_value(const std::string& key, const std::string& value) {
   if (key == "log.level") return "debug";
   if (key == "log.format") return "json";
   if (key == "limits") return "[{entity: db/*, metric: disk, above: 90, severity: warning}]";
+  if (key == "edges") return "[{from: web, to: db, kind: calls}]";
   if (key == "ingest.subscribe") return "[tcp://10.0.0.7:5556]";
   if (key.compare(0, 6, "model.") == 0) return "models/lstm.flm";
   if (key == "runbooks") return "config/runbooks.yaml";
@@ -43,6 +44,7 @@ std::string other_value(const std::string& key, const std::string& value) {
 /// The value as YAML: texts and lists of texts quoted, everything else as it is.
 std::string as_yaml(const std::string& key, const std::string& value) {
   if (key == "limits") return R"([{entity: "db/*", metric: disk, above: 90, severity: warning}])";
+  if (key == "edges") return value;
   if (value.size() > 2 && value.front() == '[')
     return "[\"" + value.substr(1, value.size() - 2) + "\"]";
   return value.empty() ? "\"\"" : "\"" + value + "\"";
