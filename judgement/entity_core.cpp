@@ -223,7 +223,9 @@ void entity_core::finish_tick(const forecast_result* result, std::vector<entity_
   impl_->finish_tick(result, out);
 }
 
-bool entity_core::expectant() const noexcept { return impl_->life.expectant(); }
+bool entity_core::expectant() const noexcept {
+  return impl_->life.expectant() || impl_->beyond_limit();
+}
 
 float entity_core::loud_threshold() const noexcept {
   return impl_->tails.score_at_threshold(view::model,

@@ -64,6 +64,16 @@ void entity_core::impl::rules_changed() {
   }
 }
 
+bool entity_core::impl::beyond_limit() const noexcept {
+  if (!flying) return false;
+  const auto& values = builder.front().values;
+  return std::any_of(limits.begin(), limits.end(), [&](const channel_limit& l) {
+    if (l.channel >= values.size()) return false;
+    const double value = values[l.channel];  // NaN is beyond nothing
+    return (l.above && value > *l.above) || (l.below && value < *l.below);
+  });
+}
+
 // Operator's limits: crossing one is a fault, being about to is a warning. Capacities without a
 // limit: a share meets its whole, anything else the edge of what was ever normal, twice as far out.
 void entity_core::impl::look_ahead(tick_judgement& t) {

@@ -83,6 +83,8 @@ struct entity_core::impl {
   forecast_tick forecast_tick_of(const block_scores* scores) const;
   void fill_time(forecast_tick& in) const;
   void load_values(const closed_tick& tick);
+  /// Whether the tick in flight is beyond an operator's limit.
+  bool beyond_limit() const noexcept;
   void score_tick(const forecast_result* result, tick_judgement& t);
   void learn_tick(const tick_judgement& t);
   bool silent_episode(const tick_judgement& t);

@@ -300,6 +300,35 @@ TEST(EntityTime, AGapBeyond128TicksIsOneStepHoweverLongItIs) {
 
 // ---- limits
 
+// Its result must not wait for the entity's next event, however quiet the model finds it.
+TEST(EntityLimits, ATickBeyondOneIsLookedAtAsSoonAsItsResultIsThere) {
+  auto rules = std::make_shared<judgement_rules>(*test_rules());
+  rules->detection.limits.push_back({"service/*", "queue_*", 20.0, {}, "critical"});
+  entity_driver d{rules};
+  noise n{4};
+  for (int i = 0; i < 30; ++i) d.row(test_start + i * 10'000, calm_row(test_start + i * 10'000, n));
+  const auto begin = [&](int at, double queue) {
+    event_view e;
+    e.type = event_type::metric;
+    e.entity = d.core.id();
+    e.has_ts = true;
+    e.ts = event_time_of(test_start + at * 10'000);
+    e.arrived = arrival_time_of(test_start + at * 10'000);
+    const auto calm = calm_row(test_start + at * 10'000, n);
+    for (const auto& [name, value] : calm)
+      e.metrics.push_back({name, name == "queue_length" ? queue : value, metric_kind::gauge});
+    d.core.observe(e, {0, ++d.position, 0}, d.decisions);
+    ASSERT_TRUE(d.core.row_waiting());
+    forecast_row row;
+    d.core.begin_tick(row);
+  };
+  begin(30, 3);
+  EXPECT_FALSE(d.core.expectant());
+  d.core.finish_tick(nullptr, d.decisions);
+  begin(31, 20.5);
+  EXPECT_TRUE(d.core.expectant());
+}
+
 struct limited_driver : entity_driver {
   limited_driver() : entity_driver{make_rules()} {}
   static std::shared_ptr<judgement_rules> make_rules() {
