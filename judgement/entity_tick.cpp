@@ -349,22 +349,26 @@ bool entity_core::impl::returning(std::int64_t tick_ms) const noexcept {
   return since_pause < return_ticks || since_pause * tick_ms < return_ms;
 }
 
-// The level moves by `by` and the scale's middle with it, so that what comes is seen there as
+// The values are `by` away from what is expected: the level moves by as much, in raw units as the
+// same step in z is another one where the values are, and the scale's middle with it, so that what comes is seen there as
 // sharply as it was where the level had been. What is usual around it stays as it was.
-void entity_core::impl::move_level(std::size_t channel, float by) {
+void entity_core::impl::move_level(const tick_judgement& t, std::size_t channel, float by) {
   auto& b = blocks[channel / width];
   const auto i = channel % width;
-  b.level[i] += by;
+  const float was = b.level[i];
+  const double expected = t.channels->scores[channel / width].expected[i];
+  const double to =
+      raw_of(b, i, was) + raw_of(b, i, expected + by) - raw_of(b, i, expected);
+  b.level[i] = static_cast<float>(z_of(b, i, to));
   for (auto* mean : {&b.fast, &b.slow, &b.slower}) (*mean)[i] -= by;
   b.away[i] = 0;
   const channel_block old = b;
-  rebase_channel(b, i, raw_of(b, i, static_cast<double>(b.level[i])),
-                 static_cast<double>(b.scale[i]));
+  rebase_channel(b, i, to, static_cast<double>(b.scale[i]));
   ring.rebase(channel, old, b);
   for (std::size_t d = 0; d < deviation_count; ++d) b.usual[d].spread[i] = old.usual[d].spread[i];
   for (const auto quantile : {&channel_block::q05, &channel_block::q25, &channel_block::q50,
                               &channel_block::q75, &channel_block::q95, &channel_block::q999})
-    (b.*quantile)[i] = (old.*quantile)[i] - (old.level[i] - by);
+    (b.*quantile)[i] = (old.*quantile)[i] - was;
   b.shape0[i] = old.shape0[i], b.shape1[i] = old.shape1[i];
   b.error_level[i] = old.error_level[i], b.error_shape[i] = old.error_shape[i];
   b.spread_floor[i] = old.spread_floor[i];
@@ -387,7 +391,7 @@ void entity_core::impl::find_levels(const tick_judgement& t) {
     const float moved = seen[seen.size() / 2] - t.channels->scores[c / width].expected[i];
     const float usual = std::max(b.usual[tick_profile].spread[i], b.spread_floor[i]);
     if (std::fabs(moved) < return_moved * usual) continue;
-    move_level(c, moved);
+    move_level(t, c, moved);
   }
 }
 
@@ -422,7 +426,7 @@ void entity_core::impl::accept_levels(const tick_judgement& t, log_position caus
     auto& b = blocks[c / width];
     const auto i = c % width;
     if (b.away[i] < accept_after_h) continue;
-    move_level(c, b.slow[i]);
+    move_level(t, c, b.slow[i]);
     b.count[i] = std::min(b.count[i], known_at_new_level);
     accepted.add(builder.channels()[c].name);
   }
@@ -437,7 +441,7 @@ void entity_core::impl::settle_levels(const tick_judgement& t, log_position caus
     const auto& s = t.channels->scores[c / width];
     if (std::fabs(s.ratio[slow_profile][c % width]) <= 1) continue;
     auto& b = blocks[c / width];
-    move_level(c, b.slow[c % width]);
+    move_level(t, c, b.slow[c % width]);
     b.count[c % width] = std::min(b.count[c % width], known_at_new_level);
     moved.add(builder.channels()[c].name);
   }
