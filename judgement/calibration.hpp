@@ -144,6 +144,8 @@ public:
             bool counted) noexcept;
   /// An episode began: it counts as one exceedance a little above the threshold, whatever it was.
   void episode(const judged& j) noexcept;
+  /// The ticks before are no measure of those to come: what they showed is normal from now on.
+  void forget_ticks_before() noexcept { before_.fill(0); }
   /// Score of view @p v that is as rare as the threshold asks for. @pre has_weight(v)
   float score_at_threshold(view v, double budget) const noexcept;
   float blocks() const noexcept { return combined_.blocks(); }

@@ -97,6 +97,8 @@ struct entity_core::impl {
   bool returning(std::int64_t tick_ms) const noexcept;
   bool where_it_was(const tick_judgement& t) const noexcept;
   void find_levels(const tick_judgement& t);
+  std::optional<float> middle_of(std::size_t channel, std::size_t last) const;
+  bool follow_level(const tick_judgement& t, std::size_t channel);
   void move_level(const tick_judgement& t, std::size_t channel, float by);
   void accept_levels(const tick_judgement& t, log_position cause,
                      std::vector<entity_decision>& out);

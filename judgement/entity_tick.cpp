@@ -28,8 +28,10 @@ constexpr std::int64_t pause_ms = 4 * 3'600'000;
 constexpr std::int64_t return_ms = 600'000;
 constexpr std::uint32_t return_ticks = 12;
 constexpr float known_at_new_level = 240;  // ticks that what was usual is worth there
-constexpr float same_decades = 1;          // less is what any half hour may hold
-constexpr float return_moved = 1.5f;       // times the usual deviation: a level that is another one
+constexpr std::int64_t lately_ms = 15 * 60'000;
+constexpr std::int64_t least_lately = 5;  // ticks
+constexpr float same_decades = 1;         // less is what any half hour may hold
+constexpr float return_moved = 1.5f;      // times the usual deviation: a level that is another one
 constexpr std::uint64_t anonymous_slots_at = 64;  // ticks: until then constant series show
 
 // The values of the tick in flight, and what they say. One per thread: a tick is finished by the
@@ -350,15 +352,15 @@ bool entity_core::impl::returning(std::int64_t tick_ms) const noexcept {
 }
 
 // The values are `by` away from what is expected: the level moves by as much, in raw units as the
-// same step in z is another one where the values are, and the scale's middle with it, so that what comes is seen there as
-// sharply as it was where the level had been. What is usual around it stays as it was.
+// same step in z is another one where the values are, and the scale's middle with it, so that what
+// comes is seen there as sharply as it was where the level had been. What is usual around it stays
+// as it was.
 void entity_core::impl::move_level(const tick_judgement& t, std::size_t channel, float by) {
   auto& b = blocks[channel / width];
   const auto i = channel % width;
   const float was = b.level[i];
   const double expected = t.channels->scores[channel / width].expected[i];
-  const double to =
-      raw_of(b, i, was) + raw_of(b, i, expected + by) - raw_of(b, i, expected);
+  const double to = raw_of(b, i, was) + raw_of(b, i, expected + by) - raw_of(b, i, expected);
   b.level[i] = static_cast<float>(z_of(b, i, to));
   for (auto* mean : {&b.fast, &b.slow, &b.slower}) (*mean)[i] -= by;
   b.away[i] = 0;
@@ -374,25 +376,45 @@ void entity_core::impl::move_level(const tick_judgement& t, std::size_t channel,
   b.spread_floor[i] = old.spread_floor[i];
 }
 
+// The middle of a channel's last ticks, in z, where half of them have a value.
+std::optional<float> entity_core::impl::middle_of(std::size_t channel, std::size_t last) const {
+  std::vector<float> seen;
+  const std::size_t behind = std::min<std::size_t>(ring.size(), last);
+  for (std::size_t back = 0; back < behind; ++back) {
+    if (ring.code(back, channel) != window_ring::missing)
+      seen.push_back(window_ring::z(ring.code(back, channel)));
+  }
+  if (seen.empty() || seen.size() < last / 2) return std::nullopt;
+  const auto middle = seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 2);
+  std::nth_element(seen.begin(), middle, seen.end());
+  return *middle;
+}
+
 // Where the middle of the ticks since the pause is not where the level was, the level goes there.
 void entity_core::impl::find_levels(const tick_judgement& t) {
-  std::vector<float> seen;
   for (std::size_t c = 0; c < builder.channels().size(); ++c) {
     auto& b = blocks[c / width];
     const auto i = c % width;
-    seen.clear();
-    for (std::size_t back = 0; back < std::min<std::size_t>(ring.size(), since_pause + 1); ++back) {
-      if (ring.code(back, c) != window_ring::missing)
-        seen.push_back(window_ring::z(ring.code(back, c)));
-    }
-    if (seen.size() < return_ticks / 2) continue;
-    std::nth_element(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 2),
-                     seen.end());
-    const float moved = seen[seen.size() / 2] - t.channels->scores[c / width].expected[i];
+    const auto middle = middle_of(c, std::min<std::size_t>(window_ring::ticks, since_pause + 1));
+    if (!middle) continue;
+    const float moved = *middle - t.channels->scores[c / width].expected[i];
     const float usual = std::max(b.usual[tick_profile].spread[i], b.spread_floor[i]);
     if (std::fabs(moved) < return_moved * usual) continue;
     move_level(t, c, moved);
   }
+}
+
+// To where the values have been of late, and what was usual where they came from counts for little.
+bool entity_core::impl::follow_level(const tick_judgement& t, std::size_t channel) {
+  const auto lately = static_cast<std::size_t>(std::clamp<std::int64_t>(
+      lately_ms / t.tick_ms, least_lately, static_cast<std::int64_t>(window_ring::ticks)));
+  const auto middle = middle_of(channel, lately);
+  if (!middle) return false;
+  auto& b = blocks[channel / width];
+  const auto i = channel % width;
+  move_level(t, channel, *middle - t.channels->scores[channel / width].expected[i]);
+  b.count[i] = std::min(b.count[i], known_at_new_level);
+  return true;
 }
 
 namespace {
@@ -426,9 +448,7 @@ void entity_core::impl::accept_levels(const tick_judgement& t, log_position caus
     auto& b = blocks[c / width];
     const auto i = c % width;
     if (b.away[i] < accept_after_h) continue;
-    move_level(t, c, b.slow[i]);
-    b.count[i] = std::min(b.count[i], known_at_new_level);
-    accepted.add(builder.channels()[c].name);
+    if (follow_level(t, c)) accepted.add(builder.channels()[c].name);
   }
   if (!accepted.empty()) note_regime(accepted.text(), cause, t.ts, out);
 }
@@ -440,14 +460,12 @@ void entity_core::impl::settle_levels(const tick_judgement& t, log_position caus
   for (std::size_t c = 0; c < builder.channels().size(); ++c) {
     const auto& s = t.channels->scores[c / width];
     if (std::fabs(s.ratio[slow_profile][c % width]) <= 1) continue;
-    auto& b = blocks[c / width];
-    move_level(t, c, b.slow[c % width]);
-    b.count[c % width] = std::min(b.count[c % width], known_at_new_level);
-    moved.add(builder.channels()[c].name);
+    if (follow_level(t, c)) moved.add(builder.channels()[c].name);
   }
   for (auto& b : blocks) {
     for (auto* lane : {&b.fast, &b.slow, &b.slower, &b.away}) std::fill_n(*lane, width, 0.0f);
   }
+  tails.forget_ticks_before();
   if (!moved.empty()) note_regime(moved.text(), cause, t.ts, out);
 }
 

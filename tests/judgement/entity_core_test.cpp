@@ -125,6 +125,28 @@ TEST(EntityCore, AcceptsALevelThatStaysTellsItOnceAndSeesTheNextFault) {
   EXPECT_LE(d.alerts()[before].started, event_time_of(fault + 2 * minute));
 }
 
+// The profile is learned in steps of z near the middle; where the values went they are others.
+TEST(EntityCore, SettlesAtALevelFarAwayAlsoWhereADailyProfileWasLearned) {
+  entity_driver d{test_rules(minute)};
+  noise n{18};
+  const auto go = [&](std::int64_t from, int minutes, bool stuck) {
+    for (std::int64_t ts = from; ts < from + minutes * minute; ts += minute) {
+      auto row = calm_row(ts, n);
+      const double turn = static_cast<double>(ts % 86'400'000) / 86.4e6;
+      row[1].second = stuck ? 9.4 : 98 + 0.8 * std::sin(2 * 3.14159265 * turn) + 0.2 * n.normal();
+      d.row(ts, row);
+    }
+    return from + minutes * minute;
+  };
+  const auto shift = go(test_start, 6 * 1440 + 300, false);
+  d.decisions.clear();
+  go(shift, 16 * 60, true);
+  const auto alerts = d.alerts();
+  ASSERT_FALSE(alerts.empty());
+  EXPECT_EQ(alerts.back().state, alert_state::resolved);
+  EXPECT_EQ(alerts.back().episode, alerts.front().episode) << "one change, one episode";
+}
+
 // Another version may be calmer, and what was usual before must not hide what is unusual now.
 TEST(EntityCore, LearnsWithinADayWhatIsUsualAtANewLevel) {
   const auto told_after = [](int hours, double jump) {
