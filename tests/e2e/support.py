@@ -4,6 +4,7 @@
 Knows nothing of the server but docs/wire-protocol.md: python3-zmq and python3-msgpack from Debian.
 """
 
+import fcntl
 import json
 import os
 import pathlib
@@ -24,20 +25,38 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("FAULTLINE_BIN", ROOT / "build/release/bin"))
 
 
+RESERVED = set()  # ports of this process, until it ends
+PORT_LOCKS = os.open(pathlib.Path(tempfile.gettempdir()) / f"faultline-test-ports-{os.getuid()}",
+                     os.O_CREAT | os.O_RDWR, 0o600)
+
+
+def reserve(port):
+    """@returns whether the port is free and no test that runs has taken it: byte PORT of a file that
+    all of them share is locked by whoever has it."""
+    if port in RESERVED:
+        return False
+    try:
+        fcntl.lockf(PORT_LOCKS, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    try:
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", port))
+    except OSError:
+        fcntl.lockf(PORT_LOCKS, fcntl.LOCK_UN, 1, port)
+        return False
+    RESERVED.add(port)
+    return True
+
+
 def free_ports(count):
-    """Ports that were free a moment ago, all different; below those that the kernel hands out to
-    connections, so that nobody takes one by chance before it is bound."""
-    sockets = []
-    while len(sockets) < count:
-        s = socket.socket()
-        try:
-            s.bind(("127.0.0.1", random.SystemRandom().randrange(12000, 32000)))
-            sockets.append(s)
-        except OSError:
-            s.close()
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
+    """Ports that nobody uses and no other test will, all different; below those that the kernel
+    hands out to connections, so that nobody takes one by chance before it is bound."""
+    ports = []
+    while len(ports) < count:
+        port = random.SystemRandom().randrange(12000, 32000)
+        if reserve(port):
+            ports.append(port)
     return ports
 
 
