@@ -271,6 +271,7 @@ judged calibration::judge(const view_scores& scores, double budget, bool learnin
 }
 
 double calibration::belief(double before, double probability, std::int64_t elapsed_ms) noexcept {
+  if (before <= probability) return probability;
   const double p = std::clamp(before, 1e-6, 1.0 - 1e-6);
   const double faded = std::log2(p / (1.0 - p)) / bits_per_decade -
                        static_cast<double>(elapsed_ms) / decade_fades_ms;
