@@ -73,9 +73,9 @@ enum class view : std::uint8_t {
   model,         ///< one tick, 5 and 30 minutes against the LSTM's forecast
   level,         ///< some ticks against the daily profile
   drift,         ///< half an hour against the daily profile
-  forecast,      ///< a trend, weighed by how soon it meets a limit
-  symptoms,      ///< errors and latency above their profile
-  breadth,       ///< all channels against the daily profile: many a little off
+  forecast,      ///< of snapshots before version 5, as the two that follow: looked at no more
+  symptoms,
+  breadth,
 };
 inline constexpr std::size_t view_count = 7;
 const char* to_string(view) noexcept;

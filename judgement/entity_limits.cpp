@@ -12,7 +12,7 @@ constexpr std::size_t width = channel_block::width;
 constexpr double ln2 = 0.693147;
 constexpr double short_s = 900 / ln2;  // time constants of y_short and y_long
 constexpr double long_s = 7200 / ln2;
-constexpr double horizon_s = 3600;       // a limit met within the hour weighs
+constexpr double near_s = 1800;          // an operator's limit met so soon is a warning
 constexpr double farthest_s = 4 * 3600;  // beyond it a line is no forecast
 constexpr float trend_from = 1.0f;       // scaled trend that counts as one
 constexpr float near_from = 2.0f;
@@ -97,11 +97,9 @@ void entity_core::impl::look_ahead(tick_judgement& t) {
       t.lead_s = left;
       t.lead_channel = c;
     }
-    if (left && *left <= horizon_s) traits[c] |= channel_trait::forecast;
     return left;
   };
   for (std::size_t c = 0; c < traits.size(); ++c) {
-    traits[c] = static_cast<std::uint8_t>(traits[c] & ~channel_trait::forecast);
     if ((traits[c] & channel_trait::capacity) == 0 || drift_of(c) < trend_from) continue;
     const auto& b = blocks[c / width];
     const auto i = c % width;
@@ -127,7 +125,7 @@ void entity_core::impl::look_ahead(tick_judgement& t) {
     for (const auto& side : {limit.above, limit.below}) {
       if (!side || over) continue;
       const auto left = consider(limit.channel, *side);
-      t.near_limit = t.near_limit || (certain && left && *left <= horizon_s / 2);
+      t.near_limit = t.near_limit || (certain && left && *left <= near_s);
     }
   }
 }

@@ -13,8 +13,6 @@ namespace {
 constexpr std::uint32_t warm_after = 16;     // answers before the model is heard
 constexpr std::uint32_t learned_after = 24;  // comparisons before one is judged
 constexpr float spread_floor = 0.3f;
-constexpr float breadth_most = 3;  // decades of one channel that count: agreement, not size
-constexpr float breadth_unit = 1;
 constexpr float explains =
     1.5f;  // times its own surprise: cpu and queues grow faster than the load
 
@@ -36,11 +34,11 @@ namespace {
 
 /// What one channel adds to the views.
 struct surprise {
-  float abrupt = 0, lasting = 0, drifting = 0, trend = 0;
+  float abrupt = 0, lasting = 0, drifting = 0;
 };
 
 surprise surprise_of(const block_scores& s, std::size_t lane) noexcept {
-  return {s.abrupt[lane], s.lasting[lane], s.drifting[lane], s.rare[slow_hours][lane]};
+  return {s.abrupt[lane], s.lasting[lane], s.drifting[lane]};
 }
 
 bool is_up(const block_scores& s, std::size_t lane) noexcept {
@@ -66,14 +64,11 @@ load_rise load_of(const tick_channels& c, const std::uint8_t* traits,
     l.up.abrupt = std::max(l.up.abrupt, here.abrupt);
     l.up.lasting = std::max(l.up.lasting, here.lasting);
     l.up.drifting = std::max(l.up.drifting, here.drifting);
-    l.up.trend = std::max(l.up.trend, here.trend);
   }
   return l;
 }
 
-void scale(surprise& s, float by) noexcept {
-  s.abrupt *= by, s.lasting *= by, s.drifting *= by, s.trend *= by;
-}
+void scale(surprise& s, float by) noexcept { s.abrupt *= by, s.lasting *= by, s.drifting *= by; }
 
 // What rises with the load is explained as far as the load is surprising itself, more load alone is
 // half the surprise where it shows whether it is borne, and less use or fewer errors are no trouble
@@ -88,7 +83,6 @@ surprise unexplained(const block_scores& s, std::size_t lane, std::uint8_t trait
     here.abrupt = std::max(here.abrupt - explains * load.up.abrupt, 0.0f);
     here.lasting = std::max(here.lasting - explains * load.up.lasting, 0.0f);
     here.drifting = std::max(here.drifting - explains * load.up.drifting, 0.0f);
-    here.trend = std::max(here.trend - explains * load.up.trend, 0.0f);
   } else if ((traits & channel_trait::relief) != 0) {
     scale(here, 0.4f);
   }
@@ -100,9 +94,7 @@ surprise unexplained(const block_scores& s, std::size_t lane, std::uint8_t trait
 void score_views(tick_judgement& t, const std::uint8_t* traits, std::size_t channels) noexcept {
   const tick_channels& c = *t.channels;
   view_scores& out = t.scores;
-  top_three abrupt, lasting, drifting, forecast, symptoms;
-  float sum = 0;
-  int judged_channels = 0;
+  top_three abrupt, lasting, drifting;
   const load_rise load = load_of(c, traits, channels);
   for (std::size_t i = 0; i < channels; ++i) {
     const auto& s = c.scores[i / channel_block::width];
@@ -112,12 +104,9 @@ void score_views(tick_judgement& t, const std::uint8_t* traits, std::size_t chan
     abrupt.add(here.abrupt);
     lasting.add(here.lasting);
     drifting.add(here.drifting);
-    sum += std::min(here.lasting, breadth_most);
-    ++judged_channels;
-    forecast.add((traits[i] & channel_trait::forecast) != 0 ? 1.5f * here.trend : here.trend);
     const bool up = s.size[fast_profile][lane] > 0;
     if (up && (traits[i] & channel_trait::symptom) != 0)
-      symptoms.add(std::max(here.lasting, here.abrupt));
+      t.symptom = std::max({t.symptom, here.lasting, here.abrupt});
     if (up || (traits[i] & channel_trait::relief) == 0)
       t.gross = std::max(t.gross, std::min(std::fabs(s.ratio[fast_profile][lane]),
                                            std::fabs(s.ratio[fast_hours][lane])));
@@ -125,12 +114,6 @@ void score_views(tick_judgement& t, const std::uint8_t* traits, std::size_t chan
   out[static_cast<std::size_t>(view::residual)] = abrupt.length();
   out[static_cast<std::size_t>(view::level)] = lasting.length();
   out[static_cast<std::size_t>(view::drift)] = drifting.length();
-  out[static_cast<std::size_t>(view::forecast)] = forecast.length();
-  out[static_cast<std::size_t>(view::symptoms)] = symptoms.length();
-  if (judged_channels >= 4)
-    out[static_cast<std::size_t>(view::breadth)] =
-        sum * breadth_unit / std::sqrt(static_cast<float>(judged_channels));
-  t.symptom = symptoms.largest();
 }
 
 model_view::model_view() noexcept {

@@ -21,14 +21,15 @@ constexpr std::size_t model_rows = 64;
 std::string view_names() {
   std::string names;
   for (std::size_t v = 0; v < view_count; ++v)
-    names += (names.empty() ? "" : "|") + std::string{to_string(static_cast<view>(v))};
+    if (has_weight(static_cast<view>(v)))
+      names += (names.empty() ? "" : "|") + std::string{to_string(static_cast<view>(v))};
   return names;
 }
 
 /// @returns the sentence CLI11 shows, empty when @p name is a view's.
 std::string leave_out(const std::string& name, detection_options& into) {
   for (std::size_t v = 0; v < view_count; ++v) {
-    if (name != to_string(static_cast<view>(v))) continue;
+    if (!has_weight(static_cast<view>(v)) || name != to_string(static_cast<view>(v))) continue;
     into.without_views |= std::uint32_t{1} << v;
     return {};
   }

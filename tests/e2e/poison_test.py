@@ -42,6 +42,15 @@ class Poison(unittest.TestCase):
         self.server.start(wait=wait)
         self.publisher.connect()
 
+    def dies_twice(self, status):
+        """And comes up after that; the publisher sends again what was not answered."""
+        self.assertEqual(self.dies(), status)
+        self.start_again(wait=False)
+        self.assertEqual(self.dies(), status, "once is no proof: it is tried again")
+        self.start_again()
+        self.publisher.resend()
+        self.publisher.flush()
+
     def eventually(self, is_so, seconds=30):
         end = time.monotonic() + seconds
         while not is_so():
@@ -59,12 +68,7 @@ class Poison(unittest.TestCase):
         self.send(row("host/good", 0), row("host/other", 0))
         self.publisher.send([row("host/good", 1), row("host/bad", 1, **{metric: 1.0}),
                              row("host/good", 2)])
-        self.assertEqual(self.dies(), status)
-        self.start_again(wait=False)
-        self.assertEqual(self.dies(), status, "once is no proof: it is tried again")
-        self.start_again()
-        self.publisher.resend()
-        self.publisher.flush()
+        self.dies_twice(status)
         self.eventually(lambda: self.observations("host/good") == 3)
         self.assertEqual(self.letters("poison"), 1)
         letter = [l for l in self.server.api("/api/v1/dead-letters")["letters"]
@@ -90,12 +94,7 @@ class Poison(unittest.TestCase):
         deadly = row("host/7", 1, cpu=0.5, memory=0.5, disk_used=0.5, errors=1.0)
         self.publisher.send([row(h, 1) for h in hosts if h != "host/7"] + [deadly]
                             + [row(h, 2) for h in hosts])
-        self.assertEqual(self.dies(), -6)
-        self.start_again(wait=False)
-        self.assertEqual(self.dies(), -6, "once is no proof: it is tried again")
-        self.start_again()
-        self.publisher.resend()
-        self.publisher.flush()
+        self.dies_twice(-6)
         self.eventually(lambda: self.observations("host/1") == 3)
         self.eventually(lambda: self.observations("host/7") == 2)
         letters = [l for l in self.server.api("/api/v1/dead-letters")["letters"]
@@ -177,12 +176,7 @@ class Poison(unittest.TestCase):
     def test_a_decision_that_aborted_the_process_twice_is_skipped_and_named(self):
         self.send(row("host/a", 0))
         self.publisher.send([self.change(1, "test.deadly.abort"), *self.crossing("test/b", 0)])
-        self.assertEqual(self.dies(), -6)
-        self.start_again(wait=False)
-        self.assertEqual(self.dies(), -6, "once is no proof: it is tried again")
-        self.start_again()
-        self.publisher.resend()
-        self.publisher.flush()
+        self.dies_twice(-6)
         self.assertRegex(self.poison_letter(), r"^decision \d+ killed the process 2 times$")
         self.eventually(lambda: self.firing() == {"test/b"})
         self.server.kill()
@@ -201,12 +195,7 @@ class Poison(unittest.TestCase):
 
     def test_a_question_that_aborted_the_process_twice_is_not_answered_again(self):
         self.publisher.send(self.crossing("test/abort", 0))
-        self.assertEqual(self.dies(), -6)
-        self.start_again(wait=False)
-        self.assertEqual(self.dies(), -6, "once is no proof: it is tried again")
-        self.start_again()
-        self.publisher.resend()
-        self.publisher.flush()
+        self.dies_twice(-6)
         self.assertIn("the cause of the incident", self.poison_letter())
         self.eventually(lambda: self.causes() == [[]], 60)
         self.send(*self.crossing("test/b", 100))

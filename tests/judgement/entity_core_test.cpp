@@ -112,6 +112,7 @@ TEST(EntityCore, AcceptsALevelThatStaysTellsItOnceAndSeesTheNextFault) {
   EXPECT_LE(alerts.front().started, event_time_of(shift + 2 * minute));
   EXPECT_EQ(alerts.back().state, alert_state::resolved);
   EXPECT_LE(alerts.back().updated, event_time_of(shift + 10 * 60 * minute));
+  EXPECT_EQ(alerts.back().episode, alerts.front().episode) << "what settles opens nothing at once";
   ASSERT_THAT(d.notices(), SizeIs(1));
   EXPECT_EQ(d.notices()[0].what, "regime_changed");
   EXPECT_EQ(d.notices()[0].subject, "service/cart");
