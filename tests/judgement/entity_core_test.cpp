@@ -126,6 +126,20 @@ TEST(EntityCore, AcceptsALevelThatStaysTellsItOnceAndSeesTheNextFault) {
   EXPECT_LE(d.alerts()[before].started, event_time_of(fault + 2 * minute));
 }
 
+// What is believed of tails that were not seen yet is of one channel here, not of eight.
+TEST(EntityCore, SeesWithinADayWhatIsFarOutOfItsOnlyMetric) {
+  entity_driver d{test_rules(minute)};
+  noise n{19};
+  std::int64_t now = test_start;
+  for (int i = 0; i < 600; ++i, now += minute) d.row(now, {{"m00", 50 + n.normal()}});
+  float most = -9;
+  for (int i = 0; i < 3; ++i, now += minute) {
+    d.row(now, {{"m00", 66.0}});
+    most = std::max(most, static_cast<float>(d.core.last_verdict().excess));
+  }
+  EXPECT_GT(most, 0.0f);
+}
+
 // The profile is learned in steps of z near the middle; where the values went they are others.
 TEST(EntityCore, SettlesAtALevelFarAwayAlsoWhereADailyProfileWasLearned) {
   entity_driver d{test_rules(minute)};
