@@ -25,6 +25,14 @@ outcome<entity_decision> recorded_decision(const outbox_entry& entry) {
   return d;
 }
 
+/// Does a snapshot that covers the records up to @p covered hold it? Of an entry that knows its
+/// blob alone: whatever stood in there. What is not held and was decided is decided again, to the
+/// same.
+bool is_held(const outbox_entry& entry, const record_mark& covered) {
+  if (entry.cause.second == whole_blob) return entry.cause.first <= covered.first;
+  return entry.cause <= covered;
+}
+
 /// Calls @p each with every outbox entry of @p partition, in order.
 template <class Each>
 outcome<void> for_outbox(store& from, partition_id partition, Each each) {
@@ -123,14 +131,14 @@ outcome<partition_image> read_partition_image(store& from, const load_partition&
   auto quarantine = from.checkpoints().load_quarantine(partition);
   if (!quarantine) return quarantine.error();
   image.quarantine = std::move(*quarantine);
-  std::map<std::string_view, log_position> covered;
-  for (const auto& e : image.entities) covered[e.id] = e.position;
+  std::map<std::string_view, record_mark> covered;
+  for (const auto& e : image.entities) covered[e.id] = {e.position, e.index};
   auto rules = from.checkpoints().load_rules(partition);
   if (!rules) return rules.error();
   image.rules = std::move(*rules);
   auto read = for_outbox(from, partition, [&](const outbox_entry& entry) -> outcome<void> {
     const auto at = covered.find(entry.entity);
-    if (at != covered.end() && entry.cause <= at->second) return {};
+    if (at != covered.end() && is_held(entry, at->second)) return {};
     auto d = recorded_decision(entry);
     if (!d) return d.error();
     image.recorded[entry.entity].push_back(std::move(*d));
@@ -149,9 +157,10 @@ outcome<entity_image> read_entity_image(store& from, const load_entity& what) {
   auto snapshot = from.checkpoints().load_snapshot(what.entity);
   if (!snapshot) return snapshot.error();
   image.snapshot = std::move(*snapshot);
-  const log_position covered = image.snapshot ? image.snapshot->position : 0;
+  record_mark covered{0, 0};
+  if (image.snapshot) covered = {image.snapshot->position, image.snapshot->index};
   auto read = for_outbox(from, what.partition, [&](const outbox_entry& entry) -> outcome<void> {
-    if (entry.entity != what.entity || entry.cause <= covered) return {};
+    if (entry.entity != what.entity || is_held(entry, covered)) return {};
     auto d = recorded_decision(entry);
     if (!d) return d.error();
     image.recorded.push_back(std::move(*d));

@@ -267,7 +267,12 @@ void partition_state::take_control(const control_record& control, const record_a
   if (*taken == rules_history::step::seen) return;
   if (*taken == rules_history::step::rules) {
     clock_.set_absence(absence_of(*rules_.current()));
-    for (auto* e : active_) deliver(*e, rules_changed{rules_.current()});
+    // What the clock has closed is judged by the rules before, also by those that hear of it with
+    // their next event only.
+    for (auto* e : active_) {
+      deliver(*e, clock_passed{clock_.now().time(), clock_.now().where});
+      deliver(*e, rules_changed{rules_.current()});
+    }
   }
   if (control.name == "retire") retire(std::string{control.payload});
   if (control.name == "release") release(std::string{control.payload}, where);
@@ -283,7 +288,7 @@ void partition_state::on_decided(entity_decided& d) {
   ++e->decided;
   // What a clock record decided changes the entity as much as an event: a snapshot is due.
   if (e->first_dirty == 0 && !d.decisions.empty()) {
-    e->first_dirty = std::max<log_position>(d.decisions.front().cause, 1);
+    e->first_dirty = std::max<log_position>(d.decisions.front().cause.first, 1);
     e->dirty_since = records_;
   }
   for (auto& decision : d.decisions) {

@@ -3,18 +3,11 @@
 
 #include <cstdint>
 #include <optional>
-#include <utility>
 
 #include "messages/identity.hpp"
 #include "messages/record.hpp"
 
 namespace faultline {
-
-/// A record's place in its partition's log.
-using record_mark = std::pair<log_position, std::uint32_t>;
-
-/// Index behind every record of a blob: {position, whole_blob} is the end of it.
-inline constexpr std::uint32_t whole_blob = ~std::uint32_t{0};
 
 /// A record that was being taken when its partition's owner ended.
 struct torn_record {

@@ -360,7 +360,7 @@ void partition_state::retire_silent(const clock_record& before, const clock_reco
     outbox_entry entry;
     entry.entity = id;
     entry.key = "r/" + std::to_string(where.position);
-    entry.cause = where.position;
+    entry.cause = where.mark();
     entry.tick = clock.event;
     decision d;  // its alerts end, its edges go: as when an operator retires it
     d.kind = decision_kind::command;

@@ -293,7 +293,9 @@ void partition_state::replay_to(entity_entry& e, const std::vector<shared_blob>&
     if (at.kind == record_kind::control) {
       const bool changes = sets_rules(record.control.name);
       auto rules = changes ? rules_.after(record.control.sequence) : nullptr;
-      if (rules) deliver(e, rules_changed{std::move(rules)});
+      if (!rules) return;
+      deliver(e, clock_passed{time.now().time(), time.now().where});
+      deliver(e, rules_changed{std::move(rules)});
       return;
     }
     if (at.kind == record_kind::degrade) {

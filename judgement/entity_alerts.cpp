@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <tuple>
 
 #include "judgement/entity_state.hpp"
 
@@ -58,10 +59,24 @@ alert_reason reason_of(const alert& a) noexcept {
   return alert_reason::deviation;
 }
 
-/// A silence begins at a clock, not at a tick.
-bool says_silence(const decision& d) noexcept {
-  return d.kind == decision_kind::alert && d.alert.state == alert_state::firing &&
-         reason_of(d.alert) == alert_reason::silence;
+// A silence begins at a clock and ends with an event.
+decision_mark mark_of(const entity_decision& d) noexcept {
+  auto phase = decision_phase::tick;
+  if (d.what.kind == decision_kind::alert && reason_of(d.what.alert) == alert_reason::silence)
+    phase =
+        d.what.alert.state == alert_state::firing ? decision_phase::look : decision_phase::event;
+  return {d.cause, phase, d.tick};
+}
+
+// A tick that a clock record closed may be closed by another record this time: the clock came with
+// an event then and alone now (decision 0002).
+bool not_after(const decision_mark& a, const decision_mark& b) noexcept {
+  if (a.phase == decision_phase::tick && b.phase == decision_phase::tick && a.tick <= b.tick)
+    return true;
+  const bool vague = a.cause.second == whole_blob || b.cause.second == whole_blob;
+  if (vague && a.cause.first == b.cause.first)
+    return std::tie(a.phase, a.tick) <= std::tie(b.phase, b.tick);
+  return std::tie(a.cause, a.phase, a.tick) <= std::tie(b.cause, b.phase, b.tick);
 }
 
 float surprise(const block_scores& s, std::size_t i) noexcept {
@@ -84,23 +99,24 @@ tick_signs entity_core::impl::signs_of(const tick_judgement& t) const {
   return s;
 }
 
-// Rule 7: what stands in the outbox is taken over, what does not and could is not decided again.
-bool entity_core::impl::adopting(log_position cause, event_time tick) {
+// Rule 7: what stands in the outbox is taken over, what does not and could is decided.
+bool entity_core::impl::adopting(const decision_mark& at) const {
   if (!recorded) return false;
-  if (cause != 0 && cause <= recorded->decided_through) return true;
-  if (recorded->all.empty()) return false;
-  const auto& last = recorded->all.back();
-  if (cause < last.cause || (cause == last.cause && tick <= last.tick)) return true;
-  // A tick that a clock record closed may be closed by a later record this time.
-  return tick <= last.tick && !says_silence(last.what);
+  if (at.cause.first != 0 && at.cause.first <= recorded->decided_through) return true;
+  return !recorded->all.empty() && not_after(at, mark_of(recorded->all.back()));
 }
 
-void entity_core::impl::adopt_through(log_position cause, event_time tick) {
+// Edges and changes are told at once, alerts when their tick is judged: each has its own order.
+bool entity_core::impl::told_before(const record_mark& cause) const noexcept {
+  return recorded && (cause <= recorded->told ||
+                      (cause.first != 0 && cause.first <= recorded->decided_through));
+}
+
+void entity_core::impl::adopt_through(const decision_mark& at) {
   if (!recorded) return;
   for (auto& next = recorded->next; next < recorded->all.size(); ++next) {
     const auto& r = recorded->all[next];
-    if (r.tick > tick && r.cause >= cause) return;
-    if (r.cause > cause && says_silence(r.what)) return;
+    if (!not_after(mark_of(r), at)) return;
     if (r.what.kind != decision_kind::alert) continue;
     const auto& a = r.what.alert;
     const bool newer = a.episode > life.episode() ||
@@ -113,27 +129,28 @@ void entity_core::impl::adopt_through(log_position cause, event_time tick) {
 
 // What stands recorded before anything that is decided now happened, also where replay did not
 // come by its cause: clock records move no snapshot.
-void entity_core::impl::adopt_rest(log_position cause, event_time tick) {
-  if (!recorded || recorded->next == recorded->all.size() || adopting(cause, tick)) return;
-  adopt_through(recorded->all.back().cause, recorded->all.back().tick);
+void entity_core::impl::adopt_rest(const decision_mark& before) {
+  if (!recorded || recorded->next == recorded->all.size() || adopting(before)) return;
+  adopt_through(mark_of(recorded->all.back()));
 }
 
-void entity_core::impl::decide(tick_judgement& t, log_position cause,
+void entity_core::impl::decide(tick_judgement& t, const record_mark& cause,
                                std::vector<entity_decision>& out) {
-  adopt_rest(cause, t.ts);
+  const decision_mark here{cause, decision_phase::tick, t.ts};
+  adopt_rest(here);
   const auto settles = t.symptom > fault_symptom ? settle_ms : harmless_settle_ms;
   t.settled = life.firing() && unix_ms(t.ts) - life.started_ms() >= settles && !t.over_limit;
   const auto step = life.next(signs_of(t), unix_ms(t.ts), t.tick_ms);
   if (!deciding) return;
   const bool was_firing = life.firing();
-  if (adopting(cause, t.ts))
-    adopt_through(cause, t.ts);
+  if (adopting(here))
+    adopt_through(here);
   else
     emit(step, &t, cause, t.ts, out);
   if (!was_firing && life.firing()) tails.episode(t.result);
 }
 
-void entity_core::impl::emit(alert_step step, const tick_judgement* t, log_position cause,
+void entity_core::impl::emit(alert_step step, const tick_judgement* t, const record_mark& cause,
                              event_time tick, std::vector<entity_decision>& out) {
   if (step == alert_step::none) return;
   auto reason = alert_reason::silence;
@@ -274,35 +291,46 @@ std::string entity_core::impl::explain(const alert& a, const tick_judgement& t) 
 }
 
 // Whoever speaks again is not silent, whatever it says.
-void entity_core::impl::note_return(log_position cause, event_time tick,
+void entity_core::impl::note_return(const record_mark& cause, event_time tick,
                                     std::vector<entity_decision>& out) {
   tick = std::max(tick, event_time_of(life.started_ms()));
-  if (adopting(cause, tick)) {
-    adopt_through(cause, tick);
+  const decision_mark here{cause, decision_phase::event, tick};
+  if (adopting(here)) {
+    adopt_through(here);
     return;
   }
-  adopt_rest(cause, tick);
+  adopt_rest(here);
   if (life.firing()) emit(alert_step::resolve, nullptr, cause, tick, out);
 }
 
+// The silence that stands recorded of the clock of this time, wherever it was heard: with an event
+// then, alone now.
+const entity_decision* entity_core::impl::recorded_look(event_time clock) const noexcept {
+  if (!recorded) return nullptr;
+  for (auto n = recorded->next; n < recorded->all.size(); ++n) {
+    const auto& r = recorded->all[n];
+    if (r.tick == clock && mark_of(r).phase == decision_phase::look) return &r;
+  }
+  return nullptr;
+}
+
 // Silence is decided by clock records alone: there is no tick to judge.
-void entity_core::impl::note_silence(log_position cause, event_time tick,
+void entity_core::impl::note_silence(const record_mark& cause, event_time tick,
                                      std::vector<entity_decision>& out) {
-  // The clock comes before the event of its record: what stands recorded of this record, an end of
-  // the silence for instance, was decided after this look.
-  const bool looked = recorded && !recorded->all.empty() && cause <= recorded->all.back().cause;
-  if (looked || adopting(cause, tick)) {
-    adopt_through(cause, tick);
+  decision_mark here{cause, decision_phase::look, tick};
+  if (const auto* before = recorded_look(tick)) here.cause = before->cause;
+  if (adopting(here)) {
+    adopt_through(here);
     return;
   }
-  adopt_rest(cause, tick);
+  adopt_rest(here);
   if (life.firing() || !staleness_possible() || silent_ms() <= silence_limit_ms()) return;
   emit(alert_step::fire, nullptr, cause, tick, out);
 }
 
-void entity_core::impl::note_regime(const std::string& metrics, log_position cause, event_time tick,
-                                    std::vector<entity_decision>& out) {
-  if (!deciding || adopting(cause, tick)) return;
+void entity_core::impl::note_regime(const std::string& metrics, const record_mark& cause,
+                                    event_time tick, std::vector<entity_decision>& out) {
+  if (!deciding || adopting({cause, decision_phase::tick, tick})) return;
   entity_decision d;
   d.key = "n/" + std::to_string(unix_ms(tick));
   d.cause = cause;

@@ -42,11 +42,11 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
   last_heard_ms = std::max(last_heard_ms, heard_ms(event));
   if (!event.attributes.empty()) remember_attributes(event);
   if (life.firing() && life.reason() == alert_reason::silence)
-    note_return(where.position, event.ts, out);
+    note_return(where.mark(), event.ts, out);
   switch (event.type) {
     case event_type::metric: {
       builder.note_record(where);
-      const auto result = builder.add(event, where.position, rules->processing);
+      const auto result = builder.add(event, where.mark(), rules->processing);
       if (builder.channels().size() != traits.size()) open_channels();
       return result == tick_builder::result::late ? applied_as::late : applied_as::taken;
     }
@@ -122,9 +122,9 @@ void entity_core::impl::advance(const partition_time& clock, const record_addres
   clock_ms = unix_ms(clock.event);
   clock_arrived_ms = std::max(clock_arrived_ms, unix_ms(clock.arrived));
   note_deafness(clock.heard_since);
-  builder.advance(clock.event, where.position, rules->processing);
+  builder.advance(clock.event, where.mark(), rules->processing);
   // While a tick is open there is something to be said yet, and it comes first.
-  if (!flying && builder.idle()) note_silence(where.position, clock.event, out);
+  if (!flying && builder.idle()) note_silence(where.mark(), clock.event, out);
 }
 
 // When an event was heard. Where time is the events' own, an old one is a sign of life as well.
@@ -249,11 +249,16 @@ outcome<void> entity_core::restore(std::string_view bytes) {
 }
 
 void entity_core::adopt(std::vector<entity_decision> recorded, log_position decided_through) {
-  if (recorded.empty() && decided_through == 0)
-    impl_->recorded.reset();
-  else
-    impl_->recorded = std::make_unique<recorded_decisions>(
-        recorded_decisions{std::move(recorded), 0, decided_through});
+  impl_->recorded.reset();
+  if (recorded.empty() && decided_through == 0) return;
+  auto& taken = *(impl_->recorded = std::make_unique<recorded_decisions>());
+  taken.decided_through = decided_through;
+  for (auto& d : recorded) {
+    if (d.what.kind == decision_kind::alert || d.what.kind == decision_kind::notice)
+      taken.all.push_back(std::move(d));
+    else if (d.cause.second != whole_blob)  // else told again, under the same key
+      taken.told = std::max(taken.told, d.cause);
+  }
 }
 
 entity_window entity_core::window(event_time as_of, window_detail detail) const {

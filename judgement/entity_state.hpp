@@ -45,10 +45,22 @@ struct known_edge {
   std::uint8_t present = 1;
 };
 
+/// What an entity does at one record, in this order: it follows the clock that comes with it and
+/// may fall silent; it takes the event; it judges the ticks that closed.
+enum class decision_phase : std::uint8_t { look, event, tick };
+
+/// The place of a decision in the order in which an entity decides about alerts and notices.
+struct decision_mark {
+  record_mark cause{0, 0};
+  decision_phase phase = decision_phase::tick;
+  event_time tick{};
+};
+
 /// What an entity that comes back takes over instead of deciding it again (rule 7).
 struct recorded_decisions {
-  std::vector<entity_decision> all;
-  std::size_t next = 0;  ///< not taken over yet
+  std::vector<entity_decision> all;  ///< alerts and notices
+  std::size_t next = 0;              ///< not taken over yet
+  record_mark told{0, 0};            ///< newest record whose edges and changes are told
   log_position decided_through = 0;
 };
 
@@ -92,7 +104,7 @@ struct entity_core::impl {
   void rebase_due();
   void rebase(std::size_t channel, double center, double scale);
   void give_slots(bool anonymous_too);
-  void settle_levels(const tick_judgement& t, log_position cause,
+  void settle_levels(const tick_judgement& t, const record_mark& cause,
                      std::vector<entity_decision>& out);
   bool returning(std::int64_t tick_ms) const noexcept;
   bool where_it_was(const tick_judgement& t) const noexcept;
@@ -100,27 +112,29 @@ struct entity_core::impl {
   std::optional<float> middle_of(std::size_t channel, std::size_t last) const;
   bool follow_level(const tick_judgement& t, std::size_t channel);
   void move_level(const tick_judgement& t, std::size_t channel, float by);
-  void accept_levels(const tick_judgement& t, log_position cause,
+  void accept_levels(const tick_judgement& t, const record_mark& cause,
                      std::vector<entity_decision>& out);
 
   // decisions: entity_alerts.cpp
-  void decide(tick_judgement& t, log_position cause, std::vector<entity_decision>& out);
-  bool adopting(log_position cause, event_time tick);
-  void adopt_through(log_position cause, event_time tick);
-  void adopt_rest(log_position cause, event_time tick);
+  void decide(tick_judgement& t, const record_mark& cause, std::vector<entity_decision>& out);
+  bool adopting(const decision_mark& at) const;
+  void adopt_through(const decision_mark& at);
+  void adopt_rest(const decision_mark& before);
+  const entity_decision* recorded_look(event_time clock) const noexcept;
+  bool told_before(const record_mark& cause) const noexcept;
   tick_signs signs_of(const tick_judgement& t) const;
   void check_limits(tick_judgement& t) const;
   std::string explain(const alert& a, const tick_judgement& t) const;
-  void emit(alert_step step, const tick_judgement* t, log_position cause, event_time tick,
+  void emit(alert_step step, const tick_judgement* t, const record_mark& cause, event_time tick,
             std::vector<entity_decision>& out);
   void fill_alert(alert& a, const tick_judgement& t) const;
   void fill_contributors(alert& a, const tick_judgement& t) const;
   void look_ahead(tick_judgement& t);
   void fill_labels(alert& a) const;
   std::string end_text(const tick_judgement* t) const;
-  void note_silence(log_position cause, event_time tick, std::vector<entity_decision>& out);
-  void note_return(log_position cause, event_time tick, std::vector<entity_decision>& out);
-  void note_regime(const std::string& metrics, log_position cause, event_time tick,
+  void note_silence(const record_mark& cause, event_time tick, std::vector<entity_decision>& out);
+  void note_return(const record_mark& cause, event_time tick, std::vector<entity_decision>& out);
+  void note_regime(const std::string& metrics, const record_mark& cause, event_time tick,
                    std::vector<entity_decision>& out);
 
   told_series& told_by();

@@ -441,7 +441,7 @@ private:
 
 // A channel that has been flat at another level for hours has changed its regime: that level is
 // normal from now on, and it is told once.
-void entity_core::impl::accept_levels(const tick_judgement& t, log_position cause,
+void entity_core::impl::accept_levels(const tick_judgement& t, const record_mark& cause,
                                       std::vector<entity_decision>& out) {
   name_list accepted;
   for (std::size_t c = 0; c < builder.channels().size(); ++c) {
@@ -454,7 +454,7 @@ void entity_core::impl::accept_levels(const tick_judgement& t, log_position caus
 }
 
 // What has been told for hours is the new normal: levels jump to where the values are.
-void entity_core::impl::settle_levels(const tick_judgement& t, log_position cause,
+void entity_core::impl::settle_levels(const tick_judgement& t, const record_mark& cause,
                                       std::vector<entity_decision>& out) {
   name_list moved;
   for (std::size_t c = 0; c < builder.channels().size(); ++c) {

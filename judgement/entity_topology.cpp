@@ -38,11 +38,11 @@ void entity_core::impl::note_edge(std::string_view to, edge_kind kind, bool remo
   if (present == !removed && known->told_ms != 0 && now - known->told_ms < refresh_ms) return;
   known->told_ms = now;
   known->present = removed ? 0 : 1;
-  if (adopting(where.position, event.ts)) return;
+  if (told_before(where.mark())) return;
   entity_decision d;
   d.key = "t/" +
           to_hex(hash_of({to, to_string(kind), source, removed ? "-" : "+", std::to_string(now)}));
-  d.cause = where.position;
+  d.cause = where.mark();
   d.tick = event.ts;
   d.what.kind = decision_kind::topology;
   d.what.topology = {id, std::string{to}, kind, removed, source, event.ts};
@@ -51,12 +51,12 @@ void entity_core::impl::note_edge(std::string_view to, edge_kind kind, bool remo
 
 void entity_core::impl::note_change(const event_view& event, const record_address& where,
                                     std::vector<entity_decision>& out) {
-  if (adopting(where.position, event.ts)) return;
+  if (told_before(where.mark())) return;
   entity_decision d;
   const char kind = static_cast<char>('0' + static_cast<int>(event.change));
   d.key = "c/" + to_hex(hash_of({event.summary, std::string_view{&kind, 1},
                                  std::to_string(unix_ms(event.ts))}));
-  d.cause = where.position;
+  d.cause = where.mark();
   d.tick = event.ts;
   d.what.kind = decision_kind::change;
   d.what.change = {id, event.change, std::string{event.summary}, event.ts};

@@ -198,6 +198,12 @@ log_runner::~log_runner() = default;
 void log_runner::set_rules(partition_id partition, std::shared_ptr<const judgement_rules> rules) {
   impl_->flush();
   auto& side = impl_->sides[partition];
+  for (auto& [id, r] : side.residents) {  // what the clock has closed is judged by the rules before
+    impl_->follow_clock(*r, side.clock, {});
+    impl_->decide_all();
+    impl_->enqueue(*r);
+  }
+  impl_->flush();
   side.rules = std::move(rules);
   side.model = impl_->settings.model ? impl_->settings.model(side.rules->model.sha256) : nullptr;
   for (auto& [id, r] : side.residents) r->core.set_rules(side.rules);

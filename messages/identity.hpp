@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace faultline {
 
@@ -11,12 +12,19 @@ namespace faultline {
 using partition_id = std::uint16_t;
 /// Number of a blob within its partition's log; the first is 1, 0 means "before everything".
 using log_position = std::uint64_t;
+/// A record's place in its partition's log: the position of its blob, its index in there.
+using record_mark = std::pair<log_position, std::uint32_t>;
+
+/// Index behind every record of a blob: {position, whole_blob} is the end of it.
+inline constexpr std::uint32_t whole_blob = ~std::uint32_t{0};
 
 /// Where one record stands: the unit of skipping.
 struct record_address {
   partition_id partition = 0;
   log_position position = 0;
   std::uint32_t index = 0;
+
+  record_mark mark() const noexcept { return {position, index}; }
 };
 
 /// Where what is skipped lies in no partition's log (rule 10); a store has at most 4,096

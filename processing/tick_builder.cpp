@@ -112,7 +112,7 @@ void tick_builder::follow(std::int64_t index, std::int64_t ts, std::int64_t tick
   base_index_ = index;
 }
 
-tick_builder::result tick_builder::add(const event_view& event, log_position cause,
+tick_builder::result tick_builder::add(const event_view& event, const record_mark& cause,
                                        const processing_options& options) {
   const std::int64_t tick = pace_ms_ = tick_ms(options);
   std::int64_t ts = unix_ms(event.ts);
@@ -150,7 +150,8 @@ tick_builder::result tick_builder::add(const event_view& event, log_position cau
   return waiting_ != before ? result::closed : result::open;
 }
 
-bool tick_builder::advance(event_time now, log_position cause, const processing_options& options) {
+bool tick_builder::advance(event_time now, const record_mark& cause,
+                           const processing_options& options) {
   clock_ms_ = std::max(clock_ms_, unix_ms(now));
   if (open_.empty()) return false;
   const std::int64_t tick = pace_ms_ = tick_ms(options);
@@ -181,7 +182,7 @@ void tick_builder::merge(std::int64_t index, std::int64_t ts) {
   }
 }
 
-void tick_builder::close_row(std::int64_t index, std::int64_t ts, log_position cause) {
+void tick_builder::close_row(std::int64_t index, std::int64_t ts, const record_mark& cause) {
   if (!open_.empty()) {
     if (open_.back().index >= index) merge(index, ts);
     close_open_below(index + 1, cause);
@@ -196,7 +197,7 @@ void tick_builder::close_row(std::int64_t index, std::int64_t ts, log_position c
   closed(tick);
 }
 
-void tick_builder::close_open_below(std::int64_t index, log_position cause) {
+void tick_builder::close_open_below(std::int64_t index, const record_mark& cause) {
   std::size_t done = 0;
   for (; done < open_.size() && open_[done].index < index; ++done) {
     auto& from = open_[done];
@@ -216,7 +217,7 @@ void tick_builder::close_open_below(std::int64_t index, log_position cause) {
   open_.erase(open_.begin(), open_.begin() + static_cast<std::ptrdiff_t>(done));
 }
 
-closed_tick& tick_builder::append(std::int64_t ts, log_position cause) {
+closed_tick& tick_builder::append(std::int64_t ts, const record_mark& cause) {
   if (first_ != 0 && first_ + waiting_ == queue_.size()) {
     std::rotate(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(first_), queue_.end());
     first_ = 0;

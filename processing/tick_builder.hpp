@@ -37,7 +37,7 @@ struct closed_tick {
   std::int64_t tick_ms = 0;    ///< the entity's tick as it was when this one closed
   bool degraded = false;       ///< closed while ticks were to be scored without the model
   bool deaf = false;           ///< its gap holds a time in which nobody listened
-  log_position cause = 0;      ///< position of the record that closed it
+  record_mark cause{0, 0};     ///< the record that closed it
   record_address last;         ///< the last event that went into it; position 0: not known
   std::vector<double> values;  ///< by channel; counters as rates per second
 };
@@ -54,8 +54,8 @@ public:
 
   enum class result : std::uint8_t { open, closed, late };
 
-  /// Adds a metric event; closes ticks. @p cause is the position of its record.
-  result add(const event_view& event, log_position cause, const processing_options& options);
+  /// Adds a metric event; closes ticks. @p cause is its record.
+  result add(const event_view& event, const record_mark& cause, const processing_options& options);
   /// Where the event of the next add() stands, for closed_tick::last.
   void note_record(const record_address& where) noexcept { record_ = where; }
   /// Ticks that close from now on are marked so. What holds for a tick is what its record said, not
@@ -64,7 +64,7 @@ public:
   /// Nobody listened for a while: the next gap longer than @p least_ms is ours, not the entity's.
   void note_deafness(std::int64_t least_ms) noexcept { deaf_ms_ = least_ms; }
   /// The partition's clock says that it is @p now. @returns true when that closed a tick.
-  bool advance(event_time now, log_position cause, const processing_options& options);
+  bool advance(event_time now, const record_mark& cause, const processing_options& options);
 
   bool waiting() const noexcept { return waiting_ != 0; }
   std::size_t waiting_ticks() const noexcept { return waiting_; }
@@ -100,9 +100,9 @@ private:
   std::int64_t index_of(std::int64_t ts, std::int64_t tick) const noexcept;
   void follow(std::int64_t index, std::int64_t ts, std::int64_t tick) noexcept;
   void merge(std::int64_t index, std::int64_t ts);
-  void close_row(std::int64_t index, std::int64_t ts, log_position cause);
-  void close_open_below(std::int64_t index, log_position cause);
-  closed_tick& append(std::int64_t ts, log_position cause);
+  void close_row(std::int64_t index, std::int64_t ts, const record_mark& cause);
+  void close_open_below(std::int64_t index, const record_mark& cause);
+  closed_tick& append(std::int64_t ts, const record_mark& cause);
   void closed(const closed_tick& tick);
   void note_interval(std::int64_t gap_ms) noexcept;
 

@@ -266,7 +266,7 @@ void memory_checkpoints::sweep_outbox(partition_id partition, std::uint64_t cons
   const std::lock_guard lock{mutex_};
   auto& state = partitions_[partition];
   while (state.outbox.size() > 1 && state.outbox.front().seq <= consumed &&
-         state.outbox.front().cause < first_position) {
+         state.outbox.front().cause.first < first_position) {
     state.index.erase({state.outbox.front().entity, state.outbox.front().key});
     state.outbox.pop_front();
   }

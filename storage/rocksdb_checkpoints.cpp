@@ -299,7 +299,7 @@ outcome<void> rocksdb_checkpoints::sweep_outbox(partition_id partition, std::uin
     if (seq > consumed || seq >= outbox.last) break;
     const auto entry = rows::read_outbox(seq, entries.value());
     if (!entry) return entry.error();
-    if (entry->cause >= first_position) break;
+    if (entry->cause.first >= first_position) break;
     out.Delete(database_.at(family::outbox), slice(entries.key()));
     out.Delete(database_.at(family::outbox),
                keys::outbox_index(partition, entry->entity, entry->key));

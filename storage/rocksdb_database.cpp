@@ -323,11 +323,20 @@ space_report rocksdb_database::tend_space() {
   return report;
 }
 
+// Where the directory is gone no space is left either, and waiting for it would never end.
+outcome<void> rocksdb_database::still_there() {
+  std::error_code error;
+  if (fs::exists(directory_, error)) return {};
+  health_->fail(directory_ + ": " + (error ? error.message() : "No such file or directory"));
+  return health_->check();
+}
+
 outcome<void> rocksdb_database::may_write(write_kind kind) {
   if (auto healthy = health_->check(); !healthy) return healthy;
   if (auto writable = this->writable(); !writable) return writable;
   const bool allowed = kind == write_kind::intake ? space_.intake_allowed() : room_for_work();
   if (allowed) return {};
+  if (auto there = still_there(); !there) return there;
   const auto needed = kind == write_kind::intake ? space_.min_free() : space_.min_free() / 2;
   return no_space(directory_, space_.current(), needed);
 }
@@ -383,7 +392,9 @@ outcome<void> rocksdb_database::flush() {
   if (auto healthy = health_->check(); !healthy || access_ == access::read) return healthy;
   auto status = db_->FlushWAL(true);
   // Without room for the memtables the synced WAL is enough: they are rebuilt from it.
-  if (status.ok() && room_for_work()) {
+  const bool room = room_for_work();
+  if (!room) static_cast<void>(still_there());
+  if (status.ok() && room) {
     const std::vector<rocksdb::ColumnFamilyHandle*> all{handles_.begin(), handles_.end()};
     status = db_->Flush(rocksdb::FlushOptions{}, all);
   }

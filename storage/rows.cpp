@@ -179,8 +179,9 @@ outcome<window_block> read_block(std::string_view entity, std::string_view bytes
 std::string outbox(const outbox_entry& e) {
   std::string out;
   byte_writer w{out};
-  w.u8(version);
-  w.u64(e.cause);
+  w.u8(outbox_version);
+  w.u64(e.cause.first);
+  w.u32(e.cause.second);
   w.i64(unix_ms(e.tick));
   w.str(e.entity);
   w.str(e.key);
@@ -188,11 +189,12 @@ std::string outbox(const outbox_entry& e) {
 }
 
 outcome<outbox_entry> read_outbox(std::uint64_t seq, std::string_view bytes) {
-  auto row = open_row(bytes, "outbox");
+  auto row = open_row(bytes, "outbox", outbox_version);
   if (!row.fault) return row.fault.error();
   outbox_entry e;
   e.seq = seq;
-  e.cause = row.reader.u64();
+  e.cause.first = row.reader.u64();
+  e.cause.second = bytes.front() == 1 ? whole_blob : row.reader.u32();
   e.tick = event_time_of(row.reader.i64());
   e.entity = row.reader.str();
   e.key = row.reader.str();

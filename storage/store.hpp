@@ -177,10 +177,11 @@ struct window_block {
 struct outbox_entry {
   std::uint64_t seq = 0;  ///< given by the outbox, per partition, from 1
   std::string entity;
-  std::string key;         ///< "a/<episode>/<transition>", "t/<hash>", "c/<hash>"
-  log_position cause = 0;  ///< position of the record that caused it
-  event_time tick{};       ///< the tick it belongs to
-  std::string decision;    ///< encode_decision()
+  std::string key;  ///< "a/<episode>/<transition>", "t/<hash>", "c/<hash>"
+  record_mark cause{
+      0, 0};          ///< the record that caused it; index whole_blob: not known (row of version 1)
+  event_time tick{};  ///< the tick it belongs to
+  std::string decision;  ///< encode_decision()
 };
 
 struct partition_checkpoint {

@@ -99,7 +99,7 @@ void record_checker::check_outbox() {
     const auto entry = rows::read_outbox(seq, value);
     if (!readable(entry, kind, where)) return;
     readable(decode_decision(entry->decision), kind, where);
-    if (entry->cause > facts_.last[p])
+    if (entry->cause.first > facts_.last[p])
       report_.problem(kind, where, "its cause is beyond the end of the log");
     const auto index =
         database_.get(family::outbox, keys::outbox_index(p, entry->entity, entry->key));

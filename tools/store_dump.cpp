@@ -222,8 +222,9 @@ outcome<void> dumper::outbox_of(partition_id p) {
     for (const auto& e : *entries) {
       const auto d = decode_decision(e.decision);
       if (!d) return d.error();
-      json out{{"partition", p}, {"seq", e.seq},     {"entity", e.entity},
-               {"key", e.key},   {"cause", e.cause}, {"tick", unix_ms(e.tick)}};
+      json out{{"partition", p}, {"seq", e.seq},           {"entity", e.entity},
+               {"key", e.key},   {"cause", e.cause.first}, {"tick", unix_ms(e.tick)}};
+      if (e.cause.second != whole_blob) out["cause_index"] = e.cause.second;
       out.update(value_of(*d));
       if (!write(out)) return {};
       from = e.seq + 1;

@@ -118,6 +118,7 @@ private:
   enum class access : std::uint8_t { write, read };
   rocksdb_database(std::string directory, const storage_options& options, access how);
   bool room_for_work();
+  outcome<void> still_there();
   outcome<void> open_families();
   outcome<void> read_families(rocksdb::WALRecoveryMode mode);
   outcome<void> check_format(bool created);

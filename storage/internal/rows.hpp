@@ -50,7 +50,9 @@ outcome<quarantine_row> read_quarantine(std::string_view entity, std::string_vie
 std::string block(const window_block& b);
 outcome<window_block> read_block(std::string_view entity, std::string_view bytes);
 
-// outbox := version(u8) cause(u64) tick(i64) entity(str) key(str) decision
+inline constexpr std::uint8_t outbox_version = 2;
+// outbox := version(u8 = 2) cause(u64) cause_index(u32) tick(i64) entity(str) key(str) decision
+// version 1 has no cause_index: it is whole_blob.
 std::string outbox(const outbox_entry& e);
 outcome<outbox_entry> read_outbox(std::uint64_t seq, std::string_view bytes);
 

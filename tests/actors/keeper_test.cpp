@@ -117,7 +117,7 @@ protected:
     outbox_entry entry;
     entry.entity = "host/" + std::to_string(partition);
     entry.key = "a/1/1";
-    entry.cause = 1;
+    entry.cause = {1, 0};
     entry.decision = encode_decision(d);
     batch->outbox.push_back(std::move(entry));
     batch->sync = true;

@@ -593,6 +593,27 @@ TEST_F(Partition, AStoreWithoutSummariesIsReadOnceAndHasThemThen) {
   EXPECT_EQ(rows, 1U);
 }
 
+TEST(PartitionImage, HoldsWhatWasRecordedOfRecordsThatTheSnapshotDoesNotCover) {
+  const auto store = open_memory_store(1);
+  checkpoint_batch batch;
+  batch.snapshots = {{"host/a", 2, 5, "bytes"}};
+  const record_mark causes[] = {{1, 9}, {2, 4}, {2, 5}, {2, 6}, {2, whole_blob}, {3, whole_blob}};
+  for (const auto& cause : causes) {
+    outbox_entry entry;
+    entry.entity = "host/a";
+    entry.key = "a/1/" + std::to_string(batch.outbox.size());
+    entry.cause = cause;
+    entry.decision = encode_decision(decision{});
+    batch.outbox.push_back(std::move(entry));
+  }
+  ASSERT_TRUE(store->checkpoints().write(batch));
+  const auto image = read_entity_image(*store, {"host/a", 0, 1, 0});
+  ASSERT_TRUE(image);
+  ASSERT_EQ(image->recorded.size(), 2U) << "one that knows its blob alone is decided again";
+  EXPECT_EQ(image->recorded[0].cause, (record_mark{2, 6}));
+  EXPECT_EQ(image->recorded[1].cause.first, 3U);
+}
+
 TEST_F(Partition, TheSilentAlertComesAtTheSameClockWithAndWithoutARestart) {
   std::vector<std::string> ids[2];
   for (const bool restart : {false, true}) {
@@ -661,7 +682,7 @@ TEST_F(Partition, ANamesakesWordsAreNotTakenForItsOwn) {
   append({"host/a"}, 0);
   entity_decision said;
   said.key = "a/1/1";
-  said.cause = 1;
+  said.cause = {1, 0};
   said.what.kind = decision_kind::alert;
   said.what.alert.id = "of another";
   caf::anon_send(directory.owner(0), entity_decided{"host/a", {said}});
@@ -861,6 +882,30 @@ TEST_F(Partition, ReplayChangesTheRulesAtTheSameRecords) {
   run();
   EXPECT_EQ(observations("host/a"), 60U);
   EXPECT_EQ(memory->decisions().last(), decided);
+}
+
+// An entity that has just had an event hears of a clock with its next one, or before new rules.
+TEST_F(Partition, WhatAClockClosedIsJudgedByTheRulesBeforeIt) {
+  begin();
+  for (int n = 0; n < 40; ++n) append({"host/a"}, n);
+  for (int n = 40; n < 43; ++n) {
+    append_clock(n);
+    blob_writer writer;
+    event_view e;
+    e.entity = "host/a";
+    e.ts = event_time_of(start_ms + n * 10'000);
+    e.arrived = arrival_time_of(start_ms + n * 10'000);
+    e.metrics = {{"cpu", 0.5, metric_kind::gauge}};  // not its whole row: the tick stays open
+    writer.add(e);
+    append_blob(writer.take(), 1);
+  }
+  append_clock(45);
+  append_rules(5, 0.1);  // every cpu of ours is above it
+  append_clock(46);
+  EXPECT_EQ(memory->decisions().last(), 0U);
+  end_owner();
+  append_clock(47);
+  EXPECT_EQ(memory->decisions().last(), 0U);
 }
 
 TEST_F(Partition, AnEntityThatDiesIsJudgedAgainByTheRulesOfEachOfItsRecords) {

@@ -40,7 +40,7 @@ void tick_integration(benchmark::State& state) {
   std::vector<tick_builder> builders(entities);
   auto whole = row_at(start_ms, names.size());
   for (auto& b : builders) {
-    b.add(whole, 1, options);
+    b.add(whole, {1, 0}, options);
     while (b.waiting()) b.pop();
   }
   auto event = row_at(start_ms, metrics);
@@ -50,7 +50,7 @@ void tick_integration(benchmark::State& state) {
     if (at == 0) ts += tick_ms;
     event.ts = event_time_of(ts);
     auto& b = builders[at];
-    benchmark::DoNotOptimize(b.add(event, 1, options));
+    benchmark::DoNotOptimize(b.add(event, {1, 0}, options));
     while (b.waiting()) b.pop();
     at = at + 1 == entities ? 0 : at + 1;
   }

@@ -3,16 +3,21 @@
 // One log, many lives: makes the log of an eventful system, lets a node replay it, and prints what
 // it decided. tests/campaigns/determinism.py runs it and compares.
 //
-//   determinism make STORE [--live]           writes the log of a store, and nothing but the log
+//   determinism make STORE [--live] [--one-blob]
+//                                             writes the log of a store, and nothing but the log:
+//                                             many blobs, or one a partition, as when all was sent
+//                                             while the disk stood still
 //   determinism replay STORE [--live] [--threads N] [--batch N] [--wait-us N] [--credit N]
 //                                             a node's life on it: until all is applied
 //   determinism digest STORE                  alert transitions, one a line, in order of the line;
 //                                             then whether the feed is what its decisions say
 #include <algorithm>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -146,19 +151,31 @@ telemetry simulated(int ticks) {
 /// Writes what would have come in by the doors, as they would have.
 class log_maker {
 public:
-  log_maker(store& into, bool live)
-      : live_{live}, commit_{into, intake(), processing(live), counters_, hooks()} {
-    commit_.start();
+  log_maker(store& into, bool live, bool one_blob)
+      : live_{live},
+        one_blob_{one_blob},
+        commit_{into, intake(), processing(live), counters_, hooks()} {
+    if (!one_blob_) commit_.start();
   }
-  ~log_maker() { commit_.stop(); }
+  ~log_maker() {
+    if (one_blob_) commit_.start();
+    commit_.stop();
+  }
 
   void put(const event_view& e) {
     if (live_ && unix_ms(e.arrived) / 1000 != second_) {
       second_ = unix_ms(e.arrived) / 1000;
       commit_.tick(e.arrived);
     }
-    auto in = commit_.begin();
-    in.add(e);
+    const bool last_of_group = !one_blob_ && ++put_ % events_a_group == 0;
+    {
+      auto in = commit_.begin();
+      in.add(e);
+      if (!last_of_group) return;
+      in.reply_when_durable({}, {});
+    }
+    std::unique_lock lock{mutex_};
+    written_.wait(lock, [&] { return replies_ == put_ / events_a_group; });
   }
   void retire(const std::string& entity, std::uint16_t partitions) {
     control_record c;
@@ -184,17 +201,28 @@ private:
     o.group_bytes = 8 * 1024;
     return o;
   }
-  static commit_hooks hooks() {
+  commit_hooks hooks() {
     commit_hooks h;
     h.deliver = [](shared_blob) {};
-    h.reply = [](const reply_address&, std::string) {};
+    h.reply = [this](const reply_address&, std::string) {
+      const std::lock_guard lock{mutex_};
+      ++replies_;
+      written_.notify_one();
+    };
     h.now = [] { return arrival_time{}; };
     h.give_up = [](const std::string& why) { std::exit(fail(why)); };
     return h;
   }
 
+  static constexpr std::uint64_t events_a_group = 64;
+
   bool live_;
+  bool one_blob_;
   std::int64_t second_ = 0;
+  std::uint64_t put_ = 0;
+  std::mutex mutex_;
+  std::condition_variable written_;
+  std::uint64_t replies_ = 0;
   node_counters counters_;
   group_commit commit_;
 };
@@ -222,7 +250,7 @@ outcome<rules_record> limited_rules(bool live) {
   return r;
 }
 
-int make(const std::string& path, bool live) {
+int make(const std::string& path, bool live, bool one_blob) {
   const auto limited = limited_rules(live);
   if (!limited) return fail(limited.error().what);
   constexpr int ticks = 1080;  // three hours
@@ -237,7 +265,7 @@ int make(const std::string& path, bool live) {
   if (!opened) return fail(opened.error().what);
   const auto partitions = (*opened)->events().partitions();
   {
-    log_maker log{**opened, live};
+    log_maker log{**opened, live, one_blob};
     for (const auto& edge : system.edges) {
       event_view e;
       e.type = event_type::edge;
@@ -256,12 +284,15 @@ int make(const std::string& path, bool live) {
     }
   }
   if (auto done = (*opened)->flush(); !done) return fail(done.error().what);
-  std::printf("%zu events\n", events.size() + system.edges.size());
+  log_position blobs = 0;
+  for (partition_id p = 0; p < partitions; ++p) blobs += (*opened)->events().last(p);
+  std::printf("%zu events in %llu blobs\n", events.size() + system.edges.size(),
+              static_cast<unsigned long long>(blobs));
   return 0;
 }
 
 struct life {
-  bool live = false;
+  bool live = false, one_blob = false;
   std::size_t threads = 2, batch = 256;
   std::uint32_t wait_us = 3000, credit = 256;
 };
@@ -404,12 +435,14 @@ int main_of(std::vector<std::string> words) {
     const auto number = numbers.find(words[i]);
     if (words[i] == "--live")
       how.live = true;
+    else if (words[i] == "--one-blob")
+      how.one_blob = true;
     else if (number != numbers.end() && i + 1 < words.size())
       number->second(std::strtoull(words[++i].c_str(), nullptr, 10));
     else
       return fail("what is '" + words[i] + "'?");
   }
-  if (words.size() >= 2 && words[0] == "make") return make(words[1], how.live);
+  if (words.size() >= 2 && words[0] == "make") return make(words[1], how.live, how.one_blob);
   if (words.size() >= 2 && words[0] == "replay") return replay(words[1], how);
   if (words.size() >= 2 && words[0] == "digest") return digest(words[1]);
   return fail("make, replay or digest, and a store");

@@ -3,10 +3,11 @@
 """The same log gives the same alerts, whatever the machine does.
 
 Makes the logs of an eventful system (silences, late events, single values, counters with resets,
-gaps, edges, several faults, a retirement, new limits), one with live clocks and one of the past, and replays
-each --runs times: other thread counts, batches, waits and credits, every second life killed with
-SIGKILL on the way and begun again on what it left. Alert ids, transitions and scores must be equal
-to the last digit; every feed, with acknowledgements and feedback in it, must be what its own decision
+gaps, edges, several faults, a retirement, new limits), with live clocks and of the past, each in many
+blobs and in one blob a partition. Both kinds are replayed --runs times, the layouts in turn: other thread
+counts, batches, waits and credits, every second life killed with SIGKILL on the way and begun again on
+what it left. Alert ids, transitions and scores must be equal to the last digit, whatever the layout;
+every feed, with acknowledgements and feedback in it, must be what its own decision
 log says. Prints a digest a run and the
 first difference.
 
@@ -73,27 +74,30 @@ def compare(expected, alerts):
 
 def run(program, folder, runs, live, chance):
     mode = ["--live"] if live else []
-    log = os.path.join(folder, "log")
-    shutil.rmtree(log, ignore_errors=True)
-    subprocess.run([program, "make", log, *mode], check=True, timeout=300)
+    logs = {"many": os.path.join(folder, "many"), "one": os.path.join(folder, "one")}
+    for layout, log in logs.items():
+        shutil.rmtree(log, ignore_errors=True)
+        subprocess.run([program, "make", log, *mode, *(["--one-blob"] if layout == "one" else [])],
+                       check=True, timeout=300)
     expected, seconds, good = None, 3.0, True
     for n in range(runs):
         store = os.path.join(folder, "run")
+        layout = "one" if n // 2 % 2 else "many"
         shutil.rmtree(store, ignore_errors=True)
-        shutil.copytree(log, store)
+        shutil.copytree(logs[layout], store)
         words = ["--threads", str(chance.choice([1, 2, 3, 8])),
                  "--batch", str(chance.choice([1, 7, 64, 256])),
                  "--wait-us", str(chance.choice([0, 100, 3000, 20000])),
                  "--credit", str(chance.choice([16, 64, 256, 2000]))]
-        kills = n % 2 + (1 if n % 4 == 3 else 0)
+        kills = n % 2 * (1 + n // 4 % 2)
         took, hit = replay(program, store, words + mode, kills, seconds, chance)
         if n == 0:
             seconds = took
         alerts, feed = digest(program, store)
         if expected is None:
             expected = alerts
-        print("%s %2d  %s  %d transitions  %s  killed %d times" % (
-            "live" if live else "past", n,
+        print("%s %-4s %2d  %s  %d transitions  %s  killed %d times" % (
+            "live" if live else "past", layout, n,
             hashlib.sha256("\n".join(alerts).encode()).hexdigest()[:16], len(alerts),
             " ".join(words), hit), flush=True)
         if not compare(expected, alerts):

@@ -465,7 +465,7 @@ TEST(EntityCore, DecidesAgainAboveDecidedThroughWithTheSameIds) {
   }
   entity_driver again;
   ASSERT_TRUE(again.core.restore(snapshot));
-  again.core.adopt({live.decisions[0]}, live.decisions[0].cause);
+  again.core.adopt({live.decisions[0]}, live.decisions[0].cause.first);
   noise m{9};
   for (int i = 0; i < 6000; ++i) {
     const auto row = row_at(i, m);

@@ -29,18 +29,18 @@ public:
     event_view e;
     e.ts = event_time_of(start + at);
     e.metrics = std::move(points);
-    const auto r = builder.add(e, ++position, options);
+    const auto r = builder.add(e, {++position, 0}, options);
     drain();
     return r;
   }
   void clock(std::int64_t at) {
-    builder.advance(event_time_of(start + at), ++position, options);
+    builder.advance(event_time_of(start + at), {++position, 0}, options);
     drain();
   }
   void drain() {
     for (; builder.waiting(); builder.pop()) {
       const auto& t = builder.front();
-      closed.push_back({unix_ms(t.ts) - start, t.values, t.gap_ms, t.cause});
+      closed.push_back({unix_ms(t.ts) - start, t.values, t.gap_ms, t.cause.first});
     }
   }
 
@@ -75,7 +75,7 @@ TEST(TickBuilder, KnowsTheLastEventOfEachTick) {
     e.ts = event_time_of(start + at);
     e.metrics = std::move(points);
     d.builder.note_record({0, ++d.position, 0});
-    d.builder.add(e, d.position, d.options);
+    d.builder.add(e, {d.position, 0}, d.options);
     for (; d.builder.waiting(); d.builder.pop()) last.push_back(d.builder.front().last.position);
   };
   give(0, {gauge("a", 1)});
@@ -84,7 +84,7 @@ TEST(TickBuilder, KnowsTheLastEventOfEachTick) {
   give(2 * tick, {gauge("a", 1)});      // 4
   give(2 * tick + 1, {gauge("b", 1)});  // 5
   give(4 * tick, {gauge("a", 1), gauge("b", 1)});
-  d.builder.advance(event_time_of(start + 9 * tick), 99, d.options);
+  d.builder.advance(event_time_of(start + 9 * tick), {99, 0}, d.options);
   for (; d.builder.waiting(); d.builder.pop()) last.push_back(d.builder.front().last.position);
   EXPECT_EQ(last, (std::vector<log_position>{2, 3, 5, 6}));
 }
@@ -214,7 +214,7 @@ TEST(TickBuilder, ATickKeepsWhatHeldWhenItClosed) {
     d.builder.set_degraded(i == 10);
     e.ts = event_time_of(start + i * (i < 10 ? 1 : 6) * tick);
     e.metrics = {gauge("a", i)};
-    d.builder.add(e, 1, d.options);
+    d.builder.add(e, {1, 0}, d.options);
   }
   std::size_t degraded = 0;
   for (; d.builder.waiting(); d.builder.pop()) {
@@ -240,7 +240,7 @@ TEST(TickBuilder, TheGapInWhichNobodyListenedIsMarkedAlsoOverASnapshot) {
     e.metrics = {gauge("a", 1)};
     for (const int at : {20, 100, 200}) {
       e.ts = event_time_of(start + at * tick);
-      b->add(e, 1, d.options);
+      b->add(e, {1, 0}, d.options);
     }
     std::vector<bool> deaf;
     for (; b->waiting(); b->pop()) deaf.push_back(b->front().deaf);

@@ -19,7 +19,7 @@ outbox_entry entry(std::string entity, std::string key, log_position cause = 1) 
   outbox_entry e;
   e.entity = std::move(entity);
   e.key = std::move(key);
-  e.cause = cause;
+  e.cause = {cause, 0};
   e.tick = event_time_of(60'000);
   e.decision = "decision";
   return e;
@@ -87,7 +87,7 @@ TYPED_TEST(CheckpointContract, ReadsTheOutboxInOrderFromASeq) {
   EXPECT_FALSE(store->checkpoints().read_outbox(partitions, 0, 1));
   const auto last = store->checkpoints().read_outbox(1, 5, 1);
   ASSERT_TRUE(last);
-  EXPECT_EQ(last->front().cause, 44u);
+  EXPECT_EQ(last->front().cause.first, 44u);
   EXPECT_EQ(last->front().tick, event_time_of(60'000));
   EXPECT_EQ(last->front().entity, "x");
   EXPECT_EQ(last->front().decision, "decision");

@@ -283,6 +283,17 @@ TEST_F(StoreRecovery, AfterABackgroundErrorEveryCallFailsWithTheReason) {
   EXPECT_EQ(store->events().last(0), 1u);
 }
 
+TEST_F(StoreRecovery, WhereItsDirectoryIsGoneItHasStoppedAndWaitsForNoSpace) {
+  auto store = maker.open();
+  fs::rename(directory(), maker.directory.path() + "/moved");
+  while (store->tend_space().free_bytes != 0) std::this_thread::yield();  // the last look is kept
+  const auto append = store->events().append(group_of({{0, "b", 1}}));
+  ASSERT_FALSE(append);
+  EXPECT_EQ(append.error().code, ec::store_unavailable);
+  EXPECT_THAT(append.error().what, HasSubstr("No such file"));
+  EXPECT_EQ(store->flush().error().code, ec::store_unavailable);
+}
+
 TEST_F(StoreRecovery, TellsItsSizeOnDisk) {
   auto store = maker.open();
   const auto before = store->bytes_on_disk();

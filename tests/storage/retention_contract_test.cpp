@@ -100,7 +100,7 @@ TYPED_TEST(RetentionContract, ForgetsOutboxEntriesOnlyWhenNothingCanReplayThem) 
     outbox_entry e;
     e.entity = "x";
     e.key = "a/1/" + std::to_string(p);
-    e.cause = p;
+    e.cause = {p, 0};
     batch.outbox.push_back(e);
   }
   ASSERT_TRUE(store->checkpoints().write(batch));

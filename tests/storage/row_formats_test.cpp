@@ -68,9 +68,9 @@ std::vector<disk_format> row_formats() {
       },
       [](std::string_view b) { return rewritten(rows::read_block("e", b), rows::block); });
   row(
-      "row_outbox", "outbox row", 1,
+      "row_outbox", "outbox row", 2,
       [] {
-        return rows::outbox({0, "service/cart", "a/1/2", 17, event_time_of(5), "decision"});
+        return rows::outbox({0, "service/cart", "a/1/2", {17, 3}, event_time_of(5), "decision"});
       },
       [](std::string_view b) { return rewritten(rows::read_outbox(0, b), rows::outbox); });
   row(

@@ -50,8 +50,8 @@ protected:
     }
     ASSERT_TRUE(s.events().write_publishers({{"0:1:p0:", "window", 2}}));
     checkpoint_batch batch;
-    batch.outbox.push_back({0, entity, "a/1/1", 2, event_time_of(1), notice_decision()});
-    batch.outbox.push_back({0, entity, "a/1/2", 3, event_time_of(1), notice_decision()});
+    batch.outbox.push_back({0, entity, "a/1/1", {2, 0}, event_time_of(1), notice_decision()});
+    batch.outbox.push_back({0, entity, "a/1/2", {3, 0}, event_time_of(1), notice_decision()});
     batch.snapshots.push_back({entity, 3, 0, "snapshot"});
     batch.blocks.push_back({entity, 1, "block"});
     batch.checkpoint = partition_checkpoint{3, 4, "clock"};
@@ -277,7 +277,7 @@ std::vector<damage> damages() {
   put("outbox_row", "outbox", keys::outbox_entry(0, 1), short_row,
       {"outbox | partition 0, entry 1"});
   put("outbox_decision", "outbox", keys::outbox_entry(0, 1),
-      rows::outbox({0, "e", "a/1/1", 1, event_time_of(1), "junk"}),
+      rows::outbox({0, "e", "a/1/1", {1, 0}, event_time_of(1), "junk"}),
       {"outbox | partition 0, entry 1 | decision"});
   remove("outbox_gap", "outbox", keys::outbox_entry(0, 2),
          {"outbox keys | all | 2 keys for 1 entries",

@@ -69,31 +69,34 @@ using builder = faultline::tick_builder;
 
 static int* volatile nowhere = nullptr;
 
-builder::result REAL(_ZN9faultline12tick_builder3addERKNS_10event_viewEmRKNS_18processing_optionsE)(
-    builder*, const faultline::event_view&, faultline::log_position,
+builder::result REAL(
+    _ZN9faultline12tick_builder3addERKNS_10event_viewERKSt4pairImjERKNS_18processing_optionsE)(
+    builder*, const faultline::event_view&, const faultline::record_mark&,
     const faultline::processing_options&);
 
-builder::result WRAP(_ZN9faultline12tick_builder3addERKNS_10event_viewEmRKNS_18processing_optionsE)(
-    builder* self, const faultline::event_view& event, faultline::log_position cause,
+builder::result WRAP(
+    _ZN9faultline12tick_builder3addERKNS_10event_viewERKSt4pairImjERKNS_18processing_optionsE)(
+    builder* self, const faultline::event_view& event, const faultline::record_mark& cause,
     const faultline::processing_options& options) {
   for (const auto& m : event.metrics) {
     if (m.name == "test.deadly.abort") std::abort();
     if (m.name == "test.deadly.segfault") *nowhere = 1;
     if (m.name == "test.deadly.throw") throw std::runtime_error{"a bug"};
   }
-  return REAL(_ZN9faultline12tick_builder3addERKNS_10event_viewEmRKNS_18processing_optionsE)(
+  return REAL(
+      _ZN9faultline12tick_builder3addERKNS_10event_viewERKSt4pairImjERKNS_18processing_optionsE)(
       self, event, cause, options);
 }
 
 #define ADVANCE \
-  _ZN9faultline12tick_builder7advanceENSt6chrono10time_pointINS_11event_clockENS1_8durationIlSt5ratioILl1ELl1000EEEEEEmRKNS_18processing_optionsE
+  _ZN9faultline12tick_builder7advanceENSt6chrono10time_pointINS_11event_clockENS1_8durationIlSt5ratioILl1ELl1000EEEEEERKSt4pairImjERKNS_18processing_optionsE
 #define EXPANDED(macro, name) macro(name)
 
-bool EXPANDED(REAL, ADVANCE)(builder*, faultline::event_time, faultline::log_position,
+bool EXPANDED(REAL, ADVANCE)(builder*, faultline::event_time, const faultline::record_mark&,
                              const faultline::processing_options&);
 
 bool EXPANDED(WRAP, ADVANCE)(builder* self, faultline::event_time now,
-                             faultline::log_position cause,
+                             const faultline::record_mark& cause,
                              const faultline::processing_options& options) {
   static std::atomic<bool> dead{false};
   for (const auto& c : self->channels())
