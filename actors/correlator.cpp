@@ -9,6 +9,7 @@
 #include <caf/send.hpp>
 
 #include "actors/caf_bridge.hpp"
+#include "actors/scheduling.hpp"
 
 namespace faultline {
 
@@ -158,7 +159,7 @@ void correlator_state::on_page(const decision_page& page) {
     saved_through_ = through_;
     saved_bytes_ = out.state.size();
   }
-  self->request(peers_.keeper, keeper_deadline, std::move(out))
+  self->request<caf::message_priority::high>(peers_.keeper, keeper_deadline, std::move(out))
       .then(
           [this](const feed_written& w) {
             busy_ = false;
@@ -213,6 +214,7 @@ correlator_view correlator_state::on_question() const {
 correlator_actor::behavior_type correlator(
     correlator_actor::stateful_pointer<correlator_state> self, correlation_options correlation,
     actor_options options, correlator_peers peers) {
+  be_urgent(*self);
   self->state.begin(std::move(correlation), options, std::move(peers));
   return {
       [self](const decisions_available& d) { self->state.on_available(d); },

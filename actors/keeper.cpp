@@ -81,8 +81,11 @@ std::string time_key(const incident& i) {
 
 void keeper_state::when_durable(std::function<void(const outcome<void>&)> then) {
   waiting_.push_back({into->written(), std::move(then)});
-  if (!asked_) self->send(self, group_due{});
-  asked_ = true;
+  if (std::exchange(asked_, true)) return;
+  if (hooks.disk)
+    ask_disk();
+  else  // behind what has come already: one wait for all
+    self->send(self, group_due{});
 }
 
 template <class T>
@@ -134,6 +137,7 @@ outcome<std::uint64_t> keeper_state::append(const decision_append& batch, sync_w
 }
 
 outcome<void> keeper_state::catch_up() {
+  feed_seq_ = into->feed().last();
   auto consumed = into->decisions().outbox_consumed();
   if (!consumed) return consumed.error();
   for (partition_id p = 0; p < into->events().partitions(); ++p) {
@@ -196,18 +200,25 @@ caf::result<decisions_appended> keeper_state::on_decisions(const append_decision
   return answer_when_durable(decisions_appended{*first});
 }
 
+// Answered when it is written: what follows from it is written behind it. Told to the outside when
+// it is on the disk, and so is all that led to it.
 outcome<feed_written> keeper_state::on_feed(const write_feed& w) {
   feed_parts parts;
   const auto now = hooks.now();
   for (const auto& e : w.events) add_event(e, now, parts);
   parts.batch.through = w.through;
   parts.batch.state = w.state;
-  auto written = with_room(hooks, [&] { return into->feed().append(parts.batch); });
+  auto written =
+      with_room(hooks, [&] { return into->feed().append(parts.batch, sync_when::later); });
   if (!written) return written.error();
-  // With records it has waited for the disk, and so for all that was written before.
-  if (!written->empty()) settle({});
-  for (std::size_t i = 0; i < written->size(); ++i) hooks.publish((*written)[i], parts.topics[i]);
-  return feed_written{into->feed().last()};
+  if (written->empty()) return feed_written{feed_seq_};
+  feed_seq_ = written->back().seq;
+  when_durable([this, records = std::move(*written),
+                topics = std::move(parts.topics)](const outcome<void>& synced) {
+    if (!synced) return;  // the store takes nothing more, and the node ends
+    for (std::size_t i = 0; i < records.size(); ++i) hooks.publish(records[i], topics[i]);
+  });
+  return feed_written{feed_seq_};
 }
 
 keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> self, store* into,

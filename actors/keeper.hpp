@@ -62,7 +62,8 @@ private:
     std::function<void(const outcome<void>&)> then;
   };
   std::deque<waiting> waiting_;
-  bool asked_ = false;  ///< for the disk; the answer settles, or asks again
+  std::uint64_t feed_seq_ = 0;  ///< of the newest record written
+  bool asked_ = false;          ///< for the disk; the answer settles, or asks again
 };
 
 /// Writes of many senders share one wait for the disk, and what comes meanwhile the next: what is

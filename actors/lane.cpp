@@ -16,6 +16,7 @@
 #include <caf/send.hpp>
 
 #include "actors/interfaces.hpp"
+#include "actors/scheduling.hpp"
 
 namespace faultline {
 
@@ -257,6 +258,7 @@ void lane::finish(const asked_row& row, bool failed, const forecast_result& resu
     counters_.knocks_loud.fetch_add(1, std::memory_order_relaxed);
   }
   counters_.knocks.fetch_add(1, std::memory_order_relaxed);
+  const urgent_sends first;
   if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(slot.owner))
     caf::anon_send(caf::actor_cast<entity_actor>(strong), result_ready{});
 }

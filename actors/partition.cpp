@@ -7,6 +7,7 @@
 #include <caf/send.hpp>
 
 #include "actors/caf_bridge.hpp"
+#include "actors/scheduling.hpp"
 
 // The way of a record through its partition. Recovery, supervision and snapshots of the same state
 // stand in partition_recovery.cpp and partition_sweep.cpp.
@@ -33,7 +34,9 @@ void partition_state::begin(partition_options o, partition_peers p) {
                 load_partition{options_.id, options_.rules})
       .then([this](partition_image& image) { on_image(image); },
             [this](const caf::error& why) { fail(why); });
-  self->delayed_send(self, options_.recovery.sweep_interval, sweep_due{});
+  // Not all partitions at once.
+  self->delayed_send(self, options_.recovery.sweep_interval * (options_.id % 64 + 1) / 64,
+                     sweep_due{});
 }
 
 void partition_state::fail(const caf::error& why) {
@@ -367,6 +370,7 @@ list_answer partition_state::on_list(const list_question& q) {
 
 partition_actor::behavior_type partition(partition_actor::stateful_pointer<partition_state> self,
                                          partition_options options, partition_peers peers) {
+  be_urgent(*self);
   self->state.begin(std::move(options), std::move(peers));
   return {
       [self](const blob_appended& b) { self->state.on_blob(b); },

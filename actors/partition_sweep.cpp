@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <utility>
 
 #include <caf/send.hpp>
 
@@ -118,8 +119,32 @@ log_position partition_state::checkpoint_position() {
   return std::max(position, written_.position);
 }
 
+/// What is decided does not wait for snapshots that are under way. It holds no checkpoint, and what
+/// will count on it is written behind it.
+void partition_state::tell_outbox() {
+  if (telling_ || batch_.outbox.empty()) return;
+  auto told = std::make_shared<checkpoint_batch>();
+  told->partition = options_.id;
+  told->outbox = std::exchange(batch_.outbox, {});
+  told->sync = true;
+  telling_ = true;
+  self->request<caf::message_priority::high>(peers_.keeper, keeper_deadline,
+                                             write_checkpoint{std::move(told)})
+      .then(
+          [this](const checkpoint_written&) {
+            telling_ = false;
+            if (!batch_.outbox.empty()) flush();
+            answer_drain();
+          },
+          [this](const caf::error& why) { fail(why); });
+}
+
 void partition_state::flush() {
-  if (writing_ || !loaded_) return;
+  if (!loaded_) return;
+  if (writing_) {
+    tell_outbox();
+    return;
+  }
   const auto position = checkpoint_position();
   const bool advanced = position > written_.position;
   if (batch_.outbox.empty() && batch_.snapshots.empty() && batch_.blocks.empty() &&
@@ -139,9 +164,14 @@ void partition_state::flush() {
   ++batch_number_;
   writing_ = true;
   under_way_ = batch;
-  self->request(peers_.keeper, keeper_deadline, write_checkpoint{batch})
-      .then([this, batch](const checkpoint_written&) { on_flushed(batch); },
-            [this](const caf::error& why) { fail(why); });
+  const auto done = [this, batch](const checkpoint_written&) { on_flushed(batch); };
+  const auto failed = [this](const caf::error& why) { fail(why); };
+  if (batch->outbox.empty())
+    self->request(peers_.keeper, keeper_deadline, write_checkpoint{batch}).then(done, failed);
+  else  // before the snapshots of others
+    self->request<caf::message_priority::high>(peers_.keeper, keeper_deadline,
+                                               write_checkpoint{batch})
+        .then(done, failed);
 }
 
 void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& batch) {
@@ -187,7 +217,7 @@ void partition_state::answer_drain() {
   }
   if (waiting) return;
   flush();
-  if (writing_) return;
+  if (writing_ || telling_) return;
   for (auto& promise : draining_) promise.deliver(drained{live_});
   draining_.clear();
 }

@@ -24,6 +24,7 @@
 #include "actors/lane.hpp"
 #include "actors/overload.hpp"
 #include "actors/replay_meter.hpp"
+#include "actors/scheduling.hpp"
 #include "processing/held_clock.hpp"
 #include "server/machine.hpp"
 #include "server/node.hpp"
@@ -44,11 +45,7 @@ inline arrival_time wall_clock() {
 
 struct caf_config : caf::actor_system_config {
   explicit caf_config(const actor_options& o) {
-    const auto cores = std::max(1U, std::thread::hardware_concurrency());
-    set("scheduler.max-threads", o.threads != 0 ? o.threads : std::size_t{cores});
-    set("scheduler.max-throughput", o.max_throughput);
-    // One queue with a condition variable: with few cores, stealing spins on what the lane needs.
-    set("scheduler.policy", caf::atom("sharing"));
+    use_two_lines(*this, o);
   }
 };
 

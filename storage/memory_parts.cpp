@@ -313,7 +313,8 @@ outcome<control_mark> memory_decisions::controls() {
 
 // ---- feed -------------------------------------------------------------------------------------
 
-outcome<std::vector<feed_record>> memory_feed::append(const feed_append& batch) {
+outcome<std::vector<feed_record>> memory_feed::append(const feed_append& batch,
+                                                      sync_when /*when*/) {
   const std::lock_guard lock{mutex_};
   std::vector<feed_record> appended;
   for (const auto& item : batch.items) {

@@ -26,7 +26,8 @@ outcome<void> rocksdb_feed::load() {
     oldest_.store(keys::number_at(messages.key(), keys::feed_seq_offset, 8));
     messages.to_last();
   }
-  if (messages.valid()) last_.store(keys::number_at(messages.key(), keys::feed_seq_offset, 8));
+  if (messages.valid()) appended_ = keys::number_at(messages.key(), keys::feed_seq_offset, 8);
+  last_ = appended_;
   if (auto end = messages.end(); !end) return end;
   const auto checkpoint = load_correlator();
   if (!checkpoint) return checkpoint.error();
@@ -34,13 +35,21 @@ outcome<void> rocksdb_feed::load() {
   return {};
 }
 
-outcome<std::vector<feed_record>> rocksdb_feed::append(const feed_append& batch) {
+std::uint64_t rocksdb_feed::last() const {
+  const std::lock_guard lock{ends_mutex_};
+  for (const auto durable = database_.durable(); !ends_.empty() && ends_.front().second <= durable;
+       ends_.pop_front())
+    last_ = ends_.front().first;
+  return last_;
+}
+
+outcome<std::vector<feed_record>> rocksdb_feed::append(const feed_append& batch, sync_when when) {
   if (auto may = database_.may_write(write_kind::work); !may) return may.error();
   const std::lock_guard writing{writing_};
   auto* handle = database_.at(family::feed);
   rocksdb::WriteBatch out;
   std::vector<feed_record> appended;
-  std::uint64_t seq = last();
+  std::uint64_t seq = appended_;
   for (const auto& item : batch.items) {
     ++seq;
     appended.push_back({seq, item.topic, item.payload(seq)});
@@ -57,11 +66,18 @@ outcome<std::vector<feed_record>> rocksdb_feed::append(const feed_append& batch)
   if (!batch.state.empty()) {
     out.Put(meta, keys::correlator_state(), rows::record(batch.through, batch.state));
   }
-  if (auto done = database_.write(out, !appended.empty(), write_kind::work); !done) {
-    return done.error();
-  }
+  const bool sync = when == sync_when::now && !appended.empty();
+  if (auto done = database_.write(out, sync, write_kind::work); !done) return done.error();
   through_ = through;
-  last_.store(seq, std::memory_order_release);
+  appended_ = seq;
+  if (appended.empty()) return appended;
+  const std::lock_guard lock{ends_mutex_};
+  if (sync) {
+    last_ = seq;
+    ends_.clear();
+  } else {
+    ends_.emplace_back(seq, database_.written());
+  }
   return appended;
 }
 

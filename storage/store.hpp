@@ -313,8 +313,10 @@ struct correlator_checkpoint {
 class feed_store {
 public:
   virtual ~feed_store() = default;
-  /// Synced when it carries items. @returns the records with their seq.
-  virtual outcome<std::vector<feed_record>> append(const feed_append& batch) = 0;
+  /// Synced when it carries items. @returns the records with their seq. With sync_when::later they
+  /// are read by nobody before store::durable() has passed what store::written() is now.
+  virtual outcome<std::vector<feed_record>> append(const feed_append& batch,
+                                                   sync_when when = sync_when::now) = 0;
   /// Records with seq >= @p from of which a topic begins with @p prefix (the record names the
   /// first that does), at most @p limit. `next` is
   /// where to go on: the end is next > last(), not an empty page (a call looks at no more than

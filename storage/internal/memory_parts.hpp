@@ -151,7 +151,7 @@ private:
 
 class memory_feed final : public feed_store {
 public:
-  outcome<std::vector<feed_record>> append(const feed_append& batch) override;
+  outcome<std::vector<feed_record>> append(const feed_append& batch, sync_when when) override;
   outcome<page> read(std::uint64_t from, std::size_t limit, std::string_view prefix) override;
   std::uint64_t last() const override;
   std::uint64_t oldest() const override;

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "storage/internal/rocksdb_database.hpp"
@@ -18,9 +20,9 @@ public:
   explicit rocksdb_feed(rocksdb_database& database) : database_{database} {}
   outcome<void> load();
 
-  outcome<std::vector<feed_record>> append(const feed_append& batch) override;
+  outcome<std::vector<feed_record>> append(const feed_append& batch, sync_when when) override;
   outcome<page> read(std::uint64_t from, std::size_t limit, std::string_view prefix) override;
-  std::uint64_t last() const override { return last_.load(std::memory_order_acquire); }
+  std::uint64_t last() const override;
   std::uint64_t oldest() const override { return oldest_.load(std::memory_order_acquire); }
   outcome<correlator_checkpoint> load_correlator() override;
   outcome<std::vector<std::pair<std::string, std::string>>> records(std::string_view prefix,
@@ -38,9 +40,13 @@ public:
 private:
   rocksdb_database& database_;
   std::mutex writing_;
-  std::uint64_t through_ = 0;  ///< guarded by writing_
-  std::string sweep_from_;     ///< guarded by writing_
-  std::atomic<std::uint64_t> last_{0};
+  std::uint64_t through_ = 0;   ///< guarded by writing_
+  std::string sweep_from_;      ///< guarded by writing_
+  std::uint64_t appended_ = 0;  ///< seq of the newest message written; guarded by writing_
+  /// The newest message that is on the disk, and those behind it: seq, rocksdb_database::written().
+  mutable std::mutex ends_mutex_;
+  mutable std::deque<std::pair<std::uint64_t, std::uint64_t>> ends_;  ///< guarded by ends_mutex_
+  mutable std::uint64_t last_ = 0;                                    ///< guarded by ends_mutex_
   std::atomic<std::uint64_t> oldest_{1};
 };
 

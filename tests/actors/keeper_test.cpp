@@ -18,44 +18,13 @@
 namespace faultline {
 namespace {
 
-/// A feed in memory whose records are on the disk when append() returns, and so is all before them.
-class waiting_feed final : public feed_store {
-public:
-  waiting_feed(feed_store& in, std::function<void()> waited)
-      : in_{in}, waited_{std::move(waited)} {}
-  outcome<std::vector<feed_record>> append(const feed_append& batch) override {
-    auto done = in_.append(batch);
-    if (done && !done->empty()) waited_();
-    return done;
-  }
-  outcome<page> read(std::uint64_t from, std::size_t limit, std::string_view prefix) override {
-    return in_.read(from, limit, prefix);
-  }
-  std::uint64_t last() const override { return in_.last(); }
-  std::uint64_t oldest() const override { return in_.oldest(); }
-  outcome<correlator_checkpoint> load_correlator() override { return in_.load_correlator(); }
-  outcome<std::vector<std::pair<std::string, std::string>>> records(std::string_view prefix,
-                                                                    std::string_view after,
-                                                                    std::size_t limit) override {
-    return in_.records(prefix, after, limit);
-  }
-  outcome<std::optional<std::string>> record(std::string_view key) override {
-    return in_.record(key);
-  }
-  outcome<std::uint64_t> record_seq(std::string_view key) override { return in_.record_seq(key); }
-
-private:
-  feed_store& in_;
-  std::function<void()> waited_;
-};
-
 /// A store in memory that counts how often somebody waited for the disk, and may fail that.
 class waiting_store final : public store {
 public:
   event_log& events() override { return memory->events(); }
   checkpoint_store& checkpoints() override { return memory->checkpoints(); }
   decision_log& decisions() override { return memory->decisions(); }
-  feed_store& feed() override { return waiting; }
+  feed_store& feed() override { return memory->feed(); }
   dead_letter_store& dead_letters() override { return memory->dead_letters(); }
   poison_store& poison() override { return memory->poison(); }
   std::uint64_t bytes_on_disk() const override { return 0; }
@@ -72,7 +41,6 @@ public:
   void set_retention(const storage_options& options) override { memory->set_retention(options); }
 
   std::unique_ptr<store> memory = open_memory_store(4);
-  waiting_feed waiting{memory->feed(), [this] { on_disk = epoch++; }};
   int waits = 0;
   bool broken = false;
   std::uint64_t epoch = 1;  ///< of writes: between two waits
@@ -122,6 +90,12 @@ protected:
     batch->outbox.push_back(std::move(entry));
     batch->sync = true;
     return write_checkpoint{batch};
+  }
+
+  static write_feed notice_of(std::uint64_t through) {
+    feed_event e;
+    e.notice = {"test", "it", "happened", event_time_of(1'750'000'000'000)};
+    return {{e}, through, {}};
   }
 
   /// Whether the transitions of three partitions, sent at once, were answered well.
@@ -184,20 +158,51 @@ TEST_F(Keeper, WritesOnWhileTheDiskIsWaitedForAndAnswersOnlyWhatTheWaitCovers) {
       [](const caf::error&) {});
 }
 
-TEST_F(Keeper, AFeedRecordThatWaitedForTheDiskAnswersAllBeforeIt) {
-  const auto it = spawn_keeper();
-  feed_event e;
-  e.notice = {"test", "it", "happened", event_time_of(1'750'000'000'000)};
+TEST_F(Keeper, AFeedRecordGoesOutWhenItIsOnTheDiskAndIsAnsweredWhenItIsWritten) {
+  std::size_t asked = 0;
+  const auto by = spawn(hold, &asked);
+  const auto it = spawn_keeper(by);
   auto first = probe->request(it, std::chrono::seconds{10}, transition_of(0));
-  auto second = probe->request(it, std::chrono::seconds{10}, write_feed{{e}, 1, {}});
+  auto second = probe->request(it, std::chrono::seconds{10}, notice_of(1));
+  run();
+  second.receive([](feed_written& w) { EXPECT_EQ(w.last_seq, 1U); },
+                 [](const caf::error& why) { ADD_FAILURE() << to_string(why); });
+  EXPECT_EQ(decided, (std::vector<std::uint64_t>{1}));
+  EXPECT_TRUE(published.empty()) << "it may not be on the disk";
+  ASSERT_TRUE(disk.sync());
+  caf::anon_send(by, true);
   run();
   first.receive([](checkpoint_written& w) { EXPECT_EQ(w.appended, 1U); },
                 [](const caf::error& why) { ADD_FAILURE() << to_string(why); });
-  second.receive([](feed_written& w) { EXPECT_EQ(w.last_seq, 1U); },
-                 [](const caf::error& why) { ADD_FAILURE() << to_string(why); });
-  EXPECT_EQ(disk.waits, 0);
-  EXPECT_EQ(decided, (std::vector<std::uint64_t>{1}));
   EXPECT_EQ(published, (std::vector<std::uint64_t>{1}));
+  EXPECT_EQ(asked, 1U) << "one wait for both";
+}
+
+TEST_F(Keeper, AFeedRecordThatMayNotBeOnTheDiskNeverGoesOut) {
+  const auto it = spawn_keeper();
+  disk.broken = true;
+  caf::anon_send(it, notice_of(1));
+  run();
+  EXPECT_TRUE(published.empty());
+}
+
+TEST_F(Keeper, FeedRecordsGoOutInTheirOrderWhateverTheWaitsWere) {
+  std::size_t asked = 0;
+  const auto by = spawn(hold, &asked);
+  const auto it = spawn_keeper(by);
+  caf::anon_send(it, notice_of(1));
+  run();
+  ASSERT_TRUE(disk.sync());  // begins: what comes now is behind it
+  caf::anon_send(it, notice_of(2));
+  caf::anon_send(it, notice_of(3));
+  run();
+  caf::anon_send(by, true);
+  run();
+  EXPECT_EQ(published, (std::vector<std::uint64_t>{1}));
+  ASSERT_TRUE(disk.sync());
+  caf::anon_send(by, true);
+  run();
+  EXPECT_EQ(published, (std::vector<std::uint64_t>{1, 2, 3}));
 }
 
 }  // namespace

@@ -506,6 +506,28 @@ TEST_F(Partition, AnEntityLeavesOnlyWhenItsNewestSnapshotIsOnDisk) {
   EXPECT_EQ(observations("host/a"), 8U);
 }
 
+TEST_F(Partition, WhatIsDecidedDoesNotWaitForSnapshotsThatAreUnderWay) {
+  begin();
+  append_rules(1, 5.0);
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  gate->open = false;
+  for (int i = 0; i < 8 && gate->waiting.empty(); ++i) advance(250ms);  // a sweep saves it
+  ASSERT_EQ(gate->waiting.size(), 1U);
+  ASSERT_TRUE(gate->waiting[0].second.batch->outbox.empty());
+  append({"host/a"}, 3, false, 100.0);
+  append({"host/a"}, 4, false, 100.0);
+  for (int n = 5; n < 9; ++n) append({"host/a"}, n, false, 100.0);
+  ASSERT_EQ(gate->waiting.size(), 2U) << "the alert is on its way beside the snapshot";
+  const auto& told = *gate->waiting[1].second.batch;
+  EXPECT_EQ(told.outbox.size(), 1U);
+  EXPECT_TRUE(told.snapshots.empty());
+  EXPECT_FALSE(told.checkpoint) << "it covers nothing";
+  gate->open = true;
+  caf::anon_send(gatekeeper, group_due{});
+  run();
+  EXPECT_EQ(memory->decisions().last(), 1U);
+}
+
 TEST_F(Partition, OneThatWentAndCameBackIsTheSameAsOneThatStayed) {
   begin();
   const auto life = [&](int from) {

@@ -103,6 +103,28 @@ TYPED_TEST(FeedContract, NumbersMessagesAndMakesThePayloadForTheNumber) {
   EXPECT_EQ(page->next, 4u);
 }
 
+TYPED_TEST(FeedContract, WhatIsWrittenIsReadOnceItIsOnTheDiskAndNumberedBehindWhatWasBefore) {
+  auto store = this->maker.open();
+  ASSERT_TRUE(store->feed().append(items_of({"alert/x"})));
+  auto appended = store->feed().append(items_of({"alert/y"}), sync_when::later);
+  ASSERT_TRUE(appended);
+  EXPECT_THAT(seqs_of(*appended), ElementsAre(2));
+  appended = store->feed().append(items_of({"alert/z"}), sync_when::later);
+  ASSERT_TRUE(appended);
+  EXPECT_THAT(seqs_of(*appended), ElementsAre(3));
+  if (store->durable() < store->written()) {
+    EXPECT_EQ(store->feed().last(), 1u);
+    const auto page = store->feed().read(1, 10, "");
+    ASSERT_TRUE(page);
+    EXPECT_THAT(seqs_of(page->records), ElementsAre(1));
+  }
+  ASSERT_TRUE(store->sync());
+  EXPECT_EQ(store->feed().last(), 3u);
+  const auto page = store->feed().read(1, 10, "");
+  ASSERT_TRUE(page);
+  EXPECT_THAT(seqs_of(page->records), ElementsAre(1, 2, 3));
+}
+
 TYPED_TEST(FeedContract, ReadsByPrefixAndTellsWhereToGoOn) {
   auto store = this->maker.open();
   ASSERT_TRUE(store->feed().append(items_of({"alert/a", "notice/b", "alert/c", "alert/d"})));
