@@ -15,10 +15,12 @@
 namespace {
 
 thread_local std::ptrdiff_t bytes_held = 0;
+thread_local std::size_t allocations = 0;
 
 void* counted(std::size_t bytes) {
   void* p = std::malloc(bytes);
   if (p == nullptr) throw std::bad_alloc{};
+  ++allocations;
   bytes_held += static_cast<std::ptrdiff_t>(malloc_usable_size(p) + sizeof(std::size_t));
   return p;
 }
@@ -46,7 +48,8 @@ constexpr std::size_t around_it =
     2944;  // actor, its behaviour, slot in the lane, entry, cell, links
 
 /// @p ticks rows of the first @p metrics of eight (or many), with a model's answers.
-void live(entity_core& core, int ticks, std::size_t metrics) {
+/// @returns what the core allocated for each of them
+std::vector<std::size_t> live(entity_core& core, int ticks, std::size_t metrics) {
   noise n{10};
   std::vector<std::string> names;
   for (std::size_t m = 0; m < metrics; ++m)
@@ -54,6 +57,8 @@ void live(entity_core& core, int ticks, std::size_t metrics) {
   std::vector<entity_decision> decisions;
   forecast_row row;
   forecast_result answer;
+  std::vector<std::size_t> allocated;
+  allocated.reserve(static_cast<std::size_t>(ticks));
   for (int i = 0; i < ticks; ++i) {
     event_view e;
     e.entity = core.id();
@@ -64,13 +69,16 @@ void live(entity_core& core, int ticks, std::size_t metrics) {
     for (std::size_t m = 0; m < metrics; ++m)
       e.metrics.push_back({metrics == calm.size() ? std::string_view{calm[m].first} : names[m],
                            calm[m % calm.size()].second, metric_kind::gauge});
+    const auto before = allocations;
     core.observe(e, {0, static_cast<log_position>(i + 1), 0}, decisions);
     while (core.row_waiting()) {
       core.begin_tick(row);
       core.finish_tick(&answer, decisions);
     }
     core.take_blocks();
+    allocated.push_back(allocations - before);
   }
+  return allocated;
 }
 
 TEST(EntityMemory, SaysWhatMallocHandsOutAndLeavesRoomInTwelveKibibytes) {
@@ -91,6 +99,18 @@ TEST(EntityMemory, SaysWhatMallocHandsOutAndLeavesRoomInTwelveKibibytes) {
     if (metrics == 8) {
       EXPECT_LE(held + around_it, 12U * 1024);
     }
+  }
+}
+
+TEST(EntityMemory, ATickAllocatesNothingButTheBlockOfAWindowThatIsFull) {
+  entity_core core{"service/checkout-in-production", test_rules()};
+  const auto allocated = live(core, 3000, 8);
+  constexpr std::size_t grown = 1025;     // scales are new at 1,024 ticks, then at 4,096
+  constexpr std::size_t window = 64;      // ticks that go to disk together
+  constexpr std::size_t of_a_window = 2;  // the block, and the list that hands it out
+  for (std::size_t tick_number = grown; tick_number <= allocated.size(); ++tick_number) {
+    const bool full = tick_number % window == 0;
+    ASSERT_EQ(allocated[tick_number - 1], full ? of_a_window : 0U) << "tick " << tick_number;
   }
 }
 
