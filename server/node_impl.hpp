@@ -44,9 +44,7 @@ inline arrival_time wall_clock() {
 }
 
 struct caf_config : caf::actor_system_config {
-  explicit caf_config(const actor_options& o) {
-    use_two_lines(*this, o);
-  }
+  explicit caf_config(const actor_options& o) { use_two_lines(*this, o); }
 };
 
 /// The keeper tells the correlator, which is born after it: handed over once, under a lock.

@@ -239,11 +239,11 @@ outcome<void> ingest_bench::send_tick(bool everybody, std::size_t batches) {
 
 std::size_t ingest_bench::warm_up_ticks() const {
   if (turns_.all()) return o_.warm_up_ticks;
-  return turns_.groups() * (o_.warm_up_ticks + bench_turns::silence);
+  return turns_.groups() * (o_.warm_up_ticks + bench_turns::silence) - bench_turns::silence;
 }
 
 /// Where not all speak at a time: a group speaks for some ticks, then time passes that sends it to
-/// disk, and the next one comes.
+/// disk, and the next one comes. The last one speaks on.
 outcome<void> ingest_bench::warm_up_tick(std::size_t tick) {
   if (turns_.all()) return send_tick(true, turns_.active());
   const auto in_group = tick % (o_.warm_up_ticks + bench_turns::silence);
@@ -266,7 +266,8 @@ outcome<void> ingest_bench::warm_up() {
     bar.at(i + 1);
   }
   if (auto flushed = warm_->flush(patience); !flushed) return flushed;
-  return wait_until_applied();
+  if (auto applied = wait_until_applied(); !applied || turns_.all()) return applied;
+  return wait_until_passive(*server_, turns_.active() * case_.batch);
 }
 
 outcome<void> ingest_bench::send_timed() {

@@ -149,7 +149,7 @@ outcome<void> recovery_bench::fill() {
       } while (next_batch_ != 0);
       bar.at((group - 1) * o_.fill_ticks + tick + 1);
     }
-    if (turns_.all()) break;
+    if (group == turns_.groups()) break;  // they speak on
     // Time passes, and they fall silent and go to disk: a tick is told by one batch alone.
     for (std::size_t i = 0; i < bench_turns::silence; ++i) {
       if (auto sent = send_batch(); !sent) return sent;
@@ -158,7 +158,8 @@ outcome<void> recovery_bench::fill() {
     turns_.next_group();
   }
   if (auto flushed = client_->flush(patience); !flushed) return flushed;
-  return wait_until_applied();
+  if (auto applied = wait_until_applied(); !applied || turns_.all()) return applied;
+  return wait_until_passive(*server_, turns_.active() * o_.batch);
 }
 
 outcome<void> recovery_bench::load() {

@@ -89,6 +89,27 @@ outcome<fs::path> find_server(const std::string& given) {
                                     ": build it (deploy/build.sh) or name it with --faultlined"};
 }
 
+outcome<void> wait_until_passive(bench_server& server, std::size_t active) {
+  constexpr std::chrono::seconds longest_still{30};
+  double fewest = -1;
+  auto fell = std::chrono::steady_clock::now();
+  while (std::chrono::steady_clock::now() - fell < longest_still) {
+    if (server.ended()) return failure{ec::io_failed, "the server has ended"};
+    if (const auto page = api_get(server.http(), "/metrics")) {  // busy, it may answer late
+      const auto now = metric_sum(*page, "faultline_entities_active");
+      if (now <= static_cast<double>(active)) return {};
+      if (fewest < 0 || now < fewest) {
+        fewest = now;
+        fell = std::chrono::steady_clock::now();
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+  }
+  return failure{ec::deadline_passed, std::to_string(static_cast<std::uint64_t>(fewest)) +
+                                          " entities stay in memory, " + std::to_string(active) +
+                                          " speak"};
+}
+
 outcome<std::uint64_t> read_resident_bytes(pid_t pid) { return status_bytes(pid, "VmRSS:"); }
 
 double own_cpu_seconds() {
