@@ -203,6 +203,7 @@ private:
   std::uint64_t replay_budget() const;
   void ask_snapshot(entity_entry& e);
   void on_saved(const std::string& id, entity_saved& saved);
+  std::vector<entity_entry*> most_worth_saving();
   void tell_outbox();
   void flush();
   void on_flushed(const std::shared_ptr<const checkpoint_batch>& batch);
@@ -254,6 +255,8 @@ private:
   checkpoint_batch batch_;
   std::uint32_t batch_number_ = 0;  ///< of `batch_`; the one before it is the one being written
   bool writing_ = false;
+  std::size_t sweep_at_ = 0;                           ///< in active_: where the next sweep goes on
+  bool checkpoint_due_ = false;                        ///< of a large partition
   bool telling_ = false;                               ///< an outbox alone is with the keeper
   std::shared_ptr<const checkpoint_batch> under_way_;  ///< with the keeper, while writing_
   partition_checkpoint written_;

@@ -15,6 +15,9 @@ namespace {
 constexpr std::size_t snapshots_per_sweep = 512;
 constexpr std::size_t idle_snapshots_per_sweep = 4;
 constexpr std::size_t snapshots_per_write = 64;
+constexpr std::size_t looked_at_per_sweep = 2048;  ///< entities
+/// Beyond so many in memory a checkpoint, for which each is looked at, goes with the sweeps alone.
+constexpr std::size_t many_active = 2048;
 constexpr std::chrono::seconds snapshot_deadline{10};
 }  // namespace
 
@@ -32,6 +35,7 @@ std::uint64_t partition_state::replay_budget() const {
 
 void partition_state::on_sweep() {
   self->delayed_send(self, options_.recovery.sweep_interval, sweep_due{});
+  checkpoint_due_ = true;
   // While it catches up nothing is saved that does not leave: a snapshot taken now makes only the
   // start after a second kill shorter, and this one longer.
   if (!live_) {
@@ -39,24 +43,39 @@ void partition_state::on_sweep() {
     flush();
     return;
   }
-  std::vector<entity_entry*> dirty;
-  for (auto* e : active_)
-    if (e->first_dirty != 0 && !e->snapshot_asked && e->handle) dirty.push_back(e);
-  std::sort(dirty.begin(), dirty.end(), [](const entity_entry* a, const entity_entry* b) {
-    return a->dirty_since != b->dirty_since ? a->dirty_since < b->dirty_since : a->id < b->id;
-  });
-  const bool idle = queue_.empty();
-  const auto budget = replay_budget();
-  std::size_t asked = 0;
-  for (auto* e : dirty) {
-    const bool due = records_ - e->dirty_since > budget * 4 / 5;
-    if (asked >= snapshots_per_sweep) break;
-    if (!due && !(idle && asked < idle_snapshots_per_sweep)) break;
-    ask_snapshot(*e);
-    ++asked;
-  }
+  for (auto* e : most_worth_saving()) ask_snapshot(*e);
   pump_leaving();
   flush();
+}
+
+/// The oldest dirty ones: those that are due, at most snapshots_per_sweep; of an idle partition a
+/// few that are not. In a large partition each sweep looks at a part of it.
+std::vector<entity_entry*> partition_state::most_worth_saving() {
+  const auto older = [](const entity_entry* a, const entity_entry* b) {
+    return a->dirty_since != b->dirty_since ? a->dirty_since < b->dirty_since : a->id < b->id;
+  };
+  const auto budget = replay_budget();
+  const bool idle = queue_.empty();
+  std::vector<entity_entry*> due, young;
+  for (std::size_t n = std::min(active_.size(), looked_at_per_sweep); n != 0; --n) {
+    if (sweep_at_ >= active_.size()) sweep_at_ = 0;
+    auto* e = active_[sweep_at_++];
+    if (e->first_dirty == 0 || e->snapshot_asked || !e->handle) continue;
+    if (records_ - e->dirty_since > budget * 4 / 5)
+      due.push_back(e);
+    else if (idle)
+      young.push_back(e);
+  }
+  const auto keep_oldest = [&](std::vector<entity_entry*>& of, std::size_t most) {
+    const auto kept = static_cast<std::ptrdiff_t>(std::min(of.size(), most));
+    std::partial_sort(of.begin(), of.begin() + kept, of.end(), older);
+    of.resize(static_cast<std::size_t>(kept));
+  };
+  keep_oldest(due, snapshots_per_sweep);
+  if (due.size() >= idle_snapshots_per_sweep) return due;
+  keep_oldest(young, idle_snapshots_per_sweep - due.size());
+  due.insert(due.end(), young.begin(), young.end());
+  return due;
 }
 
 void partition_state::ask_snapshot(entity_entry& e) {
@@ -145,7 +164,9 @@ void partition_state::flush() {
     tell_outbox();
     return;
   }
-  const auto position = checkpoint_position();
+  const bool checkpoint =
+      active_.size() <= many_active || std::exchange(checkpoint_due_, false) || !draining_.empty();
+  const auto position = checkpoint ? checkpoint_position() : written_.position;
   const bool advanced = position > written_.position;
   if (batch_.outbox.empty() && batch_.snapshots.empty() && batch_.blocks.empty() &&
       batch_.retired.empty() && batch_.quarantine.empty() && !advanced)
