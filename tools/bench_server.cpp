@@ -89,7 +89,8 @@ outcome<fs::path> find_server(const std::string& given) {
                                     ": build it (deploy/build.sh) or name it with --faultlined"};
 }
 
-outcome<void> wait_until_passive(bench_server& server, std::size_t active) {
+outcome<void> wait_until_passive(bench_server& server, std::size_t speaking) {
+  const std::size_t active = speaking + speaking / 8;
   constexpr std::chrono::seconds longest_still{30};
   double fewest = -1;
   auto fell = std::chrono::steady_clock::now();
@@ -106,7 +107,7 @@ outcome<void> wait_until_passive(bench_server& server, std::size_t active) {
     std::this_thread::sleep_for(std::chrono::milliseconds{100});
   }
   return failure{ec::deadline_passed, std::to_string(static_cast<std::uint64_t>(fewest)) +
-                                          " entities stay in memory, " + std::to_string(active) +
+                                          " entities stay in memory, " + std::to_string(speaking) +
                                           " speak"};
 }
 

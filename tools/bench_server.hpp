@@ -93,10 +93,11 @@ std::string shipped_lines(const std::string& config);
 outcome<std::unordered_map<std::string, std::uint64_t>> observations_of_all(
     const std::string& http);
 
-/// Waits until no more than @p active entities of @p server are in memory: those that have fallen
-/// silent are on disk. Fails: ec::io_failed when it ends, ec::deadline_passed when their number has
-/// not fallen for half a minute.
-outcome<void> wait_until_passive(bench_server& server, std::size_t active);
+/// Waits until hardly more than @p speaking entities of @p server are in memory: those that have
+/// fallen silent are on disk, but for an eighth at most, which the next ticks send there. Fails:
+/// ec::io_failed when it ends, ec::deadline_passed when their number has not fallen for half a
+/// minute.
+outcome<void> wait_until_passive(bench_server& server, std::size_t speaking);
 
 /// Resident memory of process @p pid.
 outcome<std::uint64_t> read_resident_bytes(pid_t pid);
