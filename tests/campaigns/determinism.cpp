@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One log, many lives: makes the log of an eventful system, lets a node replay it, and prints what
-// it decided. tests/campaigns/determinism.py runs it and compares.
+// it decided. tests/campaigns/determinism.py runs it and compares what store_tool reads in the
+// stores.
 //
 //   determinism make STORE [--live] [--one-blob]
 //                                             writes the log of a store, and nothing but the log:
@@ -9,8 +10,6 @@
 //                                             while the disk stood still
 //   determinism replay STORE [--live] [--threads N] [--batch N] [--wait-us N] [--credit N]
 //                                             a node's life on it: until all is applied
-//   determinism digest STORE                  alert transitions, one a line, in order of the line;
-//                                             then whether the feed is what its decisions say
 #include <algorithm>
 #include <condition_variable>
 #include <cstdio>
@@ -26,12 +25,10 @@
 
 #include "actors/group_commit.hpp"
 #include "inference/forecaster.hpp"
-#include "judgement/correlator_core.hpp"
 #include "judgement/rules.hpp"
 #include "lab/evaluation_events.hpp"
 #include "lab/rng.hpp"
 #include "lab/simulator.hpp"
-#include "messages/feed.hpp"
 #include "server/node.hpp"
 #include "storage/store.hpp"
 #include "transport/http_client.hpp"
@@ -339,91 +336,6 @@ int replay(const std::string& path, const life& how) {
   return 0;
 }
 
-std::string line_of(const alert& a) {
-  char score[40];
-  std::snprintf(score, sizeof score, "%.17g", a.score);
-  std::string line = a.entity + " " + a.id + "/" + std::to_string(a.transition) + " " +
-                     to_string(a.state) + " " + to_string(a.severity) + " " + a.metric + " at " +
-                     std::to_string(unix_ms(a.updated)) + " score " + score;
-  for (const auto& [key, value] : a.labels) line += " " + key + "=" + value;
-  if (a.learning) line += " learning";
-  if (a.degraded) line += " degraded";
-  return line;
-}
-
-/// Every decision of @p from, in order.
-template <class Each>
-outcome<void> for_decisions(store& from, Each each) {
-  auto& log = from.decisions();
-  for (std::uint64_t next = 1; next <= log.last();) {
-    const auto page = log.read(next, 256);
-    if (!page) return page.error();
-    if (page->empty()) break;
-    for (const auto& d : *page) each(d);
-    next = page->back().seq + 1;
-  }
-  return {};
-}
-
-/// What the feed would be if one correlator read, at once, all decisions that the feed has come to
-/// (a life may end before its last root cause is told; the next one tells it).
-std::vector<std::string> feed_of(store& from) {
-  std::vector<std::string> lines;
-  correlator_core core{correlation_options{}};
-  const auto checkpoint = from.feed().load_correlator();
-  if (!checkpoint) std::exit(fail(checkpoint.error().what));
-  const auto read = for_decisions(from, [&](const decision& d) {
-    if (d.seq > checkpoint->through) return;
-    for (const auto& e : core.apply(d).feed) {
-      if (e.what == feed_event::kind::alert) lines.push_back(to_json(e.alert));
-      if (e.what == feed_event::kind::incident) lines.push_back(to_json(e.incident));
-      if (e.what == feed_event::kind::notice) lines.push_back(e.notice.what + e.notice.text);
-    }
-  });
-  if (!read) std::exit(fail(read.error().what));
-  return lines;
-}
-
-std::vector<std::string> feed_in(store& from) {
-  std::vector<std::string> lines;
-  auto& feed = from.feed();
-  for (std::uint64_t next = 1; next <= feed.last();) {
-    const auto page = feed.read(next, 256, "");
-    if (!page) std::exit(fail(page.error().what));
-    for (const auto& r : page->records) {
-      const auto item = read_feed_payload(r.payload);
-      if (!item) std::exit(fail(item.error().what));
-      if (item->kind == "alert") lines.push_back(to_json(item->alert));
-      if (item->kind == "incident") lines.push_back(to_json(item->incident));
-      if (item->kind == "notice") lines.push_back(item->notice.what + item->notice.text);
-    }
-    next = page->next;
-  }
-  return lines;
-}
-
-int digest(const std::string& path) {
-  auto opened = open_rocksdb_store(store_at(path));
-  if (!opened) return fail(opened.error().what);
-  std::vector<std::string> lines;
-  const auto read = for_decisions(**opened, [&](const decision& d) {
-    if (d.kind == decision_kind::alert) lines.push_back(line_of(d.alert));
-  });
-  if (!read) return fail(read.error().what);
-  std::sort(lines.begin(), lines.end());
-  for (const auto& line : lines) std::printf("%s\n", line.c_str());
-  const auto told = feed_in(**opened), expected = feed_of(**opened);
-  for (std::size_t i = 0; i < std::max(told.size(), expected.size()); ++i) {
-    const std::string a = i < told.size() ? told[i] : "nothing";
-    const std::string b = i < expected.size() ? expected[i] : "nothing";
-    if (a == b) continue;
-    std::printf("FEED differs at %zu\n  told     %s\n  expected %s\n", i, a.c_str(), b.c_str());
-    return 0;
-  }
-  std::printf("FEED %zu records are what the decisions say\n", told.size());
-  return 0;
-}
-
 int main_of(std::vector<std::string> words) {
   life how;
   std::map<std::string, std::function<void(std::uint64_t)>> numbers{
@@ -444,8 +356,7 @@ int main_of(std::vector<std::string> words) {
   }
   if (words.size() >= 2 && words[0] == "make") return make(words[1], how.live, how.one_blob);
   if (words.size() >= 2 && words[0] == "replay") return replay(words[1], how);
-  if (words.size() >= 2 && words[0] == "digest") return digest(words[1]);
-  return fail("make, replay or digest, and a store");
+  return fail("make or replay, and a store");
 }
 
 }  // namespace

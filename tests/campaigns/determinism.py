@@ -55,7 +55,8 @@ def replay(program, store, words, kills, expected_seconds, chance):
 
 
 def digest(program, store):
-    said = subprocess.run([program, "digest", store], check=True, capture_output=True, text=True,
+    tool = os.path.join(os.path.dirname(program), "store_tool")
+    said = subprocess.run([tool, "digest", store], check=True, capture_output=True, text=True,
                           timeout=120).stdout.splitlines()
     alerts = [line for line in said if not line.startswith(("FEED", "  "))]
     return alerts, [line for line in said if line.startswith(("FEED", "  "))]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 under load: every acknowledged event applied once, the same alerts with the same ids.
 
-FAULTLINE_KILLS and FAULTLINE_SEED choose how often and when; the default is twenty kills.
+FAULTLINE_KILLS and FAULTLINE_SEED choose how often and when; the default is ten kills.
 """
 
 import math
@@ -110,7 +110,7 @@ def run(kills, seed):
 
 class Kill(unittest.TestCase):
     def test_kill_under_load_loses_nothing_doubles_nothing_and_keeps_every_alert(self):
-        kills = int(os.environ.get("FAULTLINE_KILLS", "20"))
+        kills = int(os.environ.get("FAULTLINE_KILLS", "10"))
         seed = int(os.environ.get("FAULTLINE_SEED", "1"))
         _, _, calm, _ = run(0, seed)
         self.assertGreaterEqual(len(calm), 8, "the load must raise and resolve alerts")

@@ -80,10 +80,10 @@ class Server:
         self.process = None
         self.log = open(self.directory / "faultlined.log", "ab")
 
-    def start(self, wait=True):
+    def start(self, wait=True, environment=None):
         self.process = subprocess.Popen(
             [str(BIN / self.program), "--config.file", str(self.config)],
-            cwd=ROOT, stdout=self.log, stderr=self.log,
+            cwd=ROOT, stdout=self.log, stderr=self.log, env=environment,
         )
         if wait:
             self.wait_ready()
