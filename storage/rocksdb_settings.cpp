@@ -103,6 +103,8 @@ rocksdb::DBOptions database_settings(const storage_options& options,
   o.allow_data_in_errors = false;
   o.max_total_wal_size = std::max(16 * mib, options.write_buffer_bytes / 2);
   o.max_background_jobs = 2;
+  // Each start leaves some small tables that are never merged: their number grows with restarts.
+  o.max_open_files = 1024;
   o.max_bgerror_resume_count = 0;
   o.bytes_per_sync = mib;
   o.skip_stats_update_on_db_open = true;

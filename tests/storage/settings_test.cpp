@@ -25,6 +25,7 @@ void expect_safe(const rocksdb::DBOptions& o) {
   EXPECT_EQ(o.WAL_size_limit_MB, 0U);
   // Eight jobs with more than two memtables have written in the wrong order.
   EXPECT_LE(o.max_background_jobs, 4);
+  EXPECT_EQ(o.max_open_files, 1024) << "however many tables there are";
   EXPECT_FALSE(o.atomic_flush);
   // What is resumed after an error has been seen to fail later.
   EXPECT_EQ(o.max_bgerror_resume_count, 0);
