@@ -32,6 +32,15 @@ std::string source_of(const publisher_account& a) {
 
 }  // namespace
 
+namespace {
+
+/// Whether @p who may send events now, so far as its key goes.
+bool may_send(const sender& who, arrival_time now) {
+  return !who.proven || (who.rights != nullptr && who.rights->ingest && !who.rights->expired(now));
+}
+
+}  // namespace
+
 struct ingress::taken {
   bool readable = true;
   std::size_t accepted = 0;
@@ -40,19 +49,29 @@ struct ingress::taken {
 
 /// Takes the events of one payload, one by one, into the group.
 struct ingress::taker final : event_sink {
-  taker(ingress& o, group_commit::intake& i, publisher_account& f, std::string_view t,
-        std::string_view p)
-      : owner{o}, into{i}, from{f}, topic{topic_text(t)}, payload{p}, arrived{o.now_()} {}
+  taker(ingress& o, group_commit::intake& i, publisher_account& f, const client_rights* r,
+        std::string_view t, std::string_view p)
+      : owner{o},
+        into{i},
+        from{f},
+        rights{r},
+        topic{topic_text(t)},
+        payload{p},
+        arrived{o.now_()} {}
 
   void accept(std::size_t index, const event_view& event) override {
     ++offered;
     if (event.has_ts && (!newest || *newest < event.ts)) newest = event.ts;
+    if (rights != nullptr && !rights->may_speak_of(event.entity)) {
+      refuse(index, reject_reason::not_allowed, "this key may not speak of this entity");
+      return;
+    }
     const auto verdict = admit(event, arrived, owner.processing_);
     if (verdict.refused) {
       refuse(index, *verdict.refused, verdict.text);
       return;
     }
-    if (const char* why = owner.refuse_entity(event.entity, from, arrived)) {
+    if (const char* why = owner.refuse_entity(event.entity, from, rights, arrived)) {
       refuse(index, reject_reason::entity_limit, why);
       return;
     }
@@ -100,6 +119,7 @@ struct ingress::taker final : event_sink {
   ingress& owner;
   group_commit::intake& into;
   publisher_account& from;
+  const client_rights* rights;  ///< none: no key was asked for
   std::string_view topic, payload;
   arrival_time arrived;
   std::vector<std::string_view> pieces;  ///< of the payload, once one is refused
@@ -127,7 +147,7 @@ ingress::ingress(group_commit& into, entity_registry& known, node_counters& coun
 ingress::~ingress() = default;
 
 const char* ingress::refuse_entity(std::string_view entity, publisher_account& from,
-                                   arrival_time now) {
+                                   const client_rights* rights, arrival_time now) {
   const auto hash = stable_hash(entity);
   // After a start: whom the store knows is not read yet, so nobody can be said to be new.
   if (known_.knows(hash) || !counters_.entities_known()) return nullptr;
@@ -137,12 +157,15 @@ const char* ingress::refuse_entity(std::string_view entity, publisher_account& f
   const auto active = counters_.entities_active.load(std::memory_order_relaxed) + coming;
   if (entities_.max_active != 0 && active >= entities_.max_active)
     return "too many active entities: see entities.memory and entities.max_active";
-  if (entities_.max_per_publisher != 0 &&
-      known_.introduced(from.number) >= entities_.max_per_publisher)
+  const auto number = rights == nullptr ? from.number : clients_.of(*rights, now).number;
+  if (rights != nullptr && rights->max_entities != 0 &&
+      known_.introduced(number) >= rights->max_entities)
+    return "too many new entities of this key: see its max-entities";
+  if (entities_.max_per_publisher != 0 && known_.introduced(number) >= entities_.max_per_publisher)
     return "too many new entities of this publisher: see entities.max_per_publisher";
   if (!new_entities_.take(from, now))
     return "too many new entities at once: see entities.max_new_per_second";
-  known_.add(hash, from.number);
+  known_.add(hash, number);
   return nullptr;
 }
 
@@ -192,9 +215,16 @@ void ingress::letter(group_commit::intake& into, std::string_view reason, std::s
                        std::string{payload}, content});
 }
 
+publisher_account& ingress::account(event_door door, std::string_view said, const sender& who,
+                                    arrival_time now) {
+  return publishers_.of(door, who.rights != nullptr ? std::string_view{who.rights->name} : said,
+                        now);
+}
+
 ingress::taken ingress::take(group_commit::intake& into, publisher_account& from,
-                             std::string_view topic, std::string_view payload) {
-  taker sink{*this, into, from, topic, payload};
+                             const client_rights* rights, std::string_view topic,
+                             std::string_view payload) {
+  taker sink{*this, into, from, rights, topic, payload};
   const auto read = decoder_.decode(payload, sink);
   if (!read.readable) {
     sink.result.readable = false;
@@ -207,6 +237,7 @@ ingress::taken ingress::take(group_commit::intake& into, publisher_account& from
     door_sums::add(counters_.doors.undecodable, read.reason);
   }
   count(into, from, sink);
+  if (rights != nullptr) clients_.use(*rights, sink.offered, sink.arrived);
   return std::move(sink.result);
 }
 
@@ -252,14 +283,19 @@ void ingress::on_event_payload(const event_source& from, std::string_view topic,
   const auto door = from.door == "subscribe" ? event_door::subscribe : event_door::pull;
   const auto now = now_();
   const std::lock_guard<std::mutex> guard{publishers_.mutex()};
-  auto& who = publishers_.of(door, from.peer, now);
-  if (!may_take(who, now)) {
+  if (!may_send(from.who, now)) {
+    door_sums::add(counters_.doors.messages, message_fate::not_allowed);
+    return;
+  }
+  const client_rights* rights = from.who.rights;
+  auto& who = account(door, from.peer, from.who, now);
+  if (!may_take(who, now) || (rights != nullptr && !clients_.within_rate(*rights, now))) {
     shed(who, payload);
     return;
   }
   auto into = into_.begin();
   door_sums::add(counters_.doors.messages, message_fate::taken);
-  take(into, who, topic, payload);
+  take(into, who, rights, topic, payload);
   into.wake();
 }
 
@@ -305,17 +341,25 @@ void ingress::promise(group_commit::intake& into, reply_address to, const publis
     into.reply_when_durable(std::move(to), std::move(frame));
 }
 
-void ingress::on_request(reply_address from, std::string_view header, std::string_view payload) {
+void ingress::on_request(reply_address from, const sender& who, std::string_view header,
+                         std::string_view payload) {
   const auto head = decode_publish_header(header);
-  if (!head) {
+  const bool may = may_send(who, now_());
+  if (!head && may) {
     on_bad_request(std::move(from), header, to_string(reject_reason::bad_header),
                    head.error().what);
     return;
   }
   const std::lock_guard<std::mutex> guard{publishers_.mutex()};
   auto into = into_.begin();
-  const auto key = window_key(*head);
   const auto fate = [this](request_fate f) { door_sums::add(counters_.doors.requests, f); };
+  if (!may) {
+    fate(request_fate::not_allowed);
+    into.reply_now(from, error_reply("not_allowed", "this key may not send events, or not any more",
+                                     head ? head->seq : 0, encoding_of(header)));
+    return;
+  }
+  const auto key = window_key(*head, who.rights == nullptr ? std::string{} : who.rights->name);
   if (head->op_last) {
     const auto& w = into.window(key);
     promise(into, std::move(from), *head, request_fate::last,
@@ -332,16 +376,17 @@ void ingress::on_request(reply_address from, std::string_view header, std::strin
          error_reply("too_large", "a payload has at most 1 MiB", head->seq, head->encoding));
     return;
   }
-  answer(into, std::move(from), *head, key, payload);
+  answer(into, asked{std::move(from), who, *head, key, payload});
 }
 
-void ingress::answer(group_commit::intake& into, reply_address from, const publish_header& head,
-                     const std::string& key, std::string_view payload) {
-  const auto hash = stable_hash(payload);
+void ingress::answer(group_commit::intake& into, asked request) {
+  const auto hash = stable_hash(request.payload);
+  auto& from = request.from;
+  const auto& head = request.head;
   const auto fate = [this](request_fate f) { door_sums::add(counters_.doors.requests, f); };
-  switch (into.window(key).check(head.seq, hash)) {
+  switch (into.window(request.key).check(head.seq, hash)) {
     case seq_verdict::fresh: {
-      auto ack = take_fresh(into, from, head, key, payload, hash);
+      auto ack = take_fresh(into, request, hash);
       if (ack) into.reply_when_durable(std::move(from), std::move(*ack));
       return;
     }
@@ -365,22 +410,24 @@ void ingress::answer(group_commit::intake& into, reply_address from, const publi
 }
 
 /// @returns the acknowledgement, or nothing when the publisher was told to send again.
-std::optional<std::string> ingress::take_fresh(group_commit::intake& into,
-                                               const reply_address& from,
-                                               const publish_header& head, const std::string& key,
-                                               std::string_view payload, std::uint64_t hash) {
+std::optional<std::string> ingress::take_fresh(group_commit::intake& into, const asked& request,
+                                               std::uint64_t hash) {
   const auto now = now_();
-  auto& who = publishers_.of(event_door::router, head.publisher, now);
-  if (!may_take(who, now)) {
+  const auto& head = request.head;
+  const client_rights* rights = request.who.rights;
+  auto& who = account(event_door::router, head.publisher, request.who, now);
+  const bool in_rate = rights == nullptr || clients_.within_rate(*rights, now);
+  if (!in_rate || !may_take(who, now)) {
     publishers_.use(who, 0);
     ++who.retried;
     door_sums::add(counters_.doors.requests, request_fate::retry);
-    into.reply_now(from, retry_reply(head.seq, intake_.retry_after_ms, reason(), head.encoding));
+    const char* why = in_rate ? reason() : "over the rate of this key";
+    into.reply_now(request.from, retry_reply(head.seq, intake_.retry_after_ms, why, head.encoding));
     return std::nullopt;
   }
   door_sums::add(counters_.doors.requests, request_fate::taken);
-  into.took(key, head.seq, hash);
-  const auto result = take(into, who, {}, payload);
+  into.took(request.key, head.seq, hash);
+  const auto result = take(into, who, rights, {}, request.payload);
   return ack_reply(head.seq, result.accepted, result.rejected, head.encoding);
 }
 

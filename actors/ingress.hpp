@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/client_ledger.hpp"
 #include "actors/group_commit.hpp"
 #include "actors/node_shared.hpp"
 #include "actors/options.hpp"
@@ -36,7 +37,8 @@ public:
 
   void on_event_payload(const event_source& from, std::string_view topic,
                         std::string_view payload) override;
-  void on_request(reply_address from, std::string_view header, std::string_view payload) override;
+  void on_request(reply_address from, const sender& who, std::string_view header,
+                  std::string_view payload) override;
   void on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
                       std::string_view text) override;
   bool may_read_events() override;
@@ -46,14 +48,18 @@ public:
 private:
   struct taker;
   struct taken;
-  taken take(group_commit::intake& into, publisher_account& from, std::string_view topic,
-             std::string_view payload);
+  taken take(group_commit::intake& into, publisher_account& from, const client_rights* rights,
+             std::string_view topic, std::string_view payload);
   void count(group_commit::intake& into, publisher_account& from, const taker& sink);
   void letter(group_commit::intake& into, std::string_view reason, std::string_view source,
               std::string_view text, std::string_view payload,
               letter_content content = letter_content::other);
   /// Why @p entity is not let in; nullptr: it is.
-  const char* refuse_entity(std::string_view entity, publisher_account& from, arrival_time now);
+  const char* refuse_entity(std::string_view entity, publisher_account& from,
+                            const client_rights* rights, arrival_time now);
+  /// The account of who sent this: of a client whose key is proven, whatever it calls itself.
+  publisher_account& account(event_door door, std::string_view said, const sender& who,
+                             arrival_time now);
   bool may_take(publisher_account& from, arrival_time now);
   bool paced(const publisher_account& from) const;
   void pass_time(arrival_time now);
@@ -62,11 +68,17 @@ private:
   void tell(group_commit::intake& into, reply_address to, std::string frame);
   void promise(group_commit::intake& into, reply_address to, const publish_header& head,
                request_fate fate, std::string frame);
-  void answer(group_commit::intake& into, reply_address from, const publish_header& head,
-              const std::string& key, std::string_view payload);
-  std::optional<std::string> take_fresh(group_commit::intake& into, const reply_address& from,
-                                        const publish_header& head, const std::string& key,
-                                        std::string_view payload, std::uint64_t hash);
+  /// A request that can be read, of somebody who may send.
+  struct asked {
+    reply_address from;
+    sender who;
+    publish_header head;
+    std::string key;  ///< of its publisher's window
+    std::string_view payload;
+  };
+  void answer(group_commit::intake& into, asked request);
+  std::optional<std::string> take_fresh(group_commit::intake& into, const asked& request,
+                                        std::uint64_t hash);
 
   group_commit& into_;
   entity_registry& known_;
@@ -79,6 +91,7 @@ private:
   event_view scratch_;
   publisher_accounts publishers_;
   new_entity_rate new_entities_;
+  client_ledger clients_;
   static constexpr std::uint64_t recovery_parts = 8;  ///< of max_lag_records: see paced()
   arrival_time paced_at_{};
   std::uint64_t paced_ = 0;  ///< thousandths of events that the pace has let in

@@ -31,21 +31,22 @@ enum class request_fate : std::uint8_t {
   too_large,
   bad_header,
   bad_frames,
-  last,  ///< `op: last`, answered
+  last,         ///< `op: last`, answered
+  not_allowed,  ///< by the sender's key
 };
-inline constexpr std::size_t request_fates = 9;
+inline constexpr std::size_t request_fates = 10;
 inline const char* to_string(request_fate f) noexcept {
-  constexpr const char* names[request_fates] = {"taken",      "retry",      "duplicate",
-                                                "conflict",   "too_old",    "too_large",
-                                                "bad_header", "bad_frames", "last"};
+  constexpr const char* names[request_fates] = {"taken",   "retry",      "duplicate",  "conflict",
+                                                "too_old", "too_large",  "bad_header", "bad_frames",
+                                                "last",    "not_allowed"};
   return names[static_cast<std::size_t>(f)];
 }
 
 /// What became of a message on PULL or SUB.
-enum class message_fate : std::uint8_t { taken, shed, bad_frames };
-inline constexpr std::size_t message_fates = 3;
+enum class message_fate : std::uint8_t { taken, shed, bad_frames, not_allowed };
+inline constexpr std::size_t message_fates = 4;
 inline const char* to_string(message_fate f) noexcept {
-  constexpr const char* names[message_fates] = {"taken", "shed", "bad_frames"};
+  constexpr const char* names[message_fates] = {"taken", "shed", "bad_frames", "not_allowed"};
   return names[static_cast<std::size_t>(f)];
 }
 

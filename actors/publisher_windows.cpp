@@ -27,9 +27,9 @@ bool begins_with(std::string_view text, std::string_view prefix) {
 
 }  // namespace
 
-std::string window_key(const publish_header& h) {
+std::string window_key(const publish_header& h, const std::string& user) {
   std::string key;
-  for (const std::string& part : {std::string{}, h.publisher, h.epoch}) {
+  for (const std::string& part : {user, h.publisher, h.epoch}) {
     key += std::to_string(part.size());
     key += ':';
     key += part;

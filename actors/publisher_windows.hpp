@@ -16,8 +16,8 @@
 namespace faultline {
 
 /// A publisher's window belongs to (user, publisher, epoch); lengths keep the parts apart. The user
-/// is empty until doors authenticate.
-std::string window_key(const publish_header& h);
+/// is the name of the client whose key was proven; empty where no key is asked for.
+std::string window_key(const publish_header& h, const std::string& user = {});
 
 /// The dedupe windows of all publishers, as many as there is room for: of each (user, publisher)
 /// the epochs that were heard of last, and of all together those that were heard of last. A window

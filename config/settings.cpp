@@ -164,6 +164,10 @@ const char* log_format(const std::string& text) {
   return text == "text" || text == "json" ? nullptr : "is neither text nor json";
 }
 
+const char* curve_mode_text(const std::string& text) {
+  return text == "network" || text == "always" ? nullptr : "is neither network nor always";
+}
+
 template <class Field>
 setting text(const char* section, const char* name, Field field, text_rule rule) {
   setting s{section, name, {}, {}};
@@ -253,6 +257,24 @@ void add_doors(std::vector<setting>& all) {
   all.push_back(integer(s, "publish_queue", FIELD(sockets.publish_queue), 1, 10'000'000));
 }
 
+void add_security(std::vector<setting>& all) {
+  const char* s = "security";
+  all.push_back(text(s, "key", FIELD(sockets.security.key), any_text));
+  all.push_back(text(s, "clients", FIELD(sockets.security.clients), any_text));
+  setting curve{s, "curve", {}, {}};
+  curve.read = [](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
+    std::string value;
+    if (!scalar_text(e, key, value, to)) return;
+    if (const char* wrong = curve_mode_text(value))
+      return to.add(e.value.Mark(), key, "\"" + value + "\" " + wrong);
+    c.sockets.security.curve = value == "always" ? curve_mode::always : curve_mode::network;
+  };
+  curve.show = [](const server_config& c) {
+    return std::string{c.sockets.security.curve == curve_mode::always ? "always" : "network"};
+  };
+  all.push_back(std::move(curve));
+}
+
 void add_judgement(std::vector<setting>& all) {
   const char* s = "processing";
   all.push_back(duration(s, "tick", FIELD(processing.tick), milliseconds{100}, hours{1}));
@@ -318,6 +340,7 @@ const std::vector<setting>& all_settings() {
     std::vector<setting> all;
     add_storage(all);
     add_doors(all);
+    add_security(all);
     add_judgement(all);
     add_running(all);
     return all;

@@ -75,6 +75,8 @@ const char* to_string(reject_reason reason) noexcept {
       return "bad_header";
     case reject_reason::entity_limit:
       return "entity_limit";
+    case reject_reason::not_allowed:
+      return "not_allowed";
   }
   return "unknown";
 }

@@ -44,9 +44,10 @@ enum class reject_reason : std::uint8_t {
   bad_change,
   bad_header,    ///< of an acknowledged request
   entity_limit,  ///< a new entity beyond a limit
+  not_allowed,   ///< an entity that the sender's key may not speak of
 };
 /// Reasons are 1 .. reject_reason_count.
-inline constexpr std::size_t reject_reason_count = 30;
+inline constexpr std::size_t reject_reason_count = 31;
 /// Size of an array that is indexed by the reason.
 inline constexpr std::size_t reject_reason_slots = reject_reason_count + 1;
 const char* to_string(reject_reason) noexcept;

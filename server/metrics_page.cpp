@@ -154,6 +154,25 @@ void add_judgement(page& p, const node_counters& n) {
             static_cast<double>(n.partition_restarts.load()));
 }
 
+void add_keys(page& p, const door_counters& c) {
+  p.gauge("faultline_curve", "1 when some ZeroMQ socket asks for keys.", c.keys ? 1 : 0);
+  auto& family = prometheus::BuildCounter()
+                     .Name("faultline_handshakes_total")
+                     .Help("Handshakes on sockets that ask for keys, by what became of them.")
+                     .Register(p.registry);
+  constexpr std::array domains{"ingest", "feed"};
+  for (std::size_t d = 0; c.keys && d < domains.size(); ++d)
+    for (std::size_t o = 0; o < handshake_outcomes; ++o)
+      family.Add({{"domain", domains[d]}, {"outcome", to_string(static_cast<handshake>(o))}})
+          .Increment(static_cast<double>(c.handshakes[d][o]));
+  p.counter("faultline_feed_requests_refused_total",
+            "Requests to feed.replay of keys without the right to the feed.",
+            static_cast<double>(c.feed_refused));
+  p.counter("faultline_feed_rebound_total",
+            "Times feed.publish was bound anew, because a key lost the right to the feed.",
+            static_cast<double>(c.feed_rebound));
+}
+
 void add_doors(page& p, const node_parts& parts) {
   const auto c = parts.sockets->counters();
   p.counter("faultline_door_event_messages_total", "Fire-and-forget messages read.",
@@ -171,6 +190,7 @@ void add_doors(page& p, const node_parts& parts) {
             static_cast<double>(c.published));
   p.counter("faultline_feed_publish_dropped_total", "Feed records left to replay: queue full.",
             static_cast<double>(c.publish_dropped));
+  add_keys(p, c);
   p.gauge("faultline_feed_last_seq", "Sequence number of the newest feed record.",
           static_cast<double>(parts.memory->feed().last()));
   auto& letters = prometheus::BuildCounter()

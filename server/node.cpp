@@ -40,7 +40,7 @@ outcome<void> node::impl::open() {
   if (auto read = read_flight(); !read) return read;
   if (auto done = settle_rules(); !done) return done;
   directory = std::make_unique<partition_directory>(memory->events().partitions());
-  auto bound = open_doors(options.sockets);
+  auto bound = open_doors(options.sockets, [this](const std::string& why) { give_up(why); });
   if (!bound) return bound.error();
   sockets = std::move(*bound);
   return {};

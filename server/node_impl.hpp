@@ -73,6 +73,7 @@ struct node::impl {
   void spawn();
   outcome<std::uint64_t> append(decision d);
   outcome<reload_report> reload();
+  outcome<reload_report> apply_all(const fresh_settings& fresh);
   outcome<reload_report> apply(const fresh_settings& fresh);
   outcome<model_state> activate(const std::string& sha256);
   outcome<void> open_doors_and_web();

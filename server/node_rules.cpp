@@ -76,7 +76,7 @@ outcome<std::uint64_t> node::impl::append(decision d) {
 outcome<reload_report> node::impl::reload() {
   if (!options.read_again) return failure{ec::unsupported, "there is no configuration to read"};
   auto fresh = options.read_again();
-  outcome<reload_report> report = fresh ? apply(*fresh) : fresh.error();
+  outcome<reload_report> report = fresh ? apply_all(*fresh) : fresh.error();
   reloads.successful.store(static_cast<bool>(report));
   if (!report) {
     spdlog::error("reload refused, the old configuration stays reason=\"{}\"", report.error().what);
@@ -87,6 +87,21 @@ outcome<reload_report> node::impl::reload() {
   for (const auto& key : report->restart) spdlog::warn("reload: {} needs a restart", key);
   if (report->applied.empty() && report->restart.empty())
     spdlog::info("reload: nothing has changed");
+  return report;
+}
+
+/// The clients' files, then the rest: a file that cannot be read changes nothing.
+outcome<reload_report> node::impl::apply_all(const fresh_settings& fresh) {
+  const auto changes = sockets->reload_clients();
+  if (!changes) return changes.error();
+  auto report = apply(fresh);
+  for (const auto& [what, names] : {std::pair{"added", &changes->added},
+                                    {"changed", &changes->changed},
+                                    {"removed", &changes->removed}})
+    for (const auto& name : *names) {
+      spdlog::warn("client {} name={}", what, name);
+      if (report) report->applied.push_back("security.clients: " + name + " " + what);
+    }
   return report;
 }
 

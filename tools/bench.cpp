@@ -64,6 +64,18 @@ namespace {
 /// one.
 template <class Options>
 void run_with(CLI::App& sub, command_session& session, std::shared_ptr<Options> o,
+              int (*run)(const Options&, const command_session&)) {
+  auto json = std::make_shared<bool>(false);
+  sub.add_flag("--json", *json, "The same as -o json");
+  sub.callback([o, json, run, &session] {
+    session.run = [o, json, run, &session] {
+      if (*json) session.format = output_format::json;
+      return run(*o, session);
+    };
+  });
+}
+template <class Options>
+void run_with(CLI::App& sub, command_session& session, std::shared_ptr<Options> o,
               int (*run)(const Options&, output_format)) {
   auto json = std::make_shared<bool>(false);
   sub.add_flag("--json", *json, "The same as -o json");

@@ -57,7 +57,7 @@ struct generate_bench_options {
   std::string name = "bench", prefix;
   std::uint64_t seed = 1;
 };
-int run_generate_bench(const generate_bench_options& options, output_format format);
+int run_generate_bench(const generate_bench_options& options, const command_session& session);
 /// Its messages, msgpack. Fails: ec::invalid when one would be larger than a payload may be.
 outcome<std::vector<std::string>> prepared_payloads(const generate_bench_options& options);
 

@@ -118,17 +118,20 @@ outcome<std::vector<std::string>> prepared_payloads(const generate_bench_options
   return all;
 }
 
-int run_generate_bench(const generate_bench_options& o, output_format format) {
+int run_generate_bench(const generate_bench_options& o, const command_session& session) {
   if (o.publishers + o.push + o.bind.size() == 0)
     return report_usage("nobody sends: --publishers, --push or --bind");
   if (o.publishers > 0 && o.router.empty()) return report_usage("--publishers needs --router");
   if (o.push > 0 && o.pull.empty()) return report_usage("--push needs --pull");
+  auto keys = keys_of(session);
+  if (!keys) return report_failure(keys.error());
   const auto payloads = prepared_payloads(o);
   if (!payloads) return report_usage(payloads.error().what);
   std::signal(SIGINT, note_interrupt);
   std::signal(SIGTERM, note_interrupt);
   load_options load;
   load.router = o.router;
+  load.keys = std::move(*keys);
   load.pull = o.pull;
   load.publish = o.bind;
   load.acknowledged = o.publishers;
@@ -146,7 +149,7 @@ int run_generate_bench(const generate_bench_options& o, output_format format) {
   const double took = seconds_since(start);
   const auto counts = (*to)->counts();
   to->reset();  // waits until what was pushed has gone out
-  print_result(counts_json(counts, took, own_cpu_seconds() - cpu), format, print_text);
+  print_result(counts_json(counts, took, own_cpu_seconds() - cpu), session.format, print_text);
   return counts.refused_requests + counts.rejected == 0 ? exit_code::ok : exit_code::failed;
 }
 

@@ -23,6 +23,7 @@ outcome<void> load_publishers::join(const load_options& o) {
   for (std::size_t i = 0; i < o.acknowledged; ++i) {
     publisher_options p;
     p.endpoint = o.router;
+    p.keys = o.keys;
     p.publisher = i == 0 ? o.name : o.name + "-" + std::to_string(i + 1);
     p.window = o.window;
     p.resend_after = std::chrono::seconds{10};
@@ -33,6 +34,7 @@ outcome<void> load_publishers::join(const load_options& o) {
   }
   push_options p;
   p.linger = patience;
+  p.keys = o.keys;
   for (std::size_t i = 0; i < o.pushing; ++i) {
     p.endpoint = o.pull;
     auto client = push_client::connect(p);

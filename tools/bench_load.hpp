@@ -22,7 +22,8 @@ struct load_options {
   std::size_t pushing = 0;
   std::size_t window = 16;  ///< requests under way, of each
   bool heed_retry = true;
-  std::string name = "bench";  ///< of the first; the others get a number
+  std::shared_ptr<const curve_keys> keys;  ///< none where the server asks for none
+  std::string name = "bench";              ///< of the first; the others get a number
 };
 
 /// What was handed over, and what became of it as far as the publishers are told.

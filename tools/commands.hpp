@@ -2,10 +2,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "messages/outcome.hpp"
 #include "tools/output.hpp"
+#include "transport/key_file.hpp"
 
 namespace CLI {
 class App;
@@ -25,9 +27,15 @@ inline constexpr int usage = 2;  ///< the command line makes no sense
 struct command_session {
   output_format format = output_format::simple;
   std::string server = "http://127.0.0.1:7800";
+  std::string key_file;         ///< of our secret key; empty: none is asked for
+  std::string server_key_file;  ///< of the server's public key
   /// Set by the subcommand that was named. @returns an exit code.
   std::function<int()> run;
 };
+
+/// The keys that the options name; nullptr when they name none. Fails: ec::invalid when only one is
+/// named, or as load_client_keys().
+outcome<std::shared_ptr<const curve_keys>> keys_of(const command_session& session);
 
 // Each registers one group of commands.
 void add_publish_command(CLI::App& app, command_session& session);
@@ -49,6 +57,7 @@ void add_train_commands(CLI::App& app, command_session& session);
 void add_evaluate_commands(CLI::App& app, command_session& session);
 void add_bench_commands(CLI::App& app, command_session& session);
 void add_what_if_command(CLI::App& app, command_session& session);
+void add_keygen_command(CLI::App& app, command_session& session);
 
 /// "faultline: <what>" on the error stream. @returns exit_code::failed.
 int report_failure(const failure& why);

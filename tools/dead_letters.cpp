@@ -128,6 +128,9 @@ private:
     if (client_ && epoch_ == place.epoch && client_->next_seq() == place.seq) return {};
     publisher_options options;
     if (!a_.endpoint.empty()) options.endpoint = a_.endpoint;
+    auto keys = keys_of(session_);
+    if (!keys) return keys.error();
+    options.keys = std::move(*keys);
     options.publisher = replay_publisher;
     options.epoch = epoch_ = place.epoch;
     options.first_seq = place.seq;

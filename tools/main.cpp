@@ -28,6 +28,11 @@ void add_common_options(CLI::App& app, command_session& session) {
   app.add_option("--server", session.server, "Address of the server's HTTP API")
       ->envname("FAULTLINE_SERVER")
       ->capture_default_str();
+  app.add_option("--key-file", session.key_file, "File of our secret key (NAME.secret)")
+      ->envname("FAULTLINE_KEY_FILE");
+  app.add_option("--server-key-file", session.server_key_file,
+                 "File of the server's public key (NAME.pub)")
+      ->envname("FAULTLINE_SERVER_KEY_FILE");
 }
 
 void add_commands(CLI::App& app, command_session& session) {
@@ -51,6 +56,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_evaluate_commands(app, session);
   add_bench_commands(app, session);
   add_what_if_command(app, session);
+  add_keygen_command(app, session);
 }
 
 int run(int argc, char** argv) {

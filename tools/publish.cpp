@@ -89,7 +89,9 @@ outcome<opened_input> open_input(const std::string& file, const publish_argument
 }
 
 int run_publish(const publish_arguments& a, const command_session& session) {
-  auto sender = event_sender::open(a.sending);
+  auto keys = keys_of(session);
+  if (!keys) return report_failure(keys.error());
+  auto sender = event_sender::open(a.sending, std::move(*keys));
   if (!sender) return report_failure(sender.error());
   outcome<void> sent;
   for (const auto& file : a.files) {

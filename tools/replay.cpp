@@ -97,7 +97,9 @@ int replay_telemetry(const telemetry& t, const replay_pace& pace, const sending_
       pace.keep_time
           ? milliseconds{0}
           : whole_intervals(now() - (pace.start_now ? span->first : span->last), t.interval_s);
-  auto sender = event_sender::open(options);
+  auto keys = keys_of(session);
+  if (!keys) return report_failure(keys.error());
+  auto sender = event_sender::open(options, std::move(*keys));
   if (!sender) return report_failure(sender.error());
   const auto input = recording_input(t, shift);
   const auto sent = send_all(*input, **sender, pace.speed, "replay " + t.name);

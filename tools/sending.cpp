@@ -200,7 +200,8 @@ std::string new_epoch() {
 
 }  // namespace
 
-outcome<std::unique_ptr<event_sender>> event_sender::open(const sending_options& given) {
+outcome<std::unique_ptr<event_sender>> event_sender::open(const sending_options& given,
+                                                          std::shared_ptr<const curve_keys> keys) {
   sending_options options = given;
   if (options.endpoint.empty())
     options.endpoint =
@@ -208,6 +209,7 @@ outcome<std::unique_ptr<event_sender>> event_sender::open(const sending_options&
   if (options.fire_and_forget) {
     push_options push;
     push.endpoint = options.endpoint;
+    push.keys = std::move(keys);
     push.linger = std::chrono::seconds{10};
     auto client = push_client::connect(push);
     if (!client) return client.error();
@@ -216,6 +218,7 @@ outcome<std::unique_ptr<event_sender>> event_sender::open(const sending_options&
   }
   publisher_options publisher;
   publisher.endpoint = options.endpoint;
+  publisher.keys = std::move(keys);
   publisher.publisher = options.publisher;
   publisher.epoch = options.epoch.empty() ? new_epoch() : options.epoch;
   publisher.window = options.window;

@@ -51,7 +51,9 @@ struct sending_summary {
 /// Gathers events into requests and keeps several under way.
 class event_sender {
 public:
-  static outcome<std::unique_ptr<event_sender>> open(const sending_options& options);
+  /// @p keys: none where the server asks for none.
+  static outcome<std::unique_ptr<event_sender>> open(const sending_options& options,
+                                                     std::shared_ptr<const curve_keys> keys);
   virtual ~event_sender() = default;
   /// Gathers @p event; sends a request when it is full.
   virtual outcome<void> add(const input_event& event) = 0;

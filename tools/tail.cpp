@@ -84,6 +84,9 @@ int run_tail(tail_arguments a, const command_session& session) {
   if (!a.prefixes.empty()) a.feed.prefixes = a.prefixes;
   if (!a.timeout.empty() && duration_of(a.timeout) < duration_of(a.live_within))
     a.live_within = a.timeout;
+  auto keys = keys_of(session);
+  if (!keys) return report_failure(keys.error());
+  a.feed.keys = std::move(*keys);
   auto feed = feed_client::connect(a.feed);
   if (!feed) return report_failure(feed.error());
   if (auto live = (*feed)->wait_until_live(duration_of(a.live_within)); !live)

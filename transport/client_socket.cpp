@@ -3,29 +3,17 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <mutex>
 
 namespace faultline {
 
-std::shared_ptr<zmq::context_t> client_context() {
-  static std::mutex mutex;
-  static std::weak_ptr<zmq::context_t> shared;
-  const std::lock_guard lock{mutex};
-  auto context = shared.lock();
-  if (!context) {
-    context = std::make_shared<zmq::context_t>(1);
-    shared = context;
-  }
-  return context;
-}
-
 outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, zmq::socket_type type,
                                           std::string_view what, const std::string& endpoint,
-                                          const socket_limits& limits,
+                                          const socket_limits& limits, const curve_keys* keys,
                                           const std::vector<std::string>& subscriptions) {
   try {
     zmq::socket_t socket{context, type};
     set_limits(socket, limits, endpoint);
+    if (keys != nullptr) prove_keys(socket, keys->own, keys->server_key);
     socket.set(zmq::sockopt::reconnect_ivl_max, 1000);
     // Messages wait with us, not in a pipe to a server that is not there.
     if (type != zmq::socket_type::sub) socket.set(zmq::sockopt::immediate, true);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "messages/feed.hpp"
 #include "messages/outcome.hpp"
+#include "transport/access.hpp"
 #include "transport/options.hpp"
 
 namespace faultline {
@@ -31,6 +33,7 @@ struct event_source {
   /// Who sent it, as far as ZeroMQ tells: host:port of the connection, or the PUB endpoint we are
   /// connected to. A name to share fairly by, not one to trust. May be empty.
   std::string_view peer;
+  sender who{};
 };
 
 /// What comes in. Called on the ingest thread; views are valid during the call only. The handler
@@ -42,7 +45,7 @@ public:
   virtual void on_event_payload(const event_source& from, std::string_view topic,
                                 std::string_view payload) = 0;
   /// One acknowledged request; it is answered by doors::reply() sooner or later, exactly once.
-  virtual void on_request(reply_address from, std::string_view header,
+  virtual void on_request(reply_address from, const sender& who, std::string_view header,
                           std::string_view payload) = 0;
   /// A message with too few or too many frames: on the ROUTER to be answered; on PULL or SUB
   /// `from.socket` is reply_address::no_reply. @p header is the first frame where there is one.
@@ -65,6 +68,29 @@ public:
   virtual std::string heartbeat(std::uint64_t published) = 0;
 };
 
+/// What became of a handshake on a socket that asks for keys.
+enum class handshake : std::uint8_t {
+  accepted,
+  unknown_key,       ///< no file of security.clients holds it
+  expired,           ///< after its not-after
+  not_allowed,       ///< a key without the right to this domain
+  no_keys,           ///< another mechanism: a client without keys
+  wrong_server_key,  ///< sealed for somebody else
+  malformed,         ///< ZMTP that breaks a rule
+  broken_off,        ///< gone, or silent for three seconds
+  not_zmtp,          ///< bytes that are no ZMTP; counted up to four seconds later
+  no_authenticator,  ///< nobody answered: refused
+  canary,            ///< our own, at the start: refused
+};
+inline constexpr std::size_t handshake_outcomes = 11;
+const char* to_string(handshake outcome) noexcept;
+
+/// What a reload of the clients' files changed: names.
+struct client_changes {
+  std::vector<std::string> added, changed, removed;
+  bool empty() const noexcept { return added.empty() && changed.empty() && removed.empty(); }
+};
+
 struct door_counters {
   std::uint64_t event_messages = 0;
   std::uint64_t requests = 0;
@@ -74,14 +100,23 @@ struct door_counters {
   std::uint64_t published = 0;
   std::uint64_t publish_dropped = 0;  ///< local queue full: subscribers see the gap and replay
   std::uint64_t feed_requests = 0;
+  std::uint64_t feed_refused = 0;  ///< of these, of keys without the right
+  std::uint64_t feed_rebound = 0;  ///< times the XPUB was bound anew: somebody lost the right
   std::uint64_t bytes_in = 0;
+  bool keys = false;  ///< some socket asks for keys
+  /// By domain (ingest, feed) and outcome.
+  std::array<std::array<std::uint64_t, handshake_outcomes>, 2> handshakes{};
 };
 
 /// All ZeroMQ sockets: one context, one thread for ingest (PULL, ROUTER, SUB) and one for the feed
 /// (XPUB without NODROP, replay ROUTER).
 ///
+/// Sockets that are not local, or all with curve_mode::always, ask for keys: a third thread, the
+/// authenticator, lets in those whose key is in `clients`, and nobody when it cannot.
+///
 /// Lives:  bound by open(); reads nothing before start(); stop() ends both threads.
-/// Fails:  ec::io_failed naming the endpoint that cannot be bound or connected.
+/// Fails:  ec::io_failed naming the endpoint that cannot be bound or connected; ec::invalid where
+///         keys are asked for and there are none, or where a stranger was let in.
 /// Limits: see socket_options; heartbeats and finite high-water marks on every socket.
 class doors {
 public:
@@ -95,11 +130,17 @@ public:
   virtual door_counters counters() const = 0;
   /// Endpoints as bound (for port 0 in tests): pull, router, publish, replay in this order.
   virtual std::vector<std::string> bound_endpoints() const = 0;
+  /// Reads the clients' files again. Who is gone from them is not served any more, also in sessions
+  /// that are open. Fails as load_clients(); the list of before stays then.
+  virtual outcome<client_changes> reload_clients() = 0;
   /// Stops reading ingest sockets; replies still go out until stop().
   virtual void stop_reading() = 0;
   virtual void stop() = 0;
 };
 
-outcome<std::unique_ptr<doors>> open_doors(const socket_options& options);
+/// @p give_up is called at most once, from any thread: the authenticator has ended, so that nobody
+/// can be let in any more.
+outcome<std::unique_ptr<doors>> open_doors(const socket_options& options,
+                                           std::function<void(const std::string&)> give_up = {});
 
 }  // namespace faultline

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "messages/outcome.hpp"
+#include "transport/key_file.hpp"
 
 namespace faultline {
 
@@ -24,7 +25,8 @@ struct feed_client_options {
   /// Asks for what was missed; false = only what arrives.
   bool fill_gaps = true;
   std::chrono::milliseconds request_deadline{5000};
-  int high_water_mark = 10000;  ///< messages waiting on our side
+  int high_water_mark = 10000;             ///< messages waiting on our side
+  std::shared_ptr<const curve_keys> keys;  ///< none: to a server that asks for none
 };
 
 struct feed_message {

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "messages/request.hpp"
+#include "transport/internal/authenticator.hpp"
+
 namespace faultline {
 
 namespace {
@@ -21,11 +24,16 @@ bool names_json(std::string_view prefix) {
 }  // namespace
 
 feed_loop::feed_loop(zmq::socket_t publisher, zmq::socket_t replay, std::size_t capacity,
-                     door_tally& tally)
+                     guards guard, door_tally& tally)
     : publisher_{std::move(publisher)},
       replay_{std::move(replay)},
       capacity_{std::max<std::size_t>(capacity, 1)},
-      tally_{tally} {}
+      guard_{std::move(guard)},
+      tally_{tally} {
+  if (guard_.access == nullptr) return;
+  served_ = guard_.access->get();
+  served_since_ = key_clock_now();
+}
 
 void feed_loop::start(feed_handler& handler) {
   if (thread_.joinable() || stopping_) return;
@@ -55,23 +63,27 @@ void feed_loop::stop() noexcept {
   stopping_ = true;
   wake_.ring();
   if (thread_.joinable()) thread_.join();
+  authenticator::forget_socket(publisher_);
+  authenticator::forget_socket(replay_);
 }
 
 void feed_loop::run() {
-  zmq_pollitem_t items[] = {{nullptr, wake_.fd(), ZMQ_POLLIN, 0},
-                            {publisher_.handle(), 0, ZMQ_POLLIN, 0},
-                            {replay_.handle(), 0, ZMQ_POLLIN, 0}};
   next_beat_ = clock::now();
   while (!stopping_) {
+    zmq_pollitem_t items[] = {{nullptr, wake_.fd(), ZMQ_POLLIN, 0},
+                              {publisher_.handle(), 0, ZMQ_POLLIN, 0},
+                              {replay_.handle(), 0, ZMQ_POLLIN, 0}};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_beat_ - clock::now());
     wait_for(items, 3, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
     if (items[0].revents != 0) wake_.clear();
+    look_for_lost_rights();
+    if (stopping_) break;
     read_subscriptions();
     publish_waiting(records_per_turn);
     if (items[2].revents != 0) answer_requests();
     if (clock::now() >= next_beat_) beat();
   }
-  publish_waiting(capacity_);
+  if (publisher_) publish_waiting(capacity_);
 }
 
 void feed_loop::read_subscriptions() {
@@ -139,10 +151,59 @@ void feed_loop::answer_requests() {
     const std::string_view request =
         message_.count == body + 1 ? message_[body] : std::string_view{};
     door_tally::add(tally_.feed_requests);
-    const std::string answer = handler_->on_feed_request(request);
+    const std::string answer = may_ask()
+                                   ? handler_->on_feed_request(request)
+                                   : error_reply("not_allowed", "this key has no right to the feed",
+                                                 0, encoding_of(request));
     if (send_to(replay_, message_[0], delimiter, answer) != send_result::sent)
       door_tally::add(tally_.replies_unroutable);
   }
+}
+
+/// Whether the sender of the request that was just read has the right to the feed.
+bool feed_loop::may_ask() {
+  if (!guard_.replay) return true;
+  const auto list = guard_.access->get();
+  const std::size_t last = std::min(message_.count, frame_list::kept) - 1;
+  const sender who = sender_of(message_.frames[last], list.get());
+  if (who.rights != nullptr && who.rights->feed && !who.rights->expired(key_clock_now()))
+    return true;
+  door_tally::add(tally_.feed_refused);
+  return false;
+}
+
+void feed_loop::look_for_lost_rights() {
+  if (!guard_.publisher) return;
+  auto list = guard_.access->get();
+  if (list == served_ && clock::now() < next_look_) return;
+  next_look_ = clock::now() + std::chrono::seconds{1};  // keys expire
+  const auto now = key_clock_now();
+  if (somebody_lost_the_feed(*served_, served_since_, *list, now)) rebind_publisher();
+  served_ = std::move(list);
+  served_since_ = now;
+}
+
+/// libzmq never asks again who subscribed once. So everybody has to come anew: what they miss
+/// meanwhile they see by `seq` and ask for.
+void feed_loop::rebind_publisher() {
+  constexpr std::chrono::milliseconds pause{5};
+  constexpr std::chrono::seconds patience{10};
+  authenticator::forget_socket(publisher_);
+  publisher_.set(zmq::sockopt::linger, 0);
+  publisher_.close();
+  json_prefixes_.clear();
+  json_overflow_ = false;
+  door_tally::add(tally_.feed_rebound);
+  const auto until = clock::now() + patience;
+  while (!stopping_ && clock::now() < until) {
+    if (auto fresh = guard_.bind_publisher()) {
+      publisher_ = std::move(*fresh);
+      return;
+    }
+    std::this_thread::sleep_for(pause);  // libzmq closes the old one on a thread of its own
+  }
+  if (!stopping_ && guard_.give_up) guard_.give_up("feed.publish cannot be bound again");
+  stopping_ = true;
 }
 
 void feed_loop::beat() {

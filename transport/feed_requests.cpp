@@ -92,13 +92,17 @@ outcome<feed_stamp> read_stamp(std::string_view payload) {
 }
 
 feed_requests::feed_requests(std::shared_ptr<zmq::context_t> context, std::string endpoint,
-                             std::chrono::milliseconds deadline)
-    : context_{std::move(context)}, endpoint_{std::move(endpoint)}, deadline_{deadline} {}
+                             std::chrono::milliseconds deadline,
+                             std::shared_ptr<const curve_keys> keys)
+    : context_{std::move(context)},
+      endpoint_{std::move(endpoint)},
+      deadline_{deadline},
+      keys_{std::move(keys)} {}
 
 outcome<std::string> feed_requests::ask(std::string_view request) {
   if (!socket_) {
     auto opened = open_client_socket(*context_, zmq::socket_type::dealer, "feed replay", endpoint_,
-                                     {16, -1, 0});
+                                     {16, -1, 0}, keys_.get());
     if (!opened) return opened.error();
     socket_.emplace(std::move(*opened));
   }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/internal/ingest_loop.hpp"
 
+#include <algorithm>
 #include <utility>
+
+#include "transport/internal/authenticator.hpp"
 
 namespace faultline {
 
@@ -13,11 +16,12 @@ constexpr int idle_poll_ms = 1000;
 
 }  // namespace
 
-ingest_loop::ingest_loop(std::vector<zmq::socket_t> routers, std::vector<event_socket> events,
-                         door_tally& tally)
-    : routers_{std::move(routers)}, events_{std::move(events)}, tally_{tally} {
+ingest_loop::ingest_loop(std::vector<request_socket> routers, std::vector<event_socket> events,
+                         const current_access& access, door_tally& tally)
+    : routers_{std::move(routers)}, events_{std::move(events)}, access_{access}, tally_{tally} {
   items_.push_back({nullptr, wake_.fd(), ZMQ_POLLIN, 0});
-  for (zmq::socket_t& router : routers_) items_.push_back({router.handle(), 0, ZMQ_POLLIN, 0});
+  for (request_socket& router : routers_)
+    items_.push_back({router.socket.handle(), 0, ZMQ_POLLIN, 0});
   for (event_socket& event : events_) items_.push_back({event.socket.handle(), 0, ZMQ_POLLIN, 0});
 }
 
@@ -51,6 +55,8 @@ void ingest_loop::stop() noexcept {
   stopping_ = true;
   wake_.ring();
   if (thread_.joinable()) thread_.join();
+  for (request_socket& router : routers_) authenticator::forget_socket(router.socket);
+  for (event_socket& event : events_) authenticator::forget_socket(event.socket);
 }
 
 void ingest_loop::run() {
@@ -79,7 +85,8 @@ void ingest_loop::wait(bool reading, bool events_open) {
 }
 
 void ingest_loop::read_requests(std::size_t router) {
-  for (std::size_t n = 0; n < messages_per_turn && receive(routers_[router], message_); ++n)
+  if (routers_[router].secured) list_ = access_.get();
+  for (std::size_t n = 0; n < messages_per_turn && receive(routers_[router].socket, message_); ++n)
     take_request(router);
   send_replies();
 }
@@ -93,6 +100,14 @@ void ingest_loop::take_request(std::size_t router) {
   from.delimiter = message_.count > 1 && message_[1].empty();
   const std::size_t header = from.delimiter ? 2 : 1;
   const std::size_t frames = message_.count - header;
+  const sender who = sender_of(last_frame(), routers_[router].secured ? list_.get() : nullptr);
+  const bool stranger = who.proven && who.rights == nullptr;
+  if (stranger) {  // it is told no, whatever it sends
+    door_tally::add(tally_.requests);
+    handler_->on_request(std::move(from), who,
+                         message_.count > header ? message_[header] : std::string_view{}, {});
+    return;
+  }
   if (message_.count <= header || frames > 2) {
     door_tally::add(tally_.bad_requests);
     handler_->on_bad_request(std::move(from), frames > 2 ? message_[header] : std::string_view{},
@@ -100,11 +115,12 @@ void ingest_loop::take_request(std::size_t router) {
     return;
   }
   door_tally::add(tally_.requests);
-  handler_->on_request(std::move(from), message_[header],
+  handler_->on_request(std::move(from), who, message_[header],
                        frames == 2 ? message_[header + 1] : std::string_view{});
 }
 
 void ingest_loop::read_events(event_socket& from) {
+  if (from.secured) list_ = access_.get();
   for (std::size_t n = 0; n < messages_per_turn; ++n) {
     if (n > 0 && !handler_->may_read_events()) break;
     if (!receive(from.socket, message_)) break;
@@ -115,7 +131,9 @@ void ingest_loop::read_events(event_socket& from) {
 
 void ingest_loop::take_event(const event_socket& from) {
   door_tally::add(tally_.bytes_in, bytes_of_message());
-  if (message_.count > 2) {
+  sender who = sender_of(last_frame(), from.secured ? list_.get() : nullptr);
+  if (!from.proven_key.empty()) who.rights = list_->find(from.proven_key);
+  if (message_.count > 2 && (!who.proven || who.rights != nullptr)) {
     door_tally::add(tally_.bad_requests);
     reply_address nobody;
     nobody.socket = reply_address::no_reply;
@@ -127,7 +145,7 @@ void ingest_loop::take_event(const event_socket& from) {
   const bool topic = message_.count == 2;
   const std::string_view peer =
       from.peer.empty() ? peers_.of(message_.frames[0]) : std::string_view{from.peer};
-  handler_->on_event_payload({from.source, peer}, topic ? message_[0] : std::string_view{},
+  handler_->on_event_payload({from.source, peer, who}, topic ? message_[0] : std::string_view{},
                              message_[topic ? 1 : 0]);
 }
 
@@ -138,10 +156,15 @@ void ingest_loop::send_replies() {
   }
   for (const outgoing& out : sending_) {
     const send_result sent =
-        send_to(routers_[out.to.socket], out.to.route, out.to.delimiter, out.frame);
+        send_to(routers_[out.to.socket].socket, out.to.route, out.to.delimiter, out.frame);
     door_tally::add(sent == send_result::sent ? tally_.replies : tally_.replies_unroutable);
   }
   sending_.clear();
+}
+
+/// After a poll the first frame of a ROUTER has lost what ZAP said of its sender; the last has not.
+zmq::message_t& ingest_loop::last_frame() noexcept {
+  return message_.frames[std::min(message_.count, frame_list::kept) - 1];
 }
 
 std::size_t ingest_loop::bytes_of_message() const noexcept {

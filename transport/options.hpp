@@ -9,6 +9,19 @@
 
 namespace faultline {
 
+/// Which sockets ask for CURVE keys.
+enum class curve_mode : std::uint8_t {
+  network,  ///< those that are not on loopback, ipc or inproc
+  always,   ///< all
+};
+
+/// Keys of the ZeroMQ sockets. Keys under `security:`.
+struct security_options {
+  std::string key;      ///< file of the server's secret key; empty: it has none
+  std::string clients;  ///< directory of NAME.pub files: who may connect, and do what
+  curve_mode curve = curve_mode::network;
+};
+
 /// ZeroMQ sockets. Keys under `ingest:` and `feed:`.
 struct socket_options {
   std::vector<std::string> pull{"tcp://127.0.0.1:7801"};
@@ -24,6 +37,7 @@ struct socket_options {
   std::int64_t max_message_bytes = 4LL * 1024 * 1024;
   /// Messages waiting to be published; beyond it the oldest wait in the feed store, to be replayed.
   std::size_t publish_queue = 8192;
+  security_options security;
 };
 
 /// The HTTP listener. Keys under `web:`.

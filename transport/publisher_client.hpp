@@ -11,6 +11,7 @@
 
 #include "messages/outcome.hpp"
 #include "messages/request.hpp"
+#include "transport/key_file.hpp"
 
 namespace faultline {
 
@@ -29,6 +30,7 @@ struct publisher_options {
   /// false: a request that is answered `retry` is given up and the next ones are not held back: a
   /// publisher that behaves badly, for tests of overload.
   bool heed_retry = true;
+  std::shared_ptr<const curve_keys> keys;  ///< none: to a server that asks for none
 };
 
 struct publisher_counters {
@@ -91,6 +93,8 @@ struct push_options {
   int high_water_mark = 1000;  ///< messages waiting on our side
   /// How long the end waits for what has not gone out.
   std::chrono::milliseconds linger{2000};
+  /// Ours and the server's; none: to a server that asks for none. A pub_client has no use for them.
+  std::shared_ptr<const curve_keys> keys;
 };
 
 /// Publishes on 7801, fire and forget. One thread at a time.

@@ -8,9 +8,22 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <mutex>
 #include <system_error>
 
 namespace faultline {
+
+std::shared_ptr<zmq::context_t> client_context() {
+  static std::mutex mutex;
+  static std::weak_ptr<zmq::context_t> shared;
+  const std::lock_guard lock{mutex};
+  auto context = shared.lock();
+  if (!context) {
+    context = std::make_shared<zmq::context_t>(1);
+    shared = context;
+  }
+  return context;
+}
 
 void set_limits(zmq::socket_t& socket, const socket_limits& limits, std::string_view endpoint) {
   socket.set(zmq::sockopt::sndhwm, limits.high_water_mark);

@@ -54,9 +54,10 @@ struct intake_rig {
         .dump();
   }
   /// Sends a request and waits for its reply.
-  publish_reply request(const std::string& head, const std::string& payload) {
+  publish_reply request(const std::string& head, const std::string& payload,
+                        const sender& who = {}) {
     const auto before = count();
-    door.on_request(reply_address{0, "r", false}, head, payload);
+    door.on_request(reply_address{0, "r", false}, who, head, payload);
     for (int i = 0; i < 5000 && count() == before; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
     const std::lock_guard<std::mutex> lock{mutex};

@@ -31,6 +31,8 @@ std::string other_value(const std::string& key, const std::string& value) {
   if (key == "edges") return "[{from: web, to: db, kind: calls}]";
   if (key == "ingest.subscribe") return "[tcp://10.0.0.7:5556]";
   if (key.compare(0, 6, "model.") == 0) return "models/lstm.flm";
+  if (key == "security.curve") return "always";
+  if (key == "security.key" || key == "security.clients") return "/somewhere/else";
   if (key == "runbooks") return "config/runbooks.yaml";
   if (key == "root_cause.abstain_below" || key == "root_cause.unobserved_prior") return "0.25";
   if (const auto port = value.rfind(":780"); port != std::string::npos)

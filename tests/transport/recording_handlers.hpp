@@ -24,11 +24,11 @@ inline constexpr std::chrono::seconds patience{30};
 class recording_ingest : public ingest_handler {
 public:
   struct event {
-    std::string source, topic, payload, peer;
+    std::string source, topic, payload, peer, client;
   };
   struct request {
     reply_address from;
-    std::string header, payload;
+    std::string header, payload, client;
   };
   struct bad {
     reply_address from;
@@ -39,11 +39,14 @@ public:
                         std::string_view payload) override {
     note([&] {
       events.push_back({std::string{from.door}, std::string{topic}, std::string{payload},
-                        std::string{from.peer}});
+                        std::string{from.peer}, client_of(from.who)});
     });
   }
-  void on_request(reply_address from, std::string_view header, std::string_view payload) override {
-    note([&] { requests.push_back({from, std::string{header}, std::string{payload}}); });
+  void on_request(reply_address from, const sender& who, std::string_view header,
+                  std::string_view payload) override {
+    note([&] {
+      requests.push_back({from, std::string{header}, std::string{payload}, client_of(who)});
+    });
     if (answer) answer(from, header, payload);
   }
   void on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
@@ -55,6 +58,11 @@ public:
   bool may_read_events() override {
     ++asked;
     return open;
+  }
+
+  /// Name of a client whose key is proven, "-" for one that was and is not known, "" for anybody.
+  static std::string client_of(const sender& who) {
+    return who.rights != nullptr ? who.rights->name : who.proven ? "-" : "";
   }
 
   /// Waits until @p condition holds; false when it does not.

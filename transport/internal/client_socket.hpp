@@ -7,17 +7,16 @@
 #include <string_view>
 #include <vector>
 
+#include "transport/internal/curve.hpp"
 #include "transport/internal/zmq_tools.hpp"
 
 namespace faultline {
 
-/// The context that all clients of the process share; ends with the last of them.
-std::shared_ptr<zmq::context_t> client_context();
-
-/// A connecting socket of a client, with the limits of clients set. Fails: ec::io_failed.
+/// A connecting socket of a client, with the limits of clients set. @p keys: nullptr where the
+/// server asks for none. Fails: ec::io_failed.
 outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, zmq::socket_type type,
                                           std::string_view what, const std::string& endpoint,
-                                          const socket_limits& limits,
+                                          const socket_limits& limits, const curve_keys* keys,
                                           const std::vector<std::string>& subscriptions = {});
 
 /// Sends one frame without waiting. @returns false when nobody can take it now.

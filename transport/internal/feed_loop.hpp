@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "transport/doors.hpp"
+#include "transport/internal/curve.hpp"
 #include "transport/internal/zmq_tools.hpp"
 
 namespace faultline {
@@ -33,11 +36,21 @@ public:
   /// JSON prefixes remembered; with more, JSON is published until the server ends.
   static constexpr std::size_t max_json_prefixes = 4096;
 
-  feed_loop(zmq::socket_t publisher, zmq::socket_t replay, std::size_t capacity, door_tally& tally);
+  /// Who may ask, where sockets ask for keys.
+  struct guards {
+    bool publisher = false, replay = false;  ///< asks for keys
+    const current_access* access = nullptr;  ///< outlives the loop
+    /// Binds the XPUB anew after the old one is closed; nothing while its address is not free yet.
+    std::function<std::optional<zmq::socket_t>()> bind_publisher;
+    std::function<void(const std::string&)> give_up;  ///< it never became free
+  };
+  feed_loop(zmq::socket_t publisher, zmq::socket_t replay, std::size_t capacity, guards guard,
+            door_tally& tally);
   ~feed_loop() { stop(); }
 
   void start(feed_handler& handler);
   void publish(const feed_record& record, const std::vector<std::string>& topics);
+  void look_again() noexcept { wake_.ring(); }  ///< the list of clients is another
   void stop() noexcept;
 
 private:
@@ -57,10 +70,17 @@ private:
   void send_frames(std::string_view topic, std::string_view payload);
   void answer_requests();
   void beat();
+  bool may_ask();
+  void look_for_lost_rights();
+  void rebind_publisher();
 
   zmq::socket_t publisher_;
   zmq::socket_t replay_;
   std::size_t capacity_;
+  guards guard_;
+  shared_access served_;         ///< whom the XPUB serves: the list when it was last looked at
+  arrival_time served_since_{};  ///< when that was
+  clock::time_point next_look_{};
   door_tally& tally_;
   feed_handler* handler_ = nullptr;
   wake_up wake_;

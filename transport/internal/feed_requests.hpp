@@ -24,7 +24,7 @@ outcome<feed_stamp> read_stamp(std::string_view payload);
 class feed_requests {
 public:
   feed_requests(std::shared_ptr<zmq::context_t> context, std::string endpoint,
-                std::chrono::milliseconds deadline);
+                std::chrono::milliseconds deadline, std::shared_ptr<const curve_keys> keys);
   outcome<feed_snapshot> snapshot();
   outcome<replay_page> replay(std::uint64_t from, std::size_t limit, std::string_view prefix);
 
@@ -34,6 +34,7 @@ private:
   std::shared_ptr<zmq::context_t> context_;
   std::string endpoint_;
   std::chrono::milliseconds deadline_;
+  std::shared_ptr<const curve_keys> keys_;
   std::optional<zmq::socket_t> socket_;  ///< none after a deadline: a late answer dies with it
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "transport/doors.hpp"
+#include "transport/internal/curve.hpp"
 #include "transport/internal/zmq_tools.hpp"
 
 namespace faultline {
@@ -19,6 +20,15 @@ struct event_socket {
   zmq::socket_t socket;
   std::string_view source;  ///< pull, subscribe
   std::string peer;         ///< of SUB: the endpoint; empty: the connection of each message
+  bool secured = false;     ///< asks for keys
+  /// Of SUB: the key that the other side has proven, in Z85; empty: none, or that of each message.
+  std::string proven_key;
+};
+
+/// A ROUTER.
+struct request_socket {
+  zmq::socket_t socket;
+  bool secured = false;  ///< asks for keys
 };
 
 /// The ingest thread: reads every ROUTER, PULL and SUB in turn, a few messages each, and sends the
@@ -32,8 +42,9 @@ public:
   static constexpr std::size_t messages_per_turn = 64;
   static constexpr std::size_t max_replies = 65536;
 
-  ingest_loop(std::vector<zmq::socket_t> routers, std::vector<event_socket> events,
-              door_tally& tally);
+  /// @p access outlives the loop.
+  ingest_loop(std::vector<request_socket> routers, std::vector<event_socket> events,
+              const current_access& access, door_tally& tally);
   ~ingest_loop() { stop(); }
 
   void start(ingest_handler& handler);
@@ -53,11 +64,14 @@ private:
   void take_request(std::size_t router);
   void read_events(event_socket& from);
   void take_event(const event_socket& from);
+  zmq::message_t& last_frame() noexcept;
   void send_replies();
   std::size_t bytes_of_message() const noexcept;
 
-  std::vector<zmq::socket_t> routers_;
+  std::vector<request_socket> routers_;
   std::vector<event_socket> events_;
+  const current_access& access_;
+  shared_access list_;  ///< of this turn
   door_tally& tally_;
   ingest_handler* handler_ = nullptr;
   wake_up wake_;

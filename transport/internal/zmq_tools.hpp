@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -15,6 +16,11 @@
 #include "messages/outcome.hpp"
 
 namespace faultline {
+
+/// The context that all clients of a process share; ends with the last of them. A server has that
+/// of its doors and no other: several would close libsodium's source of randomness under each
+/// other.
+std::shared_ptr<zmq::context_t> client_context();
 
 /// What every socket gets before it binds or connects: libzmq does not apply it afterwards.
 struct socket_limits {
@@ -91,7 +97,8 @@ void wait_for(zmq_pollitem_t* items, std::size_t count, int timeout_ms);
 /// What doors::counters() reads; written by the two threads.
 struct door_tally {
   std::atomic<std::uint64_t> event_messages{0}, requests{0}, bad_requests{0}, replies{0},
-      replies_unroutable{0}, published{0}, publish_dropped{0}, feed_requests{0}, bytes_in{0};
+      replies_unroutable{0}, published{0}, publish_dropped{0}, feed_requests{0}, feed_refused{0},
+      feed_rebound{0}, bytes_in{0};
 
   static void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
     counter.fetch_add(n, std::memory_order_relaxed);

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The doors with keys: who is let in, what becomes of sessions whose key is taken away, and that
+// everybody else is refused and counted.
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <zmq.hpp>
+
+#include "tests/transport/key_folder.hpp"
+#include "tests/transport/raw_http.hpp"
+#include "tests/transport/recording_handlers.hpp"
+#include "transport/feed_client.hpp"
+#include "transport/internal/authenticator.hpp"
+#include "transport/publisher_client.hpp"
+
+namespace faultline {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using testing::key_folder;
+using testing::open_house;
+
+/// Doors that ask for keys, and a client "probe" that may do everything.
+struct guarded_house {
+  guarded_house() {
+    folder.pair("server");
+    folder.add("probe", true, true);
+    socket_options options;
+    options.security = security();
+    house.emplace(options);
+    house->ingest.answer = [this](const reply_address& to, std::string_view header,
+                                  std::string_view) {
+      const auto head = decode_publish_header(header);
+      house->house->reply(to, head ? ack_reply(head->seq, 1, {}, head->encoding)
+                                   : error_reply("bad_header", "", 0, wire_encoding::json));
+    };
+  }
+  security_options security() const {
+    return {(folder.path / "server.secret").string(), folder.clients().string(),
+            curve_mode::always};
+  }
+  std::uint64_t count(int domain, handshake outcome) const {
+    return house->house->counters().handshakes[domain][static_cast<std::size_t>(outcome)];
+  }
+  /// Waits until the count is at least @p n.
+  bool counted(int domain, handshake outcome, std::uint64_t n = 1) const {
+    const auto until = std::chrono::steady_clock::now() + testing::patience;
+    while (count(domain, outcome) < n) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      std::this_thread::sleep_for(10ms);
+    }
+    return true;
+  }
+  std::unique_ptr<publisher_client> publisher(std::shared_ptr<const curve_keys> keys) const {
+    publisher_options o;
+    o.endpoint = house->router;
+    o.keys = std::move(keys);
+    return std::move(*publisher_client::connect(o));
+  }
+  std::unique_ptr<feed_client> subscriber(std::shared_ptr<const curve_keys> keys) const {
+    feed_client_options o;
+    o.publish = house->publish;
+    o.replay = house->replay;
+    o.request_deadline = 20s;
+    o.keys = std::move(keys);
+    return std::move(*feed_client::connect(o));
+  }
+  void take_away(const std::string& name) {
+    std::filesystem::remove(folder.clients() / (name + ".pub"));
+  }
+
+  key_folder folder;
+  std::optional<open_house> house;
+};
+
+/// The greeting of a ZMTP client that speaks @p mechanism.
+std::string greeting(const std::string& mechanism) {
+  return std::string{"\xff\0\0\0\0\0\0\0\x01\x7f\x03\0", 12} + mechanism +
+         std::string(64 - 12 - mechanism.size(), '\0');
+}
+
+TEST(Curve, AClientThatIsKnownPublishesAndSubscribes) {
+  guarded_house g;
+  ASSERT_TRUE(g.house->house);
+  g.house->start();
+  const auto publisher = g.publisher(g.folder.keys("probe"));
+  ASSERT_TRUE(publisher->send("payload", 20s));
+  ASSERT_TRUE(publisher->flush(20s));
+  EXPECT_EQ(g.house->ingest.requests_so_far().at(0).client, "probe");
+  const auto feed = g.subscriber(g.folder.keys("probe"));
+  EXPECT_TRUE(feed->wait_until_live(20s));
+  EXPECT_TRUE(feed->snapshot());
+  push_options push;
+  push.endpoint = g.house->pull;
+  push.keys = g.folder.keys("probe");
+  const auto pushing = push_client::connect(push);
+  ASSERT_TRUE((*pushing)->push("event", 20s));
+  ASSERT_TRUE(g.house->ingest.wait([&] { return g.house->ingest.events.size() == 1; }));
+  EXPECT_EQ(g.house->ingest.events.at(0).client, "probe");
+  EXPECT_TRUE(g.counted(0, handshake::accepted, 2));
+  EXPECT_TRUE(g.counted(1, handshake::accepted, 2));
+}
+
+TEST(Curve, TheCanaryIsRefusedByEverySocketBeforeTheStartIsDone) {
+  const guarded_house g;
+  ASSERT_TRUE(g.house->house);
+  EXPECT_EQ(g.count(0, handshake::canary), 2U);
+  EXPECT_EQ(g.count(1, handshake::canary), 2U);
+}
+
+TEST(Curve, StrangersAreRefusedAndCountedByReason) {
+  guarded_house g;
+  g.folder.pair("stranger");
+  g.folder.pair("other-server");
+  g.house->start();
+  const auto unknown = g.publisher(g.folder.keys("stranger"));
+  const auto elsewhere = g.publisher(g.folder.keys("probe", "other-server"));
+  const auto without = g.publisher(nullptr);
+  // It goes as soon as it has seen what is spoken here, so that we may see no more than that. This
+  // one says what it speaks and stays.
+  testing::raw_http null{"127.0.0.1:" + g.house->router.substr(g.house->router.rfind(':') + 1)};
+  null.send(greeting("NULL"));
+  for (const auto& client : {unknown.get(), elsewhere.get(), without.get()})
+    ASSERT_TRUE(client->send("payload", 20s));
+  // Pumped until each has been refused: their sockets work only while they are used.
+  const auto pump = [&](handshake outcome) {
+    for (int i = 0; i < 3000 && g.count(0, outcome) == 0; ++i)
+      for (const auto& client : {unknown.get(), elsewhere.get(), without.get()})
+        EXPECT_TRUE(client->poll(5ms));
+    return g.count(0, outcome) > 0;
+  };
+  EXPECT_TRUE(pump(handshake::unknown_key));
+  EXPECT_TRUE(pump(handshake::wrong_server_key));
+  EXPECT_TRUE(pump(handshake::no_keys));
+  EXPECT_EQ(g.count(0, handshake::accepted), 0U);
+  EXPECT_TRUE(g.house->ingest.requests_so_far().empty());
+}
+
+TEST(Curve, GarbageIsCounted) {
+  guarded_house g;
+  g.house->start();
+  const auto port = g.house->router.substr(g.house->router.rfind(':') + 1);
+  testing::raw_http http{"127.0.0.1:" + port};
+  http.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  testing::raw_http broken{"127.0.0.1:" + port};
+  broken.send(greeting("CURVE") + std::string(60, '\0'));
+  testing::raw_http silent{"127.0.0.1:" + port};
+  EXPECT_TRUE(g.counted(0, handshake::not_zmtp));
+  EXPECT_TRUE(g.counted(0, handshake::malformed));
+  EXPECT_TRUE(g.counted(0, handshake::broken_off));
+  EXPECT_EQ(g.count(0, handshake::accepted), 0U);
+}
+
+TEST(Curve, AKeyWithoutTheRightToADomainIsRefusedThere) {
+  guarded_house g;
+  g.folder.add("listener", false, true);
+  ASSERT_TRUE(g.house->house->reload_clients());
+  g.house->start();
+  const auto feed = g.subscriber(g.folder.keys("listener"));
+  EXPECT_TRUE(feed->wait_until_live(20s));
+  const auto publisher = g.publisher(g.folder.keys("listener"));
+  ASSERT_TRUE(publisher->send("payload", 20s));
+  for (int i = 0; i < 3000 && g.count(0, handshake::not_allowed) == 0; ++i)
+    ASSERT_TRUE(publisher->poll(5ms));
+  EXPECT_GT(g.count(0, handshake::not_allowed), 0U);
+  EXPECT_TRUE(g.house->ingest.requests_so_far().empty());
+}
+
+TEST(Curve, AnExpiredKeyIsRefused) {
+  guarded_house g;
+  client_rights old;
+  old.name = "old";
+  old.ingest = true;
+  old.expiry = arrival_time_of(1000);
+  g.folder.add(old);
+  ASSERT_TRUE(g.house->house->reload_clients());
+  const auto publisher = g.publisher(g.folder.keys("old"));
+  for (int i = 0; i < 3000 && g.count(0, handshake::expired) == 0; ++i)
+    ASSERT_TRUE(publisher->poll(5ms));
+  EXPECT_GT(g.count(0, handshake::expired), 0U);
+}
+
+TEST(Curve, AReloadEndsTheServiceOfASessionThatIsOpen) {
+  guarded_house g;
+  g.house->start();
+  const auto publisher = g.publisher(g.folder.keys("probe"));
+  ASSERT_TRUE(publisher->send("before", 20s));
+  ASSERT_TRUE(publisher->flush(20s));
+  g.take_away("probe");
+  const auto changes = g.house->house->reload_clients();
+  ASSERT_TRUE(changes);
+  EXPECT_THAT(changes->removed, ::testing::ElementsAre("probe"));
+  ASSERT_TRUE(publisher->send("after", 20s));
+  ASSERT_TRUE(publisher->flush(20s));  // of this handler, which acknowledges everybody
+  EXPECT_EQ(g.house->ingest.requests_so_far().at(1).client, "-");
+}
+
+TEST(Curve, AKeyThatIsReplacedUnderItsNameIsServedNoMore) {
+  guarded_house g;
+  g.house->start();
+  const auto publisher = g.publisher(g.folder.keys("probe"));
+  ASSERT_TRUE(publisher->send("before", 20s));
+  ASSERT_TRUE(publisher->flush(20s));
+  g.take_away("probe");
+  std::filesystem::remove(g.folder.path / "probe.secret");
+  g.folder.add("probe", true, true);
+  ASSERT_TRUE(g.house->house->reload_clients());
+  ASSERT_TRUE(publisher->send("after", 20s));
+  ASSERT_TRUE(publisher->flush(20s));
+  EXPECT_EQ(g.house->ingest.requests_so_far().at(1).client, "-");
+}
+
+TEST(Curve, AReloadTakesTheFeedFromASubscriberAndTheOthersLoseNothing) {
+  guarded_house g;
+  g.folder.add("stays", false, true);
+  ASSERT_TRUE(g.house->house->reload_clients());
+  g.house->start();
+  const auto goes = g.subscriber(g.folder.keys("probe"));
+  const auto stays = g.subscriber(g.folder.keys("stays"));
+  ASSERT_TRUE(goes->wait_until_live(20s));
+  ASSERT_TRUE(stays->wait_until_live(20s));
+  g.take_away("probe");
+  ASSERT_TRUE(g.house->house->reload_clients());
+  EXPECT_TRUE(g.counted(1, handshake::unknown_key));  // it comes again, and is refused
+  g.house->house->publish(g.house->feed.add("regime_changed", "host/a"), {});
+  const auto record = stays->next(20s);
+  ASSERT_TRUE(record);
+  ASSERT_TRUE(*record);
+  EXPECT_EQ((*record)->seq, 1U);
+  EXPECT_EQ(g.house->house->counters().feed_rebound, 1U);
+  const auto none = goes->next(0ms);
+  EXPECT_TRUE(!none || !*none);
+}
+
+TEST(Curve, AReplayForAKeyThatWasTakenAwayIsRefused) {
+  guarded_house g;
+  g.house->start();
+  const auto feed = g.subscriber(g.folder.keys("probe"));
+  ASSERT_TRUE(feed->snapshot());
+  g.take_away("probe");
+  ASSERT_TRUE(g.house->house->reload_clients());
+  const auto refused = feed->snapshot();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().what, HasSubstr("no right to the feed"));
+  EXPECT_EQ(g.house->house->counters().feed_refused, 1U);
+}
+
+TEST(Curve, AFileThatCannotBeReadRefusesTheReloadAndTheListStays) {
+  guarded_house g;
+  g.house->start();
+  g.take_away("probe");
+  ASSERT_EQ(::chmod(g.folder.add("other", true, false).c_str(), 0600), 0);
+  ASSERT_EQ(::chmod((g.folder.clients() / "other.pub").c_str(), 0666), 0);
+  EXPECT_FALSE(g.house->house->reload_clients());
+  const auto publisher = g.publisher(g.folder.keys("probe"));
+  ASSERT_TRUE(publisher->send("payload", 20s));
+  EXPECT_TRUE(publisher->flush(20s));
+  EXPECT_EQ(g.house->ingest.requests_so_far().at(0).client, "probe");
+}
+
+TEST(Curve, ASocketOfANetworkWithoutAKeyOfTheServerIsNotOpened) {
+  socket_options options;
+  options.pull = {"tcp://127.0.0.1:*"};
+  options.router = {"tcp://0.0.0.0:*"};
+  options.publish = options.replay = "tcp://127.0.0.1:*";
+  const auto opened = open_doors(options);
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().what, HasSubstr("ingest.router tcp://0.0.0.0:* is open to a network"));
+  EXPECT_THAT(opened.error().what, HasSubstr("faultline keygen"));
+}
+
+TEST(Curve, ASubscriptionOverANetworkWithoutAKeyOfThePublisherIsNotOpened) {
+  socket_options options;
+  options.pull = options.router = {};
+  options.publish = options.replay = "tcp://127.0.0.1:*";
+  options.subscribe = {"tcp://192.0.2.7:5556"};
+  const auto opened = open_doors(options);
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().what, HasSubstr("tcp://192.0.2.7:5556"));
+}
+
+TEST(Curve, APublisherThatWeConnectToProvesItsKey) {
+  key_folder folder;
+  folder.pair("server");
+  const auto context = std::make_unique<zmq::context_t>(1);
+  zmq::socket_t pub{*context, zmq::socket_type::pub};
+  pub.set(zmq::sockopt::linger, 0);
+  const auto own = new_identity();
+  pub.set(zmq::sockopt::curve_server, true);
+  pub.set(zmq::sockopt::curve_secretkey, std::string{own.secret_key.reveal()});
+  pub.bind("tcp://127.0.0.1:*");
+  client_rights hub;
+  hub.name = "hub";
+  hub.ingest = true;
+  hub.endpoint = pub.get(zmq::sockopt::last_endpoint);
+  hub.public_key = own.public_key;
+  std::ofstream{folder.clients() / "hub.pub"} << client_text(hub);
+  socket_options options;
+  options.subscribe = {hub.endpoint};
+  options.security = {(folder.path / "server.secret").string(), folder.clients().string(),
+                      curve_mode::network};
+  open_house h{options};
+  ASSERT_TRUE(h.house);
+  h.start();
+  // A PUB sends to nobody until the subscription is there: again, until one has arrived.
+  for (int i = 0; i < 3000 && h.ingest.event_count() == 0; ++i) {
+    pub.send(zmq::str_buffer("event"), zmq::send_flags::none);
+    std::this_thread::sleep_for(10ms);
+  }
+  ASSERT_GT(h.ingest.event_count(), 0U);
+  EXPECT_EQ(h.ingest.events.at(0).client, "hub");
+}
+
+TEST(Curve, SocketsOfThisMachineAskForNothingUnlessTold) {
+  for (const char* local : {"tcp://127.0.0.1:1", "tcp://127.8.0.1:1", "tcp://[::1]:1",
+                            "tcp://localhost:1", "ipc:///run/x", "inproc://x"})
+    EXPECT_TRUE(is_local(local)) << local;
+  for (const char* far : {"tcp://0.0.0.0:1", "tcp://*:1", "tcp://10.0.0.7:1", "tcp://eth0:1",
+                          "tcp://127.example.org:1", "tcp://[::]:1", "tcp://localhost.org:1"})
+    EXPECT_FALSE(is_local(far)) << far;
+}
+
+TEST(Curve, TheEndOfTheAuthenticatorIsTold) {
+  zmq::context_t context{1};
+  const current_access access{std::make_shared<access_list>()};
+  std::promise<std::string> told;
+  authenticator guard{context, access, [&](const std::string& why) { told.set_value(why); }};
+  guard.open();
+  context.shutdown();  // what it waits on fails
+  auto why = told.get_future();
+  ASSERT_EQ(why.wait_for(testing::patience), std::future_status::ready);
+  EXPECT_THAT(why.get(), HasSubstr("authenticator"));
+}
+
+}  // namespace
+}  // namespace faultline
