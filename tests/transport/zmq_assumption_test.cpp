@@ -30,6 +30,7 @@ struct door_and_stranger {
     const auto hidden = own.secret_key.reveal();
     zmq_setsockopt(router.handle(), ZMQ_CURVE_SECRETKEY, hidden.data(), hidden.size());
     router.set(zmq::sockopt::linger, 0);
+    router.set(zmq::sockopt::handshake_ivl, 1000);  // a question to one who is going has no answer
     events.set(zmq::sockopt::linger, 0);
     zmq_socket_monitor(router.handle(), "inproc://events",
                        ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
