@@ -83,14 +83,28 @@ std::string api_json(const entity_details& entity) {
                        {"last", number(m.last)},
                        {"expected", number(m.expected)},
                        {"lower", number(m.lower)},
-                       {"upper", number(m.upper)}});
+                       {"upper", number(m.upper)},
+                       {"off", number(m.off)},
+                       {"profile_weight", number(m.profile_weight)}});
+  const entity_beliefs& b = entity.belief;
+  json belief{{"probability", number(b.probability)},
+              {"excess", number(b.excess)},
+              {"false_pages_per_month", number(b.false_pages_per_month)},
+              {"accepted_by_now", number(b.accepted_by_now)},
+              {"pages", b.pages},
+              {"stricter", number(b.stricter)},
+              {"half_hours", number(b.half_hours)},
+              {"weekdays", b.weekdays},
+              {"weekend_days", b.weekend_days},
+              {"forecaster", b.forecaster}};
   return text_of({{"id", entity.id},
                   {"state", entity.state},
                   {"observations", entity.observations},
                   {"first_ts", entity.first_ts},
                   {"last_ts", entity.last_ts},
                   {"metrics", std::move(metrics)},
-                  {"alerts", entity.alerts}});
+                  {"alerts", entity.alerts},
+                  {"belief", std::move(belief)}});
 }
 
 std::string api_json(const window_series& window) {

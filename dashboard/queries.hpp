@@ -50,7 +50,20 @@ struct entity_metric {
   std::string name;
   std::string kind;  ///< gauge, counter
   double last = 0, expected = 0, lower = 0, upper = 0;
+  double off = 0;             ///< of the last ticks, in multiples of the usual 98th percentile
+  double profile_weight = 0;  ///< of the daily profile, 0..1
 };
+
+/// What the detector believes of an entity; see entity_belief in judgement.
+struct entity_beliefs {
+  double probability = 0, excess = 0;
+  double false_pages_per_month = 0, accepted_by_now = 0;
+  std::uint64_t pages = 0;
+  double stricter = 0, half_hours = 0;
+  int weekdays = 0, weekend_days = 0;
+  std::string forecaster;  ///< absent, listening, heard, unheard
+};
+
 struct entity_details {
   std::string id;
   std::string state;
@@ -58,6 +71,7 @@ struct entity_details {
   std::int64_t first_ts = 0, last_ts = 0;
   std::vector<entity_metric> metrics;
   std::vector<std::string> alerts;
+  entity_beliefs belief;
 };
 
 struct window_series {

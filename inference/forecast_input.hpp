@@ -88,6 +88,8 @@ public:
     if (seen_ < depth) ++seen_;
   }
 
+  /// The newest value of a slot; 0 before the first tick.
+  float newest(std::size_t slot) const noexcept { return ring_[at_][slot]; }
   /// Writes row.lagged, [slot][lag]; before the ninth tick the oldest one seen stands in.
   void fill(forecast_row& row) const noexcept {
     for (std::size_t l = 0; l < forecast_shape::lags; ++l) {

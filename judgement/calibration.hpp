@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -149,6 +150,11 @@ public:
   /// Score of view @p v that is as rare as the threshold asks for. @pre has_weight(v)
   float score_at_threshold(view v, double budget) const noexcept;
   float blocks() const noexcept { return combined_.blocks(); }
+  /// Decades that the test which is stricter by most asks for beyond the budget, for episodes it
+  /// has told; < 0 after quiet time.
+  float stricter() const noexcept {
+    return *std::max_element(correction_.begin(), correction_.end());
+  }
 
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);

@@ -79,6 +79,32 @@ struct metric_status {
   double expected = 0;
   double lower = 0;
   double upper = 0;
+  /// How far off the last three ticks are, in multiples of the 98th percentile of what is usual.
+  double off = 0;
+  double profile_weight = 0;  ///< how much of the daily profile is believed, 0..1
+};
+
+/// Whether the forecaster's word counts for an entity.
+enum class forecaster_standing : std::uint8_t {
+  absent,     ///< no forecast has come yet
+  listening,  ///< a new model: its first answers are only listened to
+  heard,      ///< it forecasts better than the last value
+  unheard,    ///< it does not: ticks are judged by the other views
+};
+const char* to_string(forecaster_standing) noexcept;
+
+/// What the detector believes of an entity, in the words an operator asks in.
+struct entity_belief {
+  double probability = 0;  ///< that a fault is under way, 0..1
+  double excess = 0;       ///< decades of rarity above the page threshold; below it: negative
+  double false_pages_per_month = 0;  ///< accepted by the operator (30 days)
+  double accepted_by_now = 0;        ///< the same for the time since it was first seen
+  std::uint64_t pages = 0;           ///< episodes told since then, true or false
+  double stricter = 0;    ///< decades that past pages have raised the threshold by; < 0: lowered
+  double half_hours = 0;  ///< of its own experience, what it believes of rare values rests on
+  int weekdays = 0;       ///< days seen of the present half hour
+  int weekend_days = 0;
+  forecaster_standing forecaster = forecaster_standing::absent;
 };
 
 struct entity_status {
@@ -89,6 +115,7 @@ struct entity_status {
   event_time last_ts{};
   std::vector<metric_status> metrics;
   std::vector<std::string> alerts;  ///< ids of firing alerts
+  entity_belief belief;
 };
 
 /// A block of 64 closed ticks that left memory, packed: see window_block in storage.

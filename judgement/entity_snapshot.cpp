@@ -9,21 +9,22 @@
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
-// snapshot := version(u8 = 6) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 7) body checksum(u64: stable_hash of all before it)
 //
 // Versions from 3 end their body with logic(u32) model_key(u64) shadow_ticks(u16), from 6 with
 // told(u8) and, where that is 1, the told_series behind that. The body is the state as it stands in
 // memory, piece by piece; each piece reads itself back and refuses what does not fit. A published
-// version never changes. Versions 1 to 5 are read and no longer written; 5 knows nothing of logs
-// and spans; 4 has a tail of every view and two numbers of each channel that nothing read; 1 knows
-// nothing of crossed limits (alert_lifecycle) and holds wall clock times where events bring their
-// own (accept_past). 1 to 3 had other deviations and other tails: what they know of values, levels,
-// profiles, alerts and edges is taken over, how rare things are is learned again.
+// version never changes. Versions 1 to 6 are read and no longer written; 6 does not know how
+// good the forecasts were, 5 nothing of logs and spans; 4 has a tail of every view and two numbers
+// of each channel that nothing read; 1 knows nothing of crossed limits (alert_lifecycle) and holds
+// wall clock times where events bring their own (accept_past). 1 to 3 had other deviations and
+// other tails: what they know of values, levels, profiles, alerts and edges is taken over, how rare
+// things are is learned again.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 6;
+constexpr std::uint8_t snapshot_version = 7;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
@@ -33,7 +34,8 @@ struct counters {
   std::uint64_t position, observations, ticks;
   std::int64_t first_ms, last_ms, last_heard_ms, clock_ms, clock_arrived_ms, last_tick_ms;
   double longest_gap_ms;
-  std::uint32_t index, since_pause, spare;
+  std::uint32_t index, since_pause;
+  float forecast_debt;  ///< 0 in versions 4 to 6
   float last_score, last_excess;
   std::uint16_t partition;
   std::uint8_t degraded, has_model;
@@ -185,7 +187,7 @@ std::string entity_core::impl::save() const {
                    longest_gap_ms,
                    covered.index,
                    since_pause,
-                   0,
+                   forecast_debt,
                    last_score,
                    last_excess,
                    covered.partition,
@@ -245,6 +247,8 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   if (version == 1 && rules->processing.accept_past) last_heard_ms = last_ms;
   since_pause = n.since_pause;
   last_score = n.last_score, last_excess = n.last_excess;
+  forecast_debt = n.forecast_debt;
+  if (!all_finite(&forecast_debt, 1)) return broken;
   degraded = (n.degraded & 1) != 0;
   if ((n.degraded & 2) != 0)  // written by version 1 only
     builder.note_deafness(partition_time::longest_pause(rules->processing).count());

@@ -150,6 +150,7 @@ struct entity_core::impl {
   bool restore_words(byte_reader& in);
   entity_window window(event_time as_of, window_detail detail) const;  // entity_window.cpp
   entity_status status() const;
+  entity_belief belief() const;
   entity_outline outline() const;
 
   static constexpr std::uint32_t never_paused = 1'000'000;
@@ -188,6 +189,7 @@ struct entity_core::impl {
   std::uint32_t since_pause = never_paused;  ///< ticks since it was away for hours
   float last_score = 0;
   float last_excess = 0;
+  float forecast_debt = 0;         ///< how much worse than the last value forecasts have been, in z
   std::uint16_t shadow_ticks = 0;  ///< answers of a new model that are still only listened to
   bool degraded = true;            ///< the last tick was scored without the model
   bool ephemeral = false;

@@ -20,6 +20,7 @@ constexpr double day_ms = 86'400'000.0;
 // usual, more with every half hour, until the tails know better.
 constexpr float gross_deviation = 8;
 constexpr float gross_per_block = 1;
+constexpr float forecast_debt_rate = 0.002f;  // some hundred ticks
 constexpr double gap_memory_ms = 20 * day_ms;
 constexpr std::int64_t episode_most_ms = 86'400'000;
 constexpr std::uint64_t accept_every = 8;  // ticks
@@ -132,6 +133,7 @@ void entity_core::impl::follow_model() {
   if (key == model_key) return;
   if (model_key != 0 && model) {
     model.reset();
+    forecast_debt = 0;
     shadow_ticks = model_shadow_ticks;
   }
   model_key = key;
@@ -271,8 +273,11 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   if (result != nullptr && !model) model = std::make_unique<model_view>();
   if (model) {
     const forecast_tick current = forecast_tick_of(space.scores.data());
+    if (const auto worse = model->worse_than_last(current))
+      forecast_debt += forecast_debt_rate * (*worse - forecast_debt);
     const float score = model->score(current);
-    t.scores[static_cast<std::size_t>(view::model)] = shadow_ticks == 0 ? score : 0.0f;
+    const bool heard = shadow_ticks == 0 && forecast_debt <= 0;
+    t.scores[static_cast<std::size_t>(view::model)] = heard ? score : 0.0f;
     if (shadow_ticks != 0 && result != nullptr) --shadow_ticks;
     model->take(current, result, static_cast<double>(t.tick_ms) / 1000.0);
   }

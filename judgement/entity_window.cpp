@@ -7,6 +7,21 @@
 #include "judgement/entity_state.hpp"
 
 namespace faultline {
+
+const char* to_string(forecaster_standing s) noexcept {
+  switch (s) {
+    case forecaster_standing::absent:
+      return "absent";
+    case forecaster_standing::listening:
+      return "listening";
+    case forecaster_standing::heard:
+      return "heard";
+    case forecaster_standing::unheard:
+      return "unheard";
+  }
+  return "unknown";
+}
+
 namespace {
 
 constexpr std::size_t width = channel_block::width;
@@ -100,10 +115,36 @@ entity_status entity_core::impl::status() const {
     m.expected = raw_of(b, i, base);
     m.lower = raw_of(b, i, base - band_of(b, i));
     m.upper = raw_of(b, i, base + band_of(b, i));
+    const auto& usual = b.usual[fast_profile];
+    m.off = static_cast<double>(std::fabs(std::sinh(b.fast[i]))) /
+            static_cast<double>(std::max(usual.spread[i], b.spread_floor[i]) * usual.tail[i]);
+    m.profile_weight = b.shape_weight[i];
     s.metrics.push_back(std::move(m));
   }
   if (life.firing() && open) s.alerts.push_back(open->id);
+  s.belief = belief();
   return s;
+}
+
+entity_belief entity_core::impl::belief() const {
+  constexpr double month_ms = 30.0 * 86'400'000;
+  entity_belief b;
+  b.probability = last_score;
+  b.excess = last_excess;
+  b.false_pages_per_month = rules->detection.false_pages_per_entity_month;
+  b.accepted_by_now = b.false_pages_per_month *
+                      static_cast<double>(std::max<std::int64_t>(last_ms - first_ms, 0)) / month_ms;
+  b.pages = life.episode();
+  b.stricter = tails.stricter();
+  b.half_hours = tails.blocks();
+  const auto place = place_of(event_time_of(last_tick_ms));
+  b.weekdays = profile.days(false, place.bin);
+  b.weekend_days = profile.days(true, place.bin);
+  if (model)
+    b.forecaster = shadow_ticks != 0    ? forecaster_standing::listening
+                   : forecast_debt <= 0 ? forecaster_standing::heard
+                                        : forecaster_standing::unheard;
+  return b;
 }
 
 entity_outline entity_core::impl::outline() const {

@@ -13,6 +13,7 @@ namespace {
 constexpr std::uint32_t warm_after = 16;     // answers before the model is heard
 constexpr std::uint32_t learned_after = 24;  // comparisons before one is judged
 constexpr float spread_floor = 0.3f;
+constexpr float most_error = 3;  // one wild value decides nothing
 constexpr float explains =
     1.5f;  // times its own surprise: cpu and queues grow faster than the load
 
@@ -141,6 +142,18 @@ void model_view::compare(std::size_t h, const forecast_tick& tick, const float* 
     const float off = std::fabs(z - mu[s]) * std::exp2(-1.442695f * log_b[s]);
     off_of_tick()[h][s] = tick.mask[s] != 0 ? std::min(off, 1e4f) : -1.0f;
   }
+}
+
+std::optional<float> model_view::worse_than_last(const forecast_tick& tick) const noexcept {
+  if (warm_ < warm_after) return std::nullopt;
+  float worse = 0;
+  for (std::size_t s = 0; s < slots; ++s) {
+    if (tick.mask[s] == 0) continue;
+    const float z = clamped(tick.z[s], -forecast_clip, forecast_clip);
+    worse += std::min(std::fabs(z - mu_[s]), most_error) -
+             std::min(std::fabs(z - lags_.newest(s)), most_error);
+  }
+  return worse;
 }
 
 float model_view::score(const forecast_tick& tick) noexcept {

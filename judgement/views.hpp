@@ -77,6 +77,9 @@ public:
 
   /// Writes h, c and the lagged values, @p tick the newest of them, into @p row.
   void fill(forecast_row& row, const forecast_tick& tick) const noexcept;
+  /// By how much the forecast of one tick was farther off than the value before it, in z, over all
+  /// slots; < 0: it was nearer. Nothing where nothing was said. Ask before take().
+  std::optional<float> worse_than_last(const forecast_tick& tick) const noexcept;
   /// Compares the tick with what was said about it. @returns the score, 0 where nothing was said.
   float score(const forecast_tick& tick) noexcept;
   /// Learns how far off the forecasts usually are. Left out while the entity is alarmed.

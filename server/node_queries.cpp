@@ -57,7 +57,13 @@ entity_details details_of(const entity_status& s) {
   d.alerts = s.alerts;
   for (const auto& m : s.metrics)
     d.metrics.push_back(entity_metric{m.name, m.kind == metric_kind::counter ? "counter" : "gauge",
-                                      m.last, m.expected, m.lower, m.upper});
+                                      m.last, m.expected, m.lower, m.upper, m.off,
+                                      m.profile_weight});
+  const auto& b = s.belief;
+  d.belief = {b.probability,          b.excess,   b.false_pages_per_month,
+              b.accepted_by_now,      b.pages,    b.stricter,
+              b.half_hours,           b.weekdays, b.weekend_days,
+              to_string(b.forecaster)};
   return d;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/api_layout.hpp"
 
+#include <cmath>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -159,19 +160,61 @@ outcome<std::string> layout_entities(const std::string& body, const colours& c) 
   });
 }
 
+namespace {
+
+double figure(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0.0;
+}
+
+double rounded(double d) { return std::round(100 * d) / 100; }
+
+std::string forecaster_text(const std::string& standing) {
+  if (standing == "heard") return "heard: it forecasts better than the last value";
+  if (standing == "unheard") return "not heard: it forecasts no better than the last value";
+  if (standing == "listening") return "new: its first answers are only listened to";
+  return "none yet";
+}
+
+/// What the detector believes, in sentences.
+std::string belief_text(const json& e) {
+  const auto found = e.find("belief");
+  if (found == e.end() || !found->is_object()) return {};
+  const json& b = *found;
+  const double excess = figure(b, "excess"), stricter = figure(b, "stricter");
+  const auto decades = [](double d) { return format_number(rounded(std::fabs(d))) + " decades"; };
+  std::string out;
+  out += "fault       " + format_number(rounded(100 * figure(b, "probability"))) +
+         " % likely now; " + decades(excess) + (excess > 0 ? " beyond" : " below") +
+         " what would page\n";
+  out += "budget      " + text_of(b, "false_pages_per_month") + " false pages a month, " +
+         format_number(rounded(figure(b, "accepted_by_now"))) + " of them by now; " +
+         count_of(b, "pages") + " pages told, so the threshold is " + decades(stricter) +
+         (stricter < 0 ? " lower" : " higher") + "\n";
+  out += "experience  " + format_number(std::round(figure(b, "half_hours"))) +
+         " half hours; this time of day on " + count_of(b, "weekdays") + " weekdays and " +
+         count_of(b, "weekend_days") + " weekend days\n";
+  return out + "forecaster  " + forecaster_text(text_of(b, "forecaster")) + "\n\n";
+}
+
+}  // namespace
+
 outcome<std::string> layout_entity(const std::string& body, const colours& c) {
   return laid_out(body, [&](const json& e) {
     std::string out = c.bold() + harmless(text_of(e, "id")) + c.end() + "  " +
                       harmless(text_of(e, "state")) + "\n";
     out += count_of(e, "observations") + " observations from " + time_of(e, "first_ts") + " to " +
-           time_of(e, "last_ts") + "\n\n";
+           time_of(e, "last_ts") + "\n\n" + belief_text(e);
     rows table;
     for (const json& m : list_of(e, "metrics"))
       table.push_back({text_of(m, "name"), text_of(m, "kind"), text_of(m, "last"),
-                       text_of(m, "expected"), text_of(m, "lower") + " .. " + text_of(m, "upper")});
-    out += table.empty()
-               ? std::string{"no metrics\n"}
-               : format_table({"METRIC", "KIND", "LAST", "EXPECTED", "USUAL RANGE"}, table, c);
+                       text_of(m, "expected"), text_of(m, "lower") + " .. " + text_of(m, "upper"),
+                       text_of(m, "off"), text_of(m, "profile_weight")});
+    out +=
+        table.empty()
+            ? std::string{"no metrics\n"}
+            : format_table({"METRIC", "KIND", "LAST", "EXPECTED", "USUAL RANGE", "OFF", "PROFILE"},
+                           table, c);
     const json& alerts = list_of(e, "alerts");
     if (!alerts.empty()) out += "\nalerts:\n";
     for (const json& a : alerts)

@@ -4,9 +4,11 @@
 #include <string>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "tools/api.hpp"
 #include "tools/api_layout.hpp"
+#include "tools/chart.hpp"
 #include "tools/commands.hpp"
 #include "tools/operate.hpp"
 #include "transport/http_server.hpp"
@@ -17,7 +19,7 @@ namespace {
 
 /// Filters of the list commands, as they were typed.
 struct list_arguments {
-  std::string state, entity, prefix, next, id;
+  std::string state, entity, prefix, next, id, metric;
   std::size_t limit = 100;
 };
 
@@ -52,6 +54,45 @@ void add_change(CLI::App* group, command_session& session, const char* name, con
       return exit_code::ok;
     };
   });
+}
+
+/// The metric that is farthest off in an answer of `/entities/ID`; empty where there is none.
+std::string farthest_off(const std::string& body) {
+  const auto entity = nlohmann::json::parse(body, nullptr, false);
+  const auto metrics = entity.is_object() ? entity.find("metrics") : entity.end();
+  std::string name;
+  if (metrics == entity.end() || !metrics->is_array()) return name;
+  double most = -1;
+  for (const auto& m : *metrics) {
+    if (!m.is_object() || !m.contains("name") || !m.at("name").is_string()) continue;
+    const auto off = m.find("off");
+    const double far = off != m.end() && off->is_number() ? off->get<double>() : 0.0;
+    if (far > most) name = m.at("name").get<std::string>(), most = far;
+  }
+  return name;
+}
+
+constexpr std::size_t chart_rows = 10;
+
+/// The entity, and the last hours of one of its metrics as a diagram.
+int show_entity(const command_session& session, const std::string& id, std::string metric) {
+  const std::string path = "entities/" + percent_encode(id);
+  if (session.format == output_format::json)
+    return show_answer(session, api_target(path, {}), layout_entity);
+  const auto body = api_get(session.server, api_target(path, {}));
+  if (!body) return report_failure(body.error());
+  const auto text = layout_entity(*body, colours::of(1));
+  if (!text) return report_failure(text.error());
+  std::fputs(text->c_str(), stdout);
+  if (metric.empty()) metric = farthest_off(*body);
+  if (metric.empty()) return exit_code::ok;
+  const auto window = api_get(session.server, api_target(path + "/window", {{"metric", metric}}));
+  if (!window) return report_failure(window.error());
+  const auto series = read_chart_series(*window);
+  if (!series) return report_failure(series.error());
+  const auto chart = draw_chart(*series, terminal_width(), chart_rows, colours::of(1));
+  if (!chart.empty()) std::printf("\n%s\n%s", harmless(metric).c_str(), chart.c_str());
+  return exit_code::ok;
 }
 
 std::string limit_text(const list_arguments& a) { return std::to_string(a.limit); }
@@ -142,13 +183,12 @@ void add_entity_commands(CLI::App& app, command_session& session) {
       return show_answer(session, api_target("entities", query), layout_entities);
     };
   });
-  CLI::App* show = group->add_subcommand("show", "Metrics with what is expected of them");
+  CLI::App* show = group->add_subcommand("show", "What is believed of an entity and its metrics");
   show->add_option("id", a->id, "Id of the entity, for example service/cart")->required();
+  show->add_option("--metric", a->metric,
+                   "Draw the last hours of this metric [the one that is farthest off]");
   show->callback([a, &session] {
-    session.run = [a, &session] {
-      return show_answer(session, api_target("entities/" + percent_encode(a->id), {}),
-                         layout_entity);
-    };
+    session.run = [a, &session] { return show_entity(session, a->id, a->metric); };
   });
   add_change(group, session, "retire", "Forget an entity; its alerts end", "DELETE", "",
              "is retired: a new event starts it afresh");

@@ -88,13 +88,20 @@ TEST_F(RestApi, EntitiesArePagedAndFiltered) {
 }
 
 TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
-  asked.details = {"service/cart", "active", 3, 1, 2, {{"cpu", "gauge", 0.5, NAN, 0, 1}}, {"a1"}};
+  entity_beliefs belief;
+  belief.pages = 2, belief.forecaster = "heard", belief.accepted_by_now = 0.25;
+  asked.details = {"service/cart", "active", 3, 1, 2, {{"cpu", "gauge", 0.5, NAN, 0, 1, 0.5, 1}},
+                   {"a1"},         belief};
   const json entity = get("/api/v1/entities/service%2Fcart%20%C3%A9");
   EXPECT_EQ(asked.asked, "service/cart é");
   EXPECT_EQ(entity["metrics"][0]["last"], 0.5);
   EXPECT_TRUE(entity["metrics"][0]["expected"].is_null());
   EXPECT_EQ(entity["alerts"], json({"a1"}));
   EXPECT_EQ(entity["first_ts"], 1);
+  EXPECT_EQ(entity["metrics"][0]["off"], 0.5);
+  EXPECT_EQ(entity["belief"]["pages"], 2);
+  EXPECT_EQ(entity["belief"]["accepted_by_now"], 0.25);
+  EXPECT_EQ(entity["belief"]["forecaster"], "heard");
 }
 
 TEST_F(RestApi, WindowSaysNullWhereAValueIsMissing) {
