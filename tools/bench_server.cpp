@@ -293,17 +293,21 @@ outcome<std::uint64_t> bench_server::anonymous_bytes() const {
   return status_bytes(pid_, "RssAnon:");
 }
 
+/// With many entities in memory each is saved first.
+constexpr std::chrono::seconds end_within{120};
+
 outcome<void> bench_server::stop() {
   if (pid_ <= 0) return {};
   ::kill(pid_, SIGTERM);
-  const auto deadline = clock::now() + std::chrono::seconds{20};
+  const auto deadline = clock::now() + end_within;
   while (!ended() && clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
   if (pid_ > 0) {
     ::kill(pid_, SIGKILL);
     waitpid(pid_, &status_, 0);
     pid_ = -1;
-    return failure{ec::deadline_passed, "the server did not end within 20 s of SIGTERM"};
+    return failure{ec::deadline_passed, "the server did not end within " +
+                                            std::to_string(end_within.count()) + " s of SIGTERM"};
   }
   if (WIFEXITED(status_) && WEXITSTATUS(status_) == 0) return {};
   return failure{ec::io_failed, "the server did not end with status 0:\n" + log_tail()};
