@@ -184,6 +184,7 @@ private:
   void make_room(const entity_entry& newcomer);
   void begin_leaving(entity_entry& e);
   void stay(entity_entry& e);
+  void leave_later(entity_entry& e);
   void pump_leaving();
   void passivate(entity_entry& e);
   void retire(const std::string& id);

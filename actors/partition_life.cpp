@@ -236,6 +236,14 @@ void partition_state::stay(entity_entry& e) {
   --leaving_;
 }
 
+/// It would still leave, and does not say so again before the next clock.
+void partition_state::leave_later(entity_entry& e) {
+  stay(e);
+  if (e.where != presence::active || e.idle_told) return;
+  e.idle_told = true;
+  idle_.push_back(e.id);
+}
+
 // Its snapshot is durable, and nothing has come since.
 void partition_state::passivate(entity_entry& e) {
   return_credit(e, peers_.counters->events_resent);  // there is nothing

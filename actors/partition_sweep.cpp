@@ -88,7 +88,7 @@ void partition_state::ask_snapshot(entity_entry& e) {
               if (auto* late = find(id)) {
                 late->snapshot_asked = false;
                 late->snapshot_missed = true;
-                stay(*late);
+                if (late->leaving) leave_later(*late);
               }
             });
 }
@@ -207,10 +207,12 @@ void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& 
     if (e == nullptr || !e->leaving || e->snapshot_asked) continue;
     // A newer one is on its way: who went now would come back from this one.
     if (e->saved_in != batch_number_ - 1) continue;
-    if (e->dispatched == e->leave_at && e->first_dirty == 0 && e->where == presence::active)
-      passivate(*e);
-    else
+    if (e->dispatched != e->leave_at || e->where != presence::active)
       stay(*e);
+    else if (e->first_dirty == 0)
+      passivate(*e);
+    else  // saved before its last event
+      leave_later(*e);
   }
   if (!quarantines_.empty()) forget_quarantines();
   pump_leaving();

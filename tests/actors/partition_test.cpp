@@ -506,6 +506,29 @@ TEST_F(Partition, AnEntityLeavesOnlyWhenItsNewestSnapshotIsOnDisk) {
   EXPECT_EQ(observations("host/a"), 8U);
 }
 
+TEST_F(Partition, OneThatWouldLeaveDoesSoWithoutAnotherClockWhereverTimeWasLost) {
+  begin();
+  int n = 0;
+  const auto idle_until_the_last = [&](const std::string& id, int clocks) {
+    for (int i = 0; i < 3; ++i) append({id}, n++);
+    for (int i = 0; i < clocks; ++i) append_clock(n++);
+  };
+  idle_until_the_last("host/first", 20);
+  ASSERT_EQ(counters.passivations.load(), 1U);
+  int clocks = 0;  // after which one leaves
+  idle_until_the_last("host/second", 0);
+  for (; counters.passivations == 1 && clocks < 20; ++clocks) append_clock(n++);
+  ASSERT_LT(clocks, 20);
+  for (int step = 0; step < 20; ++step) {
+    idle_until_the_last("host/" + std::to_string(step), clocks - 1);
+    post_blob(clock_blob(n++), 1);
+    for (int job = 0; sched.try_run_once(); ++job)
+      if (job == step) sched.advance_time(11s);  // longer than a snapshot may take
+    for (int i = 0; i < 8; ++i) advance(250ms);
+    ASSERT_EQ(counters.passivations.load(), step + 3U) << "lost after job " << step;
+  }
+}
+
 TEST_F(Partition, WhatIsDecidedDoesNotWaitForSnapshotsThatAreUnderWay) {
   begin();
   append_rules(1, 5.0);
