@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <yaml-cpp/eventhandler.h>
+
 #include <algorithm>
 #include <fstream>
 #include <set>
@@ -58,14 +60,44 @@ bool read_text(const std::string& file, std::string& text, problem_list& problem
   return false;
 }
 
+namespace {
+
+/// Counts documents; where the second one begins.
+class document_count : public YAML::EventHandler {
+public:
+  void OnDocumentStart(const YAML::Mark& at) override {
+    if (++count == 2) second = at;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  int count = 0;
+  YAML::Mark second;
+};
+
+}  // namespace
+
 YAML::Node parse_yaml(std::string_view text, problem_list& problems) {
   try {
-    const auto documents = YAML::LoadAll(std::string{text});
-    if (documents.size() > 1) {
-      problems.add(documents[1].Mark(), "", "more than one YAML document");
+    // Not LoadAll: there are texts of which it makes documents for ever.
+    std::istringstream in{std::string{text}};
+    YAML::Parser parser{in};
+    document_count documents;
+    while (documents.count < 2 && parser.HandleNextDocument(documents)) continue;
+    if (documents.count > 1) {
+      problems.add(documents.second, "", "more than one YAML document");
       return {};
     }
-    return documents.empty() ? YAML::Node{} : documents[0];
+    return YAML::Load(std::string{text});
   } catch (const YAML::Exception& e) {
     problems.add(e.mark, "", "not YAML: " + e.msg);
     return {};

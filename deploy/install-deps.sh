@@ -18,9 +18,9 @@ packages=(
   libmsgpack-cxx-dev libboost-dev nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
   libcli11-dev libxxhash-dev zlib1g-dev libsodium-dev libjemalloc-dev prometheus-cpp-dev libgtest-dev
   libgmock-dev libbenchmark-dev)
-test_commands=(clang-format:clang-format curl:curl)
+test_commands=(clang-format:clang-format curl:curl clang++-14:clang-14)
 # The wire tests use /usr/bin/python3, the one these belong to.
-test_packages=(googletest python3-zmq python3-msgpack rsyslog rsyslog-czmq)
+test_packages=(googletest libclang-rt-14-dev python3-zmq python3-msgpack rsyslog rsyslog-czmq)
 
 check_only=no
 for argument in "$@"; do

@@ -35,7 +35,10 @@ failure open_failed(const std::string& directory, const rocksdb::Status& status,
   const std::string text = status.ToString();
   const bool missing = text.find("No such file") != std::string::npos;
   if (status.IsCorruption() || missing) {
-    return {ec::store_corrupt, damaged_file(directory, text, log) + " is damaged: " + text};
+    const auto file = damaged_file(directory, text, log);
+    const bool named = missing && file.find("/MANIFEST-") != std::string::npos;
+    return {ec::store_corrupt,
+            file + " is damaged: " + text + (named ? "; " + directory + "/CURRENT names it" : "")};
   }
   if (text.find("lock file") != std::string::npos)
     return {ec::io_failed, directory + " is in use by another process: " + text};

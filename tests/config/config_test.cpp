@@ -20,6 +20,15 @@ TEST(Config, OfAnEmptyFileIsTheDefaults) {
   }
 }
 
+// Of the first the library makes documents for ever.
+TEST(Config, MoreThanOneDocumentIsRefusedHoweverManyThereAre) {
+  for (const char* yaml : {",im!\x97\xa2:s[t]\n\n", "storage:\n---\nlimits:\n"})
+    EXPECT_EQ(problems_of(yaml).find("not YAML") == std::string::npos,
+              problems_of(yaml).find("more than one YAML document") != std::string::npos)
+        << problems_of(yaml);
+  EXPECT_EQ(problems_of("storage:\n---\nlimits:\n"), "f.yaml:2:1: more than one YAML document");
+}
+
 TEST(Config, SetsTheOptionsOfTheRooms) {
   const auto c = read(R"(
 storage: {path: /tmp/x, sync: false, cache: 64MiB}

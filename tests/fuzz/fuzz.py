@@ -1,0 +1,148 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Fuzzes what reads bytes of others, with libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer (clang 14).
+
+    tests/fuzz/fuzz.py --seconds 60                all targets, so long in all
+    tests/fuzz/fuzz.py --runs 10000000 [TARGET...] so many executions of each
+    tests/fuzz/fuzz.py --coverage [TARGET...]      lines of the parsers that corpus/ reaches
+
+Builds into build/fuzz. Each target begins with corpus/TARGET; what it finds new stays in build/fuzz/found/TARGET, an input that
+breaks it in build/fuzz/broken. `--merge` puts what reaches more into corpus/. Exit status 0: nothing broke.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = ROOT / "tests/fuzz"
+BUILD = ROOT / "build/fuzz"
+COMPILER = os.environ.get("FUZZ_CXX", "clang++-14")
+MESSAGES = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "messages").glob("*.cpp"))
+# Target: its sources beside its own file, libraries, and what its coverage is of.
+TARGETS = {
+    "events": (MESSAGES, ["-lxxhash"], ["messages/event_codec.cpp", "messages/event_builder.cpp", "messages/event_fields.cpp",
+                                        "messages/syslog.cpp", "messages/event_pieces.cpp"]),
+    "requests": (MESSAGES, ["-lxxhash"], ["messages/request.cpp"]),
+    "records": (MESSAGES, ["-lxxhash"], ["messages/record.cpp", "messages/decision.cpp", "messages/alert.cpp",
+                                         "messages/incident.cpp"]),
+    "configuration": (sorted(str(f.relative_to(ROOT)) for f in (ROOT / "config").glob("*.cpp")) + MESSAGES,
+                      ["-lyaml-cpp", "-lxxhash"], ["config/config.cpp", "config/settings.cpp", "config/units.cpp",
+                                                   "config/yaml_map.cpp", "config/limits.cpp", "config/edges.cpp"]),
+    "model_file": (["inference/model_file.cpp"] + MESSAGES, ["-lsodium", "-lxxhash"], ["inference/model_file.cpp"]),
+    "recording": (["lab/recording.cpp", "lab/recording_json.cpp", "lab/csv_table.cpp", "lab/csv_events.cpp", "lab/gzip_file.cpp"]
+                  + MESSAGES, ["-lz", "-lxxhash"], ["lab/recording.cpp", "lab/recording_json.cpp", "lab/csv_table.cpp",
+                                                    "lab/csv_events.cpp"]),
+    "http": (["transport/http_text.cpp"] + MESSAGES, ["-lxxhash"], ["transport/http_text.cpp"]),
+}
+# Those that look inside a room stand with its tests.
+ELSEWHERE = {"http": "tests/transport/http_fuzz.cpp"}
+SANITIZE = ["-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=undefined"]
+FLAGS = ["-std=c++17", "-O1", "-g1", "-fno-omit-frame-pointer", "-DMSGPACK_NO_BOOST", "-DFAULTLINE_VERSION=\"fuzz\"", f"-I{ROOT}"]
+LIMITS = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1", "-verbosity=0"]
+
+
+def compile_all(sources, extra, objects):
+    """Compiles what has changed, two at a time. @returns the objects."""
+    objects.mkdir(parents=True, exist_ok=True)
+    cache = [shutil.which("ccache")] if shutil.which("ccache") else []
+    made, waiting, running = [], [], []
+    for source in sources:
+        to = objects / (source.replace("/", "_") + ".o")
+        made.append(str(to))
+        waiting.append([*cache, COMPILER, *FLAGS, *extra, "-c", str(ROOT / source), "-o", str(to)])
+    while waiting or running:
+        while waiting and len(running) < int(os.environ.get("JOBS", "2")):
+            running.append(subprocess.Popen(waiting.pop()))
+        if running.pop(0).wait() != 0:
+            raise SystemExit("fuzz: a source does not compile")
+    return made
+
+
+def build(target, kind="fuzz"):
+    extra = SANITIZE if kind == "fuzz" else ["-fsanitize=fuzzer-no-link", "-fprofile-instr-generate", "-fcoverage-mapping"]
+    sources, libraries, _ = TARGETS[target]
+    made = compile_all(sources + [ELSEWHERE.get(target, f"tests/fuzz/targets/{target}.cpp")], extra, BUILD / kind)
+    program = BUILD / f"{kind}-{target}"
+    link = [e.replace("fuzzer-no-link", "fuzzer") for e in extra]
+    subprocess.run([COMPILER, *FLAGS, *link, *made, *libraries, "-o", str(program)], check=True)
+    return program
+
+
+def fuzz(target, limits):
+    """@returns (good, executions)."""
+    program = build(target)
+    found, broken = BUILD / "found" / target, BUILD / "broken"
+    found.mkdir(parents=True, exist_ok=True)
+    broken.mkdir(parents=True, exist_ok=True)
+    words = HERE / "dictionaries" / f"{target}.dict"
+    done = subprocess.run([str(program), *LIMITS, *limits, f"-artifact_prefix={broken}/{target}-",
+                           *([f"-dict={words}"] if words.exists() else []), str(found), str(HERE / "corpus" / target)],
+                          capture_output=True, text=True, errors="replace")
+    runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
+    good = done.returncode == 0
+    print(f"{target:14} {int(runs.group(1)) if runs else 0:>12,} executions  {'' if good else 'BROKEN'}", flush=True)
+    if not good:
+        print(done.stderr[-4000:])
+    return good, int(runs.group(1)) if runs else 0
+
+
+def merge(target):
+    """What reaches more than the corpus does goes into it, the smallest inputs that do."""
+    program, corpus = build(target), HERE / "corpus" / target
+    fresh = BUILD / "merged" / target
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    subprocess.run([str(program), "-merge=1", "-verbosity=0", "-max_len=4096", str(fresh), str(corpus), str(BUILD / "found" / target)],
+                   check=True, capture_output=True)
+    for file in fresh.iterdir():
+        if not any(file.read_bytes() == known.read_bytes() for known in corpus.iterdir()):
+            shutil.copy(file, corpus / file.name[:12])
+    print(f"{target}: {len(list(corpus.iterdir()))} inputs")
+
+
+def coverage(target):
+    """Share of the lines of its parsers that the corpus reaches."""
+    program = build(target, "coverage")
+    raw, data = BUILD / f"{target}.profraw", BUILD / f"{target}.profdata"
+    inputs = [str(HERE / "corpus" / target)] + [str(d) for d in [BUILD / "found" / target] if d.exists()]
+    subprocess.run([str(program), "-runs=0", "-verbosity=0", *inputs], check=True, capture_output=True,
+                   env=dict(os.environ, LLVM_PROFILE_FILE=str(raw)))
+    subprocess.run(["llvm-profdata-14", "merge", "-sparse", str(raw), "-o", str(data)], check=True)
+    said = subprocess.run(["llvm-cov-14", "report", str(program), f"-instr-profile={data}",
+                           *[str(ROOT / f) for f in TARGETS[target][2]]], check=True, capture_output=True, text=True).stdout
+    for line in said.splitlines():
+        words = line.split()
+        if len(words) >= 10 and words[0] != "Filename":
+            print(f"{target:14} {words[0]:32} lines {words[9]}")
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
+    arguments.add_argument("--seconds", type=float, default=60, help="in all")
+    arguments.add_argument("--runs", type=int, help="executions of each target instead")
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--merge", action="store_true")
+    arguments.add_argument("--coverage", action="store_true")
+    wanted = arguments.parse_args()
+    targets = wanted.targets or list(TARGETS)
+    if wanted.merge or wanted.coverage:
+        for target in targets:
+            (merge if wanted.merge else coverage)(target)
+        return 0
+    good, begun = True, time.monotonic()
+    for target in targets:
+        limit = f"-runs={wanted.runs}" if wanted.runs else f"-max_total_time={max(1, round(wanted.seconds / len(targets)))}"
+        good = fuzz(target, [limit, f"-seed={wanted.seed}"])[0] and good
+    print(f"{len(targets)} targets in {time.monotonic() - begun:.0f} s: {'nothing broke' if good else 'BROKEN'}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recordings: the input is the files of a directory, each behind a line "=== NAME". What is called
+// .gz is packed first, unless it begins as a gzip does.
+#include <stdlib.h>
+#include <zlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "lab/recording.hpp"
+#include "tests/fuzz/targets/check.hpp"
+
+using namespace faultline;
+
+namespace {
+
+std::filesystem::path scratch() {
+  static const auto made = [] {
+    std::string name = (std::filesystem::temp_directory_path() / "faultline-fuzz-XXXXXX").string();
+    check(::mkdtemp(name.data()) != nullptr);
+    return std::filesystem::path{name};
+  }();
+  return made;
+}
+
+/// File names a recording may have; others are not written.
+bool writable(std::string_view name) {
+  if (name.empty() || name.size() > 40) return false;
+  for (const char c : name)
+    if ((c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-' &&
+        c != '/')
+      return false;
+  return name[0] != '.' && name[0] != '/' && name.find("..") == std::string_view::npos;
+}
+
+void write_file(const std::filesystem::path& file, std::string_view content) {
+  std::error_code error;
+  std::filesystem::create_directories(file.parent_path(), error);
+  if (file.extension() != ".gz" || content.substr(0, 2) == "\x1f\x8b") {
+    std::ofstream{file, std::ios::binary} << content;
+    return;
+  }
+  if (gzFile out = ::gzopen(file.c_str(), "wb1")) {
+    ::gzwrite(out, content.data(), static_cast<unsigned>(content.size()));
+    ::gzclose(out);
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  std::string_view rest{reinterpret_cast<const char*>(data), size};
+  std::error_code error;
+  for (const auto& file : std::filesystem::directory_iterator{scratch(), error})
+    std::filesystem::remove_all(file.path(), error);
+  constexpr std::string_view mark = "=== ";
+  for (int files = 0; files < 6 && rest.substr(0, mark.size()) == mark; ++files) {
+    rest.remove_prefix(mark.size());
+    const auto line = rest.find('\n');
+    if (line == std::string_view::npos) break;
+    const auto name = rest.substr(0, line);
+    rest.remove_prefix(line + 1);
+    const auto next = rest.find("\n=== ");
+    const auto content = rest.substr(0, next);
+    if (writable(name)) write_file(scratch() / name, content);
+    if (next == std::string_view::npos) break;
+    rest.remove_prefix(next + 1);
+  }
+  const auto read = read_telemetry(scratch());
+  if (read) {
+    for (const auto& e : read->entities) check(e.values.size() == e.ts.size() * e.metrics.size());
+  }
+  static_cast<void>(read_labels(scratch()));
+  return 0;
+}
