@@ -193,9 +193,6 @@ outcome<void> rocksdb_database::open_families() {
   if (!status.ok()) return open_failed(directory_, status, log_of_this_attempt(directory_));
   db_.reset(db);
   std::copy(handles.begin(), handles.end(), handles_.begin());
-  // Merging is nobody's to wait for; what is flushed is, once memtables are full.
-  db_->GetEnv()->LowerThreadPoolCPUPriority(rocksdb::Env::Priority::LOW,
-                                            rocksdb::CpuPriority::kLow);
   return health_->check();
 }
 
