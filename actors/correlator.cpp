@@ -145,6 +145,7 @@ void correlator_state::on_page(const decision_page& page) {
     if (d.seq <= told_through_) continue;  // told before the restart
     std::move(result->feed.begin(), result->feed.end(), std::back_inserter(out.events));
   }
+  count_signs();
   if (page.decisions.empty() || through_ <= told_through_) {
     busy_ = false;
     if (page.decisions.empty()) known_last_ = through_;
@@ -186,6 +187,14 @@ void correlator_state::send_requests() {
   requests_.clear();
   requested_.clear();
   requests_let_go_ = 0;
+}
+
+void correlator_state::count_signs() const {
+  if (peers_.counters == nullptr) return;
+  const sign_counters n = core_->signs();
+  peers_.counters->weak_signs = n.signs;
+  peers_.counters->sign_questions = n.asked;
+  peers_.counters->sign_incidents = n.opened;
 }
 
 void correlator_state::on_clock(const event_clock_at& c) {

@@ -15,6 +15,7 @@
 
 #include "actors/flight_recorder.hpp"
 #include "actors/interfaces.hpp"
+#include "actors/node_shared.hpp"
 #include "actors/options.hpp"
 
 namespace faultline {
@@ -24,6 +25,7 @@ struct correlator_peers {
   keeper_actor keeper;
   rca_actor rca;
   flight_recorder* flight = nullptr;
+  node_counters* counters = nullptr;
 };
 
 struct correlator_state {
@@ -46,6 +48,7 @@ private:
   void on_page(const decision_page& page);
   void collect_requests(std::vector<rca_request> requests, const decision& d);
   void send_requests();
+  void count_signs() const;
   void fail(const caf::error& why);
 
   std::unique_ptr<correlator_core> core_;

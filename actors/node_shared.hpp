@@ -113,6 +113,9 @@ struct node_counters {
   std::atomic<std::uint64_t> snapshots{0};
   std::atomic<std::uint64_t> snapshot_bytes{0};
   std::atomic<std::uint64_t> decisions{0};
+  std::atomic<std::uint64_t> weak_signs{0};  ///< of entities, folded since the correlator began
+  std::atomic<std::uint64_t> sign_questions{0};
+  std::atomic<std::uint64_t> sign_incidents{0};  ///< that they opened
   std::atomic<std::uint64_t> commits{0};
   std::atomic<std::uint64_t> committed_bytes{0};
   std::atomic<std::uint64_t> partitions{0};         ///< 0: nobody has begun them

@@ -291,6 +291,8 @@ void add_judgement(std::vector<setting>& all) {
   all.push_back(duration(s, "window", FIELD(correlation.window), seconds{1}, day));
   all.push_back(integer(s, "hops", FIELD(correlation.hops), 0, 16));
   all.push_back(duration(s, "settle", FIELD(correlation.settle), microseconds{0}, day));
+  all.push_back(number(s, "false_incidents_per_entity_month",
+                       FIELD(correlation.false_incidents_per_entity_month), 0, 1000));
   all.push_back({"", "edges", read_edges, show_edges});
   s = "root_cause";
   all.push_back(integer(s, "hops", FIELD(root_cause.hops), 0, 16));

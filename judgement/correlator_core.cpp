@@ -77,12 +77,16 @@ correlator_output correlator_core::apply(const decision& d) {
     case decision_kind::notice:
       state.on_notice(d.notice);
       break;
+    case decision_kind::sign:
+      state.on_sign(d.sign);
+      break;
     case decision_kind::clock:
       state.now = std::max(state.now, d.clock);
       break;
   }
   state.settle_newly_reached();
   state.pass_time();
+  state.pass_doubts();
   state.out = nullptr;
   for (const incident_key key : state.asked) {
     const auto at = state.incidents.find(key);
@@ -91,6 +95,11 @@ correlator_output correlator_core::apply(const decision& d) {
     out.requests.push_back(state.request_of(at->second));
   }
   state.asked.clear();
+  for (const incident_key key : state.asked_suspicions) {
+    const auto at = state.suspicions.find(key);
+    if (at != state.suspicions.end()) out.requests.push_back(state.request_of(at->second));
+  }
+  state.asked_suspicions.clear();
   return out;
 }
 
@@ -236,6 +245,7 @@ void correlator_core::impl::on_change(const change_note& c) {
 }
 
 void correlator_core::impl::on_root_cause(const root_cause_result& r) {
+  if (take_suspicion(r)) return;
   const auto at = std::find_if(incidents.begin(), incidents.end(), [&](const auto& entry) {
     return entry.second.record.id == r.incident;
   });
@@ -305,6 +315,7 @@ void correlator_core::impl::take_rules(const operator_command& c) {
   if (!record) return;  // of a newer build: its partitions say so
   const auto& o = record->correlation;
   for (const topology_change& t : graph.configured(o.edges, now)) draw(t);
+  options.false_incidents_per_entity_month = o.false_incidents_per_entity_month;
   if (o.window == options.window && o.hops == options.hops && o.settle == options.settle) return;
   const bool reaches_elsewhere = o.hops != options.hops;
   options = o;
@@ -374,6 +385,9 @@ std::vector<rca_request> correlator_core::outstanding() const {
   for (const auto& [key, i] : impl_->incidents) {
     if (i.awaiting) list.push_back(impl_->request_of(i));
   }
+  for (const auto& [key, s] : impl_->suspicions) {
+    if (s.awaiting) list.push_back(impl_->request_of(s));
+  }
   return list;
 }
 
@@ -398,7 +412,10 @@ std::vector<configured_edge> correlator_core::taken_away() const {
 
 std::uint64_t correlator_core::applied_through() const noexcept { return impl_->applied; }
 
+sign_counters correlator_core::signs() const noexcept { return impl_->counters; }
+
 bool correlator_core::wants_clock() const noexcept {
+  if (!impl_->suspicions.empty()) return true;
   for (const auto& [key, i] : impl_->incidents) {
     if (i.due &&
         (i.firing == 0 || i.untold || i.awaiting || i.refreshed < correlator_limits::refreshes)) {

@@ -33,6 +33,13 @@ struct rca_request {
   std::vector<change_note> changes;     ///< recent, of candidates
 };
 
+/// What became of weak signs since this core exists.
+struct sign_counters {
+  std::uint64_t signs = 0;   ///< taken
+  std::uint64_t asked = 0;   ///< root-cause questions about them
+  std::uint64_t opened = 0;  ///< incidents that a strong cause opened
+};
+
 struct correlator_output {
   std::vector<feed_event> feed;
   std::vector<rca_request> requests;
@@ -78,6 +85,7 @@ public:
   /// True while something is open that only the passing of event time can end (clock decisions
   /// wanted).
   bool wants_clock() const noexcept;
+  sign_counters signs() const noexcept;
 
 private:
   struct impl;

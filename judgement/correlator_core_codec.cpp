@@ -3,7 +3,7 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// state    := version(u8 = 4) applied(u64) now expired_at graph(str)
+// state    := version(u8 = 5) applied(u64) now expired_at graph(str)
 //             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
 //             incidents(u32, incident*)                      -- by key
 //             finished(u32, (id transition(u32))*)           -- the oldest first
@@ -11,15 +11,32 @@
 //             changes(u32, (entity kind(u8) summary at)*)    -- as they came
 //             window hops(u32) settle                        -- correlation rules in force
 //             remedies(u32, (incident title worked(u8))*)    -- as they came
+//             weak(str)
 // incident := key(u64) record(str) first_onset last_onset last_end firing(u32) flags(u8) asked
 //             requests(u32) refreshed(u32) told(u32) told_at first_text burst asked_burst origin
+//             signs(strings) signed_at last_sign
+// weak     := false_incidents(f64)
+//             signs(u32, (entity at decades(f64) metric)*)   -- by entity
+//             suspicions(u32, (key(u64) id onset strength(f64) text entities asks(u32) awaiting(u8)
+//                              asked rests_until)*)          -- by key
 // Times are i64 milliseconds. Version 1 had neither marks nor rules, version 2 no bursts,
-// version 3 no remedies. What can be derived (reach, agenda, loose alerts) is not written.
+// version 3 no remedies, version 4 no weak signs. What can be derived (reach, agenda, loose alerts)
+// is not written.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t state_version = 4;
+void write_names(byte_writer& out, const std::vector<std::string>& names) {
+  out.u32(static_cast<std::uint32_t>(names.size()));
+  for (const std::string& name : names) out.str(name);
+}
+
+void read_names(byte_reader& in, std::vector<std::string>& names) {
+  const auto count = in.count(4);
+  for (std::uint32_t n = 0; n < count && in.ok(); ++n) names.emplace_back(in.str());
+}
+
+constexpr std::uint8_t state_version = 5;
 
 enum incident_flag : std::uint8_t {
   flag_frozen = 1,
@@ -45,6 +62,9 @@ void write_incident(byte_writer& out, incident_key key, const tracked_incident& 
   out.i64(unix_ms(i.burst));
   out.i64(unix_ms(i.asked_burst));
   out.str(i.origin);
+  write_names(out, i.signs);
+  out.i64(unix_ms(i.signed_at));
+  out.i64(unix_ms(i.last_sign));
 }
 
 outcome<void> read_incident(byte_reader& in, std::uint8_t version, tracked_incident& i) {
@@ -69,6 +89,10 @@ outcome<void> read_incident(byte_reader& in, std::uint8_t version, tracked_incid
   i.burst = event_time_of(in.i64());
   i.asked_burst = event_time_of(in.i64());
   i.origin = in.str();
+  if (version < 5) return {};
+  read_names(in, i.signs);
+  i.signed_at = event_time_of(in.i64());
+  i.last_sign = event_time_of(in.i64());
   return {};
 }
 
@@ -122,7 +146,65 @@ std::string correlator_core::impl::save() const {
     w.str(r.title);
     w.boolean(r.worked);
   }
+  w.str(save_signs());
   return bytes;
+}
+
+std::string correlator_core::impl::save_signs() const {
+  std::string bytes;
+  byte_writer w{bytes};
+  w.f64(options.false_incidents_per_entity_month);
+  w.u32(static_cast<std::uint32_t>(signs.size()));
+  for (const auto& [entity, s] : signs) {
+    w.str(entity);
+    w.i64(unix_ms(s.at));
+    w.f64(s.decades);
+    w.str(s.metric);
+  }
+  w.u32(static_cast<std::uint32_t>(suspicions.size()));
+  for (const auto& [key, s] : suspicions) {
+    w.u64(key);
+    w.str(s.id);
+    w.i64(unix_ms(s.onset));
+    w.f64(s.strength);
+    w.str(s.text);
+    write_names(w, s.entities);
+    w.u32(s.asks);
+    w.boolean(s.awaiting);
+    w.i64(unix_ms(s.asked));
+    w.i64(unix_ms(s.rests_until));
+  }
+  return bytes;
+}
+
+bool correlator_core::impl::read_signs(std::string_view bytes) {
+  byte_reader in{bytes};
+  options.false_incidents_per_entity_month = in.f64();
+  const auto count = in.count(24);
+  for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
+    const std::string entity{in.str()};
+    weak_sign& s = signs[entity];
+    s.entity = entity;
+    s.at = event_time_of(in.i64());
+    s.decades = in.f64();
+    s.metric = in.str();
+  }
+  const auto open = in.count(58);
+  for (std::uint32_t n = 0; n < open && in.ok(); ++n) {
+    const incident_key key = in.u64();
+    suspicion& s = suspicions[key];
+    s.id = in.str();
+    s.onset = event_time_of(in.i64());
+    s.strength = in.f64();
+    s.text = in.str();
+    read_names(in, s.entities);
+    s.asks = in.u32();
+    s.awaiting = in.boolean();
+    s.asked = event_time_of(in.i64());
+    s.rests_until = event_time_of(in.i64());
+    if (key > applied || s.entities.empty() || s.asks > correlator_limits::sign_asks) in.fail();
+  }
+  return in.ok() && in.at_end();
 }
 
 namespace {
@@ -216,6 +298,7 @@ outcome<void> correlator_core::impl::read(std::string_view bytes) {
     r.title = in.str();
     r.worked = in.boolean();
   }
+  if (version > 4 && !read_signs(in.str())) return unsound("weak signs");
   if (!in.ok() || !in.at_end()) return unsound("wrong length");
   std::size_t members = 0;
   for (const auto& [key, i] : incidents) {
@@ -240,6 +323,8 @@ void correlator_core::impl::derive() {
     rebuild_reach(key);
     schedule(key);
   }
+  for (const auto& [entity, s] : signs) signs_by_time.emplace(s.at, entity);
+  for (const auto& [key, s] : suspicions) plan(key);
   newly_reached.clear();  // all of it was settled before it was written
 }
 

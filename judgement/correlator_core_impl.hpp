@@ -45,6 +45,28 @@ inline constexpr std::size_t finished = 65'536;
 inline constexpr std::size_t remedies = 4'096;
 inline constexpr std::size_t changes = 4'096;
 inline constexpr std::int64_t change_age_ms = 6 * 3'600'000;
+/// Weak signs: how many are remembered, how many neighbourhoods are under suspicion, and how many
+/// questions about them may be under way at once.
+inline constexpr std::size_t signs = 65'536;
+inline constexpr std::size_t most_suspicions = 4'096;
+inline constexpr std::ptrdiff_t sign_questions = 4;
+/// Ages of a suspicion at which its neighbourhood is asked.
+inline constexpr std::int64_t sign_ask_ms[] = {120'000, 300'000};
+inline constexpr std::uint32_t sign_asks = 2;
+/// Not asked again when the first answer is below this: nothing wrong is as likely.
+inline constexpr double sign_hopeless = 0;
+/// How far and how many: a question costs as much as it has candidates.
+inline constexpr std::uint32_t sign_hops = 2;
+inline constexpr std::size_t sign_candidates = 64;
+/// A neighbourhood rests so long between suspicions, and longer for each candidate in it, unless
+/// the new one is so many decades stronger.
+inline constexpr std::int64_t sign_rest_ms = 120'000;
+inline constexpr std::int64_t sign_rest_each_ms = 3'000;
+inline constexpr double sign_stronger = 0.2;
+/// A cause is strong from this probability on, and when it beats `nothing is wrong` by the log of
+/// so many over what is accepted per entity and month.
+inline constexpr double sign_cause = 0.9;
+inline constexpr double sign_looks = 180;
 /// Edges learned from spans go when they have not been seen for so long.
 inline constexpr std::int64_t edge_age_ms = 7 * 86'400'000LL;
 }  // namespace correlator_limits
@@ -83,6 +105,23 @@ struct tracked_incident {
   std::string first_text;                      ///< "latency of service/front": what began it
   std::map<std::string, std::uint32_t> reach;  ///< steps from its entities; a function of the rest
   std::optional<event_time> due;               ///< its entry in the agenda
+  std::vector<std::string> signs;  ///< entities with weak signs that opened it; empty: an alert did
+  event_time signed_at{};          ///< of the first of these signs
+  event_time last_sign{};          ///< newest sign in its reach
+};
+
+/// Weak signs that came together, and are asked about. Nobody is told of it.
+struct suspicion {
+  std::string id;  ///< of the incident it may become
+  event_time onset{};
+  double strength = 0;                ///< sum of decades over neighbours
+  std::string text;                   ///< "latency of service/front"
+  std::vector<std::string> entities;  ///< with signs; the first one began it
+  std::uint32_t asks = 0;
+  bool awaiting = false;  ///< a root-cause request is out
+  event_time asked{};     ///< as_of of the request that is out
+  event_time rests_until{};
+  std::optional<event_time> due;  ///< its entry in `doubts`; a function of the rest
 };
 
 /// Whether a remedy worked in an incident, as an operator said.
@@ -109,6 +148,7 @@ struct correlator_core::impl {
   void on_root_cause(const root_cause_result& r);
   void on_command(const operator_command& c);
   void on_notice(const notice& n);
+  void on_sign(const weak_sign& s);
   void acknowledge(const operator_command& c);
   void silence(const operator_command& c);
   void retire(const std::string& entity);
@@ -132,6 +172,9 @@ struct correlator_core::impl {
   void on_member_ended(incident_key key, event_time ended);
   void ask(incident_key key);
   rca_request request_of(const tracked_incident& i) const;
+  void fill_neighbourhood(rca_request& r, const std::vector<std::string>& seeds, std::uint32_t hops,
+                          std::size_t limit) const;
+  event_time ends(const tracked_incident& i) const;
   void tell_growth(tracked_incident& i);
   void tell(tracked_incident& i);
   void resolve(incident_key key);
@@ -145,12 +188,28 @@ struct correlator_core::impl {
   void note_burst(tracked_incident& i, event_time started) const;
   bool take_fresh(incident_key key, const root_cause_result& r);
   void split(incident_key key, const root_cause_result& r);
-  void leave(tracked_incident& from, const std::vector<std::string>& gone);
+  void leave(incident_key key, const std::vector<std::string>& gone);
   void recount(tracked_incident& i) const;
+
+  // correlator_core_signs.cpp: what is too weak for a page, and may be an incident all the same
+  void keep_sign(const weak_sign& s);
+  std::vector<std::string> signs_near(const std::string& entity, event_time at) const;
+  double strength_at(const std::string& entity, event_time at) const;
+  bool belongs_to_open(const weak_sign& s);
+  void plan(incident_key key);
+  void drop(incident_key key);
+  void pass_doubts();
+  rca_request request_of(const suspicion& s) const;
+  bool take_suspicion(const root_cause_result& r);
+  bool told_already(const suspicion& s, const std::string& cause);
+  void confirm(incident_key key, const root_cause_result& r);
+  void drop_suspicions_near(incident_key key);
 
   // correlator_core_codec.cpp
   std::string save() const;
   outcome<void> read(std::string_view bytes);
+  std::string save_signs() const;
+  bool read_signs(std::string_view bytes);
   void derive();
 
   // correlator_core_reach.cpp: which entities lie within `hops` of an incident
@@ -171,14 +230,20 @@ struct correlator_core::impl {
   std::deque<change_note> changes;
   std::deque<remedy_word> remedies;  ///< as they came, the newest of each incident and title
   event_time expired_at{};
+  std::map<std::string, weak_sign> signs;  ///< the newest of each entity
+  std::map<incident_key, suspicion> suspicions;
 
   // Derived from the above.
   std::map<std::string, std::set<incident_key>> reached_by;
   std::map<std::string, std::set<std::string>> loose;  ///< entity -> firing alerts in no incident
   std::set<std::pair<event_time, incident_key>> agenda;
+  std::set<std::pair<event_time, incident_key>> doubts;  ///< likewise of suspicions
+  std::set<std::pair<event_time, std::string>> signs_by_time;
   std::deque<std::pair<incident_key, std::string>> newly_reached;  ///< empty between decisions
-  correlator_output* out = nullptr;  ///< of the decision being applied
-  std::vector<incident_key> asked;   ///< by that decision; empty between decisions
+  correlator_output* out = nullptr;            ///< of the decision being applied
+  std::vector<incident_key> asked;             ///< by that decision; empty between decisions
+  std::vector<incident_key> asked_suspicions;  ///< likewise
+  sign_counters counters;
 };
 
 /// "latency_p99 of service/front".

@@ -74,6 +74,7 @@ void correlator_core::impl::open_incident(const std::string& alert_id) {
   i.first_text = alert_text(a);
   i.told_at = now;
   join(key, alert_id);
+  drop_suspicions_near(key);
 }
 
 void correlator_core::impl::join(incident_key key, const std::string& alert_id) {
@@ -126,6 +127,15 @@ incident_key correlator_core::impl::merge(incident_key a, incident_key b) {
   into.last_onset = std::max(into.last_onset, from.last_onset);
   into.last_end = std::max(into.last_end, from.last_end);
   into.firing += from.firing;
+  if (!from.signs.empty()) {
+    into.last_sign = std::max(into.last_sign, from.last_sign);
+    if (into.signs.empty()) into.signed_at = from.signed_at;
+    into.signed_at = std::min(into.signed_at, from.signed_at);
+    const std::set<std::string> with{into.signs.begin(), into.signs.end()};
+    for (const std::string& e : from.signs) {
+      if (with.count(e) == 0) into.signs.push_back(e);
+    }
+  }
   from.record.state = incident_state::resolved;
   from.record.ended = now;
   const std::string id = into.record.id;
@@ -184,18 +194,28 @@ rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
     return std::tie(a->started, a->id) < std::tie(b->started, b->id);
   });
   std::set<std::string> symptoms;
+  if (i.asked_burst == event_time{}) symptoms.insert(i.signs.begin(), i.signs.end());
   for (const alert* a : members) {
-    if (symptoms.size() == correlator_limits::symptoms) break;
+    if (symptoms.size() >= correlator_limits::symptoms) break;
     symptoms.insert(a->entity);
   }
   const std::vector<std::string> seeds{symptoms.begin(), symptoms.end()};
-  for (near_entity& n : graph.neighbourhood(seeds, options.hops, correlator_limits::candidates)) {
-    r.candidates.push_back(std::move(n.id));
-  }
+  fill_neighbourhood(r, seeds, options.hops, correlator_limits::candidates);
   const std::set<std::string> candidates{r.candidates.begin(), r.candidates.end()};
   for (const alert* a : members) {
     if (candidates.count(a->entity) != 0) r.alerts.push_back(*a);
   }
+  return r;
+}
+
+/// Candidates about @p seeds, what connects them, and what was changed there.
+void correlator_core::impl::fill_neighbourhood(rca_request& r,
+                                               const std::vector<std::string>& seeds,
+                                               std::uint32_t hops, std::size_t limit) const {
+  for (near_entity& n : graph.neighbourhood(seeds, hops, limit)) {
+    r.candidates.push_back(std::move(n.id));
+  }
+  const std::set<std::string> candidates{r.candidates.begin(), r.candidates.end()};
   for (dependency_edge& e : graph.edges_among(r.candidates)) {
     r.edges.push_back({std::move(e.from), std::move(e.to), e.kind});
   }
@@ -204,7 +224,6 @@ rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
     if (c.at >= oldest && c.at <= r.as_of && candidates.count(c.entity) != 0)
       r.changes.push_back(c);
   }
-  return r;
 }
 
 /// Tells a grown incident at once while it is small, and in steps of a quarter when it is large:
@@ -230,6 +249,13 @@ void correlator_core::impl::tell(tracked_incident& i) {
   e.incident = i.record;
 }
 
+/// When an incident of which nothing fires ends: weak signs are told seldom, so one that they
+/// opened stays open for a window after the last.
+event_time correlator_core::impl::ends(const tracked_incident& i) const {
+  const event_time settled = i.last_end + options.settle;
+  return i.signs.empty() ? settled : std::max(settled, i.last_sign + options.window);
+}
+
 void correlator_core::impl::resolve(incident_key key) {
   tracked_incident& i = incidents.at(key);
   i.record.state = incident_state::resolved;
@@ -248,7 +274,7 @@ void correlator_core::impl::pass_time() {
 
 void correlator_core::impl::on_due(incident_key key) {
   tracked_incident& i = incidents.at(key);
-  if (i.firing == 0 && i.last_end + options.settle <= now) {
+  if (i.firing == 0 && ends(i) <= now) {
     resolve(key);
     return;
   }
@@ -276,7 +302,7 @@ void correlator_core::impl::schedule(incident_key key) {
   tracked_incident& i = incidents.at(key);
   std::optional<event_time> next;
   const auto consider = [&](event_time t) { next = next ? std::min(*next, t) : t; };
-  if (i.firing == 0) consider(i.last_end + options.settle);
+  if (i.firing == 0) consider(ends(i));
   if (!i.frozen) consider(closes(i, options.window));
   if (i.awaiting && i.requests < correlator_limits::requests) {
     consider(i.asked + milliseconds{correlator_limits::answer_ms});

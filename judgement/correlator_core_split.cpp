@@ -12,7 +12,7 @@ namespace faultline {
 // own.
 
 void correlator_core::impl::note_burst(tracked_incident& i, event_time started) const {
-  if (i.record.alerts.size() < 2) return;
+  if (i.record.alerts.size() < 2 && i.signs.empty()) return;
   const auto apart =
       std::chrono::duration<double, std::milli>(options.window) * correlator_limits::burst_windows;
   if (started <= i.last_onset + std::chrono::duration_cast<milliseconds>(apart)) return;
@@ -45,7 +45,7 @@ void correlator_core::impl::split(incident_key key, const root_cause_result& r) 
   for (const std::string& id : from.record.alerts) {
     if (alerts.at(id).alert.started >= from.burst) gone.push_back(id);
   }
-  if (gone.empty() || gone.size() == from.record.alerts.size()) return;
+  if (gone.empty() || (gone.size() == from.record.alerts.size() && from.signs.empty())) return;
   const incident_key fresh = applied;
   tracked_incident& into = incidents[fresh];
   const alert& first = alerts.at(gone.front()).alert;
@@ -63,7 +63,7 @@ void correlator_core::impl::split(incident_key key, const root_cause_result& r) 
   into.refreshed = from.refreshed;
   for (const std::string& id : gone) alerts.at(id).incident = fresh;
   recount(into);
-  leave(from, gone);
+  leave(key, gone);
   for (const std::string& entity : into.record.entities) extend(fresh, entity, 0);
   tell(from);
   tell(into);
@@ -76,8 +76,9 @@ void correlator_core::impl::split(incident_key key, const root_cause_result& r) 
   schedule(fresh);
 }
 
-/// What is left of @p from is closed to newcomers: they belong to what was split off.
-void correlator_core::impl::leave(tracked_incident& from, const std::vector<std::string>& gone) {
+/// What is left of @p key is closed to newcomers: they belong to what was split off.
+void correlator_core::impl::leave(incident_key key, const std::vector<std::string>& gone) {
+  tracked_incident& from = incidents.at(key);
   auto& members = from.record.alerts;
   members.erase(std::remove_if(members.begin(), members.end(),
                                [&](const std::string& id) {
@@ -88,7 +89,7 @@ void correlator_core::impl::leave(tracked_incident& from, const std::vector<std:
   from.refreshed = correlator_limits::refreshes;
   from.frozen = true;
   recount(from);
-  drop_reach(alerts.at(members.front()).incident);
+  drop_reach(key);
 }
 
 /// What follows from the members of an incident, after some came or went.
@@ -96,7 +97,12 @@ void correlator_core::impl::recount(tracked_incident& i) const {
   i.firing = 0;
   i.record.entities.clear();
   i.record.severity = alert_severity::warning;
-  bool first = true;
+  bool first = i.signs.empty();
+  if (!first) {
+    i.record.entities = i.signs;
+    i.first_onset = i.last_onset = i.signed_at;
+    i.last_end = i.last_sign;
+  }
   for (const std::string& id : i.record.alerts) {
     const alert& a = alerts.at(id).alert;
     auto& entities = i.record.entities;

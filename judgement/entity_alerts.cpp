@@ -88,7 +88,7 @@ float surprise(const block_scores& s, std::size_t i) noexcept {
 tick_signs entity_core::impl::signs_of(const tick_judgement& t) const {
   tick_signs s;
   const float excess = t.result.excess();
-  s.over = excess > 0 && ticks >= 30 && !returning(t.tick_ms);
+  s.over = excess > 0 && ticks >= least_ticks && !returning(t.tick_ms);
   s.extreme = s.over;  // one tick has its own threshold, see calibration
   s.quiet = excess < -quiet_decades;
   s.limit = t.over_limit || t.near_limit;
@@ -143,8 +143,11 @@ void entity_core::impl::decide(tick_judgement& t, const record_mark& cause,
   const auto step = life.next(signs_of(t), unix_ms(t.ts), t.tick_ms);
   if (!deciding) return;
   const bool was_firing = life.firing();
+  const bool sign = !was_firing && step == alert_step::none && sign_begins(t);
   if (adopting(here))
     adopt_through(here);
+  else if (sign)
+    note_sign(t, cause, out);
   else
     emit(step, &t, cause, t.ts, out);
   if (!was_firing && life.firing()) tails.episode(t.result);

@@ -254,7 +254,8 @@ void entity_core::adopt(std::vector<entity_decision> recorded, log_position deci
   auto& taken = *(impl_->recorded = std::make_unique<recorded_decisions>());
   taken.decided_through = decided_through;
   for (auto& d : recorded) {
-    if (d.what.kind == decision_kind::alert || d.what.kind == decision_kind::notice)
+    if (d.what.kind == decision_kind::alert || d.what.kind == decision_kind::notice ||
+        d.what.kind == decision_kind::sign)
       taken.all.push_back(std::move(d));
     else if (d.cause.second != whole_blob)  // else told again, under the same key
       taken.told = std::max(taken.told, d.cause);

@@ -43,7 +43,8 @@ enum class applied_as : std::uint8_t {
 
 /// A decision an entity has made, on its way to the outbox.
 struct entity_decision {
-  std::string key;          ///< "a/<episode>/<transition>", "t/<hash>", "c/<hash>"
+  /// "a/<episode>/<transition>", "s/<tick>", "t/<hash>", "c/<hash>"
+  std::string key;
   record_mark cause{0, 0};  ///< the record that closed the tick; index whole_blob: not known
   event_time tick{};
   decision what;  ///< alert, topology or change

@@ -9,22 +9,22 @@
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
-// snapshot := version(u8 = 7) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 8) body checksum(u64: stable_hash of all before it)
 //
 // Versions from 3 end their body with logic(u32) model_key(u64) shadow_ticks(u16), from 6 with
 // told(u8) and, where that is 1, the told_series behind that. The body is the state as it stands in
 // memory, piece by piece; each piece reads itself back and refuses what does not fit. A published
-// version never changes. Versions 1 to 6 are read and no longer written; 6 does not know how
-// good the forecasts were, 5 nothing of logs and spans; 4 has a tail of every view and two numbers
-// of each channel that nothing read; 1 knows nothing of crossed limits (alert_lifecycle) and holds
-// wall clock times where events bring their own (accept_past). 1 to 3 had other deviations and
-// other tails: what they know of values, levels, profiles, alerts and edges is taken over, how rare
-// things are is learned again.
+// version never changes. Versions 1 to 7 are read and no longer written; 7 has no weak signs, 6
+// does not know how good the forecasts were, 5 nothing of logs and spans; 4 has a tail of every
+// view and two numbers of each channel that nothing read; 1 knows nothing of crossed limits
+// (alert_lifecycle) and holds wall clock times where events bring their own (accept_past). 1 to 3
+// had other deviations and other tails: what they know of values, levels, profiles, alerts and
+// edges is taken over, how rare things are is learned again.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 7;
+constexpr std::uint8_t snapshot_version = 8;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
@@ -220,6 +220,8 @@ std::string entity_core::impl::save() const {
   out.put(shadow_ticks);
   out.put(static_cast<std::uint8_t>(told ? 1 : 0));
   if (told) told->save(out);
+  out.put(last_sign_ms);
+  out.put(last_sign_decades);
   out.put(stable_hash(bytes));
   return bytes;
 }
@@ -280,6 +282,11 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   std::uint8_t tells = 0;
   if (version > 5 && (!in.get(tells) || tells > 1)) return broken;
   if (tells == 1 && !told_by().restore(in)) return broken;
+  if (version > 7) {
+    in.get(last_sign_ms);
+    in.get(last_sign_decades);
+    if (!all_finite(&last_sign_decades, 1)) return broken;
+  }
   return in.at_end() ? outcome<void>{} : outcome<void>{broken};
 }
 

@@ -137,6 +137,11 @@ struct entity_core::impl {
   void note_regime(const std::string& metrics, const record_mark& cause, event_time tick,
                    std::vector<entity_decision>& out);
 
+  // weak signs: entity_signs.cpp
+  bool sign_begins(const tick_judgement& t);
+  void note_sign(const tick_judgement& t, const record_mark& cause,
+                 std::vector<entity_decision>& out) const;
+
   told_series& told_by();
   // edges and changes: entity_topology.cpp
   void note_edge(std::string_view to, edge_kind kind, bool removed, const char* source,
@@ -154,6 +159,7 @@ struct entity_core::impl {
   entity_outline outline() const;
 
   static constexpr std::uint32_t never_paused = 1'000'000;
+  static constexpr std::uint64_t least_ticks = 30;  ///< before them nothing is unusual
 
   std::string id;
   std::shared_ptr<const judgement_rules> rules;
@@ -189,7 +195,9 @@ struct entity_core::impl {
   std::uint32_t since_pause = never_paused;  ///< ticks since it was away for hours
   float last_score = 0;
   float last_excess = 0;
-  float forecast_debt = 0;         ///< how much worse than the last value forecasts have been, in z
+  float forecast_debt = 0;  ///< how much worse than the last value forecasts have been, in z
+  float last_sign_decades = 0;
+  std::int64_t last_sign_ms = 0;   ///< last tick that was one; 0: none was
   std::uint16_t shadow_ticks = 0;  ///< answers of a new model that are still only listened to
   bool degraded = true;            ///< the last tick was scored without the model
   bool ephemeral = false;

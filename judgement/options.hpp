@@ -41,6 +41,9 @@ struct correlation_options {
   std::uint32_t hops = 3;
   /// An incident resolves when all its alerts have been resolved this long.
   std::chrono::milliseconds settle{2 * 60 * 1000};
+  /// False incidents accepted per entity and month (30 days) that no page opened but weak signs,
+  /// confirmed by a strong cause; 0: such incidents are not opened.
+  double false_incidents_per_entity_month = 1.0;
   /// Dependencies that the configuration names. Key `edges`.
   std::vector<configured_edge> edges;
 };

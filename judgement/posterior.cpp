@@ -343,6 +343,7 @@ cause_posterior weigh_causes(const rca_question& question, const evidence& seen,
     cause_terms t = weigh.weigh(r);
     t.ranker = ranker[r];
     t.total = each + t.own + t.own_symptoms + t.explained + t.magnitude + t.order + t.ranker;
+    t.support = (t.total - each) / weights.temperature;
     logs.push_back(t.total / weights.temperature);
     p.causes.push_back(std::move(t));
   }

@@ -79,6 +79,7 @@ struct cause_terms {
   double change = 0;
   double ranker = 0;
   double total = 0;
+  double support = 0;  ///< the same without the prior, tempered: against nothing wrong anywhere
   double probability = 0;
   std::vector<std::pair<std::size_t, double>> others;  ///< node, its part of `explained`; not zero
   std::vector<std::pair<std::size_t, double>> edges;   ///< index into evidence::edges, likewise

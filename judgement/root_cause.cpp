@@ -192,6 +192,7 @@ root_cause_result find_root_cause(const rca_question& question, const root_cause
     result.causes.push_back(std::move(c));
   }
   result.unobserved = std::max(0.0, 1 - told);
+  if (!order.empty()) result.support = p.causes[order.front()].support;
   const double best = result.causes.empty() ? 0 : result.causes.front().probability;
   result.abstained = best < options.abstain_below || p.unobserved >= best;
   if (!result.abstained) tell_second(story, weights, order.front(), result.causes);

@@ -103,29 +103,31 @@ void read_edges(const json& correlation, std::vector<configured_edge>& edges) {
 std::string encode_rules(const rules_record& r) {
   const auto& p = r.rules.processing;
   const auto& d = r.rules.detection;
-  const json whole{{"logic", r.logic},
-                   {"processing",
-                    {{"tick_ms", p.tick.count()},
-                     {"max_late_ms", p.max_late.count()},
-                     {"max_future_ms", p.max_future.count()},
-                     {"accept_past", p.accept_past},
-                     {"lateness_ticks", p.lateness_ticks}}},
-                   {"detection",
-                    {{"false_pages_per_entity_month", d.false_pages_per_entity_month},
-                     {"learning_ms", d.learning.count()}}},
-                   {"limits", limits_of(d.limits)},
-                   {"model", model_of(r.rules.model)},
-                   {"configured_model", r.configured_model},
-                   {"correlation",
-                    {{"window_ms", r.correlation.window.count()},
-                     {"hops", r.correlation.hops},
-                     {"settle_ms", r.correlation.settle.count()},
-                     {"edges", edges_of(r.correlation.edges)}}},
-                   {"root_cause",
-                    {{"hops", r.root_cause.hops},
-                     {"abstain_below", r.root_cause.abstain_below},
-                     {"unobserved_prior", r.root_cause.unobserved_prior}}},
-                   {"ranker", model_of(r.ranker)}};
+  const json whole{
+      {"logic", r.logic},
+      {"processing",
+       {{"tick_ms", p.tick.count()},
+        {"max_late_ms", p.max_late.count()},
+        {"max_future_ms", p.max_future.count()},
+        {"accept_past", p.accept_past},
+        {"lateness_ticks", p.lateness_ticks}}},
+      {"detection",
+       {{"false_pages_per_entity_month", d.false_pages_per_entity_month},
+        {"learning_ms", d.learning.count()}}},
+      {"limits", limits_of(d.limits)},
+      {"model", model_of(r.rules.model)},
+      {"configured_model", r.configured_model},
+      {"correlation",
+       {{"window_ms", r.correlation.window.count()},
+        {"hops", r.correlation.hops},
+        {"settle_ms", r.correlation.settle.count()},
+        {"false_incidents_per_entity_month", r.correlation.false_incidents_per_entity_month},
+        {"edges", edges_of(r.correlation.edges)}}},
+      {"root_cause",
+       {{"hops", r.root_cause.hops},
+        {"abstain_below", r.root_cause.abstain_below},
+        {"unobserved_prior", r.root_cause.unobserved_prior}}},
+      {"ranker", model_of(r.ranker)}};
   return whole.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -145,6 +147,7 @@ outcome<rules_record> decode_rules(std::string_view text) {
     read_ms(c, "window_ms", r.correlation.window);
     read(c, "hops", r.correlation.hops);
     read_ms(c, "settle_ms", r.correlation.settle);
+    read(c, "false_incidents_per_entity_month", r.correlation.false_incidents_per_entity_month);
     read_edges(c, r.correlation.edges);
     const json& rc = part(whole, "root_cause");
     read(rc, "hops", r.root_cause.hops);

@@ -166,6 +166,7 @@ incident_run run_incidents(const evaluation_input& input, const evaluation_optio
     }
   };
   pass.run(progress);
+  run.signs = pass.judge().correlator().signs();
   return run;
 }
 
@@ -186,6 +187,26 @@ std::vector<cause_answer> match_incidents(const incident_run& run, const telemet
     answers.push_back(std::move(answer));
   }
   return answers;
+}
+
+incident_rate rate_of(const incident_run& run, const telemetry& scored, const labels& truth) {
+  const auto quiet = [&](event_time t) {
+    return t >= scored_from(scored) &&
+           std::none_of(truth.faults.begin(), truth.faults.end(), [&](const fault_label& f) {
+             return t >= f.start && t <= f.end + look_for;
+           });
+  };
+  incident_rate rate;
+  rate.signs = run.signs;
+  for (const entity_series& series : scored.entities) {
+    const auto rows = std::count_if(series.ts.begin(), series.ts.end(), quiet);
+    rate.entity_days += static_cast<double>(rows) * scored.interval_s / 86'400;
+  }
+  for (const incident_history& i : run.incidents) {
+    if (!quiet(i.started)) continue;
+    ++(i.told.front().alerts.empty() ? rate.by_sign : rate.paged);
+  }
+  return rate;
 }
 
 std::vector<cause_answer> ask_at_onsets(const evaluation_input& input,
@@ -210,17 +231,16 @@ std::vector<cause_answer> ask_at_onsets(const evaluation_input& input,
   return answers;
 }
 
-outcome<std::vector<cause_answer>> evaluate_root_cause(const std::filesystem::path& path,
-                                                       onset_source onset,
-                                                       const evaluation_options& options,
-                                                       const evaluation_models& models,
-                                                       const evaluation_progress& progress) {
+outcome<std::vector<cause_answer>> evaluate_root_cause(
+    const std::filesystem::path& path, onset_source onset, const evaluation_options& options,
+    const evaluation_models& models, const evaluation_progress& progress, incident_rate* quiet) {
   const auto input = read_evaluation_input(path);
   if (!input) return input.error();
   if (onset == onset_source::own) {
     const incident_run run = run_incidents(*input, options, models, progress);
     const auto truth = read_labels(path);
     if (!truth) return truth.error();
+    if (quiet != nullptr) *quiet = rate_of(run, input->scored, *truth);
     return match_incidents(run, input->scored, *truth, options.own_grace);
   }
   const auto truth = read_labels(path);

@@ -11,6 +11,7 @@
 
 #include "inference/forecaster.hpp"
 #include "inference/ranker.hpp"
+#include "judgement/correlator_core.hpp"
 #include "judgement/options.hpp"
 #include "judgement/root_cause.hpp"
 #include "lab/recording.hpp"
@@ -36,6 +37,8 @@ struct evaluation_options {
   detection_options detection;
   correlation_options correlation;
   root_cause_options root_cause;
+  /// In place of correlation.false_incidents_per_entity_month; nothing: as many as false pages.
+  std::optional<double> false_incidents;
   /// Our own onset: rows after the end of a fault within which its incident may still begin, and be
   /// explained, as the baselines of ../shared/eval allow.
   double own_grace = 2;
@@ -138,6 +141,7 @@ struct alert_word {
 struct incident_run {
   std::vector<incident_history> incidents;  ///< by the order of their first transition
   std::vector<alert_word> alerts;           ///< in the order told
+  sign_counters signs;                      ///< what became of weak signs
 };
 
 /// Judges the whole recording and keeps what was said of incidents.
@@ -152,6 +156,20 @@ incident_run run_incidents(const evaluation_input& input, const evaluation_optio
 std::vector<cause_answer> match_incidents(const incident_run& run, const telemetry& scored,
                                           const labels& truth, double grace = 0);
 
+/// Incidents in fault-free time: what lies outside of every fault and the ten minutes after it.
+struct incident_rate {
+  double entity_days = 0;
+  std::size_t paged = 0;    ///< began there, opened by an alert
+  std::size_t by_sign = 0;  ///< began there, opened by weak signs and a strong cause
+  sign_counters signs;      ///< of the whole run
+
+  /// Per entity and month (30 days) of fault-free time; 0 where there is none.
+  double a_month(std::size_t incidents) const noexcept {
+    return entity_days > 0 ? 30 * static_cast<double>(incidents) / entity_days : 0;
+  }
+};
+incident_rate rate_of(const incident_run& run, const telemetry& scored, const labels& truth);
+
 /// Asks for the cause at each of @p onsets with the windows as of its as_of. The answers stand in
 /// the order of @p onsets; their recording and fault are for the caller to fill in.
 std::vector<cause_answer> ask_at_onsets(const evaluation_input& input,
@@ -161,12 +179,14 @@ std::vector<cause_answer> ask_at_onsets(const evaluation_input& input,
                                         const evaluation_progress& progress = {});
 
 /// Runs one recording either way: one answer per fault of the scored part, in the order of the
-/// labels. @returns what reading the recording returns.
+/// labels. @p quiet, if given, receives the rate of incidents in fault-free time (own onset alone).
+/// @returns what reading the recording returns.
 outcome<std::vector<cause_answer>> evaluate_root_cause(const std::filesystem::path& path,
                                                        onset_source onset,
                                                        const evaluation_options& options,
                                                        const evaluation_models& models,
-                                                       const evaluation_progress& progress = {});
+                                                       const evaluation_progress& progress = {},
+                                                       incident_rate* quiet = nullptr);
 
 /// One JSON line of causes.jsonl, without its end of line.
 std::string causes_line(const cause_answer& answer);

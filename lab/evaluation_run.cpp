@@ -22,6 +22,8 @@ runner_options options_for(const evaluation_options& options, const evaluation_m
   runner_options out;
   out.rules = std::move(rules);
   out.correlation = options.correlation;
+  out.correlation.false_incidents_per_entity_month =
+      options.false_incidents.value_or(options.detection.false_pages_per_entity_month);
   out.root_cause = options.root_cause;
   return out;
 }

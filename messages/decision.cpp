@@ -5,19 +5,21 @@
 #include "messages/internal/incident_bytes.hpp"
 #include "messages/version.hpp"
 
-// decision   := version(u8 = 2) kind(u8) logic(u32) model(str) body      -- 1: without logic, model
+// decision   := version(u8 = 3) kind(u8) logic(u32) model(str) body      -- 1: without logic, model
 // alert      := str (encode_alert)
 // topology   := from to kind(u8) removed(u8) source at(i64)
 // change     := entity kind(u8) summary at(i64)
 // root_cause := incident as_of(i64) causes unobserved(f64) abstained(u8) incomplete(strings) model
+//               support(f64)                                            -- 1, 2: without support
 // command    := name subject payload at(i64)
 // notice     := what subject text at(i64)
 // clock      := at(i64)
+// sign       := entity at(i64) decades(f64) metric
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t decision_version = 2;
+constexpr std::uint8_t decision_version = 3;
 
 void write_root_cause(byte_writer& out, const root_cause_result& r) {
   out.str(r.incident);
@@ -27,9 +29,10 @@ void write_root_cause(byte_writer& out, const root_cause_result& r) {
   out.boolean(r.abstained);
   write_strings(out, r.incomplete);
   out.str(r.model);
+  out.f64(r.support);
 }
 
-void read_root_cause(byte_reader& in, root_cause_result& r) {
+void read_root_cause(byte_reader& in, std::uint8_t version, root_cause_result& r) {
   r.incident = in.str();
   r.as_of = event_time_of(in.i64());
   read_causes(in, r.causes);
@@ -37,6 +40,7 @@ void read_root_cause(byte_reader& in, root_cause_result& r) {
   r.abstained = in.boolean();
   read_strings(in, r.incomplete);
   r.model = in.str();
+  if (version > 2) r.support = in.f64();
 }
 
 void write_topology(byte_writer& out, const topology_change& t) {
@@ -69,6 +73,20 @@ void read_command(byte_reader& in, operator_command& c) {
   c.subject = in.str();
   c.payload = in.str();
   c.at = arrival_time_of(in.i64());
+}
+
+void write_sign(byte_writer& out, const weak_sign& s) {
+  out.str(s.entity);
+  out.i64(unix_ms(s.at));
+  out.f64(s.decades);
+  out.str(s.metric);
+}
+
+void read_sign(byte_reader& in, weak_sign& s) {
+  s.entity = in.str();
+  s.at = event_time_of(in.i64());
+  s.decades = in.f64();
+  s.metric = in.str();
 }
 
 void read_notice(byte_reader& in, notice& n) {
@@ -126,6 +144,9 @@ std::string encode_decision(const decision& d) {
     case decision_kind::clock:
       out.i64(unix_ms(d.clock));
       break;
+    case decision_kind::sign:
+      write_sign(out, d.sign);
+      break;
   }
   return bytes;
 }
@@ -137,7 +158,7 @@ outcome<decision> decode_decision(std::string_view bytes) {
   if (auto known = check_version("decision", version, decision_version); !known)
     return known.error();
   decision d;
-  d.kind = in.enumeration(decision_kind::alert, decision_kind::clock);
+  d.kind = in.enumeration(decision_kind::alert, decision_kind::sign);
   if (!in.ok()) return failure{ec::malformed, "decision: unknown kind"};
   d.logic = version == 1 ? 0 : in.u32();
   if (version != 1) d.model = in.str();
@@ -155,7 +176,7 @@ outcome<decision> decode_decision(std::string_view bytes) {
       read_change(in, d.change);
       break;
     case decision_kind::root_cause:
-      read_root_cause(in, d.root_cause);
+      read_root_cause(in, version, d.root_cause);
       break;
     case decision_kind::command:
       read_command(in, d.command);
@@ -165,6 +186,9 @@ outcome<decision> decode_decision(std::string_view bytes) {
       break;
     case decision_kind::clock:
       d.clock = event_time_of(in.i64());
+      break;
+    case decision_kind::sign:
+      read_sign(in, d.sign);
       break;
   }
   if (!in.ok()) return failure{ec::malformed, "decision: cut off or a wrong value"};

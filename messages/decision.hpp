@@ -21,6 +21,7 @@ enum class decision_kind : std::uint8_t {
   command,     ///< an operator's word: acknowledge, silence, feedback, retire, limits
   notice,      ///< something to tell: quarantine, overload, recovered
   clock,       ///< event time has passed while something is open
+  sign,        ///< an entity is somewhat unusual: no page, but others may show it too
 };
 
 struct topology_change {
@@ -39,6 +40,14 @@ struct change_note {
   event_time at{};
 };
 
+/// An entity is unusual, and too little so for a page.
+struct weak_sign {
+  std::string entity;
+  event_time at{};     ///< the tick
+  double decades = 0;  ///< how rare a half hour is that holds such a tick
+  std::string metric;  ///< the most surprising one
+};
+
 /// What an RCA run found for an incident, with what it was based on.
 struct root_cause_result {
   std::string incident;
@@ -48,6 +57,9 @@ struct root_cause_result {
   bool abstained = true;
   std::vector<std::string> incomplete;  ///< entities whose watermark had not passed as_of
   std::string model;
+  /// How many natural log units likelier what is seen is with the first cause than with nothing
+  /// wrong anywhere, tempered as the posterior; 0 without a cause and in records of version 2.
+  double support = 0;
 };
 
 struct operator_command {
@@ -88,6 +100,7 @@ struct decision {
   operator_command command;
   faultline::notice notice;
   event_time clock{};
+  weak_sign sign;
   std::uint32_t logic = logic_version;  ///< of who decided; 0 in records older than this field
   std::string model;                    ///< sha-256 of the model in force; empty: none, not known
 };

@@ -112,6 +112,12 @@ void add_judgement(page& p, const node_counters& n) {
   p.gauge("faultline_clock_held_off_seconds",
           "How far the machine's clock is ahead of the time held; 0: it is followed.",
           static_cast<double>(n.clock_held_off_ms.load()) / 1000);
+  p.counter("faultline_weak_signs_total", "Signs of entities too weak for a page.",
+            static_cast<double>(n.weak_signs.load()));
+  p.counter("faultline_weak_sign_questions_total", "Neighbourhoods asked for a cause of these.",
+            static_cast<double>(n.sign_questions.load()));
+  p.counter("faultline_weak_sign_incidents_total", "Incidents that a strong cause opened.",
+            static_cast<double>(n.sign_incidents.load()));
   p.counter("faultline_entity_passivations_total",
             "Entities that went to disk, for want of events.",
             static_cast<double>(n.passivations.load()));

@@ -103,8 +103,9 @@ void node::impl::spawn() {
       rca_worker_past{flight.get(), deadly_questions});  // blocks in LibTorch
   the_rca = sys.spawn(root_cause, options.root_cause,
                       rca_peers{the_librarian, the_keeper, the_worker, directory.get()});
-  the_correlator = sys.spawn(correlator, desk->current().correlation, options.actors,
-                             correlator_peers{the_librarian, the_keeper, the_rca, flight.get()});
+  the_correlator =
+      sys.spawn(correlator, desk->current().correlation, options.actors,
+                correlator_peers{the_librarian, the_keeper, the_rca, flight.get(), &counters});
   link->set(the_correlator);
   if (!notices.empty()) caf::anon_send(the_keeper, append_decisions{std::move(notices)});
 

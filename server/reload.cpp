@@ -10,13 +10,14 @@ namespace faultline {
 
 namespace {
 
-constexpr std::array<std::string_view, 12> live_keys{"limits",
+constexpr std::array<std::string_view, 13> live_keys{"limits",
                                                      "edges",
                                                      "detection.false_pages_per_entity_month",
                                                      "detection.learning",
                                                      "correlation.window",
                                                      "correlation.hops",
                                                      "correlation.settle",
+                                                     "correlation.false_incidents_per_entity_month",
                                                      "retention.log",
                                                      "retention.log_bytes",
                                                      "retention.feed",

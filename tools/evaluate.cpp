@@ -96,19 +96,28 @@ int run_detection_command(const evaluate_arguments& a, const command_session& se
 }
 
 json summary_of(const std::string& recording, const std::vector<cause_answer>& answers,
-                double seconds) {
+                const incident_rate& quiet, double seconds) {
   std::size_t none = 0, older = 0, abstained = 0;
   for (const cause_answer& answer : answers) {
     none += answer.as_of == event_time{} ? 1 : 0;
     older += answer.predates ? 1 : 0;
     abstained += answer.abstained ? 1 : 0;
   }
-  return json{{"recording", directory_name(recording)},
-              {"faults", answers.size()},
-              {"without incident", none},
-              {"older than the fault", older},
-              {"abstained", abstained},
-              {"seconds", seconds}};
+  json row{{"recording", directory_name(recording)},
+           {"faults", answers.size()},
+           {"without incident", none},
+           {"older than the fault", older},
+           {"abstained", abstained}};
+  if (quiet.entity_days > 0) {
+    row["fault-free entity-days"] = quiet.entity_days;
+    row["incidents there"] = quiet.paged + quiet.by_sign;
+    row["weak signs"] = quiet.signs.signs;
+    row["questions about them"] = quiet.signs.asked;
+    row["of weak signs"] = quiet.by_sign;
+    row["of weak signs per entity-month"] = quiet.a_month(quiet.by_sign);
+  }
+  row["seconds"] = seconds;
+  return row;
 }
 
 int run_rca_command(const rca_arguments& a, const command_session& session) {
@@ -124,8 +133,10 @@ int run_rca_command(const rca_arguments& a, const command_session& session) {
   for (const std::string& recording : a.recordings) {
     const auto start = wall_clock::now();
     progress_bar bar{directory_name(recording), 0};
-    const auto answers = evaluate_root_cause(recording, a.onset, a.options, models->view(),
-                                             [&](std::uint64_t done) { bar.at(done, "events"); });
+    incident_rate quiet;
+    const auto answers = evaluate_root_cause(
+        recording, a.onset, a.options, models->view(),
+        [&](std::uint64_t done) { bar.at(done, "events"); }, &quiet);
     bar.finish();
     if (!answers) {
       report_failure(answers.error());
@@ -133,7 +144,7 @@ int run_rca_command(const rca_arguments& a, const command_session& session) {
       continue;
     }
     for (const cause_answer& answer : *answers) out << causes_line(answer) << '\n';
-    const json row = summary_of(recording, *answers, seconds_since(start));
+    const json row = summary_of(recording, *answers, quiet, seconds_since(start));
     print_row(row, session);
     rows.push_back(row);
   }
@@ -177,6 +188,10 @@ void add_rca(CLI::App& group, command_session& session) {
                   "Rows after the end of a fault within which our incident may still begin")
       ->check(CLI::Range(0.0, 1000.0))
       ->capture_default_str();
+  sub->add_option("--false-incidents", a->options.false_incidents,
+                  "False incidents that weak signs may open, per entity and month; as many as "
+                  "false pages when not given, 0: none")
+      ->check(CLI::Range(0.0, 1000.0));
   auto* ranker = sub->add_option("--ranker", a->ranker, "Ranker; the shipped one when not given");
   sub->add_flag("--no-ranker", a->no_ranker, "Rank by the posterior alone")->excludes(ranker);
   sub->callback(

@@ -64,6 +64,8 @@ const char* name_of(decision_kind kind) noexcept {
       return "notice";
     case decision_kind::clock:
       return "clock";
+    case decision_kind::sign:
+      return "sign";
   }
   return "unknown";
 }
@@ -97,6 +99,7 @@ json value_of(const decision& d) {
                            {"unobserved", d.root_cause.unobserved},
                            {"abstained", d.root_cause.abstained},
                            {"incomplete", d.root_cause.incomplete},
+                           {"support", d.root_cause.support},
                            {"model", d.root_cause.model}};
       break;
     }
@@ -114,6 +117,12 @@ json value_of(const decision& d) {
       break;
     case decision_kind::clock:
       out["clock"] = unix_ms(d.clock);
+      break;
+    case decision_kind::sign:
+      out["sign"] = {{"entity", d.sign.entity},
+                     {"at", unix_ms(d.sign.at)},
+                     {"decades", d.sign.decades},
+                     {"metric", d.sign.metric}};
       break;
   }
   return out;

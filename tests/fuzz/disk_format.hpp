@@ -150,6 +150,8 @@ TEST_P(Formats, TenThousandMutationsAreReadAsTheyStandOrRefused) {
     bad[at] = static_cast<char>(static_cast<unsigned char>(bad[at]) ^ (1 + random() % 255));
     const auto read = f.reread(bad);
     if (!read) continue;
+    const auto version = static_cast<unsigned char>(bad[0]);
+    if (version < f.version) continue;  // read as one of the version before, and written anew
     ++accepted;
     const auto again = f.reread(*read);
     ASSERT_TRUE(again) << "byte " << at << ": what was read cannot be written";

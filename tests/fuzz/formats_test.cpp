@@ -135,7 +135,7 @@ std::vector<disk_format> contents() {
   all.push_back({"blob", "blob", 1, false, sample_blob, reread_blob});
   for (const auto& d : every_decision()) {
     all.push_back(
-        {"decision_" + std::to_string(static_cast<int>(d.kind)), "decision", 2, false,
+        {"decision_" + std::to_string(static_cast<int>(d.kind)), "decision", 3, false,
          [d] { return encode_decision(d); },
          [](std::string_view b) { return rewritten(decode_decision(b), encode_decision); }});
   }
@@ -160,7 +160,7 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "entity snapshot", 7, true,
+  all.push_back({"entity_snapshot", "entity snapshot", 8, true,
                  [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();
@@ -190,7 +190,7 @@ std::vector<disk_format> contents() {
                      return failure{ec::malformed, "a partition that knows nothing yet"};
                    return rewritten(decode_clock_point(b), encode_clock_point);
                  }});
-  all.push_back({"correlator_state", "correlator state", 4, false, sample_correlator,
+  all.push_back({"correlator_state", "correlator state", 5, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};
                    if (auto read = core.restore(b); !read) return read.error();

@@ -173,6 +173,7 @@ struct one_blob {
       core.begin_tick(row);
       core.finish_tick(nullptr, decisions);
     }
+    drop_signs(decisions);
   }
   void calm(int rows) {
     for (int i = 0; i < rows; ++i, now += tick) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -96,6 +97,14 @@ private:
   std::shared_ptr<const judgement_rules> rules_;
   partition_time clock_;
 };
+
+/// For claims about everything else an entity decides.
+inline void drop_signs(std::vector<entity_decision>& decisions) {
+  decisions.erase(
+      std::remove_if(decisions.begin(), decisions.end(),
+                     [](const entity_decision& d) { return d.what.kind == decision_kind::sign; }),
+      decisions.end());
+}
 
 inline constexpr std::int64_t test_start = 1'704'067'200'000;  // 2024-01-01, a Monday
 

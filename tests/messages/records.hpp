@@ -76,16 +76,17 @@ inline incident sample_incident() {
 }
 
 inline std::vector<decision> every_decision() {
-  std::vector<decision> all(7);
+  std::vector<decision> all(8);
   for (std::size_t i = 0; i < all.size(); ++i) all[i].kind = static_cast<decision_kind>(i + 1);
   all[0].alert = resolved_alert();
   all[1].topology = {"service/a", "db/b", edge_kind::runs_on, true, "span", event_time_of(5)};
   all[2].change = {"service/a", change_kind::scale, "3 to 5", event_time_of(6)};
   all[3].root_cause = {"inc-1", event_time_of(7), {sample_cause()}, 0.25,
-                       false,   {"db/b"},         "rank 2"};
+                       false,   {"db/b"},         "rank 2",         4.5};
   all[4].command = {"silence", "00ff", R"({"by":"ada"})", arrival_time_of(8)};
   all[5].notice = {"quarantine", "host/x", "5 deaths in 60 s", event_time_of(9)};
   all[6].clock = event_time_of(10);
+  all[7].sign = {"service/a", event_time_of(11), 0.7, "latency_p50"};
   return all;
 }
 

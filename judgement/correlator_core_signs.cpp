@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+
+#include "judgement/correlator_core_impl.hpp"
+#include "messages/identity.hpp"
+
+namespace faultline {
+
+// Weak signs, each too little for a page, are asked about where they come together. What is asked
+// is the whole neighbourhood of theirs: did something go wrong here, and what? Only where one cause
+// is strong an incident is opened; nobody hears of the rest (decision 0018).
+
+namespace {
+
+using namespace correlator_limits;
+
+/// A neighbourhood is asked about at most this often, in event time: a large one costs more.
+milliseconds rest_of(std::size_t candidates) {
+  return milliseconds{sign_rest_ms + sign_rest_each_ms * static_cast<std::int64_t>(candidates)};
+}
+
+/// Natural log units by which a cause must beat `nothing is wrong`: how often an entity would be
+/// looked at in a month with such odds by chance, over how often it may be.
+double support_wanted(double per_entity_month) { return std::log(sign_looks / per_entity_month); }
+
+bool strong(const root_cause_result& r, double per_entity_month) {
+  return !r.abstained && !r.causes.empty() && r.causes.front().probability >= sign_cause &&
+         r.support >= support_wanted(per_entity_month);
+}
+
+}  // namespace
+
+void correlator_core::impl::on_sign(const weak_sign& s) {
+  now = std::max(now, s.at);
+  if (options.false_incidents_per_entity_month <= 0) return;
+  if (const auto mark = silenced.find(s.entity); mark != silenced.end()) {
+    if (!mark->second.until || *mark->second.until > s.at) return;
+  }
+  ++counters.signs;
+  keep_sign(s);
+  if (belongs_to_open(s)) return;
+  std::vector<std::string> near;
+  for (near_entity& n :
+       graph.neighbourhood({s.entity}, std::min(options.hops, sign_hops), sign_candidates)) {
+    near.push_back(std::move(n.id));
+  }
+  if (near.size() < 2) return;  // nobody could confirm it
+  std::sort(near.begin(), near.end());
+  const double strength = strength_at(s.entity, s.at);
+  for (auto& [key, other] : suspicions) {
+    if (!std::binary_search(near.begin(), near.end(), other.entities.front())) continue;
+    if (other.asks == 0) {  // it will be asked about both
+      other.strength = std::max(other.strength, strength);
+      if (std::find(other.entities.begin(), other.entities.end(), s.entity) == other.entities.end())
+        other.entities.push_back(s.entity);
+      return;
+    }
+    if (s.at < other.onset + rest_of(near.size()) && strength < other.strength + sign_stronger)
+      return;
+  }
+  if (suspicions.size() >= most_suspicions) return;
+  suspicion& fresh = suspicions[applied];
+  fresh.id = to_hex(stable_hash("signs/" + s.entity + "/" + std::to_string(unix_ms(s.at))));
+  fresh.onset = s.at;
+  fresh.strength = strength;
+  fresh.text = s.metric.empty() ? s.entity : s.metric + " of " + s.entity;
+  fresh.entities = signs_near(s.entity, s.at);
+  fresh.rests_until = s.at + rest_of(near.size());
+  plan(applied);
+}
+
+/// Newest sign of each entity, as long as it can be of use.
+void correlator_core::impl::keep_sign(const weak_sign& s) {
+  weak_sign& known = signs[s.entity];
+  if (!known.entity.empty()) signs_by_time.erase({known.at, s.entity});
+  known = s;
+  signs_by_time.emplace(s.at, s.entity);
+  const event_time oldest = s.at - options.window;
+  while (!signs_by_time.empty() && (signs_by_time.begin()->first < oldest ||
+                                    signs_by_time.size() > correlator_limits::signs)) {
+    signs.erase(signs_by_time.begin()->second);
+    signs_by_time.erase(signs_by_time.begin());
+  }
+}
+
+/// Entities with a sign about @p at among @p entity, which comes first, and its direct neighbours.
+std::vector<std::string> correlator_core::impl::signs_near(const std::string& entity,
+                                                           event_time at) const {
+  std::set<std::string> others;
+  graph.visit_neighbours(entity, [&](const std::string& other) {
+    const auto sign = signs.find(other);
+    if (sign == signs.end() || other == entity) return;
+    const auto apart = std::max(sign->second.at - at, at - sign->second.at);
+    if (apart <= options.window / 2) others.insert(other);
+  });
+  std::vector<std::string> list{entity};
+  list.insert(list.end(), others.begin(), others.end());
+  return list;
+}
+
+/// Fisher's sum over an entity and its direct neighbours, in decades.
+double correlator_core::impl::strength_at(const std::string& entity, event_time at) const {
+  double sum = 0;
+  for (const std::string& e : signs_near(entity, at)) sum += signs.at(e).decades;
+  return sum;
+}
+
+/// Whether an open incident accounts for @p s: one that is still growing. What begins later is
+/// asked about on its own.
+bool correlator_core::impl::belongs_to_open(const weak_sign& s) {
+  const auto reaching = reached_by.find(s.entity);
+  if (reaching == reached_by.end()) return false;
+  bool accounted = false;
+  const auto apart = std::chrono::duration_cast<milliseconds>(
+      std::chrono::duration<double, std::milli>(options.window) * burst_windows);
+  for (const incident_key key : reaching->second) {
+    tracked_incident& i = incidents.at(key);
+    if (!fits(i, s.at)) continue;
+    if (!i.signs.empty()) {
+      i.last_sign = std::max(i.last_sign, s.at);
+      i.last_end = std::max(i.last_end, s.at);
+      schedule(key);
+    }
+    accounted = accounted || s.at <= i.last_onset + apart;
+  }
+  return accounted;
+}
+
+/// When a suspicion is to be looked at next.
+void correlator_core::impl::plan(incident_key key) {
+  suspicion& s = suspicions.at(key);
+  if (s.due) doubts.erase({*s.due, key});
+  if (s.awaiting) {
+    s.due = s.asked + milliseconds{answer_ms};
+  } else if (s.asks < sign_asks) {
+    s.due = s.onset + milliseconds{sign_ask_ms[s.asks]};
+  } else {
+    s.due = s.rests_until;
+  }
+  doubts.emplace(*s.due, key);
+}
+
+void correlator_core::impl::drop(incident_key key) {
+  const auto at = suspicions.find(key);
+  if (at->second.due) doubts.erase({*at->second.due, key});
+  suspicions.erase(at);
+}
+
+void correlator_core::impl::pass_doubts() {
+  while (!doubts.empty() && doubts.begin()->first <= now) {
+    const incident_key key = doubts.begin()->second;
+    suspicion& s = suspicions.at(key);
+    s.awaiting = false;  // if it was, its answer will not come any more
+    if (s.asks >= sign_asks) {
+      if (s.rests_until <= now) {
+        drop(key);
+        continue;
+      }
+      plan(key);
+      continue;
+    }
+    const auto under_way = std::count_if(suspicions.begin(), suspicions.end(),
+                                         [](const auto& entry) { return entry.second.awaiting; });
+    ++s.asks;
+    if (under_way < sign_questions) {
+      s.awaiting = true;
+      s.asked = now;
+      asked_suspicions.push_back(key);
+      ++counters.asked;
+    }
+    plan(key);
+  }
+}
+
+rca_request correlator_core::impl::request_of(const suspicion& s) const {
+  rca_request r;
+  r.incident = s.id;
+  r.onset = s.onset;
+  r.as_of = s.asked;
+  fill_neighbourhood(r, s.entities, std::min(options.hops, sign_hops), sign_candidates);
+  return r;
+}
+
+/// @returns whether @p r answers a suspicion; it is then taken.
+bool correlator_core::impl::take_suspicion(const root_cause_result& r) {
+  const auto at = std::find_if(suspicions.begin(), suspicions.end(),
+                               [&](const auto& entry) { return entry.second.id == r.incident; });
+  if (at == suspicions.end()) return false;
+  at->second.awaiting = false;
+  if (strong(r, options.false_incidents_per_entity_month)) {
+    confirm(at->first, r);
+  } else {
+    if (r.support < sign_hopeless) at->second.asks = sign_asks;
+    plan(at->first);
+  }
+  return true;
+}
+
+/// Whether an open incident near @p s has the same cause. Others are closed to newcomers: this is
+/// another trouble.
+bool correlator_core::impl::told_already(const suspicion& s, const std::string& cause) {
+  std::set<incident_key> open;
+  for (const std::string& entity : s.entities) {
+    const auto reaching = reached_by.find(entity);
+    if (reaching == reached_by.end()) continue;
+    for (const incident_key k : reaching->second) {
+      if (fits(incidents.at(k), s.onset)) open.insert(k);
+    }
+  }
+  for (const incident_key k : open) {
+    const incident& known = incidents.at(k).record;
+    if (!known.abstained && !known.causes.empty() && known.causes.front().entity == cause)
+      return true;
+  }
+  for (const incident_key k : open) {
+    incidents.at(k).frozen = true;
+    drop_reach(k);
+    schedule(k);
+  }
+  return false;
+}
+
+/// Opens the incident, unless it is told already.
+void correlator_core::impl::confirm(incident_key key, const root_cause_result& r) {
+  const suspicion s = suspicions.at(key);
+  drop(key);
+  if (told_already(s, r.causes.front().entity)) return;
+  ++counters.opened;
+  const incident_key fresh = applied;
+  tracked_incident& i = incidents[fresh];
+  i.record.id = s.id;
+  i.record.transition = 0;  // tell() makes it 1
+  i.record.started = s.onset;
+  i.record.entities = s.entities;
+  i.record.causes = r.causes;
+  i.record.unobserved = r.unobserved;
+  i.record.abstained = r.abstained;
+  rank_remedies(i.record.causes);
+  i.first_onset = i.last_onset = i.signed_at = s.onset;
+  i.last_sign = i.last_end = std::max(s.onset, r.as_of);
+  i.signs = s.entities;
+  i.first_text = "weak signs: " + s.text;
+  i.told_at = now;
+  i.requests = s.asks;
+  tell(i);
+  schedule(fresh);
+  for (const std::string& entity : i.signs) extend(fresh, entity, 0);
+}
+
+/// An incident that a page opens asks by itself.
+void correlator_core::impl::drop_suspicions_near(incident_key key) {
+  const auto& reach = incidents.at(key).reach;
+  std::vector<incident_key> gone;
+  for (const auto& [k, s] : suspicions) {
+    if (reach.count(s.entities.front()) != 0) gone.push_back(k);
+  }
+  for (const incident_key k : gone) drop(k);
+}
+
+}  // namespace faultline

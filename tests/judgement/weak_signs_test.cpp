@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "tests/judgement/correlator_fold.hpp"
+
+namespace faultline {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
+
+/// a and b are called by c. Each shows a little at noon, and nobody pages.
+struct WeakSigns : ::testing::Test {
+  static constexpr std::int64_t asked_at = noon + 2 * minute;
+
+  explicit WeakSigns(correlation_options options = {}) : f{options} {
+    f.edge("c", "a");
+    f.edge("c", "b");
+  }
+
+  correlator_output sign(const std::string& entity, std::int64_t at, double decades = 0.8) {
+    decision d;
+    d.kind = decision_kind::sign;
+    d.sign = {entity, event_time_of(at), decades, "latency"};
+    return f.apply(d);
+  }
+
+  correlator_output answer(const rca_request& r, const std::string& cause, double probability,
+                           double support) {
+    decision d;
+    d.kind = decision_kind::root_cause;
+    d.root_cause.incident = r.incident;
+    d.root_cause.as_of = r.as_of;
+    d.root_cause.causes.resize(1);
+    d.root_cause.causes[0].entity = cause;
+    d.root_cause.causes[0].probability = probability;
+    d.root_cause.support = support;
+    d.root_cause.unobserved = 1 - probability;
+    d.root_cause.abstained = probability < 0.4;
+    return f.apply(d);
+  }
+
+  rca_request question() {
+    sign("c", noon);
+    sign("a", noon + minute / 2);
+    const auto out = f.clock(asked_at);
+    EXPECT_EQ(out.requests.size(), 1u);
+    return out.requests.empty() ? rca_request{} : out.requests[0];
+  }
+
+  fold f;
+};
+
+TEST_F(WeakSigns, AreAskedAboutWithTheirNeighboursAndNobodyIsTold) {
+  const rca_request r = question();
+  EXPECT_EQ(unix_ms(r.onset), noon);
+  EXPECT_EQ(unix_ms(r.as_of), asked_at);
+  EXPECT_THAT(r.candidates, UnorderedElementsAre("a", "b", "c"));
+  EXPECT_EQ(r.edges.size(), 2u);
+  EXPECT_TRUE(f.feed.empty());
+  EXPECT_TRUE(f.core.open().empty());
+}
+
+TEST_F(WeakSigns, OfAnEntityWithoutNeighboursAreNotAskedAbout) {
+  sign("alone", noon, 1.9);
+  EXPECT_TRUE(f.clock(asked_at).requests.empty());
+}
+
+TEST_F(WeakSigns, AStrongCauseOpensAnIncident) {
+  const auto told = incidents_in(answer(question(), "a", 0.95, 6));
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].transition, 1u);
+  EXPECT_TRUE(told[0].alerts.empty());
+  EXPECT_EQ(told[0].causes.at(0).entity, "a");
+  EXPECT_EQ(unix_ms(told[0].started), noon);
+  EXPECT_THAT(told[0].summary, HasSubstr("weak signs: latency of c"));
+  EXPECT_EQ(f.core.open().size(), 1u);
+  EXPECT_EQ(f.core.signs().opened, 1u);
+}
+
+TEST_F(WeakSigns, ACauseThatIsNotLikelyEnoughOpensNothing) {
+  answer(question(), "a", 0.85, 20);
+  EXPECT_TRUE(f.feed.empty());
+}
+
+TEST_F(WeakSigns, ACauseThatIsHardlyLikelierThanNothingWrongOpensNothing) {
+  answer(question(), "a", 0.99, 5);  // ln(180 / 1) = 5.19
+  EXPECT_TRUE(f.feed.empty());
+}
+
+struct ManyFalseIncidentsAccepted : WeakSigns {
+  static correlation_options many() {
+    correlation_options o;
+    o.false_incidents_per_entity_month = 12;
+    return o;
+  }
+  ManyFalseIncidentsAccepted() : WeakSigns{many()} {}
+};
+
+TEST_F(ManyFalseIncidentsAccepted, LessSupportIsEnough) {
+  answer(question(), "a", 0.99, 5);  // ln(180 / 12) = 2.71
+  EXPECT_EQ(f.core.open().size(), 1u);
+}
+
+struct NoFalseIncidentAccepted : WeakSigns {
+  static correlation_options none() {
+    correlation_options o;
+    o.false_incidents_per_entity_month = 0;
+    return o;
+  }
+  NoFalseIncidentAccepted() : WeakSigns{none()} {}
+};
+
+TEST_F(NoFalseIncidentAccepted, NothingIsAsked) {
+  sign("c", noon);
+  EXPECT_TRUE(f.clock(asked_at).requests.empty());
+  EXPECT_FALSE(f.core.wants_clock());
+}
+
+TEST_F(WeakSigns, AreAskedAboutOnceMoreWhereTheFirstAnswerIsNotHopeless) {
+  answer(question(), "a", 0.6, 1);
+  EXPECT_EQ(f.clock(noon + 5 * minute).requests.size(), 1u);
+}
+
+TEST_F(WeakSigns, AreNotAskedAboutAgainWhereNothingWrongIsLikelier) {
+  answer(question(), "a", 0.6, -1);
+  EXPECT_TRUE(f.clock(noon + 5 * minute).requests.empty());
+  EXPECT_FALSE(f.core.wants_clock()) << "and nothing waits any more";
+}
+
+TEST_F(WeakSigns, ASilencedEntityHasNone) {
+  f.command("silence", "c", R"({"by":"ada"})");
+  sign("c", noon);
+  EXPECT_TRUE(f.clock(asked_at).requests.empty());
+}
+
+TEST_F(WeakSigns, WhatAPageHasOpenedIsNotAskedAboutTwice) {
+  sign("c", noon);
+  f.fire("a", noon + minute);
+  const auto out = f.clock(asked_at);
+  for (const rca_request& r : out.requests) EXPECT_EQ(r.incident, f.core.open().at(0).id);
+  sign("b", noon + 3 * minute);
+  EXPECT_EQ(f.core.signs().asked, 0u);
+}
+
+TEST_F(WeakSigns, AnAlertThatFollowsJoinsTheirIncident) {
+  answer(question(), "a", 0.95, 6);
+  f.fire("b", noon + 4 * minute);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_EQ(f.core.open()[0].alerts.size(), 1u);
+  EXPECT_THAT(f.core.open()[0].entities, UnorderedElementsAre("a", "b", "c"));
+}
+
+TEST_F(WeakSigns, TheirIncidentEndsAWindowAfterTheLast) {
+  answer(question(), "a", 0.95, 6);
+  sign("b", noon + 4 * minute);
+  f.clock(noon + 13 * minute);
+  EXPECT_EQ(f.core.open().size(), 1u);
+  const auto told = incidents_in(f.clock(noon + 14 * minute));
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.back().state, incident_state::resolved);
+  EXPECT_EQ(told.back().ended, event_time_of(noon + 4 * minute));
+}
+
+TEST_F(WeakSigns, AnotherTroubleLaterIsAnIncidentOfItsOwn) {
+  const std::string first = incidents_in(answer(question(), "a", 0.95, 6)).at(0).id;
+  sign("b", noon + 8 * minute);
+  const auto out = f.clock(noon + 10 * minute);
+  const auto about = std::find_if(out.requests.begin(), out.requests.end(),
+                                  [&](const rca_request& r) { return r.incident != first; });
+  ASSERT_NE(about, out.requests.end());
+  answer(*about, "b", 0.97, 8);
+  EXPECT_EQ(f.core.open().size(), 2u);
+}
+
+TEST_F(WeakSigns, RestoredAnywhereItGoesOnAsIfNothingHadHappened) {
+  answer(question(), "a", 0.95, 6);
+  sign("b", noon + 8 * minute);
+  f.fire("b", noon + 9 * minute);
+  f.clock(noon + 10 * minute);
+  f.end("b", noon + 9 * minute, noon + 12 * minute);
+  f.clock(noon + 40 * minute);
+  for (std::size_t cut = 0; cut <= f.log.size(); ++cut) {
+    correlator_core before{{}};
+    for (std::size_t n = 0; n < cut; ++n) before.apply(f.log[n]);
+    correlator_core after{{}};
+    ASSERT_TRUE(after.restore(before.save())) << cut;
+    EXPECT_EQ(after.save(), before.save());
+    for (std::size_t n = cut; n < f.log.size(); ++n) {
+      const auto a = before.apply(f.log[n]);
+      const auto b = after.apply(f.log[n]);
+      EXPECT_EQ(a.feed.size(), b.feed.size()) << cut << " " << n;
+      EXPECT_EQ(a.requests.size(), b.requests.size()) << cut << " " << n;
+    }
+    EXPECT_EQ(after.save(), before.save()) << cut;
+  }
+}
+
+}  // namespace
+}  // namespace faultline
