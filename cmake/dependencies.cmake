@@ -19,6 +19,7 @@
 #   dep::xxhash      xxhash, the library                         any
 #   dep::zlib        zlib                                        any
 #   dep::sodium      libsodium                                   any
+#   dep::ssl         OpenSSL                                     transport
 #   dep::jemalloc    jemalloc, the allocator of faultlined       server
 #   dep::gtest       GoogleTest and GoogleMock with main()       tests (faultline_test links it)
 #   dep::benchmark   Google Benchmark with main()                tests (faultline_bench links it)
@@ -89,6 +90,7 @@ faultline_dependency(msgpack PACKAGE libmsgpack-cxx-dev HEADER msgpack.hpp)
 faultline_dependency(json PACKAGE nlohmann-json3-dev HEADER nlohmann/json.hpp)
 faultline_dependency(xxhash PACKAGE libxxhash-dev HEADER xxhash.h LIBRARIES xxhash)
 faultline_dependency(sodium PACKAGE libsodium-dev HEADER sodium.h LIBRARIES sodium)
+faultline_package(ssl OpenSSL libssl-dev OpenSSL::SSL OpenSSL::Crypto)
 faultline_dependency(jemalloc PACKAGE libjemalloc-dev HEADER jemalloc/jemalloc.h LIBRARIES jemalloc)
 if(FAULTLINE_TESTS)
   faultline_dependency(gtest PACKAGE "libgtest-dev and libgmock-dev" HEADER gmock/gmock.h

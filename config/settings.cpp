@@ -236,6 +236,12 @@ void add_doors(std::vector<setting>& all) {
   all.push_back(duration(s, "header_timeout", FIELD(web.header_timeout), seconds{1}, hours{1}));
   all.push_back(duration(s, "idle_timeout", FIELD(web.idle_timeout), seconds{1}, hours{24}));
   all.push_back(duration(s, "answer_timeout", FIELD(web.answer_timeout), seconds{1}, hours{1}));
+  all.push_back(
+      integer(s, "max_connections_per_address", FIELD(web.max_connections_per_address), 1, 65'536));
+  all.push_back(text(s, "tls_certificate", FIELD(web.tls_certificate), any_text));
+  all.push_back(text(s, "tls_key", FIELD(web.tls_key), any_text));
+  all.push_back(text(s, "tokens", FIELD(web.tokens), any_text));
+  all.push_back(texts(s, "hosts", FIELD(web.hosts), not_empty));
   s = "ingest";
   all.push_back(texts(s, "pull", FIELD(sockets.pull), endpoint));
   all.push_back(texts(s, "router", FIELD(sockets.router), endpoint));

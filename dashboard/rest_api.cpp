@@ -77,6 +77,9 @@ void serve(queries& answers, const http_request& request, http_responder respond
     }
     if (method != "GET" && from_another_site(request))
       return respond(http_error(403, "not_allowed", "changes from another site are refused"));
+    if (request.role < r.role)
+      return respond(
+          http_error(403, "not_allowed", std::string{"this takes the role "} + to_string(r.role)));
     if (const std::string_view wrong = decode_ids(ids); !wrong.empty())
       return respond(http_error(400, to_string(ec::invalid), wrong));
     return r.serve({answers, request, std::move(respond), std::move(ids)});

@@ -84,6 +84,11 @@ bool read_choice(const api_call& call, std::string_view name, std::string_view o
   return refuse(call, {ec::invalid, text});
 }
 
+/// Where tokens are asked for, a word is that of the token's bearer, whatever stands in the body.
+void sign(const api_call& call, std::string& by) {
+  if (!call.request.user.empty()) by = call.request.user;
+}
+
 void get_healthy(api_call call) { call.respond(json_answer(R"({"healthy":true})")); }
 
 void get_ready(api_call call) {
@@ -163,6 +168,7 @@ void post_alert_feedback(api_call call) {
     refuse(call, read.error());
     return;
   }
+  sign(call, read->by);
   call.answers.alert_feedback(call.ids[0], std::move(*read),
                               as_accepted(std::move(call.respond), call.ids[0]));
 }
@@ -173,6 +179,7 @@ void post_incident_feedback(api_call call) {
     refuse(call, read.error());
     return;
   }
+  sign(call, read->by);
   call.answers.incident_feedback(call.ids[0], std::move(*read),
                                  as_accepted(std::move(call.respond), call.ids[0]));
 }
@@ -184,6 +191,7 @@ void acknowledge(api_call call, bool taken_back) {
     return;
   }
   if (taken_back) read->acknowledged = false;
+  sign(call, read->by);
   call.answers.acknowledge_alert(call.ids[0], std::move(*read),
                                  as_accepted(std::move(call.respond), call.ids[0]));
 }
@@ -218,6 +226,7 @@ void post_edge(api_call call) {
     refuse(call, read.error());
     return;
   }
+  sign(call, read->by);
   std::string subject = read->from;
   call.answers.set_edge(std::move(*read), as_accepted(std::move(call.respond), std::move(subject)));
 }
@@ -258,32 +267,35 @@ const std::vector<route>& api_routes() {
       {"GET", "/api/v1/status", "version, uptime, totals, overload", get_status},
       {"GET", "/api/v1/entities", "?limit= &prefix= &next=", get_entities},
       {"GET", "/api/v1/entities/*", "one entity, its metrics and alerts", get_entity},
-      {"DELETE", "/api/v1/entities/*", "retire an entity", delete_entity},
+      {"DELETE", "/api/v1/entities/*", "retire an entity", delete_entity, web_role::operating},
       {"GET", "/api/v1/entities/*/window", "?metric=NAME, the live window", get_window},
       {"GET", "/api/v1/alerts", "?state=firing|resolved &entity= &limit= &next=", get_alerts},
       {"POST", "/api/v1/alerts/*/feedback", "{verdict: true|false|expected, comment, by}",
-       post_alert_feedback},
-      {"POST", "/api/v1/alerts/*/acknowledge", "{by, comment, acknowledged}", post_acknowledge},
-      {"DELETE", "/api/v1/alerts/*/acknowledge", "take it back, {by, comment}", delete_acknowledge},
+       post_alert_feedback, web_role::operating},
+      {"POST", "/api/v1/alerts/*/acknowledge", "{by, comment, acknowledged}", post_acknowledge,
+       web_role::operating},
+      {"DELETE", "/api/v1/alerts/*/acknowledge", "take it back, {by, comment}", delete_acknowledge,
+       web_role::operating},
       {"GET", "/api/v1/incidents", "?state=open|resolved &limit= &next=", get_incidents},
       {"GET", "/api/v1/incidents/*", "one incident with its causes", get_incident},
       {"POST", "/api/v1/incidents/*/feedback",
        "{cause, verdict: right|wrong|partly, comment, by, remediation, worked}",
-       post_incident_feedback},
+       post_incident_feedback, web_role::operating},
       {"GET", "/api/v1/topology", "who depends on whom", get_topology},
       {"POST", "/api/v1/topology/edges",
        "{from, to, kind, action: add|remove|reset, by, comment}, an operator's word on it",
-       post_edge},
+       post_edge, web_role::operating},
       {"GET", "/api/v1/dead-letters", "?reason= &limit= &next=, what was refused and why",
        get_dead_letters},
       {"GET", "/api/v1/dead-letters/*", "one dead letter", get_dead_letter},
-      {"POST", "/api/v1/entities/*/release", "end the quarantine of an entity", post_release},
+      {"POST", "/api/v1/entities/*/release", "end the quarantine of an entity", post_release,
+       web_role::operating},
       {"GET", "/api/v1/publishers", "?limit=, who publishes, how much, and clock skew",
        get_publishers},
-      {"POST", "/-/reload", "read the configuration again", post_reload},
+      {"POST", "/-/reload", "read the configuration again", post_reload, web_role::admin},
       {"GET", "/api/v1/rules", "the rules in force", get_rules},
       {"GET", "/api/v1/model", "the forecaster in force", get_model},
-      {"POST", "/api/v1/model", "{sha256}, activate another one", post_model},
+      {"POST", "/api/v1/model", "{sha256}, activate another one", post_model, web_role::admin},
   };
   return routes;
 }

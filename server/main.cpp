@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -105,6 +107,13 @@ int wait_for_end(end_signals& end, node& house) {
   }
 }
 
+/// Who has secrets in memory leaves no core file and lets nobody look into it.
+void keep_to_ourselves() {
+  const rlimit none{0, 0};
+  if (::setrlimit(RLIMIT_CORE, &none) != 0 || ::prctl(PR_SET_DUMPABLE, 0) != 0)
+    spdlog::warn("core files cannot be turned off");
+}
+
 int serve(const flags& f) {
   auto config = configuration(f);
   if (!config) {
@@ -117,6 +126,7 @@ int serve(const flags& f) {
     spdlog::error("configuration: {}", options.error().what);
     return 2;
   }
+  if (!config->sockets.security.key.empty() || !config->web.tls_key.empty()) keep_to_ourselves();
   flight_recorder::watch_signals();
   reloader reload{*config, [&f] { return configuration(f); },
                   [](const std::string& level) {
@@ -131,7 +141,8 @@ int serve(const flags& f) {
     return 1;
   }
   const auto bound = (*house)->bound_addresses();
-  spdlog::info("faultlined {} serves web=http://{} store={}", version(), bound.front(),
+  spdlog::info("faultlined {} serves web={}://{} store={}", version(),
+               config->web.tls_certificate.empty() ? "http" : "https", bound.front(),
                config->storage.path);
   for (std::size_t i = 1; i < bound.size(); ++i) spdlog::info("socket bound endpoint={}", bound[i]);
   const int signal = wait_for_end(end, **house);

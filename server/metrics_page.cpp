@@ -215,6 +215,27 @@ void add_doors(page& p, const node_parts& parts) {
           static_cast<double>(parts.accepted_at_start));
 }
 
+void add_web(page& p, const http_counters& c) {
+  auto& answers =
+      prometheus::BuildCounter()
+          .Name("faultline_http_answers_total")
+          .Help("Answers by HTTP, by status; 401 without a token, 421 under a wrong name.")
+          .Register(p.registry);
+  for (const auto& [status, n] : c.answers)
+    answers.Add({{"status", std::to_string(status)}}).Increment(static_cast<double>(n));
+  p.counter("faultline_http_tls_failures_total", "TLS handshakes that failed.",
+            static_cast<double>(c.tls_failures));
+  p.counter("faultline_http_evicted_total", "Connections closed to make room for newer ones.",
+            static_cast<double>(c.evicted));
+  auto& refused =
+      prometheus::BuildCounter()
+          .Name("faultline_http_refused_connections_total")
+          .Help("Connections refused: all are being answered, or too many of one address.")
+          .Register(p.registry);
+  refused.Add({{"reason", "full"}}).Increment(static_cast<double>(c.refused_full));
+  refused.Add({{"reason", "address"}}).Increment(static_cast<double>(c.refused_address));
+}
+
 void add_overload(page& p, const overload_ladder& ladder) {
   auto& now = prometheus::BuildGauge()
                   .Name("faultline_overload")
@@ -310,6 +331,7 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
   add_records(p, *parts.counters);
   add_judgement(p, *parts.counters);
   add_doors(p, parts);
+  if (parts.web != nullptr) add_web(p, parts.web->counters());
   add_overload(p, *parts.ladder);
   add_publishers(p, *parts.publishers);
   std::ostringstream out;

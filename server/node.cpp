@@ -18,6 +18,7 @@
 #include "actors/root_cause.hpp"
 #include "actors/supervisor.hpp"
 #include "dashboard/rest_api.hpp"
+#include "server/audit.hpp"
 #include "server/node_impl.hpp"
 
 namespace faultline {
@@ -185,7 +186,8 @@ outcome<void> node::impl::open_doors_and_web() {
   auto listening = open_http_server(options.web);
   if (!listening) return listening.error();
   web = std::move(*listening);
-  web->start(make_rest_api(*answers));
+  answers->watch(*web);
+  web->start(audited(make_rest_api(*answers)));
   clock_thread = std::thread{[this] { run_clock(); }};
   return {};
 }

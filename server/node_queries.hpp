@@ -19,6 +19,7 @@
 #include "server/rule_desk.hpp"
 #include "storage/store.hpp"
 #include "transport/doors.hpp"
+#include "transport/http_server.hpp"
 
 namespace faultline {
 
@@ -46,6 +47,7 @@ struct node_parts {
   std::uint64_t accepted_at_start = 0;  ///< the durable count when this process began
   rule_desk* desk = nullptr;
   const reload_status* reloads = nullptr;
+  const http_server* web = nullptr;  ///< set by watch()
   /// Both block; each is called on a thread of its own.
   std::function<outcome<reload_report>()> reload{};
   std::function<outcome<model_state>(const std::string& sha256)> activate{};
@@ -58,6 +60,8 @@ public:
   node_queries(caf::actor_system& system, node_parts parts);
   ~node_queries() override;
 
+  /// Before @p web starts to ask: its counters are shown, too.
+  void watch(const http_server& web) { parts_.web = &web; }
   bool ready() const override;
   void status(answer<server_status> done) override;
   void metrics_text(answer<std::string> done) override;

@@ -92,6 +92,8 @@ outcome<reload_report> node::impl::reload() {
 
 /// The clients' files, then the rest: a file that cannot be read changes nothing.
 outcome<reload_report> node::impl::apply_all(const fresh_settings& fresh) {
+  if (web)
+    if (auto read = web->reload(); !read) return read.error();
   const auto changes = sockets->reload_clients();
   if (!changes) return changes.error();
   auto report = apply(fresh);

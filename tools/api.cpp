@@ -27,8 +27,16 @@ failure refused(const http_response& response, const std::string& target) {
   return {code, "the server refused " + target + ": " + harmless(text)};
 }
 
-failure no_answer(const std::string& server, const failure& why) {
-  return {why.code, "the server at " + server + " does not answer (" + why.what +
+http_client_options options_for(const api_server& server) {
+  http_client_options options;
+  options.address = server.address;
+  options.token_file = server.token_file;
+  options.ca_file = server.ca_file;
+  return options;
+}
+
+failure no_answer(const api_server& server, const failure& why) {
+  return {why.code, "the server at " + server.address + " does not answer (" + why.what +
                         "). Is it running? Another address is named with --server"};
 }
 
@@ -45,10 +53,9 @@ std::string api_target(std::string_view path, const api_query& query) {
   return target;
 }
 
-outcome<std::string> api_post(const std::string& server, const std::string& target,
+outcome<std::string> api_post(const api_server& server, const std::string& target,
                               const std::string& body) {
-  http_client_options options;
-  options.address = server;
+  http_client_options options = options_for(server);
   options.deadline = std::chrono::seconds{30};
   auto response = http_post(options, target, body);
   if (!response) return no_answer(server, response.error());
@@ -56,23 +63,22 @@ outcome<std::string> api_post(const std::string& server, const std::string& targ
   return std::move(response->body);
 }
 
-outcome<std::string> api_get(const std::string& server, const std::string& target) {
-  http_client_options options;
-  options.address = server;
+outcome<std::string> api_get(const api_server& server, const std::string& target) {
+  http_client_options options = options_for(server);
   auto response = http_get(options, target);
   if (!response) return no_answer(server, response.error());
   if (response->status != 200) return refused(*response, target);
   return std::move(response->body);
 }
 
-outcome<std::string> api_change(const std::string& server, const char* method,
+outcome<std::string> api_change(const api_server& server, const char* method,
                                 const std::string& target) {
-  http_client_options options;
-  options.address = server;
+  http_client_options options = options_for(server);
   auto response = http_call(options, method, target);
   if (!response)
     return failure{response.error().code,
-                   "the server at " + server + " does not answer (" + response.error().what +
+                   "the server at " + server.address + " does not answer (" +
+                       response.error().what +
                        "). Is it running? Another address is named with --server"};
   if (response->status != 200 && response->status != 202) return refused(*response, target);
   return std::move(response->body);

@@ -18,13 +18,13 @@ std::string api_target(std::string_view path, const api_query& query);
 
 /// Body of GET <server><target>. A server that does not answer, and an answer that is not 200, are
 /// failures that say what to do next.
-outcome<std::string> api_get(const std::string& server, const std::string& target);
+outcome<std::string> api_get(const api_server& server, const std::string& target);
 
 /// A request that changes something: @p method is POST or DELETE. Done is 200 or 202.
-outcome<std::string> api_change(const std::string& server, const char* method,
+outcome<std::string> api_change(const api_server& server, const char* method,
                                 const std::string& target);
 /// Body of POST <server><target> with a JSON @p body. An answer of 200 or 202 counts.
-outcome<std::string> api_post(const std::string& server, const std::string& target,
+outcome<std::string> api_post(const api_server& server, const std::string& target,
                               const std::string& body);
 
 /// What a command does with an answer: prints it as it is (-o json), or @p layout of it.

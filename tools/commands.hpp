@@ -23,10 +23,19 @@ inline constexpr int failed =
 inline constexpr int usage = 2;  ///< the command line makes no sense
 }  // namespace exit_code
 
+/// Where the HTTP API is and how to be let in.
+struct api_server {
+  api_server() = default;
+  api_server(std::string at) : address{std::move(at)} {}  // NOLINT: an address alone is one
+  std::string address = "http://127.0.0.1:7800";
+  std::string token_file;  ///< empty: none
+  std::string ca_file;     ///< empty: the certificates the system trusts
+};
+
 /// What every command sees, filled in by main() before `run` is called.
 struct command_session {
   output_format format = output_format::simple;
-  std::string server = "http://127.0.0.1:7800";
+  api_server server;
   std::string key_file;         ///< of our secret key; empty: none is asked for
   std::string server_key_file;  ///< of the server's public key
   /// Set by the subcommand that was named. @returns an exit code.
@@ -58,6 +67,7 @@ void add_evaluate_commands(CLI::App& app, command_session& session);
 void add_bench_commands(CLI::App& app, command_session& session);
 void add_what_if_command(CLI::App& app, command_session& session);
 void add_keygen_command(CLI::App& app, command_session& session);
+void add_token_commands(CLI::App& app, command_session& session);
 
 /// "faultline: <what>" on the error stream. @returns exit_code::failed.
 int report_failure(const failure& why);

@@ -35,7 +35,7 @@ struct letter_arguments {
   bool dry_run = false;
 };
 
-outcome<json> get_json(const std::string& server, const std::string& target) {
+outcome<json> get_json(const api_server& server, const std::string& target) {
   const auto body = api_get(server, target);
   if (!body) return body.error();
   auto read = json::parse(*body, nullptr, false);
@@ -64,7 +64,7 @@ outcome<kept_letter> letter_of(const json& from) {
 
 /// Ids of the letters of one reason, the oldest first. Letters of earlier replays are left out:
 /// they would be sent again and again.
-outcome<std::vector<std::string>> ids_of_reason(const std::string& server,
+outcome<std::vector<std::string>> ids_of_reason(const api_server& server,
                                                 const std::string& reason) {
   constexpr const char* page_size = "1000";
   std::vector<std::string> ids;

@@ -25,9 +25,14 @@ void add_common_options(CLI::App& app, command_session& session) {
   app.add_option("-o,--output", session.format, "simple (for people) or json (for programs)")
       ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description("simple|json"))
       ->option_text("simple|json");
-  app.add_option("--server", session.server, "Address of the server's HTTP API")
+  app.add_option("--server", session.server.address, "Address of the server's HTTP API")
       ->envname("FAULTLINE_SERVER")
       ->capture_default_str();
+  app.add_option("--token-file", session.server.token_file, "File of a token for the HTTP API")
+      ->envname("FAULTLINE_TOKEN_FILE");
+  app.add_option("--ca-file", session.server.ca_file,
+                 "Certificates to trust with https:// [those of the system]")
+      ->envname("FAULTLINE_CA_FILE");
   app.add_option("--key-file", session.key_file, "File of our secret key (NAME.secret)")
       ->envname("FAULTLINE_KEY_FILE");
   app.add_option("--server-key-file", session.server_key_file,
@@ -57,6 +62,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_bench_commands(app, session);
   add_what_if_command(app, session);
   add_keygen_command(app, session);
+  add_token_commands(app, session);
 }
 
 int run(int argc, char** argv) {

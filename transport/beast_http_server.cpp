@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 
 #include "transport/http_server.hpp"
+#include "transport/internal/curve.hpp"
 #include "transport/internal/http_session.hpp"
 #include "transport/internal/http_text.hpp"
 
@@ -35,6 +36,11 @@ public:
   ~beast_http_server() override { stop(); }
 
   outcome<void> open();
+  outcome<void> reload() override;
+  http_counters counters() const override {
+    const std::lock_guard lock{shared_.counters_mutex};
+    return shared_.counters;
+  }
   void start(http_handler handler) override;
   std::string bound_address() const override { return bound_; }
   void stop() override;
@@ -44,9 +50,15 @@ private:
   void on_socket(tcp::socket socket);
   bool make_room();
   void wind_down();
+  /// What tokens and certificate are now.
+  struct doorkeeping {
+    tls_context tls;
+    std::shared_ptr<const token_list> tokens;
+  };
+  outcome<doorkeeping> read_doorkeeping() const;
 
   // Destroyed in reverse order: pending operations own sessions, which sign off from shared_.
-  http_shared shared_;
+  mutable http_shared shared_;
   asio::io_context io_{1};
   std::shared_ptr<http_gate> gate_ = std::make_shared<http_gate>(io_);
   tcp::acceptor acceptor_{io_};
@@ -57,7 +69,47 @@ private:
   bool stopped_ = false;
 };
 
+outcome<beast_http_server::doorkeeping> beast_http_server::read_doorkeeping() const {
+  const web_options& o = shared_.options;
+  doorkeeping now;
+  if (o.tls_certificate.empty() != o.tls_key.empty())
+    return failure{ec::invalid, "web.tls_certificate and web.tls_key go together"};
+  if (!o.tls_certificate.empty()) {
+    auto tls = server_tls(o.tls_certificate, o.tls_key);
+    if (!tls) return tls.error();
+    now.tls = std::move(*tls);
+  }
+  if (!o.tokens.empty()) {
+    auto list = load_tokens(o.tokens);
+    if (!list) return list.error();
+    now.tokens = std::make_shared<const token_list>(std::move(*list));
+  }
+  if (!is_local("tcp://" + o.listen_address) && (!now.tls || !now.tokens))
+    return failure{ec::invalid,
+                   "web.listen_address " + o.listen_address + " is open to a network, and " +
+                       (now.tls ? "web.tokens names no tokens. Make one with `faultline token "
+                                  "create NAME --role viewer --file FILE`"
+                                : "web.tls_certificate and web.tls_key name no certificate") +
+                       ", or listen on 127.0.0.1"};
+  return now;
+}
+
+outcome<void> beast_http_server::reload() {
+  auto read = read_doorkeeping();
+  if (!read) return read.error();
+  gate_->post([this, now = std::move(*read)] {
+    shared_.tls = now.tls;
+    shared_.tokens = now.tokens;
+  });
+  return {};
+}
+
 outcome<void> beast_http_server::open() {
+  auto doors = read_doorkeeping();
+  if (!doors) return doors.error();
+  shared_.tls = std::move(doors->tls);
+  shared_.tokens = std::move(doors->tokens);
+  shared_.addresses = address_budget{shared_.options.max_connections_per_address};
   const std::string& address = shared_.options.listen_address;
   const auto parts = read_address(address);
   if (!parts) return parts.error();
@@ -113,9 +165,14 @@ void beast_http_server::accept() {
 void beast_http_server::on_socket(tcp::socket socket) {
   error_code ignored;  // answers go out either way, only later
   socket.set_option(tcp::no_delay{true}, ignored);
+  const auto peer = socket.remote_endpoint(ignored);
+  if (ignored) return;  // it has gone
+  std::string from = peer.address().to_string();
+  if (!shared_.addresses.take(from)) return shared_.count(&http_counters::refused_address);
   const bool room = make_room();
-  if (!room && shared_.refusing.size() >= max_refusing) return;
-  const auto session = std::make_shared<http_session>(std::move(socket), shared_);
+  if (!room) shared_.count(&http_counters::refused_full);
+  if (!room && shared_.refusing.size() >= max_refusing) return shared_.addresses.give_back(from);
+  const auto session = std::make_shared<http_session>(std::move(socket), std::move(from), shared_);
   if (room)
     session->run();
   else
@@ -134,6 +191,7 @@ bool beast_http_server::make_room() {
   if (oldest == nullptr || http_session::clock::now() - *oldest->waiting_since() < grace)
     return false;
   oldest->evict();
+  shared_.count(&http_counters::evicted);
   return true;
 }
 

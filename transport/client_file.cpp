@@ -10,11 +10,11 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
-#include <ctime>
 #include <sstream>
 #include <utility>
 
 #include "messages/text.hpp"
+#include "transport/internal/key_times.hpp"
 #include "transport/internal/zpl.hpp"
 #include "transport/key_file.hpp"
 
@@ -26,17 +26,6 @@ namespace {
 
 failure at_line(const zpl_entry& e, const std::string& what) {
   return {ec::malformed, "line " + std::to_string(e.line) + ": " + e.name + " " + what};
-}
-
-/// "2027-01-31", its begin in UTC, or "2027-01-31T12:00:00Z".
-std::optional<arrival_time> time_of(const std::string& text) {
-  for (const char* form : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"}) {
-    std::tm parts{};
-    const char* end = ::strptime(text.c_str(), form, &parts);
-    if (end != nullptr && *end == '\0')
-      return arrival_time_of(1000 * std::int64_t{::timegm(&parts)});
-  }
-  return std::nullopt;
 }
 
 template <class T>
@@ -73,7 +62,7 @@ outcome<void> take(const zpl_entry& e, client_rights& client) {
     return good ? outcome<void>{} : at_line(e, "is no whole number above 0");
   }
   if (e.name == "not-after") {
-    client.expiry = time_of(e.value);
+    client.expiry = key_time_of(e.value);
     return client.expiry ? outcome<void>{}
                          : at_line(e, "is no time such as 2027-01-31 or 2027-01-31T12:00:00Z");
   }
@@ -143,13 +132,7 @@ std::string client_text(const client_rights& client) {
   if (client.events_per_second > 0)
     out << "    events-per-second = \"" << client.events_per_second << "\"\n";
   if (client.max_entities > 0) out << "    max-entities = \"" << client.max_entities << "\"\n";
-  if (client.expiry) {
-    const std::time_t at = unix_ms(*client.expiry) / 1000;
-    std::tm parts{};
-    char text[32];
-    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", ::gmtime_r(&at, &parts));
-    out << "    not-after = \"" << text << "\"\n";
-  }
+  if (client.expiry) out << "    not-after = \"" << key_time_text(*client.expiry) << "\"\n";
   if (!client.endpoint.empty()) out << "    endpoint = \"" << client.endpoint << "\"\n";
   return out.str();
 }

@@ -7,15 +7,18 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include "transport/internal/curve.hpp"
+#include "transport/internal/http_stream.hpp"
 #include "transport/internal/http_text.hpp"
+#include "transport/key_file.hpp"
 
 namespace faultline {
 
@@ -35,8 +38,8 @@ bool one_line(std::string_view text) {
 /// One call: resolve, connect, write, read, one after the other under one deadline.
 class one_call {
 public:
-  one_call(const http_client_options& options, const host_port& to)
-      : options_{options}, to_{to}, resolver_{io_}, stream_{io_} {}
+  one_call(const http_client_options& options, const host_port& to, tls_context tls)
+      : options_{options}, to_{to}, resolver_{io_}, stream_{tcp::socket{io_}, std::move(tls)} {}
 
   outcome<http_response> run(http::request<http::string_body> request) {
     request_ = std::move(request);
@@ -45,8 +48,8 @@ public:
     stream_.expires_after(options_.deadline);
     resolver_.async_resolve(to_.host, to_.port, [this](error_code why, auto found) {
       if (done("resolve", why)) return;
-      stream_.async_connect(found, [this](error_code failed, const tcp::endpoint&) {
-        if (!done("connect", failed)) write();
+      stream_.tcp().async_connect(found, [this](error_code failed, const tcp::endpoint&) {
+        if (!done("connect", failed)) shake_hands();
       });
     });
     io_.run_for(options_.deadline + std::chrono::milliseconds{100});
@@ -68,6 +71,15 @@ private:
     why_ = why;
     finished_ = true;
     return true;
+  }
+  void shake_hands() {
+    auto* tls = stream_.tls();
+    if (tls == nullptr) return write();
+    SSL_set_tlsext_host_name(tls->native_handle(), to_.host.c_str());
+    tls->set_verify_callback(asio::ssl::host_name_verification(to_.host));
+    tls->async_handshake(asio::ssl::stream_base::client, [this](error_code why) {
+      if (!done("agree on TLS with", why)) write();
+    });
   }
   void write() {
     http::async_write(stream_, request_, [this](error_code why, std::size_t) {
@@ -106,7 +118,7 @@ private:
   const host_port& to_;
   asio::io_context io_{1};
   tcp::resolver resolver_;
-  beast::tcp_stream stream_;
+  http_stream stream_;
   beast::flat_buffer buffer_;
   http::request<http::string_body> request_;
   http::response_parser<http::string_body> parser_;
@@ -136,7 +148,23 @@ outcome<http_response> http_call(const http_client_options& options, std::string
     request.body() = body;
   }
   request.prepare_payload();
-  return one_call{options, *to}.run(std::move(request));
+  if (!options.token_file.empty()) {
+    const auto token = read_secret_file(options.token_file);
+    if (!token) return token.error();
+    auto text = token->reveal();
+    while (!text.empty() && static_cast<unsigned char>(text.back()) <= ' ') text.remove_suffix(1);
+    if (!one_line(text)) return failure{ec::invalid, options.token_file + " holds no token"};
+    request.set(http::field::authorization, "Bearer " + std::string{text});
+  }
+  tls_context tls;
+  if (to->secure) {
+    auto made = client_tls(options.ca_file);
+    if (!made) return made.error();
+    tls = std::move(*made);
+  } else if (!options.token_file.empty() && !is_local("tcp://" + to->host + ":0")) {
+    return failure{ec::invalid, "a token goes over a network by https:// alone"};
+  }
+  return one_call{options, *to, std::move(tls)}.run(std::move(request));
 }
 
 }  // namespace faultline

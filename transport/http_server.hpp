@@ -11,6 +11,7 @@
 
 #include "messages/outcome.hpp"
 #include "transport/options.hpp"
+#include "transport/tokens.hpp"
 
 namespace faultline {
 
@@ -20,6 +21,10 @@ struct http_request {
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  std::string address;  ///< of the peer, without its port
+  /// Whose token came with it; empty where none is asked for, and everything is allowed.
+  std::string user;
+  web_role role = web_role::admin;
 };
 
 struct http_response {
@@ -40,6 +45,14 @@ std::string_view header_of(const http_request& request, std::string_view name) n
 /// An answer {error: {code, message}} with @p status.
 http_response http_error(int status, std::string_view code, std::string_view message);
 
+struct http_counters {
+  std::map<int, std::uint64_t> answers;  ///< by status
+  std::uint64_t tls_failures = 0;        ///< handshakes
+  std::uint64_t refused_full = 0;        ///< connections told 503, or closed without a word
+  std::uint64_t refused_address = 0;     ///< connections beyond max_connections_per_address
+  std::uint64_t evicted = 0;             ///< connections that made room
+};
+
 /// HTTP/1.1 on Boost.Beast, one thread. Header, body and time limits; security headers on every
 /// answer.
 ///
@@ -48,15 +61,23 @@ http_response http_error(int status, std::string_view code, std::string_view mes
 ///         second) and ends it. A responder may be called after that: it does nothing.
 /// Limits: web_options. With `max_connections` open the one that has kept us waiting longest for a
 ///         request makes room; when all are being answered the new one gets 503.
+/// Doors:  with `tokens` every request but /-/healthy and /-/ready says whose it is (Authorization:
+///         Bearer), else 401. Without, a Host header must name this machine (or one of `hosts`),
+///         else 421: a page elsewhere must not reach us through a name of its own.
 class http_server {
 public:
   virtual ~http_server() = default;
   virtual void start(http_handler handler) = 0;
+  /// Reads tokens and certificate again; connections that are open keep theirs, requests do not.
+  /// Fails as load_tokens() and server_tls(); those of before stay then. From any thread.
+  virtual outcome<void> reload() = 0;
+  virtual http_counters counters() const = 0;
   virtual std::string bound_address() const = 0;  ///< host:port, for port 0 in tests
   virtual void stop() = 0;
 };
 
-/// Fails: ec::io_failed naming the address.
+/// Fails: ec::io_failed naming the address; ec::invalid for an address of a network without tokens
+/// and TLS; as load_tokens() and the files of TLS.
 outcome<std::unique_ptr<http_server>> open_http_server(const web_options& options);
 
 /// Decodes %XX; nothing when malformed.

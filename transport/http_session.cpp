@@ -14,6 +14,7 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include "transport/internal/curve.hpp"
 #include "transport/internal/http_text.hpp"
 
 namespace faultline {
@@ -78,26 +79,40 @@ void http_gate::close() {
   io_ = nullptr;
 }
 
-http_session::http_session(asio::ip::tcp::socket socket, http_shared& shared)
+http_session::http_session(asio::ip::tcp::socket socket, std::string address, http_shared& shared)
     : shared_{shared},
-      stream_{std::move(socket)},
+      address_{std::move(address)},
+      stream_{std::move(socket), shared.tls},
       answer_timer_{stream_.get_executor()},
       buffer_{std::max(buffer_bytes, 2 * shared.options.header_bytes)} {}
 
 http_session::~http_session() {
   shared_.open.erase(this);
   shared_.refusing.erase(this);
+  shared_.addresses.give_back(address_);
 }
 
 void http_session::run() {
   shared_.open.insert(this);
   waiting_since_ = clock::now();
+  if (stream_.tls() != nullptr) return shake_hands();
   read_header();
+}
+
+void http_session::shake_hands() {
+  stream_.expires_after(shared_.options.header_timeout);
+  stream_.tls()->async_handshake(asio::ssl::stream_base::server,
+                                 [self = shared_from_this()](error_code why) {
+                                   if (!why) return self->read_header();
+                                   self->shared_.count(&http_counters::tls_failures);
+                                   self->close();
+                                 });
 }
 
 void http_session::refuse() {
   shared_.refusing.insert(this);
   refused_ = true;
+  if (stream_.tls() != nullptr) return close();  // before its handshake nothing can be said
   stream_.expires_after(linger_time);
   fail(503, "too_many_connections", "the server has no connection to spare, try again later");
 }
@@ -146,8 +161,39 @@ void http_session::on_header(error_code why) {
   head_ = request.method() == http::verb::head;
   if (const std::string_view rule = broken_rule(request); !rule.empty())
     return fail(400, "bad_request", rule);
+  if (!let_in()) return;
   if (boost::beast::iequals(request[http::field::expect], "100-continue")) return send_continue();
   read_body();
+}
+
+/// Whether the header names us and somebody who may ask; answers when not. Nothing of a body has
+/// been read yet.
+bool http_session::let_in() {
+  const auto& request = parser_->get();
+  const auto text = [](boost::beast::string_view v) {
+    return std::string_view{v.data(), v.size()};
+  };
+  const bool tokens = shared_.tokens != nullptr;
+  const auto host = text(request[http::field::host]);
+  if (!host.empty() && !is_our_name(host, shared_.options, tokens)) {
+    fail(421, "wrong_host", "this server does not go by that name: see web.hosts");
+    return false;
+  }
+  user_.clear();
+  role_ = web_role::admin;
+  if (!tokens || is_open_path(text(request.target()))) return true;
+  const auto token = bearer_of(text(request[http::field::authorization]));
+  const web_user* user = token.empty() ? nullptr : shared_.tokens->find(token, key_clock_now());
+  if (user == nullptr) {
+    http_response no = http_error(401, "no_token", "a token is asked for: Authorization: Bearer");
+    no.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"faultline\"");
+    keep_alive_ = false;
+    write(std::move(no));
+    return false;
+  }
+  user_ = user->name;
+  role_ = user->role;
+  return true;
 }
 
 void http_session::send_continue() {
@@ -193,8 +239,12 @@ void http_session::on_request() {
   request.path = std::move(parts->path);
   request.query = std::move(parts->query);
   for (const auto& field : message)
-    request.headers.emplace_back(std::string{field.name_string()}, std::string{field.value()});
+    if (field.name() != http::field::authorization)  // nobody behind this needs it
+      request.headers.emplace_back(std::string{field.name_string()}, std::string{field.value()});
   request.body = std::move(message.body());
+  request.address = address_;
+  request.user = user_;
+  request.role = role_;
   stream_.expires_never();
   waiting_since_.reset();
   answered_ = false;
@@ -236,6 +286,10 @@ void http_session::fail(int status, std::string_view code, std::string_view mess
 
 void http_session::write(http_response response) {
   const auto status = static_cast<unsigned>(response.status);
+  {
+    const std::lock_guard lock{shared_.counters_mutex};
+    ++shared_.counters.answers[response.status];
+  }
   if (shared_.stopping) keep_alive_ = false;
   if (!refused_) stream_.expires_after(shared_.options.idle_timeout);
   writing_ = true;
@@ -273,6 +327,12 @@ void http_session::after_write(error_code why) {
 }
 
 void http_session::linger() {
+  if (auto* tls = stream_.tls()) {  // says that this was all
+    waiting_since_ = clock::now();
+    stream_.expires_after(linger_time);
+    tls->async_shutdown([self = shared_from_this()](error_code) { self->close(); });
+    return;
+  }
   error_code ignored;  // the peer may have gone first
   stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
   waiting_since_ = clock::now();

@@ -110,9 +110,13 @@ outcome<http_target> read_target(std::string_view target) {
 }
 
 outcome<host_port> read_address(std::string_view address) {
-  constexpr std::string_view scheme = "http://";
+  constexpr std::string_view plain = "http://", tls = "https://";
   std::string_view rest = address;
-  if (rest.substr(0, scheme.size()) == scheme) rest.remove_prefix(scheme.size());
+  const bool secure = rest.substr(0, tls.size()) == tls;
+  if (secure)
+    rest.remove_prefix(tls.size());
+  else if (rest.substr(0, plain.size()) == plain)
+    rest.remove_prefix(plain.size());
   rest = rest.substr(0, rest.find('/'));
   const std::size_t colon = rest.rfind(':');
   const failure bad{ec::invalid,
@@ -126,7 +130,7 @@ outcome<host_port> read_address(std::string_view address) {
   const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (bracketed) host = host.substr(1, host.size() - 2);
   if (!bracketed && host.find(':') != std::string_view::npos) return bad;
-  return host_port{std::string{host}, std::string{port}};
+  return host_port{std::string{host}, std::string{port}, secure};
 }
 
 }  // namespace faultline

@@ -50,6 +50,12 @@ struct web_options {
   std::chrono::seconds idle_timeout{30};
   /// A request that is not answered by then gets 504.
   std::chrono::seconds answer_timeout{10};
+  /// Connections of one address that is not loopback.
+  std::size_t max_connections_per_address = 64;
+  std::string tls_certificate;  ///< PEM file of the chain; empty: plain HTTP
+  std::string tls_key;          ///< PEM file of its key
+  std::string tokens;           ///< file of the tokens' hashes; empty: everybody may do everything
+  std::vector<std::string> hosts;  ///< names that a Host header may say, besides this machine's
 };
 
 }  // namespace faultline

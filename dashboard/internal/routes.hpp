@@ -25,6 +25,7 @@ struct route {
   std::string_view path;
   std::string_view about;
   void (*serve)(api_call call);
+  web_role role = web_role::viewer;  ///< who may; GET of everybody with a token
 };
 
 /// All of them, in the order in which they are told to people.

@@ -23,8 +23,12 @@ protected:
                     std::vector<std::pair<std::string, std::string>> query = {},
                     std::string body = {},
                     std::vector<std::pair<std::string, std::string>> headers = {}) {
-    http_request request{std::move(method), std::move(path), std::move(query), std::move(headers),
-                         std::move(body)};
+    http_request request;
+    request.method = std::move(method);
+    request.path = std::move(path);
+    request.query = std::move(query);
+    request.headers = std::move(headers);
+    request.body = std::move(body);
     http_response got;
     int answers = 0;
     make_rest_api(asked)(std::move(request), [&](http_response r) {

@@ -143,7 +143,7 @@ TEST(ApiTarget, EncodesValuesAndLeavesOutEmptyOnes) {
 }
 
 TEST(ApiGet, SaysWhatToDoWhenNobodyAnswers) {
-  const auto body = api_get("http://127.0.0.1:1", "/api/v1/status");
+  const auto body = api_get(std::string{"http://127.0.0.1:1"}, "/api/v1/status");
   ASSERT_FALSE(body);
   EXPECT_TRUE(has(body.error().what, "--server"));
 }

@@ -327,6 +327,35 @@ TEST(Curve, SocketsOfThisMachineAskForNothingUnlessTold) {
     EXPECT_FALSE(is_local(far)) << far;
 }
 
+TEST(Curve, TheCanarySeesASocketThatLetsStrangersIn) {
+  zmq::context_t context{1};
+  zmq::socket_t router{context, zmq::socket_type::router};
+  router.set(zmq::sockopt::linger, 0);
+  const auto own = new_identity();
+  router.set(zmq::sockopt::curve_server, true);
+  router.set(zmq::sockopt::curve_secretkey, std::string{own.secret_key.reveal()});
+  router.bind("tcp://127.0.0.1:*");
+  const auto sent =
+      send_canary(context, zmq::socket_type::router, router.get(zmq::sockopt::last_endpoint),
+                  new_identity(), own.public_key);
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, ec::invalid);
+}
+
+TEST(Curve, ASocketThatAsksForKeysLetsNobodyInWithoutAnAuthenticator) {
+  zmq::context_t context{1};
+  zmq::socket_t router{context, zmq::socket_type::router};
+  router.set(zmq::sockopt::linger, 0);
+  const auto own = new_identity();
+  ask_for_keys(router, own, curve_domain::ingest);
+  router.bind("tcp://127.0.0.1:*");
+  const auto sent =
+      send_canary(context, zmq::socket_type::router, router.get(zmq::sockopt::last_endpoint),
+                  new_identity(), own.public_key);
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, ec::deadline_passed);
+}
+
 TEST(Curve, TheEndOfTheAuthenticatorIsTold) {
   zmq::context_t context{1};
   const current_access access{std::make_shared<access_list>()};

@@ -26,6 +26,7 @@ class HttpServer : public ::testing::Test {
 protected:
   void open(web_options options = {}) {
     options.listen_address = "127.0.0.1:0";
+    options.hosts.emplace_back("h");
     auto opened = open_http_server(options);
     ASSERT_TRUE(opened) << opened.error().what;
     server = std::move(*opened);

@@ -14,11 +14,12 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
 #include "transport/http_server.hpp"
+#include "transport/internal/http_rules.hpp"
+#include "transport/internal/http_stream.hpp"
 
 namespace faultline {
 
@@ -44,6 +45,16 @@ struct http_shared {
   std::set<http_session*> open;      ///< those that count against max_connections
   std::set<http_session*> refusing;  ///< those being told 503
   bool stopping = false;
+  tls_context tls;                           ///< none: plain
+  std::shared_ptr<const token_list> tokens;  ///< none: everybody may do everything
+  address_budget addresses;
+  std::mutex counters_mutex;
+  http_counters counters;  ///< guarded by counters_mutex
+
+  void count(std::uint64_t http_counters::*which) {
+    const std::lock_guard lock{counters_mutex};
+    ++(counters.*which);
+  }
 };
 
 /// One connection: reads a request, has it answered, writes the answer, and again. One request at a
@@ -54,7 +65,8 @@ class http_session : public std::enable_shared_from_this<http_session> {
 public:
   using clock = std::chrono::steady_clock;
 
-  http_session(boost::asio::ip::tcp::socket socket, http_shared& shared);
+  /// @p address of the peer is given back to the budget at the end.
+  http_session(boost::asio::ip::tcp::socket socket, std::string address, http_shared& shared);
   ~http_session();
 
   void run();     ///< serve requests
@@ -70,7 +82,9 @@ private:
   using parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
   void next_request();
+  void shake_hands();
   void read_header();
+  bool let_in();
   void on_header(error_code why);
   void send_continue();
   void read_body();
@@ -88,11 +102,14 @@ private:
   void close() noexcept;
 
   http_shared& shared_;
-  boost::beast::tcp_stream stream_;
+  std::string address_;
+  http_stream stream_;
   boost::asio::steady_timer answer_timer_;
   boost::beast::flat_buffer buffer_;
   std::optional<parser> parser_;
   std::optional<clock::time_point> waiting_since_;
+  std::string user_;  ///< of the request, like the next
+  web_role role_ = web_role::admin;
   std::uint64_t number_ = 0;  ///< of the request being handled
   bool answered_ = true;      ///< that request
   bool head_ = false;

@@ -20,10 +20,11 @@ struct http_target {
 /// well.
 outcome<http_target> read_target(std::string_view target);
 
-/// "host:port" or "[v6]:port", a scheme "http://" in front is taken off.
+/// "host:port" or "[v6]:port", a scheme "http://" or "https://" in front is taken off.
 /// Fails: ec::invalid.
 struct host_port {
   std::string host, port;
+  bool secure = false;  ///< "https://" stood in front
 };
 outcome<host_port> read_address(std::string_view address);
 

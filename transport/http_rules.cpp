@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/internal/http_rules.hpp"
+
+#include <algorithm>
+
+#include "transport/internal/curve.hpp"
+
+namespace faultline {
+
+namespace {
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+bool same(std::string_view a, std::string_view b) noexcept {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return lower(x) == lower(y); });
+}
+
+/// "host" of "host", "host:port", "[v6]" and "[v6]:port".
+std::string_view without_port(std::string_view host) noexcept {
+  const auto bracket = host.rfind(']');
+  const auto colon = host.rfind(':');
+  if (colon == std::string_view::npos) return host;
+  if (bracket != std::string_view::npos) return host.substr(0, bracket + 1);
+  return host.substr(0, colon);
+}
+
+/// An IPv4-mapped loopback address is one as well: a socket of IPv6 takes both.
+bool is_loopback(std::string_view address) {
+  constexpr std::string_view mapped = "::ffff:";
+  if (address.substr(0, mapped.size()) == mapped) address.remove_prefix(mapped.size());
+  return is_local("tcp://" + std::string{address} + ":0");
+}
+
+}  // namespace
+
+bool is_our_name(std::string_view host, const web_options& options, bool tokens) {
+  if (tokens && options.hosts.empty()) return true;
+  const auto name = without_port(host);
+  std::string text{name};
+  std::transform(text.begin(), text.end(), text.begin(), lower);
+  if (is_local("tcp://" + text + ":0") || same(name, without_port(options.listen_address)))
+    return true;
+  return std::any_of(options.hosts.begin(), options.hosts.end(),
+                     [name](const std::string& ours) { return same(name, without_port(ours)); });
+}
+
+bool is_open_path(std::string_view target) noexcept {
+  const auto path = target.substr(0, target.find('?'));
+  return path == "/-/healthy" || path == "/-/ready";
+}
+
+std::string_view bearer_of(std::string_view authorization) noexcept {
+  constexpr std::string_view scheme = "bearer ";
+  if (authorization.size() <= scheme.size() ||
+      !same(authorization.substr(0, scheme.size()), scheme))
+    return {};
+  auto token = authorization.substr(scheme.size());
+  while (!token.empty() && token.front() == ' ') token.remove_prefix(1);
+  while (!token.empty() && token.back() == ' ') token.remove_suffix(1);
+  return token;
+}
+
+bool address_budget::take(const std::string& address) {
+  if (is_loopback(address)) return true;
+  auto& open = open_[address];
+  if (open >= most_) return false;
+  ++open;
+  return true;
+}
+
+void address_budget::give_back(const std::string& address) {
+  const auto found = open_.find(address);
+  if (found != open_.end() && --found->second == 0) open_.erase(found);
+}
+
+}  // namespace faultline

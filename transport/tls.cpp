@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <openssl/ssl.h>
+#include <boost/asio/buffer.hpp>
+
+#include "transport/internal/http_stream.hpp"
+#include "transport/key_file.hpp"
+
+namespace faultline {
+
+namespace {
+
+namespace ssl = boost::asio::ssl;
+using boost::system::error_code;
+
+void harden(ssl::context& context) {
+  SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+  SSL_CTX_set_options(context.native_handle(), SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                                   SSL_OP_CIPHER_SERVER_PREFERENCE);
+}
+
+failure in_file(const std::string& file, const char* what) {
+  return {ec::malformed, file + " holds no " + what};
+}
+
+}  // namespace
+
+outcome<tls_context> server_tls(const std::string& certificate, const std::string& key) {
+  auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
+  harden(*context);
+  error_code why;
+  context->use_certificate_chain_file(certificate, why);
+  if (why) return in_file(certificate, "certificate in PEM form");
+  // Read by us, so that it is refused where others may read it.
+  const auto text = read_secret_file(key);
+  if (!text) return text.error();
+  const auto bytes = text->reveal();
+  context->use_private_key(boost::asio::buffer(bytes.data(), bytes.size()), ssl::context::pem, why);
+  if (why) return in_file(key, "private key in PEM form without a passphrase");
+  if (SSL_CTX_check_private_key(context->native_handle()) != 1)
+    return failure{ec::invalid, key + " is not the key of the certificate in " + certificate};
+  return context;
+}
+
+outcome<tls_context> client_tls(const std::string& ca_file) {
+  auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
+  harden(*context);
+  error_code why;
+  context->set_verify_mode(ssl::verify_peer, why);
+  if (ca_file.empty()) {
+    context->set_default_verify_paths(why);
+  } else {
+    context->load_verify_file(ca_file, why);
+    if (why) return in_file(ca_file, "certificate in PEM form");
+  }
+  return context;
+}
+
+}  // namespace faultline
