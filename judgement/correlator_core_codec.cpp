@@ -26,12 +26,12 @@
 namespace faultline {
 namespace {
 
-void write_names(byte_writer& out, const std::vector<std::string>& names) {
+void write_names(field_writer& out, const std::vector<std::string>& names) {
   out.u32(static_cast<std::uint32_t>(names.size()));
   for (const std::string& name : names) out.str(name);
 }
 
-void read_names(byte_reader& in, std::vector<std::string>& names) {
+void read_names(field_reader& in, std::vector<std::string>& names) {
   const auto count = in.count(4);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) names.emplace_back(in.str());
 }
@@ -46,7 +46,7 @@ enum incident_flag : std::uint8_t {
   all_flags = 15,
 };
 
-void write_incident(byte_writer& out, incident_key key, const tracked_incident& i) {
+void write_incident(field_writer& out, incident_key key, const tracked_incident& i) {
   out.u64(key);
   out.str(encode_incident(i.record));
   for (const event_time t : {i.first_onset, i.last_onset, i.last_end}) out.i64(unix_ms(t));
@@ -67,7 +67,7 @@ void write_incident(byte_writer& out, incident_key key, const tracked_incident& 
   out.i64(unix_ms(i.last_sign));
 }
 
-outcome<void> read_incident(byte_reader& in, std::uint8_t version, tracked_incident& i) {
+outcome<void> read_incident(field_reader& in, std::uint8_t version, tracked_incident& i) {
   auto record = decode_incident(in.str());
   if (!record) return record.error();
   i.record = std::move(*record);
@@ -104,7 +104,7 @@ failure unsound(const char* what) {
 
 std::string correlator_core::impl::save() const {
   std::string bytes;
-  byte_writer w{bytes};
+  field_writer w{bytes};
   w.u8(state_version);
   w.u64(applied);
   w.i64(unix_ms(now));
@@ -152,7 +152,7 @@ std::string correlator_core::impl::save() const {
 
 std::string correlator_core::impl::save_signs() const {
   std::string bytes;
-  byte_writer w{bytes};
+  field_writer w{bytes};
   w.f64(options.false_incidents_per_entity_month);
   w.u32(static_cast<std::uint32_t>(signs.size()));
   for (const auto& [entity, s] : signs) {
@@ -178,7 +178,7 @@ std::string correlator_core::impl::save_signs() const {
 }
 
 bool correlator_core::impl::read_signs(std::string_view bytes) {
-  byte_reader in{bytes};
+  field_reader in{bytes};
   options.false_incidents_per_entity_month = in.f64();
   const auto count = in.count(24);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
@@ -209,7 +209,7 @@ bool correlator_core::impl::read_signs(std::string_view bytes) {
 
 namespace {
 
-outcome<void> read_alerts(byte_reader& in, std::uint8_t version,
+outcome<void> read_alerts(field_reader& in, std::uint8_t version,
                           std::map<std::string, tracked_alert>& alerts) {
   const auto count = in.count(12);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
@@ -225,7 +225,7 @@ outcome<void> read_alerts(byte_reader& in, std::uint8_t version,
   return {};
 }
 
-outcome<void> read_incidents(byte_reader& in, std::uint8_t version,
+outcome<void> read_incidents(field_reader& in, std::uint8_t version,
                              std::map<incident_key, tracked_incident>& incidents,
                              std::uint64_t applied) {
   const auto count = in.count(12);
@@ -240,7 +240,7 @@ outcome<void> read_incidents(byte_reader& in, std::uint8_t version,
   return {};
 }
 
-void read_finished(byte_reader& in, std::map<std::string, std::uint32_t>& finished,
+void read_finished(field_reader& in, std::map<std::string, std::uint32_t>& finished,
                    std::deque<std::string>& order) {
   const auto count = in.count(8);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
@@ -250,7 +250,7 @@ void read_finished(byte_reader& in, std::map<std::string, std::uint32_t>& finish
   }
 }
 
-void read_silences(byte_reader& in, std::map<std::string, silence_mark>& silenced) {
+void read_silences(field_reader& in, std::map<std::string, silence_mark>& silenced) {
   const auto count = in.count(9);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
     const std::string subject{in.str()};
@@ -260,7 +260,7 @@ void read_silences(byte_reader& in, std::map<std::string, silence_mark>& silence
   }
 }
 
-void read_changes(byte_reader& in, std::deque<change_note>& changes) {
+void read_changes(field_reader& in, std::deque<change_note>& changes) {
   const auto count = in.count(17);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
     change_note& c = changes.emplace_back();
@@ -274,7 +274,7 @@ void read_changes(byte_reader& in, std::deque<change_note>& changes) {
 }  // namespace
 
 outcome<void> correlator_core::impl::read(std::string_view bytes) {
-  byte_reader in{bytes};
+  field_reader in{bytes};
   const std::uint8_t version = in.u8();
   if (auto known = check_version("correlator state", version, state_version); !known) return known;
   applied = in.u64();

@@ -41,7 +41,7 @@ void set_flags(alert& a, std::uint8_t flags) noexcept {
   a.was_critical = (flags & flag_was_critical) != 0;
 }
 
-void write_contributors(byte_writer& out, const std::vector<alert_contributor>& contributors) {
+void write_contributors(field_writer& out, const std::vector<alert_contributor>& contributors) {
   out.u32(static_cast<std::uint32_t>(contributors.size()));
   for (const auto& c : contributors) {
     out.str(c.metric);
@@ -49,7 +49,7 @@ void write_contributors(byte_writer& out, const std::vector<alert_contributor>& 
   }
 }
 
-void read_contributors(byte_reader& in, std::vector<alert_contributor>& contributors) {
+void read_contributors(field_reader& in, std::vector<alert_contributor>& contributors) {
   const auto count = in.count(44);
   for (std::uint32_t i = 0; i < count && in.ok(); ++i) {
     alert_contributor& c = contributors.emplace_back();
@@ -83,7 +83,7 @@ const char* to_string(alert_severity severity) noexcept {
 std::string encode_alert(const alert& a) {
   std::string bytes;
   bytes.reserve(512);
-  byte_writer out{bytes};
+  field_writer out{bytes};
   out.u8(alert_version);
   out.str(a.id);
   out.u32(a.transition);
@@ -119,7 +119,7 @@ std::string encode_alert(const alert& a) {
 }
 
 outcome<alert> decode_alert(std::string_view bytes) {
-  byte_reader in{bytes};
+  field_reader in{bytes};
   const auto version = in.u8();
   if (!in.ok()) return failure{ec::malformed, "alert: empty"};
   if (auto known = check_version("alert", version, alert_version); !known) return known.error();

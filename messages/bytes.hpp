@@ -13,9 +13,9 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "records are written as
 
 /// Appends little-endian numbers and length-prefixed strings to a string. For records that are
 /// written seldom; the event blob has its own writer (record.cpp).
-class byte_writer {
+class field_writer {
 public:
-  explicit byte_writer(std::string& out) noexcept : out_{out} {}
+  explicit field_writer(std::string& out) noexcept : out_{out} {}
 
   void u8(std::uint8_t v) { out_.push_back(static_cast<char>(v)); }
   void u16(std::uint16_t v) { raw(v); }
@@ -41,11 +41,11 @@ private:
   std::string& out_;
 };
 
-/// Reads what byte_writer wrote. Past the end every read gives zero and ok() stays false: check
+/// Reads what field_writer wrote. Past the end every read gives zero and ok() stays false: check
 /// once at the end, but check every enum and count on the way.
-class byte_reader {
+class field_reader {
 public:
-  explicit byte_reader(std::string_view bytes) noexcept
+  explicit field_reader(std::string_view bytes) noexcept
       : at_{bytes.data()}, end_{bytes.data() + bytes.size()} {}
 
   bool ok() const noexcept { return ok_; }

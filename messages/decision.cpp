@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::uint8_t decision_version = 3;
 
-void write_root_cause(byte_writer& out, const root_cause_result& r) {
+void write_root_cause(field_writer& out, const root_cause_result& r) {
   out.str(r.incident);
   out.i64(unix_ms(r.as_of));
   write_causes(out, r.causes);
@@ -32,7 +32,7 @@ void write_root_cause(byte_writer& out, const root_cause_result& r) {
   out.f64(r.support);
 }
 
-void read_root_cause(byte_reader& in, std::uint8_t version, root_cause_result& r) {
+void read_root_cause(field_reader& in, std::uint8_t version, root_cause_result& r) {
   r.incident = in.str();
   r.as_of = event_time_of(in.i64());
   read_causes(in, r.causes);
@@ -43,7 +43,7 @@ void read_root_cause(byte_reader& in, std::uint8_t version, root_cause_result& r
   if (version > 2) r.support = in.f64();
 }
 
-void write_topology(byte_writer& out, const topology_change& t) {
+void write_topology(field_writer& out, const topology_change& t) {
   out.str(t.from);
   out.str(t.to);
   out.u8(static_cast<std::uint8_t>(t.kind));
@@ -52,7 +52,7 @@ void write_topology(byte_writer& out, const topology_change& t) {
   out.i64(unix_ms(t.at));
 }
 
-void read_topology(byte_reader& in, topology_change& t) {
+void read_topology(field_reader& in, topology_change& t) {
   t.from = in.str();
   t.to = in.str();
   t.kind = in.enumeration(edge_kind::calls, edge_kind::runs_on);
@@ -61,35 +61,35 @@ void read_topology(byte_reader& in, topology_change& t) {
   t.at = event_time_of(in.i64());
 }
 
-void read_change(byte_reader& in, change_note& c) {
+void read_change(field_reader& in, change_note& c) {
   c.entity = in.str();
   c.kind = in.enumeration(change_kind::other, change_kind::flag);
   c.summary = in.str();
   c.at = event_time_of(in.i64());
 }
 
-void read_command(byte_reader& in, operator_command& c) {
+void read_command(field_reader& in, operator_command& c) {
   c.name = in.str();
   c.subject = in.str();
   c.payload = in.str();
   c.at = arrival_time_of(in.i64());
 }
 
-void write_sign(byte_writer& out, const weak_sign& s) {
+void write_sign(field_writer& out, const weak_sign& s) {
   out.str(s.entity);
   out.i64(unix_ms(s.at));
   out.f64(s.decades);
   out.str(s.metric);
 }
 
-void read_sign(byte_reader& in, weak_sign& s) {
+void read_sign(field_reader& in, weak_sign& s) {
   s.entity = in.str();
   s.at = event_time_of(in.i64());
   s.decades = in.f64();
   s.metric = in.str();
 }
 
-void read_notice(byte_reader& in, notice& n) {
+void read_notice(field_reader& in, notice& n) {
   n.what = in.str();
   n.subject = in.str();
   n.text = in.str();
@@ -108,7 +108,7 @@ bool is_control(std::string_view command) noexcept {
 
 std::string encode_decision(const decision& d) {
   std::string bytes;
-  byte_writer out{bytes};
+  field_writer out{bytes};
   out.u8(decision_version);
   out.u8(static_cast<std::uint8_t>(d.kind));
   out.u32(d.logic);
@@ -152,7 +152,7 @@ std::string encode_decision(const decision& d) {
 }
 
 outcome<decision> decode_decision(std::string_view bytes) {
-  byte_reader in{bytes};
+  field_reader in{bytes};
   const auto version = in.u8();
   if (!in.ok()) return failure{ec::malformed, "decision: empty"};
   if (auto known = check_version("decision", version, decision_version); !known)

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::uint8_t incident_version = 1;
 
-void write_evidence(byte_writer& out, const std::vector<evidence_item>& items) {
+void write_evidence(field_writer& out, const std::vector<evidence_item>& items) {
   out.u32(static_cast<std::uint32_t>(items.size()));
   for (const auto& item : items) {
     out.str(item.kind);
@@ -25,7 +25,7 @@ void write_evidence(byte_writer& out, const std::vector<evidence_item>& items) {
   }
 }
 
-void read_evidence(byte_reader& in, std::vector<evidence_item>& items) {
+void read_evidence(field_reader& in, std::vector<evidence_item>& items) {
   for (auto left = in.count(16); left > 0 && in.ok(); --left) {
     evidence_item& item = items.emplace_back();
     item.kind = in.str();
@@ -46,16 +46,16 @@ const char* to_string(incident_state state) noexcept {
   return "unknown";
 }
 
-void write_strings(byte_writer& out, const std::vector<std::string>& strings) {
+void write_strings(field_writer& out, const std::vector<std::string>& strings) {
   out.u32(static_cast<std::uint32_t>(strings.size()));
   for (const auto& s : strings) out.str(s);
 }
 
-void read_strings(byte_reader& in, std::vector<std::string>& strings) {
+void read_strings(field_reader& in, std::vector<std::string>& strings) {
   for (auto left = in.count(4); left > 0 && in.ok(); --left) strings.emplace_back(in.str());
 }
 
-void write_causes(byte_writer& out, const std::vector<ranked_cause>& causes) {
+void write_causes(field_writer& out, const std::vector<ranked_cause>& causes) {
   out.u32(static_cast<std::uint32_t>(causes.size()));
   for (const auto& cause : causes) {
     out.str(cause.entity);
@@ -75,7 +75,7 @@ void write_causes(byte_writer& out, const std::vector<ranked_cause>& causes) {
   }
 }
 
-void read_causes(byte_reader& in, std::vector<ranked_cause>& causes) {
+void read_causes(field_reader& in, std::vector<ranked_cause>& causes) {
   for (auto left = in.count(32); left > 0 && in.ok(); --left) {
     ranked_cause& cause = causes.emplace_back();
     cause.entity = in.str();
@@ -98,7 +98,7 @@ void read_causes(byte_reader& in, std::vector<ranked_cause>& causes) {
 std::string encode_incident(const incident& i) {
   std::string bytes;
   bytes.reserve(1024);
-  byte_writer out{bytes};
+  field_writer out{bytes};
   out.u8(incident_version);
   out.str(i.id);
   out.u8(static_cast<std::uint8_t>(i.state));
@@ -118,7 +118,7 @@ std::string encode_incident(const incident& i) {
 }
 
 outcome<incident> decode_incident(std::string_view bytes) {
-  byte_reader in{bytes};
+  field_reader in{bytes};
   const auto version = in.u8();
   if (!in.ok()) return failure{ec::malformed, "incident: empty"};
   if (auto known = check_version("incident", version, incident_version); !known)

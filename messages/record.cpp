@@ -160,7 +160,7 @@ void write_event(cursor& out, const event_view& e) noexcept {
   }
 }
 
-void read_metrics(byte_reader& in, event_view& e) {
+void read_metrics(field_reader& in, event_view& e) {
   const std::size_t count = in.u16();
   for (std::size_t i = 0; i < count && in.ok(); ++i) {
     metric_point& m = e.metrics.emplace_back();
@@ -170,7 +170,7 @@ void read_metrics(byte_reader& in, event_view& e) {
   }
 }
 
-void read_span(byte_reader& in, event_view& e) noexcept {
+void read_span(field_reader& in, event_view& e) noexcept {
   e.status = in.enumeration(span_status::unset, span_status::error);
   e.duration_us = in.u64();
   e.trace = in.str8();
@@ -180,14 +180,14 @@ void read_span(byte_reader& in, event_view& e) noexcept {
   e.peer = in.str16();
 }
 
-void read_edge(byte_reader& in, event_view& e) {
+void read_edge(field_reader& in, event_view& e) {
   e.edge = in.enumeration(edge_kind::calls, edge_kind::runs_on);
   e.remove = in.boolean();
   const std::size_t count = in.u16();
   for (std::size_t i = 0; i < count && in.ok(); ++i) e.depends_on.push_back(in.str16());
 }
 
-void read_event(byte_reader& in, event_view& e) {
+void read_event(field_reader& in, event_view& e) {
   e.clear();
   e.type = in.enumeration(event_type::metric, event_type::change);
   const std::uint8_t flags = in.u8();
@@ -226,9 +226,9 @@ void read_event(byte_reader& in, event_view& e) {
 /// Reads one record at @p offset and gives the offset after it.
 outcome<std::size_t> read_one(std::string_view blob, std::size_t offset, record_view& out) {
   if (offset >= blob.size()) return failure{ec::malformed, "blob: offset past the end"};
-  byte_reader head{blob.substr(offset)};
+  field_reader head{blob.substr(offset)};
   const std::uint32_t length = head.u32();
-  byte_reader in{head.bytes(length)};
+  field_reader in{head.bytes(length)};
   if (!head.ok() || length == 0) return failure{ec::malformed, "blob: record length does not fit"};
   const std::uint8_t kind = in.u8();
   switch (static_cast<record_kind>(kind)) {
@@ -354,7 +354,7 @@ outcome<record_extent> extent_at(std::string_view blob, std::size_t offset) {
     offset = 1;
   }
   if (offset + 5 > blob.size()) return failure{ec::malformed, "a record is cut off"};
-  byte_reader head{blob.substr(offset)};
+  field_reader head{blob.substr(offset)};
   const std::size_t length = head.u32();
   const auto kind = head.u8();
   if (length == 0 || length > blob.size() - offset - 4)
@@ -366,8 +366,8 @@ outcome<record_extent> extent_at(std::string_view blob, std::size_t offset) {
 std::string_view peek_entity(std::string_view blob, std::size_t offset) noexcept {
   if (offset == 0) offset = 1;
   if (offset >= blob.size()) return {};
-  byte_reader head{blob.substr(offset)};
-  byte_reader in{head.bytes(head.u32())};
+  field_reader head{blob.substr(offset)};
+  field_reader in{head.bytes(head.u32())};
   if (in.u8() != static_cast<std::uint8_t>(record_kind::event)) return {};
   in.bytes(2 + 8 + 8);
   return in.str16();

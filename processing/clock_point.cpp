@@ -12,14 +12,14 @@ namespace {
 
 constexpr std::uint8_t point_version = 1;
 
-void put(byte_writer& out, const record_address& where, const clock_record& clock) {
+void put(field_writer& out, const record_address& where, const clock_record& clock) {
   out.u64(where.position);
   out.u32(where.index);
   out.i64(unix_ms(clock.event));
   out.i64(unix_ms(clock.arrived));
 }
 
-void get(byte_reader& in, record_address& where, clock_record& clock) {
+void get(field_reader& in, record_address& where, clock_record& clock) {
   where.position = in.u64();
   where.index = in.u32();
   clock.event = event_time_of(in.i64());
@@ -30,7 +30,7 @@ void get(byte_reader& in, record_address& where, clock_record& clock) {
 
 std::string encode_clock_point(const clock_point& p) {
   std::string bytes;
-  byte_writer out{bytes};
+  field_writer out{bytes};
   out.u8(point_version);
   put(out, p.where, p.clock);
   out.i64(unix_ms(p.before));
@@ -44,7 +44,7 @@ std::string encode_clock_point(const clock_point& p) {
 outcome<clock_point> decode_clock_point(std::string_view bytes) {
   clock_point p;
   if (bytes.empty()) return p;
-  byte_reader in{bytes};
+  field_reader in{bytes};
   if (auto known = check_version("clock of a partition", in.u8(), point_version); !known)
     return known.error();
   get(in, p.where, p.clock);

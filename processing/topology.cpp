@@ -398,7 +398,7 @@ std::vector<dependency_edge> dependency_graph::edges_among(
 // in order of (from, to, kind), each once. Version 1 had nothing behind the edges.
 std::string dependency_graph::save() const {
   std::string bytes;
-  byte_writer out{bytes};
+  field_writer out{bytes};
   out.u8(topology_version);
   out.u64(refused_);
   const auto all = edges();
@@ -421,7 +421,7 @@ std::string dependency_graph::save() const {
 }
 
 outcome<void> dependency_graph::restore(std::string_view bytes) {
-  byte_reader in{bytes};
+  field_reader in{bytes};
   const std::uint8_t version = in.u8();
   if (auto known = check_version("dependency graph", version, topology_version); !known)
     return known;

@@ -11,12 +11,12 @@ namespace {
 
 /// The reader behind a row's version byte; the failure is why it cannot be read.
 struct opened {
-  byte_reader reader;
+  field_reader reader;
   outcome<void> fault;
 };
 
 opened open_row(std::string_view bytes, const char* what, std::uint8_t newest = version) {
-  byte_reader reader{bytes};
+  field_reader reader{bytes};
   const std::uint8_t found = reader.u8();
   if (!reader.ok() || found == 0) {
     return {reader, failure{ec::store_corrupt, std::string{"a "} + what + " row has no version"}};
@@ -29,13 +29,13 @@ failure damaged(const char* what) {
   return {ec::store_corrupt, std::string{"a "} + what + " row does not fit its layout"};
 }
 
-std::string rest(byte_reader& reader) { return std::string{reader.bytes(reader.left())}; }
+std::string rest(field_reader& reader) { return std::string{reader.bytes(reader.left())}; }
 
 }  // namespace
 
 std::string log_head(std::uint32_t records) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.u32(records);
   return out;
@@ -62,7 +62,7 @@ outcome<std::uint64_t> read_number(std::string_view bytes) {
 
 std::string numbers(const std::vector<std::uint64_t>& values) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   for (const std::uint64_t v : values) w.u64(v);
   return out;
@@ -91,7 +91,7 @@ outcome<std::string> read_text(std::string_view bytes) {
 std::string snapshot(const entity_snapshot& s) {
   std::string out;
   out.reserve(s.bytes.size() + 13);
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.u64(s.position);
   w.u32(s.index);
@@ -113,7 +113,7 @@ outcome<entity_snapshot> read_snapshot(std::string_view entity, std::string_view
 std::string summary(log_position position, std::uint32_t index, std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size() + 13);
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.u64(position);
   w.u32(index);
@@ -134,7 +134,7 @@ outcome<entity_summary> read_summary(std::string_view entity, std::string_view b
 
 std::string quarantine(const quarantine_row& q) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.u64(q.from);
   w.u32(q.from_index);
@@ -159,7 +159,7 @@ outcome<quarantine_row> read_quarantine(std::string_view entity, std::string_vie
 std::string block(const window_block& b) {
   std::string out;
   out.reserve(b.bytes.size() + 5);
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.u32(b.number);
   return out.append(b.bytes);
@@ -178,7 +178,7 @@ outcome<window_block> read_block(std::string_view entity, std::string_view bytes
 
 std::string outbox(const outbox_entry& e) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(outbox_version);
   w.u64(e.cause.first);
   w.u32(e.cause.second);
@@ -205,7 +205,7 @@ outcome<outbox_entry> read_outbox(std::uint64_t seq, std::string_view bytes) {
 
 std::string publisher(std::uint64_t through, std::string_view bytes) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.u64(through);
   return out.append(bytes);
@@ -224,7 +224,7 @@ outcome<publisher_row> read_publisher(std::string_view key, std::string_view byt
 
 std::string deltas(const std::vector<publisher_delta>& list) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.u32(static_cast<std::uint32_t>(list.size()));
   for (const auto& d : list) {
@@ -250,7 +250,7 @@ outcome<std::vector<publisher_delta>> read_deltas(std::string_view bytes) {
 
 std::string letter(const dead_letter& l, std::size_t payload_limit, std::uint64_t bytes_before) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(letter_version);
   w.u64(bytes_before);
   w.u8(static_cast<std::uint8_t>(l.content));
@@ -287,7 +287,7 @@ outcome<letter_row> read_letter(std::string_view bytes) {
 
 std::string message(std::string_view topic, std::string_view payload) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.str(topic);
   return out.append(payload);
@@ -306,7 +306,7 @@ outcome<feed_record> read_message(std::uint64_t seq, std::string_view bytes) {
 
 std::string rules(const partition_rules& r) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.u64(r.sequence);
   return out.append(r.payload);
@@ -324,7 +324,7 @@ outcome<partition_rules> read_rules(std::string_view bytes) {
 
 std::string controls(const control_mark& c) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.u64(c.last);
   w.u64(c.rules);
@@ -344,7 +344,7 @@ outcome<control_mark> read_controls(std::string_view bytes) {
 
 std::string record(std::uint64_t feed_seq, std::string_view bytes) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(version);
   w.u64(feed_seq);
   return out.append(bytes);

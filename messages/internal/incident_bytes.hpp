@@ -10,9 +10,9 @@
 namespace faultline {
 
 /// Pieces that an incident and a root-cause result write alike. Not for other rooms.
-void write_strings(byte_writer& out, const std::vector<std::string>& strings);
-void read_strings(byte_reader& in, std::vector<std::string>& strings);
-void write_causes(byte_writer& out, const std::vector<ranked_cause>& causes);
-void read_causes(byte_reader& in, std::vector<ranked_cause>& causes);
+void write_strings(field_writer& out, const std::vector<std::string>& strings);
+void read_strings(field_reader& in, std::vector<std::string>& strings);
+void write_causes(field_writer& out, const std::vector<ranked_cause>& causes);
+void read_causes(field_reader& in, std::vector<ranked_cause>& causes);
 
 }  // namespace faultline

@@ -106,15 +106,19 @@ class Http(unittest.TestCase):
 
     def test_one_entity_by_its_percent_encoded_id(self):
         e = self.api("entities/db%2Fone")
-        self.assertEqual(set(e), {"id", "state", "observations", "first_ts", "last_ts", "metrics", "alerts"})
+        self.assertEqual(set(e), {"id", "state", "observations", "first_ts", "last_ts", "metrics", "alerts", "belief"})
         self.assertEqual((e["id"], e["state"], e["observations"]), ("db/one", "critical", 171))
         self.assertEqual((e["first_ts"], e["last_ts"]), (START, START + 169_000))
         self.assertEqual({m["name"] for m in e["metrics"]}, {"disk.used", "cpu"})
         for m in e["metrics"]:
-            self.assertEqual(set(m), {"name", "kind", "last", "expected", "lower", "upper"})
+            self.assertEqual(set(m), {"name", "kind", "last", "expected", "lower", "upper", "off", "profile_weight"})
             self.assertEqual(m["kind"], "gauge")
             self.assertTrue(m["lower"] <= m["expected"] <= m["upper"], m)
         self.assertEqual(len(e["alerts"]), 1)
+        belief = e["belief"]
+        self.assertEqual((belief["false_pages_per_month"], belief["pages"]), (1, 1))
+        self.assertTrue(0 <= belief["probability"] <= 1, belief)
+        self.assertIn(belief["forecaster"], ("absent", "listening", "heard", "unheard"))
         self.assertEqual(self.api("entities/" + quoted(ODD))["id"], ODD)
         self.assertEqual(self.refused("GET", "/api/v1/entities/nobody", 404), "not_found")
         for bad in ("%", "%zz", "%0a", "x" * 257):

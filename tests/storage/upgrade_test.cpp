@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 std::string letter_of_format_1(const std::string& reason, const std::string& text,
                                const std::string& payload) {
   std::string out;
-  byte_writer w{out};
+  field_writer w{out};
   w.u8(1);
   w.i64(1'700'000'000'000);
   w.str(reason);
