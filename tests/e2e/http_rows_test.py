@@ -116,7 +116,7 @@ class Http(unittest.TestCase):
             self.assertTrue(m["lower"] <= m["expected"] <= m["upper"], m)
         self.assertEqual(len(e["alerts"]), 1)
         belief = e["belief"]
-        self.assertEqual((belief["false_pages_per_month"], belief["pages"]), (1, 1))
+        self.assertEqual((belief["false_pages_per_month"], belief["pages"]), (2, 1))
         self.assertTrue(0 <= belief["probability"] <= 1, belief)
         self.assertIn(belief["forecaster"], ("absent", "listening", "heard", "unheard"))
         self.assertEqual(self.api("entities/" + quoted(ODD))["id"], ODD)
