@@ -17,6 +17,7 @@
 
 #include "messages/event_codec.hpp"
 #include "server/node.hpp"
+#include "tests/support/scratch_directory.hpp"
 #include "transport/feed_client.hpp"
 #include "transport/http_client.hpp"
 #include "transport/publisher_client.hpp"
@@ -29,25 +30,7 @@ using namespace std::chrono_literals;
 constexpr auto patience = std::chrono::milliseconds{120'000};
 
 /// A directory of this test's own, gone when it ends.
-class folder {
-public:
-  folder() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "faultline-flow-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "no directory like " << pattern;
-    path_ = pattern;
-  }
-  ~folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
-private:
-  std::filesystem::path path_;
-};
+using folder = faultline::testing::scratch_directory;
 
 /// Options of a small node that takes the past: every port is the system's choice, publishers are
 /// held back so that no entity runs far ahead of the others.

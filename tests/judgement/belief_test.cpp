@@ -64,6 +64,28 @@ TEST(Belief, AForecasterThatIsWorseThanTheLastValueIsNotHeardUntilItIsBetter) {
   EXPECT_EQ(e.belief().forecaster, forecaster_standing::heard);
 }
 
+/// The surprise of the model's view in the first alert of a limit that is put in force after @p
+/// off.
+double model_surprise_after(float off) {
+  judgement_rules r = *test_rules();
+  r.detection.learning = milliseconds{0};
+  forecast_entity e{std::make_shared<const judgement_rules>(r)};
+  e.ticks(400, off);
+  r.detection.limits = {{"*", "latency_ms", 1.0, std::nullopt, "critical"}};
+  e.driver().core.set_rules(std::make_shared<const judgement_rules>(r));
+  e.ticks(5, off);
+  const auto alerts = e.driver().alerts();
+  EXPECT_FALSE(alerts.empty());
+  if (alerts.empty()) return -1;
+  const auto found = alerts.back().detectors.find("model");
+  return found == alerts.back().detectors.end() ? 0 : found->second;
+}
+
+TEST(Belief, OnlyAForecasterThatIsHeardSaysAnythingInAnAlert) {
+  EXPECT_GT(model_surprise_after(0), 0);
+  EXPECT_EQ(model_surprise_after(2.5F), 0);
+}
+
 TEST(Belief, WhatAForecasterIsWorthOutlivesASnapshot) {
   forecast_entity e;
   e.ticks(400, 2.5F);

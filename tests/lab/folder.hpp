@@ -10,30 +10,14 @@
 #include <iterator>
 #include <string>
 
+#include "tests/support/scratch_directory.hpp"
+
 namespace faultline::test {
 
 namespace fs = std::filesystem;
 
 /// A directory of this test's own, gone when it ends.
-class folder {
-public:
-  folder() {
-    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    std::string pattern = (fs::temp_directory_path() / "faultline-lab-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "no directory for " << info->name();
-    path_ = pattern;
-  }
-  ~folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-  const fs::path& path() const { return path_; }
-
-private:
-  fs::path path_;
-};
+using folder = faultline::testing::scratch_directory;
 
 inline std::string bytes_of(const fs::path& file) {
   std::ifstream in{file, std::ios::binary};

@@ -12,27 +12,19 @@
 
 #include "storage/memory_store.hpp"
 #include "storage/store.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 namespace faultline::testing {
 
 /// A directory that ends with the test.
 class temporary_directory {
 public:
-  temporary_directory() {
-    std::string name = (std::filesystem::temp_directory_path() / "faultline-XXXXXX").string();
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~temporary_directory() {
-    std::error_code error;
-    if (!path_.empty()) std::filesystem::remove_all(path_, error);
-  }
-  temporary_directory(const temporary_directory&) = delete;
-  temporary_directory& operator=(const temporary_directory&) = delete;
   const std::string& path() const { return path_; }
   std::string store() const { return path_ + "/store"; }
 
 private:
-  std::string path_;
+  scratch_directory own_;
+  std::string path_ = own_.path().string();
 };
 
 inline storage_options small_options() {

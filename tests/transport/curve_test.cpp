@@ -327,31 +327,32 @@ TEST(Curve, SocketsOfThisMachineAskForNothingUnlessTold) {
     EXPECT_FALSE(is_local(far)) << far;
 }
 
-TEST(Curve, TheCanarySeesASocketThatLetsStrangersIn) {
+/// What the canary says of a ROUTER that nobody guards, made ready by @p prepare.
+template <class Prepare>
+auto canary_of_unguarded(Prepare prepare) {
   zmq::context_t context{1};
   zmq::socket_t router{context, zmq::socket_type::router};
   router.set(zmq::sockopt::linger, 0);
   const auto own = new_identity();
-  router.set(zmq::sockopt::curve_server, true);
-  router.set(zmq::sockopt::curve_secretkey, std::string{own.secret_key.reveal()});
+  prepare(router, own);
   router.bind("tcp://127.0.0.1:*");
-  const auto sent =
-      send_canary(context, zmq::socket_type::router, router.get(zmq::sockopt::last_endpoint),
-                  new_identity(), own.public_key);
+  return send_canary(context, zmq::socket_type::router, router.get(zmq::sockopt::last_endpoint),
+                     new_identity(), own.public_key);
+}
+
+TEST(Curve, TheCanarySeesASocketThatLetsStrangersIn) {
+  const auto sent = canary_of_unguarded([](zmq::socket_t& router, const auto& own) {
+    router.set(zmq::sockopt::curve_server, true);
+    router.set(zmq::sockopt::curve_secretkey, std::string{own.secret_key.reveal()});
+  });
   ASSERT_FALSE(sent);
   EXPECT_EQ(sent.error().code, ec::invalid);
 }
 
 TEST(Curve, ASocketThatAsksForKeysLetsNobodyInWithoutAnAuthenticator) {
-  zmq::context_t context{1};
-  zmq::socket_t router{context, zmq::socket_type::router};
-  router.set(zmq::sockopt::linger, 0);
-  const auto own = new_identity();
-  ask_for_keys(router, own, curve_domain::ingest);
-  router.bind("tcp://127.0.0.1:*");
-  const auto sent =
-      send_canary(context, zmq::socket_type::router, router.get(zmq::sockopt::last_endpoint),
-                  new_identity(), own.public_key);
+  const auto sent = canary_of_unguarded([](zmq::socket_t& router, const auto& own) {
+    ask_for_keys(router, own, curve_domain::ingest);
+  });
   ASSERT_FALSE(sent);
   EXPECT_EQ(sent.error().code, ec::deadline_passed);
 }

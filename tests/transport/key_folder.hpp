@@ -1,30 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "tests/support/scratch_directory.hpp"
 #include "transport/key_file.hpp"
 
 namespace faultline::testing {
 
 /// A directory for keys, removed at the end: pairs in it, and clients' public halves in clients().
-struct key_folder {
-  key_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "faultline-keys-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-    std::filesystem::create_directory(clients());
-  }
-  ~key_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
-  }
-  key_folder(const key_folder&) = delete;
-  key_folder& operator=(const key_folder&) = delete;
+class key_folder {
+  scratch_directory own_;
+
+public:
+  key_folder() { std::filesystem::create_directory(clients()); }
 
   std::filesystem::path clients() const { return path / "clients.d"; }
   /// Makes NAME.secret and NAME.pub; the path of the first.
@@ -55,7 +47,7 @@ struct key_folder {
     return loaded ? *loaded : nullptr;
   }
 
-  std::filesystem::path path;
+  const std::filesystem::path path = own_.path();
 };
 
 }  // namespace faultline::testing

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Recordings: the input is the files of a directory, each behind a line "=== NAME". What is called
 // .gz is packed first, unless it begins as a gzip does.
-#include <stdlib.h>
 #include <zlib.h>
 
 #include <filesystem>
@@ -9,18 +8,15 @@
 
 #include "lab/recording.hpp"
 #include "tests/fuzz/targets/check.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 using namespace faultline;
 
 namespace {
 
-std::filesystem::path scratch() {
-  static const auto made = [] {
-    std::string name = (std::filesystem::temp_directory_path() / "faultline-fuzz-XXXXXX").string();
-    check(::mkdtemp(name.data()) != nullptr);
-    return std::filesystem::path{name};
-  }();
-  return made;
+const std::filesystem::path& scratch() {
+  static const testing::scratch_directory own;
+  return own.path();
 }
 
 /// File names a recording may have; others are not written.
