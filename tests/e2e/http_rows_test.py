@@ -104,6 +104,25 @@ class Http(unittest.TestCase):
         self.assertEqual(set(row), {"id", "state", "observations", "last_ts"})
         self.assertEqual((row["observations"], row["last_ts"]), (171, START + 169_000))
 
+    def shown(self, *words):
+        return subprocess.run([str(BIN / "faultline"), "--server", f"http://127.0.0.1:{self.server.http}", "entity", "show", *words],
+                              cwd=ROOT, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def test_entity_show_draws_the_metric_that_is_farthest_off_or_the_one_that_is_named(self):
+        e = self.api("entities/db%2Fone")
+        farthest = max(e["metrics"], key=lambda m: m["off"])["name"]
+        for words, drawn in ((["db/one"], farthest), (["db/one", "--metric", "cpu"], "cpu"),
+                             (["db/one", "--metric", "disk.used"], "disk.used")):
+            done = self.shown(*words)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("2 false pages a month", done.stdout)
+            table, _, chart = done.stdout.partition(f"\n{drawn}\n")
+            self.assertIn("USUAL RANGE", table)
+            self.assertIn("\u2588", chart, done.stdout)
+        self.assertEqual(self.shown("logs/only").returncode, 0)
+        self.assertEqual(self.shown("db/one", "--metric", "nobody").returncode, 1)
+        self.assertEqual(self.shown("nobody").returncode, 1)
+
     def test_one_entity_by_its_percent_encoded_id(self):
         e = self.api("entities/db%2Fone")
         self.assertEqual(set(e), {"id", "state", "observations", "first_ts", "last_ts", "metrics", "alerts", "belief"})
