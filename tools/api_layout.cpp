@@ -223,6 +223,21 @@ outcome<std::string> layout_entity(const std::string& body, const colours& c) {
   });
 }
 
+std::string farthest_off(const std::string& body) {
+  const auto entity = json::parse(body, nullptr, false);
+  const auto metrics = entity.is_object() ? entity.find("metrics") : entity.end();
+  std::string name;
+  if (metrics == entity.end() || !metrics->is_array()) return name;
+  double most = -1;
+  for (const auto& m : *metrics) {
+    if (!m.is_object() || !m.contains("name") || !m.at("name").is_string()) continue;
+    const auto off = m.find("off");
+    const double far = off != m.end() && off->is_number() ? off->get<double>() : 0.0;
+    if (far > most) name = m.at("name").get<std::string>(), most = far;
+  }
+  return name;
+}
+
 outcome<std::string> layout_dead_letters(const std::string& body, const colours& c) {
   return laid_out(body, [&](const json& answer) {
     std::string out = count_of(answer, "total") + " dead letters\n";

@@ -18,6 +18,8 @@ outcome<std::string> layout_incidents(const std::string& body, const colours& c)
 outcome<std::string> layout_incident(const std::string& body, const colours& c);
 outcome<std::string> layout_entities(const std::string& body, const colours& c);
 outcome<std::string> layout_entity(const std::string& body, const colours& c);
+/// The metric that is farthest off in an answer of `/entities/ID`; empty where there is none.
+std::string farthest_off(const std::string& body);
 /// Who depends on whom, and how that is known.
 outcome<std::string> layout_topology(const std::string& body, const colours& c);
 outcome<std::string> layout_publishers(const std::string& body, const colours& c);

@@ -4,7 +4,6 @@
 #include <string>
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include "tools/api.hpp"
 #include "tools/api_layout.hpp"
@@ -54,22 +53,6 @@ void add_change(CLI::App* group, command_session& session, const char* name, con
       return exit_code::ok;
     };
   });
-}
-
-/// The metric that is farthest off in an answer of `/entities/ID`; empty where there is none.
-std::string farthest_off(const std::string& body) {
-  const auto entity = nlohmann::json::parse(body, nullptr, false);
-  const auto metrics = entity.is_object() ? entity.find("metrics") : entity.end();
-  std::string name;
-  if (metrics == entity.end() || !metrics->is_array()) return name;
-  double most = -1;
-  for (const auto& m : *metrics) {
-    if (!m.is_object() || !m.contains("name") || !m.at("name").is_string()) continue;
-    const auto off = m.find("off");
-    const double far = off != m.end() && off->is_number() ? off->get<double>() : 0.0;
-    if (far > most) name = m.at("name").get<std::string>(), most = far;
-  }
-  return name;
 }
 
 constexpr std::size_t chart_rows = 10;

@@ -99,6 +99,15 @@ TEST(EntityPage, SaysWhatTheDetectorBelieves) {
   EXPECT_TRUE(has(*layout_entity(head + R"("heard"}})", plain), "better than the last value"));
 }
 
+TEST(EntityPage, DrawsTheMetricThatIsFarthestOff) {
+  EXPECT_EQ(farthest_off(R"({"metrics": [{"name": "a", "off": 0.1}, {"name": "b", "off": 7},
+      {"name": "c", "off": null}, {"name": 3, "off": 9}, 4]})"),
+            "b");
+  EXPECT_EQ(farthest_off(R"({"metrics": [{"name": "old server"}]})"), "old server");
+  for (const char* body : {"", "[]", R"({"metrics": []})", R"({"metrics": 1})", "{}"})
+    EXPECT_EQ(farthest_off(body), "") << body;
+}
+
 TEST(StatusPage, NamesEveryFigure) {
   const auto page = layout_status(
       R"({"version": "0.1.0", "uptime_s": 90, "entities": 12, "observations": 1000, "dead_letters": 1,
