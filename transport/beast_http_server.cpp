@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
+#include <cstdint>
 #include <future>
 #include <memory>
 #include <string>
@@ -21,9 +22,8 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// A connection younger than this is not closed to make room: an honest request follows its
-/// handshake at once, so it is on the way.
-constexpr std::chrono::milliseconds grace{10};
+/// Where all places are taken by the young, the next connection asks again so often.
+constexpr std::chrono::milliseconds next_look{1};
 /// Connections told 503 at a time; further ones are closed without a word.
 constexpr std::size_t max_refusing = 64;
 /// After a failed accept (no descriptor left) the next one waits this long.
@@ -48,7 +48,9 @@ public:
 private:
   void accept();
   void on_socket(tcp::socket socket);
-  bool make_room();
+  void place(tcp::socket socket, std::string from);
+  enum class room : std::uint8_t { free, soon, none };
+  room make_room();
   void wind_down();
   /// What tokens and certificate are now.
   struct doorkeeping {
@@ -151,10 +153,7 @@ void beast_http_server::start(http_handler handler) {
 void beast_http_server::accept() {
   acceptor_.async_accept(io_, [this](error_code why, tcp::socket socket) {
     if (shared_.stopping || why == asio::error::operation_aborted) return;
-    if (!why) {
-      on_socket(std::move(socket));
-      return accept();
-    }
+    if (!why) return on_socket(std::move(socket));
     pause_.expires_after(accept_pause);
     pause_.async_wait([this](error_code cancelled) {
       if (!cancelled && !shared_.stopping) accept();
@@ -166,33 +165,55 @@ void beast_http_server::on_socket(tcp::socket socket) {
   error_code ignored;  // answers go out either way, only later
   socket.set_option(tcp::no_delay{true}, ignored);
   const auto peer = socket.remote_endpoint(ignored);
-  if (ignored) return;  // it has gone
+  if (ignored) return accept();  // it has gone
   std::string from = peer.address().to_string();
-  if (!shared_.addresses.take(from)) return shared_.count(&http_counters::refused_address);
-  const bool room = make_room();
-  if (!room) shared_.count(&http_counters::refused_full);
-  if (!room && shared_.refusing.size() >= max_refusing) return shared_.addresses.give_back(from);
+  if (shared_.addresses.take(from)) return place(std::move(socket), std::move(from));
+  shared_.count(&http_counters::refused_address);
+  accept();
+}
+
+/// Serves or refuses the connection and accepts the next. While nobody may go to make room for it,
+/// it waits, and those behind it in the kernel's queue: what they send meanwhile is not lost.
+void beast_http_server::place(tcp::socket socket, std::string from) {
+  const room found = make_room();
+  if (found == room::soon) {
+    pause_.expires_after(next_look);
+    pause_.async_wait(
+        [this, socket = std::move(socket), from = std::move(from)](error_code cancelled) mutable {
+          if (!cancelled && !shared_.stopping) place(std::move(socket), std::move(from));
+        });
+    return;
+  }
+  if (found == room::none) shared_.count(&http_counters::refused_full);
+  if (found == room::none && shared_.refusing.size() >= max_refusing) {
+    shared_.addresses.give_back(from);
+    return accept();
+  }
   const auto session = std::make_shared<http_session>(std::move(socket), std::move(from), shared_);
-  if (room)
+  if (found == room::free)
     session->run();
   else
     session->refuse();
+  accept();
 }
 
 /// Whether one more connection may be served; closes the one that has kept us waiting longest if
-/// that is what it takes, so that idle or slow peers never lock out an honest one.
-bool beast_http_server::make_room() {
-  if (shared_.open.size() < shared_.options.max_connections) return true;
+/// that is what it takes, so that idle or slow peers never lock out an honest one. One that came
+/// less than `first_word` ago stays: an honest client may be that slow to get a turn of its
+/// machine. None: all are being answered.
+beast_http_server::room beast_http_server::make_room() {
+  if (shared_.open.size() < shared_.options.max_connections) return room::free;
   http_session* oldest = nullptr;
   for (http_session* session : shared_.open) {
     const auto since = session->waiting_since();
     if (since && (oldest == nullptr || *since < *oldest->waiting_since())) oldest = session;
   }
-  if (oldest == nullptr || http_session::clock::now() - *oldest->waiting_since() < grace)
-    return false;
+  if (oldest == nullptr) return room::none;
+  if (http_session::clock::now() - *oldest->waiting_since() < shared_.options.first_word)
+    return room::soon;
   oldest->evict();
   shared_.count(&http_counters::evicted);
-  return true;
+  return room::free;
 }
 
 void beast_http_server::wind_down() {

@@ -60,7 +60,8 @@ struct http_counters {
 /// a
 ///         second) and ends it. A responder may be called after that: it does nothing.
 /// Limits: web_options. With `max_connections` open the one that has kept us waiting longest for a
-///         request makes room; when all are being answered the new one gets 503.
+///         request makes room, but not before `first_word`: until then the new one waits. When all
+///         are being answered the new one gets 503.
 /// Doors:  with `tokens` every request but /-/healthy and /-/ready says whose it is (Authorization:
 ///         Bearer), else 401. Without, a Host header must name this machine (or one of `hosts`),
 ///         else 421: a page elsewhere must not reach us through a name of its own.

@@ -46,6 +46,8 @@ struct web_options {
   std::size_t max_connections = 256;
   std::size_t header_bytes = 8 * 1024;
   std::size_t body_bytes = 64 * 1024;
+  /// No connection is closed to make room for another before it has been waited for so long.
+  std::chrono::milliseconds first_word{50};
   std::chrono::seconds header_timeout{10};
   std::chrono::seconds idle_timeout{30};
   /// A request that is not answered by then gets 504.

@@ -228,6 +228,7 @@ class SlowTest(unittest.TestCase):
               f"p99 {times[n * 99 // 100] * 1000:.1f} ms, worst {times[-1] * 1000:.1f} ms")
         self.assertEqual(answered, n)
         self.assertGreater(server.metric("faultline_http_evicted_total"), 0)
+        self.assertEqual(server.metrics()['faultline_http_refused_connections_total{reason="full"}'], 0)
 
 
 if __name__ == "__main__":
