@@ -239,6 +239,21 @@ void add_lstm(CLI::App& group, command_session& session) {
   run_with(*sub, session, o, run_lstm_bench);
 }
 
+void add_logs(CLI::App& group, command_session& session) {
+  auto o = std::make_shared<logs_bench_options>();
+  CLI::App* sub = group.add_subcommand("logs", "Log lines a second through the template miner");
+  sub->add_option("--file", o->file,
+                  "Lines of this file, plain or .gz [lines of some fifty statements]");
+  sub->add_option("--lines", o->lines, "Different lines")
+      ->check(CLI::Range(1, 10'000'000))
+      ->capture_default_str();
+  sub->add_option("--seconds", o->seconds, "For each kind of line")
+      ->check(CLI::Range(0.01, 3600.0))
+      ->capture_default_str();
+  sub->add_option("--seed", o->seed)->capture_default_str();
+  run_with(*sub, session, o, run_logs_bench);
+}
+
 }  // namespace
 
 void add_bench_commands(CLI::App& app, command_session& session) {
@@ -246,6 +261,7 @@ void add_bench_commands(CLI::App& app, command_session& session) {
   group->require_subcommand(1);
   add_generate(*group, session);
   add_ingest(*group, session);
+  add_logs(*group, session);
   add_lstm(*group, session);
   add_recovery(*group, session);
   add_memory(*group, session);

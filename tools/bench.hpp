@@ -100,6 +100,16 @@ struct lstm_bench_options {
 };
 int run_lstm_bench(const lstm_bench_options& options, output_format format);
 
+/// `bench logs`: log lines through one template miner on one core, those of some fifty statements
+/// (or of a file), and lines no two of which are alike.
+struct logs_bench_options {
+  std::string file;  ///< empty: lines of ours
+  std::size_t lines = 100'000;
+  double seconds = 2;  ///< for each kind
+  std::uint64_t seed = 1;
+};
+int run_logs_bench(const logs_bench_options& options, output_format format);
+
 /// A file that comes with the program, such as models/lstm.flm: in the working directory, or where
 /// it lies beside us in the repository or in an installation. Absolute.
 std::optional<std::filesystem::path> find_shipped(const std::string& name);

@@ -203,11 +203,13 @@ void add_rca(CLI::App& group, command_session& session) {
 void add_evaluate_commands(CLI::App& app, command_session& session) {
   CLI::App* group = app.add_subcommand(
       "evaluate",
-      "Replay recordings through the judgement, for the scorers of detection and causes");
+      "Replay recordings and logs through the judgement, for the scorers of detection, causes and "
+      "log templates");
   group->require_subcommand(1);
   add_detection(*group, session);
   add_rca(*group, session);
   add_causes_command(*group, session);
+  add_logs_command(*group, session);
   add_study_commands(*group, session);
 }
 

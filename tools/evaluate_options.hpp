@@ -51,6 +51,8 @@ void add_judgement_options(CLI::App& sub, evaluate_arguments& a);
 struct command_session;
 /// `evaluate causes`.
 void add_causes_command(CLI::App& group, command_session& session);
+/// `evaluate logs`.
+void add_logs_command(CLI::App& group, command_session& session);
 /// `evaluate report` and `evaluate headline`.
 void add_study_commands(CLI::App& group, command_session& session);
 

@@ -10,6 +10,7 @@
 
 #include "processing/channel_block.hpp"
 #include "processing/daily_profile.hpp"
+#include "processing/log_templates.hpp"
 #include "processing/tick_builder.hpp"
 
 namespace faultline {
@@ -99,6 +100,29 @@ void channel_block_tick(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(channel_block_tick)->Arg(1)->Arg(10'000);
+
+/// A line through the template miner: of forms that are known, or (argument 1) none like any
+/// before.
+void log_line_mined(benchmark::State& state) {
+  std::vector<std::string> lines;
+  for (std::uint64_t n = 0; n < 4096; ++n) {
+    const auto number = std::to_string(n * 7919);
+    std::string strange;
+    for (std::uint64_t x = n + 1; strange.size() < 60; x = x * 6364136223846793005U + 1)
+      strange += x % 7 == 0 ? ' ' : static_cast<char>('a' + (x >> 33U) % 26);
+    lines.push_back(state.range(0) == 1 ? strange
+                    : n % 2 == 0        ? "GET /cart/" + number + " 200 in " + number + " ms"
+                                 : "session " + number + " of user carla closed by 10.0.0.1:80");
+  }
+  log_template_miner miner;
+  std::size_t at = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(miner.take(lines[at]));
+    at = at + 1 == lines.size() ? 0 : at + 1;
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(log_line_mined)->Arg(0)->Arg(1);
 
 }  // namespace
 }  // namespace faultline
