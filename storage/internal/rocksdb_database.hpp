@@ -103,7 +103,7 @@ public:
   /// Bytes of a segment of the log: half of its memtable, so that none fills within a segment.
   std::uint64_t log_segment_bytes() const;
   /// Sends the memtable of @p f to disk without waiting; nothing when the one before is still on
-  /// its way (then writers would have to wait).
+  /// its way (then writers would have to wait), or while writes stand still.
   outcome<void> begin_flush(family f);
   std::uint64_t bytes_on_disk() const;
   store_memory memory_held() const;

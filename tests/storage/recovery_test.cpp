@@ -292,6 +292,31 @@ TEST_F(StoreRecovery, WhereItsDirectoryIsGoneItHasStoppedAndWaitsForNoSpace) {
   EXPECT_EQ(store->flush().error().code, ec::store_unavailable);
 }
 
+TEST_F(StoreRecovery, WhileWritesStandStillNothingIsHandedOverAndNothingIsLost) {
+  auto opened = rocksdb_database::open(directory(), maker.options);
+  ASSERT_TRUE(opened) << opened.error().what;
+  rocksdb_database& database = **opened;
+  rocksdb::DB& db = database.db();
+  ASSERT_TRUE(db.Put({}, database.at(family::log), "a", "1").ok());
+  ASSERT_TRUE(db.PauseBackgroundWork().ok());
+  rocksdb::FlushOptions at_once;
+  at_once.wait = false;
+  at_once.allow_write_stall = true;
+  auto* feed = database.at(family::feed);
+  rocksdb::Status status;
+  for (int i = 0; i < 10 && status.ok(); ++i) {  // a memtable each; two may wait
+    ASSERT_TRUE(db.Put({}, feed, "b", "2").ok());
+    status = db.Flush(at_once, feed);
+    if (status.ok()) status = db.Flush(at_once, database.at(family::outbox));
+  }
+  EXPECT_TRUE(status.IsTryAgain()) << status.ToString();
+  EXPECT_TRUE(database.begin_flush(family::log));
+  EXPECT_TRUE(database.check());
+  ASSERT_TRUE(db.ContinueBackgroundWork().ok());
+  EXPECT_TRUE(database.flush());
+  EXPECT_EQ(**database.get(family::log, "a"), "1");
+}
+
 TEST_F(StoreRecovery, TellsItsSizeOnDisk) {
   auto store = maker.open();
   const auto before = store->bytes_on_disk();
