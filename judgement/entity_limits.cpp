@@ -25,7 +25,7 @@ struct course {
 
 // Two means of a ramp lag it by their time constants: their difference is its slope.
 course course_of(const channel_block& b, std::size_t i, double tick_s) {
-  const double age = b.count[i] * tick_s;
+  const double age = b.seen(i) * tick_s;
   const double lag_short = std::min(short_s, age / 2);
   const double lag_long = std::min(long_s, age / 2);
   if (lag_long - lag_short < 300) return {};
@@ -114,7 +114,7 @@ void entity_core::impl::look_ahead(tick_judgement& t) {
     const double value = space.values[limit.channel];
     if (value != value) {
       const auto& b = blocks[limit.channel / width];
-      t.limit_unknown = t.limit_unknown || b.count[limit.channel % width] > 0;
+      t.limit_unknown = t.limit_unknown || b.seen(limit.channel % width) > 0;
       continue;
     }
     const bool over =

@@ -2,10 +2,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
-#include <iterator>
-#include <type_traits>
 
+#include "judgement/channel_block_codec.hpp"
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
@@ -75,93 +73,6 @@ bool read_counters_3(byte_reader& in, counters& n) {
   return true;
 }
 
-static_assert(std::is_trivially_copyable_v<channel_block>);
-
-bool is_sound(const channel_block& b) {
-  if (!all_finite(b.center, channel_block::width) || !all_finite(b.last, channel_block::width))
-    return false;
-  constexpr std::size_t doubles = sizeof b.center + sizeof b.last;
-  std::array<float, (sizeof b - doubles) / sizeof(float)> floats;
-  std::memcpy(floats.data(), reinterpret_cast<const char*>(&b) + doubles, sizeof floats);
-  return all_finite(floats.data(), floats.size()) &&
-         std::all_of(std::begin(b.scale), std::end(b.scale), [](float scale) { return scale > 0; });
-}
-
-bool begin_blocks(byte_reader& in, std::size_t channels, std::vector<channel_block>& blocks) {
-  std::uint8_t count = 0;
-  if (!in.get(count) || count != (channels + channel_block::width - 1) / channel_block::width)
-    return false;
-  blocks.resize(count);
-  return true;
-}
-
-bool read_blocks(byte_reader& in, std::size_t channels, std::vector<channel_block>& blocks) {
-  if (!begin_blocks(in, channels, blocks)) return false;
-  return std::all_of(blocks.begin(), blocks.end(),
-                     [&](channel_block& b) { return in.get(b) && is_sound(b); });
-}
-
-/// Blocks of versions 1 to 4 up to `fast`: behind `count` they have two lanes that nothing read.
-bool read_head_4(byte_reader& in, channel_block& b) {
-  constexpr std::size_t before = offsetof(channel_block, q05);
-  std::array<channel_block::lane, 2> unread;
-  return in.get_bytes(&b, before) && in.get(unread) &&
-         in.get_bytes(reinterpret_cast<char*>(&b) + before, offsetof(channel_block, fast) - before);
-}
-
-bool read_blocks_4(byte_reader& in, std::size_t channels, std::vector<channel_block>& blocks) {
-  if (!begin_blocks(in, channels, blocks)) return false;
-  constexpr std::size_t head = offsetof(channel_block, fast);
-  return std::all_of(blocks.begin(), blocks.end(), [&](channel_block& b) {
-    return read_head_4(in, b) &&
-           in.get_bytes(reinterpret_cast<char*>(&b) + head, sizeof b - head) && is_sound(b);
-  });
-}
-
-/// The part of a block of versions 1 to 3 that this one has not.
-struct block_rest_3 {
-  channel_block::lane previous, product0, product1;
-  channel_block::lane fast, slow, slower, y_short, y_long;
-  channel_block::lane spread_and_tail[8];  ///< residual, fast, slow, trend
-  channel_block::lane spread_floor;
-};
-
-void take_rest_3(const block_rest_3& old, channel_block& b) {
-  std::memcpy(b.fast, old.fast, 5 * sizeof b.fast);  // to y_long
-  std::memcpy(b.spread_floor, old.spread_floor, sizeof b.spread_floor);
-  for (std::size_t i = 0; i < channel_block::width; ++i) {
-    const auto take = [&](deviation d, std::size_t from) {
-      b.usual[d].spread[i] = old.spread_and_tail[from][i];
-      b.usual[d].tail[i] = old.spread_and_tail[from + 1][i];
-    };
-    take(tick_minutes, 0);
-    take(fast_profile, 2), take(fast_hours, 2);
-    take(slow_profile, 4), take(slow_hours, 6);
-    for (const auto d : {tick_profile, tick_hours}) b.usual[d].spread[i] = b.error_level[i];
-  }
-}
-
-bool read_blocks_3(byte_reader& in, std::size_t channels, std::vector<channel_block>& blocks) {
-  static_assert(offsetof(channel_block, y_long) - offsetof(channel_block, fast) ==
-                4 * sizeof(channel_block::lane));
-  if (!begin_blocks(in, channels, blocks)) return false;
-  for (auto& b : blocks) {
-    clear_block(b);
-    block_rest_3 rest{};
-    if (!read_head_4(in, b) || !in.get(rest)) return false;
-    take_rest_3(rest, b);
-    if (!is_sound(b)) return false;
-  }
-  return true;
-}
-
-bool read_blocks_of(std::uint8_t version, byte_reader& in, std::size_t channels,
-                    std::vector<channel_block>& blocks) {
-  if (version < 4) return read_blocks_3(in, channels, blocks);
-  if (version == 4) return read_blocks_4(in, channels, blocks);
-  return read_blocks(in, channels, blocks);
-}
-
 bool read_tails_of(std::uint8_t version, byte_reader& in, calibration& tails) {
   if (version < 4) return calibration::skip_version_3(in);
   if (version == 4) return tails.restore_version_4(in);
@@ -195,8 +106,7 @@ std::string entity_core::impl::save() const {
                    static_cast<std::uint8_t>(model ? 1 : 0)};
   out.put(n);
   builder.save(out);
-  out.put(static_cast<std::uint8_t>(blocks.size()));
-  for (const auto& b : blocks) out.put(b);
+  write_blocks(out, blocks);
   out.put(slot_channel);
   profile.save(out);
   ring.save(out);
@@ -255,7 +165,7 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   if ((n.degraded & 2) != 0)  // written by version 1 only
     builder.note_deafness(partition_time::longest_pause(rules->processing).count());
   const std::size_t channels = builder.channels().size();
-  if (!read_blocks_of(version, in, channels, blocks) || !in.get(slot_channel)) return broken;
+  if (!read_blocks(version, in, channels, blocks) || !in.get(slot_channel)) return broken;
   const std::size_t padded = blocks.size() * channel_block::width;
   if (!profile.restore(in, padded) || !ring.restore(in, padded) ||
       !read_tails_of(version, in, tails) || !life.restore(in, version))

@@ -28,7 +28,7 @@ constexpr float accept_after_h = 4;        // flat at a new level
 constexpr std::int64_t pause_ms = 4 * 3'600'000;
 constexpr std::int64_t return_ms = 600'000;
 constexpr std::uint32_t return_ticks = 12;
-constexpr float known_at_new_level = 240;  // ticks that what was usual is worth there
+constexpr std::uint32_t known_at_new_level = 240;  // ticks that what was usual is worth there
 constexpr std::int64_t lately_ms = 15 * 60'000;
 constexpr std::int64_t least_lately = 5;  // ticks
 constexpr float same_decades = 1;         // less is what any half hour may hold
@@ -316,7 +316,7 @@ void entity_core::impl::rebase_due() {
   for (std::size_t c = 0; c < builder.channels().size(); ++c) {
     auto& b = blocks[c / width];
     const auto i = c % width;
-    if (b.count[i] < 3) continue;
+    if (b.seen(i) < 3) continue;
     double center = 0, scale = 0;
     if (ticks <= window_ring::ticks) {
       std::vector<double> seen;
@@ -378,7 +378,7 @@ void entity_core::impl::move_level(const tick_judgement& t, std::size_t channel,
     (b.*quantile)[i] = (old.*quantile)[i] - was;
   b.shape0[i] = old.shape0[i], b.shape1[i] = old.shape1[i];
   b.error_level[i] = old.error_level[i], b.error_shape[i] = old.error_shape[i];
-  b.spread_floor[i] = old.spread_floor[i];
+  b.set_grain(i, old.grain(i));
 }
 
 // The middle of a channel's last ticks, in z, where half of them have a value.
@@ -403,7 +403,7 @@ void entity_core::impl::find_levels(const tick_judgement& t) {
     const auto middle = middle_of(c, std::min<std::size_t>(window_ring::ticks, since_pause + 1));
     if (!middle) continue;
     const float moved = *middle - t.channels->scores[c / width].expected[i];
-    const float usual = std::max(b.usual[tick_profile].spread[i], b.spread_floor[i]);
+    const float usual = std::max(b.usual[tick_profile].spread[i], b.spread_floor(i));
     if (std::fabs(moved) < return_moved * usual) continue;
     move_level(t, c, moved);
   }
@@ -418,7 +418,7 @@ bool entity_core::impl::follow_level(const tick_judgement& t, std::size_t channe
   auto& b = blocks[channel / width];
   const auto i = channel % width;
   move_level(t, channel, *middle - t.channels->scores[channel / width].expected[i]);
-  b.count[i] = std::min(b.count[i], known_at_new_level);
+  b.set_seen(i, std::min(static_cast<std::uint32_t>(b.seen(i)), known_at_new_level));
   return true;
 }
 

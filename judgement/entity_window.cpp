@@ -110,14 +110,14 @@ entity_status entity_core::impl::status() const {
     metric_status m;
     m.name = channels[c].name;
     m.kind = channels[c].kind;
-    m.last = b.count[i] > 0 || b.last[i] != 0 ? b.last[i] : channels[c].last;
+    m.last = b.seen(i) > 0 || b.last[i] != 0 ? b.last[i] : channels[c].last;
     const float base = ring.size() != 0 ? ring.expected(0, c) : b.level[i];
     m.expected = raw_of(b, i, base);
     m.lower = raw_of(b, i, base - band_of(b, i));
     m.upper = raw_of(b, i, base + band_of(b, i));
     const auto& usual = b.usual[fast_profile];
     m.off = static_cast<double>(std::fabs(std::sinh(b.fast[i]))) /
-            static_cast<double>(std::max(usual.spread[i], b.spread_floor[i]) * usual.tail[i]);
+            static_cast<double>(std::max(usual.spread[i], b.spread_floor(i)) * usual.tail[i]);
     m.profile_weight = b.shape_weight[i];
     s.metrics.push_back(std::move(m));
   }

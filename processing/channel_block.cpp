@@ -11,7 +11,6 @@ namespace faultline {
 namespace {
 
 constexpr std::size_t width = channel_block::width;
-constexpr float most_count = 1e6f;
 constexpr float warm_after = 24;     // values before a channel is judged
 constexpr float tail_share = 0.02f;  // beyond the 98th percentile
 constexpr float first_tail = 3.0f;   // that percentile over the mean |.| of a normal law: 2.9
@@ -97,15 +96,15 @@ void begin_channel(channel_block& b, std::size_t i, double value) {
   b.last[i] = center;
   b.step[i] = 0;
   b.scale[i] = static_cast<float>(scale_floor(b, i, center));
-  for (auto* lane :
-       {&b.count,       &b.q05,       &b.q25,         &b.q50,    &b.q75,          &b.q95,
-        &b.q999,        &b.level,     &b.shape0,      &b.shape1, &b.shape_weight, &b.error_level,
-        &b.error_shape, &b.visit_sum, &b.visit_count, &b.fast,   &b.slow,         &b.slower,
-        &b.y_short,     &b.y_long,    &b.away,        &b.busy})
+  for (auto* lane : {&b.q05,         &b.q25,         &b.q50,       &b.q75,    &b.q95,
+                     &b.q999,        &b.level,       &b.shape0,    &b.shape1, &b.shape_weight,
+                     &b.error_level, &b.error_shape, &b.visit_sum, &b.fast,   &b.slow,
+                     &b.slower,      &b.y_short,     &b.y_long,    &b.away,   &b.busy})
     (*lane)[i] = 0;
   for (auto& usual : b.usual)
     usual.spread[i] = 0, usual.tail[i] = first_tail, usual.reach[i] = first_reach;
-  b.spread_floor[i] = 0.3f;
+  b.tally[i] = 0;
+  b.set_grain(i, true);
   b.q25[i] = -0.6f, b.q75[i] = 0.6f, b.q05[i] = -1.2f, b.q95[i] = 1.2f, b.q999[i] = 2;
 }
 
@@ -114,7 +113,7 @@ void note_step(channel_block& b, std::size_t i, double value) {
   if (!(moved > 0)) return;
   const bool first = b.step[i] == 0;
   b.step[i] = first ? moved : std::min(b.step[i], moved);
-  if (first && b.count[i] > 0 && moved > b.scale[i]) rebase_channel(b, i, b.center[i], moved);
+  if (first && b.seen(i) > 0 && moved > b.scale[i]) rebase_channel(b, i, b.center[i], moved);
 }
 
 }  // namespace
@@ -128,7 +127,7 @@ void prepare_block(channel_block& b, const double* values) {
   for (std::size_t i = 0; i < width; ++i) {
     if (values[i] != values[i]) continue;
     const double value = std::clamp(values[i], -1e300, 1e300);
-    if (b.count[i] == 0) begin_channel(b, i, value);
+    if (b.seen(i) == 0) begin_channel(b, i, value);
     note_step(b, i, value);
     b.last[i] = value;
   }
@@ -152,7 +151,7 @@ void judge_deviation(const channel_block& b, const channel_block::usual_size& us
   for (std::size_t i = 0; i < width; ++i) {
     s.size[d][i] = stretched(s.size[d][i]);
     const float ratio =
-        s.ready[i] * s.size[d][i] / (larger(usual.spread[i], b.spread_floor[i]) * usual.tail[i]);
+        s.ready[i] * s.size[d][i] / (larger(usual.spread[i], b.spread_floor(i)) * usual.tail[i]);
     s.ratio[d][i] = ratio;
     s.far[d][i] = smaller(fast_ln(larger(std::fabs(ratio), 1.0f)), 10.0f);
     s.rare[d][i] = rarity_of(ratio, s.far[d][i], larger(usual.reach[i], least_reach));
@@ -162,9 +161,9 @@ void judge_deviation(const channel_block& b, const channel_block::usual_size& us
 void learn_deviation(channel_block& b, channel_block::usual_size& usual, std::size_t d,
                      const tick_weights& w, const block_scores& s) {
   for (std::size_t i = 0; i < width; ++i) {
-    const float n = b.count[i];
+    const float n = b.seen(i);
     const float on = s.mask[i];
-    const float floor = b.spread_floor[i];
+    const float floor = b.spread_floor(i);
     const float clipped = smaller(std::fabs(s.size[d][i]), 4.0f * larger(usual.spread[i], floor));
     usual.spread[i] += on * rate_of(w.usual, n) * (clipped - usual.spread[i]);
     const bool beyond = s.far[d][i] > 0;
@@ -180,6 +179,16 @@ void learn_deviation(channel_block& b, channel_block::usual_size& usual, std::si
   }
 }
 
+// One more value seen, and visited; branch-free.
+inline void count_value(channel_block& b, std::size_t i, float mask) noexcept {
+  const std::uint32_t on = mask > 0 ? 1U : 0U;
+  const std::uint32_t word = b.tally[i];
+  const std::uint32_t seen = (word & 0xfffffU) < channel_block::most_seen ? on : 0U;
+  const std::uint32_t visit =
+      (word >> 20 & channel_block::most_visits) < channel_block::most_visits ? on : 0U;
+  b.tally[i] = word + seen + (visit << 20);
+}
+
 }  // namespace
 
 void observe_block(channel_block& b, const double* values, const tick_weights& w, block_scores& s) {
@@ -188,8 +197,8 @@ void observe_block(channel_block& b, const double* values, const tick_weights& w
     const float bounded =
         values[i] == values[i] ? static_cast<float>(y > 1e4 ? 1e4 : (y < -1e4 ? -1e4 : y)) : 0.0f;
     const float m = s.mask[i];
-    b.y_short[i] += m * rate_of(w.y_short, b.count[i]) * (bounded - b.y_short[i]);
-    b.y_long[i] += m * rate_of(w.y_long, b.count[i]) * (bounded - b.y_long[i]);
+    b.y_short[i] += m * rate_of(w.y_short, b.seen(i)) * (bounded - b.y_short[i]);
+    b.y_long[i] += m * rate_of(w.y_long, b.seen(i)) * (bounded - b.y_long[i]);
   }
   for (std::size_t i = 0; i < width; ++i) {
     const float m = s.mask[i];
@@ -197,13 +206,13 @@ void observe_block(channel_block& b, const double* values, const tick_weights& w
     const float base = b.level[i] + b.shape_weight[i] * shape;
     const float d = m * (s.z[i] - base);
     s.expected[i] = base;
-    s.ready[i] = b.count[i] >= warm_after ? m : 0.0f;
+    s.ready[i] = b.seen(i) >= warm_after ? m : 0.0f;
     s.size[tick_profile][i] = d;
     s.size[tick_hours][i] = m * (d - b.slower[i]);
     s.size[tick_minutes][i] = m * (d - b.slow[i]);
-    b.fast[i] += m * rate_of(w.fast, b.count[i]) * (d - b.fast[i]);
-    b.slow[i] += m * rate_of(w.slow, b.count[i]) * (d - b.slow[i]);
-    b.slower[i] += m * rate_of(w.slower, b.count[i]) * (d - b.slower[i]);
+    b.fast[i] += m * rate_of(w.fast, b.seen(i)) * (d - b.fast[i]);
+    b.slow[i] += m * rate_of(w.slow, b.seen(i)) * (d - b.slow[i]);
+    b.slower[i] += m * rate_of(w.slower, b.seen(i)) * (d - b.slower[i]);
     s.size[fast_profile][i] = m * b.fast[i];
     s.size[fast_hours][i] = m * (b.fast[i] - b.slower[i]);
     s.size[slow_profile][i] = m * b.slow[i];
@@ -232,17 +241,17 @@ void learn_block(channel_block& b, const tick_weights& w, const block_scores& s)
   for (std::size_t i = 0; i < width; ++i) {
     const float m = s.mask[i];
     const float z = s.z[i];
-    const float n = b.count[i];
+    const float n = b.seen(i);
     const float shape = b.shape0[i] + w.shape_at * (b.shape1[i] - b.shape0[i]);
     const float d = m * (z - b.level[i] - b.shape_weight[i] * shape);
-    const float wide = larger(3.0f * b.error_level[i], b.spread_floor[i]);
+    const float wide = larger(3.0f * b.error_level[i], b.spread_floor(i));
     b.error_level[i] += m * rate_of(w.spread, n) *
                         (smaller(std::fabs(z - b.level[i]), 2 * wide) - b.error_level[i]);
     b.error_shape[i] += m * rate_of(w.spread, n) *
                         (smaller(std::fabs(z - b.level[i] - shape), 2 * wide) - b.error_shape[i]);
     b.level[i] += m * rate_of(w.level, n) * clamped(d, -wide, wide);
-    b.visit_sum[i] += m * clamped(z - b.level[i], -2 * wide, 2 * wide);
-    b.visit_count[i] += m;
+    const float room = b.visits(i) < channel_block::most_visits ? m : 0.0f;
+    b.visit_sum[i] += room * clamped(z - b.level[i], -2 * wide, 2 * wide);
 
     const float eta = m * larger(w.quantile, 2.0f / (n + 10.0f));
     b.q05[i] = quantile_step(b.q05[i], z, 0.05f, eta);
@@ -253,7 +262,7 @@ void learn_block(channel_block& b, const tick_weights& w, const block_scores& s)
     b.q999[i] = quantile_step(b.q999[i], z, 0.999f, 4.0f * eta);
   }
   for (std::size_t d = 0; d < deviation_count; ++d) learn_deviation(b, b.usual[d], d, w, s);
-  for (std::size_t i = 0; i < width; ++i) b.count[i] = smaller(b.count[i] + s.mask[i], most_count);
+  for (std::size_t i = 0; i < width; ++i) count_value(b, i, s.mask[i]);
 }
 
 void quantile_base(const channel_block& b, std::size_t i, double& center, double& scale) {
@@ -278,7 +287,7 @@ void rebase_channel(channel_block& b, std::size_t i, double center, double scale
   const auto deviation = [&](float d) { return moved(old.level[i] + d) - level; };
   for (auto* lane : {&b.fast, &b.slow, &b.slower})
     (*lane)[i] = clamped(deviation((*lane)[i]), -most_spread, most_spread);
-  const float visits = larger(b.visit_count[i], 1.0f);
+  const float visits = larger(b.visits(i), 1.0f);
   b.visit_sum[i] = clamped(deviation(b.visit_sum[i] / visits) * visits, -most_spread, most_spread);
   const auto width_of = [&](float w) { return 0.5f * (deviation(w) - deviation(-w)); };
   for (auto* lane : {&b.error_level, &b.error_shape})
@@ -289,8 +298,7 @@ void rebase_channel(channel_block& b, std::size_t i, double center, double scale
                      (old.center[i] - b.center[i]) / b.scale[i];
     (*lane)[i] = static_cast<float>(std::clamp(y, -1e4, 1e4));
   }
-  const bool grain = scale <= 1.05 * scale_floor(b, i, center);
-  b.spread_floor[i] = grain ? 0.3f : 0.08f;
+  b.set_grain(i, scale <= 1.05 * scale_floor(b, i, center));
 }
 
 }  // namespace faultline

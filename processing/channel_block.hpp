@@ -31,7 +31,6 @@ struct channel_block {
   double last[width];    ///< last value, raw units
   lane scale;            ///< robust standard deviation, raw units, never 0
   lane step;             ///< smallest change seen, raw units; 0 = never changed
-  lane count;            ///< values seen, at most 1e6
 
   lane q05, q25, q50, q75, q95, q999;  ///< streaming quantiles
 
@@ -39,7 +38,7 @@ struct channel_block {
   lane shape0, shape1;            ///< daily profile around the present time, relative to the level
   lane shape_weight;              ///< how much of the profile is used, 0..1
   lane error_level, error_shape;  ///< mean |z - level|, |z - level - profile|
-  lane visit_sum, visit_count;    ///< of the half hour under way
+  lane visit_sum;                 ///< of the half hour under way; see visits()
 
   lane fast, slow, slower;  ///< means of the deviation from level and profile: 3 ticks, 30 min, 8 h
   lane y_short, y_long;     ///< means of (x - center) / scale: 15 min, 2 h
@@ -51,10 +50,39 @@ struct channel_block {
     lane reach;   ///< mean of ln(size / percentile) beyond that percentile: the tail's weight
   };
   usual_size usual[deviation_count];
-  lane spread_floor;  ///< no spread counts as smaller: grain of the metric
-  lane away;          ///< hours spent flat at a new level
-  lane busy;          ///< share of the last half hour that was beyond the percentiles
+  lane away;  ///< hours spent flat at a new level
+  lane busy;  ///< share of the last half hour that was beyond the percentiles
+
+  /// Three small numbers in one word, so that a block is not beyond a size of the allocator.
+  std::uint32_t tally[width];
+
+  static constexpr std::uint32_t most_seen = 1'000'000;
+  static constexpr std::uint32_t most_visits = 2'047;
+
+  /// Values seen, at most `most_seen`.
+  float seen(std::size_t i) const noexcept {
+    return static_cast<float>(static_cast<std::int32_t>(tally[i] & 0xfffffU));
+  }
+  /// Values in visit_sum; those beyond `most_visits` in one half hour are not taken.
+  float visits(std::size_t i) const noexcept {
+    return static_cast<float>(static_cast<std::int32_t>(tally[i] >> 20 & most_visits));
+  }
+  /// No spread counts as smaller: coarse where the metric's grain sets its scale.
+  float spread_floor(std::size_t i) const noexcept { return grain(i) ? 0.3f : 0.08f; }
+  bool grain(std::size_t i) const noexcept { return tally[i] >> 31 != 0; }
+
+  void set_seen(std::size_t i, std::uint32_t n) noexcept {
+    tally[i] = (tally[i] & ~0xfffffU) | (n < most_seen ? n : most_seen);
+  }
+  void set_visits(std::size_t i, std::uint32_t n) noexcept {
+    tally[i] = (tally[i] & ~(most_visits << 20)) | (n < most_visits ? n : most_visits) << 20;
+  }
+  void set_grain(std::size_t i, bool grain) noexcept {
+    tally[i] = (tally[i] & 0x7fffffffU) | (grain ? 1U : 0U) << 31;
+  }
 };
+// The allocator hands out 1,536 bytes for it, and 1,792 for anything larger.
+static_assert(sizeof(channel_block) <= 1536);
 
 /// Weights of one tick, from the time since the one before. Same for all channels of an entity.
 struct tick_weights {

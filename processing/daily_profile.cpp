@@ -66,7 +66,7 @@ void daily_profile::enter(event_time now, bool learning, std::vector<channel_blo
     half_hour_ = half_hour;
     for (auto& b : blocks) {
       std::fill(std::begin(b.visit_sum), std::end(b.visit_sum), 0.0f);
-      std::fill(std::begin(b.visit_count), std::end(b.visit_count), 0.0f);
+      for (std::size_t i = 0; i < channel_block::width; ++i) b.set_visits(i, 0);
     }
   }
   const auto place = place_of(now);
@@ -87,9 +87,9 @@ void daily_profile::fold(std::vector<channel_block>& blocks) {
   for (std::size_t c = 0; c < blocks.size() * channel_block::width; ++c) {
     auto& b = blocks[c / channel_block::width];
     const auto i = c % channel_block::width;
-    if (b.visit_count[i] == 0) continue;
+    if (b.visits(i) == 0) continue;
     any = true;
-    const float mean = b.visit_sum[i] / b.visit_count[i];
+    const float mean = b.visit_sum[i] / b.visits(i);
     auto& value = bin_of(c, kind, place.bin);
     const float old = value / unit;
     value = packed(old + weight * (mean - old));

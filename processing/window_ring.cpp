@@ -87,7 +87,7 @@ std::uint32_t gap_between(std::int64_t before, std::int64_t now) noexcept {
 float band_of(const channel_block& b, std::size_t lane) noexcept {
   const float w = b.shape_weight[lane];
   const float spread = w * b.error_shape[lane] + (1.0f - w) * b.error_level[lane];
-  return 3.5f * std::max(spread, 0.5f * b.spread_floor[lane]);
+  return 3.5f * std::max(spread, 0.5f * b.spread_floor(lane));
 }
 
 window_ring::row window_ring::empty_row() noexcept {

@@ -69,6 +69,46 @@ TEST(ChannelBlock, ScoresASteadySeriesLowAndAJumpHigh) {
   EXPECT_EQ(s.abrupt[1], 0.0f);  // nothing was ever there
 }
 
+TEST(ChannelBlock, KeepsThreeSmallNumbersInOneWordThatDoNotTouchEachOther) {
+  channel_block b;
+  clear_block(b);
+  EXPECT_TRUE(b.grain(2));
+  b.set_seen(2, channel_block::most_seen + 7);
+  b.set_visits(2, channel_block::most_visits + 7);
+  EXPECT_EQ(b.seen(2), 1e6f);
+  EXPECT_EQ(b.visits(2), 2047.0f);
+  EXPECT_EQ(b.spread_floor(2), 0.3f);
+  b.set_grain(2, false);
+  b.set_visits(2, 0);
+  EXPECT_EQ(b.seen(2), 1e6f);
+  EXPECT_EQ(b.visits(2), 0.0f);
+  EXPECT_EQ(b.spread_floor(2), 0.08f);
+  b.set_seen(2, 24);
+  b.set_grain(2, true);
+  EXPECT_EQ(b.seen(2), 24.0f);
+  EXPECT_EQ(b.visits(2), 0.0f);
+  EXPECT_EQ(b.tally[1], b.tally[3]);  // the neighbours are as they began
+}
+
+TEST(ChannelBlock, TakesNoMoreValuesIntoAHalfHourThanItCanCount) {
+  channel_block b;
+  clear_block(b);
+  block_scores s{};
+  const auto w = weights_for(100);
+  for (std::uint32_t i = 0; i < channel_block::most_visits; ++i) tick(b, 50 + wobble(i), s, w);
+  EXPECT_EQ(b.visits(0), 2047.0f);
+  const float sum = b.visit_sum[0];
+  tick(b, 53, s, w);
+  EXPECT_EQ(b.visits(0), 2047.0f);
+  EXPECT_EQ(b.visit_sum[0], sum);
+  EXPECT_EQ(b.seen(0), 2048.0f);
+  b.set_seen(0, channel_block::most_seen);
+  tick(b, 50, s, w);
+  EXPECT_EQ(b.seen(0), 1e6f);
+  EXPECT_EQ(b.spread_floor(0), 0.3f);
+  EXPECT_EQ(b.visits(1), 0.0f);  // nothing was ever there
+}
+
 TEST(ChannelBlock, LetsTheFirstStepOfAConstantSeriesBeOneGrain) {
   channel_block b;
   clear_block(b);
@@ -263,7 +303,7 @@ TEST(DailyProfile, HoldsOnlyTheKindsOfDaysItHasSeenAndSavesAllTheSame) {
     for (int i = 0; i < 2; ++i) {
       profile.enter(event_time_of(from + i * 1'800'000), true, blocks);
       blocks[0].visit_sum[3] = 0.5f;
-      blocks[0].visit_count[3] = 1;
+      blocks[0].set_visits(3, 1);
     }
   };
   profile.enter(event_time_of(monday), true, blocks);
