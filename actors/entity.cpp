@@ -310,6 +310,15 @@ void entity_state::answer_snapshot() {
   if (saving_->handed.empty()) saving_.reset();
 }
 
+void entity_state::on_blocks_stored(const blocks_stored& b) {
+  if (!saving_) return;
+  auto& handed = saving_->handed;
+  handed.erase(std::remove_if(handed.begin(), handed.end(),
+                              [&](const closed_block& block) { return block.number <= b.through; }),
+               handed.end());
+  if (handed.empty() && saving_->blocks.empty() && saving_->wanted.empty()) saving_.reset();
+}
+
 entity_state::saving& entity_state::saving_now() {
   if (!saving_) saving_ = std::make_unique<saving>();
   return *saving_;
@@ -323,14 +332,11 @@ entity_saved entity_state::save_now() {
   saved.position = covered_.position;
   saved.index = covered_.index;
   auto& now = *saving_;
-  if (std::exchange(now.lost_handed, false)) {
-    append(now.handed, std::move(now.blocks));
-    const auto kept = std::min<std::size_t>(now.handed.size(), storage_options{}.blocks_per_entity);
-    now.handed.erase(now.handed.begin(), now.handed.end() - static_cast<std::ptrdiff_t>(kept));
-    now.blocks = std::move(now.handed);
-  }
-  now.handed = now.blocks;
+  append(now.handed, std::vector<closed_block>{now.blocks});
+  const auto kept = std::min<std::size_t>(now.handed.size(), storage_options{}.blocks_per_entity);
+  now.handed.erase(now.handed.begin(), now.handed.end() - static_cast<std::ptrdiff_t>(kept));
   saved.blocks = std::exchange(now.blocks, {});
+  if (std::exchange(now.lost_handed, false)) saved.blocks = now.handed;
   return saved;
 }
 
@@ -356,6 +362,7 @@ entity_actor::behavior_type entity(entity_actor::stateful_pointer<entity_state> 
       [self](const rules_changed& r) { self->state.on_rules(r); },
       [self](const result_ready&) { self->state.on_result(); },
       [self](const take_snapshot& t) { return self->state.on_take_snapshot(t); },
+      [self](const blocks_stored& b) { self->state.on_blocks_stored(b); },
       [self](const window_question& q) { return self->state.on_window(q); },
       [self](const entity_question&) { return self->state.on_question(); },
   };

@@ -46,6 +46,7 @@ struct entity_state {
   void on_rules(const rules_changed& r);
   void on_result();
   caf::result<entity_saved> on_take_snapshot(const take_snapshot& t);
+  void on_blocks_stored(const blocks_stored& b);
   window_answer on_window(const window_question& q) const;
   entity_answer on_question() const;
 
@@ -57,7 +58,7 @@ private:
   struct saving {
     std::vector<caf::typed_response_promise<entity_saved>> wanted;
     std::vector<closed_block> blocks;  ///< closed since the last snapshot
-    std::vector<closed_block> handed;  ///< went out with it, perhaps not yet on disk
+    std::vector<closed_block> handed;  ///< went out with snapshots, not yet known to be on disk
     bool lost_handed = false;          ///< `handed` did not reach the partition
   };
   saving& saving_now();

@@ -84,6 +84,11 @@ struct entity_saved {
   std::vector<closed_block> blocks;
 };
 
+/// The closed blocks of an entity up to number @p through are on disk.
+struct blocks_stored {
+  std::uint32_t through = 0;
+};
+
 struct sweep_due {};
 /// An entity that died may be started again. Of an older death: ignored.
 struct rest_over {
@@ -281,14 +286,14 @@ struct cause_found {
 // ---------------------------------------------------------------------------------------
 
 /// Keeps one entity: its core, its slot in the lane.
-using entity_actor = caf::typed_actor<caf::reacts_to<observation>, caf::reacts_to<clock_passed>,
-                                      caf::reacts_to<rules_changed>,
-                                      // From the lane: look at your slot.
-                                      caf::reacts_to<result_ready>,
-                                      // Answers once nothing is in flight.
-                                      caf::replies_to<take_snapshot>::with<entity_saved>,
-                                      caf::replies_to<window_question>::with<window_answer>,
-                                      caf::replies_to<entity_question>::with<entity_answer>>;
+using entity_actor = caf::typed_actor<
+    caf::reacts_to<observation>, caf::reacts_to<clock_passed>, caf::reacts_to<rules_changed>,
+    // From the lane: look at your slot.
+    caf::reacts_to<result_ready>,
+    // Answers once nothing is in flight.
+    caf::replies_to<take_snapshot>::with<entity_saved>, caf::reacts_to<blocks_stored>,
+    caf::replies_to<window_question>::with<window_answer>,
+    caf::replies_to<entity_question>::with<entity_answer>>;
 
 /// Owns one partition's log position, supervises its entities, sweeps their snapshots.
 using partition_actor = caf::typed_actor<
@@ -377,6 +382,7 @@ FAULTLINE_LOCAL_MESSAGE(credit_back)
 FAULTLINE_LOCAL_MESSAGE(entity_idle)
 FAULTLINE_LOCAL_MESSAGE(take_snapshot)
 FAULTLINE_LOCAL_MESSAGE(entity_saved)
+FAULTLINE_LOCAL_MESSAGE(blocks_stored)
 FAULTLINE_LOCAL_MESSAGE(sweep_due)
 FAULTLINE_LOCAL_MESSAGE(rest_over)
 FAULTLINE_LOCAL_MESSAGE(drain_request)

@@ -206,6 +206,7 @@ private:
   void on_saved(const std::string& id, entity_saved& saved);
   std::vector<entity_entry*> most_worth_saving();
   void tell_outbox();
+  void tell_stored(const std::vector<window_block>& blocks);
   void flush();
   void on_flushed(const std::shared_ptr<const checkpoint_batch>& batch);
   log_position checkpoint_position();

@@ -214,12 +214,22 @@ void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& 
     else  // saved before its last event
       leave_later(*e);
   }
+  tell_stored(batch->blocks);
   if (!quarantines_.empty()) forget_quarantines();
   pump_leaving();
   if (!batch_.outbox.empty() || batch_.snapshots.size() >= snapshots_per_write ||
       (leaving_ != 0 && !batch_.snapshots.empty()) || !draining_.empty())
     flush();
   answer_drain();
+}
+
+// @p blocks of one entity stand side by side, the newest last.
+void partition_state::tell_stored(const std::vector<window_block>& blocks) {
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    if (i + 1 < blocks.size() && blocks[i + 1].entity == blocks[i].entity) continue;
+    const auto* e = find(blocks[i].entity);
+    if (e != nullptr && e->handle) self->send(e->handle, blocks_stored{blocks[i].number});
+  }
 }
 
 caf::result<drained> partition_state::on_drain() {

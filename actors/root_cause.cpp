@@ -62,18 +62,8 @@ void rca_state::start_next() {
       close(c);
       continue;
     }
-    for (const auto& node : q.nodes) ask_blocks(c, node.entity);
+    for (const auto& node : q.nodes) ask_window(c, node.entity);
   }
-}
-
-void rca_state::ask_blocks(const shared_case& c, const std::string& entity) {
-  self->request(peers_.librarian, options_.deadline, load_blocks{entity})
-      .then(
-          [this, c, entity](blocks_answer& a) {
-            c->blocks[entity] = std::move(a.blocks);
-            ask_window(c, entity);
-          },
-          [this, c, entity](const caf::error&) { ask_window(c, entity); });
 }
 
 void rca_state::ask_window(const shared_case& c, const std::string& entity) {
@@ -102,11 +92,22 @@ void rca_state::take_window(const shared_case& c, const std::string& entity, win
     return;
   }
   node.incomplete = !passed;
-  auto joined =
-      join_window(with_fresh(std::move(c->blocks[entity]), std::move(a.fresh)), std::move(a.tail),
-                  window_ticks, c->question.as_of, window_detail::values);
-  if (joined) node.window = std::move(*joined);
-  answered(c);
+  add_blocks(c, entity, std::move(a));
+}
+
+// Only now: what the entity does not hold any more is on disk.
+void rca_state::add_blocks(const shared_case& c, const std::string& entity, window_answer a) {
+  auto answer = std::make_shared<window_answer>(std::move(a));
+  const auto join = [this, c, entity, answer](std::vector<closed_block> stored) {
+    auto joined = join_window(with_fresh(std::move(stored), std::move(answer->fresh)),
+                              std::move(answer->tail), window_ticks, c->question.as_of,
+                              window_detail::values);
+    if (joined) c->question.nodes[c->node_of[entity]].window = std::move(*joined);
+    answered(c);
+  };
+  self->request(peers_.librarian, options_.deadline, load_blocks{entity})
+      .then([join](blocks_answer& found) { join(std::move(found.blocks)); },
+            [join](const caf::error&) { join({}); });
 }
 
 void rca_state::answered(const shared_case& c) {

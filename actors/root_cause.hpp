@@ -30,7 +30,6 @@ struct rca_case {
   rca_request request;
   rca_question question;
   std::map<std::string, std::size_t> node_of;
-  std::map<std::string, std::vector<closed_block>> blocks;
   std::map<std::string, std::uint32_t> tries;
   std::size_t waiting = 0;  ///< nodes that have not answered
 };
@@ -49,8 +48,8 @@ struct rca_state {
 private:
   using shared_case = std::shared_ptr<rca_case>;
   void start_next();
-  void ask_blocks(const shared_case& c, const std::string& entity);
   void take_window(const shared_case& c, const std::string& entity, window_answer& a);
+  void add_blocks(const shared_case& c, const std::string& entity, window_answer a);
   void answered(const shared_case& c);
   void close(const shared_case& c);
   void finished();

@@ -21,9 +21,9 @@
 
 /// Read by jemalloc, where it is linked in. One arena for each processor instead of four: entities
 /// are many small pieces of every size, and an arena that is not used up is memory nobody else
-/// gets.
+/// gets. Slabs of 32 pages for the sizes an entity is made of: a book is kept of each slab.
 extern "C" const char* malloc_conf;
-const char* malloc_conf = "percpu_arena:percpu";
+const char* malloc_conf = "percpu_arena:percpu,slab_sizes:256-2048:32";
 
 namespace {
 

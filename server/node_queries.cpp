@@ -242,21 +242,21 @@ void node_queries::entity(std::string id, answer<entity_details> done) {
 }
 
 void node_queries::window(std::string id, std::string metric, answer<window_series> done) {
-  const auto owner = parts_.directory->owner_of(id);
+  const event_time always{milliseconds{4'102'444'800'000}};
   auto& system = system_;
-  ask<blocks_answer>(
-      system_, parts_.librarian, load_blocks{id},
-      [&system, owner, id, metric, done](outcome<blocks_answer> blocks) {
-        if (!blocks) return done(blocks.error());
-        const event_time always{milliseconds{4'102'444'800'000}};
-        ask<window_answer>(
-            system, owner, window_question{id, always},
-            [id, metric, done, always,
-             packed = std::move(blocks->blocks)](outcome<window_answer> a) {
-              if (!a) return done(a.error());
-              if (!a->known) return done(failure{ec::not_found, "no entity " + id});
-              auto joined = join_window(with_fresh(packed, std::move(a->fresh)), std::move(a->tail),
-                                        live_window_ticks, always);
+  const auto librarian = parts_.librarian;
+  ask<window_answer>(
+      system_, parts_.directory->owner_of(id), window_question{id, always},
+      [&system, librarian, id, metric, done, always](outcome<window_answer> a) {
+        if (!a) return done(a.error());
+        if (!a->known) return done(failure{ec::not_found, "no entity " + id});
+        // Only now: what the entity does not hold any more is on disk.
+        ask<blocks_answer>(
+            system, librarian, load_blocks{id},
+            [id, metric, done, always, own = std::move(*a)](outcome<blocks_answer> stored) mutable {
+              if (!stored) return done(stored.error());
+              auto joined = join_window(with_fresh(std::move(stored->blocks), std::move(own.fresh)),
+                                        std::move(own.tail), live_window_ticks, always);
               if (!joined) return done(joined.error());
               auto series = series_of(*joined, metric);
               if (!series) return done(failure{ec::not_found, "no metric " + metric + " of " + id});

@@ -267,6 +267,26 @@ TEST_F(EntityLane, BlocksOfASnapshotThatCameTooLateGoWithTheNextOne) {
   EXPECT_FALSE(blocks->empty());
 }
 
+TEST_F(EntityLane, AnEntityHoldsAClosedBlockUntilItIsOnDiskAndNoLonger) {
+  const event_time always{milliseconds{4'102'444'800'000}};
+  const auto fresh = [&] {
+    return ask<window_answer>(directory.owner(0), window_question{"host/a", always}).fresh.size();
+  };
+  int n = 0;
+  for (; n < 70; ++n) {
+    row(n);
+    drain_rows(static_cast<std::uint64_t>(n));
+  }
+  settle("all ticks", [&] { return ticks() + 1 >= 70; });
+  ASSERT_EQ(counters.snapshots.load(), 0U);
+  EXPECT_EQ(memory->checkpoints().load_blocks("host/a")->size(), 0U);
+  EXPECT_EQ(fresh(), 1U);
+  settle("a snapshot", [&] { return counters.snapshots != 0; });
+  advance(500ms);
+  EXPECT_EQ(memory->checkpoints().load_blocks("host/a")->size(), 1U);
+  EXPECT_EQ(fresh(), 0U);
+}
+
 TEST_F(EntityLane, FinishesTheTickDegradedWhenTheModelFails) {
   model->fail(true);
   for (int n = 0; n < 6; ++n) row(n);

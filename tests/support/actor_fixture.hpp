@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -15,12 +16,47 @@
 
 namespace faultline {
 
+/// CAF's test scheduler, whose queue other threads (a lane's) may add to as well.
+class shared_test_coordinator final : public caf::scheduler::test_coordinator {
+public:
+  using test_coordinator::test_coordinator;
+  static caf::actor_system::module* make(caf::actor_system& system, caf::detail::type_list<>) {
+    return new shared_test_coordinator(system);  // the system owns its modules
+  }
+  bool try_run_once() {
+    take_in();
+    return test_coordinator::try_run_once();
+  }
+  void run() {
+    while (try_run_once()) continue;
+  }
+
+protected:
+  void enqueue(caf::resumable* job) override {
+    const std::lock_guard lock{mutex_};
+    came_.push_back(job);
+  }
+  void stop() override {
+    take_in();
+    test_coordinator::stop();
+  }
+
+private:
+  void take_in() {
+    const std::lock_guard lock{mutex_};
+    for (auto* job : came_) jobs.push_back(job);
+    came_.clear();
+  }
+  std::mutex mutex_;
+  std::vector<caf::resumable*> came_;
+};
+
 /// Actors under CAF's test scheduler: one thread, nothing runs until run(), time stands still until
 /// advance().
 class actor_fixture : public ::testing::Test {
 protected:
   struct test_config : caf::actor_system_config {
-    test_config() { set("scheduler.policy", caf::atom("testing")); }
+    test_config() { load<shared_test_coordinator>(); }
   };
 
   void run() { sched.run(); }
@@ -60,8 +96,7 @@ protected:
   test_config config;
   caf::actor_system system{config};
   caf::scoped_actor probe{system, true};
-  caf::scheduler::test_coordinator& sched =
-      dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
+  shared_test_coordinator& sched = dynamic_cast<shared_test_coordinator&>(system.scheduler());
 
 private:
   std::vector<caf::actor> alive_;
