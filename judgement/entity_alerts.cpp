@@ -290,6 +290,8 @@ std::string entity_core::impl::explain(const alert& a, const tick_judgement& t) 
     text += "; at this pace " + builder.channels()[t.lead_channel].name.str() +
             (up ? " rises" : " falls") + " to its limit in about " + duration_text(*a.lead_time_s);
   }
+  if (const auto said = logs ? logs->telling(t.ts) : std::string{}; !said.empty())
+    text += "; " + said;
   return text + ".";
 }
 

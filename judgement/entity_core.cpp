@@ -46,12 +46,14 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
   switch (event.type) {
     case event_type::metric: {
       builder.note_record(where);
+      const auto waited = builder.waiting_ticks();
       const auto result = builder.add(event, where.mark(), rules->processing);
+      close_logs(waited);
       if (builder.channels().size() != traits.size()) open_channels();
       return result == tick_builder::result::late ? applied_as::late : applied_as::taken;
     }
     case event_type::log:
-      told_by().note_log(event.ts, event.severity);
+      note_log(event, where);
       return applied_as::kept;
     case event_type::span:
       told_by().note_span(event.ts, static_cast<double>(event.duration_us) / 1000,
@@ -68,6 +70,31 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
       return applied_as::kept;
   }
   return applied_as::kept;
+}
+
+void entity_core::impl::note_log(const event_view& event, const record_address& where) {
+  told_by().note_log(event.ts, event.severity);
+  if (!logs) logs = std::make_unique<entity_logs>();
+  const auto waited = builder.waiting_ticks();
+  builder.note_record(where);
+  builder.touch(event.ts, where.mark(), rules->processing);
+  close_logs(waited);
+  logs->take(event);
+}
+
+// Ticks behind the first @p waited have just closed: the first holds all lines since the one
+// before it.
+void entity_core::impl::close_logs(std::size_t waited) {
+  if (!logs) return;
+  for (std::size_t n = waited; n < builder.waiting_ticks(); ++n) {
+    const auto& tick = builder.waiting_tick(n);
+    const auto ms = tick.gap_ms > 0 && !builder.only_derived() ? tick.gap_ms : tick.tick_ms;
+    const auto values = logs->close(tick.ts, static_cast<double>(ms) / 1000).all();
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (const auto c = builder.derive(entity_logs::names[i]))
+        builder.set_derived(n, *c, values[i]);
+  }
+  if (builder.channels().size() != traits.size()) open_channels();
 }
 
 told_series& entity_core::impl::told_by() {
@@ -122,7 +149,9 @@ void entity_core::impl::advance(const partition_time& clock, const record_addres
   clock_ms = unix_ms(clock.event);
   clock_arrived_ms = std::max(clock_arrived_ms, unix_ms(clock.arrived));
   note_deafness(clock.heard_since);
+  const auto waited = builder.waiting_ticks();
   builder.advance(clock.event, where.mark(), rules->processing);
+  close_logs(waited);
   // While a tick is open there is something to be said yet, and it comes first.
   if (!flying && builder.idle()) note_silence(where.mark(), clock.event, out);
 }
@@ -158,7 +187,7 @@ std::int64_t entity_core::impl::silence_limit_ms() const noexcept {
 }
 
 bool entity_core::impl::staleness_possible() const noexcept {
-  return !ephemeral && deciding && ticks >= steady_ticks;
+  return !ephemeral && deciding && ticks >= steady_ticks && !builder.only_derived();
 }
 
 std::uint32_t entity_core::impl::idle_ticks() const noexcept {
@@ -281,7 +310,8 @@ std::size_t entity_core::memory_bytes() const noexcept {
                       s.profile.memory_bytes() + s.ring.memory_bytes() + s.slots.capacity() +
                       s.traits.capacity() + s.limits.capacity() * sizeof(channel_limit) +
                       s.edges.capacity() * sizeof(known_edge) + (s.model ? sizeof(model_view) : 0) +
-                      (s.open ? sizeof(alert) + 512 : 0) + (s.told ? s.told->memory_bytes() : 0);
+                      (s.open ? sizeof(alert) + 512 : 0) + (s.told ? s.told->memory_bytes() : 0) +
+                      (s.logs ? s.logs->memory_bytes() : 0);
   for (const auto& b : s.blocks_out) bytes += sizeof b + b.bytes.capacity();
   for (const auto& a : s.attributes) bytes += sizeof a + a.first.capacity() + a.second.capacity();
   return bytes;

@@ -7,22 +7,22 @@
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
-// snapshot := version(u8 = 8) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 9) body checksum(u64: stable_hash of all before it)
 //
 // Versions from 3 end their body with logic(u32) model_key(u64) shadow_ticks(u16), from 6 with
 // told(u8) and, where that is 1, the told_series behind that. The body is the state as it stands in
 // memory, piece by piece; each piece reads itself back and refuses what does not fit. A published
-// version never changes. Versions 1 to 7 are read and no longer written; 7 has no weak signs, 6
-// does not know how good the forecasts were, 5 nothing of logs and spans; 4 has a tail of every
-// view and two numbers of each channel that nothing read; 1 knows nothing of crossed limits
-// (alert_lifecycle) and holds wall clock times where events bring their own (accept_past). 1 to 3
-// had other deviations and other tails: what they know of values, levels, profiles, alerts and
+// version never changes. Versions 1 to 8 are read and no longer written; 8 has no words of logs, 7
+// no weak signs, 6 does not know how good the forecasts were, 5 nothing of logs and spans; 4 has a
+// tail of every view and two numbers of each channel that nothing read; 1 knows nothing of crossed
+// limits (alert_lifecycle) and holds wall clock times where events bring their own (accept_past). 1
+// to 3 had other deviations and other tails: what they know of values, levels, profiles, alerts and
 // edges is taken over, how rare things are is learned again.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 8;
+constexpr std::uint8_t snapshot_version = 9;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
@@ -132,6 +132,8 @@ std::string entity_core::impl::save() const {
   if (told) told->save(out);
   out.put(last_sign_ms);
   out.put(last_sign_decades);
+  out.put(static_cast<std::uint8_t>(logs ? 1 : 0));
+  if (logs) logs->save(out);
   out.put(stable_hash(bytes));
   return bytes;
 }
@@ -196,6 +198,12 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
     in.get(last_sign_ms);
     in.get(last_sign_decades);
     if (!all_finite(&last_sign_decades, 1)) return broken;
+  }
+  std::uint8_t writes = 0;
+  if (version > 8 && (!in.get(writes) || writes > 1)) return broken;
+  if (writes == 1) {
+    logs = std::make_unique<entity_logs>();
+    if (!logs->restore(in)) return broken;
   }
   return in.at_end() ? outcome<void>{} : outcome<void>{broken};
 }

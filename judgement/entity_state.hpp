@@ -13,6 +13,7 @@
 #include "judgement/alert_lifecycle.hpp"
 #include "judgement/calibration.hpp"
 #include "judgement/entity_core.hpp"
+#include "judgement/entity_logs.hpp"
 #include "judgement/told_series.hpp"
 #include "judgement/views.hpp"
 #include "processing/channel_block.hpp"
@@ -143,6 +144,8 @@ struct entity_core::impl {
                  std::vector<entity_decision>& out) const;
 
   told_series& told_by();
+  void note_log(const event_view& event, const record_address& where);
+  void close_logs(std::size_t waited);
   // edges and changes: entity_topology.cpp
   void note_edge(std::string_view to, edge_kind kind, bool removed, const char* source,
                  const event_view& event, const record_address& where,
@@ -179,6 +182,7 @@ struct entity_core::impl {
   std::unique_ptr<alert> open;        ///< last transition of the episode that is firing
   std::vector<known_edge> edges;
   std::unique_ptr<told_series> told;  ///< from its first log or span on
+  std::unique_ptr<entity_logs> logs;  ///< from its first log on
   std::vector<closed_block> blocks_out;
 
   record_address covered;

@@ -86,6 +86,7 @@ void entity_core::impl::open_channels() {
     if (role == metric_role::traffic || role == metric_role::network) bits |= channel_trait::load;
     if ((bits & (channel_trait::symptom | channel_trait::capacity)) != 0)
       bits |= channel_trait::relief;
+    if (channels[c].derived) bits |= channel_trait::relief;
     traits.push_back(bits);
     slots.push_back(no_slot);
   }
@@ -106,6 +107,7 @@ void entity_core::impl::give_slots(bool anonymous_too) {
     slot_channel[slot] = static_cast<std::int16_t>(c);
   };
   for (const auto c : order) {
+    if (channels[c].derived) continue;  // the forecaster knows metrics
     const auto role = static_cast<std::size_t>(role_of(channels[c].name));
     if (slots[c] == no_slot && role < slot_channel.size() && slot_channel[role] < 0) give(c, role);
   }
@@ -113,7 +115,7 @@ void entity_core::impl::give_slots(bool anonymous_too) {
   for (const auto c : order) {
     const auto free = std::find(slot_channel.begin(), slot_channel.end(), -1);
     if (free == slot_channel.end()) return;
-    if (slots[c] == no_slot && blocks[c / width].step[c % width] > 0)
+    if (slots[c] == no_slot && !channels[c].derived && blocks[c / width].step[c % width] > 0)
       give(c, static_cast<std::size_t>(free - slot_channel.begin()));
   }
 }
@@ -229,6 +231,7 @@ void entity_core::impl::finish_tick(const forecast_result* result,
          pack_block(ring, window_ring::ticks, builder.channels(), blocks, slots, t.tick_ms)});
     if (blocks_out.size() > 8) blocks_out.erase(blocks_out.begin());
   }
+  if (logs) logs->judged(t.ts);
   builder.pop();
   flying = false;
   for (auto& change : attribute_changes) --change.older_ticks;

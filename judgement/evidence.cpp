@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "judgement/entity_logs.hpp"
 #include "judgement/told_series.hpp"
 
 namespace faultline {
@@ -317,6 +318,10 @@ std::vector<seen_series> look_at(const entity_window& w, const window_parts& par
                                  const evidence_weights& weights) {
   std::vector<seen_series> all;
   for (const metric_window& m : w.metrics) {
+    if (is_log_channel(m.name)) {  // what is told says it already, in counts
+      all.push_back({meaning_of(m.name), {}, {}});
+      continue;
+    }
     seen_series one{meaning_of(m.name), baseline_of(m.values, parts, weights), {}};
     if (one.base && told) {
       one.base->scale = std::max(one.base->scale, counting_noise(m.name, one.base->median));

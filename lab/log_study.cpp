@@ -164,6 +164,7 @@ std::vector<grouped_line> group_log_lines(const std::vector<std::string_view>& l
   std::vector<grouped_line> out;
   for (const auto line : lines) {
     const auto match = miner.take(line);
+    if (match) miner.note(match->index, 0, log_severity::info, line);  // takes room, as in a server
     for (const auto& [part, whole] : miner.merged()) part_of[part] = whole;
     for (const auto& gone : miner.dropped()) texts[gone.id] = gone.text();
     if (match) part_of.erase(match->id);  // a form that was part of one dropped since

@@ -208,7 +208,7 @@ std::string log_template::text() const {
 
 std::size_t log_template::memory_bytes() const noexcept {
   return sizeof *this + form.size() + tokens.size() * sizeof(std::uint32_t) +
-         32;  // of the allocator
+         habit.example().size() + 48;  // of the allocator
 }
 
 log_template_miner::log_template_miner(log_template_limits limits)
@@ -312,7 +312,6 @@ std::size_t log_template_miner::merge(const places& where, const std::vector<std
   }
   whole.form = std::move(general);
   whole.form.shrink_to_fit();
-  bytes_ += whole.memory_bytes();
   const auto fits = [&](const log_template& t) {
     if (t.tokens.size() != whole.tokens.size()) return false;
     for (std::size_t i = 0; i < t.tokens.size(); ++i)
@@ -327,14 +326,24 @@ std::size_t log_template_miner::merge(const places& where, const std::vector<std
     if (!std::binary_search(parts.begin(), parts.end(), t) && !fits(other)) continue;
     whole.lines += other.lines;
     whole.seen = std::max(whole.seen, other.seen);
+    whole.habit.join(other.habit);
     merged_.emplace_back(other.id, whole.id);
     gone.push_back(t);
   }
+  bytes_ += whole.memory_bytes();
   const auto before = static_cast<std::size_t>(
       std::lower_bound(gone.begin(), gone.end(), parts.front()) - gone.begin());
   const auto stays = parts.front() - before;
   for (std::size_t k = gone.size(); k-- > 0;) forget(gone[k]);
   return stays;
+}
+
+void log_template_miner::note(std::size_t index, std::int64_t ts_ms, log_severity severity,
+                              std::string_view body) {
+  auto& t = templates_[index];
+  bytes_ -= t.memory_bytes();
+  t.habit.note(ts_ms, severity, body);
+  bytes_ += t.memory_bytes();
 }
 
 std::size_t log_template_miner::learn(const form& f) {
@@ -387,6 +396,7 @@ void log_template_miner::save(byte_writer& out) const {
     out.put(t.born);
     out.put(t.seen);
     out.put_text(t.form);
+    t.habit.save(out);
   }
 }
 
@@ -406,6 +416,7 @@ bool log_template_miner::restore(byte_reader& in) {
     in.get(t.seen);
     if (!in.get_text(t.form, longest_form) || t.form.empty()) return false;
     if (t.form[0] != spaced_mark && t.form[0] != joined_mark) return false;
+    if (!t.habit.restore(in)) return false;
     for (const auto token : tokens_of(t.form)) t.tokens.push_back(short_hash(token));
     t.form.shrink_to_fit();
     t.tokens.shrink_to_fit();

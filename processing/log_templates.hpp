@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "processing/byte_io.hpp"
+#include "processing/log_habit.hpp"
 #include "processing/log_line.hpp"
 
 namespace faultline {
@@ -18,9 +19,10 @@ namespace faultline {
 /// `evaluate logs` uses them as they are.
 struct log_template_limits {
   std::size_t templates = 512;
-  /// Texts and tokens of all templates together. What is beyond either bound drops
-  /// the template that was not seen for longest, of those seen a few times only if there are any.
-  std::size_t bytes = 128 * 1024;
+  /// Texts, tokens, examples and counts of all templates together. What is beyond either bound
+  /// drops the template that was not seen for longest, of those seen a few times only if there are
+  /// any.
+  std::size_t bytes = 192 * 1024;
 };
 
 /// One template: what lines of one statement have in common.
@@ -31,6 +33,7 @@ struct log_template {
   std::uint64_t seen = 0;   ///< number of its newest line
   std::string form;  ///< tokens, each behind a mark that says whether white space stands there
   std::vector<std::uint32_t> tokens;  ///< hashes of the tokens; any_token where every one fits
+  log_habit habit;
 
   static constexpr std::uint32_t any_token = 0;
 
@@ -59,6 +62,11 @@ public:
   /// Takes a line. Nothing when there is no word in it.
   std::optional<match> take(std::string_view line);
 
+  /// Counts a line of template @p index at its event time.
+  void note(std::size_t index, std::int64_t ts_ms, log_severity severity, std::string_view body);
+  /// Lines of template @p index since the last call.
+  std::uint32_t take_now(std::size_t index) noexcept { return templates_[index].habit.take_now(); }
+
   /// Templates that became part of another with the last line: {id, id of the one that stays}.
   const std::vector<std::pair<std::uint64_t, std::uint64_t>>& merged() const noexcept {
     return merged_;
@@ -70,7 +78,7 @@ public:
   std::uint64_t lines() const noexcept { return lines_; }
   std::size_t memory_bytes() const noexcept;
 
-  /// miner := version(u8) lines(u64) count(u16) (id lines born seen form generals(u8*))*
+  /// miner := version(u8) lines(u64) count(u16) (id lines born seen form habit)*
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);
 

@@ -150,6 +150,46 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
   return waiting_ != before ? result::closed : result::open;
 }
 
+std::optional<std::size_t> tick_builder::derive(std::string_view name) {
+  for (std::size_t c = 0; c < channels_.size(); ++c)
+    if (channels_[c].name == name) return c;
+  if (channels_.size() == max_channels) return std::nullopt;
+  channel_info channel;
+  channel.name = interned{name};
+  channel.derived = true;
+  channels_.push_back(std::move(channel));
+  return channels_.size() - 1;
+}
+
+void tick_builder::set_derived(std::size_t nth, std::size_t channel, double value) {
+  auto& values = queue_[first_ + nth].values;
+  if (values.size() < channels_.size()) values.resize(channels_.size(), missing);
+  values[channel] = value;
+}
+
+bool tick_builder::only_derived() const noexcept {
+  return std::all_of(channels_.begin(), channels_.end(),
+                     [](const channel_info& c) { return c.derived; });
+}
+
+void tick_builder::touch(event_time at, const record_mark& cause,
+                         const processing_options& options) {
+  if (!only_derived()) return;
+  const std::int64_t tick = pace_ms_ = tick_ms(options);
+  std::int64_t ts = unix_ms(at);
+  if (!options.accept_past && clock_ms_ != 0) ts = std::min(ts, clock_ms_ + tick);
+  if (!started_) {
+    started_ = true;
+    anchor_ms_ = ts;
+  }
+  const std::int64_t index = index_of(ts, tick);
+  if (index <= closed_through_) return;
+  row_of_event().assign(channels_.size(), missing);
+  newest_ms_ = std::max(newest_ms_, ts);
+  merge(index, ts);
+  close_open_below(index - std::int64_t{options.lateness_ticks}, cause);
+}
+
 bool tick_builder::advance(event_time now, const record_mark& cause,
                            const processing_options& options) {
   clock_ms_ = std::max(clock_ms_, unix_ms(now));
@@ -262,7 +302,7 @@ void tick_builder::closed(const closed_tick& tick) {
     expected += channel.expected ? 1 : 0;
   }
   expected_ = expected;
-  if (tick.gap_ms > 0) note_interval(tick.gap_ms);
+  if (tick.gap_ms > 0 && !only_derived()) note_interval(tick.gap_ms);
 }
 
 // The mean of nine intervals without the gaps: jitter cancels in a mean. One that differs by a
@@ -310,7 +350,8 @@ void tick_builder::save(byte_writer& out) const {
   for (const auto& c : channels_) {
     out.put(static_cast<std::uint8_t>(c.name.size()));
     out.put_bytes(c.name.data(), c.name.size());
-    out.put(static_cast<std::uint8_t>(static_cast<std::uint8_t>(c.kind) | (c.expected ? 2 : 0)));
+    out.put(static_cast<std::uint8_t>(static_cast<std::uint8_t>(c.kind) | (c.expected ? 2 : 0) |
+                                      (c.derived ? 4 : 0)));
     out.put(c.rising);
     out.put(c.missed);
     out.put(c.last);
@@ -357,9 +398,10 @@ bool tick_builder::restore(byte_reader& in) {
     in.get(c.rising);
     in.get(c.missed);
     in.get(c.last);
-    if (!in.get(c.last_ms) || flags > 3 || !std::isfinite(c.last)) return false;
+    if (!in.get(c.last_ms) || flags > 7 || !std::isfinite(c.last)) return false;
     c.kind = static_cast<metric_kind>(flags & 1);
     c.expected = (flags & 2) != 0;
+    c.derived = (flags & 4) != 0;
     expected_ += c.expected ? 1 : 0;
   }
   std::uint8_t open = 0;

@@ -25,6 +25,7 @@ struct channel_info {
   metric_kind kind = metric_kind::gauge;
   bool expected = false;     ///< in the set that makes an event a row
   std::uint8_t rising = 0;   ///< gauge values in a row that did not fall
+  bool derived = false;      ///< no publisher sends it: see derive()
   std::uint16_t missed = 0;  ///< ticks in a row without a value
   double last = 0;           ///< last raw value
   std::int64_t last_ms = 0;  ///< its event time; 0 = none yet
@@ -70,8 +71,20 @@ public:
   std::size_t waiting_ticks() const noexcept { return waiting_; }
   /// Oldest closed tick. @pre waiting(). Valid until pop().
   const closed_tick& front() const noexcept { return queue_[first_]; }
+  /// @pre nth < waiting_ticks(); 0 is front().
+  const closed_tick& waiting_tick(std::size_t nth) const noexcept { return queue_[first_ + nth]; }
   void pop() noexcept;
   bool idle() const noexcept { return waiting_ == 0 && open_.empty(); }
+
+  /// The channel called @p name, for values that come of other events than metrics: no row needs
+  /// it. Nothing when there are max_channels already.
+  std::optional<std::size_t> derive(std::string_view name);
+  /// Its value in the @p nth tick that waits, the oldest is 0. @pre nth < waiting_ticks()
+  void set_derived(std::size_t nth, std::size_t channel, double value);
+  /// Something came at @p ts that is no metric: where no metric ever does, its tick opens with it.
+  void touch(event_time ts, const record_mark& cause, const processing_options& options);
+  /// No metric has come yet.
+  bool only_derived() const noexcept;
 
   const std::vector<channel_info>& channels() const noexcept { return channels_; }
   std::int64_t tick_ms(const processing_options& options) const noexcept;

@@ -81,7 +81,13 @@ struct lived_core {
     event_view e;
     e.type = event_type::log;
     e.severity = log_severity::error;
-    d.give(e, at);
+    for (const char* body : {"write to /var/lib failed: no space", "session of user carla opened",
+                             "session of user eve opened", "session of user ivan opened"}) {
+      e.body = body;
+      d.give(e, at);
+    }
+    d.row(at, calm_row(at, n));
+    d.give(e, at += 10'000);
     e.type = event_type::span;
     e.duration_us = 12'345;
     e.peer = "db/cart";
@@ -160,7 +166,7 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "entity snapshot", 8, true,
+  all.push_back({"entity_snapshot", "entity snapshot", 9, true,
                  [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();

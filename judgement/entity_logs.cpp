@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/entity_logs.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "messages/text.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr double most_surprise = 30;  // nats: beyond, more is not more certain
+constexpr double worth_telling = 4;   // nats
+constexpr double unseen = 0.5;  // lines that a template is thought to have had before its first
+constexpr std::size_t longest_text = 200;
+
+}  // namespace
+
+const std::array<const char*, entity_logs::channels> entity_logs::names{
+    "log.lines_rate", "log.error_share", "log.new_templates", "log.surprise"};
+
+bool is_log_channel(std::string_view name) noexcept {
+  return std::find(entity_logs::names.begin(), entity_logs::names.end(), name) !=
+         entity_logs::names.end();
+}
+
+void entity_logs::take(const event_view& log) {
+  const auto ts = unix_ms(log.ts);
+  first_ms_ = first_ms_ == 0 ? ts : std::min(first_ms_, ts);
+  ++lines_;
+  errors_ += log.severity >= log_severity::error ? 1 : 0;
+  const auto match = miner_.take(log.body);
+  if (!match) return;
+  fresh_ += match->fresh ? 1 : 0;
+  miner_.note(match->index, ts, log.severity, log.body);
+}
+
+entity_logs::values entity_logs::close(event_time ts, double dt_s) {
+  values v;
+  v.lines = lines_ / std::max(dt_s, 1e-3);
+  v.error_share = static_cast<double>(errors_) / (lines_ + 1.0);
+  v.fresh = fresh_;
+  const double known_s = log_habit::exposure_s(first_ms_, unix_ms(ts)) + dt_s;
+  std::size_t most = 0;
+  std::uint32_t most_lines = 0;
+  for (std::size_t t = 0; lines_ != 0 && t < miner_.templates().size(); ++t) {
+    const auto& habit = miner_.templates()[t].habit;
+    if (habit.now() == 0) continue;
+    const double usual = (habit.before() + unseen) * dt_s / known_s;
+    const auto lines = miner_.take_now(t);
+    const double s = log_surprise(lines, usual, most_surprise);
+    if (s <= v.surprise) continue;
+    v.surprise = s, most = t, most_lines = lines;
+  }
+  if (v.surprise >= worth_telling) {
+    const auto& t = miner_.templates()[most];
+    std::string text = "its log has \"" + std::string{cut_utf8(t.text(), longest_text)} + "\" ";
+    text += std::to_string(most_lines) + (most_lines == 1 ? " time" : " times");
+    if (t.lines == most_lines) text += ", never before";
+    if (!t.habit.example().empty()) text += ", for example \"" + t.habit.example() + "\"";
+    told_.push_back({ts, std::move(text)});
+  }
+  lines_ = errors_ = fresh_ = 0;
+  return v;
+}
+
+std::string entity_logs::telling(event_time ts) const {
+  for (const auto& t : told_)
+    if (t.tick == ts) return t.text;
+  return {};
+}
+
+void entity_logs::judged(event_time ts) {
+  told_.erase(
+      std::remove_if(told_.begin(), told_.end(), [&](const told& t) { return t.tick <= ts; }),
+      told_.end());
+}
+
+void entity_logs::save(byte_writer& out) const {
+  out.put(first_ms_);
+  out.put(lines_);
+  out.put(errors_);
+  out.put(fresh_);
+  miner_.save(out);
+}
+
+bool entity_logs::restore(byte_reader& in) {
+  in.get(first_ms_);
+  in.get(lines_);
+  in.get(errors_);
+  in.get(fresh_);
+  return miner_.restore(in);
+}
+
+std::size_t entity_logs::memory_bytes() const noexcept {
+  return sizeof *this + miner_.memory_bytes() - sizeof miner_ + told_.capacity() * sizeof(told);
+}
+
+}  // namespace faultline

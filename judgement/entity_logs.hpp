@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "messages/event.hpp"
+#include "processing/log_templates.hpp"
+
+namespace faultline {
+
+/// What the logs of one entity come to, tick by tick. From its first log line on; who writes none
+/// has none. Pure: the same lines and ticks, the same values.
+class entity_logs {
+public:
+  /// Channels of the window, in this order.
+  static constexpr std::size_t channels = 4;
+  static const std::array<const char*, channels> names;
+  struct values {
+    double lines = 0;        ///< a second
+    double error_share = 0;  ///< errors / (lines + 1)
+    double fresh = 0;        ///< templates never seen before
+    double surprise = 0;     ///< of the template that came most beyond its habit, nats
+    std::array<double, channels> all() const { return {lines, error_share, fresh, surprise}; }
+  };
+
+  void take(const event_view& log);
+  /// Ends a tick at @p ts that is @p dt_s long: everything taken since the last call is of it.
+  values close(event_time ts, double dt_s);
+  /// What the log said in the tick at @p ts, for people: its most surprising template with an
+  /// example. Empty when nothing was surprising. Valid until judged().
+  std::string telling(event_time ts) const;
+  /// Ticks through @p ts are judged: what was kept of them is let go.
+  void judged(event_time ts);
+
+  const log_template_miner& miner() const noexcept { return miner_; }
+  std::int64_t first_ms() const noexcept { return first_ms_; }
+
+  /// logs := first(i64) lines(u32) errors(u32) fresh(u32) miner. @pre no closed tick waits.
+  void save(byte_writer& out) const;
+  bool restore(byte_reader& in);
+  std::size_t memory_bytes() const noexcept;
+
+private:
+  struct told {
+    event_time tick;
+    std::string text;
+  };
+
+  log_template_miner miner_;
+  std::int64_t first_ms_ = 0;  ///< event time of the first line; 0: none yet
+  std::uint32_t lines_ = 0, errors_ = 0, fresh_ = 0;
+  std::vector<told> told_;  ///< of ticks that wait
+};
+
+/// Whether a channel of the window is one of entity_logs.
+bool is_log_channel(std::string_view name) noexcept;
+
+}  // namespace faultline
