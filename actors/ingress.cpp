@@ -16,6 +16,8 @@ namespace faultline {
 
 namespace {
 
+constexpr milliseconds calls_told_every{5'000};
+
 /// A topic is whatever bytes a publisher sends; as an attribute it goes out again in labels, which
 /// are text: nothing is kept of one that is not.
 std::string_view topic_text(std::string_view topic) {
@@ -82,6 +84,7 @@ struct ingress::taker final : event_sink {
     e.arrived = arrived;
     if (!topic.empty()) add_topic(e);
     into.add(e);
+    owner.joiner_.note(e);
     ++result.accepted;
   }
 
@@ -237,6 +240,7 @@ ingress::taken ingress::take(group_commit::intake& into, publisher_account& from
     door_sums::add(counters_.doors.undecodable, read.reason);
   }
   count(into, from, sink);
+  if (calls_due(sink.arrived)) tell_calls(into, sink.arrived);
   if (rights != nullptr) clients_.use(*rights, sink.offered, sink.arrived);
   return std::move(sink.result);
 }
@@ -299,9 +303,38 @@ void ingress::on_event_payload(const event_source& from, std::string_view topic,
   into.wake();
 }
 
+bool ingress::calls_due(arrival_time now) const {
+  return joiner_.has_calls() && (now < calls_told_ || now - calls_told_ >= calls_told_every);
+}
+
+/// What spans showed of one another becomes records of the callers: from here on the log knows.
+void ingress::tell_calls(group_commit::intake& into, arrival_time now) {
+  calls_told_ = now;
+  event_view told;
+  auto& sums = counters_.doors;
+  for (const auto& calls : joiner_.drain()) {
+    fill_event(calls, now, told);
+    into.add(told);
+    sums.derived.fetch_add(1, std::memory_order_relaxed);
+  }
+  const auto& n = joiner_.counted();
+  sums.spans_joined.store(n.joined, std::memory_order_relaxed);
+  sums.spans_orphaned.store(n.orphans, std::memory_order_relaxed);
+  sums.calls_dropped.store(n.dropped, std::memory_order_relaxed);
+}
+
 // Always: what there is no room for is shed by who sent how much, not left in buffers where the one
-// who sends most has most.
-bool ingress::may_read_events() { return true; }
+// who sends most has most. Calls wait here when no more spans come.
+bool ingress::may_read_events() {
+  const auto now = now_();
+  const std::lock_guard<std::mutex> guard{publishers_.mutex()};
+  if (calls_due(now) && into_.has_room()) {
+    auto into = into_.begin();
+    tell_calls(into, now);
+    into.wake();
+  }
+  return true;
+}
 
 void ingress::on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
                              std::string_view text) {

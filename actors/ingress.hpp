@@ -15,6 +15,7 @@
 #include "actors/publishers.hpp"
 #include "messages/event_codec.hpp"
 #include "messages/request.hpp"
+#include "processing/span_joiner.hpp"
 #include "transport/doors.hpp"
 
 namespace faultline {
@@ -61,6 +62,8 @@ private:
   publisher_account& account(event_door door, std::string_view said, const sender& who,
                              arrival_time now);
   bool may_take(publisher_account& from, arrival_time now);
+  bool calls_due(arrival_time now) const;
+  void tell_calls(group_commit::intake& into, arrival_time now);
   bool paced(const publisher_account& from) const;
   void pass_time(arrival_time now);
   const char* reason() const;  ///< of a `retry`
@@ -92,6 +95,8 @@ private:
   publisher_accounts publishers_;
   new_entity_rate new_entities_;
   client_ledger clients_;
+  span_joiner joiner_;
+  arrival_time calls_told_{};
   static constexpr std::uint64_t recovery_parts = 8;  ///< of max_lag_records: see paced()
   arrival_time paced_at_{};
   std::uint64_t paced_ = 0;  ///< thousandths of events that the pace has let in

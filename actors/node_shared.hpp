@@ -63,6 +63,8 @@ struct door_sums {
   std::array<counter, reject_reason_slots> rejected{};
   std::array<counter, reject_reason_slots> undecodable{};
   counter values_dropped{0};
+  counter derived{0};  ///< records of calls that spans showed, added to the log by the door
+  counter spans_joined{0}, spans_orphaned{0}, calls_dropped{0};  ///< see span_joiner::counts
 
   template <std::size_t N, class Which>
   static void add(std::array<counter, N>& to, Which which, std::uint64_t n = 1) noexcept {

@@ -35,6 +35,7 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
                                       std::vector<entity_decision>& out) {
   if (is_covered(where, covered)) return applied_as::duplicate;
   covered = where;
+  if (event.type == event_type::calls) return observe_calls(event, where, out);
   ++observations;
   const std::int64_t ts = unix_ms(event.ts);
   if (first_ms == 0) first_ms = ts;
@@ -68,6 +69,8 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
     case event_type::change:
       note_change(event, where, out);
       return applied_as::kept;
+    case event_type::calls:
+      break;
   }
   return applied_as::kept;
 }
@@ -95,6 +98,16 @@ void entity_core::impl::close_logs(std::size_t waited) {
         builder.set_derived(n, *c, values[i]);
   }
   if (builder.channels().size() != traits.size()) open_channels();
+}
+
+// What others' spans show of this entity's own: it has not been heard of by that.
+applied_as entity_core::impl::observe_calls(const event_view& event, const record_address& where,
+                                            std::vector<entity_decision>& out) {
+  const bool own = event.peer == event.entity;
+  told_by().note_calls(event.ts, {event.calls, event.failed, event.duration_us},
+                       own ? std::string_view{} : event.peer);
+  if (!own) note_edge(event.peer, edge_kind::calls, false, "span", event, where, out);
+  return applied_as::kept;
 }
 
 told_series& entity_core::impl::told_by() {

@@ -72,6 +72,8 @@ struct entity_core::impl {
   // observe: entity_core.cpp
   applied_as observe(const event_view& event, const record_address& where,
                      std::vector<entity_decision>& out);
+  applied_as observe_calls(const event_view& event, const record_address& where,
+                           std::vector<entity_decision>& out);
   void advance(const partition_time& clock, const record_address& where,
                std::vector<entity_decision>& out);
   void remember_attributes(const event_view& event);

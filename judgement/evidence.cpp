@@ -21,8 +21,10 @@ constexpr double silence_lr = 3.0;
 /// A silence is this many ticks of one that sent in at least this share of them.
 constexpr int silent_ticks = 4;
 constexpr double regular = 0.8;
-/// What told_series calls the mean duration of an entity's own spans.
+/// What told_series calls the mean duration of an entity's own spans, and that without what lay
+/// within them: nobody it calls can be blamed for the latter.
 constexpr std::string_view span_latency = "span.latency_ms";
+constexpr std::string_view span_self = "span.self_ms";
 constexpr double alert_least = 1.0;
 constexpr double alert_most = 4.0;
 
@@ -295,6 +297,11 @@ metric_meaning meaning_of(std::string_view metric) noexcept {
       m.worse = 1;
       return m;
     }
+  }
+  if (metric == span_self) {
+    m.role = metric_role::saturation;
+    m.worse = 1;
+    return m;
   }
   if (begins_with(metric, "node.")) m.scope = metric_scope::machine;
   if (holds(metric, "availability") || holds(metric, "success") || holds(metric, "uptime")) {

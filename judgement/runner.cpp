@@ -8,12 +8,14 @@
 
 #include "judgement/tick_feed.hpp"
 #include "messages/identity.hpp"
+#include "processing/span_joiner.hpp"
 
 namespace faultline {
 namespace {
 
 constexpr std::size_t window_ticks = 512;
 constexpr std::size_t blocks_kept = 8;
+constexpr std::int64_t calls_told_ms = 5'000;  // as at the doors
 
 /// One entity and what stands for its mailbox, its lane slot and its disk.
 struct resident : fed_core {
@@ -30,6 +32,8 @@ struct runner::impl {
 
   resident& resident_of(std::string_view id);
   void take(const event_view& event);
+  void observe(const event_view& event);
+  void tell_calls(std::int64_t now);
   void pass_clock(std::int64_t now);
   void finish_by(std::int64_t until);
   void advance(resident& r, std::int64_t now);
@@ -46,6 +50,8 @@ struct runner::impl {
   forecaster* model;
   cause_ranker* ranker;
   correlator_core correlator;
+  span_joiner joiner;
+  std::int64_t calls_told = 0;
   std::deque<resident> residents;  ///< in order of appearance; never moved
   std::map<std::string, resident*, std::less<>> by_id;
   tick_feed<resident> feed;
@@ -74,11 +80,27 @@ void runner::impl::take(const event_view& event) {
   const std::int64_t tick = std::max<std::int64_t>(options.rules->processing.tick.count(), 1);
   if (newest_ms != 0 && ts / tick > newest_ms / tick) pass_clock(newest_ms);
   newest_ms = std::max(newest_ms, ts);
+  if (newest_ms - calls_told >= calls_told_ms) tell_calls(newest_ms);
+  observe(event);
+  joiner.note(event);
+}
+
+void runner::impl::observe(const event_view& event) {
   auto& r = resident_of(event.entity);
   if (r.queued) flush();
   r.core.observe(event, {0, ++position, 0}, decided);
   decide_all(decided);
   enqueue(r);
+}
+
+void runner::impl::tell_calls(std::int64_t now) {
+  calls_told = now;
+  if (!joiner.has_calls()) return;
+  event_view told;
+  for (const auto& calls : joiner.drain()) {
+    fill_event(calls, arrival_time_of(now), told);
+    observe(told);
+  }
 }
 
 void runner::impl::enqueue(resident& r) {
@@ -127,6 +149,7 @@ void runner::impl::advance(resident& r, std::int64_t now) {
 
 // The end of the events is no silence: each entity is moved on as far as its open ticks need.
 void runner::impl::finish_by(std::int64_t until) {
+  tell_calls(newest_ms);
   pass_clock(std::min(newest_ms, until));
   for (auto& r : residents) {
     const std::int64_t enough = newest_ms + 4 * r.core.window(event_time{}).tick_ms;

@@ -46,7 +46,8 @@ told_series::peer* told_series::peer_named(std::string_view name) {
   for (peer& p : peers_) {
     if (p.name == name) return &p;
   }
-  if (peers_.size() == most_peers || name.size() > longest_name) return nullptr;
+  const bool room = peers_.size() < most_peers || name.empty();
+  if (!room || name.size() > longest_name) return nullptr;
   peer& fresh = peers_.emplace_back();
   fresh.name = name;
   return &fresh;
@@ -70,12 +71,25 @@ void told_series::note_span(event_time ts, double duration_ms, bool failed,
   ++steps_[at].spans;
   steps_[at].failed += failed ? 1 : 0;
   steps_[at].duration_ms += took;
-  if (callee.empty()) return;
-  if (peer* p = peer_named(callee)) {
-    ++p->at[at].spans;
-    p->at[at].failed += failed ? 1 : 0;
-    p->at[at].duration_ms += took;
-  }
+  if (!callee.empty()) add(at, callee, {1, failed ? 1U : 0U, took});
+}
+
+void told_series::add(std::size_t at, std::string_view name, const peer_step& more) {
+  peer* p = peer_named(name);
+  if (p == nullptr) return;
+  p->at[at].spans += more.spans;
+  p->at[at].failed += more.failed;
+  p->at[at].duration_ms += more.duration_ms;
+}
+
+void told_series::note_calls(event_time ts, const inner_calls& inner, std::string_view callee) {
+  spans_ = true;
+  const std::size_t at = place(ts);
+  if (at == steps) return;
+  const auto took = static_cast<float>(static_cast<double>(inner.duration_us) / 1000);
+  const peer_step sum{inner.calls, inner.failed, std::min(took, 1e12F)};
+  add(at, {}, sum);
+  if (!callee.empty()) add(at, callee, sum);
 }
 
 std::shared_ptr<const entity_window> told_series::window(event_time as_of) const {
@@ -111,6 +125,16 @@ std::shared_ptr<const entity_window> told_series::window(event_time as_of) const
       "span.latency_ms",
       [&](std::size_t s) { return mean_of(steps_[s].duration_ms, steps_[s].spans); }, true);
   for (const peer& p : peers_) {
+    if (p.name.empty()) {
+      add(
+          "span.self_ms",
+          [&](std::size_t s) {
+            const float own = steps_[s].duration_ms - p.at[s].duration_ms;
+            return mean_of(std::max(own, 0.0F), steps_[s].spans);
+          },
+          true);
+      continue;
+    }
     add(
         "out_latency_ms." + p.name,
         [&](std::size_t s) { return mean_of(p.at[s].duration_ms, p.at[s].spans); }, true);
@@ -139,7 +163,7 @@ bool told_series::restore(byte_reader& in) {
   in.get(first_);
   in.get(newest_);
   in.get(flags);
-  if (!in.get(steps_) || !in.get(count) || count > most_peers || flags > 3) return false;
+  if (!in.get(steps_) || !in.get(count) || count > most_peers + 1 || flags > 3) return false;
   if (newest_ < first_) return false;
   logs_ = (flags & 1) != 0;
   spans_ = (flags & 2) != 0;

@@ -18,8 +18,8 @@ namespace faultline {
 /// What the logs and spans of one entity come to, as evidence: counts and durations of the last 64
 /// minutes in steps of half a minute. Nothing here pages. An entity that sends neither has none.
 ///
-/// Limits: the first `most_peers` peers its spans name; what is older than the oldest step is
-/// left out. The order in which events of one step come changes nothing but the last bits.
+/// Limits: the first `most_peers` peers its spans name or show; what is older than the oldest step
+/// is left out. The order in which events of one step come changes nothing but the last bits.
 class told_series {
 public:
   static constexpr std::int64_t step_ms = 30'000;
@@ -28,10 +28,17 @@ public:
 
   void note_log(event_time ts, log_severity severity);
   void note_span(event_time ts, double duration_ms, bool failed, std::string_view callee);
+  /// What lay within the spans of one step, of @p callee or (empty) of the entity itself.
+  struct inner_calls {
+    std::uint32_t calls = 0, failed = 0;
+    std::uint64_t duration_us = 0;
+  };
+  void note_calls(event_time ts, const inner_calls& inner, std::string_view callee);
 
   /// Steps that had ended by @p as_of, as series: log.lines, log.warnings, log.errors,
-  /// span.requests, span.errors, span.latency_ms (mean), and for each peer out_latency_ms.PEER and
-  /// out_errors.PEER. Those of a kind never seen are left out. nullptr: no step has ended.
+  /// span.requests, span.errors, span.latency_ms (mean), span.self_ms (the same without what lay
+  /// within, where that is known), and for each peer out_latency_ms.PEER and out_errors.PEER. Those
+  /// of a kind never seen are left out. nullptr: no step has ended.
   std::shared_ptr<const entity_window> window(event_time as_of) const;
 
   void save(byte_writer& out) const;
@@ -56,11 +63,12 @@ private:
   /// Index of the step @p ts lies in, made room for; `steps` when it is too old.
   std::size_t place(event_time ts);
   peer* peer_named(std::string_view name);
+  void add(std::size_t at, std::string_view name, const peer_step& more);
 
   std::int64_t first_ = 0;           ///< number of the first step ever; 0: none
   std::int64_t newest_ = 0;          ///< number of the newest
   std::array<step, steps> steps_{};  ///< by number modulo `steps`
-  std::vector<peer> peers_;
+  std::vector<peer> peers_;          ///< of the empty name: all that lay within
   bool logs_ = false, spans_ = false;
 };
 

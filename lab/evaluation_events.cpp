@@ -3,10 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
-#include <set>
-#include <string_view>
 #include <utility>
 
 namespace faultline {
@@ -37,31 +34,12 @@ evaluation_events::evaluation_events(const telemetry& source)
       rows_{source},
       change_order_{by_time(source.changes)},
       log_order_{by_time(source.logs)},
-      span_order_{by_time(source.spans)},
-      drawn_{edges_of_spans(source, span_order_)} {
+      span_order_{by_time(source.spans)} {
   first_ = rows_.peek().value_or(event_time::max());
   if (!source.changes.empty()) first_ = std::min(first_, source.changes[change_order_[0]].ts);
   if (!source.logs.empty()) first_ = std::min(first_, source.logs[log_order_[0]].ts);
   if (!source.spans.empty()) first_ = std::min(first_, source.spans[span_order_[0]].ts);
   if (first_ == event_time::max()) first_ = source.train_until;
-}
-
-// Whoever sends spans without naming a peer shows it by what is whose parent.
-std::vector<evaluation_events::drawn_edge> evaluation_events::edges_of_spans(
-    const telemetry& source, const std::vector<std::size_t>& order) {
-  std::map<std::pair<std::string_view, std::string_view>, const std::string*> owner;
-  for (const span_row& s : source.spans) owner[{s.trace, s.span}] = &s.entity;
-  std::set<std::pair<std::string_view, std::string_view>> known;
-  std::vector<drawn_edge> edges;
-  for (const std::size_t n : order) {
-    const span_row& s = source.spans[n];
-    if (s.parent.empty()) continue;
-    const auto parent = owner.find({s.trace, s.parent});
-    if (parent == owner.end() || *parent->second == s.entity) continue;
-    if (!known.insert({*parent->second, s.entity}).second) continue;
-    edges.push_back({s.ts, parent->second, &s.entity});
-  }
-  return edges;
 }
 
 const event_view* evaluation_events::next() {
@@ -85,10 +63,6 @@ bool evaluation_events::step() {
   if (const auto* span = due(source_.spans, span_order_, span_, limit)) limit = span->ts;
   const auto* change = due(source_.changes, change_order_, change_, limit);
   if (change != nullptr) limit = change->ts;
-  if (drawn_edge_ < drawn_.size() && drawn_[drawn_edge_].ts <= limit) {
-    const drawn_edge& edge = drawn_[drawn_edge_++];
-    return take(*edge.from, *edge.to, edge_kind::calls, edge.ts);
-  }
   if (change != nullptr) {
     ++change_;
     return take(*change);

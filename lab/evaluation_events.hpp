@@ -11,8 +11,7 @@
 namespace faultline {
 
 /// The events of a recording as the doors would hand them on: edges first (at the first stamp),
-/// then edges that spans draw (an entity's span within another entity's), changes, logs, spans and
-/// rows in order of time; at one stamp in that order. A missing value
+/// then changes, logs, spans and rows in order of time; at one stamp in that order. A missing value
 /// is left out, a row without any value is passed over. It arrives when it happens. The telemetry
 /// must outlive this and stay as it is.
 class evaluation_events {
@@ -33,15 +32,7 @@ private:
   const telemetry& source_;
   row_cursor rows_;
   std::vector<std::size_t> change_order_, log_order_, span_order_;
-  struct drawn_edge {
-    event_time ts{};  ///< of the span that showed it first
-    const std::string* from;
-    const std::string* to;
-  };
-  static std::vector<drawn_edge> edges_of_spans(const telemetry& source,
-                                                const std::vector<std::size_t>& order);
-  std::vector<drawn_edge> drawn_;
-  std::size_t edge_ = 0, drawn_edge_ = 0, change_ = 0, log_ = 0, span_ = 0;
+  std::size_t edge_ = 0, change_ = 0, log_ = 0, span_ = 0;
   event_time first_{};
   event_view event_;
 };

@@ -15,6 +15,8 @@ const char* to_string(event_type type) noexcept {
       return "edge";
     case event_type::change:
       return "change";
+    case event_type::calls:
+      return "calls";
   }
   return "unknown";
 }
@@ -75,6 +77,7 @@ void event_view::clear() noexcept {
   severity = log_severity::info;
   trace = span = parent = operation = peer = {};
   duration_us = 0;
+  calls = failed = 0;
   status = span_status::unset;
   depends_on.clear();
   edge = edge_kind::calls;

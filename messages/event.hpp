@@ -9,7 +9,8 @@
 
 namespace faultline {
 
-enum class event_type : std::uint8_t { metric = 1, log, span, edge, change };
+/// `calls` comes from no publisher: the door sums up what spans show of one another.
+enum class event_type : std::uint8_t { metric = 1, log, span, edge, change, calls };
 enum class metric_kind : std::uint8_t { gauge = 0, counter = 1 };
 enum class log_severity : std::uint8_t { trace = 0, debug, info, warn, error, fatal };
 enum class span_status : std::uint8_t { unset = 0, ok, error };
@@ -49,12 +50,16 @@ struct event_view {
   log_severity severity = log_severity::info;
 
   std::string_view trace, span, parent, operation, peer;  ///< span; empty = nil
-  std::uint64_t duration_us = 0;
+  std::uint64_t duration_us = 0;                          ///< span, calls (their sum)
   span_status status = span_status::unset;
 
   std::vector<std::string_view> depends_on;  ///< edge
   edge_kind edge = edge_kind::calls;
   bool remove = false;
+
+  /// calls: of `entity` to `peer` in the step that begins at `ts`; to itself: time within its own
+  /// spans. See span_joiner.
+  std::uint32_t calls = 0, failed = 0;
 
   change_kind change = change_kind::other;
   std::string_view summary;

@@ -223,6 +223,19 @@ void write_edge(Writer& to, const event_view& e) {
   to.yes();
 }
 
+/// No decoder takes this: it is for the eyes of `store dump`.
+template <class Writer>
+void write_calls(Writer& to, const event_view& e) {
+  to.key("peer");
+  to.string(e.peer);
+  to.key("calls");
+  to.natural(e.calls);
+  to.key("failed");
+  to.natural(e.failed);
+  to.key("duration_us");
+  to.natural(e.duration_us);
+}
+
 /// Number of keys beyond `type` and `entity`.
 std::size_t own_keys(const event_view& e, std::size_t gauges, std::size_t counters) noexcept {
   switch (e.type) {
@@ -236,6 +249,8 @@ std::size_t own_keys(const event_view& e, std::size_t gauges, std::size_t counte
       return e.remove ? 3 : 2;
     case event_type::change:
       return 2;
+    case event_type::calls:
+      return 4;
   }
   return 0;
 }
@@ -285,6 +300,9 @@ void write_event(Writer to, const event_view& e) {
       to.string(to_string(e.change));
       to.key("summary");
       to.string(e.summary);
+      break;
+    case event_type::calls:
+      write_calls(to, e);
       break;
   }
   to.close_map();

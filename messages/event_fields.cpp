@@ -185,6 +185,8 @@ event_fault event_builder::verdict() const noexcept {
       if (!t || (!t->has_kind && !t->has_summary))
         return {reject_reason::bad_change, "a change has neither kind nor summary"};
       return {};
+    case event_type::calls:  // no publisher's word
+      break;
   }
   return {};
 }

@@ -9,7 +9,7 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// blob    := version(u8 = 1) record*
+// blob    := version(u8 = 2) record*
 // record  := length(u32, of what follows) kind(u8) body            -- numbers are little-endian
 // event   := type(u8) flags(u8: bit 0 has_ts) ts(i64) arrived(i64) entity(str16)
 //            attributes(u8, (key(str16) value(str16))*) by-type
@@ -19,6 +19,7 @@
 //            peer(str16)
 // edge    := kind(u8) remove(u8) count(u16) depends_on(str16)*
 // change  := kind(u8) summary(str16)
+// calls   := calls(u32) failed(u32) duration_us(u64) peer(str16)    -- not in version 1
 // clock   := event(i64) arrived(i64)
 // degrade := on(u8) reason(str16)
 // control := sequence(u64) name(str8) payload(str32)
@@ -28,7 +29,7 @@
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t blob_version = 1;
+constexpr std::uint8_t blob_version = 2;
 constexpr std::size_t length_bytes = 4;
 constexpr std::uint8_t flag_has_ts = 1;
 
@@ -90,6 +91,9 @@ std::size_t room_for(const event_view& e) noexcept {
       break;
     case event_type::change:
       n += e.summary.size();
+      break;
+    case event_type::calls:
+      n += e.peer.size();
       break;
   }
   return n;
@@ -157,6 +161,12 @@ void write_event(cursor& out, const event_view& e) noexcept {
       out.u8(static_cast<std::uint8_t>(e.change));
       out.str16(e.summary);
       break;
+    case event_type::calls:
+      out.number(e.calls);
+      out.number(e.failed);
+      out.number(e.duration_us);
+      out.str16(e.peer);
+      break;
   }
 }
 
@@ -189,7 +199,7 @@ void read_edge(field_reader& in, event_view& e) {
 
 void read_event(field_reader& in, event_view& e) {
   e.clear();
-  e.type = in.enumeration(event_type::metric, event_type::change);
+  e.type = in.enumeration(event_type::metric, event_type::calls);
   const std::uint8_t flags = in.u8();
   if (flags > flag_has_ts) in.fail();
   e.has_ts = flags == flag_has_ts;
@@ -219,6 +229,12 @@ void read_event(field_reader& in, event_view& e) {
     case event_type::change:
       e.change = in.enumeration(change_kind::other, change_kind::flag);
       e.summary = in.str16();
+      break;
+    case event_type::calls:
+      e.calls = in.u32();
+      e.failed = in.u32();
+      e.duration_us = in.u64();
+      e.peer = in.str16();
       break;
   }
 }

@@ -56,6 +56,15 @@ void add_sums(page& p, const door_sums& d) {
   add_each<message_fate>(p, "faultline_messages_total",
                          "Messages on PULL and SUB sockets, by what became of them.", "fate",
                          d.messages);
+  p.counter("faultline_events_derived_total",
+            "Records of calls between entities, which the door adds up from their spans.",
+            static_cast<double>(d.derived.load()));
+  p.counter("faultline_spans_joined_total", "Spans that found the span they lie in.",
+            static_cast<double>(d.spans_joined.load()));
+  p.counter("faultline_spans_orphaned_total", "Spans whose outer span did not come in time.",
+            static_cast<double>(d.spans_orphaned.load()));
+  p.counter("faultline_calls_dropped_total", "Joined spans beyond 4,096 sums in five seconds.",
+            static_cast<double>(d.calls_dropped.load()));
   add_each<event_door>(p, "faultline_events_offered_total",
                        "Events of the payloads that were taken or shed.", "door", d.offered);
   add_each<event_door>(p, "faultline_events_admitted_total", "Of these, taken.", "door",

@@ -55,7 +55,9 @@ void record_checker::check_blob(partition_id p, log_position position, std::stri
     }
     if (!*more) break;
     ++count;
-    if (record.kind == record_kind::event) ++facts_.events;
+    // What the door itself added was accepted from nobody.
+    if (record.kind == record_kind::event && record.event.type != event_type::calls)
+      ++facts_.events;
   }
   report_.count("records in the log", 0, count);
   if (count != row->records)

@@ -313,6 +313,66 @@ TEST(Ingress, WhilePartitionsCatchUpANoisyPublisherWaitsAndAQuietOneIsHeard) {
   EXPECT_EQ(rig.request(rig.header(6, "noisy"), batch(1000)).what, publish_reply::kind::ack);
 }
 
+std::string two_spans(std::int64_t ts) {
+  const auto span = [&](const char* entity, const char* id, const char* parent, int took) {
+    return nlohmann::json{{"type", "span"},     {"entity", entity},   {"ts", ts},
+                          {"trace", "0af7"},    {"span", id},         {"parent", parent},
+                          {"operation", "GET"}, {"duration_us", took}};
+  };
+  auto outer = span("service/web", "01", "", 9000);
+  outer.erase("parent");
+  return nlohmann::json{span("service/cart", "02", "01", 4000), outer}.dump();
+}
+
+/// Calls in the log, as "caller>callee calls us".
+std::vector<std::string> calls_in(intake_rig& rig) {
+  const std::lock_guard<std::mutex> lock{rig.mutex};
+  std::vector<std::string> found;
+  for (const auto& blob : rig.blobs) {
+    blob_reader in{blob->bytes};
+    record_view r;
+    for (auto more = in.next(r); more && *more; more = in.next(r))
+      if (r.kind == record_kind::event && r.event.type == event_type::calls)
+        found.push_back(std::string{r.event.entity} + ">" + std::string{r.event.peer} + " " +
+                        std::to_string(r.event.calls) + " " + std::to_string(r.event.duration_us));
+  }
+  return found;
+}
+
+TEST(Ingress, AddsUpTheCallsThatSpansShowAndLogsThemForTheCaller) {
+  intake_rig rig;
+  const auto send = [&](std::uint64_t seq) {
+    EXPECT_EQ(rig.request(rig.header(seq), two_spans(unix_ms(rig.now))).accepted, 2U);
+  };
+  send(1);
+  const std::vector<std::string> first{"service/web>service/cart 1 4000"};
+  EXPECT_EQ(calls_in(rig), first);
+  EXPECT_EQ(rig.request(rig.header(1), two_spans(unix_ms(rig.now))).what,
+            publish_reply::kind::duplicate);
+  EXPECT_EQ(rig.counters.doors.derived.load(), 1U);
+  EXPECT_EQ(rig.counters.doors.spans_joined.load(), 1U);
+  EXPECT_EQ(rig.counters.doors.admitted[static_cast<std::size_t>(event_door::router)].load(), 2U)
+      << "nobody sent the calls";
+}
+
+TEST(Ingress, CallsThatWaitAreToldAlsoWhenNothingMoreComes) {
+  intake_rig rig;
+  rig.request(rig.header(1), two_spans(unix_ms(rig.now)));
+  auto more = nlohmann::json::parse(two_spans(unix_ms(rig.now)));
+  for (auto& span : more) span["trace"] = "0af8";
+  rig.request(rig.header(2), more.dump());
+  rig.door.may_read_events();
+  EXPECT_EQ(rig.counters.doors.derived.load(), 1U) << "five seconds have not passed";
+  rig.now += milliseconds{5'000};
+  rig.door.may_read_events();
+  EXPECT_EQ(rig.counters.doors.derived.load(), 2U);
+  for (int i = 0; i < 5000 && calls_in(rig).size() < 2; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  EXPECT_EQ(calls_in(rig).size(), 2U);
+  rig.door.may_read_events();
+  EXPECT_EQ(rig.counters.doors.derived.load(), 2U);
+}
+
 TEST(Ingress, RefusesNobodyAsNewBeforeThePartitionsKnowWhomTheyHave) {
   entity_options few;
   few.max_active = 1;

@@ -221,7 +221,9 @@ def broken_sums(m):
         ("no lag", value("faultline_log_lag_records"), 0),
     ]
     if value("faultline_partition_restarts_total") == 0:
-        sums.append(("admitted = read from the log", value("faultline_events_admitted_total"),
+        sums.append(("admitted + derived = read from the log",
+                     value("faultline_events_admitted_total")
+                     + value("faultline_events_derived_total"),
                      value('faultline_events_read_total{from="log"}')))
     return [f"{name}: {left:.0f} is not {right:.0f}" for name, left, right in sums if left != right]
 

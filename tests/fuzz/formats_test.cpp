@@ -46,6 +46,9 @@ std::string sample_blob() {
   e.change = change_kind::deploy;
   e.summary = "v2";
   w.add(e);
+  e.type = event_type::calls;
+  e.calls = 12, e.failed = 3;
+  w.add(e);
   w.add(clock_record{event_time_of(1'700'000'010'000), arrival_time_of(1'700'000'010'001)});
   w.add(degrade_record{true, "lagging"});
   w.add(control_record{7, "limits", R"({"limits":[]})"});
@@ -138,7 +141,7 @@ std::string sample_window() {
 
 std::vector<disk_format> contents() {
   std::vector<disk_format> all;
-  all.push_back({"blob", "blob", 1, false, sample_blob, reread_blob});
+  all.push_back({"blob", "blob", 2, false, sample_blob, reread_blob});
   for (const auto& d : every_decision()) {
     all.push_back(
         {"decision_" + std::to_string(static_cast<int>(d.kind)), "decision", 3, false,

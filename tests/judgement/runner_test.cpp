@@ -150,5 +150,33 @@ TEST(Runner, AnswersForAnEntityAndNotForAStranger) {
   EXPECT_TRUE(r.window_of("service/z", event_time_of(test_start)).ts.empty());
 }
 
+TEST(Runner, LearnsWhoCallsWhomFromSpansThatNameNobody) {
+  runner r{options(), nullptr, nullptr};
+  event_view e;
+  const auto span = [&](const char* entity, int n, const char* id, const char* parent) {
+    const auto trace = std::to_string(n);
+    e.clear();
+    e.type = event_type::span;
+    e.entity = entity;
+    e.trace = trace, e.span = id, e.parent = parent, e.operation = "GET";
+    e.has_ts = true;
+    e.ts = event_time_of(test_start + n * 1000);
+    e.arrived = arrival_time_of(test_start + n * 1000);
+    e.duration_us = 1000;
+    r.take(e);
+  };
+  for (int n = 0; n < 30; ++n) {
+    span("db/orders", n, "03", "02");  // the innermost ends first
+    span("service/web", n, "01", "");
+    span("service/cart", n, "02", "01");
+  }
+  r.advance_to(event_time_of(test_start + 60'000));
+  std::vector<std::string> edges;
+  for (const auto& edge : r.correlator().edges()) edges.push_back(edge.from + ">" + edge.to);
+  std::sort(edges.begin(), edges.end());
+  EXPECT_EQ(edges,
+            (std::vector<std::string>{"service/cart>db/orders", "service/web>service/cart"}));
+}
+
 }  // namespace
 }  // namespace faultline

@@ -84,6 +84,37 @@ TEST(ToldSeries, SilenceAfterTheLastLineIsZerosAndAGapForgetsWhatLiesBeforeIt) {
   EXPECT_EQ(w->ts.size(), told_series::steps);
 }
 
+TEST(ToldSeries, WhatLayWithinSpansIsACallToItsPeerAndNotTheEntitysOwnTime) {
+  told_series told;
+  for (int n = 0; n < 4; ++n) told.note_span(at(0), 10, false, {});
+  EXPECT_EQ(series(*told.window(at(1)), "span.self_ms"), nullptr) << "not known";
+  told.note_calls(at(0), {4, 1, 20'000}, "db/cart");
+  told.note_calls(at(0), {2, 0, 4'000}, {});
+  const auto w = told.window(at(1));
+  EXPECT_EQ(series(*w, "span.latency_ms")->values[0], 10);
+  EXPECT_EQ(series(*w, "span.self_ms")->values[0], 4);
+  EXPECT_EQ(series(*w, "out_latency_ms.db/cart")->values[0], 5);
+  EXPECT_EQ(series(*w, "out_errors.db/cart")->values[0], 1);
+  EXPECT_EQ(series(*w, "out_errors."), nullptr);
+  told.note_calls(at(0), {1, 0, 90'000}, {});
+  EXPECT_EQ(series(*told.window(at(1)), "span.self_ms")->values[0], 0)
+      << "side by side they take longer than what they lie in";
+}
+
+TEST(ToldSeries, OwnTimeHasItsPlaceBesideAllPeersAndInTheSnapshot) {
+  told_series told;
+  for (int n = 0; n < 20; ++n) told.note_span(at(0), 3, false, "db/" + std::to_string(n));
+  told.note_calls(at(0), {1, 0, 6'000}, {});
+  std::string bytes;
+  byte_writer out{bytes};
+  told.save(out);
+  told_series again;
+  byte_reader in{bytes};
+  ASSERT_TRUE(again.restore(in));
+  EXPECT_FLOAT_EQ(series(*again.window(at(1)), "span.self_ms")->values[0], 54.0F / 20);
+  EXPECT_TRUE(series(*again.window(at(1)), "out_errors.db/7"));
+}
+
 TEST(ToldSeries, HoldsTheFirstPeersAndNoMore) {
   told_series told;
   for (int n = 0; n < 50; ++n) told.note_span(at(0), 1, false, "db/" + std::to_string(n));
@@ -121,6 +152,30 @@ TEST(ToldSeries, LivesInTheEntityAndItsSnapshotAndMakesNoTick) {
   const auto joined = join_window({}, w, 512, as_of, window_detail::values);
   ASSERT_TRUE(joined);
   EXPECT_EQ(joined->told, w.told);
+}
+
+TEST(ToldSeries, CallsAreNoSignOfLifeAndDrawAnEdge) {
+  entity_driver d;
+  noise n{3};
+  for (int i = 0; i < 4; ++i) d.row(test_start + i * 10'000, calm_row(test_start, n));
+  const auto before = d.core.status();
+  event_view e;
+  e.type = event_type::calls;
+  e.calls = 3, e.duration_us = 12'000;
+  e.peer = "db/orders";
+  EXPECT_EQ(d.give(e, test_start + 60'000), applied_as::kept);
+  EXPECT_EQ(d.core.status().observations, before.observations);
+  EXPECT_EQ(d.core.status().last_ts, before.last_ts);
+  ASSERT_FALSE(d.decisions.empty());
+  const auto& what = d.decisions.back().what;
+  ASSERT_EQ(what.kind, decision_kind::topology);
+  EXPECT_EQ(what.topology.to, "db/orders");
+  EXPECT_EQ(what.topology.source, "span");
+  const auto edges = d.decisions.size();
+  e.peer = d.core.id();
+  d.give(e, test_start + 61'000);
+  EXPECT_EQ(d.decisions.size(), edges) << "nobody depends on itself";
+  EXPECT_TRUE(series(*d.core.window(event_time_of(test_start + 120'000)).told, "span.self_ms"));
 }
 
 /// a calls b; their metrics are calm. Both log @p errors more a step in the fault, b first.

@@ -159,30 +159,6 @@ given_onset onset_of(const fault_label& fault) {
   return {fault.start, std::min(fault.end, fault.start + milliseconds{10 * minute})};
 }
 
-TEST(EvaluationEvents, SpansWithinAnothersSpanDrawAnEdgeOnceAndInTime) {
-  telemetry t;
-  const auto span = [&](std::int64_t ts, const char* entity, const char* id, const char* parent) {
-    t.spans.push_back({event_time_of(ts), entity, "t", id, parent, "op", "", 5, span_status::ok});
-  };
-  span(3 * minute, "service/c", "3", "2");
-  span(1 * minute, "service/a", "1", "");
-  span(2 * minute, "service/b", "2", "1");
-  span(4 * minute, "service/b", "4", "1");
-  span(5 * minute, "service/b", "5", "2");         // its own
-  span(6 * minute, "service/d", "6", "stranger");  // a parent nobody sent
-  std::vector<std::string> edges;
-  evaluation_events events{t};
-  event_time last{};
-  while (const event_view* e = events.next()) {
-    EXPECT_GE(e->ts, last);
-    last = e->ts;
-    if (e->type != event_type::edge) continue;
-    edges.push_back(std::string{e->entity} + ">" + std::string{e->depends_on[0]} + "@" +
-                    std::to_string(unix_ms(e->ts) / minute));
-  }
-  EXPECT_EQ(edges, (std::vector<std::string>{"service/a>service/b@2", "service/b>service/c@3"}));
-}
-
 TEST(AskAtOnsets, SeesNothingLaterThanItsMoment) {
   const auto system = broken_system(0.6);
   const auto onset = onset_of(system.truth.faults.at(0));

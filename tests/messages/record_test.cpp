@@ -68,19 +68,25 @@ std::string blob_of_every_kind() {
   e.change = change_kind::deploy;
   e.summary = "v2";
   w.add(e);
+  e.clear();
+  e.type = event_type::calls;
+  e.entity = "service/cart";
+  e.peer = "db/orders";
+  e.calls = 7, e.failed = 2, e.duration_us = 1234567;
+  w.add(e);
   w.add(clock_record{event_time_of(11), arrival_time_of(12)});
   w.add(degrade_record{true, "lag"});
   w.add(control_record{9, "silence", "{}"});
   return w.take();
 }
 
-TEST(BlobWriter, WritesTheBytesOfVersionOne) {
+TEST(BlobWriter, WritesTheBytesOfVersionTwo) {
   blob_writer w;
   w.add(metric_event());
   w.add(clock_record{event_time_of(1), arrival_time_of(2)});
   EXPECT_EQ(w.records(), 2U);
   const std::string expected = from_hex(
-      "01"
+      "02"
       "40000000 01 01 01 0068e5cf8b010000 0568e5cf8b010000 0600 686f73742f61"
       "01 0200 617a 0100 31"
       "0200 00 03 637075 000000000000e03f 01 04 72657173 0000000000001c40"
@@ -147,6 +153,12 @@ TEST(BlobReader, GivesBackEveryKindOfRecord) {
   EXPECT_EQ(v.event.change, change_kind::deploy);
   EXPECT_EQ(v.event.summary, "v2");
   ASSERT_TRUE(*r.next(v));
+  EXPECT_EQ(v.event.type, event_type::calls);
+  EXPECT_EQ(v.event.peer, "db/orders");
+  EXPECT_EQ(v.event.calls, 7U);
+  EXPECT_EQ(v.event.failed, 2U);
+  EXPECT_EQ(v.event.duration_us, 1234567U);
+  ASSERT_TRUE(*r.next(v));
   EXPECT_EQ(v.kind, record_kind::clock);
   EXPECT_EQ(unix_ms(v.clock.event), 11);
   EXPECT_EQ(unix_ms(v.clock.arrived), 12);
@@ -158,7 +170,7 @@ TEST(BlobReader, GivesBackEveryKindOfRecord) {
   EXPECT_EQ(v.kind, record_kind::control);
   EXPECT_EQ(v.control.sequence, 9U);
   EXPECT_EQ(v.control.name, "silence");
-  EXPECT_EQ(r.index(), 8U);
+  EXPECT_EQ(r.index(), 9U);
   auto more = r.next(v);
   ASSERT_TRUE(more);
   EXPECT_FALSE(*more);
@@ -215,7 +227,7 @@ TEST(BlobReader, RefusesEveryTruncation) {
 TEST(BlobReader, FindsNoExtentWhereNoRecordIs) {
   EXPECT_FALSE(extent_at("", 0));
   EXPECT_FALSE(extent_at("\x01", 0));
-  EXPECT_FALSE(extent_at("\x02", 0));
+  EXPECT_FALSE(extent_at("\x03", 0));
   EXPECT_FALSE(extent_at(from_hex("01 02000000 02"), 1));
   EXPECT_FALSE(extent_at(from_hex("01 00000000 02"), 1));
   EXPECT_FALSE(extent_at(from_hex("01 01000000 05"), 1));
@@ -225,7 +237,7 @@ TEST(BlobReader, FindsNoExtentWhereNoRecordIs) {
 
 TEST(BlobReader, RefusesANewerVersionAndAnUnknownKind) {
   record_view v;
-  auto newer = blob_reader{std::string_view{"\x02", 1}}.next(v);
+  auto newer = blob_reader{std::string_view{"\x03", 1}}.next(v);
   ASSERT_FALSE(newer);
   EXPECT_EQ(newer.error().code, ec::unknown_version);
   const auto unknown_kind = from_hex("01 01000000 09");

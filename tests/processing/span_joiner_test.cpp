@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processing/span_joiner.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+
+namespace faultline {
+namespace {
+
+constexpr std::int64_t start = 1'750'000'000'000;
+
+struct one_span {
+  std::string entity, trace, span, parent;
+  std::int64_t at_ms = 0;
+  std::uint64_t duration_us = 1000;
+  bool failed = false;
+  std::string peer{};
+};
+
+void note(span_joiner& j, const one_span& s) {
+  event_view e;
+  e.type = event_type::span;
+  e.entity = s.entity;
+  e.trace = s.trace, e.span = s.span, e.parent = s.parent, e.peer = s.peer;
+  e.operation = "GET /";
+  e.has_ts = true;
+  e.ts = event_time_of(start + s.at_ms);
+  e.duration_us = s.duration_us;
+  e.status = s.failed ? span_status::error : span_status::ok;
+  j.note(e);
+}
+
+TEST(SpanJoiner, FindsACallWhicheverOfTheTwoSpansComesFirst) {
+  const one_span outer{"service/web", "aa", "01", "", 1'000, 9'000};
+  const one_span inner{"service/cart", "aa", "02", "01", 1'002, 4'000, true};
+  for (const bool outer_first : {true, false}) {
+    span_joiner j;
+    note(j, outer_first ? outer : inner);
+    EXPECT_FALSE(j.has_calls());
+    note(j, outer_first ? inner : outer);
+    const auto calls = j.drain();
+    ASSERT_EQ(calls.size(), 1U) << outer_first;
+    EXPECT_EQ(calls[0].caller, "service/web");
+    EXPECT_EQ(calls[0].callee, "service/cart");
+    EXPECT_EQ(calls[0].calls, 1U);
+    EXPECT_EQ(calls[0].failed, 1U);
+    EXPECT_EQ(calls[0].duration_us, 4'000U);
+    EXPECT_EQ(unix_ms(calls[0].step), start);
+    EXPECT_EQ(j.counted().joined, 1U);
+    EXPECT_TRUE(j.drain().empty()) << "told once";
+  }
+}
+
+TEST(SpanJoiner, SumsTheCallsOfAStepAndTellsThemInOrder) {
+  span_joiner j;
+  note(j, {"service/web", "aa", "01", "", 0});
+  for (const char* id : {"02", "03", "04"})
+    note(j, {"service/cart", "aa", id, "01", 5, 2'000, *(id + 1) == '3'});
+  note(j, {"db/orders", "aa", "05", "02", 6, 500});
+  note(j, {"service/web", "bb", "01", "", 10'000});
+  note(j, {"service/cart", "bb", "02", "01", 10'001, 7'000});
+  const auto calls = j.drain();
+  ASSERT_EQ(calls.size(), 3U);
+  EXPECT_EQ(calls[0].caller, "service/cart");
+  EXPECT_EQ(calls[0].callee, "db/orders");
+  EXPECT_EQ(calls[1].caller, "service/web");
+  EXPECT_EQ(calls[1].calls, 3U);
+  EXPECT_EQ(calls[1].failed, 1U);
+  EXPECT_EQ(calls[1].duration_us, 6'000U);
+  EXPECT_EQ(unix_ms(calls[2].step), start + 10'000);
+  EXPECT_EQ(calls[2].duration_us, 7'000U);
+}
+
+TEST(SpanJoiner, TheSameIdInAnotherTraceIsAnotherSpan) {
+  span_joiner j;
+  note(j, {"service/web", "aa", "01", "", 0});
+  note(j, {"service/cart", "bb", "02", "01", 1});
+  EXPECT_FALSE(j.has_calls());
+  // Nor do the digits run into one another.
+  note(j, {"service/cart", "a", "02", "a01", 1});
+  EXPECT_FALSE(j.has_calls());
+}
+
+TEST(SpanJoiner, ASpanSentTwiceIsOneCall) {
+  span_joiner j;
+  note(j, {"service/web", "aa", "01", "", 0});
+  note(j, {"service/cart", "aa", "02", "01", 1});
+  note(j, {"service/cart", "aa", "02", "01", 1});
+  note(j, {"service/web", "aa", "01", "", 0});
+  const auto calls = j.drain();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].calls, 1U);
+}
+
+TEST(SpanJoiner, WhatAnEntityDoesWithinItselfIsTimeAndNoCall) {
+  span_joiner j;
+  note(j, {"service/web", "aa", "01", "", 0, 9'000});
+  note(j, {"service/web", "aa", "02", "01", 1, 3'000});
+  const auto calls = j.drain();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].callee, "service/web");
+  EXPECT_EQ(calls[0].duration_us, 3'000U);
+}
+
+TEST(SpanJoiner, ASpanThatNamesItsPeerHasToldTheCallItself) {
+  span_joiner j;
+  note(j, {"service/web", "aa", "01", "", 0, 9'000, false, "service/cart"});
+  note(j, {"service/cart", "aa", "02", "01", 1, 8'000});
+  note(j, {"service/cart", "bb", "02", "01", 1, 8'000});
+  note(j, {"service/web", "bb", "01", "", 0, 9'000, false, "service/cart"});
+  const auto calls = j.drain();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].callee, "service/web") << "time within its spans, counted once more as a call";
+  EXPECT_EQ(calls[0].calls, 2U);
+}
+
+TEST(SpanJoiner, AnInnerSpanThatIsTooLateOrWithoutAnOuterOneIsAnOrphan) {
+  span_joiner j;
+  note(j, {"service/cart", "aa", "02", "01", 0});
+  note(j, {"service/web", "cc", "01", "", 29'999});
+  note(j, {"service/web", "cc", "02", "", 45'000});
+  note(j, {"service/web", "aa", "01", "", 59'999});
+  EXPECT_TRUE(j.has_calls()) << "it was remembered for at least half a minute";
+  j.drain();
+  note(j, {"service/cart", "bb", "02", "01", 60'000});
+  for (int s = 90; s <= 150; s += 30)
+    note(j, {"service/web", "dd", std::to_string(s), "", s * 1000});
+  note(j, {"service/web", "bb", "01", "", 151'000});
+  EXPECT_FALSE(j.has_calls());
+  EXPECT_EQ(j.counted().orphans, 1U);
+  EXPECT_EQ(j.counted().joined, 1U);
+}
+
+TEST(SpanJoiner, HoldsNoMoreThanTwoGenerationsHoweverManySpansCome) {
+  span_joiner j;
+  for (std::size_t i = 0; i < 5 * span_joiner::most_spans; ++i)
+    note(j, {"service/s" + std::to_string(i % 9000), std::to_string(i), "01", "00", 1});
+  EXPECT_LE(j.remembered(), 2 * span_joiner::most_spans);
+  EXPECT_GE(j.counted().orphans, 3 * span_joiner::most_spans);
+  EXPECT_FALSE(j.has_calls());
+}
+
+TEST(SpanJoiner, SumsBeyondTheirLimitAreCountedAndNotTold) {
+  span_joiner j;
+  const std::size_t pairs = span_joiner::most_sums + 10;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    const auto trace = std::to_string(i);
+    note(j, {"service/a" + trace, trace, "01", "", 1});
+    note(j, {"service/b" + trace, trace, "02", "01", 1});
+  }
+  EXPECT_EQ(j.counted().dropped, 10U);
+  EXPECT_EQ(j.drain().size(), span_joiner::most_sums);
+}
+
+// Traces as collectors send them: whole requests over a chain of services, shuffled, some lost.
+TEST(SpanJoiner, RecoversEveryCallThatIsThereAndInventsNone) {
+  std::mt19937 draw{7};
+  std::vector<one_span> all;
+  std::size_t truth = 0;
+  for (int t = 0; t < 500; ++t) {
+    const auto trace = std::to_string(t);
+    const int depth = 2 + t % 6;
+    for (int d = 0; d < depth; ++d) {
+      all.push_back({"service/s" + std::to_string(d), trace, std::to_string(d),
+                     d == 0 ? "" : std::to_string(d - 1), t * 20 + d, 1'000});
+      truth += d == 0 ? 0 : 1;
+    }
+  }
+  std::shuffle(all.begin(), all.end(), draw);
+  span_joiner j;
+  for (const auto& s : all) note(j, s);
+  std::size_t found = 0;
+  for (const auto& c : j.drain()) {
+    EXPECT_EQ(std::stoi(c.callee.substr(9)), std::stoi(c.caller.substr(9)) + 1);
+    found += c.calls;
+  }
+  EXPECT_EQ(found, truth);
+  EXPECT_EQ(j.counted().joined, truth);
+}
+
+TEST(SpanJoiner, TheEventItTellsHasTheSumsAndTheStep) {
+  span_joiner j;
+  note(j, {"service/web", "aa", "01", "", 12'345});
+  note(j, {"service/cart", "aa", "02", "01", 12'346, 4'000, true});
+  const auto calls = j.drain();
+  event_view e;
+  fill_event(calls.at(0), arrival_time_of(start + 20'000), e);
+  EXPECT_EQ(e.type, event_type::calls);
+  EXPECT_EQ(e.entity, "service/web");
+  EXPECT_EQ(e.peer, "service/cart");
+  EXPECT_TRUE(e.has_ts);
+  EXPECT_EQ(unix_ms(e.ts), start + 10'000);
+  EXPECT_EQ(unix_ms(e.arrived), start + 20'000);
+  EXPECT_EQ(e.calls, 1U);
+  EXPECT_EQ(e.failed, 1U);
+  EXPECT_EQ(e.duration_us, 4'000U);
+}
+
+}  // namespace
+}  // namespace faultline
