@@ -240,6 +240,7 @@ ingress::taken ingress::take(group_commit::intake& into, publisher_account& from
     door_sums::add(counters_.doors.undecodable, read.reason);
   }
   count(into, from, sink);
+  count_spans();
   if (calls_due(sink.arrived)) tell_calls(into, sink.arrived);
   if (rights != nullptr) clients_.use(*rights, sink.offered, sink.arrived);
   return std::move(sink.result);
@@ -304,6 +305,7 @@ void ingress::on_event_payload(const event_source& from, std::string_view topic,
 }
 
 bool ingress::calls_due(arrival_time now) const {
+  if (joiner_.is_crowded()) return true;
   return joiner_.has_calls() && (now < calls_told_ || now - calls_told_ >= calls_told_every);
 }
 
@@ -317,6 +319,10 @@ void ingress::tell_calls(group_commit::intake& into, arrival_time now) {
     into.add(told);
     sums.derived.fetch_add(1, std::memory_order_relaxed);
   }
+}
+
+void ingress::count_spans() {
+  auto& sums = counters_.doors;
   const auto& n = joiner_.counted();
   sums.spans_joined.store(n.joined, std::memory_order_relaxed);
   sums.spans_orphaned.store(n.orphans, std::memory_order_relaxed);

@@ -63,6 +63,7 @@ private:
                              arrival_time now);
   bool may_take(publisher_account& from, arrival_time now);
   bool calls_due(arrival_time now) const;
+  void count_spans();
   void tell_calls(group_commit::intake& into, arrival_time now);
   bool paced(const publisher_account& from) const;
   void pass_time(arrival_time now);

@@ -22,7 +22,7 @@ constexpr double silence_lr = 3.0;
 constexpr int silent_ticks = 4;
 constexpr double regular = 0.8;
 /// What told_series calls the mean duration of an entity's own spans, and that without what lay
-/// within them: nobody it calls can be blamed for the latter.
+/// within them. The latter weighs nothing: decision 0031.
 constexpr std::string_view span_latency = "span.latency_ms";
 constexpr std::string_view span_self = "span.self_ms";
 constexpr double alert_least = 1.0;
@@ -298,11 +298,6 @@ metric_meaning meaning_of(std::string_view metric) noexcept {
       return m;
     }
   }
-  if (metric == span_self) {
-    m.role = metric_role::saturation;
-    m.worse = 1;
-    return m;
-  }
   if (begins_with(metric, "node.")) m.scope = metric_scope::machine;
   if (holds(metric, "availability") || holds(metric, "success") || holds(metric, "uptime")) {
     m.role = metric_role::errors;
@@ -333,7 +328,7 @@ std::vector<seen_series> look_at(const entity_window& w, const window_parts& par
     if (one.base && told) {
       one.base->scale = std::max(one.base->scale, counting_noise(m.name, one.base->median));
     }
-    if (one.base && one.meaning.scope != metric_scope::machine) {
+    if (one.base && one.meaning.scope != metric_scope::machine && m.name != span_self) {
       one.shows = deviation_from(*one.base, w, m.values, one.meaning.worse, parts, weights);
     }
     all.push_back(std::move(one));

@@ -80,7 +80,7 @@ void runner::impl::take(const event_view& event) {
   const std::int64_t tick = std::max<std::int64_t>(options.rules->processing.tick.count(), 1);
   if (newest_ms != 0 && ts / tick > newest_ms / tick) pass_clock(newest_ms);
   newest_ms = std::max(newest_ms, ts);
-  if (newest_ms - calls_told >= calls_told_ms) tell_calls(newest_ms);
+  if (newest_ms - calls_told >= calls_told_ms || joiner.is_crowded()) tell_calls(newest_ms);
   observe(event);
   joiner.note(event);
 }

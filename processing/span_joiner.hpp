@@ -35,7 +35,7 @@ public:
   static constexpr std::int64_t memory_ms = 30'000;
   static constexpr std::int64_t step_ms = 10'000;
   static constexpr std::size_t most_spans = 65'536;  ///< of a generation; there are two
-  static constexpr std::size_t most_sums = 4'096;
+  static constexpr std::size_t most_sums = 8'192;
 
   struct counts {
     std::uint64_t joined = 0;   ///< spans that found their outer span
@@ -48,6 +48,8 @@ public:
   /// What was joined since the last time, ordered by caller, callee and step.
   std::vector<joined_calls> drain();
   bool has_calls() const noexcept { return !sums_.empty(); }
+  /// Half of the room for sums is taken: they are to be drained though their time has not come.
+  bool is_crowded() const noexcept { return sums_.size() >= most_sums / 2; }
   const counts& counted() const noexcept { return counts_; }
   /// Spans remembered, waiting or not.
   std::size_t remembered() const noexcept;

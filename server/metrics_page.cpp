@@ -63,7 +63,7 @@ void add_sums(page& p, const door_sums& d) {
             static_cast<double>(d.spans_joined.load()));
   p.counter("faultline_spans_orphaned_total", "Spans whose outer span did not come in time.",
             static_cast<double>(d.spans_orphaned.load()));
-  p.counter("faultline_calls_dropped_total", "Joined spans beyond 4,096 sums in five seconds.",
+  p.counter("faultline_calls_dropped_total", "Joined spans beyond 8,192 sums at once.",
             static_cast<double>(d.calls_dropped.load()));
   add_each<event_door>(p, "faultline_events_offered_total",
                        "Events of the payloads that were taken or shed.", "door", d.offered);

@@ -11,6 +11,7 @@
 #include "processing/channel_block.hpp"
 #include "processing/daily_profile.hpp"
 #include "processing/log_templates.hpp"
+#include "processing/span_joiner.hpp"
 #include "processing/tick_builder.hpp"
 
 namespace faultline {
@@ -100,6 +101,35 @@ void channel_block_tick(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(channel_block_tick)->Arg(1)->Arg(10'000);
+
+/// A span of a trace of eight, each within the one before: outermost first, or (argument 1) last.
+void span_joined(benchmark::State& state) {
+  constexpr std::size_t depth = 8;
+  std::vector<std::string> entities, ids;
+  for (std::size_t n = 0; n < depth; ++n) {
+    entities.push_back("service/of-the-shop-" + std::to_string(n));
+    ids.push_back("00f067aa0ba902b" + std::to_string(n));
+  }
+  span_joiner joiner;
+  event_view e;
+  e.type = event_type::span;
+  e.operation = "GET /";
+  e.duration_us = 1200;
+  std::uint64_t n = 0;
+  std::string trace;
+  for (auto _ : state) {
+    if (n % depth == 0) trace = "4bf92f3577b34da6a3ce929d" + std::to_string(n);
+    const std::size_t at = state.range(0) == 1 ? depth - 1 - n % depth : n % depth;
+    e.entity = entities[at];
+    e.trace = trace, e.span = ids[at];
+    e.parent = at == 0 ? std::string_view{} : std::string_view{ids[at - 1]};
+    e.ts = event_time_of(static_cast<std::int64_t>(1'750'000'000'000 + n / 200));
+    joiner.note(e);
+    if (++n % 65'536 == 0) benchmark::DoNotOptimize(joiner.drain());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(span_joined)->Arg(0)->Arg(1);
 
 /// A line through the template miner: of forms that are known, or (argument 1) none like any
 /// before.

@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Traces that name no peers: is the dependency graph recovered from them, and how many spans a second are taken in?
+
+A real server, and the traces of a simulated system. The spans' `peer` is taken away, and their order is that of a
+network: each entity sends its own, a few seconds late and none in order with those of others; --lose of them never
+arrive (sampling). First the system's traces as they are, once; then, with new trace ids, until --spans were sent, flat
+out. The graph that GET /api/v1/topology tells is held against the system's own.
+
+It holds that precision and recall of the edges are at least --bar (0.98), that every span was accepted once, and that
+the sums of docs/flow.md are right. Spans a second are told, from the first to the last applied, and not judged.
+
+    tests/campaigns/spans.py [--services 60] [--hours 6] [--spans 1000000] [--lose 0.05] [--seed 1] [--json]
+
+Needs a build (FAULTLINE_BIN or build/release/bin). Ends with 0 when all of it held.
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from support import BIN, Publisher, Server, check_sums  # noqa: E402
+
+CONFIG = (
+    "processing: {accept_past: true}\n"
+    "entities: {max_new_per_second: 100000, max_per_publisher: 0}\n"
+)
+BATCH = 1000
+
+
+def simulate(directory, services, hours, seed):
+    """@returns (spans, edges) of a quiet system: rows of spans.csv as dicts, and pairs."""
+    out = pathlib.Path(directory) / "system"
+    subprocess.run([f"{BIN}/faultline", "simulate", "--edition", "2", "--services", str(services), "--quiet", "--spans",
+                    "--duration", f"{hours}h", "--interval", "60s", "--seed", str(seed), "--out", str(out)],
+                   check=True, stdout=subprocess.DEVNULL)
+    recording = json.loads((out / "recording.json").read_text())
+    with gzip.open(out / "spans.csv.gz", "rt") as file:
+        spans = list(csv.DictReader(file))
+    called = {(s["entity"], s["trace"], s["span"]) for s in spans}
+    owner = {(trace, span): entity for entity, trace, span in called}
+    shown = {(owner[(s["trace"], s["parent"])], s["entity"]) for s in spans if (s["trace"], s["parent"]) in owner}
+    edges = {tuple(edge[:2]) for edge in recording["edges"]}
+    return spans, edges & shown  # what no trace ever used cannot be seen
+
+
+def events_of(spans, draw, copy):
+    """Events in the order of their arrival."""
+    late = {}
+    events = []
+    for s in spans:
+        delay = late.setdefault(s["entity"], draw.uniform(0, 4000)) + draw.uniform(0, 1000)
+        at = int(s["ts"]) + int(s["duration_us"]) / 1000 + delay  # a span is sent when it is over
+        event = {"type": "span", "entity": s["entity"], "ts": int(s["ts"]), "trace": f"{s['trace']}{copy:04x}",
+                 "span": s["span"], "operation": s["operation"], "duration_us": int(s["duration_us"]),
+                 "status": s["status"] or "ok"}
+        if s["parent"]:
+            event["parent"] = s["parent"]
+        events.append((at, event))
+    events.sort(key=lambda e: e[0])
+    return [event for _, event in events]
+
+
+def send(publisher, events):
+    for at in range(0, len(events), BATCH):
+        publisher.send(events[at:at + BATCH])
+        while len(publisher.waiting) > 24:
+            publisher.pump(20)
+
+
+def settled(server):
+    """The counters once no more calls are told: the door does so every five seconds."""
+    before, same = -1, 0
+    for _ in range(60):
+        told = server.metric("faultline_events_derived_total")
+        same = same + 1 if told == before else 0
+        if same == 12:
+            break
+        before = told
+        time.sleep(0.5)
+    return check_sums(server)
+
+
+def campaign(services=60, hours=6, spans=1_000_000, lose=0.05, seed=1, bar=0.98):
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory() as directory:
+        rows, truth = simulate(directory, services, hours, seed)
+    kept = [r for r in rows if draw.random() >= lose]
+    server = Server(CONFIG)
+    server.start()
+    try:
+        publisher = Publisher(server.router, "spans")
+        send(publisher, events_of(kept, draw, 0))
+        publisher.flush()
+        server.wait_applied()
+        sent = len(kept)
+        batches = [events_of(kept, draw, copy) for copy in range(1, max(1, spans // len(kept)))]
+        begun = time.monotonic()
+        for batch in batches:
+            send(publisher, batch)
+            sent += len(batch)
+        publisher.flush(300)
+        server.wait_applied(300)
+        took = time.monotonic() - begun
+        samples = settled(server)
+        told = {(e["from"], e["to"]) for e in server.api("/api/v1/topology")["edges"] if e["source"] == "span"}
+        right = len(told & truth)
+        report = {
+            "spans": sent, "accepted": int(samples['faultline_events_total{as="accepted"}']), "edges": len(truth),
+            "precision": right / max(1, len(told)), "recall": right / max(1, len(truth)),
+            "spans_per_second": round((sent - len(kept)) / took) if batches else None,
+            "joined": int(samples["faultline_spans_joined_total"]),
+            "orphaned": int(samples["faultline_spans_orphaned_total"]),
+            "records_of_calls": int(samples["faultline_events_derived_total"]),
+        }
+        report["held"] = (report["precision"] >= bar and report["recall"] >= bar and
+                          report["accepted"] == report["spans"])
+        return report
+    except Exception:
+        print(server.tail(), file=sys.stderr)
+        raise
+    finally:
+        server.close()
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--services", type=int, default=60)
+    arguments.add_argument("--hours", type=int, default=6)
+    arguments.add_argument("--spans", type=int, default=1_000_000)
+    arguments.add_argument("--lose", type=float, default=0.05)
+    arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--bar", type=float, default=0.98)
+    arguments.add_argument("--json", action="store_true")
+    given = vars(arguments.parse_args())
+    as_json = given.pop("json")
+    report = campaign(**given)
+    if as_json:
+        print(json.dumps(report))
+    else:
+        for key, value in report.items():
+            print(f"{key:18} {value}")
+    return 0 if report["held"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Spans that name no peer: what lies within what draws the graph, is nobody's observation, and is there after a kill."""
+
+import time
+import unittest
+
+from support import Publisher, Server
+from wire import entity_of, eventually
+
+START = 1_750_000_000_000
+CONFIG = "processing: {tick: 1s, accept_past: true}\n"
+
+
+def span(entity, trace, number, parent=None, ts=START, took=1000, **more):
+    event = {"type": "span", "entity": entity, "ts": ts, "trace": f"{trace:04x}", "span": f"{number:02x}",
+             "operation": "GET /", "duration_us": took, **more}
+    if parent is not None:
+        event["parent"] = f"{parent:02x}"
+    return event
+
+
+def trace(n, ts=START):
+    """web > cart > orders, the innermost first, as collectors send them."""
+    return [span("db/orders", n, 3, 2, ts), span("service/cart", n, 2, 1, ts), span("service/web", n, 1, None, ts)]
+
+
+def span_edges(server):
+    return {(e["from"], e["to"]) for e in server.api("/api/v1/topology")["edges"] if e["source"] == "span"}
+
+
+EDGES = {("service/web", "service/cart"), ("service/cart", "db/orders")}
+
+
+class SpansTest(unittest.TestCase):
+    def setUp(self):
+        self.server = Server(CONFIG).start()
+        self.addCleanup(self.server.close)
+
+    def send(self, events, name="p"):
+        publisher = Publisher(self.server.router, name, epoch=str(time.monotonic()))
+        self.addCleanup(publisher.close)
+        publisher.send(events)
+        publisher.flush()
+
+    def test_nested_spans_draw_the_graph_though_nobody_names_a_peer(self):
+        self.send([e for n in range(40) for e in trace(n)])
+        eventually(lambda: span_edges(self.server) == EDGES)
+        eventually(lambda: self.server.metric("faultline_events_derived_total") >= 2)
+        self.assertEqual(self.server.metric("faultline_spans_joined_total"), 80)
+        for entity in ("service/web", "service/cart", "db/orders"):
+            self.assertEqual(entity_of(self.server, entity)["observations"], 40, "calls are nobody's observation")
+
+    def test_publishers_of_one_trace_are_joined_whoever_comes_first(self):
+        for n, entity in enumerate(("service/web", "db/orders", "service/cart")):
+            self.send([e for t in range(10) for e in trace(t) if e["entity"] == entity], f"p{n}")
+        eventually(lambda: span_edges(self.server) == EDGES)
+
+    def test_strangers_and_other_traces_draw_nothing(self):
+        self.send([span("service/web", 1, 1), span("service/cart", 2, 2, 1), span("service/cart", 3, 3, 9),
+                   span("service/web", 4, 1), span("service/web", 4, 2, 1)])
+        eventually(lambda: self.server.metric("faultline_spans_joined_total") == 1)
+        self.server.wait_applied()
+        self.assertEqual(span_edges(self.server), set())
+
+    def test_the_graph_is_there_after_a_kill(self):
+        self.send([e for n in range(10) for e in trace(n)])
+        eventually(lambda: span_edges(self.server) == EDGES)
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(span_edges(self.server), EDGES)
+        self.send([e for n in range(10, 20) for e in trace(n, START + 60_000)])
+        eventually(lambda: self.server.metric("faultline_spans_joined_total") == 20)
+        self.assertEqual(entity_of(self.server, "service/cart")["observations"], 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
