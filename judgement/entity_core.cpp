@@ -49,7 +49,7 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
       builder.note_record(where);
       const auto waited = builder.waiting_ticks();
       const auto result = builder.add(event, where.mark(), rules->processing);
-      close_logs(waited);
+      close_derived(waited);
       if (builder.channels().size() != traits.size()) open_channels();
       return result == tick_builder::result::late ? applied_as::late : applied_as::taken;
     }
@@ -57,8 +57,7 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
       note_log(event, where);
       return applied_as::kept;
     case event_type::span:
-      told_by().note_span(event.ts, static_cast<double>(event.duration_us) / 1000,
-                          event.status == span_status::error, event.peer);
+      note_span(event, where);
       if (!event.peer.empty() && event.peer != event.entity)
         note_edge(event.peer, edge_kind::calls, false, "span", event, where, out);
       return applied_as::kept;
@@ -78,24 +77,39 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
 void entity_core::impl::note_log(const event_view& event, const record_address& where) {
   told_by().note_log(event.ts, event.severity);
   if (!logs) logs = std::make_unique<entity_logs>();
-  const auto waited = builder.waiting_ticks();
-  builder.note_record(where);
-  builder.touch(event.ts, where.mark(), rules->processing);
-  close_logs(waited);
+  touch_tick(event, where);
   logs->take(event);
 }
 
-// Ticks behind the first @p waited have just closed: the first holds all lines since the one
-// before it.
-void entity_core::impl::close_logs(std::size_t waited) {
-  if (!logs) return;
+void entity_core::impl::note_span(const event_view& event, const record_address& where) {
+  told_by().note_span(event.ts, static_cast<double>(event.duration_us) / 1000,
+                      event.status == span_status::error, event.peer);
+  if (!spans) spans = std::make_unique<entity_spans>();
+  touch_tick(event, where);
+  spans->take(event);
+}
+
+void entity_core::impl::touch_tick(const event_view& event, const record_address& where) {
+  const auto waited = builder.waiting_ticks();
+  builder.note_record(where);
+  builder.touch(event.ts, where.mark(), rules->processing);
+  close_derived(waited);
+}
+
+// Ticks behind the first @p waited have just closed: the first holds all lines and spans since the
+// one before it.
+void entity_core::impl::close_derived(std::size_t waited) {
+  if (!logs && !spans) return;
   for (std::size_t n = waited; n < builder.waiting_ticks(); ++n) {
     const auto& tick = builder.waiting_tick(n);
     const auto ms = tick.gap_ms > 0 && !builder.only_derived() ? tick.gap_ms : tick.tick_ms;
-    const auto values = logs->close(tick.ts, static_cast<double>(ms) / 1000).all();
-    for (std::size_t i = 0; i < values.size(); ++i)
-      if (const auto c = builder.derive(entity_logs::names[i]))
-        builder.set_derived(n, *c, values[i]);
+    const double dt_s = static_cast<double>(ms) / 1000;
+    const auto set = [&](const auto& names, const auto& values) {
+      for (std::size_t i = 0; i < values.size(); ++i)
+        if (const auto c = builder.derive(names[i])) builder.set_derived(n, *c, values[i]);
+    };
+    if (logs) set(entity_logs::names, logs->close(tick.ts, dt_s).all());
+    if (spans) set(entity_spans::names, spans->close(dt_s).all());
   }
   if (builder.channels().size() != traits.size()) open_channels();
 }
@@ -164,7 +178,7 @@ void entity_core::impl::advance(const partition_time& clock, const record_addres
   note_deafness(clock.heard_since);
   const auto waited = builder.waiting_ticks();
   builder.advance(clock.event, where.mark(), rules->processing);
-  close_logs(waited);
+  close_derived(waited);
   // While a tick is open there is something to be said yet, and it comes first.
   if (!flying && builder.idle()) note_silence(where.mark(), clock.event, out);
 }
@@ -324,7 +338,8 @@ std::size_t entity_core::memory_bytes() const noexcept {
                       s.traits.capacity() + s.limits.capacity() * sizeof(channel_limit) +
                       s.edges.capacity() * sizeof(known_edge) + (s.model ? sizeof(model_view) : 0) +
                       (s.open ? sizeof(alert) + 512 : 0) + (s.told ? s.told->memory_bytes() : 0) +
-                      (s.logs ? s.logs->memory_bytes() : 0);
+                      (s.logs ? s.logs->memory_bytes() : 0) +
+                      (s.spans ? s.spans->memory_bytes() : 0);
   for (const auto& b : s.blocks_out) bytes += sizeof b + b.bytes.capacity();
   for (const auto& a : s.attributes) bytes += sizeof a + a.first.capacity() + a.second.capacity();
   return bytes;

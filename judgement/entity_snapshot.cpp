@@ -7,22 +7,23 @@
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
-// snapshot := version(u8 = 9) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 10) body checksum(u64: stable_hash of all before it)
 //
 // Versions from 3 end their body with logic(u32) model_key(u64) shadow_ticks(u16), from 6 with
 // told(u8) and, where that is 1, the told_series behind that. The body is the state as it stands in
 // memory, piece by piece; each piece reads itself back and refuses what does not fit. A published
-// version never changes. Versions 1 to 8 are read and no longer written; 8 has no words of logs, 7
-// no weak signs, 6 does not know how good the forecasts were, 5 nothing of logs and spans; 4 has a
-// tail of every view and two numbers of each channel that nothing read; 1 knows nothing of crossed
-// limits (alert_lifecycle) and holds wall clock times where events bring their own (accept_past). 1
-// to 3 had other deviations and other tails: what they know of values, levels, profiles, alerts and
-// edges is taken over, how rare things are is learned again.
+// version never changes. Versions 1 to 9 are read and no longer written; 9 has no channels of
+// spans, 8 no words of logs, 7 no weak signs, 6 does not know how good the forecasts were, 5
+// nothing of logs and spans; 4 has a tail of every view and two numbers of each channel that
+// nothing read; 1 knows nothing of crossed limits (alert_lifecycle) and holds wall clock times
+// where events bring their own (accept_past). 1 to 3 had other deviations and other tails: what
+// they know of values, levels, profiles, alerts and edges is taken over, how rare things are is
+// learned again.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 9;
+constexpr std::uint8_t snapshot_version = 10;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
@@ -134,6 +135,8 @@ std::string entity_core::impl::save() const {
   out.put(last_sign_decades);
   out.put(static_cast<std::uint8_t>(logs ? 1 : 0));
   if (logs) logs->save(out);
+  out.put(static_cast<std::uint8_t>(spans ? 1 : 0));
+  if (spans) spans->save(out);
   out.put(stable_hash(bytes));
   return bytes;
 }
@@ -205,7 +208,16 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
     logs = std::make_unique<entity_logs>();
     if (!logs->restore(in)) return broken;
   }
+  if (version > 9 && !read_spans(in)) return broken;
   return in.at_end() ? outcome<void>{} : outcome<void>{broken};
+}
+
+bool entity_core::impl::read_spans(byte_reader& in) {
+  std::uint8_t sends = 0;
+  if (!in.get(sends) || sends > 1) return false;
+  if (sends == 0) return true;
+  spans = std::make_unique<entity_spans>();
+  return spans->restore(in);
 }
 
 // Alert, edges and attributes: what is not numbers.

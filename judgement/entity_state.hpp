@@ -14,6 +14,7 @@
 #include "judgement/calibration.hpp"
 #include "judgement/entity_core.hpp"
 #include "judgement/entity_logs.hpp"
+#include "judgement/entity_spans.hpp"
 #include "judgement/told_series.hpp"
 #include "judgement/views.hpp"
 #include "processing/channel_block.hpp"
@@ -147,7 +148,9 @@ struct entity_core::impl {
 
   told_series& told_by();
   void note_log(const event_view& event, const record_address& where);
-  void close_logs(std::size_t waited);
+  void note_span(const event_view& event, const record_address& where);
+  void touch_tick(const event_view& event, const record_address& where);
+  void close_derived(std::size_t waited);
   // edges and changes: entity_topology.cpp
   void note_edge(std::string_view to, edge_kind kind, bool removed, const char* source,
                  const event_view& event, const record_address& where,
@@ -158,6 +161,7 @@ struct entity_core::impl {
   std::string save() const;  // entity_snapshot.cpp
   outcome<void> restore(std::string_view bytes);
   bool restore_words(byte_reader& in);
+  bool read_spans(byte_reader& in);
   entity_window window(event_time as_of, window_detail detail) const;  // entity_window.cpp
   entity_status status() const;
   entity_belief belief() const;
@@ -183,8 +187,9 @@ struct entity_core::impl {
   std::unique_ptr<model_view> model;  ///< from the first answer of a model on
   std::unique_ptr<alert> open;        ///< last transition of the episode that is firing
   std::vector<known_edge> edges;
-  std::unique_ptr<told_series> told;  ///< from its first log or span on
-  std::unique_ptr<entity_logs> logs;  ///< from its first log on
+  std::unique_ptr<told_series> told;    ///< from its first log or span on
+  std::unique_ptr<entity_logs> logs;    ///< from its first log on
+  std::unique_ptr<entity_spans> spans;  ///< from its first span on
   std::vector<closed_block> blocks_out;
 
   record_address covered;
@@ -203,6 +208,7 @@ struct entity_core::impl {
   float last_excess = 0;
   float forecast_debt = 0;  ///< how much worse than the last value forecasts have been, in z
   float last_sign_decades = 0;
+  float kind_class = 0;            ///< not saved; here it takes no room
   std::int64_t last_sign_ms = 0;   ///< last tick that was one; 0: none was
   std::uint16_t shadow_ticks = 0;  ///< answers of a new model that are still only listened to
   bool degraded = true;            ///< the last tick was scored without the model
@@ -211,7 +217,6 @@ struct entity_core::impl {
   // Not saved.
   bool flying = false;
   bool deciding = true;
-  float kind_class = 0;
   std::int64_t undecided_since_ms = 0;  ///< an episode while nothing is decided
   /// Attributes that came while older ticks waited: theirs are the ones before.
   std::vector<attribute_change> attribute_changes;

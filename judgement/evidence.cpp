@@ -7,6 +7,7 @@
 #include <map>
 
 #include "judgement/entity_logs.hpp"
+#include "judgement/entity_spans.hpp"
 #include "judgement/told_series.hpp"
 
 namespace faultline {
@@ -320,7 +321,8 @@ std::vector<seen_series> look_at(const entity_window& w, const window_parts& par
                                  const evidence_weights& weights) {
   std::vector<seen_series> all;
   for (const metric_window& m : w.metrics) {
-    if (is_log_channel(m.name)) {  // what is told says it already, in counts
+    if (is_log_channel(m.name) ||
+        is_span_channel(m.name)) {  // what is told says it already, in counts
       all.push_back({meaning_of(m.name), {}, {}});
       continue;
     }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/entity_spans.hpp"
+
+#include <algorithm>
+
+namespace faultline {
+
+const std::array<const char*, entity_spans::channels> entity_spans::names{
+    "span.requests_rate", "span.error_share", "span.p95_ms"};
+
+bool is_span_channel(std::string_view name) noexcept {
+  return std::find(entity_spans::names.begin(), entity_spans::names.end(), name) !=
+         entity_spans::names.end();
+}
+
+void entity_spans::take(const event_view& span) {
+  durations_.add(static_cast<double>(span.duration_us));
+  failed_ += span.status == span_status::error ? 1 : 0;
+}
+
+entity_spans::values entity_spans::close(double dt_s) {
+  values v;
+  const auto spans = static_cast<double>(durations_.count());
+  v.rate = spans / std::max(dt_s, 1e-3);
+  v.error_share = failed_ / (spans + 1);
+  v.p95_ms = durations_.quantile(0.95) / 1000;
+  durations_.clear();
+  failed_ = 0;
+  return v;
+}
+
+void entity_spans::save(byte_writer& out) const {
+  out.put(failed_);
+  durations_.save(out);
+}
+
+bool entity_spans::restore(byte_reader& in) {
+  return in.get(failed_) && durations_.restore(in) && failed_ <= durations_.count();
+}
+
+}  // namespace faultline

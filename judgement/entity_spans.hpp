@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "messages/event.hpp"
+#include "processing/byte_io.hpp"
+#include "processing/latency_sketch.hpp"
+
+namespace faultline {
+
+/// What the spans of one entity come to, tick by tick. From its first span on; who sends none has
+/// none. Pure: the same spans and ticks, the same values.
+class entity_spans {
+public:
+  /// Channels of the window, in this order.
+  static constexpr std::size_t channels = 3;
+  static const std::array<const char*, channels> names;
+  struct values {
+    double rate = 0;         ///< spans a second
+    double error_share = 0;  ///< failed / (spans + 1)
+    double p95_ms = 0;       ///< 95th percentile of durations; NaN in a tick without spans
+    std::array<double, channels> all() const { return {rate, error_share, p95_ms}; }
+  };
+
+  void take(const event_view& span);
+  /// Ends a tick that is @p dt_s long: everything taken since the last call is of it.
+  values close(double dt_s);
+
+  /// spans := failed(u32) sketch
+  void save(byte_writer& out) const;
+  bool restore(byte_reader& in);
+  std::size_t memory_bytes() const noexcept { return sizeof *this + durations_.memory_bytes(); }
+
+private:
+  latency_sketch durations_;
+  std::uint32_t failed_ = 0;
+};
+
+/// Whether a channel of the window is one of entity_spans.
+bool is_span_channel(std::string_view name) noexcept;
+
+}  // namespace faultline

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/entity_spans.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+
+#include "tests/judgement/entity_fixture.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::int64_t tick = 10'000;
+
+/// An entity that sends a row and some spans every tick.
+class traced_entity {
+public:
+  explicit traced_entity(bool rows = true) : rows_{rows} {}
+
+  void span(double ms, bool failed = false) {
+    const auto id = std::to_string(++spans_);
+    event_view e;
+    e.type = event_type::span;
+    e.trace = id, e.span = "01", e.operation = "GET /cart";
+    e.duration_us = static_cast<std::uint64_t>(ms * 1000);
+    e.status = failed ? span_status::error : span_status::ok;
+    d.give(e, at - tick / 4);
+  }
+  /// A tick of every day; @p slower is what its requests take longer.
+  void calm(double slower = 1, double failing = 0.01) {
+    for (double left = 20 + 10 * n.uniform(); left > 0; --left)
+      span(slower * 8 * std::exp(0.4 * n.normal()), n.uniform() < failing);
+    close();
+  }
+  void close() {
+    if (rows_)
+      d.row(at, calm_row(at, n));
+    else
+      d.clock(at);
+    at += tick;
+  }
+  std::map<std::string, float> last_values() {
+    std::map<std::string, float> out;
+    const auto w = d.core.window(event_time::max());
+    for (const auto& m : w.metrics)
+      if (!m.values.empty()) out[m.name] = m.values.back();
+    return out;
+  }
+
+  entity_driver d;
+  noise n{17};
+  std::int64_t at = test_start;
+
+private:
+  bool rows_;
+  int spans_ = 0;
+};
+
+TEST(EntitySpans, RateErrorsAndThe95thPercentileOfATickAreChannels) {
+  traced_entity e;
+  for (int i = 0; i < 40; ++i) e.calm();
+  for (int i = 1; i <= 19; ++i) e.span(10, i <= 4);
+  e.span(200);
+  e.close();
+  const auto values = e.last_values();
+  ASSERT_EQ(values.size(), 11U);
+  EXPECT_NEAR(values.at("span.requests_rate"), 2, 0.05);
+  EXPECT_NEAR(values.at("span.error_share"), 4.0 / 21, 0.01);
+  EXPECT_NEAR(values.at("span.p95_ms"), 10, 0.5);
+}
+
+TEST(EntitySpans, ATickWithoutSpansHasARateOfNothingAndNoDuration) {
+  traced_entity e;
+  for (int i = 0; i < 40; ++i) e.calm();
+  e.close();
+  const auto values = e.last_values();
+  EXPECT_NEAR(values.at("span.requests_rate"), 0, 0.05);
+  EXPECT_TRUE(std::isnan(values.at("span.p95_ms")));
+}
+
+TEST(EntitySpans, WhoSendsNoneHasNoChannelsOfThem) {
+  traced_entity e;
+  for (int i = 0; i < 50; ++i) e.close();
+  EXPECT_EQ(e.last_values().size(), 8U);
+}
+
+TEST(EntitySpans, SpansThatTakeFourTimesAsLongPageThoughNoMetricShowsIt) {
+  traced_entity e;
+  for (int i = 0; i < 3000; ++i) e.calm();
+  const auto before = e.d.alerts().size();
+  for (int i = 0; i < 30; ++i) e.calm(4);
+  const auto alerts = e.d.alerts();
+  ASSERT_GT(alerts.size(), before);
+  EXPECT_EQ(alerts[before].metric, "span.p95_ms");
+}
+
+TEST(EntitySpans, SpansThatFailPage) {
+  traced_entity e;
+  for (int i = 0; i < 3000; ++i) e.calm();
+  const auto before = e.d.alerts().size();
+  for (int i = 0; i < 30; ++i) e.calm(1, 0.5);
+  const auto alerts = e.d.alerts();
+  ASSERT_GT(alerts.size(), before);
+  EXPECT_EQ(alerts[before].metric, "span.error_share");
+}
+
+TEST(EntitySpans, UsualSpansPageNobody) {
+  traced_entity e;
+  for (int i = 0; i < 4000; ++i) e.calm();
+  EXPECT_TRUE(e.d.alerts().empty());
+}
+
+TEST(EntitySpans, AnEntityOfSpansAloneHasTicksIsJudgedAndNeverSilent) {
+  traced_entity e{false};
+  for (int i = 0; i < 3000; ++i) e.calm();
+  EXPECT_EQ(e.last_values().size(), 3U);
+  EXPECT_TRUE(e.d.alerts().empty());
+  for (int i = 0; i < 30; ++i) e.calm(6);
+  EXPECT_FALSE(e.d.alerts().empty());
+  e.at += 3'600'000;
+  e.d.clock(e.at);
+  for (const auto& a : e.d.alerts()) EXPECT_NE(a.metric, "silence_s");
+}
+
+TEST(EntitySpans, DecideTheSameWhereverTheEntityWasSavedAndRestored) {
+  traced_entity straight, broken;
+  for (int i = 0; i < 300; ++i) {
+    straight.calm();
+    broken.calm();
+    straight.span(5), broken.span(5);
+    if (i % 37 != 0) continue;
+    entity_core again{std::string{broken.d.core.id()}, test_rules()};
+    ASSERT_TRUE(again.restore(broken.d.core.save()));
+    ASSERT_EQ(again.save(), straight.d.core.save()) << i;
+    broken.d.core = std::move(again);
+  }
+}
+
+}  // namespace
+}  // namespace faultline
