@@ -231,6 +231,8 @@ void add_doors(std::vector<setting>& all) {
   const char* s = "web";
   all.push_back(text(s, "listen_address", FIELD(web.listen_address), listen_address));
   all.push_back(integer(s, "max_connections", FIELD(web.max_connections), 1, 65'536));
+  all.push_back(integer(s, "max_streams", FIELD(web.max_streams), 0, 65'536));
+  all.push_back(text(s, "pages", FIELD(web.pages), any_text));
   all.push_back(size(s, "header_bytes", FIELD(web.header_bytes), KiB, MiB));
   all.push_back(size(s, "body_bytes", FIELD(web.body_bytes), KiB, 64 * MiB));
   all.push_back(duration(s, "header_timeout", FIELD(web.header_timeout), seconds{1}, hours{1}));

@@ -29,4 +29,14 @@ std::string index_page() {
       "{error: {code, message}}.</p>\n</body></html>\n");
 }
 
+std::string no_page() {
+  return "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>faultline</title>"
+         "</head><body>\n<h1>faultline</h1>\n<p>The server runs; its page was not built: "
+         "<code>deploy/build.sh</code> puts it into <code>share/faultline/web</code> beside the "
+         "programs, and needs <code>npm</code> for the libraries that it is made with. "
+         "<code>web.pages</code> names another directory.</p>\n<p>What the page would show is at "
+         "<a href=\"/api/v1\">/api/v1</a>, and in the command <code>faultline</code>.</p>\n"
+         "</body></html>\n";
+}
+
 }  // namespace faultline

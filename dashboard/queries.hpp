@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,8 +81,10 @@ struct window_series {
 };
 
 struct alert_filter {
-  std::string state;   ///< "", firing, resolved
-  std::string entity;  ///< exact, or empty
+  std::string state;     ///< "", firing, resolved
+  std::string severity;  ///< "", warning, critical
+  std::string entity;    ///< exact, or empty
+  std::string text;      ///< part of entity, metric or explanation, whatever the case; or empty
   std::size_t limit = 100;
   std::string next;
 };
@@ -104,6 +107,87 @@ struct incident_filter {
 struct incident_page {
   std::vector<told<incident>> incidents;
   std::string next;
+};
+
+/// What a list says of an incident.
+struct incident_outline {
+  std::string id;
+  incident_state state = incident_state::open;
+  alert_severity severity = alert_severity::warning;
+  std::string summary;
+  std::int64_t started = 0, updated = 0;
+  std::optional<std::int64_t> ended;
+  bool abstained = true;
+  double unobserved = 1;
+  std::string cause, metric, fault_class;  ///< the likeliest; empty: none ranked
+  double probability = 0;
+  std::uint64_t entities = 0, alerts = 0, firing = 0, acknowledged = 0;
+  std::vector<std::string> first_entities;
+  std::optional<std::int64_t> limit_at;  ///< when the first forecast of its alerts crosses a limit
+};
+/// What is wrong now.
+struct overview_view {
+  std::uint64_t open = 0;
+  std::vector<incident_outline> incidents;  ///< the first 200, critical and newest first
+  std::uint64_t critical = 0, warning = 0;  ///< alerts that fire, like the next
+  std::uint64_t acknowledged = 0, silenced = 0;
+  std::uint64_t feed_seq = 0;  ///< as of which message of the feed
+  std::int64_t now =
+      0;  ///< the server's time; where the past is accepted, that of the newest of these
+};
+
+/// One thing that happened in or around an incident.
+struct story_item {
+  std::int64_t ts = 0;
+  std::string kind;     ///< change, alert, cause, word, notice
+  std::string subject;  ///< entity or id
+  std::string state;    ///< of alerts: warning, critical, resolved; of words: their name
+  std::string text;
+  std::string by;
+};
+struct incident_story {
+  std::vector<story_item> items;          ///< oldest first
+  bool cut = false;                       ///< there is more than `items` hold
+  std::vector<told<alert>> alerts;        ///< the first 100 of its alerts
+  std::vector<incident_outline> related;  ///< earlier ones with the same cause or entities
+};
+
+/// How well it has done, as far as the decision log was read.
+struct quality_view {
+  std::int64_t since = 0, until = 0;     ///< event time of the decisions read
+  double promised_per_entity_month = 0;  ///< false pages, from the rules in force
+  std::uint64_t entities = 0;            ///< now
+  std::uint64_t episodes = 0, critical = 0;
+  std::map<std::string, std::uint64_t> alert_verdicts;     ///< true, false, expected
+  std::uint64_t incidents = 0;                             ///< of which a cause was asked
+  std::map<std::string, std::uint64_t> incident_verdicts;  ///< right, wrong, partly
+  std::vector<double> lead_s;          ///< from warning to critical, sorted, the last 10,000
+  std::uint64_t critical_at_once = 0;  ///< critical without a warning before
+  struct day {
+    std::int64_t ts = 0;
+    std::uint64_t episodes = 0, called_false = 0;
+  };
+  std::vector<day> days;  ///< the last 30 with an episode, oldest first
+};
+
+/// One message of the feed as JSON, without a line break.
+struct live_message {
+  std::uint64_t seq = 0;
+  std::string kind;  ///< alert, incident, notice
+  std::string json;
+};
+struct live_page {
+  std::vector<std::shared_ptr<const live_message>> messages;
+  std::uint64_t last = 0;  ///< newest of the feed
+  bool gap = false;        ///< what came before is beyond retention
+};
+/// The feed from one message on, for one reader.
+class live_feed {
+public:
+  virtual ~live_feed() = default;
+  /// What came since, in order, at most about 64 KiB: at once, or as soon as there is something; an
+  /// empty page after some seconds. One call at a time; @p done as in queries.
+  virtual void next(answer<live_page> done) = 0;
 };
 
 struct topology_view {
@@ -207,6 +291,11 @@ public:
   virtual void alerts(alert_filter filter, answer<alert_page> done) = 0;
   virtual void incidents(incident_filter filter, answer<incident_page> done) = 0;
   virtual void incident_by_id(std::string id, answer<told<incident>> done) = 0;
+  virtual void overview(answer<overview_view> done) = 0;
+  virtual void story(std::string incident, answer<incident_story> done) = 0;
+  virtual void quality(answer<quality_view> done) = 0;
+  /// What comes after message @p after; nothing: after the newest.
+  virtual std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after) = 0;
   virtual void topology(answer<topology_view> done) = 0;
   virtual void set_edge(edge_word word, answer<bool> done) = 0;
   virtual void dead_letters(dead_letter_filter filter, answer<dead_letter_view> done) = 0;
@@ -217,6 +306,8 @@ public:
   virtual void release_entity(std::string id, answer<bool> done) = 0;
   virtual void publishers(std::size_t limit, answer<publisher_page> done) = 0;
   virtual void acknowledge_alert(std::string id, acknowledgement a, answer<bool> done) = 0;
+  /// All alerts of an incident that fire.
+  virtual void acknowledge_incident(std::string id, acknowledgement a, answer<bool> done) = 0;
   virtual void reload(answer<reload_report> done) = 0;
   virtual void rules(answer<rules_state> done) = 0;
   virtual void model(answer<model_state> done) = 0;

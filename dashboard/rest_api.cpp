@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dashboard/internal/packing.hpp"
 #include "dashboard/internal/routes.hpp"
 #include "messages/event_codec.hpp"
 
@@ -63,7 +64,8 @@ bool from_another_site(const http_request& request) {
   return origin.substr(scheme + 3) != header_of(request, "Host");
 }
 
-void serve(queries& answers, const http_request& request, http_responder respond) {
+void serve(queries& answers, std::string_view edition, const http_request& request,
+           http_responder respond) {
   std::string_view method{request.method};
   if (method == "HEAD") method = "GET";
   std::string allowed;
@@ -82,11 +84,12 @@ void serve(queries& answers, const http_request& request, http_responder respond
           http_error(403, "not_allowed", std::string{"this takes the role "} + to_string(r.role)));
     if (const std::string_view wrong = decode_ids(ids); !wrong.empty())
       return respond(http_error(400, to_string(ec::invalid), wrong));
-    return r.serve({answers, request, std::move(respond), std::move(ids)});
+    return r.serve({answers, request, std::move(respond), std::move(ids), edition});
   }
   if (allowed.empty())
-    return respond(http_error(404, to_string(ec::not_found),
-                              "there is nothing at " + request.path + "; GET / lists the API"));
+    return respond(
+        http_error(404, to_string(ec::not_found),
+                   "there is nothing at " + request.path + "; GET /api/v1 lists the API"));
   http_response r = http_error(405, "method_not_allowed", "this path allows " + allowed);
   r.headers.emplace_back("Allow", allowed);
   respond(std::move(r));
@@ -121,9 +124,12 @@ int http_status_of(ec code) noexcept {
   return 500;  // a code of a newer build
 }
 
-http_handler make_rest_api(queries& answers) {
-  return [&answers](http_request request, http_responder respond) {
-    serve(answers, request, std::move(respond));
+http_handler make_rest_api(queries& answers, std::shared_ptr<const web_files> page) {
+  return [&answers, page = std::move(page)](http_request request, http_responder respond) {
+    if (is_page_path(request.path)) return respond(answer_page(page.get(), request));
+    respond = packed_for(request, std::move(respond));
+    serve(answers, page ? std::string_view{page->edition()} : std::string_view{}, request,
+          std::move(respond));
   };
 }
 

@@ -143,10 +143,19 @@ void post_release(api_call call) {
 
 void get_alerts(api_call call) {
   alert_filter filter;
+  std::string brief;
   if (!read_choice(call, "state", "firing", "resolved", filter.state) ||
-      !read_text(call, "entity", filter.entity) || !read_limit(call, filter.limit) ||
-      !read_text(call, "next", filter.next))
+      !read_choice(call, "severity", "warning", "critical", filter.severity) ||
+      !read_choice(call, "brief", "true", "false", brief) ||
+      !read_text(call, "entity", filter.entity) || !read_text(call, "text", filter.text) ||
+      !read_limit(call, filter.limit) || !read_text(call, "next", filter.next))
     return;
+  if (brief == "true") {
+    const auto rows = [respond = std::move(call.respond)](outcome<alert_page> page) {
+      respond(page ? json_answer(brief_json(*page)) : error_answer(page.error()));
+    };
+    return call.answers.alerts(std::move(filter), rows);
+  }
   call.answers.alerts(std::move(filter), as_json<alert_page>(std::move(call.respond)));
 }
 
@@ -184,7 +193,7 @@ void post_incident_feedback(api_call call) {
                                  as_accepted(std::move(call.respond), call.ids[0]));
 }
 
-void acknowledge(api_call call, bool taken_back) {
+void acknowledge(api_call call, bool taken_back, bool incident = false) {
   auto read = read_acknowledgement(call.request.body);
   if (!read) {
     refuse(call, read.error());
@@ -192,12 +201,15 @@ void acknowledge(api_call call, bool taken_back) {
   }
   if (taken_back) read->acknowledged = false;
   sign(call, read->by);
-  call.answers.acknowledge_alert(call.ids[0], std::move(*read),
-                                 as_accepted(std::move(call.respond), call.ids[0]));
+  auto done = as_accepted(std::move(call.respond), call.ids[0]);
+  if (incident)
+    return call.answers.acknowledge_incident(call.ids[0], std::move(*read), std::move(done));
+  call.answers.acknowledge_alert(call.ids[0], std::move(*read), std::move(done));
 }
 
 void post_acknowledge(api_call call) { acknowledge(std::move(call), false); }
 void delete_acknowledge(api_call call) { acknowledge(std::move(call), true); }
+void post_incident_acknowledge(api_call call) { acknowledge(std::move(call), false, true); }
 
 void post_reload(api_call call) {
   call.answers.reload(as_json<reload_report>(std::move(call.respond)));
@@ -214,6 +226,18 @@ void post_model(api_call call) {
     return;
   }
   call.answers.activate_model(std::move(*read), as_json<model_state>(std::move(call.respond)));
+}
+
+void get_overview(api_call call) {
+  call.answers.overview(as_json<overview_view>(std::move(call.respond)));
+}
+
+void get_story(api_call call) {
+  call.answers.story(call.ids[0], as_json<incident_story>(std::move(call.respond)));
+}
+
+void get_quality(api_call call) {
+  call.answers.quality(as_json<quality_view>(std::move(call.respond)));
 }
 
 void get_topology(api_call call) {
@@ -260,7 +284,7 @@ void get_index(api_call call) {
 
 const std::vector<route>& api_routes() {
   static const std::vector<route> routes{
-      {"GET", "/", "this page", get_index},
+      {"GET", "/api/v1", "this page", get_index},
       {"GET", "/-/healthy", "the process answers", get_healthy},
       {"GET", "/-/ready", "200 once recovery is done, 503 before", get_ready},
       {"GET", "/metrics", "counters in the Prometheus text format", get_metrics},
@@ -269,7 +293,12 @@ const std::vector<route>& api_routes() {
       {"GET", "/api/v1/entities/*", "one entity, its metrics and alerts", get_entity},
       {"DELETE", "/api/v1/entities/*", "retire an entity", delete_entity, web_role::operating},
       {"GET", "/api/v1/entities/*/window", "?metric=NAME, the live window", get_window},
-      {"GET", "/api/v1/alerts", "?state=firing|resolved &entity= &limit= &next=", get_alerts},
+      {"GET", "/api/v1/overview", "what is wrong now, in outlines", get_overview},
+      {"GET", "/api/v1/stream", "the feed as server-sent events, after Last-Event-ID", get_stream},
+      {"GET", "/api/v1/quality", "how well it has done: false alarms, lead times, causes",
+       get_quality},
+      {"GET", "/api/v1/alerts",
+       "?state=firing|resolved &severity= &entity= &text= &brief=true &limit= &next=", get_alerts},
       {"POST", "/api/v1/alerts/*/feedback", "{verdict: true|false|expected, comment, by}",
        post_alert_feedback, web_role::operating},
       {"POST", "/api/v1/alerts/*/acknowledge", "{by, comment, acknowledged}", post_acknowledge,
@@ -278,6 +307,10 @@ const std::vector<route>& api_routes() {
        web_role::operating},
       {"GET", "/api/v1/incidents", "?state=open|resolved &limit= &next=", get_incidents},
       {"GET", "/api/v1/incidents/*", "one incident with its causes", get_incident},
+      {"GET", "/api/v1/incidents/*/story",
+       "what happened, in order; its alerts; earlier ones like it", get_story},
+      {"POST", "/api/v1/incidents/*/acknowledge", "{by, comment, acknowledged}, all its alerts",
+       post_incident_acknowledge, web_role::operating},
       {"POST", "/api/v1/incidents/*/feedback",
        "{cause, verdict: right|wrong|partly, comment, by, remediation, worked}",
        post_incident_feedback, web_role::operating},

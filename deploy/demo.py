@@ -150,6 +150,11 @@ class Demo:
         """The one an operator would open first: critical before warning, then the one with most alerts."""
         return max(incidents, key=lambda i: (i["severity"] == "critical", len(i["alerts"])), default=None)
 
+    def page(self, incidents):
+        """Where a browser shows the incident."""
+        worst = self.main_incident(incidents)
+        return f"http://127.0.0.1:{self.ports[0]}/" + (f"#/incident/{worst['id']}" if worst else "")
+
     def verdict(self):
         """Whether the promise was kept, and the sentences that say so."""
         incidents = self.api("/api/v1/incidents?limit=100")["incidents"]
@@ -203,8 +208,8 @@ class Demo:
         say(paint("1;32", "kept") if kept else paint("1;31", "not kept"))
         if not self.options.once:
             say()
-            say(f"The API is at http://127.0.0.1:{self.ports[0]}/ (try /api/v1/incidents, /api/v1/topology, "
-                "/metrics). Ctrl-C ends.")
+            say(f"See it: {paint('1', self.page(incidents))}")
+            say(f"The API is at http://127.0.0.1:{self.ports[0]}/api/v1. Ctrl-C ends.")
             signal.pause()
         return kept
 

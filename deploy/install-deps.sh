@@ -12,13 +12,13 @@ set -euo pipefail
 # Programs are looked for by command: a machine may have them from elsewhere.
 # command:package
 commands=(
-  g++:g++ cmake:cmake ninja:ninja-build ccache:ccache git:git /usr/bin/python3:python3)
+  g++:g++ cmake:cmake ninja:ninja-build ccache:ccache git:git /usr/bin/python3:python3 npm:npm)
 packages=(
   libcaf-dev libzmq3-dev cppzmq-dev librocksdb-dev libtorch-dev libopenblas0-pthread
   libmsgpack-cxx-dev libboost-dev nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
   libcli11-dev libxxhash-dev zlib1g-dev libsodium-dev libssl-dev libjemalloc-dev prometheus-cpp-dev libgtest-dev
   libgmock-dev libbenchmark-dev)
-test_commands=(clang-format:clang-format curl:curl clang++-14:clang-14)
+test_commands=(clang-format:clang-format curl:curl clang++-14:clang-14 node:nodejs chromium:chromium)
 # The wire tests use /usr/bin/python3, the one these belong to.
 test_packages=(openssl googletest libclang-rt-14-dev python3-zmq python3-msgpack rsyslog rsyslog-czmq)
 

@@ -243,6 +243,11 @@ void add_web(page& p, const http_counters& c) {
           .Register(p.registry);
   refused.Add({{"reason", "full"}}).Increment(static_cast<double>(c.refused_full));
   refused.Add({{"reason", "address"}}).Increment(static_cast<double>(c.refused_address));
+  refused.Add({{"reason", "streams"}}).Increment(static_cast<double>(c.streams_refused));
+  p.gauge("faultline_http_streams", "Live answers under way: pages that are open.",
+          static_cast<double>(c.streams));
+  p.counter("faultline_http_streams_cut_total", "Live answers cut because nobody took a piece.",
+            static_cast<double>(c.streams_cut));
 }
 
 void add_overload(page& p, const overload_ladder& ladder) {

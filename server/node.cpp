@@ -44,6 +44,7 @@ outcome<void> node::impl::open() {
   auto bound = open_doors(options.sockets, [this](const std::string& why) { give_up(why); });
   if (!bound) return bound.error();
   sockets = std::move(*bound);
+  watchers = std::make_unique<live_desk>(*memory);
   return {};
 }
 
@@ -92,6 +93,7 @@ void node::impl::spawn() {
   };
   hooks.publish = [this](const feed_record& r, const std::vector<std::string>& topics) {
     sockets->publish(r, topics);
+    watchers->told(r.seq);
   };
   hooks.now = [this] { return time_now(); };
   hooks.ending = [this] { return ending.load(); };
@@ -179,6 +181,7 @@ outcome<void> node::impl::open_doors_and_web() {
                    ladder.get(),
                    accepted == durable.end() ? 0 : accepted->second};
   parts.desk = desk.get();
+  parts.live = watchers.get();
   parts.reloads = &reloads;
   parts.reload = [this] { return reload(); };
   parts.activate = [this](const std::string& sha256) { return activate(sha256); };
@@ -187,7 +190,9 @@ outcome<void> node::impl::open_doors_and_web() {
   if (!listening) return listening.error();
   web = std::move(*listening);
   answers->watch(*web);
-  web->start(audited(make_rest_api(*answers)));
+  auto page = web_files::read(options.web.pages);
+  if (!page) spdlog::warn("the page is not served reason=\"{}\"", page.error().what);
+  web->start(audited(make_rest_api(*answers, page ? *page : nullptr)));
   clock_thread = std::thread{[this] { run_clock(); }};
   return {};
 }
@@ -240,6 +245,7 @@ outcome<void> node::stop() {
   if (i.commit) i.commit->stop();
   if (i.system && i.the_supervisor && !i.gave_up) result = i.drain();
   if (i.web) i.web->stop();
+  if (i.watchers) i.watchers->stop();
   if (i.sockets) i.sockets->stop();
   i.link->set(correlator_actor{});
   i.answers.reset();

@@ -26,6 +26,7 @@
 #include "actors/replay_meter.hpp"
 #include "actors/scheduling.hpp"
 #include "processing/held_clock.hpp"
+#include "server/live_desk.hpp"
 #include "server/machine.hpp"
 #include "server/node.hpp"
 #include "server/node_queries.hpp"
@@ -113,6 +114,7 @@ struct node::impl {
   std::shared_ptr<cause_ranker> ranker;
   std::shared_ptr<correlator_link> link = std::make_shared<correlator_link>();
   std::unique_ptr<doors> sockets;
+  std::unique_ptr<live_desk> watchers;
   std::unique_ptr<caf::actor_system> system;
   librarian_actor the_librarian;
   librarian_actor the_second_librarian;  ///< of every other partition

@@ -149,10 +149,21 @@ outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
   }
 }
 
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+/// Whether @p text holds @p part, whatever the case of ASCII letters.
+bool holds(std::string_view text, std::string_view part) {
+  const auto same = [](char a, char b) { return lower(a) == lower(b); };
+  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
+}
+
 }  // namespace
 
 node_queries::node_queries(caf::actor_system& system, node_parts parts)
-    : system_{system}, parts_{std::move(parts)} {}
+    : system_{system},
+      parts_{std::move(parts)},
+      ledger_{std::make_shared<quality_ledger>(*parts_.memory)},
+      overview_{make_overview_desk()} {}
 
 node_queries::~node_queries() = default;
 
@@ -271,7 +282,10 @@ void node_queries::alerts(alert_filter f, answer<alert_page> done) {
       [](const std::string& bytes) { return decode_alert(bytes); },
       [&](const alert& a) {
         return (f.state.empty() || f.state == to_string(a.state)) &&
-               (f.entity.empty() || f.entity == a.entity);
+               (f.severity.empty() || f.severity == to_string(a.severity)) &&
+               (f.entity.empty() || f.entity == a.entity) &&
+               (f.text.empty() || holds(a.entity, f.text) || holds(a.metric, f.text) ||
+                holds(a.explanation, f.text));
       });
   if (!page) return done(page.error());
   done(alert_page{std::move(page->first), std::move(page->second)});
@@ -408,8 +422,26 @@ void node_queries::acknowledge_alert(std::string id, acknowledgement a, answer<b
   if (alert->state == alert_state::resolved)
     return done(
         failure{ec::invalid, "alert " + id + " has ended: only one that fires is acknowledged"});
+  record_acknowledgement(std::move(id), a, std::move(done));
+}
+
+void node_queries::acknowledge_incident(std::string id, acknowledgement a, answer<bool> done) {
+  auto known = parts_.memory->feed().record("incident/" + id);
+  if (!known) return done(known.error());
+  if (!*known) return done(failure{ec::not_found, "no incident " + id});
+  const auto incident = decode_incident(**known);
+  if (!incident) return done(incident.error());
+  if (incident->state == incident_state::resolved)
+    return done(failure{ec::invalid, "incident " + id +
+                                         " has ended: only an open one is "
+                                         "acknowledged"});
+  record_acknowledgement(std::move(id), a, std::move(done));
+}
+
+void node_queries::record_acknowledgement(std::string subject, const acknowledgement& a,
+                                          answer<bool> done) {
   const nlohmann::json payload{{"by", a.by}, {"comment", a.comment}, {"off", !a.acknowledged}};
-  record_command("acknowledge", id,
+  record_command("acknowledge", std::move(subject),
                  payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
                  std::move(done));
 }

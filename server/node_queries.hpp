@@ -16,6 +16,8 @@
 #include "actors/overload.hpp"
 #include "actors/publishers.hpp"
 #include "dashboard/queries.hpp"
+#include "server/chronicle.hpp"
+#include "server/live_desk.hpp"
 #include "server/rule_desk.hpp"
 #include "storage/store.hpp"
 #include "transport/doors.hpp"
@@ -48,10 +50,14 @@ struct node_parts {
   rule_desk* desk = nullptr;
   const reload_status* reloads = nullptr;
   const http_server* web = nullptr;  ///< set by watch()
+  live_desk* live = nullptr;
   /// Both block; each is called on a thread of its own.
   std::function<outcome<reload_report>()> reload{};
   std::function<outcome<model_state>(const std::string& sha256)> activate{};
 };
+
+class overview_desk;
+std::shared_ptr<overview_desk> make_overview_desk();
 
 /// Answers the dashboard's questions by asking the actors, with deadlines; every question has an
 /// actor of its own that ends with its answer.
@@ -72,6 +78,10 @@ public:
   void alerts(alert_filter filter, answer<alert_page> done) override;
   void incidents(incident_filter filter, answer<incident_page> done) override;
   void incident_by_id(std::string id, answer<told<incident>> done) override;
+  void overview(answer<overview_view> done) override;
+  void story(std::string incident, answer<incident_story> done) override;
+  void quality(answer<quality_view> done) override;
+  std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after) override;
   void topology(answer<topology_view> done) override;
   void set_edge(edge_word w, answer<bool> done) override;
   void dead_letters(dead_letter_filter filter, answer<dead_letter_view> done) override;
@@ -82,6 +92,7 @@ public:
   void release_entity(std::string id, answer<bool> done) override;
   void publishers(std::size_t limit, answer<publisher_page> done) override;
   void acknowledge_alert(std::string id, acknowledgement a, answer<bool> done) override;
+  void acknowledge_incident(std::string id, acknowledgement a, answer<bool> done) override;
   void reload(answer<reload_report> done) override;
   void rules(answer<rules_state> done) override;
   void model(answer<model_state> done) override;
@@ -90,11 +101,14 @@ public:
 private:
   void record_command(const char* name, std::string subject, std::string payload,
                       answer<bool> done);
+  void record_acknowledgement(std::string subject, const acknowledgement& a, answer<bool> done);
   void record_feedback(const char* name, const std::string& record, std::string subject,
                        const feedback& f, answer<bool> done);
 
   caf::actor_system& system_;
   node_parts parts_;
+  std::shared_ptr<quality_ledger> ledger_;
+  std::shared_ptr<overview_desk> overview_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

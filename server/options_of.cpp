@@ -19,6 +19,14 @@ outcome<std::string> file_or_shipped(const std::string& named, const fs::path& s
   return failure{ec::io_failed, std::string{what} + ": no file " + file.string()};
 }
 
+/// @p what beside the directory of the running program.
+fs::path beside_program(const char* what) {
+  std::error_code failed;
+  const auto self = fs::read_symlink("/proc/self/exe", failed);
+  if (failed) return {};
+  return fs::weakly_canonical(self.parent_path() / ".." / what, failed);
+}
+
 }  // namespace
 
 fs::path shipped_files() {
@@ -46,6 +54,7 @@ outcome<node_options> options_of(const server_config& config) {
   o.recovery = config.recovery;
   o.lanes = config.lanes;
   o.actors = config.actors;
+  if (o.web.pages.empty()) o.web.pages = beside_program("share/faultline/web").string();
   const auto shipped = shipped_files();
   auto lstm = file_or_shipped(config.model.lstm, shipped / "models" / "lstm.flm", "model.lstm");
   if (!lstm) return lstm.error();

@@ -102,6 +102,8 @@ outcome<void> beast_http_server::reload() {
   gate_->post([this, now = std::move(*read)] {
     shared_.tls = now.tls;
     shared_.tokens = now.tokens;
+    // Who may still read comes back at once.
+    for (http_session* session : shared_.streams) session->retire();
   });
   return {};
 }
@@ -222,6 +224,7 @@ void beast_http_server::wind_down() {
   acceptor_.close(ignored);
   pause_.cancel();
   for (http_session* session : shared_.open) session->retire();
+  for (http_session* session : shared_.streams) session->retire();
 }
 
 void beast_http_server::stop() {

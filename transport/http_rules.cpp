@@ -47,7 +47,9 @@ bool is_our_name(std::string_view host, const web_options& options, bool tokens)
 
 bool is_open_path(std::string_view target) noexcept {
   const auto path = target.substr(0, target.find('?'));
-  return path == "/-/healthy" || path == "/-/ready";
+  constexpr std::string_view files = "/assets/";
+  return path == "/-/healthy" || path == "/-/ready" || path == "/" ||
+         path.substr(0, files.size()) == files;
 }
 
 std::string_view bearer_of(std::string_view authorization) noexcept {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,11 +28,17 @@ struct http_request {
   web_role role = web_role::admin;
 };
 
+/// An answer without an end. It is asked for its next piece when the connection has taken the last
+/// one, so nothing piles up for a slow reader; `done` is called once, from any thread, with a piece
+/// that is not empty or, at the end, with nothing.
+using http_live = std::function<void(std::function<void(std::optional<std::string>)> done)>;
+
 struct http_response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
+  http_live live{};  ///< goes on after `body`, until it or the peer ends it; the connection with it
 };
 
 /// Answers one request, once, from any thread, sooner or later (504 after
@@ -51,6 +58,9 @@ struct http_counters {
   std::uint64_t refused_full = 0;        ///< connections told 503, or closed without a word
   std::uint64_t refused_address = 0;     ///< connections beyond max_connections_per_address
   std::uint64_t evicted = 0;             ///< connections that made room
+  std::uint64_t streams = 0;             ///< live answers under way now
+  std::uint64_t streams_refused = 0;     ///< beyond max_streams: told 503
+  std::uint64_t streams_cut = 0;         ///< readers too slow to take a piece in time
 };
 
 /// HTTP/1.1 on Boost.Beast, one thread. Header, body and time limits; security headers on every
@@ -62,9 +72,12 @@ struct http_counters {
 /// Limits: web_options. With `max_connections` open the one that has kept us waiting longest for a
 ///         request makes room, but not before `first_word`: until then the new one waits. When all
 ///         are being answered the new one gets 503.
-/// Doors:  with `tokens` every request but /-/healthy and /-/ready says whose it is (Authorization:
-///         Bearer), else 401. Without, a Host header must name this machine (or one of `hosts`),
-///         else 421: a page elsewhere must not reach us through a name of its own.
+///         Live answers have places of their own, `max_streams`; a reader that does not take a
+///         piece within `idle_timeout` is cut. A reload of tokens ends them: who may comes back.
+/// Doors:  with `tokens` every request but for health and the files of the page, which hold nothing
+///         of the server's, says whose it is (Authorization: Bearer), else 401. Without, a Host
+///         header must name this machine (or one of `hosts`), else 421: a page elsewhere must not
+///         reach us through a name of its own.
 class http_server {
 public:
   virtual ~http_server() = default;

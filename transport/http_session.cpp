@@ -15,6 +15,7 @@
 #include <boost/beast/http/write.hpp>
 
 #include "transport/internal/curve.hpp"
+#include "transport/internal/http_headers.hpp"
 #include "transport/internal/http_text.hpp"
 
 namespace faultline {
@@ -29,13 +30,6 @@ namespace {
 constexpr std::size_t linger_bytes = 1024 * 1024;
 constexpr std::chrono::seconds linger_time{1};
 constexpr std::size_t buffer_bytes = 32 * 1024;
-
-constexpr std::string_view content_security_policy = "default-src 'none'; frame-ancestors 'none'";
-
-bool printable(std::string_view text) noexcept {
-  return std::none_of(text.begin(), text.end(),
-                      [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
-}
 
 /// The rule @p request breaks, or nothing. What two programs could read differently is refused.
 template <class Request>
@@ -52,19 +46,6 @@ std::string_view broken_rule(const Request& request) {
       return "the only Transfer-Encoding understood is chunked";
   }
   return {};
-}
-
-template <class Message>
-void set_headers(Message& message, const http_response& from) {
-  message.set(http::field::server, "faultline");
-  message.set("X-Content-Type-Options", "nosniff");
-  message.set("Content-Security-Policy", boost::beast::string_view{content_security_policy.data(),
-                                                                   content_security_policy.size()});
-  message.set("Referrer-Policy", "no-referrer");
-  message.set(http::field::cache_control, "no-store");
-  if (printable(from.content_type)) message.set(http::field::content_type, from.content_type);
-  for (const auto& [name, value] : from.headers)
-    if (printable(name) && printable(value)) message.set(name, value);
 }
 
 }  // namespace
@@ -89,6 +70,10 @@ http_session::http_session(asio::ip::tcp::socket socket, std::string address, ht
 http_session::~http_session() {
   shared_.open.erase(this);
   shared_.refusing.erase(this);
+  if (shared_.streams.erase(this) > 0) {
+    const std::lock_guard lock{shared_.counters_mutex};
+    --shared_.counters.streams;
+  }
   shared_.addresses.give_back(address_);
 }
 
@@ -118,6 +103,7 @@ void http_session::refuse() {
 }
 
 void http_session::retire() {
+  if (live_) return close();
   if (waiting_since_ && !writing_) close();
 }
 
@@ -180,6 +166,7 @@ bool http_session::let_in() {
     return false;
   }
   user_.clear();
+  expiry_.reset();
   role_ = web_role::admin;
   if (!tokens || is_open_path(text(request.target()))) return true;
   const auto token = bearer_of(text(request[http::field::authorization]));
@@ -192,6 +179,7 @@ bool http_session::let_in() {
     return false;
   }
   user_ = user->name;
+  expiry_ = user->expiry;
   role_ = user->role;
   return true;
 }
@@ -276,6 +264,7 @@ void http_session::answer(std::uint64_t number, http_response response) {
   if (number != number_ || answered_) return;
   answered_ = true;
   answer_timer_.cancel();
+  if (response.live && !head_) return go_live(std::move(response));
   write(std::move(response));
 }
 

@@ -44,6 +44,7 @@ struct socket_options {
 struct web_options {
   std::string listen_address = "127.0.0.1:7800";
   std::size_t max_connections = 256;
+  std::size_t max_streams = 1000;  ///< live answers, besides max_connections
   std::size_t header_bytes = 8 * 1024;
   std::size_t body_bytes = 64 * 1024;
   /// No connection is closed to make room for another before it has been waited for so long.
@@ -57,6 +58,7 @@ struct web_options {
   std::string tls_certificate;  ///< PEM file of the chain; empty: plain HTTP
   std::string tls_key;          ///< PEM file of its key
   std::string tokens;           ///< file of the tokens' hashes; empty: everybody may do everything
+  std::string pages;  ///< directory of the page; empty: ../share/faultline/web beside the program
   std::vector<std::string> hosts;  ///< names that a Host header may say, besides this machine's
 };
 

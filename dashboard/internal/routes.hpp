@@ -17,6 +17,7 @@ struct api_call {
   const http_request& request;
   http_responder respond;
   std::vector<std::string> ids;  ///< decoded, in the order they stand in the path
+  std::string_view edition{};    ///< of the page; empty: there is none
 };
 
 /// One line of the API: method, path with "*" for an id, what it does, who answers.
@@ -31,7 +32,12 @@ struct route {
 /// All of them, in the order in which they are told to people.
 const std::vector<route>& api_routes();
 
-/// The page at "/": what one can ask for, for people.
+/// GET /api/v1/stream.
+void get_stream(api_call call);
+
+/// The page at "/api/v1": what one can ask for, for people.
 std::string index_page();
+/// What "/" says where the page's files are not.
+std::string no_page();
 
 }  // namespace faultline

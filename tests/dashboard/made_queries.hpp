@@ -32,7 +32,8 @@ public:
     say(done, series);
   }
   void alerts(alert_filter f, answer<alert_page> done) override {
-    asked = f.state + "|" + f.entity + "|" + std::to_string(f.limit) + "|" + f.next;
+    asked = f.state + "|" + f.severity + f.entity + f.text + "|" + std::to_string(f.limit) + "|" +
+            f.next;
     say(done, alert_list);
   }
   void incidents(incident_filter f, answer<incident_page> done) override {
@@ -42,6 +43,16 @@ public:
   void incident_by_id(std::string id, answer<told<incident>> done) override {
     asked = id;
     say(done, one_incident);
+  }
+  void overview(answer<overview_view> done) override { say(done, now); }
+  void story(std::string incident, answer<incident_story> done) override {
+    asked = "story " + incident;
+    say(done, told_story);
+  }
+  void quality(answer<quality_view> done) override { say(done, how_well); }
+  std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after) override {
+    asked = "live " + (after ? std::to_string(*after) : std::string{"now"});
+    return feed;
   }
   void topology(answer<topology_view> done) override { say(done, graph); }
   void dead_letters(dead_letter_filter f, answer<dead_letter_view> done) override {
@@ -82,6 +93,11 @@ public:
     acknowledged.push_back(std::move(a));
     say(done, known);
   }
+  void acknowledge_incident(std::string id, acknowledgement a, answer<bool> done) override {
+    asked = "acknowledge incident " + id;
+    acknowledged.push_back(std::move(a));
+    say(done, known);
+  }
   void reload(answer<reload_report> done) override { say(done, reloaded); }
   void rules(answer<rules_state> done) override { say(done, in_force); }
   void model(answer<model_state> done) override { say(done, forecaster); }
@@ -104,6 +120,10 @@ public:
   incident_page incident_list;
   told<incident> one_incident;
   topology_view graph;
+  overview_view now;
+  incident_story told_story;
+  quality_view how_well;
+  std::shared_ptr<live_feed> feed;
   dead_letter_view letters;
   publisher_page publisher_list;
   std::vector<acknowledgement> acknowledged;

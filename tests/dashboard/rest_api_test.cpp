@@ -428,8 +428,8 @@ TEST_F(RestApi, FailuresBecomeTheFittingStatus) {
   }
 }
 
-TEST_F(RestApi, TheFrontPageListsTheApi) {
-  const http_response page = ask("GET", "/");
+TEST_F(RestApi, ListsTheApiForPeople) {
+  const http_response page = ask("GET", "/api/v1");
   EXPECT_THAT(page.content_type, HasSubstr("text/html"));
   for (const char* path : {"/api/v1/status", "/api/v1/entities/ID/window", "/metrics", "/-/ready"})
     EXPECT_THAT(page.body, HasSubstr(path));

@@ -103,7 +103,9 @@ class WebKeysTest(unittest.TestCase):
         return self.house.ask(*arguments, **more)[0]
 
     def test_who_has_no_token_reads_nothing_but_health(self):
-        for path in ["/", "/metrics", "/api/v1/status", "/api/v1/entities", "/api/v1/nothing"]:
+        self.assertEqual(self.status("GET", "/"), 200)  # the page's files hold nothing of the server's
+        self.assertEqual(self.status("GET", "/assets/x/main.js"), 404)
+        for path in ["/api/v1", "/api/v1/stream", "/metrics", "/api/v1/status", "/api/v1/entities", "/api/v1/nothing"]:
             self.assertEqual(self.status("GET", path), 401, path)
         self.assertEqual(self.status("POST", "/-/reload"), 401)
         for token in ["flt_x", self.house.tokens["viewer"][:-1], self.house.tokens["viewer"] + "A"]:

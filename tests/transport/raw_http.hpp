@@ -67,6 +67,9 @@ public:
     return false;
   }
 
+  /// What was read and belongs to no answer().
+  const std::string& rest() const { return buffer_; }
+
 private:
   static std::size_t length_of(const std::string& header) {
     constexpr std::string_view name = "Content-Length: ";

@@ -15,7 +15,8 @@ namespace faultline {
 /// has no token.
 bool is_our_name(std::string_view host, const web_options& options, bool tokens);
 
-/// Paths that answer without a token: /-/healthy and /-/ready.
+/// Paths that answer without a token: /-/healthy and /-/ready, and the page's files: / and
+/// /assets/.
 bool is_open_path(std::string_view target) noexcept;
 
 /// The token of an Authorization header, or nothing.

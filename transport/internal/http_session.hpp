@@ -44,6 +44,7 @@ struct http_shared {
   std::shared_ptr<http_gate> gate;
   std::set<http_session*> open;      ///< those that count against max_connections
   std::set<http_session*> refusing;  ///< those being told 503
+  std::set<http_session*> streams;   ///< those with a live answer; they count against max_streams
   bool stopping = false;
   tls_context tls;                           ///< none: plain
   std::shared_ptr<const token_list> tokens;  ///< none: everybody may do everything
@@ -98,6 +99,10 @@ private:
   void write_message(std::shared_ptr<Message> message);
   void after_write(error_code why);
   void linger();
+  void go_live(http_response response);
+  void watch_peer();
+  void next_piece();
+  void write_piece(std::optional<std::string> piece);
   void discard();
   void close() noexcept;
 
@@ -117,6 +122,9 @@ private:
   bool refused_ = false;
   bool writing_ = false;
   std::size_t discarded_ = 0;
+  std::optional<arrival_time> expiry_;           ///< of the token, like user_
+  std::shared_ptr<const token_list> let_in_by_;  ///< tokens of when the live answer began
+  http_live live_;
 };
 
 }  // namespace faultline

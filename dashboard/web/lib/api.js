@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The server's API. Paths are relative, so that a proxy may put the page below any path.
+import { prefs, setPref } from "./prefs.js";
+
+export class ApiError extends Error {
+  constructor(status, code, message) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+function headers(more = {}) {
+  const all = { Accept: "application/json", ...more };
+  if (prefs.token !== "") all.Authorization = `Bearer ${prefs.token}`;
+  return all;
+}
+
+async function call(method, path, { body, signal } = {}) {
+  const options = { method, signal, headers: headers(), cache: "no-store", credentials: "omit" };
+  if (body !== undefined) {
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify(body);
+  }
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch (why) {
+    if (why.name === "AbortError") throw why;
+    throw new ApiError(0, "unreachable", "the server does not answer");
+  }
+  const text = await answer.text();
+  let value = null;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = null;
+  }
+  if (answer.ok) return value ?? text;
+  if (answer.status === 401) setPref("token", "");
+  throw new ApiError(answer.status, value?.error?.code ?? "error", value?.error?.message ?? `status ${answer.status}`);
+}
+
+const part = encodeURIComponent;
+
+export const api = {
+  get: (path, signal) => call("GET", `api/v1/${path}`, { signal }),
+  text: (path, signal) => call("GET", path, { signal }),
+  overview: (signal) => api.get("overview", signal),
+  status: (signal) => api.get("status", signal),
+  incident: (id, signal) => api.get(`incidents/${part(id)}`, signal),
+  story: (id, signal) => api.get(`incidents/${part(id)}/story`, signal),
+  entity: (id, signal) => api.get(`entities/${part(id)}`, signal),
+  window: (id, metric, signal) => api.get(`entities/${part(id)}/window?metric=${part(metric)}`, signal),
+  topology: (signal) => api.get("topology", signal),
+  alerts: (query, signal) => api.get(`alerts?${new URLSearchParams(query)}`, signal),
+  acknowledge: (what, id, words) => call("POST", `api/v1/${what}/${part(id)}/acknowledge`, { body: words }),
+  feedback: (what, id, words) => call("POST", `api/v1/${what}/${part(id)}/feedback`, { body: words }),
+  stream: (after, signal) =>
+    fetch("api/v1/stream", {
+      signal,
+      cache: "no-store",
+      credentials: "omit",
+      headers: headers({ Accept: "text/event-stream", ...(after ? { "Last-Event-ID": String(after) } : {}) }),
+    }),
+};

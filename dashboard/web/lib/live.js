@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is going on now: the overview, kept up to date by the stream, for all parts of the page.
+import { useEffect, useState } from "../vendor/htm.js";
+import { api } from "./api.js";
+import { backOff, eventReader } from "./events.js";
+import { prefs } from "./prefs.js";
+import { byUrgency, withIncident } from "./urgency.js";
+
+const edition = document.querySelector("meta[name=faultline-edition]")?.content ?? "";
+const refreshEvery = 1000;
+const hiddenFor = 60000; // a page that nobody sees gives its place on the server back
+
+export const live = {
+  link: "starting", // starting, live, lost, locked (a token is asked for)
+  outdated: false, // the server has another page than this
+  overview: null,
+  offset: 0, // of the server's time from this clock; where the past is replayed it is the past's
+  seq: 0,
+};
+const lookers = new Set();
+const listeners = new Set();
+let drawn = false;
+
+function changed() {
+  if (drawn) return;
+  drawn = true;
+  requestAnimationFrame(() => {
+    drawn = false;
+    for (const look of lookers) look({});
+  });
+}
+
+/** live, and a new look at it after each change, once a frame. */
+export function useLive() {
+  const [, look] = useState({});
+  useEffect(() => {
+    lookers.add(look);
+    return () => lookers.delete(look);
+  }, []);
+  return live;
+}
+
+/** Calls @p heard with each {kind, record} of the feed; gives a function that ends it. */
+export function onFeed(heard) {
+  listeners.add(heard);
+  return () => listeners.delete(heard);
+}
+
+let refreshing = false;
+let again = 0;
+let last = 0;
+
+/** Asks for the overview, at most once a second. */
+export function refresh() {
+  if (refreshing || again) {
+    again = again || setTimeout(retry, refreshEvery);
+    return;
+  }
+  const wait = last + refreshEvery - performance.now();
+  if (wait > 0) {
+    again = setTimeout(retry, wait);
+    return;
+  }
+  load();
+}
+
+function retry() {
+  again = 0;
+  refresh();
+}
+
+async function load() {
+  refreshing = true;
+  last = performance.now();
+  try {
+    const overview = await api.overview();
+    overview.incidents.sort(byUrgency);
+    live.overview = overview;
+    live.offset = (overview.now || Date.now()) - Date.now();
+  } catch (why) {
+    if (why.status === 401) live.link = "locked";
+  } finally {
+    refreshing = false;
+    changed();
+  }
+}
+
+/** The time it is for what is watched. */
+export function now() {
+  return Date.now() + live.offset;
+}
+
+function take(event) {
+  if (event.event === "hello") {
+    live.outdated = edition !== "" && JSON.parse(event.data).edition !== edition;
+    live.link = "live";
+    refresh();
+    changed();
+    return;
+  }
+  if (event.event === "heartbeat") return;
+  if (event.event === "gap") {
+    refresh();
+    return;
+  }
+  const record = JSON.parse(event.data);
+  live.seq = Number(event.id) || live.seq;
+  if (record.kind === "incident" && live.overview) {
+    live.overview = { ...live.overview, incidents: withIncident(live.overview.incidents, record) };
+    live.overview.open = Math.max(live.overview.incidents.length, live.overview.open);
+    changed();
+  }
+  if (record.kind !== "notice") refresh();
+  for (const heard of listeners) heard(record);
+}
+
+async function follow(signal) {
+  const answer = await api.stream(live.seq, signal);
+  if (answer.status === 401) return "locked";
+  if (!answer.ok) return "lost";
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  const events = eventReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return "lost";
+    for (const event of events.push(value)) take(event);
+  }
+}
+
+let running = null;
+
+/** Follows the feed for as long as the page is there. */
+export async function start() {
+  if (running) return;
+  running = new AbortController();
+  const mine = running;
+  refresh();
+  for (let tries = 0; running === mine; ++tries) {
+    const begun = Date.now();
+    let state = "lost";
+    try {
+      state = await follow(mine.signal);
+    } catch {
+      state = "lost";
+    }
+    if (running !== mine) return;
+    live.link = state;
+    changed();
+    if (state === "locked") {
+      running = null;
+      return;
+    }
+    if (Date.now() - begun > 5000) tries = 0;
+    await new Promise((go) => setTimeout(go, backOff(tries, Math.random())));
+  }
+}
+
+export function stop() {
+  running?.abort();
+  running = null;
+}
+
+let hiding = 0;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hiding);
+  if (document.visibilityState === "hidden") hiding = setTimeout(stop, hiddenFor);
+  else if (!running && (live.link !== "locked" || prefs.token !== "")) start();
+});

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an incident is made of, put into order. Pure.
+
+/** The part of the graph an incident is about: its entities, its causes, and the ways between them. */
+export function incidentGraph(incident, topology) {
+  const touched = new Set(incident.entities ?? []);
+  const causes = new Set((incident.causes ?? []).slice(0, 3).map((c) => c.entity));
+  const cause = incident.abstained ? "" : incident.causes?.[0]?.entity ?? "";
+  const wanted = new Set([...touched, ...causes]);
+  const path = propagation(cause, touched, topology.edges);
+  for (const id of path.nodes) wanted.add(id);
+  const states = new Map(topology.nodes.map((n) => [n.id, n.state]));
+  const nodes = [...wanted].slice(0, 120).map((id) => ({
+    id, state: states.get(id) ?? "unknown", touched: touched.has(id), cause: id === cause,
+  }));
+  const kept = new Set(nodes.map((n) => n.id));
+  const edges = topology.edges
+    .filter((e) => kept.has(e.from) && kept.has(e.to))
+    .map((e) => ({ from: e.from, to: e.to, kind: e.kind, path: path.edges.has(`${e.from}\n${e.to}`) }));
+  return { nodes, edges };
+}
+
+/** Trouble goes from what is depended on to who depends: the shortest ways from the cause to each touched entity. */
+export function propagation(cause, touched, edges) {
+  const found = { nodes: new Set(), edges: new Set() };
+  if (cause === "") return found;
+  const dependents = new Map();
+  for (const e of edges) {
+    if (!dependents.has(e.to)) dependents.set(e.to, []);
+    dependents.get(e.to).push(e.from);
+  }
+  const came = new Map([[cause, null]]);
+  const queue = [cause];
+  for (let at = 0; at < queue.length && came.size < 5000; ++at) {
+    for (const next of dependents.get(queue[at]) ?? []) {
+      if (came.has(next)) continue;
+      came.set(next, queue[at]);
+      queue.push(next);
+    }
+  }
+  for (const id of touched) {
+    for (let at = id; came.has(at); at = came.get(at)) {
+      found.nodes.add(at);
+      if (came.get(at) === null) break;
+      found.edges.add(`${at}\n${came.get(at)}`);
+    }
+  }
+  return found;
+}
+
+/** The metrics worth a chart, at most @p most: the causes' first, then what the alerts contribute, farthest off first. */
+export function chartsOf(incident, alerts, most = 6) {
+  const charts = [];
+  const add = (entity, metric, onset, why) => {
+    if (!entity || !metric || charts.length >= most) return;
+    if (charts.some((c) => c.entity === entity && c.metric === metric)) return;
+    charts.push({ entity, metric, onset, why });
+  };
+  const onsetOf = (entity) => alerts.filter((a) => a.entity === entity).reduce((t, a) => Math.min(t, a.started), Infinity);
+  for (const cause of (incident.causes ?? []).slice(0, 2)) {
+    const onset = onsetOf(cause.entity);
+    add(cause.entity, cause.metric, Number.isFinite(onset) ? onset : incident.started, "a likely cause");
+  }
+  const rest = alerts.flatMap((a) => (a.contributors?.length ? a.contributors : [{ metric: a.metric, score: 0 }])
+    .map((c) => ({ entity: a.entity, metric: c.metric, onset: a.started, score: Math.abs(c.score ?? 0) })));
+  rest.sort((a, b) => b.score - a.score);
+  for (const c of rest) add(c.entity, c.metric, c.onset, "contributes");
+  return charts;
+}
+
+/** All remedies of the causes, each title once, with the cause it is for. */
+export function remediesOf(incident) {
+  const found = new Map();
+  for (const cause of incident.causes ?? []) {
+    for (const remedy of cause.remediation ?? []) {
+      if (!found.has(remedy.title)) found.set(remedy.title, { ...remedy, cause: cause.entity });
+    }
+  }
+  return [...found.values()];
+}
+
+/** A link that may be followed: http and https alone. */
+export function safeLink(text) {
+  try {
+    const url = new URL(text);
+    return url.protocol === "https:" || url.protocol === "http:" ? url.href : "";
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Begins, and shows the page that the address names.
+import { html, render, useEffect, useState } from "./vendor/htm.js";
+import { isTyping } from "./lib/hooks.js";
+import { live, refresh, start, useLive } from "./lib/live.js";
+import { applyTheme, prefs, setPref, usePrefs } from "./lib/prefs.js";
+import { link, pages, readRoute } from "./lib/route.js";
+import Now from "./pages/now.js";
+import { Trouble, Waiting } from "./parts/bits.js";
+import { KeyHelp, TokenForm } from "./parts/dialogs.js";
+import { nextTheme, Shell } from "./parts/shell.js";
+
+// Pages beyond the first come when they are asked for.
+const loaders = {
+  incident: () => import("./pages/incident.js"),
+  entity: () => import("./pages/entity.js"),
+  topology: () => import("./pages/topology.js"),
+  alerts: () => import("./pages/alerts.js"),
+  quality: () => import("./pages/quality.js"),
+  system: () => import("./pages/system.js"),
+};
+const loaded = { now: Now };
+
+function Page({ route }) {
+  const [, look] = useState({});
+  const [error, fail] = useState(null);
+  const Known = loaded[route.page];
+  useEffect(() => {
+    fail(null);
+    if (loaded[route.page]) return;
+    loaders[route.page]().then(
+      (module) => {
+        loaded[route.page] = module.default;
+        look({});
+      },
+      () => fail({ status: 500, message: "This part of the page could not be loaded: the server may have been updated. Load the page anew." }));
+  }, [route.page]);
+  if (error) return html`<${Trouble} error=${error} again=${() => location.reload()} />`;
+  return Known ? html`<${Known} key=${`${route.page}/${route.id}`} id=${route.id} query=${route.query} />` : html`<${Waiting} />`;
+}
+
+/** The next (or the one before) of what can be opened in a list. */
+function step(by) {
+  const all = [...document.querySelectorAll("main a.cover, main .rows a.line-link")];
+  if (all.length === 0) return;
+  const at = all.indexOf(document.activeElement);
+  all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + by))].focus();
+}
+
+function onKey(event, help) {
+  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  const acts = {
+    "?": help,
+    j: () => step(1),
+    k: () => step(-1),
+    t: () => setPref("theme", nextTheme(prefs.theme)),
+    z: () => setPref("zone", prefs.zone === "UTC" ? "local" : "UTC"),
+    a: () => document.querySelector("main [data-key=a]")?.click(),
+    "/": () => document.querySelector("main input[type=search]")?.focus(),
+    Escape: () => history.length > 1 && ["incident", "entity"].includes(readRoute(location.hash).page) && history.back(),
+  };
+  pages.forEach((name, n) => { acts[String(n + 1)] = () => { location.hash = link(name); }; });
+  if (!acts[event.key]) return;
+  event.preventDefault();
+  acts[event.key]();
+}
+
+function App() {
+  const [route, go] = useState(readRoute(location.hash));
+  const [helping, help] = useState(false);
+  const { link: state } = useLive();
+  usePrefs();
+  useEffect(() => {
+    const moved = () => {
+      go(readRoute(location.hash));
+      document.getElementById("main")?.scrollTo(0, 0);
+      scrollTo(0, 0);
+    };
+    const keyed = (event) => onKey(event, () => help(true));
+    addEventListener("hashchange", moved);
+    addEventListener("keydown", keyed);
+    return () => {
+      removeEventListener("hashchange", moved);
+      removeEventListener("keydown", keyed);
+    };
+  }, []);
+  useEffect(() => {
+    document.title = titleOf(route);
+  });
+  if (state === "locked") return html`<${TokenForm} given=${() => { live.link = "starting"; start(); refresh(); }} />`;
+  return html`<${Shell} page=${route.page} help=${() => help(true)}>
+    <${Page} route=${route} />${helping && html`<${KeyHelp} close=${() => help(false)} />`}</${Shell}>`;
+}
+
+function titleOf(route) {
+  const open = live.overview?.open ?? 0;
+  const name = route.id || route.page[0].toUpperCase() + route.page.slice(1);
+  return `${open > 0 ? `(${open}) ` : ""}${name} · faultline`;
+}
+
+applyTheme();
+render(html`<${App} />`, document.getElementById("page"));
+start();

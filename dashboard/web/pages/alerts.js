@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// All alerts: what fires, and what did. Only the rows that are seen are drawn, and only pages that are
+// scrolled to are loaded.
+import { html, useEffect, useRef, useState } from "../vendor/htm.js";
+import { api } from "../lib/api.js";
+import { count, distance, duration, many, percent } from "../lib/format.js";
+import { onFeed, now, useLive } from "../lib/live.js";
+import { useTick } from "../lib/hooks.js";
+import { link } from "../lib/route.js";
+import { filterOf, seen, wantsMore, withAlert } from "../lib/rows.js";
+import { Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
+import { Sign, stateName } from "../parts/signs.js";
+import { AlertPanel } from "../parts/alert.js";
+
+const rowHeight = 44;
+const pageSize = 200;
+const states = [["firing", "Firing"], ["resolved", "Over"], ["all", "All"]];
+
+/** Rows of a filter: loaded page by page, kept up to date by the feed. */
+function useAlerts(filter) {
+  const [state, set] = useState({ rows: [], next: "", loading: true, error: null });
+  const latest = useRef(state);
+  latest.current = state;
+  const turn = useRef(0);
+  const busy = useRef(false);
+  const key = JSON.stringify(filter);
+  const load = async (after) => {
+    if (busy.current) return;
+    busy.current = true;
+    const mine = turn.current;
+    try {
+      const query = { brief: "true", limit: pageSize };
+      if (filter.state && filter.state !== "all") query.state = filter.state;
+      if (filter.severity) query.severity = filter.severity;
+      if (filter.text) query.text = filter.text;
+      if (after) query.next = after;
+      const page = await api.alerts(query);
+      if (mine !== turn.current) return;
+      const known = new Set(after ? latest.current.rows.map((r) => r.id) : []);
+      const rows = [...(after ? latest.current.rows : []), ...page.alerts.filter((r) => !known.has(r.id))];
+      set({ rows, next: page.next, loading: false, error: null });
+    } catch (error) {
+      if (mine === turn.current) set((s) => ({ ...s, loading: false, error }));
+    } finally {
+      busy.current = false;
+      if (mine !== turn.current) load("");
+    }
+  };
+  useEffect(() => {
+    turn.current += 1;
+    set({ rows: [], next: "", loading: true, error: null });
+    load("");
+  }, [key]);
+  useEffect(() => {
+    // A storm brings thousands a second: they are put in together, a few times a second.
+    let waiting = [];
+    let timer = 0;
+    const fits = filterOf(filter);
+    const put = () => {
+      timer = 0;
+      const batch = new Map(waiting.map((a) => [a.id, a]));
+      waiting = [];
+      set((s) => ({ ...s, rows: [...batch.values()].slice(-500).reduce((rows, a) => withAlert(rows, a, fits), s.rows) }));
+    };
+    const stop = onFeed((record) => {
+      if (record.kind !== "alert") return;
+      waiting.push(record);
+      timer = timer || setTimeout(put, 200);
+    });
+    return () => { stop(); clearTimeout(timer); };
+  }, [key]);
+  return { ...state, more: () => state.next && load(state.next), again: () => load("") };
+}
+
+export default function Alerts({ query }) {
+  const filter = { state: query.state || "firing", severity: query.severity || "", text: query.text || "" };
+  const list = useAlerts(filter);
+  const { overview } = useLive();
+  const go = (change) => history.replaceState(null, "", link("alerts", "", { ...filter, ...change })) || dispatchEvent(new HashChangeEvent("hashchange"));
+  const total = totalOf(filter, list, overview);
+  return html`<${Head} title="Alerts"><span class="quiet">${list.loading ? "" : many(total, "alert")}</span></${Head}>
+    <${Filters} filter=${filter} go=${go} />
+    ${list.error && list.rows.length === 0 ? html`<${Trouble} error=${list.error} again=${list.again} />`
+      : list.loading && list.rows.length === 0 ? html`<${Waiting} />`
+      : list.rows.length === 0 ? html`<${Nothing} filter=${filter} />`
+      : html`<${Rows} list=${list} total=${Math.max(total, list.rows.length)} />`}
+    ${query.alert && html`<${AlertPanel} id=${query.alert} entity=${query.entity} close=${() => history.back()} />`}`;
+}
+
+/** How many there are: of what fires the server says so, of the rest only what is loaded is known. */
+function totalOf(filter, list, overview) {
+  if (list.next === null) return list.rows.length;
+  if (filter.state !== "firing" || filter.text || !overview) return list.rows.length;
+  const { critical, warning } = overview.firing;
+  return filter.severity ? overview.firing[filter.severity] : critical + warning;
+}
+
+function Filters({ filter, go }) {
+  const [text, type] = useState(filter.text);
+  useEffect(() => {
+    const timer = setTimeout(() => text !== filter.text && go({ text }), 250);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return html`<div class="filters" role="search">
+    <input type="search" aria-label="Part of an entity, a metric or an explanation" placeholder="Entity, metric, words" value=${text} onInput=${(e) => type(e.target.value)} />
+    <div class="group" role="group" aria-label="State">${states.map(([state, name]) => html`<button type="button" class=${filter.state === state ? "on" : ""} aria-pressed=${filter.state === state} onClick=${() => go({ state })}>${name}</button>`)}</div>
+    <div class="group" role="group" aria-label="Severity">${["critical", "warning"].map((severity) => html`<button type="button" class=${filter.severity === severity ? "on" : ""} aria-pressed=${filter.severity === severity}
+      onClick=${() => go({ severity: filter.severity === severity ? "" : severity })}><${Sign} state=${severity} quiet size="13" /> ${severity}</button>`)}</div></div>`;
+}
+
+function Nothing({ filter }) {
+  if (filter.text || filter.severity) return html`<${Empty} title="No alert fits"><p>Take something from the filter, or look at <a href=${link("alerts", "", { state: "all", text: filter.text })}>all of them, those that are over too</a>.</p></${Empty}>`;
+  if (filter.state === "firing") return html`<${Empty} title="Nothing fires"><p>Alerts that are over are <a href=${link("alerts", "", { state: "resolved" })}>here</a>. A new entity only learns for the first hour (<code>detection.learning</code>); limits of your own (<code>limits</code>) hold from the first value.</p></${Empty}>`;
+  return html`<${Empty} title="No alert yet"><p>When something deviates, its whole history is kept here for as long as the feed (<code>retention.feed</code>).</p></${Empty}>`;
+}
+
+function Rows({ list, total }) {
+  const view = useRef(null);
+  const [at, move] = useState({ top: 0, height: 900 });
+  useTick(5000);
+  useEffect(() => {
+    const box = view.current;
+    const look = () => move({ top: box.scrollTop, height: box.clientHeight });
+    const size = new ResizeObserver(look);
+    box.addEventListener("scroll", look, { passive: true });
+    size.observe(box);
+    return () => { box.removeEventListener("scroll", look); size.disconnect(); };
+  }, []);
+  const { first, last } = seen(at.top, at.height, rowHeight, total);
+  useEffect(() => {
+    if (wantsMore(last, list.rows.length, list.next)) list.more();
+  }, [last, list.rows.length, list.next]);
+  const drawn = [];
+  for (let n = first; n < last; ++n) drawn.push(list.rows[n] ? html`<${Line} key=${list.rows[n].id} row=${list.rows[n]} n=${n} />` : null);
+  return html`<div class="rows" role="table" aria-rowcount=${total} aria-label="Alerts">
+    <div class="rows-head" role="row"><span></span><span role="columnheader">Entity</span><span role="columnheader">Metric</span><span role="columnheader">Score</span><span role="columnheader">Began</span><span role="columnheader">Lasts</span><span role="columnheader"></span></div>
+    <div class="view" ref=${view} tabIndex="0" role="rowgroup"><div class="fill" style=${{ height: `${total * rowHeight}px` }}>${drawn}</div></div></div>`;
+}
+
+function Line({ row, n }) {
+  const over = row.state === "resolved";
+  const query = { ...Object.fromEntries(new URLSearchParams(location.hash.split("?")[1] ?? "")), alert: row.id, entity: row.entity };
+  return html`<div class="line" role="row" aria-rowindex=${n + 1} style=${{ transform: `translateY(${n * rowHeight}px)` }}>
+    <${Sign} state=${over ? "resolved" : row.severity} />
+    <a class="line-link" role="cell" href=${link("alerts", "", query)} aria-label=${`${row.entity}, ${over ? "over" : stateName(row.severity)}`}><${Entity} id=${row.entity} plain /></a>
+    <code role="cell">${row.metric}</code><span role="cell" class="num">${percent(row.score)}</span>
+    <span role="cell">${distance(row.started, now())}</span><span role="cell" class="over-time">${duration((row.ended ?? now()) - row.started)}</span>
+    <span role="cell" class="quiet small">${row.silenced !== undefined ? "silenced" : row.acknowledged !== undefined ? `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}` : row.lead_time_s && !over ? `limit in ${duration(row.lead_time_s * 1000)}` : ""}</span></div>`;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small pieces that every page is made of.
+import { html } from "../vendor/htm.js";
+import { clock, distance, entityParts, moment, percent, zoneName } from "../lib/format.js";
+import { now } from "../lib/live.js";
+import { prefs } from "../lib/prefs.js";
+import { link } from "../lib/route.js";
+
+/** An instant; what it says is how long ago, its title when. */
+export function Ago({ ts, prefix = "" }) {
+  if (!ts) return null;
+  return html`<time dateTime=${new Date(ts).toISOString()} title=${`${moment(ts, prefs.zone, now())} ${zoneName(prefs.zone, ts)}`}>${prefix}${distance(Math.min(ts, now()), now())}</time>`;
+}
+
+export function At({ ts, short = false }) {
+  if (!ts) return null;
+  const text = short ? clock(ts, prefs.zone) : moment(ts, prefs.zone, now());
+  return html`<time dateTime=${new Date(ts).toISOString()} title=${zoneName(prefs.zone, ts)}>${text}</time>`;
+}
+
+/** The name of an entity as a link to it; its kind stands back. */
+export function Entity({ id, plain = false }) {
+  const [kind, name] = entityParts(id);
+  const text = html`${kind && html`<span class="kind">${kind}/</span>`}<bdi>${name}</bdi>`;
+  if (plain) return html`<span class="entity">${text}</span>`;
+  return html`<a class="entity" href=${link("entity", id)}>${text}</a>`;
+}
+
+/** How sure: the number, and a bar as long. */
+export function Sure({ p, label = "probability" }) {
+  return html`<span class="sure" role="img" aria-label=${`${label} ${percent(p)}`}>
+    <svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
+      <rect class="bar-back" width="100" height="6" rx="3" /><rect class="bar-front" width=${Math.max(1, Math.min(100, (p ?? 0) * 100))} height="6" rx="3" />
+    </svg><span aria-hidden="true">${percent(p)}</span></span>`;
+}
+
+export function Empty({ title, children }) {
+  return html`<div class="empty"><h2>${title}</h2><div>${children}</div></div>`;
+}
+
+/** What went wrong, and what to do. */
+export function Trouble({ error, again }) {
+  const advice = error.status === 0 ? "Is faultlined running? This page tries again by itself." : error.message;
+  return html`<div class="empty" role="alert"><h2>${error.status === 404 ? "Not found" : "That did not work"}</h2>
+    <p>${advice}</p>${again && html`<button type="button" onClick=${again}>Try again</button>`}</div>`;
+}
+
+export function Waiting() {
+  return html`<div class="waiting" role="status" aria-label="loading"><i></i><i></i><i></i></div>`;
+}
+
+export function Fact({ name, children }) {
+  return html`<div class="fact"><dt>${name}</dt><dd>${children}</dd></div>`;
+}
+
+/** A page's head: what it is, and what can be done here. */
+export function Head({ title, before, children }) {
+  return html`<header class="head">${before}<h1>${title}</h1><div class="tools">${children}</div></header>`;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// A metric over its live window: what was, what was expected, and the band of what is usual.
+import { html, useEffect, useRef, useState } from "../vendor/htm.js";
+import uPlot from "../vendor/uplot.js";
+import { api } from "../lib/api.js";
+import { clock, number } from "../lib/format.js";
+import { isDark, usePrefs } from "../lib/prefs.js";
+import { useLoaded } from "../lib/hooks.js";
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** Marks are {ts, state}: a line for each, of the colour and with the shape of its state at its top. */
+function markPlugin(marks) {
+  return {
+    hooks: {
+      draw: (plot) => {
+        const { ctx, bbox } = plot;
+        ctx.save();
+        for (const mark of marks) {
+          const x = Math.round(plot.valToPos(mark.ts / 1000, "x", true));
+          if (x < bbox.left || x > bbox.left + bbox.width) continue;
+          ctx.strokeStyle = ctx.fillStyle = colour({ critical: "--critical", warning: "--warning-fill" }[mark.state] ?? "--soft");
+          ctx.lineWidth = devicePixelRatio;
+          ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
+          ctx.beginPath();
+          ctx.moveTo(x, bbox.top);
+          ctx.lineTo(x, bbox.top + bbox.height);
+          ctx.stroke();
+          drawShape(ctx, mark.state, x, bbox.top + 6 * devicePixelRatio, 5 * devicePixelRatio);
+        }
+        ctx.restore();
+      },
+    },
+  };
+}
+
+function drawShape(ctx, state, x, y, r) {
+  ctx.setLineDash([]);
+  ctx.beginPath();
+  if (state === "critical") for (const [dx, dy] of [[0, -r], [r, 0], [0, r], [-r, 0]]) ctx.lineTo(x + dx, y + dy);
+  else if (state === "warning") for (const [dx, dy] of [[0, -r], [r, r * 0.8], [-r, r * 0.8]]) ctx.lineTo(x + dx, y + dy);
+  else ctx.arc(x, y, r * 0.6, 0, 7);
+  ctx.closePath();
+  ctx.fill();
+}
+
+function optionsOf(width, height, zone, marks) {
+  const soft = colour("--faint");
+  const axis = { stroke: soft, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  return {
+    width, height,
+    padding: [8, 8, 0, 0],
+    cursor: { points: { size: 6 }, drag: { x: true, y: false } },
+    legend: { live: true, markers: { width: 0 } },
+    tzDate: (s) => (zone === "UTC" ? uPlot.tzDate(new Date(s * 1000), "UTC") : new Date(s * 1000)),
+    scales: { y: { range: (_, min, max) => (min === max ? [min - 1, max + 1] : uPlot.rangeNum(min, max, 0.08, true)) } },
+    axes: [{ ...axis, space: 80, values: (_, ticks) => ticks.map((s) => clock(s * 1000, zone).slice(0, 5)) }, { ...axis, size: 56, values: (_, ticks) => ticks.map(number) }],
+    series: [
+      { label: "Time", value: (_, s) => (s ? clock(s * 1000, zone) : "–") },
+      { label: "Value", stroke: colour("--text"), width: 1.6, points: { show: false }, value: (_, v) => number(v) },
+      { label: "Expected", stroke: colour("--accent"), width: 1.2, dash: [5, 4], points: { show: false }, value: (_, v) => number(v) },
+      { label: "Lower", stroke: "transparent", points: { show: false }, value: (_, v) => number(v) },
+      { label: "Upper", stroke: "transparent", points: { show: false }, value: (_, v) => number(v) },
+    ],
+    bands: [{ series: [4, 3], fill: colour("--band") }],
+    plugins: [markPlugin(marks)],
+  };
+}
+
+/** Draws @p data ({ts, values, expected, lower, upper}) with @p marks. */
+export function Chart({ data, marks = [], height = 170, label }) {
+  const box = useRef(null);
+  const [width, resize] = useState(0);
+  const { zone, theme } = usePrefs();
+  useEffect(() => {
+    const watch = new ResizeObserver(([entry]) => resize(Math.floor(entry.contentRect.width)));
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
+  const dark = isDark();
+  useEffect(() => {
+    if (width < 60) return;
+    const columns = [data.ts.map((t) => t / 1000), data.values, data.expected, data.lower, data.upper];
+    const plot = new uPlot(optionsOf(width, height, zone, marks), columns, box.current);
+    return () => plot.destroy();
+  }, [data, width, height, zone, theme, dark, JSON.stringify(marks)]);
+  return html`<div class="chart" ref=${box} role="img" aria-label=${label}></div>`;
+}
+
+/** What a chart shows, in a sentence for those who do not see it. */
+export function chartText(metric, data) {
+  const last = data.values.length - 1;
+  return `${metric}: now ${number(data.values[last])}, expected ${number(data.expected[last])}, usual from ${number(data.lower[last])} to ${number(data.upper[last])}`;
+}
+
+/** Loads the window of a metric and draws it; anew when @p turn changes. */
+export function MetricChart({ entity, metric, marks, turn = 0, height }) {
+  const { value, error } = useLoaded((signal) => api.window(entity, metric, signal), [entity, metric, turn]);
+  if (error) return html`<p class="quiet small">${error.status === 404 ? "Its window is not kept any more." : error.message}</p>`;
+  if (!value) return html`<div class="chart" aria-busy="true"></div>`;
+  if (value.ts.length === 0) return html`<p class="quiet small">No tick has closed yet: a value comes with the next.</p>`;
+  return html`<${Chart} data=${value} marks=${marks} height=${height} label=${chartText(metric, value)} />`;
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words of an operator: each is a small form that says what it will do.
+import { html, useEffect, useRef, useState } from "../vendor/htm.js";
+import { api } from "../lib/api.js";
+import { prefs, setPref, usePrefs } from "../lib/prefs.js";
+
+/** A modal dialog; @p close is called when it is left by Escape. */
+export function Dialog({ title, close, children }) {
+  const box = useRef(null);
+  useEffect(() => {
+    box.current.showModal();
+    return () => box.current?.close();
+  }, []);
+  return html`<dialog ref=${box} class="dialog" aria-label=${title} onCancel=${(e) => { e.preventDefault(); close(); }}>
+    <h2>${title}</h2>${children}</dialog>`;
+}
+
+function Name({ value, set }) {
+  return html`<label>Your name<input name="by" required maxLength="200" autoComplete="name" value=${value}
+    onInput=${(e) => set(e.target.value)} /></label>`;
+}
+
+/** A form with a name and a comment; @p send gets {by, comment} and may throw. */
+export function WordForm({ title, text, action, send, close, children }) {
+  const [by, setBy] = useState(prefs.name);
+  const [comment, setComment] = useState("");
+  const [state, set] = useState({ busy: false, error: null });
+  const submit = async (event) => {
+    event.preventDefault();
+    set({ busy: true, error: null });
+    setPref("name", by.trim());
+    try {
+      await send({ by: by.trim(), comment: comment.trim() });
+      close();
+    } catch (why) {
+      set({ busy: false, error: why.message });
+    }
+  };
+  return html`<${Dialog} title=${title} close=${close}>
+    <form onSubmit=${submit}>
+      ${text && html`<p>${text}</p>`}
+      ${children}
+      <${Name} value=${by} set=${setBy} />
+      <label>Comment<textarea name="comment" maxLength="4000" rows="3" value=${comment} onInput=${(e) => setComment(e.target.value)}></textarea></label>
+      ${state.error && html`<p class="wrong" role="alert">${state.error}</p>`}
+      <div class="row end"><button type="button" class="plain" onClick=${close}>Cancel</button>
+        <button type="submit" class="main" disabled=${state.busy}>${action}</button></div>
+    </form></${Dialog}>`;
+}
+
+export function Acknowledge({ what, id, name, close, done }) {
+  return html`<${WordForm} title="Acknowledge" action="Acknowledge" close=${close}
+    text=${`${name}: you are looking into it, and everybody sees that.`}
+    send=${async (words) => { await api.acknowledge(what, id, { ...words, acknowledged: true }); done?.(); }} />`;
+}
+
+/** Verdict on an incident (right, partly, wrong; of which cause) or on an alert (true, false, expected). */
+export function Feedback({ what, id, verdict, cause, text, close, done, more = {} }) {
+  const body = what === "incidents" ? { verdict, cause: cause ?? null, ...more } : { verdict };
+  return html`<${WordForm} title=${`Say: ${verdict}`} action="Record it" close=${close} text=${text}
+    send=${async (words) => { await api.feedback(what, id, { ...body, ...words }); done?.(); }} />`;
+}
+
+/** Where the server asks for a token. */
+export function TokenForm({ given }) {
+  const [token, set] = useState("");
+  return html`<div class="gate"><form onSubmit=${(e) => { e.preventDefault(); setPref("token", token.trim()); given(); }}>
+    <h1>faultline</h1><p>This server asks who you are. Paste a token; <code>faultline token create</code> makes one.
+    It is kept until this tab is closed.</p>
+    <label>Token<input type="password" name="token" autoComplete="current-password" required value=${token} onInput=${(e) => set(e.target.value)} /></label>
+    <button class="main" type="submit">Go on</button></form></div>`;
+}
+
+const keys = [
+  ["1 – 5", "Now, Topology, Alerts, Quality, System"], ["j / k", "next, previous in a list"], ["Enter", "open what is chosen"],
+  ["a", "acknowledge the incident that is shown"], ["/", "search"], ["t", "light, dark, as the system"], ["z", "local time, UTC"], ["?", "this list"], ["Esc", "close, back"],
+];
+
+export function KeyHelp({ close }) {
+  usePrefs();
+  return html`<${Dialog} title="Keys" close=${close}><dl class="keys">${keys.map(([k, what]) => html`<dt><kbd>${k}</kbd></dt><dd>${what}</dd>`)}</dl>
+    <div class="row end"><button type="button" class="main" onClick=${close}>Close</button></div></${Dialog}>`;
+}

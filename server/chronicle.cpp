@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/chronicle.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+namespace faultline {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t chunk = 512;
+constexpr std::size_t most_looked_at = 50'000;
+constexpr std::size_t most_told = 500;
+constexpr std::size_t alerts_told = 100;
+constexpr std::int64_t before_ms = 3'600'000;
+constexpr std::int64_t after_ms = 600'000;
+constexpr std::int64_t day_ms = 86'400'000;
+constexpr std::size_t names_in_outline = 6;
+constexpr std::size_t related_told = 8;
+constexpr std::size_t related_looked_at = 512;
+
+/// Event time of a decision; a command has the operator's.
+std::int64_t time_of(const decision& d) {
+  switch (d.kind) {
+    case decision_kind::alert:
+      return unix_ms(d.alert.updated);
+    case decision_kind::topology:
+      return unix_ms(d.topology.at);
+    case decision_kind::change:
+      return unix_ms(d.change.at);
+    case decision_kind::root_cause:
+      return unix_ms(d.root_cause.as_of);
+    case decision_kind::command:
+      return unix_ms(d.command.at);
+    case decision_kind::notice:
+      return unix_ms(d.notice.at);
+    case decision_kind::clock:
+      return unix_ms(d.clock);
+    case decision_kind::sign:
+      return unix_ms(d.sign.at);
+  }
+  return 0;
+}
+
+/// The first decision that may be of @p ms or later. The log is in the order of arrival, so times
+/// go up but for words and for what came late; the margin before is wide.
+outcome<std::uint64_t> first_at(decision_log& log, std::int64_t ms) {
+  std::uint64_t low = 1;
+  std::uint64_t high = log.last() + 1;
+  while (low < high) {
+    const auto middle = low + (high - low) / 2;
+    auto page = log.read(middle, 1);
+    if (!page) return page.error();
+    // A word's time is the wall clock's: it says nothing where the past is replayed.
+    std::size_t steps = 0;
+    while (!page->empty() && page->front().kind == decision_kind::command && steps++ < 64) {
+      page = log.read(page->front().seq + 1, 1);
+      if (!page) return page.error();
+    }
+    if (page->empty() || time_of(page->front()) >= ms)
+      high = middle;
+    else
+      low = middle + 1;
+  }
+  return low;
+}
+
+std::string text_in(const std::string& payload, const char* key) {
+  const json read = json::parse(payload, nullptr, false);
+  if (!read.is_object()) return {};
+  const auto found = read.find(key);
+  return found != read.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+std::string percent(double p) { return std::to_string(std::lround(p * 100)) + " %"; }
+
+class story_teller {
+public:
+  story_teller(const incident& i, incident_story& story)
+      : about_{i},
+        alerts_{i.alerts.begin(), i.alerts.end()},
+        entities_{i.entities.begin(), i.entities.end()},
+        story_{story} {
+    for (const auto& c : i.causes) entities_.insert(c.entity);
+  }
+
+  void take(const decision& d) {
+    switch (d.kind) {
+      case decision_kind::alert:
+        return take(d.alert);
+      case decision_kind::change:
+        if (entities_.count(d.change.entity) > 0)
+          add({unix_ms(d.change.at),
+               "change",
+               d.change.entity,
+               to_string(d.change.kind),
+               d.change.summary,
+               {}});
+        return;
+      case decision_kind::root_cause:
+        return take(d.root_cause);
+      case decision_kind::command:
+        return take(d.command);
+      case decision_kind::notice:
+        if (d.notice.subject == about_.id || entities_.count(d.notice.subject) > 0)
+          add({unix_ms(d.notice.at), "notice", d.notice.subject, d.notice.what, d.notice.text, {}});
+        return;
+      default:
+        return;
+    }
+  }
+
+private:
+  void add(story_item item) {
+    if (story_.items.size() < most_told)
+      story_.items.push_back(std::move(item));
+    else
+      story_.cut = true;
+  }
+  void take(const alert& a) {
+    if (alerts_.count(a.id) == 0) return;
+    const bool ended = a.state == alert_state::resolved;
+    auto& state = last_[a.id];
+    const std::string now = ended ? "resolved" : to_string(a.severity);
+    if (std::exchange(state, now) == now) return;
+    add({unix_ms(a.updated), "alert", a.entity, now, ended ? a.metric : a.explanation, {}});
+  }
+  void take(const root_cause_result& r) {
+    if (r.incident != about_.id) return;
+    const bool none = r.abstained || r.causes.empty();
+    const std::string first = r.causes.empty() ? std::string{} : r.causes.front().entity;
+    if (told_cause_ && *told_cause_ == (none ? std::string{} : first)) return;
+    told_cause_ = none ? std::string{} : first;
+    std::string text = "no cause stands out";
+    if (!none) {
+      text = "likely cause, " + percent(r.causes.front().probability);
+      if (!r.causes.front().metric.empty()) text += ", seen in " + r.causes.front().metric;
+    }
+    add({unix_ms(r.as_of), "cause", first, none ? "none" : "named", std::move(text), {}});
+  }
+  void take(const operator_command& c) {
+    if (c.subject != about_.id && alerts_.count(c.subject) == 0) return;
+    std::string state = c.name;
+    if (const auto verdict = text_in(c.payload, "verdict"); !verdict.empty()) state = verdict;
+    std::string text = text_in(c.payload, "comment");
+    if (const auto cause = text_in(c.payload, "cause"); !cause.empty())
+      text = "cause " + cause + (text.empty() ? "" : ": " + text);
+    if (const auto remedy = text_in(c.payload, "remediation"); !remedy.empty())
+      text = remedy + (text.empty() ? "" : ": " + text);
+    add({unix_ms(c.at), "word", c.subject, std::move(state), std::move(text),
+         text_in(c.payload, "by")});
+  }
+
+  const incident& about_;
+  std::set<std::string> alerts_, entities_;
+  std::map<std::string, std::string> last_;
+  std::optional<std::string> told_cause_;
+  incident_story& story_;
+};
+
+outcome<void> tell(store& memory, const incident& i, incident_story& story) {
+  auto& log = memory.decisions();
+  const auto from = first_at(log, unix_ms(i.started) - before_ms);
+  if (!from) return from.error();
+  story_teller teller{i, story};
+  const std::int64_t end = i.ended ? unix_ms(*i.ended) + after_ms : 0;
+  std::size_t past_the_end = 0;
+  std::uint64_t at = *from;
+  for (std::size_t looked = 0; looked < most_looked_at;) {
+    auto page = log.read(at, chunk);
+    if (!page) return page.error();
+    for (const auto& d : *page) {
+      teller.take(d);
+      at = d.seq + 1;
+      // Words on it may come long after it has ended: they are looked for a little further.
+      if (end != 0 && d.kind != decision_kind::command && time_of(d) > end) ++past_the_end;
+    }
+    looked += page->size();
+    if (page->size() < chunk || past_the_end > 4 * chunk) return {};
+  }
+  story.cut = true;
+  return {};
+}
+
+/// How much two incidents have in common, 0 to 2: their entities, and their likeliest cause.
+double likeness(const incident& a, const incident& b) {
+  const std::set<std::string> of_a{a.entities.begin(), a.entities.end()};
+  std::size_t shared = 0;
+  for (const auto& e : b.entities) shared += of_a.count(e);
+  const auto all = of_a.size() + b.entities.size() - shared;
+  double score = all == 0 ? 0 : static_cast<double>(shared) / static_cast<double>(all);
+  if (!a.causes.empty() && !b.causes.empty() && !a.abstained && !b.abstained &&
+      a.causes.front().entity == b.causes.front().entity)
+    score += a.causes.front().fault_class == b.causes.front().fault_class ? 1 : 0.5;
+  return score;
+}
+
+outcome<std::vector<incident_outline>> related_to(store& memory, const incident& i) {
+  std::vector<std::pair<double, incident>> found;
+  auto page = memory.feed().records("incidents-by-time/", "", related_looked_at);
+  if (!page) return page.error();
+  for (const auto& [key, bytes] : *page) {
+    auto other = decode_incident(bytes);
+    if (!other) return other.error();
+    if (other->id == i.id || other->started >= i.started) continue;
+    const double score = likeness(i, *other);
+    if (score >= 0.2) found.emplace_back(score, std::move(*other));
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<incident_outline> out;
+  for (const auto& [score, other] : found) {
+    if (out.size() == related_told) break;
+    if (std::none_of(out.begin(), out.end(), [&](const auto& o) { return o.id == other.id; }))
+      out.push_back(outline_of(other, {}));
+  }
+  return out;
+}
+
+}  // namespace
+
+incident_outline outline_of(const incident& i, const std::map<std::string, const alert*>& alerts) {
+  incident_outline o;
+  o.id = i.id;
+  o.state = i.state;
+  o.severity = i.severity;
+  o.summary = i.summary;
+  o.started = unix_ms(i.started);
+  o.updated = unix_ms(i.updated);
+  if (i.ended) o.ended = unix_ms(*i.ended);
+  o.abstained = i.abstained;
+  o.unobserved = i.unobserved;
+  if (!i.causes.empty()) {
+    o.cause = i.causes.front().entity;
+    o.metric = i.causes.front().metric;
+    o.fault_class = i.causes.front().fault_class;
+    o.probability = i.causes.front().probability;
+  }
+  o.entities = i.entities.size();
+  o.alerts = i.alerts.size();
+  for (const auto& e : i.entities)
+    if (o.first_entities.size() < names_in_outline) o.first_entities.push_back(e);
+  for (const auto& id : i.alerts) {
+    const auto found = alerts.find(id);
+    if (found == alerts.end()) continue;
+    const alert& a = *found->second;
+    ++o.firing;
+    if (a.acknowledged) ++o.acknowledged;
+    if (!a.lead_time_s) continue;
+    const auto at = unix_ms(a.updated) + static_cast<std::int64_t>(*a.lead_time_s * 1000);
+    o.limit_at = std::min(o.limit_at.value_or(at), at);
+  }
+  return o;
+}
+
+outcome<incident_story> story_of(store& memory, const incident& i) {
+  incident_story story;
+  if (auto done = tell(memory, i, story); !done) return done.error();
+  std::stable_sort(story.items.begin(), story.items.end(),
+                   [](const auto& a, const auto& b) { return a.ts < b.ts; });
+  for (const auto& id : i.alerts) {
+    if (story.alerts.size() == alerts_told) break;
+    auto bytes = memory.feed().record("alert/" + id);
+    if (!bytes) return bytes.error();
+    if (!*bytes) continue;  // beyond retention
+    auto a = decode_alert(**bytes);
+    if (!a) return a.error();
+    story.alerts.push_back({std::move(*a), 0, 0});
+  }
+  auto related = related_to(memory, i);
+  if (!related) return related.error();
+  story.related = std::move(*related);
+  return story;
+}
+
+outcome<quality_view> quality_ledger::read() {
+  constexpr std::uint64_t most_at_first = 200'000;
+  const std::lock_guard<std::mutex> lock{mutex_};
+  auto& log = memory_.decisions();
+  if (next_ == 0) next_ = log.last() > most_at_first ? log.last() - most_at_first : 1;
+  for (;;) {
+    auto page = log.read(next_, chunk);
+    if (!page) return page.error();
+    for (const auto& d : *page) {
+      take(d);
+      next_ = d.seq + 1;
+    }
+    if (page->size() < chunk) break;
+  }
+  quality_view q;
+  q.since = since_;
+  q.until = until_;
+  q.episodes = episodes_;
+  q.critical = critical_;
+  q.critical_at_once = at_once_;
+  q.incidents = asked_.size();
+  for (const auto& [id, verdict] : alert_verdicts_) ++q.alert_verdicts[verdict];
+  for (const auto& [id, verdict] : incident_verdicts_) ++q.incident_verdicts[verdict];
+  q.lead_s.assign(lead_s_.begin(), lead_s_.end());
+  std::sort(q.lead_s.begin(), q.lead_s.end());
+  std::map<std::int64_t, std::uint64_t> called_false;
+  for (const auto& [id, verdict] : alert_verdicts_)
+    if (const auto found = started_.find(id); verdict == "false" && found != started_.end())
+      ++called_false[found->second / day_ms];
+  for (const auto& [day, n] : days_) q.days.push_back({day * day_ms, n, called_false[day]});
+  return q;
+}
+
+void quality_ledger::take(const decision& d) {
+  if (d.kind == decision_kind::command) return take_word(d.command);
+  if (d.kind == decision_kind::root_cause) return take_question(d.root_cause.incident);
+  if (d.kind == decision_kind::notice) return;  // some have the wall clock's time
+  const auto at = time_of(d);
+  if (since_ == 0 || at < since_) since_ = at;
+  until_ = std::max(until_, at);
+  if (d.kind == decision_kind::alert) take_alert(d.alert);
+}
+
+/// Weak signs are asked about, too, and most of them never become an incident.
+void quality_ledger::take_question(const std::string& incident) {
+  constexpr std::size_t most_asked = 100'000;
+  if (asked_.count(incident) > 0) return;
+  const auto known = memory_.feed().record("incident/" + incident);
+  if (known && *known) asked_.insert(incident);
+  if (asked_.size() > most_asked) asked_.erase(asked_.begin());
+}
+
+void quality_ledger::take_alert(const alert& a) {
+  constexpr std::size_t most_leads = 10'000, most_days = 30, most_started = 100'000;
+  const auto at = unix_ms(a.updated);
+  const auto [found, fresh] = open_.try_emplace(a.id);
+  episode& e = found->second;
+  if (fresh && a.state == alert_state::firing && started_.count(a.id) == 0) {
+    ++episodes_;
+    e.started = at;
+    started_[a.id] = at;
+    started_order_.push_back(a.id);
+    if (started_order_.size() > most_started) {
+      started_.erase(started_order_.front());
+      started_order_.pop_front();
+    }
+    ++days_[at / day_ms];
+    if (days_.size() > most_days) days_.erase(days_.begin());
+  }
+  if (a.severity == alert_severity::critical && a.state == alert_state::firing && !e.critical) {
+    e.critical = true;
+    ++critical_;
+    if (fresh) {
+      ++at_once_;
+    } else {
+      lead_s_.push_back(static_cast<double>(at - e.started) / 1000);
+      if (lead_s_.size() > most_leads) lead_s_.pop_front();
+    }
+  }
+  if (a.state == alert_state::resolved) open_.erase(found);
+}
+
+void quality_ledger::take_word(const operator_command& c) {
+  constexpr std::size_t most_words = 100'000;
+  const bool of_alert = c.name == "alert_feedback";
+  if (!of_alert && c.name != "incident_feedback") return;
+  const auto verdict = text_in(c.payload, "verdict");
+  if (verdict.empty()) return;
+  auto& words = of_alert ? alert_verdicts_ : incident_verdicts_;
+  words[c.subject] = verdict;
+  if (words.size() > most_words) words.erase(words.begin());
+}
+
+}  // namespace faultline

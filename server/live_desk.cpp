@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/live_desk.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "messages/feed.hpp"
+
+namespace faultline {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+using message = std::shared_ptr<const live_message>;
+
+constexpr std::size_t most_messages = 4096;
+constexpr std::size_t most_bytes = 8UL * 1024 * 1024;
+constexpr std::size_t page_bytes = 64UL * 1024;
+constexpr std::size_t read_at_once = 64;
+/// Ids and entities in an incident's message; how many there are stands beside them.
+constexpr std::size_t names_told = 100;
+
+std::string json_of(const feed_record& r) {
+  auto item = read_feed_payload(r.payload);
+  const bool large =
+      item && item->kind == "incident" &&
+      std::max(item->incident.alerts.size(), item->incident.entities.size()) > names_told;
+  if (large) {
+    auto& i = item->incident;
+    const std::string counts = ",\"alerts_total\":" + std::to_string(i.alerts.size()) +
+                               ",\"entities_total\":" + std::to_string(i.entities.size()) + "}";
+    i.alerts.resize(std::min(i.alerts.size(), names_told));
+    i.entities.resize(std::min(i.entities.size(), names_told));
+    std::string json = to_json(i, r.seq, item->published_ms);
+    json.pop_back();
+    return json.append(counts);
+  }
+  auto json = msgpack_to_json(r.payload);
+  return json ? std::move(*json) : std::string{"{}"};
+}
+
+message message_of(const feed_record& r) {
+  auto m = std::make_shared<live_message>();
+  m->seq = r.seq;
+  m->kind = r.topic.substr(0, r.topic.find('/'));
+  m->json = json_of(r);
+  return m;
+}
+
+}  // namespace
+
+struct live_desk::shared {
+  struct wait {
+    std::shared_ptr<reader> who;
+    answer<live_page> done;
+    clock::time_point until;
+  };
+
+  explicit shared(store& m, std::chrono::milliseconds w)
+      : memory{m}, patience{w}, told{m.feed().last()}, next{told + 1} {}
+
+  void run();
+  void follow(std::unique_lock<std::mutex>& lock);
+  void serve(std::unique_lock<std::mutex>& lock);
+  bool page_of(reader& r, bool late, live_page& page);
+  outcome<bool> page_from_store(reader& r, std::uint64_t end, live_page& page);
+
+  store& memory;
+  const std::chrono::milliseconds patience;
+  std::mutex mutex;
+  std::condition_variable wake;
+  bool stop = false;
+  std::uint64_t told;  ///< newest published
+  std::uint64_t next;  ///< to be taken into kept
+  std::deque<message> kept;
+  std::size_t kept_bytes = 0;
+  std::list<wait> waiting;
+  std::size_t readers = 0;
+};
+
+class live_desk::reader final : public live_feed, public std::enable_shared_from_this<reader> {
+public:
+  reader(std::shared_ptr<shared> desk, std::uint64_t after, bool gap)
+      : after_{after}, gap_{gap}, desk_{std::move(desk)} {}
+  ~reader() override {
+    const std::lock_guard<std::mutex> lock{desk_->mutex};
+    --desk_->readers;
+  }
+  void next(answer<live_page> done) override {
+    {
+      const std::lock_guard<std::mutex> lock{desk_->mutex};
+      if (!desk_->stop) {
+        desk_->waiting.push_back(
+            {shared_from_this(), std::move(done), clock::now() + desk_->patience});
+        desk_->wake.notify_one();
+        return;
+      }
+    }
+    done(failure{ec::shutting_down, "the server is ending"});
+  }
+
+  std::uint64_t after_;  ///< like the next: of the desk's thread, once open
+  bool gap_;
+
+private:
+  std::shared_ptr<shared> desk_;
+};
+
+/// Takes what was published since into what is kept; only while somebody watches.
+void live_desk::shared::follow(std::unique_lock<std::mutex>& lock) {
+  while (next <= told && !stop) {
+    const auto from = next;
+    const auto end = told;
+    lock.unlock();
+    auto page = memory.feed().read(from, read_at_once, "");
+    std::vector<message> fresh;
+    if (page)
+      for (const auto& r : page->records)
+        if (r.seq <= end) fresh.push_back(message_of(r));
+    lock.lock();
+    if (!page) {  // readers hear of it from the store themselves
+      kept.clear();
+      kept_bytes = 0;
+      next = told + 1;
+      return;
+    }
+    next = std::max(std::min(page->next, end + 1), from + 1);
+    for (auto& m : fresh) {
+      kept_bytes += m->json.size();
+      kept.push_back(std::move(m));
+    }
+    while (kept.size() > most_messages || (kept_bytes > most_bytes && kept.size() > 1)) {
+      kept_bytes -= kept.front()->json.size();
+      kept.pop_front();
+    }
+    if (!fresh.empty()) serve(lock);
+  }
+}
+
+/// What @p r has not had of what is kept. @returns whether it gets an answer.
+bool live_desk::shared::page_of(reader& r, bool late, live_page& page) {
+  auto at = std::upper_bound(kept.begin(), kept.end(), r.after_,
+                             [](std::uint64_t seq, const message& m) { return seq < m->seq; });
+  std::size_t bytes = 0;
+  for (; at != kept.end() && bytes < page_bytes; ++at) {
+    bytes += (*at)->json.size();
+    page.messages.push_back(*at);
+  }
+  if (!page.messages.empty()) r.after_ = page.messages.back()->seq;
+  page.gap = std::exchange(r.gap_, false);
+  return late || page.gap || !page.messages.empty();
+}
+
+outcome<bool> live_desk::shared::page_from_store(reader& r, std::uint64_t end, live_page& page) {
+  if (const auto oldest = memory.feed().oldest(); r.after_ + 1 < oldest) {
+    page.gap = true;
+    r.after_ = oldest - 1;
+  }
+  auto read = memory.feed().read(r.after_ + 1, read_at_once, "");
+  if (!read) return read.error();
+  std::size_t bytes = 0;
+  for (const auto& record : read->records) {
+    if (record.seq > end || bytes >= page_bytes) break;
+    page.messages.push_back(message_of(record));
+    bytes += page.messages.back()->json.size();
+    r.after_ = record.seq;
+  }
+  if (read->records.empty()) r.after_ = std::min(end, std::max(r.after_, read->next - 1));
+  return page.gap || !page.messages.empty();
+}
+
+void live_desk::shared::serve(std::unique_lock<std::mutex>& lock) {
+  std::list<wait> round;
+  round.swap(waiting);
+  const auto now = clock::now();
+  while (!round.empty()) {
+    wait w = std::move(round.front());
+    round.pop_front();
+    live_page page;
+    page.last = told;
+    const auto first = kept.empty() ? next : kept.front()->seq;
+    const bool behind = w.who->after_ + 1 < first;
+    bool answered = !behind && page_of(*w.who, now >= w.until, page);
+    if (!behind && !answered) {
+      waiting.push_back(std::move(w));
+      continue;
+    }
+    lock.unlock();
+    outcome<bool> read = true;
+    if (behind) read = page_from_store(*w.who, first - 1, page);
+    answered = answered || (read && *read);
+    if (!read)
+      w.done(read.error());
+    else if (answered)
+      w.done(std::move(page));
+    lock.lock();
+    if (read && !answered) waiting.push_back(std::move(w));
+    if (w.who) {  // the last of a reader must not go under the lock
+      lock.unlock();
+      w = {};
+      lock.lock();
+    }
+  }
+}
+
+void live_desk::shared::run() {
+  std::unique_lock<std::mutex> lock{mutex};
+  while (!stop) {
+    if (!waiting.empty()) {
+      follow(lock);
+      serve(lock);
+    }
+    if (stop) break;
+    auto until = clock::now() + patience;
+    bool behind = false;
+    for (const auto& w : waiting) {
+      until = std::min(until, w.until);
+      behind = behind || w.who->after_ + 1 < (kept.empty() ? next : kept.front()->seq);
+    }
+    if (behind || (!waiting.empty() && next <= told)) continue;
+    const auto asked = waiting.size();
+    wake.wait_until(lock, until, [&] {
+      return stop || waiting.size() > asked || (!waiting.empty() && next <= told);
+    });
+  }
+  std::list<wait> left;
+  left.swap(waiting);
+  lock.unlock();
+  for (auto& w : left) w.done(failure{ec::shutting_down, "the server is ending"});
+}
+
+live_desk::live_desk(store& memory, std::chrono::milliseconds wait)
+    : shared_{std::make_shared<shared>(memory, wait)}, thread_{[s = shared_] { s->run(); }} {}
+
+live_desk::~live_desk() { stop(); }
+
+void live_desk::told(std::uint64_t seq) {
+  const std::lock_guard<std::mutex> lock{shared_->mutex};
+  shared_->told = std::max(shared_->told, seq);
+  if (!shared_->waiting.empty()) shared_->wake.notify_one();
+}
+
+std::shared_ptr<live_feed> live_desk::open(std::optional<std::uint64_t> after) {
+  const std::lock_guard<std::mutex> lock{shared_->mutex};
+  if (shared_->readers++ == 0) {  // nobody followed: what was kept is old
+    shared_->kept.clear();
+    shared_->kept_bytes = 0;
+    shared_->next = shared_->told + 1;
+  }
+  const bool ahead = after && *after > shared_->told;  // of another store
+  return std::make_shared<reader>(shared_, ahead || !after ? shared_->told : *after, ahead);
+}
+
+void live_desk::stop() {
+  {
+    const std::lock_guard<std::mutex> lock{shared_->mutex};
+    shared_->stop = true;
+  }
+  shared_->wake.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace faultline

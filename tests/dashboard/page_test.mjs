@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page in Chromium; tests/e2e/page_test.py starts the server and says where it is.
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { launch, openPage, wrongsOf } from "./browser.mjs";
+
+const base = process.env.PAGE_URL;
+const incident = process.env.PAGE_INCIDENT;
+const patience = { timeout: 15_000 };
+let browser;
+before(async () => { browser = await launch(); });
+after(async () => { await browser?.close(); });
+
+async function say(page, button, words) {
+  await page.getByRole("button", { name: button, exact: true }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Your name").fill("ann");
+  await dialog.getByLabel("Comment").fill(words);
+  await dialog.locator("button.main").click();
+  await dialog.waitFor({ state: "detached", ...patience });
+}
+
+test("an operator reads the cause, acknowledges and answers, and another window sees it", async () => {
+  const page = await openPage(browser);
+  const other = await openPage(browser);
+  await other.goto(`${base}/#/now`);
+  const card = other.locator(`[data-incident="${incident}"]`);
+  await card.waitFor(patience);
+  assert.equal(await card.getByText("acknowledged").count(), 0);
+  const watching = await openPage(browser);
+  await watching.goto(`${base}/#/incident/${incident}`);
+
+  await page.goto(base);
+  const cause = process.env.PAGE_CAUSE;
+  await page.locator(`[data-incident="${incident}"] h2`).waitFor(patience);
+  assert.equal(await page.locator(`[data-incident="${incident}"] h2`).innerText(), cause);
+  await page.locator(`[data-incident="${incident}"] a.cover`).click();
+  await page.getByRole("heading", { name: "Why" }).waitFor(patience);
+  assert.equal(await page.locator(".cause .name").first().innerText(), cause);
+  assert.ok(await page.locator(".evidence .pro").count() > 0, "what speaks for it");
+  assert.ok(await page.locator(".story li").count() > 3, "what happened");
+  assert.ok(await page.locator(".graph canvas").count() > 0, "the graph");
+  await page.locator(".chart canvas").first().waitFor(patience);
+
+  await say(page, "Acknowledge", "looking into it");
+  await card.getByText("acknowledged").waitFor(patience); // no one loaded anything anew there
+  await watching.getByText("acknowledged by ann").waitFor(patience);
+  await say(page, "Right", "as said");
+  await say(page, "Worked", "after the second step");
+  await page.locator(".story").getByText("after the second step").waitFor(patience);
+  await page.locator(".story").getByText("says: right").first().waitFor(patience);
+  for (const window of [page, other, watching]) assert.deepEqual(await wrongsOf(window), []);
+});
+
+test("an operator works with the keyboard, and every control has a name", async () => {
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/now`);
+  await page.locator(".card").first().waitFor(patience);
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Why" }).waitFor(patience);
+  for (const [key, heading] of [["2", "Topology"], ["3", "Alerts"], ["4", "Quality"], ["5", "System"]]) {
+    await page.keyboard.press(key);
+    await page.getByRole("heading", { name: heading, exact: true }).waitFor(patience);
+    await page.waitForFunction(() => !document.querySelector("main .waiting"));
+    const nameless = await page.evaluate(() => [...document.querySelectorAll("button, a[href], input, select, textarea")]
+      .filter((e) => !(e.textContent.trim() || e.getAttribute("aria-label") || e.labels?.length)).map((e) => e.outerHTML));
+    assert.deepEqual(nameless, [], heading);
+  }
+  await page.keyboard.press("t");
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "light");
+  await page.keyboard.press("z");
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").getByText("acknowledge the incident").waitFor(patience);
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("an operator is told what is not there", async () => {
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/incident/none`);
+  await page.getByText("Not found").waitFor(patience);
+  await page.goto(`${base}/#/entity/${encodeURIComponent("host/none")}`);
+  await page.getByText("is not known here").waitFor(patience);
+  await page.goto(`${base}/#/alerts?text=nothing-like-it`);
+  await page.getByText("No alert fits").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("hostile names, labels, metrics and log lines run no script and break no policy", async () => {
+  const entities = JSON.parse(process.env.PAGE_ENTITIES);
+  assert.equal(entities.length, 300);
+  const page = await openPage(browser);
+  const places = ["#/now", "#/topology", "#/alerts", "#/quality", "#/system", `#/incident/${incident}`, `#/topology?find=${encodeURIComponent("<script>")}`];
+  for (const place of places) {
+    await page.goto(`${base}/${place}`);
+    await page.waitForFunction(() => document.querySelector("main h1, main h2") && !document.querySelector("main .waiting"));
+  }
+  await page.goto(`${base}/#/alerts`);
+  const view = page.locator(".view");
+  await view.waitFor(patience);
+  const shown = new Set();
+  for (let n = 0; n < 40; ++n) {
+    for (const name of await page.locator(".line .entity").allInnerTexts()) shown.add(name);
+    const end = await view.evaluate((box) => { box.scrollTop += box.clientHeight * 0.8; return box.scrollTop + box.clientHeight >= box.scrollHeight - 2; });
+    await page.waitForTimeout(30);
+    if (end && shown.size >= 300) break;
+  }
+  const flat = (text) => text.replace(/\s+/g, " ").trim();
+  const seen = new Set([...shown].map(flat));
+  assert.deepEqual(entities.filter((e) => !seen.has(flat(e))), [], "every name stands there as it is");
+  for (const entity of entities.slice(0, 60)) {
+    await page.evaluate((hash) => { location.hash = hash; }, `#/entity/${encodeURIComponent(entity)}`);
+    await page.waitForFunction((name) => document.querySelector("main h1")?.textContent === name, entity, patience);
+  }
+  assert.equal(await page.evaluate(() => window.hacked), undefined);
+  assert.equal(await page.evaluate(() => ({}).polluted), undefined);
+  assert.equal(await page.evaluate(() => document.querySelectorAll("main script, main iframe, main img, main object, main embed, main base, main meta, main link, main form[action]").length), 0);
+  assert.deepEqual(await wrongsOf(page), []);
+});

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The page's pure functions: node --test tests/dashboard/pure_test.mjs
+import assert from "node:assert/strict";
+import test from "node:test";
+import { backOff, eventReader } from "../../dashboard/web/lib/events.js";
+import { clock, count, distance, duration, entityParts, many, moment, number, percent, quantile, words } from "../../dashboard/web/lib/format.js";
+import { judged, promise, readMetrics, total } from "../../dashboard/web/lib/judged.js";
+import { layersOf, place, subset } from "../../dashboard/web/lib/layout.js";
+import { link, readRoute } from "../../dashboard/web/lib/route.js";
+import { briefOf, filterOf, seen, wantsMore, withAlert } from "../../dashboard/web/lib/rows.js";
+import { chartsOf, incidentGraph, propagation, remediesOf, safeLink } from "../../dashboard/web/lib/story.js";
+import { allAcknowledged, byUrgency, outlineOf, withIncident } from "../../dashboard/web/lib/urgency.js";
+
+test("durations have two units and are never negative", () => {
+  assert.equal(duration(0), "0 s");
+  assert.equal(duration(-5000), "0 s");
+  assert.equal(duration(59_400), "59 s");
+  assert.equal(duration(3_600_000), "1 h");
+  assert.equal(duration(3_661_000), "1 h 1 min");
+  assert.equal(duration(90_061_000), "1 d 1 h");
+  assert.equal(duration(86_400_000 + 5000), "1 d", "no unit is left out in between");
+});
+
+test("distances say which way", () => {
+  assert.equal(distance(1000, 61_000), "1 min ago");
+  assert.equal(distance(61_000, 1000), "in 1 min");
+  assert.equal(distance(1000, 1500), "now");
+});
+
+test("numbers are short and keep their size", () => {
+  for (const [value, text] of [[0, "0"], [0.00042, "4.2e-4"], [0.1234, "0.123"], [12.345, "12.3"], [123.4, "123"], [9999, "9999"],
+    [12_345, "12.3k"], [1_234_567, "1.23M"], [-5e9, "-5G"], [NaN, "–"], [null, "–"], [undefined, "–"], [Infinity, "–"]]) assert.equal(number(value), text);
+});
+
+test("percentages never say nothing or all of what is neither", () => {
+  assert.equal(percent(0), "0 %");
+  assert.equal(percent(0.001), "<1 %");
+  assert.equal(percent(0.734), "73 %");
+  assert.equal(percent(0.999), ">99 %");
+  assert.equal(percent(1), "100 %");
+  assert.equal(percent(null), "–");
+});
+
+test("counts, words and parts of names", () => {
+  assert.equal(count(1234567), "1\u202f234\u202f567");
+  assert.equal(many(1, "entity", "entities"), "1 entity");
+  assert.equal(many(0, "alert"), "0 alerts");
+  assert.equal(words("memory_leak"), "memory leak");
+  assert.equal(words(null), "");
+  assert.deepEqual(entityParts("service/cart/v2"), ["service", "cart/v2"]);
+  for (const odd of ["cart", "/cart", "cart/"]) assert.deepEqual(entityParts(odd), ["", odd]);
+  assert.equal(quantile([1, 2, 3, 4], 0.5), 3);
+  assert.equal(quantile([], 0.5), null);
+});
+
+test("instants are told in the zone that was chosen", () => {
+  const ts = Date.UTC(2026, 0, 5, 23, 4, 5);
+  assert.equal(clock(ts, "UTC"), "23:04:05");
+  assert.equal(clock(ts, "Europe/Paris"), "00:04:05");
+  assert.equal(moment(ts, "UTC", ts), "Mon 5 Jan 23:04:05");
+  assert.equal(moment(ts, "Europe/Paris", ts), "Tue 6 Jan 00:04:05");
+  assert.match(moment(ts, "UTC", Date.UTC(2027, 5, 1)), /2026/);
+});
+
+test("an address leads back to what it was made of, whatever the id", () => {
+  for (const id of ["i42", "service/cart", "a?b#c&d", "é 100%", "<script>"]) {
+    assert.deepEqual(readRoute(link("entity", id, { metric: "cpu & more" })), { page: "entity", id, query: { metric: "cpu & more" } });
+  }
+  assert.deepEqual(readRoute(""), { page: "now", id: "", query: {} });
+  for (const odd of ["#/nothing", "#/incident", "#/incident/%E0%A4%A", "#/../x", "#/__proto__/x", "#/constructor"]) assert.equal(readRoute(odd).page, "now", odd);
+});
+
+test("events are read from any pieces", () => {
+  const text = 'retry: 1000\nevent: hello\ndata: {}\n\nid: 7\nevent: alert\ndata: {"a":1}\n\n: a comment\n\nid: 8\nevent: alert\ndata: x\ndata: y\n\n';
+  for (const size of [1, 3, 1000]) {
+    const reader = eventReader();
+    const all = [];
+    for (let at = 0; at < text.length; at += size) all.push(...reader.push(text.slice(at, at + size)));
+    assert.deepEqual(all, [{ id: "", event: "hello", data: "{}" }, { id: "7", event: "alert", data: '{"a":1}' }, { id: "8", event: "alert", data: "x\ny" }]);
+  }
+  assert.throws(() => eventReader().push("x".repeat(9 * 1024 * 1024)), "what never ends is not kept");
+});
+
+test("tries become rarer, up to a quarter of a minute", () => {
+  assert.equal(backOff(0, 1), 500);
+  assert.equal(backOff(3, 0), 2000);
+  assert.equal(backOff(20, 1), 15_000);
+});
+
+const incident = (id, more = {}) => ({ id, severity: "warning", started: 0, firing: 1, acknowledged: 0, limit_at: null, ...more });
+
+test("the most urgent comes first", () => {
+  const list = [incident("old", { started: 1 }), incident("new", { started: 9 }), incident("soon", { limit_at: 50 }), incident("later", { limit_at: 90 }),
+    incident("done", { severity: "critical", acknowledged: 1 }), incident("worst", { severity: "critical" })];
+  assert.deepEqual(list.sort(byUrgency).map((i) => i.id), ["worst", "done", "soon", "later", "new", "old"]);
+  assert.equal(allAcknowledged({ firing: 0, acknowledged: 0 }), false, "nothing that fires is nothing to acknowledge");
+});
+
+test("a message of the feed adds, changes and takes away an incident", () => {
+  const record = { id: "a", state: "open", severity: "warning", started: 5, updated: 6, alerts: ["x", "y"], entities: ["e/1"], abstained: false, unobserved: 0.1,
+    causes: [{ entity: "db/x", metric: "m", fault_class: "disk", probability: 0.7, evidence: [] }] };
+  let list = withIncident([], record);
+  assert.deepEqual(list[0].cause, { entity: "db/x", metric: "m", fault_class: "disk", probability: 0.7 });
+  assert.equal(list[0].alerts, 2);
+  list[0].limit_at = 77;
+  list = withIncident(list, { ...record, severity: "critical", causes: [] });
+  assert.equal(list.length, 1);
+  assert.equal(list[0].limit_at, 77, "what a message does not say stays");
+  assert.equal(list[0].cause, null);
+  assert.equal(outlineOf({ ...record, alerts_total: 5000, entities_total: 4000 }).alerts, 5000);
+  assert.deepEqual(withIncident(list, { ...record, state: "resolved" }), []);
+});
+
+const graph = { nodes: ["front", "cart", "db", "host", "other"].map((id) => ({ id, state: "ok" })),
+  edges: [["front", "cart"], ["cart", "db"], ["db", "host"], ["other", "host"]].map(([from, to]) => ({ from, to, kind: "calls" })) };
+
+test("trouble goes from the cause to who depends on it", () => {
+  const path = propagation("db", new Set(["front", "cart"]), graph.edges);
+  assert.deepEqual([...path.edges].sort(), ["cart\ndb", "front\ncart"]);
+  assert.deepEqual([...path.nodes].sort(), ["cart", "db", "front"]);
+  assert.equal(propagation("", new Set(["front"]), graph.edges).edges.size, 0);
+  assert.equal(propagation("front", new Set(["db"]), graph.edges).edges.size, 0, "not to what it depends on");
+});
+
+test("the picture of an incident has its entities, its cause and the way between", () => {
+  const picture = incidentGraph({ entities: ["front"], causes: [{ entity: "db" }], abstained: false }, graph);
+  assert.deepEqual(picture.nodes.map((n) => n.id).sort(), ["cart", "db", "front"]);
+  assert.equal(picture.nodes.find((n) => n.cause).id, "db");
+  assert.equal(picture.edges.filter((e) => e.path).length, 2);
+  const unsure = incidentGraph({ entities: ["front"], causes: [{ entity: "db" }], abstained: true }, graph);
+  assert.equal(unsure.nodes.some((n) => n.cause), false, "where no cause stands out none is marked");
+});
+
+test("charts are of the causes first and each metric once", () => {
+  const alerts = [{ entity: "a", metric: "x", started: 5, contributors: [{ metric: "x", score: 1 }, { metric: "y", score: -9 }] }];
+  const charts = chartsOf({ started: 1, causes: [{ entity: "db", metric: "disk" }, { entity: "a", metric: "x" }] }, alerts);
+  assert.deepEqual(charts.map((c) => `${c.entity} ${c.metric} ${c.onset}`), ["db disk 1", "a x 5", "a y 5"]);
+  assert.equal(chartsOf({ causes: [] }, []).length, 0);
+});
+
+test("a remedy stands once; only links of the web are followed", () => {
+  const remedies = remediesOf({ causes: [{ entity: "a", remediation: [{ title: "t" }] }, { entity: "b", remediation: [{ title: "t" }, { title: "u" }] }] });
+  assert.deepEqual(remedies.map((r) => [r.title, r.cause]), [["t", "a"], ["u", "b"]]);
+  assert.equal(safeLink("https://example.org/x"), "https://example.org/x");
+  for (const bad of ["javascript:alert(1)", "data:text/html,x", " java\nscript:alert(1)", "//example.org", "", null, "file:///etc/passwd"]) assert.equal(safeLink(bad), "", String(bad));
+});
+
+test("only the rows that are seen are drawn, and more are asked for in time", () => {
+  assert.deepEqual(seen(0, 440, 44, 10_000), { first: 0, last: 18 });
+  assert.deepEqual(seen(44_000, 440, 44, 10_000), { first: 992, last: 1018 });
+  assert.deepEqual(seen(1e9, 440, 44, 100), { first: 100, last: 100 });
+  assert.equal(wantsMore(120, 200, "n"), true);
+  assert.equal(wantsMore(20, 200, "n"), false);
+  assert.equal(wantsMore(200, 200, null), false);
+});
+
+test("rows follow the feed within their filter", () => {
+  const alert = { id: "a", entity: "service/cart", metric: "cpu", severity: "warning", state: "firing", started: 1, updated: 2, score: 0.9, explanation: "CPU is high", acknowledged: true, acknowledged_by: "ann" };
+  const fits = filterOf({ state: "firing", severity: "", text: "CART" });
+  let rows = withAlert([], alert, fits);
+  assert.equal(rows[0].acknowledged, "ann");
+  rows = withAlert(rows, { ...alert, severity: "critical" }, fits);
+  assert.equal(rows.length, 1);
+  assert.equal(rows[0].severity, "critical");
+  assert.deepEqual(withAlert(rows, { ...alert, state: "resolved" }, fits), []);
+  assert.deepEqual(withAlert([], { ...alert, entity: "db/x" }, fits), []);
+  assert.equal(withAlert([], alert, filterOf({ state: "all", text: "is high" })).length, 1);
+  assert.equal(briefOf({ id: "a" }).silenced, undefined);
+});
+
+test("layers follow dependencies and circles end", () => {
+  const layer = layersOf(graph.nodes, graph.edges);
+  assert.deepEqual(["front", "cart", "db", "host", "other"].map((id) => layer.get(id)), [0, 1, 2, 3, 0]);
+  const circle = layersOf([{ id: "a" }, { id: "b" }], [{ from: "a", to: "b" }, { from: "b", to: "a" }, { from: "a", to: "a" }, { from: "a", to: "gone" }]);
+  assert.equal(circle.size, 2);
+});
+
+test("every node of a large graph has a place of its own, the same each time", () => {
+  const nodes = Array.from({ length: 1000 }, (_, n) => ({ id: `n${n}`, state: "ok" }));
+  const edges = nodes.slice(1).map((n, i) => ({ from: `n${Math.floor(i / 3)}`, to: n.id }));
+  const spots = place(nodes, edges);
+  assert.equal(new Set([...spots.values()].map((p) => `${Math.round(p.x)},${Math.round(p.y)}`)).size, 1000);
+  assert.deepEqual([...place(nodes, edges)], [...spots]);
+});
+
+test("a part of the topology is what fits with what stands beside it", () => {
+  const part = subset(graph, { text: "DB" });
+  assert.deepEqual(part.nodes.map((n) => [n.id, n.touched]), [["cart", false], ["db", true], ["host", false]]);
+  assert.equal(subset(graph, {}), graph);
+  assert.equal(subset(graph, { text: "nobody" }).nodes.length, 0);
+});
+
+test("promises and verdicts are figures", () => {
+  const p = promise({ since: 0, until: 30.44 * 86400e3, promised_per_entity_month: 2, entities: 10, alert_verdicts: { false: 3, true: 4 } });
+  assert.ok(Math.abs(p.promised - 20) < 1e-9);
+  assert.equal(p.calledFalse, 3);
+  assert.equal(p.judged, 7);
+  assert.equal(judged({ right: 3, wrong: 1 }, ["right", "partly", "wrong"]).share.right, 0.75);
+  assert.equal(judged({}, ["right"]).share.right, null);
+});
+
+test("metrics are read and summed", () => {
+  const samples = readMetrics('# HELP x y\nfaultline_x{a="b",c="d \\"e\\""} 3\nfaultline_x{a="z"} 4\nfaultline_y 1.5e3\nnonsense\n');
+  assert.equal(total(samples, "faultline_x"), 7);
+  assert.equal(total(samples, "faultline_x", { a: "b" }), 3);
+  assert.equal(total(samples, "faultline_y"), 1500);
+  assert.equal(total(samples, "none"), 0);
+});

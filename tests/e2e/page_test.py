@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page in a real browser before a real server: a recorded fault up to the middle of its effect, then hostile strings.
+
+What the browser does and sees stands in tests/dashboard/page_test.mjs.
+"""
+
+import csv
+import gzip
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from support import BIN, ROOT, Publisher, Server, check_sums
+from wire import feed_is_quiet
+
+PAGE = ROOT / "tests/dashboard"
+sys.path.insert(0, str(PAGE))
+import hostile  # noqa: E402
+
+CONFIG = (
+    "processing: {tick: 10s, accept_past: true}\n"
+    "limits: [{entity: '*', metric: '*evil', above: 90, severity: critical}]\n"
+)
+
+
+def recording_until_the_middle_of_its_effect(directory):
+    subprocess.run([BIN / "faultline", "simulate", "--seed", "7", "--shape", "linear", "--out", directory], check=True, timeout=60,
+                   stdout=subprocess.DEVNULL)
+    told = json.loads((directory / "recording.json").read_text())
+    end = told["faults"][0]["full_effect"] + 360_000
+    for file in (directory / "metrics").iterdir():
+        with gzip.open(file, "rt") as stream:
+            head, *rows = csv.reader(stream)
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([head] + [r for r in rows if int(r[0]) <= end])
+        with gzip.open(file, "wt") as stream:
+            stream.write(text.getvalue())
+    return told["faults"][0], end
+
+
+def libraries():
+    """playwright-core, as tests/dashboard/package-lock.json pins it."""
+    if not (PAGE / "node_modules/playwright-core").is_dir():
+        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=PAGE, check=True, timeout=300)
+
+
+class Page(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        libraries()
+        cls.files = pathlib.Path(tempfile.mkdtemp(prefix="faultline-page-"))
+        cls.fault, cls.end = recording_until_the_middle_of_its_effect(cls.files)
+        # Three hours pass in seconds: no entity may run far ahead of another.
+        cls.server = Server(CONFIG, ingest="max_lag_records: 150, retry_after_ms: 2").start()
+        subprocess.run([BIN / "faultline", "replay", cls.files, "--keep-time", "--fast", "--batch", "30", "--window", "2",
+                        "--endpoint", f"tcp://127.0.0.1:{cls.server.router}"], check=True, timeout=120, stdout=subprocess.DEVNULL)
+        feed_is_quiet(cls.server)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+        shutil.rmtree(cls.files, ignore_errors=True)
+
+    def browse(self, pattern, **more):
+        environment = {**os.environ, "PAGE_URL": f"http://127.0.0.1:{self.server.http}", **more}
+        done = subprocess.run(["node", "--test", f"--test-name-pattern={pattern}", str(PAGE / "page_test.mjs")], cwd=ROOT, env=environment,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)
+        self.assertEqual(done.returncode, 0, done.stdout[-8000:])
+        self.assertIn("# fail 0", done.stdout)
+        self.assertNotIn("# pass 0", done.stdout)
+
+    def words(self, incident):
+        return [i for i in self.server.api(f"/api/v1/incidents/{incident}/story")["items"] if i["kind"] == "word"]
+
+    def test_1_an_operator_reads_the_cause_acknowledges_and_answers_and_another_sees_it(self):
+        worst = max(self.server.api("/api/v1/incidents?state=open")["incidents"], key=lambda i: len(i["alerts"]))
+        self.browse("operator", PAGE_INCIDENT=worst["id"], PAGE_CAUSE=worst["causes"][0]["entity"])
+        said = [(w["state"], w["by"], w["text"]) for w in self.words(worst["id"])]
+        self.assertIn(("acknowledge", "ann", "looking into it"), said)
+        self.assertIn(("right", "ann", f"cause {worst['causes'][0]['entity']}: as said"), said)
+        self.assertTrue(any(text.endswith(": after the second step") for _, _, text in said), said)  # begins with the remedy
+        quality = self.server.api("/api/v1/quality")
+        self.assertEqual(quality["incident_verdicts"].get("right"), 1)
+
+    def test_2_three_hundred_hostile_strings_run_nothing_and_break_no_policy(self):
+        publisher = Publisher(self.server.router, hostile.STRINGS[0][:120])
+        for batch in hostile.events(self.end + 10_000, 8):
+            publisher.send(batch)
+            publisher.pump()
+        publisher.flush()
+        publisher.close()
+        feed_is_quiet(self.server)
+        firing = self.server.api("/api/v1/alerts?state=firing&text=evil&limit=1000")["alerts"]
+        self.assertEqual(len(firing), 300)
+        incident = max(self.server.api("/api/v1/incidents?limit=100")["incidents"], key=lambda i: len(set(i["alerts"]) & {a["id"] for a in firing}))
+        self.browse("hostile", PAGE_INCIDENT=incident["id"], PAGE_ENTITIES=json.dumps([a["entity"] for a in firing]))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/chronicle.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "storage/memory_store.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::int64_t begin = 1'750'000'000'000;
+constexpr std::int64_t minute = 60'000;
+
+struct Chronicle : ::testing::Test {
+  void decide(const decision& d) {
+    decision_append batch;
+    batch.decisions = {encode_decision(d)};
+    ASSERT_TRUE(memory->decisions().append(batch));
+  }
+  void transition(const std::string& id, std::int64_t at, alert_severity severity,
+                  alert_state state = alert_state::firing) {
+    decision d;
+    d.kind = decision_kind::alert;
+    d.alert.id = id;
+    d.alert.entity = "service/" + id;
+    d.alert.severity = severity;
+    d.alert.state = state;
+    d.alert.started = event_time_of(begin);
+    d.alert.updated = event_time_of(begin + at);
+    d.alert.explanation = "latency of " + id;
+    decide(d);
+  }
+  void change(const std::string& entity, std::int64_t at) {
+    decision d;
+    d.kind = decision_kind::change;
+    d.change = {entity, change_kind::deploy, "version 2", event_time_of(begin + at)};
+    decide(d);
+  }
+  void word(const std::string& name, const std::string& subject, const std::string& payload,
+            std::int64_t at) {
+    decision d;
+    d.kind = decision_kind::command;
+    d.command = {name, subject, payload, arrival_time_of(begin + at)};
+    decide(d);
+  }
+  void cause(const std::string& incident, const std::string& entity, std::int64_t at) {
+    decision d;
+    d.kind = decision_kind::root_cause;
+    d.root_cause.incident = incident;
+    d.root_cause.as_of = event_time_of(begin + at);
+    d.root_cause.abstained = false;
+    ranked_cause first;
+    first.entity = entity;
+    first.metric = "disk";
+    first.probability = 0.8;
+    d.root_cause.causes = {first};
+    decide(d);
+  }
+  void keep(const incident& i, const std::vector<alert>& alerts) {
+    feed_append f;
+    f.items.push_back(
+        {topic_of(i), [i](std::uint64_t seq) { return feed_payload(i, seq, arrival_time_of(2)); }});
+    f.records.push_back({"incident/" + i.id, encode_incident(i)});
+    for (const auto& a : alerts) f.records.push_back({"alert/" + a.id, encode_alert(a)});
+    ASSERT_TRUE(memory->feed().append(f));
+  }
+  static incident some_incident(const std::string& id, std::vector<std::string> alerts,
+                                std::int64_t at = 0) {
+    incident i;
+    i.id = id;
+    i.started = event_time_of(begin + at);
+    for (const auto& a : alerts) i.entities.push_back("service/" + a);
+    i.alerts = std::move(alerts);
+    return i;
+  }
+  std::vector<std::string> told(const incident& i) {
+    const auto story = story_of(*memory, i);
+    EXPECT_TRUE(story);
+    std::vector<std::string> lines;
+    for (const auto& item : story->items)
+      lines.push_back(item.kind + " " + item.subject + " " + item.state);
+    return lines;
+  }
+
+  std::unique_ptr<store> memory = open_memory_store(4);
+};
+
+using lines = std::vector<std::string>;
+
+TEST_F(Chronicle, TellsChangesAlertsCausesAndWordsInTheOrderInWhichTheyHappened) {
+  change("service/a", -30 * minute);
+  transition("a", 0, alert_severity::warning);
+  cause("i", "db/x", minute);
+  transition("a", 2 * minute, alert_severity::critical);
+  word("acknowledge", "i", R"({"by":"ann","comment":"mine"})", 3 * minute);
+  transition("a", 4 * minute, alert_severity::critical, alert_state::resolved);
+  word("incident_feedback", "i", R"({"by":"ann","verdict":"right","cause":"db/x"})", 5 * minute);
+  const auto i = some_incident("i", {"a"});
+  EXPECT_EQ(told(i), (lines{"change service/a deploy", "alert service/a warning",
+                            "cause db/x named", "alert service/a critical", "word i acknowledge",
+                            "alert service/a resolved", "word i right"}));
+  const auto story = story_of(*memory, i);
+  EXPECT_EQ(story->items[2].text, "likely cause, 80 %, seen in disk");
+  EXPECT_EQ(story->items[4].by, "ann");
+  EXPECT_EQ(story->items[6].text, "cause db/x");
+}
+
+TEST_F(Chronicle, LeavesOutWhatBelongsToOthersAndWhatChangesNothing) {
+  transition("other", 0, alert_severity::warning);
+  change("service/other", 0);
+  transition("a", 0, alert_severity::warning);
+  transition("a", minute, alert_severity::warning);
+  cause("another", "db/x", minute);
+  cause("i", "db/x", minute);
+  cause("i", "db/x", 2 * minute);
+  word("acknowledge", "another", "{}", minute);
+  word("acknowledge", "i", "no JSON", minute);
+  EXPECT_EQ(told(some_incident("i", {"a"})),
+            (lines{"alert service/a warning", "cause db/x named", "word i acknowledge"}));
+}
+
+TEST_F(Chronicle, FindsTheBeginInALongLog) {
+  for (int n = 0; n < 5000; ++n) change("service/a", (n - 5000) * minute);
+  transition("a", 0, alert_severity::warning);
+  const auto found = told(some_incident("i", {"a"}));
+  EXPECT_EQ(found.size(), 61U);  // the hour before, and the alert
+  EXPECT_EQ(found.back(), "alert service/a warning");
+}
+
+TEST_F(Chronicle, KeepsAStoryBounded) {
+  for (int n = 0; n < 2000; ++n) change("service/a", n);
+  const auto story = story_of(*memory, some_incident("i", {"a"}));
+  ASSERT_TRUE(story);
+  EXPECT_EQ(story->items.size(), 500U);
+  EXPECT_TRUE(story->cut);
+}
+
+TEST_F(Chronicle, RelatedAreEarlierOnesWithTheSameEntitiesOrCauseTheLikestFirst) {
+  alert a;
+  a.id = "a";
+  keep(some_incident("same", {"a", "b"}, -100 * minute), {a});
+  keep(some_incident("half", {"a", "z", "y"}, -50 * minute), {});
+  keep(some_incident("none", {"q"}, -60 * minute), {});
+  keep(some_incident("later", {"a", "b"}, 60 * minute), {});
+  const auto i = some_incident("i", {"a", "b"});
+  keep(i, {});
+  const auto story = story_of(*memory, i);
+  ASSERT_TRUE(story);
+  ASSERT_EQ(story->related.size(), 2U);
+  EXPECT_EQ(story->related[0].id, "same");
+  EXPECT_EQ(story->related[1].id, "half");
+  ASSERT_EQ(story->alerts.size(), 1U);
+  EXPECT_EQ(story->alerts[0].record.id, "a");
+}
+
+TEST_F(Chronicle, AnOutlineCountsWhatFiresAndHasTheNearestLimit) {
+  auto i = some_incident("i", {"a", "b", "c"});
+  alert a, b;
+  a.updated = b.updated = event_time_of(begin);
+  a.lead_time_s = 600;
+  b.lead_time_s = 300;
+  b.acknowledged = true;
+  const auto o = outline_of(i, {{"a", &a}, {"b", &b}});
+  EXPECT_EQ(o.alerts, 3U);
+  EXPECT_EQ(o.firing, 2U);
+  EXPECT_EQ(o.acknowledged, 1U);
+  EXPECT_EQ(o.limit_at, begin + 300'000);
+  EXPECT_FALSE(outline_of(i, {}).limit_at);
+}
+
+TEST_F(Chronicle, CountsEpisodesLeadsAndTheNewestVerdictOfEach) {
+  quality_ledger ledger{*memory};
+  transition("a", 0, alert_severity::warning);
+  transition("a", 5 * minute, alert_severity::critical);
+  transition("a", 6 * minute, alert_severity::critical, alert_state::resolved);
+  transition("b", 0, alert_severity::critical);
+  transition("c", 0, alert_severity::warning);
+  word("alert_feedback", "a", R"({"verdict":"false"})", 0);
+  word("alert_feedback", "a", R"({"verdict":"true"})", 0);
+  word("alert_feedback", "c", R"({"verdict":"false"})", 0);
+  keep(some_incident("i", {"a"}), {});
+  cause("i", "db/x", 0);
+  cause("a suspicion", "db/x", 0);
+  word("incident_feedback", "i", R"({"verdict":"partly"})", 0);
+  word("incident_feedback", "i", "nonsense", 0);
+  auto q = ledger.read();
+  ASSERT_TRUE(q);
+  EXPECT_EQ(q->episodes, 3U);
+  EXPECT_EQ(q->critical, 2U);
+  EXPECT_EQ(q->critical_at_once, 1U);
+  EXPECT_EQ(q->lead_s, std::vector<double>{300});
+  EXPECT_EQ(q->alert_verdicts, (std::map<std::string, std::uint64_t>{{"false", 1}, {"true", 1}}));
+  EXPECT_EQ(q->incident_verdicts, (std::map<std::string, std::uint64_t>{{"partly", 1}}));
+  EXPECT_EQ(q->incidents, 1U);
+  ASSERT_EQ(q->days.size(), 1U);
+  EXPECT_EQ(q->days[0].episodes, 3U);
+  EXPECT_EQ(q->days[0].called_false, 1U);
+  transition("d", 7 * minute, alert_severity::warning);
+  q = ledger.read();
+  ASSERT_TRUE(q);
+  EXPECT_EQ(q->episodes, 4U);
+  EXPECT_EQ(q->until, begin + 7 * minute);
+}
+
+}  // namespace
+}  // namespace faultline

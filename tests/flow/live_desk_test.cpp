@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/live_desk.hpp"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "storage/memory_store.hpp"
+
+namespace faultline {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto patience = 20s;
+
+struct LiveDesk : ::testing::Test {
+  /// Puts @p n notices into the feed and says so.
+  void publish(std::size_t n, const std::string& text = "x") {
+    feed_append f;
+    for (std::size_t i = 0; i < n; ++i) {
+      notice one{"test", "node", text, event_time_of(1)};
+      f.items.push_back({topic_of(one), [one](std::uint64_t seq) {
+                           return feed_payload(one, seq, arrival_time_of(2));
+                         }});
+    }
+    const auto appended = memory->feed().append(f);
+    ASSERT_TRUE(appended);
+    for (const auto& r : *appended) desk->told(r.seq);
+  }
+  /// The next page of @p feed.
+  outcome<live_page> next(const std::shared_ptr<live_feed>& feed) {
+    std::mutex mutex;
+    std::condition_variable came;
+    std::optional<outcome<live_page>> got;
+    feed->next([&](outcome<live_page> page) {
+      const std::lock_guard lock{mutex};
+      got = std::move(page);
+      came.notify_all();
+    });
+    std::unique_lock lock{mutex};
+    if (!came.wait_for(lock, patience, [&] { return got.has_value(); }))
+      return failure{ec::deadline_passed, "no page"};
+    return *got;
+  }
+  /// Seqs of the pages of @p feed until @p last is among them.
+  std::vector<std::uint64_t> until(const std::shared_ptr<live_feed>& feed, std::uint64_t last) {
+    std::vector<std::uint64_t> seqs;
+    while (seqs.empty() || seqs.back() < last) {
+      const auto page = next(feed);
+      if (!page) break;
+      for (const auto& m : page->messages) seqs.push_back(m->seq);
+    }
+    return seqs;
+  }
+  static std::vector<std::uint64_t> from_to(std::uint64_t from, std::uint64_t to) {
+    std::vector<std::uint64_t> all;
+    for (; from <= to; ++from) all.push_back(from);
+    return all;
+  }
+
+  std::unique_ptr<store> memory = open_memory_store(4);
+  std::unique_ptr<live_desk> desk = std::make_unique<live_desk>(*memory, 100ms);
+};
+
+TEST_F(LiveDesk, TellsWhatComesAfterTheReaderAndNothingBefore) {
+  publish(3);
+  const auto feed = desk->open({});
+  publish(2);
+  EXPECT_EQ(until(feed, 5), from_to(4, 5));
+  const auto page = next(feed);
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->messages.empty());
+  EXPECT_EQ(page->last, 5U);
+}
+
+TEST_F(LiveDesk, WhoComesBackHasEveryMessageOnce) {
+  publish(500);
+  const auto feed = desk->open(100);
+  EXPECT_EQ(until(feed, 500), from_to(101, 500));
+  publish(10);
+  EXPECT_EQ(until(feed, 510), from_to(501, 510));
+}
+
+TEST_F(LiveDesk, AReaderThatIsSlowerThanWhatIsKeptReadsTheStore) {
+  const auto slow = desk->open({});
+  const auto quick = desk->open({});
+  publish(1);
+  EXPECT_EQ(until(quick, 1), from_to(1, 1));
+  publish(10'000);
+  EXPECT_EQ(until(quick, 10'001), from_to(2, 10'001));
+  EXPECT_EQ(until(slow, 10'001), from_to(1, 10'001));
+}
+
+TEST_F(LiveDesk, MessagesAreTheFeedsAsJsonWithoutALineBreak) {
+  const auto feed = desk->open({});
+  publish(1, "two\nlines and \"quotes\"");
+  const auto page = next(feed);
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->messages.size(), 1U);
+  const live_message& m = *page->messages.front();
+  EXPECT_EQ(m.kind, "notice");
+  EXPECT_NE(m.json.find("\"seq\":1"), std::string::npos) << m.json;
+  EXPECT_NE(m.json.find("two\\nlines"), std::string::npos) << m.json;
+  EXPECT_EQ(m.json.find('\n'), std::string::npos);
+}
+
+TEST_F(LiveDesk, ASeqOfAnotherStoreIsAGapAndGoesOnFromNow) {
+  publish(3);
+  const auto feed = desk->open(1000);
+  auto page = next(feed);
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->gap);
+  publish(1);
+  EXPECT_EQ(until(feed, 4), from_to(4, 4));
+}
+
+TEST_F(LiveDesk, AnIncidentOfManyIsToldWithTheFirstHundredNamesAndTheirNumber) {
+  incident i;
+  i.id = "i1";
+  for (int n = 0; n < 5000; ++n) {
+    i.alerts.push_back("a" + std::to_string(n));
+    i.entities.push_back("host/" + std::to_string(n));
+  }
+  const auto feed = desk->open({});
+  feed_append f;
+  f.items.push_back(
+      {topic_of(i), [&i](std::uint64_t seq) { return feed_payload(i, seq, arrival_time_of(2)); }});
+  ASSERT_TRUE(memory->feed().append(f));
+  desk->told(1);
+  const auto page = next(feed);
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->messages.size(), 1U);
+  const std::string& json = page->messages.front()->json;
+  EXPECT_LT(json.size(), 8'000U);
+  EXPECT_NE(json.find("\"alerts_total\":5000,\"entities_total\":5000}"), std::string::npos);
+}
+
+TEST_F(LiveDesk, StoppingAnswersWhoWaitsAndWhoComesLater) {
+  const auto feed = desk->open({});
+  std::thread stopper{[&] { desk->stop(); }};
+  for (int n = 0; n < 2; ++n) {
+    auto page = next(feed);
+    while (page) page = next(feed);
+    EXPECT_EQ(page.error().code, ec::shutting_down);
+  }
+  stopper.join();
+  desk.reset();
+  EXPECT_EQ(next(feed).error().code, ec::shutting_down);
+}
+
+}  // namespace
+}  // namespace faultline
