@@ -379,7 +379,7 @@ TEST_F(RestApi, ParametersOutOfRangeAreRefused) {
 }
 
 TEST_F(RestApi, UnknownPathsAndMethodsSaySo) {
-  for (const char* path : {"/nothing", "/api/v1", "/api/v2/status", "/api/v1/entities/a/b",
+  for (const char* path : {"/nothing", "/api/v3", "/api/v2/status", "/api/v1/entities/a/b",
                            "/api/v1/status/", "//", "/../etc/passwd", "/%2e%2e"}) {
     const http_response r = ask("GET", path);
     EXPECT_EQ(r.status, 404) << path;

@@ -115,7 +115,7 @@ TEST_F(WebFiles, NoPathLeadsToAnythingElse) {
   std::ofstream{folder.path().parent_path() / "faultline-outside.js"} << "a secret";
   read();
   const std::string root = "/assets/" + page->edition();
-  for (const std::string path :
+  for (const std::string& path :
        {root + "/../faultline-outside.js", root + "/%2e%2e/faultline-outside.js",
         root + "/..%2ffaultline-outside.js", root + "//main.js", root + "/./main.js",
         root + "/lib/../main.js", root + "/notes.key", root + "/.hidden", root + "/", root,

@@ -64,6 +64,7 @@ struct Chronicle : ::testing::Test {
     f.items.push_back(
         {topic_of(i), [i](std::uint64_t seq) { return feed_payload(i, seq, arrival_time_of(2)); }});
     f.records.push_back({"incident/" + i.id, encode_incident(i)});
+    f.records.push_back({"incidents-by-time/" + i.id, encode_incident(i)});
     for (const auto& a : alerts) f.records.push_back({"alert/" + a.id, encode_alert(a)});
     ASSERT_TRUE(memory->feed().append(f));
   }
