@@ -32,6 +32,7 @@ std::string other_value(const std::string& key, const std::string& value) {
   if (key == "ingest.subscribe") return "[tcp://10.0.0.7:5556]";
   if (key.compare(0, 6, "model.") == 0) return "models/lstm.flm";
   if (key.compare(0, 8, "web.tls_") == 0 || key == "web.tokens") return "/somewhere/else";
+  if (key == "web.pages") return "/somewhere/else";
   if (key == "web.hosts") return "[faultline.example.org]";
   if (key == "security.curve") return "always";
   if (key == "security.key" || key == "security.clients") return "/somewhere/else";
