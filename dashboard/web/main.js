@@ -33,10 +33,18 @@ function Page({ route }) {
         loaded[route.page] = module.default;
         look({});
       },
-      () => fail({ status: 500, message: "This part of the page could not be loaded: the server may have been updated. Load the page anew." }));
+      () =>
+        fail({
+          status: 500,
+          message:
+            "This part of the page could not be loaded: the server may have been updated. Load the page anew.",
+        }),
+    );
   }, [route.page]);
   if (error) return html`<${Trouble} error=${error} again=${() => location.reload()} />`;
-  return Known ? html`<${Known} key=${`${route.page}/${route.id}`} id=${route.id} query=${route.query} />` : html`<${Waiting} />`;
+  return Known
+    ? html`<${Known} key=${`${route.page}/${route.id}`} id=${route.id} query=${route.query} />`
+    : html`<${Waiting} />`;
 }
 
 /** The next (or the one before) of what can be opened in a list. */
@@ -48,7 +56,14 @@ function step(by) {
 }
 
 function onKey(event, help) {
-  if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey ||
+    isTyping(event.target) ||
+    document.querySelector("dialog[open]")
+  )
+    return;
   const acts = {
     "?": help,
     j: () => step(1),
@@ -57,9 +72,14 @@ function onKey(event, help) {
     z: () => setPref("zone", prefs.zone === "UTC" ? "local" : "UTC"),
     a: () => document.querySelector("main [data-key=a]")?.click(),
     "/": () => document.querySelector("main input[type=search]")?.focus(),
-    Escape: () => history.length > 1 && ["incident", "entity"].includes(readRoute(location.hash).page) && history.back(),
+    Escape: () =>
+      history.length > 1 && ["incident", "entity"].includes(readRoute(location.hash).page) && history.back(),
   };
-  pages.forEach((name, n) => { acts[String(n + 1)] = () => { location.hash = link(name); }; });
+  pages.forEach((name, n) => {
+    acts[String(n + 1)] = () => {
+      location.hash = link(name);
+    };
+  });
   if (!acts[event.key]) return;
   event.preventDefault();
   acts[event.key]();
@@ -87,7 +107,12 @@ function App() {
   useEffect(() => {
     document.title = titleOf(route);
   });
-  if (state === "locked") return html`<${TokenForm} given=${() => { live.link = "starting"; start(); refresh(); }} />`;
+  if (state === "locked")
+    return html`<${TokenForm} given=${() => {
+      live.link = "starting";
+      start();
+      refresh();
+    }} />`;
   return html`<${Shell} page=${route.page} help=${() => help(true)}>
     <${Page} route=${route} />${helping && html`<${KeyHelp} close=${() => help(false)} />`}</${Shell}>`;
 }

@@ -27,12 +27,12 @@ def cut(text, most):
 
 def events(start, ticks):
     """Rows in which every entity of the 300 crosses the limit of *evil metrics, its changes, logs, edges and labels."""
-    batches = []
     names = [cut("service/" + s, 250) for s in STRINGS]
+    batches = []
     for n in range(ticks):
-        high = 95.0 if n >= ticks // 2 else 10.0
-        batches += [[{"entity": e, "ts": start + n * 10_000, "values": {cut(f"{s} evil", 120): high + n % 2}, "attrs": {cut(s, 60): s}}]
-                    for e, s in zip(names, STRINGS)]
+        level = (95.0 if n >= ticks // 2 else 10.0) + n % 2
+        batches.append([{"entity": e, "ts": start + n * 10_000, "values": {cut(f"{s} evil", 120): level}, "attrs": {cut(s, 60): s}}
+                        for e, s in zip(names, STRINGS)])
     for e, other, s in zip(names, names[1:] + names[:1], STRINGS):
         batches.append([{"type": "change", "entity": e, "ts": start, "kind": "deploy", "summary": s},
                         {"type": "log", "entity": e, "ts": start, "severity": "error", "body": s},

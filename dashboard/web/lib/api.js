@@ -38,7 +38,11 @@ async function call(method, path, { body, signal } = {}) {
   }
   if (answer.ok) return value ?? text;
   if (answer.status === 401) setPref("token", "");
-  throw new ApiError(answer.status, value?.error?.code ?? "error", value?.error?.message ?? `status ${answer.status}`);
+  throw new ApiError(
+    answer.status,
+    value?.error?.code ?? "error",
+    value?.error?.message ?? `status ${answer.status}`,
+  );
 }
 
 const part = encodeURIComponent;

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words and numbers for people. Pure: time and zone are handed in.
 
-const unit = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+const unit = [
+  ["d", 86400],
+  ["h", 3600],
+  ["min", 60],
+  ["s", 1],
+];
 
 /** "2 h 5 min" of milliseconds, its two largest units; never negative. */
 export function duration(ms) {
@@ -63,7 +68,12 @@ export function number(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   if (size === 0) return "0";
-  for (const [name, scale] of [["T", 1e12], ["G", 1e9], ["M", 1e6], ["k", 1e4]]) {
+  for (const [name, scale] of [
+    ["T", 1e12],
+    ["G", 1e9],
+    ["M", 1e6],
+    ["k", 1e4],
+  ]) {
     if (size >= scale) return `${precise(value / (name === "k" ? 1e3 : scale))}${name}`;
   }
   if (size < 1e-3) return value.toExponential(1);
@@ -91,7 +101,9 @@ export function percent(p) {
 
 /** "memory_leak" in words. */
 export function words(name) {
-  return String(name ?? "").replace(/[_.]+/g, " ").trim();
+  return String(name ?? "")
+    .replace(/[_.]+/g, " ")
+    .trim();
 }
 
 /** "one alert", "2 alerts". */

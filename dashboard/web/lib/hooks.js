@@ -27,7 +27,8 @@ export function useLoaded(load, keys) {
     set((s) => ({ value: same ? s.value : null, error: null, loading: true }));
     load(abort.signal).then(
       (value) => !abort.signal.aborted && set({ value, error: null, loading: false }),
-      (error) => !abort.signal.aborted && set((s) => ({ value: s.value, error, loading: false })));
+      (error) => !abort.signal.aborted && set((s) => ({ value: s.value, error, loading: false })),
+    );
     return () => abort.abort();
   }, [...keys, turn]);
   return { ...state, reload: () => again((n) => n + 1) };

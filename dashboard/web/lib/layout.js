@@ -47,17 +47,25 @@ export function place(nodes, edges, { gap = 90, width = 24 } = {}) {
   const spot = new Map();
   let y = 0;
   for (const row of rows.filter(Boolean)) {
-    const wish = new Map(row.map((id, n) => {
-      const known = beside.get(id).filter((o) => spot.has(o)).map((o) => spot.get(o).x);
-      return [id, known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : n * gap];
-    }));
+    const wish = new Map(
+      row.map((id, n) => {
+        const known = beside
+          .get(id)
+          .filter((o) => spot.has(o))
+          .map((o) => spot.get(o).x);
+        return [id, known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : n * gap];
+      }),
+    );
     row.sort((a, b) => wish.get(a) - wish.get(b) || (a < b ? -1 : 1));
     const lines = Math.ceil(row.length / width);
     const across = Math.ceil(row.length / lines);
     row.forEach((id, n) => {
       // Neighbours in a row stand one below the other, so that order across is kept.
       const column = Math.floor(n / lines);
-      spot.set(id, { x: (column - (across - 1) / 2) * gap + (n % lines) * gap * 0.25, y: y + (n % lines) * gap * 0.75 });
+      spot.set(id, {
+        x: (column - (across - 1) / 2) * gap + (n % lines) * gap * 0.25,
+        y: y + (n % lines) * gap * 0.75,
+      });
     });
     y += lines * gap * 0.75 + gap * 0.9;
   }
@@ -76,8 +84,11 @@ function widened(spot, height) {
 /** Nodes and edges whose ids hold @p text, have @p state, or stand beside one that does. */
 export function subset(topology, { text = "", state = "", kind = "" }) {
   const part = text.toLowerCase();
-  const fits = (n) => (part === "" || n.id.toLowerCase().includes(part)) && (kind === "" || n.id.startsWith(`${kind}/`)) &&
-    (state === "" || (state === "trouble" ? n.state === "critical" || n.state === "warning" : n.state === state));
+  const fits = (n) =>
+    (part === "" || n.id.toLowerCase().includes(part)) &&
+    (kind === "" || n.id.startsWith(`${kind}/`)) &&
+    (state === "" ||
+      (state === "trouble" ? n.state === "critical" || n.state === "warning" : n.state === state));
   if (part === "" && state === "" && kind === "") return topology;
   const chosen = new Set(topology.nodes.filter(fits).map((n) => n.id));
   const kept = new Set(chosen);

@@ -27,7 +27,8 @@ function decode(text) {
 /** The hash of a page; readRoute() reads it back. */
 export function link(page, id = "", query = {}) {
   const search = new URLSearchParams(
-    Object.entries(query).filter(([, value]) => value !== "" && value !== undefined && value !== null));
+    Object.entries(query).filter(([, value]) => value !== "" && value !== undefined && value !== null),
+  );
   const tail = String(search);
   return `#/${page}${id === "" ? "" : `/${encodeURIComponent(id)}`}${tail === "" ? "" : `?${tail}`}`;
 }

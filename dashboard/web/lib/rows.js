@@ -29,9 +29,18 @@ export function withAlert(rows, alert, fits) {
 /** What the list shows of an alert. */
 export function briefOf(a) {
   return {
-    id: a.id, entity: a.entity, metric: a.metric, severity: a.severity, state: a.state, started: a.started, updated: a.updated,
-    ended: a.ended ?? undefined, score: a.score, lead_time_s: a.lead_time_s ?? undefined,
-    acknowledged: a.acknowledged ? a.acknowledged_by ?? "" : undefined, silenced: a.silenced ? a.silenced_by ?? "" : undefined,
+    id: a.id,
+    entity: a.entity,
+    metric: a.metric,
+    severity: a.severity,
+    state: a.state,
+    started: a.started,
+    updated: a.updated,
+    ended: a.ended ?? undefined,
+    score: a.score,
+    lead_time_s: a.lead_time_s ?? undefined,
+    acknowledged: a.acknowledged ? (a.acknowledged_by ?? "") : undefined,
+    silenced: a.silenced ? (a.silenced_by ?? "") : undefined,
   };
 }
 
@@ -39,6 +48,12 @@ export function briefOf(a) {
 export function filterOf({ state, severity, text }) {
   const part = (text ?? "").toLowerCase();
   return (row, alert) =>
-    (!state || state === "all" || row.state === state) && (!severity || row.severity === severity) &&
-    (part === "" || [row.entity, row.metric, alert?.explanation].some((t) => String(t ?? "").toLowerCase().includes(part)));
+    (!state || state === "all" || row.state === state) &&
+    (!severity || row.severity === severity) &&
+    (part === "" ||
+      [row.entity, row.metric, alert?.explanation].some((t) =>
+        String(t ?? "")
+          .toLowerCase()
+          .includes(part),
+      ));
 }

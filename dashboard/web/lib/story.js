@@ -5,13 +5,16 @@
 export function incidentGraph(incident, topology) {
   const touched = new Set(incident.entities ?? []);
   const causes = new Set((incident.causes ?? []).slice(0, 3).map((c) => c.entity));
-  const cause = incident.abstained ? "" : incident.causes?.[0]?.entity ?? "";
+  const cause = incident.abstained ? "" : (incident.causes?.[0]?.entity ?? "");
   const wanted = new Set([...touched, ...causes]);
   const path = propagation(cause, touched, topology.edges);
   for (const id of path.nodes) wanted.add(id);
   const states = new Map(topology.nodes.map((n) => [n.id, n.state]));
   const nodes = [...wanted].slice(0, 120).map((id) => ({
-    id, state: states.get(id) ?? "unknown", touched: touched.has(id), cause: id === cause,
+    id,
+    state: states.get(id) ?? "unknown",
+    touched: touched.has(id),
+    cause: id === cause,
   }));
   const kept = new Set(nodes.map((n) => n.id));
   const edges = topology.edges
@@ -56,13 +59,20 @@ export function chartsOf(incident, alerts, most = 6) {
     if (charts.some((c) => c.entity === entity && c.metric === metric)) return;
     charts.push({ entity, metric, onset, why });
   };
-  const onsetOf = (entity) => alerts.filter((a) => a.entity === entity).reduce((t, a) => Math.min(t, a.started), Infinity);
+  const onsetOf = (entity) =>
+    alerts.filter((a) => a.entity === entity).reduce((t, a) => Math.min(t, a.started), Infinity);
   for (const cause of (incident.causes ?? []).slice(0, 2)) {
     const onset = onsetOf(cause.entity);
     add(cause.entity, cause.metric, Number.isFinite(onset) ? onset : incident.started, "a likely cause");
   }
-  const rest = alerts.flatMap((a) => (a.contributors?.length ? a.contributors : [{ metric: a.metric, score: 0 }])
-    .map((c) => ({ entity: a.entity, metric: c.metric, onset: a.started, score: Math.abs(c.score ?? 0) })));
+  const rest = alerts.flatMap((a) =>
+    (a.contributors?.length ? a.contributors : [{ metric: a.metric, score: 0 }]).map((c) => ({
+      entity: a.entity,
+      metric: c.metric,
+      onset: a.started,
+      score: Math.abs(c.score ?? 0),
+    })),
+  );
   rest.sort((a, b) => b.score - a.score);
   for (const c of rest) add(c.entity, c.metric, c.onset, "contributes");
   return charts;

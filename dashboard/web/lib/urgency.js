@@ -33,7 +33,12 @@ export function outlineOf(record, before = null) {
     abstained: record.abstained,
     unobserved: record.unobserved,
     cause: first
-      ? { entity: first.entity, metric: first.metric, fault_class: first.fault_class, probability: first.probability }
+      ? {
+          entity: first.entity,
+          metric: first.metric,
+          fault_class: first.fault_class,
+          probability: first.probability,
+        }
       : null,
     entities: record.entities_total ?? record.entities?.length ?? 0,
     alerts: record.alerts_total ?? record.alerts?.length ?? 0,

@@ -14,7 +14,11 @@ import { AlertPanel } from "../parts/alert.js";
 
 const rowHeight = 44;
 const pageSize = 200;
-const states = [["firing", "Firing"], ["resolved", "Over"], ["all", "All"]];
+const states = [
+  ["firing", "Firing"],
+  ["resolved", "Over"],
+  ["all", "All"],
+];
 
 /** Rows of a filter: loaded page by page, kept up to date by the feed. */
 function useAlerts(filter) {
@@ -60,30 +64,48 @@ function useAlerts(filter) {
       timer = 0;
       const batch = new Map(waiting.map((a) => [a.id, a]));
       waiting = [];
-      set((s) => ({ ...s, rows: [...batch.values()].slice(-500).reduce((rows, a) => withAlert(rows, a, fits), s.rows) }));
+      set((s) => ({
+        ...s,
+        rows: [...batch.values()].slice(-500).reduce((rows, a) => withAlert(rows, a, fits), s.rows),
+      }));
     };
     const stop = onFeed((record) => {
       if (record.kind !== "alert") return;
       waiting.push(record);
-      timer = timer || setTimeout(put, 200);
+      timer = timer || setTimeout(put, 100);
     });
-    return () => { stop(); clearTimeout(timer); };
+    return () => {
+      stop();
+      clearTimeout(timer);
+    };
   }, [key]);
   return { ...state, more: () => state.next && load(state.next), again: () => load("") };
+}
+
+/** Changes the filter in the address, which is what the page goes by; no step of its own to go back. */
+function goTo(filter) {
+  return (change) => {
+    history.replaceState(null, "", link("alerts", "", { ...filter, ...change }));
+    dispatchEvent(new HashChangeEvent("hashchange"));
+  };
 }
 
 export default function Alerts({ query }) {
   const filter = { state: query.state || "firing", severity: query.severity || "", text: query.text || "" };
   const list = useAlerts(filter);
   const { overview } = useLive();
-  const go = (change) => history.replaceState(null, "", link("alerts", "", { ...filter, ...change })) || dispatchEvent(new HashChangeEvent("hashchange"));
   const total = totalOf(filter, list, overview);
   return html`<${Head} title="Alerts"><span class="quiet">${list.loading ? "" : many(total, "alert")}</span></${Head}>
-    <${Filters} filter=${filter} go=${go} />
-    ${list.error && list.rows.length === 0 ? html`<${Trouble} error=${list.error} again=${list.again} />`
-      : list.loading && list.rows.length === 0 ? html`<${Waiting} />`
-      : list.rows.length === 0 ? html`<${Nothing} filter=${filter} />`
-      : html`<${Rows} list=${list} total=${Math.max(total, list.rows.length)} />`}
+    <${Filters} filter=${filter} go=${goTo(filter)} />
+    ${
+      list.error && list.rows.length === 0
+        ? html`<${Trouble} error=${list.error} again=${list.again} />`
+        : list.loading && list.rows.length === 0
+          ? html`<${Waiting} />`
+          : list.rows.length === 0
+            ? html`<${Nothing} filter=${filter} />`
+            : html`<${Rows} list=${list} total=${Math.max(total, list.rows.length)} />`
+    }
     ${query.alert && html`<${AlertPanel} id=${query.alert} entity=${query.entity} close=${() => history.back()} />`}`;
 }
 
@@ -103,15 +125,26 @@ function Filters({ filter, go }) {
   }, [text]);
   return html`<div class="filters" role="search">
     <input type="search" aria-label="Part of an entity, a metric or an explanation" placeholder="Entity, metric, words" value=${text} onInput=${(e) => type(e.target.value)} />
-    <div class="group" role="group" aria-label="State">${states.map(([state, name]) => html`<button type="button" class=${filter.state === state ? "on" : ""} aria-pressed=${filter.state === state} onClick=${() => go({ state })}>${name}</button>`)}</div>
-    <div class="group" role="group" aria-label="Severity">${["critical", "warning"].map((severity) => html`<button type="button" class=${filter.severity === severity ? "on" : ""} aria-pressed=${filter.severity === severity}
-      onClick=${() => go({ severity: filter.severity === severity ? "" : severity })}><${Sign} state=${severity} quiet size="13" /> ${severity}</button>`)}</div></div>`;
+    <div class="group" role="group" aria-label="State">
+        ${states.map(([state, name]) => html`<button type="button" class=${filter.state === state ? "on" : ""} aria-pressed=${filter.state === state} onClick=${() => go({ state })}>${name}</button>`)}</div>
+    <div class="group" role="group" aria-label="Severity">${["critical", "warning"].map(
+      (
+        severity,
+      ) => html`<button type="button" class=${filter.severity === severity ? "on" : ""} aria-pressed=${filter.severity === severity}
+      onClick=${() => go({ severity: filter.severity === severity ? "" : severity })}>
+          <${Sign} state=${severity} quiet size="13" /> ${severity}</button>`,
+    )}</div></div>`;
 }
 
 function Nothing({ filter }) {
-  if (filter.text || filter.severity) return html`<${Empty} title="No alert fits"><p>Take something from the filter, or look at <a href=${link("alerts", "", { state: "all", text: filter.text })}>all of them, those that are over too</a>.</p></${Empty}>`;
-  if (filter.state === "firing") return html`<${Empty} title="Nothing fires"><p>Alerts that are over are <a href=${link("alerts", "", { state: "resolved" })}>here</a>. A new entity only learns for the first hour (<code>detection.learning</code>); limits of your own (<code>limits</code>) hold from the first value.</p></${Empty}>`;
-  return html`<${Empty} title="No alert yet"><p>When something deviates, its whole history is kept here for as long as the feed (<code>retention.feed</code>).</p></${Empty}>`;
+  if (filter.text || filter.severity)
+    return html`<${Empty} title="No alert fits">
+        <p>Take something from the filter, or look at <a href=${link("alerts", "", { state: "all", text: filter.text })}>all of them, those that are over too</a>.</p></${Empty}>`;
+  if (filter.state === "firing")
+    return html`<${Empty} title="Nothing fires">
+        <p>Alerts that are over are <a href=${link("alerts", "", { state: "resolved" })}>here</a>. A new entity only learns for the first hour (<code>detection.learning</code>); limits of your own (<code>limits</code>) hold from the first value.</p></${Empty}>`;
+  return html`<${Empty} title="No alert yet">
+      <p>When something deviates, its whole history is kept here for as long as the feed (<code>retention.feed</code>).</p></${Empty}>`;
 }
 
 function Rows({ list, total }) {
@@ -124,26 +157,39 @@ function Rows({ list, total }) {
     const size = new ResizeObserver(look);
     box.addEventListener("scroll", look, { passive: true });
     size.observe(box);
-    return () => { box.removeEventListener("scroll", look); size.disconnect(); };
+    return () => {
+      box.removeEventListener("scroll", look);
+      size.disconnect();
+    };
   }, []);
   const { first, last } = seen(at.top, at.height, rowHeight, total);
   useEffect(() => {
     if (wantsMore(last, list.rows.length, list.next)) list.more();
   }, [last, list.rows.length, list.next]);
   const drawn = [];
-  for (let n = first; n < last; ++n) drawn.push(list.rows[n] ? html`<${Line} key=${list.rows[n].id} row=${list.rows[n]} n=${n} />` : null);
+  for (let n = first; n < last; ++n)
+    drawn.push(list.rows[n] ? html`<${Line} key=${list.rows[n].id} row=${list.rows[n]} n=${n} />` : null);
   return html`<div class="rows" role="table" aria-rowcount=${total} aria-label="Alerts">
-    <div class="rows-head" role="row"><span></span><span role="columnheader">Entity</span><span role="columnheader">Metric</span><span role="columnheader">Score</span><span role="columnheader">Began</span><span role="columnheader">Lasts</span><span role="columnheader"></span></div>
-    <div class="view" ref=${view} tabIndex="0" role="rowgroup"><div class="fill" style=${{ height: `${total * rowHeight}px` }}>${drawn}</div></div></div>`;
+    <div class="rows-head" role="row"><span></span><span role="columnheader">Entity</span>
+        <span role="columnheader">Metric</span><span role="columnheader">Score</span>
+        <span role="columnheader">Began</span><span role="columnheader">Lasts</span><span role="columnheader"></span></div>
+    <div class="view" ref=${view} tabIndex="0" role="rowgroup">
+        <div class="fill" style=${{ height: `${total * rowHeight}px` }}>${drawn}</div></div></div>`;
 }
 
 function Line({ row, n }) {
   const over = row.state === "resolved";
-  const query = { ...Object.fromEntries(new URLSearchParams(location.hash.split("?")[1] ?? "")), alert: row.id, entity: row.entity };
+  const query = {
+    ...Object.fromEntries(new URLSearchParams(location.hash.split("?")[1] ?? "")),
+    alert: row.id,
+    entity: row.entity,
+  };
   return html`<div class="line" role="row" aria-rowindex=${n + 1} style=${{ transform: `translateY(${n * rowHeight}px)` }}>
     <${Sign} state=${over ? "resolved" : row.severity} />
     <a class="line-link" role="cell" href=${link("alerts", "", query)} aria-label=${`${row.entity}, ${over ? "over" : stateName(row.severity)}`}><${Entity} id=${row.entity} plain /></a>
     <code role="cell">${row.metric}</code><span role="cell" class="num">${percent(row.score)}</span>
-    <span role="cell">${distance(row.started, now())}</span><span role="cell" class="over-time">${duration((row.ended ?? now()) - row.started)}</span>
-    <span role="cell" class="quiet small">${row.silenced !== undefined ? "silenced" : row.acknowledged !== undefined ? `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}` : row.lead_time_s && !over ? `limit in ${duration(row.lead_time_s * 1000)}` : ""}</span></div>`;
+    <span role="cell">${distance(row.started, now())}</span><span role="cell" class="over-time">
+        ${duration((row.ended ?? now()) - row.started)}</span>
+    <span role="cell" class="quiet small">
+        ${row.silenced !== undefined ? "silenced" : row.acknowledged !== undefined ? `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}` : row.lead_time_s && !over ? `limit in ${duration(row.lead_time_s * 1000)}` : ""}</span></div>`;
 }

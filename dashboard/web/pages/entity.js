@@ -17,44 +17,76 @@ export default function Entity({ id, query }) {
   const topology = useLoaded((signal) => api.topology(signal), [id]);
   const [turn, next] = useState(0);
   const [all, more] = useState(false);
-  useFeed((r) => r.kind === "alert" && r.entity === id, () => { entity.reload(); alerts.reload(); next((n) => n + 1); }, 2000);
+  useFeed(
+    (r) => r.kind === "alert" && r.entity === id,
+    () => {
+      entity.reload();
+      alerts.reload();
+      next((n) => n + 1);
+    },
+    2000,
+  );
   if (entity.error && !entity.value) {
     if (entity.error.status !== 404) return html`<${Trouble} error=${entity.error} again=${entity.reload} />`;
-    return html`<${Empty} title=${`${id} is not known here`}><p>It may have been retired, or has not sent an event yet. Its dependencies are told by others: see <a href=${link("topology", "", { find: id })}>the topology</a>.</p></${Empty}>`;
+    return html`<${Empty} title=${`${id} is not known here`}>
+        <p>It may have been retired, or has not sent an event yet. Its dependencies are told by others: see <a href=${link("topology", "", { find: id })}>the topology</a>.</p></${Empty}>`;
   }
   if (!entity.value) return html`<${Waiting} />`;
   const e = entity.value;
-  const metrics = [...e.metrics].sort((a, b) => (b.name === query.metric) - (a.name === query.metric) || (b.off ?? 0) - (a.off ?? 0));
-  const marks = (alerts.value?.alerts ?? []).flatMap((a) => [{ ts: a.started, state: a.severity }, ...(a.ended ? [{ ts: a.ended, state: "resolved" }] : [])]);
-  return html`<article><header class="incident-head"><p class="over"><a href=${link("topology")}>Topology</a><span aria-hidden="true">/</span><${Sign} state=${e.state} quiet /> ${stateName(e.state)}</p>
+  const metrics = [...e.metrics].sort(
+    (a, b) => (b.name === query.metric) - (a.name === query.metric) || (b.off ?? 0) - (a.off ?? 0),
+  );
+  const marks = (alerts.value?.alerts ?? []).flatMap((a) => [
+    { ts: a.started, state: a.severity },
+    ...(a.ended ? [{ ts: a.ended, state: "resolved" }] : []),
+  ]);
+  return html`<article><header class="incident-head"><p class="over"><a href=${link("topology")}>Topology</a>
+      <span aria-hidden="true">/</span><${Sign} state=${e.state} quiet /> ${stateName(e.state)}</p>
       <h1><${Name} id=${e.id} plain /></h1>
-      <dl class="facts"><${Fact} name="Events">${count(e.observations)}</${Fact}><${Fact} name="First heard of"><${At} ts=${e.first_ts} /></${Fact}><${Fact} name="Last heard of"><${Ago} ts=${e.last_ts} /></${Fact}>
+      <dl class="facts"><${Fact} name="Events">${count(e.observations)}</${Fact}><${Fact} name="First heard of">
+          <${At} ts=${e.first_ts} /></${Fact}><${Fact} name="Last heard of"><${Ago} ts=${e.last_ts} /></${Fact}>
         <${Fact} name="Metrics">${count(e.metrics.length)}</${Fact}></dl></header>
     <div class="columns"><section class="panel" aria-label="Metrics"><h2>Metrics</h2>
       ${metrics.length === 0 && html`<p class="quiet">It has sent no metric. Log, span and change events are kept as evidence for causes.</p>`}
       ${(all ? metrics : metrics.slice(0, shownFirst)).map((m) => html`<${Metric} key=${m.name} id=${id} metric=${m} marks=${marks} turn=${turn} />`)}
-      ${metrics.length > shownFirst && html`<button type="button" class="plain" onClick=${() => more(!all)}>${all ? "Fewer" : `All ${count(metrics.length)} metrics`}</button>`}
+      ${metrics.length > shownFirst && html`<button type="button" class="plain" onClick=${() => more(!all)}>
+          ${all ? "Fewer" : `All ${count(metrics.length)} metrics`}</button>`}
     </section><div class="stack">
       <section class="panel" aria-label="Belief"><h2>What is believed</h2><${Belief} belief=${e.belief} /></section>
-      <section class="panel" aria-label="Neighbours"><h2>Beside it</h2><${Neighbours} id=${id} topology=${topology.value} /></section>
-      <section class="panel" aria-label="Alerts"><h2>Its alerts</h2><${Past} alerts=${alerts.value?.alerts ?? []} /></section>
+      <section class="panel" aria-label="Neighbours"><h2>Beside it</h2>
+          <${Neighbours} id=${id} topology=${topology.value} /></section>
+      <section class="panel" aria-label="Alerts"><h2>Its alerts</h2><${Past} alerts=${alerts.value?.alerts ?? []} />
+          </section>
     </div></div></article>`;
 }
 
 function Metric({ id, metric: m, marks, turn }) {
   return html`<section class="metric" aria-label=${m.name}><div class="chart-title"><h3><code>${m.name}</code></h3>
       <span class="quiet">now ${number(m.last)}, expected ${number(m.expected)}, usual ${number(m.lower)} to ${number(m.upper)}</span>
-      ${m.off > 1 && html`<span class="tag">${number(m.off)} times off</span>`}${m.profile_weight > 0.05 && html`<span class="tag">daily profile ${percent(m.profile_weight)}</span>`}${m.kind === "counter" && html`<span class="tag">per second</span>`}</div>
+      ${m.off > 1 && html`<span class="tag">
+          ${number(m.off)} times off</span>`}${m.profile_weight > 0.05 && html`<span class="tag">daily profile ${percent(m.profile_weight)}</span>`}${m.kind === "counter" && html`<span class="tag">per second</span>`}</div>
     <${MetricChart} entity=${id} metric=${m.name} marks=${marks} turn=${turn} height=${150} /></section>`;
 }
 
-const heard = { absent: "has none", listening: "only listens yet", heard: "is heard: it forecasts better than the last value", unheard: "is not heard: the last value forecasts better" };
+const heard = {
+  absent: "has none",
+  listening: "only listens yet",
+  heard: "is heard: it forecasts better than the last value",
+  unheard: "is not heard: the last value forecasts better",
+};
 
 function Belief({ belief: b }) {
-  const left = b.excess > 0 ? `${number(b.excess)} decades above what pages` : `${number(-b.excess)} decades below what pages`;
-  return html`<dl class="facts"><${Fact} name="Probability of a fault"><${Sure} p=${b.probability} /></${Fact}><${Fact} name="How far from a page">${left}</${Fact}>
-    <${Fact} name="Budget">${number(b.false_pages_per_month)} false ${b.false_pages_per_month === 1 ? "page" : "pages"} a month</${Fact}><${Fact} name="That came to">${number(b.accepted_by_now)} so far; ${many(b.pages, "page")}</${Fact}>
-    <${Fact} name="Stricter by">${number(b.stricter)} decades</${Fact}><${Fact} name="Learned from">${number(b.half_hours / 48)} days; this half hour on ${many(b.weekdays, "weekday")} and ${many(b.weekend_days, "weekend day")}</${Fact}>
+  const left =
+    b.excess > 0
+      ? `${number(b.excess)} decades above what pages`
+      : `${number(-b.excess)} decades below what pages`;
+  return html`<dl class="facts"><${Fact} name="Probability of a fault"><${Sure} p=${b.probability} /></${Fact}>
+      <${Fact} name="How far from a page">${left}</${Fact}>
+    <${Fact} name="Budget">
+        ${number(b.false_pages_per_month)} false ${b.false_pages_per_month === 1 ? "page" : "pages"} a month</${Fact}>
+        <${Fact} name="That came to">${number(b.accepted_by_now)} so far; ${many(b.pages, "page")}</${Fact}>
+    <${Fact} name="Stricter by">${number(b.stricter)} decades</${Fact}><${Fact} name="Learned from">
+        ${number(b.half_hours / 48)} days; this half hour on ${many(b.weekdays, "weekday")} and ${many(b.weekend_days, "weekend day")}</${Fact}>
     <${Fact} name="Forecaster">${heard[b.forecaster] ?? b.forecaster}</${Fact}></dl>`;
 }
 
@@ -63,14 +95,26 @@ function Neighbours({ id, topology }) {
   const states = new Map(topology.nodes.map((n) => [n.id, n.state]));
   const down = topology.edges.filter((e) => e.from === id).map((e) => ({ ...e, other: e.to }));
   const up = topology.edges.filter((e) => e.to === id).map((e) => ({ ...e, other: e.from }));
-  if (down.length + up.length === 0) return html`<p class="quiet">Nothing is known to depend on it, nor it on anything. Send an <code>edge</code> event, spans with a <code>peer</code>, or say <code>faultline topology add</code>.</p>`;
-  const list = (title, edges) => edges.length > 0 && html`<h3>${title}</h3><ul class="neighbours">${edges.slice(0, 40).map((e) => html`<li key=${e.other}><${Sign} state=${states.get(e.other)} /><${Name} id=${e.other} />
-    <span class="quiet small">${e.kind === "runs_on" ? "runs on" : "calls"}, from ${e.source}${e.confidence < 1 ? `, ${percent(e.confidence)} sure` : ""}</span></li>`)}</ul>`;
+  if (down.length + up.length === 0)
+    return html`<p class="quiet">Nothing is known to depend on it, nor it on anything. Send an <code>edge</code> event, spans with a <code>peer</code>, or say <code>faultline topology add</code>.</p>`;
+  const list = (title, edges) =>
+    edges.length > 0 &&
+    html`<h3>${title}</h3><ul class="neighbours">${edges.slice(0, 40).map(
+      (e) => html`<li key=${e.other}><${Sign} state=${states.get(e.other)} /><${Name} id=${e.other} />
+    <span class="quiet small">
+        ${e.kind === "runs_on" ? "runs on" : "calls"}, from ${e.source}${e.confidence < 1 ? `, ${percent(e.confidence)} sure` : ""}</span></li>`,
+    )}</ul>`;
   return html`${list("It depends on", down)}${list("Who depends on it", up)}`;
 }
 
 function Past({ alerts }) {
   if (alerts.length === 0) return html`<p class="quiet">It has had none.</p>`;
-  return html`<ul class="related">${alerts.slice(0, 10).map((a) => html`<li key=${a.id}><a href=${link("alerts", "", { state: "all", text: a.entity, alert: a.id, entity: a.entity })}><${Sign} state=${a.state === "firing" ? a.severity : "resolved"} /> ${a.metric}</a>
-    <p><${At} ts=${a.started} />, ${a.explanation}</p></li>`)}</ul>`;
+  return html`<ul class="related">${alerts.slice(0, 10).map(
+    (
+      a,
+    ) => html`<li key=${a.id}>
+        <a href=${link("alerts", "", { state: "all", text: a.entity, alert: a.id, entity: a.entity })}>
+        <${Sign} state=${a.state === "firing" ? a.severity : "resolved"} /> ${a.metric}</a>
+    <p><${At} ts=${a.started} />, ${a.explanation}</p></li>`,
+  )}</ul>`;
 }

@@ -22,7 +22,11 @@ export default function Incident({ id }) {
   const [dialog, open] = useState(null);
   useTick();
   const ids = new Set(whole.value?.[0].alerts ?? []);
-  useFeed((r) => r.id === id || ids.has(r.id) || (r.kind === "notice" && (r.subject === id || ids.has(r.subject))), whole.reload, 500);
+  useFeed(
+    (r) => r.id === id || ids.has(r.id) || (r.kind === "notice" && (r.subject === id || ids.has(r.subject))),
+    whole.reload,
+    500,
+  );
   if (whole.error && !whole.value) return html`<${Trouble} error=${whole.error} again=${whole.reload} />`;
   if (!whole.value) return html`<${Waiting} />`;
   const [incident, story] = whole.value;
@@ -33,11 +37,15 @@ export default function Incident({ id }) {
     <${Top} incident=${incident} alerts=${story.alerts} state=${state} open=${open} say=${say} />
     <div class="columns"><div class="stack">
       <section class="panel" aria-label="Causes"><h2>Why</h2><${Causes} incident=${incident} say=${say} /></section>
-      <section class="panel" aria-label="Propagation"><h2>How it spread</h2><${Spread} incident=${incident} topology=${topology} /></section>
-      <section class="panel" aria-label="Charts"><h2>What was seen</h2><${Charts} incident=${incident} alerts=${story.alerts} /></section>
+      <section class="panel" aria-label="Propagation"><h2>How it spread</h2>
+          <${Spread} incident=${incident} topology=${topology} /></section>
+      <section class="panel" aria-label="Charts"><h2>What was seen</h2>
+          <${Charts} incident=${incident} alerts=${story.alerts} /></section>
     </div><div class="stack">
-      <section class="panel" aria-label="Remediation"><h2>What may help</h2><${Remedies} remedies=${remediesOf(incident)} say=${say} /></section>
-      <section class="panel" aria-label="Time line"><h2>In order</h2><${Story} incident=${incident} story=${story} /></section>
+      <section class="panel" aria-label="Remediation"><h2>What may help</h2>
+          <${Remedies} remedies=${remediesOf(incident)} say=${say} /></section>
+      <section class="panel" aria-label="Time line"><h2>In order</h2><${Story} incident=${incident} story=${story} />
+          </section>
       <section class="panel" aria-label="Related incidents"><h2>Before</h2><${Related} related=${story.related} /></section>
     </div></div>
     ${dialog?.kind === "acknowledge" && html`<${Acknowledge} what="incidents" id=${id} name=${incident.causes[0]?.entity ?? incident.summary} close=${() => open(null)} done=${whole.reload} />`}
@@ -47,25 +55,35 @@ export default function Incident({ id }) {
 
 function Top({ incident: i, alerts, state, open, say }) {
   const cause = i.causes[0];
-  const limits = alerts.filter((a) => a.state === "firing" && a.lead_time_s).map((a) => a.updated + a.lead_time_s * 1000);
+  const limits = alerts
+    .filter((a) => a.state === "firing" && a.lead_time_s)
+    .map((a) => a.updated + a.lead_time_s * 1000);
   const limit = limits.length > 0 ? Math.min(...limits) : null;
   const done = allAcknowledged(state);
   const who = [...new Set(alerts.filter((a) => a.acknowledged_by).map((a) => a.acknowledged_by))];
   return html`<header class="incident-head">
-    <p class="over"><a href=${link("now")}>Now</a><span aria-hidden="true">/</span><${Sign} state=${i.state === "open" ? i.severity : "resolved"} />
+    <p class="over"><a href=${link("now")}>Now</a><span aria-hidden="true">/</span>
+        <${Sign} state=${i.state === "open" ? i.severity : "resolved"} />
       ${i.state === "open" ? `${i.severity}, open for ${duration(now() - i.started)}` : `over since ${distance(i.ended ?? i.updated, now())}, lasted ${duration((i.ended ?? i.updated) - i.started)}`}</p>
     <h1>${i.summary}</h1>
     <dl class="facts">
-      <${Fact} name=${i.abstained ? "Most likely, though none stands out" : "Likely cause"}>${cause ? html`<${Entity} id=${cause.entity} /> <span class="quiet">${words(cause.fault_class)}</span>` : "being looked for"}</${Fact}>
+      <${Fact} name=${cause && i.abstained ? "Most likely, though none stands out" : "Likely cause"}>
+          ${cause ? html`<${Entity} id=${cause.entity} /> <span class="quiet">${words(cause.fault_class)}
+          </span>` : "being looked for"}</${Fact}>
       <${Fact} name="Probability">${cause ? html`<${Sure} p=${cause.probability} />` : "–"}</${Fact}>
       <${Fact} name="Began"><${At} ts=${i.started} /></${Fact}>
-      ${limit && html`<${Fact} name="Time to limit">${limit > now() ? duration(limit - now()) : `crossed ${distance(limit, now())}`}</${Fact}>`}
+      ${limit && html`<${Fact} name="Time to limit">
+          ${limit > now() ? duration(limit - now()) : `crossed ${distance(limit, now())}`}</${Fact}>`}
       <${Fact} name="Touches">${many(i.entities.length, "entity", "entities")}, ${many(i.alerts.length, "alert")}</${Fact}>
     </dl>
     <div class="row">
-      ${i.state === "open" && (done
-        ? html`<span class="chip"><${Sign} state="ok" size="14" quiet /> acknowledged${who.length > 0 ? ` by ${who.join(", ")}` : ""}</span>`
-        : html`<button type="button" class="main" data-key="a" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</button>`)}
+      ${
+        i.state === "open" &&
+        (done
+          ? html`<span class="chip">
+              <${Sign} state="ok" size="14" quiet /> acknowledged${who.length > 0 ? ` by ${who.join(", ")}` : ""}</span>`
+          : html`<button type="button" class="main" data-key="a" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</button>`)
+      }
       <button type="button" onClick=${() => say({ verdict: "right", cause: cause?.entity, text: cause ? `The cause was ${cause.entity}, as said.` : "It was a fault." })}>Right</button>
       <button type="button" onClick=${() => say({ verdict: "partly", cause: null, text: "Part of it is right: say in the comment what is not." })}>Partly</button>
       <button type="button" onClick=${() => say({ verdict: "wrong", cause: null, text: "The cause was another one, or there was no fault. If you know it, name it at the cause below, or in the comment." })}>Wrong</button>
@@ -78,10 +96,16 @@ function Spread({ incident, topology }) {
   if (!topology.value) return html`<${Waiting} />`;
   const graph = incidentGraph(incident, topology.value);
   if (graph.nodes.length === 0) return html`<p class="quiet">No entity is known for it yet.</p>`;
-  const cause = incident.abstained ? "" : incident.causes[0]?.entity ?? "";
+  if (graph.nodes.length === 1) {
+    return html`<p class="quiet">It is <${Entity} id=${graph.nodes[0].id} /> alone, as far as dependencies are known.</p>`;
+  }
+  const cause = incident.abstained ? "" : (incident.causes[0]?.entity ?? "");
   const label = `${graph.nodes.length} entities and ${graph.edges.length} dependencies${cause ? `; from ${cause} the trouble goes to who depends on it` : ""}`;
-  return html`<${Graph} graph=${graph} label=${label} pick=${(id) => { if (id) location.hash = link("entity", id); }} />
-    <p class="legend"><span><${Sign} state="critical" quiet /> critical</span><span><${Sign} state="warning" quiet /> warning</span><span><${Sign} state="ok" quiet /> all right now</span>
+  return html`<${Graph} graph=${graph} label=${label} pick=${(id) => {
+    if (id) location.hash = link("entity", id);
+  }} />
+    <p class="legend"><span><${Sign} state="critical" quiet /> critical</span><span>
+        <${Sign} state="warning" quiet /> warning</span><span><${Sign} state="ok" quiet /> all right now</span>
       ${cause && html`<span>ringed: the likely cause</span><span>thick: the way of the trouble</span>`}</p>
     ${graph.edges.length === 0 && graph.nodes.length > 1 && html`<p class="quiet small">No dependency between them is known. <code>edge</code> events, spans with a peer, or <code>faultline topology add</code> tell of one.</p>`}`;
 }
@@ -90,16 +114,28 @@ function Charts({ incident, alerts }) {
   const charts = chartsOf(incident, alerts);
   if (charts.length === 0) return html`<p class="quiet">No metric stands behind it.</p>`;
   return html`<div class="charts">${charts.map((c) => {
-    const own = alerts.filter((a) => a.entity === c.entity).flatMap((a) => [{ ts: a.started, state: a.severity }, ...(a.ended ? [{ ts: a.ended, state: "resolved" }] : [])]);
+    const own = alerts
+      .filter((a) => a.entity === c.entity)
+      .flatMap((a) => [
+        { ts: a.started, state: a.severity },
+        ...(a.ended ? [{ ts: a.ended, state: "resolved" }] : []),
+      ]);
     const marks = own.length > 0 ? own : [{ ts: incident.started, state: "onset" }];
     return html`<figure key=${`${c.entity}\n${c.metric}`} style=${{ margin: 0 }}>
-      <figcaption class="chart-title"><a href=${link("entity", c.entity, { metric: c.metric })}><code>${c.metric}</code></a> <${Entity} id=${c.entity} plain /> <span class="quiet">${c.why}${own.length > 0 ? html`, from <${At} ts=${c.onset} short />` : html`; the line is where the incident began`}</span></figcaption>
+      <figcaption class="chart-title"><a href=${link("entity", c.entity, { metric: c.metric })}><code>${c.metric}</code>
+          </a> <${Entity} id=${c.entity} plain /> <span class="quiet">
+          ${c.why}${own.length > 0 ? html`, from <${At} ts=${c.onset} short />` : html`; the line is where the incident began`}</span></figcaption>
       <${MetricChart} entity=${c.entity} metric=${c.metric} marks=${marks} turn=${incident.updated} /></figure>`;
   })}</div>`;
 }
 
 function Related({ related }) {
   if (related.length === 0) return html`<p class="quiet">Nothing like it was seen before.</p>`;
-  return html`<ul class="related">${related.map((r) => html`<li key=${r.id}><a href=${link("incident", r.id)}>${r.cause ? `${r.cause.entity}${r.cause.fault_class ? `, ${words(r.cause.fault_class)}` : ""}` : r.summary}</a>
-    <p><${At} ts=${r.started} />, ${many(r.entities, "entity", "entities")}${r.cause ? `, ${percent(r.cause.probability)}` : ""}${r.ended ? `, lasted ${duration(r.ended - r.started)}` : ""}</p></li>`)}</ul>`;
+  return html`<ul class="related">${related.map(
+    (
+      r,
+    ) => html`<li key=${r.id}><a href=${link("incident", r.id)}>
+        ${r.cause ? `${r.cause.entity}${r.cause.fault_class ? `, ${words(r.cause.fault_class)}` : ""}` : r.summary}</a>
+    <p><${At} ts=${r.started} />, ${many(r.entities, "entity", "entities")}${r.cause ? `, ${percent(r.cause.probability)}` : ""}${r.ended ? `, lasted ${duration(r.ended - r.started)}` : ""}</p></li>`,
+  )}</ul>`;
 }

@@ -16,10 +16,13 @@ export default function Now() {
   if (!overview) return html`<${Waiting} />`;
   return html`<div class="now">
     <${Headline} overview=${overview} />
-    ${overview.incidents.length === 0
-      ? html`<${Quiet} overview=${overview} />`
-      : html`<ol class="cards">${overview.incidents.map((i) => html`<${Card} key=${i.id} incident=${i} />`)}</ol>`}
-    ${overview.open > overview.incidents.length && html`<p class="quiet">${many(overview.open - overview.incidents.length, "more incident")} open; <a href=${link("alerts")}>all alerts</a>.</p>`}
+    ${
+      overview.incidents.length === 0
+        ? html`<${Quiet} overview=${overview} />`
+        : html`<ol class="cards">${overview.incidents.map((i) => html`<${Card} key=${i.id} incident=${i} />`)}</ol>`
+    }
+    ${overview.open > overview.incidents.length && html`<p class="quiet">
+        ${many(overview.open - overview.incidents.length, "more incident")} open; <a href=${link("alerts")}>all alerts</a>.</p>`}
   </div>`;
 }
 
@@ -28,8 +31,10 @@ function Headline({ overview }) {
   const open = overview.open;
   const title = open === 0 ? "All quiet" : `${many(open, "incident")} open`;
   return html`<header class="headline" aria-live="polite"><h1>${title}</h1>
-    <p><a href=${link("alerts", "", { severity: "critical" })}><${Sign} state="critical" quiet /> ${count(critical)} critical</a>
-      <a href=${link("alerts", "", { severity: "warning" })}><${Sign} state="warning" quiet /> ${many(warning, "warning")}</a>
+    <p><a href=${link("alerts", "", { severity: "critical" })}>
+        <${Sign} state="critical" quiet /> ${count(critical)} critical</a>
+      <a href=${link("alerts", "", { severity: "warning" })}>
+          <${Sign} state="warning" quiet /> ${many(warning, "warning")}</a>
       ${acknowledged > 0 && html`<span>${count(acknowledged)} acknowledged</span>`}
       ${silenced > 0 && html`<span>${count(silenced)} silenced</span>`}</p></header>`;
 }
@@ -40,7 +45,8 @@ function Quiet({ overview }) {
     return html`<${Empty} title="No incident is open"><p>${many(loose, "alert")} of entities that nothing connects:
       <a href=${link("alerts")}>look at them</a>. Dependencies tell what belongs together: see <a href=${link("topology")}>the topology</a>.</p></${Empty}>`;
   }
-  return html`<${Empty} title="Nothing needs you"><p>An incident appears here by itself, the moment it opens. Past ones are under <a href=${link("alerts", "", { state: "resolved" })}>Alerts</a>;
+  return html`<${Empty} title="Nothing needs you">
+      <p>An incident appears here by itself, the moment it opens. Past ones are under <a href=${link("alerts", "", { state: "resolved" })}>Alerts</a>;
     <a href=${link("system")}>System</a> shows whether events come in. No publisher yet? <code>faultline publish events.jsonl</code>, or any ZeroMQ socket at port 7802.</p></${Empty}>`;
 }
 
@@ -52,22 +58,29 @@ function Card({ incident: i }) {
     <a class="cover" href=${link("incident", i.id)} aria-label=${`Open the incident: ${i.summary}`}></a>
     <div class="card-sign"><${Sign} state=${i.severity} size="28" /></div>
     <div class="card-body">
-      <p class="over">${known ? "Likely cause" : i.cause ? "No cause stands out; most likely" : "Cause is being looked for"}</p>
+      <p class="over">
+          ${known ? "Likely cause" : i.cause ? "No cause stands out; most likely" : "Cause is being looked for"}</p>
       <h2>${i.cause ? html`<${Entity} id=${i.cause.entity} plain />` : i.summary}</h2>
-      <p class="sub">${i.cause ? html`${words(i.cause.fault_class)}${i.cause.metric && html`${i.cause.fault_class ? ", seen in " : "seen in "}<code>${i.cause.metric}</code>`}` : ""}</p>
+      <p class="sub">
+          ${i.cause ? html`${words(i.cause.fault_class)}${i.cause.metric && html`${i.cause.fault_class ? ", seen in " : "seen in "}<code>${i.cause.metric}</code>`}` : ""}</p>
       <dl class="facts">
-        <${Fact} name="Probability">${i.cause ? html`<${Sure} p=${i.cause.probability} label="probability of this cause" />` : "–"}</${Fact}>
+        <${Fact} name="Probability">
+            ${i.cause ? html`<${Sure} p=${i.cause.probability} label="probability of this cause" />` : "–"}</${Fact}>
         <${Fact} name="Began">${distance(i.started, now())}</${Fact}>
         <${Fact} name="Time to limit">${limitText(i)}</${Fact}>
         <${Fact} name="Touches">${many(i.entities, "entity", "entities")}</${Fact}>
       </dl>
-      <p class="names">${i.first_entities.map((e) => html`<${Entity} key=${e} id=${e} plain />`)}${i.entities > i.first_entities.length && html`<span>and ${count(i.entities - i.first_entities.length)} more</span>`}</p>
+      <p class="names">
+          ${i.first_entities.map((e) => html`<${Entity} key=${e} id=${e} plain />`)}${i.entities > i.first_entities.length && html`<span>and ${count(i.entities - i.first_entities.length)} more</span>`}</p>
     </div>
     <div class="card-side">
-      ${done
-        ? html`<span class="chip"><${Sign} state="ok" size="14" quiet /> acknowledged</span>`
-        : html`<button type="button" onClick=${() => ask(true)}>Acknowledge</button>`}
-      <span class="quiet small">${i.unobserved > 0.2 ? `${percent(i.unobserved)} that it is something not observed` : ""}</span>
+      ${
+        done
+          ? html`<span class="chip"><${Sign} state="ok" size="14" quiet /> acknowledged</span>`
+          : html`<button type="button" onClick=${() => ask(true)}>Acknowledge</button>`
+      }
+      <span class="quiet small">
+          ${i.cause && i.unobserved > 0.2 ? `${percent(i.unobserved)} that it is something not observed` : ""}</span>
     </div>
     ${asking && html`<${Acknowledge} what="incidents" id=${i.id} name=${i.cause?.entity ?? i.summary} close=${() => ask(false)} done=${refresh} />`}
   </li>`;
@@ -76,5 +89,7 @@ function Card({ incident: i }) {
 function limitText(i) {
   if (!i.limit_at) return html`<span class="quiet">none forecast</span>`;
   const left = i.limit_at - now();
-  return left > 0 ? html`<strong>${duration(left)}</strong>` : html`<strong>crossed ${distance(i.limit_at, now())}</strong>`;
+  return left > 0
+    ? html`<strong>${duration(left)}</strong>`
+    : html`<strong>crossed ${distance(i.limit_at, now())}</strong>`;
 }

@@ -13,12 +13,14 @@ export default function Quality() {
   if (error && !q) return html`<${Trouble} error=${error} again=${reload} />`;
   if (!q) return html`<${Waiting} />`;
   if (q.episodes === 0 && q.incidents === 0) {
-    return html`<${Head} title="Quality" /><${Empty} title="Nothing to judge yet"><p>When alerts have fired, this page compares their number with what was promised (${number(q.promised_per_entity_month)} false pages an entity and month), and your verdicts with what was said.
+    return html`<${Head} title="Quality" /><${Empty} title="Nothing to judge yet">
+        <p>When alerts have fired, this page compares their number with what was promised (${number(q.promised_per_entity_month)} false pages an entity and month), and your verdicts with what was said.
       Give them with the buttons of an incident or an alert.</p></${Empty}>`;
   }
   const p = promise(q);
   const causes = judged(q.incident_verdicts, ["right", "partly", "wrong"]);
-  return html`<${Head} title="Quality"><span class="quiet">from <${At} ts=${q.since} /> to <${At} ts=${q.until} /></span></${Head}>
+  return html`<${Head} title="Quality"><span class="quiet">from <${At} ts=${q.since} /> to <${At} ts=${q.until} />
+      </span></${Head}>
     <div class="tiles">
       <${Tile} name="Promised false alarms" value=${number(p.promised)} text=${`${number(q.promised_per_entity_month)} an entity and month, ${many(q.entities, "entity", "entities")}, ${number(p.days)} days`} />
       <${Tile} name="Called false by you" value=${count(p.calledFalse)} text=${p.judged === 0 ? "no alert was judged yet" : `of ${many(p.judged, "alert")} judged, ${many(q.episodes, "alert")} in all`} />
@@ -26,8 +28,10 @@ export default function Quality() {
       <${Tile} name="Warned before critical" value=${q.lead_s.length === 0 ? "–" : duration(quantile(q.lead_s, 0.5) * 1000)} text=${`half of ${count(q.lead_s.length)} had at least this; ${count(q.critical_at_once)} were critical at once`} />
     </div>
     <div class="halves">
-      <section class="panel" aria-label="Alerts by day"><h2>Alerts by day</h2><${Days} days=${q.days} /><p class="legend"><span>blue: alerts</span><span>yellow: called false</span></p></section>
-      <section class="panel" aria-label="Lead times"><h2>Time from warning to critical</h2><${Leads} leads=${q.lead_s} /></section>
+      <section class="panel" aria-label="Alerts by day"><h2>Alerts by day</h2><${Days} days=${q.days} />
+          <p class="legend"><span>blue: alerts</span><span>yellow: called false</span></p></section>
+      <section class="panel" aria-label="Lead times"><h2>Time from warning to critical</h2>
+          <${Leads} leads=${q.lead_s} /></section>
     </div>
     <p class="quiet small" style=${{ marginTop: "1.5rem" }}>An alert that nobody judged counts as neither true nor false. Figures of recordings with known faults: <code>docs/evaluation.md</code>.</p>`;
 }
@@ -42,22 +46,43 @@ function Days({ days }) {
   const step = 600 / Math.max(days.length, 10);
   return html`<svg class="bars" viewBox="0 0 600 140" role="img" aria-label=${`${days.length} days, at most ${most} alerts a day`}>
     <line x1="0" y1="120" x2="600" y2="120" />
-    ${days.map((d, n) => html`<g key=${d.ts}><title>${moment(d.ts, "UTC", Date.now()).slice(0, -9)}: ${many(d.episodes, "alert")}, ${count(d.called_false)} called false</title>
+    ${days.map(
+      (
+        d,
+        n,
+      ) => html`<g key=${d.ts}><title>
+          ${moment(d.ts, "UTC", Date.now()).slice(0, -9)}: ${many(d.episodes, "alert")}, ${count(d.called_false)} called false</title>
       <rect x=${n * step + 2} width=${step - 4} y=${120 - (110 * d.episodes) / most} height=${(110 * d.episodes) / most} rx="2" />
-      <rect class="false" x=${n * step + 2} width=${step - 4} y=${120 - (110 * d.called_false) / most} height=${(110 * d.called_false) / most} rx="2" /></g>`)}
-    <text x="2" y="136">${dayName(days[0].ts)}</text>${days.length > 4 && html`<text x=${(days.length - 1) * step} y="136" text-anchor="middle">${dayName(days[days.length - 1].ts)}</text>`}</svg>`;
+      <rect class="false" x=${n * step + 2} width=${step - 4} y=${120 - (110 * d.called_false) / most} height=${(110 * d.called_false) / most} rx="2" /></g>`,
+    )}
+    <text x="2" y="136">${dayName(days[0].ts)}</text>
+        ${days.length > 4 && html`<text x=${(days.length - 1) * step} y="136" text-anchor="middle">
+        ${dayName(days[days.length - 1].ts)}</text>`}</svg>`;
 }
 
 function dayName(ts) {
   return new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" }).format(ts);
 }
 
-const steps = [[60, "<1 min"], [300, "1–5 min"], [900, "5–15 min"], [1800, "15–30 min"], [3600, "30–60 min"], [Infinity, ">1 h"]];
+const steps = [
+  [60, "<1 min"],
+  [300, "1–5 min"],
+  [900, "5–15 min"],
+  [1800, "15–30 min"],
+  [3600, "30–60 min"],
+  [Infinity, ">1 h"],
+];
 
 function Leads({ leads }) {
   if (leads.length === 0) return html`<p class="quiet">No alert has gone from warning to critical yet.</p>`;
-  const groups = steps.map(([below, name], n) => ({ name, n: leads.filter((l) => l < below && l >= (steps[n - 1]?.[0] ?? 0)).length }));
+  const groups = steps.map(([below, name], n) => ({
+    name,
+    n: leads.filter((l) => l < below && l >= (steps[n - 1]?.[0] ?? 0)).length,
+  }));
   const most = Math.max(...groups.map((g) => g.n), 1);
   return html`<svg class="bars" viewBox="0 0 600 140" role="img" aria-label=${groups.map((g) => `${g.name}: ${g.n}`).join(", ")}><line x1="0" y1="120" x2="600" y2="120" />
-    ${groups.map((g, n) => html`<g key=${g.name}><rect x=${n * 100 + 12} width="76" y=${120 - (100 * g.n) / most} height=${(100 * g.n) / most} rx="3" /><text x=${n * 100 + 50} y=${114 - (100 * g.n) / most} text-anchor="middle">${g.n > 0 ? g.n : ""}</text><text x=${n * 100 + 50} y="136" text-anchor="middle">${g.name}</text></g>`)}</svg>`;
+    ${groups.map((g, n) => html`<g key=${g.name}>
+        <rect x=${n * 100 + 12} width="76" y=${120 - (100 * g.n) / most} height=${(100 * g.n) / most} rx="3" />
+        <text x=${n * 100 + 50} y=${114 - (100 * g.n) / most} text-anchor="middle">${g.n > 0 ? g.n : ""}</text>
+        <text x=${n * 100 + 50} y="136" text-anchor="middle">${g.name}</text></g>`)}</svg>`;
 }

@@ -10,8 +10,13 @@ import { Sign } from "../parts/signs.js";
 
 const every = 5000;
 const steps = {
-  none: ["ok", "Everything that comes is taken and scored."], lagging: ["warning", "More comes in than is applied; publishers are slowed."],
-  degraded: ["warning", "Ticks are judged without the forecaster until it has caught up."], shedding: ["critical", "Events are refused: acknowledged publishers send again, others are shed and counted."],
+  none: ["ok", "Everything that comes is taken and scored."],
+  lagging: ["warning", "More comes in than is applied; publishers are slowed."],
+  degraded: ["warning", "Ticks are judged without the forecaster until it has caught up."],
+  shedding: [
+    "critical",
+    "Events are refused: acknowledged publishers send again, others are shed and counted.",
+  ],
   no_space: ["critical", "The disk is nearly full: nothing is acknowledged until there is room."],
 };
 
@@ -22,28 +27,47 @@ export default function System() {
     return () => clearInterval(timer);
   }, []);
   const now = useLoaded(async (signal) => {
-    const [status, text, publishers, letters, model] = await Promise.all([api.status(signal), api.text("metrics", signal), api.get("publishers?limit=50", signal), api.get("dead-letters?limit=8", signal), api.get("model", signal)]);
+    const [status, text, publishers, letters, model] = await Promise.all([
+      api.status(signal),
+      api.text("metrics", signal),
+      api.get("publishers?limit=50", signal),
+      api.get("dead-letters?limit=8", signal),
+      api.get("model", signal),
+    ]);
     return { status, samples: readMetrics(text), publishers, letters, model, at: performance.now() };
   }, []);
   const rate = useRate(now.value);
-  useEffect(() => { if (turn > 0) now.reload(); }, [turn]);
+  useEffect(() => {
+    if (turn > 0) now.reload();
+  }, [turn]);
   if (now.error && !now.value) return html`<${Trouble} error=${now.error} again=${now.reload} />`;
   if (!now.value) return html`<${Waiting} />`;
   const { status: s, samples, publishers, letters, model } = now.value;
   const [state, text] = steps[s.overload] ?? ["warning", s.overload];
-  return html`<${Head} title="System"><span class="quiet">faultline ${s.version}, up ${duration(s.uptime_s * 1000)}</span></${Head}>
+  return html`<${Head} title="System"><span class="quiet">faultline ${s.version}, up ${duration(s.uptime_s * 1000)}
+      </span></${Head}>
     <div class="tiles">
-      <div class="tile"><p class="over">Load</p><b><${Sign} state=${state} size="22" quiet /> ${s.overload === "none" ? "Normal" : s.overload.replace("_", " ")}</b><p>${s.ready ? text : "It is recovering: it reads what was not applied before it ended."}</p></div>
-      <div class="tile"><p class="over">Events taken</p><b>${rate === null ? count(s.observations) : `${number(rate)}/s`}</b><p>${count(s.observations)} since the store was made</p></div>
-      <div class="tile"><p class="over">Entities</p><b>${count(s.entities)}</b><p>${count(total(samples, "faultline_entities_active"))} active, the rest on disk</p></div>
-      <div class="tile"><p class="over">Not applied yet</p><b>${count(total(samples, "faultline_log_lag_records"))}</b><p>records of the log</p></div>
-      <div class="tile"><p class="over">Refused, ever</p><b>${count(letters.total)}</b><p>${count(letters.kept)} kept with reason and content</p></div>
-      <div class="tile"><p class="over">Pages open</p><b>${count(total(samples, "faultline_http_streams"))}</b><p>follow what happens, this one too</p></div>
+      <div class="tile"><p class="over">Load</p><b>
+          <${Sign} state=${state} size="22" quiet /> ${s.overload === "none" ? "Normal" : s.overload.replace("_", " ")}
+          </b><p>${s.ready ? text : "It is recovering: it reads what was not applied before it ended."}</p></div>
+      <div class="tile"><p class="over">Events taken</p><b>
+          ${rate === null ? count(s.observations) : `${number(rate)}/s`}</b><p>
+          ${count(s.observations)} since the store was made</p></div>
+      <div class="tile"><p class="over">Entities</p><b>${count(s.entities)}</b><p>
+          ${count(total(samples, "faultline_entities_active"))} active, the rest on disk</p></div>
+      <div class="tile"><p class="over">Not applied yet</p><b>${count(total(samples, "faultline_log_lag_records"))}</b>
+          <p>records of the log</p></div>
+      <div class="tile"><p class="over">Refused, ever</p><b>${count(letters.total)}</b><p>
+          ${count(letters.kept)} kept with reason and content</p></div>
+      <div class="tile"><p class="over">Pages open</p><b>${count(total(samples, "faultline_http_streams"))}</b>
+          <p>follow what happens, this one too</p></div>
     </div>
     <div class="halves"><div class="stack">
       <section class="panel" aria-label="Publishers"><h2>Who sends</h2><${Publishers} page=${publishers} /></section>
     </div><div class="stack">
-      <section class="panel" aria-label="Model"><h2>Forecaster</h2><dl class="facts"><${Fact} name="Model">${model.name} ${model.version}</${Fact}><${Fact} name="SHA-256"><code>${String(model.sha256).slice(0, 16)}…</code></${Fact}></dl></section>
+      <section class="panel" aria-label="Model"><h2>Forecaster</h2><dl class="facts"><${Fact} name="Model">
+          ${model.name} ${model.version}</${Fact}><${Fact} name="SHA-256"><code>
+          ${String(model.sha256).slice(0, 16)}…</code></${Fact}></dl></section>
       <section class="panel" aria-label="Memory and disk"><h2>Memory and disk</h2><${Held} samples=${samples} /></section>
       <section class="panel" aria-label="Dead letters"><h2>What was refused</h2><${Letters} letters=${letters} /></section>
     </div></div>`;
@@ -57,17 +81,27 @@ function useRate(value) {
     if (!value) return;
     const last = before.current;
     before.current = { n: value.status.observations, at: value.at };
-    if (last && value.at > last.at) set(Math.max(0, (1000 * (value.status.observations - last.n)) / (value.at - last.at)));
+    if (last && value.at > last.at)
+      set(Math.max(0, (1000 * (value.status.observations - last.n)) / (value.at - last.at)));
   }, [value]);
   return rate;
 }
 
 function Publishers({ page }) {
-  if (page.publishers.length === 0) return html`<p class="quiet">Nobody has sent anything since the start. <code>faultline publish events.jsonl</code>, or any ZeroMQ socket: PUSH to 7801, DEALER to 7802.</p>`;
-  return html`<div class="scroll"><table><thead><tr><th>Publisher</th><th>Door</th><th class="num">Taken</th><th class="num">Refused</th><th class="num">Told to wait</th><th>Heard of</th></tr></thead>
-    <tbody>${page.publishers.map((p) => html`<tr key=${p.publisher + p.door}><td>${p.publisher}${Math.abs(p.skew_ms ?? 0) > 2000 && html` <span class="tag">clock off by ${duration(Math.abs(p.skew_ms))}</span>`}</td><td>${p.door}</td>
-      <td class="num">${count(p.accepted)}</td><td class="num">${count(p.rejected + p.shed)}</td><td class="num">${count(p.retried)}</td><td><${When} ts=${p.last_seen} /></td></tr>`)}</tbody></table></div>
-    ${page.total > page.publishers.length && html`<p class="quiet small">${many(page.total - page.publishers.length, "more publisher")}.</p>`}`;
+  if (page.publishers.length === 0)
+    return html`<p class="quiet">Nobody has sent anything since the start. <code>faultline publish events.jsonl</code>, or any ZeroMQ socket: PUSH to 7801, DEALER to 7802.</p>`;
+  return html`<div class="scroll"><table><thead><tr><th>Publisher</th><th>Door</th><th class="num">Taken</th>
+      <th class="num">Refused</th><th class="num">Told to wait</th><th>Heard of</th></tr></thead>
+    <tbody>${page.publishers.map(
+      (
+        p,
+      ) => html`<tr key=${p.publisher + p.door}><td>
+          ${p.publisher}${Math.abs(p.skew_ms ?? 0) > 2000 && html` <span class="tag">clock off by ${duration(Math.abs(p.skew_ms))}</span>`}</td><td>${p.door}</td>
+      <td class="num">${count(p.accepted)}</td><td class="num">${count(p.rejected + p.shed)}</td><td class="num">
+          ${count(p.retried)}</td><td><${When} ts=${p.last_seen} /></td></tr>`,
+    )}</tbody></table></div>
+    ${page.total > page.publishers.length && html`<p class="quiet small">
+        ${many(page.total - page.publishers.length, "more publisher")}.</p>`}`;
 }
 
 /** An instant of the machine's own clock, whatever time is replayed. */
@@ -85,7 +119,10 @@ function Held({ samples }) {
 function Letters({ letters }) {
   const reasons = Object.entries(letters.by_reason).sort((a, b) => b[1] - a[1]);
   if (reasons.length === 0) return html`<p class="quiet">Nothing was refused.</p>`;
-  return html`<dl class="facts">${reasons.slice(0, 8).map(([reason, n]) => html`<${Fact} key=${reason} name=${reason}>${count(n)}</${Fact}>`)}</dl>
-    <div class="scroll"><table><thead><tr><th>When</th><th>Reason</th><th>From</th><th>What is wrong</th></tr></thead><tbody>${letters.letters.map((l) => html`<tr key=${l.id}><td><${When} ts=${l.ts} /></td><td>${l.reason}</td><td>${l.source}</td><td>${l.text}</td></tr>`)}</tbody></table></div>
+  return html`<dl class="facts">${reasons.slice(0, 8).map(([reason, n]) => html`<${Fact} key=${reason} name=${reason}>
+      ${count(n)}</${Fact}>`)}</dl>
+    <div class="scroll"><table><thead><tr><th>When</th><th>Reason</th><th>From</th><th>What is wrong</th></tr></thead>
+        <tbody>${letters.letters.map((l) => html`<tr key=${l.id}><td><${When} ts=${l.ts} /></td><td>${l.reason}</td><td>
+        ${l.source}</td><td>${l.text}</td></tr>`)}</tbody></table></div>
     <p class="quiet small">When the cause is mended: <code>faultline dead-letter replay</code>.</p>`;
 }

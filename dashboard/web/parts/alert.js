@@ -10,37 +10,55 @@ import { Acknowledge, Dialog, Feedback } from "./dialogs.js";
 import { Sign } from "./signs.js";
 
 const words = {
-  true: "It was a fault, and right to say so.", false: "Nothing was wrong.",
+  true: "It was a fault, and right to say so.",
+  false: "Nothing was wrong.",
   expected: "It was so, but known and expected (a backup, a deployment).",
 };
 
 export function AlertPanel({ id, entity, close }) {
-  const { value, error, reload } = useLoaded(async (signal) => {
-    const page = await api.alerts({ entity, limit: 1000 }, signal);
-    const found = page.alerts.find((a) => a.id === id);
-    if (!found) throw Object.assign(new Error("this alert is not kept any more"), { status: 404 });
-    return found;
-  }, [id, entity]);
+  const { value, error, reload } = useLoaded(
+    async (signal) => {
+      const page = await api.alerts({ entity, limit: 1000 }, signal);
+      const found = page.alerts.find((a) => a.id === id);
+      if (!found) throw Object.assign(new Error("this alert is not kept any more"), { status: 404 });
+      return found;
+    },
+    [id, entity],
+  );
   const [dialog, open] = useState(null);
-  if (dialog?.kind === "acknowledge") return html`<${Acknowledge} what="alerts" id=${id} name=${value.entity} close=${() => open(null)} done=${reload} />`;
-  if (dialog) return html`<${Feedback} what="alerts" id=${id} ...${dialog} close=${() => open(null)} done=${reload} />`;
-  return html`<${Dialog} title=${value ? "Alert" : "Alert"} close=${close}>
+  if (dialog?.kind === "acknowledge")
+    return html`<${Acknowledge} what="alerts" id=${id} name=${value.entity} close=${() => open(null)} done=${reload} />`;
+  if (dialog)
+    return html`<${Feedback} what="alerts" id=${id} ...${dialog} close=${() => open(null)} done=${reload} />`;
+  return html`<${Dialog} title="Alert" close=${close}>
     ${error ? html`<${Trouble} error=${error} />` : !value ? html`<${Waiting} />` : html`<${Body} alert=${value} open=${open} />`}
     <div class="row end"><button type="button" class="plain" onClick=${close}>Close</button></div></${Dialog}>`;
 }
 
 function Body({ alert: a, open }) {
-  const marks = [{ ts: a.started, state: a.severity }, ...(a.ended ? [{ ts: a.ended, state: "resolved" }] : [])];
-  return html`<p><${Sign} state=${a.state === "firing" ? a.severity : "resolved"} /> <strong><${Entity} id=${a.entity} /></strong> <code>${a.metric}</code></p>
+  const marks = [
+    { ts: a.started, state: a.severity },
+    ...(a.ended ? [{ ts: a.ended, state: "resolved" }] : []),
+  ];
+  return html`<p><${Sign} state=${a.state === "firing" ? a.severity : "resolved"} /> <strong>
+      <${Entity} id=${a.entity} /></strong> <code>${a.metric}</code></p>
     <p class="quiet">${a.explanation}</p>
     <${MetricChart} entity=${a.entity} metric=${a.metric} marks=${marks} height=${140} />
     <dl class="facts"><${Fact} name="Began"><${At} ts=${a.started} /></${Fact}>
       ${a.ended && html`<${Fact} name="Lasted">${duration(a.ended - a.started)}</${Fact}>`}
       <${Fact} name="Score">${percent(a.score)}</${Fact}>
       ${a.lead_time_s && html`<${Fact} name="Limit in">${duration(a.lead_time_s * 1000)}</${Fact}>`}
-      <${Fact} name="Model">${a.model || "none"}${a.degraded ? ", degraded" : ""}${a.learning ? ", still learning" : ""}</${Fact}></dl>
-    ${a.contributors?.length > 0 && html`<div class="scroll"><table><thead><tr><th>Metric</th><th class="num">Now</th><th class="num">Expected</th><th class="num">Usual</th></tr></thead>
-      <tbody>${a.contributors.map((c) => html`<tr key=${c.metric}><td><code>${c.metric}</code></td><td class="num">${number(c.actual)}</td><td class="num">${number(c.expected)}</td><td class="num">${number(c.lower)} to ${number(c.upper)}</td></tr>`)}</tbody></table></div>`}
-    <p class="row">${a.state === "firing" && !a.acknowledged && html`<button type="button" class="main" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</button>`}
+      <${Fact} name="Model">${a.model || "none"}${a.degraded ? ", degraded" : ""}${a.learning ? ", still learning" : ""}
+          </${Fact}></dl>
+    ${
+      a.contributors?.length > 0 &&
+      html`<div class="scroll"><table><thead><tr><th>Metric</th><th class="num">Now</th><th class="num">Expected</th>
+          <th class="num">Usual</th></tr></thead>
+      <tbody>${a.contributors.map((c) => html`<tr key=${c.metric}><td><code>${c.metric}</code></td><td class="num">
+          ${number(c.actual)}</td><td class="num">${number(c.expected)}</td><td class="num">
+          ${number(c.lower)} to ${number(c.upper)}</td></tr>`)}</tbody></table></div>`
+    }
+    <p class="row">
+        ${a.state === "firing" && !a.acknowledged && html`<button type="button" class="main" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</button>`}
       ${Object.entries(words).map(([verdict, text]) => html`<button type="button" class="small" onClick=${() => open({ verdict, text })}>${{ true: "A true alarm", false: "False", expected: "Expected" }[verdict]}</button>`)}</p>`;
 }

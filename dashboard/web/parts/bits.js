@@ -30,7 +30,8 @@ export function Entity({ id, plain = false }) {
 export function Sure({ p, label = "probability" }) {
   return html`<span class="sure" role="img" aria-label=${`${label} ${percent(p)}`}>
     <svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
-      <rect class="bar-back" width="100" height="6" rx="3" /><rect class="bar-front" width=${Math.max(1, Math.min(100, (p ?? 0) * 100))} height="6" rx="3" />
+      <rect class="bar-back" width="100" height="6" rx="3" />
+          <rect class="bar-front" width=${Math.max(1, Math.min(100, (p ?? 0) * 100))} height="6" rx="3" />
     </svg><span aria-hidden="true">${percent(p)}</span></span>`;
 }
 
@@ -40,7 +41,8 @@ export function Empty({ title, children }) {
 
 /** What went wrong, and what to do. */
 export function Trouble({ error, again }) {
-  const advice = error.status === 0 ? "Is faultlined running? This page tries again by itself." : error.message;
+  const advice =
+    error.status === 0 ? "Is faultlined running? This page tries again by itself." : error.message;
   return html`<div class="empty" role="alert"><h2>${error.status === 404 ? "Not found" : "That did not work"}</h2>
     <p>${advice}</p>${again && html`<button type="button" onClick=${again}>Try again</button>`}</div>`;
 }

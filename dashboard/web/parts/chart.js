@@ -21,7 +21,9 @@ function markPlugin(marks) {
         for (const mark of marks) {
           const x = Math.round(plot.valToPos(mark.ts / 1000, "x", true));
           if (x < bbox.left || x > bbox.left + bbox.width) continue;
-          ctx.strokeStyle = ctx.fillStyle = colour({ critical: "--critical", warning: "--warning-fill" }[mark.state] ?? "--soft");
+          ctx.strokeStyle = ctx.fillStyle = colour(
+            { critical: "--critical", warning: "--warning-fill" }[mark.state] ?? "--soft",
+          );
           ctx.lineWidth = devicePixelRatio;
           ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
           ctx.beginPath();
@@ -39,8 +41,21 @@ function markPlugin(marks) {
 function drawShape(ctx, state, x, y, r) {
   ctx.setLineDash([]);
   ctx.beginPath();
-  if (state === "critical") for (const [dx, dy] of [[0, -r], [r, 0], [0, r], [-r, 0]]) ctx.lineTo(x + dx, y + dy);
-  else if (state === "warning") for (const [dx, dy] of [[0, -r], [r, r * 0.8], [-r, r * 0.8]]) ctx.lineTo(x + dx, y + dy);
+  if (state === "critical")
+    for (const [dx, dy] of [
+      [0, -r],
+      [r, 0],
+      [0, r],
+      [-r, 0],
+    ])
+      ctx.lineTo(x + dx, y + dy);
+  else if (state === "warning")
+    for (const [dx, dy] of [
+      [0, -r],
+      [r, r * 0.8],
+      [-r, r * 0.8],
+    ])
+      ctx.lineTo(x + dx, y + dy);
   else ctx.arc(x, y, r * 0.6, 0, 7);
   ctx.closePath();
   ctx.fill();
@@ -48,19 +63,45 @@ function drawShape(ctx, state, x, y, r) {
 
 function optionsOf(width, height, zone, marks) {
   const soft = colour("--faint");
-  const axis = { stroke: soft, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
+  const axis = {
+    stroke: soft,
+    grid: { stroke: colour("--line"), width: 1 },
+    ticks: { show: false },
+    font: "12px system-ui, sans-serif",
+  };
   return {
-    width, height,
+    width,
+    height,
     padding: [8, 8, 0, 0],
     cursor: { points: { size: 6 }, drag: { x: true, y: false } },
     legend: { live: true, markers: { width: 0 } },
     tzDate: (s) => (zone === "UTC" ? uPlot.tzDate(new Date(s * 1000), "UTC") : new Date(s * 1000)),
-    scales: { y: { range: (_, min, max) => (min === max ? [min - 1, max + 1] : uPlot.rangeNum(min, max, 0.08, true)) } },
-    axes: [{ ...axis, space: 80, values: (_, ticks) => ticks.map((s) => clock(s * 1000, zone).slice(0, 5)) }, { ...axis, size: 56, values: (_, ticks) => ticks.map(number) }],
+    scales: {
+      y: {
+        range: (_, min, max) => (min === max ? [min - 1, max + 1] : uPlot.rangeNum(min, max, 0.08, true)),
+      },
+    },
+    axes: [
+      { ...axis, space: 80, values: (_, ticks) => ticks.map((s) => clock(s * 1000, zone).slice(0, 5)) },
+      { ...axis, size: 56, values: (_, ticks) => ticks.map(number) },
+    ],
     series: [
       { label: "Time", value: (_, s) => (s ? clock(s * 1000, zone) : "–") },
-      { label: "Value", stroke: colour("--text"), width: 1.6, points: { show: false }, value: (_, v) => number(v) },
-      { label: "Expected", stroke: colour("--accent"), width: 1.2, dash: [5, 4], points: { show: false }, value: (_, v) => number(v) },
+      {
+        label: "Value",
+        stroke: colour("--text"),
+        width: 1.6,
+        points: { show: false },
+        value: (_, v) => number(v),
+      },
+      {
+        label: "Expected",
+        stroke: colour("--accent"),
+        width: 1.2,
+        dash: [5, 4],
+        points: { show: false },
+        value: (_, v) => number(v),
+      },
       { label: "Lower", stroke: "transparent", points: { show: false }, value: (_, v) => number(v) },
       { label: "Upper", stroke: "transparent", points: { show: false }, value: (_, v) => number(v) },
     ],
@@ -98,8 +139,10 @@ export function chartText(metric, data) {
 /** Loads the window of a metric and draws it; anew when @p turn changes. */
 export function MetricChart({ entity, metric, marks, turn = 0, height }) {
   const { value, error } = useLoaded((signal) => api.window(entity, metric, signal), [entity, metric, turn]);
-  if (error) return html`<p class="quiet small">${error.status === 404 ? "Its window is not kept any more." : error.message}</p>`;
+  if (error)
+    return html`<p class="quiet small">${error.status === 404 ? "Its window is not kept any more." : error.message}</p>`;
   if (!value) return html`<div class="chart" aria-busy="true"></div>`;
-  if (value.ts.length === 0) return html`<p class="quiet small">No tick has closed yet: a value comes with the next.</p>`;
+  if (value.ts.length === 0)
+    return html`<p class="quiet small">No tick has closed yet: a value comes with the next.</p>`;
   return html`<${Chart} data=${value} marks=${marks} height=${height} label=${chartText(metric, value)} />`;
 }

@@ -11,7 +11,10 @@ export function Dialog({ title, close, children }) {
     box.current.showModal();
     return () => box.current?.close();
   }, []);
-  return html`<dialog ref=${box} class="dialog" aria-label=${title} onCancel=${(e) => { e.preventDefault(); close(); }}>
+  return html`<dialog ref=${box} class="dialog" aria-label=${title} onCancel=${(e) => {
+    e.preventDefault();
+    close();
+  }}>
     <h2>${title}</h2>${children}</dialog>`;
 }
 
@@ -51,20 +54,30 @@ export function WordForm({ title, text, action, send, close, children }) {
 export function Acknowledge({ what, id, name, close, done }) {
   return html`<${WordForm} title="Acknowledge" action="Acknowledge" close=${close}
     text=${`${name}: you are looking into it, and everybody sees that.`}
-    send=${async (words) => { await api.acknowledge(what, id, { ...words, acknowledged: true }); done?.(); }} />`;
+    send=${async (words) => {
+      await api.acknowledge(what, id, { ...words, acknowledged: true });
+      done?.();
+    }} />`;
 }
 
 /** Verdict on an incident (right, partly, wrong; of which cause) or on an alert (true, false, expected). */
 export function Feedback({ what, id, verdict, cause, text, close, done, more = {} }) {
   const body = what === "incidents" ? { verdict, cause: cause ?? null, ...more } : { verdict };
   return html`<${WordForm} title=${`Say: ${verdict}`} action="Record it" close=${close} text=${text}
-    send=${async (words) => { await api.feedback(what, id, { ...body, ...words }); done?.(); }} />`;
+    send=${async (words) => {
+      await api.feedback(what, id, { ...body, ...words });
+      done?.();
+    }} />`;
 }
 
 /** Where the server asks for a token. */
 export function TokenForm({ given }) {
   const [token, set] = useState("");
-  return html`<div class="gate"><form onSubmit=${(e) => { e.preventDefault(); setPref("token", token.trim()); given(); }}>
+  return html`<div class="gate"><form onSubmit=${(e) => {
+    e.preventDefault();
+    setPref("token", token.trim());
+    given();
+  }}>
     <h1>faultline</h1><p>This server asks who you are. Paste a token; <code>faultline token create</code> makes one.
     It is kept until this tab is closed.</p>
     <label>Token<input type="password" name="token" autoComplete="current-password" required value=${token} onInput=${(e) => set(e.target.value)} /></label>
@@ -72,12 +85,20 @@ export function TokenForm({ given }) {
 }
 
 const keys = [
-  ["1 – 5", "Now, Topology, Alerts, Quality, System"], ["j / k", "next, previous in a list"], ["Enter", "open what is chosen"],
-  ["a", "acknowledge the incident that is shown"], ["/", "search"], ["t", "light, dark, as the system"], ["z", "local time, UTC"], ["?", "this list"], ["Esc", "close, back"],
+  ["1 – 5", "Now, Topology, Alerts, Quality, System"],
+  ["j / k", "next, previous in a list"],
+  ["Enter", "open what is chosen"],
+  ["a", "acknowledge the incident that is shown"],
+  ["/", "search"],
+  ["t", "light, dark, as the system"],
+  ["z", "local time, UTC"],
+  ["?", "this list"],
+  ["Esc", "close, back"],
 ];
 
 export function KeyHelp({ close }) {
   usePrefs();
-  return html`<${Dialog} title="Keys" close=${close}><dl class="keys">${keys.map(([k, what]) => html`<dt><kbd>${k}</kbd></dt><dd>${what}</dd>`)}</dl>
+  return html`<${Dialog} title="Keys" close=${close}><dl class="keys">${keys.map(([k, what]) => html`<dt><kbd>${k}</kbd>
+      </dt><dd>${what}</dd>`)}</dl>
     <div class="row end"><button type="button" class="main" onClick=${close}>Close</button></div></${Dialog}>`;
 }

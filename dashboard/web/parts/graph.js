@@ -14,31 +14,88 @@ function colour(name) {
 function styleOf(many) {
   const fill = { critical: "--critical", warning: "--warning-fill", ok: "--ok", stale: "--faint" };
   const states = Object.entries(shapes).map(([state, shape]) => ({
-    selector: `node[state="${state}"]`, style: { shape, "background-color": colour(fill[state]) },
+    selector: `node[state="${state}"]`,
+    style: { shape, "background-color": colour(fill[state]) },
   }));
   return [
-    { selector: "node", style: {
-      width: 18, height: 18, shape: "ellipse", "background-color": colour("--faint"), label: "data(name)", color: colour("--text"), "font-size": 11,
-      "font-family": "system-ui, sans-serif", "text-valign": "bottom", "text-margin-y": 4, "text-max-width": 110, "text-wrap": "ellipsis", "min-zoomed-font-size": many ? 9 : 6,
-      "text-background-color": colour("--sunken"), "text-background-opacity": 0.75, "text-background-padding": 1 } },
+    {
+      selector: "node",
+      style: {
+        width: 18,
+        height: 18,
+        shape: "ellipse",
+        "background-color": colour("--faint"),
+        label: "data(name)",
+        color: colour("--text"),
+        "font-size": 11,
+        "font-family": "system-ui, sans-serif",
+        "text-valign": "bottom",
+        "text-margin-y": 4,
+        "text-max-width": 110,
+        "text-wrap": many ? "none" : "ellipsis",
+        "min-zoomed-font-size": many ? 9 : 6,
+        "text-background-color": colour("--sunken"),
+        "text-background-opacity": many ? 0 : 0.75,
+        "text-background-padding": 1,
+      },
+    },
     ...states,
     { selector: 'node[state="critical"], node[state="warning"]', style: { width: 26, height: 26 } },
-    { selector: "node[?cause]", style: { width: 36, height: 36, "border-width": 4, "border-color": colour("--accent"), "border-opacity": 1, "font-weight": "bold", "font-size": 13 } },
+    {
+      selector: "node[?cause]",
+      style: {
+        width: 36,
+        height: 36,
+        "border-width": 4,
+        "border-color": colour("--accent"),
+        "border-opacity": 1,
+        "font-weight": "bold",
+        "font-size": 13,
+      },
+    },
     { selector: "node[!touched]", style: { "background-opacity": 0.55 } },
-    { selector: "edge", style: { width: 1.2, "line-color": colour("--line-strong"), "curve-style": many ? "haystack" : "bezier", "target-arrow-shape": many ? "none" : "triangle", "target-arrow-color": colour("--line-strong"), "arrow-scale": 0.8, opacity: 0.8 } },
+    {
+      selector: "edge",
+      style: {
+        width: 1.2,
+        "line-color": colour(many ? "--line-strong" : "--faint"),
+        "curve-style": many ? "haystack" : "bezier",
+        "target-arrow-shape": many ? "none" : "triangle",
+        "target-arrow-color": colour("--faint"),
+        "arrow-scale": 0.8,
+        opacity: many ? 1 : 0.55,
+      },
+    },
     { selector: 'edge[kind="runs_on"]', style: { "line-style": "dashed" } },
-    { selector: "edge[?path]", style: { width: 3.5, "line-color": colour("--critical"), "target-arrow-color": colour("--critical"), opacity: 1 } },
+    {
+      selector: "edge[?path]",
+      style: {
+        width: 3.5,
+        "line-color": colour("--critical"),
+        "target-arrow-color": colour("--critical"),
+        opacity: 1,
+      },
+    },
     { selector: ".dim", style: { opacity: 0.12 } },
-    { selector: "node:selected, .found", style: { "border-width": 4, "border-color": colour("--accent"), "border-opacity": 1 } },
+    {
+      selector: "node:selected, .found",
+      style: { "border-width": 4, "border-color": colour("--accent"), "border-opacity": 1 },
+    },
   ];
 }
 
 function elementsOf(graph) {
   const known = new Set(graph.nodes.map((n) => n.id));
   return [
-    ...graph.nodes.map((n) => ({ data: { ...n, name: entityParts(n.id)[1], touched: n.touched ?? true }, position: n.position })),
-    ...graph.edges.filter((e) => known.has(e.from) && known.has(e.to))
-      .map((e, i) => ({ data: { id: `e${i}`, source: e.from, target: e.to, kind: e.kind, path: e.path ?? false } })),
+    ...graph.nodes.map((n) => ({
+      data: { ...n, name: entityParts(n.id)[1], touched: n.touched ?? true },
+      position: n.position,
+    })),
+    ...graph.edges
+      .filter((e) => known.has(e.from) && known.has(e.to))
+      .map((e, i) => ({
+        data: { id: `e${i}`, source: e.from, target: e.to, kind: e.kind, path: e.path ?? false },
+      })),
   ];
 }
 
@@ -58,9 +115,24 @@ export function Graph({ graph, pick, hold, tall = false, label }) {
   useEffect(() => {
     const many = graph.nodes.length > 150;
     const cy = cytoscape({
-      container: box.current, elements: elementsOf(graph), style: styleOf(many), minZoom: 0.08, maxZoom: 3,
-      textureOnViewport: many, hideEdgesOnViewport: many, pixelRatio: many ? 1 : "auto",
-      layout: placed ? { name: "preset", fit: true, padding: 30 } : { name: "breadthfirst", directed: true, padding: 30, spacingFactor: 1.1, avoidOverlap: true, roots: rootsOf(graph) },
+      container: box.current,
+      elements: elementsOf(graph),
+      style: styleOf(many),
+      minZoom: 0.08,
+      maxZoom: 3,
+      textureOnViewport: false,
+      hideEdgesOnViewport: many,
+      pixelRatio: many ? 1 : "auto",
+      layout: placed
+        ? { name: "preset", fit: true, padding: 30 }
+        : {
+            name: "breadthfirst",
+            directed: true,
+            padding: 30,
+            spacingFactor: 1.1,
+            avoidOverlap: true,
+            roots: rootsOf(graph),
+          },
     });
     cy.on("tap", "node", (event) => chosen.current?.(event.target.id()));
     cy.on("tap", (event) => event.target === cy && chosen.current?.(""));
@@ -70,7 +142,12 @@ export function Graph({ graph, pick, hold, tall = false, label }) {
   }, [shape, theme, dark]);
   useEffect(() => {
     const cy = drawing.current;
-    cy.batch(() => graph.nodes.forEach((n) => { const node = cy.getElementById(n.id); if (node.data("state") !== n.state) node.data("state", n.state); }));
+    cy.batch(() =>
+      graph.nodes.forEach((n) => {
+        const node = cy.getElementById(n.id);
+        if (node.data("state") !== n.state) node.data("state", n.state);
+      }),
+    );
   }, [graph]);
   return html`<div class=${tall ? "graph tall" : "graph"} ref=${box} role="img" aria-label=${label}></div>`;
 }

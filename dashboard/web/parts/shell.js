@@ -17,11 +17,14 @@ export function nextTheme(theme) {
 function Nav({ page }) {
   const { overview } = useLive();
   const of = { incident: "now", entity: "topology" }[page] ?? page;
-  return html`<nav class="nav" aria-label="Pages">${pages.map((name) => html`
+  return html`<nav class="nav" aria-label="Pages">${pages.map(
+    (name) => html`
     <a key=${name} href=${link(name)} class=${name === of ? "here" : ""} aria-current=${name === of ? "page" : null}>
       <${Icon} name=${name} /><span>${titles[name]}</span>
-      ${name === "now" && overview?.open > 0 && html`<b class="badge" aria-label=${`${overview.open} open`}>${count(overview.open)}</b>`}
-    </a>`)}</nav>`;
+      ${name === "now" && overview?.open > 0 && html`<b class="badge" aria-label=${`${overview.open} open`}>
+          ${count(overview.open)}</b>`}
+    </a>`,
+  )}</nav>`;
 }
 
 const linkText = { live: "Live", starting: "Connecting", lost: "Reconnecting", locked: "Locked" };
@@ -29,7 +32,8 @@ const linkText = { live: "Live", starting: "Connecting", lost: "Reconnecting", l
 function Link() {
   const { link: state, offset } = useLive();
   const past = Math.abs(offset) > 3600e3;
-  return html`<span class=${`link link-${state}`} role="status"><i></i><span>${linkText[state]}${past && state === "live" ? ", replaying the past" : ""}</span></span>`;
+  return html`<span class=${`link link-${state}`} role="status"><i></i><span>
+      ${linkText[state]}${past && state === "live" ? ", replaying the past" : ""}</span></span>`;
 }
 
 export function Shell({ page, help, children }) {
@@ -37,21 +41,27 @@ export function Shell({ page, help, children }) {
   const { outdated } = useLive();
   const zone = prefs.zone === "UTC" ? "local" : "UTC";
   return html`<div class="shell">
-    <a class="skip" href="#main" onClick=${(e) => { e.preventDefault(); document.getElementById("main").focus(); }}>Skip to the content</a>
+    <a class="skip" href="#main" onClick=${(e) => {
+      e.preventDefault();
+      document.getElementById("main").focus();
+    }}>Skip to the content</a>
     <aside class="side">
-      <a class="brand" href=${link("now")}><svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true"><path d="M3 19h8l3-10 4 14 3-8h8" /></svg>faultline</a>
+      <a class="brand" href=${link("now")}><svg viewBox="0 0 32 32" width="26" height="26" aria-hidden="true">
+          <path d="M3 19h8l3-10 4 14 3-8h8" /></svg>faultline</a>
       <${Nav} page=${page} />
       <div class="foot">
         <${Link} />
         <div class="row">
-          <button type="button" class="plain small" title="Time zone (z)" onClick=${() => setPref("zone", zone)}>${prefs.zone === "UTC" ? "UTC" : zoneName("local", now())}</button>
+          <button type="button" class="plain small" title="Time zone (z)" onClick=${() => setPref("zone", zone)}>
+              ${prefs.zone === "UTC" ? "UTC" : zoneName("local", now())}</button>
           <button type="button" class="plain small" aria-label=${`Theme: ${prefs.theme || "as the system"}`} title="Theme (t)" onClick=${() => setPref("theme", nextTheme(prefs.theme))}>
             <${Icon} name=${{ light: "sun", dark: "moon" }[prefs.theme] ?? "auto"} size="18" /></button>
-          <button type="button" class="plain small" aria-label="Keys" title="Keys (?)" onClick=${help}><${Icon} name="keys" size="18" /></button>
+          <button type="button" class="plain small" aria-label="Keys" title="Keys (?)" onClick=${help}>
+              <${Icon} name="keys" size="18" /></button>
         </div>
       </div>
     </aside>
-    <main id="main" tabIndex="-1" class=${`main main-${page}`}>
+    <main id="main" tabIndex="-1" class="content">
       ${outdated && html`<p class="note" role="status">The server has been updated. <button type="button" class="plain" onClick=${() => location.reload()}>Load the page anew</button></p>`}
       ${children}
     </main>

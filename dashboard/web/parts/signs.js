@@ -4,8 +4,15 @@
 import { html } from "../vendor/htm.js";
 
 const names = {
-  critical: "critical", warning: "warning", ok: "all right", learning: "learning", stale: "silent",
-  quarantined: "in quarantine", restarting: "restarting", resolved: "over", unknown: "not known",
+  critical: "critical",
+  warning: "warning",
+  ok: "all right",
+  learning: "learning",
+  stale: "silent",
+  quarantined: "in quarantine",
+  restarting: "restarting",
+  resolved: "over",
+  unknown: "not known",
 };
 
 export function stateName(state) {
@@ -39,7 +46,8 @@ function shape(state) {
 
 const icons = {
   now: "M3 13.5h4l2.5-8 4 13 2.5-9 1.5 4H21",
-  topology: "M12 5.5v4M12 9.5 6 15M12 9.5l6 5.5M12 3.5a1 1 0 1 0 0 2 1 1 0 0 0 0-2ZM5.5 15a2 2 0 1 0 0 4 2 2 0 0 0 0-4ZM18.5 15a2 2 0 1 0 0 4 2 2 0 0 0 0-4Z",
+  topology:
+    "M12 5.5v4M12 9.5 6 15M12 9.5l6 5.5M12 3.5a1 1 0 1 0 0 2 1 1 0 0 0 0-2ZM5.5 15a2 2 0 1 0 0 4 2 2 0 0 0 0-4ZM18.5 15a2 2 0 1 0 0 4 2 2 0 0 0 0-4Z",
   alerts: "M5 6.5h14M5 12h14M5 17.5h9",
   quality: "M4.5 19.5V11M10 19.5v-14M15.5 19.5V9M21 19.5v-5",
   system: "M4 5.5h16v5H4ZM4 13.5h16v5H4ZM7 8h.1M7 16h.1",
@@ -54,5 +62,6 @@ const icons = {
 };
 
 export function Icon({ name, size = 20 }) {
-  return html`<svg class="icon" width=${size} height=${size} viewBox="0 0 24 24" aria-hidden="true"><path d=${icons[name] ?? ""} /></svg>`;
+  return html`<svg class="icon" width=${size} height=${size} viewBox="0 0 24 24" aria-hidden="true">
+      <path d=${icons[name] ?? ""} /></svg>`;
 }

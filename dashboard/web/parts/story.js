@@ -11,10 +11,12 @@ export function Story({ incident, story }) {
   const [all, more] = useState(false);
   if (story.items.length === 0) return html`<p class="quiet">Nothing is kept of it any more.</p>`;
   const hidden = all ? 0 : Math.max(0, story.items.length - 2 * shownAtEnds);
-  const list = (items) => html`<ol class="story">${items.map((item, n) => html`<${Item} key=${n} item=${item} incident=${incident} />`)}</ol>`;
+  const list = (items) =>
+    html`<ol class="story">${items.map((item, n) => html`<${Item} key=${n} item=${item} incident=${incident} />`)}</ol>`;
   if (hidden === 0) return html`${list(story.items)}${cut(story)}`;
   return html`${list(story.items.slice(0, shownAtEnds))}
-    <p class="between"><button type="button" class="plain small" onClick=${() => more(true)}>${hidden} more between</button></p>
+    <p class="between"><button type="button" class="plain small" onClick=${() => more(true)}>
+        ${hidden} more between</button></p>
     ${list(story.items.slice(-shownAtEnds))}${cut(story)}`;
 }
 
@@ -24,7 +26,8 @@ function cut(story) {
 }
 
 function Item({ item, incident }) {
-  return html`<li><${At} ts=${item.ts} short /><span class="mark">${mark(item)}</span><div>${title(item, incident)}${item.text && html`<p>${item.text}</p>`}</div></li>`;
+  return html`<li><${At} ts=${item.ts} short /><span class="mark">${mark(item)}</span><div>
+      ${title(item, incident)}${item.text && html`<p>${item.text}</p>`}</div></li>`;
 }
 
 function mark(item) {
@@ -39,15 +42,27 @@ function title(item, incident) {
     case "change":
       return html`<strong>${words(item.state)}</strong> of <${Entity} id=${item.subject} />`;
     case "cause":
-      return item.subject ? html`<strong>Cause</strong> <${Entity} id=${item.subject} />` : html`<strong>Cause</strong>`;
+      return item.subject && item.state !== "none"
+        ? html`<strong>Cause</strong> <${Entity} id=${item.subject} />`
+        : html`<strong>Cause</strong>`;
     case "word":
-      return html`<strong>${item.by || "An operator"}</strong> ${said(item)}${item.subject === incident.id ? "" : " of an alert"}`;
+      return html`<strong>${item.by || "An operator"}
+          </strong> ${said(item)}${item.subject === incident.id ? "" : " of an alert"}`;
     default:
       return html`<strong>${words(item.state)}</strong>`;
   }
 }
 
 function said(item) {
-  return { acknowledge: "acknowledged", right: "says: right", wrong: "says: wrong", partly: "says: partly right",
-    true: "says: a true alarm", false: "says: a false alarm", expected: "says: expected" }[item.state] ?? words(item.state);
+  return (
+    {
+      acknowledge: "acknowledged",
+      right: "says: right",
+      wrong: "says: wrong",
+      partly: "says: partly right",
+      true: "says: a true alarm",
+      false: "says: a false alarm",
+      expected: "says: expected",
+    }[item.state] ?? words(item.state)
+  );
 }
