@@ -33,7 +33,8 @@ async function show(page, hash) {
   await page.goto(`${base}/${hash}`);
   await page.waitForFunction(
     () => document.querySelector("main h1, main h2") && !document.querySelector("main .waiting, main [aria-busy=true]"));
-  await page.waitForTimeout(400); // drawings settle
+  await page.waitForFunction(() => !document.querySelector(".link-starting"));
+  await page.waitForTimeout(600); // drawings settle
 }
 
 async function take(view, options) {
@@ -51,7 +52,7 @@ async function take(view, options) {
 
 if (directory === "--readme") {
   mkdirSync(dirname(only[0]), { recursive: true });
-  const page = await openPage(browser, { viewport: { width: 1320, height: 860 } });
+  const page = await openPage(browser, { viewport: { width: 1560, height: 1440 } });
   await show(page, places.incident);
   await page.screenshot({ path: only[0] });
   wrongs.push(...await wrongsOf(page));

@@ -113,6 +113,21 @@ class WebKeysTest(unittest.TestCase):
         for path in ["/-/healthy", "/-/ready"]:
             self.assertEqual(self.status("GET", path), 200)
 
+    def test_a_stream_under_tls_goes_on_until_the_tokens_are_read_again(self):
+        c = http.client.HTTPSConnection("127.0.0.1", self.house.server.http, context=self.house.trust, timeout=20)
+        c.request("GET", "/api/v1/stream?after=0", headers={"Authorization": f"Bearer {self.house.tokens['viewer']}"})
+        answer = c.getresponse()
+        self.assertEqual((answer.status, answer.getheader("Content-Type")), (200, "text/event-stream"))
+        self.assertEqual(answer.readline(), b"retry: 1000\n")
+        self.assertEqual(answer.readline(), b"event: hello\n")
+        self.assertEqual(self.status("POST", "/-/reload", self.house.tokens["admin"]), 200)
+        try:
+            rest = answer.read()
+        except ssl.SSLError:  # cut without a word
+            rest = b""
+        self.assertNotIn(b"event: hello", rest)
+        c.close()
+
     def test_each_role_may_do_what_it_may_and_no_more(self):
         t = self.house.tokens
         for role, reads, speaks, reloads in [("viewer", 200, 403, 403), ("operator", 200, 404, 403),

@@ -4,7 +4,7 @@ import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { count, distance, duration, many, percent, words } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
-import { now } from "../lib/live.js";
+import { now, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { allAcknowledged } from "../lib/urgency.js";
 import { chartsOf, incidentGraph, remediesOf } from "../lib/story.js";
@@ -20,12 +20,13 @@ export default function Incident({ id }) {
   const whole = useLoaded((signal) => Promise.all([api.incident(id, signal), api.story(id, signal)]), [id]);
   const topology = useLoaded((signal) => api.topology(signal), [id]);
   const [dialog, open] = useState(null);
+  useLive(); // what time it is
   useTick();
   const ids = new Set(whole.value?.[0].alerts ?? []);
   useFeed(
     (r) => r.id === id || ids.has(r.id) || (r.kind === "notice" && (r.subject === id || ids.has(r.subject))),
     whole.reload,
-    500,
+    1000,
   );
   if (whole.error && !whole.value) return html`<${Trouble} error=${whole.error} again=${whole.reload} />`;
   if (!whole.value) return html`<${Waiting} />`;

@@ -42,11 +42,11 @@ function Headline({ overview }) {
 function Quiet({ overview }) {
   const loose = overview.firing.critical + overview.firing.warning;
   if (loose > 0) {
-    return html`<${Empty} title="No incident is open"><p>${many(loose, "alert")} of entities that nothing connects:
+    return html`<${Empty} title="No incident is open"><p>${many(loose, "alert")} of entities that nothing connects:${" "}
       <a href=${link("alerts")}>look at them</a>. Dependencies tell what belongs together: see <a href=${link("topology")}>the topology</a>.</p></${Empty}>`;
   }
   return html`<${Empty} title="Nothing needs you">
-      <p>An incident appears here by itself, the moment it opens. Past ones are under <a href=${link("alerts", "", { state: "resolved" })}>Alerts</a>;
+      <p>An incident appears here by itself, the moment it opens. Past ones are under <a href=${link("alerts", "", { state: "resolved" })}>Alerts</a>;${" "}
     <a href=${link("system")}>System</a> shows whether events come in. No publisher yet? <code>faultline publish events.jsonl</code>, or any ZeroMQ socket at port 7802.</p></${Empty}>`;
 }
 

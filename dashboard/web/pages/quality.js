@@ -14,7 +14,7 @@ export default function Quality() {
   if (!q) return html`<${Waiting} />`;
   if (q.episodes === 0 && q.incidents === 0) {
     return html`<${Head} title="Quality" /><${Empty} title="Nothing to judge yet">
-        <p>When alerts have fired, this page compares their number with what was promised (${number(q.promised_per_entity_month)} false pages an entity and month), and your verdicts with what was said.
+        <p>When alerts have fired, this page compares their number with what was promised (${number(q.promised_per_entity_month)} false an entity and month), and your verdicts with what was said.
       Give them with the buttons of an incident or an alert.</p></${Empty}>`;
   }
   const p = promise(q);
