@@ -73,6 +73,12 @@ def storm(server, publisher, options):
             raise SystemExit(f"{firing} of {options.alerts} alerts fire")
         time.sleep(0.5)
     server.wait_applied(300)
+    last, quiet = None, 0  # until the causes of all incidents have been told: what the stream brings is not the page's
+    while quiet < 10 and time.monotonic() < end:
+        seq = server.api("/api/v1/status")["feed"]["seq"]
+        quiet = quiet + 1 if seq == last else 0
+        last = seq
+        time.sleep(0.5)
 
 
 def browse(server, publisher, options):
