@@ -73,7 +73,7 @@ class Page(unittest.TestCase):
 
     def browse(self, pattern, **more):
         environment = {**os.environ, "PAGE_URL": f"http://127.0.0.1:{self.server.http}", **more}
-        done = subprocess.run(["node", "--test", f"--test-name-pattern={pattern}", str(PAGE / "page_test.mjs")], cwd=ROOT, env=environment,
+        done = subprocess.run(["node", "--test", "--test-reporter=tap", f"--test-name-pattern={pattern}", str(PAGE / "page_test.mjs")], cwd=ROOT, env=environment,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)
         self.assertEqual(done.returncode, 0, done.stdout[-8000:])
         self.assertIn("# fail 0", done.stdout)
