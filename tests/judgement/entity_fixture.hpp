@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -122,5 +123,34 @@ inline std::vector<std::pair<std::string, double>> calm_row(std::int64_t ts, noi
           {"errors_per_second", 0.2 * std::fabs(n.normal())},
           {"latency_ms", 20 + 0.05 * traffic + 1.5 * n.normal()}};
 }
+
+/// An entity that lives in ticks of ten seconds, with calm rows or without any.
+class ticking_entity {
+public:
+  static constexpr std::int64_t tick = 10'000;
+  explicit ticking_entity(bool rows = true) : rows_{rows} {}
+
+  void close() {
+    if (rows_)
+      d.row(at, calm_row(at, n));
+    else
+      d.clock(at);
+    at += tick;
+  }
+  std::map<std::string, float> last_values() {
+    std::map<std::string, float> out;
+    const auto w = d.core.window(event_time::max());
+    for (const auto& m : w.metrics)
+      if (!m.values.empty()) out[m.name] = m.values.back();
+    return out;
+  }
+
+  entity_driver d;
+  noise n{11};
+  std::int64_t at = test_start;
+
+private:
+  bool rows_;
+};
 
 }  // namespace faultline

@@ -3,19 +3,15 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "tests/judgement/entity_fixture.hpp"
 
 namespace faultline {
 namespace {
 
-constexpr std::int64_t tick = 10'000;
-
 /// An entity that sends a row and some lines every tick.
-class writing_entity {
+class writing_entity : public ticking_entity {
 public:
-  explicit writing_entity(bool rows = true) : rows_{rows} {}
+  using ticking_entity::ticking_entity;
 
   void log(std::string_view body, log_severity severity = log_severity::info) {
     event_view e;
@@ -32,27 +28,6 @@ public:
     if (n.uniform() < 0.02) log("request 7f failed: upstream error", log_severity::error);
     close();
   }
-  void close() {
-    if (rows_)
-      d.row(at, calm_row(at, n));
-    else
-      d.clock(at);
-    at += tick;
-  }
-  std::map<std::string, float> last_values() {
-    std::map<std::string, float> out;
-    const auto w = d.core.window(event_time::max());
-    for (const auto& m : w.metrics)
-      if (!m.values.empty()) out[m.name] = m.values.back();
-    return out;
-  }
-
-  entity_driver d;
-  noise n{11};
-  std::int64_t at = test_start;
-
-private:
-  bool rows_;
 };
 
 TEST(EntityLogs, WhoWritesNoneHasNoChannelsOfThem) {

@@ -4,19 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 
 #include "tests/judgement/entity_fixture.hpp"
 
 namespace faultline {
 namespace {
 
-constexpr std::int64_t tick = 10'000;
-
 /// An entity that sends a row and some spans every tick.
-class traced_entity {
+class traced_entity : public ticking_entity {
 public:
-  explicit traced_entity(bool rows = true) : rows_{rows} {}
+  using ticking_entity::ticking_entity;
 
   void span(double ms, bool failed = false) {
     const auto id = std::to_string(++spans_);
@@ -33,27 +30,8 @@ public:
       span(slower * 8 * std::exp(0.4 * n.normal()), n.uniform() < failing);
     close();
   }
-  void close() {
-    if (rows_)
-      d.row(at, calm_row(at, n));
-    else
-      d.clock(at);
-    at += tick;
-  }
-  std::map<std::string, float> last_values() {
-    std::map<std::string, float> out;
-    const auto w = d.core.window(event_time::max());
-    for (const auto& m : w.metrics)
-      if (!m.values.empty()) out[m.name] = m.values.back();
-    return out;
-  }
-
-  entity_driver d;
-  noise n{17};
-  std::int64_t at = test_start;
 
 private:
-  bool rows_;
   int spans_ = 0;
 };
 
