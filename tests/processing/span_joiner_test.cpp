@@ -93,6 +93,9 @@ TEST(SpanJoiner, ASpanSentTwiceIsOneCall) {
   const auto calls = j.drain();
   ASSERT_EQ(calls.size(), 1U);
   EXPECT_EQ(calls[0].calls, 1U);
+  note(j, {"service/web", "zz", "09", "", 31'000});  // those of before are the older half now
+  note(j, {"service/cart", "aa", "02", "01", 1});
+  EXPECT_FALSE(j.has_calls());
 }
 
 TEST(SpanJoiner, WhatAnEntityDoesWithinItselfIsTimeAndNoCall) {
