@@ -148,6 +148,7 @@ rocksdb_database::rocksdb_database(std::string directory, const storage_options&
       access_{how},
       options_{options},
       health_{std::make_shared<store_health>()},
+      mark_{std::make_shared<manifest_mark>(directory_)},
       space_{options.min_free_bytes, [path = directory_] { return free_bytes_at(path); }},
       ballast_{options.path + "/ballast",
                how == access::write && options.min_free_bytes != 0 ? options.ballast_bytes : 0} {}
@@ -158,6 +159,7 @@ rocksdb_database::~rocksdb_database() {
     if (handle != nullptr) db_->DestroyColumnFamilyHandle(handle);
   }
   db_->Close();
+  if (access_ == access::write) mark_->note();
 }
 
 outcome<std::unique_ptr<rocksdb_database>> rocksdb_database::open(const std::string& directory,
@@ -170,6 +172,7 @@ outcome<std::unique_ptr<rocksdb_database>> rocksdb_database::open(const std::str
   if (const std::string missing = missing_file(directory); !missing.empty()) {
     return failure{ec::store_corrupt, missing + " is missing, other files of the store are there"};
   }
+  if (auto whole = verify_manifest(directory); !whole) return whole.error();
   std::unique_ptr<rocksdb_database> opened{new rocksdb_database{directory, options, access::write}};
   if (!opened->room_for_work()) {
     return no_space(directory, opened->space_.current(), options.min_free_bytes / 2);
@@ -181,7 +184,7 @@ outcome<std::unique_ptr<rocksdb_database>> rocksdb_database::open(const std::str
 }
 
 outcome<void> rocksdb_database::open_families() {
-  const auto settings = database_settings(options_, health_);
+  const auto settings = database_settings(options_, health_, mark_);
   std::error_code error;
   if (fs::exists(directory_ + "/CURRENT", error)) {
     if (auto known = refuse_unknown_families(settings, directory_); !known) return known;
@@ -193,6 +196,7 @@ outcome<void> rocksdb_database::open_families() {
   if (!status.ok()) return open_failed(directory_, status, log_of_this_attempt(directory_));
   db_.reset(db);
   std::copy(handles.begin(), handles.end(), handles_.begin());
+  mark_->note();
   return health_->check();
 }
 
@@ -207,6 +211,7 @@ outcome<std::unique_ptr<rocksdb_database>> rocksdb_database::open_read_only(
   if (!fs::exists(directory + "/CURRENT", error)) {
     return failure{ec::not_found, directory + " holds no store"};
   }
+  if (auto whole = verify_manifest(directory); !whole) return whole.error();
   failure why;
   for (int i = 0; i < attempts; ++i) {
     if (i != 0) std::this_thread::sleep_for(pause);
@@ -311,7 +316,10 @@ bool rocksdb_database::room_for_work() {
 
 space_report rocksdb_database::tend_space() {
   space_report report;
-  if (access_ == access::write) room_for_work();
+  if (access_ == access::write) {
+    room_for_work();
+    mark_->note();
+  }
   const std::lock_guard lock{ballast_mutex_};
   report.free_bytes = space_.current();
   // Twice: building it must not lead back to where it is given up, nor to where intake ends.
@@ -399,7 +407,9 @@ outcome<void> rocksdb_database::flush() {
   if (!room) static_cast<void>(still_there());
   if (status.ok() && room) {
     const std::vector<rocksdb::ColumnFamilyHandle*> all{handles_.begin(), handles_.end()};
-    status = db_->Flush(rocksdb::FlushOptions{}, all);
+    rocksdb::FlushOptions how;
+    how.allow_write_stall = true;  // nobody writes any more: not to wait until tables are merged
+    status = db_->Flush(how, all);
   }
   if (!status.ok()) health_->fail(status.ToString());
   return health_->check();

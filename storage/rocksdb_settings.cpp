@@ -29,6 +29,20 @@ private:
   std::shared_ptr<store_health> health_;
 };
 
+/// Tables were written or merged, and the manifest says so.
+class manifest_listener : public rocksdb::EventListener {
+public:
+  explicit manifest_listener(std::shared_ptr<manifest_mark> mark) : mark_{std::move(mark)} {}
+
+  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo&) override { mark_->note(); }
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo&) override {
+    mark_->note();
+  }
+
+private:
+  std::shared_ptr<manifest_mark> mark_;
+};
+
 struct family_shape {
   std::size_t memtable_divisor;  ///< of storage_options::write_buffer_bytes
   std::size_t block_bytes;
@@ -89,7 +103,8 @@ rocksdb::ColumnFamilyOptions settings_of(family f, const storage_options& option
 }  // namespace
 
 rocksdb::DBOptions database_settings(const storage_options& options,
-                                     std::shared_ptr<store_health> health) {
+                                     std::shared_ptr<store_health> health,
+                                     std::shared_ptr<manifest_mark> mark) {
   constexpr std::size_t mib = 1024 * 1024;
   rocksdb::DBOptions o;
   o.create_if_missing = true;
@@ -116,6 +131,7 @@ rocksdb::DBOptions database_settings(const storage_options& options,
   o.write_buffer_manager =
       std::make_shared<rocksdb::WriteBufferManager>(options.write_buffer_bytes);
   o.listeners.push_back(std::make_shared<error_listener>(std::move(health)));
+  if (mark) o.listeners.push_back(std::make_shared<manifest_listener>(std::move(mark)));
   return o;
 }
 

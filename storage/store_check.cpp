@@ -112,6 +112,11 @@ void check_wal_end(const std::string& directory, report_writer& report) {
 
 namespace {
 
+void check_manifest_mark(const std::string& directory, report_writer& report) {
+  const auto mark = read_manifest_mark(directory);
+  if (!mark) report.problem("manifest", directory + "/manifest.mark", "is damaged");
+}
+
 outcome<store_report> check_store(const std::string& path, const content_readers& readers,
                                   const check_progress& progress) {
   store_report out;
@@ -129,6 +134,7 @@ outcome<store_report> check_store(const std::string& path, const content_readers
     check_tables(out.directory, nullptr, report, progress);
     return out;
   }
+  check_manifest_mark(out.directory, report);
   auto& database = **opened;
   out.format = database.format();
   out.partitions = database.partitions();

@@ -17,6 +17,7 @@
 #include "messages/outcome.hpp"
 #include "storage/internal/ballast.hpp"
 #include "storage/internal/free_space.hpp"
+#include "storage/internal/manifest_mark.hpp"
 #include "storage/options.hpp"
 #include "storage/store.hpp"
 
@@ -127,6 +128,7 @@ private:
   const access access_;
   const storage_options options_;
   std::shared_ptr<store_health> health_;
+  std::shared_ptr<manifest_mark> mark_;
   free_space space_;
   std::mutex ballast_mutex_;
   ballast ballast_;

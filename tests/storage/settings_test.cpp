@@ -36,7 +36,8 @@ void expect_safe(const rocksdb::DBOptions& o) {
   EXPECT_EQ(o.info_log_level, rocksdb::InfoLogLevel::INFO_LEVEL);
   EXPECT_EQ(o.keep_log_file_num, 5U);
   EXPECT_LE(o.max_log_file_size, 8U * 1024 * 1024);
-  EXPECT_EQ(o.listeners.size(), 1U) << "errors in the background end the store";
+  EXPECT_EQ(o.listeners.size(), 2U)
+      << "errors in the background end the store, and what the manifest has come to is noted";
 }
 
 TEST(StoreSettings, AskForWhatKeepsAcknowledgedEvents) {
