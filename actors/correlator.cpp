@@ -229,6 +229,7 @@ correlator_actor::behavior_type correlator(
       [self](const decisions_available& d) { self->state.on_available(d); },
       [self](const event_clock_at& c) { self->state.on_clock(c); },
       [self](const correlator_question&) { return self->state.on_question(); },
+      [](const pulse_question&) { return pulse{}; },
   };
 }
 

@@ -22,7 +22,8 @@ namespace {
 constexpr std::uint64_t magic = 0x32304c46'544c4146;  // "FALTFL02"
 constexpr std::size_t suspect_count = 16;
 constexpr std::size_t slot_count = 64;
-constexpr std::uint32_t pass_number = slot_count + 1;  ///< of the thread that passes rows
+constexpr std::uint32_t pass_number = slot_count + 1;   ///< of the thread that passes rows
+constexpr std::uint32_t stuck_number = slot_count + 2;  ///< of all: a watchdog ended the process
 
 struct suspect_row {
   std::uint64_t position;
@@ -68,6 +69,9 @@ thread_local thread_place place;
 
 std::atomic<std::uint64_t> recorders{0};
 
+/// Of the newest recorder, for a signal that hits a thread without a mark.
+std::atomic<std::atomic<std::uint32_t>*> crashed_of_process{nullptr};
+
 /// A stack of the handler's own: the thread's may be what overflowed.
 void give_signal_stack() noexcept {
   constexpr std::size_t bytes = 64 * 1024;
@@ -80,8 +84,11 @@ void give_signal_stack() noexcept {
 }
 
 // Async-signal-safe: one store into mapped memory. The action is the default again by now.
-void on_fatal(int number) {
-  if (place.crashed != nullptr) place.crashed->store(place.number);
+// An abort that another process sends is a watchdog's: some thread is stuck, whichever it hits.
+void on_fatal(int number, siginfo_t* info, void*) {
+  const bool stuck = number == SIGABRT && info->si_code == SI_USER && info->si_pid != ::getpid();
+  if (auto* crashed = stuck ? crashed_of_process.load() : place.crashed; crashed != nullptr)
+    crashed->store(stuck ? stuck_number : place.number);
   ::raise(number);
 }
 
@@ -107,20 +114,31 @@ outcome<std::unique_ptr<flight_recorder>> flight_recorder::open(const std::strin
   ::close(fd);
   if (memory == MAP_FAILED) return failure{ec::io_failed, file + ": " + std::strerror(why)};
   auto* mapped = static_cast<page*>(memory);
-  if (mapped->magic != magic || mapped->crashed.load() > pass_number) {
+  if (mapped->magic != magic || mapped->crashed.load() > stuck_number) {
     std::memset(memory, 0, sizeof(page));
     mapped->magic = magic;
   }
+  crashed_of_process.store(&mapped->crashed);
   std::unique_ptr<flight_recorder> recorder{new flight_recorder{mapped, ++recorders}};
   recorder->count_death();
   return recorder;
 }
 
-flight_recorder::~flight_recorder() { ::munmap(page_, sizeof(page)); }
+flight_recorder::~flight_recorder() {
+  std::atomic<std::uint32_t>* ours = &page_->crashed;
+  crashed_of_process.compare_exchange_strong(ours, nullptr);
+  ::munmap(page_, sizeof(page));
+}
 
 void flight_recorder::count_death() {
   const auto crashed = page_->crashed.exchange(0);
-  if (crashed == pass_number) {
+  if (crashed == stuck_number) {
+    // Who is innocent has moved on when it happens again.
+    for (const auto& slot : page_->slots)
+      if (slot.applying.load() != 0)
+        blame({static_cast<partition_id>(slot.partition), slot.position, slot.index}, 0);
+    if (page_->pass.applying.load() != 0) count_pass();
+  } else if (crashed == pass_number) {
     if (page_->pass.applying.load() != 0) count_pass();
   } else if (crashed != 0 && page_->slots[crashed - 1].applying.load() != 0) {
     const auto& slot = page_->slots[crashed - 1];
@@ -186,8 +204,8 @@ void flight_recorder::forget(const record_address& where) {
 void flight_recorder::watch_signals() {
   give_signal_stack();
   struct sigaction action {};
-  action.sa_handler = on_fatal;
-  action.sa_flags = SA_RESETHAND | SA_NODEFER | SA_ONSTACK;
+  action.sa_sigaction = on_fatal;
+  action.sa_flags = SA_RESETHAND | SA_NODEFER | SA_ONSTACK | SA_SIGINFO;
   for (const int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT})
     ::sigaction(number, &action, nullptr);
 }

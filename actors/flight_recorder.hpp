@@ -49,7 +49,8 @@ public:
   void forget(const record_address& where);
 
   /// For the process, once: SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT (so std::terminate, too)
-  /// mark the slot of the thread they hit, then do what they always do.
+  /// mark the slot of the thread they hit, then do what they always do. SIGABRT from another
+  /// process is a watchdog's: whatever is under way then is suspect.
   static void watch_signals();
 
   /// This thread applies the record until the mark goes out of scope. @p into may be null.

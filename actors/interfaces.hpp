@@ -282,6 +282,16 @@ struct cause_found {
   root_cause_result result;
 };
 
+// supervision
+/// Are you there? Answered at once by whoever is not stuck.
+struct pulse_question {
+  std::chrono::milliseconds patience{0};  ///< what the supervisor gives each of the others
+  bool keeper = true;  ///< false: it is not asked, for it waits for room on the disk
+};
+struct pulse {
+  std::vector<std::string> late;  ///< who did not answer the supervisor in time
+};
+
 // ---- interfaces
 // ---------------------------------------------------------------------------------------
 
@@ -308,7 +318,8 @@ using partition_actor = caf::typed_actor<
     caf::replies_to<drain_request>::with<drained>,
     caf::replies_to<window_question>::with<window_answer>,
     caf::replies_to<entity_question>::with<entity_answer>,
-    caf::replies_to<list_question>::with<list_answer>>;
+    caf::replies_to<list_question>::with<list_answer>,
+    caf::replies_to<pulse_question>::with<pulse>>;
 
 /// Reads the store for those who must not block. Detached. Errors: ec::store_unavailable,
 /// ec::store_corrupt.
@@ -337,14 +348,16 @@ using keeper_actor =
     caf::typed_actor<caf::replies_to<write_checkpoint>::with<checkpoint_written>,
                      caf::replies_to<append_decisions>::with<decisions_appended>,
                      caf::replies_to<write_feed>::with<feed_written>,
-                     caf::replies_to<skip_record>::with<record_skipped>, caf::reacts_to<group_due>>;
+                     caf::replies_to<skip_record>::with<record_skipped>, caf::reacts_to<group_due>,
+                     caf::replies_to<pulse_question>::with<pulse>>;
 
 /// Folds the decision log into alerts and incidents; writes the feed through the keeper.
 using correlator_actor = caf::typed_actor<
     // From the keeper: the log has grown. Coalesces.
     caf::reacts_to<decisions_available>,
     // From partitions: event time has passed.
-    caf::reacts_to<event_clock_at>, caf::replies_to<correlator_question>::with<correlator_view>>;
+    caf::reacts_to<event_clock_at>, caf::replies_to<correlator_question>::with<correlator_view>,
+    caf::replies_to<pulse_question>::with<pulse>>;
 
 /// Asks the neighbourhood of an incident and has the worker rank it; the answer becomes a decision.
 using rca_actor =
@@ -367,7 +380,9 @@ struct partition_recovered {
 using supervisor_actor =
     caf::typed_actor<caf::reacts_to<partition_recovered>,
                      caf::replies_to<partitions_ready_question>::with<partitions_ready>,
-                     caf::replies_to<drain_request>::with<drained>>;
+                     caf::replies_to<drain_request>::with<drained>,
+                     // Asks partitions, correlator and keeper, and waits for their answers.
+                     caf::replies_to<pulse_question>::with<pulse>>;
 
 }  // namespace faultline
 
@@ -431,4 +446,6 @@ FAULTLINE_LOCAL_MESSAGE(cause_found)
 FAULTLINE_LOCAL_MESSAGE(partitions_ready_question)
 FAULTLINE_LOCAL_MESSAGE(partitions_ready)
 FAULTLINE_LOCAL_MESSAGE(partition_recovered)
+FAULTLINE_LOCAL_MESSAGE(pulse_question)
+FAULTLINE_LOCAL_MESSAGE(pulse)
 #undef FAULTLINE_LOCAL_MESSAGE

@@ -241,6 +241,7 @@ keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> 
         return record_skipped{};
       },
       [self](const group_due&) { self->state.on_group_due(); },
+      [](const pulse_question&) { return pulse{}; },
   };
 }
 

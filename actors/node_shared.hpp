@@ -112,6 +112,8 @@ struct node_counters {
   std::atomic<std::uint64_t> knocks_loud{0};   ///< of these, the ones nobody waited for
   std::atomic<std::uint64_t> entity_restarts{0};
   std::atomic<std::uint64_t> partition_restarts{0};
+  std::atomic<std::uint64_t> pulses_answered{0};  ///< everybody answered in time
+  std::atomic<std::uint64_t> pulses_late{0};      ///< somebody did not
   std::atomic<std::uint64_t> snapshots{0};
   std::atomic<std::uint64_t> snapshot_bytes{0};
   std::atomic<std::uint64_t> decisions{0};

@@ -383,6 +383,7 @@ partition_actor::behavior_type partition(partition_actor::stateful_pointer<parti
       [self](const window_question& q) { return self->state.on_window(q); },
       [self](const entity_question& q) { return self->state.on_question(q); },
       [self](const list_question& q) { return self->state.on_list(q); },
+      [](const pulse_question&) { return pulse{}; },
   };
 }
 

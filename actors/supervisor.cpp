@@ -128,6 +128,36 @@ caf::result<drained> supervisor_state::on_drain() {
   return promise;
 }
 
+// Ahead of what waits in their mailboxes: whether they work it off is asked, not how much there is.
+// Who has died answers with an error, and is not stuck.
+caf::result<pulse> supervisor_state::on_pulse(const pulse_question& q) {
+  struct round {
+    caf::typed_response_promise<pulse> promise;
+    pulse answer{};
+    std::size_t left = 1;  // ours, until everybody is asked
+    void one_less() {
+      if (--left == 0) promise.deliver(answer);
+    }
+  };
+  auto all = std::make_shared<round>(round{self->make_response_promise<pulse>()});
+  const auto ask = [&](const auto& whom, const std::string& who) {
+    ++all->left;
+    self->request<caf::message_priority::high>(whom, caf::duration{q.patience}, pulse_question{})
+        .then([all](const pulse&) { all->one_less(); },
+              [all, who](const caf::error& why) {
+                if (why == caf::sec::request_timeout) all->answer.late.push_back(who);
+                all->one_less();
+              });
+  };
+  for (partition_id id = 0; id < plan_->directory->size(); ++id)
+    ask(plan_->directory->owner(id), "partition/" + std::to_string(id));
+  ask(plan_->peers.correlator, "correlator");
+  if (q.keeper) ask(plan_->peers.keeper, "keeper");
+  auto promise = all->promise;
+  all->one_less();
+  return promise;
+}
+
 supervisor_actor::behavior_type supervisor(
     supervisor_actor::stateful_pointer<supervisor_state> self,
     std::shared_ptr<supervisor_plan> plan) {
@@ -136,6 +166,7 @@ supervisor_actor::behavior_type supervisor(
       [self](const partition_recovered& r) { self->state.on_recovered(r.partition); },
       [self](const partitions_ready_question&) { return self->state.on_question(); },
       [self](const drain_request&) { return self->state.on_drain(); },
+      [self](const pulse_question& q) { return self->state.on_pulse(q); },
   };
 }
 

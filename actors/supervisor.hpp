@@ -43,6 +43,7 @@ struct supervisor_state {
   void on_recovered(partition_id p);
   partitions_ready on_question() const;
   caf::result<drained> on_drain();
+  caf::result<pulse> on_pulse(const pulse_question& q);
 
   supervisor_actor::pointer self;
 

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <string>
@@ -17,7 +19,9 @@
 #include "config/config.hpp"
 #include "server/node.hpp"
 #include "server/options_of.hpp"
+#include "server/pulse_watch.hpp"
 #include "server/reload.hpp"
+#include "server/service_manager.hpp"
 
 /// Read by jemalloc, where it is linked in. One arena for each processor instead of four: entities
 /// are many small pieces of every size, and an arena that is not used up is memory nobody else
@@ -94,7 +98,7 @@ struct end_signals {
 int end_signals::signal_fd = -1;
 
 /// @returns the signal that ends us, or 0 when the node gave up.
-int wait_for_end(end_signals& end, node& house) {
+int wait_for_end(end_signals& end, node& house, const service_manager& manager) {
   for (;;) {
     pollfd fds[2] = {{end.signals[0], POLLIN, 0}, {end.trouble[0], POLLIN, 0}};
     if (::poll(fds, 2, -1) < 0) continue;
@@ -102,9 +106,42 @@ int wait_for_end(end_signals& end, node& house) {
     unsigned char number = 0;
     if (::read(end.signals[0], &number, 1) != 1) continue;
     if (number != SIGHUP) return number;
+    manager.reloading();
     // What came of it is in the log and in /metrics.
-    if (const auto done = house.reload(); !done) continue;
+    const auto done = house.reload();
+    manager.ready(done ? "serves, reloaded" : "serves, a reload was refused");
   }
+}
+
+/// How often the actors are asked whether they answer: three times while the service manager waits
+/// for one sign of life.
+std::chrono::milliseconds pulse_period(const service_manager& manager) {
+  constexpr std::chrono::milliseconds longest{5000}, shortest{10};
+  if (manager.watchdog().count() == 0) return longest;
+  const auto third = std::chrono::duration_cast<std::chrono::milliseconds>(manager.watchdog() / 3);
+  return std::clamp(third, shortest, std::chrono::milliseconds{60'000});
+}
+
+/// Serves until it is told to end. @returns the exit status.
+int serve_to_the_end(end_signals& end, node& house) {
+  const auto manager = service_manager::of_environment();
+  pulse_watch::hooks hooks;
+  hooks.ask = [&house](std::chrono::milliseconds patience) { return house.late_actors(patience); };
+  hooks.alive = [&manager] { manager.alive(); };
+  pulse_watch watch{pulse_period(manager), hooks};
+  manager.ready("serves");
+  const int signal = wait_for_end(end, house, manager);
+  if (signal == 0) {
+    // Nothing here may be trusted to end in order: what is durable is durable, the rest replays.
+    spdlog::critical("giving up: {}", end.reason);
+    std::_Exit(70);
+  }
+  spdlog::info("ending signal={}", signal);
+  manager.stopping();
+  watch.stop_asking();
+  const auto stopped = house.stop();
+  if (!stopped) spdlog::error("end incomplete: {}", stopped.error().what);
+  return stopped ? 0 : 1;
 }
 
 /// Who has secrets in memory leaves no core file and lets nobody look into it.
@@ -145,16 +182,7 @@ int serve(const flags& f) {
                config->web.tls_certificate.empty() ? "http" : "https", bound.front(),
                config->storage.path);
   for (std::size_t i = 1; i < bound.size(); ++i) spdlog::info("socket bound endpoint={}", bound[i]);
-  const int signal = wait_for_end(end, **house);
-  if (signal == 0) {
-    // Nothing here may be trusted to end in order: what is durable is durable, the rest replays.
-    spdlog::critical("giving up: {}", end.reason);
-    std::_Exit(70);
-  }
-  spdlog::info("ending signal={}", signal);
-  const auto stopped = (*house)->stop();
-  if (!stopped) spdlog::error("end incomplete: {}", stopped.error().what);
-  return stopped ? 0 : 1;
+  return serve_to_the_end(end, **house);
 }
 
 }  // namespace

@@ -167,6 +167,12 @@ void add_judgement(page& p, const node_counters& n) {
             static_cast<double>(n.entity_restarts.load()));
   p.counter("faultline_partition_restarts_total", "Partition owners restarted.",
             static_cast<double>(n.partition_restarts.load()));
+  auto& pulses = prometheus::BuildCounter()
+                     .Name("faultline_actor_pulses_total")
+                     .Help("Times the actors were asked whether they still answer.")
+                     .Register(p.registry);
+  pulses.Add({{"outcome", "answered"}}).Increment(static_cast<double>(n.pulses_answered.load()));
+  pulses.Add({{"outcome", "late"}}).Increment(static_cast<double>(n.pulses_late.load()));
 }
 
 void add_keys(page& p, const door_counters& c) {

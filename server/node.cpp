@@ -279,6 +279,20 @@ node::~node() {
   if (auto done = stop(); !done) spdlog::warn("stop incomplete: {}", done.error().what);
 }
 
+std::vector<std::string> node::late_actors(std::chrono::milliseconds patience) {
+  auto& i = *impl_;
+  std::vector<std::string> late;
+  caf::scoped_actor asker{*i.system};
+  asker
+      ->request(i.the_supervisor, patience + std::chrono::seconds{1},
+                pulse_question{patience, i.commit->has_space()})
+      .receive([&](pulse& answer) { late = std::move(answer.late); },
+               [&](const caf::error&) { late.emplace_back("supervisor"); });
+  auto& counted = late.empty() ? i.counters.pulses_answered : i.counters.pulses_late;
+  counted.fetch_add(1, std::memory_order_relaxed);
+  return late;
+}
+
 std::vector<std::string> node::bound_addresses() const {
   std::vector<std::string> all{impl_->web->bound_address()};
   for (auto& e : impl_->sockets->bound_endpoints()) all.push_back(std::move(e));

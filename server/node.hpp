@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -68,6 +69,9 @@ public:
   /// Addresses as bound: HTTP, then the doors' endpoints.
   std::vector<std::string> bound_addresses() const;
   bool ready() const;
+  /// Asks every actor that others wait for whether it still answers. @returns those who did not
+  /// within @p patience; nobody: all did. Blocks up to a second longer. From any thread but CAF's.
+  std::vector<std::string> late_actors(std::chrono::milliseconds patience);
 
 private:
   node();

@@ -28,7 +28,8 @@ constexpr std::int64_t start_ms = 1'750'000'000'000;
 
 correlator_actor::behavior_type deaf_correlator(correlator_actor::pointer) {
   return {[](const decisions_available&) {}, [](const event_clock_at&) {},
-          [](const correlator_question&) { return correlator_view{}; }};
+          [](const correlator_question&) { return correlator_view{}; },
+          [](const pulse_question&) { return pulse{}; }};
 }
 
 struct EntityLane : actor_fixture {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actors/partition.hpp"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include <memory>
 #include <string>
@@ -35,6 +35,7 @@ correlator_actor::behavior_type recording_correlator(correlator_actor::pointer,
       [into](const decisions_available& d) { into->available.push_back(d); },
       [into](const event_clock_at& c) { into->clocks.push_back(c); },
       [](const correlator_question&) { return correlator_view{}; },
+      [](const pulse_question&) { return pulse{}; },
   };
 }
 
@@ -60,6 +61,7 @@ librarian_actor::behavior_type gated_librarian(librarian_actor::pointer self, li
 /// Checkpoints are written only while `open`; what waits is written with the next group_due.
 struct checkpoint_gate {
   bool open = true;
+  bool stuck = false;  ///< answers nobody who asks whether it is there
   std::vector<std::pair<caf::typed_response_promise<checkpoint_written>, write_checkpoint>> waiting;
 };
 
@@ -76,6 +78,10 @@ keeper_actor::behavior_type gated_keeper(keeper_actor::pointer self, keeper_acto
       [=](const skip_record& s) { return self->delegate(real, s); },
       [=](const group_due&) {
         for (auto& [promise, w] : std::exchange(gate->waiting, {})) promise.delegate(real, w);
+      },
+      [=](const pulse_question& q) -> caf::result<pulse> {
+        if (!gate->stuck) return self->delegate(real, q);
+        return self->make_response_promise<pulse>();
       },
   };
 }
@@ -286,6 +292,27 @@ TEST_F(Partition, GoesOnFromItsSnapshotsAfterARestart) {
   EXPECT_EQ(observations("host/a"), 11U);
   EXPECT_EQ(observations("host/b"), 10U);
   EXPECT_EQ(counters.partition_restarts.load(), 1U);
+}
+
+TEST_F(Partition, EverybodyAnswersWhetherTheyAreThereAndWhoIsStuckIsNamed) {
+  begin();
+  EXPECT_THAT(ask<pulse>(boss, pulse_question{1s}).late, ::testing::IsEmpty());
+  gate->stuck = true;
+  auto waiting = probe->request(boss, 10s, pulse_question{1s});
+  run();
+  advance(2s);
+  waiting.receive([](const pulse& p) { EXPECT_THAT(p.late, ::testing::ElementsAre("keeper")); },
+                  [](const caf::error& e) { ADD_FAILURE() << to_string(e); });
+  EXPECT_THAT(ask<pulse>(boss, pulse_question{1s, false}).late, ::testing::IsEmpty())
+      << "a keeper that waits for room is not asked";
+}
+
+TEST_F(Partition, WhoHasDiedIsNotStuck) {
+  begin();
+  const auto dead = directory.owner(0);
+  end_owner();
+  directory.set(0, dead);
+  EXPECT_THAT(ask<pulse>(boss, pulse_question{1s}).late, ::testing::IsEmpty());
 }
 
 TEST_F(Partition, IsStartedAgainFromTheLogWhenItDiesWithoutASnapshot) {

@@ -11,6 +11,7 @@
 //   retiring "test.deadly.owner"    kills the owner of its partition
 //   change "test.deadly.abort"      aborts the process in the correlator
 //   change "test.deadly.throw"      throws there
+//   change "test.deadly.stuck"      never returns from there
 //   incident at "test/abort"        aborts the process when its cause is looked for
 //   incident at "test/throw"        throws there
 //
@@ -27,6 +28,7 @@
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "actors/rules_history.hpp"
@@ -140,6 +142,8 @@ folded WRAP(_ZN9faultline15correlator_core5applyERKNS_8decisionE)(faultline::cor
                                                                   const faultline::decision& d) {
   if (d.change.summary == "test.deadly.abort") std::abort();
   if (d.change.summary == "test.deadly.throw") throw std::runtime_error{"a bug"};
+  while (d.change.summary == "test.deadly.stuck")
+    std::this_thread::sleep_for(std::chrono::hours{1});
   return REAL(_ZN9faultline15correlator_core5applyERKNS_8decisionE)(self, d);
 }
 

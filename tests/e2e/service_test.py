@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The server under a service manager: what it tells, and what becomes of one whose actors do not answer."""
+
+import os
+import pathlib
+import signal
+import socket
+import tempfile
+import time
+import unittest
+
+from support import Publisher, Server
+from wire import eventually
+
+START = 1_750_000_000_000
+
+
+class Manager:
+    """The socket of a systemd, in a directory of its own."""
+
+    def __init__(self, watchdog_ms):
+        self.directory = tempfile.TemporaryDirectory(prefix="faultline-notify-")
+        self.path = str(pathlib.Path(self.directory.name) / "socket")
+        self.watchdog_ms = watchdog_ms
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(self.path)
+
+    def environment(self):
+        return {**os.environ, "NOTIFY_SOCKET": self.path, "WATCHDOG_USEC": str(self.watchdog_ms * 1000)}
+
+    def hear(self, seconds):
+        """The lines of the next message; nothing when none comes in time."""
+        self.socket.settimeout(seconds)
+        try:
+            return self.socket.recv(4096).decode().splitlines()
+        except (socket.timeout, BlockingIOError):
+            return []
+
+    def hears(self, line, seconds=60):
+        """Whether a message with @line comes; those without it are passed over."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if line in self.hear(max(0.01, end - time.monotonic())):
+                return True
+        return False
+
+    def waits_in_vain(self, seconds=60):
+        """As systemd does: until no sign of life came for the whole time it gives."""
+        end = time.monotonic() + seconds
+        last = time.monotonic()
+        while time.monotonic() < end:
+            if "WATCHDOG=1" in self.hear(0.05):
+                last = time.monotonic()
+            if time.monotonic() - last > self.watchdog_ms / 1000:
+                return True
+        return False
+
+    def close(self):
+        self.socket.close()
+        self.directory.cleanup()
+
+
+class ServiceTest(unittest.TestCase):
+    def start(self, watchdog_ms, program="faultlined", config=""):
+        self.manager = Manager(watchdog_ms)
+        self.addCleanup(self.manager.close)
+        self.server = Server(config, program=program)
+        self.addCleanup(self.server.remove)
+        self.server.start(environment=self.manager.environment())
+
+    def said(self):
+        """How often the log says that somebody does not answer."""
+        return (self.server.directory / "faultlined.log").read_text(errors="replace").count("actors do not answer")
+
+    def test_it_says_that_it_is_ready_alive_reloading_and_stopping(self):
+        self.start(watchdog_ms=3000)
+        self.assertTrue(self.manager.hears("READY=1"), "ready")
+        for _ in range(3):
+            self.assertTrue(self.manager.hears("WATCHDOG=1"), "alive")
+        self.server.process.send_signal(signal.SIGHUP)
+        self.assertTrue(self.manager.hears("RELOADING=1"), "reloading")
+        self.assertTrue(self.manager.hears("READY=1"), "reloaded")
+        self.assertGreater(self.server.metrics()['faultline_actor_pulses_total{outcome="answered"}'], 0)
+        self.server.process.send_signal(signal.SIGTERM)
+        self.assertTrue(self.manager.hears("STOPPING=1"), "stopping")
+        self.assertEqual(self.server.process.wait(timeout=60), 0)
+
+    def test_a_server_whose_actors_are_stuck_is_ended_by_its_manager_and_serves_again(self):
+        """The record that sticks is skipped after the second time, as one that kills is."""
+        self.start(2000, "deadly_faultlined", "processing: {accept_past: true}\n")
+        publisher = Publisher(self.server.router, "service")
+        self.addCleanup(publisher.close)
+        self.assertTrue(self.manager.hears("WATCHDOG=1"), "alive before it is stuck")
+        publisher.send([{"type": "change", "entity": "host/a", "ts": START, "kind": "deploy",
+                         "summary": "test.deadly.stuck"}])
+        for life in range(2):
+            said = self.said() if life else 0
+            eventually(lambda: self.said() > said, seconds=60, what=f"life {life}: a line of the log")
+            self.assertTrue(self.manager.waits_in_vain(), f"life {life}: nobody noticed")
+            self.assertIn("correlator", self.server.tail())
+            self.server.process.send_signal(signal.SIGABRT)
+            self.assertEqual(self.server.process.wait(timeout=60), -signal.SIGABRT)
+            self.server.start(environment=self.manager.environment())
+        for _ in range(5):
+            self.assertTrue(self.manager.hears("WATCHDOG=1"), "alive for good")
+        self.assertIn("killed the process 2 times", str(self.server.api("/api/v1/dead-letters")))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
