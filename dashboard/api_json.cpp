@@ -189,6 +189,10 @@ std::string api_json(const model_state& state) {
                   {"changed", state.changed}});
 }
 
+std::string api_json(const backup_state& state) {
+  return text_of({{"state", state.state}, {"path", state.path}, {"reason", state.reason}});
+}
+
 std::string api_json(const publisher_page& page) {
   json rows = json::array();
   for (const publisher_info& p : page.publishers)

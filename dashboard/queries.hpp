@@ -278,6 +278,13 @@ struct model_state {
   bool changed = false;     ///< by this call
 };
 
+/// The copy of the store that was made for `faultline backup create`.
+struct backup_state {
+  std::string state = "none";  ///< none, writing, made, failed
+  std::string path;            ///< directory, on the server's machine
+  std::string reason;          ///< why it failed
+};
+
 class queries {
 public:
   virtual ~queries() = default;
@@ -312,6 +319,9 @@ public:
   virtual void rules(answer<rules_state> done) = 0;
   virtual void model(answer<model_state> done) = 0;
   virtual void activate_model(std::string sha256, answer<model_state> done) = 0;
+  virtual void make_backup(answer<backup_state> done) = 0;
+  virtual void backup(answer<backup_state> done) = 0;
+  virtual void drop_backup(answer<backup_state> done) = 0;
 };
 
 }  // namespace faultline

@@ -240,6 +240,18 @@ void get_quality(api_call call) {
   call.answers.quality(as_json<quality_view>(std::move(call.respond)));
 }
 
+void post_backup(api_call call) {
+  call.answers.make_backup(as_json<backup_state>(std::move(call.respond)));
+}
+
+void get_backup(api_call call) {
+  call.answers.backup(as_json<backup_state>(std::move(call.respond)));
+}
+
+void delete_backup(api_call call) {
+  call.answers.drop_backup(as_json<backup_state>(std::move(call.respond)));
+}
+
 void get_topology(api_call call) {
   call.answers.topology(as_json<topology_view>(std::move(call.respond)));
 }
@@ -329,6 +341,10 @@ const std::vector<route>& api_routes() {
       {"GET", "/api/v1/rules", "the rules in force", get_rules},
       {"GET", "/api/v1/model", "the forecaster in force", get_model},
       {"POST", "/api/v1/model", "{sha256}, activate another one", post_model, web_role::admin},
+      {"GET", "/api/v1/backup", "the copy of the store that was made", get_backup},
+      {"POST", "/api/v1/backup", "make a copy of the store beside it", post_backup,
+       web_role::admin},
+      {"DELETE", "/api/v1/backup", "remove that copy", delete_backup, web_role::admin},
   };
   return routes;
 }

@@ -183,6 +183,8 @@ outcome<void> node::impl::open_doors_and_web() {
   parts.desk = desk.get();
   parts.live = watchers.get();
   parts.reloads = &reloads;
+  backups = std::make_unique<backup_desk>(*memory, options.storage.path);
+  parts.backups = backups.get();
   parts.reload = [this] { return reload(); };
   parts.activate = [this](const std::string& sha256) { return activate(sha256); };
   answers = std::make_unique<node_queries>(*system, std::move(parts));
@@ -269,6 +271,7 @@ outcome<void> node::stop() {
   i.the_disk = nullptr;
   if (i.inference) i.inference->stop();
   i.system.reset();
+  i.backups.reset();
   if (i.memory)
     if (auto flushed = i.memory->flush(); !flushed && result) result = flushed;
   return result;

@@ -26,6 +26,7 @@
 #include "actors/replay_meter.hpp"
 #include "actors/scheduling.hpp"
 #include "processing/held_clock.hpp"
+#include "server/backup_desk.hpp"
 #include "server/live_desk.hpp"
 #include "server/machine.hpp"
 #include "server/node.hpp"
@@ -106,6 +107,7 @@ struct node::impl {
   std::vector<decision> notices;  ///< of the start, said when there is somebody to say it
   std::unique_ptr<rule_desk> desk;
   reload_status reloads;
+  std::unique_ptr<backup_desk> backups;
   held_clock clock;
   node_counters counters;
   entity_registry registry;

@@ -16,6 +16,7 @@
 #include "actors/overload.hpp"
 #include "actors/publishers.hpp"
 #include "dashboard/queries.hpp"
+#include "server/backup_desk.hpp"
 #include "server/chronicle.hpp"
 #include "server/live_desk.hpp"
 #include "server/rule_desk.hpp"
@@ -49,6 +50,7 @@ struct node_parts {
   std::uint64_t accepted_at_start = 0;  ///< the durable count when this process began
   rule_desk* desk = nullptr;
   const reload_status* reloads = nullptr;
+  backup_desk* backups = nullptr;
   const http_server* web = nullptr;  ///< set by watch()
   live_desk* live = nullptr;
   /// Both block; each is called on a thread of its own.
@@ -97,6 +99,9 @@ public:
   void rules(answer<rules_state> done) override;
   void model(answer<model_state> done) override;
   void activate_model(std::string sha256, answer<model_state> done) override;
+  void make_backup(answer<backup_state> done) override;
+  void backup(answer<backup_state> done) override;
+  void drop_backup(answer<backup_state> done) override;
 
 private:
   void record_command(const char* name, std::string subject, std::string payload,

@@ -48,6 +48,9 @@ public:
   std::uint64_t written() const override { return database_->written(); }
   std::uint64_t durable() const override { return database_->durable(); }
   outcome<void> flush() override { return database_->flush(); }
+  outcome<void> copy_to(const std::string& directory) override {
+    return database_->copy_to(directory);
+  }
   outcome<void> sweep_retention(arrival_time now) override;
   space_report tend_space() override { return database_->tend_space(); }
   void set_retention(const storage_options& options) override;

@@ -421,6 +421,12 @@ public:
   virtual std::uint64_t durable() const { return 0; }
   /// Flushes memtables and syncs the WAL, for an orderly end.
   virtual outcome<void> flush() = 0;
+  /// Writes what stands in the store now into @p directory, which must not be there yet and lies on
+  /// the same disk: files that never change are shared, so it costs little room at first. Others
+  /// write on meanwhile. Fails: ec::unsupported, ec::no_space, ec::io_failed.
+  virtual outcome<void> copy_to(const std::string& directory) {
+    return failure{ec::unsupported, directory + ": a store in memory has no files"};
+  }
   /// Removes what is beyond retention, a bounded amount of work per call; call it about once a
   /// minute. Log: positions the partition's checkpoint covers that are older than log_retention or
   /// above log_bytes. Outbox: entries that are in the decision log and whose cause was trimmed.

@@ -62,6 +62,7 @@ void add_publisher_commands(CLI::App& app, command_session& session);
 void add_model_commands(CLI::App& app, command_session& session);
 void add_config_commands(CLI::App& app, command_session& session);
 void add_store_commands(CLI::App& app, command_session& session);
+void add_backup_commands(CLI::App& app, command_session& session);
 void add_train_commands(CLI::App& app, command_session& session);
 void add_evaluate_commands(CLI::App& app, command_session& session);
 void add_bench_commands(CLI::App& app, command_session& session);

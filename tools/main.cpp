@@ -58,6 +58,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_config_commands(app, session);
   add_reload_command(app, session);
   add_store_commands(app, session);
+  add_backup_commands(app, session);
   add_evaluate_commands(app, session);
   add_bench_commands(app, session);
   add_what_if_command(app, session);

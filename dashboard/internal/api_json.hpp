@@ -29,6 +29,7 @@ std::string api_json(const told<incident>& incident);
 std::string api_json(const reload_report& report);
 std::string api_json(const rules_state& state);
 std::string api_json(const model_state& state);
+std::string api_json(const backup_state& state);
 
 std::string base64(std::string_view bytes);
 

@@ -110,6 +110,7 @@ public:
   store_memory memory_held() const;
   space_report tend_space();
   outcome<void> flush();
+  outcome<void> copy_to(const std::string& directory);
   /// Waits until every write so far is on the disk: together with whoever else waits.
   outcome<void> sync();
   std::uint64_t written() const { return db_->GetLatestSequenceNumber(); }

@@ -106,6 +106,17 @@ public:
     say(done, forecaster);
   }
 
+  void make_backup(answer<backup_state> done) override {
+    asked = "make a backup";
+    say(done, made_backup);
+  }
+  void backup(answer<backup_state> done) override { say(done, made_backup); }
+  void drop_backup(answer<backup_state> done) override {
+    asked = "drop the backup";
+    say(done, backup_state{});
+  }
+
+  backup_state made_backup{"made", "/var/lib/faultline/backup", ""};
   bool is_ready = true;
   bool known = true;
   std::optional<failure> fails;

@@ -323,6 +323,18 @@ TEST_F(RestApi, AcknowledgementsAreAcceptedAndTakenBack) {
   EXPECT_EQ(asked.acknowledged.size(), 5U);
 }
 
+TEST_F(RestApi, ABackupIsMadeSeenAndDropped) {
+  const http_response made = ask("POST", "/api/v1/backup");
+  EXPECT_EQ(made.status, 200);
+  EXPECT_EQ(asked.asked, "make a backup");
+  EXPECT_EQ(get("/api/v1/backup"),
+            (json{{"state", "made"}, {"path", "/var/lib/faultline/backup"}, {"reason", ""}}));
+  EXPECT_EQ(json::parse(ask("DELETE", "/api/v1/backup").body)["state"], "none");
+  EXPECT_EQ(asked.asked, "drop the backup");
+  asked.fails = failure{ec::overloaded, "a backup is being made already"};
+  EXPECT_EQ(ask("POST", "/api/v1/backup").status, 503);
+}
+
 TEST_F(RestApi, ReloadRulesAndModelSayWhatIsInForce) {
   asked.reloaded = {{"limits"}, {"storage.path"}};
   const http_response done = ask("POST", "/-/reload");

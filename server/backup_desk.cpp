@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/backup_desk.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "server/rule_desk.hpp"
+
+namespace faultline {
+
+namespace fs = std::filesystem;
+
+backup_desk::backup_desk(store& memory, std::string storage_path)
+    : memory_{memory},
+      storage_path_{std::move(storage_path)},
+      directory_{fs::absolute(storage_path_ + "/backup").lexically_normal().string()} {
+  if (const auto gone = remove(); !gone)
+    spdlog::warn("an earlier backup stays reason=\"{}\"", gone.error().what);
+}
+
+backup_desk::~backup_desk() {
+  if (const auto gone = remove(); !gone)
+    spdlog::warn("the backup stays reason=\"{}\"", gone.error().what);
+}
+
+outcome<void> backup_desk::remove() const {
+  std::error_code failed;
+  fs::remove_all(directory_, failed);
+  if (failed) return failure{ec::io_failed, directory_ + ": " + failed.message()};
+  return {};
+}
+
+outcome<void> backup_desk::write() const {
+  if (auto gone = remove(); !gone) return gone;
+  std::error_code failed;
+  fs::create_directories(directory_, failed);
+  if (!failed) fs::permissions(directory_, fs::perms::owner_all, failed);
+  if (failed) return failure{ec::io_failed, directory_ + ": " + failed.message()};
+  if (auto copied = memory_.copy_to(directory_ + "/store"); !copied) return copied;
+  const auto models = models_of(storage_path_);
+  if (fs::exists(models, failed)) fs::copy(models, directory_ + "/models", failed);
+  if (failed) return failure{ec::io_failed, models.string() + ": " + failed.message()};
+  return {};
+}
+
+outcome<backup_state> backup_desk::make() {
+  const std::unique_lock making{making_, std::try_to_lock};
+  if (!making) return failure{ec::overloaded, "a backup is being made already"};
+  {
+    const std::lock_guard lock{mutex_};
+    state_ = {"writing", directory_, {}};
+  }
+  const auto written = write();
+  if (!written)
+    if (const auto gone = remove(); !gone)
+      spdlog::warn("what was begun of a backup stays reason=\"{}\"", gone.error().what);
+  const std::lock_guard lock{mutex_};
+  state_.state = written ? "made" : "failed";
+  if (!written) state_.reason = written.error().what;
+  if (!written) return written.error();
+  return state_;
+}
+
+backup_state backup_desk::state() const {
+  const std::lock_guard lock{mutex_};
+  return state_;
+}
+
+outcome<backup_state> backup_desk::drop() {
+  const std::unique_lock making{making_, std::try_to_lock};
+  if (!making) return failure{ec::overloaded, "a backup is being made"};
+  if (auto gone = remove(); !gone) return gone.error();
+  const std::lock_guard lock{mutex_};
+  state_ = {};
+  return state_;
+}
+
+}  // namespace faultline

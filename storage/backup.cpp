@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/backup.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "messages/version.hpp"
+#include "storage/internal/backup_files.hpp"
+#include "storage/internal/rocksdb_database.hpp"
+
+namespace faultline {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::uint64_t card_version = 1;
+constexpr const char* card_name = "BACKUP";
+
+/// Removes a directory that was begun, unless it is kept.
+class begun {
+public:
+  explicit begun(fs::path directory) : directory_{std::move(directory)} {}
+  ~begun() {
+    std::error_code ignored;  // what is left says by its name that it is not whole
+    if (!kept_) fs::remove_all(directory_, ignored);
+  }
+  begun(const begun&) = delete;
+  begun& operator=(const begun&) = delete;
+  void keep() { kept_ = true; }
+
+private:
+  fs::path directory_;
+  bool kept_ = false;
+};
+
+/// Bytes done so far, told to whoever wants to hear.
+class tally {
+public:
+  tally(const backup_progress& tell, std::uint64_t total) : tell_{tell}, total_{total} {}
+  void operator()(std::uint64_t bytes) {
+    done_ += bytes;
+    if (tell_) tell_(done_, total_);
+  }
+
+private:
+  const backup_progress& tell_;
+  std::uint64_t total_;
+  std::uint64_t done_ = 0;
+};
+
+outcome<void> empty_or_absent(const std::string& directory) {
+  std::error_code error;
+  if (!fs::exists(directory, error)) return {};
+  if (fs::is_directory(directory, error) && fs::is_empty(directory, error)) return {};
+  return failure{ec::invalid, directory + " holds something already: name an empty directory"};
+}
+
+/// A directory beside @p wanted, to be renamed to it once it is whole.
+outcome<fs::path> beside(const std::string& wanted) {
+  fs::path whole = fs::absolute(wanted).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();
+  fs::path partial = whole;
+  partial += ".partial";
+  std::error_code error;
+  fs::remove_all(partial, error);  // of a copy that was interrupted
+  if (!error) fs::create_directories(partial, error);
+  if (!error) fs::permissions(partial, fs::perms::owner_all, error);
+  if (error) return failure{ec::io_failed, partial.string() + ": " + error.message()};
+  return partial;
+}
+
+outcome<void> put_in_place(const fs::path& partial, const std::string& wanted) {
+  std::error_code error;
+  fs::remove(wanted, error);  // empty
+  fs::path whole = fs::absolute(wanted).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();
+  error.clear();
+  fs::rename(partial, whole, error);
+  if (error) return failure{ec::io_failed, whole.string() + ": " + error.message()};
+  return sync_directory(whole.parent_path());
+}
+
+outcome<void> sync_directories(const fs::path& root) {
+  if (auto done = sync_directory(root); !done) return done;
+  std::error_code error;
+  for (fs::recursive_directory_iterator at{root, error}, end; !error && at != end;
+       at.increment(error))
+    if (at->is_directory())
+      if (auto done = sync_directory(at->path()); !done) return done;
+  return {};
+}
+
+std::string text_of(const backup_card& card) {
+  json files = json::array();
+  for (const auto& f : card.files)
+    files.push_back({{"name", f.name}, {"bytes", f.bytes}, {"sha256", f.sha256}});
+  const json all{{"backup", card_version},        {"format", card.format},
+                 {"partitions", card.partitions}, {"made_ms", card.made_ms},
+                 {"written_by", card.written_by}, {"files", std::move(files)}};
+  return all.dump(1) + "\n";
+}
+
+/// A name that stays below the directory it is in.
+bool stays_inside(const std::string& name) {
+  const fs::path path{name};
+  if (name.empty() || path.is_absolute()) return false;
+  return std::none_of(path.begin(), path.end(), [](const fs::path& p) { return p == ".."; });
+}
+
+outcome<backup_card> card_of(const json& all, const std::string& file) {
+  const auto bad = [&] { return failure{ec::malformed, file + " is damaged"}; };
+  try {
+    const auto version = all.at("backup").get<std::uint64_t>();
+    if (version > card_version) return newer_version(file, version, card_version);
+    backup_card card;
+    card.format = all.at("format").get<std::uint64_t>();
+    card.partitions = all.at("partitions").get<std::uint64_t>();
+    card.made_ms = all.at("made_ms").get<std::int64_t>();
+    card.written_by = all.at("written_by").get<std::string>();
+    for (const auto& f : all.at("files")) {
+      card.files.push_back({f.at("name").get<std::string>(), f.at("bytes").get<std::uint64_t>(),
+                            f.at("sha256").get<std::string>()});
+      if (!stays_inside(card.files.back().name)) return bad();
+    }
+    if (card.format > store_format)
+      return newer_version("the store of the backup " + file, card.format, store_format);
+    return card;
+  } catch (const json::exception&) {
+    return bad();
+  }
+}
+
+/// Holds @p found against the card's line.
+outcome<void> same(const backup_file& wanted, const backup_file& found, const fs::path& at) {
+  if (wanted.bytes == found.bytes && wanted.sha256 == found.sha256) return {};
+  const std::string why = wanted.bytes == found.bytes ? "it is not what was written"
+                                                      : std::to_string(found.bytes) + " of " +
+                                                            std::to_string(wanted.bytes) + " bytes";
+  return failure{ec::store_corrupt, (at / wanted.name).string() + " is damaged: " + why};
+}
+
+outcome<std::uint64_t> bytes_of(const fs::path& root, const std::vector<std::string>& names) {
+  std::uint64_t sum = 0;
+  for (const auto& name : names) {
+    std::error_code error;
+    sum += fs::file_size(root / name, error);
+    if (error) return failure{ec::io_failed, (root / name).string() + ": " + error.message()};
+  }
+  return sum;
+}
+
+}  // namespace
+
+std::uint64_t backup_card::bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& f : files) sum += f.bytes;
+  return sum;
+}
+
+outcome<backup_card> write_backup(const std::string& from, const std::string& to,
+                                  const std::string& written_by, std::int64_t now_ms,
+                                  const backup_progress& progress) {
+  if (auto free = empty_or_absent(to); !free) return free.error();
+  const auto names = files_below(from);
+  if (!names) return names.error();
+  const auto total = bytes_of(from, *names);
+  if (!total) return total.error();
+  const auto partial = beside(to);
+  if (!partial) return partial.error();
+  begun copy{*partial};
+  tally done{progress, *total};
+  backup_card card;
+  card.made_ms = now_ms;
+  card.written_by = written_by;
+  for (const auto& name : *names) {
+    auto file = read_backup_file(from, name, *partial, [&](std::uint64_t n) { done(n); });
+    if (!file) return file.error();
+    card.files.push_back(std::move(*file));
+  }
+  const auto opened = rocksdb_database::open_read_only(*partial / "store", storage_options{});
+  if (!opened) return opened.error();
+  card.format = (*opened)->format();
+  card.partitions = (*opened)->partitions();
+  if (auto synced = sync_directories(*partial); !synced) return synced.error();
+  if (auto written = write_durably(*partial / card_name, text_of(card)); !written)
+    return written.error();
+  if (auto placed = put_in_place(*partial, to); !placed) return placed.error();
+  copy.keep();
+  return card;
+}
+
+outcome<backup_card> read_backup_card(const std::string& directory) {
+  const std::string file = directory + "/" + card_name;
+  std::ifstream in{file};
+  if (!in)
+    return failure{ec::not_found, directory + " holds no backup: there is no file " + card_name};
+  const std::string text{std::istreambuf_iterator<char>{in}, {}};
+  const auto all = json::parse(text, nullptr, false);
+  if (!all.is_object()) return failure{ec::malformed, file + " is damaged"};
+  return card_of(all, file);
+}
+
+outcome<backup_card> verify_backup(const std::string& directory, const backup_progress& progress) {
+  auto card = read_backup_card(directory);
+  if (!card) return card.error();
+  tally done{progress, card->bytes()};
+  for (const auto& wanted : card->files) {
+    const auto found =
+        read_backup_file(directory, wanted.name, {}, [&](std::uint64_t n) { done(n); });
+    if (!found && found.error().code == ec::not_found)
+      return failure{ec::store_corrupt,
+                     (fs::path{directory} / wanted.name).string() + " is missing"};
+    if (!found) return found.error();
+    if (auto whole = same(wanted, *found, directory); !whole) return whole.error();
+  }
+  const auto names = files_below(directory);
+  if (!names) return names.error();
+  for (const auto& name : *names) {
+    const bool known =
+        name == card_name || std::any_of(card->files.begin(), card->files.end(),
+                                         [&](const backup_file& f) { return f.name == name; });
+    if (!known)
+      return failure{ec::store_corrupt,
+                     (fs::path{directory} / name).string() + " is not of this backup"};
+  }
+  return card;
+}
+
+outcome<backup_card> restore_backup(const std::string& directory, const std::string& storage_path,
+                                    const backup_progress& progress) {
+  if (auto free = empty_or_absent(storage_path); !free) return free.error();
+  auto card = verify_backup(directory, {});
+  if (!card) return card.error();
+  const auto partial = beside(storage_path);
+  if (!partial) return partial.error();
+  begun copy{*partial};
+  tally done{progress, card->bytes()};
+  for (const auto& wanted : card->files) {
+    const auto found =
+        read_backup_file(directory, wanted.name, *partial, [&](std::uint64_t n) { done(n); });
+    if (!found) return found.error();
+    if (auto whole = same(wanted, *found, directory); !whole) return whole.error();
+  }
+  if (auto synced = sync_directories(*partial); !synced) return synced.error();
+  if (auto placed = put_in_place(*partial, storage_path); !placed) return placed.error();
+  copy.keep();
+  return card;
+}
+
+}  // namespace faultline

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/backup.hpp"
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tools/api.hpp"
+#include "tools/commands.hpp"
+#include "tools/progress.hpp"
+#include "tools/store_commands.hpp"
+#include "tools/version.hpp"
+
+namespace faultline {
+
+namespace {
+
+using json = nlohmann::ordered_json;
+
+struct backup_arguments {
+  std::string directory;
+  std::string storage_path;
+};
+
+constexpr std::chrono::milliseconds next_look{200};
+
+const std::string& target() {
+  static const std::string path = api_target("backup", {});
+  return path;
+}
+
+/// Progress in MiB, so that a bar moves for small and large alike.
+backup_progress bar_for(const char* what) {
+  constexpr std::uint64_t mib = 1024 * 1024;
+  auto bar = std::make_shared<std::unique_ptr<progress_bar>>();
+  return [bar, what](std::uint64_t done, std::uint64_t total) {
+    if (!*bar) *bar = std::make_unique<progress_bar>(what, total / mib + 1);
+    (*bar)->at(done / mib);
+  };
+}
+
+/// What the server says of its copy. Fails also when making it did.
+outcome<json> state_of(const outcome<std::string>& answer) {
+  if (!answer) return answer.error();
+  auto state = json::parse(*answer, nullptr, false);
+  if (!state.is_object() || !state.value("state", json{}).is_string() ||
+      !state.value("path", json{}).is_string())
+    return failure{ec::malformed, "the server's answer is not that of a backup"};
+  if (state["state"] == "failed")
+    return failure{ec::store_unavailable,
+                   "the server could not make a copy: " + harmless(state.value("reason", ""))};
+  return state;
+}
+
+/// Has the server make its copy and waits for it. @returns where it is.
+outcome<std::string> have_it_made(const api_server& server) {
+  auto state = state_of(api_post(server, target(), ""));
+  // It may take longer than the server lets a request wait.
+  if (!state) {
+    const auto now = state_of(api_get(server, target()));
+    if (!now || (*now)["state"] != "writing") return state.error();
+    state = now;
+  }
+  while ((*state)["state"] == "writing") {
+    std::this_thread::sleep_for(next_look);
+    state = state_of(api_get(server, target()));
+    if (!state) return state.error();
+  }
+  if ((*state)["state"] != "made")
+    return failure{ec::store_unavailable, "the server's copy was taken away meanwhile"};
+  return (*state)["path"].get<std::string>();
+}
+
+int print_card(const command_session& session, const std::string& directory,
+               const backup_card& card, const char* done) {
+  if (session.format == output_format::json) {
+    const json out{{"directory", directory},        {"files", card.files.size()},
+                   {"bytes", card.bytes()},         {"format", card.format},
+                   {"partitions", card.partitions}, {"made_ms", card.made_ms},
+                   {"written_by", card.written_by}};
+    std::puts(out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
+    return exit_code::ok;
+  }
+  std::printf("%s %s: %zu files, %s, format %llu, made %s by %s\n", harmless(directory).c_str(),
+              done, card.files.size(), format_bytes(card.bytes()).c_str(),
+              static_cast<unsigned long long>(card.format), format_time(card.made_ms).c_str(),
+              harmless(card.written_by).c_str());
+  return exit_code::ok;
+}
+
+int run_create(const command_session& session, const backup_arguments& a) {
+  std::error_code unreadable;
+  if (std::filesystem::exists(a.directory, unreadable) &&
+      !std::filesystem::is_empty(a.directory, unreadable))
+    return report_usage(a.directory + " holds something already: name an empty directory");
+  const auto made = have_it_made(session.server);
+  if (!made) return report_failure(made.error());
+  if (!std::filesystem::exists(*made + "/store", unreadable))
+    return report_failure("the server's copy is in " + harmless(*made) +
+                          ", which cannot be read here: run this where the server runs, as a user "
+                          "who may read its files");
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto card = write_backup(*made, a.directory, program_version,
+                                 std::chrono::duration_cast<std::chrono::milliseconds>(now).count(),
+                                 bar_for("copy"));
+  const auto dropped = api_change(session.server, "DELETE", target());
+  if (!card) return report_failure(card.error());
+  if (!dropped) return report_failure(dropped.error());
+  if (const auto whole = verify_backup(a.directory, bar_for("verify")); !whole)
+    return report_failure(whole.error());
+  return print_card(session, a.directory, *card, "written");
+}
+
+/// Also reads every record, as `faultline store check` does.
+int run_verify(const command_session& session, const backup_arguments& a) {
+  const auto card = verify_backup(a.directory, bar_for("verify"));
+  if (!card) return report_failure(card.error());
+  const auto report = check_rocksdb_store(a.directory + "/store", all_readers(), {});
+  if (!report) return report_failure(report.error());
+  if (!report->clean()) {
+    std::fputs(report_text(*report, colours::of(2)).c_str(), stderr);
+    return report_failure(a.directory + " was made of a store with problems");
+  }
+  return print_card(session, a.directory, *card, "is whole");
+}
+
+int run_restore(const command_session& session, const backup_arguments& a) {
+  const auto card = restore_backup(a.directory, a.storage_path, bar_for("restore"));
+  if (!card) {
+    const int code = report_failure(card.error());
+    return card.error().code == ec::invalid ? exit_code::usage : code;
+  }
+  return print_card(session, a.storage_path, *card, "restored");
+}
+
+}  // namespace
+
+void add_backup_commands(CLI::App& app, command_session& session) {
+  auto a = std::make_shared<backup_arguments>();
+  CLI::App* group = app.add_subcommand("backup", "Copies a store, also while a server uses it");
+  group->require_subcommand(1);
+  CLI::App* create = group->add_subcommand(
+      "create", "Have the server copy its store, and take the copy away (where the server runs)");
+  create->add_option("directory", a->directory, "New or empty; on another disk, at best")
+      ->required();
+  create->callback(
+      [a, &session] { session.run = [a, &session] { return run_create(session, *a); }; });
+  CLI::App* verify =
+      group->add_subcommand("verify", "Read every file and record: 0 whole, 1 damaged");
+  verify->add_option("directory", a->directory, "A backup")->required();
+  verify->callback(
+      [a, &session] { session.run = [a, &session] { return run_verify(session, *a); }; });
+  CLI::App* restore = group->add_subcommand("restore", "Verify it, and copy it to a new store");
+  restore->add_option("directory", a->directory, "A backup")->required();
+  restore->add_option("storage.path", a->storage_path, "New or empty: the storage.path of a server")
+      ->required();
+  restore->callback(
+      [a, &session] { session.run = [a, &session] { return run_restore(session, *a); }; });
+}
+
+}  // namespace faultline
