@@ -259,16 +259,25 @@ void group_commit::run() {
     // comes while one is written joins the next anyway.
     wake_.wait_until(lock, written_at_ + options_.group_delay,
                      [&] { return stopping_.load() || pending_.bytes >= options_.group_bytes; });
-    std::swap(pending_, writing_);
-    // As they will be when this group stands in the log: neither behind it nor ahead of it.
-    if (deltas_since_save_ >= deltas_per_save) rows_ = windows_.gather(windows_per_save);
-    lock.unlock();
-    const bool written = write(writing_);
+    if (!write_round(lock)) return;
     written_at_ = std::chrono::steady_clock::now();
-    if (written && !rows_.empty()) save_windows();
-    lock.lock();
-    if (!written) return;
   }
+}
+
+bool group_commit::write_round(std::unique_lock<std::mutex>& lock) {
+  std::swap(pending_, writing_);
+  // As they will be when this group stands in the log: neither behind it nor ahead of it.
+  if (deltas_since_save_ >= deltas_per_save) rows_ = windows_.gather(windows_per_save);
+  lock.unlock();
+  const bool written = write(writing_);
+  if (written && !rows_.empty()) save_windows();
+  lock.lock();
+  return written;
+}
+
+bool group_commit::write_waiting() {
+  std::unique_lock<std::mutex> lock{mutex_};
+  return pending_.empty() || write_round(lock);
 }
 
 bool group_commit::write(group& g) {

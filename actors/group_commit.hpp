@@ -99,6 +99,9 @@ public:
   /// Reads the publishers' windows. Call before the doors open.
   outcome<void> load_publishers();
   void start();
+  /// One round of the thread's work, on the caller's, for who has no threads: false when the store
+  /// has failed. @pre start() was never called
+  bool write_waiting();
   /// Writes what waits and ends the thread.
   void stop();
 
@@ -115,6 +118,7 @@ private:
   };
 
   void run();
+  bool write_round(std::unique_lock<std::mutex>& lock);
   bool write(group& g);
   void deliver(group& g, std::vector<log_append>& log, const std::vector<log_position>& at);
   void answer(group& g);
