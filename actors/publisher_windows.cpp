@@ -9,16 +9,40 @@ namespace faultline {
 
 namespace {
 
-/// Part of a key that all epochs of a publisher share: user and publisher with their lengths.
-std::string_view publisher_of(std::string_view key) {
+/// The first @p parts of a key, each with its length before it.
+std::string_view parts_of(std::string_view key, int parts) {
   std::size_t end = 0;
-  for (int part = 0; part < 2; ++part) {
+  for (int part = 0; part < parts; ++part) {
     const auto colon = key.find(':', end);
     if (colon == std::string_view::npos) return key;
     const auto length = std::strtoull(key.data() + end, nullptr, 10);
     end = std::min<std::size_t>(colon + 1 + length, key.size());
   }
   return key.substr(0, end);
+}
+
+/// Part of a key that all epochs of a publisher share.
+std::string_view publisher_of(std::string_view key) { return parts_of(key, 2); }
+
+/// Part of a key that all publishers of a user share.
+std::string_view user_of(std::string_view key) { return parts_of(key, 1); }
+
+/// How many each may keep, so that of @p sizes at least @p surplus go, and none of who has less.
+std::size_t level_of(const std::vector<std::size_t>& sizes, std::size_t surplus) {
+  const auto beyond = [&](std::size_t level) {
+    std::size_t sum = 0;
+    for (const auto n : sizes) sum += n > level ? n - level : 0;
+    return sum;
+  };
+  std::size_t low = 0, high = *std::max_element(sizes.begin(), sizes.end());
+  while (low < high) {
+    const auto middle = (low + high + 1) / 2;
+    if (beyond(middle) >= surplus)
+      low = middle;
+    else
+      high = middle - 1;
+  }
+  return low;
 }
 
 bool begins_with(std::string_view text, std::string_view prefix) {
@@ -104,15 +128,29 @@ void publisher_windows::make_room_among_epochs(const std::string& key,
   for (auto at = epochs.begin(); at != epochs.begin() + surplus; ++at) forget(*at, forgotten);
 }
 
-/// A sixteenth at once, so that finding who was silent longest costs little for each newcomer.
+/// A sixteenth at once, so that finding who was silent longest costs little for each newcomer. Of
+/// the users with the most: who takes ever new names pushes out nobody's but its own.
 void publisher_windows::make_room(std::vector<std::string>& forgotten) {
   if (windows_.size() <= most_) return;
-  std::vector<place> all;
-  for (auto at = windows_.begin(); at != windows_.end(); ++at) all.push_back(at);
-  const auto surplus = static_cast<std::ptrdiff_t>(all.size() - most_ + most_ / 16);
-  std::nth_element(all.begin(), all.begin() + surplus, all.end(),
-                   [](place a, place b) { return a->second.used < b->second.used; });
-  for (auto at = all.begin(); at != all.begin() + surplus; ++at) forget(*at, forgotten);
+  std::vector<std::vector<place>> users;  // a user's stand side by side
+  for (auto at = windows_.begin(); at != windows_.end(); ++at) {
+    if (users.empty() || user_of(users.back().front()->first) != user_of(at->first))
+      users.emplace_back();
+    users.back().push_back(at);
+  }
+  std::vector<std::size_t> sizes;
+  for (const auto& all : users) sizes.push_back(all.size());
+  std::size_t surplus = windows_.size() - most_ + most_ / 16;
+  const auto level = level_of(sizes, surplus);
+  for (auto& all : users) {
+    if (all.size() <= level) continue;
+    const auto go = std::min(all.size() - level, surplus);
+    surplus -= go;
+    const auto end = all.begin() + static_cast<std::ptrdiff_t>(go);
+    std::nth_element(all.begin(), end, all.end(),
+                     [](place a, place b) { return a->second.used < b->second.used; });
+    for (auto at = all.begin(); at != end; ++at) forget(*at, forgotten);
+  }
 }
 
 std::vector<publisher_row> publisher_windows::gather(std::size_t most) {

@@ -20,8 +20,9 @@ namespace faultline {
 std::string window_key(const publish_header& h, const std::string& user = {});
 
 /// The dedupe windows of all publishers, as many as there is room for: of each (user, publisher)
-/// the epochs that were heard of last, and of all together those that were heard of last. A window
-/// that gives way is forgotten: a request under its epoch is one of an epoch never heard of.
+/// the epochs that were heard of last, and of all together those that were heard of last; where
+/// there are too many, of the users that have the most. A window that gives way is forgotten: a
+/// request under its epoch is one of an epoch never heard of.
 ///
 /// Memory: at most 8.3 KiB a window; 250 bytes for an epoch of a few requests.
 /// Threads: none of its own; whoever calls holds a lock.

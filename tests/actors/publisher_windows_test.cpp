@@ -56,6 +56,42 @@ TEST(PublisherWindows, AreBoundedTogetherAndThoseHeardOfLastStay) {
   EXPECT_EQ(w.at(key_of("p999", "")).last(), 1U);
 }
 
+std::string key_of_user(const std::string& user, int n) {
+  publish_header h;
+  h.publisher = "p" + std::to_string(n);
+  return window_key(h, user);
+}
+
+TEST(PublisherWindows, AUserWithEverNewNamesPushesOutNobodysButItsOwn) {
+  publisher_windows w{4, 64};
+  for (int n = 0; n < 20; ++n) w.take(key_of_user("quiet", n), 1, 1);
+  w.take(key_of_user("alone", 0), 1, 1);
+  std::size_t forgotten = 0;
+  for (int n = 0; n < 1000; ++n) {
+    for (const auto& key : w.take(key_of_user("noisy", n), 1, 1).forgotten) {
+      EXPECT_NE(key.find("noisy"), std::string::npos) << key;
+      ++forgotten;
+    }
+    ASSERT_LE(w.size(), 64U);
+  }
+  EXPECT_EQ(forgotten + w.size(), 1021U);
+  for (int n = 0; n < 20; ++n) EXPECT_EQ(w.at(key_of_user("quiet", n)).last(), 1U) << n;
+  EXPECT_EQ(w.at(key_of_user("noisy", 999)).last(), 1U) << "the newest is there";
+}
+
+TEST(PublisherWindows, UsersThatHaveAsManyLoseAsMany) {
+  publisher_windows w{4, 64};
+  for (int n = 0; n < 200; ++n)
+    for (const char* user : {"a", "b"}) w.take(key_of_user(user, n), 1, 1);
+  std::size_t of_a = 0, of_b = 0;
+  for (int n = 0; n < 200; ++n) {
+    of_a += w.at(key_of_user("a", n)).last();
+    of_b += w.at(key_of_user("b", n)).last();
+  }
+  EXPECT_GE(of_a, 26U);
+  EXPECT_GE(of_b, 26U);
+}
+
 TEST(PublisherWindows, OfAStoreThatHasMoreThanFitsForgetThoseHeardOfFirst) {
   publisher_windows w{3, 100};
   publisher_window window;
