@@ -46,6 +46,7 @@ class Source:
         self.pause = BATCH / rate if rate else 0.0  # between two requests
         self.next_at = 0.0
         self.wrong = []
+        self.retries = []
         self.socket = None
 
     def rows(self, seq):
@@ -101,6 +102,7 @@ class Source:
                     self.wrong.append(f"{self.name} {reply['ack']}: {reply['rejected'][:1]}")
             elif "retry" in reply:
                 self.retry_at[reply["retry"]] = time.monotonic() + reply["after_ms"] / 1000
+                self.retries = [reply["reason"]]  # the newest
             else:
                 self.wrong.append(f"{self.name}: {reply}")
         now = time.monotonic()

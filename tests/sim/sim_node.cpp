@@ -115,7 +115,7 @@ bool sim_node::settle(chance& dice) {
 bool sim_node::drain(chance& dice) {
   caf::scoped_actor asker{system_, true};
   bool complete = false;
-  auto waiting = asker->request(boss_, std::chrono::hours{1}, drain_request{});
+  auto waiting = asker->request(boss_, std::chrono::seconds{3600}, drain_request{});
   constexpr int most_pauses = 1000;
   for (int pauses = 0; !asker->has_next_message();) {
     if (step(dice)) continue;
