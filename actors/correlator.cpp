@@ -198,7 +198,8 @@ void correlator_state::count_signs() const {
 }
 
 void correlator_state::on_clock(const event_clock_at& c) {
-  if (!loaded_ || clock_asked_ || c.at < clock_told_ + clock_step || !core_->wants_clock()) return;
+  if (!loaded_ || clock_asked_ || c.at < clock_told_ + clock_step || !core_->wants_clock(c.at))
+    return;
   clock_told_ = c.at;
   clock_asked_ = true;
   decision d;
@@ -208,13 +209,16 @@ void correlator_state::on_clock(const event_clock_at& c) {
       .then([](const decisions_appended&) {}, [this](const caf::error& why) { fail(why); });
 }
 
-correlator_view correlator_state::on_question() const {
+correlator_view correlator_state::on_question(const correlator_question& q) const {
   correlator_view view;
-  view.firing = core_->firing();
-  view.open = core_->open();
-  view.nodes = core_->nodes();
-  view.edges = core_->edges();
-  view.taken_away = core_->taken_away();
+  if (q.alerts) view.firing = core_->firing();
+  if (q.incidents) view.open = core_->open();
+  if (q.silences) view.silences = core_->silences();
+  if (q.topology) {
+    view.nodes = core_->nodes();
+    view.edges = core_->edges();
+    view.taken_away = core_->taken_away();
+  }
   view.feed_seq = feed_seq_;
   view.through = through_;
   return view;
@@ -228,7 +232,7 @@ correlator_actor::behavior_type correlator(
   return {
       [self](const decisions_available& d) { self->state.on_available(d); },
       [self](const event_clock_at& c) { self->state.on_clock(c); },
-      [self](const correlator_question&) { return self->state.on_question(); },
+      [self](const correlator_question& q) { return self->state.on_question(q); },
       [](const pulse_question&) { return pulse{}; },
   };
 }

@@ -35,7 +35,7 @@ struct correlator_state {
   void begin(correlation_options correlation, actor_options o, correlator_peers p);
   void on_available(const decisions_available& d);
   void on_clock(const event_clock_at& c);
-  correlator_view on_question() const;
+  correlator_view on_question(const correlator_question& q) const;
 
   correlator_actor::pointer self;
 

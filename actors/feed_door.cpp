@@ -18,7 +18,7 @@ constexpr std::chrono::seconds correlator_deadline{5};
 outcome<std::string> feed_door::snapshot() {
   caf::scoped_actor asker{system_};
   outcome<std::string> reply{failure{ec::deadline_passed, "the correlator did not answer in time"}};
-  asker->request(correlator_, correlator_deadline, correlator_question{})
+  asker->request(correlator_, correlator_deadline, correlator_question{true, true, false, false})
       .receive(
           [&](const correlator_view& view) {
             reply = snapshot_reply(view.feed_seq, view.firing, view.open, encoding_);

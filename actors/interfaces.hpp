@@ -257,13 +257,20 @@ struct decisions_available {
 struct event_clock_at {
   event_time at{};
 };
-struct correlator_question {};
+/// What is wanted of the view; all of it is copied.
+struct correlator_question {
+  bool alerts = true;
+  bool incidents = true;
+  bool topology = true;
+  bool silences = false;
+};
 struct correlator_view {
   std::vector<alert> firing;
   std::vector<incident> open;
   std::vector<topology_node> nodes;
   std::vector<topology_edge> edges;
   std::vector<configured_edge> taken_away;
+  std::vector<told_silence> silences;
   std::uint64_t feed_seq = 0;
   std::uint64_t through = 0;
 };

@@ -19,6 +19,7 @@
 #   dep::xxhash      xxhash, the library                         any
 #   dep::zlib        zlib                                        any
 #   dep::sodium      libsodium                                   any
+#   dep::re2         RE2: regular expressions in linear time     processing
 #   dep::ssl         OpenSSL                                     transport
 #   dep::jemalloc    jemalloc, the allocator of faultlined       server
 #   dep::gtest       GoogleTest and GoogleMock with main()       tests (faultline_test links it)
@@ -90,6 +91,7 @@ faultline_dependency(msgpack PACKAGE libmsgpack-cxx-dev HEADER msgpack.hpp)
 faultline_dependency(json PACKAGE nlohmann-json3-dev HEADER nlohmann/json.hpp)
 faultline_dependency(xxhash PACKAGE libxxhash-dev HEADER xxhash.h LIBRARIES xxhash)
 faultline_dependency(sodium PACKAGE libsodium-dev HEADER sodium.h LIBRARIES sodium)
+faultline_dependency(re2 PACKAGE libre2-dev HEADER re2/re2.h LIBRARIES re2)
 faultline_package(ssl OpenSSL libssl-dev OpenSSL::SSL OpenSSL::Crypto)
 faultline_dependency(jemalloc PACKAGE libjemalloc-dev HEADER jemalloc/jemalloc.h LIBRARIES jemalloc)
 if(FAULTLINE_TESTS)

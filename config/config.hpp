@@ -37,6 +37,7 @@ struct server_config {
   detection_options detection;
   correlation_options correlation;
   root_cause_options root_cause;
+  silence_options silences;
   socket_options sockets;
   web_options web;
   entity_options entities;

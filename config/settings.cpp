@@ -309,6 +309,12 @@ void add_judgement(std::vector<setting>& all) {
   all.push_back(duration(s, "deadline", FIELD(root_cause.deadline), milliseconds{10}, hours{1}));
 }
 
+void add_life_cycle(std::vector<setting>& all) {
+  const char* s = "silences";
+  all.push_back(integer(s, "max_entities", FIELD(silences.max_entities), 1, 1'000'000'000));
+  all.push_back(duration(s, "longest", FIELD(silences.longest), seconds{60}, 3650 * day));
+}
+
 void add_running(std::vector<setting>& all) {
   const char* s = "entities";
   all.push_back(duration(s, "retire_after", FIELD(entities.retire_after), seconds{60}, 3650 * day));
@@ -352,6 +358,7 @@ const std::vector<setting>& all_settings() {
     add_doors(all);
     add_security(all);
     add_judgement(all);
+    add_life_cycle(all);
     add_running(all);
     return all;
   }();

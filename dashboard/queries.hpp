@@ -34,6 +34,7 @@ struct server_status {
   std::uint32_t partitions = 0;
   std::string overload = "none";  ///< none, lagging, degraded, shedding, no_space
   bool ready = false;
+  std::int64_t started_ms = 0;  ///< wall clock
 };
 
 struct entity_row {

@@ -64,8 +64,8 @@ bool from_another_site(const http_request& request) {
   return origin.substr(scheme + 3) != header_of(request, "Host");
 }
 
-void serve(queries& answers, std::string_view edition, const http_request& request,
-           http_responder respond) {
+void serve(queries& answers, life_cycle& cycle, std::string_view edition,
+           const http_request& request, http_responder respond) {
   std::string_view method{request.method};
   if (method == "HEAD") method = "GET";
   std::string allowed;
@@ -84,7 +84,7 @@ void serve(queries& answers, std::string_view edition, const http_request& reque
           http_error(403, "not_allowed", std::string{"this takes the role "} + to_string(r.role)));
     if (const std::string_view wrong = decode_ids(ids); !wrong.empty())
       return respond(http_error(400, to_string(ec::invalid), wrong));
-    return r.serve({answers, request, std::move(respond), std::move(ids), edition});
+    return r.serve({answers, cycle, request, std::move(respond), std::move(ids), edition});
   }
   if (allowed.empty())
     return respond(
@@ -124,11 +124,12 @@ int http_status_of(ec code) noexcept {
   return 500;  // a code of a newer build
 }
 
-http_handler make_rest_api(queries& answers, std::shared_ptr<const web_files> page) {
-  return [&answers, page = std::move(page)](http_request request, http_responder respond) {
+http_handler make_rest_api(queries& answers, life_cycle& cycle,
+                           std::shared_ptr<const web_files> page) {
+  return [&answers, &cycle, page = std::move(page)](http_request request, http_responder respond) {
     if (is_page_path(request.path)) return respond(answer_page(page.get(), request));
     respond = packed_for(request, std::move(respond));
-    serve(answers, page ? std::string_view{page->edition()} : std::string_view{}, request,
+    serve(answers, cycle, page ? std::string_view{page->edition()} : std::string_view{}, request,
           std::move(respond));
   };
 }

@@ -3,19 +3,22 @@
 
 #include <memory>
 
+#include "dashboard/life_cycle.hpp"
 #include "dashboard/queries.hpp"
 #include "dashboard/web_files.hpp"
 #include "transport/http_server.hpp"
 
 namespace faultline {
 
-/// The REST API over @p answers, routes, validation of parameters and bodies, JSON, and @p page,
-/// which may be none: then "/" says so.
+/// The REST API over @p answers and @p cycle, routes, validation of parameters and bodies, JSON,
+/// and
+/// @p page, which may be none: then "/" says so.
 ///
-/// Lives:  @p answers outlives the handler and every request under way.
+/// Lives:  both outlive the handler and every request under way.
 /// Fails:  never by itself; errors are answers {error: {code, message}} with the fitting status.
 /// Limits: changes sent by another site's page (Origin, Sec-Fetch-Site) are refused with 403.
-http_handler make_rest_api(queries& answers, std::shared_ptr<const web_files> page = nullptr);
+http_handler make_rest_api(queries& answers, life_cycle& cycle,
+                           std::shared_ptr<const web_files> page = nullptr);
 
 /// The HTTP status that says @p code.
 int http_status_of(ec code) noexcept;

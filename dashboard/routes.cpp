@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dashboard/internal/routes.hpp"
 
-#include <charconv>
 #include <utility>
 
+#include "dashboard/internal/answering.hpp"
 #include "dashboard/internal/api_json.hpp"
 #include "dashboard/rest_api.hpp"
 #include "messages/feed.hpp"
@@ -11,83 +11,6 @@
 namespace faultline {
 
 namespace {
-
-constexpr std::size_t default_limit = 100;
-constexpr std::size_t max_limit = 1000;
-constexpr std::size_t max_parameter_bytes = 512;
-
-http_response error_answer(const failure& why) {
-  http_response r = http_error(http_status_of(why.code), to_string(why.code), why.what);
-  if (r.status == 503) r.headers.emplace_back("Retry-After", "1");
-  return r;
-}
-
-http_response json_answer(std::string body, int status = 200) {
-  http_response r;
-  r.status = status;
-  r.body = std::move(body);
-  return r;
-}
-
-/// Hands a value to api_json() and the result to the client, or the failure.
-template <class T>
-answer<T> as_json(http_responder respond) {
-  return [respond = std::move(respond)](outcome<T> got) {
-    respond(got ? json_answer(api_json(*got)) : error_answer(got.error()));
-  };
-}
-
-/// 202, or 404 where there was nothing to change.
-answer<bool> as_accepted(http_responder respond, std::string subject) {
-  return [respond = std::move(respond), subject = std::move(subject)](outcome<bool> got) {
-    if (!got) return respond(error_answer(got.error()));
-    if (!*got) return respond(http_error(404, "not_found", subject + " is not known"));
-    respond(json_answer(R"({"accepted":true})", 202));
-  };
-}
-
-bool refuse(const api_call& call, const failure& why) {
-  call.respond(error_answer(why));
-  return false;
-}
-
-/// A query parameter, or empty; the last of several counts.
-std::string parameter(const api_call& call, std::string_view name) {
-  std::string found;
-  for (const auto& [key, value] : call.request.query)
-    if (key == name) found = value;
-  return found;
-}
-
-bool read_text(const api_call& call, std::string_view name, std::string& out) {
-  out = parameter(call, name);
-  if (out.size() <= max_parameter_bytes) return true;
-  return refuse(call, {ec::invalid, std::string{name} + " is over 512 bytes"});
-}
-
-bool read_limit(const api_call& call, std::size_t& out) {
-  const std::string text = parameter(call, "limit");
-  out = default_limit;
-  if (text.empty()) return true;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (error == std::errc{} && end == text.data() + text.size() && out >= 1 && out <= max_limit)
-    return true;
-  return refuse(call, {ec::invalid, "limit must be an integer from 1 to 1000"});
-}
-
-bool read_choice(const api_call& call, std::string_view name, std::string_view one,
-                 std::string_view other, std::string& out) {
-  out = parameter(call, name);
-  if (out.empty() || out == one || out == other) return true;
-  std::string text{name};
-  text.append(" must be ").append(one).append(" or ").append(other);
-  return refuse(call, {ec::invalid, text});
-}
-
-/// Where tokens are asked for, a word is that of the token's bearer, whatever stands in the body.
-void sign(const api_call& call, std::string& by) {
-  if (!call.request.user.empty()) by = call.request.user;
-}
 
 void get_healthy(api_call call) { call.respond(json_answer(R"({"healthy":true})")); }
 
@@ -346,7 +269,13 @@ const std::vector<route>& api_routes() {
        web_role::admin},
       {"DELETE", "/api/v1/backup", "remove that copy", delete_backup, web_role::admin},
   };
-  return routes;
+  static const std::vector<route> all = [] {
+    std::vector<route> whole = routes;
+    for (const auto& part : {silence_routes(), alertmanager_routes()})
+      whole.insert(whole.end(), part.begin(), part.end());
+    return whole;
+  }();
+  return all;
 }
 
 }  // namespace faultline

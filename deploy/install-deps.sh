@@ -16,11 +16,12 @@ commands=(
 packages=(
   libcaf-dev libzmq3-dev cppzmq-dev librocksdb-dev libtorch-dev libopenblas0-pthread
   libmsgpack-cxx-dev libboost-dev nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
-  libcli11-dev libxxhash-dev zlib1g-dev libsodium-dev libssl-dev libjemalloc-dev prometheus-cpp-dev libgtest-dev
+  libcli11-dev libxxhash-dev zlib1g-dev libsodium-dev libre2-dev libssl-dev libjemalloc-dev prometheus-cpp-dev libgtest-dev
   libgmock-dev libbenchmark-dev)
 test_commands=(clang-format:clang-format curl:curl clang++-14:clang-14 node:nodejs chromium:chromium)
 # The wire tests use /usr/bin/python3, the one these belong to.
-test_packages=(openssl googletest libclang-rt-14-dev python3-zmq python3-msgpack rsyslog rsyslog-czmq)
+test_packages=(openssl googletest libclang-rt-14-dev python3-zmq python3-msgpack rsyslog rsyslog-czmq
+  prometheus prometheus-alertmanager)
 
 check_only=no
 for argument in "$@"; do
@@ -80,9 +81,9 @@ if [ "$(id -u)" -ne 0 ]; then
   fi
 fi
 
-# The tests run rsyslogd themselves: its service is not wanted. A policy of the machine's own stays.
+# The tests run these servers themselves: their services are not wanted. A policy of the machine's own stays.
 policy=/usr/sbin/policy-rc.d
-if [[ " ${missing[*]} " == *" rsyslog "* ]] && [ ! -e "$policy" ]; then
+if [[ " ${missing[*]} " =~ \ (rsyslog|prometheus|prometheus-alertmanager)\  ]] && [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
   "${as_root[@]}" chmod 755 "$policy"
   trap '"${as_root[@]}" rm -f "$policy"' EXIT

@@ -15,11 +15,9 @@ struct command_words {
   std::string by;
   std::string comment;
   bool off = false;
-  std::optional<event_time> until;
 };
 
-/// {by, comment: string, off: bool, until: unix ms}; what is missing or of another type keeps its
-/// default.
+/// {by, comment: string, off: bool}; what is missing or of another type keeps its default.
 command_words words_of(const std::string& payload) {
   command_words words;
   const auto json = nlohmann::json::parse(payload, nullptr, false);
@@ -33,15 +31,31 @@ command_words words_of(const std::string& payload) {
   if (const auto at = json.find("off"); at != json.end() && at->is_boolean()) {
     words.off = at->get<bool>();
   }
-  if (const auto at = json.find("until"); at != json.end() && at->is_number_integer()) {
-    words.until = event_time_of(at->get<std::int64_t>());
-  }
   return words;
 }
 
 std::string by_whom(const std::string& what, const command_words& words) {
   const std::string text = words.by.empty() ? what : what + " by " + words.by;
   return words.comment.empty() ? text : text + ": " + words.comment;
+}
+
+/// Event time that has passed with @p d; the least time where it says nothing of that.
+event_time time_of(const decision& d) {
+  switch (d.kind) {
+    case decision_kind::alert:
+      return d.alert.updated;
+    case decision_kind::sign:
+      return d.sign.at;
+    case decision_kind::clock:
+      return d.clock;
+    case decision_kind::topology:
+    case decision_kind::change:
+    case decision_kind::root_cause:
+    case decision_kind::command:
+    case decision_kind::notice:
+      break;
+  }
+  return event_time::min();
 }
 
 }  // namespace
@@ -58,6 +72,9 @@ correlator_output correlator_core::apply(const decision& d) {
   if (d.seq <= state.applied) return out;
   state.applied = d.seq;
   state.out = &out;
+  state.now = std::max(state.now, time_of(d));
+  state.pass_silences();
+  state.pass_posted();
   switch (d.kind) {
     case decision_kind::alert:
       state.on_alert(d.alert);
@@ -81,7 +98,6 @@ correlator_output correlator_core::apply(const decision& d) {
       state.on_sign(d.sign);
       break;
     case decision_kind::clock:
-      state.now = std::max(state.now, d.clock);
       break;
   }
   state.settle_newly_reached();
@@ -116,13 +132,7 @@ void correlator_core::impl::apply_marks(alert& a, const tracked_alert* before) c
     a.acknowledged = true;
     a.acknowledged_by = before->alert.acknowledged_by;
   }
-  for (const std::string* subject : {&a.id, &a.entity}) {
-    const auto mark = silenced.find(*subject);
-    if (mark == silenced.end()) continue;
-    if (mark->second.until && *mark->second.until <= a.updated) continue;
-    a.silenced = true;
-    a.silenced_by = mark->second.by;
-  }
+  set_silences_of(a);
 }
 
 void correlator_core::impl::say(const alert& a) {
@@ -147,7 +157,6 @@ void correlator_core::impl::let_go(const std::string& alert_id) {
   }
   finished[alert_id] = at->second.decided();
   finished_order.push_back(alert_id);
-  silenced.erase(alert_id);
   alerts.erase(at);
   while (finished_order.size() > correlator_limits::finished) {
     finished.erase(finished_order.front());
@@ -156,7 +165,6 @@ void correlator_core::impl::let_go(const std::string& alert_id) {
 }
 
 void correlator_core::impl::on_alert(const alert& told) {
-  now = std::max(now, told.updated);
   if (seen(told)) return;
   const auto before = alerts.find(told.id);
   const bool known = before != alerts.end();
@@ -275,7 +283,9 @@ void correlator_core::impl::on_notice(const notice& n) {
 
 void correlator_core::impl::on_command(const operator_command& c) {
   if (c.name == "acknowledge") acknowledge(c);
-  if (c.name == "silence") silence(c);
+  if (c.name == "silence") set_silence(c);
+  if (c.name == "unsilence") end_silence(c);
+  if (c.name == "posted_alerts") take_posted(c);
   if (c.name == "retire") retire(c.subject);
   if (c.name == "edge") set_edge(c);
   if (c.name == "incident_feedback") note_remedy(c);
@@ -325,23 +335,6 @@ void correlator_core::impl::take_rules(const operator_command& c) {
   }
 }
 
-void correlator_core::impl::silence(const operator_command& c) {
-  if (c.subject.empty()) return;
-  const command_words words = words_of(c.payload);
-  if (words.off) {
-    silenced.erase(c.subject);
-  } else {
-    silenced[c.subject] = {words.by, words.until};
-  }
-  for (auto& [id, t] : alerts) {
-    if (id != c.subject && t.alert.entity != c.subject) continue;
-    t.alert.silenced = !words.off;
-    t.alert.silenced_by = words.off ? std::string{} : words.by;
-  }
-  const char* what = words.off ? "not silenced" : "silenced";
-  say_notice(words.off ? "unsilenced" : "silenced", c.subject, by_whom(what, words));
-}
-
 /// The entity is forgotten: its edges go, its alerts end.
 void correlator_core::impl::retire(const std::string& entity) {
   const auto reaching = reached_by.find(entity);
@@ -349,7 +342,6 @@ void correlator_core::impl::retire(const std::string& entity) {
   if (graph.forget(entity)) {
     for (const incident_key key : touched) rebuild_reach(key);
   }
-  silenced.erase(entity);
   std::vector<alert> ended;
   for (const auto& [id, t] : alerts) {
     if (t.alert.entity != entity || t.alert.state != alert_state::firing) continue;
@@ -410,12 +402,21 @@ std::vector<configured_edge> correlator_core::taken_away() const {
   return impl_->graph.taken_away();
 }
 
+std::vector<told_silence> correlator_core::silences() const {
+  std::vector<told_silence> list;
+  for (const auto& [id, s] : impl_->silences) list.push_back({s.what, s.state});
+  return list;
+}
+
 std::uint64_t correlator_core::applied_through() const noexcept { return impl_->applied; }
 
 sign_counters correlator_core::signs() const noexcept { return impl_->counters; }
 
-bool correlator_core::wants_clock() const noexcept {
+bool correlator_core::wants_clock(event_time at) const noexcept {
   if (!impl_->suspicions.empty()) return true;
+  for (const auto* agenda : {&impl_->silence_agenda, &impl_->posted_agenda}) {
+    if (!agenda->empty() && agenda->begin()->first <= at) return true;
+  }
   for (const auto& [key, i] : impl_->incidents) {
     if (i.due &&
         (i.firing == 0 || i.untold || i.awaiting || i.refreshed < correlator_limits::refreshes)) {

@@ -11,6 +11,7 @@
 #include "judgement/root_cause.hpp"
 #include "messages/decision.hpp"
 #include "messages/incident.hpp"
+#include "messages/silence.hpp"
 
 namespace faultline {
 
@@ -38,6 +39,12 @@ struct sign_counters {
   std::uint64_t signs = 0;   ///< taken
   std::uint64_t asked = 0;   ///< root-cause questions about them
   std::uint64_t opened = 0;  ///< incidents that a strong cause opened
+};
+
+/// A silence as of the newest decision.
+struct told_silence {
+  silence what;
+  silence_state state = silence_state::pending;
 };
 
 struct correlator_output {
@@ -81,10 +88,12 @@ public:
   std::vector<configured_edge> taken_away() const;
   /// Requests that were made and not answered yet: a host that starts again asks them anew.
   std::vector<rca_request> outstanding() const;
+  /// By id; those that have ended too, for a while.
+  std::vector<told_silence> silences() const;
   std::uint64_t applied_through() const noexcept;
-  /// True while something is open that only the passing of event time can end (clock decisions
-  /// wanted).
-  bool wants_clock() const noexcept;
+  /// True while something is open that only the passing of event time can end, or when something is
+  /// due by @p at (a clock decision is wanted).
+  bool wants_clock(event_time at = event_time::min()) const noexcept;
   sign_counters signs() const noexcept;
 
 private:

@@ -3,15 +3,16 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// state    := version(u8 = 5) applied(u64) now expired_at graph(str)
+// state    := version(u8 = 6) applied(u64) now expired_at graph(str)
 //             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
 //             incidents(u32, incident*)                      -- by key
 //             finished(u32, (id transition(u32))*)           -- the oldest first
-//             silences(u32, (subject by until?)*)            -- by subject
+//             silences(str)
 //             changes(u32, (entity kind(u8) summary at)*)    -- as they came
 //             window hops(u32) settle                        -- correlation rules in force
 //             remedies(u32, (incident title worked(u8))*)    -- as they came
-//             weak(str)
+//             weak(str) posted(str)
+// silences := (u32, (silence(str, JSON) state(u8))*)         -- by id
 // incident := key(u64) record(str) first_onset last_onset last_end firing(u32) flags(u8) asked
 //             requests(u32) refreshed(u32) told(u32) told_at first_text burst asked_burst origin
 //             signs(strings) signed_at last_sign
@@ -19,9 +20,11 @@
 //             signs(u32, (entity at decades(f64) metric)*)   -- by entity
 //             suspicions(u32, (key(u64) id onset strength(f64) text entities asks(u32) awaiting(u8)
 //                              asked rests_until)*)          -- by key
+// posted   := (u32, (fingerprint alert ends)*)               -- by fingerprint
 // Times are i64 milliseconds. Version 1 had neither marks nor rules, version 2 no bursts,
-// version 3 no remedies, version 4 no weak signs. What can be derived (reach, agenda, loose alerts)
-// is not written.
+// version 3 no remedies, version 4 no weak signs, version 5 no posted alerts; up to version 5
+// silences were marks of one entity or alert, (u32, (subject by until?)*), which nobody could set.
+// What can be derived (reach, agenda, loose alerts) is not written.
 
 namespace faultline {
 namespace {
@@ -36,7 +39,7 @@ void read_names(field_reader& in, std::vector<std::string>& names) {
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) names.emplace_back(in.str());
 }
 
-constexpr std::uint8_t state_version = 5;
+constexpr std::uint8_t state_version = 6;
 
 enum incident_flag : std::uint8_t {
   flag_frozen = 1,
@@ -123,13 +126,7 @@ std::string correlator_core::impl::save() const {
     w.str(id);
     w.u32(finished.at(id));
   }
-  w.u32(static_cast<std::uint32_t>(silenced.size()));
-  for (const auto& [subject, mark] : silenced) {
-    w.str(subject);
-    w.str(mark.by);
-    w.boolean(mark.until.has_value());
-    if (mark.until) w.i64(unix_ms(*mark.until));
-  }
+  w.str(save_silences());
   w.u32(static_cast<std::uint32_t>(changes.size()));
   for (const change_note& c : changes) {
     w.str(c.entity);
@@ -147,6 +144,7 @@ std::string correlator_core::impl::save() const {
     w.boolean(r.worked);
   }
   w.str(save_signs());
+  w.str(save_posted());
   return bytes;
 }
 
@@ -250,13 +248,12 @@ void read_finished(field_reader& in, std::map<std::string, std::uint32_t>& finis
   }
 }
 
-void read_silences(field_reader& in, std::map<std::string, silence_mark>& silenced) {
+void pass_old_silences(field_reader& in) {
   const auto count = in.count(9);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
-    const std::string subject{in.str()};
-    silence_mark& mark = silenced[subject];
-    mark.by = in.str();
-    if (in.boolean()) mark.until = event_time_of(in.i64());
+    in.str();
+    in.str();
+    if (in.boolean()) in.i64();
   }
 }
 
@@ -284,7 +281,11 @@ outcome<void> correlator_core::impl::read(std::string_view bytes) {
   if (const auto read = read_alerts(in, version, alerts); !read) return read.error();
   if (const auto read = read_incidents(in, version, incidents, applied); !read) return read.error();
   read_finished(in, finished, finished_order);
-  read_silences(in, silenced);
+  if (version < 6) {
+    pass_old_silences(in);
+  } else if (!read_silences(in.str())) {
+    return unsound("silences");
+  }
   read_changes(in, changes);
   if (version != 1) {
     options.window = milliseconds{in.i64()};
@@ -299,6 +300,7 @@ outcome<void> correlator_core::impl::read(std::string_view bytes) {
     r.worked = in.boolean();
   }
   if (version > 4 && !read_signs(in.str())) return unsound("weak signs");
+  if (version > 5 && !read_posted(in.str())) return unsound("posted alerts");
   if (!in.ok() || !in.at_end()) return unsound("wrong length");
   std::size_t members = 0;
   for (const auto& [key, i] : incidents) {
@@ -325,6 +327,7 @@ void correlator_core::impl::derive() {
   }
   for (const auto& [entity, s] : signs) signs_by_time.emplace(s.at, entity);
   for (const auto& [key, s] : suspicions) plan(key);
+  for (const auto& [id, s] : silences) plan_silence(s, true);
   newly_reached.clear();  // all of it was settled before it was written
 }
 

@@ -12,6 +12,9 @@
 #include <vector>
 
 #include "judgement/correlator_core.hpp"
+#include "messages/posted_alert.hpp"
+#include "messages/silence.hpp"
+#include "processing/label_matchers.hpp"
 #include "processing/topology.hpp"
 
 namespace faultline {
@@ -67,6 +70,13 @@ inline constexpr double sign_stronger = 0.2;
 /// so many over what is accepted per entity and month.
 inline constexpr double sign_cause = 0.9;
 inline constexpr double sign_looks = 180;
+/// Silences that are pending or active; more are not taken. Those that have ended are kept so many
+/// and so long.
+inline constexpr std::size_t silences = 4'096;
+inline constexpr std::size_t ended_silences = 1'000;
+inline constexpr std::int64_t ended_silence_ms = 5 * 86'400'000LL;
+/// Posted alerts that fire at once; more are not taken.
+inline constexpr std::size_t posted = 65'536;
 /// Edges learned from spans go when they have not been seen for so long.
 inline constexpr std::int64_t edge_age_ms = 7 * 86'400'000LL;
 }  // namespace correlator_limits
@@ -131,9 +141,17 @@ struct remedy_word {
   bool worked = false;
 };
 
-struct silence_mark {
-  std::string by;
-  std::optional<event_time> until;
+/// An alert that another program has posted, and fires.
+struct posted_mark {
+  std::string alert;  ///< its id
+  event_time ends{};
+};
+
+/// A silence and how far it has come. What has ended stays for a while, to be looked up.
+struct kept_silence {
+  silence what;
+  label_matchers matchers;
+  silence_state state = silence_state::pending;
 };
 
 struct correlator_core::impl {
@@ -150,7 +168,6 @@ struct correlator_core::impl {
   void on_notice(const notice& n);
   void on_sign(const weak_sign& s);
   void acknowledge(const operator_command& c);
-  void silence(const operator_command& c);
   void retire(const std::string& entity);
   void take_rules(const operator_command& c);
   void set_edge(const operator_command& c);
@@ -164,6 +181,7 @@ struct correlator_core::impl {
   void say_notice(std::string what, std::string subject, std::string text);
 
   // correlator_core_incidents.cpp: the life of an incident
+  static bool opens(const alert& a);
   void attach(const std::string& alert_id);
   void open_incident(const std::string& alert_id);
   void join(incident_key key, const std::string& alert_id);
@@ -205,6 +223,28 @@ struct correlator_core::impl {
   void confirm(incident_key key, const root_cause_result& r);
   void drop_suspicions_near(incident_key key);
 
+  // correlator_core_silences.cpp: what operators do not want to hear of for a while
+  void set_silence(const operator_command& c);
+  void end_silence(const operator_command& c);
+  void pass_silences();
+  void move_silence(kept_silence& s, silence_state to, const std::string& why);
+  void plan_silence(const kept_silence& s, bool planned);
+  void forget_old_silences();
+  bool set_silences_of(alert& a) const;
+  bool silences_entity(const std::string& entity) const;
+  void mark_all();
+  std::string save_silences() const;
+  bool read_silences(std::string_view bytes);
+
+  // correlator_core_posted.cpp: alerts of other programs
+  static bool only_informs(const alert& a);
+  void take_posted(const operator_command& c);
+  void begin_posted(const posted_alert& p, const std::string& print, std::size_t number);
+  void end_posted(const std::string& print, event_time ended);
+  void pass_posted();
+  std::string save_posted() const;
+  bool read_posted(std::string_view bytes);
+
   // correlator_core_codec.cpp
   std::string save() const;
   outcome<void> read(std::string_view bytes);
@@ -226,7 +266,8 @@ struct correlator_core::impl {
   std::map<incident_key, tracked_incident> incidents;  ///< open ones
   std::map<std::string, std::uint32_t> finished;       ///< last transition, of ended episodes
   std::deque<std::string> finished_order;
-  std::map<std::string, silence_mark> silenced;  ///< by entity or alert id
+  std::map<std::string, kept_silence> silences;  ///< by id
+  std::map<std::string, posted_mark> posted;     ///< by fingerprint of the labels
   std::deque<change_note> changes;
   std::deque<remedy_word> remedies;  ///< as they came, the newest of each incident and title
   event_time expired_at{};
@@ -239,6 +280,8 @@ struct correlator_core::impl {
   std::set<std::pair<event_time, incident_key>> agenda;
   std::set<std::pair<event_time, incident_key>> doubts;  ///< likewise of suspicions
   std::set<std::pair<event_time, std::string>> signs_by_time;
+  std::set<std::pair<event_time, std::string>> posted_agenda;
+  std::set<std::pair<event_time, std::string>> silence_agenda;     ///< what begins or ends next
   std::deque<std::pair<incident_key, std::string>> newly_reached;  ///< empty between decisions
   correlator_output* out = nullptr;            ///< of the decision being applied
   std::vector<incident_key> asked;             ///< by that decision; empty between decisions

@@ -19,10 +19,12 @@ event_time closes(const tracked_incident& i, milliseconds window) {
          late_windows * window + milliseconds{1};
 }
 
-/// May open an incident; others only join one.
-bool opens(const alert& a) { return a.state == alert_state::firing && !a.learning && !a.silenced; }
-
 }  // namespace
+
+/// May open an incident; others only join one.
+bool correlator_core::impl::opens(const alert& a) {
+  return a.state == alert_state::firing && !a.learning && !suppressed(a) && !only_informs(a);
+}
 
 bool correlator_core::impl::fits(const tracked_incident& i, event_time onset) const {
   return !i.frozen && onset >= i.first_onset - options.window &&

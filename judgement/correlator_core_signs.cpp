@@ -32,11 +32,8 @@ bool strong(const root_cause_result& r, double per_entity_month) {
 }  // namespace
 
 void correlator_core::impl::on_sign(const weak_sign& s) {
-  now = std::max(now, s.at);
   if (options.false_incidents_per_entity_month <= 0) return;
-  if (const auto mark = silenced.find(s.entity); mark != silenced.end()) {
-    if (!mark->second.until || *mark->second.until > s.at) return;
-  }
+  if (silences_entity(s.entity)) return;
   ++counters.signs;
   keep_sign(s);
   if (belongs_to_open(s)) return;

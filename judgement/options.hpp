@@ -56,6 +56,12 @@ struct root_cause_options {
   std::chrono::milliseconds deadline{2000};  ///< for a neighbour's answer
 };
 
+/// What silences are taken without force. Keys under `silences:`. What was taken before stays.
+struct silence_options {
+  std::size_t max_entities = 100;                           ///< whose alerts one silence covers
+  std::chrono::milliseconds longest{30 * 24 * 3600'000LL};  ///< from its start to its end
+};
+
 /// What to do about a kind of fault in a kind of component; never executed by us.
 struct runbook {
   std::string component = "*";    ///< kind of entity: service, db, cache, queue, host, gateway, *

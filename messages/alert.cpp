@@ -4,16 +4,18 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// alert := version(u8 = 1) id transition episode state severity entity metric
+// alert := version(u8 = 2) id transition episode state severity entity metric
 //          contributors(u32, (metric actual expected lower upper score)*)
 //          started updated ended? score lead_time_s? detectors(u32, (name score)*) explanation
 //          model flags(u8) acknowledged_by silenced_by labels(u32, (key value)*)
+//          source annotations(as labels) generator silences(u32, id*) inhibited_by(u32, id*)
+//          maintenance(u32, name*) assigned_to                    -- not in version 1
 // Strings are length(u32) bytes, optional values a u8 (0, 1) before the value.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t alert_version = 1;
+constexpr std::uint8_t alert_version = 2;
 
 enum alert_flag : std::uint8_t {
   flag_acknowledged = 1,
@@ -22,14 +24,16 @@ enum alert_flag : std::uint8_t {
   flag_learning = 8,
   flag_was_warning = 16,
   flag_was_critical = 32,
-  all_flags = 63,
+  flag_flapping = 64,
+  all_flags = 127,
 };
 
 std::uint8_t flags_of(const alert& a) noexcept {
   return static_cast<std::uint8_t>(
       (a.acknowledged ? flag_acknowledged : 0) | (a.silenced ? flag_silenced : 0) |
       (a.degraded ? flag_degraded : 0) | (a.learning ? flag_learning : 0) |
-      (a.was_warning ? flag_was_warning : 0) | (a.was_critical ? flag_was_critical : 0));
+      (a.was_warning ? flag_was_warning : 0) | (a.was_critical ? flag_was_critical : 0) |
+      (a.flapping ? flag_flapping : 0));
 }
 
 void set_flags(alert& a, std::uint8_t flags) noexcept {
@@ -39,6 +43,7 @@ void set_flags(alert& a, std::uint8_t flags) noexcept {
   a.learning = (flags & flag_learning) != 0;
   a.was_warning = (flags & flag_was_warning) != 0;
   a.was_critical = (flags & flag_was_critical) != 0;
+  a.flapping = (flags & flag_flapping) != 0;
 }
 
 void write_contributors(field_writer& out, const std::vector<alert_contributor>& contributors) {
@@ -58,7 +63,35 @@ void read_contributors(field_reader& in, std::vector<alert_contributor>& contrib
   }
 }
 
+void write_texts(field_writer& out, const std::map<std::string, std::string>& texts) {
+  out.u32(static_cast<std::uint32_t>(texts.size()));
+  for (const auto& [key, value] : texts) {
+    out.str(key);
+    out.str(value);
+  }
+}
+
+void read_texts(field_reader& in, std::map<std::string, std::string>& texts) {
+  for (auto left = in.count(8); left > 0 && in.ok(); --left) {
+    std::string key{in.str()};
+    texts[std::move(key)] = in.str();
+  }
+}
+
+void write_names(field_writer& out, const std::vector<std::string>& names) {
+  out.u32(static_cast<std::uint32_t>(names.size()));
+  for (const std::string& name : names) out.str(name);
+}
+
+void read_names(field_reader& in, std::vector<std::string>& names) {
+  for (auto left = in.count(4); left > 0 && in.ok(); --left) names.emplace_back(in.str());
+}
+
 }  // namespace
+
+bool suppressed(const alert& a) noexcept {
+  return a.silenced || !a.inhibited_by.empty() || !a.maintenance.empty();
+}
 
 const char* to_string(alert_state state) noexcept {
   switch (state) {
@@ -110,11 +143,12 @@ std::string encode_alert(const alert& a) {
   out.u8(flags_of(a));
   out.str(a.acknowledged_by);
   out.str(a.silenced_by);
-  out.u32(static_cast<std::uint32_t>(a.labels.size()));
-  for (const auto& [key, value] : a.labels) {
-    out.str(key);
-    out.str(value);
-  }
+  write_texts(out, a.labels);
+  out.str(a.source);
+  write_texts(out, a.annotations);
+  out.str(a.generator);
+  for (const auto* names : {&a.silences, &a.inhibited_by, &a.maintenance}) write_names(out, *names);
+  out.str(a.assigned_to);
   return bytes;
 }
 
@@ -148,9 +182,13 @@ outcome<alert> decode_alert(std::string_view bytes) {
   set_flags(a, flags);
   a.acknowledged_by = in.str();
   a.silenced_by = in.str();
-  for (auto left = in.count(8); left > 0 && in.ok(); --left) {
-    std::string key{in.str()};
-    a.labels[std::move(key)] = in.str();
+  read_texts(in, a.labels);
+  if (version > 1) {
+    a.source = in.str();
+    read_texts(in, a.annotations);
+    a.generator = in.str();
+    for (auto* names : {&a.silences, &a.inhibited_by, &a.maintenance}) read_names(in, *names);
+    a.assigned_to = in.str();
   }
   if (!in.ok()) return failure{ec::malformed, "alert: cut off or a wrong value"};
   if (!in.at_end()) return failure{ec::malformed, "alert: bytes after the record"};

@@ -54,10 +54,21 @@ struct alert {
   std::map<std::string, std::string> labels;
   bool degraded = false;
   bool learning = false;
+  std::string source;  ///< who raised it: empty = this server's detector; alertmanager = posted
+  std::map<std::string, std::string> annotations;  ///< of a posted alert
+  std::string generator;                           ///< of a posted alert: link to what raised it
+  std::vector<std::string> silences;               ///< ids of those that are active and match it
+  std::vector<std::string> inhibited_by;           ///< ids of alerts that make it a consequence
+  std::vector<std::string> maintenance;            ///< names of windows that cover it now
+  std::string assigned_to;
+  bool flapping = false;  ///< it comes and goes
   /// Topics' severities this episode has used so far, for the resolve (not on the wire).
   bool was_warning = false;
   bool was_critical = false;
 };
+
+/// Nobody is to be notified of it: silenced, inhibited, or under maintenance.
+bool suppressed(const alert& a) noexcept;
 
 /// Compact binary form for the outbox and the decision log; begins with a version.
 std::string encode_alert(const alert& a);

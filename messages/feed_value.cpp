@@ -96,6 +96,26 @@ alert_severity read_severity(const json& v) {
              : alert_severity::warning;
 }
 
+constexpr const char* own_source = "detector";
+
+template <class T>
+void read_present(const json& v, const char* key, T& into) {
+  if (const auto at = v.find(key); at != v.end()) at->get_to(into);
+}
+
+/// What records of earlier builds do not have.
+void read_operators_part(const json& v, alert& a) {
+  read_present(v, "source", a.source);
+  if (a.source == own_source) a.source.clear();
+  read_present(v, "silences", a.silences);
+  read_present(v, "annotations", a.annotations);
+  read_present(v, "generator", a.generator);
+  read_present(v, "inhibited_by", a.inhibited_by);
+  read_present(v, "maintenance", a.maintenance);
+  read_present(v, "assigned_to", a.assigned_to);
+  read_present(v, "flapping", a.flapping);
+}
+
 }  // namespace
 
 json value_of(const alert& a) {
@@ -124,6 +144,15 @@ json value_of(const alert& a) {
   if (a.lead_time_s) v["lead_time_s"] = *a.lead_time_s;
   if (a.silenced) v["by"] = v["silenced_by"] = a.silenced_by;
   if (a.acknowledged) v["by"] = v["acknowledged_by"] = a.acknowledged_by;
+  v["source"] = a.source.empty() ? own_source : a.source;
+  // What most alerts have none of is left out.
+  if (a.silenced) v["silences"] = a.silences;
+  if (!a.annotations.empty()) v["annotations"] = a.annotations;
+  if (!a.generator.empty()) v["generator"] = a.generator;
+  if (!a.inhibited_by.empty()) v["inhibited_by"] = a.inhibited_by;
+  if (!a.maintenance.empty()) v["maintenance"] = a.maintenance;
+  if (!a.assigned_to.empty()) v["assigned_to"] = a.assigned_to;
+  if (a.flapping) v["flapping"] = true;
   return v;
 }
 
@@ -179,6 +208,7 @@ void read_value(const json& v, alert& a) {
   v.at("labels").get_to(a.labels);
   v.at("degraded").get_to(a.degraded);
   v.at("learning").get_to(a.learning);
+  read_operators_part(v, a);
 }
 
 void read_value(const json& v, incident& i) {

@@ -188,13 +188,16 @@ outcome<void> node::impl::open_doors_and_web() {
   parts.reload = [this] { return reload(); };
   parts.activate = [this](const std::string& sha256) { return activate(sha256); };
   answers = std::make_unique<node_queries>(*system, std::move(parts));
+  cycle = std::make_unique<node_life_cycle>(
+      *system, life_cycle_parts{directory.get(), the_correlator, the_keeper,
+                                [this] { return time_now(); }, options.silences});
   auto listening = open_http_server(options.web);
   if (!listening) return listening.error();
   web = std::move(*listening);
   answers->watch(*web);
   auto page = web_files::read(options.web.pages);
   if (!page) spdlog::warn("the page is not served reason=\"{}\"", page.error().what);
-  web->start(audited(make_rest_api(*answers, page ? *page : nullptr)));
+  web->start(audited(make_rest_api(*answers, *cycle, page ? *page : nullptr)));
   clock_thread = std::thread{[this] { run_clock(); }};
   return {};
 }
@@ -251,6 +254,7 @@ outcome<void> node::stop() {
   if (i.sockets) i.sockets->stop();
   i.link->set(correlator_actor{});
   i.answers.reset();
+  i.cycle.reset();
   i.feed.reset();
   for (const auto& a :
        {caf::actor_cast<caf::actor>(i.the_supervisor),

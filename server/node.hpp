@@ -35,6 +35,7 @@ struct node_options {
   detection_options detection;
   correlation_options correlation;
   root_cause_options root_cause;
+  silence_options silences;
   socket_options sockets;
   web_options web;
   entity_options entities;

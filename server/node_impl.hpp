@@ -30,6 +30,7 @@
 #include "server/live_desk.hpp"
 #include "server/machine.hpp"
 #include "server/node.hpp"
+#include "server/node_life_cycle.hpp"
 #include "server/node_queries.hpp"
 #include "server/rule_desk.hpp"
 #include "transport/doors.hpp"
@@ -91,6 +92,7 @@ struct node::impl {
   void watch_clock();
   arrival_time time_now() const noexcept { return clock.at(wall_clock(), running_clock()); }
   void watch_space();
+  void tell_time();
   void give_up(const std::string& why) {
     if (!gave_up.exchange(true)) give_up_hook(why);
   }
@@ -131,6 +133,7 @@ struct node::impl {
   std::unique_ptr<overload_ladder> ladder;
   std::unique_ptr<feed_door> feed;
   std::unique_ptr<node_queries> answers;
+  std::unique_ptr<node_life_cycle> cycle;
   std::unique_ptr<http_server> web;
   replay_meter meter{options.recovery.replay_rate};
   double cpu_before = 0;

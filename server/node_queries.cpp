@@ -16,36 +16,16 @@
 #include "actors/caf_bridge.hpp"
 #include "actors/ingress.hpp"
 #include "actors/keeper.hpp"
+#include "server/asking.hpp"
 #include "server/node.hpp"
 
 namespace faultline {
 
 namespace {
 
-constexpr std::chrono::seconds deadline{5};
+constexpr auto deadline = question_deadline;
 constexpr std::size_t live_window_ticks = 512;
 constexpr std::size_t page_scan = 256;
-
-/// Asks @p whom from an actor of its own. @p then gets the answer or the reason there is none.
-template <class Answer, class Handle, class Question, class Then>
-void ask(caf::actor_system& system, Handle whom, Question question, Then then) {
-  system.spawn([whom, question = std::move(question), then](caf::event_based_actor* self) mutable {
-    if (!whom) {
-      then(outcome<Answer>{failure{ec::overloaded, "its partition is starting"}});
-      return;
-    }
-    self->request(whom, deadline, std::move(question))
-        .then(
-            [then](Answer& a) mutable { then(outcome<Answer>{std::move(a)}); },
-            [then](const caf::error& why) mutable { then(outcome<Answer>{from_caf_error(why)}); });
-  });
-}
-
-/// Does what blocks on a thread of its own.
-template <class Work, class Done>
-void aside(caf::actor_system& system, Work work, Done done) {
-  system.spawn<caf::detached>([work, done](caf::event_based_actor*) { done(work()); });
-}
 
 entity_details details_of(const entity_status& s) {
   entity_details d;
@@ -184,6 +164,7 @@ void node_queries::status(answer<server_status> done) {
   s.partitions = parts_.directory->size();
   s.overload = to_string(parts_.ladder->step());
   s.ready = ready();
+  s.started_ms = unix_ms(parts_.now()) - static_cast<std::int64_t>(s.uptime_s * 1000);
   done(std::move(s));
 }
 
@@ -310,23 +291,24 @@ void node_queries::incident_by_id(std::string id, answer<told<incident>> done) {
 }
 
 void node_queries::topology(answer<topology_view> done) {
-  ask<correlator_view>(
-      system_, parts_.correlator, correlator_question{}, [done](outcome<correlator_view> v) {
-        if (!v) return done(v.error());
-        topology_view t;
-        for (const auto& n : v->nodes) {
-          std::string state = "ok";
-          for (const auto& a : v->firing)
-            if (a.entity == n.id && state != "critical") state = to_string(a.severity);
-          t.nodes.push_back({n.id, state});
-        }
-        for (const auto& e : v->edges)
-          t.edges.push_back(
-              {e.from, e.to, to_string(e.kind), e.source, e.confidence, unix_ms(e.last_seen)});
-        for (const auto& e : v->taken_away)
-          t.taken_away.push_back({e.from, e.to, to_string(e.kind), {}, 1, 0});
-        done(std::move(t));
-      });
+  ask<correlator_view>(system_, parts_.correlator, correlator_question{true, false, true, false},
+                       [done](outcome<correlator_view> v) {
+                         if (!v) return done(v.error());
+                         topology_view t;
+                         for (const auto& n : v->nodes) {
+                           std::string state = "ok";
+                           for (const auto& a : v->firing)
+                             if (a.entity == n.id && state != "critical")
+                               state = to_string(a.severity);
+                           t.nodes.push_back({n.id, state});
+                         }
+                         for (const auto& e : v->edges)
+                           t.edges.push_back({e.from, e.to, to_string(e.kind), e.source,
+                                              e.confidence, unix_ms(e.last_seen)});
+                         for (const auto& e : v->taken_away)
+                           t.taken_away.push_back({e.from, e.to, to_string(e.kind), {}, 1, 0});
+                         done(std::move(t));
+                       });
 }
 
 namespace {

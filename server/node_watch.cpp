@@ -2,6 +2,7 @@
 // The node's clock thread: ticks, overload, space, clocks of publishers, retention.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <thread>
@@ -78,6 +79,14 @@ void node::impl::watch_clock() {
   tell(notice{"clock_leap", "node", text, event_time_of(unix_ms(time_now()))});
 }
 
+/// Silences and the like end by event time, also while nobody sends anything. A little late: what
+/// has come until then is judged before.
+void node::impl::tell_time() {
+  if (options.processing.accept_past) return;
+  const auto behind = std::max<milliseconds>(2 * options.processing.tick, seconds{10});
+  caf::anon_send(the_correlator, event_clock_at{event_time_of(unix_ms(time_now())) - behind});
+}
+
 void node::impl::watch_space() {
   const auto found = memory->tend_space();
   if (!found.problem.empty()) spdlog::warn("ballast not built reason=\"{}\"", found.problem);
@@ -115,6 +124,7 @@ void node::impl::run_clock() {
     if (now - tended >= space_interval) {
       tended = now;
       watch_space();
+      tell_time();
     }
     if (now - looked >= skew_interval) {
       looked = now;

@@ -47,6 +47,7 @@ outcome<node_options> options_of(const server_config& config) {
   o.detection = config.detection;
   o.correlation = config.correlation;
   o.root_cause = config.root_cause;
+  o.silences = config.silences;
   o.sockets = config.sockets;
   o.web = config.web;
   o.entities = config.entities;

@@ -48,6 +48,7 @@ OWNERS = {
     "curl/": ("transport",),
     "google/protobuf/": ("transport",),
     "snappy": ("transport",),
+    "re2/": ("processing",),
     "yaml-cpp/": ("config",),
     "nats/": ("cluster",),
     "nats.h": ("cluster",),

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dashboard/life_cycle.hpp"
 #include "dashboard/queries.hpp"
 #include "transport/http_server.hpp"
 
@@ -14,6 +15,7 @@ namespace faultline {
 /// One request on its way through the API.
 struct api_call {
   queries& answers;
+  life_cycle& cycle;
   const http_request& request;
   http_responder respond;
   std::vector<std::string> ids;  ///< decoded, in the order they stand in the path
@@ -28,6 +30,10 @@ struct route {
   void (*serve)(api_call call);
   web_role role = web_role::viewer;  ///< who may; GET of everybody with a token
 };
+
+// Parts of them.
+std::vector<route> silence_routes();
+std::vector<route> alertmanager_routes();
 
 /// All of them, in the order in which they are told to people.
 const std::vector<route>& api_routes();

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "dashboard/life_cycle.hpp"
 #include "dashboard/queries.hpp"
 
 namespace faultline::testing {
@@ -154,6 +155,57 @@ private:
     asked = std::move(about);
     given.push_back(std::move(f));
     say(done, known);
+  }
+};
+
+/// The same of what operators say of alerts.
+class made_life_cycle : public life_cycle {
+public:
+  void firing(firing_filter f, answer<std::vector<alert>> done) override {
+    filter = std::move(f);
+    say(done, alerts);
+  }
+  void post_alerts(std::vector<posted_alert> p, answer<std::size_t> done) override {
+    posted = std::move(p);
+    say(done, posted.size());
+  }
+  void silences(silence_filter f, answer<std::vector<silence_row>> done) override {
+    asked = f.id;
+    matchers = f.matchers;
+    say(done, rows);
+  }
+  void set_silence(silence_word w, answer<std::string> done) override {
+    words.push_back(std::move(w));
+    say(done, std::string{"id-1"});
+  }
+  void end_silence(std::string id, std::string by, answer<bool> done) override {
+    asked = id + " by " + by;
+    say(done, known);
+  }
+  void preview_silence(std::vector<label_matcher> m, answer<silence_reach> done) override {
+    previewed = std::move(m);
+    say(done, reach);
+  }
+
+  bool known = true;
+  std::optional<failure> fails;
+  std::string asked;
+  firing_filter filter;
+  std::vector<std::string> matchers;
+  std::vector<alert> alerts;
+  std::vector<posted_alert> posted;
+  std::vector<silence_row> rows;
+  std::vector<silence_word> words;
+  std::vector<label_matcher> previewed;
+  silence_reach reach;
+
+private:
+  template <class T>
+  void say(const answer<T>& done, T value) {
+    if (fails)
+      done(*fails);
+    else
+      done(std::move(value));
   }
 };
 

@@ -42,7 +42,7 @@ struct PageApi : ::testing::Test {
     request.headers = std::move(headers);
     request.body = std::move(body);
     http_response got;
-    make_rest_api(asked)(std::move(request), [&](http_response r) { got = std::move(r); });
+    make_rest_api(asked, cycle)(std::move(request), [&](http_response r) { got = std::move(r); });
     return got;
   }
   /// All that a live answer says, from its body to its end.
@@ -58,6 +58,7 @@ struct PageApi : ::testing::Test {
   }
 
   faultline::testing::made_queries asked;
+  faultline::testing::made_life_cycle cycle;
 };
 
 TEST_F(PageApi, TheStreamTellsMessagesOfTheFeedAsEvents) {

@@ -31,7 +31,7 @@ protected:
     request.body = std::move(body);
     http_response got;
     int answers = 0;
-    make_rest_api(asked)(std::move(request), [&](http_response r) {
+    make_rest_api(asked, cycle)(std::move(request), [&](http_response r) {
       got = std::move(r);
       ++answers;
     });
@@ -51,6 +51,7 @@ protected:
   }
 
   faultline::testing::made_queries asked;
+  faultline::testing::made_life_cycle cycle;
 };
 
 TEST_F(RestApi, HealthReadinessAndMetrics) {
@@ -391,7 +392,7 @@ TEST_F(RestApi, ParametersOutOfRangeAreRefused) {
 }
 
 TEST_F(RestApi, UnknownPathsAndMethodsSaySo) {
-  for (const char* path : {"/nothing", "/api/v3", "/api/v2/status", "/api/v1/entities/a/b",
+  for (const char* path : {"/nothing", "/api/v3", "/api/v2/nothing", "/api/v1/entities/a/b",
                            "/api/v1/status/", "//", "/../etc/passwd", "/%2e%2e"}) {
     const http_response r = ask("GET", path);
     EXPECT_EQ(r.status, 404) << path;
@@ -453,7 +454,7 @@ TEST_F(RestApi, ServesOverARealSocket) {
   options.listen_address = "127.0.0.1:0";
   auto server = open_http_server(options);
   ASSERT_TRUE(server);
-  (*server)->start(make_rest_api(asked));
+  (*server)->start(make_rest_api(asked, cycle));
   http_client_options to;
   to.address = (*server)->bound_address();
   const auto entity = http_get(to, "/api/v1/entities/" + percent_encode("service/cart"));

@@ -354,18 +354,6 @@ TEST(Correlator, TakesItsNumbersFromTheLogAndKeepsThem) {
   EXPECT_EQ(f.core.open().size(), 3u) << "what cannot be read changes nothing";
 }
 
-TEST(Correlator, ASilencedEntityOpensNoIncidentUntilTheSilenceEnds) {
-  fold f;
-  f.command("silence", "a", R"({"by": "ann", "until": )" + std::to_string(noon + minute) + "}");
-  const auto out = f.fire("a", noon);
-  EXPECT_TRUE(out.feed.at(0).alert.silenced);
-  EXPECT_EQ(out.feed[0].alert.silenced_by, "ann");
-  EXPECT_TRUE(f.core.open().empty());
-  const auto later = f.fire("a", noon + minute);
-  EXPECT_FALSE(later.feed.at(0).alert.silenced);
-  EXPECT_EQ(f.core.open().size(), 1u);
-}
-
 TEST(Correlator, RetiringAnEntityEndsItsAlertsAndForgetsItsEdges) {
   fold f;
   f.edge("a", "b");
@@ -422,7 +410,9 @@ fold story() {
   for (int n = 0; n < 400; ++n) {
     const std::int64_t at = noon + n * 20'000;
     const std::string who = "s" + std::to_string(n * n % 12);
-    if (n % 9 == 3) f.command("silence", who, R"({"by":"x","until":)" + std::to_string(at) + "}");
+    if (n % 9 == 3) f.silence(std::to_string(n), {{"entity", who}}, at - minute, at + minute);
+    if (n % 27 == 12) f.command("unsilence", std::to_string(n - 9), R"({"by":"x"})");
+    if (n % 13 == 4) f.post("Slow", who, at, at + 3 * minute);
     if (n % 31 == 5) f.edge(who, "s" + std::to_string(n % 12), n % 2 == 0);
     if (n % 50 == 7) f.command("retire", who, "{}");
     const auto out =

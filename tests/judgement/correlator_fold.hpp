@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "judgement/correlator_core.hpp"
+#include "messages/posted_alert.hpp"
+#include "messages/silence.hpp"
 
 namespace faultline {
 
@@ -47,13 +51,38 @@ public:
     return apply(d);
   }
   correlator_output command(const std::string& name, const std::string& subject,
-                            const std::string& payload) {
+                            const std::string& payload, std::int64_t at = 0) {
     decision d;
     d.kind = decision_kind::command;
     d.command.name = name;
     d.command.subject = subject;
     d.command.payload = payload;
+    d.command.at = arrival_time_of(at);
     return apply(d);
+  }
+  /// At the time at which it begins, as an operator would say it.
+  correlator_output silence(const std::string& id, std::vector<label_matcher> matchers,
+                            std::int64_t starts, std::int64_t ends,
+                            std::optional<std::int64_t> at = {}) {
+    faultline::silence s;
+    s.id = id;
+    s.matchers = std::move(matchers);
+    s.starts = event_time_of(starts);
+    s.ends = event_time_of(ends);
+    s.created_by = "ann";
+    s.comment = "known";
+    return command("silence", id, silence_json(s), at.value_or(starts));
+  }
+  correlator_output post(const std::string& name, const std::string& entity, std::int64_t starts,
+                         std::int64_t ends, const std::string& severity = "critical",
+                         std::optional<std::int64_t> at = {}) {
+    posted_alert p;
+    p.labels = {{"alertname", name}, {"severity", severity}, {"service", entity}};
+    p.annotations = {{"summary", name + " of " + entity}};
+    p.starts = event_time_of(starts);
+    p.ends = event_time_of(ends);
+    p.entity = entity;
+    return command("posted_alerts", "", posted_json({p}), at.value_or(starts));
   }
   /// Of the question asked at @p as_of, where that matters.
   correlator_output answer(const std::string& incident, const std::string& cause,
@@ -87,6 +116,7 @@ public:
     d.alert.severity = severity;
     d.alert.started = event_time_of(started);
     d.alert.updated = event_time_of(at);
+    d.alert.labels = {{"alertname", "EntityDeviates"}, {"entity", entity}};
     if (state == alert_state::resolved) d.alert.ended = event_time_of(at);
     return d;
   }
@@ -96,6 +126,14 @@ public:
   std::vector<decision> log;
   std::vector<feed_event> feed;
 };
+
+inline std::vector<alert> alerts_in(const correlator_output& out) {
+  std::vector<alert> list;
+  for (const auto& e : out.feed) {
+    if (e.what == feed_event::kind::alert) list.push_back(e.alert);
+  }
+  return list;
+}
 
 inline std::vector<incident> incidents_in(const correlator_output& out) {
   std::vector<incident> list;

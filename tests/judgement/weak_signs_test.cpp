@@ -131,7 +131,7 @@ TEST_F(WeakSigns, AreNotAskedAboutAgainWhereNothingWrongIsLikelier) {
 }
 
 TEST_F(WeakSigns, ASilencedEntityHasNone) {
-  f.command("silence", "c", R"({"by":"ada"})");
+  f.silence("s1", {{"entity", "c"}}, noon - minute, noon + 60 * minute);
   sign("c", noon);
   EXPECT_TRUE(f.clock(asked_at).requests.empty());
 }

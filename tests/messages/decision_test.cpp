@@ -46,7 +46,28 @@ TEST(EncodeAlert, IsReadBackWhole) {
     EXPECT_EQ(back->was_warning, a.was_warning);
     EXPECT_EQ(back->was_critical, a.was_critical);
     EXPECT_EQ(back->learning, a.learning);
+    EXPECT_EQ(back->source, a.source);
+    EXPECT_EQ(back->annotations, a.annotations);
+    EXPECT_EQ(back->silences, a.silences);
+    EXPECT_EQ(back->inhibited_by, a.inhibited_by);
+    EXPECT_EQ(back->maintenance, a.maintenance);
+    EXPECT_EQ(back->assigned_to, a.assigned_to);
+    EXPECT_EQ(back->flapping, a.flapping);
   }
+}
+
+TEST(EncodeAlert, OfTheBuildBeforeIsReadWithoutWhatOperatorsAdded) {
+  const auto newest = firing_alert();
+  auto bytes = encode_alert(newest);
+  bytes.resize(bytes.size() - 7 * 4);  // seven empty texts and lists
+  bytes[0] = 1;
+  const auto back = decode_alert(bytes);
+  ASSERT_TRUE(back) << back.error().what;
+  EXPECT_EQ(encode_alert(*back), encode_alert(newest));
+  bytes[0] = 2;
+  EXPECT_FALSE(decode_alert(bytes)) << "what is cut off is no alert";
+  bytes[0] = 3;
+  EXPECT_EQ(decode_alert(bytes).error().code, ec::unknown_version);
 }
 
 TEST(EncodeIncident, IsReadBackWhole) {

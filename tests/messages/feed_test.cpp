@@ -44,10 +44,10 @@ TEST(FeedPayload, OfAnAlertHasTheKeysOfTheContract) {
   EXPECT_EQ(
       keys_of(firing),
       (std::vector<std::string>{
-          "acknowledged", "contributors", "degraded",   "detectors",   "entity",   "explanation",
-          "id",           "kind",         "labels",     "lead_time_s", "learning", "metric",
-          "model",        "published",    "score",      "seq",         "severity", "silenced",
-          "started",      "state",        "transition", "ts",          "updated"}));
+          "acknowledged", "contributors", "degraded", "detectors",   "entity",   "explanation",
+          "id",           "kind",         "labels",   "lead_time_s", "learning", "metric",
+          "model",        "published",    "score",    "seq",         "severity", "silenced",
+          "source",       "started",      "state",    "transition",  "ts",       "updated"}));
   EXPECT_EQ(firing["seq"], 7);
   EXPECT_EQ(firing["published"], 99);
   EXPECT_EQ(firing["ts"], firing["updated"]);

@@ -43,6 +43,14 @@ inline alert resolved_alert() {
   a.silenced_by = "bob";
   a.degraded = true;
   a.learning = false;
+  a.source = "alertmanager";
+  a.annotations = {{"summary", "the cart is slow"}};
+  a.generator = "http://prometheus/graph";
+  a.silences = {"s1", "s2"};
+  a.inhibited_by = {"00fe"};
+  a.maintenance = {"nightly"};
+  a.assigned_to = "cy";
+  a.flapping = true;
   return a;
 }
 

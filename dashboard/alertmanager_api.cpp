@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// Alertmanager's API, version 2, as its own tools speak it (0.25): amtool and Prometheus work
+// against us. Errors are a JSON text there, not an object.
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "dashboard/internal/answering.hpp"
+#include "dashboard/internal/silence_json.hpp"
+#include "messages/rfc3339.hpp"
+
+namespace faultline {
+namespace {
+
+using nlohmann::json;
+
+/// The Alertmanager whose API this is: amtool warns when it is not its own.
+constexpr const char* api_of = "0.25.0";
+/// Where every alert goes: its name among Alertmanager's receivers.
+constexpr const char* feed_receiver = "feed";
+/// What says so in its configuration language.
+constexpr const char* configuration =
+    "route:\n  receiver: feed\n  group_by: [alertname]\nreceivers:\n- name: feed\n";
+
+std::string dumped(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+void fail(const http_responder& respond, const failure& why) {
+  http_response r = error_answer(why);
+  r.body = dumped(json(why.what));
+  respond(std::move(r));
+}
+
+/// @p make turns what came into JSON.
+template <class T, class Make>
+answer<T> v2_answer(http_responder respond, Make make) {
+  return [respond = std::move(respond), make](outcome<T> got) {
+    if (!got) return fail(respond, got.error());
+    respond(json_answer(dumped(make(*got))));
+  };
+}
+
+/// true, false, or left out.
+bool read_flag(const api_call& call, std::string_view name, bool& out) {
+  const std::string text = parameter(call, name);
+  if (text.empty() || text == "true" || text == "false") {
+    if (!text.empty()) out = text == "true";
+    return true;
+  }
+  fail(call.respond, {ec::invalid, std::string{name} + " must be true or false"});
+  return false;
+}
+
+json receivers_value() { return json::array({{{"name", feed_receiver}}}); }
+
+json alert_value(const alert& a) {
+  json inhibited = a.inhibited_by;
+  for (const std::string& window : a.maintenance) inhibited.push_back(window);
+  const std::string summary = a.explanation;
+  json annotations = a.annotations;
+  if (a.source.empty()) annotations = {{"summary", summary}};
+  // What fires has no end yet: Alertmanager says when it would be taken for over.
+  const event_time ends = a.updated + std::chrono::minutes{5};
+  return {{"labels", a.labels},
+          {"annotations", std::move(annotations)},
+          {"startsAt", rfc3339(a.started)},
+          {"updatedAt", rfc3339(a.updated)},
+          {"endsAt", rfc3339(ends)},
+          {"generatorURL", a.generator},
+          {"fingerprint", label_fingerprint(a.labels)},
+          {"receivers", receivers_value()},
+          {"status",
+           {{"state", suppressed(a) ? "suppressed" : "active"},
+            {"silencedBy", a.silences},
+            {"inhibitedBy", std::move(inhibited)}}}};
+}
+
+json silence_value(const silence_row& row) {
+  const silence& s = row.what;
+  json matchers = json::array();
+  for (const label_matcher& m : s.matchers)
+    matchers.push_back(
+        {{"name", m.name}, {"value", m.value}, {"isRegex", m.regex}, {"isEqual", m.equal}});
+  return {{"id", s.id},
+          {"status", {{"state", to_string(row.state)}}},
+          {"matchers", std::move(matchers)},
+          {"startsAt", rfc3339(s.starts)},
+          {"endsAt", rfc3339(s.ends)},
+          {"updatedAt", rfc3339(s.updated)},
+          {"createdBy", s.created_by},
+          {"comment", s.comment}};
+}
+
+void get_status(api_call call) {
+  call.answers.status(v2_answer<server_status>(call.respond, [](const server_status& s) {
+    const std::string unknown = "n/a";
+    return json{{"cluster", {{"status", "disabled"}, {"peers", json::array()}}},
+                {"config", {{"original", configuration}}},
+                {"uptime", rfc3339(event_time_of(s.started_ms))},
+                {"versionInfo",
+                 {{"version", api_of},
+                  {"branch", "faultline"},
+                  {"revision", s.version},
+                  {"buildDate", unknown},
+                  {"buildUser", unknown},
+                  {"goVersion", unknown}}}};
+  }));
+}
+
+void get_receivers(api_call call) { call.respond(json_answer(dumped(receivers_value()))); }
+
+bool read_firing(const api_call& call, firing_filter& filter) {
+  filter.matchers = parameters(call, "filter");
+  return read_flag(call, "active", filter.active) && read_flag(call, "silenced", filter.silenced) &&
+         read_flag(call, "inhibited", filter.inhibited);
+}
+
+void get_alerts(api_call call) {
+  firing_filter filter;
+  if (!read_firing(call, filter)) return;
+  call.cycle.firing(std::move(filter), v2_answer<std::vector<alert>>(
+                                           call.respond, [](const std::vector<alert>& firing) {
+                                             json list = json::array();
+                                             for (const alert& a : firing)
+                                               list.push_back(alert_value(a));
+                                             return list;
+                                           }));
+}
+
+json groups_value(const std::vector<alert>& firing) {
+  std::map<std::string, json> groups;
+  for (const alert& a : firing) {
+    const auto name = a.labels.find("alertname");
+    groups.try_emplace(name == a.labels.end() ? std::string{} : name->second, json::array())
+        .first->second.push_back(alert_value(a));
+  }
+  json list = json::array();
+  for (auto& [name, alerts] : groups)
+    list.push_back({{"labels", {{"alertname", name}}},
+                    {"receiver", {{"name", feed_receiver}}},
+                    {"alerts", std::move(alerts)}});
+  return list;
+}
+
+void get_groups(api_call call) {
+  firing_filter filter;
+  if (!read_firing(call, filter)) return;
+  call.cycle.firing(std::move(filter), v2_answer<std::vector<alert>>(call.respond, groups_value));
+}
+
+void post_alerts(api_call call) {
+  auto alerts = read_v2_alerts(call.request.body);
+  if (!alerts) return fail(call.respond, alerts.error());
+  call.cycle.post_alerts(std::move(*alerts), [respond = call.respond](outcome<std::size_t> taken) {
+    if (!taken) return fail(respond, taken.error());
+    respond(json_answer("{}"));
+  });
+}
+
+void get_silences(api_call call) {
+  silence_filter filter;
+  filter.matchers = parameters(call, "filter");
+  call.cycle.silences(
+      std::move(filter),
+      v2_answer<std::vector<silence_row>>(call.respond, [](const std::vector<silence_row>& rows) {
+        json list = json::array();
+        for (const silence_row& row : rows) list.push_back(silence_value(row));
+        return list;
+      }));
+}
+
+void get_silence(api_call call) {
+  silence_filter filter;
+  filter.id = call.ids[0];
+  call.cycle.silences(
+      filter, [id = filter.id, respond = call.respond](outcome<std::vector<silence_row>> got) {
+        if (!got) return fail(respond, got.error());
+        if (got->empty()) return fail(respond, {ec::not_found, "no silence " + id});
+        respond(json_answer(dumped(silence_value(got->front()))));
+      });
+}
+
+void post_silence(api_call call) {
+  auto word = read_v2_silence(call.request.body);
+  if (!word) return fail(call.respond, word.error());
+  if (!read_flag(call, "force", word->force)) return;
+  sign(call, word->what.created_by);
+  call.cycle.set_silence(std::move(*word),
+                         v2_answer<std::string>(call.respond, [](const std::string& id) {
+                           return json{{"silenceID", id}};
+                         }));
+}
+
+void delete_silence(api_call call) {
+  std::string by;
+  sign(call, by);
+  call.cycle.end_silence(call.ids[0], std::move(by),
+                         [id = call.ids[0], respond = call.respond](outcome<bool> done) {
+                           if (!done) return fail(respond, done.error());
+                           if (!*done) return fail(respond, {ec::not_found, "no silence " + id});
+                           respond(json_answer("{}"));
+                         });
+}
+
+}  // namespace
+
+std::vector<route> alertmanager_routes() {
+  return {
+      {"GET", "/api/v2/status", "Alertmanager's API: status", get_status},
+      {"GET", "/api/v2/receivers", "Alertmanager's API: receivers", get_receivers},
+      {"GET", "/api/v2/alerts", "?filter= &active= &silenced= &inhibited=, what fires", get_alerts},
+      {"POST", "/api/v2/alerts", "[{labels, annotations, startsAt, endsAt, generatorURL}]",
+       post_alerts, web_role::operating},
+      {"GET", "/api/v2/alerts/groups", "the same in groups by alertname", get_groups},
+      {"GET", "/api/v2/silences", "?filter=, silences", get_silences},
+      {"POST", "/api/v2/silences", "?force= {matchers, startsAt, endsAt, createdBy, comment, id}",
+       post_silence, web_role::operating},
+      {"GET", "/api/v2/silence/*", "one silence", get_silence},
+      {"DELETE", "/api/v2/silence/*", "end it now", delete_silence, web_role::operating},
+  };
+}
+
+}  // namespace faultline

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dashboard/queries.hpp"
+#include "messages/alert.hpp"
+#include "messages/posted_alert.hpp"
+#include "messages/silence.hpp"
+
+// What operators, and programs that speak Alertmanager's API, may ask and say of alerts that fire.
+// As queries: implemented by the server, every answer comes exactly once, within a deadline.
+
+namespace faultline {
+
+/// Which of the alerts that fire are wanted.
+struct firing_filter {
+  std::vector<std::string> matchers;  ///< as text; all must hold
+  bool active = true;                 ///< those that are not suppressed
+  bool silenced = true;
+  bool inhibited = true;  ///< by another alert or by a maintenance window
+};
+
+struct silence_row {
+  silence what;
+  silence_state state = silence_state::pending;
+};
+
+struct silence_filter {
+  std::vector<std::string> matchers;  ///< as text; each must be one of the silence's own
+  std::string id;                     ///< of one; empty: all
+};
+
+/// A silence as an operator asks for it. With the id of one that has not ended, that one is changed
+/// (with other matchers: ended, and a new one begun). Times of 0: from now, no end said.
+struct silence_word {
+  silence what;
+  milliseconds lasts{0};  ///< how long, where no end is said
+  bool force = false;     ///< however much it covers
+};
+
+/// What a silence would cover.
+struct silence_reach {
+  std::vector<alert> alerts;          ///< that fire now, the first 1,000 by id
+  std::uint64_t alert_count = 0;      ///< all of them
+  std::vector<std::string> entities;  ///< whose alerts it would cover, the first 100 by name
+  std::uint64_t entity_count = 0;
+  std::uint64_t known_entities = 0;
+  std::string refused;  ///< why it is not taken without force; empty: it is
+};
+
+class life_cycle {
+public:
+  virtual ~life_cycle() = default;
+  virtual void firing(firing_filter filter, answer<std::vector<alert>> done) = 0;
+  /// Durable when answered. What is left out of the entity, the server names. @returns how many.
+  virtual void post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) = 0;
+  virtual void silences(silence_filter filter, answer<std::vector<silence_row>> done) = 0;
+  /// @returns its id. ec::invalid with a sentence; ec::not_found for an id that is not known.
+  virtual void set_silence(silence_word word, answer<std::string> done) = 0;
+  virtual void end_silence(std::string id, std::string by, answer<bool> done) = 0;
+  virtual void preview_silence(std::vector<label_matcher> matchers, answer<silence_reach> done) = 0;
+};
+
+}  // namespace faultline

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+
+namespace faultline {
+
+/// Who a foreign alert is about, by its labels: `entity` as it is; else a service, pod or host that
+/// is named by the labels people use for them (`service_name`, `service`, `pod`, `host`,
+/// `hostname`, `node`, `instance` without its port, `job`); else `alert/<alertname>`. At most 256
+/// bytes without control characters.
+std::string posted_entity(const std::map<std::string, std::string>& labels);
+
+}  // namespace faultline

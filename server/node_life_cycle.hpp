@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+
+#include "actors/directory.hpp"
+#include "actors/interfaces.hpp"
+#include "dashboard/life_cycle.hpp"
+#include "judgement/options.hpp"
+#include "processing/label_matchers.hpp"
+
+namespace faultline {
+
+/// What the answers are made from. All outlive them.
+struct life_cycle_parts {
+  partition_directory* directory = nullptr;
+  correlator_actor correlator;
+  keeper_actor keeper;
+  std::function<arrival_time()> now;
+  silence_options silences;
+};
+
+/// Silences and alerts for operators: checks what they say, makes it a decision, and answers when
+/// that is durable. What it does is done by the correlator, in the order of the decision log.
+class node_life_cycle final : public life_cycle {
+public:
+  node_life_cycle(caf::actor_system& system, life_cycle_parts parts);
+
+  void firing(firing_filter filter, answer<std::vector<alert>> done) override;
+  void post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) override;
+  void silences(silence_filter filter, answer<std::vector<silence_row>> done) override;
+  void set_silence(silence_word word, answer<std::string> done) override;
+  void end_silence(std::string id, std::string by, answer<bool> done) override;
+  void preview_silence(std::vector<label_matcher> matchers, answer<silence_reach> done) override;
+
+private:
+  void with_view(bool alerts, answer<correlator_view> done);
+  void record(std::vector<operator_command> commands, answer<bool> done);
+  outcome<label_matchers> checked(silence_word& word) const;
+  void settle_silence(silence_word word, const std::vector<told_silence>& known,
+                      answer<std::string> done);
+  void reach_of(label_matchers matchers, answer<silence_reach> done);
+  std::string new_id(const silence& s) const;
+
+  caf::actor_system& system_;
+  life_cycle_parts parts_;
+};
+
+}  // namespace faultline

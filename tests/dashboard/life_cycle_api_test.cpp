@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "dashboard/rest_api.hpp"
+#include "tests/dashboard/made_queries.hpp"
+
+namespace faultline {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+constexpr std::int64_t noon = 1'700'049'600'000;
+constexpr const char* good_v2 =
+    R"({"matchers":[{"name":"entity","value":"a","isRegex":false}],"createdBy":"ann","comment":"c",
+        "startsAt":"2023-11-15T12:00:00Z","endsAt":"2023-11-15T13:00:00.000+00:00"})";
+
+class LifeCycleApi : public ::testing::Test {
+protected:
+  http_response ask(std::string method, std::string path, std::string body = {},
+                    std::vector<std::pair<std::string, std::string>> query = {}) {
+    http_request request;
+    request.method = std::move(method);
+    request.path = std::move(path);
+    request.query = std::move(query);
+    request.body = std::move(body);
+    request.user = user;
+    request.role = role;
+    http_response got;
+    int answers = 0;
+    make_rest_api(asked, cycle)(std::move(request), [&](http_response r) {
+      got = std::move(r);
+      ++answers;
+    });
+    EXPECT_EQ(answers, 1);
+    return got;
+  }
+  json get(std::string path, std::vector<std::pair<std::string, std::string>> query = {}) {
+    const http_response r = ask("GET", std::move(path), {}, std::move(query));
+    EXPECT_EQ(r.status, 200) << r.body;
+    return json::parse(r.body);
+  }
+  static silence_row one_silence() {
+    silence_row row;
+    row.what.id = "s1";
+    row.what.matchers = {{"entity", "a.*", true, false}};
+    row.what.starts = event_time_of(noon);
+    row.what.ends = event_time_of(noon + 1);
+    row.what.created_by = "ann";
+    row.what.comment = "why";
+    row.state = silence_state::active;
+    return row;
+  }
+
+  faultline::testing::made_queries asked;
+  faultline::testing::made_life_cycle cycle;
+  std::string user;
+  web_role role = web_role::admin;
+};
+
+TEST_F(LifeCycleApi, SilencesAreListedInOurWords) {
+  cycle.rows = {one_silence()};
+  const json row = get("/api/v1/silences", {{"matcher", "a=b"}})["silences"][0];
+  EXPECT_EQ(cycle.matchers, std::vector<std::string>{"a=b"});
+  EXPECT_EQ(row["matchers"], json::parse(R"([{"name":"entity","op":"!~","value":"a.*"}])"));
+  EXPECT_EQ(row["text"], R"({entity!~"a.*"})");
+  EXPECT_EQ(row["state"], "active");
+  EXPECT_EQ(row["starts"], noon);
+  EXPECT_TRUE(get("/api/v1/silences", {{"state", "expired"}})["silences"].empty());
+  EXPECT_EQ(ask("GET", "/api/v1/silences", {}, {{"state", "over"}}).status, 400);
+  EXPECT_EQ(get("/api/v1/silences/s1")["id"], "s1");
+  cycle.rows.clear();
+  EXPECT_EQ(ask("GET", "/api/v1/silences/s1").status, 404);
+}
+
+TEST_F(LifeCycleApi, ASilenceIsTakenWithAnEndOrADuration) {
+  const auto r = ask("POST", "/api/v1/silences",
+                     R"({"matchers":[{"name":"entity","op":"=~","value":"a"}],"duration_s":60,
+                         "created_by":"ann","comment":"c","force":true})");
+  EXPECT_EQ(r.status, 200) << r.body;
+  EXPECT_EQ(json::parse(r.body)["id"], "id-1");
+  ASSERT_EQ(cycle.words.size(), 1u);
+  EXPECT_EQ(cycle.words[0].lasts, milliseconds{60'000});
+  EXPECT_TRUE(cycle.words[0].force);
+  EXPECT_TRUE(cycle.words[0].what.matchers.at(0).regex);
+  EXPECT_EQ(cycle.words[0].what.created_by, "ann");
+  user = "token-of-bob";
+  ask("POST", "/api/v1/silences",
+      R"({"matchers":[{"name":"a","value":"b"}],"ends":5,"created_by":"ann"})");
+  EXPECT_EQ(cycle.words.at(1).what.created_by, "token-of-bob");
+}
+
+TEST_F(LifeCycleApi, WhatIsNoSilenceIsRefused) {
+  for (const char* body : {"", "[]", "{}", R"({"matchers":[]})", R"({"matchers":[7],"ends":5})",
+                           R"({"matchers":[{"name":"a","value":"b"}]})",
+                           R"({"matchers":[{"name":"a","value":"b"}],"ends":5,"duration_s":5})",
+                           R"({"matchers":[{"name":"a","value":"b"}],"ends":"soon"})",
+                           R"({"matchers":[{"name":"a","value":"b"}],"ends":-5})",
+                           R"({"matchers":[{"name":"a","value":"b","op":"=="}],"ends":5})",
+                           R"({"matchers":[{"name":"a","value":3}],"ends":5})",
+                           R"({"matchers":[{"name":"a","value":"b"}],"ends":5,"force":"yes"})"})
+    EXPECT_EQ(ask("POST", "/api/v1/silences", body).status, 400) << body;
+  EXPECT_TRUE(cycle.words.empty());
+  role = web_role::viewer;
+  EXPECT_EQ(ask("POST", "/api/v1/silences", "{}").status, 403);
+  EXPECT_EQ(ask("DELETE", "/api/v2/silence/s1").status, 403);
+  EXPECT_EQ(ask("POST", "/api/v2/alerts", "[]").status, 403);
+}
+
+TEST_F(LifeCycleApi, APreviewSaysWhatWouldBeCovered) {
+  cycle.reach.alert_count = 3;
+  cycle.reach.alerts.resize(1);
+  cycle.reach.alerts[0].id = "00ff";
+  cycle.reach.entities = {"a"};
+  cycle.reach.entity_count = 200;
+  cycle.reach.refused = "too many";
+  const auto r =
+      ask("POST", "/api/v1/silences/preview", R"({"matchers":[{"name":"entity","value":"a"}]})");
+  const json body = json::parse(r.body);
+  EXPECT_EQ(body["alerts"][0]["id"], "00ff");
+  EXPECT_EQ(body["entity_count"], 200);
+  EXPECT_EQ(body["refused"], "too many");
+  EXPECT_EQ(cycle.previewed.at(0).name, "entity");
+  EXPECT_EQ(ask("POST", "/api/v1/silences/preview", "{}").status, 400);
+}
+
+TEST_F(LifeCycleApi, ASilenceIsEndedInBothWays) {
+  EXPECT_EQ(ask("DELETE", "/api/v1/silences/s1", {}, {{"by", "bob"}}).status, 202);
+  EXPECT_EQ(cycle.asked, "s1 by bob");
+  EXPECT_EQ(ask("DELETE", "/api/v2/silence/s2").status, 200);
+  EXPECT_EQ(cycle.asked, "s2 by ");
+  cycle.known = false;
+  EXPECT_EQ(ask("DELETE", "/api/v1/silences/s1").status, 404);
+  EXPECT_EQ(ask("DELETE", "/api/v2/silence/s2").body, R"("no silence s2")")
+      << "Alertmanager's clients read a text";
+}
+
+TEST_F(LifeCycleApi, AlertmanagersSilencesAreReadAndWritten) {
+  cycle.rows = {one_silence()};
+  const json row = get("/api/v2/silences", {{"filter", "a=b"}, {"filter", "c=d"}})[0];
+  EXPECT_EQ(cycle.matchers.size(), 2u);
+  EXPECT_EQ(row["startsAt"], "2023-11-15T12:00:00.000Z");
+  EXPECT_EQ(row["status"]["state"], "active");
+  EXPECT_EQ(row["matchers"][0],
+            json::parse(R"({"name":"entity","value":"a.*","isRegex":true,"isEqual":false})"));
+  EXPECT_EQ(get("/api/v2/silence/s1")["createdBy"], "ann");
+  const auto r = ask("POST", "/api/v2/silences", good_v2);
+  EXPECT_EQ(r.body, R"({"silenceID":"id-1"})");
+  EXPECT_EQ(cycle.words.at(0).what.ends, event_time_of(noon + 3'600'000));
+  EXPECT_TRUE(cycle.words[0].what.matchers.at(0).equal) << "isEqual is true when it is left out";
+  EXPECT_FALSE(cycle.words[0].force);
+  ask("POST", "/api/v2/silences", good_v2, {{"force", "true"}});
+  EXPECT_TRUE(cycle.words.at(1).force);
+  cycle.fails = failure{ec::invalid, "too broad"};
+  const auto refused = ask("POST", "/api/v2/silences", good_v2);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.body, R"("too broad")");
+  EXPECT_EQ(
+      ask("POST", "/api/v2/silences", R"({"matchers":[{"name":"a","value":"b"}],"startsAt":"x"})")
+          .status,
+      400);
+}
+
+TEST_F(LifeCycleApi, WhatFiresIsToldAsAlertmanagerTellsIt) {
+  alert a;
+  a.entity = "service/cart";
+  a.labels = {{"alertname", "EntityDeviates"}, {"entity", "service/cart"}};
+  a.explanation = "latency is high";
+  a.started = a.updated = event_time_of(noon);
+  a.silenced = true;
+  a.silences = {"s1"};
+  cycle.alerts = {a};
+  const json told = get("/api/v2/alerts", {{"filter", "a=b"}, {"silenced", "false"}})[0];
+  EXPECT_FALSE(cycle.filter.silenced);
+  EXPECT_TRUE(cycle.filter.active);
+  EXPECT_EQ(told["status"],
+            json::parse(R"({"state":"suppressed","silencedBy":["s1"],"inhibitedBy":[]})"));
+  EXPECT_EQ(told["annotations"]["summary"], "latency is high");
+  EXPECT_EQ(told["startsAt"], "2023-11-15T12:00:00.000Z");
+  EXPECT_EQ(told["fingerprint"].get<std::string>().size(), 16u);
+  EXPECT_EQ(told["receivers"][0]["name"], "feed");
+  const json groups = get("/api/v2/alerts/groups");
+  EXPECT_EQ(groups[0]["labels"]["alertname"], "EntityDeviates");
+  EXPECT_EQ(groups[0]["alerts"].size(), 1u);
+  EXPECT_EQ(ask("GET", "/api/v2/alerts", {}, {{"active", "maybe"}}).status, 400);
+}
+
+TEST_F(LifeCycleApi, PostedAlertsAreHandedOn) {
+  const auto r = ask("POST", "/api/v2/alerts",
+                     R"([{"labels":{"alertname":"Slow","empty":""},"annotations":{"summary":"s"},
+                          "endsAt":"2023-11-15T12:00:00Z","generatorURL":"http://p"},
+                         {"labels":{"alertname":"B"},"startsAt":"0001-01-01T00:00:00Z"}])");
+  EXPECT_EQ(r.status, 200);
+  ASSERT_EQ(cycle.posted.size(), 2u);
+  EXPECT_EQ(cycle.posted[0].labels.size(), 1u) << "an empty label is none";
+  EXPECT_EQ(cycle.posted[0].ends, event_time_of(noon));
+  EXPECT_EQ(cycle.posted[0].generator, "http://p");
+  EXPECT_EQ(cycle.posted[1].starts, event_time{});
+  cycle.posted.clear();
+  for (const char* body : {"{}", R"([{"labels":{}}])", R"([{"labels":{"a":1}}])", R"([7])",
+                           R"([{"labels":{"a":"b"},"startsAt":"noon"}])"})
+    EXPECT_EQ(ask("POST", "/api/v2/alerts", body).status, 400) << body;
+  EXPECT_TRUE(cycle.posted.empty());
+}
+
+TEST_F(LifeCycleApi, StatusAndReceiversAreThoseOfAnAlertmanagerAlone) {
+  const json status = get("/api/v2/status");
+  EXPECT_EQ(status["cluster"]["status"], "disabled");
+  EXPECT_EQ(status["versionInfo"]["revision"], "1.2.3");
+  EXPECT_THAT(status["config"]["original"].get<std::string>(), HasSubstr("receiver: feed"));
+  EXPECT_EQ(get("/api/v2/receivers"), json::parse(R"([{"name":"feed"}])"));
+}
+
+}  // namespace
+}  // namespace faultline

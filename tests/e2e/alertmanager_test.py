@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's amtool and prometheus work against us as if we were Alertmanager (0.25), unchanged."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+from support import BIN, Server, free_ports
+
+
+def wait_for(what, seconds=30):
+    """@returns the first true value of what(), or its last one."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(0.05)
+
+
+class AlertmanagerTest(unittest.TestCase):
+    def server(self, config=""):
+        server = Server("processing: {tick: 1s}\n" + config).start()
+        self.addCleanup(server.close)
+        return server
+
+    def amtool(self, server, *arguments, status=0):
+        done = subprocess.run(
+            ["amtool", f"--alertmanager.url=http://127.0.0.1:{server.http}", *arguments],
+            capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        if not status:
+            self.assertEqual(done.stderr, "", "not even a warning about versions")
+        return done.stdout + done.stderr
+
+    def alerts(self, server, *matchers):
+        return json.loads(self.amtool(server, "-o", "json", "alert", "query", *matchers))
+
+    def test_amtool_adds_and_finds_alerts(self):
+        server = self.server()
+        self.amtool(server, "alert", "add", "Slow", "service=cart", "severity=critical",
+                    "--annotation=summary=cart is slow")
+        self.amtool(server, "alert", "add", "Full", "instance=db-1:9100")
+        found = wait_for(lambda: len(self.alerts(server)) == 2 and self.alerts(server))
+        self.assertEqual({a["labels"]["alertname"] for a in found}, {"Slow", "Full"})
+        self.assertIn("Slow", self.amtool(server, "alert", "query", "service=cart"))
+        self.assertEqual(self.alerts(server, "alertname=~Sl.*")[0]["annotations"]["summary"], "cart is slow")
+        self.assertEqual(self.alerts(server, "service!=cart")[0]["labels"]["alertname"], "Full")
+        self.assertEqual(self.alerts(server, "alertname=Other"), [])
+        own = {a["entity"]: a for a in server.api("/api/v1/alerts")["alerts"]}
+        self.assertEqual(set(own), {"service/cart", "host/db-1"})
+        self.assertEqual(own["service/cart"]["source"], "alertmanager")
+        incidents = server.api("/api/v1/incidents")["incidents"]
+        self.assertEqual(sorted(e for i in incidents for e in i["entities"]), ["host/db-1", "service/cart"])
+        self.assertEqual(server.get("/api/v2/alerts?filter=service%3D~%28")[0], 400)
+
+    def test_amtool_silences_finds_and_ends(self):
+        server = self.server()
+        self.amtool(server, "alert", "add", "Slow", "service=cart")
+        self.assertTrue(wait_for(lambda: self.alerts(server)))
+        silence = self.amtool(server, "silence", "add", "alertname=Slow", "service=~ca.+", "--comment=known",
+                              "--author=ann", "--duration=2h").strip()
+        rows = json.loads(self.amtool(server, "-o", "json", "silence", "query"))
+        self.assertEqual([r["id"] for r in rows], [silence])
+        self.assertEqual((rows[0]["createdBy"], rows[0]["comment"], rows[0]["status"]["state"]),
+                         ("ann", "known", "active"))
+        self.assertTrue(wait_for(lambda: not self.alerts(server)), "a silenced alert is not active")
+        listed = json.loads(self.amtool(server, "-o", "json", "alert", "query", "--silenced"))
+        self.assertEqual(listed[0]["status"], {"inhibitedBy": [], "silencedBy": [silence], "state": "suppressed"})
+        self.assertIn(silence, self.amtool(server, "silence", "query", "service=~ca.+"))
+        self.assertEqual(json.loads(self.amtool(server, "-o", "json", "silence", "query", "service=x")), [])
+        self.amtool(server, "silence", "update", "--duration=3h", "--comment=still", silence)
+        server.kill()
+        server.start()
+        rows = json.loads(self.amtool(server, "-o", "json", "silence", "query"))
+        self.assertEqual([(r["id"], r["comment"]) for r in rows], [(silence, "still")])
+        self.amtool(server, "silence", "expire", silence)
+        self.assertTrue(wait_for(lambda: self.alerts(server)), "what is silenced no more is active")
+        self.assertEqual(json.loads(self.amtool(server, "-o", "json", "silence", "query")), [])
+        self.assertIn(silence, self.amtool(server, "silence", "query", "--expired", "--within=1h"))
+        self.amtool(server, "silence", "expire", "00000000-0000-4000-8000-000000000000", status=1)
+        said = self.amtool(server, "silence", "add", "alertname=~.*", "--comment=all", status=1)
+        self.assertIn("must not match an empty label", said)
+        self.assertIn("receiver: feed", self.amtool(server, "config", "show"))
+
+    def test_a_silence_that_covers_too_much_is_refused_without_force(self):
+        server = self.server("silences: {max_entities: 2, longest: 1d}\n")
+        for name in ("a", "b", "c"):
+            self.amtool(server, "alert", "add", "Slow", f"service={name}")
+        self.assertTrue(wait_for(lambda: len(self.alerts(server)) == 3))
+        said = self.amtool(server, "silence", "add", "alertname=Slow", "--comment=storm", status=1)
+        self.assertIn("covers alerts of 3 entities", said)
+        said = self.amtool(server, "silence", "add", "service=a", "--comment=x", "--duration=2d", status=1)
+        self.assertIn("silences.longest", said)
+        status, body = server.request("POST", "/api/v1/silences/preview",
+                                      {"matchers": [{"name": "alertname", "value": "Slow"}]})
+        reach = json.loads(body)
+        self.assertEqual((status, reach["alert_count"], reach["entities"]),
+                         (200, 3, ["service/a", "service/b", "service/c"]))
+        status, body = server.request("POST", "/api/v1/silences", {
+            "matchers": [{"name": "alertname", "value": "Slow"}], "duration_s": 60, "created_by": "ann",
+            "comment": "storm", "force": True})
+        self.assertEqual(status, 200, body)
+        self.assertTrue(wait_for(lambda: not self.alerts(server)))
+
+    def faultline(self, server, *arguments, status=0):
+        done = subprocess.run([str(BIN / "faultline"), "--server", f"http://127.0.0.1:{server.http}", *arguments],
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_our_own_command_has_the_habits_of_amtool(self):
+        server = self.server("silences: {max_entities: 2}\n")
+        for name in ("a", "b", "c"):
+            self.amtool(server, "alert", "add", "Slow", f"service={name}")
+        self.assertTrue(wait_for(lambda: len(self.alerts(server)) == 3))
+        said = self.faultline(server, "silence", "preview", "Slow", status=1)
+        self.assertIn("3 alerts that fire, 3 of 0 entities", said)
+        self.assertIn("say force", said)
+        self.faultline(server, "silence", "add", "Slow", "-c", "storm", "-a", "ann", status=1)
+        self.faultline(server, "silence", "add", "Slow", status=2)
+        self.faultline(server, "silence", "add", "-c", "nothing", status=2)
+        silence = self.faultline(server, "silence", "add", "service=~a|b", "-c", "known", "-a", "ann",
+                                 "-d", "2h").strip()
+        rows = json.loads(self.faultline(server, "-o", "json", "silence", "query", "service=~.*"))
+        self.assertEqual([(r["id"], r["text"], r["created_by"]) for r in rows],
+                         [(silence, '{service=~"a|b"}', "ann")])
+        self.assertEqual(self.faultline(server, "silence", "query", "-q").strip(), silence)
+        self.faultline(server, "silence", "expire", silence, "-a", "bob")
+        self.assertEqual(self.faultline(server, "silence", "query", "-q").strip(), "")
+        self.assertIn(silence, self.faultline(server, "silence", "query", "--expired"))
+        self.faultline(server, "silence", "expire", silence, status=1)
+
+    def test_prometheus_sends_its_alerts_to_us_and_they_end(self):
+        server = self.server()
+        port = free_ports(1)[0]
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="faultline-prometheus-"))
+        self.addCleanup(shutil.rmtree, directory, True)
+        rule = ("groups: [{name: g, rules: [{alert: Always, expr: 'vector(1) > %d', labels: {service: cart,"
+                " severity: page}, annotations: {summary: 'always {{ $value }}'}}]}]\n")
+        (directory / "rules.yml").write_text(rule % 0)
+        (directory / "prometheus.yml").write_text(
+            "global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
+            f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{server.http}']}}]}}]}}\n")
+        log = open(directory / "log", "w")
+        self.addCleanup(log.close)
+        prometheus = subprocess.Popen(
+            ["prometheus", f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data",
+             f"--web.listen-address=127.0.0.1:{port}", "--web.enable-lifecycle", "--rules.alert.resend-delay=1s"],
+            stdout=subprocess.DEVNULL, stderr=log)
+        self.addCleanup(lambda: (prometheus.kill(), prometheus.wait()))
+        found = wait_for(lambda: self.alerts(server))
+        self.assertTrue(found, (directory / "log").read_text()[-2000:])
+        self.assertEqual(found[0]["labels"], {"alertname": "Always", "service": "cart", "severity": "page"})
+        self.assertEqual(found[0]["annotations"]["summary"], "always 1")
+        (directory / "rules.yml").write_text(rule % 1)
+        prometheus.send_signal(1)  # SIGHUP: read the rules again
+        ended = wait_for(lambda: server.api("/api/v1/alerts?state=resolved")["alerts"])
+        self.assertEqual(len(ended), 1, "told by Prometheus, not by a timer")
+        self.assertEqual(ended[0]["severity"], "critical")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "tests/judgement/correlator_fold.hpp"
+
+namespace faultline {
+namespace {
+
+TEST(PostedAlerts, FireOnceHoweverOftenTheyArePosted) {
+  fold f;
+  const auto out = alerts_in(f.post("Slow", "cart", noon, noon + 4 * minute));
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].source, "alertmanager");
+  EXPECT_EQ(out[0].severity, alert_severity::critical);
+  EXPECT_EQ(out[0].explanation, "Slow of cart");
+  EXPECT_EQ(out[0].labels.at("alertname"), "Slow");
+  EXPECT_TRUE(alerts_in(f.post("Slow", "cart", noon, noon + 5 * minute)).empty());
+  EXPECT_EQ(alerts_in(f.post("Slow", "pay", noon, noon + 5 * minute)).size(), 1u)
+      << "other labels, another alert";
+}
+
+TEST(PostedAlerts, EndWhenNobodyPostsThemAnyMore) {
+  fold f;
+  f.post("Slow", "cart", noon, noon + 4 * minute);
+  f.post("Slow", "cart", noon, noon + 5 * minute);
+  EXPECT_TRUE(alerts_in(f.clock(noon + 4 * minute)).empty());
+  EXPECT_TRUE(f.core.wants_clock(event_time_of(noon + 5 * minute)));
+  const auto out = alerts_in(f.clock(noon + 5 * minute));
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].state, alert_state::resolved);
+  EXPECT_EQ(out[0].transition, 2u);
+  EXPECT_EQ(out[0].ended, event_time_of(noon + 5 * minute));
+  EXPECT_FALSE(f.core.wants_clock(event_time_of(noon + 50 * minute)) && f.core.open().empty());
+}
+
+TEST(PostedAlerts, EndAsTheyArePostedAndBeginAgainAsAnotherEpisode) {
+  fold f;
+  const auto first = alerts_in(f.post("Slow", "cart", noon, noon + 4 * minute));
+  const auto end = f.post("Slow", "cart", noon, noon + minute, "critical", noon + 2 * minute);
+  EXPECT_EQ(alerts_in(end).at(0).state, alert_state::resolved);
+  EXPECT_EQ(alerts_in(end)[0].ended, event_time_of(noon + minute));
+  EXPECT_TRUE(
+      alerts_in(f.post("Slow", "cart", noon, noon + minute, "critical", noon + 2 * minute)).empty())
+      << "an end of what does not fire is nothing";
+  const auto again = alerts_in(f.post("Slow", "cart", noon + 3 * minute, noon + 9 * minute));
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_NE(again[0].id, first.at(0).id);
+}
+
+TEST(PostedAlerts, JoinTheIncidentOfTheirEntityAndOpenOneAlone) {
+  fold f;
+  f.edge("front", "cart");
+  f.fire("cart", noon);
+  f.post("Slow", "front", noon + minute, noon + 9 * minute);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_EQ(f.core.open()[0].alerts.size(), 2u);
+  f.post("Slow", "elsewhere", noon + minute, noon + 9 * minute);
+  EXPECT_EQ(f.core.open().size(), 2u);
+}
+
+TEST(PostedAlerts, ThatOnlyInformOpenNothing) {
+  fold f;
+  f.post("Watchdog", "always", noon, noon + 9 * minute, "none");
+  EXPECT_EQ(f.core.firing().size(), 1u);
+  EXPECT_TRUE(f.core.open().empty());
+}
+
+TEST(PostedAlerts, AreSilencedByTheirLabelsAndByTheirEntity) {
+  fold f;
+  f.silence("s1", {{"alertname", "Slow"}}, noon, noon + 9 * minute);
+  f.silence("s2", {{"entity", "cart"}}, noon, noon + 9 * minute);
+  const auto out = alerts_in(f.post("Slow", "cart", noon, noon + 9 * minute));
+  EXPECT_EQ(out.at(0).silences.size(), 2u);
+  EXPECT_EQ(out[0].labels.count("entity"), 0u) << "the labels are the identity: none is added";
+}
+
+TEST(PostedAlerts, GoOnAfterARestart) {
+  fold f;
+  f.post("Slow", "cart", noon, noon + 4 * minute);
+  correlator_core again{{}};
+  ASSERT_TRUE(again.restore(f.core.save()));
+  EXPECT_EQ(again.save(), f.core.save());
+  f.core = std::move(again);
+  EXPECT_TRUE(alerts_in(f.post("Slow", "cart", noon, noon + 5 * minute)).empty());
+  EXPECT_EQ(alerts_in(f.clock(noon + 5 * minute)).size(), 1u);
+}
+
+TEST(PostedAlerts, ThatCannotBeReadChangeNothing) {
+  fold f;
+  EXPECT_TRUE(f.command("posted_alerts", "", "[{}]").feed.empty());
+  EXPECT_TRUE(f.command("posted_alerts", "", "no JSON").feed.empty());
+}
+
+}  // namespace
+}  // namespace faultline
