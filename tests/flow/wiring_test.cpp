@@ -82,6 +82,7 @@ server_config told_by(const node_options& o) {
   c.detection = o.detection;
   c.correlation = o.correlation;
   c.root_cause = o.root_cause;
+  c.silences = o.silences;
   c.sockets = o.sockets;
   c.web = o.web;
   c.entities = o.entities;
