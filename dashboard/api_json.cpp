@@ -97,6 +97,15 @@ std::string api_json(const entity_details& entity) {
               {"weekdays", b.weekdays},
               {"weekend_days", b.weekend_days},
               {"forecaster", b.forecaster}};
+  json logs = json::array();
+  for (const entity_log& l : entity.logs)
+    logs.push_back({{"id", l.id},
+                    {"template", l.text},
+                    {"severity", l.severity},
+                    {"lines", l.lines},
+                    {"first_ts", l.first_ts},
+                    {"last_ts", l.last_ts},
+                    {"example", l.example}});
   return text_of({{"id", entity.id},
                   {"state", entity.state},
                   {"observations", entity.observations},
@@ -104,7 +113,8 @@ std::string api_json(const entity_details& entity) {
                   {"last_ts", entity.last_ts},
                   {"metrics", std::move(metrics)},
                   {"alerts", entity.alerts},
-                  {"belief", std::move(belief)}});
+                  {"belief", std::move(belief)},
+                  {"logs", std::move(logs)}});
 }
 
 std::string api_json(const window_series& window) {

@@ -66,6 +66,16 @@ struct entity_beliefs {
   std::string forecaster;  ///< absent, listening, heard, unheard
 };
 
+/// A template of an entity's log.
+struct entity_log {
+  std::string id;        ///< 16 hexadecimal digits
+  std::string text;      ///< "session opened for user <*>"
+  std::string severity;  ///< the worst it had
+  std::string example;   ///< of that severity
+  std::uint64_t lines = 0;
+  std::int64_t first_ts = 0, last_ts = 0;
+};
+
 struct entity_details {
   std::string id;
   std::string state;
@@ -74,6 +84,7 @@ struct entity_details {
   std::vector<entity_metric> metrics;
   std::vector<std::string> alerts;
   entity_beliefs belief;
+  std::vector<entity_log> logs;  ///< those seen last first
 };
 
 struct window_series {

@@ -16,6 +16,7 @@
 #include "messages/identity.hpp"
 #include "messages/outcome.hpp"
 #include "messages/record.hpp"
+#include "processing/log_habit.hpp"
 #include "processing/options.hpp"
 #include "processing/partition_time.hpp"
 #include "processing/window_detail.hpp"
@@ -62,6 +63,14 @@ struct metric_window {
   std::vector<float> upper;
 };
 
+/// A template of an entity's log and when its lines come.
+struct log_word {
+  std::uint64_t id = 0;
+  std::string text;         ///< "session opened for user <*>", cut at 200 bytes
+  std::uint64_t lines = 0;  ///< since it was learned
+  log_habit habit;
+};
+
 struct entity_window {
   std::string entity;
   std::int64_t tick_ms = 0;
@@ -71,6 +80,9 @@ struct entity_window {
   bool learning = false;
   /// What its logs and spans come to, on steps of their own; null where it sends none.
   std::shared_ptr<const entity_window> told;
+  /// Of `told`: templates of its log, those seen last first, at most 64; and since when it writes.
+  std::vector<log_word> words;
+  event_time words_since{};
 };
 
 struct metric_status {
@@ -117,6 +129,7 @@ struct entity_status {
   std::vector<metric_status> metrics;
   std::vector<std::string> alerts;  ///< ids of firing alerts
   entity_belief belief;
+  std::vector<log_word> words;  ///< templates of its log, those seen last first, at most 64
 };
 
 /// A block of 64 closed ticks that left memory, packed: see window_block in storage.

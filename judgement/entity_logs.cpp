@@ -76,6 +76,21 @@ void entity_logs::judged(event_time ts) {
       told_.end());
 }
 
+std::vector<log_word> entity_logs::words() const {
+  std::vector<const log_template*> newest;
+  for (const auto& t : miner_.templates()) newest.push_back(&t);
+  const auto end =
+      newest.begin() + static_cast<std::ptrdiff_t>(std::min(most_words, newest.size()));
+  std::partial_sort(newest.begin(), end, newest.end(), [](const auto* a, const auto* b) {
+    return std::pair{a->habit.last_ms(), a->seen} > std::pair{b->habit.last_ms(), b->seen};
+  });
+  std::vector<log_word> out;
+  for (auto t = newest.begin(); t != end; ++t)
+    out.push_back(
+        {(*t)->id, std::string{cut_utf8((*t)->text(), longest_text)}, (*t)->lines, (*t)->habit});
+  return out;
+}
+
 void entity_logs::save(byte_writer& out) const {
   out.put(first_ms_);
   out.put(lines_);

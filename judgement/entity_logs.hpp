@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "judgement/entity_core.hpp"
 #include "messages/event.hpp"
 #include "processing/log_templates.hpp"
 
@@ -35,6 +36,10 @@ public:
   std::string telling(event_time ts) const;
   /// Ticks through @p ts are judged: what was kept of them is let go.
   void judged(event_time ts);
+
+  /// Its templates, those seen last first.
+  static constexpr std::size_t most_words = 64;
+  std::vector<log_word> words() const;
 
   const log_template_miner& miner() const noexcept { return miner_; }
   std::int64_t first_ms() const noexcept { return first_ms_; }

@@ -90,7 +90,14 @@ entity_window entity_core::impl::window(event_time as_of, window_detail detail) 
     }
   }
   for (std::size_t back = ring.size(); back-- > newest;) w.ts.push_back(ring.ts(back));
-  if (told) w.told = told->window(as_of);
+  if (told) {
+    const auto said = told->window(as_of);
+    if (said && logs) {
+      said->words = logs->words();
+      said->words_since = event_time_of(logs->first_ms());
+    }
+    w.told = said;
+  }
   // Every tick that ended by then is in: the newest one's end, or the clock if nothing is open.
   w.watermark = event_time_of(builder.idle() ? std::max(clock_ms, last_tick_ms) : last_tick_ms);
   return w;
@@ -123,6 +130,7 @@ entity_status entity_core::impl::status() const {
   }
   if (life.firing() && open) s.alerts.push_back(open->id);
   s.belief = belief();
+  if (logs) s.words = logs->words();
   return s;
 }
 

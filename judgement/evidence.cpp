@@ -149,6 +149,29 @@ void take_alerts(const rca_node& node, node_evidence& e) {
   }
 }
 
+/// A template that was never written before is of the entity itself; one that comes more often may
+/// be about those it calls.
+void take_words(const rca_question& q, const entity_window& told, const evidence_weights& weights,
+                node_evidence& e) {
+  const auto said = words_of(told, q.onset, q.as_of, weights);
+  if (!said) return;
+  e.words = said;
+  const double strength = std::log(std::max(1.0, said->strength));
+  (said->fresh ? e.internal : e.external) =
+      std::max(said->fresh ? e.internal : e.external, said->lr);
+  double& side = said->fresh ? e.internal_strength : e.external_strength;
+  side = std::max(side, strength);
+  if (said->word->habit.severity() >= log_severity::error) {
+    constexpr auto errors = static_cast<std::size_t>(metric_role::errors);
+    e.has_role[errors] = true;
+    e.by_role[errors] = std::max(e.by_role[errors], said->lr);
+  }
+  if (said->fresh && !e.onset && said->lr >= dates_from) {
+    e.onset = event_time_of(said->word->habit.first_ms());
+    e.onset_sigma_s = static_cast<double>(log_habit::step_ms) / 2000;
+  }
+}
+
 void date(const rca_node& node, node_evidence& e) {
   const double tick_s = static_cast<double>(node.window.tick_ms) / 1000;
   double strongest = 0;
@@ -413,6 +436,7 @@ evidence gather_evidence(const rca_question& question, const seen_question& seen
       for (double& lr : e.by_role) lr = std::max(lr, 0.0);
     }
     take_alerts(node, e);
+    if (node.window.told) take_words(question, *node.window.told, weights, e);
     date(node, e);
   }
   edge_gatherer edges{question, weights, all};

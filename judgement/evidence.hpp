@@ -37,6 +37,13 @@ struct evidence_weights {
   /// A fall of a metric whose rise is the fault counts this share, and never more than so much.
   double wrong_way = 0.3;
   double wrong_way_most = 1.5;
+  /// Surprise of a log template since the onset, in nats, that fault-free time reaches, and what an
+  /// e-fold beyond it is worth. That something is not written is no evidence.
+  double words_reach = 8;
+  double words_slope = 2.2;
+  double words_most = 4;
+  /// A log that is known for less says nothing, seconds.
+  double words_known_s = 1800;
   /// Metrics of unknown meaning, and bytes on the wire, which follow the traffic.
   double little_most = 1.5;
 };
@@ -129,6 +136,16 @@ struct metric_evidence {
   deviation shows;
 };
 
+/// The template of a log that came most beyond its habit since the onset.
+struct word_evidence {
+  const log_word* word = nullptr;  ///< points into the question
+  double lines = 0;                ///< since the onset
+  double usual = 0;                ///< as many were to be expected
+  bool fresh = false;              ///< never written before
+  double strength = 0;             ///< surprise as a share of what fault-free time reaches
+  double lr = 0;                   ///< within [0, words_most]
+};
+
 /// What one candidate shows. Likelihood ratios are for "anomalous" against "as usual".
 struct node_evidence {
   bool observed = false;  ///< it has metrics with a baseline
@@ -147,7 +164,8 @@ struct node_evidence {
   int best_external = -1;
   int best_internal = -1;
   int best = -1;
-  std::optional<event_time> onset;  ///< of its earliest strong deviation
+  std::optional<word_evidence> words;  ///< where lr is not 0
+  std::optional<event_time> onset;     ///< of its earliest strong deviation
   double onset_sigma_s = 0;
 };
 
@@ -173,6 +191,12 @@ struct evidence {
   std::vector<node_evidence> nodes;  ///< as the question's
   std::vector<edge_evidence> edges;  ///< measured ones, by (from, to)
 };
+
+/// What the log of an entity says: lines in (onset - margin, as_of] of each template against its
+/// habit before, the chance of one among many templates allowed for. Known templates count as
+/// warnings and errors only. @p told: entity_window::told. Nothing where nothing is surprising.
+std::optional<word_evidence> words_of(const entity_window& told, event_time onset, event_time as_of,
+                                      const evidence_weights& weights);
 
 /// All there is to see in a question. O(metrics x ticks). @p seen of the same question and weights.
 evidence gather_evidence(const rca_question& question, const seen_question& seen,

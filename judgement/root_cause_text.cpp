@@ -91,6 +91,7 @@ private:
     } else if (internal != nullptr && t_.own < 0) {
       say("internal", "its own resources are as usual", t_.own);
     }
+    words();
     if (!e_.silent) {
       if (external != nullptr && e_.external >= shown) {
         say("deviation", moved(*external), t_.own_symptoms);
@@ -101,6 +102,17 @@ private:
             {"deviation", "no metrics of it are known: it stands here by the graph alone", 0});
       }
     }
+  }
+
+  void words() {
+    if (!e_.words) return;
+    const word_evidence& w = *e_.words;
+    std::string text = "its log has \"" + w.word->text + "\" " + number(w.lines) +
+                       (w.lines == 1 ? " time" : " times") + " since";
+    text += w.fresh ? ", never before" : ", " + number(w.usual) + " were usual";
+    if (!w.word->habit.example().empty())
+      text += "; for example \"" + w.word->habit.example() + "\"";
+    say("log", std::move(text), std::max(t_.own_symptoms, least_weight));
   }
 
   /// ", 3 min before any caller" where that is so.

@@ -92,7 +92,7 @@ void told_series::note_calls(event_time ts, const inner_calls& inner, std::strin
   if (!callee.empty()) add(at, callee, sum);
 }
 
-std::shared_ptr<const entity_window> told_series::window(event_time as_of) const {
+std::shared_ptr<entity_window> told_series::window(event_time as_of) const {
   // The step that contains as_of has not ended. Behind the newest nothing was said: zeros.
   const std::int64_t end = number_of(as_of);
   const std::int64_t begin =

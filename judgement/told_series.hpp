@@ -39,7 +39,7 @@ public:
   /// span.requests, span.errors, span.latency_ms (mean), span.self_ms (the same without what lay
   /// within, where that is known), and for each peer out_latency_ms.PEER and out_errors.PEER. Those
   /// of a kind never seen are left out. nullptr: no step has ended.
-  std::shared_ptr<const entity_window> window(event_time as_of) const;
+  std::shared_ptr<entity_window> window(event_time as_of) const;
 
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);

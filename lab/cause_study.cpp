@@ -22,7 +22,7 @@ using wall_clock = std::chrono::steady_clock;
 constexpr milliseconds quiet_look{10 * 60 * 1000};
 
 bool sees_all(const cause_variant& v) {
-  return v.graph && v.edges && v.alerts && v.changes && v.told;
+  return v.graph && v.edges && v.alerts && v.changes && v.told && v.words;
 }
 
 /// @p q as @p v sees it.
@@ -32,6 +32,11 @@ rca_question seen_by(const cause_variant& v, rca_question q) {
   for (rca_node& n : q.nodes) {
     if (!v.alerts) n.alerts.clear();
     if (!v.told) n.window.told.reset();
+    if (!v.words && n.window.told) {
+      auto told = std::make_shared<entity_window>(*n.window.told);
+      told->words.clear();
+      n.window.told = std::move(told);
+    }
     if (v.edges) continue;
     auto& metrics = n.window.metrics;
     metrics.erase(std::remove_if(metrics.begin(), metrics.end(),

@@ -26,6 +26,7 @@ struct cause_variant {
   bool edges = true;    ///< false: nobody measures what callers see of a callee
   bool alerts = true;   ///< false: which entities alert is not known
   bool told = true;     ///< false: no logs and spans are known
+  bool words = true;    ///< false: what log lines say is not known
   bool changes = true;  ///< false: no change event is known
 };
 

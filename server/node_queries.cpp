@@ -44,6 +44,9 @@ entity_details details_of(const entity_status& s) {
               b.accepted_by_now,      b.pages,    b.stricter,
               b.half_hours,           b.weekdays, b.weekend_days,
               to_string(b.forecaster)};
+  for (const auto& w : s.words)
+    d.logs.push_back({to_hex(w.id), w.text, to_string(w.habit.severity()), w.habit.example(),
+                      w.lines, w.habit.first_ms(), w.habit.last_ms()});
   return d;
 }
 

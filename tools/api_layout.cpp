@@ -215,6 +215,12 @@ outcome<std::string> layout_entity(const std::string& body, const colours& c) {
             ? std::string{"no metrics\n"}
             : format_table({"METRIC", "KIND", "LAST", "EXPECTED", "USUAL RANGE", "OFF", "PROFILE"},
                            table, c);
+    rows logs;
+    for (const json& l : list_of(e, "logs"))
+      logs.push_back({text_of(l, "id"), text_of(l, "severity"), count_of(l, "lines"),
+                      time_of(l, "last_ts"), text_of(l, "template")});
+    if (!logs.empty())
+      out += "\n" + format_table({"LOG", "WORST", "LINES", "LAST", "TEMPLATE"}, logs, c);
     const json& alerts = list_of(e, "alerts");
     if (!alerts.empty()) out += "\nalerts:\n";
     for (const json& a : alerts)

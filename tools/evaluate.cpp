@@ -210,6 +210,7 @@ void add_evaluate_commands(CLI::App& app, command_session& session) {
   add_rca(*group, session);
   add_causes_command(*group, session);
   add_logs_command(*group, session);
+  add_told_command(*group, session);
   add_study_commands(*group, session);
 }
 

@@ -42,6 +42,8 @@ cause_study_options options_of(const causes_arguments& a) {
   if (a.told && !a.ablation) {
     o.variants.push_back({"without logs and spans", {}});
     o.variants.back().told = false;
+    o.variants.push_back({"without what log lines say", {}});
+    o.variants.back().words = false;
   }
   o.baselines = !a.ablation;
   o.own = a.own;

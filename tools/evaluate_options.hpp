@@ -53,6 +53,8 @@ struct command_session;
 void add_causes_command(CLI::App& group, command_session& session);
 /// `evaluate logs`.
 void add_logs_command(CLI::App& group, command_session& session);
+/// `evaluate told`.
+void add_told_command(CLI::App& group, command_session& session);
 /// `evaluate report` and `evaluate headline`.
 void add_study_commands(CLI::App& group, command_session& session);
 

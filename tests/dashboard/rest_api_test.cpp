@@ -95,8 +95,15 @@ TEST_F(RestApi, EntitiesArePagedAndFiltered) {
 TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
   entity_beliefs belief;
   belief.pages = 2, belief.forecaster = "heard", belief.accepted_by_now = 0.25;
-  asked.details = {"service/cart", "active", 3, 1, 2, {{"cpu", "gauge", 0.5, NAN, 0, 1, 0.5, 1}},
-                   {"a1"},         belief};
+  asked.details = {"service/cart",
+                   "active",
+                   3,
+                   1,
+                   2,
+                   {{"cpu", "gauge", 0.5, NAN, 0, 1, 0.5, 1}},
+                   {"a1"},
+                   belief,
+                   {{"00ff", "job <*>", "error", "job 7", 3, 1, 2}}};
   const json entity = get("/api/v1/entities/service%2Fcart%20%C3%A9");
   EXPECT_EQ(asked.asked, "service/cart é");
   EXPECT_EQ(entity["metrics"][0]["last"], 0.5);
@@ -107,6 +114,9 @@ TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
   EXPECT_EQ(entity["belief"]["pages"], 2);
   EXPECT_EQ(entity["belief"]["accepted_by_now"], 0.25);
   EXPECT_EQ(entity["belief"]["forecaster"], "heard");
+  EXPECT_EQ(entity["logs"],
+            json::parse(R"([{"id": "00ff", "template": "job <*>", "severity": "error",
+      "lines": 3, "first_ts": 1, "last_ts": 2, "example": "job 7"}])"));
 }
 
 TEST_F(RestApi, WindowSaysNullWhereAValueIsMissing) {

@@ -125,7 +125,11 @@ class Http(unittest.TestCase):
 
     def test_one_entity_by_its_percent_encoded_id(self):
         e = self.api("entities/db%2Fone")
-        self.assertEqual(set(e), {"id", "state", "observations", "first_ts", "last_ts", "metrics", "alerts", "belief"})
+        self.assertEqual(set(e), {"id", "state", "observations", "first_ts", "last_ts", "metrics", "alerts", "belief", "logs"})
+        self.assertEqual(e["logs"], [])
+        said = self.api("entities/logs%2Fonly")["logs"]
+        self.assertEqual([(l["template"], l["lines"], l["severity"], l["example"], l["last_ts"]) for l in said],
+                         [("x", 1, "info", "x", START)])
         self.assertEqual((e["id"], e["state"], e["observations"]), ("db/one", "critical", 171))
         self.assertEqual((e["first_ts"], e["last_ts"]), (START, START + 169_000))
         self.assertEqual({m["name"] for m in e["metrics"]}, {"disk.used", "cpu"})

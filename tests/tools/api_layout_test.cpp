@@ -99,6 +99,21 @@ TEST(EntityPage, SaysWhatTheDetectorBelieves) {
   EXPECT_TRUE(has(*layout_entity(head + R"("heard"}})", plain), "better than the last value"));
 }
 
+TEST(EntityPage, ListsTheTemplatesOfItsLog) {
+  const std::string head =
+      R"({"id": "service/x", "state": "ok", "observations": 1, "metrics": [], "alerts": [], "logs": [)";
+  const auto page = layout_entity(
+      head +
+          R"({"id": "00000000000000ff", "template": "job <*> failed\u001b[2J", "severity": "error",
+                "lines": 1200, "first_ts": 1704715200000, "last_ts": 1704715260000, "example": "job 7 failed"}]})",
+      plain);
+  ASSERT_TRUE(page);
+  for (const char* part : {"TEMPLATE", "00000000000000ff", "job <*> failed", "error", "1,200"})
+    EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
+  EXPECT_FALSE(has(*page, "\x1b"));
+  EXPECT_FALSE(has(*layout_entity(head + "]}", plain), "TEMPLATE"));
+}
+
 TEST(EntityPage, DrawsTheMetricThatIsFarthestOff) {
   EXPECT_EQ(farthest_off(R"({"metrics": [{"name": "a", "off": 0.1}, {"name": "b", "off": 7},
       {"name": "c", "off": null}, {"name": 3, "off": 9}, 4]})"),
