@@ -29,7 +29,8 @@ std::string_view topic_text(std::string_view topic) {
 /// Socket and publisher, as dead letters name them. A connection is no name that says anything
 /// later.
 std::string source_of(const publisher_account& a) {
-  return a.door == event_door::router ? "router " + a.name : to_string(a.door);
+  const bool connection = a.door == event_door::pull || a.door == event_door::subscribe;
+  return connection ? to_string(a.door) : std::string{to_string(a.door)} + " " + a.name;
 }
 
 }  // namespace
@@ -177,7 +178,8 @@ const char* ingress::refuse_entity(std::string_view entity, publisher_account& f
 /// shared by their publishers as what is applied is; the rest is told `retry`. What needs no answer
 /// is not slowed: it would be lost.
 bool ingress::paced(const publisher_account& from) const {
-  return from.door == event_door::router && counters_.recovering() &&
+  const bool answered = from.door == event_door::router || from.door == event_door::http;
+  return answered && counters_.recovering() &&
          counters_.lag() >= intake_.max_lag_records / recovery_parts;
 }
 
@@ -283,6 +285,15 @@ void ingress::shed(publisher_account& from, std::string_view payload) {
   door_sums::add(counters_.doors.shed, from.door, events);
 }
 
+/// Nobody will send them again.
+void ingress::shed(publisher_account& from, const posted_events& posts) {
+  std::uint64_t events = 0;
+  for (const auto& batch : posts.batches) events += batch.samples.size();
+  from.shed += events;
+  door_sums::add(counters_.doors.offered, from.door, events);
+  door_sums::add(counters_.doors.shed, from.door, events);
+}
+
 void ingress::on_event_payload(const event_source& from, std::string_view topic,
                                std::string_view payload) {
   const auto door = from.door == "subscribe" ? event_door::subscribe : event_door::pull;
@@ -327,6 +338,53 @@ void ingress::count_spans() {
   sums.spans_joined.store(n.joined, std::memory_order_relaxed);
   sums.spans_orphaned.store(n.orphans, std::memory_order_relaxed);
   sums.calls_dropped.store(n.dropped, std::memory_order_relaxed);
+}
+
+void ingress::on_posted(const posted_events& posts,
+                        const std::function<void(const post_result&)>& decided) {
+  const auto now = now_();
+  const std::lock_guard<std::mutex> guard{publishers_.mutex()};
+  auto& who = account(posts.door, posts.from, {}, now);
+  post_result result;
+  if (!may_take(who, now)) {
+    publishers_.use(who, 0);
+    result.why = reason();
+    if (posts.to.socket == reply_address::no_reply) {
+      shed(who, posts);
+    } else {
+      ++who.retried;
+    }
+    return decided(result);
+  }
+  result.taken = true;
+  auto into = into_.begin();
+  for (const auto& batch : posts.batches) {
+    const auto part = take(into, who, nullptr, {}, batch.payload);
+    result.accepted += part.accepted;
+    result.rejected += part.rejected.size();
+    for (const auto& r : part.rejected) {
+      if (r.index && *r.index < batch.samples.size())
+        result.rejected_samples += batch.samples[*r.index];
+      if (result.why.empty()) result.why = std::string{to_string(r.reason)} + ": " + r.text;
+    }
+  }
+  decided(result);
+  if (posts.to.socket != reply_address::no_reply) into.reply_when_durable(posts.to, {});
+  into.wake();
+}
+
+void ingress::on_unreadable(event_door door, std::string_view from, reject_reason reason,
+                            std::string_view text, std::string_view body) {
+  const auto now = now_();
+  const std::lock_guard<std::mutex> guard{publishers_.mutex()};
+  auto& who = account(door, from, {}, now);
+  publishers_.use(who, 0);
+  auto into = into_.begin();
+  if (into_.has_room() && may_keep_letter(who, reason, now))
+    letter(into, to_string(reason), source_of(who), text, body);
+  else
+    into.count((unlettered_prefix + to_string(reason)).c_str(), 1);
+  door_sums::add(counters_.doors.undecodable, reason);
 }
 
 // Always: what there is no room for is shed by who sent how much, not left in buffers where the one

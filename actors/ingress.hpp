@@ -14,6 +14,7 @@
 #include "actors/options.hpp"
 #include "actors/publishers.hpp"
 #include "messages/event_codec.hpp"
+#include "messages/payload_writer.hpp"
 #include "messages/request.hpp"
 #include "processing/span_joiner.hpp"
 #include "transport/doors.hpp"
@@ -24,8 +25,25 @@ namespace faultline {
 /// own.
 inline const std::string unlettered_prefix = "unlettered.";
 
+/// Payloads that a decoder made of one request of another protocol: taken whole or not at all.
+struct posted_events {
+  event_door door = event_door::http;
+  std::string_view from;  ///< receiver and sender, such as "otlp_metrics 10.0.0.7"
+  const std::vector<payload_writer::batch>& batches;
+  reply_address to;  ///< no_reply: nobody waits
+};
+
+/// What became of them.
+struct post_result {
+  bool taken = false;                      ///< else: send it again
+  std::size_t accepted = 0, rejected = 0;  ///< events
+  std::uint64_t rejected_samples = 0;      ///< that were in rejected events
+  std::string why;                         ///< not taken, or the first that was rejected
+};
+
 /// The doors' side of the log: decodes payloads, checks them, dedupes requests, and hands what is
-/// taken to the group commit. Called on the ingest thread; never blocks.
+/// taken to the group commit. Called on the ingest thread and, for posts, on those of
+/// their receivers: whatever it holds is guarded by the mutex of publishers(); never blocks.
 ///
 /// Beyond a limit of the group commit a publisher is heard as long as it is below its fair share;
 /// the others are answered `retry`, or their events are shed where nobody waits for an answer.
@@ -43,6 +61,13 @@ public:
   void on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
                       std::string_view text) override;
   bool may_read_events() override;
+  /// From any thread. @p decided hears what became of them before a reply to @p posts.to can go
+  /// out, which does once all of it is durable, where it was taken.
+  void on_posted(const posted_events& posts,
+                 const std::function<void(const post_result&)>& decided);
+  /// A request of another protocol that cannot be read: a dead letter. From any thread.
+  void on_unreadable(event_door door, std::string_view from, reject_reason reason,
+                     std::string_view text, std::string_view body);
   /// Who was heard of. Lock its mutex().
   publisher_accounts& publishers() { return publishers_; }
 
@@ -69,6 +94,7 @@ private:
   void pass_time(arrival_time now);
   const char* reason() const;  ///< of a `retry`
   void shed(publisher_account& from, std::string_view payload);
+  void shed(publisher_account& from, const posted_events& posts);
   void tell(group_commit::intake& into, reply_address to, std::string frame);
   void promise(group_commit::intake& into, reply_address to, const publish_header& head,
                request_fate fate, std::string frame);

@@ -13,11 +13,12 @@
 
 namespace faultline {
 
-/// Sockets that events come in by.
-enum class event_door : std::uint8_t { router, pull, subscribe };
-inline constexpr std::size_t event_doors = 3;
+/// What events come in by: sockets of ZeroMQ, and receivers of other protocols.
+enum class event_door : std::uint8_t { router, pull, subscribe, http, syslog, statsd, scrape };
+inline constexpr std::size_t event_doors = 7;
 inline const char* to_string(event_door d) noexcept {
-  constexpr const char* names[event_doors] = {"router", "pull", "subscribe"};
+  constexpr const char* names[event_doors] = {"router", "pull",   "subscribe", "http",
+                                              "syslog", "statsd", "scrape"};
   return names[static_cast<std::size_t>(d)];
 }
 

@@ -40,6 +40,8 @@ struct server_config {
   silence_options silences;
   socket_options sockets;
   web_options web;
+  receiver_options receivers;
+  naming_options naming;
   entity_options entities;
   intake_options intake;
   recovery_options recovery;

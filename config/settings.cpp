@@ -9,6 +9,7 @@
 #include "config/edges.hpp"
 #include "config/internal/setting.hpp"
 #include "config/internal/units.hpp"
+#include "config/naming.hpp"
 
 namespace faultline {
 namespace {
@@ -248,6 +249,10 @@ void add_doors(std::vector<setting>& all) {
   all.push_back(texts(s, "pull", FIELD(sockets.pull), endpoint));
   all.push_back(texts(s, "router", FIELD(sockets.router), endpoint));
   all.push_back(texts(s, "subscribe", FIELD(sockets.subscribe), endpoint));
+  all.push_back(boolean(s, "otlp", FIELD(receivers.otlp)));
+  all.push_back(size(s, "http_body", FIELD(web.event_body_bytes), KiB, 64 * MiB));
+  all.push_back(size(s, "http_unpacked", FIELD(intake.max_unpacked_bytes), KiB, 256 * MiB));
+  all.push_back(size(s, "http_waiting", FIELD(web.event_bodies_bytes), MiB, 16 * GiB));
   all.push_back(integer(s, "high_water_mark", FIELD(sockets.high_water_mark), 1, 1'000'000));
   all.push_back(size(s, "max_message", FIELD(sockets.max_message_bytes), MiB, GiB));
   all.push_back(duration(s, "group_delay", FIELD(intake.group_delay), microseconds{0}, seconds{1}));
@@ -347,6 +352,15 @@ void add_running(std::vector<setting>& all) {
   all.push_back(text(s, "format", FIELD(log.format), log_format));
 }
 
+void add_naming(std::vector<setting>& all) {
+  const char* s = "naming";
+  all.push_back({s, "entities", read_naming_rules, show_naming_rules});
+  all.push_back({s, "aliases", read_aliases, show_aliases});
+  all.push_back(texts(s, "drop", FIELD(naming.drop), not_empty));
+  all.push_back(integer(s, "max_metrics", FIELD(naming.max_metrics), 1, 256));
+  all.push_back(integer(s, "max_series_per_metric", FIELD(naming.max_series_per_metric), 1, 256));
+}
+
 #undef FIELD
 
 }  // namespace
@@ -357,6 +371,7 @@ const std::vector<setting>& all_settings() {
     add_storage(all);
     add_doors(all);
     add_security(all);
+    add_naming(all);
     add_judgement(all);
     add_life_cycle(all);
     add_running(all);

@@ -53,17 +53,6 @@ std::string_view decode_ids(std::vector<std::string>& ids) {
   return {};
 }
 
-/// A page of another site may make a browser send changes to us: browsers then say where from.
-bool from_another_site(const http_request& request) {
-  const std::string_view site = header_of(request, "Sec-Fetch-Site");
-  if (!site.empty() && site != "same-origin" && site != "none") return true;
-  std::string_view origin = header_of(request, "Origin");
-  if (origin.empty()) return false;
-  const std::size_t scheme = origin.find("://");
-  if (scheme == std::string_view::npos) return true;  // "null" and the like
-  return origin.substr(scheme + 3) != header_of(request, "Host");
-}
-
 void serve(queries& answers, life_cycle& cycle, std::string_view edition,
            const http_request& request, http_responder respond) {
   std::string_view method{request.method};

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "judgement/entity_state.hpp"
-#include "judgement/glob.hpp"
+#include "messages/glob.hpp"
 
 namespace faultline {
 namespace {

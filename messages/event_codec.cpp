@@ -77,6 +77,8 @@ const char* to_string(reject_reason reason) noexcept {
       return "entity_limit";
     case reject_reason::not_allowed:
       return "not_allowed";
+    case reject_reason::malformed_body:
+      return "malformed_body";
   }
   return "unknown";
 }

@@ -42,12 +42,13 @@ enum class reject_reason : std::uint8_t {
   bad_status,
   bad_edge,  ///< no or empty depends_on, bad kind
   bad_change,
-  bad_header,    ///< of an acknowledged request
-  entity_limit,  ///< a new entity beyond a limit
-  not_allowed,   ///< an entity that the sender's key may not speak of
+  bad_header,      ///< of an acknowledged request
+  entity_limit,    ///< a new entity beyond a limit
+  not_allowed,     ///< an entity that the sender's key may not speak of
+  malformed_body,  ///< of a request by HTTP, or of another protocol: it cannot be read
 };
 /// Reasons are 1 .. reject_reason_count.
-inline constexpr std::size_t reject_reason_count = 31;
+inline constexpr std::size_t reject_reason_count = 32;
 /// Size of an array that is indexed by the reason.
 inline constexpr std::size_t reject_reason_slots = reject_reason_count + 1;
 const char* to_string(reject_reason) noexcept;

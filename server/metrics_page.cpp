@@ -11,6 +11,7 @@
 #include <sstream>
 #include <utility>
 
+#include "server/internal/metrics.hpp"
 #include "server/machine.hpp"
 #include "server/node.hpp"
 #include "server/node_queries.hpp"
@@ -242,12 +243,15 @@ void add_web(page& p, const http_counters& c) {
             static_cast<double>(c.tls_failures));
   p.counter("faultline_http_evicted_total", "Connections closed to make room for newer ones.",
             static_cast<double>(c.evicted));
-  auto& refused =
-      prometheus::BuildCounter()
-          .Name("faultline_http_refused_connections_total")
-          .Help("Connections refused: all are being answered, or too many of one address.")
-          .Register(p.registry);
+  auto& refused = prometheus::BuildCounter()
+                      .Name("faultline_http_refused_connections_total")
+                      .Help(
+                          "Connections refused: all are being answered, too many of one address, "
+                          "or no room for "
+                          "the body.")
+                      .Register(p.registry);
   refused.Add({{"reason", "full"}}).Increment(static_cast<double>(c.refused_full));
+  refused.Add({{"reason", "bodies"}}).Increment(static_cast<double>(c.refused_bodies));
   refused.Add({{"reason", "address"}}).Increment(static_cast<double>(c.refused_address));
   refused.Add({{"reason", "streams"}}).Increment(static_cast<double>(c.streams_refused));
   p.gauge("faultline_http_streams", "Live answers under way: pages that are open.",
@@ -352,6 +356,7 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
   add_judgement(p, *parts.counters);
   add_doors(p, parts);
   if (parts.web != nullptr) add_web(p, parts.web->counters());
+  if (parts.posts != nullptr) add_receivers(p.registry, *parts.posts);
   add_overload(p, *parts.ladder);
   add_publishers(p, *parts.publishers);
   std::ostringstream out;

@@ -148,6 +148,7 @@ outcome<void> node::impl::open_doors_and_web() {
     if (owner) caf::anon_send(owner, blob_appended{std::move(blob)});
   };
   hooks.reply = [this](const reply_address& to, std::string frame) {
+    if (to.socket == reply_address::posted) return posts->durable(to);
     sockets->reply(to, std::move(frame));
   };
   hooks.now = [this] { return time_now(); };
@@ -160,6 +161,10 @@ outcome<void> node::impl::open_doors_and_web() {
   intake =
       std::make_unique<ingress>(*commit, registry, counters, options.processing, options.entities,
                                 options.intake, [this] { return time_now(); });
+  posts = std::make_unique<post_desk>(*intake, options.naming, options.intake,
+                                      [this] { return time_now(); });
+  posts->start();
+  receivers = make_receivers(options.receivers);
   feed =
       std::make_unique<feed_door>(*system, *memory, the_correlator, [this] { return time_now(); });
   ladder = std::make_unique<overload_ladder>(options.intake, !options.processing.accept_past);
@@ -195,9 +200,12 @@ outcome<void> node::impl::open_doors_and_web() {
   if (!listening) return listening.error();
   web = std::move(*listening);
   answers->watch(*web);
+  answers->watch(*posts);
   auto page = web_files::read(options.web.pages);
   if (!page) spdlog::warn("the page is not served reason=\"{}\"", page.error().what);
-  web->start(audited(make_rest_api(*answers, *cycle, page ? *page : nullptr)));
+  web->start(receivers.before(audited(make_rest_api(*answers, *cycle, page ? *page : nullptr)),
+                              *posts),
+             [this](std::string_view path) { return receivers.takes(path); });
   clock_thread = std::thread{[this] { run_clock(); }};
   return {};
 }
@@ -246,6 +254,7 @@ outcome<void> node::stop() {
   i.clock_wake.notify_all();
   if (i.clock_thread.joinable()) i.clock_thread.join();
   if (i.sockets) i.sockets->stop_reading();
+  if (i.posts) i.posts->stop();
   if (i.desk) i.desk->close();
   if (i.commit) i.commit->stop();
   if (i.system && i.the_supervisor && !i.gave_up) result = i.drain();

@@ -38,6 +38,8 @@ struct node_options {
   silence_options silences;
   socket_options sockets;
   web_options web;
+  receiver_options receivers;
+  naming_options naming;
   entity_options entities;
   intake_options intake;
   recovery_options recovery;

@@ -23,6 +23,7 @@
 #include "actors/ingress.hpp"
 #include "actors/lane.hpp"
 #include "actors/overload.hpp"
+#include "actors/post_desk.hpp"
 #include "actors/replay_meter.hpp"
 #include "actors/scheduling.hpp"
 #include "processing/held_clock.hpp"
@@ -32,6 +33,7 @@
 #include "server/node.hpp"
 #include "server/node_life_cycle.hpp"
 #include "server/node_queries.hpp"
+#include "server/receivers.hpp"
 #include "server/rule_desk.hpp"
 #include "transport/doors.hpp"
 #include "transport/http_server.hpp"
@@ -130,6 +132,8 @@ struct node::impl {
   supervisor_actor the_supervisor;
   std::unique_ptr<group_commit> commit;
   std::unique_ptr<ingress> intake;
+  receiver_routes receivers;
+  std::unique_ptr<post_desk> posts;
   std::unique_ptr<overload_ladder> ladder;
   std::unique_ptr<feed_door> feed;
   std::unique_ptr<node_queries> answers;

@@ -14,6 +14,7 @@
 #include "actors/lane.hpp"
 #include "actors/node_shared.hpp"
 #include "actors/overload.hpp"
+#include "actors/post_desk.hpp"
 #include "actors/publishers.hpp"
 #include "dashboard/queries.hpp"
 #include "server/backup_desk.hpp"
@@ -53,6 +54,7 @@ struct node_parts {
   backup_desk* backups = nullptr;
   const http_server* web = nullptr;  ///< set by watch()
   live_desk* live = nullptr;
+  const post_desk* posts = nullptr;  ///< likewise
   /// Both block; each is called on a thread of its own.
   std::function<outcome<reload_report>()> reload{};
   std::function<outcome<model_state>(const std::string& sha256)> activate{};
@@ -70,6 +72,7 @@ public:
 
   /// Before @p web starts to ask: its counters are shown, too.
   void watch(const http_server& web) { parts_.web = &web; }
+  void watch(const post_desk& posts) { parts_.posts = &posts; }
   bool ready() const override;
   void status(answer<server_status> done) override;
   void metrics_text(answer<std::string> done) override;

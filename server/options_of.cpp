@@ -50,8 +50,11 @@ outcome<node_options> options_of(const server_config& config) {
   o.silences = config.silences;
   o.sockets = config.sockets;
   o.web = config.web;
+  o.receivers = config.receivers;
+  o.naming = config.naming;
   o.entities = config.entities;
   o.intake = config.intake;
+  o.intake.max_posted_bytes = config.web.event_bodies_bytes;
   o.recovery = config.recovery;
   o.lanes = config.lanes;
   o.actors = config.actors;

@@ -52,9 +52,10 @@ void add_token_commands(CLI::App& app, command_session& session) {
   CLI::App* sub = group->add_subcommand(
       "create", "Make a token, show it once, and add its hash to the file of web.tokens");
   sub->add_option("name", a->user.name, "Whose it is")->required();
-  sub->add_option("--role", a->role,
-                  "viewer (read), operator (answer back), admin (reload, models)")
-      ->check(CLI::IsMember({"viewer", "operator", "admin"}))
+  sub->add_option(
+         "--role", a->role,
+         "publisher (send events), viewer (read), operator (answer back), admin (reload, models)")
+      ->check(CLI::IsMember({"publisher", "viewer", "operator", "admin"}))
       ->capture_default_str();
   sub->add_option("--file", a->file, "The server's web.tokens")->required();
   sub->add_option("--not-after", a->not_after, "When it ends, such as 2027-01-31T12:00:00Z");

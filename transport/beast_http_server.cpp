@@ -41,7 +41,7 @@ public:
     const std::lock_guard lock{shared_.counters_mutex};
     return shared_.counters;
   }
-  void start(http_handler handler) override;
+  void start(http_handler handler, http_takes_events takes_events) override;
   std::string bound_address() const override { return bound_; }
   void stop() override;
 
@@ -141,8 +141,9 @@ outcome<void> beast_http_server::open() {
   return {};
 }
 
-void beast_http_server::start(http_handler handler) {
+void beast_http_server::start(http_handler handler, http_takes_events takes_events) {
   if (thread_.joinable() || stopped_) return;
+  shared_.takes_events = std::move(takes_events);
   shared_.handler = std::move(handler);
   shared_.gate = gate_;
   accept();

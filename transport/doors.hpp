@@ -25,6 +25,8 @@ struct reply_address {
 
   /// `socket` of a message that nobody waits for an answer to (PULL, SUB): a reply is dropped.
   static constexpr std::uint32_t no_reply = 0xffffffff;
+  /// `socket` of a post by another protocol: `route` is its number, and the doors know it not.
+  static constexpr std::uint32_t posted = 0xfffffffe;
 };
 
 /// Where an event message came from.

@@ -46,8 +46,15 @@ struct http_response {
 using http_responder = std::function<void(http_response)>;
 using http_handler = std::function<void(http_request, http_responder)>;
 
+/// Whether @p path, without its query, takes events: there a body may have event_body_bytes, and a
+/// role that may send events is asked for. Called on the server's thread.
+using http_takes_events = std::function<bool(std::string_view path)>;
+
 /// Value of the first header called @p name (case does not count), or nothing.
 std::string_view header_of(const http_request& request, std::string_view name) noexcept;
+
+/// A page of another site may make a browser send changes to us: browsers then say where from.
+bool from_another_site(const http_request& request);
 
 /// An answer {error: {code, message}} with @p status.
 http_response http_error(int status, std::string_view code, std::string_view message);
@@ -61,6 +68,7 @@ struct http_counters {
   std::uint64_t streams = 0;             ///< live answers under way now
   std::uint64_t streams_refused = 0;     ///< beyond max_streams: told 503
   std::uint64_t streams_cut = 0;         ///< readers too slow to take a piece in time
+  std::uint64_t refused_bodies = 0;      ///< told 503: event_bodies_bytes are being handled
 };
 
 /// HTTP/1.1 on Boost.Beast, one thread. Header, body and time limits; security headers on every
@@ -69,9 +77,10 @@ struct http_counters {
 /// Lives:  bound by open(); start() runs the thread; stop() lets answers under way go out (at most
 /// a
 ///         second) and ends it. A responder may be called after that: it does nothing.
-/// Limits: web_options. With `max_connections` open the one that has kept us waiting longest for a
-///         request makes room, but not before `first_word`: until then the new one waits. When all
-///         are being answered the new one gets 503.
+/// Limits: web_options; a body is refused by its length (413), and one that brings events for want
+///         of room (503), before any of it is read. With `max_connections` open the one that has
+///         kept us waiting longest for a request makes room, but not before `first_word`: until
+///         then the new one waits. When all are being answered the new one gets 503.
 ///         Live answers have places of their own, `max_streams`; a reader that does not take a
 ///         piece within `idle_timeout` is cut. A reload of tokens ends them: who may comes back.
 /// Doors:  with `tokens` every request but for health and the files of the page, which hold nothing
@@ -81,7 +90,7 @@ struct http_counters {
 class http_server {
 public:
   virtual ~http_server() = default;
-  virtual void start(http_handler handler) = 0;
+  virtual void start(http_handler handler, http_takes_events takes_events = {}) = 0;
   /// Reads tokens and certificate again; connections that are open keep theirs, requests do not.
   /// Fails as load_tokens() and server_tls(); those of before stay then. From any thread.
   virtual outcome<void> reload() = 0;

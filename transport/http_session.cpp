@@ -68,6 +68,7 @@ http_session::http_session(asio::ip::tcp::socket socket, std::string address, ht
       buffer_{std::max(buffer_bytes, 2 * shared.options.header_bytes)} {}
 
 http_session::~http_session() {
+  give_room_back();
   shared_.open.erase(this);
   shared_.refusing.erase(this);
   if (shared_.streams.erase(this) > 0) {
@@ -130,7 +131,7 @@ void http_session::next_request() {
 void http_session::read_header() {
   parser_.emplace();
   parser_->header_limit(static_cast<std::uint32_t>(shared_.options.header_bytes));
-  parser_->body_limit(shared_.options.body_bytes);
+  parser_->body_limit(std::max(shared_.options.body_bytes, shared_.options.event_body_bytes));
   ++number_;
   head_ = false;
   keep_alive_ = false;
@@ -147,7 +148,7 @@ void http_session::on_header(error_code why) {
   head_ = request.method() == http::verb::head;
   if (const std::string_view rule = broken_rule(request); !rule.empty())
     return fail(400, "bad_request", rule);
-  if (!let_in()) return;
+  if (!let_in() || !has_room_for_body()) return;
   if (boost::beast::iequals(request[http::field::expect], "100-continue")) return send_continue();
   read_body();
 }
@@ -184,6 +185,44 @@ bool http_session::let_in() {
   return true;
 }
 
+/// Whether the body may be read: by the path's limit, by the role, and by what all bodies that
+/// bring events take already; answers when not.
+bool http_session::has_room_for_body() {
+  const auto& o = shared_.options;
+  const auto& target = parser_->get().target();
+  const auto path = std::string_view{target.data(), target.size()}.substr(0, target.find('?'));
+  const bool events = shared_.takes_events && shared_.takes_events(path);
+  const std::size_t most = events ? o.event_body_bytes : o.body_bytes;
+  const auto length = parser_->content_length();
+  if (length && *length > most) {
+    fail(413, "too_large", "the body is over " + std::to_string(most) + " bytes");
+    return false;
+  }
+  parser_->body_limit(most);
+  if (!events) return true;
+  if (!may_send_events(role_)) {
+    fail(403, "not_allowed", "this takes a role that may send events: publisher, operator, admin");
+    return false;
+  }
+  const auto need = static_cast<std::size_t>(length ? *length : most);
+  if (shared_.event_bodies + need > o.event_bodies_bytes) {
+    shared_.count(&http_counters::refused_bodies);
+    http_response no = http_error(503, "overloaded", "too much is being received, send it again");
+    no.headers.emplace_back("Retry-After", "1");
+    keep_alive_ = false;
+    write(std::move(no));
+    return false;
+  }
+  shared_.event_bodies += need;
+  kept_for_body_ = need;
+  return true;
+}
+
+void http_session::give_room_back() noexcept {
+  shared_.event_bodies -= kept_for_body_;
+  kept_for_body_ = 0;
+}
+
 void http_session::send_continue() {
   auto go_on = std::make_shared<http::response<http::empty_body>>(http::status::continue_, 11);
   http::async_write(stream_, *go_on,
@@ -207,8 +246,7 @@ void http_session::on_read_failure(error_code why) {
     return fail(431, "header_too_large",
                 "the header is over " + std::to_string(shared_.options.header_bytes) + " bytes");
   if (why == http::error::body_limit)
-    return fail(413, "too_large",
-                "the body is over " + std::to_string(shared_.options.body_bytes) + " bytes");
+    return fail(413, "too_large", "the body has more bytes than this path takes");
   const bool malformed = why.category() == make_error_code(http::error::bad_method).category();
   if (malformed && why != http::error::end_of_stream && why != http::error::partial_message)
     return fail(400, "bad_request", "the request cannot be read: " + why.message());
@@ -310,6 +348,7 @@ void http_session::write_message(std::shared_ptr<Message> message) {
 
 void http_session::after_write(error_code why) {
   writing_ = false;
+  give_room_back();
   if (why) return close();
   if (keep_alive_ && !shared_.stopping) return next_request();
   linger();

@@ -41,6 +41,16 @@ std::string_view header_of(const http_request& request, std::string_view name) n
   return {};
 }
 
+bool from_another_site(const http_request& request) {
+  const std::string_view site = header_of(request, "Sec-Fetch-Site");
+  if (!site.empty() && site != "same-origin" && site != "none") return true;
+  std::string_view origin = header_of(request, "Origin");
+  if (origin.empty()) return false;
+  const std::size_t scheme = origin.find("://");
+  if (scheme == std::string_view::npos) return true;  // "null" and the like
+  return origin.substr(scheme + 3) != header_of(request, "Host");
+}
+
 http_response http_error(int status, std::string_view code, std::string_view message) {
   const nlohmann::json body{{"error", {{"code", code}, {"message", message}}}};
   http_response r;

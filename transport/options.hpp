@@ -49,6 +49,9 @@ struct web_options {
   std::size_t body_bytes = 64 * 1024;
   /// No connection is closed to make room for another before it has been waited for so long.
   std::chrono::milliseconds first_word{50};
+  /// Of a body that brings events, and of all such bodies that are being read or handled at once.
+  std::size_t event_body_bytes = std::size_t{4} * 1024 * 1024;
+  std::size_t event_bodies_bytes = std::size_t{64} * 1024 * 1024;
   std::chrono::seconds header_timeout{10};
   std::chrono::seconds idle_timeout{30};
   /// A request that is not answered by then gets 504.
@@ -60,6 +63,11 @@ struct web_options {
   std::string tokens;           ///< file of the tokens' hashes; empty: everybody may do everything
   std::string pages;  ///< directory of the page; empty: ../share/faultline/web beside the program
   std::vector<std::string> hosts;  ///< names that a Host header may say, besides this machine's
+};
+
+/// Which other protocols are spoken. Keys under `ingest:`.
+struct receiver_options {
+  bool otlp = true;  ///< POST /v1/metrics, /v1/logs, /v1/traces
 };
 
 }  // namespace faultline

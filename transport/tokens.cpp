@@ -61,7 +61,7 @@ outcome<void> take_line(const std::string& text, std::size_t line, token_list& l
                                           nullptr, &bytes, nullptr) == 0 &&
                            bytes == digest.size();
   if (!is_name(name) || !known || !hexadecimal || !more.empty())
-    return at_line(line, "is not NAME viewer|operator|admin SHA-256 [NOT-AFTER]");
+    return at_line(line, "is not NAME publisher|viewer|operator|admin SHA-256 [NOT-AFTER]");
   web_user user{name, *known, std::nullopt};
   if (!end.empty()) {
     user.expiry = key_time_of(end);
@@ -90,12 +90,13 @@ outcome<void> append_line(const fs::path& file, const std::string& line) {
 }  // namespace
 
 const char* to_string(web_role role) noexcept {
-  constexpr const char* names[] = {"viewer", "operator", "admin"};
+  constexpr const char* names[] = {"publisher", "viewer", "operator", "admin"};
   return names[static_cast<std::size_t>(role)];
 }
 
 std::optional<web_role> web_role_of(std::string_view text) noexcept {
-  for (const auto role : {web_role::viewer, web_role::operating, web_role::admin})
+  for (const auto role :
+       {web_role::publisher, web_role::viewer, web_role::operating, web_role::admin})
     if (text == to_string(role)) return role;
   return std::nullopt;
 }

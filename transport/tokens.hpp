@@ -15,13 +15,16 @@
 
 namespace faultline {
 
-/// What the bearer of a token may do by HTTP; each may do what those before it may.
+/// What the bearer of a token may do by HTTP; each may read and change what those before it may.
 enum class web_role : std::uint8_t {
+  publisher,  ///< send events, and nothing else: it reads nothing
   viewer,     ///< read
   operating,  ///< acknowledge, give feedback, retire, release, draw edges; "operator" in texts
   admin,      ///< reload, activate models
 };
 const char* to_string(web_role role) noexcept;
+/// Who may send events: a publisher, and who may change things. A viewer reads and no more.
+constexpr bool may_send_events(web_role role) noexcept { return role != web_role::viewer; }
 std::optional<web_role> web_role_of(std::string_view text) noexcept;
 
 struct web_user {

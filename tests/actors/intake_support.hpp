@@ -37,6 +37,7 @@ struct intake_rig {
       blobs.push_back(std::move(b));
     };
     h.reply = [this](const reply_address& to, std::string frame) {
+      if (to.socket == reply_address::posted) return on_posted(to);
       const std::lock_guard<std::mutex> lock{mutex};
       replies.emplace_back(to.route, std::move(frame));
     };
@@ -73,6 +74,7 @@ struct intake_rig {
   std::vector<shared_blob> blobs;
   std::vector<std::pair<std::string, std::string>> replies;
   std::string gave_up;
+  std::function<void(const reply_address&)> on_posted;  ///< of a post_desk, where there is one
   arrival_time now = arrival_time_of(1'750'000'000'000);
   node_counters counters;
   entity_registry registry;

@@ -29,6 +29,10 @@ std::string other_value(const std::string& key, const std::string& value) {
   if (key == "log.format") return "json";
   if (key == "limits") return "[{entity: db/*, metric: disk, above: 90, severity: warning}]";
   if (key == "edges") return "[{from: web, to: db, kind: calls}]";
+  if (key == "naming.entities") return "[{label: app, kind: service}]";
+  if (key == "naming.aliases") return "{host/a: host/b}";
+  if (key == "naming.drop") return "[go_*]";
+  if (key == "naming.max_metrics") return "255";
   if (key == "ingest.subscribe") return "[tcp://10.0.0.7:5556]";
   if (key.compare(0, 6, "model.") == 0) return "models/lstm.flm";
   if (key.compare(0, 8, "web.tls_") == 0 || key == "web.tokens") return "/somewhere/else";
@@ -49,7 +53,7 @@ std::string other_value(const std::string& key, const std::string& value) {
 /// The value as YAML: texts and lists of texts quoted, everything else as it is.
 std::string as_yaml(const std::string& key, const std::string& value) {
   if (key == "limits") return R"([{entity: "db/*", metric: disk, above: 90, severity: warning}])";
-  if (key == "edges") return value;
+  if (key == "edges" || key == "naming.entities" || key == "naming.aliases") return value;
   if (value.size() > 2 && value.front() == '[')
     return "[\"" + value.substr(1, value.size() - 2) + "\"]";
   return value.empty() ? "\"\"" : "\"" + value + "\"";
@@ -85,6 +89,8 @@ server_config told_by(const node_options& o) {
   c.silences = o.silences;
   c.sockets = o.sockets;
   c.web = o.web;
+  c.receivers = o.receivers;
+  c.naming = o.naming;
   c.entities = o.entities;
   c.intake = o.intake;
   c.recovery = o.recovery;

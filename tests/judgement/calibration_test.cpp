@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "judgement/alert_lifecycle.hpp"
-#include "judgement/glob.hpp"
+#include "messages/glob.hpp"
 #include "tests/judgement/entity_fixture.hpp"
 
 namespace faultline {

@@ -45,6 +45,8 @@ struct http_shared {
   std::set<http_session*> open;      ///< those that count against max_connections
   std::set<http_session*> refusing;  ///< those being told 503
   std::set<http_session*> streams;   ///< those with a live answer; they count against max_streams
+  http_takes_events takes_events;
+  std::size_t event_bodies = 0;  ///< bytes kept for bodies that bring events
   bool stopping = false;
   tls_context tls;                           ///< none: plain
   std::shared_ptr<const token_list> tokens;  ///< none: everybody may do everything
@@ -86,6 +88,8 @@ private:
   void shake_hands();
   void read_header();
   bool let_in();
+  bool has_room_for_body();
+  void give_room_back() noexcept;
   void on_header(error_code why);
   void send_continue();
   void read_body();
@@ -125,6 +129,7 @@ private:
   std::optional<arrival_time> expiry_;           ///< of the token, like user_
   std::shared_ptr<const token_list> let_in_by_;  ///< tokens of when the live answer began
   http_live live_;
+  std::size_t kept_for_body_ = 0;  ///< of shared_.event_bodies
 };
 
 }  // namespace faultline

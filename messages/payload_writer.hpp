@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "messages/event.hpp"
+
+namespace faultline {
+
+/// Events that a decoder has made, as the payloads that a publisher would have sent: msgpack
+/// batches of at most 1 MiB and 4,096 events. So what comes by another protocol is held to the
+/// rules of all, and its dead letters can be sent again.
+class payload_writer {
+public:
+  /// @p samples of the other protocol are in @p event. One that is beyond 1 MiB alone makes a
+  /// payload that will be refused.
+  void add(const event_view& event, std::size_t samples = 1);
+
+  struct batch {
+    std::string payload;
+    std::vector<std::uint32_t> samples;  ///< of each event
+  };
+  /// What was added, and empties the writer.
+  std::vector<batch> take();
+  std::size_t events() const noexcept { return events_; }
+
+private:
+  void close();
+
+  std::vector<batch> done_;
+  std::string open_;  ///< events without the header of their batch
+  std::string one_;
+  std::vector<std::uint32_t> samples_;
+  std::size_t events_ = 0;
+};
+
+}  // namespace faultline

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "messages/sample.hpp"
+#include "processing/options.hpp"
+
+namespace faultline {
+
+/// By which labels a source says whom it is about.
+enum class naming_style : std::uint8_t {
+  otel,        ///< semantic conventions: service.name, k8s.pod.name, host.name
+  prometheus,  ///< pod, node, instance
+  plain,       ///< host, service, pod: Influx, StatsD, collectd
+};
+
+/// Entities of OpenTelemetry's semantic conventions, Prometheus' targets and plain tags, and the
+/// names of their metrics: docs/wire-protocol.md, "Names of other tools".
+///
+/// Gathers metric samples into one event per entity and time; logs and spans become one event each.
+/// Remembers which names each entity has (naming.max_metrics, max_series_per_metric), so that
+/// labels without bound cannot become metrics without bound, and which dependencies it has told.
+///
+/// Lives:  one per thread, for the process; begin() and finish() around each body.
+/// Limits: `most_names` names over all entities; beyond it all are forgotten and learned again.
+class sample_namer final : public sample_sink {
+public:
+  /// @p samples of the other tool are in the event.
+  using taker = std::function<void(const event_view& event, std::size_t samples)>;
+  static constexpr std::size_t most_names = std::size_t{1} << 21;
+
+  explicit sample_namer(naming_options options);
+
+  /// A new body, which arrived at @p now_ms. @p fallback: whom samples are about that do not say
+  /// it; empty: they are left out.
+  void begin(naming_style style, std::string_view fallback, std::int64_t now_ms, taker take);
+  void source(const sample_labels& labels) override;
+  void metric(const metric_sample& sample, const sample_labels& labels) override;
+  void log(const log_sample& sample, const sample_labels& labels) override;
+  void span(const span_sample& sample, const sample_labels& labels) override;
+  void leave_out(left_out why) override { ++left_out_[static_cast<std::size_t>(why)]; }
+  /// Hands out the rows gathered since begin().
+  void finish();
+
+  /// Since begin().
+  std::uint64_t left_out_because(left_out why) const noexcept {
+    return left_out_[static_cast<std::size_t>(why)];
+  }
+  /// Metric, log and span samples since begin() that are in events.
+  std::uint64_t taken() const noexcept { return taken_; }
+
+private:
+  struct named {
+    std::size_t at = 0, size = 0;  ///< its name in arena_
+    double value = 0;
+    metric_kind kind = metric_kind::gauge;
+  };
+  struct row {
+    std::string entity;
+    std::int64_t ts_ms = 0;
+    std::vector<std::pair<std::string, std::string>> attributes;
+    std::vector<named> metrics;
+  };
+  enum class about : std::uint8_t { metrics, words };  ///< words: logs and spans
+
+  bool entity_of(const sample_labels& labels, about what, std::string& out) const;
+  void name_source();
+  row& row_of(const std::string& entity, std::int64_t ts_ms, const sample_labels& labels);
+  void set_attributes(const sample_labels& labels, const std::string& entity,
+                      std::vector<std::pair<std::string, std::string>>& out) const;
+  std::string& metric_name(const metric_sample& sample, const sample_labels& labels);
+  bool is_dropped(std::string_view family);
+  bool may_have(std::string_view entity, std::string_view family, std::string_view name);
+  void tell_edges(const sample_labels& labels);
+  void tell_edge(const std::string& from, const std::string& to);
+  void hand_out(const row& r);
+
+  const naming_options options_;
+  naming_style style_ = naming_style::otel;
+  std::string fallback_;
+  std::int64_t now_ms_ = 0;
+  taker take_;
+  sample_labels source_;
+  std::string metrics_entity_, words_entity_, host_entity_;  ///< of the source; empty: not said
+
+  std::vector<row> rows_;
+  std::unordered_map<std::string, std::size_t> row_at_;
+  std::size_t last_row_ = 0;
+  std::string arena_;
+  std::uint64_t taken_ = 0;
+  std::array<std::uint64_t, left_out_reasons> left_out_{};
+
+  std::unordered_set<std::uint64_t> names_;
+  std::unordered_map<std::uint64_t, std::uint16_t> names_of_;  ///< entity, or entity and family
+  std::unordered_map<std::string, bool> dropped_;
+  std::unordered_map<std::uint64_t, std::int64_t> edges_told_;
+  std::vector<std::uint64_t> telling_;  ///< in this body
+
+  std::string entity_, name_, key_, body_;  ///< scratch
+  std::vector<attribute> sorted_;
+  event_view event_;
+};
+
+/// "s" of "ms", "By" and the like of UCUM as the word that metric names carry; empty: no unit.
+std::string_view unit_word(std::string_view ucum) noexcept;
+/// The unit that stands in a metric's name ("seconds", "bytes", "percent"), or nothing.
+std::string_view unit_of(std::string_view metric) noexcept;
+
+}  // namespace faultline

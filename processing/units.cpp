@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <utility>
+
+#include "processing/naming.hpp"
+
+namespace faultline {
+
+namespace {
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 19> words_of_units{{
+    {"s", "seconds"},      {"ms", "milliseconds"}, {"us", "microseconds"}, {"ns", "nanoseconds"},
+    {"min", "minutes"},    {"h", "hours"},         {"d", "days"},          {"By", "bytes"},
+    {"KiBy", "kibibytes"}, {"MiBy", "mebibytes"},  {"GiBy", "gibibytes"},  {"KBy", "kilobytes"},
+    {"MBy", "megabytes"},  {"GBy", "gigabytes"},   {"bit", "bits"},        {"%", "percent"},
+    {"Cel", "celsius"},    {"Hz", "hertz"},        {"V", "volts"},
+}};
+
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12> short_forms{{
+    {"ms", "milliseconds"},
+    {"us", "microseconds"},
+    {"ns", "nanoseconds"},
+    {"pct", "percent"},
+    {"ratio", "ratio"},
+    {"utilization", "ratio"},
+    {"percentage", "percent"},
+    {"byte", "bytes"},
+    {"second", "seconds"},
+    {"bits", "bits"},
+    {"kb", "kilobytes"},
+    {"mb", "megabytes"},
+}};
+
+constexpr bool is_end(char c) noexcept {
+  return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9');
+}
+
+std::string_view unit_named(std::string_view word) noexcept {
+  for (const auto& [ucum, name] : words_of_units)
+    if (word == name) return name;
+  for (const auto& [name, unit] : short_forms)
+    if (word == name) return unit;
+  return {};
+}
+
+}  // namespace
+
+std::string_view unit_word(std::string_view ucum) noexcept {
+  for (const auto& [unit, word] : words_of_units)
+    if (ucum == unit || ucum == word) return word;
+  return {};
+}
+
+// The last word that is a unit counts: process_cpu_seconds_total, disk.read.bytes{dev=a}.
+std::string_view unit_of(std::string_view metric) noexcept {
+  metric = metric.substr(0, metric.find('{'));
+  std::string_view found;
+  std::size_t from = 0;
+  for (std::size_t i = 0; i <= metric.size(); ++i) {
+    if (i < metric.size() && !is_end(metric[i])) continue;
+    if (const auto unit = unit_named(metric.substr(from, i - from)); !unit.empty()) found = unit;
+    from = i + 1;
+  }
+  return found;
+}
+
+}  // namespace faultline

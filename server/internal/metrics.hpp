@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <prometheus/registry.h>
+
+#include "actors/post_desk.hpp"
+
+namespace faultline {
+
+/// What the receivers of other protocols counted.
+void add_receivers(prometheus::Registry& to, const post_desk& posts);
+
+}  // namespace faultline

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "actors/post_desk.hpp"
+
+#include <condition_variable>
+#include <optional>
+
+#include <gtest/gtest.h>
+
+#include "tests/actors/intake_support.hpp"
+
+namespace faultline {
+namespace {
+
+/// A desk before an intake rig, and a receiver whose body is "NAME VALUE" of one gauge, or several
+/// with blanks between them.
+struct desk_rig {
+  explicit desk_rig(intake_options i = {}, naming_options n = {})
+      : rig{{}, {}, i}, desk{rig.door, std::move(n), i, [this] { return rig.now; }} {
+    by.name = "words";
+    by.read = [](const http_request&, std::string_view body, post_tools& tools) -> outcome<void> {
+      tools.namer.begin(naming_style::plain, {}, unix_ms(tools.now), tools.to_events);
+      if (body == "bad") return failure{ec::malformed, "bad"};
+      std::size_t from = 0;
+      while (from < body.size()) {
+        const auto end = std::min(body.find(' ', from), body.size());
+        metric_sample s;
+        s.name = "m";
+        s.value = 1;
+        tools.namer.metric(s, {{"host", body.substr(from, end - from)}});
+        from = end + 1;
+      }
+      return {};
+    };
+    by.answer = [](const http_request&, const post_result& r, std::uint64_t rejected) {
+      http_response answer;
+      answer.body = std::to_string(r.accepted) + "/" + std::to_string(rejected);
+      return answer;
+    };
+    by.refuse = [](const http_request&, int status, std::string_view why) {
+      return http_error(status, "no", why);
+    };
+    rig.on_posted = [this](const reply_address& to) { desk.durable(to); };
+    desk.start();
+  }
+  ~desk_rig() {
+    desk.stop();
+    rig.commit.stop();
+  }
+
+  /// Posts @p body and waits for the answer.
+  http_response post(std::string body, const std::string& user = "") {
+    http_request request;
+    request.body = std::move(body);
+    request.address = "10.0.0.7";
+    request.user = user;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::optional<http_response> got;
+    desk.take(by, std::move(request), [&](http_response r) {
+      const std::lock_guard<std::mutex> lock{mutex};
+      got = std::move(r);
+      changed.notify_one();
+    });
+    std::unique_lock<std::mutex> lock{mutex};
+    changed.wait_for(lock, std::chrono::seconds{20}, [&] { return got.has_value(); });
+    return got.value_or(http_response{0, "", "no answer", {}});
+  }
+  std::uint64_t count(post_fate fate) {
+    return desk.counters()["words"].posts[static_cast<std::size_t>(fate)];
+  }
+  std::vector<dead_letter> letters() { return *rig.memory->dead_letters().newest(100); }
+
+  intake_rig rig;
+  post_desk desk;
+  receiver by;
+};
+
+TEST(PostDesk, AnswersWhenAllOfItIsDurable) {
+  desk_rig r;
+  const auto answer = r.post("web-1 web-2");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, "2/0");
+  // What was answered is in the store: nothing more has to happen for it.
+  EXPECT_EQ(r.rig.memory->events().counters().at("accepted"), 2U);
+  EXPECT_EQ(r.count(post_fate::taken), 1U);
+  EXPECT_EQ(r.desk.counters()["words"].samples, 2U);
+}
+
+TEST(PostDesk, AnEmptyRequestIsTaken) {
+  desk_rig r;
+  EXPECT_EQ(r.post("").body, "0/0");
+}
+
+TEST(PostDesk, WhatCannotBeReadIsADeadLetterWithItsSource) {
+  desk_rig r;
+  EXPECT_EQ(r.post("bad").status, 400);
+  EXPECT_EQ(r.count(post_fate::malformed), 1U);
+  EXPECT_EQ(r.post("web-1").status, 200);  // durable, so the letter before it is as well
+  const auto letters = r.letters();
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_EQ(letters[0].reason, "malformed_body");
+  EXPECT_EQ(letters[0].source, "http words 10.0.0.7");
+  EXPECT_EQ(letters[0].payload, "bad");
+}
+
+TEST(PostDesk, AnEventThatBreaksARuleIsADeadLetterAndTheOthersCount) {
+  desk_rig r;
+  const auto answer = r.post("web-1 " + std::string(300, 'x'), "agent");
+  EXPECT_EQ(answer.body, "1/1");
+  EXPECT_EQ(r.count(post_fate::partly), 1U);
+  EXPECT_EQ(r.post(std::string(300, 'x'), "agent").body, "0/1");
+  EXPECT_EQ(r.count(post_fate::refused), 1U);
+  const auto letters = r.letters();
+  ASSERT_EQ(letters.size(), 2U);
+  EXPECT_EQ(letters[0].reason, "bad_entity");
+  EXPECT_EQ(letters[0].source, "http words agent");
+}
+
+TEST(PostDesk, WhatIsPackedBeyondTheLimitIsRefused) {
+  intake_options i;
+  i.max_unpacked_bytes = 4;
+  desk_rig r{i};
+  EXPECT_EQ(r.post("web-1").status, 413);
+  EXPECT_EQ(r.count(post_fate::too_large), 1U);
+}
+
+TEST(PostDesk, WithoutRoomASenderIsToldToComeAgainAndNothingIsTaken) {
+  intake_options i;
+  i.max_lag_records = 8;
+  i.retry_after_ms = 1500;
+  desk_rig r{i};
+  for (int n = 0; n < 16; ++n) r.post("web-" + std::to_string(n));
+  const auto answer = r.post("more");
+  EXPECT_EQ(answer.status, 503);
+  ASSERT_EQ(answer.headers.size(), 1U);
+  EXPECT_EQ(answer.headers[0].first, "Retry-After");
+  EXPECT_EQ(answer.headers[0].second, "2");
+  EXPECT_GE(r.count(post_fate::retry), 1U);
+  EXPECT_EQ(r.rig.counters.doors.offered[static_cast<std::size_t>(event_door::http)],
+            r.rig.counters.doors.admitted[static_cast<std::size_t>(event_door::http)]);
+}
+
+TEST(PostDesk, MoreThanMayWaitIsToldToComeAgain) {
+  intake_options i;
+  i.max_posted_bytes = 16;
+  desk_rig r{i};
+  EXPECT_EQ(r.post(std::string(17, 'x')).status, 503);
+  EXPECT_EQ(r.post("web-1").status, 200);
+}
+
+TEST(PostDesk, AfterItsEndASenderIsToldToComeAgain) {
+  desk_rig r;
+  r.desk.stop();
+  EXPECT_EQ(r.post("web-1").status, 503);
+}
+
+TEST(PostDesk, AReceiverThatThrowsIsAnsweredAndTheNextIsServed) {
+  desk_rig r;
+  const auto read = r.by.read;
+  r.by.read = [](const http_request&, std::string_view, post_tools&) -> outcome<void> {
+    throw std::runtime_error{"broken"};
+  };
+  EXPECT_EQ(r.post("x").status, 500);
+  r.by.read = read;
+  EXPECT_EQ(r.post("web-1").status, 200);
+}
+
+TEST(PostDesk, WhatNobodyWaitsForIsShedWhenThereIsNoRoom) {
+  intake_options i;
+  i.max_lag_records = 8;
+  desk_rig r{i};
+  r.by.door = event_door::statsd;
+  for (int n = 0; n < 16; ++n) r.post("web-" + std::to_string(n));
+  http_request request;
+  request.body = "a b c";
+  request.address = "10.0.0.7";  // who has had its share
+  r.desk.take(r.by, std::move(request), {});
+  const auto& shed = r.rig.counters.doors.shed[static_cast<std::size_t>(event_door::statsd)];
+  for (int n = 0; n < 5000 && shed == 0; ++n)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  EXPECT_EQ(shed, 3U);
+}
+
+}  // namespace
+}  // namespace faultline

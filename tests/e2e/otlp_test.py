@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OTLP/HTTP against the real server: both encodings, what is refused, tokens, and what was answered survives kill -9."""
+
+import gzip
+import json
+import pathlib
+import subprocess
+import threading
+import unittest
+
+from posts import now_ns, number, otlp_gauge, otlp_request, otlp_resource, post, text
+from support import BIN, Server
+from wire import entity_of, eventually
+
+PROTOBUF = {"Content-Type": "application/x-protobuf"}
+JSON = {"Content-Type": "application/json"}
+
+
+def metrics_json(service, name="queue.size", value=3.5, at_ns=None):
+    return json.dumps({"resourceMetrics": [{
+        "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+        "scopeMetrics": [{"metrics": [{"name": name, "gauge": {"dataPoints": [
+            {"asDouble": value, "timeUnixNano": str(at_ns or now_ns())}]}}]}]}]})
+
+
+class OtlpTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(ingest="http_body: 256KiB, http_unpacked: 1MiB").start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def send(self, path, body, headers):
+        return post(self.server.http, path, body, headers)
+
+    def observations(self, entity):
+        return entity_of(self.server, entity).get("observations", 0)
+
+    def arrives(self, entity, count=1):
+        eventually(lambda: self.observations(entity) >= count, what=entity)
+
+    def letters(self, reason):
+        return [x for x in self.server.api("/api/v1/dead-letters?limit=1000")["letters"] if x["reason"] == reason]
+
+    def posts(self, receiver, outcome):
+        return self.server.metric(f'faultline_posts_total{{outcome="{outcome}",receiver="{receiver}"}}')
+
+    def test_metrics_in_protobuf_and_json_arrive_under_their_service(self):
+        status, headers, body = self.send("/v1/metrics", otlp_request([otlp_gauge("queue.size", 3)], service_name="pb"), PROTOBUF)
+        self.assertEqual((status, headers["Content-Type"], body), (200, "application/x-protobuf", b""))
+        status, headers, body = self.send("/v1/metrics", metrics_json("js"), JSON)
+        self.assertEqual((status, headers["Content-Type"], body), (200, "application/json", b"{}"))
+        self.arrives("service/pb")
+        self.arrives("service/js")
+        self.assertEqual(entity_of(self.server, "service/js")["metrics"][0]["name"], "queue.size")
+
+    def test_gzip_is_unpacked_and_a_bomb_is_not(self):
+        packed = gzip.compress(metrics_json("zipped").encode())
+        self.assertEqual(self.send("/v1/metrics", packed, {**JSON, "Content-Encoding": "gzip"})[0], 200)
+        self.arrives("service/zipped")
+        bomb = gzip.compress(b"[" * (8 << 20))
+        self.assertEqual(self.send("/v1/metrics", bomb, {**JSON, "Content-Encoding": "gzip"})[0], 413)
+        self.assertEqual(self.send("/v1/metrics", b"x" * (300 << 10), JSON)[0], 413)
+        self.assertEqual(self.posts("otlp_metrics", "too_large"), 1)
+
+    def test_logs_and_spans_arrive_under_their_service(self):
+        log = number(2, 17) + text(5, text(1, "payment failed"))
+        self.assertEqual(self.send("/v1/logs", otlp_request([log], service_name="logs"), PROTOBUF)[0], 200)
+        self.arrives("service/logs")
+        span = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "name": "GET /", "kind": 3,
+                "startTimeUnixNano": str(now_ns()), "endTimeUnixNano": str(now_ns() + 5_000_000),
+                "attributes": [{"key": "peer.service", "value": {"stringValue": "auth"}}]}
+        body = json.dumps({"resourceSpans": [{"resource": {"attributes": [
+            {"key": "service.name", "value": {"stringValue": "spans"}}]}, "scopeSpans": [{"spans": [span]}]}]})
+        self.assertEqual(self.send("/v1/traces", body, JSON)[0], 200)
+        self.arrives("service/spans")
+
+    def test_a_service_runs_on_its_host(self):
+        body = otlp_request([otlp_gauge("queue.size", 3)], service_name="based", host_name="ground")
+        self.assertEqual(self.send("/v1/metrics", body, PROTOBUF)[0], 200)
+        eventually(lambda: [e for e in self.server.api("/api/v1/topology")["edges"]
+                            if (e["from"], e["to"], e["kind"]) == ("service/based", "host/ground", "runs_on")], what="edge")
+
+    def test_what_is_refused_is_told_as_partial_success_and_kept(self):
+        things = [otlp_gauge("queue.size", 3), otlp_gauge("queue.size", 4, 1_000_000_000)]
+        status, _, body = self.send("/v1/metrics", otlp_request(things, service_name="partly"), PROTOBUF)
+        self.assertEqual(status, 200)
+        self.assertTrue(body.startswith(text(1, b"")[:1]) and number(1, 1) in body and b"ts_unit" in body, body)
+        status, _, body = self.send("/v1/metrics", metrics_json("partly", at_ns=now_ns() + 3600 * 10**9), JSON)
+        self.assertEqual((status, json.loads(body)["partialSuccess"]["rejectedDataPoints"]), (200, "1"))
+        self.arrives("service/partly")
+        self.assertTrue(any(x["source"] == "http otlp_metrics 127.0.0.1" for x in self.letters("ts_in_future")))
+
+    def test_garbage_is_refused_and_counted(self):
+        before = self.posts("otlp_logs", "malformed")
+        for body, headers, wanted in [(b"\xff\xff\xff", PROTOBUF, 400), (b"{", JSON, 400), (b"{\"resourceLogs\":3}", JSON, 400),
+                                      (b"x", {"Content-Type": "text/plain"}, 415), (b"x", {**JSON, "Content-Encoding": "br"}, 415),
+                                      (b"x", {**JSON, "Content-Encoding": "gzip"}, 400)]:
+            self.assertEqual(self.send("/v1/logs", body, headers)[0], wanted, body)
+        self.assertEqual(self.posts("otlp_logs", "malformed") - before, 4)
+        self.assertEqual(self.posts("otlp_logs", "unsupported"), 2)
+        self.assertGreaterEqual(len(self.letters("malformed_body")), 4)
+        self.assertEqual(self.server.request("GET", "/v1/logs")[0], 405)
+        self.assertEqual(self.send("/v1/logs", b"{}", {**JSON, "Origin": "http://evil.example"})[0], 403)
+
+    def test_no_resource_and_no_values_are_no_events(self):
+        body = json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "a", "gauge": {"dataPoints": [
+            {"asDouble": 1, "timeUnixNano": str(now_ns())}]}}]}]}]})
+        status, _, answer = self.send("/v1/metrics", body, JSON)
+        self.assertEqual((status, json.loads(answer)["partialSuccess"]["rejectedDataPoints"]), (200, "1"))
+        self.assertEqual(self.send("/v1/metrics", b"", PROTOBUF)[0], 200)
+        self.assertEqual(self.send("/v1/metrics", b"{}", JSON)[0], 200)
+
+
+class OtlpRestartTest(unittest.TestCase):
+    def test_what_was_answered_is_there_after_kill_9(self):
+        server = Server().start()
+        self.addCleanup(server.close)
+        taken, ended = [], threading.Event()
+
+        def publish():
+            while not ended.is_set():
+                entity = f"kill{len(taken)}"
+                try:
+                    if post(server.http, "/v1/metrics", otlp_request([otlp_gauge("a", 1)], service_name=entity), PROTOBUF)[0] == 200:
+                        taken.append(entity)
+                except OSError:
+                    return
+        thread = threading.Thread(target=publish)
+        thread.start()
+        eventually(lambda: len(taken) > 50, what="posts")
+        server.kill()
+        ended.set()
+        thread.join()
+        server.start()
+        server.wait_applied()
+        for entity in taken:
+            self.assertEqual(entity_of(server, "service/" + entity).get("observations"), 1, entity)
+
+
+class OtlpTokenTest(unittest.TestCase):
+    def test_with_tokens_a_publisher_may_send_and_nothing_else_and_a_viewer_may_not(self):
+        server = Server()
+        tokens = server.directory / "tokens"
+        made = {}
+        for role in ["publisher", "viewer", "operator"]:
+            made[role] = subprocess.run([str(BIN / "faultline"), "token", "create", role, "--role", role, "--file", str(tokens)],
+                                        capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+        server.config.write_text(server.config.read_text().replace("web: {", f"web: {{tokens: {tokens}, "))
+        self.addCleanup(server.remove)
+        server.start(wait=False)
+        eventually(server.is_ready, what="ready")
+
+        def send(token):
+            headers = {**PROTOBUF, **({"Authorization": "Bearer " + made[token]} if token else {})}
+            return post(server.http, "/v1/metrics", otlp_request([otlp_gauge("a", 1)], service_name="x"), headers)[0]
+        self.assertEqual([send(t) for t in ["publisher", "operator", "viewer", None]], [200, 200, 403, 401])
+        self.assertEqual(self.read(server, made["publisher"]), 403)
+        self.assertEqual(self.read(server, made["viewer"]), 200)
+
+    @staticmethod
+    def read(server, token):
+        import urllib.error
+        import urllib.request
+        request = urllib.request.Request(f"http://127.0.0.1:{server.http}/api/v1/status",
+                                         headers={"Authorization": "Bearer " + token})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+
+class OtlpOffTest(unittest.TestCase):
+    def test_off_there_is_nothing_at_its_paths(self):
+        server = Server(ingest="otlp: false").start()
+        self.addCleanup(server.close)
+        self.assertEqual(post(server.http, "/v1/metrics", b"{}", JSON)[0], 404)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processing/naming.hpp"
+
+#include <limits>
+#include <map>
+
+#include <gtest/gtest.h>
+
+namespace faultline {
+namespace {
+
+constexpr std::int64_t now_ms = 1'750'000'000'000;
+
+/// What a namer handed out, in a form that is easy to look at.
+struct told {
+  explicit told(naming_options options = {}) : namer{std::move(options)} {}
+
+  void begin(naming_style style, std::string_view fallback = {}, std::int64_t at = now_ms) {
+    namer.begin(style, fallback, at, [this](const event_view& e, std::size_t n) { add(e, n); });
+  }
+  void add(const event_view& e, std::size_t samples) {
+    if (e.type == event_type::edge) {
+      edges[std::string{e.entity}] = std::string{e.depends_on.at(0)};
+      return;
+    }
+    ++events;
+    in_events += samples;
+    last_entity = e.entity;
+    last_body = e.body;
+    last_peer = e.peer;
+    last_attributes.clear();
+    for (const auto& a : e.attributes) last_attributes[std::string{a.key}] = std::string{a.value};
+    for (const auto& m : e.metrics)
+      values[std::string{e.entity} + " " + std::string{m.name}] = m.value;
+  }
+  void metric(std::string_view name, double value, const sample_labels& labels,
+              std::int64_t ts = now_ms, std::string_view unit = {}) {
+    metric_sample s;
+    s.name = name;
+    s.value = value;
+    s.ts_ms = ts;
+    s.unit = unit;
+    namer.metric(s, labels);
+  }
+  /// The entity of one metric of Prometheus with these labels.
+  std::string named(naming_style style, const sample_labels& labels) {
+    begin(style);
+    if (style == naming_style::otel) {
+      namer.source(labels);
+      metric("m", 1, {});
+    } else {
+      metric("m", 1, labels);
+    }
+    namer.finish();
+    return namer.taken() == 0 ? "" : last_entity;
+  }
+
+  sample_namer namer;
+  std::map<std::string, double> values;
+  std::map<std::string, std::string> edges, last_attributes;
+  std::string last_entity, last_body, last_peer;
+  std::size_t events = 0, in_events = 0;
+};
+
+TEST(Naming, AResourceOfOpenTelemetryIsItsServicePodOrHost) {
+  told t;
+  EXPECT_EQ(t.named(naming_style::otel, {{"service.name", "cart"}}), "service/cart");
+  EXPECT_EQ(t.named(naming_style::otel, {{"service.namespace", "shop"}, {"service.name", "cart"}}),
+            "service/shop/cart");
+  EXPECT_EQ(t.named(naming_style::otel, {{"host.name", "web-1"}}), "host/web-1");
+  EXPECT_EQ(t.named(naming_style::otel, {{"k8s.pod.name", "cart-5d"}}), "pod/cart-5d");
+  EXPECT_EQ(t.named(naming_style::otel, {{"k8s.node.name", "node-1"}}), "host/node-1");
+  EXPECT_EQ(t.named(naming_style::otel, {{"host.name", "web-1"}, {"service.name", "cart"}}),
+            "service/cart");
+  EXPECT_EQ(t.named(naming_style::otel,
+                    {{"service.name", "unknown_service:node"}, {"host.name", "web-1"}}),
+            "host/web-1");
+  EXPECT_EQ(t.named(naming_style::otel, {{"telemetry.sdk.name", "opentelemetry"}}), "");
+}
+
+TEST(Naming, MetricsOfAServiceInAPodAreThePodsAndItsWordsAreTheServices) {
+  told t;
+  t.begin(naming_style::otel);
+  const sample_labels resource{{"service.name", "cart"}, {"k8s.pod.name", "cart-5d"}};
+  t.namer.source(resource);
+  t.metric("requests", 1, {});
+  log_sample l;
+  l.body = "hello";
+  t.namer.log(l, {});
+  EXPECT_EQ(t.last_entity, "service/cart");
+  t.namer.finish();
+  EXPECT_EQ(t.last_entity, "pod/cart-5d");
+  EXPECT_EQ(t.last_attributes.at("ephemeral"), "true");
+}
+
+TEST(Naming, ATargetOfPrometheusIsItsPodOrTheHostOfItsInstance) {
+  told t;
+  EXPECT_EQ(t.named(naming_style::prometheus, {{"instance", "web-1:9100"}, {"job", "node"}}),
+            "host/web-1");
+  EXPECT_EQ(t.named(naming_style::prometheus, {{"instance", "[::1]:9100"}}), "host/::1");
+  EXPECT_EQ(t.named(naming_style::prometheus, {{"instance", "web-1"}}), "host/web-1");
+  EXPECT_EQ(t.named(naming_style::prometheus, {{"pod", "cart-5d"}, {"instance", "10.0.0.7:80"}}),
+            "pod/cart-5d");
+  EXPECT_EQ(t.named(naming_style::prometheus, {{"job", "batch"}}), "service/batch");
+  EXPECT_EQ(t.named(naming_style::prometheus, {{"code", "200"}}), "");
+}
+
+TEST(Naming, RulesOfTheConfigurationComeFirstAndAliasesLast) {
+  naming_options o;
+  o.entities = {{"app", "service"}};
+  o.aliases = {{"host/10.0.0.7", "host/web-1"}, {"service/old", "service/new"}};
+  told t{o};
+  EXPECT_EQ(t.named(naming_style::prometheus, {{"instance", "10.0.0.7:9100"}}), "host/web-1");
+  EXPECT_EQ(t.named(naming_style::prometheus, {{"instance", "10.0.0.8:9100"}, {"app", "cart"}}),
+            "service/cart");
+  EXPECT_EQ(t.named(naming_style::otel, {{"service.name", "old"}}), "service/new");
+}
+
+TEST(Naming, SamplesOfOneTimeAreOneEventAndThoseOfAnotherAnother) {
+  told t;
+  t.begin(naming_style::prometheus);
+  const sample_labels web{{"instance", "web-1:9100"}}, db{{"instance", "db-1:9100"}};
+  t.metric("load", 1, web);
+  t.metric("load", 2, db);
+  t.metric("used", 3, web);
+  t.metric("load", 4, web, now_ms + 15'000);
+  t.namer.finish();
+  EXPECT_EQ(t.events, 3U);
+  EXPECT_EQ(t.in_events, 4U);
+  EXPECT_EQ(t.values.at("host/web-1 used"), 3);
+  EXPECT_EQ(t.values.at("host/db-1 load"), 2);
+}
+
+TEST(Naming, LabelsThatAreNotTheSourcesAreInTheNameInTheirOrder) {
+  told t;
+  t.begin(naming_style::prometheus);
+  t.metric("http_requests_total", 7,
+           {{"method", "GET"}, {"instance", "web-1:80"}, {"code", "500"}, {"job", "shop"}});
+  t.metric("up", 1, {{"instance", "web-1:80"}, {"job", "shop"}});
+  t.namer.finish();
+  EXPECT_EQ(t.values.at("host/web-1 http_requests_total{code=500,method=GET}"), 7);
+  EXPECT_EQ(t.values.at("host/web-1 up{job=shop}"), 1);
+}
+
+TEST(Naming, ANameThatIsTooLongIsCutAndStaysItsOwn) {
+  told t;
+  t.begin(naming_style::prometheus);
+  const std::string path(200, 'a');
+  t.metric("m", 1, {{"instance", "a"}, {"path", path + "1"}});
+  t.metric("m", 2, {{"instance", "a"}, {"path", path + "2"}});
+  t.namer.finish();
+  ASSERT_EQ(t.values.size(), 2U);
+  for (const auto& [name, value] : t.values) EXPECT_LE(name.size(), 128 + 7U);
+}
+
+TEST(Naming, LabelsWithoutBoundDoNotBecomeMetricsWithoutBound) {
+  naming_options o;
+  o.max_metrics = 10;
+  o.max_series_per_metric = 4;
+  told t{o};
+  t.begin(naming_style::prometheus);
+  for (int i = 0; i < 100; ++i)
+    t.metric("by_user", i, {{"instance", "a"}, {"user", std::to_string(i)}});
+  EXPECT_EQ(t.namer.taken(), 4U);
+  EXPECT_EQ(t.namer.left_out_because(left_out::too_many), 96U);
+  for (int i = 0; i < 100; ++i) t.metric("m" + std::to_string(i), i, {{"instance", "a"}});
+  EXPECT_EQ(t.namer.taken(), 10U);
+  t.metric("m0", 1, {{"instance", "b"}});  // another entity is not disturbed
+  EXPECT_EQ(t.namer.taken(), 11U);
+  t.namer.finish();
+  // Who was let in stays in, from one body to the next.
+  t.begin(naming_style::prometheus);
+  t.metric("m0", 1, {{"instance", "a"}});
+  t.metric("by_user", 1, {{"instance", "a"}, {"user", "3"}});
+  t.metric("by_user", 1, {{"instance", "a"}, {"user", "4"}});
+  EXPECT_EQ(t.namer.taken(), 2U);
+}
+
+TEST(Naming, WhatIsNotFiniteNotNamedOrNotWantedIsLeftOutAndCounted) {
+  naming_options o;
+  o.drop = {"go_*"};
+  told t{o};
+  t.begin(naming_style::prometheus);
+  t.metric("m", std::numeric_limits<double>::quiet_NaN(), {{"instance", "a"}});
+  t.metric("go_gc", 1, {{"instance", "a"}});
+  t.metric("m", 1, {});
+  EXPECT_EQ(t.namer.left_out_because(left_out::not_finite), 1U);
+  EXPECT_EQ(t.namer.left_out_because(left_out::dropped), 1U);
+  EXPECT_EQ(t.namer.left_out_because(left_out::no_entity), 1U);
+  EXPECT_EQ(t.namer.taken(), 0U);
+  t.begin(naming_style::prometheus, "host/here");
+  t.metric("m", 1, {});
+  t.namer.finish();
+  EXPECT_EQ(t.last_entity, "host/here");
+}
+
+TEST(Naming, WhatAServiceRunsOnIsToldOnceInTenMinutesAndAgainWhenTheBodyWasThrownAway) {
+  told t;
+  const sample_labels resource{
+      {"service.name", "cart"}, {"k8s.pod.name", "cart-5d"}, {"k8s.node.name", "node-1"}};
+  t.begin(naming_style::otel);
+  t.namer.source(resource);  // never finished: it could not be read
+  t.edges.clear();
+  t.begin(naming_style::otel);
+  t.namer.source(resource);
+  t.namer.finish();
+  EXPECT_EQ(t.edges.at("service/cart"), "pod/cart-5d");
+  EXPECT_EQ(t.edges.at("pod/cart-5d"), "host/node-1");
+  t.edges.clear();
+  t.begin(naming_style::otel, {}, now_ms + 599'999);
+  t.namer.source(resource);
+  t.namer.finish();
+  EXPECT_TRUE(t.edges.empty());
+  t.begin(naming_style::otel, {}, now_ms + 600'000);
+  t.namer.source(resource);
+  t.namer.finish();
+  EXPECT_EQ(t.edges.size(), 2U);
+}
+
+TEST(Naming, MetricsOfTheSystemAreTheHostsWhicheverServiceSendsThem) {
+  told t;
+  t.begin(naming_style::otel);
+  const sample_labels resource{{"service.name", "agent"}, {"host.name", "web-1"}};
+  t.namer.source(resource);
+  t.metric("system.cpu.utilization", 0.5, {});
+  t.metric("queue.size", 3, {});
+  t.namer.finish();
+  EXPECT_EQ(t.values.count("host/web-1 system.cpu.utilization"), 1U);
+  EXPECT_EQ(t.values.count("service/agent queue.size"), 1U);
+}
+
+TEST(Naming, ASpanThatLeavesSaysWhomItCalls) {
+  told t;
+  const auto peer = [&t](const sample_labels& labels, bool leaves) {
+    t.begin(naming_style::otel);
+    const sample_labels resource{{"service.name", "cart"}};
+    t.namer.source(resource);
+    span_sample s;
+    s.trace = "0af7651916cd43dd8448eb211c80319c";
+    s.span = "b7ad6b7169203331";
+    s.operation = "GET /";
+    s.leaves = leaves;
+    t.namer.span(s, labels);
+    return t.last_peer;
+  };
+  EXPECT_EQ(peer({{"peer.service", "auth"}}, true), "service/auth");
+  EXPECT_EQ(peer({{"db.system", "postgresql"}, {"db.name", "orders"}}, true), "db/orders");
+  EXPECT_EQ(peer({{"db.system", "redis"}, {"server.address", "redis-1"}}, true), "db/redis-1");
+  EXPECT_EQ(peer({{"messaging.destination.name", "jobs"}}, true), "queue/jobs");
+  EXPECT_EQ(peer({{"server.address", "10.0.0.7"}}, true), "remote/10.0.0.7");
+  EXPECT_EQ(peer({{"server.address", "10.0.0.7"}}, false), "");  // of a server: itself
+}
+
+TEST(Naming, AnExceptionIsPartOfTheLine) {
+  told t;
+  t.begin(naming_style::otel);
+  const sample_labels resource{{"service.name", "cart"}};
+  t.namer.source(resource);
+  log_sample l;
+  l.body = "payment failed";
+  t.namer.log(l, {{"exception.type", "IOError"}, {"exception.message", "reset"}});
+  EXPECT_EQ(t.last_body, "payment failed: IOError: reset");
+}
+
+TEST(Naming, AUnitStandsInTheNameWhereTheNameSaysNothing) {
+  told t;
+  t.begin(naming_style::otel);
+  const sample_labels resource{{"service.name", "cart"}};
+  t.namer.source(resource);
+  t.metric("checkout", 12, {}, now_ms, "ms");
+  t.metric("http.server.duration", 12, {}, now_ms, "ms");
+  t.metric("size_bytes", 12, {}, now_ms, "By");
+  t.metric("jobs", 12, {}, now_ms, "{job}");
+  t.namer.finish();
+  EXPECT_EQ(t.values.count("service/cart checkout_milliseconds"), 1U);
+  EXPECT_EQ(t.values.count("service/cart http.server.duration"), 1U);
+  EXPECT_EQ(t.values.count("service/cart size_bytes"), 1U);
+  EXPECT_EQ(t.values.count("service/cart jobs"), 1U);
+}
+
+TEST(Naming, UnitsAreReadFromNames) {
+  EXPECT_EQ(unit_of("process_cpu_seconds_total"), "seconds");
+  EXPECT_EQ(unit_of("node_memory_MemFree_bytes"), "bytes");
+  EXPECT_EQ(unit_of("latency_ms{path=/bytes}"), "milliseconds");
+  EXPECT_EQ(unit_of("disk_used_percent"), "percent");
+  EXPECT_EQ(unit_of("requests_total"), "");
+  EXPECT_EQ(unit_word("By"), "bytes");
+  EXPECT_EQ(unit_word("{job}"), "");
+  EXPECT_EQ(unit_word("seconds"), "seconds");
+}
+
+}  // namespace
+}  // namespace faultline

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How much of a body is taken, by path, and by what is being received already.
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "tests/transport/raw_http.hpp"
+#include "transport/http_server.hpp"
+
+namespace faultline {
+namespace {
+
+using faultline::testing::raw_http;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// A server whose path /events takes events. It says how long each body was; /events?hold waits.
+class HttpBodies : public ::testing::Test {
+protected:
+  void open(web_options options = {}) {
+    options.listen_address = "127.0.0.1:0";
+    auto opened = open_http_server(options);
+    ASSERT_TRUE(opened) << opened.error().what;
+    server = std::move(*opened);
+    server->start(
+        [this](http_request request, http_responder respond) {
+          if (!request.query.empty()) {
+            const std::lock_guard lock{mutex};
+            held.push_back(std::move(respond));
+            changed.notify_all();
+            return;
+          }
+          http_response r;
+          r.body = std::to_string(request.body.size());
+          respond(std::move(r));
+        },
+        [](std::string_view path) { return path == "/events"; });
+  }
+  static std::string head(const std::string& target, std::size_t length) {
+    return "POST " + target +
+           " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n";
+  }
+  std::string post(const std::string& target, std::size_t length) {
+    raw_http client{server->bound_address()};
+    client.send(head(target, length));
+    client.send(std::string(length, 'x'));
+    return client.answer();
+  }
+  http_responder wait_for_held(std::size_t index) {
+    std::unique_lock lock{mutex};
+    changed.wait_for(lock, std::chrono::seconds{15}, [&] { return held.size() > index; });
+    return held.at(index);
+  }
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<http_responder> held;
+  std::unique_ptr<http_server> server;
+};
+
+TEST_F(HttpBodies, APathThatTakesEventsTakesMoreThanTheOthers) {
+  open();
+  const std::size_t small = std::size_t{64} * 1024, large = std::size_t{4} * 1024 * 1024;
+  EXPECT_THAT(post("/", small), HasSubstr("\r\n\r\n65536"));
+  EXPECT_THAT(post("/", small + 1), StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(post("/events", large), HasSubstr("\r\n\r\n4194304"));
+  EXPECT_THAT(post("/events", large + 1), StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(post("/events/", small + 1), StartsWith("HTTP/1.1 413"));
+}
+
+TEST_F(HttpBodies, ChunksAreHeldToTheLimitOfTheirPath) {
+  open();
+  const std::string chunk = "8000\r\n" + std::string(0x8000, 'x') + "\r\n";
+  for (const auto& [path, status] :
+       {std::pair<std::string, std::string>{"/", "413"}, {"/events", "200"}}) {
+    raw_http client{server->bound_address()};
+    client.send("POST " + path +
+                " HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 3; ++i) client.send(chunk);
+    client.send("0\r\n\r\n");
+    EXPECT_THAT(client.answer(), StartsWith("HTTP/1.1 " + status)) << path;
+  }
+}
+
+TEST_F(HttpBodies, BeyondWhatMayBeReceivedAtOnceASenderIsToldToComeAgainBeforeItsBodyIsRead) {
+  web_options options;
+  options.event_body_bytes = 1000;
+  options.event_bodies_bytes = 2500;
+  open(options);
+  raw_http first{server->bound_address()}, second{server->bound_address()},
+      third{server->bound_address()};
+  first.send(head("/events?hold=1", 1000) + std::string(1000, 'x'));
+  const auto answer_first = wait_for_held(0);
+  second.send(head("/events?hold=1", 1000) + std::string(1000, 'x'));
+  const auto answer_second = wait_for_held(1);
+  third.send(head("/events", 1000));  // no byte of its body
+  const auto told = third.answer();
+  EXPECT_THAT(told, StartsWith("HTTP/1.1 503"));
+  EXPECT_THAT(told, HasSubstr("Retry-After: 1"));
+  EXPECT_THAT(post("/", 1000), StartsWith("HTTP/1.1 200"));  // others are not disturbed
+  EXPECT_THAT(post("/events", 500), StartsWith("HTTP/1.1 200"));
+  answer_first({});
+  EXPECT_THAT(first.answer(), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(post("/events", 1000), StartsWith("HTTP/1.1 200"));
+  answer_second({});
+  EXPECT_EQ(server->counters().refused_bodies, 1U);
+}
+
+TEST_F(HttpBodies, WhoGoesAwayInTheMiddleGivesItsRoomBack) {
+  web_options options;
+  options.event_body_bytes = 1000;
+  options.event_bodies_bytes = 1000;
+  open(options);
+  for (int i = 0; i < 5; ++i) {
+    raw_http gone{server->bound_address()};
+    gone.send(head("/events", 1000) + "x");
+  }
+  for (int i = 0; i < 1000; ++i)
+    if (post("/events", 1000).substr(0, 12) == "HTTP/1.1 200") return;
+  FAIL() << "the room is lost";
+}
+
+}  // namespace
+}  // namespace faultline

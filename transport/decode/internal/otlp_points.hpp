@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "messages/outcome.hpp"
+#include "messages/sample.hpp"
+#include "transport/decode/otlp.hpp"
+
+namespace faultline {
+
+// What both encodings of OTLP say, and what becomes of it.
+
+struct otlp_metric {
+  enum class kind : std::uint8_t { none, gauge, sum, histogram, summary };
+  std::string_view name, unit;
+  kind what = kind::none;
+  bool monotonic = false;
+  bool delta = false;  ///< temporality; else cumulative
+};
+
+struct otlp_point {
+  std::uint64_t start_ns = 0, time_ns = 0;
+  std::uint64_t flags = 0;
+  std::optional<double> value;  ///< gauge, sum
+  std::uint64_t count = 0;      ///< histogram, summary; like the rest
+  std::optional<double> sum, min, max;
+  std::vector<std::pair<double, double>> quantiles;
+
+  void clear() {
+    start_ns = time_ns = flags = count = 0;
+    value = sum = min = max = std::nullopt;
+    quantiles.clear();
+  }
+};
+
+struct otlp_log {
+  std::uint64_t time_ns = 0, observed_ns = 0;
+  std::int64_t severity = 0;
+  std::string_view severity_text, body, event_name;
+};
+
+struct otlp_span {
+  std::uint64_t start_ns = 0, end_ns = 0;
+  std::int64_t kind = 0, status = 0;
+  std::string_view trace, span, parent, name;  ///< ids in hex
+};
+
+/// Hands points, logs and spans to a sink.
+class otlp_teller {
+public:
+  explicit otlp_teller(sample_sink& to) : to_{to} {}
+  void tell(const otlp_metric& m, const otlp_point& p, const sample_labels& labels);
+  void tell(const otlp_log& l, const sample_labels& labels);
+  void tell(const otlp_span& s, const sample_labels& labels);
+  sample_sink& sink() noexcept { return to_; }
+
+private:
+  void tell_sums(const otlp_metric& m, const otlp_point& p, const sample_labels& labels);
+  void tell_value(std::string_view name, std::string_view unit, metric_kind kind, double value,
+                  std::int64_t ts_ms, const sample_labels& labels);
+  sample_sink& to_;
+  std::string name_;
+};
+
+/// Texts that were made of numbers and lists, kept where they are until clear().
+class made_texts {
+public:
+  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
+  void clear() noexcept { texts_.clear(); }
+
+private:
+  std::deque<std::string> texts_;
+};
+
+/// Lower-case hex of @p bytes.
+std::string hex_text(std::string_view bytes);
+/// A number as an attribute's text: 3, 0.25.
+std::string number_text(double value);
+
+outcome<void> read_otlp_protobuf(otlp_signal signal, std::string_view body, otlp_teller& to);
+outcome<void> read_otlp_json(otlp_signal signal, std::string_view body, otlp_teller& to);
+
+}  // namespace faultline

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/decode/otlp.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+#include "transport/decode/internal/otlp_points.hpp"
+
+namespace faultline {
+
+namespace {
+
+constexpr std::uint64_t ns_per_ms = 1'000'000;
+constexpr std::uint64_t no_recorded_value = 1;  ///< of a data point's flags
+constexpr std::int64_t client = 3, producer = 4;
+
+std::int64_t ms_of(std::uint64_t ns) noexcept { return static_cast<std::int64_t>(ns / ns_per_ms); }
+
+/// SeverityNumber: four of each, from TRACE = 1 to FATAL = 21.
+log_severity severity_of(std::int64_t number) noexcept {
+  if (number < 1 || number > 24) return log_severity::info;
+  return static_cast<log_severity>((number - 1) / 4);
+}
+
+log_severity severity_of(std::string_view text) noexcept {
+  if (text.empty()) return log_severity::info;
+  switch (text.front() | 0x20) {  // lower case
+    case 't':
+      return log_severity::trace;
+    case 'd':
+      return log_severity::debug;
+    case 'w':
+      return log_severity::warn;
+    case 'e':
+      return log_severity::error;
+    case 'f':
+    case 'c':
+      return log_severity::fatal;
+    default:
+      return log_severity::info;
+  }
+}
+
+void put_varint(std::string& out, std::uint64_t v) {
+  for (; v >= 0x80; v >>= 7U) out.push_back(static_cast<char>((v & 0x7fU) | 0x80U));
+  out.push_back(static_cast<char>(v));
+}
+
+void put_text(std::string& out, int field, std::string_view text) {
+  put_varint(out, static_cast<std::uint64_t>(field) << 3U | 2U);
+  put_varint(out, text.size());
+  out.append(text);
+}
+
+void put_number(std::string& out, int field, std::uint64_t v) {
+  put_varint(out, static_cast<std::uint64_t>(field) << 3U);
+  put_varint(out, v);
+}
+
+std::string json_text(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string hex_text(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    out.push_back(digits[byte >> 4U]);
+    out.push_back(digits[byte & 15U]);
+  }
+  return out;
+}
+
+std::string number_text(double value) {
+  char text[32];
+  const auto [end, failed] = std::to_chars(text, text + sizeof text, value);
+  return failed == std::errc{} ? std::string{text, end} : std::string{};
+}
+
+void otlp_teller::tell_value(std::string_view name, std::string_view unit, metric_kind kind,
+                             double value, std::int64_t ts_ms, const sample_labels& labels) {
+  metric_sample s;
+  s.name = name;
+  s.unit = unit;
+  s.kind = kind;
+  s.value = value;
+  s.ts_ms = ts_ms;
+  to_.metric(s, labels);
+}
+
+void otlp_teller::tell(const otlp_metric& m, const otlp_point& p, const sample_labels& labels) {
+  if ((p.flags & no_recorded_value) != 0) return to_.leave_out(left_out::no_value);
+  const auto ts = ms_of(p.time_ns);
+  switch (m.what) {
+    case otlp_metric::kind::gauge:
+    case otlp_metric::kind::sum: {
+      if (!p.value) return to_.leave_out(left_out::no_value);
+      const bool sum = m.what == otlp_metric::kind::sum && m.monotonic;
+      if (!sum || !m.delta)
+        return tell_value(m.name, m.unit, sum ? metric_kind::counter : metric_kind::gauge, *p.value,
+                          ts, labels);
+      if (p.time_ns <= p.start_ns || p.start_ns == 0) return to_.leave_out(left_out::no_value);
+      const double passed_s = static_cast<double>(p.time_ns - p.start_ns) / 1e9;
+      return tell_value(m.name, m.unit, metric_kind::gauge, *p.value / passed_s, ts, labels);
+    }
+    case otlp_metric::kind::histogram:
+    case otlp_metric::kind::summary:
+      return tell_sums(m, p, labels);
+    case otlp_metric::kind::none:
+      to_.leave_out(left_out::no_value);
+  }
+}
+
+// Cumulative ones as counters; of those that begin anew each time the mean and the rate.
+void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
+                            const sample_labels& labels) {
+  const auto ts = ms_of(p.time_ns);
+  const auto count = static_cast<double>(p.count);
+  const auto with = [this, &m](const char* end) -> std::string_view {
+    return name_.assign(m.name).append(end);
+  };
+  if (m.delta && m.what == otlp_metric::kind::histogram) {
+    if (p.time_ns <= p.start_ns || p.start_ns == 0) return to_.leave_out(left_out::no_value);
+    const double passed_s = static_cast<double>(p.time_ns - p.start_ns) / 1e9;
+    tell_value(with(".count"), {}, metric_kind::gauge, count / passed_s, ts, labels);
+    if (p.sum && p.count != 0)
+      tell_value(with(".mean"), m.unit, metric_kind::gauge, *p.sum / count, ts, labels);
+    if (p.max && p.count != 0)
+      tell_value(with(".max"), m.unit, metric_kind::gauge, *p.max, ts, labels);
+    return;
+  }
+  tell_value(with(".count"), {}, metric_kind::counter, count, ts, labels);
+  if (p.sum) tell_value(with(".sum"), m.unit, metric_kind::counter, *p.sum, ts, labels);
+  for (const auto& [quantile, value] : p.quantiles) {
+    name_.assign(m.name).append(".p").append(number_text(std::round(quantile * 1e4) / 100));
+    tell_value(name_, m.unit, metric_kind::gauge, value, ts, labels);
+  }
+}
+
+void otlp_teller::tell(const otlp_log& l, const sample_labels& labels) {
+  log_sample s;
+  s.ts_ms = ms_of(l.time_ns != 0 ? l.time_ns : l.observed_ns);
+  s.severity = l.severity != 0 ? severity_of(l.severity) : severity_of(l.severity_text);
+  s.body = l.body.empty() ? l.event_name : l.body;
+  to_.log(s, labels);
+}
+
+void otlp_teller::tell(const otlp_span& s, const sample_labels& labels) {
+  span_sample out;
+  out.ts_ms = ms_of(s.start_ns);
+  out.duration_us = s.end_ns > s.start_ns ? (s.end_ns - s.start_ns) / 1000 : 0;
+  out.status = s.status == 2   ? span_status::error
+               : s.status == 1 ? span_status::ok
+                               : span_status::unset;
+  out.trace = s.trace;
+  out.span = s.span;
+  out.parent = s.parent;
+  out.operation = s.name;
+  out.leaves = s.kind == client || s.kind == producer;
+  to_.span(out, labels);
+}
+
+outcome<void> read_otlp(otlp_signal signal, otlp_encoding encoding, std::string_view body,
+                        sample_sink& sink) {
+  if (body.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()))
+    return failure{ec::too_large, "the body has 2 GiB or more"};
+  otlp_teller to{sink};
+  return encoding == otlp_encoding::protobuf ? read_otlp_protobuf(signal, body, to)
+                                             : read_otlp_json(signal, body, to);
+}
+
+// ExportPartialSuccess: 1 = number of rejected, 2 = error_message; field 1 of the response.
+std::string otlp_answer(otlp_signal signal, otlp_encoding encoding, std::uint64_t rejected,
+                        std::string_view why) {
+  if (encoding == otlp_encoding::json) {
+    if (rejected == 0) return "{}";
+    const char* key = signal == otlp_signal::metrics ? "rejectedDataPoints"
+                      : signal == otlp_signal::logs  ? "rejectedLogRecords"
+                                                     : "rejectedSpans";
+    return json_text(
+        {{"partialSuccess", {{key, std::to_string(rejected)}, {"errorMessage", why}}}});
+  }
+  if (rejected == 0) return {};
+  std::string partial, out;
+  put_number(partial, 1, rejected);
+  put_text(partial, 2, why);
+  put_text(out, 1, partial);
+  return out;
+}
+
+std::string otlp_error(otlp_encoding encoding, std::string_view message) {
+  if (encoding == otlp_encoding::json) return json_text({{"message", message}});
+  std::string out;
+  put_text(out, 2, message);
+  return out;
+}
+
+}  // namespace faultline

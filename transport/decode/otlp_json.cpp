@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// OTLP in JSON (the protobuf mapping with its exceptions: ids in hex, enumerations as numbers).
+#include <charconv>
+#include <cmath>
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+#include "transport/decode/internal/bounded_json.hpp"
+#include "transport/decode/internal/otlp_points.hpp"
+
+namespace faultline {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t most_labels = 256;
+
+/// A field has a value of the wrong type.
+struct wrong_type {
+  const char* key;
+};
+
+const json none;
+
+const json& at(const json& object, const char* key) {
+  const auto found = object.find(key);
+  return found == object.end() ? none : *found;
+}
+
+/// The items of a list; nothing where it is not there.
+const json& list_at(const json& object, const char* key) {
+  static const json empty = json::array();
+  const auto& list = at(object, key);
+  if (list.is_null()) return empty;
+  if (!list.is_array()) throw wrong_type{key};
+  for (const auto& item : list)
+    if (!item.is_object()) throw wrong_type{key};
+  return list;
+}
+
+const json& object_at(const json& object, const char* key) {
+  static const json empty = json::object();
+  const auto& found = at(object, key);
+  if (found.is_null()) return empty;
+  if (!found.is_object()) throw wrong_type{key};
+  return found;
+}
+
+std::string_view text_at(const json& object, const char* key) {
+  const auto& v = at(object, key);
+  if (v.is_null()) return {};
+  if (!v.is_string()) throw wrong_type{key};
+  return v.get_ref<const std::string&>();
+}
+
+/// A 64-bit number, which JSON may carry as a text.
+template <class Number>
+Number whole(const json& v, const char* key) {
+  Number n = 0;
+  if (v.is_null()) return n;
+  if (v.is_number_unsigned()) return static_cast<Number>(v.get<std::uint64_t>());
+  if (v.is_number_integer()) return static_cast<Number>(v.get<std::int64_t>());
+  if (!v.is_string()) throw wrong_type{key};
+  const auto& text = v.get_ref<const std::string&>();
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (failed != std::errc{} || end != text.data() + text.size()) throw wrong_type{key};
+  return n;
+}
+template <class Number>
+Number whole_at(const json& object, const char* key) {
+  return whole<Number>(at(object, key), key);
+}
+
+std::optional<double> real_at(const json& object, const char* key) {
+  const auto& v = at(object, key);
+  if (v.is_null()) return std::nullopt;
+  if (v.is_number()) return v.get<double>();
+  if (!v.is_string()) throw wrong_type{key};
+  const auto& text = v.get_ref<const std::string&>();
+  if (text == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  if (text == "Infinity") return std::numeric_limits<double>::infinity();
+  if (text == "-Infinity") return -std::numeric_limits<double>::infinity();
+  double value = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failed != std::errc{} || end != text.data() + text.size()) throw wrong_type{key};
+  return value;
+}
+
+/// An enumeration as its number, or as its name, of which @p names are the ends from 0 on.
+std::int64_t enum_at(const json& object, const char* key,
+                     std::initializer_list<std::string_view> names) {
+  const auto& v = at(object, key);
+  if (!v.is_string()) return whole<std::int64_t>(v, key);
+  const std::string_view text = v.get_ref<const std::string&>();
+  std::int64_t number = 0;
+  for (const auto name : names) {
+    if (text.size() >= name.size() && text.substr(text.size() - name.size()) == name) return number;
+    ++number;
+  }
+  return 0;
+}
+
+class reader {
+public:
+  explicit reader(otlp_teller& to) : to_{to} {}
+
+  void request(otlp_signal signal, const json& body) {
+    const char* groups = signal == otlp_signal::metrics ? "resourceMetrics"
+                         : signal == otlp_signal::logs  ? "resourceLogs"
+                                                        : "resourceSpans";
+    const char* scopes = signal == otlp_signal::metrics ? "scopeMetrics"
+                         : signal == otlp_signal::logs  ? "scopeLogs"
+                                                        : "scopeSpans";
+    for (const auto& group : list_at(body, groups)) {
+      resource_texts_.clear();
+      read_labels(object_at(group, "resource"), resource_, resource_texts_);
+      to_.sink().source(resource_);
+      for (const auto& scope : list_at(group, scopes)) read_scope(signal, scope);
+    }
+  }
+
+private:
+  void read_scope(otlp_signal signal, const json& scope) {
+    if (signal == otlp_signal::metrics)
+      for (const auto& m : list_at(scope, "metrics")) metric(m);
+    else if (signal == otlp_signal::logs)
+      for (const auto& l : list_at(scope, "logRecords")) log(l);
+    else
+      for (const auto& s : list_at(scope, "spans")) span(s);
+  }
+
+  void read_labels(const json& object, sample_labels& labels, made_texts& texts) {
+    labels.clear();
+    for (const auto& pair : list_at(object, "attributes")) {
+      if (labels.size() == most_labels) break;
+      labels.push_back({text_at(pair, "key"), any_value(object_at(pair, "value"), texts)});
+    }
+  }
+
+  std::string_view any_value(const json& value, made_texts& texts) {
+    const auto member = value.begin();
+    if (member == value.end()) return {};
+    const auto& key = member.key();
+    const auto& v = member.value();
+    if ((key == "stringValue" || key == "bytesValue") && v.is_string())
+      return v.get_ref<const std::string&>();
+    if (key == "boolValue" && v.is_boolean()) return v.get<bool>() ? "true" : "false";
+    if (key == "intValue") return texts.keep(std::to_string(whole<std::int64_t>(v, "intValue")));
+    if (key == "doubleValue") {
+      const auto number = real_at(value, "doubleValue");
+      return texts.keep(number_text(number.value_or(0)));
+    }
+    std::string list;
+    for (const auto& item : list_at(object_at(value, key.c_str()), "values")) {
+      if (!list.empty()) list.push_back(' ');
+      if (key == "kvlistValue") {
+        list.append(text_at(item, "key")).append("=");
+        list.append(any_value(object_at(item, "value"), texts));
+      } else {
+        list.append(any_value(item, texts));
+      }
+    }
+    return texts.keep(std::move(list));
+  }
+
+  void metric(const json& object) {
+    otlp_metric m;
+    m.name = text_at(object, "name");
+    m.unit = text_at(object, "unit");
+    using kind = otlp_metric::kind;
+    constexpr std::pair<const char*, kind> kinds[] = {{"gauge", kind::gauge},
+                                                      {"sum", kind::sum},
+                                                      {"histogram", kind::histogram},
+                                                      {"exponentialHistogram", kind::histogram},
+                                                      {"summary", kind::summary}};
+    for (const auto& [key, what] : kinds) {
+      if (at(object, key).is_null()) continue;
+      const auto& data = object_at(object, key);
+      m.what = what;
+      m.delta =
+          enum_at(data, "aggregationTemporality", {"UNSPECIFIED", "DELTA", "CUMULATIVE"}) == 1;
+      const auto& grows = at(data, "isMonotonic");
+      m.monotonic = grows.is_boolean() && grows.get<bool>();
+      for (const auto& p : list_at(data, "dataPoints")) point(m, p);
+    }
+  }
+
+  void point(const otlp_metric& m, const json& object) {
+    texts_.clear();
+    point_.clear();
+    read_labels(object, labels_, texts_);
+    point_.start_ns = whole_at<std::uint64_t>(object, "startTimeUnixNano");
+    point_.time_ns = whole_at<std::uint64_t>(object, "timeUnixNano");
+    point_.flags = whole_at<std::uint64_t>(object, "flags");
+    point_.value = real_at(object, "asDouble");
+    if (!at(object, "asInt").is_null())
+      point_.value = static_cast<double>(whole_at<std::int64_t>(object, "asInt"));
+    point_.count = whole_at<std::uint64_t>(object, "count");
+    point_.sum = real_at(object, "sum");
+    point_.min = real_at(object, "min");
+    point_.max = real_at(object, "max");
+    for (const auto& q : list_at(object, "quantileValues"))
+      if (point_.quantiles.size() < 32)
+        point_.quantiles.emplace_back(real_at(q, "quantile").value_or(0),
+                                      real_at(q, "value").value_or(0));
+    to_.tell(m, point_, labels_);
+  }
+
+  void log(const json& object) {
+    texts_.clear();
+    read_labels(object, labels_, texts_);
+    otlp_log l;
+    l.time_ns = whole_at<std::uint64_t>(object, "timeUnixNano");
+    l.observed_ns = whole_at<std::uint64_t>(object, "observedTimeUnixNano");
+    const auto& severity = at(object, "severityNumber");
+    if (!severity.is_string()) l.severity = whole<std::int64_t>(severity, "severityNumber");
+    l.severity_text = text_at(object, "severityText");
+    l.event_name = text_at(object, "eventName");
+    l.body = any_value(object_at(object, "body"), texts_);
+    to_.tell(l, labels_);
+  }
+
+  void span(const json& object) {
+    texts_.clear();
+    read_labels(object, labels_, texts_);
+    otlp_span s;
+    s.trace = text_at(object, "traceId");
+    s.span = text_at(object, "spanId");
+    s.parent = text_at(object, "parentSpanId");
+    s.name = text_at(object, "name");
+    s.kind = enum_at(object, "kind",
+                     {"UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"});
+    s.start_ns = whole_at<std::uint64_t>(object, "startTimeUnixNano");
+    s.end_ns = whole_at<std::uint64_t>(object, "endTimeUnixNano");
+    s.status = enum_at(object_at(object, "status"), "code", {"UNSET", "OK", "ERROR"});
+    to_.tell(s, labels_);
+  }
+
+  otlp_teller& to_;
+  sample_labels resource_, labels_;
+  made_texts resource_texts_, texts_;
+  otlp_point point_;
+};
+
+}  // namespace
+
+outcome<void> read_otlp_json(otlp_signal signal, std::string_view body, otlp_teller& to) {
+  const auto tree = parse_bounded_json(body);
+  if (!tree) return tree.error();
+  if (!tree->is_object()) return failure{ec::malformed, "a request of OTLP is a JSON object"};
+  try {
+    reader{to}.request(signal, *tree);
+    return {};
+  } catch (const wrong_type& wrong) {
+    return failure{ec::malformed, std::string{"OTLP: \""} + wrong.key + "\" has the wrong type"};
+  }
+}
+
+}  // namespace faultline
