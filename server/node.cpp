@@ -203,9 +203,9 @@ outcome<void> node::impl::open_doors_and_web() {
   answers->watch(*posts);
   auto page = web_files::read(options.web.pages);
   if (!page) spdlog::warn("the page is not served reason=\"{}\"", page.error().what);
-  web->start(receivers.before(audited(make_rest_api(*answers, *cycle, page ? *page : nullptr)),
-                              *posts),
-             [this](std::string_view path) { return receivers.takes(path); });
+  web->start(
+      receivers.before(audited(make_rest_api(*answers, *cycle, page ? *page : nullptr)), *posts),
+      [this](std::string_view path) { return receivers.takes(path); });
   clock_thread = std::thread{[this] { run_clock(); }};
   return {};
 }
