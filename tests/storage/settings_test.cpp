@@ -36,8 +36,7 @@ void expect_safe(const rocksdb::DBOptions& o) {
   EXPECT_EQ(o.info_log_level, rocksdb::InfoLogLevel::INFO_LEVEL);
   EXPECT_EQ(o.keep_log_file_num, 5U);
   EXPECT_LE(o.max_log_file_size, 8U * 1024 * 1024);
-  EXPECT_EQ(o.listeners.size(), 2U)
-      << "errors in the background end the store, and what the manifest has come to is noted";
+  EXPECT_GE(o.listeners.size(), 1U) << "errors in the background end the store";
 }
 
 TEST(StoreSettings, AskForWhatKeepsAcknowledgedEvents) {
@@ -49,6 +48,8 @@ TEST(StoreSettings, AreWhatAnOpenStoreHas) {
   auto opened = rocksdb_database::open(directory.store(), small_options());
   ASSERT_TRUE(opened) << opened.error().what;
   expect_safe((*opened)->db().GetDBOptions());
+  EXPECT_EQ((*opened)->db().GetDBOptions().listeners.size(), 2U)
+      << "and what the manifest has come to is noted";
 }
 
 TEST(StoreSettings, KeepMemoryWithinWhatTheConfigurationSays) {
