@@ -245,7 +245,7 @@ class Http(unittest.TestCase):
             self.refused("POST", "/api/v1/topology/edges", 400, body)
 
     def test_errors_have_one_shape_and_the_fitting_status(self):
-        for path in ("/api/v1/nothing", "/api/v2/status", "/api/v1/entities/a/b", "/x"):
+        for path in ("/api/v1/nothing", "/api/v2/nothing", "/api/v1/entities/a/b", "/x"):
             self.assertEqual(self.refused("GET", path, 404), "not_found")
         for method, path in (("POST", "/api/v1/status"), ("DELETE", "/api/v1/alerts"), ("PUT", "/api/v1/entities/x"),
                              ("GET", "/api/v1/alerts/x/feedback"), ("PATCH", "/-/ready")):

@@ -144,11 +144,11 @@ std::vector<disk_format> contents() {
   all.push_back({"blob", "blob", 2, false, sample_blob, reread_blob});
   for (const auto& d : every_decision()) {
     all.push_back(
-        {"decision_" + std::to_string(static_cast<int>(d.kind)), "decision", 3, false,
+        {"decision_" + std::to_string(static_cast<int>(d.kind)), "decision", 4, false,
          [d] { return encode_decision(d); },
          [](std::string_view b) { return rewritten(decode_decision(b), encode_decision); }});
   }
-  all.push_back({"alert", "alert", 1, false, [] { return encode_alert(resolved_alert()); },
+  all.push_back({"alert", "alert", 2, false, [] { return encode_alert(resolved_alert()); },
                  [](std::string_view b) { return rewritten(decode_alert(b), encode_alert); }});
   all.push_back(
       {"incident", "incident", 1, false, [] { return encode_incident(sample_incident()); },
@@ -199,7 +199,7 @@ std::vector<disk_format> contents() {
                      return failure{ec::malformed, "a partition that knows nothing yet"};
                    return rewritten(decode_clock_point(b), encode_clock_point);
                  }});
-  all.push_back({"correlator_state", "correlator state", 5, false, sample_correlator,
+  all.push_back({"correlator_state", "correlator state", 6, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};
                    if (auto read = core.restore(b); !read) return read.error();
