@@ -131,7 +131,7 @@ TEST(EncodeDecision, RefusesEveryTruncationAndWhatFollows) {
       EXPECT_FALSE(decode_decision(std::string_view{bytes}.substr(0, n))) << n;
     EXPECT_FALSE(decode_decision(bytes + 'x'));
     auto newer = bytes;
-    newer[0] = 4;
+    newer[0] = 5;
     const auto refused = decode_decision(newer);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ec::unknown_version);
