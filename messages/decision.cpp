@@ -5,9 +5,8 @@
 #include "messages/internal/incident_bytes.hpp"
 #include "messages/version.hpp"
 
-// decision   := version(u8 = 4) kind(u8) logic(u32) model(str) body      -- 1: without logic,
-// model;
-//               3: alerts of version 1
+// decision   := version(u8 = 4) kind(u8) logic(u32) model(str) body
+//               version 1: without logic and model; up to 3 alerts are of version 1
 // alert      := str (encode_alert)
 // topology   := from to kind(u8) removed(u8) source at(i64)
 // change     := entity kind(u8) summary at(i64)
