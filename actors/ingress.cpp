@@ -16,8 +16,6 @@ namespace faultline {
 
 namespace {
 
-constexpr milliseconds calls_told_every{5'000};
-
 /// A topic is whatever bytes a publisher sends; as an attribute it goes out again in labels, which
 /// are text: nothing is kept of one that is not.
 std::string_view topic_text(std::string_view topic) {
@@ -315,31 +313,6 @@ void ingress::on_event_payload(const event_source& from, std::string_view topic,
   into.wake();
 }
 
-bool ingress::calls_due(arrival_time now) const {
-  if (joiner_.is_crowded()) return true;
-  return joiner_.has_calls() && (now < calls_told_ || now - calls_told_ >= calls_told_every);
-}
-
-/// What spans showed of one another becomes records of the callers: from here on the log knows.
-void ingress::tell_calls(group_commit::intake& into, arrival_time now) {
-  calls_told_ = now;
-  event_view told;
-  auto& sums = counters_.doors;
-  for (const auto& calls : joiner_.drain()) {
-    fill_event(calls, now, told);
-    into.add(told);
-    sums.derived.fetch_add(1, std::memory_order_relaxed);
-  }
-}
-
-void ingress::count_spans() {
-  auto& sums = counters_.doors;
-  const auto& n = joiner_.counted();
-  sums.spans_joined.store(n.joined, std::memory_order_relaxed);
-  sums.spans_orphaned.store(n.orphans, std::memory_order_relaxed);
-  sums.calls_dropped.store(n.dropped, std::memory_order_relaxed);
-}
-
 void ingress::on_posted(const posted_events& posts,
                         const std::function<void(const post_result&)>& decided) {
   const auto now = now_();
@@ -385,19 +358,6 @@ void ingress::on_unreadable(event_door door, std::string_view from, reject_reaso
   else
     into.count((unlettered_prefix + to_string(reason)).c_str(), 1);
   door_sums::add(counters_.doors.undecodable, reason);
-}
-
-// Always: what there is no room for is shed by who sent how much, not left in buffers where the one
-// who sends most has most. Calls wait here when no more spans come.
-bool ingress::may_read_events() {
-  const auto now = now_();
-  const std::lock_guard<std::mutex> guard{publishers_.mutex()};
-  if (calls_due(now) && into_.has_room()) {
-    auto into = into_.begin();
-    tell_calls(into, now);
-    into.wake();
-  }
-  return true;
 }
 
 void ingress::on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
