@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "dashboard/internal/json_text.hpp"
 #include "messages/feed.hpp"
 
 namespace faultline {
@@ -14,11 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string text_of(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
 /// The last page has no next.
 json next_of(const std::string& next) { return next.empty() ? json(nullptr) : json(next); }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dashboard/internal/api_json.hpp"
+#include "dashboard/internal/json_text.hpp"
 #include "messages/feed.hpp"
 
 namespace faultline {
@@ -12,17 +13,6 @@ namespace faultline {
 namespace {
 
 using nlohmann::json;
-
-std::string text_of(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
-
-template <class T>
-json or_null(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
-}
 
 json outline(const incident_outline& i) {
   json cause = nullptr;
