@@ -102,10 +102,21 @@ std::string text_of(const backup_card& card) {
   json files = json::array();
   for (const auto& f : card.files)
     files.push_back({{"name", f.name}, {"bytes", f.bytes}, {"sha256", f.sha256}});
-  const json all{{"backup", card_version},        {"format", card.format},
-                 {"partitions", card.partitions}, {"made_ms", card.made_ms},
-                 {"written_by", card.written_by}, {"files", std::move(files)}};
+  json all{{"backup", card_version},        {"format", card.format},
+           {"partitions", card.partitions}, {"made_ms", card.made_ms},
+           {"written_by", card.written_by}, {"files", std::move(files)}};
+  all["sha256"] = sha256_of(all.dump());
   return all.dump(1) + "\n";
+}
+
+/// The card says of itself what it says of the files: a bit of a hash that turned over is damage
+/// of the card, not of the file it speaks of.
+bool is_sealed(json all) {
+  const auto hash = all.find("sha256");
+  if (hash == all.end()) return false;
+  const json said = *hash;
+  all.erase(hash);
+  return said == sha256_of(all.dump());
 }
 
 /// A name that stays below the directory it is in.
@@ -120,6 +131,7 @@ outcome<backup_card> card_of(const json& all, const std::string& file) {
   try {
     const auto version = all.at("backup").get<std::uint64_t>();
     if (version > card_version) return newer_version(file, version, card_version);
+    if (!is_sealed(all)) return bad();
     backup_card card;
     card.format = all.at("format").get<std::uint64_t>();
     card.partitions = all.at("partitions").get<std::uint64_t>();

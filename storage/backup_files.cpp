@@ -58,6 +58,13 @@ std::string hex(const unsigned char* bytes, std::size_t size) {
 
 }  // namespace
 
+std::string sha256_of(const std::string& text) {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> digest{};
+  crypto_hash_sha256(digest.data(), reinterpret_cast<const unsigned char*>(text.data()),
+                     text.size());
+  return hex(digest.data(), digest.size());
+}
+
 outcome<backup_file> read_backup_file(const fs::path& root, const std::string& name,
                                       const fs::path& into, const bytes_done& done) {
   const open_file source{root / name, O_RDONLY | O_NOFOLLOW};

@@ -13,6 +13,9 @@
 
 namespace faultline {
 
+/// SHA-256 of @p text, 64 hex digits.
+std::string sha256_of(const std::string& text);
+
 /// Called with the bytes that were dealt with since the last call.
 using bytes_done = std::function<void(std::uint64_t)>;
 

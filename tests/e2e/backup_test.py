@@ -3,6 +3,7 @@
 held against what was sent and acknowledged by the verifier of the campaigns (tests/campaigns/verifier.py).
 """
 
+import hashlib
 import json
 import pathlib
 import shutil
@@ -115,6 +116,8 @@ class BackupTest(unittest.TestCase):
         newer = self.copy("newer")
         card = json.loads((newer / "BACKUP").read_text())
         card["format"] += 1
+        del card["sha256"]
+        card["sha256"] = hashlib.sha256(json.dumps(card, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
         (newer / "BACKUP").write_text(json.dumps(card))
         status, said = self.faultline("restore", newer, self.scratch / "nowhere")
         self.assertEqual(status, 1)

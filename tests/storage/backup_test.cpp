@@ -3,8 +3,11 @@
 
 #include <gmock/gmock.h>
 
+#include <sstream>
+
 #include <nlohmann/json.hpp>
 
+#include "storage/internal/backup_files.hpp"
 #include "tests/storage/files.hpp"
 #include "tests/storage/makers.hpp"
 
@@ -34,7 +37,12 @@ protected:
   std::string kept() const { return maker.directory.path() + "/kept"; }
   std::string fresh() const { return maker.directory.path() + "/fresh"; }
   json card() const { return json::parse(std::ifstream{kept() + "/BACKUP"}); }
-  void write_card(const json& all) const { std::ofstream{kept() + "/BACKUP"} << all.dump(); }
+  /// As somebody writes it who knows how a card is sealed.
+  void write_card(json all) const {
+    all.erase("sha256");
+    all["sha256"] = sha256_of(all.dump());
+    std::ofstream{kept() + "/BACKUP"} << all.dump();
+  }
   /// Why neither a check nor a restore takes it; nothing is left of the latter.
   failure refused() const {
     const auto checked = verify_backup(kept());
@@ -115,6 +123,20 @@ TEST_F(Backup, ADamagedCardIsNamed) {
     std::ofstream{kept() + "/BACKUP"} << bad;
     EXPECT_EQ(refused().code, ec::malformed) << bad;
     EXPECT_THAT(refused().what, HasSubstr(kept() + "/BACKUP is damaged")) << bad;
+  }
+}
+
+TEST_F(Backup, ABitOfTheCardThatTurnedOverIsDamageOfTheCardWhereverItIs) {
+  std::stringstream written;
+  written << std::ifstream{kept() + "/BACKUP"}.rdbuf();
+  const std::string text = written.str();
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    std::string damaged = text;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    std::ofstream{kept() + "/BACKUP"} << damaged;
+    const auto read = read_backup_card(kept());
+    ASSERT_FALSE(read) << at;
+    EXPECT_THAT(read.error().what, HasSubstr("BACKUP")) << at;
   }
 }
 
