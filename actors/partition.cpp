@@ -256,9 +256,9 @@ void partition_state::pass_clock(const clock_record& clock, const record_address
     if (!e->event_since_clock) deliver(*e, clock_passed{clock_.now().time(), where});
     e->event_since_clock = false;
   }
-  wake_by_clock(clock);
-  retire_silent(before, clock, where);
-  self->send(peers_.correlator, event_clock_at{clock.event});
+  wake_by_clock(clock_.clock());
+  retire_silent(before, clock_.clock(), where);
+  self->send(peers_.correlator, event_clock_at{clock_.clock().event});
 }
 
 void partition_state::take_control(const control_record& control, const record_address& where) {

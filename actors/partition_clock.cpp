@@ -6,7 +6,7 @@ namespace faultline {
 void partition_clock::pass(const clock_record& clock, const record_address& where) {
   auto next = points_.back();
   next.before = next.clock.arrived;
-  next.clock = clock;
+  next.clock = not_before(next.clock, clock);
   next.clock_degraded = next.degraded;
   next.where = where;
   const bool first = unix_ms(next.before) == 0;

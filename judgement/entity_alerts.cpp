@@ -69,10 +69,10 @@ decision_mark mark_of(const entity_decision& d) noexcept {
 }
 
 // A tick that a clock record closed may be closed by another record this time: the clock came with
-// an event then and alone now (decision 0002).
+// an event then and alone now (decision 0002). Ticks are judged in their own order whatever closed
+// them: one decision of a tick comes after another's only when its tick does.
 bool not_after(const decision_mark& a, const decision_mark& b) noexcept {
-  if (a.phase == decision_phase::tick && b.phase == decision_phase::tick && a.tick <= b.tick)
-    return true;
+  if (a.phase == decision_phase::tick && b.phase == decision_phase::tick) return a.tick <= b.tick;
   const bool vague = a.cause.second == whole_blob || b.cause.second == whole_blob;
   if (vague && a.cause.first == b.cause.first)
     return std::tie(a.phase, a.tick) <= std::tie(b.phase, b.tick);

@@ -9,6 +9,13 @@
 
 namespace faultline {
 
+/// @p next, but that the time of events never goes back: a process that comes back may not know of
+/// the newest events, and who has heard of its clock and who has not would see other rows late.
+inline clock_record not_before(const clock_record& known, clock_record next) noexcept {
+  next.event = std::max(next.event, known.event);
+  return next;
+}
+
 /// Where the time of a partition stands: its newest CLOCK record, and since when somebody has
 /// listened without a break. With live data a clock record comes every tick while somebody listens;
 /// a hole in them is our own absence, which is no silence of anybody. A function of the clock
@@ -23,7 +30,7 @@ struct partition_time : clock_record {
     const bool known = arrived != arrival_time{};
     if (!options.accept_past && known && next.arrived - arrived > longest_pause(options))
       heard_since = next.arrived;
-    static_cast<clock_record&>(*this) = next;
+    static_cast<clock_record&>(*this) = not_before(*this, next);
     degraded = is_degraded;
   }
 

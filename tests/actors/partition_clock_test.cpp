@@ -29,6 +29,18 @@ TEST(PartitionClock, KnowsHowItStoodAfterEachRecordSinceTheCheckpoint) {
   EXPECT_EQ(unix_ms(clock.after(8).clock.event), 20'000);
 }
 
+// A process that comes back may know older events only, and says so.
+TEST(PartitionClock, TheTimeOfEventsNeverGoesBack) {
+  partition_clock clock;
+  clock.begin({}, 30'000);
+  clock.pass(at(20'000, 20'010), {0, 5, 0});
+  clock.pass(at(10'000, 30'010), {0, 6, 0});
+  EXPECT_EQ(unix_ms(clock.clock().event), 20'000);
+  EXPECT_EQ(unix_ms(clock.clock().arrived), 30'010);
+  clock.pass(at(30'000, 40'010), {0, 7, 0});
+  EXPECT_EQ(unix_ms(clock.clock().event), 30'000);
+}
+
 TEST(PartitionClock, RemembersTheLastTimeNobodyListened) {
   partition_clock clock;
   clock.begin({}, 30'000);

@@ -291,6 +291,37 @@ TEST(AdoptionInABlob, ASilenceIsKnownByItsClockHoweverThatCame) {
   EXPECT_EQ(again.decisions[0].key, live.decisions[2].key) << "of the same episode";
 }
 
+// After a restart a clock may close ticks that an event had closed, at a place behind what is
+// recorded of later ones.
+TEST(AdoptionInABlob, AnAlertIsTakenOverAtItsTickAlsoWhenOlderTicksAreClosedBehindItsRecord) {
+  auto rules = std::make_shared<judgement_rules>(*test_rules());
+  rules->detection.limits.push_back({"*", "latency_ms", 1e6, {}, "critical"});
+  const auto over = [](one_blob& b) {
+    for (int i = 0; i < 2; ++i, b.now += tick) {
+      event_view slow;
+      slow.metrics = {{"latency_ms", 2e6, metric_kind::gauge}};
+      b.observe(slow);
+      b.finish();
+    }
+    b.clock();
+    b.finish();
+  };
+  one_blob live{rules};
+  live.calm(400);
+  saved state{live};
+  live.calm(3);
+  over(live);
+  ASSERT_THAT(live.decisions, SizeIs(1));
+  one_blob again{rules};
+  state.restart(again, live.decisions);
+  again.index += 100;
+  for (int i = 0; i < 3; ++i, again.now += tick) again.row();
+  EXPECT_THAT(again.core.status().alerts, SizeIs(0)) << "nothing was over the limit yet";
+  over(again);
+  EXPECT_THAT(again.core.status().alerts, SizeIs(1));
+  EXPECT_THAT(again.decisions, SizeIs(0)) << "told once, in the life before";
+}
+
 // Rows of a store's first version know their blob alone.
 TEST(AdoptionInABlob, OfARecordedDecisionThatKnowsItsBlobAloneNothingIsToldTwice) {
   one_blob live;

@@ -28,6 +28,14 @@ TEST(PartitionTime, SaysSinceWhenSomebodyListened) {
   EXPECT_EQ(c.event, event_time_of(start + 80'000));
 }
 
+TEST(PartitionTime, OfEventsNeverGoesBack) {
+  partition_time c;
+  c.follow(at(20'000), false, {});
+  c.follow({event_time_of(start + 10'000), arrival_time_of(start + 30'000)}, false, {});
+  EXPECT_EQ(c.event, event_time_of(start + 20'000));
+  EXPECT_EQ(c.arrived, arrival_time_of(start + 30'000));
+}
+
 TEST(PartitionTime, ListensThreeSecondsAtLeastWhereTicksAreShort) {
   processing_options live;
   live.tick = milliseconds{100};

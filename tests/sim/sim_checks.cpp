@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must hold when a run is over.
 #include <algorithm>
+#include <map>
 
 #include "messages/record.hpp"
 #include "tests/sim/sim_world.hpp"
@@ -24,16 +25,24 @@ std::vector<std::string> differences(const std::vector<std::string>& a,
   return found;
 }
 
-/// Calls @p each for every event in the log.
+/// Calls @p each for every record in the log, with its partition.
 template <class Each>
-void for_events(store& kept, Each each) {
+void for_records(store& kept, Each each) {
   for (partition_id p = 0; p < kept.events().partitions(); ++p)
     for (const auto& blob : testing::readable(kept.events().read(p, 1, 1'000'000, 1U << 30U))) {
       blob_reader reader{blob.bytes};
       record_view record;
-      while (testing::readable(reader.next(record)))
-        if (record.kind == record_kind::event) each(record.event);
+      while (testing::readable(reader.next(record))) each(p, record);
     }
+}
+
+/// Where each partition's clock stands in the end.
+std::map<partition_id, partition_time> clocks_of(store& kept, const processing_options& options) {
+  std::map<partition_id, partition_time> clocks;
+  for_records(kept, [&](partition_id p, const record_view& r) {
+    if (r.kind == record_kind::clock) clocks[p].follow(r.clock, false, options);
+  });
+  return clocks;
 }
 
 }  // namespace
@@ -47,7 +56,9 @@ void sim_world::check() {
 /// I1, I2: acknowledged once, and nothing that was not sent; the counter says the same.
 void sim_world::check_log(store& kept) {
   std::map<std::pair<std::string, std::int64_t>, int> times;
-  for_events(kept, [&](const event_view& e) {
+  for_records(kept, [&](partition_id, const record_view& r) {
+    if (r.kind != record_kind::event) return;
+    const event_view& e = r.event;
     ++report_.events;
     ++stored_[std::string{e.entity}];
     const auto key =
@@ -114,8 +125,9 @@ void sim_world::check_replay(store& kept) {
   const auto alerts = testing::alert_lines(kept), replayed = testing::alert_lines(again);
   report_.alerts += alerts.size();
   for (const auto& d : differences(alerts, replayed)) wrong("an alert is not the log's: " + d);
-  const auto states = testing::state_lines(kept);
-  for (const auto& d : differences(states, testing::state_lines(again)))
+  const auto clocks = clocks_of(kept, rules_->processing);
+  const auto states = testing::state_lines(kept, rules_, clocks);
+  for (const auto& d : differences(states, testing::state_lines(again, rules_, clocks)))
     wrong("a state is not the log's: " + d);
   for (const auto& [entity, events] : stored_)
     if (std::none_of(states.begin(), states.end(), [&, n = events](const std::string& line) {

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -137,14 +138,31 @@ inline std::vector<std::string> alert_lines(store& from) {
   return lines;
 }
 
-/// state_line() of every entity's snapshot, by partition and entity.
-inline std::vector<std::string> state_lines(store& from) {
-  const auto rules = std::make_shared<const judgement_rules>();
+/// Lets @p core hear of @p clock and judge what that closes. A clock alone is no reason for a new
+/// snapshot: of two stores one may have one from before it, and the other from behind it.
+inline void hear(entity_core& core, const partition_time& clock) {
+  std::vector<entity_decision> decided;
+  core.advance(clock, {}, decided);
+  forecast_row row;
+  while (core.row_waiting()) {
+    core.begin_tick(row);
+    core.finish_tick(nullptr, decided);
+  }
+}
+
+/// state_line() of every entity's snapshot, by partition and entity; when it has heard of its
+/// partition's clock where @p clocks has one.
+inline std::vector<std::string> state_lines(
+    store& from,
+    const std::shared_ptr<const judgement_rules>& rules = std::make_shared<const judgement_rules>(),
+    const std::map<partition_id, partition_time>& clocks = {}) {
   std::vector<std::string> lines;
   for (partition_id p = 0; p < from.events().partitions(); ++p) {
     const auto read = from.checkpoints().load_snapshots(p, [&](entity_snapshot s) {
       entity_core core{s.entity, rules};
       const auto restored = core.restore(s.bytes);
+      if (const auto clock = clocks.find(p); restored && clock != clocks.end())
+        hear(core, clock->second);
       lines.push_back(restored ? state_line(core) : s.entity + ": " + restored.error().what);
     });
     if (!read) lines.push_back("partition " + std::to_string(p) + ": " + read.error().what);
