@@ -2,7 +2,9 @@
 #include "lab/told_faults.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
+#include <unordered_map>
 
 #include "lab/rng.hpp"
 #include "lab/simulator.hpp"
@@ -79,13 +81,85 @@ private:
   telemetry* t_;
 };
 
-/// Scores both ways of looking at one system.
-void add(const told_system& s, const char* way, const evaluation_input& input,
-         detection_study& found, cause_study& causes, const evaluation_models& models,
-         const evaluation_progress& progress) {
-  found.add(way, input, s.truth, models, progress);
-  causes.add(way, input, s.truth, models);
+/// Puts faults into spans that are there.
+class tracer {
+public:
+  tracer(const told_fault_options& o, std::size_t number, telemetry& into)
+      : rng_{o.seed * 1000 + number, "faults told in spans"}, t_{&into} {
+    for (std::size_t i = 0; i < into.spans.size(); ++i) by_id_.emplace(into.spans[i].span, i);
+  }
+
+  fault_label tell(std::size_t n, event_time start) {
+    const bool slow = n % 2 == 0;
+    const auto last = seconds{30 * 60 + static_cast<std::int64_t>(rng_.below(1800))};
+    fault_label f;
+    f.id = "told-" + std::to_string(n);
+    f.start = start;
+    f.end = start + last;
+    f.type = slow ? "slow calls" : "failing calls";
+    f.visible = true;
+    const auto mine = called(f.start, f.end);
+    const double how_much = slow ? rng_.uniform(3, 8) : rng_.uniform(0.3, 0.8);
+    for (const auto at : mine) slow ? delay(at, how_much) : fail(at, how_much);
+    const std::string root = t_->spans[mine.front()].entity;
+    f.roots = f.entities = {root};
+    for (const auto& e : t_->edges)
+      if (e.to == root && e.kind == edge_kind::calls) f.entities.push_back(e.from);
+    return f;
+  }
+
+private:
+  /// The spans from @p from to @p to of one entity that is called then, drawn by its calls.
+  std::vector<std::size_t> called(event_time from, event_time to) {
+    std::vector<std::size_t> all, mine;
+    for (std::size_t i = 0; i < t_->spans.size(); ++i)
+      if (const auto& s = t_->spans[i]; s.ts >= from && s.ts < to && !s.parent.empty())
+        all.push_back(i);
+    const std::string root = t_->spans[all.at(rng_.below(all.size()))].entity;
+    for (const auto i : all)
+      if (t_->spans[i].entity == root) mine.push_back(i);
+    return mine;
+  }
+  span_row* caller_of(const span_row& s) {
+    const auto found = by_id_.find(s.parent);
+    return found == by_id_.end() ? nullptr : &t_->spans[found->second];
+  }
+  void delay(std::size_t at, double factor) {
+    const auto more =
+        static_cast<std::uint64_t>((factor - 1) * static_cast<double>(t_->spans[at].duration_us));
+    for (span_row* s = &t_->spans[at]; s != nullptr; s = caller_of(*s)) s->duration_us += more;
+  }
+  void fail(std::size_t at, double share) {
+    if (!rng_.chance(share)) return;
+    span_row* s = &t_->spans[at];
+    s->status = span_status::error;
+    while ((s = caller_of(*s)) != nullptr && rng_.chance(0.5)) s->status = span_status::error;
+  }
+
+  random_source rng_;
+  telemetry* t_;
+  std::unordered_map<std::string, std::size_t> by_id_;
+};
+
+template <class Teller>
+std::vector<fault_label> told(const told_fault_options& o, std::size_t number, telemetry& t) {
+  Teller tell{o, number, t};
+  std::vector<fault_label> faults;
+  const auto span = seconds{o.days * day_s / 2};
+  for (std::size_t n = 0; n < o.faults; ++n) {
+    const auto at = (2 * n + 1) * static_cast<std::uint64_t>(span.count()) / (2 * o.faults);
+    faults.push_back(tell.tell(n + number, t.train_until + seconds{at}));
+  }
+  return faults;
 }
+
+/// A way of looking at a system.
+struct look {
+  const char* name;
+  bool logs, spans;
+};
+constexpr std::array looks{look{"metrics only", false, false}, look{"+ logs", true, false},
+                           look{"+ spans", false, true}, look{"+ logs and spans", true, true}};
 
 }  // namespace
 
@@ -98,6 +172,7 @@ outcome<told_system> told_fault_system(const told_fault_options& o, std::size_t 
   made.train_share = 0.5;
   made.quiet = true;
   made.log_lines_per_hour = o.lines_per_hour;
+  made.traces_per_minute = o.traces_per_minute;
   made.name = "told/" + std::to_string(number);
   auto system = simulate(made);
   if (!system) return system.error();
@@ -105,20 +180,19 @@ outcome<told_system> told_fault_system(const told_fault_options& o, std::size_t 
   auto& t = out.input.scored;
   out.truth.benign = system->truth.benign;
   out.truth.early_s = 0;
-  teller tell{o, number, t};
-  const auto span = seconds{o.days * day_s / 2};
-  for (std::size_t n = 0; n < o.faults; ++n) {
-    const auto at = (2 * n + 1) * static_cast<std::uint64_t>(span.count()) / (2 * o.faults);
-    out.truth.faults.push_back(tell.tell(n + number, t.train_until + seconds{at}));
-  }
+  out.truth.faults =
+      o.shown == told_in::logs ? told<teller>(o, number, t) : told<tracer>(o, number, t);
   std::stable_sort(t.logs.begin(), t.logs.end(),
                    [](const log_line& a, const log_line& b) { return a.ts < b.ts; });
   return out;
 }
 
-evaluation_input without_logs(evaluation_input input) {
-  input.scored.logs.clear();
-  if (input.training) input.training->logs.clear();
+evaluation_input told_less(evaluation_input input, bool logs, bool spans) {
+  for (auto* t : {&input.scored, input.training ? &*input.training : nullptr}) {
+    if (t == nullptr) continue;
+    if (logs) t->logs.clear();
+    if (spans) t->spans.clear();
+  }
   return input;
 }
 
@@ -140,17 +214,20 @@ outcome<std::vector<told_fault_row>> study_told_faults(const told_fault_options&
   for (std::size_t n = 0; n < o.systems; ++n) {
     const auto system = told_fault_system(o, n);
     if (!system) return system.error();
-    add(*system, "metrics only", without_logs(system->input), found, causes, models, progress);
-    add(*system, "+ logs", system->input, found, causes, models, progress);
+    for (const auto& l : looks) {
+      const auto seen = told_less(system->input, !l.logs, !l.spans);
+      found.add(l.name, seen, system->truth, models, progress);
+      causes.add(l.name, seen, system->truth, models);
+    }
   }
   const auto outcomes = found.finish();
   std::vector<told_fault_row> rows;
-  for (const char* way : {"metrics only", "+ logs"}) {
+  for (const auto& l : looks) {
     told_fault_row row;
-    row.way = way;
-    row.found = figures_of(outcomes.front(), way, o.seed);
+    row.way = l.name;
+    row.found = figures_of(outcomes.front(), row.way, o.seed);
     for (const auto& r : causes.rows()) {
-      if (r.set != way) continue;
+      if (r.set != row.way) continue;
       if (r.method == "faultline") row.given = r.figures;
       if (r.method == "faultline, own onset") row.own = r.figures;
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
+#include <map>
 #include <memory>
+#include <string>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -49,9 +51,14 @@ void add_told_command(CLI::App& group, command_session& session) {
   auto a = std::make_shared<told_arguments>();
   CLI::App* sub = group.add_subcommand(
       "told",
-      "Faults that show in logs alone, on simulated systems: with metrics only and with logs");
+      "Faults that show in logs alone, or in spans alone, on simulated systems: with metrics only, "
+      "with logs, with spans, and with both");
   a->options.detection.false_pages_per_entity_month = recordings_false_pages;
   add_judgement_options(*sub, *a);
+  sub->add_option("--shown", a->study.shown, "Where alone the faults show: logs|spans")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, told_in>{{"logs", told_in::logs}, {"spans", told_in::spans}}))
+      ->default_str("logs");
   sub->add_option("--systems", a->study.systems)->check(CLI::Range(1, 1000))->capture_default_str();
   sub->add_option("--days", a->study.days, "Of each, the first half trains")
       ->check(CLI::Range(1, 365))
@@ -61,6 +68,9 @@ void add_told_command(CLI::App& group, command_session& session) {
       ->capture_default_str();
   sub->add_option("--lines", a->study.lines_per_hour, "Of a healthy node, an hour")
       ->check(CLI::Range(1.0, 100'000.0))
+      ->capture_default_str();
+  sub->add_option("--traces", a->study.traces_per_minute, "Of the whole system, a minute")
+      ->check(CLI::Range(1.0, 10'000.0))
       ->capture_default_str();
   sub->add_option("--seed", a->study.seed)->capture_default_str();
   sub->callback([a, &session] { session.run = [a, &session] { return run_told(*a, session); }; });

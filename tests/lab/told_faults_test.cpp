@@ -37,14 +37,43 @@ TEST(ToldFaults, ChangeNoMetricAndAreWrittenByTheirRootAndItsCallers) {
   }
 }
 
-TEST(ToldFaults, HaveTheirRootNamedMoreOftenWithLogsThanWithout) {
+TEST(ToldFaults, InSpansChangeNeitherMetricsNorLogs) {
   auto o = small();
+  o.shown = told_in::spans;
+  const auto with = told_fault_system(o, 0);
+  auto none = o;
+  none.faults = 0;
+  const auto calm = told_fault_system(none, 0);
+  ASSERT_TRUE(with && calm);
+  const auto& a = with->input.scored;
+  const auto& b = calm->input.scored;
+  ASSERT_EQ(a.logs.size(), b.logs.size());
+  for (std::size_t i = 0; i < b.logs.size(); ++i) EXPECT_EQ(a.logs[i].body, b.logs[i].body);
+  ASSERT_EQ(a.spans.size(), b.spans.size());
+  std::size_t slower = 0, failed = 0;
+  for (std::size_t i = 0; i < b.spans.size(); ++i) {
+    EXPECT_GE(a.spans[i].duration_us, b.spans[i].duration_us);
+    const bool other =
+        a.spans[i].duration_us != b.spans[i].duration_us || a.spans[i].status != b.spans[i].status;
+    slower += a.spans[i].duration_us != b.spans[i].duration_us;
+    failed += a.spans[i].status != b.spans[i].status;
+    EXPECT_TRUE(!other || a.spans[i].ts >= a.train_until) << i;
+  }
+  EXPECT_GT(slower, 0U);
+  EXPECT_GT(failed, 0U);
+}
+
+TEST(ToldFaults, HaveTheirRootNamedMoreOftenWithWhatTellsOfThemThanWithout) {
+  auto o = small();
+  o.shown = told_in::spans;
+  o.traces_per_minute = 5;
   const auto rows = study_told_faults(o, {}, {});
   ASSERT_TRUE(rows);
-  ASSERT_EQ(rows->size(), 2U);
+  ASSERT_EQ(rows->size(), 4U);
+  EXPECT_EQ((*rows)[2].way, "+ spans");
   EXPECT_EQ((*rows)[0].found.paged.of, 3U);
-  EXPECT_GT((*rows)[1].given.within(1), (*rows)[0].given.within(1));
-  EXPECT_NE(told_fault_markdown(*rows).find("+ logs"), std::string::npos);
+  EXPECT_GT((*rows)[2].given.within(1), (*rows)[0].given.within(1));
+  EXPECT_NE(told_fault_markdown(*rows).find("+ logs and spans"), std::string::npos);
 }
 
 }  // namespace
