@@ -348,12 +348,15 @@ void correlator_core::impl::retire(const std::string& entity) {
     ended.push_back(t.alert);
     ended.back().transition = t.decided() + 1;
   }
+  std::set<std::string> posted_ones;
   for (alert& a : ended) {
+    if (!a.source.empty()) posted_ones.insert(a.id);
     a.state = alert_state::resolved;
     a.updated = a.ended.emplace(now);
     a.explanation = "the entity was retired";
     on_alert(a);
   }
+  if (!posted_ones.empty()) forget_posted(posted_ones);
 }
 
 std::vector<alert> correlator_core::firing() const {

@@ -200,7 +200,8 @@ bool correlator_core::impl::read_signs(std::string_view bytes) {
     s.awaiting = in.boolean();
     s.asked = event_time_of(in.i64());
     s.rests_until = event_time_of(in.i64());
-    if (key > applied || s.entities.empty() || s.asks > correlator_limits::sign_asks) in.fail();
+    if (key > applied + keys_ahead || s.entities.empty() || s.asks > correlator_limits::sign_asks)
+      in.fail();
   }
   return in.ok() && in.at_end();
 }
@@ -229,7 +230,7 @@ outcome<void> read_incidents(field_reader& in, std::uint8_t version,
   const auto count = in.count(12);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
     const incident_key key = in.u64();
-    if (key == 0 || key > applied) return unsound("an incident from the future");
+    if (key == 0 || key > applied + keys_ahead) return unsound("an incident from the future");
     if (!incidents.empty() && key <= incidents.rbegin()->first) {
       return unsound("incidents out of order");
     }

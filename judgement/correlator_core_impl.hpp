@@ -81,9 +81,11 @@ inline constexpr std::size_t posted = 65'536;
 inline constexpr std::int64_t edge_age_ms = 7 * 86'400'000LL;
 }  // namespace correlator_limits
 
-/// An incident is named inside by the sequence of the decision that opened it: the older the
-/// smaller.
+/// An incident is named inside by the sequence of the decision that opened it, or a later number
+/// where that is taken: the older the smaller.
 using incident_key = std::uint64_t;
+/// How far ahead of the decisions a key can be, one decision's list of posted alerts at the most.
+inline constexpr std::uint64_t keys_ahead = 2 * correlator_limits::posted;
 
 struct tracked_alert {
   faultline::alert alert;
@@ -183,6 +185,7 @@ struct correlator_core::impl {
   // correlator_core_incidents.cpp: the life of an incident
   static bool opens(const alert& a);
   void attach(const std::string& alert_id);
+  incident_key fresh_key() const;
   void open_incident(const std::string& alert_id);
   void join(incident_key key, const std::string& alert_id);
   incident_key merge(incident_key a, incident_key b);
@@ -239,7 +242,9 @@ struct correlator_core::impl {
   // correlator_core_posted.cpp: alerts of other programs
   static bool only_informs(const alert& a);
   void take_posted(const operator_command& c);
-  void begin_posted(const posted_alert& p, const std::string& print, std::size_t number);
+  void begin_posted(const posted_alert& p, const std::string& print, std::size_t number,
+                    event_time at);
+  void forget_posted(const std::set<std::string>& ended);
   void end_posted(const std::string& print, event_time ended);
   void pass_posted();
   std::string save_posted() const;

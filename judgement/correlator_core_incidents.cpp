@@ -63,9 +63,17 @@ void correlator_core::impl::attach(const std::string& alert_id) {
   join(key, alert_id);
 }
 
+/// One decision may open several: a list of posted alerts, a silence that ends.
+incident_key correlator_core::impl::fresh_key() const {
+  incident_key key = applied;
+  if (!incidents.empty()) key = std::max(key, incidents.rbegin()->first + 1);
+  if (!suspicions.empty()) key = std::max(key, suspicions.rbegin()->first + 1);
+  return key;
+}
+
 void correlator_core::impl::open_incident(const std::string& alert_id) {
   const alert& a = alerts.at(alert_id).alert;
-  const incident_key key = applied;
+  const incident_key key = fresh_key();
   tracked_incident& i = incidents[key];
   i.record.id = to_hex(stable_hash("incident/" + a.id));
   i.record.transition = 0;  // tell() makes it 1

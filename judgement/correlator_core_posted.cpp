@@ -5,6 +5,7 @@
 #include "judgement/correlator_core_impl.hpp"
 #include "messages/bytes.hpp"
 #include "messages/identity.hpp"
+#include "messages/text.hpp"
 
 namespace faultline {
 
@@ -33,7 +34,7 @@ alert_severity severity_of(const posted_alert& p) {
 std::string sentence_of(const posted_alert& p) {
   for (const char* key : {"summary", "description", "message"})
     if (std::string text = text_at(p.annotations, key); !text.empty())
-      return text.substr(0, explanation_bytes);
+      return std::string{cut_utf8(text, explanation_bytes)};
   return text_at(p.labels, "alertname") + " of " + p.entity + " fires";
 }
 
@@ -50,7 +51,7 @@ void correlator_core::impl::take_posted(const operator_command& c) {
   const auto list = read_posted_json(c.payload);
   if (!list) return;
   const event_time at = std::max(now, event_time_of(unix_ms(c.at)));
-  std::size_t number = 0;
+  std::size_t number = 0, refused = 0;
   for (const posted_alert& p : *list) {
     const std::string print = label_fingerprint(p.labels);
     const auto known = posted.find(print);
@@ -62,22 +63,28 @@ void correlator_core::impl::take_posted(const operator_command& c) {
         end_posted(print, p.ends);
       else
         posted_agenda.emplace(p.ends, print);
-    } else if (!over && posted.size() < correlator_limits::posted) {
-      begin_posted(p, print, number);
+    } else if (!over && posted.size() >= correlator_limits::posted) {
+      ++refused;
+    } else if (!over) {
+      begin_posted(p, print, number, at);
     }
     ++number;
   }
+  if (refused != 0)
+    say_notice("posted_alerts", "",
+               std::to_string(refused) + " refused: there are " +
+                   std::to_string(correlator_limits::posted) + " of them");
 }
 
 void correlator_core::impl::begin_posted(const posted_alert& p, const std::string& print,
-                                         std::size_t number) {
+                                         std::size_t number, event_time at) {
   alert a;
   a.id = to_hex(stable_hash("posted/" + print + "/" + std::to_string(applied) + "/" +
                             std::to_string(number)));
   a.severity = severity_of(p);
   a.entity = p.entity;
   a.metric = text_at(p.labels, "alertname");
-  a.started = a.updated = p.starts;
+  a.started = a.updated = std::min(p.starts, at);  // a clock that is ahead would hold its incident
   a.score = 1;
   a.explanation = sentence_of(p);
   a.labels = p.labels;
@@ -99,6 +106,18 @@ void correlator_core::impl::end_posted(const std::string& print, event_time ende
   a.state = alert_state::resolved;
   a.updated = a.ended.emplace(std::max(ended, a.started));
   on_alert(a);
+}
+
+/// Posted again, an alert that ended another way begins anew.
+void correlator_core::impl::forget_posted(const std::set<std::string>& ended) {
+  for (auto at = posted.begin(); at != posted.end();) {
+    if (ended.count(at->second.alert) == 0) {
+      ++at;
+      continue;
+    }
+    posted_agenda.erase({at->second.ends, at->first});
+    at = posted.erase(at);
+  }
 }
 
 void correlator_core::impl::pass_posted() {

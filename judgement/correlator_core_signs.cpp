@@ -57,14 +57,15 @@ void correlator_core::impl::on_sign(const weak_sign& s) {
       return;
   }
   if (suspicions.size() >= most_suspicions) return;
-  suspicion& fresh = suspicions[applied];
+  const incident_key key = fresh_key();
+  suspicion& fresh = suspicions[key];
   fresh.id = to_hex(stable_hash("signs/" + s.entity + "/" + std::to_string(unix_ms(s.at))));
   fresh.onset = s.at;
   fresh.strength = strength;
   fresh.text = s.metric.empty() ? s.entity : s.metric + " of " + s.entity;
   fresh.entities = signs_near(s.entity, s.at);
   fresh.rests_until = s.at + rest_of(near.size());
-  plan(applied);
+  plan(key);
 }
 
 /// Newest sign of each entity, as long as it can be of use.
@@ -224,7 +225,7 @@ void correlator_core::impl::confirm(incident_key key, const root_cause_result& r
   drop(key);
   if (told_already(s, r.causes.front().entity)) return;
   ++counters.opened;
-  const incident_key fresh = applied;
+  const incident_key fresh = fresh_key();
   tracked_incident& i = incidents[fresh];
   i.record.id = s.id;
   i.record.transition = 0;  // tell() makes it 1

@@ -85,6 +85,7 @@ void correlator_core::impl::set_silence(const operator_command& c) {
         "by " + s.what.created_by + " until " + rfc3339(s.what.ends) + ": " + s.what.comment);
   }
   mark_all();
+  forget_old_silences();
 }
 
 /// {by}: its end is now.
@@ -100,6 +101,7 @@ void correlator_core::impl::end_silence(const operator_command& c) {
   const std::string by = word_of(c.payload, "by");
   move_silence(s, silence_state::expired, by.empty() ? "was ended" : "was ended by " + by);
   mark_all();
+  forget_old_silences();
 }
 
 void correlator_core::impl::pass_silences() {

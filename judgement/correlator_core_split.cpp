@@ -46,7 +46,7 @@ void correlator_core::impl::split(incident_key key, const root_cause_result& r) 
     if (alerts.at(id).alert.started >= from.burst) gone.push_back(id);
   }
   if (gone.empty() || (gone.size() == from.record.alerts.size() && from.signs.empty())) return;
-  const incident_key fresh = applied;
+  const incident_key fresh = fresh_key();
   tracked_incident& into = incidents[fresh];
   const alert& first = alerts.at(gone.front()).alert;
   into.record.id = to_hex(stable_hash("incident/" + first.id));

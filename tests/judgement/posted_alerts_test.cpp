@@ -58,6 +58,64 @@ TEST(PostedAlerts, JoinTheIncidentOfTheirEntityAndOpenOneAlone) {
   EXPECT_EQ(f.core.open().size(), 2u);
 }
 
+posted_alert about(const std::string& entity, std::int64_t starts, std::int64_t ends) {
+  posted_alert p;
+  p.labels = {{"alertname", "Down"}, {"severity", "critical"}, {"service", entity}};
+  p.starts = event_time_of(starts);
+  p.ends = event_time_of(ends);
+  p.entity = entity;
+  return p;
+}
+
+TEST(PostedAlerts, OfUnconnectedEntitiesInOnePostAreAnIncidentEach) {
+  fold f;
+  const auto out = f.command(
+      "posted_alerts", "",
+      posted_json({about("a", noon, noon + 9 * minute), about("b", noon, noon + 9 * minute),
+                   about("c", noon, noon + 9 * minute)}),
+      noon);
+  const auto open = f.core.open();
+  ASSERT_EQ(open.size(), 3u);
+  for (const auto& i : open) {
+    EXPECT_EQ(i.alerts.size(), 1u);
+    EXPECT_EQ(i.transition, 1u);
+  }
+  EXPECT_EQ(std::count_if(out.feed.begin(), out.feed.end(),
+                          [](const feed_event& e) { return e.what == feed_event::kind::incident; }),
+            3);
+  f.fire("d", noon);
+  EXPECT_EQ(f.core.open().size(), 4u) << "the next decision takes none of their places";
+  correlator_core back{correlation_options{}};
+  ASSERT_TRUE(back.restore(f.core.save()));
+  EXPECT_EQ(back.save(), f.core.save());
+}
+
+TEST(PostedAlerts, AboutARetiredEntityFireAgainWhenTheyAreStillPosted) {
+  fold f;
+  f.post("Slow", "cart", noon, noon + 9 * minute);
+  f.command("retire", "cart", "", noon + minute);
+  EXPECT_TRUE(f.core.firing().empty());
+  EXPECT_EQ(alerts_in(f.post("Slow", "cart", noon, noon + 12 * minute)).size(), 1u);
+}
+
+TEST(PostedAlerts, OfAClockThatIsAheadBeginNow) {
+  fold f;
+  const auto out =
+      alerts_in(f.post("Slow", "cart", noon + 60 * minute, noon + 90 * minute, "critical", noon));
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].started, event_time_of(noon));
+}
+
+TEST(PostedAlerts, AreExplainedByWholeCharacters) {
+  fold f;
+  posted_alert p = about("a", noon, noon + minute);
+  p.annotations["summary"] = "x";
+  for (int i = 0; i < 600; ++i) p.annotations["summary"] += "\u00e9";
+  const auto out = alerts_in(f.command("posted_alerts", "", posted_json({p}), noon));
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].explanation.size(), 1023u) << "1,024 would end in half of one";
+}
+
 TEST(PostedAlerts, ThatOnlyInformOpenNothing) {
   fold f;
   f.post("Watchdog", "always", noon, noon + 9 * minute, "none");

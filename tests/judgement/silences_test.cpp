@@ -126,6 +126,28 @@ TEST(Silences, AreTheSameAfterARestartInTheMiddle) {
   EXPECT_EQ(cut.feed.size(), whole.feed.size());
 }
 
+TEST(Silences, OneThatEndsOverSeveralAlertsOpensAnIncidentEach) {
+  fold f;
+  f.silence("s1", {{"entity", "a|b", true}}, noon, noon + minute);
+  f.fire("a", noon);
+  f.fire("b", noon);
+  ASSERT_TRUE(f.core.open().empty());
+  f.clock(noon + minute);
+  ASSERT_EQ(f.core.open().size(), 2u);
+  EXPECT_EQ(f.core.open()[0].alerts.size(), 1u);
+  EXPECT_EQ(f.core.open()[1].alerts.size(), 1u);
+}
+
+TEST(Silences, ThatAreEndedByHandAreForgottenToo) {
+  fold f;
+  for (int n = 0; n < 1010; ++n) {
+    const auto id = "s" + std::to_string(n);
+    f.silence(id, of_a, noon + n, noon + minute + n);
+    f.command("unsilence", id, "{}", noon + n);
+  }
+  EXPECT_LE(f.core.silences().size(), 1001u);
+}
+
 TEST(Silences, OldOnesAreForgotten) {
   fold f;
   f.silence("s1", of_a, noon, noon + minute);
