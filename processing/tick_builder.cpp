@@ -190,14 +190,19 @@ void tick_builder::touch(event_time at, const record_mark& cause,
   close_open_below(index - std::int64_t{options.lateness_ticks}, cause);
 }
 
+// One tick at a time, for each may change the pace: who hears of the last of several clocks only
+// closes what all of them would have closed.
 bool tick_builder::advance(event_time now, const record_mark& cause,
                            const processing_options& options) {
   clock_ms_ = std::max(clock_ms_, unix_ms(now));
-  if (open_.empty()) return false;
-  const std::int64_t tick = pace_ms_ = tick_ms(options);
-  const std::int64_t due = clock_ms_ - tick / 2 - std::int64_t{options.lateness_ticks} * tick;
   const auto before = waiting_;
-  close_open_below(base_index_ + round_div(due - anchor_ms_ - tick / 2, tick) + 1, cause);
+  while (!open_.empty()) {
+    const std::int64_t tick = pace_ms_ = tick_ms(options);
+    const std::int64_t due = clock_ms_ - tick / 2 - std::int64_t{options.lateness_ticks} * tick;
+    const auto end = base_index_ + round_div(due - anchor_ms_ - tick / 2, tick) + 1;
+    if (open_.front().index >= end) break;
+    close_open_below(open_.front().index + 1, cause);
+  }
   return waiting_ != before;
 }
 

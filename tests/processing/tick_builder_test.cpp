@@ -114,6 +114,35 @@ TEST(TickBuilder, ClosesByTheClockWhatNobodyElseCloses) {
   EXPECT_TRUE(d.builder.idle());
 }
 
+// After a restart an entity may hear of the last of several clocks alone.
+TEST(TickBuilder, ClosesByTheLastOfSeveralClocksWhatAllOfThemWouldHaveClosed) {
+  for (std::uint32_t seed = 1; seed <= 300; ++seed) {
+    builder_driver each, last;
+    each.options.lateness_ticks = last.options.lateness_ticks = seed % 4;
+    std::uint32_t dice = seed * 2'654'435'761U;
+    const auto below = [&](std::uint32_t n) {
+      dice = dice * 1'664'525U + 1'013'904'223U;
+      return static_cast<std::int64_t>((dice >> 16) % n);
+    };
+    std::int64_t now = 0, heard = 0;
+    for (int i = 0; i < 60; ++i) {
+      now += (1 + below(3)) * tick;
+      const auto at = std::max<std::int64_t>(now - below(4) * tick, 0);
+      for (auto* d : {&each, &last}) d->give(at, {gauge("a", i)});
+      if (below(3) == 0) continue;
+      for (auto c = heard; c <= now; c += tick / 2) each.clock(c);
+      each.clock(now);
+      last.clock(now);
+      heard = now;
+    }
+    ASSERT_EQ(each.closed.size(), last.closed.size()) << seed;
+    for (std::size_t n = 0; n < last.closed.size(); ++n) {
+      EXPECT_EQ(each.closed[n].ts, last.closed[n].ts) << seed;
+      EXPECT_EQ(each.closed[n].values, last.closed[n].values) << seed;
+    }
+  }
+}
+
 TEST(TickBuilder, FollowsJitterWithoutPuttingTwoRowsIntoOneTick) {
   builder_driver d;
   const std::int64_t jitter[] = {0, 3000, -3000, 2500, -2500, 1000, -3500, 3500};
