@@ -71,6 +71,7 @@ function onKey(event, help) {
     t: () => setPref("theme", nextTheme(prefs.theme)),
     z: () => setPref("zone", prefs.zone === "UTC" ? "local" : "UTC"),
     a: () => document.querySelector("main [data-key=a]")?.click(),
+    s: () => document.querySelector("main [data-key=s]")?.click(),
     "/": () => document.querySelector("main input[type=search]")?.focus(),
     Escape: () =>
       history.length > 1 && ["incident", "entity"].includes(readRoute(location.hash).page) && history.back(),

@@ -52,6 +52,99 @@ test("an operator reads the cause, acknowledges and answers, and another window 
   for (const window of [page, other, watching]) assert.deepEqual(await wrongsOf(window), []);
 });
 
+test("an operator silences an incident, sees before what that covers, changes and ends it, and another window sees it", async () => {
+  const page = await openPage(browser);
+  const other = await openPage(browser);
+  await other.goto(`${base}/#/alerts?state=silences`);
+  await other.getByText("Nothing is silenced").waitFor(patience);
+  const watching = await openPage(browser);
+  await watching.goto(`${base}/#/incident/${incident}`);
+  await watching.getByRole("button", { name: "Silence", exact: true }).waitFor(patience);
+
+  await page.goto(`${base}/#/incident/${incident}`);
+  await page.getByRole("button", { name: "Silence", exact: true }).click();
+  const dialog = page.getByRole("dialog");
+  const touched = (await (await fetch(`${base}/api/v1/incidents/${incident}`)).json()).entities;
+  await dialog.locator(".reach").getByText(`${touched.length} entities`).waitFor(patience);
+  assert.match(await dialog.locator(".reach").innerText(), /Covers \d+ alerts? that fires? now/);
+  await dialog.getByLabel("Labels that must match").fill("entity");
+  await dialog.getByText("is not name=").waitFor(patience); // and says so before anything is sent
+  await dialog.locator("select[name=choice]").selectOption({ index: 1 });
+  await dialog.locator(".reach").getByText("1 entity").waitFor(patience); // its cause alone
+  await dialog.getByLabel("Labels that must match").fill(`entity=~"${touched.join("|")}"`);
+  await dialog.locator(".reach").getByText(`${touched.length} entities`).waitFor(patience);
+  await dialog.locator("select[name=seconds]").selectOption("7200");
+  await dialog.getByLabel("Your name").fill("ann");
+  await dialog.locator("button.main").click();
+  assert.equal(await dialog.count(), 1, "a silence needs a comment");
+  await dialog.getByLabel("Comment").fill("the database is being moved");
+  await dialog.locator("button.main").click();
+  await dialog.waitFor({ state: "detached", ...patience });
+
+  const row = other.locator("[data-silence]").first();
+  await row.getByText("the database is being moved").waitFor(patience); // no one loaded anything anew there
+  await row.getByText("ann", { exact: true }).waitFor(patience);
+  await watching.getByText("silenced by ann").waitFor(patience);
+  await page.goto(`${base}/#/now`);
+  await page.locator(".headline").getByText("silenced").waitFor(patience);
+
+  await row.getByRole("button", { name: "Change", exact: true }).click();
+  const change = other.getByRole("dialog");
+  assert.equal(await change.getByLabel("Comment").inputValue(), "the database is being moved");
+  await change.locator("select[name=seconds]").selectOption("1800");
+  await change.getByLabel("Your name").fill("bea");
+  await change.getByLabel("Comment").fill("nearly done");
+  await change.locator("button.main").click();
+  await other.locator("[data-silence]").getByText("nearly done").waitFor(patience);
+  const held = (await (await fetch(`${base}/api/v1/silences?state=active`)).json()).silences;
+  assert.deepEqual(held.map((s) => [s.comment, s.created_by]), [["nearly done", "bea"]]);
+
+  await other.locator("[data-silence]").first().getByRole("button", { name: "End", exact: true }).click();
+  await other.getByRole("dialog").locator("button.main").click();
+  await other.getByText("Nothing is silenced").waitFor(patience);
+  await other.getByText("Ended in the last five days").waitFor(patience);
+  await watching.getByText("silenced by ann").waitFor({ state: "detached", ...patience });
+  for (const window of [page, other, watching]) assert.deepEqual(await wrongsOf(window), []);
+});
+
+test("an operator silences one alert from its panel, and what is too broad only when told to", async () => {
+  const page = await openPage(browser);
+  const entity = process.env.PAGE_CAUSE;
+  await page.goto(`${base}/#/alerts?text=${encodeURIComponent(entity)}`);
+  await page.locator(".line-link").first().click();
+  await page.getByRole("dialog").getByRole("button", { name: "Silence", exact: true }).click();
+  const form = page.locator("dialog form");
+  await form.locator(".reach").getByText("1 entity").waitFor(patience);
+  await form.getByLabel("Your name").fill("ann");
+  await form.getByLabel("Comment").fill("known");
+  await form.locator("button.main").click();
+  await page.getByRole("dialog").getByText("silenced by ann").waitFor(patience);
+  await page.getByRole("button", { name: "Close", exact: true }).click();
+
+  await page.goto(`${base}/#/alerts?state=silences`);
+  await page.getByRole("button", { name: "New silence" }).click();
+  const wide = page.locator("dialog form");
+  await wide.getByLabel("Labels that must match").fill("entity=~.+");
+  await wide.getByText("It is too broad").waitFor(patience);
+  await wide.getByLabel("Your name").fill("ann");
+  await wide.getByLabel("Comment").fill("everything");
+  await wide.locator("button.main").click();
+  await wide.locator("p.wrong").last().waitFor(patience);
+  const kept = async () => (await (await fetch(`${base}/api/v1/silences?state=active`)).json()).silences.length;
+  assert.equal(await kept(), 1, "the server refuses it, too");
+  await wide.getByLabel("Silence them all the same").check();
+  await wide.locator("button.main").click();
+  await wide.waitFor({ state: "detached", ...patience });
+  assert.equal(await kept(), 2);
+  for (let left = 2; left > 0; --left) {
+    await page.locator("[data-silence]").getByRole("button", { name: "End", exact: true }).first().click();
+    await page.getByRole("dialog").locator("button.main").click();
+    await page.getByRole("dialog").waitFor({ state: "detached", ...patience });
+    await page.waitForFunction((n) => document.querySelectorAll("main > .silences [data-silence]").length === n, left - 1, patience);
+  }
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("an operator works with the keyboard, and every control has a name", async () => {
   const page = await openPage(browser);
   await page.goto(`${base}/#/now`);
@@ -97,6 +190,12 @@ test("hostile names, labels, metrics and log lines run no script and break no po
     await page.goto(`${base}/${place}`);
     await page.waitForFunction(() => document.querySelector("main h1, main h2") && !document.querySelector("main .waiting"));
   }
+  await page.goto(`${base}/#/alerts?state=silences`);
+  await page.locator("[data-silence]").first().waitFor(patience);
+  assert.equal(await page.locator("main > .silences [data-silence]").count(), 60);
+  assert.ok(await page.locator("[data-silence] .why").getByText("<script>window.hacked=1</script>", { exact: true }).count() > 0, "as it is");
+  await page.locator("[data-silence]").first().getByRole("button", { name: "Change", exact: true }).click();
+  await page.locator("dialog .reach").waitFor(patience);
   await page.goto(`${base}/#/alerts`);
   const view = page.locator(".view");
   await view.waitFor(patience);

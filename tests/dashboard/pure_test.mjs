@@ -6,6 +6,7 @@ import { backOff, eventReader } from "../../dashboard/web/lib/events.js";
 import { clock, count, distance, duration, entityParts, many, moment, number, percent, quantile, words } from "../../dashboard/web/lib/format.js";
 import { judged, promise, readMetrics, total } from "../../dashboard/web/lib/judged.js";
 import { layersOf, place, subset } from "../../dashboard/web/lib/layout.js";
+import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/lib/matchers.js";
 import { link, readRoute } from "../../dashboard/web/lib/route.js";
 import { briefOf, filterOf, seen, wantsMore, withAlert } from "../../dashboard/web/lib/rows.js";
 import { chartsOf, incidentGraph, propagation, remediesOf, safeLink } from "../../dashboard/web/lib/story.js";
@@ -205,4 +206,32 @@ test("metrics are read and summed", () => {
   assert.equal(total(samples, "faultline_x", { a: "b" }), 3);
   assert.equal(total(samples, "faultline_y"), 1500);
   assert.equal(total(samples, "none"), 0);
+});
+
+test("a silence of entities is a matcher that means them as they stand", () => {
+  assert.deepEqual(matchersOf(["service/cart"]), { matchers: [{ name: "entity", op: "=", value: "service/cart" }], covered: 1 });
+  const odd = ["host/web-1.example", "service/a|b", "service/(x)+[y]{2}^$\\*?"];
+  const { matchers, covered } = matchersOf(odd);
+  assert.equal(covered, 3);
+  const whole = new RegExp(`^(?:${matchers[0].value})$`);
+  for (const name of odd) assert.ok(whole.test(name), name);
+  for (const other of ["host/web-1xexample", "service/a", "b", "host/web-1.example/2"]) assert.ok(!whole.test(other), other);
+  assert.equal(literal("a.b"), "a\\.b");
+});
+
+test("a silence of more entities than a matcher holds says how many it covers", () => {
+  const many = Array.from({ length: 1000 }, (_, n) => `service/é${n}`);
+  const { matchers, covered } = matchersOf(many);
+  assert.ok(covered > 200 && covered < 1000, String(covered));
+  assert.equal(matchers[0].value.split("|").length, covered);
+  const bytes = new TextEncoder().encode(matchers[0].value).length;
+  assert.ok(bytes <= 4096 && bytes > 4080, String(bytes));
+});
+
+test("matchers are read as people write them, and back", () => {
+  const all = [{ name: "entity", op: "=~", value: 'a"b\\\nc|d' }, { name: "severity", op: "!=", value: "" }, { name: "alertname", op: "!~", value: "x.*" }, { name: "entity", op: "=", value: "~a" }];
+  assert.deepEqual(readMatchers(textOf(all)), { matchers: all, error: "" });
+  assert.deepEqual(readMatchers("  entity = service/cart \n\nk8s.pod=~ web-.* ").matchers,
+    [{ name: "entity", op: "=", value: "service/cart" }, { name: "k8s.pod", op: "=~", value: "web-.*" }]);
+  for (const wrong of ["", "  \n", "entity", "=x", "1a=b", 'entity="x', 'entity="x" y']) assert.notEqual(readMatchers(wrong).error, "", wrong);
 });

@@ -26,6 +26,7 @@ import hostile  # noqa: E402
 CONFIG = (
     "processing: {tick: 10s, accept_past: true}\n"
     "limits: [{entity: '*', metric: '*evil', above: 90, severity: critical}]\n"
+    "silences: {max_entities: 9}\n"
 )
 
 
@@ -82,9 +83,12 @@ class Page(unittest.TestCase):
     def words(self, incident):
         return [i for i in self.server.api(f"/api/v1/incidents/{incident}/story")["items"] if i["kind"] == "word"]
 
+    def worst(self):
+        return max(self.server.api("/api/v1/incidents?state=open")["incidents"], key=lambda i: len(i["alerts"]))
+
     def test_1_an_operator_reads_the_cause_acknowledges_and_answers_and_another_sees_it(self):
-        worst = max(self.server.api("/api/v1/incidents?state=open")["incidents"], key=lambda i: len(i["alerts"]))
-        self.browse("operator", PAGE_INCIDENT=worst["id"], PAGE_CAUSE=worst["causes"][0]["entity"])
+        worst = self.worst()
+        self.browse("an operator (reads|works|is told)", PAGE_INCIDENT=worst["id"], PAGE_CAUSE=worst["causes"][0]["entity"])
         said = [(w["state"], w["by"], w["text"]) for w in self.words(worst["id"])]
         self.assertIn(("acknowledge", "ann", "looking into it"), said)
         self.assertIn(("right", "ann", f"cause {worst['causes'][0]['entity']}: as said"), said)
@@ -92,9 +96,22 @@ class Page(unittest.TestCase):
         quality = self.server.api("/api/v1/quality")
         self.assertEqual(quality["incident_verdicts"].get("right"), 1)
 
+    def test_1_a_silence_is_seen_before_it_is_made_and_changed_and_ended_and_another_sees_it(self):
+        worst = self.worst()
+        self.browse("an operator silences", PAGE_INCIDENT=worst["id"], PAGE_CAUSE=worst["causes"][0]["entity"])
+        silences = self.server.api("/api/v1/silences")["silences"]
+        self.assertEqual({s["state"] for s in silences}, {"expired"})
+        self.assertEqual({(s["created_by"], s["comment"]) for s in silences}, {("bea", "nearly done"), ("ann", "known"), ("ann", "everything")})
+
     def all_fire(self):
         firing = self.server.api("/api/v1/alerts?state=firing&text=evil&limit=1000")["alerts"]
         return firing if len({a["entity"] for a in firing}) == len(hostile.STRINGS) else None
+
+    def silence_with_hostile_words(self):
+        for s in hostile.BASES:
+            word = {"matchers": [{"name": "entity", "value": "service/" + s}], "duration_s": 3600, "created_by": s, "comment": s}
+            status, body = self.server.request("POST", "/api/v1/silences", word)
+            self.assertEqual(status, 200, body)
 
     def test_2_three_hundred_hostile_strings_run_nothing_and_break_no_policy(self):
         publisher = Publisher(self.server.router, hostile.STRINGS[0][:120])
@@ -105,6 +122,7 @@ class Page(unittest.TestCase):
         feed_is_quiet(self.server)
         firing = eventually(self.all_fire, 60, "that all of them fire")
         incident = max(self.server.api("/api/v1/incidents?limit=100")["incidents"], key=lambda i: len(set(i["alerts"]) & {a["id"] for a in firing}))
+        self.silence_with_hostile_words()
         self.browse("hostile", PAGE_INCIDENT=incident["id"], PAGE_ENTITIES=json.dumps([a["entity"] for a in firing]))
 
 

@@ -60,6 +60,10 @@ export const api = {
   alerts: (query, signal) => api.get(`alerts?${new URLSearchParams(query)}`, signal),
   acknowledge: (what, id, words) => call("POST", `api/v1/${what}/${part(id)}/acknowledge`, { body: words }),
   feedback: (what, id, words) => call("POST", `api/v1/${what}/${part(id)}/feedback`, { body: words }),
+  silences: (signal) => api.get("silences", signal),
+  previewSilence: (matchers, signal) => call("POST", "api/v1/silences/preview", { body: { matchers }, signal }),
+  silence: (word) => call("POST", "api/v1/silences", { body: word }),
+  endSilence: (id, by) => call("DELETE", `api/v1/silences/${part(id)}?by=${part(by)}`),
   stream: (after, signal) =>
     fetch("api/v1/stream", {
       signal,

@@ -11,6 +11,7 @@ import { filterOf, seen, wantsMore, withAlert } from "../lib/rows.js";
 import { Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
 import { Sign, stateName } from "../parts/signs.js";
 import { AlertPanel } from "../parts/alert.js";
+import { Silences } from "../parts/silence.js";
 
 const rowHeight = 44;
 const pageSize = 200;
@@ -18,6 +19,7 @@ const states = [
   ["firing", "Firing"],
   ["resolved", "Over"],
   ["all", "All"],
+  ["silences", "Silences"],
 ];
 
 /** Rows of a filter: loaded page by page, kept up to date by the feed. */
@@ -92,6 +94,12 @@ function goTo(filter) {
 
 export default function Alerts({ query }) {
   const filter = { state: query.state || "firing", severity: query.severity || "", text: query.text || "" };
+  if (filter.state === "silences")
+    return html`<${Silences} filters=${html`<${Filters} filter=${filter} go=${goTo(filter)} bare />`} />`;
+  return html`<${AlertList} filter=${filter} query=${query} />`;
+}
+
+function AlertList({ filter, query }) {
   const list = useAlerts(filter);
   const { overview } = useLive();
   const total = totalOf(filter, list, overview);
@@ -117,23 +125,24 @@ function totalOf(filter, list, overview) {
   return filter.severity ? overview.firing[filter.severity] : critical + warning;
 }
 
-function Filters({ filter, go }) {
+/** @p bare: the choice of what is shown alone, without what narrows alerts down. */
+function Filters({ filter, go, bare = false }) {
   const [text, type] = useState(filter.text);
   useEffect(() => {
     const timer = setTimeout(() => text !== filter.text && go({ text }), 250);
     return () => clearTimeout(timer);
   }, [text]);
   return html`<div class="filters" role="search">
-    <input type="search" aria-label="Part of an entity, a metric or an explanation" placeholder="Entity, metric, words" value=${text} onInput=${(e) => type(e.target.value)} />
+    ${!bare && html`<input type="search" aria-label="Part of an entity, a metric or an explanation" placeholder="Entity, metric, words" value=${text} onInput=${(e) => type(e.target.value)} />`}
     <div class="group" role="group" aria-label="State">
         ${states.map(([state, name]) => html`<button type="button" class=${filter.state === state ? "on" : ""} aria-pressed=${filter.state === state} onClick=${() => go({ state })}>${name}</button>`)}</div>
-    <div class="group" role="group" aria-label="Severity">${["critical", "warning"].map(
+    ${!bare && html`<div class="group" role="group" aria-label="Severity">${["critical", "warning"].map(
       (
         severity,
       ) => html`<button type="button" class=${filter.severity === severity ? "on" : ""} aria-pressed=${filter.severity === severity}
       onClick=${() => go({ severity: filter.severity === severity ? "" : severity })}>
           <${Sign} state=${severity} quiet size="13" /> ${severity}</button>`,
-    )}</div></div>`;
+    )}</div>`}</div>`;
 }
 
 function Nothing({ filter }) {

@@ -7,6 +7,7 @@ import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
 import { now, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { allAcknowledged } from "../lib/urgency.js";
+import { matchersOf } from "../lib/matchers.js";
 import { chartsOf, incidentGraph, remediesOf } from "../lib/story.js";
 import { At, Entity, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { Causes, Remedies } from "../parts/causes.js";
@@ -14,6 +15,7 @@ import { MetricChart } from "../parts/chart.js";
 import { Acknowledge, Feedback } from "../parts/dialogs.js";
 import { Graph } from "../parts/graph.js";
 import { Sign } from "../parts/signs.js";
+import { Silenced, SilenceForm } from "../parts/silence.js";
 import { Story } from "../parts/story.js";
 
 export default function Incident({ id }) {
@@ -32,7 +34,11 @@ export default function Incident({ id }) {
   if (!whole.value) return html`<${Waiting} />`;
   const [incident, story] = whole.value;
   const firing = story.alerts.filter((a) => a.state === "firing");
-  const state = { firing: firing.length, acknowledged: firing.filter((a) => a.acknowledged).length };
+  const state = {
+    firing: firing.length,
+    acknowledged: firing.filter((a) => a.acknowledged).length,
+    silenced: firing.filter((a) => a.silenced),
+  };
   const say = (words) => open({ kind: "feedback", ...words });
   return html`<article>
     <${Top} incident=${incident} alerts=${story.alerts} state=${state} open=${open} say=${say} />
@@ -50,8 +56,22 @@ export default function Incident({ id }) {
       <section class="panel" aria-label="Related incidents"><h2>Before</h2><${Related} related=${story.related} /></section>
     </div></div>
     ${dialog?.kind === "acknowledge" && html`<${Acknowledge} what="incidents" id=${id} name=${incident.causes[0]?.entity ?? incident.summary} close=${() => open(null)} done=${whole.reload} />`}
+    ${dialog?.kind === "silence" && html`<${SilenceForm} choices=${silenceChoices(incident)} close=${() => open(null)} done=${whole.reload} />`}
     ${dialog?.kind === "feedback" && html`<${Feedback} what="incidents" id=${id} ...${dialog} close=${() => open(null)} done=${whole.reload} />`}
   </article>`;
+}
+
+/** What of an incident may be silenced: who it touches, or its likely cause alone. */
+function silenceChoices(incident) {
+  const { matchers, covered } = matchersOf(incident.entities);
+  const all = incident.entities.length;
+  const choices = [
+    [covered === all ? `All ${many(all, "entity", "entities")} it touches` : `The first ${count(covered)} of ${count(all)} entities`, matchers],
+  ];
+  const cause = incident.causes[0]?.entity;
+  if (cause && (all > 1 || cause !== incident.entities[0]))
+    choices.push([`Its likely cause alone, ${cause}`, matchersOf([cause]).matchers]);
+  return choices;
 }
 
 function Top({ incident: i, alerts, state, open, say }) {
@@ -85,6 +105,9 @@ function Top({ incident: i, alerts, state, open, say }) {
               <${Sign} state="ok" size="14" quiet /> acknowledged${who.length > 0 ? ` by ${who.join(", ")}` : ""}</span>`
           : html`<button type="button" class="main" data-key="a" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</button>`)
       }
+      ${state.silenced.length > 0 && html`<${Silenced} by=${state.silenced.length === state.firing ? state.silenced[0].silenced_by : `${state.silenced[0].silenced_by}, ${state.silenced.length} of ${state.firing}`} />`}
+      ${i.state === "open" && i.entities.length > 0 && html`<button type="button" data-key="s" onClick=${() => open({ kind: "silence" })}>Silence</button>`}
+      <span class="gap" aria-hidden="true"></span>
       <button type="button" onClick=${() => say({ verdict: "right", cause: cause?.entity, text: cause ? `The cause was ${cause.entity}, as said.` : "It was a fault." })}>Right</button>
       <button type="button" onClick=${() => say({ verdict: "partly", cause: null, text: "Part of it is right: say in the comment what is not." })}>Partly</button>
       <button type="button" onClick=${() => say({ verdict: "wrong", cause: null, text: "The cause was another one, or there was no fault. If you know it, name it at the cause below, or in the comment." })}>Wrong</button>

@@ -3,11 +3,12 @@
 import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { duration, number, percent } from "../lib/format.js";
-import { useLoaded } from "../lib/hooks.js";
+import { useFeed, useLoaded } from "../lib/hooks.js";
 import { At, Entity, Fact, Trouble, Waiting } from "./bits.js";
 import { MetricChart } from "./chart.js";
 import { Acknowledge, Dialog, Feedback } from "./dialogs.js";
 import { Sign } from "./signs.js";
+import { Silenced, SilenceForm } from "./silence.js";
 
 const words = {
   true: "It was a fault, and right to say so.",
@@ -26,13 +27,25 @@ export function AlertPanel({ id, entity, close }) {
     [id, entity],
   );
   const [dialog, open] = useState(null);
+  useFeed((r) => r.kind === "alert" && r.id === id, reload, 500);
   if (dialog?.kind === "acknowledge")
     return html`<${Acknowledge} what="alerts" id=${id} name=${value.entity} close=${() => open(null)} done=${reload} />`;
+  if (dialog?.kind === "silence")
+    return html`<${SilenceForm} choices=${silenceChoices(value)} close=${() => open(null)} done=${reload} />`;
   if (dialog)
     return html`<${Feedback} what="alerts" id=${id} ...${dialog} close=${() => open(null)} done=${reload} />`;
   return html`<${Dialog} title="Alert" close=${close}>
     ${error ? html`<${Trouble} error=${error} />` : !value ? html`<${Waiting} />` : html`<${Body} alert=${value} open=${open} />`}
     <div class="row end"><button type="button" class="plain" onClick=${close}>Close</button></div></${Dialog}>`;
+}
+
+/** What of an alert may be silenced: its entity, or this kind of alert of it. */
+function silenceChoices(alert) {
+  const entity = { name: "entity", op: "=", value: alert.entity };
+  const choices = [[`Every alert of ${alert.entity}`, [entity]]];
+  const name = alert.labels?.alertname;
+  if (name) choices.push([`Only ${name} of it`, [entity, { name: "alertname", op: "=", value: name }]]);
+  return choices;
 }
 
 function Body({ alert: a, open }) {
@@ -60,5 +73,6 @@ function Body({ alert: a, open }) {
     }
     <p class="row">
         ${a.state === "firing" && !a.acknowledged && html`<button type="button" class="main" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</button>`}
+        ${a.state === "firing" && (a.silenced ? html`<${Silenced} by=${a.silenced_by} />` : html`<button type="button" onClick=${() => open({ kind: "silence" })}>Silence</button>`)}
       ${Object.entries(words).map(([verdict, text]) => html`<button type="button" class="small" onClick=${() => open({ verdict, text })}>${{ true: "A true alarm", false: "False", expected: "Expected" }[verdict]}</button>`)}</p>`;
 }

@@ -23,10 +23,13 @@ function Name({ value, set }) {
     onInput=${(e) => set(e.target.value)} /></label>`;
 }
 
-/** A form with a name and a comment; @p send gets {by, comment} and may throw. */
-export function WordForm({ title, text, action, send, close, children }) {
+/**
+ * A form with a name and a comment; @p send gets {by, comment} and may throw. @p comment is what stands there
+ * at first (null: none is asked for), @p needed that there must be one.
+ */
+export function WordForm({ title, text, action, send, close, children, comment: first = "", needed = false }) {
   const [by, setBy] = useState(prefs.name);
-  const [comment, setComment] = useState("");
+  const [comment, setComment] = useState(first ?? "");
   const [state, set] = useState({ busy: false, error: null });
   const submit = async (event) => {
     event.preventDefault();
@@ -44,7 +47,7 @@ export function WordForm({ title, text, action, send, close, children }) {
       ${text && html`<p>${text}</p>`}
       ${children}
       <${Name} value=${by} set=${setBy} />
-      <label>Comment<textarea name="comment" maxLength="4000" rows="3" value=${comment} onInput=${(e) => setComment(e.target.value)}></textarea></label>
+      ${first !== null && html`<label>Comment<textarea name="comment" maxLength="4000" rows="3" required=${needed} value=${comment} onInput=${(e) => setComment(e.target.value)}></textarea></label>`}
       ${state.error && html`<p class="wrong" role="alert">${state.error}</p>`}
       <div class="row end"><button type="button" class="plain" onClick=${close}>Cancel</button>
         <button type="submit" class="main" disabled=${state.busy}>${action}</button></div>
@@ -89,6 +92,7 @@ const keys = [
   ["j / k", "next, previous in a list"],
   ["Enter", "open what is chosen"],
   ["a", "acknowledge the incident that is shown"],
+  ["s", "silence the incident that is shown"],
   ["/", "search"],
   ["t", "light, dark, as the system"],
   ["z", "local time, UTC"],
