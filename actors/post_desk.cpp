@@ -107,10 +107,10 @@ bool post_desk::read(post& p) {
   } else {
     read = body.error();
   }
-  if (read) {
-    namer_.finish();
-    return true;
-  }
+  if (read) namer_.finish();
+  if (read && (namer_.overflowed() || events_.overflowed()))
+    read = failure{ec::too_large, "the events of this body are more than 64 MiB"};
+  if (read) return true;
   const auto code = read.error().code;
   door_.on_unreadable(
       by.door, sender_of(by, p.request),
@@ -124,7 +124,8 @@ void post_desk::hand_over(post& p) {
   const auto& by = *p.by;
   const auto batches = events_.take();
   std::uint64_t left_out_badly = 0;
-  for (const auto why : {left_out::not_finite, left_out::no_entity, left_out::too_many})
+  for (const auto why :
+       {left_out::not_finite, left_out::no_entity, left_out::too_many, left_out::malformed})
     left_out_badly += namer_.left_out_because(why);
   reply_address to;
   to.socket = p.respond ? reply_address::posted : reply_address::no_reply;
@@ -141,6 +142,7 @@ void post_desk::hand_over(post& p) {
       why = result.why;
       return;
     }
+    namer_.taken_over();
     const auto rejected = result.rejected_samples + left_out_badly;
     if (rejected != 0 || result.rejected != 0)
       fate = result.accepted == 0 ? post_fate::refused : post_fate::partly;

@@ -13,8 +13,11 @@ constexpr std::size_t header_bytes = 5;  ///< of a batch, at most
 }
 
 void payload_writer::add(const event_view& event, std::size_t samples) {
+  if (overflowed()) return;
   one_.clear();
   encode_event(event, wire_encoding::msgpack, one_);
+  bytes_ += one_.size();
+  if (overflowed()) return;
   if (samples_.size() == payload_limits::events ||
       open_.size() + one_.size() + header_bytes > payload_limits::bytes)
     close();
@@ -36,13 +39,13 @@ void payload_writer::close() {
 
 std::vector<payload_writer::batch> payload_writer::take() {
   close();
-  events_ = 0;
+  events_ = bytes_ = 0;
   return std::exchange(done_, {});
 }
 
 const char* to_string(left_out why) noexcept {
   constexpr const char* names[left_out_reasons] = {
-      "bucket", "stale", "not_finite", "no_value", "no_entity", "too_many", "dropped"};
+      "bucket", "stale", "not_finite", "no_value", "no_entity", "too_many", "dropped", "malformed"};
   return names[static_cast<std::size_t>(why)];
 }
 

@@ -15,6 +15,10 @@ namespace faultline {
 /// rules of all, and its dead letters can be sent again.
 class payload_writer {
 public:
+  /// @p most_bytes of payloads are kept until take(); what comes beyond them is not.
+  explicit payload_writer(std::size_t most_bytes = std::size_t{64} * 1024 * 1024)
+      : most_bytes_{most_bytes} {}
+
   /// @p samples of the other protocol are in @p event. One that is beyond 1 MiB alone makes a
   /// payload that will be refused.
   void add(const event_view& event, std::size_t samples = 1);
@@ -26,6 +30,9 @@ public:
   /// What was added, and empties the writer.
   std::vector<batch> take();
   std::size_t events() const noexcept { return events_; }
+  /// Something that was added since take() is not kept: a small body can say a long name a million
+  /// times.
+  bool overflowed() const noexcept { return bytes_ > most_bytes_; }
 
 private:
   void close();
@@ -35,6 +42,8 @@ private:
   std::string one_;
   std::vector<std::uint32_t> samples_;
   std::size_t events_ = 0;
+  std::size_t bytes_ = 0;
+  const std::size_t most_bytes_;
 };
 
 }  // namespace faultline

@@ -43,8 +43,9 @@ enum class left_out : std::uint8_t {
   no_entity,   ///< nothing says whom it is about
   too_many,    ///< beyond the names an entity may have
   dropped,     ///< by naming.drop
+  malformed,   ///< a line or value that cannot be read, among others that can
 };
-inline constexpr std::size_t left_out_reasons = 7;
+inline constexpr std::size_t left_out_reasons = 8;
 const char* to_string(left_out why) noexcept;
 
 using sample_labels = std::vector<attribute>;

@@ -19,6 +19,8 @@ namespace {
 constexpr std::int64_t edge_told_again_ms = 600'000;
 constexpr std::size_t most_edges = 65'536;
 constexpr std::size_t most_dropped_known = 4096;
+constexpr std::size_t most_family_bytes = 4096;
+constexpr std::size_t row_bytes = 512;  ///< what a row takes, beside its names
 constexpr std::size_t hash_digits = 8;  ///< at the end of a name that had to be cut
 
 std::string_view value_of(const sample_labels& labels, std::string_view key) noexcept {
@@ -84,6 +86,7 @@ void sample_namer::begin(naming_style style, std::string_view fallback, std::int
   row_at_.clear();
   last_row_ = 0;
   arena_.clear();
+  gathered_bytes_ = 0;
   taken_ = 0;
   left_out_.fill(0);
 }
@@ -91,12 +94,13 @@ void sample_namer::begin(naming_style style, std::string_view fallback, std::int
 /// The first rule whose label is there. @returns false where none is.
 bool sample_namer::entity_of(const sample_labels& labels, about what, std::string& out) const {
   const auto set = [&](std::string_view kind, std::string_view space, std::string_view name) {
+    if (space.size() + name.size() > payload_limits::entity_bytes) return false;
     out.assign(kind).append("/");
     if (!space.empty()) out.append(space).append("/");
     out.append(name);
     if (const auto alias = options_.aliases.find(out); alias != options_.aliases.end())
       out = alias->second;
-    return true;
+    return out.size() <= payload_limits::entity_bytes && check_name(out) == text_fault::none;
   };
   for (const auto& rule : options_.entities)
     if (const auto v = value_of(labels, rule.label); !v.empty())
@@ -222,7 +226,9 @@ bool sample_namer::may_have(std::string_view entity, std::string_view family,
 }
 
 void sample_namer::metric(const metric_sample& sample, const sample_labels& labels) {
+  if (overflowed()) return;
   if (!std::isfinite(sample.value)) return leave_out(left_out::not_finite);
+  if (sample.name.size() > most_family_bytes) return leave_out(left_out::malformed);
   if (is_dropped(sample.name)) return leave_out(left_out::dropped);
   const bool of_host = !host_entity_.empty() && begins_with(sample.name, "system.");
   const std::string* entity = of_host ? &host_entity_ : &metrics_entity_;
@@ -232,10 +238,12 @@ void sample_namer::metric(const metric_sample& sample, const sample_labels& labe
   }
   if (entity->empty()) return leave_out(left_out::no_entity);
   const auto& name = metric_name(sample, labels);
+  if (check_name(name) != text_fault::none) return leave_out(left_out::malformed);
   if (!may_have(*entity, sample.name, name)) return leave_out(left_out::too_many);
   auto& r = row_of(*entity, sample.ts_ms, labels);
   r.metrics.push_back({arena_.size(), name.size(), sample.value, sample.kind});
   arena_ += name;
+  gathered_bytes_ += name.size() + sizeof(named);
   ++taken_;
 }
 
@@ -249,6 +257,7 @@ sample_namer::row& sample_namer::row_of(const std::string& entity, std::int64_t 
   last_row_ = at->second;
   if (!fresh) return rows_[last_row_];
   rows_.push_back({entity, ts_ms, {}, {}});
+  gathered_bytes_ += 2 * key_.size() + row_bytes;
   set_attributes(source_.empty() ? labels : source_, entity, rows_.back().attributes);
   return rows_.back();
 }
@@ -322,7 +331,6 @@ void sample_namer::span(const span_sample& sample, const sample_labels& labels) 
 
 void sample_namer::finish() {
   for (const auto& r : rows_) hand_out(r);
-  telling_.clear();
   rows_.clear();
   row_at_.clear();
 }

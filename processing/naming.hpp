@@ -32,11 +32,14 @@ enum class naming_style : std::uint8_t {
 ///
 /// Lives:  one per thread, for the process; begin() and finish() around each body.
 /// Limits: `most_names` names over all entities; beyond it all are forgotten and learned again.
+///         Who has a name that no entity may have is left out, and so is a metric (no_entity,
+///         malformed).
 class sample_namer final : public sample_sink {
 public:
   /// @p samples of the other tool are in the event.
   using taker = std::function<void(const event_view& event, std::size_t samples)>;
   static constexpr std::size_t most_names = std::size_t{1} << 21;
+  static constexpr std::size_t most_gathered_bytes = std::size_t{64} * 1024 * 1024;
 
   explicit sample_namer(naming_options options);
 
@@ -50,6 +53,10 @@ public:
   void leave_out(left_out why) override { ++left_out_[static_cast<std::size_t>(why)]; }
   /// Hands out the rows gathered since begin().
   void finish();
+  /// What was handed out is taken. Without this word dependencies are told again by the next body.
+  void taken_over() { telling_.clear(); }
+  /// Rows of more than `most_gathered_bytes` came since begin(): they are not all there.
+  bool overflowed() const noexcept { return gathered_bytes_ > most_gathered_bytes; }
 
   /// Since begin().
   std::uint64_t left_out_because(left_out why) const noexcept {
@@ -96,6 +103,7 @@ private:
   std::unordered_map<std::string, std::size_t> row_at_;
   std::size_t last_row_ = 0;
   std::string arena_;
+  std::size_t gathered_bytes_ = 0;
   std::uint64_t taken_ = 0;
   std::array<std::uint64_t, left_out_reasons> left_out_{};
 

@@ -23,10 +23,18 @@ struct desk_rig {
       std::size_t from = 0;
       while (from < body.size()) {
         const auto end = std::min(body.find(' ', from), body.size());
+        const auto word = body.substr(from, end - from);
         metric_sample s;
         s.name = "m";
         s.value = 1;
-        tools.namer.metric(s, {{"host", body.substr(from, end - from)}});
+        if (word.size() > payload_limits::entity_bytes) {  // past the names, as it is
+          event_view bad;
+          bad.entity = word;
+          bad.metrics = {{"m", 1, metric_kind::gauge}};
+          tools.events.add(bad);
+        } else {
+          tools.namer.metric(s, {{"host", word}});
+        }
         from = end + 1;
       }
       return {};
@@ -122,6 +130,22 @@ TEST(PostDesk, WhatIsPackedBeyondTheLimitIsRefused) {
   desk_rig r{i};
   EXPECT_EQ(r.post("web-1").status, 413);
   EXPECT_EQ(r.count(post_fate::too_large), 1U);
+}
+
+TEST(PostDesk, ASmallBodyThatSaysALongNameAMillionTimesIsTooLarge) {
+  desk_rig d;
+  const auto words = d.by.read;
+  d.by.read = [](const http_request&, std::string_view body, post_tools& tools) -> outcome<void> {
+    tools.namer.begin(naming_style::plain, {}, unix_ms(tools.now), tools.to_events);
+    tools.namer.source({{"host", body}});
+    for (int i = 0; i < 1'000'000; ++i) tools.namer.log({}, {});
+    return {};
+  };
+  EXPECT_EQ(d.post(std::string(240, 'x')).status, 413);
+  EXPECT_EQ(d.count(post_fate::too_large), 1U);
+  ASSERT_EQ(d.letters().size(), 1U);
+  d.by.read = words;
+  EXPECT_EQ(d.post("a").body, "1/0") << "the next is served";
 }
 
 TEST(PostDesk, WithoutRoomASenderIsToldToComeAgainAndNothingIsTaken) {

@@ -153,6 +153,56 @@ TEST(Naming, ANameThatIsTooLongIsCutAndStaysItsOwn) {
   for (const auto& [name, value] : t.values) EXPECT_LE(name.size(), 128 + 7U);
 }
 
+TEST(Naming, WhatNoEntityMayBeCalledIsNoEntity) {
+  told t;
+  EXPECT_EQ(t.named(naming_style::otel, {{"service.name", std::string(248, 'x')}}),
+            "service/" + std::string(248, 'x'));
+  for (const auto& bad : {std::string(300, 'x'), std::string("a\nb"), std::string("a\xff")}) {
+    EXPECT_EQ(t.named(naming_style::otel, {{"service.name", bad}}), "");
+    EXPECT_EQ(t.namer.left_out_because(left_out::no_entity), 1U);
+  }
+}
+
+TEST(Naming, ALabelThatMayStandInNoNameCostsItsOwnSampleAlone) {
+  told t;
+  t.begin(naming_style::prometheus);
+  t.metric("m", 1, {{"instance", "a"}, {"agent", "evil\nname"}});
+  t.metric("m", 2, {{"instance", "a"}, {"agent", "good"}});
+  t.metric(std::string(5000, 'n'), 3, {{"instance", "a"}});
+  t.namer.finish();
+  EXPECT_EQ(t.values.size(), 1U);
+  EXPECT_EQ(t.namer.left_out_because(left_out::malformed), 2U);
+}
+
+TEST(Naming, GathersNoMoreRowsThanItMay) {
+  told t;
+  t.begin(naming_style::prometheus);
+  int rows = 0;
+  for (; rows < 200'000 && !t.namer.overflowed(); ++rows)
+    t.metric("m", 1, {{"instance", "a"}}, now_ms + rows);
+  EXPECT_TRUE(t.namer.overflowed());
+  EXPECT_GT(rows, 50'000);
+  t.begin(naming_style::prometheus);
+  EXPECT_FALSE(t.namer.overflowed()) << "another body begins anew";
+}
+
+TEST(Naming, DependenciesThatNobodyTookAreToldAgain) {
+  told t;
+  const sample_labels source{{"service.name", "cart"}, {"host.name", "web-1"}};
+  for (const bool taken : {false, true}) {
+    t.begin(naming_style::otel);
+    t.namer.source(source);
+    t.namer.finish();
+    EXPECT_EQ(t.edges.size(), 1U);
+    t.edges.clear();
+    if (taken) t.namer.taken_over();
+  }
+  t.begin(naming_style::otel);
+  t.namer.source(source);
+  t.namer.finish();
+  EXPECT_TRUE(t.edges.empty());
+}
+
 TEST(Naming, LabelsWithoutBoundDoNotBecomeMetricsWithoutBound) {
   naming_options o;
   o.max_metrics = 10;
@@ -206,6 +256,7 @@ TEST(Naming, WhatAServiceRunsOnIsToldOnceInTenMinutesAndAgainWhenTheBodyWasThrow
   t.namer.finish();
   EXPECT_EQ(t.edges.at("service/cart"), "pod/cart-5d");
   EXPECT_EQ(t.edges.at("pod/cart-5d"), "host/node-1");
+  t.namer.taken_over();
   t.edges.clear();
   t.begin(naming_style::otel, {}, now_ms + 599'999);
   t.namer.source(resource);

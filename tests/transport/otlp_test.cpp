@@ -6,6 +6,7 @@
 
 #include "tests/transport/proto_text.hpp"
 #include "tests/transport/told_samples.hpp"
+#include "transport/decode/internal/otlp_points.hpp"
 
 namespace faultline {
 namespace {
@@ -134,6 +135,25 @@ TEST(OtlpProtobuf, WhatIsNotWholeIsMalformed) {
         << n;
   EXPECT_FALSE(read_otlp(otlp_signal::metrics, otlp_encoding::protobuf, "{\"a\":1}", told));
   EXPECT_TRUE(read_otlp(otlp_signal::metrics, otlp_encoding::protobuf, "", told));
+}
+
+TEST(OtlpProtobuf, AFieldThatIsRepeatedWithoutEndTakesNoMemoryWithoutEnd) {
+  made_texts texts;
+  std::size_t kept = 0;
+  for (int i = 0; i < 100'000; ++i) kept += texts.keep("1").empty() ? 0 : 1;
+  EXPECT_GT(kept, 1'000U);
+  EXPECT_LT(kept, 10'000U);
+  texts.clear();
+  EXPECT_EQ(texts.keep("1"), "1");
+  std::string many;
+  for (int i = 0; i < 100'000; ++i) many += number_field(3, 1);
+  std::string ids;
+  for (int i = 0; i < 100'000; ++i) ids += text_field(1, "");
+  const auto told =
+      read(otlp_signal::traces,
+           request(ids + text_field(2, std::string(1000, 'x')) + text_field(5, "get") +
+                   text_field(9, text_field(1, "n") + text_field(2, many))));
+  EXPECT_EQ(told.lines.size(), 1U);
 }
 
 TEST(OtlpProtobuf, ListsInListsEndSomewhere) {

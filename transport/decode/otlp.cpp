@@ -69,6 +69,7 @@ std::string json_text(const nlohmann::json& value) {
 std::string hex_text(std::string_view bytes) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
+  if (bytes.size() > 64) return out;
   out.reserve(bytes.size() * 2);
   for (const char c : bytes) {
     const auto byte = static_cast<std::uint8_t>(c);

@@ -155,6 +155,7 @@ private:
     }
     std::string list;
     for (const auto& item : list_at(object_at(value, key.c_str()), "values")) {
+      if (list.size() > most_list_bytes) break;
       if (!list.empty()) list.push_back(' ');
       if (key == "kvlistValue") {
         list.append(text_at(item, "key")).append("=");

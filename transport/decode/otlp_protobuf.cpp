@@ -112,7 +112,7 @@ private:
                std::string& out) {
     proto_reader in{message};
     while (in.next()) {
-      if (in.field() != 1) continue;
+      if (in.field() != 1 || out.size() > most_list_bytes) continue;
       std::string_view value;
       if (!out.empty()) out.push_back(' ');
       if (keys) {

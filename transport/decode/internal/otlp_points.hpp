@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -69,17 +70,32 @@ private:
   std::string name_;
 };
 
-/// Texts that were made of numbers and lists, kept where they are until clear().
+/// Texts that were made of numbers and lists, kept where they are until clear(). Beyond
+/// `most_bytes` of them in one message the rest is left out: a field of two bytes takes thirty
+/// here.
 class made_texts {
 public:
-  std::string_view keep(std::string text) { return texts_.emplace_back(std::move(text)); }
-  void clear() noexcept { texts_.clear(); }
+  static constexpr std::size_t most_bytes = 256 * 1024;
+
+  std::string_view keep(std::string text) {
+    bytes_ += sizeof text + text.size();
+    if (bytes_ > most_bytes) return {};
+    return texts_.emplace_back(std::move(text));
+  }
+  void clear() noexcept {
+    texts_.clear();
+    bytes_ = 0;
+  }
 
 private:
   std::deque<std::string> texts_;
+  std::size_t bytes_ = 0;
 };
 
-/// Lower-case hex of @p bytes.
+/// A list of an attribute takes no more of its parts once it is as long as this.
+inline constexpr std::size_t most_list_bytes = 64 * 1024;
+
+/// Lower-case hex of @p bytes; of more than 64, nothing: no id is that long.
 std::string hex_text(std::string_view bytes);
 /// A number as an attribute's text: 3, 0.25.
 std::string number_text(double value);
