@@ -76,6 +76,7 @@ struct live_desk::shared {
   std::deque<message> kept;
   std::size_t kept_bytes = 0;
   std::list<wait> waiting;
+  bool asked = false;  ///< somebody began to wait since the last look
   std::size_t readers = 0;
 };
 
@@ -93,6 +94,7 @@ public:
       if (!desk_->stop) {
         desk_->waiting.push_back(
             {shared_from_this(), std::move(done), clock::now() + desk_->patience});
+        desk_->asked = true;
         desk_->wake.notify_one();
         return;
       }
@@ -207,6 +209,7 @@ void live_desk::shared::serve(std::unique_lock<std::mutex>& lock) {
 void live_desk::shared::run() {
   std::unique_lock<std::mutex> lock{mutex};
   while (!stop) {
+    asked = false;  // who asks while others are served is not served yet
     if (!waiting.empty()) {
       follow(lock);
       serve(lock);
@@ -219,10 +222,8 @@ void live_desk::shared::run() {
       behind = behind || w.who->after_ + 1 < (kept.empty() ? next : kept.front()->seq);
     }
     if (behind || (!waiting.empty() && next <= told)) continue;
-    const auto asked = waiting.size();
-    wake.wait_until(lock, until, [&] {
-      return stop || waiting.size() > asked || (!waiting.empty() && next <= told);
-    });
+    wake.wait_until(lock, until,
+                    [&] { return stop || asked || (!waiting.empty() && next <= told); });
   }
   std::list<wait> left;
   left.swap(waiting);

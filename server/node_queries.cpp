@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,6 +19,8 @@
 #include "actors/keeper.hpp"
 #include "server/asking.hpp"
 #include "server/node.hpp"
+#include "server/reading_desk.hpp"
+#include "server/told_records.hpp"
 
 namespace faultline {
 
@@ -25,7 +28,8 @@ namespace {
 
 constexpr auto deadline = question_deadline;
 constexpr std::size_t live_window_ticks = 512;
-constexpr std::size_t page_scan = 256;
+/// How long one request may look for records; its page then ends, and `next` goes on.
+constexpr std::chrono::seconds longest_search{2};
 
 entity_details details_of(const entity_status& s) {
   entity_details d;
@@ -90,48 +94,6 @@ std::optional<window_series> series_of(const entity_window& w, const std::string
   return std::nullopt;
 }
 
-/// @p record with the seq and the time of the feed message that told it.
-template <class Record>
-told<Record> as_told(store& from, Record record) {
-  told<Record> t;
-  if (const auto seq = from.feed().record_seq(record_key(record))) t.seq = *seq;
-  t.record = std::move(record);
-  if (t.seq == 0) return t;
-  const auto page = from.feed().read(t.seq, 1, "");
-  if (!page || page->records.empty() || page->records.front().seq != t.seq) return t;
-  if (const auto item = read_feed_payload(page->records.front().payload))
-    t.published = item->published_ms;
-  return t;
-}
-
-/// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one. A
-/// record whose start has moved (incidents merge) left its older key behind: only the current key
-/// counts.
-template <class Record, class Decode, class Keep>
-outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
-                                                                  const std::string& prefix,
-                                                                  std::string after,
-                                                                  std::size_t limit, Decode read,
-                                                                  Keep keep) {
-  std::vector<told<Record>> found;
-  for (;;) {
-    auto page = from.feed().records(prefix, after, page_scan);
-    if (!page) return page.error();
-    for (auto& [key, bytes] : *page) {
-      after = key;
-      auto record = read(bytes);
-      if (!record) return record.error();
-      auto current = from.feed().record(record_key(*record));
-      if (!current) return current.error();
-      if (!*current || **current != bytes) continue;
-      if (!keep(*record)) continue;
-      found.push_back(as_told(from, std::move(*record)));
-      if (found.size() == limit) return std::make_pair(std::move(found), after);
-    }
-    if (page->size() < page_scan) return std::make_pair(std::move(found), std::string{});
-  }
-}
-
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 /// Whether @p text holds @p part, whatever the case of ASCII letters.
@@ -140,13 +102,22 @@ bool holds(std::string_view text, std::string_view part) {
   return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
 }
 
+bool wanted(const alert& a, const alert_filter& f) {
+  return (f.state.empty() || f.state == to_string(a.state)) &&
+         (f.severity.empty() || f.severity == to_string(a.severity)) &&
+         (f.entity.empty() || f.entity == a.entity) &&
+         (f.text.empty() || holds(a.entity, f.text) || holds(a.metric, f.text) ||
+          holds(a.explanation, f.text));
+}
+
 }  // namespace
 
 node_queries::node_queries(caf::actor_system& system, node_parts parts)
     : system_{system},
       parts_{std::move(parts)},
       ledger_{std::make_shared<quality_ledger>(*parts_.memory)},
-      overview_{make_overview_desk()} {}
+      overview_{make_overview_desk()},
+      reads_{std::make_unique<reading_desk>()} {}
 
 node_queries::~node_queries() = default;
 
@@ -261,27 +232,33 @@ void node_queries::window(std::string id, std::string metric, answer<window_seri
 }
 
 void node_queries::alerts(alert_filter f, answer<alert_page> done) {
-  auto page = newest<alert>(
-      *parts_.memory, "alerts-by-time/", f.next, f.limit,
-      [](const std::string& bytes) { return decode_alert(bytes); },
-      [&](const alert& a) {
-        return (f.state.empty() || f.state == to_string(a.state)) &&
-               (f.severity.empty() || f.severity == to_string(a.severity)) &&
-               (f.entity.empty() || f.entity == a.entity) &&
-               (f.text.empty() || holds(a.entity, f.text) || holds(a.metric, f.text) ||
-                holds(a.explanation, f.text));
-      });
-  if (!page) return done(page.error());
-  done(alert_page{std::move(page->first), std::move(page->second)});
+  reads_->ask<alert_page>(
+      [memory = parts_.memory, f]() -> outcome<alert_page> {
+        const auto until = std::chrono::steady_clock::now() + longest_search;
+        auto page = newest<alert>(
+            *memory, "alerts-by-time/", f.next, f.limit,
+            [](const std::string& bytes) { return decode_alert(bytes); },
+            [&](const alert& a) { return wanted(a, f); },
+            [&] { return std::chrono::steady_clock::now() > until; });
+        if (!page) return page.error();
+        return alert_page{std::move(page->first), std::move(page->second)};
+      },
+      std::move(done));
 }
 
 void node_queries::incidents(incident_filter f, answer<incident_page> done) {
-  auto page = newest<incident>(
-      *parts_.memory, "incidents-by-time/", f.next, f.limit,
-      [](const std::string& bytes) { return decode_incident(bytes); },
-      [&](const incident& i) { return f.state.empty() || f.state == to_string(i.state); });
-  if (!page) return done(page.error());
-  done(incident_page{std::move(page->first), std::move(page->second)});
+  reads_->ask<incident_page>(
+      [memory = parts_.memory, f]() -> outcome<incident_page> {
+        const auto until = std::chrono::steady_clock::now() + longest_search;
+        auto page = newest<incident>(
+            *memory, "incidents-by-time/", f.next, f.limit,
+            [](const std::string& bytes) { return decode_incident(bytes); },
+            [&](const incident& i) { return f.state.empty() || f.state == to_string(i.state); },
+            [&] { return std::chrono::steady_clock::now() > until; });
+        if (!page) return page.error();
+        return incident_page{std::move(page->first), std::move(page->second)};
+      },
+      std::move(done));
 }
 
 void node_queries::incident_by_id(std::string id, answer<told<incident>> done) {

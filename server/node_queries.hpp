@@ -61,6 +61,7 @@ struct node_parts {
 };
 
 class overview_desk;
+class reading_desk;
 std::shared_ptr<overview_desk> make_overview_desk();
 
 /// Answers the dashboard's questions by asking the actors, with deadlines; every question has an
@@ -117,6 +118,7 @@ private:
   node_parts parts_;
   std::shared_ptr<quality_ledger> ledger_;
   std::shared_ptr<overview_desk> overview_;
+  std::unique_ptr<reading_desk> reads_;
   std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 

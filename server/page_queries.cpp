@@ -11,6 +11,7 @@
 
 #include "actors/caf_bridge.hpp"
 #include "server/node_queries.hpp"
+#include "server/reading_desk.hpp"
 
 namespace faultline {
 
@@ -104,21 +105,23 @@ void node_queries::story(std::string id, answer<incident_story> done) {
   if (!*bytes) return done(failure{ec::not_found, "no incident " + id});
   auto record = decode_incident(**bytes);
   if (!record) return done(record.error());
-  system_.spawn<caf::detached>([memory = parts_.memory, i = std::move(*record),
-                                done](caf::event_based_actor*) { done(story_of(*memory, i)); });
+  reads_->ask<incident_story>(
+      [memory = parts_.memory, i = std::move(*record)] { return story_of(*memory, i); },
+      std::move(done));
 }
 
 void node_queries::quality(answer<quality_view> done) {
   const double promised = parts_.desk->current().rules.detection.false_pages_per_entity_month;
   const auto entities = parts_.counters->entities.load();
-  system_.spawn<caf::detached>(
-      [ledger = ledger_, promised, entities, done](caf::event_based_actor*) {
+  reads_->ask<quality_view>(
+      [ledger = ledger_, promised, entities]() -> outcome<quality_view> {
         auto q = ledger->read();
-        if (!q) return done(q.error());
+        if (!q) return q.error();
         q->promised_per_entity_month = promised;
         q->entities = entities;
-        done(std::move(*q));
-      });
+        return q;
+      },
+      std::move(done));
 }
 
 std::shared_ptr<live_feed> node_queries::live(std::optional<std::uint64_t> after) {

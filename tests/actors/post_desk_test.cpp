@@ -143,9 +143,9 @@ TEST(PostDesk, ASmallBodyThatSaysALongNameAMillionTimesIsTooLarge) {
   };
   EXPECT_EQ(d.post(std::string(240, 'x')).status, 413);
   EXPECT_EQ(d.count(post_fate::too_large), 1U);
-  ASSERT_EQ(d.letters().size(), 1U);
   d.by.read = words;
   EXPECT_EQ(d.post("a").body, "1/0") << "the next is served";
+  EXPECT_EQ(d.letters().size(), 1U);
 }
 
 TEST(PostDesk, WithoutRoomASenderIsToldToComeAgainAndNothingIsTaken) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -66,6 +67,28 @@ struct LiveDesk : ::testing::Test {
   std::unique_ptr<store> memory = open_memory_store(4);
   std::unique_ptr<live_desk> desk = std::make_unique<live_desk>(*memory, 100ms);
 };
+
+// A page is at most 64 KiB: who asks for the next one out of the answer has it at once.
+TEST_F(LiveDesk, TellsTheRestToWhoAsksWhileOthersAreServed) {
+  desk = std::make_unique<live_desk>(*memory, std::chrono::milliseconds{patience});
+  const auto feed = desk->open({});
+  std::mutex mutex;
+  std::condition_variable came;
+  std::uint64_t last = 0;
+  std::function<void(outcome<live_page>)> take = [&](outcome<live_page> page) {
+    if (!page) return;
+    feed->next(take);
+    const std::lock_guard lock{mutex};
+    if (!page->messages.empty()) last = page->messages.back()->seq;
+    came.notify_all();
+  };
+  feed->next(take);
+  publish(64, std::string(8000, 'x'));
+  std::unique_lock lock{mutex};
+  EXPECT_TRUE(came.wait_for(lock, patience / 2, [&] { return last == 64; })) << last;
+  lock.unlock();
+  desk->stop();
+}
 
 TEST_F(LiveDesk, TellsWhatComesAfterTheReaderAndNothingBefore) {
   publish(3);

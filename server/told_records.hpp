@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "actors/keeper.hpp"
+#include "dashboard/queries.hpp"
+#include "messages/feed.hpp"
+#include "storage/store.hpp"
+
+namespace faultline {
+
+/// Records looked at in one go.
+inline constexpr std::size_t page_scan = 256;
+
+/// @p record with the seq and the time of the feed message that told it.
+template <class Record>
+told<Record> as_told(store& from, Record record) {
+  told<Record> t;
+  if (const auto seq = from.feed().record_seq(record_key(record))) t.seq = *seq;
+  t.record = std::move(record);
+  if (t.seq == 0) return t;
+  const auto page = from.feed().read(t.seq, 1, "");
+  if (!page || page->records.empty() || page->records.front().seq != t.seq) return t;
+  if (const auto item = read_feed_payload(page->records.front().payload))
+    t.published = item->published_ms;
+  return t;
+}
+
+/// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one. A
+/// record whose start has moved (incidents merge) left its older key behind: only the current key
+/// counts. Ends before its time, with where to go on, when @p enough says so.
+template <class Record, class Decode, class Keep, class Enough>
+outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
+                                                                  const std::string& prefix,
+                                                                  std::string after,
+                                                                  std::size_t limit, Decode read,
+                                                                  Keep keep, Enough enough) {
+  std::vector<told<Record>> found;
+  for (;;) {
+    auto page = from.feed().records(prefix, after, page_scan);
+    if (!page) return page.error();
+    for (auto& [key, bytes] : *page) {
+      after = key;
+      auto record = read(bytes);
+      if (!record) return record.error();
+      auto current = from.feed().record(record_key(*record));
+      if (!current) return current.error();
+      if (!*current || **current != bytes) continue;
+      if (keep(*record)) found.push_back(as_told(from, std::move(*record)));
+      if (found.size() == limit || enough()) return std::make_pair(std::move(found), after);
+    }
+    if (page->size() < page_scan) return std::make_pair(std::move(found), std::string{});
+  }
+}
+
+}  // namespace faultline
