@@ -194,22 +194,27 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
     in.get(model_key);
     in.get(shadow_ticks);
   }
+  if (!restore_told(version, in)) return broken;
+  return in.at_end() ? outcome<void>{} : outcome<void>{broken};
+}
+
+/// What later versions have besides: what others tell of it, signs, lines and spans.
+bool entity_core::impl::restore_told(std::uint8_t version, byte_reader& in) {
   std::uint8_t tells = 0;
-  if (version > 5 && (!in.get(tells) || tells > 1)) return broken;
-  if (tells == 1 && !told_by().restore(in)) return broken;
+  if (version > 5 && (!in.get(tells) || tells > 1)) return false;
+  if (tells == 1 && !told_by().restore(in)) return false;
   if (version > 7) {
     in.get(last_sign_ms);
     in.get(last_sign_decades);
-    if (!all_finite(&last_sign_decades, 1)) return broken;
+    if (!all_finite(&last_sign_decades, 1)) return false;
   }
   std::uint8_t writes = 0;
-  if (version > 8 && (!in.get(writes) || writes > 1)) return broken;
+  if (version > 8 && (!in.get(writes) || writes > 1)) return false;
   if (writes == 1) {
     logs = std::make_unique<entity_logs>();
-    if (!logs->restore(in)) return broken;
+    if (!logs->restore(in)) return false;
   }
-  if (version > 9 && !read_spans(in)) return broken;
-  return in.at_end() ? outcome<void>{} : outcome<void>{broken};
+  return version < 10 || read_spans(in);
 }
 
 bool entity_core::impl::read_spans(byte_reader& in) {

@@ -161,6 +161,7 @@ struct entity_core::impl {
   std::string save() const;  // entity_snapshot.cpp
   outcome<void> restore(std::string_view bytes);
   bool restore_words(byte_reader& in);
+  bool restore_told(std::uint8_t version, byte_reader& in);
   bool read_spans(byte_reader& in);
   entity_window window(event_time as_of, window_detail detail) const;  // entity_window.cpp
   entity_status status() const;

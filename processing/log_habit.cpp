@@ -17,8 +17,11 @@ std::int64_t step_of(std::int64_t ts_ms) noexcept {
   return std::max<std::int64_t>(ts_ms, 0) / log_habit::step_ms;
 }
 
-void add(std::uint16_t& to, std::uint32_t lines) noexcept {
-  to = static_cast<std::uint16_t>(std::min<std::uint32_t>(to + lines, 0xffff));
+/// @returns what a step has no room for.
+std::uint32_t add(std::uint16_t& to, std::uint32_t lines) noexcept {
+  const std::uint32_t all = to + lines;
+  to = static_cast<std::uint16_t>(std::min<std::uint32_t>(all, 0xffff));
+  return all - to;
 }
 
 }  // namespace
@@ -41,7 +44,7 @@ void log_habit::note(std::int64_t ts_ms, log_severity severity, std::string_view
   const auto step = step_of(ts_ms);
   advance(step);
   if (step > newest_ - static_cast<std::int64_t>(steps))
-    add(recent_[static_cast<std::size_t>(step) % steps], 1);
+    older_ += add(recent_[static_cast<std::size_t>(step) % steps], 1);
   else
     older_ += 1;
   ++now_;
@@ -56,7 +59,7 @@ void log_habit::join(const log_habit& other) {
   advance(b.newest_);
   b.advance(newest_);
   older_ += b.older_;
-  for (std::size_t s = 0; s < steps; ++s) add(recent_[s], b.recent_[s]);
+  for (std::size_t s = 0; s < steps; ++s) older_ += add(recent_[s], b.recent_[s]);
   now_ += b.now_;
   if (b.first_ms_ != 0) first_ms_ = first_ms_ == 0 ? b.first_ms_ : std::min(first_ms_, b.first_ms_);
   last_ms_ = std::max(last_ms_, b.last_ms_);

@@ -298,6 +298,7 @@ std::optional<std::size_t> log_template_miner::generalise(const form& f) {
 
 // Makes @p where variable in the oldest of @p parts; the others, and all that fit it now, are it.
 std::size_t log_template_miner::merge(const places& where, const std::vector<std::size_t>& parts) {
+  ++epoch_;  // a line that is remembered may fit the general one, too
   auto& whole = templates_[parts.front()];
   bytes_ -= whole.memory_bytes();
   const auto words = tokens_of(whole.form);

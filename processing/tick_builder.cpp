@@ -38,6 +38,7 @@ std::int64_t tick_builder::tick_ms(const processing_options& options) const noex
 std::size_t tick_builder::channel_of(const metric_point& point, std::size_t hint) {
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     if (channels_[c].name == point.name) {
+      channels_[c].derived = false;  // what is sent goes before what we make of lines and spans
       layout_[hint] = static_cast<std::uint16_t>(c);
       return c;
     }
@@ -152,7 +153,8 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
 
 std::optional<std::size_t> tick_builder::derive(std::string_view name) {
   for (std::size_t c = 0; c < channels_.size(); ++c)
-    if (channels_[c].name == name) return c;
+    if (channels_[c].name == name)
+      return channels_[c].derived ? std::optional<std::size_t>{c} : std::nullopt;
   if (channels_.size() == max_channels) return std::nullopt;
   channel_info channel;
   channel.name = interned{name};

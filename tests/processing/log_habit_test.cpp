@@ -22,6 +22,16 @@ TEST(LogHabit, TellsLinesBeforeATimeFromThoseBehindIt) {
   EXPECT_DOUBLE_EQ(h.before(), 10);
 }
 
+TEST(LogHabit, CountsEveryLineOfAStepHoweverManyThereAre) {
+  log_habit h;
+  for (int i = 0; i < 150'000; ++i) h.note(1'750'000'000'000, log_severity::info, "GET /");
+  EXPECT_EQ(h.take_now(), 150'000U);
+  EXPECT_EQ(h.before(), 150'000.0);
+  log_habit other = h;
+  h.join(other);
+  EXPECT_EQ(h.before(), 300'000.0);
+}
+
 TEST(LogHabit, OldLinesFadeAndLateOnesCount) {
   log_habit h;
   for (int i = 0; i < 100; ++i) h.note(start, log_severity::info, "x");

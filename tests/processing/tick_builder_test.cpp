@@ -212,6 +212,17 @@ TEST(TickBuilder, ForgetsAMetricThatStaysAwayAndMeetsNewOnes) {
   EXPECT_TRUE(std::isnan(d.closed.back().values[1]));
 }
 
+TEST(TickBuilder, WhatIsSentGoesBeforeWhatIsDerivedUnderTheSameName) {
+  builder_driver d;
+  const auto own = d.builder.derive("log.lines_rate");
+  ASSERT_TRUE(own);
+  EXPECT_TRUE(d.builder.only_derived());
+  d.give(0, {gauge("log.lines_rate", 1)});
+  EXPECT_FALSE(d.builder.only_derived());
+  EXPECT_FALSE(d.builder.derive("log.lines_rate")) << "it is the publisher's now";
+  EXPECT_EQ(d.builder.channels().size(), 1U);
+}
+
 TEST(TickBuilder, BoundsItsChannels) {
   builder_driver d;
   std::vector<std::string> names;
