@@ -42,12 +42,6 @@ bool may_send(const sender& who, arrival_time now) {
 
 }  // namespace
 
-struct ingress::taken {
-  bool readable = true;
-  std::size_t accepted = 0;
-  std::vector<rejected_event> rejected;
-};
-
 /// Takes the events of one payload, one by one, into the group.
 struct ingress::taker final : event_sink {
   taker(ingress& o, group_commit::intake& i, publisher_account& f, const client_rights* r,
@@ -283,15 +277,6 @@ void ingress::shed(publisher_account& from, std::string_view payload) {
   door_sums::add(counters_.doors.shed, from.door, events);
 }
 
-/// Nobody will send them again.
-void ingress::shed(publisher_account& from, const posted_events& posts) {
-  std::uint64_t events = 0;
-  for (const auto& batch : posts.batches) events += batch.samples.size();
-  from.shed += events;
-  door_sums::add(counters_.doors.offered, from.door, events);
-  door_sums::add(counters_.doors.shed, from.door, events);
-}
-
 void ingress::on_event_payload(const event_source& from, std::string_view topic,
                                std::string_view payload) {
   const auto door = from.door == "subscribe" ? event_door::subscribe : event_door::pull;
@@ -310,39 +295,6 @@ void ingress::on_event_payload(const event_source& from, std::string_view topic,
   auto into = into_.begin();
   door_sums::add(counters_.doors.messages, message_fate::taken);
   take(into, who, rights, topic, payload);
-  into.wake();
-}
-
-void ingress::on_posted(const posted_events& posts,
-                        const std::function<void(const post_result&)>& decided) {
-  const auto now = now_();
-  const std::lock_guard<std::mutex> guard{publishers_.mutex()};
-  auto& who = account(posts.door, posts.from, {}, now);
-  post_result result;
-  if (!may_take(who, now)) {
-    publishers_.use(who, 0);
-    result.why = reason();
-    if (posts.to.socket == reply_address::no_reply) {
-      shed(who, posts);
-    } else {
-      ++who.retried;
-    }
-    return decided(result);
-  }
-  result.taken = true;
-  auto into = into_.begin();
-  for (const auto& batch : posts.batches) {
-    const auto part = take(into, who, nullptr, {}, batch.payload);
-    result.accepted += part.accepted;
-    result.rejected += part.rejected.size();
-    for (const auto& r : part.rejected) {
-      if (r.index && *r.index < batch.samples.size())
-        result.rejected_samples += batch.samples[*r.index];
-      if (result.why.empty()) result.why = std::string{to_string(r.reason)} + ": " + r.text;
-    }
-  }
-  decided(result);
-  if (posts.to.socket != reply_address::no_reply) into.reply_when_durable(posts.to, {});
   into.wake();
 }
 

@@ -73,7 +73,11 @@ public:
 
 private:
   struct taker;
-  struct taken;
+  struct taken {
+    bool readable = true;
+    std::size_t accepted = 0;
+    std::vector<rejected_event> rejected;
+  };
   taken take(group_commit::intake& into, publisher_account& from, const client_rights* rights,
              std::string_view topic, std::string_view payload);
   void count(group_commit::intake& into, publisher_account& from, const taker& sink);
@@ -95,6 +99,8 @@ private:
   const char* reason() const;  ///< of a `retry`
   void shed(publisher_account& from, std::string_view payload);
   void shed(publisher_account& from, const posted_events& posts);
+  void take_batch(const posted_events& posts, const payload_writer::batch& batch, arrival_time now,
+                  post_result& result);
   void tell(group_commit::intake& into, reply_address to, std::string frame);
   void promise(group_commit::intake& into, reply_address to, const publish_header& head,
                request_fate fate, std::string frame);

@@ -38,7 +38,6 @@ std::int64_t tick_builder::tick_ms(const processing_options& options) const noex
 std::size_t tick_builder::channel_of(const metric_point& point, std::size_t hint) {
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     if (channels_[c].name == point.name) {
-      channels_[c].derived = false;  // what is sent goes before what we make of lines and spans
       layout_[hint] = static_cast<std::uint16_t>(c);
       return c;
     }
@@ -95,6 +94,7 @@ bool tick_builder::read_event(const event_view& event, std::int64_t ts) {
       continue;
     }
     auto& channel = channels_[c];
+    channel.derived = false;  // what is sent goes before what we make of lines and spans
     covered += channel.expected ? 1 : 0;
     if (const auto value = value_of(channel, point, ts)) row[c] = *value;
   }
