@@ -19,6 +19,7 @@ constexpr float least_loud = 8;
 
 /// Rule 15: so many ticks without an event, and it goes to disk.
 constexpr std::uint32_t passive_after_ticks = 12;
+constexpr std::uint64_t look_at_memory = 32;  ///< every so many events
 
 /// By one; we alone write it.
 void grow(std::atomic<std::uint64_t>& counter) noexcept {
@@ -54,6 +55,21 @@ void entity_state::begin(entity_birth birth, std::shared_ptr<const entity_peers>
   slot_->partition = peers_->partition;
   slot_->credit = peers_->credit;
   slot_->cell = cell_;
+  count_told();
+}
+
+entity_state::~entity_state() {
+  if (told_bytes_ != 0)
+    peers_->counters->told_bytes.fetch_sub(told_bytes_, std::memory_order_relaxed);
+}
+
+/// Lines and spans take what they are given: the door has to know (rule 15).
+void entity_state::count_told() {
+  const auto now = static_cast<std::uint32_t>(core_->told_bytes());
+  if (now == told_bytes_) return;
+  peers_->counters->told_bytes.fetch_add(std::uint64_t{now} - told_bytes_,
+                                         std::memory_order_relaxed);
+  told_bytes_ = now;
 }
 
 void entity_state::on_observation(const observation& o) {
@@ -109,6 +125,7 @@ void entity_state::take(const observation& o) {
   follow_clock(o.clock, where);
   core_->set_degraded(o.degraded);
   apply(record.event, where);
+  if (begun_ % look_at_memory == 0) count_told();
   cell_->applied.store(begun_, std::memory_order_relaxed);
 }
 

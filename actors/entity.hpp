@@ -39,6 +39,7 @@ struct entity_birth {
 struct entity_state {
   static constexpr const char* name = "entity";
   explicit entity_state(entity_actor::pointer self_ptr) : self{self_ptr} {}
+  ~entity_state();
 
   void begin(entity_birth birth, std::shared_ptr<const entity_peers> who);
   void on_observation(const observation& o);
@@ -84,6 +85,7 @@ private:
   void release_credit();
   void answer_snapshot();
   void say_idle();
+  void count_told();
   std::uint32_t model_of(const judgement_rules& rules) const;
   entity_saved save_now();
 
@@ -103,6 +105,7 @@ private:
   std::uint64_t begun_ = 0;  ///< observations this incarnation has looked at
   std::uint64_t clocks_done_ = 0;
   std::uint32_t model_ = 0;         ///< lane_slot::model of the rules in force
+  std::uint32_t told_bytes_ = 0;    ///< what counters->told_bytes holds of us
   std::uint64_t owed_ = 0;          ///< credit not given back yet
   std::uint64_t owed_counted_ = 0;  ///< of these, the ones the lag limit counts
   bool waiting_for_lane_ = false;   ///< our slot is submitted

@@ -150,7 +150,7 @@ const char* ingress::refuse_entity(std::string_view entity, publisher_account& f
   // Let in but not yet there: known to the registry alone.
   const auto there = counters_.entities.load(std::memory_order_relaxed);
   const auto coming = known_.size() > there ? known_.size() - there : 0;
-  const auto active = counters_.entities_active.load(std::memory_order_relaxed) + coming;
+  const auto active = counters_.room_taken() + coming;
   if (entities_.max_active != 0 && active >= entities_.max_active)
     return "too many active entities: see entities.memory and entities.max_active";
   const auto number = rights == nullptr ? from.number : clients_.of(*rights, now).number;

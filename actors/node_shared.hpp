@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "actors/options.hpp"
 #include "messages/event_codec.hpp"
 
 namespace faultline {
@@ -88,6 +89,7 @@ struct node_counters {
   std::atomic<std::uint64_t> entities{0};         ///< known, with an actor or without
   std::atomic<std::uint64_t> entities_active{0};  ///< with an actor, or about to have one
   std::atomic<std::uint64_t> entities_quarantined{0};
+  std::atomic<std::uint64_t> told_bytes{0};        ///< what lines and spans take in them, in steps
   std::atomic<std::uint64_t> clock_leaps{0};       ///< of the wall clock, not followed at once
   std::atomic<std::int64_t> clock_held_off_ms{0};  ///< how far it is ahead of the time held
   std::atomic<std::uint64_t> passivations{0};
@@ -140,6 +142,11 @@ struct node_counters {
   bool entities_known() const noexcept {
     return partitions_loaded.load(std::memory_order_relaxed) >=
            partitions.load(std::memory_order_relaxed);
+  }
+  /// Entities in memory, as many as would take what they take if each had metrics alone.
+  std::uint64_t room_taken() const noexcept {
+    return entities_active.load(std::memory_order_relaxed) +
+           told_bytes.load(std::memory_order_relaxed) / active_entity_bytes;
   }
   std::uint64_t lag() const noexcept {
     const auto done = finished.load(std::memory_order_relaxed);

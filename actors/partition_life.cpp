@@ -288,7 +288,7 @@ void partition_state::end_actor(entity_entry& e) {
 // Room for one more: who has been silent longest goes, and comes back when it is heard of.
 void partition_state::make_room(const entity_entry& newcomer) {
   const auto most = options_.entities.max_active;
-  if (most == 0 || peers_.counters->entities_active.load(std::memory_order_relaxed) < most) return;
+  if (most == 0 || peers_.counters->room_taken() < most) return;
   if (leaving_ >= most_leaving) return;
   entity_entry* idlest = nullptr;
   for (auto* e : active_) {

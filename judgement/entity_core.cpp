@@ -330,6 +330,12 @@ tick_verdict entity_core::last_verdict() const noexcept {
   return {event_time_of(impl_->last_tick_ms), impl_->last_score, impl_->last_excess};
 }
 
+std::size_t entity_core::told_bytes() const noexcept {
+  const auto& s = *impl_;
+  return (s.told ? s.told->memory_bytes() : 0) + (s.logs ? s.logs->memory_bytes() : 0) +
+         (s.spans ? s.spans->memory_bytes() : 0);
+}
+
 std::size_t entity_core::memory_bytes() const noexcept {
   const auto& s = *impl_;
   std::size_t bytes = sizeof(entity_core) + sizeof(impl) + s.id.capacity() +
@@ -337,9 +343,7 @@ std::size_t entity_core::memory_bytes() const noexcept {
                       s.profile.memory_bytes() + s.ring.memory_bytes() + s.slots.capacity() +
                       s.traits.capacity() + s.limits.capacity() * sizeof(channel_limit) +
                       s.edges.capacity() * sizeof(known_edge) + (s.model ? sizeof(model_view) : 0) +
-                      (s.open ? sizeof(alert) + 512 : 0) + (s.told ? s.told->memory_bytes() : 0) +
-                      (s.logs ? s.logs->memory_bytes() : 0) +
-                      (s.spans ? s.spans->memory_bytes() : 0);
+                      (s.open ? sizeof(alert) + 512 : 0) + told_bytes();
   for (const auto& b : s.blocks_out) bytes += sizeof b + b.bytes.capacity();
   for (const auto& a : s.attributes) bytes += sizeof a + a.first.capacity() + a.second.capacity();
   return bytes;

@@ -226,6 +226,8 @@ public:
   std::uint32_t idle_ticks() const noexcept;
   /// Bytes of memory held, for the budget of 12 KiB.
   std::size_t memory_bytes() const noexcept;
+  /// Of these, what its lines and spans take: not in that budget. Cheap.
+  std::size_t told_bytes() const noexcept;
 
 private:
   struct impl;

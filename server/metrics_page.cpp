@@ -109,6 +109,9 @@ void add_records(page& p, const node_counters& n) {
 
 void add_judgement(page& p, const node_counters& n) {
   p.gauge("faultline_entities", "Entities known.", static_cast<double>(n.entities.load()));
+  p.gauge("faultline_entity_told_bytes",
+          "Memory that lines and spans take in entities; counts as entities of 12 KiB.",
+          static_cast<double>(n.told_bytes.load()));
   p.gauge("faultline_entities_active", "Entities in memory; the others wait on disk.",
           static_cast<double>(n.entities_active.load()));
   p.gauge("faultline_replay_records_per_second",

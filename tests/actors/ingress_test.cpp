@@ -106,6 +106,17 @@ TEST(Ingress, RefusesNewEntitiesBeyondTheLimitAndKeepsKnownOnes) {
   EXPECT_EQ(rig.request(rig.header(3), rig.event("host/a")).accepted, 1U);
 }
 
+TEST(Ingress, LinesAndSpansTakeTheRoomOfEntities) {
+  entity_options few;
+  few.max_active = 100;
+  intake_rig rig{{}, few};
+  rig.counters.entities = rig.counters.entities_active = 10;
+  rig.counters.told_bytes = 89 * active_entity_bytes;
+  EXPECT_EQ(rig.request(rig.header(1), rig.event("host/a")).accepted, 1U);
+  rig.counters.told_bytes = 90 * active_entity_bytes;
+  EXPECT_EQ(rig.request(rig.header(2), rig.event("host/b")).rejected.size(), 1U);
+}
+
 TEST(Ingress, AnswersTooLargeAboveOneMebibyte) {
   intake_rig rig;
   const auto reply = rig.request(rig.header(1), std::string(1024 * 1024 + 1, '['));

@@ -824,6 +824,27 @@ TEST_F(Partition, OurOwnAbsenceRetiresNobody) {
   EXPECT_EQ(counters.retirements.load(), 0U);
 }
 
+TEST_F(Partition, WhatLinesTakeIsCountedWhileTheirEntityIsInMemory) {
+  begin();
+  blob_writer writer;
+  for (int n = 0; n < 64; ++n) {
+    event_view e;
+    e.type = event_type::log;
+    e.entity = "host/a";
+    e.ts = event_time_of(start_ms + n * 10'000);
+    e.has_ts = true;
+    e.body = "connection refused by upstream";
+    writer.add(e);
+  }
+  append_blob(writer.take(), 64);
+  EXPECT_GT(counters.told_bytes.load(), 1'000U);
+  EXPECT_GT(counters.room_taken(), 0U);
+  append({"host/b"}, 1);
+  append_control("retire", "host/a");
+  advance(1s);
+  EXPECT_EQ(counters.told_bytes.load(), 0U) << "host/b sends metrics alone";
+}
+
 TEST_F(Partition, AKnownEntityComesBackWhenTheIdlestMakesRoom) {
   options.entities.max_active = 2;
   begin();
