@@ -56,36 +56,59 @@ private:
   std::uint64_t done_ = 0;
 };
 
+constexpr const char* begun_inside = ".partial";  ///< of a copy into a directory that is there
+
+bool is_begun_copy(const fs::directory_entry& e) { return e.path().filename() == begun_inside; }
+
 outcome<void> empty_or_absent(const std::string& directory) {
   std::error_code error;
   if (!fs::exists(directory, error)) return {};
-  if (fs::is_directory(directory, error) && fs::is_empty(directory, error)) return {};
+  const fs::directory_iterator all{directory, error};
+  if (!error && std::all_of(begin(all), end(all), is_begun_copy)) return {};
   return failure{ec::invalid, directory + " holds something already: name an empty directory"};
 }
 
-/// A directory beside @p wanted, to be renamed to it once it is whole.
-outcome<fs::path> beside(const std::string& wanted) {
-  fs::path whole = fs::absolute(wanted).lexically_normal();
-  if (!whole.has_filename()) whole = whole.parent_path();
-  fs::path partial = whole;
-  partial += ".partial";
+/// Where a copy is made that will be @p wanted once it is whole: beside it, or inside where it is
+/// there already, for that may be the root of a volume, or lie on another one than its name.
+struct place {
+  fs::path whole, partial;
+  bool inside = false;
+};
+
+outcome<place> place_for(const std::string& wanted) {
+  place p;
   std::error_code error;
-  fs::remove_all(partial, error);  // of a copy that was interrupted
-  if (!error) fs::create_directories(partial, error);
-  if (!error) fs::permissions(partial, fs::perms::owner_all, error);
-  if (error) return failure{ec::io_failed, partial.string() + ": " + error.message()};
-  return partial;
+  p.whole = fs::absolute(wanted).lexically_normal();
+  if (!p.whole.has_filename()) p.whole = p.whole.parent_path();
+  p.inside = fs::is_directory(p.whole, error);
+  if (p.inside) p.whole = fs::canonical(p.whole, error);
+  p.partial = p.inside ? p.whole / begun_inside : fs::path{p.whole.string() + begun_inside};
+  error.clear();
+  fs::remove_all(p.partial, error);  // of a copy that was interrupted
+  if (!error) fs::create_directories(p.partial, error);
+  if (!error) fs::permissions(p.partial, fs::perms::owner_all, error);
+  if (error) return failure{ec::io_failed, p.partial.string() + ": " + error.message()};
+  return p;
 }
 
-outcome<void> put_in_place(const fs::path& partial, const std::string& wanted) {
+/// @p last is moved last: without it the copy is none.
+outcome<void> put_in_place(const place& p, const std::string& last) {
   std::error_code error;
-  fs::remove(wanted, error);  // empty
-  fs::path whole = fs::absolute(wanted).lexically_normal();
-  if (!whole.has_filename()) whole = whole.parent_path();
-  error.clear();
-  fs::rename(partial, whole, error);
-  if (error) return failure{ec::io_failed, whole.string() + ": " + error.message()};
-  return sync_directory(whole.parent_path());
+  const auto move = [&](const fs::path& from, const fs::path& to) {
+    if (!error) fs::rename(from, to, error);
+  };
+  if (p.inside) {
+    std::vector<fs::path> all;
+    for (const auto& e : fs::directory_iterator{p.partial, error}) all.push_back(e.path());
+    for (const auto& e : all)
+      if (e.filename() != last) move(e, p.whole / e.filename());
+    move(p.partial / last, p.whole / last);
+    if (!error) fs::remove(p.partial, error);
+  } else {
+    move(p.partial, p.whole);
+  }
+  if (error) return failure{ec::io_failed, p.whole.string() + ": " + error.message()};
+  return sync_directory(p.inside ? p.whole : p.whole.parent_path());
 }
 
 outcome<void> sync_directories(const fs::path& root) {
@@ -185,26 +208,27 @@ outcome<backup_card> write_backup(const std::string& from, const std::string& to
   if (!names) return names.error();
   const auto total = bytes_of(from, *names);
   if (!total) return total.error();
-  const auto partial = beside(to);
-  if (!partial) return partial.error();
-  begun copy{*partial};
+  const auto target = place_for(to);
+  if (!target) return target.error();
+  const fs::path& partial = target->partial;
+  begun copy{partial};
   tally done{progress, *total};
   backup_card card;
   card.made_ms = now_ms;
   card.written_by = written_by;
   for (const auto& name : *names) {
-    auto file = read_backup_file(from, name, *partial, [&](std::uint64_t n) { done(n); });
+    auto file = read_backup_file(from, name, partial, [&](std::uint64_t n) { done(n); });
     if (!file) return file.error();
     card.files.push_back(std::move(*file));
   }
-  const auto opened = rocksdb_database::open_read_only(*partial / "store", storage_options{});
+  const auto opened = rocksdb_database::open_read_only(partial / "store", storage_options{});
   if (!opened) return opened.error();
   card.format = (*opened)->format();
   card.partitions = (*opened)->partitions();
-  if (auto synced = sync_directories(*partial); !synced) return synced.error();
-  if (auto written = write_durably(*partial / card_name, text_of(card)); !written)
+  if (auto synced = sync_directories(partial); !synced) return synced.error();
+  if (auto written = write_durably(partial / card_name, text_of(card)); !written)
     return written.error();
-  if (auto placed = put_in_place(*partial, to); !placed) return placed.error();
+  if (auto placed = put_in_place(*target, card_name); !placed) return placed.error();
   copy.keep();
   return card;
 }
@@ -251,18 +275,19 @@ outcome<backup_card> restore_backup(const std::string& directory, const std::str
   if (auto free = empty_or_absent(storage_path); !free) return free.error();
   auto card = verify_backup(directory, {});
   if (!card) return card.error();
-  const auto partial = beside(storage_path);
-  if (!partial) return partial.error();
-  begun copy{*partial};
+  const auto target = place_for(storage_path);
+  if (!target) return target.error();
+  const fs::path& partial = target->partial;
+  begun copy{partial};
   tally done{progress, card->bytes()};
   for (const auto& wanted : card->files) {
     const auto found =
-        read_backup_file(directory, wanted.name, *partial, [&](std::uint64_t n) { done(n); });
+        read_backup_file(directory, wanted.name, partial, [&](std::uint64_t n) { done(n); });
     if (!found) return found.error();
     if (auto whole = same(wanted, *found, directory); !whole) return whole.error();
   }
-  if (auto synced = sync_directories(*partial); !synced) return synced.error();
-  if (auto placed = put_in_place(*partial, storage_path); !placed) return placed.error();
+  if (auto synced = sync_directories(partial); !synced) return synced.error();
+  if (auto placed = put_in_place(*target, "store"); !placed) return placed.error();
   copy.keep();
   return card;
 }

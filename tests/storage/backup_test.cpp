@@ -152,6 +152,24 @@ TEST_F(Backup, GoesNowhereWhereSomethingIsAndLeavesThatAlone) {
   EXPECT_TRUE(verify_backup(kept()));
 }
 
+TEST_F(Backup, IsMadeAndRestoredInsideADirectoryThatIsThereAlsoBehindALink) {
+  const std::string volume = maker.directory.path() + "/volume",
+                    link = maker.directory.path() + "/link";
+  fs::create_directories(volume);
+  fs::create_directories(volume + "/.partial/store");  // of a copy that was interrupted
+  fs::create_directory_symlink(volume, link);
+  const auto before = fs::status(volume).permissions();
+  ASSERT_TRUE(restore_backup(kept(), link));
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_TRUE(fs::exists(volume + "/store/CURRENT"));
+  EXPECT_FALSE(fs::exists(volume + "/.partial"));
+  EXPECT_EQ(fs::status(volume).permissions(), before) << "it is not ours";
+  const std::string second = maker.directory.path() + "/second";
+  fs::create_directories(second);
+  ASSERT_TRUE(write_backup(copy, second, "1.2.3", 0));
+  EXPECT_TRUE(verify_backup(second));
+}
+
 TEST_F(Backup, IsNotWrittenOfWhatDoesNotOpen) {
   fs::remove(copy + "/store/CURRENT");
   EXPECT_FALSE(write_backup(copy, fresh(), "1.2.3", 0));
