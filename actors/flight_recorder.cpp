@@ -12,15 +12,15 @@
 #include <cstring>
 #include <new>
 
-// file := header suspect[16] slot[64] pass pass, as they stand in memory: read by the same build or
+// file := header suspect[64] slot[64] pass pass, as they stand in memory: read by the same build or
 // not at all
 
 namespace faultline {
 
 namespace {
 
-constexpr std::uint64_t magic = 0x32304c46'544c4146;  // "FALTFL02"
-constexpr std::size_t suspect_count = 16;
+constexpr std::uint64_t magic = 0x33304c46'544c4146;  // "FALTFL03"
+constexpr std::size_t suspect_count = 64;             ///< all that a watchdog finds at work
 constexpr std::size_t slot_count = 64;
 constexpr std::uint32_t pass_number = slot_count + 1;   ///< of the thread that passes rows
 constexpr std::uint32_t stuck_number = slot_count + 2;  ///< of all: a watchdog ended the process

@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace faultline {
 namespace {
@@ -179,6 +180,49 @@ TEST_F(FlightRecorder, APassThatIsOverOrKnowsNoRecordsLeavesNoSuspect) {
   waitpid(child, &status, 0);
   EXPECT_TRUE(suspects().empty());
   EXPECT_TRUE(pass_suspects_in(file()).empty());
+}
+
+/// A process with 40 threads at work, which a watchdog ends: the first works on @p stuck, the
+/// others on records of @p partition.
+void life_of_many(const std::string& file, const record_address& stuck, partition_id partition) {
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    flight_recorder::watch_signals();
+    auto recorder = flight_recorder::open(file);
+    if (!recorder) _exit(9);
+    std::vector<std::thread> workers;
+    for (std::uint64_t n = 0; n < 40; ++n)
+      workers.emplace_back([&, n] {
+        const flight_recorder::mark applying{recorder->get(),
+                                             n == 0 ? stuck : record_address{partition, n, 0}};
+        if (::write(ready[1], "x", 1) != 1) _exit(9);
+        for (;;) ::pause();
+      });
+    for (;;) ::pause();
+  }
+  char byte = 0;
+  for (int n = 0; n < 40; ++n) ASSERT_EQ(::read(ready[0], &byte, 1), 1);
+  ::kill(child, SIGABRT);
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(WTERMSIG(status), SIGABRT);
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+TEST_F(FlightRecorder, OfManyAtWorkWhenAWatchdogStruckTheOneThatStandsThereTwiceIsNamed) {
+  life_of_many(file(), here, 1);
+  EXPECT_EQ(suspects().size(), 40U);
+  life_of_many(file(), here, 2);
+  std::size_t deadly = 0;
+  for (const auto& s : suspects()) {
+    if (s.deaths < flight_recorder::deadly) continue;
+    ++deadly;
+    EXPECT_EQ(s.where.position, here.position);
+  }
+  EXPECT_EQ(deadly, 1U);
 }
 
 }  // namespace
