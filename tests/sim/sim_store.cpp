@@ -26,7 +26,7 @@ auto sim_store::make(sync_when when, Op op) -> decltype(op(*this)) {
 
 /// The contracts, each handing reads on and writes to sim_store::make().
 struct sim_parts {
-  explicit sim_parts(sim_store& s) : log{s}, points{s}, decided{s}, told{s} {}
+  explicit sim_parts(sim_store& s) : log{s}, points{s}, decided{s}, told{s}, skipped{s} {}
 
   struct event_part final : event_log {
     explicit event_part(sim_store& s) : all{s} {}
@@ -146,6 +146,17 @@ struct sim_parts {
     }
     sim_store& all;
   } told;
+
+  struct poison_part final : poison_store {
+    explicit poison_part(sim_store& s) : all{s} {}
+    outcome<void> skip(const record_address& where, const dead_letter& why) override {
+      return all.make(sync_when::now, [=](store& s) { return s.poison().skip(where, why); });
+    }
+    outcome<std::vector<record_address>> load(partition_id p) override {
+      return all.inner_->poison().load(p);
+    }
+    sim_store& all;
+  } skipped;
 };
 
 sim_store::sim_store(const storage_options& options, chance& dice, lie how)
@@ -161,6 +172,7 @@ event_log& sim_store::events() { return parts_->log; }
 checkpoint_store& sim_store::checkpoints() { return parts_->points; }
 decision_log& sim_store::decisions() { return parts_->decided; }
 feed_store& sim_store::feed() { return parts_->told; }
+poison_store& sim_store::poison() { return parts_->skipped; }
 
 outcome<void> sim_store::sync() {
   if (crashed_) return gone();

@@ -22,7 +22,8 @@ enum class lie : std::uint8_t {
 
 /// A store in memory with the mind of a disk: it is a list of writes, of which a crash leaves those
 /// that were synced and, by chance, some of the later ones, without a hole. Crashes at a write that
-/// was named before: it is made or not, and nobody hears of it; from then on every call fails.
+/// was named before: it is made or not, and nobody hears of it; from then on every
+/// write fails, and what is read reaches nobody. Dead letters alone are not held to it.
 class sim_store final : public store {
 public:
   sim_store(const storage_options& options, chance& dice, lie how);
@@ -40,7 +41,7 @@ public:
   decision_log& decisions() override;
   feed_store& feed() override;
   dead_letter_store& dead_letters() override { return inner_->dead_letters(); }
-  poison_store& poison() override { return inner_->poison(); }
+  poison_store& poison() override;
   std::uint64_t bytes_on_disk() const override { return 0; }
   outcome<void> sync() override;
   std::uint64_t written() const override { return writes_.size(); }

@@ -43,7 +43,9 @@ bool read(const std::vector<std::string>& words, wanted& w) {
       w.how = lies.at(value);
       continue;
     }
-    const auto number = std::strtoull(value.c_str(), nullptr, 10);
+    char* end = nullptr;
+    const auto number = std::strtoull(value.c_str(), &end, 10);
+    if (value.empty() || *end != '\0' || (words[i] == "--seeds" && number == 0)) return false;
     if (words[i] == "--degrade")
       w.degrade = number != 0;
     else if (words[i] == "--seed")
