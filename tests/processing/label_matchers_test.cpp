@@ -44,6 +44,16 @@ TEST(LabelMatchers, WhatCannotBeReadIsRefused) {
   EXPECT_FALSE(label_matchers::compile(std::vector<label_matcher>(65, {"a", "b"})));
 }
 
+TEST(LabelMatchers, AnExpressionOfTooManyStepsIsRefusedAndALongListOfNamesIsNot) {
+  EXPECT_FALSE(label_matchers::compile({{"entity", ".{0,900}X.{0,90}", true}}));
+  std::string names = "host/0";
+  for (int n = 1; names.size() < 4'000; ++n) names += "|host/" + std::to_string(n);
+  const auto list = label_matchers::compile({{"entity", names, true}});
+  ASSERT_TRUE(list);
+  EXPECT_TRUE(list->matches({{"entity", "host/77"}}));
+  EXPECT_FALSE(list->matches({{"entity", "host/x"}}));
+}
+
 TEST(LabelMatchers, AnExpressionThatIsHardForOthersIsNot) {
   auto m = label_matchers::compile({{"a", "(a+)+b", true}});
   ASSERT_TRUE(m);
