@@ -20,6 +20,8 @@ constexpr std::int64_t edge_told_again_ms = 600'000;
 constexpr std::size_t most_edges = 65'536;
 constexpr std::size_t most_dropped_known = 4096;
 constexpr std::size_t most_family_bytes = 4096;
+/// Of one sample's labels: a body may say a long one once, and mean a million samples by it.
+constexpr std::size_t most_label_bytes = 16 * 1024;
 constexpr std::size_t row_bytes = 512;  ///< what a row takes, beside its names
 constexpr std::size_t hash_digits = 8;  ///< at the end of a name that had to be cut
 
@@ -27,6 +29,12 @@ std::string_view value_of(const sample_labels& labels, std::string_view key) noe
   for (const auto& l : labels)
     if (l.key == key) return l.value;
   return {};
+}
+
+std::size_t bytes_of(const sample_labels& labels) noexcept {
+  std::size_t sum = 0;
+  for (const auto& l : labels) sum += l.key.size() + l.value.size();
+  return sum;
 }
 
 std::uint64_t joined(std::uint64_t a, std::uint64_t b) noexcept {
@@ -228,7 +236,8 @@ bool sample_namer::may_have(std::string_view entity, std::string_view family,
 void sample_namer::metric(const metric_sample& sample, const sample_labels& labels) {
   if (overflowed()) return;
   if (!std::isfinite(sample.value)) return leave_out(left_out::not_finite);
-  if (sample.name.size() > most_family_bytes) return leave_out(left_out::malformed);
+  if (sample.name.size() > most_family_bytes || bytes_of(labels) > most_label_bytes)
+    return leave_out(left_out::malformed);
   if (is_dropped(sample.name)) return leave_out(left_out::dropped);
   const bool of_host = !host_entity_.empty() && begins_with(sample.name, "system.");
   const std::string* entity = of_host ? &host_entity_ : &metrics_entity_;

@@ -169,9 +169,10 @@ TEST(Naming, ALabelThatMayStandInNoNameCostsItsOwnSampleAlone) {
   t.metric("m", 1, {{"instance", "a"}, {"agent", "evil\nname"}});
   t.metric("m", 2, {{"instance", "a"}, {"agent", "good"}});
   t.metric(std::string(5000, 'n'), 3, {{"instance", "a"}});
+  t.metric("m", 4, {{"instance", "a"}, {"agent", std::string(20'000, 'x')}});
   t.namer.finish();
   EXPECT_EQ(t.values.size(), 1U);
-  EXPECT_EQ(t.namer.left_out_because(left_out::malformed), 2U);
+  EXPECT_EQ(t.namer.left_out_because(left_out::malformed), 3U);
 }
 
 TEST(Naming, GathersNoMoreRowsThanItMay) {
