@@ -16,8 +16,8 @@ struct label_matchers::expression {
 namespace {
 
 constexpr std::int64_t expression_memory = 1 << 20;
-/// Of a compiled expression; a list of names of 4,096 bytes has as many. Where RE2 has no memory for
-/// its automaton left it does each of them for each byte.
+/// Of a compiled expression; a list of names of 4,096 bytes has as many. Where RE2 has no memory
+/// for its automaton left it does each of them for each byte.
 constexpr int most_steps = 5'000;
 constexpr char blanks[] = " \t\r\n";
 
