@@ -30,7 +30,8 @@ struct posted_events {
   event_door door = event_door::http;
   std::string_view from;  ///< receiver and sender, such as "otlp_metrics 10.0.0.7"
   const std::vector<payload_writer::batch>& batches;
-  reply_address to;  ///< no_reply: nobody waits
+  reply_address to;    ///< no_reply: nobody waits
+  bool again = false;  ///< not taken, they will be posted again: they are not shed
 };
 
 /// What became of them.

@@ -27,7 +27,7 @@ void ingress::on_posted(const posted_events& posts,
     if (!may_take(who, now)) {
       publishers_.use(who, 0);
       result.why = reason();
-      if (posts.to.socket == reply_address::no_reply) {
+      if (posts.to.socket == reply_address::no_reply && !posts.again) {
         shed(who, posts);
       } else {
         ++who.retried;

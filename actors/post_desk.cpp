@@ -12,6 +12,7 @@ namespace faultline {
 namespace {
 
 constexpr std::size_t post_overhead = 1024;  ///< what a waiting post counts beside its body
+constexpr std::chrono::milliseconds held_for{100};
 
 std::string sender_of(const receiver& by, const http_request& request) {
   return by.name + " " + (request.user.empty() ? request.address : request.user);
@@ -50,8 +51,6 @@ void post_desk::stop() {
   }
   wake_.notify_all();
   if (thread_.joinable()) thread_.join();
-  for (auto& p : queue_) refuse(p, post_fate::retry, 503, "shutting down");
-  queue_.clear();
 }
 
 void post_desk::take(const receiver& by, http_request request, http_responder respond) {
@@ -69,64 +68,134 @@ void post_desk::take(const receiver& by, http_request request, http_responder re
   refuse(p, post_fate::retry, 503, "too much waits to be read");
 }
 
+bool post_desk::offer(const receiver& by, http_request& request) {
+  const auto bytes = request.body.size() + post_overhead;
+  const std::lock_guard<std::mutex> lock{mutex_};
+  if (stopping_ || queued_bytes_ + bytes > options_.max_posted_bytes / 2 + post_overhead)
+    return false;
+  queued_bytes_ += bytes;
+  queue_.push_back({&by, std::move(request), {}, bytes});
+  wake_.notify_one();
+  return true;
+}
+
 void post_desk::run() {
   std::unique_lock<std::mutex> lock{mutex_};
+  const auto due = [this] { return stopping_ || !queue_.empty(); };
   for (;;) {
-    wake_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
-    if (stopping_) return;
-    post next = std::move(queue_.front());
-    queue_.pop_front();
+    if (held_.empty())
+      wake_.wait(lock, due);
+    else
+      wake_.wait_for(lock, held_for, due);
+    const bool last = stopping_ && queue_.empty();
+    post next;
+    if (!queue_.empty()) {
+      next = std::move(queue_.front());
+      queue_.pop_front();
+    }
     lock.unlock();
-    work(next);
+    hand_over_held(last);
+    if (next.by != nullptr) work(std::move(next));
     lock.lock();
-    queued_bytes_ -= next.bytes;
+    if (last) return;
   }
 }
 
-void post_desk::work(post& p) {
-  events_.take();  // of one that failed
+void post_desk::let_go(const post& p) {
+  const std::lock_guard<std::mutex> lock{mutex_};
+  queued_bytes_ -= p.bytes;
+}
+
+void post_desk::work(post next) {
+  decoded d;
+  d.from = std::move(next);
   try {
-    if (read(p)) hand_over(p);
+    if (!read(d)) return let_go(d.from);
+    if (d.from.respond) {
+      hand_over(d, false);
+      return let_go(d.from);
+    }
+    if (held_.empty() && hand_over(d, true)) return let_go(d.from);
+    d.from.request.body.clear();
+    held_.push_back(std::move(d));
   } catch (const std::exception& failed) {
-    refuse(p, post_fate::malformed, 500, failed.what());
+    refuse(d.from, post_fate::malformed, 500, failed.what());
+    let_go(d.from);
   }
 }
 
-/// @returns whether the body could be read; answers when not.
-bool post_desk::read(post& p) {
-  const auto& by = *p.by;
+/// What is held, oldest first, while there is room. @p last: what has no room now is shed.
+void post_desk::hand_over_held(bool last) {
+  while (!held_.empty() && (hand_over(held_.front(), !last) || last)) {
+    let_go(held_.front().from);
+    held_.pop_front();
+  }
+}
+
+post_tools post_desk::tools_for(const post& p) {
+  return {events_, namer_, now_(),
+          [this](const event_view& e, std::size_t samples) { events_.add(e, samples); },
+          [this, &p](std::string_view piece, std::string_view why) {
+            namer_.leave_out(left_out::malformed);
+            door_.on_unreadable(p.by->door, sender_of(*p.by, p.request),
+                                reject_reason::malformed_body, why, piece);
+          }};
+}
+
+outcome<void> post_desk::read_body(const post& p) {
   auto encoding = header_of(p.request, "Content-Encoding");
-  if (encoding.empty()) encoding = by.encoding;
+  if (encoding.empty()) encoding = p.by->encoding;
   const auto body = decoded_content(p.request.body, encoding, options_.max_unpacked_bytes);
-  outcome<void> read;
-  if (body) {
-    post_tools tools{events_, namer_, now_(),
-                     [this](const event_view& e, std::size_t samples) { events_.add(e, samples); }};
-    namer_.begin(naming_style::otel, {}, unix_ms(tools.now), tools.to_events);
-    read = by.read(p.request, *body, tools);
-  } else {
-    read = body.error();
-  }
-  if (read) namer_.finish();
-  if (read && (namer_.overflowed() || events_.overflowed()))
-    read = failure{ec::too_large, "the events of this body are more than 64 MiB"};
-  if (read) return true;
-  const auto code = read.error().code;
-  door_.on_unreadable(
-      by.door, sender_of(by, p.request),
-      code == ec::too_large ? reject_reason::payload_too_large : reject_reason::malformed_body,
-      read.error().what, p.request.body);
-  refuse(p, fate_of(code), status_of(code), read.error().what);
-  return false;
+  if (!body) return body.error();
+  auto tools = tools_for(p);
+  namer_.begin(naming_style::otel, {}, unix_ms(tools.now), tools.to_events);
+  if (auto read = p.by->read(p.request, *body, tools); !read) return read;
+  namer_.finish();
+  if (namer_.overflowed() || events_.overflowed())
+    return failure{ec::too_large, "the events of this body are more than 64 MiB"};
+  return {};
 }
 
-void post_desk::hand_over(post& p) {
+/// @returns whether there is something to hand over; answers when not.
+bool post_desk::read(decoded& d) {
+  auto& p = d.from;
   const auto& by = *p.by;
-  const auto batches = events_.take();
+  events_.take();  // of one that failed
+  if (const auto read = read_body(p); !read) {
+    const auto code = read.error().code;
+    door_.on_unreadable(
+        by.door, sender_of(by, p.request),
+        code == ec::too_large ? reject_reason::payload_too_large : reject_reason::malformed_body,
+        read.error().what, p.request.body);
+    refuse(p, fate_of(code), status_of(code), read.error().what);
+    if (!by.unread) return false;
+    d.unread = true;
+    p.respond = {};  // who waited has heard
+    say_unread(p);
+  }
+  d.batches = events_.take();
+  d.samples = namer_.taken();
+  for (std::size_t i = 0; i < left_out_reasons; ++i)
+    d.left_out[i] = namer_.left_out_because(static_cast<left_out>(i));
+  return true;
+}
+
+void post_desk::say_unread(const post& p) {
+  events_.take();
+  auto tools = tools_for(p);
+  namer_.begin(naming_style::otel, {}, unix_ms(tools.now), tools.to_events);
+  p.by->unread(p.request, tools);
+  namer_.finish();
+}
+
+/// @p again: it will be tried again. @returns whether it was taken.
+bool post_desk::hand_over(decoded& d, bool again) {
+  auto& p = d.from;
+  const auto& by = *p.by;
   std::uint64_t left_out_badly = 0;
   for (const auto why :
        {left_out::not_finite, left_out::no_entity, left_out::too_many, left_out::malformed})
-    left_out_badly += namer_.left_out_because(why);
+    left_out_badly += d.left_out[static_cast<std::size_t>(why)];
   reply_address to;
   to.socket = p.respond ? reply_address::posted : reply_address::no_reply;
   const auto from = sender_of(by, p.request);
@@ -136,25 +205,25 @@ void post_desk::hand_over(post& p) {
   }
   post_fate fate = post_fate::taken;
   std::string why;
-  door_.on_posted({by.door, from, batches, to}, [&](const post_result& result) {
+  door_.on_posted({by.door, from, d.batches, to, again}, [&](const post_result& result) {
     if (!result.taken) {
       fate = post_fate::retry;
       why = result.why;
       return;
     }
-    namer_.taken_over();
+    if (p.respond) namer_.taken_over();  // what listeners send names no dependencies
     const auto rejected = result.rejected_samples + left_out_badly;
     if (rejected != 0 || result.rejected != 0)
       fate = result.accepted == 0 ? post_fate::refused : post_fate::partly;
     const std::lock_guard<std::mutex> lock{mutex_};
     auto& counted = counters_[by.name];  // before anybody can hear of it
-    ++counted.posts[static_cast<std::size_t>(fate)];
-    counted.samples += namer_.taken();
-    for (std::size_t i = 0; i < left_out_reasons; ++i)
-      counted.left_out[i] += namer_.left_out_because(static_cast<left_out>(i));
+    if (!d.unread) ++counted.posts[static_cast<std::size_t>(fate)];
+    counted.samples += d.samples;
+    for (std::size_t i = 0; i < left_out_reasons; ++i) counted.left_out[i] += d.left_out[i];
     if (p.respond) waiting_[to.route] = {p.respond, by.answer(p.request, result, rejected)};
   });
-  if (fate == post_fate::retry) refuse(p, fate, 503, why);
+  if (fate == post_fate::retry && !again) refuse(p, fate, 503, why);
+  return fate != post_fate::retry;
 }
 
 void post_desk::durable(const reply_address& to) {

@@ -42,6 +42,9 @@ struct post_tools {
   arrival_time now;
   /// Hands the namer's events to `events`.
   sample_namer::taker to_events;
+  /// A piece of the body, such as a line, that cannot be read: a dead letter of its own, and the
+  /// others count.
+  std::function<void(std::string_view piece, std::string_view why)> refuse_piece;
 };
 
 /// Another protocol: how a body becomes events, and how its sender is answered. Both functions are
@@ -61,6 +64,8 @@ struct receiver {
       refuse;
   /// Content-Encoding where the request names none.
   std::string encoding = {};
+  /// Adds what is to be said in place of a body that cannot be read; may be empty.
+  std::function<void(const http_request& request, post_tools&)> unread = {};
 };
 
 struct receiver_counters {
@@ -73,9 +78,13 @@ struct receiver_counters {
 /// unpacked, decoded, named, and handed to the ingress as payloads like those of ZeroMQ. A sender
 /// hears "taken" once all of it is durable; while there is no room, to send it again.
 ///
-/// Lives:  made before the HTTP server starts; stop() before the group commit's. What waits then is
-///         told to come again.
-/// Limits: max_posted_bytes of bodies; beyond it take() answers 503 with Retry-After.
+/// What came by listeners, which nobody will send again, is held until there is room.
+///
+/// Lives:  made before the HTTP server starts; stop() before the group commit's, which reads what
+///         waits to its end.
+/// Limits: max_posted_bytes of bodies; beyond it take() answers 503 with Retry-After. Listeners
+/// have
+///         half of it, and what they offer beyond it stays theirs.
 class post_desk {
 public:
   post_desk(ingress& door, naming_options naming, intake_options options,
@@ -84,8 +93,12 @@ public:
 
   void start();
   void stop();
-  /// From any thread. @p by outlives the desk. @p respond may be empty: nobody waits.
+  /// From any thread. @p by outlives the desk.
   void take(const receiver& by, http_request request, http_responder respond);
+  /// The same of a listener, where nobody waits for an answer. @returns false: there is no room,
+  /// and
+  /// @p request is as it was.
+  bool offer(const receiver& by, http_request& request);
   /// What the group commit says of a post whose events are durable. From any thread.
   void durable(const reply_address& to);
   std::map<std::string, receiver_counters> counters() const;
@@ -97,15 +110,28 @@ private:
     http_responder respond;
     std::size_t bytes = 0;
   };
+  /// What was made of a post.
+  struct decoded {
+    post from;
+    std::vector<payload_writer::batch> batches;
+    std::uint64_t samples = 0;
+    std::array<std::uint64_t, left_out_reasons> left_out{};
+    bool unread = false;  ///< what is said in place of a body; counted already
+  };
   struct waiting {
     http_responder respond;
     http_response response;
   };
 
   void run();
-  void work(post& p);
-  bool read(post& p);
-  void hand_over(post& p);
+  void work(post next);
+  bool read(decoded& d);
+  outcome<void> read_body(const post& p);
+  void say_unread(const post& p);
+  post_tools tools_for(const post& p);
+  bool hand_over(decoded& d, bool again);
+  void hand_over_held(bool last);
+  void let_go(const post& p);
   void refuse(post& p, post_fate fate, int status, std::string_view message);
   void count(const receiver& by, post_fate fate);
 
@@ -114,11 +140,12 @@ private:
   const std::function<arrival_time()> now_;
   sample_namer namer_;
   payload_writer events_;
+  std::deque<decoded> held_;  ///< of listeners, until there is room
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<post> queue_;                            ///< guarded by mutex_, like the rest
-  std::size_t queued_bytes_ = 0;                      ///< of the queue and the post being worked on
+  std::deque<post> queue_;        ///< guarded by mutex_, like the rest
+  std::size_t queued_bytes_ = 0;  ///< of the queue, what is held, and the post being worked on
   std::unordered_map<std::string, waiting> waiting_;  ///< for the disk, by reply_address::route
   std::uint64_t last_number_ = 0;
   std::map<std::string, receiver_counters> counters_;

@@ -48,8 +48,13 @@ void check_together(const server_config& c, problem_list& problems) {
     if (!any_port && !bound.insert(e).second)
       problems.add(YAML::Mark::null_mark(), "", e + " is named for two sockets");
   }
-  if (c.sockets.pull.empty() && c.sockets.router.empty() && c.sockets.subscribe.empty())
-    add("ingest", "pull, router and subscribe are all empty: no event could come in");
+  const auto& r = c.receivers;
+  const bool zmq =
+      !c.sockets.pull.empty() || !c.sockets.router.empty() || !c.sockets.subscribe.empty();
+  if (!zmq && !r.otlp && !r.remote_write)
+    add("ingest",
+        "pull, router and subscribe are all empty, and nothing else is on: no event "
+        "could come in");
   if (c.intake.group_bytes > c.intake.max_pending_bytes)
     add("ingest.group_bytes", "is larger than ingest.max_pending");
 }

@@ -250,6 +250,7 @@ void add_doors(std::vector<setting>& all) {
   all.push_back(texts(s, "router", FIELD(sockets.router), endpoint));
   all.push_back(texts(s, "subscribe", FIELD(sockets.subscribe), endpoint));
   all.push_back(boolean(s, "otlp", FIELD(receivers.otlp)));
+  all.push_back(boolean(s, "remote_write", FIELD(receivers.remote_write)));
   all.push_back(size(s, "http_body", FIELD(web.event_body_bytes), KiB, 64 * MiB));
   all.push_back(size(s, "http_unpacked", FIELD(intake.max_unpacked_bytes), KiB, 256 * MiB));
   all.push_back(size(s, "http_waiting", FIELD(web.event_bodies_bytes), MiB, 16 * GiB));

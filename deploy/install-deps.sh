@@ -22,7 +22,7 @@ packages=(
 test_commands=(clang-format:clang-format curl:curl clang++-14:clang-14 node:nodejs chromium:chromium)
 # The wire tests use /usr/bin/python3, the one these belong to.
 test_packages=(openssl googletest libclang-rt-14-dev python3-zmq python3-msgpack rsyslog rsyslog-czmq
-  prometheus prometheus-alertmanager)
+  prometheus prometheus-alertmanager prometheus-node-exporter)
 
 check_only=no
 for argument in "$@"; do
@@ -84,7 +84,7 @@ fi
 
 # The tests run these servers themselves: their services are not wanted. A policy of the machine's own stays.
 policy=/usr/sbin/policy-rc.d
-if [[ " ${missing[*]} " =~ \ (rsyslog|prometheus|prometheus-alertmanager)\  ]] && [ ! -e "$policy" ]; then
+if [[ " ${missing[*]}" =~ \ (rsyslog|prometheus) ]] && [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
   "${as_root[@]}" chmod 755 "$policy"
   trap '"${as_root[@]}" rm -f "$policy"' EXIT

@@ -26,6 +26,14 @@ void payload_writer::add(const event_view& event, std::size_t samples) {
   ++events_;
 }
 
+void payload_writer::add_payload(std::string_view payload) {
+  bytes_ += payload.size() + sizeof(batch);
+  if (overflowed()) return;
+  close();
+  done_.push_back({std::string{payload}, {1}});
+  ++events_;
+}
+
 void payload_writer::close() {
   if (samples_.empty()) return;
   batch full;

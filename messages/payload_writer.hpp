@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "messages/event.hpp"
@@ -22,6 +23,9 @@ public:
   /// @p samples of the other protocol are in @p event. One that is beyond 1 MiB alone makes a
   /// payload that will be refused.
   void add(const event_view& event, std::size_t samples = 1);
+
+  /// A payload as it came, such as a line that is to be refused as any other.
+  void add_payload(std::string_view payload);
 
   struct batch {
     std::string payload;

@@ -123,6 +123,12 @@ bool sample_namer::entity_of(const sample_labels& labels, about what, std::strin
   return false;
 }
 
+std::string_view sample_namer::alias_of(std::string_view entity) const {
+  if (options_.aliases.empty()) return entity;
+  const auto alias = options_.aliases.find(std::string{entity});
+  return alias == options_.aliases.end() ? entity : std::string_view{alias->second};
+}
+
 void sample_namer::source(const sample_labels& labels) {
   source_ = labels;
   name_source();
@@ -188,12 +194,16 @@ std::string& sample_namer::metric_name(const metric_sample& sample, const sample
   for (const auto& l : labels)
     if (!l.value.empty() && (!names_the_source(style_, l.key) || (everybodys && l.key == "job")))
       sorted_.push_back(l);
-  if (sorted_.empty()) return name_;
+  if (sorted_.empty()) return cut_name();
   std::sort(sorted_.begin(), sorted_.end(),
             [](const attribute& a, const attribute& b) { return a.key < b.key; });
   for (std::size_t i = 0; i < sorted_.size(); ++i)
     name_.append(i == 0 ? "{" : ",").append(sorted_[i].key).append("=").append(sorted_[i].value);
   name_.append("}");
+  return cut_name();
+}
+
+std::string& sample_namer::cut_name() {
   if (name_.size() <= payload_limits::metric_name_bytes) return name_;
   const auto whole = to_hex(stable_hash(name_)).substr(0, hash_digits);
   name_.resize(cut_utf8(name_, payload_limits::metric_name_bytes - hash_digits - 1).size());
@@ -247,7 +257,9 @@ void sample_namer::metric(const metric_sample& sample, const sample_labels& labe
   }
   if (entity->empty()) return leave_out(left_out::no_entity);
   const auto& name = metric_name(sample, labels);
-  if (check_name(name) != text_fault::none) return leave_out(left_out::malformed);
+  // One that no event may have would take all others of its entity along.
+  if (sample.name.empty() || check_name(name) != text_fault::none)
+    return leave_out(left_out::malformed);
   if (!may_have(*entity, sample.name, name)) return leave_out(left_out::too_many);
   auto& r = row_of(*entity, sample.ts_ms, labels);
   r.metrics.push_back({arena_.size(), name.size(), sample.value, sample.kind});

@@ -58,6 +58,8 @@ public:
   /// Rows of more than `most_gathered_bytes` came since begin(): they are not all there.
   bool overflowed() const noexcept { return gathered_bytes_ > most_gathered_bytes; }
 
+  /// The name that the configuration has for @p entity, or itself.
+  std::string_view alias_of(std::string_view entity) const;
   /// Since begin().
   std::uint64_t left_out_because(left_out why) const noexcept {
     return left_out_[static_cast<std::size_t>(why)];
@@ -85,6 +87,7 @@ private:
   void set_attributes(const sample_labels& labels, const std::string& entity,
                       std::vector<std::pair<std::string, std::string>>& out) const;
   std::string& metric_name(const metric_sample& sample, const sample_labels& labels);
+  std::string& cut_name();
   bool is_dropped(std::string_view family);
   bool may_have(std::string_view entity, std::string_view family, std::string_view name);
   void tell_edges(const sample_labels& labels);

@@ -45,6 +45,7 @@ http_response plain_refusal(const http_request&, int status, std::string_view me
 receiver_routes make_receivers(const receiver_options& options) {
   receiver_routes routes;
   if (options.otlp) add_otlp(routes);
+  if (options.remote_write) add_remote_write(routes);
   return routes;
 }
 

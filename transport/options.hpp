@@ -67,7 +67,8 @@ struct web_options {
 
 /// Which other protocols are spoken. Keys under `ingest:`.
 struct receiver_options {
-  bool otlp = true;  ///< POST /v1/metrics, /v1/logs, /v1/traces
+  bool otlp = true;          ///< POST /v1/metrics, /v1/logs, /v1/traces
+  bool remote_write = true;  ///< POST /api/v1/write
 };
 
 }  // namespace faultline

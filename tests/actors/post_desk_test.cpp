@@ -178,6 +178,20 @@ TEST(PostDesk, AfterItsEndASenderIsToldToComeAgain) {
   EXPECT_EQ(r.post("web-1").status, 503);
 }
 
+TEST(PostDesk, WhatWaitsAtItsEndIsReadToItsEnd) {
+  desk_rig r;
+  std::atomic<int> answered{0};
+  for (int i = 0; i < 20; ++i) {
+    http_request request;
+    request.body = "web-" + std::to_string(i);
+    r.desk.take(r.by, std::move(request),
+                [&](http_response a) { answered += a.status == 200 ? 1 : 0; });
+  }
+  r.desk.stop();
+  r.rig.commit.stop();
+  EXPECT_EQ(answered, 20);
+}
+
 TEST(PostDesk, AReceiverThatThrowsIsAnsweredAndTheNextIsServed) {
   desk_rig r;
   const auto read = r.by.read;
@@ -189,20 +203,119 @@ TEST(PostDesk, AReceiverThatThrowsIsAnsweredAndTheNextIsServed) {
   EXPECT_EQ(r.post("web-1").status, 200);
 }
 
-TEST(PostDesk, WhatNobodyWaitsForIsShedWhenThereIsNoRoom) {
-  intake_options i;
-  i.max_lag_records = 8;
-  desk_rig r{i};
-  r.by.door = event_door::statsd;
-  for (int n = 0; n < 16; ++n) r.post("web-" + std::to_string(n));
-  http_request request;
-  request.body = "a b c";
-  request.address = "10.0.0.7";  // who has had its share
-  r.desk.take(r.by, std::move(request), {});
-  const auto& shed = r.rig.counters.doors.shed[static_cast<std::size_t>(event_door::statsd)];
-  for (int n = 0; n < 5000 && shed == 0; ++n)
+TEST(PostDesk, WhatHoldsMoreThanMayBeMadeOfOneBodyIsTooLarge) {
+  desk_rig r;
+  r.by.read = [](const http_request&, std::string_view body, post_tools& tools) -> outcome<void> {
+    tools.namer.begin(naming_style::plain, {}, unix_ms(tools.now), tools.to_events);
+    metric_sample s;
+    s.name = "m";
+    s.value = 1;
+    for (s.ts_ms = 1; s.ts_ms < (body == "bomb" ? 1'000'000 : 3); ++s.ts_ms)
+      tools.namer.metric(s, {{"host", "web-1"}});
+    return {};
+  };
+  EXPECT_EQ(r.post("bomb").status, 413);
+  EXPECT_EQ(r.count(post_fate::too_large), 1U);
+  EXPECT_EQ(r.post("two").status, 200);
+  EXPECT_EQ(r.rig.counters.doors.offered[static_cast<std::size_t>(event_door::http)], 2U);
+}
+
+/// A desk that lags behind, for a listener that had its share already.
+struct lagging_desk : desk_rig {
+  lagging_desk() : desk_rig{few()} {
+    by.door = event_door::syslog;
+    for (int n = 0; n < 16; ++n) post("web-" + std::to_string(n));
+    http_request request = lines("a b c");
+    EXPECT_TRUE(desk.offer(by, request));
+  }
+  static intake_options few() {
+    intake_options i;
+    i.max_lag_records = 8;
+    i.max_posted_bytes = 16 * 1024;
+    return i;
+  }
+  static http_request lines(std::string body) {
+    http_request request;
+    request.body = std::move(body);
+    request.address = "10.0.0.7";
+    return request;
+  }
+  std::uint64_t sum(const std::array<door_sums::counter, event_doors>& of) const {
+    return of[static_cast<std::size_t>(event_door::syslog)].load();
+  }
+};
+
+TEST(PostDesk, WhatAListenerOfferedIsHeldUntilThereIsRoom) {
+  lagging_desk r;
+  http_request more = r.lines("d");
+  EXPECT_TRUE(r.desk.offer(r.by, more));
+  const auto& admitted = r.rig.counters.doors.admitted;
+  const auto before = r.sum(admitted);
+  r.rig.counters.finished = 1'000'000;
+  for (int n = 0; n < 20'000 && r.sum(admitted) < before + 4; ++n)
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
-  EXPECT_EQ(shed, 3U);
+  EXPECT_EQ(r.sum(admitted), before + 4);
+  EXPECT_EQ(r.sum(r.rig.counters.doors.shed), 0U);
+}
+
+TEST(PostDesk, WhatIsStillHeldAtTheEndIsShedAndCounted) {
+  lagging_desk r;
+  r.desk.stop();
+  EXPECT_EQ(r.sum(r.rig.counters.doors.shed), 3U);
+  EXPECT_EQ(r.sum(r.rig.counters.doors.offered),
+            r.sum(r.rig.counters.doors.admitted) + r.sum(r.rig.counters.doors.shed));
+}
+
+TEST(PostDesk, AListenerHasHalfOfTheRoomAndKeepsWhatFindsNone) {
+  lagging_desk r;
+  int taken = 0;
+  http_request more = r.lines("d");
+  while (taken < 100 && r.desk.offer(r.by, more)) {
+    ++taken;
+    more = r.lines("d");
+  }
+  EXPECT_LT(taken, 10);
+  EXPECT_EQ(more.body, "d");
+  // The other half is there for those who wait for an answer; what was held is on its way first.
+  r.rig.counters.finished = 1'000'000;
+  int status = 503;
+  for (int n = 0; n < 5000 && status == 503; ++n) {
+    status = r.post("web-1").status;
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  }
+  EXPECT_EQ(status, 200);
+}
+
+TEST(PostDesk, APieceThatCannotBeReadIsADeadLetterAndTheOthersCount) {
+  desk_rig r;
+  const auto read = r.by.read;
+  r.by.read = [read](const http_request& request, std::string_view body, post_tools& tools) {
+    auto done = read(request, body, tools);
+    tools.refuse_piece("piece", "no word");
+    return done;
+  };
+  EXPECT_EQ(r.post("web-1").body, "1/1");
+  EXPECT_EQ(r.count(post_fate::partly), 1U);
+  r.by.read = read;
+  EXPECT_EQ(r.post("web-1").status, 200);
+  ASSERT_EQ(r.letters().size(), 1U);
+  EXPECT_EQ(r.letters()[0].payload, "piece");
+}
+
+TEST(PostDesk, InPlaceOfABodyThatCannotBeReadItsReceiverMaySaySo) {
+  desk_rig r;
+  r.by.unread = [](const http_request&, post_tools& tools) {
+    tools.namer.begin(naming_style::plain, {}, unix_ms(tools.now), tools.to_events);
+    metric_sample s;
+    s.name = "up";
+    tools.namer.metric(s, {{"host", "web-9"}});
+  };
+  EXPECT_EQ(r.post("bad").status, 400);
+  EXPECT_EQ(r.post("web-1").status, 200);
+  EXPECT_EQ(r.count(post_fate::malformed), 1U);
+  EXPECT_EQ(r.count(post_fate::taken), 1U);
+  EXPECT_EQ(r.rig.memory->events().counters().at("accepted"), 2U);
+  EXPECT_EQ(r.letters().size(), 1U);
 }
 
 }  // namespace

@@ -24,6 +24,10 @@ HERE = ROOT / "tests/fuzz"
 BUILD = ROOT / "build/fuzz"
 COMPILER = os.environ.get("FUZZ_CXX", "clang++-14")
 MESSAGES = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "messages").glob("*.cpp"))
+# What decodes other protocols, and names what they tell.
+FOREIGN = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "transport/decode").glob("*.cpp")) + [
+    "processing/naming.cpp", "processing/roles.cpp", "processing/units.cpp"] + MESSAGES
+FOREIGN_LIBRARIES = ["-lprotobuf", "-lsnappy", "-lz", "-lxxhash"]
 # Target: its sources beside its own file, libraries, and what its coverage is of.
 TARGETS = {
     "events": (MESSAGES, ["-lxxhash"], ["messages/event_codec.cpp", "messages/event_builder.cpp", "messages/event_fields.cpp",
@@ -38,6 +42,10 @@ TARGETS = {
     "recording": (["lab/recording.cpp", "lab/recording_json.cpp", "lab/csv_table.cpp", "lab/csv_events.cpp", "lab/gzip_file.cpp"]
                   + MESSAGES, ["-lz", "-lxxhash"], ["lab/recording.cpp", "lab/recording_json.cpp", "lab/csv_table.cpp",
                                                     "lab/csv_events.cpp"]),
+    "otlp": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/otlp.cpp", "transport/decode/otlp_json.cpp", "transport/decode/otlp_protobuf.cpp",
+                                          "processing/naming.cpp"]),
+    "prometheus": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/prometheus.cpp"]),
+    "content": (["transport/decode/content.cpp"] + MESSAGES, FOREIGN_LIBRARIES, ["transport/decode/content.cpp"]),
     "http": (["transport/http_text.cpp"] + MESSAGES, ["-lxxhash"], ["transport/http_text.cpp"]),
 }
 # Those that look inside a room stand with its tests.

@@ -175,6 +175,18 @@ TEST(Naming, ALabelThatMayStandInNoNameCostsItsOwnSampleAlone) {
   EXPECT_EQ(t.namer.left_out_because(left_out::malformed), 3U);
 }
 
+TEST(Naming, ANameOfNothingIsLeftOutAndALongOneWithoutLabelsIsCut) {
+  told t;
+  t.begin(naming_style::prometheus);
+  t.metric("", 1, {{"instance", "web-1"}});
+  t.metric("", 1, {{"instance", "web-1"}, {"a", "b"}});
+  t.metric(std::string(300, 'x'), 2, {{"instance", "web-1"}});
+  t.namer.finish();
+  EXPECT_EQ(t.namer.left_out_because(left_out::malformed), 2U);
+  ASSERT_EQ(t.values.size(), 1U);
+  EXPECT_EQ(t.values.begin()->first.size(), std::string{"host/web-1 "}.size() + 128);
+}
+
 TEST(Naming, GathersNoMoreRowsThanItMay) {
   told t;
   t.begin(naming_style::prometheus);

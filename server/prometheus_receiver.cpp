@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Prometheus: remote write 1.0.
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "server/internal/receivers.hpp"
+#include "transport/decode/prometheus.hpp"
+
+namespace faultline {
+
+// Of what is answered with 4xx Prometheus gives the samples up, of 5xx it sends them again. So a
+// request is refused with 400 only when nothing of it could be taken.
+http_response nothing_or_400(const http_request&, const post_result& result, std::uint64_t) {
+  if (result.accepted != 0 || result.rejected == 0) {
+    http_response taken;
+    taken.status = 204;
+    return taken;
+  }
+  return http_error(400, "refused", result.why);
+}
+
+void add_remote_write(receiver_routes& to) {
+  receiver r;
+  r.name = "remote_write";
+  r.encoding = "snappy";
+  r.read = [types = std::make_shared<prometheus_types>()](const http_request& request,
+                                                          std::string_view body,
+                                                          post_tools& tools) -> outcome<void> {
+    const auto type = header_of(request, "Content-Type");
+    if (type.find("io.prometheus.write.v2") != std::string_view::npos)
+      return failure{ec::unsupported, "remote write 2.0 is not spoken here: send 1.0"};
+    tools.namer.begin(naming_style::prometheus, {}, unix_ms(tools.now), tools.to_events);
+    return read_remote_write(body, *types, tools.namer);
+  };
+  r.answer = nothing_or_400;
+  r.refuse = plain_refusal;
+  to.add("/api/v1/write", std::move(r));
+}
+
+}  // namespace faultline

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prometheus' remote write: the real Prometheus by the page of docs/integrations, and bodies that no Prometheus sends."""
+
+import time
+import unittest
+
+from integrations import Case, at, block
+from posts import number, post, real, text, varint
+from support import Server, free_ports
+from wire import entity_of, eventually
+
+SNAPPY = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
+
+
+def snappy(body):
+    """A block of literals alone."""
+    out = varint(len(body))
+    for at_byte in range(0, len(body), 60):
+        piece = body[at_byte:at_byte + 60]
+        out += bytes([(len(piece) - 1) << 2]) + piece
+    return out
+
+
+def snappy_repeated(byte, count):
+    """@p count times one byte: 64 of them in three bytes."""
+    out, left = varint(count) + b"\x00" + byte, count - 1
+    while left:
+        n = min(left, 64)
+        out += bytes([(n - 1) << 2 | 2, 1, 0])
+        left -= n
+    return out
+
+
+def label(key, value):
+    return text(1, text(1, key) + text(2, value))
+
+
+def sample(value, at_ms=None):
+    return text(2, real(1, value) + number(2, at_ms or int(time.time() * 1000)))
+
+
+def series(name, *rest, instance="web-1:9100"):
+    return text(1, label("__name__", name) + label("instance", instance) + b"".join(rest))
+
+
+class PrometheusTest(Case):
+    def test_the_real_prometheus_arrives_under_its_host_and_outlives_both_sides(self):
+        server = self.serve()
+        web, node = free_ports(2)
+        self.tool(["/usr/bin/prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{node}",
+                   "--collector.disable-defaults", "--collector.loadavg", "--collector.meminfo", "--collector.cpu"]).start()
+        config = (f"global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: node, static_configs: [{{targets: ['127.0.0.1:{node}']}}]}}]\n"
+                  + at(block("prometheus.md", "prometheus.yml"), {7800: server.http}))
+        prometheus = self.tool(["/usr/bin/prometheus", "--config.file=DIR/prometheus.yml", "--storage.tsdb.path=DIR/data",
+                                f"--web.listen-address=127.0.0.1:{web}"], {"prometheus.yml": config}).start()
+        host = "host/127.0.0.1"
+        self.arrives(server, host, more_than=2, tool=prometheus)
+        for name, kind in [("node_load1", "gauge"), ("node_cpu_seconds_total{cpu=0,mode=idle}", "counter"), ("up{job=node}", "gauge")]:
+            eventually(lambda: self.metrics_of(server, host)[name]["kind"] == kind, what=name)
+        self.goes_on_after_kill(server, host, prometheus)
+        prometheus.stop()
+        before = self.observations(server, host)
+        prometheus.start()
+        self.arrives(server, host, more_than=before, tool=prometheus)
+        self.assertEqual(server.metric('faultline_posts_total{outcome="malformed",receiver="remote_write"}'), 0)
+
+
+class RemoteWriteTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(block("prometheus.md", "faultline.yaml"), ingest="http_body: 2MiB, http_unpacked: 4MiB").start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def send(self, body, headers=None):
+        return post(self.server.http, "/api/v1/write", snappy(body), headers or SNAPPY)
+
+    def refused(self, status, body, headers=None):
+        got, _, answer = post(self.server.http, "/api/v1/write", body, headers or SNAPPY)
+        self.assertEqual(got, status, answer)
+        self.assertRegex(answer, rb'"message":"[^"]{10,}')
+        self.assertEqual(self.send(series("good", sample(1)))[0], 204)  # the next is taken
+
+    def posts(self, outcome):
+        return self.server.metric(f'faultline_posts_total{{outcome="{outcome}",receiver="remote_write"}}')
+
+    def left_out(self, reason):
+        return self.server.metric(f'faultline_samples_left_out_total{{reason="{reason}",receiver="remote_write"}}')
+
+    def metrics(self, entity):
+        return {m["name"]: m for m in entity_of(self.server, entity).get("metrics", [])}
+
+    def test_what_is_answered_is_there_and_survives_kill_9(self):
+        body = series("queue", sample(7), instance="kept:1") + series("jobs_total", sample(3), instance="kept:1")
+        status, _, answer = self.send(body)
+        self.assertEqual((status, answer), (204, b""))
+        self.server.kill()
+        self.server.start()
+        eventually(lambda: set(self.metrics("host/kept")) == {"queue", "jobs_total"}, what="metrics")
+        self.assertEqual(self.metrics("host/kept")["jobs_total"]["kind"], "counter")
+        self.assertEqual(entity_of(self.server, "host/kept")["observations"], 1)
+
+    def test_the_page_drops_and_joins_what_it_says(self):
+        self.assertEqual(self.send(series("go_threads", sample(1), instance="localhost:1") + series("m", sample(2), instance="localhost:1"))[0], 204)
+        eventually(lambda: set(self.metrics("host/here")) == {"m"}, what="alias")
+        self.assertGreaterEqual(self.left_out("dropped"), 1)
+
+    def test_a_bomb_of_snappy_is_refused_by_what_it_claims_and_by_what_it_holds(self):
+        before = self.posts("too_large")
+        self.refused(413, varint((1 << 32) - 1) + b"\x00x")
+        self.refused(413, snappy_repeated(b"\x00", 16 << 20))
+        self.assertEqual(self.posts("too_large"), before + 2)
+
+    def test_small_bytes_that_stand_for_much_are_refused(self):
+        """A sample of a few bytes would be a row of its own."""
+        before = self.posts("too_large")
+        many = b"".join(text(2, number(2, n)) for n in range(1, 180_000))
+        self.refused(413, snappy(series("m", many, instance="bomb:1")))
+        self.assertEqual(self.posts("too_large"), before + 1)
+        self.assertEqual(entity_of(self.server, "host/bomb"), {})
+
+    def test_garbage_and_other_versions_are_refused(self):
+        before = self.posts("malformed"), self.posts("unsupported")
+        self.refused(400, b"garbage")
+        self.refused(400, snappy(b"garbage"))
+        self.refused(400, snappy(series("m", sample(1)))[:-3])
+        self.refused(415, snappy(series("m", sample(1))), {**SNAPPY, "Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"})
+        self.refused(415, b"x", {**SNAPPY, "Content-Encoding": "br"})
+        self.assertEqual((self.posts("malformed"), self.posts("unsupported")), (before[0] + 3, before[1] + 2))
+        eventually(lambda: {"malformed_body"} <= {x["reason"] for x in self.server.api("/api/v1/dead-letters?limit=100")["letters"]}, what="letters")
+
+    def test_a_bomb_of_labels_takes_nothing_from_the_others_of_its_host(self):
+        good = series("good", sample(5), instance="labels:1")
+        many = series("many", *[label(f"l{n}", "x" * 100) for n in range(2000)], sample(1), instance="labels:1")
+        odd = series("odd", label("error", "two\nlines"), sample(1), instance="labels:1")
+        long = series("l" * 5000, sample(1), instance="labels:1")
+        wide = b"".join(series("wide", label("id", str(n)), sample(1), instance="labels:1") for n in range(1000))
+        self.assertEqual(self.send(odd + many + long + wide + good)[0], 204)
+        names = eventually(lambda: self.metrics("host/labels"), what="metrics")
+        self.assertEqual(names["good"]["last"], 5)
+        self.assertEqual(len([n for n in names if n.startswith("wide{")]), 32)
+        self.assertTrue(all(len(n.encode()) <= 128 for n in names))
+        self.assertGreaterEqual(self.left_out("malformed"), 1)
+        self.assertGreaterEqual(self.left_out("too_many"), 968)
+
+    def test_names_without_end_are_left_out_and_the_others_count(self):
+        before = self.left_out("no_entity")
+        body = series("m", sample(1), instance="x" * 10_000) + series("m", sample(1), instance="two\nlines") + series("m", sample(1), instance="beside:1")
+        self.assertEqual(self.send(body)[0], 204)
+        eventually(lambda: self.metrics("host/beside"), what="the other")
+        self.assertEqual(self.left_out("no_entity"), before + 2)
+
+    def test_times_that_cannot_be_are_refused_with_400_only_when_nothing_could_be_taken(self):
+        future = int(time.time() * 1000) + 3_600_000
+        status, _, answer = self.send(series("m", sample(1, future), instance="times:1"))
+        self.assertEqual(status, 400)
+        self.assertIn(b"ts_in_future", answer)
+        self.assertEqual(self.send(series("m", sample(1, future), instance="times:1") + series("m", sample(1), instance="times:1"))[0], 204)
+
+
+if __name__ == "__main__":
+    unittest.main()

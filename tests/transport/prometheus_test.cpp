@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/decode/prometheus.hpp"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+
+#include "tests/transport/proto_text.hpp"
+#include "tests/transport/told_samples.hpp"
+
+namespace faultline {
+namespace {
+
+using namespace faultline::testing;
+using ::testing::ElementsAre;
+
+std::string label(std::string_view key, std::string_view value) {
+  return text_field(1, text_field(1, key) + text_field(2, value));
+}
+std::string sample(double value, std::int64_t ts) {
+  return text_field(2, real_field(1, value) + number_field(2, static_cast<std::uint64_t>(ts)));
+}
+std::string series(std::string_view name, std::string_view rest) {
+  return text_field(1,
+                    label("__name__", name) + label("instance", "web-1:9100") + std::string{rest});
+}
+std::string metadata(std::uint64_t type, std::string_view family) {
+  return text_field(3, number_field(1, type) + text_field(2, family));
+}
+
+told_samples write(const std::string& body, prometheus_types types = {}) {
+  told_samples told;
+  const auto read = read_remote_write(body, types, told);
+  EXPECT_TRUE(read) << read.error().what;
+  return told;
+}
+
+TEST(RemoteWrite, EverySampleOfASeriesIsTold) {
+  const auto told =
+      write(series("load1", label("cpu", "0") + sample(0.5, 1000) + sample(0.7, 2000)));
+  EXPECT_THAT(told.lines,
+              ElementsAre("metric load1 0.5 gauge @1000 {} {instance=web-1:9100,cpu=0}",
+                          "metric load1 0.7 gauge @2000 {} {instance=web-1:9100,cpu=0}"));
+}
+
+TEST(RemoteWrite, CountersAreKnownByTheirNamesAndBetterByMetadata) {
+  const auto kind = [](std::string_view name, prometheus_types types = {}) {
+    return types.kind_of(name) == metric_kind::counter;
+  };
+  EXPECT_TRUE(kind("http_requests_total"));
+  EXPECT_TRUE(kind("took_seconds_sum"));
+  EXPECT_TRUE(kind("took_seconds_count"));
+  EXPECT_FALSE(kind("memory_bytes"));
+  EXPECT_FALSE(kind("_total"));
+  prometheus_types types;
+  types.learn("pods_count", prometheus_type::gauge);
+  types.learn("packets", prometheus_type::counter);
+  EXPECT_FALSE(kind("pods_count", types));
+  EXPECT_TRUE(kind("packets", types));
+}
+
+TEST(RemoteWrite, MetadataCountsInTheRequestThatHasItAndInThoseAfterIt) {
+  prometheus_types types;
+  told_samples told;
+  ASSERT_TRUE(
+      read_remote_write(series("packets", sample(1, 1)) + metadata(1, "packets"), types, told));
+  ASSERT_TRUE(read_remote_write(series("packets", sample(2, 2)), types, told));
+  for (const auto& line : told.lines) EXPECT_THAT(line, ::testing::HasSubstr("counter")) << line;
+}
+
+TEST(RemoteWrite, StaleSeriesBucketsAndNativeHistogramsAreLeftOut) {
+  const std::string stale = fixed_field(1, 0x7ff0000000000002ULL) + number_field(2, 1000);
+  const auto told =
+      write(series("a", text_field(2, stale)) +
+            series("took_bucket", label("le", "0.5") + sample(1, 1000)) +
+            series("took", text_field(4, "histogram")) + series("nan", sample(std::nan(""), 1000)));
+  EXPECT_EQ(told.out_because(left_out::stale), 1U);
+  EXPECT_EQ(told.out_because(left_out::bucket), 1U);
+  EXPECT_EQ(told.out_because(left_out::no_value), 1U);
+  EXPECT_EQ(told.lines.size(), 1U);  // the namer leaves out what is not finite
+}
+
+TEST(RemoteWrite, WhatIsNotWholeIsMalformed) {
+  const auto whole = series("load1", label("cpu", "0") + sample(0.5, 1000));
+  prometheus_types types;
+  told_samples told;
+  for (std::size_t n = 1; n < whole.size(); ++n)
+    EXPECT_FALSE(read_remote_write(whole.substr(0, n), types, told)) << n;
+  EXPECT_FALSE(read_remote_write("some text", types, told));
+  EXPECT_TRUE(read_remote_write("", types, told));
+}
+
+TEST(RemoteWrite, TypesOfFamiliesAreBounded) {
+  prometheus_types types;
+  for (std::size_t i = 0; i < prometheus_types::most + 10; ++i)
+    types.learn("family" + std::to_string(i), prometheus_type::counter);
+  EXPECT_EQ(types.of("family0"), prometheus_type::counter);
+  EXPECT_EQ(types.of("family" + std::to_string(prometheus_types::most)), prometheus_type::unknown);
+  prometheus_types few;
+  const std::string longer(prometheus_types::longest + 1, 'x');
+  few.learn(longer, prometheus_type::counter);
+  EXPECT_EQ(few.of(longer), prometheus_type::unknown);
+}
+
+}  // namespace
+}  // namespace faultline

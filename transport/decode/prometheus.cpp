@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/decode/prometheus.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "transport/decode/internal/prometheus_sample.hpp"
+#include "transport/decode/internal/proto_reader.hpp"
+
+namespace faultline {
+
+namespace {
+
+/// The NaN that says that a series has ended.
+constexpr std::uint64_t stale_bits = 0x7ff0000000000002ULL;
+constexpr std::size_t most_labels = 256;
+
+bool ends_with(std::string_view name, std::string_view end) noexcept {
+  return name.size() > end.size() && name.substr(name.size() - end.size()) == end;
+}
+
+bool is_stale(double value) noexcept {
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits == stale_bits;
+}
+
+bool has_label(const sample_labels& labels, std::string_view key) noexcept {
+  return std::any_of(labels.begin(), labels.end(),
+                     [key](const attribute& l) { return l.key == key; });
+}
+
+// MetricMetadata: 1 type (1 counter, 2 gauge, 3 histogram, 5 summary), 2 metric_family_name.
+bool learn(std::string_view message, prometheus_types& types) {
+  proto_reader in{message};
+  std::string_view family;
+  std::uint64_t type = 0;
+  while (in.next()) {
+    if (in.field() == 1) type = in.natural();
+    if (in.field() == 2) family = in.text();
+  }
+  if (type == 1) types.learn(family, prometheus_type::counter);
+  if (type == 2) types.learn(family, prometheus_type::gauge);
+  if (type == 3) types.learn(family, prometheus_type::histogram);
+  if (type == 5) types.learn(family, prometheus_type::summary);
+  return in.ok();
+}
+
+/// Label, or Sample where @p number is asked for: two fields.
+bool read_label(std::string_view message, attribute& out) {
+  proto_reader in{message};
+  while (in.next()) {
+    if (in.field() == 1) out.key = in.text();
+    if (in.field() == 2) out.value = in.text();
+  }
+  return in.ok();
+}
+
+// TimeSeries: 1 labels, 2 samples {1 value, 2 timestamp}, 4 histograms.
+class series_reader {
+public:
+  series_reader(const prometheus_types& types, sample_sink& sink) : types_{types}, sink_{sink} {}
+
+  bool read(std::string_view message) {
+    labels_.clear();
+    std::string_view name;
+    proto_reader facts{message};
+    while (facts.next()) {
+      if (facts.field() != 1) continue;
+      attribute l;
+      if (!read_label(facts.text(), l)) return false;
+      if (l.key == "__name__")
+        name = l.value;
+      else if (labels_.size() < most_labels)
+        labels_.push_back(l);
+    }
+    if (!facts.ok()) return false;
+    proto_reader in{message};
+    while (in.next()) {
+      if (in.field() == 4) sink_.leave_out(left_out::no_value);
+      if (in.field() == 2 && !sample(name, in.text())) return false;
+    }
+    return true;
+  }
+
+private:
+  bool sample(std::string_view name, std::string_view message) {
+    double value = 0;
+    std::int64_t ts = 0;
+    proto_reader in{message};
+    while (in.next()) {
+      if (in.field() == 1) value = in.real();
+      if (in.field() == 2) ts = in.integer();
+    }
+    if (!in.ok()) return false;
+    tell_prometheus(name, labels_, value, ts, types_, sink_);
+    return true;
+  }
+
+  const prometheus_types& types_;
+  sample_sink& sink_;
+  sample_labels labels_;
+};
+
+}  // namespace
+
+void prometheus_types::learn(std::string_view family, prometheus_type type) {
+  if (family.empty() || family.size() > longest) return;
+  if (const auto known = types_.find(std::string{family}); known != types_.end())
+    known->second = type;
+  else if (types_.size() < most)
+    types_.emplace(family, type);
+}
+
+prometheus_type prometheus_types::of(const std::string& family) const {
+  const auto found = types_.find(family);
+  return found == types_.end() ? prometheus_type::unknown : found->second;
+}
+
+metric_kind prometheus_types::kind_of(std::string_view metric) const {
+  const auto type = of(std::string{metric});
+  if (type == prometheus_type::counter) return metric_kind::counter;
+  if (type != prometheus_type::unknown) return metric_kind::gauge;
+  for (const std::string_view end : {"_total", "_sum", "_count"})
+    if (ends_with(metric, end)) return metric_kind::counter;
+  return metric_kind::gauge;
+}
+
+void tell_prometheus(std::string_view name, const sample_labels& labels, double value,
+                     std::int64_t ts_ms, const prometheus_types& types, sample_sink& sink) {
+  if (is_stale(value)) return sink.leave_out(left_out::stale);
+  if (ends_with(name, "_bucket") && has_label(labels, "le"))
+    return sink.leave_out(left_out::bucket);
+  metric_sample s;
+  s.name = name;
+  s.kind = types.kind_of(name);
+  s.value = value;
+  s.ts_ms = ts_ms;
+  sink.metric(s, labels);
+}
+
+outcome<void> read_remote_write(std::string_view body, prometheus_types& types, sample_sink& sink) {
+  const failure malformed{ec::malformed, "the body is not a request of remote write 1.0"};
+  proto_reader facts{body};
+  while (facts.next())
+    if (facts.field() == 3 && !learn(facts.text(), types)) return malformed;
+  if (!facts.ok()) return malformed;
+  series_reader series{types, sink};
+  proto_reader in{body};
+  while (in.next())
+    if (in.field() == 1 && (!in.is_text() || !series.read(in.text()))) return malformed;
+  return {};
+}
+
+}  // namespace faultline

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "messages/outcome.hpp"
+#include "messages/sample.hpp"
+
+namespace faultline {
+
+/// What a metric family of Prometheus is.
+enum class prometheus_type : std::uint8_t { unknown, counter, gauge, histogram, summary };
+
+/// The types of families, as metadata told them: they come in other requests than the values.
+///
+/// Lives:  as long as its receiver, on one thread.
+/// Limits: `most` families of names of at most `longest` bytes; others are told by their names
+///         alone.
+class prometheus_types {
+public:
+  static constexpr std::size_t most = 16'384;
+  static constexpr std::size_t longest = 512;
+  void learn(std::string_view family, prometheus_type type);
+  prometheus_type of(const std::string& family) const;
+  /// What a value called @p metric is. By the type of its family, where one was told; else names
+  /// that end in _total, _sum or _count are counters.
+  metric_kind kind_of(std::string_view metric) const;
+
+private:
+  std::unordered_map<std::string, prometheus_type> types_;
+};
+
+/// Reads a request of remote write 1.0, unpacked. Staleness markers, buckets and native histograms
+/// are left out.
+/// Fails: ec::malformed.
+outcome<void> read_remote_write(std::string_view body, prometheus_types& types, sample_sink& sink);
+
+}  // namespace faultline
