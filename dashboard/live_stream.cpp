@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "dashboard/internal/answering.hpp"
 #include "dashboard/internal/routes.hpp"
 #include "dashboard/rest_api.hpp"
 
@@ -24,13 +25,13 @@ outcome<std::optional<std::uint64_t>> read_after(const http_request& request) {
 }
 
 /// No line of it holds a line break: JSON without white space.
-std::string as_events(const live_page& page) {
+std::string as_events(const live_page& page, bool brief) {
   std::string out;
   if (page.gap) out.append("event: gap\ndata: {}\n\n");
   for (const auto& m : page.messages) {
     out.append("id: ").append(std::to_string(m->seq));
     out.append("\nevent: ").append(m->kind);
-    out.append("\ndata: ").append(m->json).append("\n\n");
+    out.append("\ndata: ").append(brief && !m->brief.empty() ? m->brief : m->json).append("\n\n");
   }
   if (page.messages.empty())
     out.append("event: heartbeat\ndata: {\"last\":")
@@ -45,16 +46,19 @@ void get_stream(api_call call) {
   const auto after = read_after(call.request);
   if (!after)
     return call.respond(http_error(400, to_string(after.error().code), after.error().what));
+  std::string brief;
+  if (!read_choice(call, "brief", "true", "false", brief)) return;
   auto feed = call.answers.live(*after);
   http_response r;
   r.content_type = "text/event-stream";
   r.headers.emplace_back("X-Accel-Buffering", "no");  // a proxy shall not gather events
   r.body =
       "retry: 1000\nevent: hello\ndata: {\"edition\":\"" + std::string{call.edition} + "\"}\n\n";
-  r.live = [feed = std::move(feed)](std::function<void(std::optional<std::string>)> done) {
-    feed->next([done = std::move(done)](outcome<live_page> page) {
+  r.live = [feed = std::move(feed),
+            short_form = brief == "true"](std::function<void(std::optional<std::string>)> done) {
+    feed->next([done = std::move(done), short_form](outcome<live_page> page) {
       if (!page) return done(std::nullopt);
-      done(as_events(*page));
+      done(as_events(*page, short_form));
     });
   };
   call.respond(std::move(r));

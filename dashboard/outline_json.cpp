@@ -35,6 +35,7 @@ json outline(const incident_outline& i) {
           {"alerts", i.alerts},
           {"firing", i.firing},
           {"acknowledged", i.acknowledged},
+          {"silenced", i.silenced},
           {"first_entities", i.first_entities},
           {"limit_at", or_null(i.limit_at)}};
 }
@@ -43,6 +44,18 @@ json outlines(const std::vector<incident_outline>& all) {
   json list = json::array();
   for (const auto& i : all) list.push_back(outline(i));
   return list;
+}
+
+json told_items(const std::vector<story_item>& all) {
+  json items = json::array();
+  for (const auto& i : all)
+    items.push_back({{"ts", i.ts},
+                     {"kind", i.kind},
+                     {"subject", i.subject},
+                     {"state", i.state},
+                     {"text", i.text},
+                     {"by", i.by}});
+  return items;
 }
 
 }  // namespace
@@ -59,19 +72,17 @@ std::string api_json(const overview_view& view) {
                   {"now", view.now}});
 }
 
+std::string api_json(const entity_story& story) {
+  return text_of({{"items", told_items(story.items)},
+                  {"cut", story.cut},
+                  {"incidents", outlines(story.incidents)}});
+}
+
 std::string api_json(const incident_story& story) {
-  json items = json::array();
-  for (const auto& i : story.items)
-    items.push_back({{"ts", i.ts},
-                     {"kind", i.kind},
-                     {"subject", i.subject},
-                     {"state", i.state},
-                     {"text", i.text},
-                     {"by", i.by}});
   json alerts = json::array();
   for (const auto& a : story.alerts)
     alerts.push_back(json::parse(to_json(a.record, a.seq, a.published), nullptr, false));
-  return text_of({{"items", std::move(items)},
+  return text_of({{"items", told_items(story.items)},
                   {"cut", story.cut},
                   {"alerts", std::move(alerts)},
                   {"related", outlines(story.related)}});

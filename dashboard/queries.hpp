@@ -133,7 +133,7 @@ struct incident_outline {
   double unobserved = 1;
   std::string cause, metric, fault_class;  ///< the likeliest; empty: none ranked
   double probability = 0;
-  std::uint64_t entities = 0, alerts = 0, firing = 0, acknowledged = 0;
+  std::uint64_t entities = 0, alerts = 0, firing = 0, acknowledged = 0, silenced = 0;
   std::vector<std::string> first_entities;
   std::optional<std::int64_t> limit_at;  ///< when the first forecast of its alerts crosses a limit
 };
@@ -163,6 +163,12 @@ struct incident_story {
   std::vector<told<alert>> alerts;        ///< the first 100 of its alerts
   std::vector<incident_outline> related;  ///< earlier ones with the same cause or entities
 };
+/// Changes, notices and words about one entity, and the incidents that touch it.
+struct entity_story {
+  std::vector<story_item> items;            ///< oldest first, the newest 200
+  bool cut = false;                         ///< there may be older ones than `items` hold
+  std::vector<incident_outline> incidents;  ///< newest first
+};
 
 /// How well it has done, as far as the decision log was read.
 struct quality_view {
@@ -187,6 +193,7 @@ struct live_message {
   std::uint64_t seq = 0;
   std::string kind;  ///< alert, incident, notice
   std::string json;
+  std::string brief{};  ///< what a list shows of it; empty: the whole
 };
 struct live_page {
   std::vector<std::shared_ptr<const live_message>> messages;
@@ -312,6 +319,8 @@ public:
   virtual void incident_by_id(std::string id, answer<told<incident>> done) = 0;
   virtual void overview(answer<overview_view> done) = 0;
   virtual void story(std::string incident, answer<incident_story> done) = 0;
+  /// Empty for an entity of which nothing is told.
+  virtual void story_of_entity(std::string id, answer<entity_story> done) = 0;
   virtual void quality(answer<quality_view> done) = 0;
   /// What comes after message @p after; nothing: after the newest.
   virtual std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after) = 0;

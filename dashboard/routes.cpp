@@ -159,6 +159,10 @@ void get_story(api_call call) {
   call.answers.story(call.ids[0], as_json<incident_story>(std::move(call.respond)));
 }
 
+void get_entity_story(api_call call) {
+  call.answers.story_of_entity(call.ids[0], as_json<entity_story>(std::move(call.respond)));
+}
+
 void get_quality(api_call call) {
   call.answers.quality(as_json<quality_view>(std::move(call.respond)));
 }
@@ -228,8 +232,11 @@ const std::vector<route>& api_routes() {
       {"GET", "/api/v1/entities/*", "one entity, its metrics and alerts", get_entity},
       {"DELETE", "/api/v1/entities/*", "retire an entity", delete_entity, web_role::operating},
       {"GET", "/api/v1/entities/*/window", "?metric=NAME, the live window", get_window},
+      {"GET", "/api/v1/entities/*/story", "changes, words and notices about it, and its incidents",
+       get_entity_story},
       {"GET", "/api/v1/overview", "what is wrong now, in outlines", get_overview},
-      {"GET", "/api/v1/stream", "the feed as server-sent events, after Last-Event-ID", get_stream},
+      {"GET", "/api/v1/stream", "?brief=true, the feed as server-sent events, after Last-Event-ID",
+       get_stream},
       {"GET", "/api/v1/quality", "how well it has done: false alarms, lead times, causes",
        get_quality},
       {"GET", "/api/v1/alerts",

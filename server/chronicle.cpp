@@ -18,6 +18,8 @@ constexpr std::size_t chunk = 512;
 constexpr std::size_t most_looked_at = 50'000;
 constexpr std::size_t most_told = 500;
 constexpr std::size_t alerts_told = 100;
+constexpr std::uint64_t most_looked_back = 20'000;
+constexpr std::size_t told_of_entity = 200;
 constexpr std::int64_t before_ms = 3'600'000;
 constexpr std::int64_t after_ms = 600'000;
 constexpr std::int64_t day_ms = 86'400'000;
@@ -223,6 +225,23 @@ outcome<std::vector<incident_outline>> related_to(store& memory, const incident&
   return out;
 }
 
+bool touches(const incident& i, const std::string& entity) {
+  return std::find(i.entities.begin(), i.entities.end(), entity) != i.entities.end() ||
+         (!i.causes.empty() && i.causes.front().entity == entity);
+}
+
+outcome<std::vector<incident_outline>> incidents_of(store& memory, const std::string& entity) {
+  std::vector<incident_outline> found;
+  auto page = memory.feed().records("incidents-by-time/", "", related_looked_at);
+  if (!page) return page.error();
+  for (const auto& [key, bytes] : *page) {
+    auto i = decode_incident(bytes);
+    if (!i) return i.error();
+    if (found.size() < related_told && touches(*i, entity)) found.push_back(outline_of(*i, {}));
+  }
+  return found;
+}
+
 }  // namespace
 
 incident_outline outline_of(const incident& i, const std::map<std::string, const alert*>& alerts) {
@@ -252,6 +271,7 @@ incident_outline outline_of(const incident& i, const std::map<std::string, const
     const alert& a = *found->second;
     ++o.firing;
     if (a.acknowledged) ++o.acknowledged;
+    if (a.silenced) ++o.silenced;
     if (!a.lead_time_s) continue;
     const auto at = unix_ms(a.updated) + static_cast<std::int64_t>(*a.lead_time_s * 1000);
     o.limit_at = std::min(o.limit_at.value_or(at), at);
@@ -276,6 +296,38 @@ outcome<incident_story> story_of(store& memory, const incident& i) {
   auto related = related_to(memory, i);
   if (!related) return related.error();
   story.related = std::move(*related);
+  return story;
+}
+
+outcome<entity_story> story_of_entity(store& memory, const std::string& id) {
+  incident about;  // the teller's way to ask for one entity
+  about.id = id;
+  about.entities = {id};
+  incident_story told;
+  story_teller teller{about, told};
+  auto& log = memory.decisions();
+  const std::uint64_t end = log.last() + 1;
+  std::uint64_t high = end;
+  while (high > 1 && end - high < most_looked_back && told.items.size() < told_of_entity) {
+    const std::uint64_t low = high > chunk ? high - chunk : 1;
+    auto page = log.read(low, high - low);
+    if (!page) return page.error();
+    for (const auto& d : *page)
+      if (d.seq < high) teller.take(d);
+    high = low;
+  }
+  entity_story story;
+  story.cut = high > 1;
+  story.items = std::move(told.items);
+  std::stable_sort(story.items.begin(), story.items.end(),
+                   [](const auto& a, const auto& b) { return a.ts < b.ts; });
+  if (story.items.size() > told_of_entity) {
+    story.cut = true;
+    story.items.erase(story.items.begin(), story.items.end() - told_of_entity);
+  }
+  auto incidents = incidents_of(memory, id);
+  if (!incidents) return incidents.error();
+  story.incidents = std::move(*incidents);
   return story;
 }
 

@@ -23,6 +23,12 @@ namespace faultline {
 /// Fails: as decision_log::read().
 outcome<incident_story> story_of(store& memory, const incident& i);
 
+/// Changes, notices and words about the entity @p id, from the newest back, and the incidents that
+/// touch it.
+/// Limits: looks at 20,000 decisions and 512 incidents, tells 200 things and 8 incidents.
+/// Fails: as decision_log::read().
+outcome<entity_story> story_of_entity(store& memory, const std::string& id);
+
 /// @p i in a list. @p alerts: those that fire now, as far as they are known; of others only the
 /// number is told.
 incident_outline outline_of(const incident& i, const std::map<std::string, const alert*>& alerts);

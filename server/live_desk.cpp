@@ -2,8 +2,11 @@
 #include "server/live_desk.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "messages/feed.hpp"
 
@@ -20,6 +23,59 @@ constexpr std::size_t page_bytes = 64UL * 1024;
 constexpr std::size_t read_at_once = 64;
 /// Ids and entities in an incident's message; how many there are stands beside them.
 constexpr std::size_t names_told = 100;
+constexpr std::size_t names_in_brief = 6;
+
+std::string with_totals(std::string json, std::size_t alerts, std::size_t entities) {
+  json.pop_back();
+  return json.append(",\"alerts_total\":" + std::to_string(alerts) +
+                     ",\"entities_total\":" + std::to_string(entities) + "}");
+}
+
+/// The record with its likeliest cause alone, without evidence, its alerts, and most of its names.
+std::string brief_of(incident i, std::uint64_t seq, std::int64_t published) {
+  const auto alerts = i.alerts.size();
+  const auto entities = i.entities.size();
+  i.alerts.clear();
+  i.entities.resize(std::min(entities, names_in_brief));
+  if (i.causes.size() > 1) i.causes.resize(1);
+  for (auto& c : i.causes) {
+    c.evidence.clear();
+    c.counter_evidence.clear();
+    c.remediation.clear();
+  }
+  return with_totals(to_json(i, seq, published), alerts, entities);
+}
+
+/// What a row shows of an alert, under the record's names.
+std::string brief_of(const alert& a, std::uint64_t seq) {
+  nlohmann::json row{{"kind", "alert"},
+                     {"seq", seq},
+                     {"id", a.id},
+                     {"entity", a.entity},
+                     {"metric", a.metric},
+                     {"severity", to_string(a.severity)},
+                     {"state", to_string(a.state)},
+                     {"started", unix_ms(a.started)},
+                     {"updated", unix_ms(a.updated)},
+                     {"score", std::round(a.score * 1000) / 1000},
+                     {"explanation", a.explanation},
+                     {"acknowledged", a.acknowledged},
+                     {"silenced", a.silenced}};
+  if (a.ended) row["ended"] = unix_ms(*a.ended);
+  if (a.lead_time_s) row["lead_time_s"] = *a.lead_time_s;
+  if (a.acknowledged) row["acknowledged_by"] = a.acknowledged_by;
+  if (a.silenced) row["silenced_by"] = a.silenced_by;
+  return row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string brief_of(const feed_record& r) {
+  auto item = read_feed_payload(r.payload);
+  if (!item) return {};
+  if (item->kind == "alert") return brief_of(item->alert, r.seq);
+  if (item->kind == "incident")
+    return brief_of(std::move(item->incident), r.seq, item->published_ms);
+  return {};
+}
 
 std::string json_of(const feed_record& r) {
   auto item = read_feed_payload(r.payload);
@@ -28,13 +84,11 @@ std::string json_of(const feed_record& r) {
       std::max(item->incident.alerts.size(), item->incident.entities.size()) > names_told;
   if (large) {
     auto& i = item->incident;
-    const std::string counts = ",\"alerts_total\":" + std::to_string(i.alerts.size()) +
-                               ",\"entities_total\":" + std::to_string(i.entities.size()) + "}";
+    const auto alerts = i.alerts.size();
+    const auto entities = i.entities.size();
     i.alerts.resize(std::min(i.alerts.size(), names_told));
     i.entities.resize(std::min(i.entities.size(), names_told));
-    std::string json = to_json(i, r.seq, item->published_ms);
-    json.pop_back();
-    return json.append(counts);
+    return with_totals(to_json(i, r.seq, item->published_ms), alerts, entities);
   }
   auto json = msgpack_to_json(r.payload);
   return json ? std::move(*json) : std::string{"{}"};
@@ -45,6 +99,7 @@ message message_of(const feed_record& r) {
   m->seq = r.seq;
   m->kind = r.topic.substr(0, r.topic.find('/'));
   m->json = json_of(r);
+  m->brief = brief_of(r);
   return m;
 }
 
@@ -129,11 +184,11 @@ void live_desk::shared::follow(std::unique_lock<std::mutex>& lock) {
     }
     next = std::max(std::min(page->next, end + 1), from + 1);
     for (auto& m : fresh) {
-      kept_bytes += m->json.size();
+      kept_bytes += m->json.size() + m->brief.size();
       kept.push_back(std::move(m));
     }
     while (kept.size() > most_messages || (kept_bytes > most_bytes && kept.size() > 1)) {
-      kept_bytes -= kept.front()->json.size();
+      kept_bytes -= kept.front()->json.size() + kept.front()->brief.size();
       kept.pop_front();
     }
     if (!fresh.empty()) serve(lock);

@@ -61,6 +61,15 @@ std::chrono::milliseconds running_clock() {
   return std::chrono::milliseconds{std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000};
 }
 
+std::uint64_t allow_open_files(std::uint64_t wanted) {
+  rlimit bound{};
+  if (::getrlimit(RLIMIT_NOFILE, &bound) != 0) return wanted;
+  if (bound.rlim_cur >= wanted) return bound.rlim_cur;
+  bound.rlim_cur = std::min<rlim_t>(wanted, bound.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &bound) != 0) ::getrlimit(RLIMIT_NOFILE, &bound);
+  return bound.rlim_cur;
+}
+
 double process_cpu_seconds() {
   rusage used{};
   ::getrusage(RUSAGE_SELF, &used);

@@ -17,6 +17,7 @@
 
 #include "actors/flight_recorder.hpp"
 #include "config/config.hpp"
+#include "server/machine.hpp"
 #include "server/node.hpp"
 #include "server/options_of.hpp"
 #include "server/pulse_watch.hpp"
@@ -151,6 +152,21 @@ void keep_to_ourselves() {
     spdlog::warn("core files cannot be turned off");
 }
 
+/// So many pages may follow as there are files for beside the store's, the sockets' and the other
+/// connections': without, one page too many would keep the store from opening a file.
+void fit_to_open_files(node_options& o) {
+  constexpr std::uint64_t for_the_rest = 1024;
+  const auto others = for_the_rest + o.web.max_connections;
+  const auto allowed = allow_open_files(others + o.web.max_streams);
+  const auto room = allowed > others ? allowed - others : 0;
+  if (room >= o.web.max_streams) return;
+  spdlog::warn(
+      "{} open files are allowed: {} pages may follow instead of {}; raise LimitNOFILE or ulimit "
+      "-Hn",
+      allowed, room, o.web.max_streams);
+  o.web.max_streams = room;
+}
+
 int serve(const flags& f) {
   auto config = configuration(f);
   if (!config) {
@@ -164,6 +180,7 @@ int serve(const flags& f) {
     return 2;
   }
   if (!config->sockets.security.key.empty() || !config->web.tls_key.empty()) keep_to_ourselves();
+  fit_to_open_files(*options);
   flight_recorder::watch_signals();
   reloader reload{*config, [&f] { return configuration(f); },
                   [](const std::string& level) {

@@ -86,6 +86,7 @@ public:
   void incident_by_id(std::string id, answer<told<incident>> done) override;
   void overview(answer<overview_view> done) override;
   void story(std::string incident, answer<incident_story> done) override;
+  void story_of_entity(std::string id, answer<entity_story> done) override;
   void quality(answer<quality_view> done) override;
   std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after) override;
   void topology(answer<topology_view> done) override;

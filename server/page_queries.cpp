@@ -110,6 +110,13 @@ void node_queries::story(std::string id, answer<incident_story> done) {
       std::move(done));
 }
 
+void node_queries::story_of_entity(std::string id, answer<entity_story> done) {
+  system_.spawn<caf::detached>(
+      [memory = parts_.memory, id = std::move(id), done](caf::event_based_actor*) {
+        done(faultline::story_of_entity(*memory, id));
+      });
+}
+
 void node_queries::quality(answer<quality_view> done) {
   const double promised = parts_.desk->current().rules.detection.false_pages_per_entity_month;
   const auto entities = parts_.counters->entities.load();

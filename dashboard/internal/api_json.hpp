@@ -19,6 +19,7 @@ std::string api_json(const incident_page& page);
 std::string api_json(const topology_view& topology);
 std::string api_json(const overview_view& view);
 std::string api_json(const incident_story& story);
+std::string api_json(const entity_story& story);
 std::string api_json(const quality_view& quality);
 /// What a list shows of each alert, without what follows from it.
 std::string brief_json(const alert_page& page);

@@ -3,7 +3,7 @@
 import { html, render, useEffect, useState } from "./vendor/htm.js";
 import { isTyping } from "./lib/hooks.js";
 import { live, refresh, start, useLive } from "./lib/live.js";
-import { applyTheme, prefs, setPref, usePrefs } from "./lib/prefs.js";
+import { prefs, setPref, usePrefs } from "./lib/prefs.js";
 import { link, pages, readRoute } from "./lib/route.js";
 import Now from "./pages/now.js";
 import { Trouble, Waiting } from "./parts/bits.js";
@@ -124,6 +124,5 @@ function titleOf(route) {
   return `${open > 0 ? `(${open}) ` : ""}${name} · faultline`;
 }
 
-applyTheme();
 render(html`<${App} />`, document.getElementById("page"));
 start();

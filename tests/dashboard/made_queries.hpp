@@ -50,6 +50,10 @@ public:
     asked = "story " + incident;
     say(done, told_story);
   }
+  void story_of_entity(std::string id, answer<entity_story> done) override {
+    asked = "story of " + id;
+    say(done, told_of_entity);
+  }
   void quality(answer<quality_view> done) override { say(done, how_well); }
   std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after) override {
     asked = "live " + (after ? std::to_string(*after) : std::string{"now"});
@@ -134,6 +138,7 @@ public:
   topology_view graph;
   overview_view now;
   incident_story told_story;
+  entity_story told_of_entity;
   quality_view how_well;
   std::shared_ptr<live_feed> feed;
   dead_letter_view letters;

@@ -84,6 +84,24 @@ TEST_F(PageApi, TheStreamTellsMessagesOfTheFeedAsEvents) {
   EXPECT_THAT(all, HasSubstr("event: gap\n"));
 }
 
+TEST_F(PageApi, TheStreamIsBriefForWhoAsksForItWhereThereIsABriefForm) {
+  live_page page;
+  page.messages = {
+      std::make_shared<live_message>(live_message{7, "alert", R"({"whole":1})", R"({"brief":1})"}),
+      std::make_shared<live_message>(live_message{8, "notice", R"({"what":"x"})"})};
+  const auto told = [&](header_list query) {
+    auto feed = std::make_shared<made_feed>();
+    feed->pages = {page};
+    asked.feed = feed;
+    auto r = ask("GET", "/api/v1/stream", std::move(query));
+    return all_of(r);
+  };
+  EXPECT_THAT(told({{"brief", "true"}}), HasSubstr("data: {\"brief\":1}\n\nid: 8\n"));
+  EXPECT_THAT(told({{"brief", "true"}}), HasSubstr("data: {\"what\":\"x\"}"));
+  EXPECT_THAT(told({}), HasSubstr("data: {\"whole\":1}"));
+  EXPECT_EQ(ask("GET", "/api/v1/stream", {{"brief", "perhaps"}}).status, 400);
+}
+
 TEST_F(PageApi, TheStreamBeginsNowOrAfterWhatIsNamedAndRefusesWhatIsNoNumber) {
   asked.feed = std::make_shared<made_feed>();
   EXPECT_EQ(ask("GET", "/api/v1/stream").status, 200);
@@ -102,6 +120,7 @@ TEST_F(PageApi, TheOverviewIsMadeOfOutlines) {
   i.probability = 0.75;
   i.limit_at = 5000;
   i.firing = 3;
+  i.silenced = 2;
   asked.now = {2, {i, incident_outline{}}, 4, 5, 1, 0, 99, 123};
   const auto view = json::parse(ask("GET", "/api/v1/overview").body);
   EXPECT_EQ(view["open"], 2);
@@ -109,6 +128,7 @@ TEST_F(PageApi, TheOverviewIsMadeOfOutlines) {
   EXPECT_EQ(view["incidents"][0]["cause"]["entity"], "db/x");
   EXPECT_EQ(view["incidents"][0]["limit_at"], 5000);
   EXPECT_EQ(view["incidents"][0]["severity"], "critical");
+  EXPECT_EQ(view["incidents"][0]["silenced"], 2);
   EXPECT_TRUE(view["incidents"][1]["cause"].is_null());
   EXPECT_TRUE(view["incidents"][1]["limit_at"].is_null());
   EXPECT_EQ(view["feed"]["seq"], 99);
@@ -126,6 +146,17 @@ TEST_F(PageApi, AStoryHasItemsAlertsAndWhatIsRelated) {
   EXPECT_EQ(story["items"][0]["by"], "ann");
   EXPECT_EQ(story["alerts"][0]["id"], "a1");
   EXPECT_EQ(story["related"].size(), 1U);
+}
+
+TEST_F(PageApi, AnEntityHasAStoryOfItsOwn) {
+  asked.told_of_entity.items = {{5, "change", "db/x", "deploy", "version 2", ""}};
+  asked.told_of_entity.cut = true;
+  asked.told_of_entity.incidents = {incident_outline{}};
+  const auto story = json::parse(ask("GET", "/api/v1/entities/db%2Fx/story").body);
+  EXPECT_EQ(asked.asked, "story of db/x");
+  EXPECT_EQ(story["items"][0]["text"], "version 2");
+  EXPECT_EQ(story["cut"], true);
+  EXPECT_EQ(story["incidents"].size(), 1U);
 }
 
 TEST_F(PageApi, QualityCountsVerdictsAndLeads) {

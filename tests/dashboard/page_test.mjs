@@ -162,11 +162,62 @@ test("an operator works with the keyboard, and every control has a name", async 
   }
   await page.keyboard.press("t");
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "light");
+  await page.keyboard.press("t");
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+  await page.keyboard.press("t"); // as the system
+  const paper = () => page.evaluate(() => [document.documentElement.dataset.theme, getComputedStyle(document.body.parentElement).backgroundColor]);
+  const [light, white] = await paper();
+  await page.emulateMedia({ colorScheme: "dark" });
+  const [dark, black] = await paper();
+  assert.deepEqual([light, dark], ["light", "dark"]);
+  assert.notEqual(white, black);
   await page.keyboard.press("z");
   await page.keyboard.press("?");
   await page.getByRole("dialog").getByText("acknowledge the incident").waitFor(patience);
   await page.keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("an operator reads of an entity what it logs, what was done to it, its incidents and what is believed", async () => {
+  const page = await openPage(browser);
+  const entity = process.env.PAGE_CAUSE;
+  await page.goto(`${base}/#/entity/${encodeURIComponent(entity)}`);
+  const logs = page.locator("section[aria-label=Logs]");
+  await logs.locator(".log").first().waitFor(patience);
+  assert.match(await logs.locator(".log-error summary code").first().innerText(), /connection … refused: too many/);
+  await logs.locator(".log-error summary").first().click();
+  await logs.locator(".log-error details p").first().getByText(/connection \d+ refused: too many/).waitFor(patience);
+  await page.locator("section[aria-label=Changes]").getByText("version 2.1 rolled out").waitFor(patience);
+  await page.locator("section[aria-label=Incidents] a").first().waitFor(patience);
+  await page.locator("section[aria-label=Metrics]").getByText("a change").waitFor(patience);
+  for (const name of ["Probability of a fault", "Budget", "Learned from", "Forecaster"]) await page.locator("section[aria-label=Belief]").getByText(name).waitFor(patience);
+  await page.keyboard.press("s");
+  await page.locator("dialog .reach").getByText("1 entity").waitFor(patience);
+  await page.keyboard.press("Escape");
+  // One that has nothing of it says what to send.
+  const bare = (await (await fetch(`${base}/api/v1/entities?prefix=host/&limit=1`)).json()).entities[0].id;
+  await page.goto(`${base}/#/entity/${encodeURIComponent(bare)}`);
+  await page.locator("section[aria-label=Logs]").getByText("/v1/logs").waitFor(patience);
+  await page.locator("section[aria-label=Changes]").getByText("change").first().waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("quality and system say how well it does and how it is", async () => {
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/quality`);
+  const tile = (name) => page.locator(".tile", { hasText: name });
+  await tile("Promised false alarms").waitFor(patience);
+  assert.match(await tile("Causes that were right").innerText(), /100 %/); // test 1 said so
+  assert.match(await tile("Promised false alarms").innerText(), /an entity and month/);
+  await tile("Warned before critical").waitFor(patience);
+  await page.goto(`${base}/#/system`);
+  for (const name of ["Load", "Events taken", "Not applied yet", "Refused, ever", "Pages open"]) await tile(name).waitFor(patience);
+  await page.locator("section[aria-label=Health]").getByText("in force as it was last read").waitFor(patience);
+  await page.locator("section[aria-label=Publishers]").getByText("deployer").waitFor(patience);
+  await page.locator("section[aria-label='Dead letters']").getByText("Nothing was refused").waitFor(patience);
+  await page.locator("section[aria-label=Model]").getByText("lstm").waitFor(patience);
+  await page.locator("section[aria-label='Memory and disk']").getByText("MiB").first().waitFor(patience);
   assert.deepEqual(await wrongsOf(page), []);
 });
 

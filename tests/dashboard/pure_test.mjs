@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { backOff, eventReader } from "../../dashboard/web/lib/events.js";
-import { clock, count, distance, duration, entityParts, many, moment, number, percent, quantile, words } from "../../dashboard/web/lib/format.js";
+import { bytes, clock, count, distance, duration, entityParts, many, moment, number, percent, quantile, words } from "../../dashboard/web/lib/format.js";
 import { judged, promise, readMetrics, total } from "../../dashboard/web/lib/judged.js";
 import { layersOf, place, subset } from "../../dashboard/web/lib/layout.js";
 import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/lib/matchers.js";
+import { byWorst, pieces } from "../../dashboard/web/lib/logs.js";
 import { link, readRoute } from "../../dashboard/web/lib/route.js";
 import { briefOf, filterOf, seen, wantsMore, withAlert } from "../../dashboard/web/lib/rows.js";
 import { chartsOf, incidentGraph, propagation, remediesOf, safeLink } from "../../dashboard/web/lib/story.js";
@@ -196,6 +197,8 @@ test("promises and verdicts are figures", () => {
   assert.ok(Math.abs(p.promised - 20) < 1e-9);
   assert.equal(p.calledFalse, 3);
   assert.equal(p.judged, 7);
+  assert.ok(Math.abs(p.rate - 0.3) < 1e-9, "realised, as promised: false ones an entity and month");
+  assert.equal(promise({ since: 5, until: 5, promised_per_entity_month: 1, entities: 10 }).rate, null);
   assert.equal(judged({ right: 3, wrong: 1 }, ["right", "partly", "wrong"]).share.right, 0.75);
   assert.equal(judged({}, ["right"]).share.right, null);
 });
@@ -234,4 +237,15 @@ test("matchers are read as people write them, and back", () => {
   assert.deepEqual(readMatchers("  entity = service/cart \n\nk8s.pod=~ web-.* ").matchers,
     [{ name: "entity", op: "=", value: "service/cart" }, { name: "k8s.pod", op: "=~", value: "web-.*" }]);
   for (const wrong of ["", "  \n", "entity", "=x", "1a=b", 'entity="x', 'entity="x" y']) assert.notEqual(readMatchers(wrong).error, "", wrong);
+});
+
+test("bytes have the unit that fits", () => {
+  for (const [n, text] of [[0, "0 B"], [97, "97 B"], [1536, "1.5 KiB"], [7_759_462, "7.4 MiB"], [2 ** 40, "1 TiB"], [2 ** 60, "1048576 TiB"]]) assert.equal(bytes(n), text);
+});
+
+test("templates are told worst first, and where lines differ", () => {
+  const logs = [{ id: "a", severity: "info", last_ts: 9 }, { id: "b", severity: "error", last_ts: 1 }, { id: "c", severity: "error", last_ts: 2 }, { id: "d", severity: "fatal", last_ts: 0 }];
+  assert.deepEqual(byWorst(logs).map((l) => l.id), ["d", "c", "b", "a"]);
+  assert.deepEqual(pieces("opened <*> for <b><*>"), [{ text: "opened " }, { hole: true }, { text: " for <b>" }, { hole: true }]);
+  assert.deepEqual(pieces(""), []);
 });

@@ -21,6 +21,7 @@ const places = {
   entity: entity && `#/entity/${encodeURIComponent(entity)}`,
   topology: "#/topology",
   alerts: "#/alerts?state=all",
+  silences: "#/alerts?state=silences",
   quality: "#/quality",
   system: "#/system",
 };
@@ -45,6 +46,12 @@ async function take(view, options) {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     if (wide > 0) wrongs.push(`${name}: ${wide} px too wide`);
     await page.screenshot({ path: `${directory}/${name}-${view}.png`, fullPage: name !== "alerts" });
+  }
+  if (most && (only.length === 0 || only.includes("silence"))) {
+    await show(page, places.incident);
+    await page.getByRole("button", { name: "Silence", exact: true }).click();
+    await page.locator("dialog .reach").waitFor();
+    await page.screenshot({ path: `${directory}/silence-${view}.png` });
   }
   wrongs.push(...(await wrongsOf(page)).map((wrong) => `${view} ${wrong}`));
   await page.context().close();

@@ -51,6 +51,23 @@ def replay(server, files):
     feed_is_quiet(server)
 
 
+def worst_of(server):
+    return max(server.api("/api/v1/incidents?state=open")["incidents"], key=lambda i: len(i["alerts"]))
+
+
+def tell_of_the_cause(server, end):
+    """A change and some log lines of who the fault began at. @returns who."""
+    cause = worst_of(server)["causes"][0]["entity"]
+    publisher = Publisher(server.router, "deployer")
+    publisher.send([{"type": "change", "entity": cause, "ts": end - 600_000, "kind": "deploy", "summary": "version 2.1 rolled out"}]
+                   + [{"type": "log", "entity": cause, "ts": end + n, "severity": severity, "body": body.format(n)}
+                      for n in range(20) for severity, body in (("info", "session {} opened"), ("error", "connection {} refused: too many"))])
+    publisher.flush()
+    publisher.close()
+    feed_is_quiet(server)
+    return cause
+
+
 def libraries():
     """playwright-core, as tests/dashboard/package-lock.json pins it."""
     if not (PAGE / "node_modules/playwright-core").is_dir():
@@ -66,6 +83,7 @@ class Page(unittest.TestCase):
         # Three hours pass in seconds: no entity may run far ahead of another.
         cls.server = Server(CONFIG, ingest="max_lag_records: 150, retry_after_ms: 2").start()
         replay(cls.server, cls.files)
+        cls.cause = tell_of_the_cause(cls.server, cls.end)
 
     @classmethod
     def tearDownClass(cls):
@@ -83,12 +101,9 @@ class Page(unittest.TestCase):
     def words(self, incident):
         return [i for i in self.server.api(f"/api/v1/incidents/{incident}/story")["items"] if i["kind"] == "word"]
 
-    def worst(self):
-        return max(self.server.api("/api/v1/incidents?state=open")["incidents"], key=lambda i: len(i["alerts"]))
-
     def test_1_an_operator_reads_the_cause_acknowledges_and_answers_and_another_sees_it(self):
-        worst = self.worst()
-        self.browse("an operator (reads|works|is told)", PAGE_INCIDENT=worst["id"], PAGE_CAUSE=worst["causes"][0]["entity"])
+        worst = worst_of(self.server)
+        self.browse("an operator (reads the cause|works|is told)", PAGE_INCIDENT=worst["id"], PAGE_CAUSE=worst["causes"][0]["entity"])
         said = [(w["state"], w["by"], w["text"]) for w in self.words(worst["id"])]
         self.assertIn(("acknowledge", "ann", "looking into it"), said)
         self.assertIn(("right", "ann", f"cause {worst['causes'][0]['entity']}: as said"), said)
@@ -97,11 +112,17 @@ class Page(unittest.TestCase):
         self.assertEqual(quality["incident_verdicts"].get("right"), 1)
 
     def test_1_a_silence_is_seen_before_it_is_made_and_changed_and_ended_and_another_sees_it(self):
-        worst = self.worst()
+        worst = worst_of(self.server)
         self.browse("an operator silences", PAGE_INCIDENT=worst["id"], PAGE_CAUSE=worst["causes"][0]["entity"])
         silences = self.server.api("/api/v1/silences")["silences"]
         self.assertEqual({s["state"] for s in silences}, {"expired"})
         self.assertEqual({(s["created_by"], s["comment"]) for s in silences}, {("bea", "nearly done"), ("ann", "known"), ("ann", "everything")})
+
+    def test_1_the_page_of_an_entity_tells_what_it_logs_what_was_done_to_it_and_what_is_believed(self):
+        self.browse("an operator reads of an entity", PAGE_CAUSE=self.cause)
+
+    def test_2_quality_and_system_say_how_well_it_does_and_how_it_is(self):
+        self.browse("quality and system", PAGE_CAUSE=self.cause)
 
     def all_fire(self):
         firing = self.server.api("/api/v1/alerts?state=firing&text=evil&limit=1000")["alerts"]
@@ -113,7 +134,7 @@ class Page(unittest.TestCase):
             status, body = self.server.request("POST", "/api/v1/silences", word)
             self.assertEqual(status, 200, body)
 
-    def test_2_three_hundred_hostile_strings_run_nothing_and_break_no_policy(self):
+    def test_3_three_hundred_hostile_strings_run_nothing_and_break_no_policy(self):
         publisher = Publisher(self.server.router, hostile.STRINGS[0][:120])
         for batch in hostile.events(self.end + 10_000, 8):
             publisher.send(batch)

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -80,10 +81,12 @@ class Server:
         self.process = None
         self.log = open(self.directory / "faultlined.log", "ab")
 
-    def start(self, wait=True, environment=None):
+    def start(self, wait=True, environment=None, files=None):
+        """@param files (soft, hard) bound of open files."""
         self.process = subprocess.Popen(
             [str(BIN / self.program), "--config.file", str(self.config)],
             cwd=ROOT, stdout=self.log, stderr=self.log, env=environment,
+            preexec_fn=files and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, files)),
         )
         if wait:
             self.wait_ready()

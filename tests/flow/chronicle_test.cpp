@@ -91,6 +91,48 @@ struct Chronicle : ::testing::Test {
 
 using lines = std::vector<std::string>;
 
+TEST_F(Chronicle, OfAnEntityTellsItsChangesAndWordsAndNothingOfOthers) {
+  change("service/b", 3 * minute);
+  change("service/a", minute);
+  change("service/a", -minute);
+  word("posted_alerts", "", "[]", 4 * minute);
+  word("retire", "service/a", R"({"by":"ann"})", 5 * minute);
+  const auto story = story_of_entity(*memory, "service/a");
+  ASSERT_TRUE(story);
+  lines told;
+  for (const auto& item : story->items)
+    told.push_back(item.kind + " " + item.subject + " " + item.state);
+  EXPECT_EQ(told,
+            (lines{"change service/a deploy", "change service/a deploy", "word service/a retire"}));
+  EXPECT_EQ(story->items.front().ts, begin - minute);
+  EXPECT_FALSE(story->cut);
+}
+
+TEST_F(Chronicle, OfAnEntityTellsTheNewestAndSaysThatThereAreOlder) {
+  for (int n = 0; n < 1500; ++n) change("service/a", n * 1000);
+  const auto story = story_of_entity(*memory, "service/a");
+  ASSERT_TRUE(story);
+  EXPECT_EQ(story->items.size(), 200U);
+  EXPECT_EQ(story->items.back().ts, begin + 1'499'000);
+  EXPECT_EQ(story->items.front().ts, begin + 1'300'000);
+  EXPECT_TRUE(story->cut);
+}
+
+TEST_F(Chronicle, OfAnEntityTellsTheIncidentsThatTouchIt) {
+  auto caused = some_incident("i2", {"b"});
+  ranked_cause first;
+  first.entity = "service/a";
+  caused.causes = {first};
+  keep(some_incident("i1", {"a"}), {});
+  keep(caused, {});
+  keep(some_incident("i3", {"b"}), {});
+  const auto story = story_of_entity(*memory, "service/a");
+  ASSERT_TRUE(story);
+  lines ids;
+  for (const auto& i : story->incidents) ids.push_back(i.id);
+  EXPECT_EQ(ids, (lines{"i1", "i2"}));
+}
+
 TEST_F(Chronicle, TellsChangesAlertsCausesAndWordsInTheOrderInWhichTheyHappened) {
   change("service/a", -30 * minute);
   transition("a", 0, alert_severity::warning);

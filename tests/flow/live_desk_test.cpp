@@ -58,6 +58,20 @@ struct LiveDesk : ::testing::Test {
     }
     return seqs;
   }
+  /// Publishes @p record alone and gives the message that a reader has of it.
+  template <class Record>
+  std::shared_ptr<const live_message> only_message_of(const Record& record,
+                                                      const std::string& topic) {
+    const auto feed = desk->open({});
+    feed_append f;
+    f.items.push_back({topic, [&record](std::uint64_t seq) {
+                         return feed_payload(record, seq, arrival_time_of(2));
+                       }});
+    if (!memory->feed().append(f)) return nullptr;
+    desk->told(1);
+    const auto page = next(feed);
+    return page && page->messages.size() == 1 ? page->messages.front() : nullptr;
+  }
   static std::vector<std::uint64_t> from_to(std::uint64_t from, std::uint64_t to) {
     std::vector<std::uint64_t> all;
     for (; from <= to; ++from) all.push_back(from);
@@ -149,18 +163,65 @@ TEST_F(LiveDesk, AnIncidentOfManyIsToldWithTheFirstHundredNamesAndTheirNumber) {
     i.alerts.push_back("a" + std::to_string(n));
     i.entities.push_back("host/" + std::to_string(n));
   }
+  const auto m = only_message_of(i, topic_of(i));
+  ASSERT_NE(m, nullptr);
+  const std::string& json = m->json;
+  EXPECT_LT(json.size(), 8'000U);
+  EXPECT_NE(json.find("\"alerts_total\":5000,\"entities_total\":5000}"), std::string::npos);
+}
+
+TEST_F(LiveDesk, TheBriefFormOfAnIncidentHasItsLikeliestCauseWithoutEvidence) {
+  incident i;
+  i.id = "i1";
+  i.alerts = {"a1", "a2"};
+  for (int n = 0; n < 10; ++n) i.entities.push_back("host/" + std::to_string(n));
+  ranked_cause first;
+  first.entity = "db/x";
+  first.probability = 0.75;
+  evidence_item why;
+  why.text = "what speaks for it";
+  first.evidence = {why};
+  first.counter_evidence = {why};
+  ranked_cause second;
+  second.entity = "db/y";
+  i.causes = {first, second};
+  const auto m = only_message_of(i, topic_of(i));
+  ASSERT_NE(m, nullptr);
+  EXPECT_NE(m->json.find("what speaks for it"), std::string::npos);
+  EXPECT_NE(m->json.find("db/y"), std::string::npos);
+  EXPECT_EQ(m->brief.find("what speaks for it"), std::string::npos) << m->brief;
+  EXPECT_EQ(m->brief.find("db/y"), std::string::npos);
+  EXPECT_NE(m->brief.find("db/x"), std::string::npos);
+  EXPECT_NE(m->brief.find("host/5"), std::string::npos);
+  EXPECT_EQ(m->brief.find("host/6"), std::string::npos);
+  EXPECT_NE(m->brief.find("\"alerts_total\":2,\"entities_total\":10}"), std::string::npos);
+}
+
+TEST_F(LiveDesk, TheBriefFormOfAnAlertIsWhatARowShows) {
+  alert a;
+  a.id = "a1";
+  a.entity = "service/\xff";
+  a.explanation = "why";
+  a.labels = {{"team", "payments"}};
+  a.silenced = true;
+  a.silenced_by = "ann";
+  const auto m = only_message_of(a, topics_of(a).front());
+  ASSERT_NE(m, nullptr);
+  EXPECT_NE(m->json.find("payments"), std::string::npos);
+  EXPECT_EQ(m->brief.find("payments"), std::string::npos) << m->brief;
+  for (const char* kept : {"\"id\":\"a1\"", "\"explanation\":\"why\"", "\"kind\":\"alert\"",
+                           "\"silenced\":true", "\"silenced_by\":\"ann\"", "\"seq\":1"})
+    EXPECT_NE(m->brief.find(kept), std::string::npos) << kept;
+  EXPECT_LT(m->brief.size(), m->json.size());
+}
+
+TEST_F(LiveDesk, ANoticeHasNoBriefForm) {
   const auto feed = desk->open({});
-  feed_append f;
-  f.items.push_back(
-      {topic_of(i), [&i](std::uint64_t seq) { return feed_payload(i, seq, arrival_time_of(2)); }});
-  ASSERT_TRUE(memory->feed().append(f));
-  desk->told(1);
+  publish(1);
   const auto page = next(feed);
   ASSERT_TRUE(page);
   ASSERT_EQ(page->messages.size(), 1U);
-  const std::string& json = page->messages.front()->json;
-  EXPECT_LT(json.size(), 8'000U);
-  EXPECT_NE(json.find("\"alerts_total\":5000,\"entities_total\":5000}"), std::string::npos);
+  EXPECT_EQ(page->messages.front()->brief, "");
 }
 
 TEST_F(LiveDesk, StoppingAnswersWhoWaitsAndWhoComesLater) {

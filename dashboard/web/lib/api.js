@@ -55,6 +55,7 @@ export const api = {
   incident: (id, signal) => api.get(`incidents/${part(id)}`, signal),
   story: (id, signal) => api.get(`incidents/${part(id)}/story`, signal),
   entity: (id, signal) => api.get(`entities/${part(id)}`, signal),
+  entityStory: (id, signal) => api.get(`entities/${part(id)}/story`, signal),
   window: (id, metric, signal) => api.get(`entities/${part(id)}/window?metric=${part(metric)}`, signal),
   topology: (signal) => api.get("topology", signal),
   alerts: (query, signal) => api.get(`alerts?${new URLSearchParams(query)}`, signal),
@@ -65,7 +66,7 @@ export const api = {
   silence: (word) => call("POST", "api/v1/silences", { body: word }),
   endSilence: (id, by) => call("DELETE", `api/v1/silences/${part(id)}?by=${part(by)}`),
   stream: (after, signal) =>
-    fetch("api/v1/stream", {
+    fetch("api/v1/stream?brief=true", {
       signal,
       cache: "no-store",
       credentials: "omit",

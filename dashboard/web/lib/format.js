@@ -86,6 +86,15 @@ function precise(value) {
   return String(Number(value.toFixed(digits)));
 }
 
+/** Bytes in the unit that fits: "7.4 MiB". */
+export function bytes(n) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let at = 0;
+  let size = n ?? 0;
+  for (; size >= 1024 && at + 1 < units.length; ++at) size /= 1024;
+  return `${precise(size)} ${units[at]}`;
+}
+
 /** Thousands apart: 12 345. */
 export function count(n) {
   return String(Math.round(n ?? 0)).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");

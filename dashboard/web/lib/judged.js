@@ -7,9 +7,11 @@ const month = 30.44 * 86400e3;
 export function promise(q) {
   const span = Math.max(0, q.until - q.since);
   const verdicts = q.alert_verdicts ?? {};
+  const entityMonths = (q.entities * span) / month;
   return {
     days: span / 86400e3,
-    promised: (q.promised_per_entity_month * q.entities * span) / month,
+    rate: entityMonths > 0 ? (verdicts.false ?? 0) / entityMonths : null,
+    promised: q.promised_per_entity_month * entityMonths,
     calledFalse: verdicts.false ?? 0,
     judged: Object.values(verdicts).reduce((a, b) => a + b, 0),
   };

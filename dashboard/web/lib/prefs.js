@@ -28,16 +28,13 @@ export const prefs = {
   token: read(sessionStorage, "token"),
 };
 
+const { applyTheme } = globalThis; // of theme.js
+
 export function setPref(key, value) {
   prefs[key] = value;
   write(key === "token" ? sessionStorage : localStorage, key, value);
-  if (key === "theme") applyTheme();
+  if (key === "theme") applyTheme(value);
   for (const tell of listeners) tell({});
-}
-
-export function applyTheme() {
-  if (prefs.theme === "") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = prefs.theme;
 }
 
 /** The preferences, and a new look at them when one changes. */
@@ -51,6 +48,10 @@ export function usePrefs() {
 }
 
 export function isDark() {
-  if (prefs.theme !== "") return prefs.theme === "dark";
-  return matchMedia("(prefers-color-scheme: dark)").matches;
+  return document.documentElement.dataset.theme === "dark";
 }
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  applyTheme(prefs.theme);
+  for (const tell of listeners) tell({});
+});

@@ -45,6 +45,7 @@ export function outlineOf(record, before = null) {
     first_entities: (record.entities ?? []).slice(0, 6),
     firing: before?.firing ?? record.alerts_total ?? record.alerts?.length ?? 0,
     acknowledged: before?.acknowledged ?? 0,
+    silenced: before?.silenced ?? 0,
     limit_at: before?.limit_at ?? null,
   };
 }

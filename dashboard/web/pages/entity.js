@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// One entity: every metric with its band, what the detector believes, who is beside it.
+// One entity: every metric with its band, alerts and changes as marks; what it logs, what the detector
+// believes, what happened to it, who is beside it.
 import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
-import { count, many, number, percent } from "../lib/format.js";
+import { count, duration, many, number, percent, words } from "../lib/format.js";
 import { useFeed, useLoaded } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
 import { Ago, At, Empty, Entity as Name, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { MetricChart } from "../parts/chart.js";
+import { Logs } from "../parts/logs.js";
+import { SilenceForm } from "../parts/silence.js";
 import { Sign, stateName } from "../parts/signs.js";
 
 const shownFirst = 8;
@@ -15,13 +18,16 @@ export default function Entity({ id, query }) {
   const entity = useLoaded((signal) => api.entity(id, signal), [id]);
   const alerts = useLoaded((signal) => api.alerts({ entity: id, limit: 50 }, signal), [id]);
   const topology = useLoaded((signal) => api.topology(signal), [id]);
+  const story = useLoaded((signal) => api.entityStory(id, signal), [id]);
+  const [silencing, silence] = useState(false);
   const [turn, next] = useState(0);
   const [all, more] = useState(false);
   useFeed(
-    (r) => r.kind === "alert" && r.entity === id,
+    (r) => (r.kind === "alert" && r.entity === id) || (r.kind === "notice" && r.subject === id),
     () => {
       entity.reload();
       alerts.reload();
+      story.reload();
       next((n) => n + 1);
     },
     2000,
@@ -36,28 +42,38 @@ export default function Entity({ id, query }) {
   const metrics = [...e.metrics].sort(
     (a, b) => (b.name === query.metric) - (a.name === query.metric) || (b.off ?? 0) - (a.off ?? 0),
   );
+  const changes = (story.value?.items ?? []).filter((i) => i.kind === "change");
   const marks = (alerts.value?.alerts ?? []).flatMap((a) => [
     { ts: a.started, state: a.severity },
     ...(a.ended ? [{ ts: a.ended, state: "resolved" }] : []),
   ]);
+  marks.push(...changes.map((c) => ({ ts: c.ts, state: "change" })));
   return html`<article><header class="incident-head"><p class="over"><a href=${link("topology")}>Topology</a>
       <span aria-hidden="true">/</span><${Sign} state=${e.state} quiet /> ${stateName(e.state)}</p>
       <h1><${Name} id=${e.id} plain /></h1>
       <dl class="facts"><${Fact} name="Events">${count(e.observations)}</${Fact}><${Fact} name="First heard of">
           <${At} ts=${e.first_ts} /></${Fact}><${Fact} name="Last heard of"><${Ago} ts=${e.last_ts} /></${Fact}>
-        <${Fact} name="Metrics">${count(e.metrics.length)}</${Fact}></dl></header>
-    <div class="columns"><section class="panel" aria-label="Metrics"><h2>Metrics</h2>
+        <${Fact} name="Metrics">${count(e.metrics.length)}</${Fact}></dl>
+      <div class="row"><button type="button" data-key="s" onClick=${() => silence(true)}>Silence</button></div></header>
+    <div class="columns"><div class="stack"><section class="panel" aria-label="Metrics"><h2>Metrics</h2>
       ${metrics.length === 0 && html`<p class="quiet">It has sent no metric. Log, span and change events are kept as evidence for causes.</p>`}
+      ${metrics.length > 0 && html`<p class="legend above"><span><${Sign} state="critical" quiet /> <${Sign} state="warning" quiet /> an alert begins</span><span>
+          <${Sign} state="resolved" quiet /> it ends</span><span><${Sign} state="change" quiet /> a change</span><span>band: what is usual</span><span>dashed: expected</span></p>`}
       ${(all ? metrics : metrics.slice(0, shownFirst)).map((m) => html`<${Metric} key=${m.name} id=${id} metric=${m} marks=${marks} turn=${turn} />`)}
       ${metrics.length > shownFirst && html`<button type="button" class="plain" onClick=${() => more(!all)}>
           ${all ? "Fewer" : `All ${count(metrics.length)} metrics`}</button>`}
-    </section><div class="stack">
+    </section>
+      <section class="panel" aria-label="Logs"><h2>What it logs</h2><${Logs} logs=${e.logs ?? []} /></section>
+    </div><div class="stack">
       <section class="panel" aria-label="Belief"><h2>What is believed</h2><${Belief} belief=${e.belief} /></section>
       <section class="panel" aria-label="Neighbours"><h2>Beside it</h2>
           <${Neighbours} id=${id} topology=${topology.value} /></section>
       <section class="panel" aria-label="Alerts"><h2>Its alerts</h2><${Past} alerts=${alerts.value?.alerts ?? []} />
           </section>
-    </div></div></article>`;
+      <section class="panel" aria-label="Incidents"><h2>Incidents it was in</h2><${Incidents} story=${story} /></section>
+      <section class="panel" aria-label="Changes"><h2>What was done to it</h2><${Done} story=${story} /></section>
+    </div></div>
+    ${silencing && html`<${SilenceForm} choices=${[[`Every alert of ${id}`, [{ name: "entity", op: "=", value: id }]]]} close=${() => silence(false)} />`}</article>`;
 }
 
 function Metric({ id, metric: m, marks, turn }) {
@@ -86,7 +102,7 @@ function Belief({ belief: b }) {
         ${number(b.false_pages_per_month)} false ${b.false_pages_per_month === 1 ? "page" : "pages"} a month</${Fact}>
         <${Fact} name="That came to">${number(b.accepted_by_now)} so far; ${many(b.pages, "page")}</${Fact}>
     <${Fact} name="Stricter by">${number(b.stricter)} decades</${Fact}><${Fact} name="Learned from">
-        ${number(b.half_hours / 48)} days; this half hour on ${many(b.weekdays, "weekday")} and ${many(b.weekend_days, "weekend day")}</${Fact}>
+        ${duration(b.half_hours * 1800e3)}; this half hour on ${many(b.weekdays, "weekday")} and ${many(b.weekend_days, "weekend day")}</${Fact}>
     <${Fact} name="Forecaster">${heard[b.forecaster] ?? b.forecaster}</${Fact}></dl>`;
 }
 
@@ -117,4 +133,30 @@ function Past({ alerts }) {
         <${Sign} state=${a.state === "firing" ? a.severity : "resolved"} /> ${a.metric}</a>
     <p><${At} ts=${a.started} />, ${a.explanation}</p></li>`,
   )}</ul>`;
+}
+
+function Incidents({ story }) {
+  if (story.error) return html`<p class="quiet">${story.error.message}</p>`;
+  if (!story.value) return html`<${Waiting} />`;
+  const { incidents } = story.value;
+  if (incidents.length === 0) return html`<p class="quiet">In none that is still kept.</p>`;
+  return html`<ul class="related">${incidents.map(
+    (i) => html`<li key=${i.id}><a href=${link("incident", i.id)}>
+        <${Sign} state=${i.state === "open" ? i.severity : "resolved"} /> ${i.cause ? `${i.cause.entity}${i.cause.fault_class ? `, ${words(i.cause.fault_class)}` : ""}` : i.summary}</a>
+      <p><${At} ts=${i.started} />, ${many(i.entities, "entity", "entities")}${i.ended ? `, lasted ${duration(i.ended - i.started)}` : ""}</p></li>`,
+  )}</ul>`;
+}
+
+/** Changes, words of operators and notices about it, newest first. */
+function Done({ story }) {
+  if (story.error) return html`<p class="quiet">${story.error.message}</p>`;
+  if (!story.value) return html`<${Waiting} />`;
+  const items = [...story.value.items].reverse().slice(0, 20);
+  if (items.length === 0)
+    return html`<p class="quiet">Nothing is known. Send a <code>change</code> event when you deploy or configure it: what changed shortly before a fault is evidence for its cause, and stands as a mark in the charts.</p>`;
+  return html`<ul class="related">${items.map(
+    (i, n) => html`<li key=${n}><strong><${Sign} state=${i.kind === "change" ? "change" : "note"} quiet /> ${i.by && `${i.by}: `}${words(i.state)}</strong>
+      <p><${At} ts=${i.ts} />${i.text && `, ${i.text}`}</p></li>`,
+  )}</ul>
+  ${story.value.cut && html`<p class="quiet small">There may be older ones: <code>faultline store dump</code> has all of it.</p>`}`;
 }

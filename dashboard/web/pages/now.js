@@ -77,6 +77,8 @@ function Card({ incident: i }) {
       ${
         done
           ? html`<span class="chip"><${Sign} state="ok" size="14" quiet /> acknowledged</span>`
+          : i.firing > 0 && i.silenced >= i.firing
+          ? html`<span class="chip chip-still"><${Sign} state="quarantined" size="14" quiet /> silenced</span>`
           : html`<button type="button" onClick=${() => ask(true)}>Acknowledge</button>`
       }
       <span class="quiet small">

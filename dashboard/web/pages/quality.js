@@ -18,13 +18,15 @@ export default function Quality() {
       Give them with the buttons of an incident or an alert.</p></${Empty}>`;
   }
   const p = promise(q);
+  const alerts = judged(q.alert_verdicts, ["true", "expected", "false"]);
   const causes = judged(q.incident_verdicts, ["right", "partly", "wrong"]);
   return html`<${Head} title="Quality"><span class="quiet">from <${At} ts=${q.since} /> to <${At} ts=${q.until} />
       </span></${Head}>
     <div class="tiles">
       <${Tile} name="Promised false alarms" value=${number(p.promised)} text=${`${number(q.promised_per_entity_month)} an entity and month, ${many(q.entities, "entity", "entities")}, ${number(p.days)} days`} />
-      <${Tile} name="Called false by you" value=${count(p.calledFalse)} text=${p.judged === 0 ? "no alert was judged yet" : `of ${many(p.judged, "alert")} judged, ${many(q.episodes, "alert")} in all`} />
-      <${Tile} name="Causes that were right" value=${causes.total === 0 ? "–" : percent(causes.share.right)} text=${causes.total === 0 ? `none of ${many(q.incidents, "incident")} was judged yet` : `${count(causes.right)} right, ${count(causes.partly)} partly, ${count(causes.wrong)} wrong of ${count(causes.total)} judged`} />
+      <${Tile} name="Called false by you" value=${count(p.calledFalse)} text=${p.judged === 0 ? `none of ${many(q.episodes, "alert")} was judged yet: the buttons of an alert do` : `${number(p.rate)} an entity and month; ${count(p.judged)} of ${many(q.episodes, "alert")} judged`} />
+      <${Tile} name="Alerts that were true" value=${alerts.true + alerts.false === 0 ? "–" : percent(alerts.true / (alerts.true + alerts.false))} text=${alerts.total === 0 ? "as you judge them" : `${count(alerts.true)} true, ${count(alerts.expected)} expected, ${count(alerts.false)} false`} />
+      <${Tile} name="Causes that were right" value=${causes.total === 0 ? "–" : percent(causes.share.right)} text=${causes.total === 0 ? `none of ${many(q.incidents, "incident")} was judged yet: the buttons of an incident do` : `${count(causes.right)} right, ${count(causes.partly)} partly, ${count(causes.wrong)} wrong of ${count(causes.total)} judged`} />
       <${Tile} name="Warned before critical" value=${q.lead_s.length === 0 ? "–" : duration(quantile(q.lead_s, 0.5) * 1000)} text=${`half of ${count(q.lead_s.length)} had at least this; ${count(q.critical_at_once)} were critical at once`} />
     </div>
     <div class="halves">

@@ -2,7 +2,7 @@
 // How the server itself is: load, who sends, what was refused, the models, memory and disk.
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
-import { count, duration, many, number } from "../lib/format.js";
+import { bytes, count, duration, many, number, percent } from "../lib/format.js";
 import { useLoaded } from "../lib/hooks.js";
 import { readMetrics, total } from "../lib/judged.js";
 import { Ago, At, Fact, Head, Trouble, Waiting } from "../parts/bits.js";
@@ -64,12 +64,13 @@ export default function System() {
     </div>
     <div class="halves"><div class="stack">
       <section class="panel" aria-label="Publishers"><h2>Who sends</h2><${Publishers} page=${publishers} /></section>
+      <section class="panel" aria-label="Dead letters"><h2>What was refused</h2><${Letters} letters=${letters} /></section>
     </div><div class="stack">
+      <section class="panel" aria-label="Health"><h2>Its own health</h2><${Health} status=${s} samples=${samples} /></section>
       <section class="panel" aria-label="Model"><h2>Forecaster</h2><dl class="facts"><${Fact} name="Model">
-          ${model.name} ${model.version}</${Fact}><${Fact} name="SHA-256"><code>
+          ${model.name} ${model.version}</${Fact}><${Fact} name="In force since">decision ${count(model.since)}</${Fact}><${Fact} name="SHA-256"><code>
           ${String(model.sha256).slice(0, 16)}…</code></${Fact}></dl></section>
       <section class="panel" aria-label="Memory and disk"><h2>Memory and disk</h2><${Held} samples=${samples} /></section>
-      <section class="panel" aria-label="Dead letters"><h2>What was refused</h2><${Letters} letters=${letters} /></section>
     </div></div>`;
 }
 
@@ -87,6 +88,28 @@ function useRate(value) {
   return rate;
 }
 
+/** What stands in the way of its work, worst first; each says what to do. */
+function Health({ status, samples }) {
+  const n = (name, labels) => total(samples, name, labels);
+  const scored = n("faultline_ticks_scored_total");
+  const degraded = n("faultline_ticks_degraded_total");
+  const restarts = n("faultline_entity_restarts_total") + n("faultline_partition_restarts_total");
+  const rows = [
+    ["It has recovered", status.ready, "ready", "not yet: it reads what was not applied before it ended"],
+    ["Configuration", n("faultline_config_last_reload_successful") === 1, "in force as it was last read", html`the last reload was refused, what was before is in force: <code>faultline check-config</code> says why`],
+    ["Entities in quarantine", n("faultline_entities_quarantined") === 0, "none", html`${count(n("faultline_entities_quarantined"))} failed again and again and are left out: <code>faultline entity list</code> names them, their page and the log say why`],
+    ["Restarts of what failed", restarts === 0, "none since the start", `${count(restarts)} since the start: the log says of what and why`],
+    ["Forecasts", n("faultline_model_faults_total") === 0, `${count(scored)} ticks scored`, `${count(n("faultline_model_faults_total"))} failed: those ticks were judged without`],
+    ["Judged without the forecaster", degraded === 0, "no tick", `${percent(degraded / Math.max(1, scored + degraded))} of ticks, while it had more to do than it could`],
+    ["Free on its disk", status.overload !== "no_space", bytes(n("faultline_store_free_bytes")), `only ${bytes(n("faultline_store_free_bytes"))}: nothing is taken until there is room`],
+  ];
+  rows.sort((a, b) => a[1] - b[1]);
+  return html`<ul class="health">${rows.map(
+    ([name, good, fine, wrong]) =>
+      html`<li key=${name}><${Sign} state=${good ? "ok" : "warning"} /><span><strong>${name}</strong> <span class="quiet">${good ? fine : wrong}</span></span></li>`,
+  )}</ul>`;
+}
+
 function Publishers({ page }) {
   if (page.publishers.length === 0)
     return html`<p class="quiet">Nobody has sent anything since the start. <code>faultline publish events.jsonl</code>, or any ZeroMQ socket: PUSH to 7801, DEALER to 7802.</p>`;
@@ -95,7 +118,7 @@ function Publishers({ page }) {
     <tbody>${page.publishers.map(
       (
         p,
-      ) => html`<tr key=${p.publisher + p.door}><td>
+      ) => html`<tr key=${p.publisher + p.door}><td class="name">
           ${p.publisher}${Math.abs(p.skew_ms ?? 0) > 2000 && html` <span class="tag">clock off by ${duration(Math.abs(p.skew_ms))}</span>`}</td><td>${p.door}</td>
       <td class="num">${count(p.accepted)}</td><td class="num">${count(p.rejected + p.shed)}</td><td class="num">
           ${count(p.retried)}</td><td><${When} ts=${p.last_seen} /></td></tr>`,
@@ -110,7 +133,6 @@ function When({ ts }) {
 }
 
 function Held({ samples }) {
-  const bytes = (n) => `${number(n / 2 ** 20)} MiB`;
   const parts = samples.filter((s) => s.name === "faultline_memory_bytes");
   return html`<dl class="facts"><${Fact} name="On disk">${bytes(total(samples, "faultline_store_bytes"))}</${Fact}>
     ${parts.map((p) => html`<${Fact} key=${JSON.stringify(p.labels)} name=${Object.values(p.labels).join(" ").replace(/_/g, " ")}>${bytes(p.value)}</${Fact}>`)}</dl>`;
@@ -122,7 +144,7 @@ function Letters({ letters }) {
   return html`<dl class="facts">${reasons.slice(0, 8).map(([reason, n]) => html`<${Fact} key=${reason} name=${reason}>
       ${count(n)}</${Fact}>`)}</dl>
     <div class="scroll"><table><thead><tr><th>When</th><th>Reason</th><th>From</th><th>What is wrong</th></tr></thead>
-        <tbody>${letters.letters.map((l) => html`<tr key=${l.id}><td><${When} ts=${l.ts} /></td><td>${l.reason}</td><td>
-        ${l.source}</td><td>${l.text}</td></tr>`)}</tbody></table></div>
+        <tbody>${letters.letters.map((l) => html`<tr key=${l.id}><td><${When} ts=${l.ts} /></td><td>${l.reason}</td><td class="name">
+        ${l.source}</td><td class="words">${l.text}</td></tr>`)}</tbody></table></div>
     <p class="quiet small">When the cause is mended: <code>faultline dead-letter replay</code>.</p>`;
 }

@@ -22,7 +22,7 @@ function markPlugin(marks) {
           const x = Math.round(plot.valToPos(mark.ts / 1000, "x", true));
           if (x < bbox.left || x > bbox.left + bbox.width) continue;
           ctx.strokeStyle = ctx.fillStyle = colour(
-            { critical: "--critical", warning: "--warning-fill" }[mark.state] ?? "--soft",
+            { critical: "--critical", warning: "--warning-fill", change: "--accent" }[mark.state] ?? "--soft",
           );
           ctx.lineWidth = devicePixelRatio;
           ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
@@ -49,7 +49,7 @@ function drawShape(ctx, state, x, y, r) {
       [-r, 0],
     ])
       ctx.lineTo(x + dx, y + dy);
-  else if (state === "warning")
+  else if (state === "warning" || state === "change")
     for (const [dx, dy] of [
       [0, -r],
       [r, r * 0.8],
@@ -58,7 +58,8 @@ function drawShape(ctx, state, x, y, r) {
       ctx.lineTo(x + dx, y + dy);
   else ctx.arc(x, y, r * 0.6, 0, 7);
   ctx.closePath();
-  ctx.fill();
+  if (state === "change") ctx.stroke();
+  else ctx.fill();
 }
 
 function optionsOf(width, height, zone, marks) {

@@ -12,6 +12,8 @@ const names = {
   quarantined: "in quarantine",
   restarting: "restarting",
   resolved: "over",
+  change: "changed",
+  note: "told",
   unknown: "not known",
 };
 
@@ -39,6 +41,10 @@ function shape(state) {
       return html`<circle cx="8" cy="8" r="6.2" /><path class="cut" d="m5.2 8.2 2 2 3.6-4" />`;
     case "quarantined":
       return html`<rect x="2" y="2" width="12" height="12" rx="2" /><path class="cut" d="M5 8h6" />`;
+    case "change":
+      return html`<path class="line" d="M8 2.5 14 13H2Z" />`;
+    case "note":
+      return html`<path class="line" d="M3 5h10M3 9h6" />`;
     default:
       return html`<circle class="line" cx="8" cy="8" r="5.4" />`;
   }
