@@ -30,6 +30,7 @@ struct ladder_rig {
   overload_ladder ladder;
 };
 
+// Complaint: unbounded-queue
 TEST(OverloadLadder, StepsUpAtOnceAndTellsEachStepOnce) {
   ladder_rig rig;
   EXPECT_EQ(rig.look(200), ladder_rig::told{});

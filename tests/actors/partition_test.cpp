@@ -686,6 +686,7 @@ TEST(PartitionImage, HoldsWhatWasRecordedOfRecordsThatTheSnapshotDoesNotCover) {
   EXPECT_EQ(image->recorded[1].cause.first, 3U);
 }
 
+// Complaint: timers-reset
 TEST_F(Partition, TheSilentAlertComesAtTheSameClockWithAndWithoutARestart) {
   std::vector<std::string> ids[2];
   for (const bool restart : {false, true}) {

@@ -87,6 +87,7 @@ class AlertmanagerTest(unittest.TestCase):
         self.assertIn("must not match an empty label", said)
         self.assertIn("receiver: feed", self.amtool(server, "config", "show"))
 
+    # Complaint: broad-silences
     def test_a_silence_that_covers_too_much_is_refused_without_force(self):
         server = self.server("silences: {max_entities: 2, longest: 1d}\n")
         for name in ("a", "b", "c"):

@@ -41,6 +41,7 @@ class Contract(unittest.TestCase):
             self.assertEqual(reply["accepted"], 2)
             self.assertEqual(reply["rejected"], [])
 
+    # Complaint: pair-doubles
     def test_takes_a_request_once(self):
         p = self.publisher("once")
         payload = p.pack([row("host/once", 1, cpu=1.0)])

@@ -124,6 +124,7 @@ class Operators(ControlTest):
         self.settle(server)
         return server, self.firing(server)[0]
 
+    # Complaint: acknowledge
     def test_an_acknowledgement_is_a_transition_of_its_alert_that_survives_kill_9(self):
         server, alert = self.alarmed()
         self.assertFalse(alert["acknowledged"])
@@ -204,6 +205,7 @@ class Operators(ControlTest):
 
 
 class Rules(ControlTest):
+    # Complaint: restart-floods
     def test_a_restart_with_other_limits_does_not_decide_the_past_again(self):
         server = self.server(limit(90))
         self.send([disk(n, 50) for n in range(100)] + [disk(n, 95) for n in range(100, 110)]

@@ -198,6 +198,7 @@ class Feed(unittest.TestCase):
             self.assertIn(key, record)
             self.assertIsInstance(record[key], kind, f"{key} of {record['id'] if 'id' in record else record}")
 
+    # Complaint: why-anomalous
     def test_alert_records_have_their_keys(self):
         for p in self.alerts():
             self.check_keys(p, ALERT_KEYS)
@@ -315,6 +316,7 @@ class Feed(unittest.TestCase):
 class Restart(unittest.TestCase):
     """seq goes on, and what was numbered stays what it was."""
 
+    # Complaint: lost-at-restart
     def test_records_are_the_same_after_kill_and_after_sigterm_which_ends_with_0(self):
         server = Server(CONFIG).start()
         self.addCleanup(server.close)

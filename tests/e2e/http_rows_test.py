@@ -164,6 +164,7 @@ class Http(unittest.TestCase):
         self.refused("GET", "/api/v1/entities/logs%2Fonly/window?metric=cpu", 404)
         self.refused("GET", "/api/v1/entities/db%2Fone/window", 400)
 
+    # Complaint: no-history
     def test_alerts_by_state_and_entity_in_pages(self):
         records = {p["id"]: p for _, p in replay_all(self.server.replay, "alert/")}
         for limit in (1, 2, 100):
@@ -226,6 +227,7 @@ class Http(unittest.TestCase):
         nodes = {n["id"]: n["state"] for n in t["nodes"]}
         self.assertEqual(nodes["db/one"], "critical")
 
+    # Complaint: wrong-topology
     def test_an_operators_word_on_a_dependency_stands_whatever_is_seen(self):
         def word(**said):
             return self.server.request("POST", "/api/v1/topology/edges", {"by": "ann", **said})[0]

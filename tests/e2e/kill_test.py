@@ -109,6 +109,7 @@ def run(kills, seed):
 
 
 class Kill(unittest.TestCase):
+    # Complaint: lost-at-restart, restart-floods
     def test_kill_under_load_loses_nothing_doubles_nothing_and_keeps_every_alert(self):
         kills = int(os.environ.get("FAULTLINE_KILLS", "10"))
         seed = int(os.environ.get("FAULTLINE_SEED", "1"))

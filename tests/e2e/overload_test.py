@@ -18,6 +18,7 @@ import overload  # noqa: E402
 
 
 class Campaigns(unittest.TestCase):
+    # Complaint: unbounded-queue
     def test_ten_times_overload_is_shed_fairly_and_exactly_and_is_over_soon(self):
         overload.run(seconds=6, short=True)
 

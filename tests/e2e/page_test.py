@@ -101,6 +101,7 @@ class Page(unittest.TestCase):
     def words(self, incident):
         return [i for i in self.server.api(f"/api/v1/incidents/{incident}/story")["items"] if i["kind"] == "word"]
 
+    # Complaint: why-anomalous, acknowledge
     def test_1_an_operator_reads_the_cause_acknowledges_and_answers_and_another_sees_it(self):
         worst = worst_of(self.server)
         self.browse("an operator (reads the cause|works|is told)", PAGE_INCIDENT=worst["id"], PAGE_CAUSE=worst["causes"][0]["entity"])
@@ -111,6 +112,7 @@ class Page(unittest.TestCase):
         quality = self.server.api("/api/v1/quality")
         self.assertEqual(quality["incident_verdicts"].get("right"), 1)
 
+    # Complaint: broad-silences
     def test_1_a_silence_is_seen_before_it_is_made_and_changed_and_ended_and_another_sees_it(self):
         worst = worst_of(self.server)
         self.browse("an operator silences", PAGE_INCIDENT=worst["id"], PAGE_CAUSE=worst["causes"][0]["entity"])
@@ -118,6 +120,7 @@ class Page(unittest.TestCase):
         self.assertEqual({s["state"] for s in silences}, {"expired"})
         self.assertEqual({(s["created_by"], s["comment"]) for s in silences}, {("bea", "nearly done"), ("ann", "known"), ("ann", "everything")})
 
+    # Complaint: cold-start
     def test_1_the_page_of_an_entity_tells_what_it_logs_what_was_done_to_it_and_what_is_believed(self):
         self.browse("an operator reads of an entity", PAGE_CAUSE=self.cause)
 

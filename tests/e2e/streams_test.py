@@ -50,6 +50,7 @@ class Streams(unittest.TestCase):
         p.flush(20)
         self.assertEqual(server.api("/api/v1/status")["overload"], "none")
 
+    # Complaint: storms
     def test_the_file_bound_of_a_shell_does_not_bound_the_pages_that_follow(self):
         server = self.serve((1024, self.most))
         taken, refused = self.take_in(server, 1001)

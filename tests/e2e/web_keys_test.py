@@ -136,6 +136,7 @@ class WebKeysTest(unittest.TestCase):
             self.assertEqual(self.status("POST", "/api/v1/entities/host%2Fnone/release", t[role]), speaks, role)
             self.assertEqual(self.status("POST", "/-/reload", t[role]), reloads, role)
 
+    # Complaint: no-history
     def test_every_change_is_in_the_log_with_who_asked_and_what_came_of_it(self):
         self.status("POST", "/-/reload", self.house.tokens["viewer"])
         self.status("POST", "/-/reload", self.house.tokens["admin"])

@@ -124,6 +124,7 @@ TEST(Calibration, GivesScoresThatMeanTheSameOnEveryEntity) {
   EXPECT_NEAR(top_decades(shape::stretched, 1), calm, 0.35f);
 }
 
+// Complaint: cold-start
 TEST(Calibration, IsStricterWhileItLearns) {
   const calibration c;
   view_scores s{};

@@ -30,6 +30,7 @@ TEST(Correlator, AnAddressIsJoinedToTheEntityItNames) {
   EXPECT_EQ(f.core.edges().size(), 1u);
 }
 
+// Complaint: wrong-topology
 TEST(Correlator, SpanEdgesThatNobodySawForAWeekGoAndOthersStay) {
   fold f;
   const auto seen = [&](const std::string& to, const std::string& source, std::int64_t at) {
@@ -211,6 +212,7 @@ TEST(Correlator, OneRequestAtATimeAndOneMoreWhenTheAnswerComes) {
   EXPECT_TRUE(f.core.outstanding().empty());
 }
 
+// Complaint: wrong-topology
 TEST(Correlator, AnAbstainedAnswerNamesNoCause) {
   fold f;
   const auto first = f.fire("a", noon);
@@ -245,6 +247,7 @@ TEST(Correlator, AnAnswerThatNeverComesIsAskedForAgain) {
   EXPECT_EQ(f.clock(noon + 5 * minute).requests.size(), 1u);
 }
 
+// Complaint: cold-start
 TEST(Correlator, ALearningAlertOpensNothingButJoins) {
   fold f;
   f.edge("a", "b");
@@ -486,6 +489,7 @@ TEST(Correlator, TransitionsOfAnIncidentGrowByOneAndEndWithResolved) {
   EXPECT_GT(last.size(), 3u);
 }
 
+// Complaint: storms
 TEST(Correlator, AStormOfAlertsIsOneIncidentAndFewRecords) {
   fold f;
   constexpr int count = 10'000;

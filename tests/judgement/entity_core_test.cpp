@@ -254,6 +254,7 @@ TEST(EntityCore, CallsACrossedLimitCriticalWhateverTheBudget) {
   EXPECT_EQ(alerts.back().labels.at("alertname"), "LimitCrossed");
 }
 
+// Complaint: silent-host
 TEST(EntityCore, TellsOfSilenceAndOfItsEndUnlessEphemeral) {
   for (const bool ephemeral : {false, true}) {
     entity_driver d;
@@ -330,6 +331,7 @@ TEST(EntityCore, AdoptsASilenceThatItsSnapshotDoesNotKnow) {
   EXPECT_EQ(again.alerts()[0].id, d.alerts()[0].id);
 }
 
+// Complaint: flat-at-100
 TEST(EntityCore, SurvivesExtremeValuesAndConstantSeries) {
   entity_driver d;
   for (int i = 0; i < 3000; ++i) {

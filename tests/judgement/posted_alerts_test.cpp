@@ -6,6 +6,7 @@
 namespace faultline {
 namespace {
 
+// Complaint: pair-doubles
 TEST(PostedAlerts, FireOnceHoweverOftenTheyArePosted) {
   fold f;
   const auto out = alerts_in(f.post("Slow", "cart", noon, noon + 4 * minute));

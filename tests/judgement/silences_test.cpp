@@ -105,6 +105,7 @@ TEST(Silences, TwoThatOverlapAreBothNamedAndTheLastOneCounts) {
   EXPECT_FALSE(alerts_in(f.clock(noon + 2 * minute)).at(0).silenced);
 }
 
+// Complaint: timers-reset
 TEST(Silences, AreTheSameAfterARestartInTheMiddle) {
   fold whole;
   fold cut;

@@ -252,6 +252,7 @@ TEST(ChannelBlock, StaysFiniteWhateverComes) {
   }
 }
 
+// Complaint: cron-at-six
 TEST(DailyProfile, LearnsADailySwing) {
   std::vector<channel_block> blocks(1);
   clear_block(blocks[0]);
@@ -279,6 +280,7 @@ TEST(DailyProfile, LearnsADailySwing) {
   EXPECT_LT(late, 0.35 * early);
 }
 
+// Complaint: cron-at-six
 TEST(DailyProfile, KnowsTheWeekendAndTheHalfHour) {
   EXPECT_FALSE(place_of(event_time_of(monday)).weekend);
   EXPECT_TRUE(place_of(event_time_of(monday + 5 * 86'400'000LL)).weekend);
