@@ -183,6 +183,13 @@ test("every node of a large graph has a place of its own, the same each time", (
   const spots = place(nodes, edges);
   assert.equal(new Set([...spots.values()].map((p) => `${Math.round(p.x)},${Math.round(p.y)}`)).size, 1000);
   assert.deepEqual([...place(nodes, edges)], [...spots]);
+  const aspect = (options) => {
+    const all = [...place(nodes.slice(0, 40), edges, options).values()];
+    const span = (key) => Math.max(...all.map((p) => p[key])) - Math.min(...all.map((p) => p[key]));
+    return span("x") / span("y");
+  };
+  assert.ok(aspect({}) > 1.4, "screens are wide");
+  assert.ok(aspect({ width: 4, aspect: 0.7 }) < 1, "phones are not");
 });
 
 test("a part of the topology is what fits with what stands beside it", () => {

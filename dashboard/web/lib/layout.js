@@ -33,8 +33,11 @@ export function layersOf(nodes, edges) {
   return layer;
 }
 
-/** {x, y} of each node, layers from top to bottom, wide layers in several rows. */
-export function place(nodes, edges, { gap = 90, width = 24 } = {}) {
+/**
+ * {x, y} of each node, layers from top to bottom, layers of more than @p width in several rows; for a screen
+ * that is @p aspect times as wide as high.
+ */
+export function place(nodes, edges, { gap = 90, width = 24, aspect = 1.6 } = {}) {
   const layer = layersOf(nodes, edges);
   const rows = [];
   for (const n of nodes) (rows[layer.get(n.id)] ??= []).push(n.id);
@@ -69,14 +72,14 @@ export function place(nodes, edges, { gap = 90, width = 24 } = {}) {
     });
     y += lines * gap * 0.75 + gap * 0.9;
   }
-  return widened(spot, y);
+  return widened(spot, y * aspect);
 }
 
-/** Screens are wide: what is narrow is drawn apart, up to three times. */
-function widened(spot, height) {
+/** What is narrower than @p room is drawn apart, up to three times. */
+function widened(spot, room) {
   const across = [...spot.values()].map((p) => p.x);
   const wide = Math.max(...across) - Math.min(...across);
-  const by = wide > 0 ? Math.min(3, Math.max(1, (1.6 * height) / wide)) : 1;
+  const by = wide > 0 ? Math.min(3, Math.max(1, room / wide)) : 1;
   for (const p of spot.values()) p.x *= by;
   return spot;
 }

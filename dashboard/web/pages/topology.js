@@ -10,6 +10,8 @@ import { Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
 import { Graph } from "../parts/graph.js";
 import { Icon, Sign, stateName } from "../parts/signs.js";
 
+const standing = { width: 4, aspect: 0.7 }; // of a phone
+
 export default function Topology({ query }) {
   const { value, error, reload } = useLoaded((signal) => api.topology(signal), []);
   const [filter, set] = useState({ text: query.find ?? "", state: "", kind: "" });
@@ -19,7 +21,7 @@ export default function Topology({ query }) {
   const graph = useMemo(() => {
     if (!value) return null;
     const part = subset(value, filter);
-    const spots = place(part.nodes, part.edges);
+    const spots = place(part.nodes, part.edges, innerWidth < 720 ? standing : {});
     return { nodes: part.nodes.map((n) => ({ ...n, position: spots.get(n.id) })), edges: part.edges };
   }, [value, filter]);
   if (error && !value) return html`<${Trouble} error=${error} again=${reload} />`;
