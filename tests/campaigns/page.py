@@ -10,7 +10,7 @@ It holds that on every page the first paint comes within --paint seconds, at mos
 no task while scrolling or moving the graph takes over --task ms, and an update is seen within --update seconds of the
 event's being sent (the median of --updates).
 
-    tests/campaigns/page.py [--alerts 10000] [--nodes 1000] [--screenshots DIRECTORY] [--json]
+    tests/campaigns/page.py [--alerts 10000] [--nodes 1000] [--during] [--screenshots DIRECTORY] [--json]
 
 Needs a build (FAULTLINE_BIN or build/release/bin), node, chromium and tests/dashboard/node_modules (npm ci). Ends with 0
 when all of it held.
@@ -67,6 +67,8 @@ def storm(server, publisher, options):
         send(publisher, rows(n, everybody, 40.0))
     send(publisher, rows(CALM, range(options.alerts), 95.0) + rows(CALM, spare, 40.0))
     send(publisher, rows(CALM + 1, everybody[:options.alerts], 96.0) + rows(CALM + 1, spare, 40.0))
+    if options.during:
+        return
     end = time.monotonic() + 300
     while (firing := sum(server.api("/api/v1/overview")["firing"][s] for s in ("critical", "warning"))) < options.alerts:
         if time.monotonic() > end:
@@ -115,6 +117,7 @@ def main():
     parser.add_argument("--bytes", type=float, default=500.0, help="KiB")
     parser.add_argument("--task", type=float, default=100.0, help="ms")
     parser.add_argument("--update", type=float, default=1.0)
+    parser.add_argument("--during", action="store_true", help="open the pages while the storm is still being told")
     parser.add_argument("--screenshots", help="also: screenshots of these pages into this directory")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

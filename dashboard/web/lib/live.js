@@ -8,6 +8,7 @@ import { byUrgency, withIncident } from "./urgency.js";
 
 const edition = document.querySelector("meta[name=faultline-edition]")?.content ?? "";
 const refreshEvery = 1000;
+const mostShown = 200; // open incidents, as many as the server outlines
 const hiddenFor = 60000; // a page that nobody sees gives its place on the server back
 
 export const live = {
@@ -106,7 +107,7 @@ function take(event) {
   const record = JSON.parse(event.data);
   live.seq = Number(event.id) || live.seq;
   if (record.kind === "incident" && live.overview) {
-    live.overview = { ...live.overview, incidents: withIncident(live.overview.incidents, record) };
+    live.overview = { ...live.overview, incidents: withIncident(live.overview.incidents, record).slice(0, mostShown) };
     live.overview.open = Math.max(live.overview.incidents.length, live.overview.open);
     changed();
   }

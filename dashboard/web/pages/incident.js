@@ -74,6 +74,12 @@ function silenceChoices(incident) {
   return choices;
 }
 
+/** The summary without what stands below it as a fact of its own. */
+function headline(incident) {
+  const at = incident.causes.length > 0 ? incident.summary.lastIndexOf("; likely cause: ") : -1;
+  return at > 0 ? incident.summary.slice(0, at) : incident.summary;
+}
+
 function Top({ incident: i, alerts, state, open, say }) {
   const cause = i.causes[0];
   const limits = alerts
@@ -86,7 +92,7 @@ function Top({ incident: i, alerts, state, open, say }) {
     <p class="over"><a href=${link("now")}>Now</a><span aria-hidden="true">/</span>
         <${Sign} state=${i.state === "open" ? i.severity : "resolved"} />
       ${i.state === "open" ? `${i.severity}, open for ${duration(now() - i.started)}` : `over since ${distance(i.ended ?? i.updated, now())}, lasted ${duration((i.ended ?? i.updated) - i.started)}`}</p>
-    <h1>${i.summary}</h1>
+    <h1>${headline(i)}</h1>
     <dl class="facts">
       <${Fact} name=${cause && i.abstained ? "Most likely, though none stands out" : "Likely cause"}>
           ${cause ? html`<${Entity} id=${cause.entity} /> <span class="quiet">${words(cause.fault_class)}
