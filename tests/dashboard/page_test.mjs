@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page in Chromium; tests/e2e/page_test.py starts the server and says where it is.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import test, { after, before } from "node:test";
 import { launch, openPage, wrongsOf } from "./browser.mjs";
 
@@ -218,6 +219,19 @@ test("quality and system say how well it does and how it is", async () => {
   await page.locator("section[aria-label='Dead letters']").getByText("Nothing was refused").waitFor(patience);
   await page.locator("section[aria-label=Model]").getByText("lstm").waitFor(patience);
   await page.locator("section[aria-label='Memory and disk']").getByText("MiB").first().waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("a page whose server was killed says so, goes on when it is back, and shows what was said since", async () => {
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/now`);
+  const card = page.locator(`[data-incident="${incident}"]`);
+  await card.waitFor(patience);
+  await page.locator(".link-live").waitFor(patience);
+  writeFileSync(process.env.PAGE_SIGN, "kill it"); // the other side does, and starts it again
+  await page.locator(".link-lost").waitFor(patience);
+  await page.locator(".link-live").waitFor({ timeout: 60_000 });
+  await card.getByText("acknowledged").waitFor({ timeout: 60_000 }); // said after the restart; nothing was loaded by hand
   assert.deepEqual(await wrongsOf(page), []);
 });
 

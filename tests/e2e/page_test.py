@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 from support import BIN, ROOT, Publisher, Server
@@ -126,6 +127,22 @@ class Page(unittest.TestCase):
 
     def test_2_quality_and_system_say_how_well_it_does_and_how_it_is(self):
         self.browse("quality and system", PAGE_CAUSE=self.cause)
+
+    def test_2_a_page_goes_on_after_the_server_was_killed(self):
+        incident = next(i["id"] for i in self.server.api("/api/v1/overview")["incidents"] if i["acknowledged"] == 0)
+        sign = self.files / "sign"
+
+        def kill_and_say():
+            eventually(sign.exists, 60, "that the page is open")
+            self.server.kill()
+            self.server.start()
+            self.server.request("POST", f"/api/v1/incidents/{incident}/acknowledge", {"by": "bea", "acknowledged": True})
+        other = threading.Thread(target=kill_and_say)
+        other.start()
+        try:
+            self.browse("a page whose server was killed", PAGE_INCIDENT=incident, PAGE_SIGN=str(sign))
+        finally:
+            other.join()
 
     def all_fire(self):
         firing = self.server.api("/api/v1/alerts?state=firing&text=evil&limit=1000")["alerts"]
