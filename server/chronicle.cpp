@@ -312,8 +312,8 @@ outcome<entity_story> story_of_entity(store& memory, const std::string& id) {
     const std::uint64_t low = high > chunk ? high - chunk : 1;
     auto page = log.read(low, high - low);
     if (!page) return page.error();
-    for (const auto& d : *page)
-      if (d.seq < high) teller.take(d);
+    for (auto d = page->rbegin(); d != page->rend(); ++d)  // the teller keeps what it hears first
+      if (d->seq < high) teller.take(*d);
     high = low;
   }
   entity_story story;
