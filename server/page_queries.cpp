@@ -111,10 +111,11 @@ void node_queries::story(std::string id, answer<incident_story> done) {
 }
 
 void node_queries::story_of_entity(std::string id, answer<entity_story> done) {
-  system_.spawn<caf::detached>(
-      [memory = parts_.memory, id = std::move(id), done](caf::event_based_actor*) {
-        done(faultline::story_of_entity(*memory, id));
-      });
+  reads_->ask<entity_story>(
+      [memory = parts_.memory, id = std::move(id)] {
+        return faultline::story_of_entity(*memory, id);
+      },
+      std::move(done));
 }
 
 void node_queries::quality(answer<quality_view> done) {
