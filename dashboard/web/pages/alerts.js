@@ -200,5 +200,5 @@ function Line({ row, n }) {
     <span role="cell">${distance(row.started, now())}</span><span role="cell" class="over-time">
         ${duration((row.ended ?? now()) - row.started)}</span>
     <span role="cell" class="quiet small">
-        ${row.silenced !== undefined ? "silenced" : row.acknowledged !== undefined ? `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}` : row.lead_time_s && !over ? `limit in ${duration(row.lead_time_s * 1000)}` : ""}</span></div>`;
+        ${row.silenced !== undefined ? `silenced${row.silenced && ` by ${row.silenced}`}` : row.acknowledged !== undefined ? `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}` : row.lead_time_s && !over ? `limit in ${duration(row.lead_time_s * 1000)}` : ""}</span></div>`;
 }

@@ -40,13 +40,18 @@ export function SilenceForm({ choices = [], silence = null, close, done }) {
     text="Nobody is told of what it covers, and it opens no incident. It is detected and kept all the same.">
     ${choices.length > 1 && html`<label>What<select name="choice" onChange=${(e) => write(textOf(choices[e.target.value][1]))}>
         ${choices.map(([name], n) => html`<option key=${name} value=${n}>${name}</option>`)}</select></label>`}
-    <label>Labels that must match, one a line<textarea name="matchers" class="code" rows=${Math.min(5, text.split("\n").length + 1)} spellcheck="false"
+    <label>Labels that must match, one a line<textarea name="matchers" class="code" rows=${Math.max(3, Math.min(6, linesOf(text)))} spellcheck="false"
         placeholder=${'entity="service/cart"\nentity=~"host/web-.*"'} value=${text} onInput=${(e) => write(e.target.value)}></textarea></label>
     <${Reach} text=${text} matchers=${matchers} wrong=${error} insist=${insist} anyway=${anyway} />
     <label>For<select name="seconds" value=${seconds} onChange=${(e) => last(Number(e.target.value))}>
       ${lengths.map(([s, name]) => html`<option key=${s} value=${s}>${name}</option>`)}</select>
       <span class="quiet small"> until <${At} ts=${Date.now() + seconds * 1000} /></span></label>
   </${WordForm}>`;
+}
+
+/** Lines that @p text takes, about, in the width of the form. */
+function linesOf(text) {
+  return text.split("\n").reduce((n, line) => n + 1 + Math.floor(line.length / 50), 0);
 }
 
 /** What it would cover, once the text stands still. */
@@ -113,7 +118,7 @@ export function Silences({ filters }) {
 
 function Table({ rows, open }) {
   return html`<div class="panel scroll silences"><table>
-    <thead><tr><th>What</th><th>${open ? "Ends" : "Ended"}</th><th>By</th><th>Why</th>${open && html`<th><span class="unseen">Actions</span></th>`}</tr></thead>
+    <thead><tr><th>What</th><th>${open ? "Ends" : "Ended"}</th><th>By</th><th>Why</th>${open && html`<th aria-label="Actions"></th>`}</tr></thead>
     <tbody>${rows.map((s) => html`<tr key=${s.id} data-silence=${s.id}>
       <td><code>${s.text}</code>${s.state === "pending" && html` <span class="tag">from <${At} ts=${s.starts} /></span>`}</td>
       <td><${At} ts=${s.ends} /><p class="quiet small">${open ? `${duration(s.ends - Date.now())} left` : distance(s.ends, Date.now())}</p></td>
