@@ -117,7 +117,7 @@ def main():
     parser.add_argument("--bytes", type=float, default=500.0, help="KiB")
     parser.add_argument("--task", type=float, default=100.0, help="ms")
     parser.add_argument("--update", type=float, default=1.0)
-    parser.add_argument("--during", action="store_true", help="open the pages while the storm is still being told")
+    parser.add_argument("--during", action="store_true", help="open the pages while the storm is still being told; of Now, what its stream brings counts")
     parser.add_argument("--screenshots", help="also: screenshots of these pages into this directory")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -130,6 +130,8 @@ def main():
     finally:
         server.remove()
     worst = {key: max(p[key] for p in figures["pages"].values()) for key in ("first_paint_ms", "transferred_bytes", "longest_task_ms")}
+    if options.during:  # what the stream brings in some three seconds counts, too
+        worst["transferred_bytes"] = max(worst["transferred_bytes"], figures["pages"]["now"]["with_moving_bytes"])
     update = sorted(figures["updates_ms"])[len(figures["updates_ms"]) // 2]
     held = (worst["first_paint_ms"] <= options.paint * 1000 and worst["transferred_bytes"] <= options.bytes * 1024
             and worst["longest_task_ms"] <= options.task and update <= options.update * 1000)
@@ -138,7 +140,7 @@ def main():
     else:
         for name, page in figures["pages"].items():
             print(f"{name:10s} first paint {page['first_paint_ms']:6.0f} ms   whole {page['whole_ms']:6.0f} ms   "
-                  f"{page['transferred_bytes'] / 1024:6.1f} KiB in {page['requests']} requests   longest task {page['longest_task_ms']:4.0f} ms while moving")
+                  f"{page['transferred_bytes'] / 1024:6.1f} KiB in {page['requests']} requests ({page['with_moving_bytes'] / 1024:.1f} with moving)   longest task {page['longest_task_ms']:4.0f} ms while moving")
         print(f"update     median {update:.0f} ms, worst {max(figures['updates_ms']):.0f} ms of {len(figures['updates_ms'])}")
         print("held" if held else "not held")
     return 0 if held else 1
