@@ -128,7 +128,7 @@ class Page(unittest.TestCase):
     def test_2_quality_and_system_say_how_well_it_does_and_how_it_is(self):
         self.browse("quality and system", PAGE_CAUSE=self.cause)
 
-    def test_2_a_page_goes_on_after_the_server_was_killed(self):
+    def test_2_the_page_goes_on_after_the_server_was_killed(self):
         incident = next(i["id"] for i in self.server.api("/api/v1/overview")["incidents"] if i["acknowledged"] == 0)
         sign = self.files / "sign"
 
