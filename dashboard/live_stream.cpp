@@ -33,6 +33,9 @@ std::string as_events(const live_page& page, bool brief) {
     out.append("\nevent: ").append(m->kind);
     out.append("\ndata: ").append(brief && !m->brief.empty() ? m->brief : m->json).append("\n\n");
   }
+  if (page.left_out > 0)
+    out.append("id: " + std::to_string(page.upto) +
+               "\nevent: many\ndata: {\"left_out\":" + std::to_string(page.left_out) + "}\n\n");
   if (page.messages.empty())
     out.append("event: heartbeat\ndata: {\"last\":")
         .append(std::to_string(page.last))
@@ -48,7 +51,7 @@ void get_stream(api_call call) {
     return call.respond(http_error(400, to_string(after.error().code), after.error().what));
   std::string brief;
   if (!read_choice(call, "brief", "true", "false", brief)) return;
-  auto feed = call.answers.live(*after);
+  auto feed = call.answers.live(*after, brief == "true");
   http_response r;
   r.content_type = "text/event-stream";
   r.headers.emplace_back("X-Accel-Buffering", "no");  // a proxy shall not gather events

@@ -198,7 +198,9 @@ struct live_message {
 struct live_page {
   std::vector<std::shared_ptr<const live_message>> messages;
   std::uint64_t last = 0;  ///< newest of the feed
-  bool gap = false;        ///< what came before is beyond retention
+  bool gap = false;        ///< what came before is not told
+  /// Brief readers: so many messages were left out, up to this one.
+  std::uint64_t left_out = 0, upto = 0;
 };
 /// The feed from one message on, for one reader.
 class live_feed {
@@ -323,7 +325,8 @@ public:
   virtual void story_of_entity(std::string id, answer<entity_story> done) = 0;
   virtual void quality(answer<quality_view> done) = 0;
   /// What comes after message @p after; nothing: after the newest.
-  virtual std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after) = 0;
+  /// @p brief: for who shows what is now, see live_desk.
+  virtual std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after, bool brief) = 0;
   virtual void topology(answer<topology_view> done) = 0;
   virtual void set_edge(edge_word word, answer<bool> done) = 0;
   virtual void dead_letters(dead_letter_filter filter, answer<dead_letter_view> done) = 0;

@@ -24,6 +24,8 @@ constexpr std::size_t read_at_once = 64;
 /// Ids and entities in an incident's message; how many there are stands beside them.
 constexpr std::size_t names_told = 100;
 constexpr std::size_t names_in_brief = 6;
+constexpr std::size_t most_in_brief_page = 100;
+constexpr std::chrono::milliseconds brief_pace{250};
 
 std::string with_totals(std::string json, std::size_t alerts, std::size_t entities) {
   json.pop_back();
@@ -110,11 +112,13 @@ struct live_desk::shared {
     std::shared_ptr<reader> who;
     answer<live_page> done;
     clock::time_point until;
+    clock::time_point from;  ///< not before
   };
 
   explicit shared(store& m, std::chrono::milliseconds w)
       : memory{m}, patience{w}, told{m.feed().last()}, next{told + 1} {}
 
+  std::uint64_t first_kept() const { return kept.empty() ? next : kept.front()->seq; }
   void run();
   void follow(std::unique_lock<std::mutex>& lock);
   void serve(std::unique_lock<std::mutex>& lock);
@@ -137,8 +141,8 @@ struct live_desk::shared {
 
 class live_desk::reader final : public live_feed, public std::enable_shared_from_this<reader> {
 public:
-  reader(std::shared_ptr<shared> desk, std::uint64_t after, bool gap)
-      : after_{after}, gap_{gap}, desk_{std::move(desk)} {}
+  reader(std::shared_ptr<shared> desk, std::uint64_t after, bool gap, bool brief)
+      : after_{after}, gap_{gap}, brief_{brief}, desk_{std::move(desk)} {}
   ~reader() override {
     const std::lock_guard<std::mutex> lock{desk_->mutex};
     --desk_->readers;
@@ -148,7 +152,7 @@ public:
       const std::lock_guard<std::mutex> lock{desk_->mutex};
       if (!desk_->stop) {
         desk_->waiting.push_back(
-            {shared_from_this(), std::move(done), clock::now() + desk_->patience});
+            {shared_from_this(), std::move(done), clock::now() + desk_->patience, not_before_});
         desk_->asked = true;
         desk_->wake.notify_one();
         return;
@@ -159,6 +163,8 @@ public:
 
   std::uint64_t after_;  ///< like the next: of the desk's thread, once open
   bool gap_;
+  const bool brief_;
+  clock::time_point not_before_{};  ///< guarded by the desk's mutex
 
 private:
   std::shared_ptr<shared> desk_;
@@ -200,13 +206,18 @@ bool live_desk::shared::page_of(reader& r, bool late, live_page& page) {
   auto at = std::upper_bound(kept.begin(), kept.end(), r.after_,
                              [](std::uint64_t seq, const message& m) { return seq < m->seq; });
   std::size_t bytes = 0;
-  for (; at != kept.end() && bytes < page_bytes; ++at) {
+  for (; at != kept.end() && (r.brief_ || bytes < page_bytes); ++at) {
     bytes += (*at)->json.size();
-    page.messages.push_back(*at);
+    r.after_ = page.upto = (*at)->seq;
+    if (r.brief_ && page.messages.size() >= most_in_brief_page)
+      ++page.left_out;
+    else
+      page.messages.push_back(*at);
   }
-  if (!page.messages.empty()) r.after_ = page.messages.back()->seq;
   page.gap = std::exchange(r.gap_, false);
-  return late || page.gap || !page.messages.empty();
+  const bool answered = late || page.gap || !page.messages.empty();
+  if (r.brief_ && answered) r.not_before_ = clock::now() + brief_pace;
+  return answered;
 }
 
 outcome<bool> live_desk::shared::page_from_store(reader& r, std::uint64_t end, live_page& page) {
@@ -234,9 +245,17 @@ void live_desk::shared::serve(std::unique_lock<std::mutex>& lock) {
   while (!round.empty()) {
     wait w = std::move(round.front());
     round.pop_front();
+    if (now < w.from) {
+      waiting.push_back(std::move(w));
+      continue;
+    }
     live_page page;
     page.last = told;
-    const auto first = kept.empty() ? next : kept.front()->seq;
+    const auto first = first_kept();
+    if (w.who->brief_ && w.who->after_ + 1 < first) {
+      w.who->after_ = first - 1;
+      w.who->gap_ = true;
+    }
     const bool behind = w.who->after_ + 1 < first;
     bool answered = !behind && page_of(*w.who, now >= w.until, page);
     if (!behind && !answered) {
@@ -270,11 +289,16 @@ void live_desk::shared::run() {
       serve(lock);
     }
     if (stop) break;
-    auto until = clock::now() + patience;
+    const auto now = clock::now();
+    auto until = now + patience;
     bool behind = false;
     for (const auto& w : waiting) {
       until = std::min(until, w.until);
-      behind = behind || w.who->after_ + 1 < (kept.empty() ? next : kept.front()->seq);
+      if (w.who->after_ >= told && !w.who->gap_) continue;  // has all there is
+      if (w.from > now)
+        until = std::min(until, w.from);
+      else
+        behind = behind || w.who->after_ + 1 < first_kept();
     }
     if (behind || (!waiting.empty() && next <= told)) continue;
     wake.wait_until(lock, until,
@@ -297,7 +321,7 @@ void live_desk::told(std::uint64_t seq) {
   if (!shared_->waiting.empty()) shared_->wake.notify_one();
 }
 
-std::shared_ptr<live_feed> live_desk::open(std::optional<std::uint64_t> after) {
+std::shared_ptr<live_feed> live_desk::open(std::optional<std::uint64_t> after, bool brief) {
   const std::lock_guard<std::mutex> lock{shared_->mutex};
   if (shared_->readers++ == 0) {  // nobody followed: what was kept is old
     shared_->kept.clear();
@@ -305,7 +329,7 @@ std::shared_ptr<live_feed> live_desk::open(std::optional<std::uint64_t> after) {
     shared_->next = shared_->told + 1;
   }
   const bool ahead = after && *after > shared_->told;  // of another store
-  return std::make_shared<reader>(shared_, ahead || !after ? shared_->told : *after, ahead);
+  return std::make_shared<reader>(shared_, ahead || !after ? shared_->told : *after, ahead, brief);
 }
 
 void live_desk::stop() {

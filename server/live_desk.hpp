@@ -20,6 +20,10 @@ namespace faultline {
 /// takes what it has not had when it has room for it. A reader is a number and nothing else, so a
 /// slow one costs nothing; who is behind what is kept here reads the store, a page at a time.
 ///
+/// A brief reader wants to know what is now, not every message: it is answered four times a second
+/// at most, with at most 100 messages and the number of those that were left out; where it is
+/// behind what is kept it is told of a gap.
+///
 /// Threads: one of its own, which reads the store; all methods may be called from any.
 /// Limits:  keeps the last 4,096 messages and 8 MiB.
 class live_desk {
@@ -32,7 +36,7 @@ public:
   /// Message @p seq was published. Cheap.
   void told(std::uint64_t seq);
   /// A reader of what comes after @p after; nothing: after the newest. It may outlive the desk.
-  std::shared_ptr<live_feed> open(std::optional<std::uint64_t> after);
+  std::shared_ptr<live_feed> open(std::optional<std::uint64_t> after, bool brief = false);
   /// Who waits gets ec::shutting_down.
   void stop();
 

@@ -88,7 +88,7 @@ public:
   void story(std::string incident, answer<incident_story> done) override;
   void story_of_entity(std::string id, answer<entity_story> done) override;
   void quality(answer<quality_view> done) override;
-  std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after) override;
+  std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after, bool brief) override;
   void topology(answer<topology_view> done) override;
   void set_edge(edge_word w, answer<bool> done) override;
   void dead_letters(dead_letter_filter filter, answer<dead_letter_view> done) override;

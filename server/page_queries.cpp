@@ -132,8 +132,8 @@ void node_queries::quality(answer<quality_view> done) {
       std::move(done));
 }
 
-std::shared_ptr<live_feed> node_queries::live(std::optional<std::uint64_t> after) {
-  return parts_.live->open(after);
+std::shared_ptr<live_feed> node_queries::live(std::optional<std::uint64_t> after, bool brief) {
+  return parts_.live->open(after, brief);
 }
 
 }  // namespace faultline

@@ -55,8 +55,9 @@ public:
     say(done, told_of_entity);
   }
   void quality(answer<quality_view> done) override { say(done, how_well); }
-  std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after) override {
-    asked = "live " + (after ? std::to_string(*after) : std::string{"now"});
+  std::shared_ptr<live_feed> live(std::optional<std::uint64_t> after, bool brief) override {
+    asked = std::string{"live "} + (brief ? "brief " : "") +
+            (after ? std::to_string(*after) : std::string{"now"});
     return feed;
   }
   void topology(answer<topology_view> done) override { say(done, graph); }

@@ -97,6 +97,11 @@ TEST_F(PageApi, TheStreamIsBriefForWhoAsksForItWhereThereIsABriefForm) {
     return all_of(r);
   };
   EXPECT_THAT(told({{"brief", "true"}}), HasSubstr("data: {\"brief\":1}\n\nid: 8\n"));
+  EXPECT_EQ(asked.asked, "live brief now");
+  page.left_out = 5;
+  page.upto = 13;
+  EXPECT_THAT(told({{"brief", "true"}}),
+              HasSubstr("id: 13\nevent: many\ndata: {\"left_out\":5}\n\n"));
   EXPECT_THAT(told({{"brief", "true"}}), HasSubstr("data: {\"what\":\"x\"}"));
   EXPECT_THAT(told({}), HasSubstr("data: {\"whole\":1}"));
   EXPECT_EQ(ask("GET", "/api/v1/stream", {{"brief", "perhaps"}}).status, 400);

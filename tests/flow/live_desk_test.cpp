@@ -215,6 +215,38 @@ TEST_F(LiveDesk, TheBriefFormOfAnAlertIsWhatARowShows) {
   EXPECT_LT(m->brief.size(), m->json.size());
 }
 
+TEST_F(LiveDesk, ABriefReaderIsToldHowManyWereLeftOutWhereManyCome) {
+  const auto brief = desk->open({}, true);
+  const auto whole = desk->open({});
+  publish(1);
+  EXPECT_EQ(until(brief, 1), from_to(1, 1));
+  publish(3000);
+  std::uint64_t had = 0, left_out = 0, upto = 1;
+  while (upto < 3001) {
+    const auto page = next(brief);
+    ASSERT_TRUE(page);
+    EXPECT_LE(page->messages.size(), 100U);
+    EXPECT_FALSE(page->gap);
+    had += page->messages.size();
+    left_out += page->left_out;
+    if (page->upto != 0) upto = page->upto;
+  }
+  EXPECT_EQ(had + left_out, 3000U);
+  EXPECT_GT(left_out, 0U);
+  EXPECT_EQ(until(whole, 3001), from_to(1, 3001));  // who asks for all has all
+}
+
+TEST_F(LiveDesk, ABriefReaderBehindWhatIsKeptHearsOfAGapAndGoesOnFromThere) {
+  publish(10);
+  const auto brief = desk->open(3, true);
+  const auto page = next(brief);
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->gap);
+  EXPECT_TRUE(page->messages.empty());
+  publish(1);
+  EXPECT_EQ(until(brief, 11), from_to(11, 11));
+}
+
 TEST_F(LiveDesk, ANoticeHasNoBriefForm) {
   const auto feed = desk->open({});
   publish(1);

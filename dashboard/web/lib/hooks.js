@@ -34,14 +34,14 @@ export function useLoaded(load, keys) {
   return { ...state, reload: () => again((n) => n + 1) };
 }
 
-/** Calls @p run when a message of the feed passes @p test, at most every @p ms. */
+/** Calls @p run when a message of the feed passes @p test, or too many came, at most every @p ms. */
 export function useFeed(test, run, ms = 1000) {
   const last = useRef({ at: 0, timer: 0 });
   const latest = useRef({ test, run });
   latest.current = { test, run };
   useEffect(() => {
     const stop = onFeed((record) => {
-      if (last.current.timer || !latest.current.test(record)) return;
+      if (last.current.timer || !(record.kind === "many" || latest.current.test(record))) return;
       const wait = Math.max(0, last.current.at + ms - performance.now());
       last.current.timer = setTimeout(() => {
         last.current = { at: performance.now(), timer: 0 };

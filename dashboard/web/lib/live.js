@@ -41,7 +41,7 @@ export function useLive() {
   return live;
 }
 
-/** Calls @p heard with each {kind, record} of the feed; gives a function that ends it. */
+/** Calls @p heard with each record of the feed, and with {kind: "many"} where too many came; gives a function that ends it. */
 export function onFeed(heard) {
   listeners.add(heard);
   return () => listeners.delete(heard);
@@ -100,8 +100,11 @@ function take(event) {
     return;
   }
   if (event.event === "heartbeat") return;
-  if (event.event === "gap") {
+  if (event.event === "gap" || event.event === "many") {
+    // More happened than is told one by one: lists are loaded anew.
+    live.seq = Number(event.id) || live.seq;
     refresh();
+    for (const heard of listeners) heard({ kind: "many" });
     return;
   }
   const record = JSON.parse(event.data);

@@ -5,7 +5,7 @@ import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { count, distance, duration, many, percent } from "../lib/format.js";
 import { onFeed, now, useLive } from "../lib/live.js";
-import { useTick } from "../lib/hooks.js";
+import { useFeed, useTick } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
 import { filterOf, seen, wantsMore, withAlert } from "../lib/rows.js";
 import { Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
@@ -81,6 +81,12 @@ function useAlerts(filter) {
       clearTimeout(timer);
     };
   }, [key]);
+  // Who has scrolled far keeps the place; the numbers above are right all the same.
+  useFeed(
+    () => false,
+    () => latest.current.rows.length <= 2 * pageSize && load(""),
+    1000,
+  );
   return { ...state, more: () => state.next && load(state.next), again: () => load("") };
 }
 
