@@ -169,6 +169,7 @@ test("an operator works with the keyboard, and every control has a name", async 
   const paper = () => page.evaluate(() => [document.documentElement.dataset.theme, getComputedStyle(document.body.parentElement).backgroundColor]);
   const [light, white] = await paper();
   await page.emulateMedia({ colorScheme: "dark" });
+  await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
   const [dark, black] = await paper();
   assert.deepEqual([light, dark], ["light", "dark"]);
   assert.notEqual(white, black);
