@@ -24,7 +24,7 @@ constexpr std::size_t read_at_once = 64;
 /// Ids and entities in an incident's message; how many there are stands beside them.
 constexpr std::size_t names_told = 100;
 constexpr std::size_t names_in_brief = 6;
-constexpr std::size_t most_in_brief_page = 100;
+constexpr std::size_t most_in_brief_page = 40;
 constexpr std::chrono::milliseconds brief_pace{250};
 
 std::string with_totals(std::string json, std::size_t alerts, std::size_t entities) {

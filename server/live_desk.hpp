@@ -21,7 +21,7 @@ namespace faultline {
 /// slow one costs nothing; who is behind what is kept here reads the store, a page at a time.
 ///
 /// A brief reader wants to know what is now, not every message: it is answered four times a second
-/// at most, with at most 100 messages and the number of those that were left out; where it is
+/// at most, with at most 40 messages and the number of those that were left out; where it is
 /// behind what is kept it is told of a gap.
 ///
 /// Threads: one of its own, which reads the store; all methods may be called from any.

@@ -225,7 +225,7 @@ TEST_F(LiveDesk, ABriefReaderIsToldHowManyWereLeftOutWhereManyCome) {
   while (upto < 3001) {
     const auto page = next(brief);
     ASSERT_TRUE(page);
-    EXPECT_LE(page->messages.size(), 100U);
+    EXPECT_LE(page->messages.size(), 40U);
     EXPECT_FALSE(page->gap);
     had += page->messages.size();
     left_out += page->left_out;
