@@ -10,8 +10,11 @@ import { Empty, Entity, Fact, Sure, Waiting } from "../parts/bits.js";
 import { Acknowledge } from "../parts/dialogs.js";
 import { Sign } from "../parts/signs.js";
 
+const shownFirst = 50; // most urgent first: who has more open looks at these
+
 export default function Now() {
   const { overview } = useLive();
+  const [all, more] = useState(false);
   useTick();
   if (!overview) return html`<${Waiting} />`;
   return html`<div class="now">
@@ -19,8 +22,10 @@ export default function Now() {
     ${
       overview.incidents.length === 0
         ? html`<${Quiet} overview=${overview} />`
-        : html`<ol class="cards">${overview.incidents.map((i) => html`<${Card} key=${i.id} incident=${i} />`)}</ol>`
+        : html`<ol class="cards">${overview.incidents.slice(0, all ? undefined : shownFirst).map((i) => html`<${Card} key=${i.id} incident=${i} />`)}</ol>`
     }
+    ${!all && overview.incidents.length > shownFirst && html`<p><button type="button" class="plain" onClick=${() => more(true)}>
+        ${count(overview.incidents.length - shownFirst)} more that are less urgent</button></p>`}
     ${overview.open > overview.incidents.length && html`<p class="quiet">
         ${many(overview.open - overview.incidents.length, "more incident")} open; <a href=${link("alerts")}>all alerts</a>.</p>`}
   </div>`;
