@@ -154,14 +154,25 @@ class Page(unittest.TestCase):
             status, body = self.server.request("POST", "/api/v1/silences", word)
             self.assertEqual(status, 200, body)
 
+    def watch_them_fire(self, sign):
+        self.watched = "not all of them"
+        self.browse("a page that is open", PAGE_SIGN=str(sign))
+        self.watched = "all of them"
+
     def test_3_three_hundred_hostile_strings_run_nothing_and_break_no_policy(self):
         publisher = Publisher(self.server.router, hostile.STRINGS[0][:120])
+        sign = self.files / "fire"
+        watching = threading.Thread(target=self.watch_them_fire, args=(sign,))
+        watching.start()
+        eventually(sign.exists, 60, "that the page is open")
         for batch in hostile.events(self.end + 10_000, 8):
             publisher.send(batch)
             publisher.flush()  # told to wait, a later tick would come before an earlier one
         publisher.close()
         feed_is_quiet(self.server)
         firing = eventually(self.all_fire, 60, "that all of them fire")
+        watching.join()
+        self.assertEqual(self.watched, "all of them")
         incident = max(self.server.api("/api/v1/incidents?limit=100")["incidents"], key=lambda i: len(set(i["alerts"]) & {a["id"] for a in firing}))
         self.silence_with_hostile_words()
         self.browse("hostile", PAGE_INCIDENT=incident["id"], PAGE_ENTITIES=json.dumps([a["entity"] for a in firing]))
