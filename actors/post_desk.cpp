@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <numeric>
 #include <utility>
 
 #include "transport/decode/content.hpp"
@@ -115,20 +116,45 @@ void post_desk::work(post next) {
       hand_over(d, false);
       return let_go(d.from);
     }
-    if (held_.empty() && hand_over(d, true)) return let_go(d.from);
-    d.from.request.body.clear();
-    held_.push_back(std::move(d));
+    const bool waits = std::any_of(held_.begin(), held_.end(), [&d](const decoded& other) {
+      return other.from.by == d.from.by;
+    });
+    if (!waits && hand_over(d, true)) return let_go(d.from);
+    hold(std::move(d));
   } catch (const std::exception& failed) {
     refuse(d.from, post_fate::malformed, 500, failed.what());
     let_go(d.from);
   }
 }
 
-/// What is held, oldest first, while there is room. @p last: what has no room now is shed.
+/// From here on it counts as what was made of it.
+void post_desk::hold(decoded d) {
+  d.from.request.body = {};
+  std::size_t bytes = post_overhead;
+  for (const auto& batch : d.batches) bytes += batch.payload.size();
+  {
+    const std::lock_guard<std::mutex> lock{mutex_};
+    queued_bytes_ += bytes - d.from.bytes;
+  }
+  d.from.bytes = bytes;
+  held_.push_back(std::move(d));
+}
+
+/// What is held, the oldest of each receiver first, while there is room. @p last: what has no room
+/// now is shed.
 void post_desk::hand_over_held(bool last) {
-  while (!held_.empty() && (hand_over(held_.front(), !last) || last)) {
-    let_go(held_.front().from);
-    held_.pop_front();
+  std::vector<const receiver*> waits;
+  for (auto d = held_.begin(); d != held_.end();) {
+    const bool in_turn = std::find(waits.begin(), waits.end(), d->from.by) == waits.end();
+    if (last || in_turn) {
+      if (hand_over(*d, !last) || last) {
+        let_go(d->from);
+        d = held_.erase(d);
+        continue;
+      }
+      waits.push_back(d->from.by);
+    }
+    ++d;
   }
 }
 
@@ -174,7 +200,8 @@ bool post_desk::read(decoded& d) {
     say_unread(p);
   }
   d.batches = events_.take();
-  d.samples = namer_.taken();
+  for (const auto& batch : d.batches)
+    d.samples = std::accumulate(batch.samples.begin(), batch.samples.end(), d.samples);
   for (std::size_t i = 0; i < left_out_reasons; ++i)
     d.left_out[i] = namer_.left_out_because(static_cast<left_out>(i));
   return true;
@@ -213,8 +240,11 @@ bool post_desk::hand_over(decoded& d, bool again) {
     }
     if (p.respond) namer_.taken_over();  // what listeners send names no dependencies
     const auto rejected = result.rejected_samples + left_out_badly;
+    // What a listener gathers is told later: nothing of it was refused because nothing was
+    // accepted.
+    const bool told = p.respond || result.rejected != 0;
     if (rejected != 0 || result.rejected != 0)
-      fate = result.accepted == 0 ? post_fate::refused : post_fate::partly;
+      fate = result.accepted == 0 && told ? post_fate::refused : post_fate::partly;
     const std::lock_guard<std::mutex> lock{mutex_};
     auto& counted = counters_[by.name];  // before anybody can hear of it
     if (!d.unread) ++counted.posts[static_cast<std::size_t>(fate)];

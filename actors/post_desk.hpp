@@ -130,6 +130,7 @@ private:
   void say_unread(const post& p);
   post_tools tools_for(const post& p);
   bool hand_over(decoded& d, bool again);
+  void hold(decoded d);
   void hand_over_held(bool last);
   void let_go(const post& p);
   void refuse(post& p, post_fate fate, int status, std::string_view message);

@@ -19,6 +19,7 @@
 #   dep::xxhash      xxhash, the library                         any
 #   dep::zlib        zlib                                        any
 #   dep::snappy      snappy                                      transport
+#   dep::curl        libcurl                                     transport
 #   dep::protobuf    the reader of Protocol Buffers' wire format  transport
 #   dep::sodium      libsodium                                   any
 #   dep::re2         RE2: regular expressions in linear time     processing
@@ -95,6 +96,7 @@ faultline_dependency(xxhash PACKAGE libxxhash-dev HEADER xxhash.h LIBRARIES xxha
 faultline_dependency(sodium PACKAGE libsodium-dev HEADER sodium.h LIBRARIES sodium)
 faultline_dependency(re2 PACKAGE libre2-dev HEADER re2/re2.h LIBRARIES re2)
 faultline_dependency(snappy PACKAGE libsnappy-dev HEADER snappy.h LIBRARIES snappy)
+faultline_dependency(curl PACKAGE libcurl4-openssl-dev HEADER curl/curl.h LIBRARIES curl)
 faultline_dependency(protobuf PACKAGE libprotobuf-dev HEADER google/protobuf/io/coded_stream.h
   LIBRARIES protobuf)
 faultline_package(ssl OpenSSL libssl-dev OpenSSL::SSL OpenSSL::Crypto)

@@ -51,7 +51,9 @@ void check_together(const server_config& c, problem_list& problems) {
   const auto& r = c.receivers;
   const bool zmq =
       !c.sockets.pull.empty() || !c.sockets.router.empty() || !c.sockets.subscribe.empty();
-  if (!zmq && !r.otlp && !r.remote_write)
+  const bool others = r.otlp || r.remote_write || r.influx || r.collectd || !r.syslog.empty() ||
+                      !r.statsd.empty() || !r.scrape.empty();
+  if (!zmq && !others)
     add("ingest",
         "pull, router and subscribe are all empty, and nothing else is on: no event "
         "could come in");

@@ -10,6 +10,7 @@
 #include "config/internal/setting.hpp"
 #include "config/internal/units.hpp"
 #include "config/naming.hpp"
+#include "config/scrape.hpp"
 
 namespace faultline {
 namespace {
@@ -152,6 +153,15 @@ const char* endpoint(const std::string& text) {
   return "is not an endpoint such as tcp://127.0.0.1:7801 or ipc:///run/faultline/pull";
 }
 
+const char* datagram_endpoint(const std::string& text) {
+  return text.rfind("udp://", 0) == 0 ? host_and_port(text.substr(6))
+                                      : "is not an endpoint such as udp://127.0.0.1:8125";
+}
+
+const char* line_endpoint(const std::string& text) {
+  return text.rfind("tcp://", 0) == 0 ? host_and_port(text.substr(6)) : datagram_endpoint(text);
+}
+
 const char* listen_address(const std::string& text) { return host_and_port(text); }
 
 const char* log_level(const std::string& text) {
@@ -251,6 +261,12 @@ void add_doors(std::vector<setting>& all) {
   all.push_back(texts(s, "subscribe", FIELD(sockets.subscribe), endpoint));
   all.push_back(boolean(s, "otlp", FIELD(receivers.otlp)));
   all.push_back(boolean(s, "remote_write", FIELD(receivers.remote_write)));
+  all.push_back(boolean(s, "influx", FIELD(receivers.influx)));
+  all.push_back(boolean(s, "collectd", FIELD(receivers.collectd)));
+  all.push_back(texts(s, "syslog", FIELD(receivers.syslog), line_endpoint));
+  all.push_back(texts(s, "statsd", FIELD(receivers.statsd), datagram_endpoint));
+  all.push_back(boolean(s, "unproven_networks", FIELD(receivers.unproven_networks)));
+  all.push_back({s, "scrape", read_scrape, show_scrape});
   all.push_back(size(s, "http_body", FIELD(web.event_body_bytes), KiB, 64 * MiB));
   all.push_back(size(s, "http_unpacked", FIELD(intake.max_unpacked_bytes), KiB, 256 * MiB));
   all.push_back(size(s, "http_waiting", FIELD(web.event_bodies_bytes), MiB, 16 * GiB));

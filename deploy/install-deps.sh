@@ -16,13 +16,13 @@ commands=(
 packages=(
   libcaf-dev libzmq3-dev cppzmq-dev librocksdb-dev libtorch-dev libopenblas0-pthread
   libmsgpack-cxx-dev libboost-dev nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
-  libcli11-dev libxxhash-dev zlib1g-dev libsodium-dev libre2-dev libssl-dev libprotobuf-dev libsnappy-dev libjemalloc-dev
-  prometheus-cpp-dev libgtest-dev
+  libcli11-dev libxxhash-dev zlib1g-dev libsodium-dev libre2-dev libssl-dev libprotobuf-dev libsnappy-dev libcurl4-openssl-dev
+  libjemalloc-dev prometheus-cpp-dev libgtest-dev
   libgmock-dev libbenchmark-dev)
 test_commands=(clang-format:clang-format curl:curl clang++-14:clang-14 node:nodejs chromium:chromium)
 # The wire tests use /usr/bin/python3, the one these belong to.
 test_packages=(openssl googletest libclang-rt-14-dev python3-zmq python3-msgpack rsyslog rsyslog-czmq
-  prometheus prometheus-alertmanager prometheus-node-exporter)
+  prometheus prometheus-alertmanager prometheus-node-exporter collectd-core libyajl2)
 
 check_only=no
 for argument in "$@"; do
@@ -84,7 +84,7 @@ fi
 
 # The tests run these servers themselves: their services are not wanted. A policy of the machine's own stays.
 policy=/usr/sbin/policy-rc.d
-if [[ " ${missing[*]}" =~ \ (rsyslog|prometheus) ]] && [ ! -e "$policy" ]; then
+if [[ " ${missing[*]}" =~ \ (rsyslog|prometheus|collectd) ]] && [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
   "${as_root[@]}" chmod 755 "$policy"
   trap '"${as_root[@]}" rm -f "$policy"' EXIT

@@ -57,6 +57,15 @@ bool begins_with(std::string_view text, std::string_view with) noexcept {
   return text.substr(0, with.size()) == with;
 }
 
+/// What of a label of a target tells it apart from others on the same host; nothing of most.
+std::string_view told_apart_by(const attribute& label) noexcept {
+  if (label.key == "job" || label.key == "namespace" || label.key == "cluster") return label.value;
+  if (label.key != "instance") return {};
+  const auto host = without_port(label.value);
+  return host.size() == label.value.size() ? std::string_view{}
+                                           : label.value.substr(label.value.rfind(':') + 1);
+}
+
 /// Whether the label says what the entity is, and so not which of its metrics.
 bool names_the_source(naming_style style, std::string_view key) noexcept {
   if (begins_with(key, "__")) return true;
@@ -180,7 +189,18 @@ void sample_namer::tell_edge(const std::string& from, const std::string& to) {
   take_(event_, 0);
 }
 
-std::string& sample_namer::metric_name(const metric_sample& sample, const sample_labels& labels) {
+/// Of what tells two targets of one entity apart; 0: nothing does.
+std::uint32_t sample_namer::source_of(const sample_labels& labels) const {
+  if (style_ != naming_style::prometheus) return 0;
+  std::uint64_t all = 0;
+  for (const auto& l : labels)
+    if (const auto tells = told_apart_by(l); !tells.empty())
+      all += joined(stable_hash(l.key), stable_hash(tells));  // in whatever order they come
+  return static_cast<std::uint32_t>(all >> 32U);
+}
+
+std::string& sample_namer::metric_name(const metric_sample& sample, const sample_labels& labels,
+                                       bool with_source) {
   name_.assign(sample.name);
   const auto unit = unit_word(sample.unit);
   if (!unit.empty() && unit_of(sample.name).empty() && role_of(sample.name) == metric_role::none)
@@ -194,6 +214,8 @@ std::string& sample_namer::metric_name(const metric_sample& sample, const sample
   for (const auto& l : labels)
     if (!l.value.empty() && (!names_the_source(style_, l.key) || (everybodys && l.key == "job")))
       sorted_.push_back(l);
+    else if (const auto tells = told_apart_by(l); with_source && !tells.empty())
+      sorted_.push_back({l.key == "instance" ? "port" : l.key, tells});
   if (sorted_.empty()) return cut_name();
   std::sort(sorted_.begin(), sorted_.end(),
             [](const attribute& a, const attribute& b) { return a.key < b.key; });
@@ -220,27 +242,30 @@ bool sample_namer::is_dropped(std::string_view family) {
                          [&](const std::string& glob) { return glob_matches(glob, family); });
 }
 
-/// Whether @p name is one that @p entity has, or may have.
-bool sample_namer::may_have(std::string_view entity, std::string_view family,
-                            std::string_view name) {
+/// Whether @p name is one that @p entity has from @p source, or may have.
+sample_namer::claim sample_namer::may_have(std::string_view entity, std::string_view family,
+                                           std::string_view name, std::uint32_t source) {
   const auto owner = stable_hash(entity);
   const auto whole = joined(owner, stable_hash(name));
-  if (names_.count(whole) != 0) return true;
+  if (const auto known = names_.find(whole); known != names_.end()) {
+    const bool same = source == 0 || known->second == 0 || known->second == source;
+    return same ? claim::granted : claim::of_another;
+  }
   if (names_.size() >= most_names) {
     names_.clear();
     names_of_.clear();
   }
   auto& all = names_of_[owner];
-  if (all >= options_.max_metrics) return false;
+  if (all >= options_.max_metrics) return claim::too_many;
   const bool labelled = family.size() != name.size();
   if (labelled) {
     auto& of_family = names_of_[joined(owner, stable_hash(family, 1))];
-    if (of_family >= options_.max_series_per_metric) return false;
+    if (of_family >= options_.max_series_per_metric) return claim::too_many;
     ++of_family;
   }
   ++names_of_[owner];
-  names_.insert(whole);
-  return true;
+  names_.emplace(whole, source);
+  return claim::granted;
 }
 
 void sample_namer::metric(const metric_sample& sample, const sample_labels& labels) {
@@ -256,11 +281,15 @@ void sample_namer::metric(const metric_sample& sample, const sample_labels& labe
     entity = &entity_;
   }
   if (entity->empty()) return leave_out(left_out::no_entity);
-  const auto& name = metric_name(sample, labels);
+  const auto& name = metric_name(sample, labels, false);
   // One that no event may have would take all others of its entity along.
   if (sample.name.empty() || check_name(name) != text_fault::none)
     return leave_out(left_out::malformed);
-  if (!may_have(*entity, sample.name, name)) return leave_out(left_out::too_many);
+  const auto source = source_of(labels);
+  auto has = may_have(*entity, sample.name, name, source);
+  if (has == claim::of_another)
+    has = may_have(*entity, sample.name, metric_name(sample, labels, true), source);
+  if (has != claim::granted) return leave_out(left_out::too_many);
   auto& r = row_of(*entity, sample.ts_ms, labels);
   r.metrics.push_back({arena_.size(), name.size(), sample.value, sample.kind});
   arena_ += name;

@@ -29,6 +29,8 @@ enum class naming_style : std::uint8_t {
 /// Gathers metric samples into one event per entity and time; logs and spans become one event each.
 /// Remembers which names each entity has (naming.max_metrics, max_series_per_metric), so that
 /// labels without bound cannot become metrics without bound, and which dependencies it has told.
+/// Of two targets of Prometheus that tell one entity the same name, the second has its job, port
+/// and namespace in it.
 ///
 /// Lives:  one per thread, for the process; begin() and finish() around each body.
 /// Limits: `most_names` names over all entities; beyond it all are forgotten and learned again.
@@ -86,10 +88,14 @@ private:
   row& row_of(const std::string& entity, std::int64_t ts_ms, const sample_labels& labels);
   void set_attributes(const sample_labels& labels, const std::string& entity,
                       std::vector<std::pair<std::string, std::string>>& out) const;
-  std::string& metric_name(const metric_sample& sample, const sample_labels& labels);
+  std::string& metric_name(const metric_sample& sample, const sample_labels& labels,
+                           bool with_source);
+  std::uint32_t source_of(const sample_labels& labels) const;
   std::string& cut_name();
   bool is_dropped(std::string_view family);
-  bool may_have(std::string_view entity, std::string_view family, std::string_view name);
+  enum class claim : std::uint8_t { granted, of_another, too_many };
+  claim may_have(std::string_view entity, std::string_view family, std::string_view name,
+                 std::uint32_t source);
   void tell_edges(const sample_labels& labels);
   void tell_edge(const std::string& from, const std::string& to);
   void hand_out(const row& r);
@@ -110,7 +116,7 @@ private:
   std::uint64_t taken_ = 0;
   std::array<std::uint64_t, left_out_reasons> left_out_{};
 
-  std::unordered_set<std::uint64_t> names_;
+  std::unordered_map<std::uint64_t, std::uint32_t> names_;     ///< to the source that has it
   std::unordered_map<std::uint64_t, std::uint16_t> names_of_;  ///< entity, or entity and family
   std::unordered_map<std::string, bool> dropped_;
   std::unordered_map<std::uint64_t, std::int64_t> edges_told_;

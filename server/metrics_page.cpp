@@ -359,7 +359,7 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
   add_judgement(p, *parts.counters);
   add_doors(p, parts);
   if (parts.web != nullptr) add_web(p, parts.web->counters());
-  if (parts.posts != nullptr) add_receivers(p.registry, *parts.posts);
+  if (parts.posts != nullptr) add_receivers(p.registry, *parts.posts, parts.listeners->counters());
   add_overload(p, *parts.ladder);
   add_publishers(p, *parts.publishers);
   std::ostringstream out;

@@ -5,7 +5,38 @@
 
 namespace faultline {
 
-void add_receivers(prometheus::Registry& to, const post_desk& posts) {
+namespace {
+
+void add_listeners(prometheus::Registry& to, const listener_counters& c) {
+  const auto family = [&to](const char* name, const char* help) -> auto& {
+    return prometheus::BuildCounter().Name(name).Help(help).Register(to);
+  };
+  auto& datagrams = family("faultline_line_datagrams_total",
+                           "Datagrams of syslog and StatsD, by what became of them.");
+  datagrams.Add({{"fate", "received"}})
+      .Increment(static_cast<double>(c.lines.datagrams - c.lines.dropped));
+  datagrams.Add({{"fate", "dropped"}}).Increment(static_cast<double>(c.lines.dropped));
+  datagrams.Add({{"fate", "kernel_dropped"}}).Increment(static_cast<double>(c.lines.kernel_drops));
+  auto& messages = family("faultline_line_messages_total", "Messages of syslog by TCP.");
+  messages.Add({{"fate", "whole"}}).Increment(static_cast<double>(c.lines.messages - c.lines.cut));
+  messages.Add({{"fate", "cut"}}).Increment(static_cast<double>(c.lines.cut));
+  auto& closed =
+      family("faultline_line_connections_closed_total",
+             "Connections of syslog that were closed: what they sent cannot be followed, "
+             "or too many are open.");
+  closed.Add({{"reason", "broken"}}).Increment(static_cast<double>(c.lines.broken));
+  closed.Add({{"reason", "full"}}).Increment(static_cast<double>(c.lines.refused));
+  auto& scrapes = family("faultline_scrapes_total", "Fetches of targets of ingest.scrape.");
+  scrapes.Add({{"result", "ok"}}).Increment(static_cast<double>(c.scrapes));
+  scrapes.Add({{"result", "failed"}}).Increment(static_cast<double>(c.scrapes_failed));
+  scrapes.Add({{"result", "dropped"}}).Increment(static_cast<double>(c.scrapes_dropped));
+}
+
+}  // namespace
+
+void add_receivers(prometheus::Registry& to, const post_desk& posts,
+                   const listener_counters& listeners) {
+  add_listeners(to, listeners);
   auto& fates = prometheus::BuildCounter()
                     .Name("faultline_posts_total")
                     .Help("Requests of other protocols, by receiver and what became of them.")

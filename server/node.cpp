@@ -164,6 +164,7 @@ outcome<void> node::impl::open_doors_and_web() {
   posts = std::make_unique<post_desk>(*intake, options.naming, options.intake,
                                       [this] { return time_now(); });
   posts->start();
+  if (auto opened = listeners.open(options.receivers); !opened) return opened;
   receivers = make_receivers(options.receivers);
   feed =
       std::make_unique<feed_door>(*system, *memory, the_correlator, [this] { return time_now(); });
@@ -200,12 +201,13 @@ outcome<void> node::impl::open_doors_and_web() {
   if (!listening) return listening.error();
   web = std::move(*listening);
   answers->watch(*web);
-  answers->watch(*posts);
+  answers->watch(*posts, listeners);
   auto page = web_files::read(options.web.pages);
   if (!page) spdlog::warn("the page is not served reason=\"{}\"", page.error().what);
   web->start(
       receivers.before(audited(make_rest_api(*answers, *cycle, page ? *page : nullptr)), *posts),
       [this](std::string_view path) { return receivers.takes(path); });
+  listeners.start(*posts, options.processing.tick);
   clock_thread = std::thread{[this] { run_clock(); }};
   return {};
 }
@@ -254,6 +256,7 @@ outcome<void> node::stop() {
   i.clock_wake.notify_all();
   if (i.clock_thread.joinable()) i.clock_thread.join();
   if (i.sockets) i.sockets->stop_reading();
+  i.listeners.stop();
   if (i.posts) i.posts->stop();
   if (i.desk) i.desk->close();
   if (i.commit) i.commit->stop();
@@ -312,6 +315,7 @@ std::vector<std::string> node::late_actors(std::chrono::milliseconds patience) {
 std::vector<std::string> node::bound_addresses() const {
   std::vector<std::string> all{impl_->web->bound_address()};
   for (auto& e : impl_->sockets->bound_endpoints()) all.push_back(std::move(e));
+  for (auto& e : impl_->listeners.bound_endpoints()) all.push_back(std::move(e));
   return all;
 }
 

@@ -28,6 +28,7 @@
 #include "actors/scheduling.hpp"
 #include "processing/held_clock.hpp"
 #include "server/backup_desk.hpp"
+#include "server/listeners.hpp"
 #include "server/live_desk.hpp"
 #include "server/machine.hpp"
 #include "server/node.hpp"
@@ -134,6 +135,7 @@ struct node::impl {
   std::unique_ptr<ingress> intake;
   receiver_routes receivers;
   std::unique_ptr<post_desk> posts;
+  other_listeners listeners;
   std::unique_ptr<overload_ladder> ladder;
   std::unique_ptr<feed_door> feed;
   std::unique_ptr<node_queries> answers;

@@ -33,6 +33,8 @@ struct reload_status {
   std::atomic<std::int64_t> succeeded_at_ms{0};  ///< the start counts
 };
 
+class other_listeners;
+
 /// What the queries are answered from. All outlive them.
 struct node_parts {
   store* memory = nullptr;
@@ -55,6 +57,7 @@ struct node_parts {
   const http_server* web = nullptr;  ///< set by watch()
   live_desk* live = nullptr;
   const post_desk* posts = nullptr;  ///< likewise
+  const other_listeners* listeners = nullptr;
   /// Both block; each is called on a thread of its own.
   std::function<outcome<reload_report>()> reload{};
   std::function<outcome<model_state>(const std::string& sha256)> activate{};
@@ -73,7 +76,10 @@ public:
 
   /// Before @p web starts to ask: its counters are shown, too.
   void watch(const http_server& web) { parts_.web = &web; }
-  void watch(const post_desk& posts) { parts_.posts = &posts; }
+  void watch(const post_desk& posts, const other_listeners& listeners) {
+    parts_.posts = &posts;
+    parts_.listeners = &listeners;
+  }
   bool ready() const override;
   void status(answer<server_status> done) override;
   void metrics_text(answer<std::string> done) override;

@@ -120,6 +120,7 @@ void node::impl::run_clock() {
     watch_load();
     tell_recovered();
     const auto now = std::chrono::steady_clock::now();
+    listeners.tick(now);
     measure_replay(std::chrono::duration<double>(now - std::exchange(sampled, now)).count());
     if (now - tended >= space_interval) {
       tended = now;

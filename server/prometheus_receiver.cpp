@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Prometheus: remote write 1.0.
+// Prometheus: remote write 1.0, and what the scraper fetched.
 #include <memory>
 #include <string>
 #include <utility>
@@ -9,6 +9,16 @@
 #include "transport/decode/prometheus.hpp"
 
 namespace faultline {
+
+namespace {
+
+std::string_view query_of(const http_request& request, std::string_view key) {
+  for (const auto& [name, value] : request.query)
+    if (name == key) return value;
+  return {};
+}
+
+}  // namespace
 
 // Of what is answered with 4xx Prometheus gives the samples up, of 5xx it sends them again. So a
 // request is refused with 400 only when nothing of it could be taken.
@@ -37,6 +47,36 @@ void add_remote_write(receiver_routes& to) {
   r.answer = nothing_or_400;
   r.refuse = plain_refusal;
   to.add("/api/v1/write", std::move(r));
+}
+
+namespace {
+
+sample_labels target_of(const http_request& request) {
+  return {{"instance", query_of(request, "instance")}, {"job", query_of(request, "job")}};
+}
+
+void tell_up(bool up, const http_request& request, post_tools& tools) {
+  tools.namer.begin(naming_style::prometheus, {}, unix_ms(tools.now), tools.to_events);
+  metric_sample s;
+  s.name = "up";
+  s.value = up ? 1 : 0;
+  tools.namer.metric(s, target_of(request));
+}
+
+}  // namespace
+
+receiver scrape_receiver() {
+  receiver r;
+  r.name = "scrape";
+  r.door = event_door::scrape;
+  r.unread = [](const http_request& request, post_tools& tools) { tell_up(false, request, tools); };
+  r.read = [types = std::make_shared<prometheus_types>()](const http_request& request,
+                                                          std::string_view body,
+                                                          post_tools& tools) -> outcome<void> {
+    tell_up(query_of(request, "up") == "1", request, tools);
+    return read_exposition(body, target_of(request), *types, tools.namer);
+  };
+  return r;
 }
 
 }  // namespace faultline

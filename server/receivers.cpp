@@ -46,6 +46,8 @@ receiver_routes make_receivers(const receiver_options& options) {
   receiver_routes routes;
   if (options.otlp) add_otlp(routes);
   if (options.remote_write) add_remote_write(routes);
+  if (options.influx) add_influx(routes);
+  if (options.collectd) add_collectd(routes);
   return routes;
 }
 

@@ -65,10 +65,25 @@ struct web_options {
   std::vector<std::string> hosts;  ///< names that a Host header may say, besides this machine's
 };
 
+/// Metrics that are fetched.
+struct scrape_target {
+  std::string url;
+  std::string job = "scrape";
+  std::chrono::milliseconds interval{15'000};
+  std::chrono::milliseconds timeout{10'000};
+};
+
 /// Which other protocols are spoken. Keys under `ingest:`.
 struct receiver_options {
-  bool otlp = true;          ///< POST /v1/metrics, /v1/logs, /v1/traces
-  bool remote_write = true;  ///< POST /api/v1/write
+  bool otlp = true;                 ///< POST /v1/metrics, /v1/logs, /v1/traces
+  bool remote_write = true;         ///< POST /api/v1/write
+  bool influx = true;               ///< POST /write, /api/v2/write
+  bool collectd = true;             ///< POST /collectd
+  std::vector<std::string> syslog;  ///< udp:// and tcp:// endpoints to listen on
+  std::vector<std::string> statsd;  ///< udp:// endpoints
+  /// Take these two from networks, where nobody proves who sends.
+  bool unproven_networks = false;
+  std::vector<scrape_target> scrape;
 };
 
 }  // namespace faultline

@@ -4,10 +4,12 @@
 #include <prometheus/registry.h>
 
 #include "actors/post_desk.hpp"
+#include "server/listeners.hpp"
 
 namespace faultline {
 
 /// What the receivers of other protocols counted.
-void add_receivers(prometheus::Registry& to, const post_desk& posts);
+void add_receivers(prometheus::Registry& to, const post_desk& posts,
+                   const listener_counters& listeners);
 
 }  // namespace faultline

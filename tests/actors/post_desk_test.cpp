@@ -258,6 +258,22 @@ TEST(PostDesk, WhatAListenerOfferedIsHeldUntilThereIsRoom) {
   EXPECT_EQ(r.sum(r.rig.counters.doors.shed), 0U);
 }
 
+TEST(PostDesk, AListenerThatIsHeldKeepsNoOtherWaiting) {
+  lagging_desk r;
+  receiver quiet = r.by;
+  quiet.name = "quiet";
+  quiet.door = event_door::statsd;
+  http_request one = r.lines("x");
+  EXPECT_TRUE(r.desk.offer(quiet, one));
+  const auto& admitted =
+      r.rig.counters.doors.admitted[static_cast<std::size_t>(event_door::statsd)];
+  for (int n = 0; n < 20'000 && admitted == 0; ++n)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  EXPECT_EQ(admitted, 1U);
+  r.desk.stop();  // before the receiver goes
+  EXPECT_EQ(r.sum(r.rig.counters.doors.shed), 3U);
+}
+
 TEST(PostDesk, WhatIsStillHeldAtTheEndIsShedAndCounted) {
   lagging_desk r;
   r.desk.stop();

@@ -163,7 +163,8 @@ TEST(Config, RefusesAKeyGivenTwice) {
 TEST(Config, RefusesKeysThatContradictOneAnother) {
   EXPECT_NE(problems_of("feed: {publish: 'tcp://127.0.0.1:7801'}").find("named for two sockets"),
             std::string::npos);
-  EXPECT_NE(problems_of("ingest: {pull: [], router: [], otlp: false, remote_write: false}")
+  EXPECT_NE(problems_of("ingest: {pull: [], router: [], otlp: false, remote_write: false, influx: "
+                        "false, collectd: false}")
                 .find("no event could come in"),
             std::string::npos);
   EXPECT_NE(problems_of("ingest: {group_bytes: 32MiB}").find("ingest.max_pending"),

@@ -14,21 +14,19 @@ SNAPPY = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"
 
 def snappy(body):
     """A block of literals alone."""
-    out = varint(len(body))
+    out = bytearray(varint(len(body)))
     for at_byte in range(0, len(body), 60):
         piece = body[at_byte:at_byte + 60]
-        out += bytes([(len(piece) - 1) << 2]) + piece
-    return out
+        out.append((len(piece) - 1) << 2)
+        out += piece
+    return bytes(out)
 
 
 def snappy_repeated(byte, count):
     """@p count times one byte: 64 of them in three bytes."""
-    out, left = varint(count) + b"\x00" + byte, count - 1
-    while left:
-        n = min(left, 64)
-        out += bytes([(n - 1) << 2 | 2, 1, 0])
-        left -= n
-    return out
+    whole, rest = divmod(count - 1, 64)
+    copies = bytes([63 << 2 | 2, 1, 0]) * whole + (bytes([(rest - 1) << 2 | 2, 1, 0]) if rest else b"")
+    return varint(count) + b"\x00" + byte + copies
 
 
 def label(key, value):
@@ -50,9 +48,10 @@ class PrometheusTest(Case):
         self.tool(["/usr/bin/prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{node}",
                    "--collector.disable-defaults", "--collector.loadavg", "--collector.meminfo", "--collector.cpu"]).start()
         config = (f"global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: node, static_configs: [{{targets: ['127.0.0.1:{node}']}}]}}]\n"
-                  + at(block("prometheus.md", "prometheus.yml"), {7800: server.http}))
+                  + at(block("prometheus.md", "prometheus.yml"), {7800: server.http})
+                  + "    queue_config: {batch_send_deadline: 1s, max_backoff: 500ms}\n")
         prometheus = self.tool(["/usr/bin/prometheus", "--config.file=DIR/prometheus.yml", "--storage.tsdb.path=DIR/data",
-                                f"--web.listen-address=127.0.0.1:{web}"], {"prometheus.yml": config}).start()
+                                "--storage.remote.flush-deadline=1s", f"--web.listen-address=127.0.0.1:{web}"], {"prometheus.yml": config}).start()
         host = "host/127.0.0.1"
         self.arrives(server, host, more_than=2, tool=prometheus)
         for name, kind in [("node_load1", "gauge"), ("node_cpu_seconds_total{cpu=0,mode=idle}", "counter"), ("up{job=node}", "gauge")]:

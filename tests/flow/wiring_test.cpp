@@ -29,6 +29,10 @@ std::string other_value(const std::string& key, const std::string& value) {
   if (key == "log.format") return "json";
   if (key == "limits") return "[{entity: db/*, metric: disk, above: 90, severity: warning}]";
   if (key == "edges") return "[{from: web, to: db, kind: calls}]";
+  if (key == "ingest.syslog") return "[tcp://127.0.0.1:5514]";
+  if (key == "ingest.statsd") return "[udp://127.0.0.1:8125]";
+  if (key == "ingest.scrape")
+    return "[{url: http://web-1:9100/metrics, job: node, interval: 10s, timeout: 5s}]";
   if (key == "naming.entities") return "[{label: app, kind: service}]";
   if (key == "naming.aliases") return "{host/a: host/b}";
   if (key == "naming.drop") return "[go_*]";
@@ -53,7 +57,9 @@ std::string other_value(const std::string& key, const std::string& value) {
 /// The value as YAML: texts and lists of texts quoted, everything else as it is.
 std::string as_yaml(const std::string& key, const std::string& value) {
   if (key == "limits") return R"([{entity: "db/*", metric: disk, above: 90, severity: warning}])";
-  if (key == "edges" || key == "naming.entities" || key == "naming.aliases") return value;
+  if (key == "edges" || key == "naming.entities" || key == "naming.aliases" ||
+      key == "ingest.scrape")
+    return value;
   if (value.size() > 2 && value.front() == '[')
     return "[\"" + value.substr(1, value.size() - 2) + "\"]";
   return value.empty() ? "\"\"" : "\"" + value + "\"";

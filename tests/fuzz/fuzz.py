@@ -44,7 +44,9 @@ TARGETS = {
                                                     "lab/csv_events.cpp"]),
     "otlp": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/otlp.cpp", "transport/decode/otlp_json.cpp", "transport/decode/otlp_protobuf.cpp",
                                           "processing/naming.cpp"]),
-    "prometheus": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/prometheus.cpp"]),
+    "prometheus": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/prometheus.cpp", "transport/decode/exposition.cpp"]),
+    "lines": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/influx.cpp", "transport/decode/collectd.cpp", "transport/decode/statsd.cpp",
+                                           "transport/decode/frames.cpp"]),
     "content": (["transport/decode/content.cpp"] + MESSAGES, FOREIGN_LIBRARIES, ["transport/decode/content.cpp"]),
     "http": (["transport/http_text.cpp"] + MESSAGES, ["-lxxhash"], ["transport/http_text.cpp"]),
 }

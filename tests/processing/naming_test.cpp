@@ -187,6 +187,41 @@ TEST(Naming, ANameOfNothingIsLeftOutAndALongOneWithoutLabelsIsCut) {
   EXPECT_EQ(t.values.begin()->first.size(), std::string{"host/web-1 "}.size() + 128);
 }
 
+TEST(Naming, TwoTargetsOfOneHostThatTellTheSameNameAreTwoMetrics) {
+  told t;
+  const auto body = [&t] {
+    t.values.clear();
+    t.begin(naming_style::prometheus);
+    t.metric("requests", 1, {{"instance", "web-1:80"}, {"job", "shop"}});
+    t.metric("requests", 2, {{"instance", "web-1:81"}, {"job", "shop"}});
+    t.metric("requests", 3, {{"job", "other"}, {"instance", "web-1:81"}});
+    t.metric("requests", 1,
+             {{"job", "shop"}, {"instance", "web-1:80"}, {"prometheus_replica", "b"}});
+    t.metric("alone", 4, {{"instance", "web-1:81"}, {"job", "other"}});
+    t.namer.finish();
+    return t.values;
+  };
+  const std::map<std::string, double> all{{"host/web-1 requests", 1},
+                                          {"host/web-1 requests{job=shop,port=81}", 2},
+                                          {"host/web-1 requests{job=other,port=81}", 3},
+                                          {"host/web-1 alone", 4}};
+  EXPECT_EQ(body(), all);
+  EXPECT_EQ(body(), all) << "and stays so";
+  EXPECT_EQ(t.namer.left_out_because(left_out::too_many), 0U);
+}
+
+TEST(Naming, PodsOfOneNameInTwoNamespacesAreNotMixed) {
+  told t;
+  t.begin(naming_style::prometheus);
+  t.metric("m", 1, {{"pod", "web-0"}, {"namespace", "a"}, {"instance", "10.0.0.1:80"}});
+  t.metric("m", 2, {{"pod", "web-0"}, {"namespace", "b"}, {"instance", "10.0.0.2:80"}});
+  t.metric("m", 3, {{"pod", "web-0"}, {"namespace", "a"}, {"instance", "10.0.0.3:80"}});
+  t.namer.finish();
+  EXPECT_EQ(t.values.at("pod/web-0 m"), 3)
+      << "a pod that came back with another address is the same";
+  EXPECT_EQ(t.values.at("pod/web-0 m{namespace=b,port=80}"), 2);
+}
+
 TEST(Naming, GathersNoMoreRowsThanItMay) {
   told t;
   t.begin(naming_style::prometheus);

@@ -35,6 +35,14 @@ told_samples write(const std::string& body, prometheus_types types = {}) {
   return told;
 }
 
+told_samples scrape(std::string_view text, prometheus_types types = {}) {
+  told_samples told;
+  const sample_labels more{{"instance", "web-1:9100"}, {"job", "node"}};
+  const auto read = read_exposition(text, more, types, told);
+  EXPECT_TRUE(read) << read.error().what;
+  return told;
+}
+
 TEST(RemoteWrite, EverySampleOfASeriesIsTold) {
   const auto told =
       write(series("load1", label("cpu", "0") + sample(0.5, 1000) + sample(0.7, 2000)));
@@ -48,15 +56,24 @@ TEST(RemoteWrite, CountersAreKnownByTheirNamesAndBetterByMetadata) {
     return types.kind_of(name) == metric_kind::counter;
   };
   EXPECT_TRUE(kind("http_requests_total"));
-  EXPECT_TRUE(kind("took_seconds_sum"));
-  EXPECT_TRUE(kind("took_seconds_count"));
+  EXPECT_FALSE(kind("took_seconds_sum")) << "of what, nobody has said yet";
+  EXPECT_FALSE(kind("pods_count"));
   EXPECT_FALSE(kind("memory_bytes"));
   EXPECT_FALSE(kind("_total"));
   prometheus_types types;
   types.learn("pods_count", prometheus_type::gauge);
   types.learn("packets", prometheus_type::counter);
+  types.learn("took_seconds", prometheus_type::histogram);
+  types.learn("waited", prometheus_type::summary);
+  types.learn("memory", prometheus_type::gauge);
   EXPECT_FALSE(kind("pods_count", types));
   EXPECT_TRUE(kind("packets", types));
+  EXPECT_TRUE(kind("packets_total", types));
+  EXPECT_TRUE(kind("took_seconds_sum", types));
+  EXPECT_TRUE(kind("took_seconds_count", types));
+  EXPECT_TRUE(kind("waited_count", types));
+  EXPECT_FALSE(kind("waited", types));
+  EXPECT_FALSE(kind("memory_total", types));
 }
 
 TEST(RemoteWrite, MetadataCountsInTheRequestThatHasItAndInThoseAfterIt) {
@@ -87,6 +104,12 @@ TEST(RemoteWrite, WhatIsNotWholeIsMalformed) {
   for (std::size_t n = 1; n < whole.size(); ++n)
     EXPECT_FALSE(read_remote_write(whole.substr(0, n), types, told)) << n;
   EXPECT_FALSE(read_remote_write("some text", types, told));
+  for (const char* inner : {"\x09\x01", "\x10", "\x0b"}) {
+    EXPECT_FALSE(read_remote_write(series("m", text_field(2, inner)), types, told));
+    EXPECT_FALSE(read_remote_write(series("m", text_field(1, inner)), types, told));
+    EXPECT_FALSE(read_remote_write(text_field(3, inner), types, told));
+  }
+  EXPECT_TRUE(told.lines.empty());
   EXPECT_TRUE(read_remote_write("", types, told));
 }
 
@@ -100,6 +123,51 @@ TEST(RemoteWrite, TypesOfFamiliesAreBounded) {
   const std::string longer(prometheus_types::longest + 1, 'x');
   few.learn(longer, prometheus_type::counter);
   EXPECT_EQ(few.of(longer), prometheus_type::unknown);
+}
+
+TEST(Exposition, IsReadWithTypesLabelsAndTimes) {
+  const auto told = scrape(
+      "# HELP packets Those that came.\n# TYPE packets counter\npackets{dev=\"eth0\",} 7\n"
+      "\n  load1 0.25 1750000000000\r\nmax +Inf\nsmall{ a = \"b\" , c=\"d\" } 1e-3\n# EOF\n");
+  EXPECT_THAT(
+      told.lines,
+      ElementsAre("metric packets 7 counter @0 {} {dev=eth0,instance=web-1:9100,job=node}",
+                  "metric load1 0.25 gauge @1750000000000 {} {instance=web-1:9100,job=node}",
+                  "metric max inf gauge @0 {} {instance=web-1:9100,job=node}",
+                  "metric small 0.001 gauge @0 {} {a=b,c=d,instance=web-1:9100,job=node}"));
+}
+
+TEST(Exposition, EscapesAreReadAndLabelsOfTheTextWin) {
+  const auto told = scrape("a{path=\"C:\\\\x\\\"y\\nz\",job=\"own\"} 1\n");
+  EXPECT_THAT(told.lines,
+              ElementsAre("metric a 1 gauge @0 {} {path=C:\\x\"y\nz,job=own,instance=web-1:9100}"));
+}
+
+TEST(Exposition, WhatIsBeyondADoubleIsInfiniteOrNothingAndTimesOfOpenMetricsAreSeconds) {
+  const auto told = scrape("a 1e400\nb -1e400\nc 1e-400\nd 1 1750000000.123\n");
+  EXPECT_THAT(told.lines,
+              ElementsAre("metric a inf gauge @0 {} {instance=web-1:9100,job=node}",
+                          "metric b -inf gauge @0 {} {instance=web-1:9100,job=node}",
+                          "metric c 0 gauge @0 {} {instance=web-1:9100,job=node}",
+                          "metric d 1 gauge @1750000000123 {} {instance=web-1:9100,job=node}"));
+}
+
+TEST(Exposition, BucketsAreLeftOut) {
+  const auto told =
+      scrape("# TYPE took histogram\ntook_bucket{le=\"1\"} 3\ntook_sum 2\ntook_count 3\n");
+  EXPECT_EQ(told.out_because(left_out::bucket), 1U);
+  EXPECT_EQ(told.lines.size(), 2U);
+}
+
+TEST(Exposition, ALineOfAnotherFormIsNamed) {
+  prometheus_types types;
+  for (const char* bad : {"a", "a b", "{a=\"b\"} 1", "a{b} 1", "a{b=\"c} 1", "a{b=\"c\" 1", "a 1 x",
+                          "<html>", "a{b=c} 1", "a 1e", "a ="}) {
+    told_samples told;
+    const auto read = read_exposition(std::string{"ok 1\n"} + bad, {}, types, told);
+    ASSERT_FALSE(read) << bad;
+    EXPECT_THAT(read.error().what, ::testing::StartsWith("line 2 ")) << bad;
+  }
 }
 
 }  // namespace

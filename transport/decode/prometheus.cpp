@@ -117,13 +117,21 @@ prometheus_type prometheus_types::of(const std::string& family) const {
   return found == types_.end() ? prometheus_type::unknown : found->second;
 }
 
+// A gauge that became a counter stays one for its entity (tick_builder), so where nothing is known
+// it is a gauge; but who is called _total is a counter in every convention.
 metric_kind prometheus_types::kind_of(std::string_view metric) const {
   const auto type = of(std::string{metric});
   if (type == prometheus_type::counter) return metric_kind::counter;
   if (type != prometheus_type::unknown) return metric_kind::gauge;
-  for (const std::string_view end : {"_total", "_sum", "_count"})
-    if (ends_with(metric, end)) return metric_kind::counter;
-  return metric_kind::gauge;
+  for (const std::string_view end : {"_sum", "_count"}) {
+    if (!ends_with(metric, end)) continue;
+    const auto family = of(std::string{metric.substr(0, metric.size() - end.size())});
+    const bool adds_up = family == prometheus_type::histogram || family == prometheus_type::summary;
+    return adds_up ? metric_kind::counter : metric_kind::gauge;
+  }
+  if (!ends_with(metric, "_total")) return metric_kind::gauge;
+  const auto family = of(std::string{metric.substr(0, metric.size() - 6)});
+  return family == prometheus_type::gauge ? metric_kind::gauge : metric_kind::counter;
 }
 
 void tell_prometheus(std::string_view name, const sample_labels& labels, double value,

@@ -25,8 +25,8 @@ public:
   static constexpr std::size_t longest = 512;
   void learn(std::string_view family, prometheus_type type);
   prometheus_type of(const std::string& family) const;
-  /// What a value called @p metric is. By the type of its family, where one was told; else names
-  /// that end in _total, _sum or _count are counters.
+  /// What a value called @p metric is: by the type of its family where one was told (_sum and
+  /// _count of a histogram or summary are counters); else a counter if its name ends in _total.
   metric_kind kind_of(std::string_view metric) const;
 
 private:
@@ -37,5 +37,11 @@ private:
 /// are left out.
 /// Fails: ec::malformed.
 outcome<void> read_remote_write(std::string_view body, prometheus_types& types, sample_sink& sink);
+
+/// Reads the text format, version 0.0.4 (and what OpenMetrics shares with it). @p more are labels
+/// that every sample has (instance, job); those of the text come first.
+/// Fails: ec::malformed, naming the line.
+outcome<void> read_exposition(std::string_view text, const sample_labels& more,
+                              prometheus_types& types, sample_sink& sink);
 
 }  // namespace faultline

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prometheus' remote write: the first byte says whether types of metrics are known already.
+// Remote write and the text format: the first byte says which.
 #include "transport/decode/prometheus.hpp"
 
 #include "tests/fuzz/targets/named.hpp"
@@ -9,10 +9,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) return 0;
   static named_events events;
   prometheus_types types;
-  if (data[0] % 2 == 1) types.learn("load1", prometheus_type::counter);
   const std::string_view body{reinterpret_cast<const char*>(data + 1), size - 1};
+  const sample_labels more{{"instance", "web-1:9100"}, {"job", "node"}};
   events.take(naming_style::prometheus, [&](sample_sink& sink) {
-    return static_cast<bool>(read_remote_write(body, types, sink));
+    return static_cast<bool>(data[0] % 2 == 0 ? read_remote_write(body, types, sink)
+                                              : read_exposition(body, more, types, sink));
   });
   return 0;
 }

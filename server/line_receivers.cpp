@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Syslog and StatsD: what the line doors gathered, as bodies of frames.
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "messages/event_codec.hpp"
+#include "server/internal/receivers.hpp"
+#include "transport/decode/frames.hpp"
+#include "transport/decode/statsd.hpp"
+
+namespace faultline {
+
+namespace {
+
+/// The event of a line of syslog, under the name that the configuration has for its host.
+class aliased final : public event_sink {
+public:
+  aliased(const sample_namer& namer, payload_writer& to) : namer_{namer}, to_{to} {}
+  void accept(std::size_t, const event_view& event) override {
+    event_ = event;
+    event_.entity = namer_.alias_of(event.entity);
+    to_.add(event_);
+    taken = true;
+  }
+  void reject(std::size_t, reject_reason, std::string_view) override {}
+  void drop_value(std::size_t, std::string_view) override {}
+  bool taken = false;
+
+private:
+  const sample_namer& namer_;
+  payload_writer& to_;
+  event_view event_;
+};
+
+}  // namespace
+
+receiver syslog_receiver() {
+  receiver r;
+  r.name = "syslog";
+  r.door = event_door::syslog;
+  r.read = [decoder = std::make_shared<payload_decoder>()](
+               const http_request&, std::string_view body, post_tools& tools) -> outcome<void> {
+    std::string_view sender, line;
+    while (take_frame(body, sender, line)) {
+      if (line.empty() || line.front() != '<') {
+        tools.refuse_piece(line, "no line of syslog: it begins with no <PRI>");
+        continue;
+      }
+      aliased to{tools.namer, tools.events};
+      decoder->decode(line, to);
+      // One that breaks a rule is refused as by any other way: a dead letter with its reason.
+      if (!to.taken) tools.events.add_payload(line);
+    }
+    return {};
+  };
+  return r;
+}
+
+receiver statsd_receiver() {
+  receiver r;
+  r.name = "statsd";
+  r.door = event_door::statsd;
+  struct state {
+    statsd_gatherer gatherer;
+    arrival_time flushed{};
+  };
+  r.read = [s = std::make_shared<state>()](const http_request& request, std::string_view body,
+                                           post_tools& tools) -> outcome<void> {
+    tools.namer.begin(naming_style::plain, {}, unix_ms(tools.now), tools.to_events);
+    std::string_view sender, datagram;
+    while (take_frame(body, sender, datagram)) {
+      const auto taken = s->gatherer.take(datagram, sender);
+      for (std::size_t i = 0; i < taken.malformed; ++i) tools.namer.leave_out(left_out::malformed);
+      for (std::size_t i = 0; i < taken.too_many; ++i) tools.namer.leave_out(left_out::too_many);
+    }
+    if (s->flushed == arrival_time{}) s->flushed = tools.now;
+    if (request.query.empty()) return {};  // not the end of an interval
+    const auto passed_ms = unix_ms(tools.now) - unix_ms(s->flushed);
+    if (passed_ms <= 0) return {};
+    s->gatherer.flush(static_cast<double>(passed_ms) / 1000, unix_ms(tools.now), tools.namer);
+    s->flushed = tools.now;
+    return {};
+  };
+  return r;
+}
+
+}  // namespace faultline

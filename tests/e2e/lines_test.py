@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Syslog and StatsD sockets: logger, rsyslog and a shell by the pages of docs/integrations, and what should not come there."""
+
+import socket
+import subprocess
+import time
+import unittest
+
+from integrations import Case, at, block, ingest_of
+from support import free_ports
+from wire import entity_of, eventually
+
+
+def stream(port, data):
+    with socket.create_connection(("127.0.0.1", port), 5) as s:
+        s.sendall(data)
+
+
+def datagram(port, data):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(data, ("127.0.0.1", port))
+
+
+class StatsdTest(Case):
+    def test_what_a_shell_sends_arrives_as_rates_and_garbage_is_counted(self):
+        port = free_ports(1)[0]
+        server = self.serve(at(ingest_of("statsd.md"), {8125: port}), "processing: {tick: 1s}\n")
+        line = block("statsd.md", "line.sh").replace("/127.0.0.1/8125", f"/127.0.0.1/{port}")
+        subprocess.run(["bash", "-c", line], check=True, timeout=30)
+        self.arrives(server, "service/cart")
+        self.assertEqual(set(self.metrics_of(server, "service/cart")),
+                         {"orders", "queue", "checkout.rate", "checkout.mean", "checkout.p99", "checkout.max"})
+        datagram(port, b"garbage\n" * 50 + b"x" * 9000 + b":1|c\ngood:1|c|#service:beside")
+        eventually(lambda: server.metric('faultline_samples_left_out_total{reason="malformed",receiver="statsd"}') == 51, what="garbage")
+        self.arrives(server, "service/beside")
+
+
+class SyslogTest(Case):
+    def test_logger_arrives_by_tcp_and_udp(self):
+        port = free_ports(1)[0]
+        server = self.serve(at(ingest_of("syslog.md"), {5514: port}))
+        host = "host/" + socket.gethostname()
+        line = at(block("syslog.md", "line.sh"), {5514: port})
+        subprocess.run(["bash", "-c", line], check=True, timeout=30)
+        self.arrives(server, host)
+        subprocess.run(["bash", "-c", line.replace("--tcp", "--udp").replace("--rfc5424", "--rfc3164")], check=True, timeout=30)
+        self.arrives(server, host, more_than=1)
+
+    def test_what_is_no_syslog_is_a_dead_letter_and_the_lines_beside_it_arrive(self):
+        port = free_ports(1)[0]
+        server = self.serve(at(ingest_of("syslog.md"), {5514: port}))
+        counted = b"<11>1 - counted - - - - x"
+        stream(port, b"no syslog at all\n%d %s" % (len(counted), counted))
+        self.arrives(server, "host/counted")
+        # An event in JSON is no line of syslog: by this way nobody sends metrics of others.
+        event = b'{"entity": "host/forged", "values": {"cpu": 1}}'
+        stream(port, event + b"\n<11>1 - after - - - - x\n")
+        datagram(port, event)
+        self.arrives(server, "host/after")
+        eventually(lambda: len(server.api("/api/v1/dead-letters?limit=10")["letters"]) == 3, what="letters")
+        for letter in server.api("/api/v1/dead-letters?limit=10")["letters"]:
+            self.assertEqual(letter["reason"], "malformed_body")
+            self.assertTrue(letter["source"].startswith("syslog "), letter)
+        self.assertEqual(entity_of(server, "host/forged"), {})
+
+    def test_a_line_without_end_is_cut_and_a_count_that_cannot_be_ends_its_stream_alone(self):
+        port = free_ports(1)[0]
+        server = self.serve(at(ingest_of("syslog.md"), {5514: port}))
+        with socket.create_connection(("127.0.0.1", port), 5) as beside:
+            beside.sendall(b"<11>1 - beside - - - - 1\n")
+            stream(port, b"<11>1 - endless - - - - " + b"x" * (8 << 20) + b"\n<11>1 - next - - - - x\n")
+            with socket.create_connection(("127.0.0.1", port), 5) as broken:
+                broken.sendall(b"99999999 <11>1 - never - - - - x\n")
+                self.assertEqual(broken.recv(1), b"")  # closed by the server
+            self.arrives(server, "host/endless")
+            self.arrives(server, "host/next")
+            beside.sendall(b"<11>1 - beside - - - - 2\n")
+            self.arrives(server, "host/beside", more_than=1)
+        self.assertEqual(server.metric('faultline_line_messages_total{fate="cut"}'), 1)
+        self.assertEqual(server.metric('faultline_line_connections_closed_total{reason="broken"}'), 1)
+        self.assertEqual(entity_of(server, "host/never"), {})
+
+    def test_rsyslog_forwards_and_goes_on_after_kill_9(self):
+        port, own = free_ports(2)
+        server = self.serve(at(ingest_of("syslog.md"), {5514: port}))
+        rsyslog = self.tool(["/usr/sbin/rsyslogd", "-n", "-f", "DIR/rsyslog.conf", "-i", "DIR/pid"])
+        (rsyslog.directory / "rsyslog.conf").write_text(
+            f'global(workDirectory="{rsyslog.directory}" preserveFQDN="on")\nmodule(load="imtcp")\n'
+            f'input(type="imtcp" address="127.0.0.1" port="{own}")\n'
+            + block("syslog.md", "forward.conf").replace("5514", str(port)))
+        rsyslog.start()
+
+        def send(n):
+            try:
+                stream(own, f"<11>1 - rs-1 app - - - line {n}\n".encode())
+                return True
+            except OSError:
+                return False
+        eventually(lambda: send(0), what="rsyslogd")
+        self.arrives(server, "host/rs-1", tool=rsyslog)
+        server.kill()
+        server.start()
+        server.wait_applied()
+        before = self.observations(server, "host/rs-1")
+        self.assertGreaterEqual(before, 1)
+        end = time.monotonic() + 40
+        while self.observations(server, "host/rs-1") <= before and time.monotonic() < end:
+            send(1)
+            time.sleep(0.5)
+        self.assertGreater(self.observations(server, "host/rs-1"), before, rsyslog.tail())
+
+
+if __name__ == "__main__":
+    unittest.main()

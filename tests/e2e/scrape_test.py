@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scraper: node_exporter alone, by the page of docs/integrations, and targets that answer what nobody should."""
+
+import gzip
+import http.server
+import re
+import threading
+import unittest
+
+from integrations import Case, at, block
+from support import free_ports
+from wire import eventually
+
+LAST = "up{job=node}"
+
+
+class Target:
+    """A target that answers what it is told to."""
+
+    def __init__(self, port):
+        self.body, self.headers = b"", {}
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                for name, value in {**outer.headers, "Content-Length": str(len(outer.body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                try:
+                    self.wfile.write(outer.body)
+                except OSError:
+                    pass  # the scraper has heard enough
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+class ScrapeTest(Case):
+    def scraping(self, port):
+        """A server that asks @p port every second, as the page says it."""
+        lines = at(block("scrape.md", "faultline.yaml"), {9100: port}).splitlines()
+        target = next(line.strip()[2:] for line in lines if "url:" in line)
+        target = re.sub(r"interval: \d+s, timeout: \d+s", "interval: 1s, timeout: 1s", target)
+        return self.serve(f"scrape: [{target}]", "processing: {tick: 1s}\n")
+
+    def up(self, server, value, seconds=20):
+        eventually(lambda: self.metrics_of(server, "host/127.0.0.1")[LAST]["last"] == value, seconds=seconds, what=f"up {value}")
+
+    def test_node_exporter_alone_arrives_and_its_silence_is_seen(self):
+        node = free_ports(1)[0]
+        exporter = self.tool(["/usr/bin/prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{node}",
+                              "--collector.disable-defaults", "--collector.loadavg"]).start()
+        server = self.scraping(node)
+        self.arrives(server, "host/127.0.0.1", more_than=2, tool=exporter)
+        eventually(lambda: "node_load1" in self.metrics_of(server, "host/127.0.0.1"), what="metrics")
+        self.up(server, 1)
+        exporter.stop()
+        self.up(server, 0)
+        self.assertGreater(server.metric('faultline_scrapes_total{result="failed"}'), 0)
+        exporter.start()
+        self.goes_on_after_kill(server, "host/127.0.0.1", exporter)
+        self.up(server, 1)
+
+    def test_what_a_target_should_not_answer_is_refused_and_it_counts_as_down(self):
+        port = free_ports(1)[0]
+        target = Target(port)
+        self.addCleanup(target.close)
+        target.body = b"queue 3\n"
+        server = self.scraping(port)
+        self.up(server, 1)
+        posts = 'faultline_posts_total{outcome="malformed",receiver="scrape"}'
+        target.body = b"queue 4\n<html>" + b"x" * 100_000
+        self.up(server, 0)
+        self.assertGreater(server.metric(posts), 0)
+        letter = server.api("/api/v1/dead-letters?limit=1")["letters"][0]
+        self.assertEqual(letter["reason"], "malformed_body")
+        target.body = b"queue 5\n"
+        self.up(server, 1)
+        target.headers = {"Content-Encoding": "gzip"}
+        target.body = gzip.compress(b"a 1\n" * (8 << 20))  # 32 MiB unpacked
+        self.up(server, 0)
+        self.assertGreater(server.metric('faultline_scrapes_total{result="failed"}'), 0)
+        target.headers, target.body = {}, b"queue 6\n"
+        self.up(server, 1)
+        eventually(lambda: self.metrics_of(server, "host/127.0.0.1")["queue"]["last"] == 6, what="the next")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Influx lines, collectd's JSON, StatsD, streams of syslog: the first byte says which.
+#include "tests/fuzz/targets/named.hpp"
+#include "transport/decode/collectd.hpp"
+#include "transport/decode/frames.hpp"
+#include "transport/decode/influx.hpp"
+#include "transport/decode/statsd.hpp"
+
+namespace {
+
+using namespace faultline;
+
+/// A stream gives the same messages however it is cut into pieces.
+void cut(std::string_view body) {
+  std::string whole, pieces;
+  syslog_cutter first, second;
+  const bool sound = first.take(body, [&](std::string_view m) { add_frame(whole, "a", m); });
+  bool goes_on = true;
+  for (std::size_t at = 0; goes_on && at < body.size(); at += 3)
+    goes_on =
+        second.take(body.substr(at, 3), [&](std::string_view m) { add_frame(pieces, "a", m); });
+  check(goes_on == sound);
+  if (sound) check(whole == pieces);
+  std::string_view rest{whole}, sender, bytes;
+  while (take_frame(rest, sender, bytes)) check(bytes.size() <= syslog_cutter::longest);
+  check(rest.empty());
+  rest = body;
+  while (take_frame(rest, sender, bytes)) {
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  static named_events events;
+  const std::string_view body{reinterpret_cast<const char*>(data + 1), size - 1};
+  if (data[0] % 4 == 3) {
+    cut(body);
+    return 0;
+  }
+  events.take(naming_style::plain, [&](sample_sink& sink) {
+    if (data[0] % 4 == 0) return static_cast<bool>(read_influx(body, 1, sink));
+    if (data[0] % 4 == 1) return static_cast<bool>(read_collectd(body, sink));
+    statsd_gatherer gatherer;
+    gatherer.take(body, "web-1");
+    gatherer.flush(10, 1'750'000'000'000, sink);
+    return true;
+  });
+  return 0;
+}
