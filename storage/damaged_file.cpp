@@ -7,6 +7,9 @@
 #include <string_view>
 #include <system_error>
 
+#include <rocksdb/options.h>
+#include <rocksdb/sst_file_reader.h>
+
 namespace faultline {
 namespace {
 
@@ -55,6 +58,16 @@ std::string damaged_file(const std::string& directory, const std::string& error,
   std::string manifest;
   std::getline(current, manifest);
   return directory + "/" + (manifest.rfind("MANIFEST-", 0) == 0 ? manifest : "CURRENT");
+}
+
+std::string unreadable_table(const std::string& directory) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator{directory, error}) {
+    if (entry.path().extension() != ".sst") continue;
+    rocksdb::SstFileReader table{rocksdb::Options{}};
+    if (table.Open(entry.path().string()).IsCorruption()) return entry.path().string();
+  }
+  return {};
 }
 
 std::string missing_file(const std::string& directory) {

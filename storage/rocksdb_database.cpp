@@ -35,8 +35,11 @@ failure open_failed(const std::string& directory, const rocksdb::Status& status,
   const std::string text = status.ToString();
   const bool missing = text.find("No such file") != std::string::npos;
   if (status.IsCorruption() || missing) {
-    const auto file = damaged_file(directory, text, log);
-    const bool named = missing && file.find("/MANIFEST-") != std::string::npos;
+    auto file = damaged_file(directory, text, log);
+    const bool manifest = file.find("/MANIFEST-") != std::string::npos;
+    if (manifest && !missing)
+      if (auto table = unreadable_table(directory); !table.empty()) file = std::move(table);
+    const bool named = missing && manifest;
     return {ec::store_corrupt,
             file + " is damaged: " + text + (named ? "; " + directory + "/CURRENT names it" : "")};
   }

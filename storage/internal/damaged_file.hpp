@@ -10,6 +10,10 @@ namespace faultline {
 std::string damaged_file(const std::string& directory, const std::string& error,
                          const std::string& log);
 
+/// A table in @p directory whose index or properties cannot be read; empty when there is none.
+/// RocksDB blames the manifest for some of these.
+std::string unreadable_table(const std::string& directory);
+
 /// What is missing from @p directory although other files of a store stand there; empty when it is
 /// whole or no store at all. RocksDB would begin a new, empty store in its place.
 std::string missing_file(const std::string& directory);

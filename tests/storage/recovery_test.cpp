@@ -3,6 +3,7 @@
 #include <rocksdb/db.h>
 
 #include <chrono>
+#include <sstream>
 #include <thread>
 
 #include "storage/internal/free_space.hpp"
@@ -107,6 +108,26 @@ TEST_F(StoreRecovery, RefusesATableThatWasCutOffByName) {
   const failure why = open_error();
   EXPECT_EQ(why.code, ec::store_corrupt);
   EXPECT_THAT(why.what, HasSubstr(fs::path{table}.filename().string()));
+}
+
+TEST_F(StoreRecovery, RefusesATableWhoseEndIsDamagedByNameWhereverTheDamageIs) {
+  write(1000, true);
+  const std::string table = largest_file(directory(), "", ".sst");
+  const auto size = fs::file_size(table);
+  std::stringstream whole;
+  whole << std::ifstream{table}.rdbuf();
+  int refused = 0;
+  for (std::uintmax_t back = 128; back <= 2048; back += 64) {
+    std::string damaged = whole.str();
+    damaged.replace(size - back, 128, 128, '\0');
+    std::ofstream{table} << damaged;
+    const auto opened = open_rocksdb_store(maker.options);
+    if (opened) continue;  // a part that opening has no need of
+    ++refused;
+    EXPECT_EQ(opened.error().code, ec::store_corrupt) << back;
+    EXPECT_THAT(opened.error().what, HasSubstr(fs::path{table}.filename().string())) << back;
+  }
+  EXPECT_GT(refused, 5);
 }
 
 TEST_F(StoreRecovery, RefusesAStoreThatLacksATableByName) {
