@@ -19,7 +19,7 @@
 #   dep::xxhash      xxhash, the library                         any
 #   dep::zlib        zlib                                        any
 #   dep::snappy      snappy                                      transport
-#   dep::curl        libcurl                                     transport
+#   dep::curl        libcurl: scraping, notifications            transport
 #   dep::protobuf    the reader of Protocol Buffers' wire format  transport
 #   dep::sodium      libsodium                                   any
 #   dep::re2         RE2: regular expressions in linear time     processing
@@ -94,9 +94,9 @@ faultline_dependency(msgpack PACKAGE libmsgpack-cxx-dev HEADER msgpack.hpp)
 faultline_dependency(json PACKAGE nlohmann-json3-dev HEADER nlohmann/json.hpp)
 faultline_dependency(xxhash PACKAGE libxxhash-dev HEADER xxhash.h LIBRARIES xxhash)
 faultline_dependency(sodium PACKAGE libsodium-dev HEADER sodium.h LIBRARIES sodium)
+faultline_dependency(curl PACKAGE libcurl4-openssl-dev HEADER curl/curl.h LIBRARIES curl)
 faultline_dependency(re2 PACKAGE libre2-dev HEADER re2/re2.h LIBRARIES re2)
 faultline_dependency(snappy PACKAGE libsnappy-dev HEADER snappy.h LIBRARIES snappy)
-faultline_dependency(curl PACKAGE libcurl4-openssl-dev HEADER curl/curl.h LIBRARIES curl)
 faultline_dependency(protobuf PACKAGE libprotobuf-dev HEADER google/protobuf/io/coded_stream.h
   LIBRARIES protobuf)
 faultline_package(ssl OpenSSL libssl-dev OpenSSL::SSL OpenSSL::Crypto)

@@ -38,6 +38,7 @@ struct server_config {
   correlation_options correlation;
   root_cause_options root_cause;
   silence_options silences;
+  notify_options notify;
   socket_options sockets;
   web_options web;
   receiver_options receivers;

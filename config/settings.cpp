@@ -10,6 +10,7 @@
 #include "config/internal/setting.hpp"
 #include "config/internal/units.hpp"
 #include "config/naming.hpp"
+#include "config/notifications.hpp"
 #include "config/scrape.hpp"
 
 namespace faultline {
@@ -163,6 +164,12 @@ const char* line_endpoint(const std::string& text) {
 }
 
 const char* listen_address(const std::string& text) { return host_and_port(text); }
+
+const char* web_address(const std::string& text) {
+  const bool web = text.rfind("http://", 0) == 0 || text.rfind("https://", 0) == 0;
+  if (text.empty() || (web && text.find_first_of(" \"<>") == std::string::npos)) return nullptr;
+  return "does not begin with http:// or https://";
+}
 
 const char* log_level(const std::string& text) {
   for (const char* level : {"trace", "debug", "info", "warn", "error"}) {
@@ -335,6 +342,10 @@ void add_life_cycle(std::vector<setting>& all) {
   const char* s = "silences";
   all.push_back(integer(s, "max_entities", FIELD(silences.max_entities), 1, 1'000'000'000));
   all.push_back(duration(s, "longest", FIELD(silences.longest), seconds{60}, 3650 * day));
+  s = "notifications";
+  all.push_back(text(s, "external_url", FIELD(notify.external_url), web_address));
+  all.push_back({s, "receivers", read_receivers, show_receivers});
+  all.push_back({s, "routes", read_routes, show_routes});
 }
 
 void add_running(std::vector<setting>& all) {

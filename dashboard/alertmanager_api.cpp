@@ -54,9 +54,14 @@ bool read_flag(const api_call& call, std::string_view name, bool& out) {
   return false;
 }
 
-json receivers_value() { return json::array({{{"name", feed_receiver}}}); }
+json receivers_value(const std::vector<std::string>& names) {
+  json list = json::array();
+  for (const std::string& name : names) list.push_back({{"name", name}});
+  return list;
+}
 
-json alert_value(const alert& a) {
+json alert_value(const firing_alert& f) {
+  const alert& a = f.what;
   json inhibited = a.inhibited_by;
   for (const std::string& window : a.maintenance) inhibited.push_back(window);
   const std::string summary = a.explanation;
@@ -71,7 +76,7 @@ json alert_value(const alert& a) {
           {"endsAt", rfc3339(ends)},
           {"generatorURL", a.generator},
           {"fingerprint", label_fingerprint(a.labels)},
-          {"receivers", receivers_value()},
+          {"receivers", receivers_value(f.receivers)},
           {"status",
            {{"state", suppressed(a) ? "suppressed" : "active"},
             {"silencedBy", a.silences},
@@ -110,10 +115,18 @@ void get_status(api_call call) {
   }));
 }
 
-void get_receivers(api_call call) { call.respond(json_answer(dumped(receivers_value()))); }
+void get_receivers(api_call call) {
+  call.cycle.receivers(v2_answer<receiver_page>(call.respond, [](const receiver_page& page) {
+    std::vector<std::string> names;
+    for (const receiver_row& r : page.receivers) names.push_back(r.name);
+    names.emplace_back(feed_receiver);
+    return receivers_value(names);
+  }));
+}
 
 bool read_firing(const api_call& call, firing_filter& filter) {
   filter.matchers = parameters(call, "filter");
+  filter.receiver = parameter(call, "receiver");
   return read_flag(call, "active", filter.active) && read_flag(call, "silenced", filter.silenced) &&
          read_flag(call, "inhibited", filter.inhibited);
 }
@@ -121,26 +134,27 @@ bool read_firing(const api_call& call, firing_filter& filter) {
 void get_alerts(api_call call) {
   firing_filter filter;
   if (!read_firing(call, filter)) return;
-  call.cycle.firing(std::move(filter), v2_answer<std::vector<alert>>(
-                                           call.respond, [](const std::vector<alert>& firing) {
-                                             json list = json::array();
-                                             for (const alert& a : firing)
-                                               list.push_back(alert_value(a));
-                                             return list;
-                                           }));
+  call.cycle.firing(std::move(filter),
+                    v2_answer<std::vector<firing_alert>>(
+                        call.respond, [](const std::vector<firing_alert>& firing) {
+                          json list = json::array();
+                          for (const firing_alert& a : firing) list.push_back(alert_value(a));
+                          return list;
+                        }));
 }
 
-json groups_value(const std::vector<alert>& firing) {
-  std::map<std::string, json> groups;
-  for (const alert& a : firing) {
-    const auto name = a.labels.find("alertname");
-    groups.try_emplace(name == a.labels.end() ? std::string{} : name->second, json::array())
-        .first->second.push_back(alert_value(a));
+json groups_value(const std::vector<firing_alert>& firing) {
+  std::map<std::pair<std::string, std::string>, json> groups;  // alertname and receiver
+  for (const firing_alert& a : firing) {
+    const auto found = a.what.labels.find("alertname");
+    const std::string name = found == a.what.labels.end() ? std::string{} : found->second;
+    for (const std::string& to : a.receivers)
+      groups.try_emplace({name, to}, json::array()).first->second.push_back(alert_value(a));
   }
   json list = json::array();
-  for (auto& [name, alerts] : groups)
-    list.push_back({{"labels", {{"alertname", name}}},
-                    {"receiver", {{"name", feed_receiver}}},
+  for (auto& [of, alerts] : groups)
+    list.push_back({{"labels", {{"alertname", of.first}}},
+                    {"receiver", {{"name", of.second}}},
                     {"alerts", std::move(alerts)}});
   return list;
 }
@@ -148,7 +162,8 @@ json groups_value(const std::vector<alert>& firing) {
 void get_groups(api_call call) {
   firing_filter filter;
   if (!read_firing(call, filter)) return;
-  call.cycle.firing(std::move(filter), v2_answer<std::vector<alert>>(call.respond, groups_value));
+  call.cycle.firing(std::move(filter),
+                    v2_answer<std::vector<firing_alert>>(call.respond, groups_value));
 }
 
 void post_alerts(api_call call) {

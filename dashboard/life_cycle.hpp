@@ -21,6 +21,7 @@ struct firing_filter {
   bool active = true;                 ///< those that are not suppressed
   bool silenced = true;
   bool inhibited = true;  ///< by another alert or by a maintenance window
+  std::string receiver;   ///< regular expression for the name of one; empty: any
 };
 
 struct silence_row {
@@ -51,10 +52,32 @@ struct silence_reach {
   std::string refused;  ///< why it is not taken without force; empty: it is
 };
 
+/// An alert that fires, and whom the routes send it to.
+struct firing_alert {
+  alert what;
+  std::vector<std::string> receivers;
+};
+
+/// Whom the server tells, since its start.
+struct receiver_row {
+  std::string name, kind;
+  std::uint64_t sent = 0, failed = 0;
+  std::string last_error;      ///< empty after a success
+  std::int64_t last_sent = 0;  ///< 0: not yet
+};
+struct receiver_page {
+  std::vector<receiver_row> receivers;
+  std::uint64_t waiting = 0;  ///< groups of alerts with a message to come
+  std::uint64_t behind = 0;   ///< feed records not looked at yet
+};
+
 class life_cycle {
 public:
   virtual ~life_cycle() = default;
-  virtual void firing(firing_filter filter, answer<std::vector<alert>> done) = 0;
+  virtual void firing(firing_filter filter, answer<std::vector<firing_alert>> done) = 0;
+  virtual void receivers(answer<receiver_page> done) = 0;
+  /// @returns what went wrong, in a sentence; empty: it was sent. ec::not_found.
+  virtual void test_receiver(std::string name, answer<std::string> done) = 0;
   /// Durable when answered. What is left out of the entity, the server names. @returns how many.
   virtual void post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) = 0;
   virtual void silences(silence_filter filter, answer<std::vector<silence_row>> done) = 0;

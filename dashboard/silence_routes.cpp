@@ -109,6 +109,30 @@ void delete_silence(api_call call) {
                          as_accepted(std::move(call.respond), call.ids[0]));
 }
 
+void get_receivers(api_call call) {
+  call.cycle.receivers([respond = call.respond](outcome<receiver_page> got) {
+    if (!got) return respond(error_answer(got.error()));
+    json list = json::array();
+    for (const receiver_row& r : got->receivers)
+      list.push_back({{"name", r.name},
+                      {"kind", r.kind},
+                      {"sent", r.sent},
+                      {"failed", r.failed},
+                      {"last_error", r.last_error.empty() ? json(nullptr) : json(r.last_error)},
+                      {"last_sent", r.last_sent == 0 ? json(nullptr) : json(r.last_sent)}});
+    respond(json_answer(dumped(
+        {{"receivers", std::move(list)}, {"waiting", got->waiting}, {"behind", got->behind}})));
+  });
+}
+
+void post_test(api_call call) {
+  call.cycle.test_receiver(call.ids[0], [respond = call.respond](outcome<std::string> wrong) {
+    if (!wrong) return respond(error_answer(wrong.error()));
+    respond(json_answer(dumped(
+        {{"sent", wrong->empty()}, {"error", wrong->empty() ? json(nullptr) : json(*wrong)}})));
+  });
+}
+
 }  // namespace
 
 std::vector<route> silence_routes() {
@@ -121,6 +145,9 @@ std::vector<route> silence_routes() {
        web_role::operating},
       {"POST", "/api/v1/silences/preview", "{matchers}, what it would cover", post_preview},
       {"DELETE", "/api/v1/silences/*", "?by=, end it now", delete_silence, web_role::operating},
+      {"GET", "/api/v1/receivers", "who is notified, and how that went", get_receivers},
+      {"POST", "/api/v1/receivers/*/test", "send a test notification", post_test,
+       web_role::operating},
   };
 }
 

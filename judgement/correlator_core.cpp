@@ -286,6 +286,7 @@ void correlator_core::impl::on_command(const operator_command& c) {
   if (c.name == "silence") set_silence(c);
   if (c.name == "unsilence") end_silence(c);
   if (c.name == "posted_alerts") take_posted(c);
+  if (c.name == "posted_again") take_posted_again(c);
   if (c.name == "retire") retire(c.subject);
   if (c.name == "edge") set_edge(c);
   if (c.name == "incident_feedback") note_remedy(c);

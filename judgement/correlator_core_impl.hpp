@@ -242,6 +242,7 @@ struct correlator_core::impl {
   // correlator_core_posted.cpp: alerts of other programs
   static bool only_informs(const alert& a);
   void take_posted(const operator_command& c);
+  void take_posted_again(const operator_command& c);
   void begin_posted(const posted_alert& p, const std::string& print, std::size_t number,
                     event_time at);
   void forget_posted(const std::set<std::string>& ended);

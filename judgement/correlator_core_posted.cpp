@@ -76,6 +76,19 @@ void correlator_core::impl::take_posted(const operator_command& c) {
                    std::to_string(correlator_limits::posted) + " of them");
 }
 
+/// Of those that fire; what is not known has ended meanwhile and will be posted whole.
+void correlator_core::impl::take_posted_again(const operator_command& c) {
+  const auto list = read_posted_again_json(c.payload);
+  if (!list) return;
+  for (const posted_again& p : *list) {
+    const auto known = posted.find(p.print);
+    if (known == posted.end() || p.ends <= known->second.ends) continue;
+    posted_agenda.erase({known->second.ends, p.print});
+    known->second.ends = p.ends;
+    posted_agenda.emplace(p.ends, p.print);
+  }
+}
+
 void correlator_core::impl::begin_posted(const posted_alert& p, const std::string& print,
                                          std::size_t number, event_time at) {
   alert a;

@@ -62,6 +62,60 @@ struct silence_options {
   std::chrono::milliseconds longest{30 * 24 * 3600'000LL};  ///< from its start to its end
 };
 
+enum class receiver_kind : std::uint8_t { webhook, alertmanager, pagerduty, plain, email };
+inline const char* to_string(receiver_kind kind) noexcept {
+  switch (kind) {
+    case receiver_kind::webhook:
+      return "webhook";
+    case receiver_kind::alertmanager:
+      return "alertmanager";
+    case receiver_kind::pagerduty:
+      return "pagerduty";
+    case receiver_kind::plain:
+      return "plain";
+    case receiver_kind::email:
+      return "email";
+  }
+  return "unknown";
+}
+
+/// Whom to tell. One of `notifications.receivers`. Secrets stand in files, which are read again
+/// with every message; they are never written anywhere.
+struct notify_receiver {
+  std::string name;
+  receiver_kind kind = receiver_kind::webhook;
+  std::string url;       ///< http(s)://, of e-mail smtp(s)://
+  std::string url_file;  ///< file of it, where the URL is a secret
+  /// webhook, plain, alertmanager: bearer token; pagerduty: routing key; email: password.
+  std::string secret_file;
+  std::string user;             ///< email: for the password
+  std::string from;             ///< email
+  std::vector<std::string> to;  ///< email
+  bool send_resolved = true;
+  std::uint32_t max_per_minute = 20;  ///< messages; more of them wait
+  std::string title;                  ///< template; empty: the default
+  std::string text;                   ///< template; empty: the default
+};
+
+/// Which alerts go where, in the order of `notifications.routes`.
+struct notify_route {
+  std::string receiver;
+  std::vector<std::string> matchers;  ///< as text; all must hold
+  /// Labels whose values alerts of one message share; `incident` and `entity` are always known.
+  std::vector<std::string> group_by{"incident"};
+  std::chrono::milliseconds group_wait{30'000};
+  std::chrono::milliseconds group_interval{5 * 60'000};
+  std::chrono::milliseconds repeat_interval{4 * 3600'000LL};
+  bool go_on = false;  ///< later routes are tried, too
+};
+
+/// Key `notifications`.
+struct notify_options {
+  std::vector<notify_receiver> receivers;
+  std::vector<notify_route> routes;
+  std::string external_url;  ///< of our page, for links; empty: none
+};
+
 /// What to do about a kind of fault in a kind of component; never executed by us.
 struct runbook {
   std::string component = "*";    ///< kind of entity: service, db, cache, queue, host, gateway, *

@@ -41,6 +41,26 @@ outcome<std::vector<posted_alert>> read_posted_json(std::string_view text) {
   return alerts;
 }
 
+std::string posted_again_json(const std::vector<posted_again>& alerts) {
+  json list = json::array();
+  for (const posted_again& a : alerts) list.push_back({a.print, unix_ms(a.ends)});
+  return list.dump();
+}
+
+outcome<std::vector<posted_again>> read_posted_again_json(std::string_view text) {
+  const json list = json::parse(text, nullptr, false);
+  if (!list.is_array()) return failure{ec::malformed, "posted again: not a JSON array"};
+  std::vector<posted_again> alerts;
+  try {  // the library throws where a member is missing or of another type
+    for (const json& one : list)
+      alerts.push_back(
+          {one.at(0).get<std::string>(), event_time_of(one.at(1).get<std::int64_t>())});
+  } catch (const json::exception& e) {
+    return failure{ec::malformed, std::string{"posted again: "} + e.what()};
+  }
+  return alerts;
+}
+
 std::string label_fingerprint(const std::map<std::string, std::string>& labels) {
   constexpr std::uint64_t basis = 14'695'981'039'346'656'037ULL;
   constexpr std::uint64_t prime = 1'099'511'628'211ULL;

@@ -27,6 +27,16 @@ std::string posted_json(const std::vector<posted_alert>& alerts);
 /// Reads what posted_json wrote. Fails: ec::malformed.
 outcome<std::vector<posted_alert>> read_posted_json(std::string_view text);
 
+/// That an alert goes on firing until then, by the fingerprint of its labels.
+struct posted_again {
+  std::string print;
+  event_time ends{};
+};
+/// JSON array of [print, ms], the payload of the command `posted_again`.
+std::string posted_again_json(const std::vector<posted_again>& alerts);
+/// Fails: ec::malformed.
+outcome<std::vector<posted_again>> read_posted_again_json(std::string_view text);
+
 /// Sixteen hex digits that name a set of labels, as Prometheus and Alertmanager compute them
 /// (FNV-1a, 64 bits).
 std::string label_fingerprint(const std::map<std::string, std::string>& labels);

@@ -327,6 +327,27 @@ void add_memory(page& p, const node_parts& parts) {
   add("store_cache", store.cache);
 }
 
+void add_notifications(page& p, const notifier_status& s) {
+  auto& family = prometheus::BuildCounter()
+                     .Name("faultline_notifications_total")
+                     .Help("Attempts to tell a receiver, since the start.")
+                     .Register(p.registry);
+  for (const receiver_state& r : s.receivers) {
+    family.Add({{"receiver", r.name}, {"outcome", "sent"}}).Increment(static_cast<double>(r.sent));
+    family.Add({{"receiver", r.name}, {"outcome", "failed"}})
+        .Increment(static_cast<double>(r.failed));
+    family.Add({{"receiver", r.name}, {"outcome", "refused"}})
+        .Increment(static_cast<double>(r.refused));
+  }
+  p.gauge("faultline_notification_groups_waiting", "Groups of alerts with a message to come.",
+          static_cast<double>(s.waiting));
+  p.gauge("faultline_notifications_behind", "Feed records that nobody was notified of yet.",
+          static_cast<double>(s.behind));
+  p.counter("faultline_notifications_left_out_total",
+            "Alerts beyond those that are kept for notifications.",
+            static_cast<double>(s.left_out));
+}
+
 }  // namespace
 
 std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
@@ -362,6 +383,7 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
   if (parts.posts != nullptr) add_receivers(p.registry, *parts.posts, parts.listeners->counters());
   add_overload(p, *parts.ladder);
   add_publishers(p, *parts.publishers);
+  if (parts.notifications != nullptr) add_notifications(p, parts.notifications->status());
   std::ostringstream out;
   prometheus::TextSerializer{}.Serialize(out, p.registry.Collect());
   return out.str();

@@ -40,6 +40,7 @@ outcome<void> node::impl::open() {
     had_records = had_records || memory->events().last(p) != 0;
   if (auto read = read_flight(); !read) return read;
   if (auto done = settle_rules(); !done) return done;
+  if (auto made = make_notifier(); !made) return made;
   directory = std::make_unique<partition_directory>(memory->events().partitions());
   auto bound = open_doors(options.sockets, [this](const std::string& why) { give_up(why); });
   if (!bound) return bound.error();
@@ -94,6 +95,7 @@ void node::impl::spawn() {
   hooks.publish = [this](const feed_record& r, const std::vector<std::string>& topics) {
     sockets->publish(r, topics);
     watchers->told(r.seq);
+    if (notifications) notifications->wake();
   };
   hooks.now = [this] { return time_now(); };
   hooks.ending = [this] { return ending.load(); };
@@ -191,12 +193,14 @@ outcome<void> node::impl::open_doors_and_web() {
   parts.reloads = &reloads;
   backups = std::make_unique<backup_desk>(*memory, options.storage.path);
   parts.backups = backups.get();
+  parts.notifications = notifications.get();
   parts.reload = [this] { return reload(); };
   parts.activate = [this](const std::string& sha256) { return activate(sha256); };
   answers = std::make_unique<node_queries>(*system, std::move(parts));
   cycle = std::make_unique<node_life_cycle>(
-      *system, life_cycle_parts{directory.get(), the_correlator, the_keeper,
-                                [this] { return time_now(); }, options.silences});
+      *system,
+      life_cycle_parts{directory.get(), the_correlator, the_keeper, [this] { return time_now(); },
+                       options.silences, notifications.get()});
   auto listening = open_http_server(options.web);
   if (!listening) return listening.error();
   web = std::move(*listening);
@@ -208,6 +212,7 @@ outcome<void> node::impl::open_doors_and_web() {
       receivers.before(audited(make_rest_api(*answers, *cycle, page ? *page : nullptr)), *posts),
       [this](std::string_view path) { return receivers.takes(path); });
   listeners.start(*posts, options.processing.tick);
+  if (notifications) notifications->start();
   clock_thread = std::thread{[this] { run_clock(); }};
   return {};
 }
@@ -261,6 +266,7 @@ outcome<void> node::stop() {
   if (i.desk) i.desk->close();
   if (i.commit) i.commit->stop();
   if (i.system && i.the_supervisor && !i.gave_up) result = i.drain();
+  if (i.notifications) i.notifications->stop();
   if (i.web) i.web->stop();
   if (i.watchers) i.watchers->stop();
   if (i.sockets) i.sockets->stop();

@@ -34,6 +34,7 @@
 #include "server/node.hpp"
 #include "server/node_life_cycle.hpp"
 #include "server/node_queries.hpp"
+#include "server/notifier.hpp"
 #include "server/receivers.hpp"
 #include "server/rule_desk.hpp"
 #include "transport/doors.hpp"
@@ -83,6 +84,9 @@ struct node::impl {
   outcome<reload_report> apply(const fresh_settings& fresh);
   outcome<model_state> activate(const std::string& sha256);
   outcome<void> open_doors_and_web();
+  outcome<void> make_notifier();
+  outcome<void> forget_notifications();
+  outcome<notify_snapshot> open_now();
   void run_clock();
   /// Where the time of a start goes: one line of the debug log for each step.
   void step_done(const char* step) const;
@@ -140,6 +144,7 @@ struct node::impl {
   std::unique_ptr<feed_door> feed;
   std::unique_ptr<node_queries> answers;
   std::unique_ptr<node_life_cycle> cycle;
+  std::unique_ptr<notifier> notifications;  ///< none without receivers
   std::unique_ptr<http_server> web;
   replay_meter meter{options.recovery.replay_rate};
   double cpu_before = 0;

@@ -16,6 +16,7 @@ namespace faultline {
 
 namespace {
 
+constexpr const char* feed_receiver = "feed";
 constexpr std::size_t shown_alerts = 1000;
 constexpr std::size_t shown_entities = 100;
 constexpr std::size_t list_page = 8192;
@@ -140,21 +141,61 @@ void node_life_cycle::record(std::vector<operator_command> commands, answer<bool
                           });
 }
 
-void node_life_cycle::firing(firing_filter f, answer<std::vector<alert>> done) {
+/// The feed hears of everything.
+std::vector<std::string> node_life_cycle::receivers_of(const alert& a) const {
+  std::vector<std::string> names;
+  if (parts_.notifications != nullptr) names = parts_.notifications->receivers_of(a);
+  names.emplace_back(feed_receiver);
+  return names;
+}
+
+void node_life_cycle::firing(firing_filter f, answer<std::vector<firing_alert>> done) {
   auto matchers = compiled(f.matchers);
   if (!matchers) return done(matchers.error());
-  with_view(true, [f, m = std::move(*matchers), done](outcome<correlator_view> view) {
+  auto names =
+      label_matchers::compile({{"receiver", f.receiver.empty() ? ".*" : f.receiver, true}});
+  if (!names) return done(names.error());
+  with_view(true, [this, f, m = std::move(*matchers), names = std::move(*names),
+                   done](outcome<correlator_view> view) {
     if (!view) return done(view.error());
-    std::vector<alert> wanted;
+    std::vector<firing_alert> wanted;
     for (alert& a : view->firing) {
       const bool inhibited = !a.inhibited_by.empty() || !a.maintenance.empty();
       if (!suppressed(a) && !f.active) continue;
       if (a.silenced && !f.silenced) continue;
       if (inhibited && !f.inhibited) continue;
-      if (m.empty() || m.matches(labels_to_match(a))) wanted.push_back(std::move(a));
+      if (!m.empty() && !m.matches(labels_to_match(a))) continue;
+      auto to = receivers_of(a);
+      if (std::any_of(to.begin(), to.end(), [&](const std::string& r) {
+            return names.matches({{"receiver", r}});
+          }))
+        wanted.push_back({std::move(a), std::move(to)});
     }
     done(std::move(wanted));
   });
+}
+
+void node_life_cycle::receivers(answer<receiver_page> done) {
+  receiver_page page;
+  if (parts_.notifications != nullptr) {
+    const notifier_status s = parts_.notifications->status();
+    for (const receiver_state& r : s.receivers)
+      page.receivers.push_back({r.name, r.kind, r.sent, r.failed, r.last_error, r.last_sent});
+    page.waiting = s.waiting;
+    page.behind = s.behind;
+  }
+  done(std::move(page));
+}
+
+void node_life_cycle::test_receiver(std::string name, answer<std::string> done) {
+  if (parts_.notifications == nullptr) return done(failure{ec::not_found, "no receiver " + name});
+  aside(
+      system_, [n = parts_.notifications, name] { return n->test(name); },
+      [done](outcome<void> sent) {
+        if (sent) return done(std::string{});
+        if (sent.error().code == ec::not_found) return done(sent.error());
+        done(sent.error().what);
+      });
 }
 
 void node_life_cycle::post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) {
@@ -167,11 +208,14 @@ void node_life_cycle::post_alerts(std::vector<posted_alert> alerts, answer<std::
     if (a.ends < a.starts) return done(failure{ec::invalid, "an alert ends before it starts"});
     if (a.entity.empty()) a.entity = posted_entity(a.labels);
   }
-  record({{"posted_alerts", "", posted_json(alerts), {}}},
-         [done, count = alerts.size()](outcome<bool> ok) {
-           if (!ok) return done(ok.error());
-           done(count);
-         });
+  const std::size_t count = alerts.size();
+  std::vector<operator_command> commands = posted_.commands(std::move(alerts), now);
+  if (commands.empty()) return done(count);  // nothing that the log does not say already
+  record(std::move(commands), [this, done, count](outcome<bool> ok) {
+    if (ok) return done(count);
+    posted_.forget();
+    done(ok.error());
+  });
 }
 
 void node_life_cycle::silences(silence_filter f, answer<std::vector<silence_row>> done) {

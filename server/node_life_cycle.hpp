@@ -13,6 +13,8 @@
 #include "dashboard/life_cycle.hpp"
 #include "judgement/options.hpp"
 #include "processing/label_matchers.hpp"
+#include "server/notifier.hpp"
+#include "server/posted_notes.hpp"
 
 namespace faultline {
 
@@ -23,6 +25,7 @@ struct life_cycle_parts {
   keeper_actor keeper;
   std::function<arrival_time()> now;
   silence_options silences;
+  const notifier* notifications = nullptr;  ///< none without receivers
 };
 
 /// Silences and alerts for operators: checks what they say, makes it a decision, and answers when
@@ -31,7 +34,9 @@ class node_life_cycle final : public life_cycle {
 public:
   node_life_cycle(caf::actor_system& system, life_cycle_parts parts);
 
-  void firing(firing_filter filter, answer<std::vector<alert>> done) override;
+  void firing(firing_filter filter, answer<std::vector<firing_alert>> done) override;
+  void receivers(answer<receiver_page> done) override;
+  void test_receiver(std::string name, answer<std::string> done) override;
   void post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) override;
   void silences(silence_filter filter, answer<std::vector<silence_row>> done) override;
   void set_silence(silence_word word, answer<std::string> done) override;
@@ -39,6 +44,7 @@ public:
   void preview_silence(std::vector<label_matcher> matchers, answer<silence_reach> done) override;
 
 private:
+  std::vector<std::string> receivers_of(const alert& a) const;
   void with_view(bool alerts, answer<correlator_view> done);
   void record(std::vector<operator_command> commands, answer<bool> done);
   outcome<label_matchers> checked(silence_word& word) const;
@@ -49,6 +55,7 @@ private:
 
   caf::actor_system& system_;
   life_cycle_parts parts_;
+  posted_notes posted_;
 };
 
 }  // namespace faultline

@@ -20,6 +20,7 @@
 #include "server/backup_desk.hpp"
 #include "server/chronicle.hpp"
 #include "server/live_desk.hpp"
+#include "server/notifier.hpp"
 #include "server/rule_desk.hpp"
 #include "storage/store.hpp"
 #include "transport/doors.hpp"
@@ -58,6 +59,7 @@ struct node_parts {
   live_desk* live = nullptr;
   const post_desk* posts = nullptr;  ///< likewise
   const other_listeners* listeners = nullptr;
+  const notifier* notifications = nullptr;  ///< none without receivers
   /// Both block; each is called on a thread of its own.
   std::function<outcome<reload_report>()> reload{};
   std::function<outcome<model_state>(const std::string& sha256)> activate{};

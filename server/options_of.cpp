@@ -48,6 +48,7 @@ outcome<node_options> options_of(const server_config& config) {
   o.correlation = config.correlation;
   o.root_cause = config.root_cause;
   o.silences = config.silences;
+  o.notify = config.notify;
   o.sockets = config.sockets;
   o.web = config.web;
   o.receivers = config.receivers;

@@ -90,6 +90,8 @@ std::string controls() { return "Z"; }
 std::string correlator_through() { return "H"; }
 std::string correlator_state() { return "I"; }
 
+std::string note(std::string_view name) { return builder{'N'}.text(name).take(); }
+
 std::string poison(const record_address& where) {
   return builder{'X'}.u16(where.partition).u64(where.position).u32(where.index).take();
 }

@@ -23,6 +23,7 @@ public:
   feed_store& feed() override { return feed_; }
   dead_letter_store& dead_letters() override { return letters_; }
   poison_store& poison() override { return letters_; }
+  note_store& notes() override { return notes_; }
   std::uint64_t bytes_on_disk() const override { return 0; }
   outcome<void> sync() override { return {}; }
   outcome<void> flush() override { return {}; }
@@ -36,6 +37,7 @@ private:
   memory_checkpoints checkpoints_;
   memory_decisions decisions_;
   memory_feed feed_;
+  memory_notes notes_;
   std::mutex sweeping_;
   retention_marks log_marks_;  ///< number: index into log_positions_
   retention_marks feed_marks_;

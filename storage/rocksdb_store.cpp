@@ -13,6 +13,7 @@
 #include "storage/internal/rocksdb_event_log.hpp"
 #include "storage/internal/rocksdb_feed.hpp"
 #include "storage/internal/rocksdb_letters.hpp"
+#include "storage/internal/rocksdb_notes.hpp"
 #include "storage/internal/rows.hpp"
 #include "storage/internal/upgrade.hpp"
 #include "storage/store.hpp"
@@ -29,6 +30,7 @@ public:
         checkpoints_{*database_, partitions},
         decisions_{*database_},
         feed_{*database_},
+        notes_{*database_},
         log_bytes_{database_->options().log_bytes},
         letter_retention_{database_->options().dead_letter_retention},
         log_marks_{database_->options().log_retention},
@@ -42,6 +44,7 @@ public:
   feed_store& feed() override { return feed_; }
   dead_letter_store& dead_letters() override { return letters_; }
   poison_store& poison() override { return letters_; }
+  note_store& notes() override { return notes_; }
   std::uint64_t bytes_on_disk() const override { return database_->bytes_on_disk(); }
   store_memory memory_held() const override { return database_->memory_held(); }
   outcome<void> sync() override { return database_->sync(); }
@@ -66,6 +69,7 @@ private:
   rocksdb_checkpoints checkpoints_;
   rocksdb_decisions decisions_;
   rocksdb_feed feed_;
+  rocksdb_notes notes_;
 
   std::mutex sweeping_;  ///< guards what follows
   std::uint64_t log_bytes_;

@@ -385,6 +385,21 @@ public:
   virtual outcome<std::vector<record_address>> load(partition_id partition) = 0;
 };
 
+/// Rows to write: a name and its bytes; nothing: the row goes.
+using note_rows = std::vector<std::pair<std::string, std::optional<std::string>>>;
+
+/// Small rows by name, of parts of the server that keep a state of their own.
+class note_store {
+public:
+  virtual ~note_store() = default;
+  /// All of them, or none.
+  virtual outcome<void> write(const note_rows& rows, sync_when when) = 0;
+  /// Rows whose name begins with @p prefix and comes after @p after, by name, at most @p limit.
+  virtual outcome<std::vector<std::pair<std::string, std::string>>> load(std::string_view prefix,
+                                                                         std::string_view after,
+                                                                         std::size_t limit) = 0;
+};
+
 /// Bytes of memory that a store holds.
 struct store_memory {
   std::uint64_t write_buffers = 0;  ///< what is not in a table yet, and what is being written
@@ -408,6 +423,7 @@ public:
   virtual feed_store& feed() = 0;
   virtual dead_letter_store& dead_letters() = 0;
   virtual poison_store& poison() = 0;
+  virtual note_store& notes() = 0;
   /// Bytes on disk (SST and WAL), for /metrics.
   virtual std::uint64_t bytes_on_disk() const = 0;
   /// What the store holds in memory, bounded by storage.write_buffer and storage.cache.

@@ -48,6 +48,10 @@ void record_checker::check_fact(std::string_view key, std::string_view value) {
     return;
   }
   const char subject = key == keys::format() || key == keys::upgrade() ? '-' : key[0];
+  if (subject == 'N') {
+    readable(rows::read_text(value), "notes", where);
+    return;
+  }
   if (subject == 'X') {
     readable(rows::read_text(value), "skipped records", where);
     return;

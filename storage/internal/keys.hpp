@@ -81,6 +81,7 @@ std::string controls_copied();
 std::string controls();
 std::string correlator_through();
 std::string correlator_state();
+std::string note(std::string_view name);
 std::string poison(const record_address& where);
 std::string poison_of(partition_id partition);
 std::string partition_state(partition_id partition);

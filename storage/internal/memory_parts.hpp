@@ -134,6 +134,36 @@ private:
   std::vector<partition_state> partitions_;
 };
 
+class memory_notes final : public note_store {
+public:
+  outcome<void> write(const note_rows& rows, sync_when) override {
+    const std::lock_guard lock{mutex_};
+    for (const auto& [name, bytes] : rows) {
+      if (bytes)
+        rows_[name] = *bytes;
+      else
+        rows_.erase(name);
+    }
+    return {};
+  }
+  outcome<std::vector<std::pair<std::string, std::string>>> load(std::string_view prefix,
+                                                                 std::string_view after,
+                                                                 std::size_t limit) override {
+    const std::lock_guard lock{mutex_};
+    std::vector<std::pair<std::string, std::string>> out;
+    auto at = after.empty() ? rows_.lower_bound(std::string{prefix})
+                            : rows_.upper_bound(std::string{after});
+    for (; at != rows_.end() && at->first.substr(0, prefix.size()) == prefix && out.size() < limit;
+         ++at)
+      out.push_back(*at);
+    return out;
+  }
+
+private:
+  std::mutex mutex_;
+  std::map<std::string, std::string> rows_;
+};
+
 class memory_decisions final : public decision_log {
 public:
   outcome<std::uint64_t> append(const decision_append& batch, sync_when when) override;

@@ -26,6 +26,7 @@ public:
   decision_log& decisions() override { return memory->decisions(); }
   feed_store& feed() override { return memory->feed(); }
   dead_letter_store& dead_letters() override { return memory->dead_letters(); }
+  note_store& notes() override { return memory->notes(); }
   poison_store& poison() override { return memory->poison(); }
   std::uint64_t bytes_on_disk() const override { return 0; }
   outcome<void> sync() override {

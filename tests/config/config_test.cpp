@@ -191,5 +191,62 @@ TEST(Config, OfAFileThatIsNotThereIsAProblemThatNamesIt) {
   EXPECT_FALSE(load_config("/"));
 }
 
+TEST(Config, ReceiversAndRoutesAreRead) {
+  const auto c = read(R"(
+notifications:
+  external_url: https://faultline.example
+  receivers:
+    - {name: team, url: "https://hooks.example/x", max_per_minute: 5, send_resolved: false}
+    - {name: pager, kind: pagerduty, secret_file: /etc/key}
+    - {name: mail, kind: email, url: "smtp://mx:25", from: fl@x.org, to: [a@x.org, b@x.org]}
+  routes:
+    - {receiver: pager, matchers: ['severity="critical"'], group_wait: 10s, continue: true}
+    - {receiver: team, group_by: [entity, alertname], group_interval: 2m, repeat_interval: 1h}
+)");
+  ASSERT_TRUE(c) << to_string(c.problems);
+  ASSERT_EQ(c->notify.receivers.size(), 3U);
+  EXPECT_EQ(c->notify.receivers[0].max_per_minute, 5U);
+  EXPECT_FALSE(c->notify.receivers[0].send_resolved);
+  EXPECT_EQ(c->notify.receivers[1].kind, receiver_kind::pagerduty);
+  EXPECT_EQ(c->notify.receivers[2].to.size(), 2U);
+  ASSERT_EQ(c->notify.routes.size(), 2U);
+  EXPECT_TRUE(c->notify.routes[0].go_on);
+  EXPECT_EQ(c->notify.routes[0].group_wait.count(), 10'000);
+  EXPECT_EQ(c->notify.routes[1].group_by.size(), 2U);
+  const auto said = settings_of(*c);
+  for (const auto& [key, value] : said)
+    EXPECT_EQ(value.find("hooks.example"), std::string::npos) << "an address may be a secret";
+  const auto other =
+      read("notifications: {receivers: [{name: team, url: 'https://hooks.example/y'}]}");
+  ASSERT_TRUE(other);
+  EXPECT_FALSE(changed_keys(*c, *other).empty());
+}
+
+TEST(Config, AReceiverThatCannotBeReachedIsAProblem) {
+  const auto of = [](const std::string& receiver) {
+    return problems_of("notifications: {receivers: [" + receiver + "]}");
+  };
+  const std::pair<const char*, const char*> rows[] = {
+      {"{url: 'http://x'}", "has no name"},
+      {"{name: a}", "neither url nor url_file"},
+      {"{name: a, url: 'ftp://x'}", "not http://"},
+      {"{name: a, url: 'http://x', url_file: f}", "both url and url_file"},
+      {"{name: a, kind: pigeon, url: 'http://x'}", "is none of"},
+      {"{name: a, kind: pagerduty}", "no secret_file"},
+      {"{name: a, kind: email, url: 'smtp://x', from: b@c}", "no addresses in to"},
+      {"{name: a, kind: email, url: 'smtp://x', from: 'b@c> x', to: [d@e]}", "no address in from"},
+      {"{name: a, kind: email, url: 'smtp://x', from: b@c, to: [d@e], user: u}",
+       "only one of user"},
+      {"{name: a, url: 'http://x', max_per_minute: 0}", "between 1 and"},
+      {"{name: a, url: 'http://x'}, {name: a, url: 'http://y'}", "two called a"},
+      {"{name: a, url: 'http://x', token: t}", "token"}};
+  for (const auto& [receiver, problem] : rows)
+    EXPECT_NE(of(receiver).find(problem), std::string::npos) << receiver << ": " << of(receiver);
+  EXPECT_NE(problems_of("notifications: {routes: [{group_wait: 3}]}").find("not a time"),
+            std::string::npos);
+  EXPECT_NE(problems_of("notifications: {routes: [{matchers: [a=b]}]}").find("names no receiver"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace faultline

@@ -179,9 +179,10 @@ TEST_F(LifeCycleApi, WhatFiresIsToldAsAlertmanagerTellsIt) {
   EXPECT_EQ(told["annotations"]["summary"], "latency is high");
   EXPECT_EQ(told["startsAt"], "2023-11-15T12:00:00.000Z");
   EXPECT_EQ(told["fingerprint"].get<std::string>().size(), 16u);
-  EXPECT_EQ(told["receivers"][0]["name"], "feed");
+  EXPECT_EQ(told["receivers"], json::parse(R"([{"name":"team"},{"name":"feed"}])"));
   const json groups = get("/api/v2/alerts/groups");
   EXPECT_EQ(groups[0]["labels"]["alertname"], "EntityDeviates");
+  EXPECT_EQ(groups.size(), 2u) << "one for each receiver";
   EXPECT_EQ(groups[0]["alerts"].size(), 1u);
   EXPECT_EQ(ask("GET", "/api/v2/alerts", {}, {{"active", "maybe"}}).status, 400);
 }
@@ -210,6 +211,22 @@ TEST_F(LifeCycleApi, StatusAndReceiversAreThoseOfAnAlertmanagerAlone) {
   EXPECT_EQ(status["versionInfo"]["revision"], "1.2.3");
   EXPECT_THAT(status["config"]["original"].get<std::string>(), HasSubstr("receiver: feed"));
   EXPECT_EQ(get("/api/v2/receivers"), json::parse(R"([{"name":"feed"}])"));
+}
+
+TEST_F(LifeCycleApi, ReceiversAreListedAndTested) {
+  cycle.receiver_list.receivers = {{"team", "webhook", 3, 1, "answered 500", 0}};
+  cycle.receiver_list.waiting = 2;
+  const json page = get("/api/v1/receivers");
+  EXPECT_EQ(page["receivers"][0]["last_error"], "answered 500");
+  EXPECT_TRUE(page["receivers"][0]["last_sent"].is_null());
+  EXPECT_EQ(page["waiting"], 2);
+  EXPECT_EQ(ask("POST", "/api/v1/receivers/team/test").body, R"({"error":null,"sent":true})");
+  EXPECT_EQ(cycle.asked, "test team");
+  cycle.test_error = "answered 404";
+  EXPECT_EQ(ask("POST", "/api/v1/receivers/team/test").body,
+            R"({"error":"answered 404","sent":false})");
+  role = web_role::viewer;
+  EXPECT_EQ(ask("POST", "/api/v1/receivers/team/test").status, 403);
 }
 
 }  // namespace

@@ -167,9 +167,16 @@ private:
 /// The same of what operators say of alerts.
 class made_life_cycle : public life_cycle {
 public:
-  void firing(firing_filter f, answer<std::vector<alert>> done) override {
+  void firing(firing_filter f, answer<std::vector<firing_alert>> done) override {
     filter = std::move(f);
-    say(done, alerts);
+    std::vector<firing_alert> told;
+    for (const alert& a : alerts) told.push_back({a, {"team", "feed"}});
+    say(done, told);
+  }
+  void receivers(answer<receiver_page> done) override { say(done, receiver_list); }
+  void test_receiver(std::string name, answer<std::string> done) override {
+    asked = "test " + name;
+    say(done, test_error);
   }
   void post_alerts(std::vector<posted_alert> p, answer<std::size_t> done) override {
     posted = std::move(p);
@@ -204,6 +211,8 @@ public:
   std::vector<silence_word> words;
   std::vector<label_matcher> previewed;
   silence_reach reach;
+  receiver_page receiver_list;
+  std::string test_error;
 
 private:
   template <class T>

@@ -20,6 +20,21 @@ namespace {
 
 using settings = std::vector<std::pair<std::string, std::string>>;
 
+/// As the configuration shows it with the receiver and the route of as_yaml().
+std::string one_receiver(const std::string& key) {
+  server_config config;
+  notify_receiver team;
+  team.name = "team";
+  team.url = "http://hooks.example";
+  notify_route route;
+  route.receiver = team.name;
+  config.notify.receivers = {team};
+  config.notify.routes = {route};
+  for (const auto& [name, value] : settings_of(config))
+    if (name == key) return value;
+  return {};
+}
+
 /// Another value of the same kind: the first number one larger, true for false, another endpoint.
 std::string other_value(const std::string& key, const std::string& value) {
   if (value == "true") return "false";
@@ -37,6 +52,8 @@ std::string other_value(const std::string& key, const std::string& value) {
   if (key == "naming.aliases") return "{host/a: host/b}";
   if (key == "naming.drop") return "[go_*]";
   if (key == "naming.max_metrics") return "255";
+  if (key == "notifications.external_url") return "https://faultline.example";
+  if (key == "notifications.receivers" || key == "notifications.routes") return one_receiver(key);
   if (key == "ingest.subscribe") return "[tcp://10.0.0.7:5556]";
   if (key.compare(0, 6, "model.") == 0) return "models/lstm.flm";
   if (key.compare(0, 8, "web.tls_") == 0 || key == "web.tokens") return "/somewhere/else";
@@ -57,6 +74,8 @@ std::string other_value(const std::string& key, const std::string& value) {
 /// The value as YAML: texts and lists of texts quoted, everything else as it is.
 std::string as_yaml(const std::string& key, const std::string& value) {
   if (key == "limits") return R"([{entity: "db/*", metric: disk, above: 90, severity: warning}])";
+  if (key == "notifications.receivers") return "[{name: team, url: 'http://hooks.example'}]";
+  if (key == "notifications.routes") return "[{receiver: team}]";
   if (key == "edges" || key == "naming.entities" || key == "naming.aliases" ||
       key == "ingest.scrape")
     return value;
@@ -93,6 +112,7 @@ server_config told_by(const node_options& o) {
   c.correlation = o.correlation;
   c.root_cause = o.root_cause;
   c.silences = o.silences;
+  c.notify = o.notify;
   c.sockets = o.sockets;
   c.web = o.web;
   c.receivers = o.receivers;

@@ -5,6 +5,7 @@
 
 #include "judgement/correlator_core.hpp"
 #include "judgement/entity_outline.hpp"
+#include "judgement/notifier_rows.hpp"
 #include "messages/record.hpp"
 #include "processing/clock_point.hpp"
 #include "processing/publisher_window.hpp"
@@ -139,6 +140,25 @@ std::string sample_window() {
   return w.save();
 }
 
+notify_group sample_group() {
+  notify_group g;
+  g.receiver = "team";
+  g.route_name = "team/{severity=critical}";
+  g.labels = {{"incident", "i1"}, {"zone", "eu"}};
+  g.incident = "i1";
+  g.alerts = {{"a1", told_state::critical},
+              {"b2", told_state::ended},
+              {"c3", told_state::nothing},
+              {"d4", told_state::perhaps}};
+  g.first = arrival_time_of(1'700'000'000'250);
+  g.sent = arrival_time_of(1'700'000'030'250);
+  g.retry = arrival_time_of(1'700'000'035'250);
+  g.attempts = 2;
+  g.number = 7;
+  g.acknowledged = true;
+  return g;
+}
+
 std::vector<disk_format> contents() {
   std::vector<disk_format> all;
   all.push_back({"blob", "blob", 2, false, sample_blob, reread_blob});
@@ -199,6 +219,16 @@ std::vector<disk_format> contents() {
                      return failure{ec::malformed, "a partition that knows nothing yet"};
                    return rewritten(decode_clock_point(b), encode_clock_point);
                  }});
+  all.push_back(
+      {"notify_group", "notified group", 2, false,
+       [] { return encode_notify_group(sample_group()); },
+       [](std::string_view b) { return rewritten(decode_notify_group(b), encode_notify_group); }});
+  all.push_back(
+      {"notify_alert", "notified alert", 1, false,
+       [] {
+         return encode_notify_alert({resolved_alert(), "i1", arrival_time_of(1'700'000'090'250)});
+       },
+       [](std::string_view b) { return rewritten(decode_notify_alert(b), encode_notify_alert); }});
   all.push_back({"correlator_state", "correlator state", 6, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};

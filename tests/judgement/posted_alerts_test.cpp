@@ -34,6 +34,21 @@ TEST(PostedAlerts, EndWhenNobodyPostsThemAnyMore) {
   EXPECT_FALSE(f.core.wants_clock(event_time_of(noon + 50 * minute)) && f.core.open().empty());
 }
 
+TEST(PostedAlerts, GoOnByAShortRecordToo) {
+  fold f;
+  f.post("Slow", "cart", noon, noon + 4 * minute);
+  const std::string print =
+      label_fingerprint({{"alertname", "Slow"}, {"severity", "critical"}, {"service", "cart"}});
+  f.command(
+      "posted_again", "",
+      posted_again_json({{print, event_time_of(noon + 6 * minute)}, {"00", event_time_of(noon)}}));
+  EXPECT_TRUE(alerts_in(f.clock(noon + 5 * minute)).empty());
+  EXPECT_EQ(alerts_in(f.clock(noon + 6 * minute)).size(), 1u);
+  f.command("posted_again", "", posted_again_json({{print, event_time_of(noon + 9 * minute)}}));
+  EXPECT_TRUE(f.core.firing().empty()) << "what has ended does not go on";
+  EXPECT_TRUE(f.command("posted_again", "", "[7]").feed.empty());
+}
+
 TEST(PostedAlerts, EndAsTheyArePostedAndBeginAgainAsAnotherEpisode) {
   fold f;
   const auto first = alerts_in(f.post("Slow", "cart", noon, noon + 4 * minute));

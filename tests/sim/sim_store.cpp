@@ -26,7 +26,7 @@ auto sim_store::make(sync_when when, Op op) -> decltype(op(*this)) {
 
 /// The contracts, each handing reads on and writes to sim_store::make().
 struct sim_parts {
-  explicit sim_parts(sim_store& s) : log{s}, points{s}, decided{s}, told{s}, skipped{s} {}
+  explicit sim_parts(sim_store& s) : log{s}, points{s}, decided{s}, told{s}, skipped{s}, noted{s} {}
 
   struct event_part final : event_log {
     explicit event_part(sim_store& s) : all{s} {}
@@ -157,6 +157,19 @@ struct sim_parts {
     }
     sim_store& all;
   } skipped;
+
+  struct note_part final : note_store {
+    explicit note_part(sim_store& s) : all{s} {}
+    outcome<void> write(const note_rows& rows, sync_when when) override {
+      return all.make(when, [rows](store& s) { return s.notes().write(rows, sync_when::now); });
+    }
+    outcome<std::vector<std::pair<std::string, std::string>>> load(std::string_view prefix,
+                                                                   std::string_view after,
+                                                                   std::size_t limit) override {
+      return all.inner_->notes().load(prefix, after, limit);
+    }
+    sim_store& all;
+  } noted;
 };
 
 sim_store::sim_store(const storage_options& options, chance& dice, lie how)
@@ -173,6 +186,7 @@ checkpoint_store& sim_store::checkpoints() { return parts_->points; }
 decision_log& sim_store::decisions() { return parts_->decided; }
 feed_store& sim_store::feed() { return parts_->told; }
 poison_store& sim_store::poison() { return parts_->skipped; }
+note_store& sim_store::notes() { return parts_->noted; }
 
 outcome<void> sim_store::sync() {
   if (crashed_) return gone();

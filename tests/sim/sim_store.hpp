@@ -42,6 +42,7 @@ public:
   feed_store& feed() override;
   dead_letter_store& dead_letters() override { return inner_->dead_letters(); }
   poison_store& poison() override;
+  note_store& notes() override;
   std::uint64_t bytes_on_disk() const override { return 0; }
   outcome<void> sync() override;
   std::uint64_t written() const override { return writes_.size(); }

@@ -320,5 +320,24 @@ TYPED_TEST(DeadLetterContract, NamesASkippedRecordOnce) {
   EXPECT_EQ(store->dead_letters().total(), 2u);
 }
 
+// ---- notes ------------------------------------------------------------------------------------
+
+template <class Maker>
+class NoteContract : public store_contract<Maker> {};
+TYPED_TEST_SUITE(NoteContract, store_makers);
+
+TYPED_TEST(NoteContract, RowsAreThereAfterAReopenInTheOrderOfTheirNames) {
+  auto store = this->maker.open();
+  ASSERT_TRUE(store->notes().write({{"a/2", "two"}, {"a/1", "one"}, {"b/1", ""}}, sync_when::now));
+  ASSERT_TRUE(store->notes().write({{"a/2", std::nullopt}, {"a/3", "three"}}, sync_when::later));
+  store = this->maker.reopen(std::move(store));
+  const auto all = store->notes().load("a/", "", 10);
+  ASSERT_TRUE(all) << all.error().what;
+  EXPECT_THAT(*all, ElementsAre(Pair("a/1", "one"), Pair("a/3", "three")));
+  EXPECT_THAT(*store->notes().load("a/", "a/1", 10), ElementsAre(Pair("a/3", "three")));
+  EXPECT_THAT(*store->notes().load("", "", 1), ElementsAre(Pair("a/1", "one")));
+  EXPECT_THAT(*store->notes().load("c", "", 10), IsEmpty());
+}
+
 }  // namespace
 }  // namespace faultline::testing

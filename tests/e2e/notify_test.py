@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who is notified of what: every kind of receiver, storms, and what a kill must not repeat or lose."""
+
+import http.server
+import json
+import os
+import pathlib
+import socketserver
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+
+from support import BIN, Server, free_ports
+
+# The figures of the promise by command: FAULTLINE_NOTIFY_ALERTS=500; a tenth of them here.
+ALERTS = int(os.environ.get("FAULTLINE_NOTIFY_ALERTS", "50"))
+SILENCES = ALERTS // 10
+ACKNOWLEDGED = ALERTS // 25
+
+
+def wait_for(what, seconds=30):
+    """@returns the first true value of what(), or its last one."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(0.02)
+
+
+class Sink:
+    """An HTTP server that keeps what is posted, and answers as it is told."""
+
+    def __init__(self):
+        self.got, self.headers, self.times, self.status, self.lock = [], [], [], 200, threading.Lock()
+        sink = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                with sink.lock:
+                    if sink.status == 200:
+                        sink.got.append((self.path, json.loads(body)))
+                        sink.headers.append(dict(self.headers))
+                        sink.times.append(time.monotonic())
+                    self.send_response(sink.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.port = free_ports(1)[0]
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def bodies(self):
+        with self.lock:
+            return [body for _, body in self.got]
+
+    def alerts(self, status):
+        """Entities of the alerts of all messages, as often as they were told."""
+        return [a["labels"]["service"] for b in self.bodies() for a in b["alerts"] if a["status"] == status]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Mailbox:
+    """The least of an SMTP server."""
+
+    def __init__(self):
+        self.mails = []
+        box = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def say(self, text):
+                self.wfile.write(text.encode() + b"\r\n")
+
+            def handle(self):
+                self.say("220 here")
+                while True:
+                    line = self.rfile.readline().decode().strip()
+                    if not line or line.upper() == "QUIT":
+                        return
+                    if line.upper() != "DATA":
+                        self.say("250 fine")
+                        continue
+                    self.say("354 go on")
+                    mail = []
+                    while (part := self.rfile.readline()) != b".\r\n":
+                        mail.append(part.decode())
+                    box.mails.append("".join(mail))
+                    self.say("250 taken")
+
+        self.port = free_ports(1)[0]
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class NotifyTest(unittest.TestCase):
+    def sink(self):
+        sink = Sink()
+        self.addCleanup(sink.close)
+        return sink
+
+    def server(self, receivers, routes, config=""):
+        text = "processing: {tick: 1s}\nnotifications:\n  external_url: http://page.example\n"
+        text += "  receivers:\n" + "".join(f"    - {r}\n" for r in receivers)
+        text += "  routes:\n" + "".join(f"    - {r}\n" for r in routes) + config
+        server = Server(text).start()
+        self.addCleanup(server.close)
+        return server
+
+    def post(self, server, names, ended=False, **labels):
+        now = time.time()
+        stamp = lambda t: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(t))
+        alerts = [{"labels": {"alertname": "Slow", "service": n, **labels},
+                   "annotations": {"summary": f"{n} is slow"},
+                   "endsAt": stamp(now - 1 if ended else now + 3600)} for n in names]
+        for at in range(0, len(alerts), 256):
+            status, body = server.request("POST", "/api/v2/alerts", alerts[at:at + 256])
+            self.assertEqual(status, 200, body)
+
+    def receivers(self, server):
+        return {r["name"]: r for r in server.api("/api/v1/receivers")["receivers"]}
+
+    def faultline(self, server, *arguments, status=0):
+        done = subprocess.run([str(BIN / "faultline"), "--server", f"http://127.0.0.1:{server.http}", *arguments],
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_every_kind_of_receiver_is_told_and_secrets_stay_in_their_files(self):
+        sink, mail = self.sink(), Mailbox()
+        self.addCleanup(mail.close)
+        secret = pathlib.Path(tempfile.mkdtemp()) / "secret"
+        secret.write_text("s3cr3t-token\n")
+        address = secret.with_name("url")
+        address.write_text(f"{sink.url}/s3cr3t-path\n")
+        server = self.server(
+            [f"{{name: hook, kind: webhook, url_file: {address}, secret_file: {secret}}}",
+             f"{{name: own, kind: plain, url: '{sink.url}/plain', title: 'T {{{{ severity }}}}'}}",
+             f"{{name: pager, kind: pagerduty, url: '{sink.url}/pager', secret_file: {secret}}}",
+             f"{{name: am, kind: alertmanager, url: '{sink.url}'}}",
+             f"{{name: mail, kind: email, url: 'smtp://127.0.0.1:{mail.port}', from: fl@example.org,"
+             " to: [ops@example.org]}"],
+            [f"{{receiver: {n}, group_wait: 0s, continue: true}}" for n in ("hook", "own", "pager", "am", "mail")])
+        self.post(server, ["cart"], severity="critical")
+        paths = {"/s3cr3t-path", "/plain", "/pager", "/api/v2/alerts"}
+        self.assertTrue(wait_for(lambda: {p for p, _ in sink.got} == paths and mail.mails), sink.got)
+        told = dict(sink.got)
+        self.assertEqual(told["/s3cr3t-path"]["alerts"][0]["labels"]["service"], "cart")
+        self.assertEqual((told["/plain"]["title"], told["/plain"]["incident"]["entities"]),
+                         ("T critical", ["service/cart"]))
+        self.assertEqual((told["/pager"]["event_action"], told["/pager"]["routing_key"]),
+                         ("trigger", "s3cr3t-token"))
+        self.assertEqual(told["/api/v2/alerts"][0]["labels"]["alertname"], "Slow")
+        self.assertIn("To: ops@example.org", mail.mails[0])
+        self.assertIn("cart is slow", mail.mails[0])
+        self.assertIn("Bearer s3cr3t-token", [h.get("Authorization") for h in sink.headers])
+        for name in ("hook", "mail"):
+            self.faultline(server, "notify", "test", name)
+        self.assertTrue(wait_for(lambda: len(mail.mails) == 2))
+        self.faultline(server, "notify", "test", "nobody", status=1)
+        sink.status = 500
+        self.assertIn("answered 500", self.faultline(server, "notify", "test", "hook", status=1))
+        self.assertIn("hook", self.faultline(server, "notify", "list"))
+        log = (server.directory / "faultlined.log").read_text()
+        everything = log + server.get("/metrics")[1] + server.get("/api/v1/receivers")[1]
+        self.assertNotIn("s3cr3t", everything)
+
+    def test_a_receiver_that_is_away_is_told_once_it_is_back_and_holds_up_nobody(self):
+        away, here, picky = self.sink(), self.sink(), self.sink()
+        away.status, picky.status = 503, 400
+        server = self.server(
+            [f"{{name: {n}, url: '{s.url}'}}" for n, s in (("away", away), ("picky", picky), ("here", here))],
+            ["{receiver: away, group_wait: 0s, continue: true}", "{receiver: picky, group_wait: 0s, continue: true}",
+             "{receiver: here, group_wait: 0s}"])
+        self.post(server, ["cart"])
+        self.assertTrue(wait_for(lambda: here.got))
+        self.assertTrue(wait_for(lambda: self.receivers(server)["away"]["failed"]))
+        self.assertEqual(self.receivers(server)["away"]["last_error"], "answered 503")
+        away.status = 200
+        self.assertTrue(wait_for(lambda: away.got), "after five seconds it is tried again")
+        self.assertEqual(away.alerts("firing"), ["cart"])
+        self.assertTrue(wait_for(lambda: self.receivers(server)["away"]["sent"] == 1))
+        metrics = server.get("/metrics")[1]
+        for told in ('outcome="sent",receiver="away"} 1', 'outcome="refused",receiver="picky"} 1',
+                     'outcome="failed",receiver="picky"} 0'):
+            self.assertIn("faultline_notifications_total{" + told, metrics, "what is refused is not repeated")
+
+    def test_a_kill_repeats_nothing_and_loses_nothing(self):
+        sink = self.sink()
+        server = self.server(
+            [f"{{name: team, url: '{sink.url}', max_per_minute: 60000}}"],
+            ["{receiver: team, group_by: [service], group_wait: 1s, group_interval: 1s, repeat_interval: 4h}"])
+        names = [f"s{n}" for n in range(ALERTS)]
+        silent, known = names[:SILENCES], names[SILENCES:SILENCES + ACKNOWLEDGED]
+        for name in silent:
+            status, body = server.request("POST", "/api/v1/silences", {
+                "matchers": [{"name": "service", "value": name}], "duration_s": 3600, "created_by": "ann",
+                "comment": "known"})
+            self.assertEqual(status, 200, body)
+        self.post(server, names)
+        loud = set(names) - set(silent)
+        half = len(loud) // 2
+        self.assertTrue(wait_for(lambda: len(sink.alerts("firing")) >= half), len(sink.alerts("firing")))
+        server.kill()  # in the middle of telling
+        server.start()
+        self.assertTrue(wait_for(lambda: set(sink.alerts("firing")) == loud), "none is missing")
+        listed = {a["entity"]: a["id"] for a in self.all_alerts(server)}
+        for name in known:
+            status, body = server.request("POST", f"/api/v1/alerts/{listed['service/' + name]}/acknowledge",
+                                          {"by": "ann"})
+            self.assertEqual(status, 202, body)
+        before = sorted(sink.alerts("firing"))
+        # At most the message that was under way when the process died is sent twice, with the same id.
+        self.assertLessEqual(len(before), len(loud) + 1)
+        ids = [h["Idempotency-Key"] for h in sink.headers]
+        self.assertEqual(len(set(ids)), len(loud))
+        for _ in range(2):
+            server.kill()
+            server.start()
+            self.post(server, names)  # as Prometheus does all the time
+        self.post(server, ["last"])
+        self.assertTrue(wait_for(lambda: "last" in sink.alerts("firing")))
+        self.assertEqual(sorted(sink.alerts("firing")), sorted(before + ["last"]), "nothing was told again")
+        acknowledged = [a["entity"] for a in self.all_alerts(server) if a["acknowledged"]]
+        self.assertEqual(len(acknowledged), ACKNOWLEDGED)
+        active = [s for s in server.api("/api/v1/silences?state=active")["silences"]]
+        self.assertEqual(len(active), SILENCES)
+        self.assertEqual(sink.alerts("resolved"), [])
+        if ALERTS < 500:
+            return  # a group is told of once a minute: an end takes longer than a test should
+        server.kill()
+        server.start()
+        self.post(server, [names[-1]], ended=True)
+        self.assertTrue(wait_for(lambda: sink.alerts("resolved"), 90), "an end is told, a minute after its begin")
+        self.assertEqual(sink.alerts("resolved"), [names[-1]])
+
+    def all_alerts(self, server):
+        found, at = [], ""
+        while at is not None:
+            page = server.api(f"/api/v1/alerts?state=firing&limit=1000&next={at}")
+            found, at = found + page["alerts"], page["next"]
+        return found
+
+    def test_a_storm_of_one_incident_is_one_message(self):
+        sink = self.sink()
+        server = self.server([f"{{name: team, url: '{sink.url}'}}"],
+                             ["{receiver: team, group_wait: 3s, group_interval: 0s}"],
+                             config="entities: {max_new_per_second: 100000}\n")
+        names = [f"s{n}" for n in range(ALERTS * 4)]
+        edges = [{"type": "edge", "entity": f"service/{n}", "depends_on": ["db/root"]} for n in names]
+        for at in range(0, len(edges), 1000):
+            self.publish(server, edges[at:at + 1000])
+        self.assertTrue(wait_for(lambda: len(server.api("/api/v1/topology")["edges"]) == len(names), 60))
+        self.post(server, names)
+        self.assertTrue(wait_for(lambda: sink.got, 60))
+        self.assertEqual(len(server.api("/api/v1/incidents?state=open")["incidents"]), 1)
+        told = lambda: [len(b["alerts"]) + b["truncatedAlerts"] for b in sink.bodies()]
+        if len(names) > 2000:  # they are still being posted when the group has waited
+            self.assertTrue(wait_for(lambda: told()[-1] == len(names), 150), told())
+        self.assertEqual(told()[-1], len(names))
+        self.assertGreaterEqual(min((b - a for a, b in zip(sink.times, sink.times[1:])), default=60), 59)
+        self.assertTrue(wait_for(lambda: self.receivers(server)["team"]["sent"] == len(sink.got)))
+        self.assertEqual(len(server.api("/api/v1/incidents?state=open")["incidents"]), 1)
+
+    def publish(self, server, events):
+        from support import Publisher
+        publisher = Publisher(server.router, "notify", resend_s=0.5)
+        publisher.send(events)
+        publisher.flush()
+        publisher.close()
+
+    def test_a_route_to_nobody_is_refused_at_the_start(self):
+        server = Server("notifications: {receivers: [{name: a, url: 'http://x'}], routes: [{receiver: b}]}\n")
+        self.addCleanup(server.close)
+        server.start(wait=False)
+        self.assertNotEqual(server.process.wait(timeout=30), 0)
+        self.assertIn('no receiver "b"', server.tail())
+
+
+if __name__ == "__main__":
+    unittest.main()

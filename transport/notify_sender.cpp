@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "transport/notify_sender.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <mutex>
+
+#include <curl/curl.h>
+
+#include "transport/notify_payload.hpp"
+#include "transport/notify_text.hpp"
+
+namespace faultline {
+namespace {
+
+constexpr std::size_t answer_bytes = 4096;
+constexpr std::size_t secret_bytes = 4096;
+
+struct curl_closer {
+  void operator()(CURL* c) const { curl_easy_cleanup(c); }
+};
+struct list_closer {
+  void operator()(curl_slist* l) const { curl_slist_free_all(l); }
+};
+using curl_handle = std::unique_ptr<CURL, curl_closer>;
+using curl_list = std::unique_ptr<curl_slist, list_closer>;
+
+void add(curl_list& list, const std::string& line) {
+  list.reset(curl_slist_append(list.release(), line.c_str()));
+}
+
+/// The first line of a file; what is wrong names the file, never its content.
+outcome<std::string> read_secret(const std::string& file) {
+  std::ifstream in{file};
+  std::string line;
+  if (!in || !std::getline(in, line) || line.empty() || line.size() > secret_bytes)
+    return failure{ec::io_failed, "cannot read a line from " + file};
+  if (line.back() == '\r') line.pop_back();
+  const bool plain =
+      std::all_of(line.begin(), line.end(), [](unsigned char c) { return c >= ' ' && c != 0x7f; });
+  if (!plain) return failure{ec::io_failed, file + " holds control characters"};
+  return line;
+}
+
+std::size_t take_answer(char* bytes, std::size_t size, std::size_t count, void* into) {
+  auto& text = *static_cast<std::string*>(into);
+  text.append(bytes, std::min(size * count, answer_bytes - std::min(answer_bytes, text.size())));
+  return size * count;
+}
+
+struct upload {
+  const std::string* text;
+  std::size_t at = 0;
+};
+
+std::size_t give_mail(char* bytes, std::size_t size, std::size_t count, void* from) {
+  auto& u = *static_cast<upload*>(from);
+  const std::size_t n = std::min(size * count, u.text->size() - u.at);
+  std::copy_n(u.text->data() + u.at, n, bytes);
+  u.at += n;
+  return n;
+}
+
+/// What curl says of its own, without the address.
+failure said_by(CURLcode code) {
+  const bool late = code == CURLE_OPERATION_TIMEDOUT;
+  return {late ? ec::deadline_passed : ec::io_failed, curl_easy_strerror(code)};
+}
+
+outcome<curl_handle> handle_for(const notify_target& to, const std::string& url,
+                                const char* protocols) {
+  static std::once_flag once;
+  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+  curl_handle c{curl_easy_init()};
+  if (!c) return failure{ec::io_failed, "no handle of libcurl"};
+  curl_easy_setopt(c.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(c.get(), CURLOPT_PROTOCOLS_STR, protocols);
+  curl_easy_setopt(c.get(), CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(c.get(), CURLOPT_PROXY, "");
+  curl_easy_setopt(c.get(), CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(to.connect_timeout.count()));
+  curl_easy_setopt(c.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(to.timeout.count()));
+  if (curl_easy_setopt(c.get(), CURLOPT_URL, url.c_str()) != CURLE_OK)
+    return failure{ec::io_failed, "the address cannot be used"};
+  return c;
+}
+
+/// Of a body that is wrong, not of an address or a token that somebody may set right.
+bool refuses(long status) {
+  return status == 400 || status == 413 || status == 415 || status == 422;
+}
+
+/// Sets @p rest to what the answer asks for, if it is longer.
+void note_rest(CURL* h, std::chrono::milliseconds* rest) {
+  curl_off_t seconds = 0;
+  if (rest == nullptr || curl_easy_getinfo(h, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK) return;
+  constexpr curl_off_t most = 86'400;
+  *rest =
+      std::max(*rest, std::chrono::milliseconds{std::clamp<curl_off_t>(seconds, 0, most) * 1000});
+}
+
+outcome<void> post(const notify_target& to, const std::string& url, const std::string& body,
+                   const std::string& bearer, const std::string& id,
+                   std::chrono::milliseconds* rest) {
+  auto c = handle_for(to, url, "http,https");
+  if (!c) return c.error();
+  CURL* h = c->get();
+  curl_list headers;
+  add(headers, "Content-Type: application/json");
+  add(headers, "User-Agent: faultline");
+  add(headers, "Idempotency-Key: " + id);
+  add(headers, "Expect:");
+  if (!bearer.empty()) add(headers, "Authorization: Bearer " + bearer);
+  std::string answer;
+  curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers.get());
+  curl_easy_setopt(h, CURLOPT_POSTFIELDS, body.data());
+  curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take_answer);
+  curl_easy_setopt(h, CURLOPT_WRITEDATA, &answer);
+  if (const CURLcode code = curl_easy_perform(h); code != CURLE_OK) return said_by(code);
+  long status = 0;
+  curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+  if (status >= 200 && status < 300) return {};
+  note_rest(h, rest);
+  return failure{refuses(status) ? ec::invalid : ec::io_failed,
+                 "answered " + std::to_string(status)};
+}
+
+outcome<void> mail(const notify_target& to, const std::string& url, const std::string& message) {
+  auto c = handle_for(to, url, "smtp,smtps");
+  if (!c) return c.error();
+  CURL* h = c->get();
+  if (!to.secret_file.empty()) {
+    auto password = read_secret(to.secret_file);
+    if (!password) return password.error();
+    curl_easy_setopt(h, CURLOPT_USERNAME, to.user.c_str());
+    curl_easy_setopt(h, CURLOPT_PASSWORD, password->c_str());
+    // A password goes over an encrypted connection or not at all.
+    curl_easy_setopt(h, CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_ALL));
+  } else {
+    curl_easy_setopt(h, CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_TRY));
+  }
+  curl_list recipients;
+  for (const std::string& one : to.to) add(recipients, "<" + one + ">");
+  const std::string sender = "<" + to.from + ">";
+  upload u{&message};
+  curl_easy_setopt(h, CURLOPT_MAIL_FROM, sender.c_str());
+  curl_easy_setopt(h, CURLOPT_MAIL_RCPT, recipients.get());
+  curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
+  curl_easy_setopt(h, CURLOPT_READFUNCTION, give_mail);
+  curl_easy_setopt(h, CURLOPT_READDATA, &u);
+  if (const CURLcode code = curl_easy_perform(h); code != CURLE_OK) return said_by(code);
+  return {};
+}
+
+/// All bodies: one that is refused keeps no other from being taken.
+outcome<void> post_all(const notify_target& to, const std::string& url, const notification& n,
+                       std::chrono::milliseconds* rest) {
+  std::string bearer;
+  if (!to.secret_file.empty()) {
+    auto read = read_secret(to.secret_file);
+    if (!read) return read.error();
+    bearer = std::move(*read);
+  }
+  std::size_t part = 0;
+  outcome<void> all;
+  for (const std::string& body : alertmanager_bodies(n, to.external_url)) {
+    const std::string id = n.id + "-" + std::to_string(part++);
+    auto sent = post(to, url + "/api/v2/alerts", body, bearer, id, rest);
+    if (!sent && sent.error().code != ec::invalid) return sent;
+    if (!sent) all = std::move(sent);
+  }
+  return all;
+}
+
+}  // namespace
+
+outcome<void> send_notification(const notify_target& to, const notification& n,
+                                std::chrono::milliseconds* rest) {
+  std::string url = to.url;
+  if (!to.url_file.empty()) {
+    auto read = read_secret(to.url_file);
+    if (!read) return read.error();
+    url = std::move(*read);
+  }
+  if (to.how == notify_target::kind::alertmanager) return post_all(to, url, n, rest);
+  const auto fields = notification_fields(n, to.external_url);
+  const std::string title =
+      fill_template(to.title.empty() ? default_title : std::string_view{to.title}, n, fields);
+  const std::string text =
+      fill_template(to.text.empty() ? default_text : std::string_view{to.text}, n, fields);
+  if (to.how == notify_target::kind::email)
+    return mail(to, url, mail_message(n, to.from, to.to, title, text));
+  std::string secret;
+  if (!to.secret_file.empty()) {
+    auto read = read_secret(to.secret_file);
+    if (!read) return read.error();
+    secret = std::move(*read);
+  }
+  if (to.how == notify_target::kind::pagerduty)
+    return post(to, url.empty() ? pagerduty_url : url,
+                pagerduty_body(n, secret, title, to.external_url), {}, n.id, rest);
+  const std::string body = to.how == notify_target::kind::plain
+                               ? plain_body(n, title, text, to.external_url)
+                               : webhook_body(n, to.external_url);
+  return post(to, url, body, secret, n.id, rest);
+}
+
+}  // namespace faultline
