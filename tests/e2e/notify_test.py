@@ -262,8 +262,7 @@ class NotifyTest(unittest.TestCase):
                              config="entities: {max_new_per_second: 100000}\n")
         names = [f"s{n}" for n in range(ALERTS * 4)]
         edges = [{"type": "edge", "entity": f"service/{n}", "depends_on": ["db/root"]} for n in names]
-        for at in range(0, len(edges), 1000):
-            self.publish(server, edges[at:at + 1000])
+        self.publish(server, edges)
         self.assertTrue(wait_for(lambda: len(server.api("/api/v1/topology")["edges"]) == len(names), 60))
         self.post(server, names)
         self.assertTrue(wait_for(lambda: sink.got, 60))
@@ -279,7 +278,8 @@ class NotifyTest(unittest.TestCase):
     def publish(self, server, events):
         from support import Publisher
         publisher = Publisher(server.router, "notify", resend_s=0.5)
-        publisher.send(events)
+        for at in range(0, len(events), 1000):
+            publisher.send(events[at:at + 1000])
         publisher.flush()
         publisher.close()
 
