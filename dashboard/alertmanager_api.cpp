@@ -167,12 +167,19 @@ void get_groups(api_call call) {
 }
 
 void post_alerts(api_call call) {
-  auto alerts = read_v2_alerts(call.request.body);
-  if (!alerts) return fail(call.respond, alerts.error());
-  call.cycle.post_alerts(std::move(*alerts), [respond = call.respond](outcome<std::size_t> taken) {
-    if (!taken) return fail(respond, taken.error());
-    respond(json_answer("{}"));
-  });
+  auto list = read_v2_alerts(call.request.body);
+  if (!list) return fail(call.respond, list.error());
+  std::string refused;  // heard when the others are taken, as Alertmanager says it
+  if (list->refused != 0)
+    refused = std::to_string(list->refused) + " of " +
+              std::to_string(list->refused + list->alerts.size()) +
+              " alerts were not taken: " + list->why;
+  call.cycle.post_alerts(std::move(list->alerts),
+                         [refused, respond = call.respond](outcome<std::size_t> taken) {
+                           if (!taken) return fail(respond, taken.error());
+                           if (!refused.empty()) return fail(respond, {ec::invalid, refused});
+                           respond(json_answer("{}"));
+                         });
 }
 
 void get_silences(api_call call) {

@@ -5,6 +5,7 @@
 
 #include "dashboard/internal/silence_json.hpp"
 #include "messages/rfc3339.hpp"
+#include "messages/text.hpp"
 
 namespace faultline {
 namespace {
@@ -120,37 +121,52 @@ outcome<event_time> time_at(const json& body, const char* key) {
   return *t < event_time{} ? event_time{} : *t;
 }
 
-outcome<std::map<std::string, std::string>> texts_at(const json& body, const char* key) {
+outcome<std::map<std::string, std::string>> labels_of(const json& alert) {
   std::map<std::string, std::string> texts;
-  const auto found = body.find(key);
-  if (found == body.end() || found->is_null()) return texts;
-  if (!found->is_object() || found->size() > most_labels)
-    return failure{ec::invalid, std::string{"\""} + key + "\" must be a map of at most 64 texts"};
+  const auto found = alert.find("labels");
+  if (found == alert.end() || !found->is_object() || found->empty())
+    return failure{ec::invalid, "an alert has at least one label"};
+  if (found->size() > most_labels)
+    return failure{ec::invalid, "\"labels\" must be a map of at most 64 texts"};
   for (const auto& [name, value] : found->items()) {
     if (!value.is_string() || name.empty() || name.size() > by_bytes ||
         value.get_ref<const std::string&>().size() > label_bytes)
-      return failure{ec::invalid,
-                     std::string{"\""} + key + "\" holds what is no text of at most 4,096 bytes"};
+      return failure{ec::invalid, "\"labels\" holds what is no text of at most 4,096 bytes"};
     if (!value.get_ref<const std::string&>().empty()) texts[name] = value.get<std::string>();
+  }
+  if (texts.empty()) return failure{ec::invalid, "an alert has at least one label"};
+  return texts;
+}
+
+/// Words for people: what is too long is cut, what is no text is left out.
+std::map<std::string, std::string> annotations_of(const json& alert) {
+  std::map<std::string, std::string> texts;
+  const auto found = alert.find("annotations");
+  if (found == alert.end() || !found->is_object()) return texts;
+  for (const auto& [name, value] : found->items()) {
+    if (texts.size() == most_labels) break;
+    if (!value.is_string() || name.empty() || name.size() > by_bytes) continue;
+    const auto& text = value.get_ref<const std::string&>();
+    if (!text.empty()) texts[name] = std::string{cut_utf8(text, label_bytes)};
   }
   return texts;
 }
 
 outcome<posted_alert> v2_alert(const json& one) {
   if (!one.is_object()) return failure{ec::invalid, "an alert is {labels, ...}"};
-  auto labels = texts_at(one, "labels");
-  auto annotations = texts_at(one, "annotations");
-  for (const auto* read : {&labels, &annotations})
-    if (!*read) return read->error();
-  if (labels->empty()) return failure{ec::invalid, "an alert has at least one label"};
+  auto labels = labels_of(one);
+  if (!labels) return labels.error();
   auto starts = time_at(one, "startsAt");
   auto ends = time_at(one, "endsAt");
   for (const auto* read : {&starts, &ends})
     if (!*read) return read->error();
-  auto generator = text_at(one, "generatorURL", label_bytes);
-  if (!generator) return generator.error();
-  return posted_alert{
-      std::move(*labels), std::move(*annotations), *starts, *ends, std::move(*generator), {}};
+  if (*ends != event_time{} && *ends < *starts)
+    return failure{ec::invalid, "an alert ends before it starts"};
+  posted_alert a{std::move(*labels), annotations_of(one), *starts, *ends, {}, {}};
+  const auto generator = one.find("generatorURL");
+  if (generator != one.end() && generator->is_string())
+    a.generator = std::string{cut_utf8(generator->get_ref<const std::string&>(), label_bytes)};
+  return a;
 }
 
 }  // namespace
@@ -207,16 +223,19 @@ outcome<silence_word> read_v2_silence(std::string_view text) {
   return word;
 }
 
-outcome<std::vector<posted_alert>> read_v2_alerts(std::string_view text) {
+outcome<v2_alert_list> read_v2_alerts(std::string_view text) {
   const json body = json::parse(text, nullptr, false);
   if (!body.is_array()) return failure{ec::malformed, "the body must be a list of alerts"};
-  std::vector<posted_alert> all;
+  v2_alert_list list;
   for (const json& one : body) {
     auto a = v2_alert(one);
-    if (!a) return a.error();
-    all.push_back(std::move(*a));
+    if (a) {
+      list.alerts.push_back(std::move(*a));
+    } else if (list.refused++ == 0) {
+      list.why = a.error().what;
+    }
   }
-  return all;
+  return list;
 }
 
 }  // namespace faultline

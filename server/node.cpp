@@ -210,7 +210,7 @@ outcome<void> node::impl::open_doors_and_web() {
   if (!page) spdlog::warn("the page is not served reason=\"{}\"", page.error().what);
   web->start(
       receivers.before(audited(make_rest_api(*answers, *cycle, page ? *page : nullptr)), *posts),
-      [this](std::string_view path) { return receivers.takes(path); });
+      [this](std::string_view path) { return receivers.takes(path) || path == "/api/v2/alerts"; });
   listeners.start(*posts, options.processing.tick);
   if (notifications) notifications->start();
   clock_thread = std::thread{[this] { run_clock(); }};

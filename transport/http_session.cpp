@@ -191,7 +191,9 @@ bool http_session::has_room_for_body() {
   const auto& o = shared_.options;
   const auto& target = parser_->get().target();
   const auto path = std::string_view{target.data(), target.size()}.substr(0, target.find('?'));
-  const bool events = shared_.takes_events && shared_.takes_events(path);
+  const auto method = parser_->get().method();
+  const bool brings = method != http::verb::get && method != http::verb::head;
+  const bool events = brings && shared_.takes_events && shared_.takes_events(path);
   const std::size_t most = events ? o.event_body_bytes : o.body_bytes;
   const auto length = parser_->content_length();
   if (length && *length > most) {

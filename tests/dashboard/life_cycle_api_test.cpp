@@ -205,6 +205,25 @@ TEST_F(LifeCycleApi, PostedAlertsAreHandedOn) {
   EXPECT_TRUE(cycle.posted.empty());
 }
 
+TEST_F(LifeCycleApi, ABadAlertIsNoReasonToLoseThoseBesideIt) {
+  const json list =
+      json::array({{{"labels", {{"alertname", "Good"}}},
+                    {"annotations", {{"summary", std::string(5000, 'x')}, {"count", 3}}},
+                    {"generatorURL", "http://p/" + std::string(5000, 'y')}},
+                   {{"labels", {{"alertname", "Bad"}}}, {"startsAt", "noon"}},
+                   {{"labels", {{"alertname", "Backwards"}}},
+                    {"startsAt", "2023-11-15T12:00:00Z"},
+                    {"endsAt", "2023-11-15T11:00:00Z"}}});
+  const auto r = ask("POST", "/api/v2/alerts", list.dump());
+  EXPECT_EQ(r.status, 400);
+  EXPECT_THAT(r.body, HasSubstr("2 of 3 alerts were not taken"));
+  ASSERT_EQ(cycle.posted.size(), 1u);
+  EXPECT_EQ(cycle.posted[0].labels.at("alertname"), "Good");
+  EXPECT_EQ(cycle.posted[0].annotations.at("summary").size(), 4096u);
+  EXPECT_EQ(cycle.posted[0].annotations.count("count"), 0u);
+  EXPECT_EQ(cycle.posted[0].generator.size(), 4096u);
+}
+
 TEST_F(LifeCycleApi, StatusAndReceiversAreThoseOfAnAlertmanagerAlone) {
   const json status = get("/api/v2/status");
   EXPECT_EQ(status["cluster"]["status"], "disabled");
