@@ -2,6 +2,7 @@
 #include "server/node_life_cycle.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <atomic>
 #include <set>
 #include <utility>
@@ -65,7 +66,8 @@ struct reach_count {
   }
 };
 
-/// Goes through the entities of all partitions, one page at a time.
+/// Goes through the entities of all partitions, one page at a time. Expressions of others may take
+/// their time with each name: on a thread of its own, and no longer than somebody waits.
 class reach_walk : public std::enable_shared_from_this<reach_walk> {
 public:
   reach_walk(caf::event_based_actor* self, const partition_directory* directory, reach_count count,
@@ -84,7 +86,8 @@ public:
 private:
   void take(partition_id p, list_answer& page) {
     for (const std::string& id : page.entities) {
-      ++count_.reach.known_entities;
+      if (++count_.reach.known_entities % looks == 0 && std::chrono::steady_clock::now() > until_)
+        return done_(failure{ec::invalid, "its matchers take too long over the names of entities"});
       const bool alerting = count_.alerts.erase(id) != 0;
       if (alerting || (count_.ask && count_.entity_matchers.matches({{"entity", id}})))
         count_.add(id);
@@ -100,10 +103,14 @@ private:
     done_(std::move(count_.reach));
   }
 
+  static constexpr std::uint64_t looks = 32;  ///< names between looks at the clock
+
   caf::event_based_actor* self_;
   const partition_directory* directory_;
   reach_count count_;
   answer<silence_reach> done_;
+  const std::chrono::steady_clock::time_point until_ =
+      std::chrono::steady_clock::now() + question_deadline;
 };
 
 std::string by_json(const std::string& by) {
@@ -355,8 +362,8 @@ void node_life_cycle::reach_of(label_matchers matchers, answer<silence_reach> do
       }
       done(std::move(*reach));
     };
-    system_.spawn([directory = parts_.directory, count = std::move(count),
-                   judge](caf::event_based_actor* self) mutable {
+    system_.spawn<caf::detached>([directory = parts_.directory, count = std::move(count),
+                                  judge](caf::event_based_actor* self) mutable {
       std::make_shared<reach_walk>(self, directory, std::move(count), judge)->go_on(0, {});
     });
   });

@@ -92,7 +92,8 @@ class RemoteWriteTest(unittest.TestCase):
         return {m["name"]: m for m in entity_of(self.server, entity).get("metrics", [])}
 
     def test_what_is_answered_is_there_and_survives_kill_9(self):
-        body = series("queue", sample(7), instance="kept:1") + series("jobs_total", sample(3), instance="kept:1")
+        at = int(time.time() * 1000)  # samples of one time are one observation
+        body = series("queue", sample(7, at), instance="kept:1") + series("jobs_total", sample(3, at), instance="kept:1")
         status, _, answer = self.send(body)
         self.assertEqual((status, answer), (204, b""))
         self.server.kill()
