@@ -2,8 +2,8 @@
 #include "server/node_life_cycle.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <atomic>
+#include <chrono>
 #include <set>
 #include <utility>
 
