@@ -10,7 +10,7 @@ one whose cause is looked for. One subscriber is stopped (SIGSTOP) for --seconds
 It holds that: the others got every record, in order and in time; the server's anonymous memory grew by 64 MiB at most while
 the subscriber stood still; afterwards that subscriber, which compares by seq and asks for a replay, has every record.
 
-    tests/campaigns/slow_subscriber.py [--rate 5000] [--seconds 60] [--warm-up 20] [--incidents] [--json]
+    tests/campaigns/slow_subscriber.py [--rate 5000] [--seconds 60] [--warm-up 90] [--incidents] [--json]
 
 Needs a build (FAULTLINE_BIN or build/release/bin). Ends with 0 when all of it held.
 """
@@ -294,7 +294,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rate", type=int, default=5000, help="alert records a second")
     parser.add_argument("--seconds", type=int, default=60, help="how long the subscriber stands still")
-    parser.add_argument("--warm-up", type=int, default=20)
+    parser.add_argument("--warm-up", type=int, default=90,
+                        help="seconds of the same load before: what the server itself grows by until it is steady")
     parser.add_argument("--entities", type=int, default=2500)
     parser.add_argument("--json", action="store_true", help="the result as one line of JSON")
     parser.add_argument("--incidents", action="store_true", help="by entities that have learned: alerts open incidents")
