@@ -22,6 +22,7 @@
 #   dep::curl        libcurl: scraping, notifications            transport
 #   dep::protobuf    the reader of Protocol Buffers' wire format  transport
 #   dep::sodium      libsodium                                   any
+#   dep::date        date, time zones by the tz database          config
 #   dep::re2         RE2: regular expressions in linear time     processing
 #   dep::ssl         OpenSSL                                     transport
 #   dep::jemalloc    jemalloc, the allocator of faultlined       server
@@ -95,6 +96,7 @@ faultline_dependency(json PACKAGE nlohmann-json3-dev HEADER nlohmann/json.hpp)
 faultline_dependency(xxhash PACKAGE libxxhash-dev HEADER xxhash.h LIBRARIES xxhash)
 faultline_dependency(sodium PACKAGE libsodium-dev HEADER sodium.h LIBRARIES sodium)
 faultline_dependency(curl PACKAGE libcurl4-openssl-dev HEADER curl/curl.h LIBRARIES curl)
+faultline_dependency(date PACKAGE libhowardhinnant-date-dev HEADER date/tz.h LIBRARIES date-tz)
 faultline_dependency(re2 PACKAGE libre2-dev HEADER re2/re2.h LIBRARIES re2)
 faultline_dependency(snappy PACKAGE libsnappy-dev HEADER snappy.h LIBRARIES snappy)
 faultline_dependency(protobuf PACKAGE libprotobuf-dev HEADER google/protobuf/io/coded_stream.h

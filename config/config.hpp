@@ -39,6 +39,7 @@ struct server_config {
   root_cause_options root_cause;
   silence_options silences;
   notify_options notify;
+  std::vector<window_words> maintenance;
   socket_options sockets;
   web_options web;
   receiver_options receivers;

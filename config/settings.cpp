@@ -9,6 +9,7 @@
 #include "config/edges.hpp"
 #include "config/internal/setting.hpp"
 #include "config/internal/units.hpp"
+#include "config/maintenance.hpp"
 #include "config/naming.hpp"
 #include "config/notifications.hpp"
 #include "config/scrape.hpp"
@@ -342,6 +343,7 @@ void add_life_cycle(std::vector<setting>& all) {
   const char* s = "silences";
   all.push_back(integer(s, "max_entities", FIELD(silences.max_entities), 1, 1'000'000'000));
   all.push_back(duration(s, "longest", FIELD(silences.longest), seconds{60}, 3650 * day));
+  all.push_back({"", "maintenance", read_maintenance, show_maintenance});
   s = "notifications";
   all.push_back(text(s, "external_url", FIELD(notify.external_url), web_address));
   all.push_back({s, "receivers", read_receivers, show_receivers});

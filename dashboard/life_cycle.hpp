@@ -71,6 +71,26 @@ struct receiver_page {
   std::uint64_t behind = 0;   ///< feed records not looked at yet
 };
 
+/// A maintenance window as somebody asks for it.
+struct maintenance_word {
+  std::string name;
+  std::vector<std::string> entities;  ///< globs
+  bool dependents = false;
+  std::string starts, ends;       ///< RFC 3339
+  std::vector<std::string> days;  ///< mon ... sun
+  std::string at;                 ///< "02:30": it recurs
+  std::int64_t lasts_ms = 0;
+  std::string zone, by, comment;
+  bool force = false;  ///< however much it covers
+};
+struct maintenance_row {
+  maintenance_word what;
+  std::string days;  ///< "mon,tue" or "daily"; empty: once
+  bool configured = false;
+  bool open = false;
+  std::int64_t next_change = 0;  ///< 0: none
+};
+
 class life_cycle {
 public:
   virtual ~life_cycle() = default;
@@ -84,6 +104,11 @@ public:
   /// @returns its id. ec::invalid with a sentence; ec::not_found for an id that is not known.
   virtual void set_silence(silence_word word, answer<std::string> done) = 0;
   virtual void end_silence(std::string id, std::string by, answer<bool> done) = 0;
+  virtual void maintenance(answer<std::vector<maintenance_row>> done) = 0;
+  /// A new one, or another one under the same name. ec::invalid with a sentence.
+  virtual void set_maintenance(maintenance_word word, answer<bool> done) = 0;
+  /// false: there is none of that name. ec::invalid for one of the configuration.
+  virtual void end_maintenance(std::string name, std::string by, answer<bool> done) = 0;
   virtual void preview_silence(std::vector<label_matcher> matchers, answer<silence_reach> done) = 0;
 };
 

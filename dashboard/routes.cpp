@@ -278,7 +278,7 @@ const std::vector<route>& api_routes() {
   };
   static const std::vector<route> all = [] {
     std::vector<route> whole = routes;
-    for (const auto& part : {silence_routes(), alertmanager_routes()})
+    for (const auto& part : {silence_routes(), maintenance_routes(), alertmanager_routes()})
       whole.insert(whole.end(), part.begin(), part.end());
     return whole;
   }();

@@ -17,7 +17,7 @@ packages=(
   libcaf-dev libzmq3-dev cppzmq-dev librocksdb-dev libtorch-dev libopenblas0-pthread
   libmsgpack-cxx-dev libboost-dev nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
   libcli11-dev libxxhash-dev zlib1g-dev libsodium-dev libre2-dev libssl-dev libprotobuf-dev libsnappy-dev libcurl4-openssl-dev
-  libjemalloc-dev prometheus-cpp-dev libgtest-dev
+  libjemalloc-dev libhowardhinnant-date-dev prometheus-cpp-dev libgtest-dev
   libgmock-dev libbenchmark-dev)
 test_commands=(clang-format:clang-format curl:curl clang++-14:clang-14 node:nodejs chromium:chromium)
 # The wire tests use /usr/bin/python3, the one these belong to.

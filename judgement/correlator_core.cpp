@@ -75,6 +75,7 @@ correlator_output correlator_core::apply(const decision& d) {
   state.now = std::max(state.now, time_of(d));
   state.pass_silences();
   state.pass_posted();
+  state.pass_windows();
   switch (d.kind) {
     case decision_kind::alert:
       state.on_alert(d.alert);
@@ -127,12 +128,12 @@ bool correlator_core::impl::seen(const alert& a) const {
   return ended != finished.end() && a.transition <= ended->second;
 }
 
-void correlator_core::impl::apply_marks(alert& a, const tracked_alert* before) const {
+void correlator_core::impl::apply_marks(alert& a, const tracked_alert* before) {
   if (before != nullptr && before->alert.acknowledged && !a.acknowledged) {
     a.acknowledged = true;
     a.acknowledged_by = before->alert.acknowledged_by;
   }
-  set_silences_of(a);
+  set_marks_of(a);
 }
 
 void correlator_core::impl::say(const alert& a) {
@@ -221,6 +222,10 @@ void correlator_core::impl::expire_edges(event_time at) {
 /// Takes a sighting into the graph, and the incidents' reach with it.
 dependency_graph::change correlator_core::impl::draw(const topology_change& t) {
   const auto done = graph.observe(t);
+  if (done == dependency_graph::change::added || done == dependency_graph::change::removed) {
+    covered.clear();
+    covered_known = false;
+  }
   const auto reaching = [&](const std::string& entity) {
     const auto at = reached_by.find(entity);
     return at == reached_by.end() ? std::set<incident_key>{} : at->second;
@@ -325,6 +330,12 @@ void correlator_core::impl::take_rules(const operator_command& c) {
   const auto record = decode_rules(c.payload);
   if (!record) return;  // of a newer build: its partitions say so
   const auto& o = record->correlation;
+  auto fresh = record->rules.maintenance;
+  // What an operator opens by the clock is open at once: no decision has come that late yet.
+  for (maintenance_window& w : fresh)
+    if (!w.configured && !w.recurs && w.starts > now && w.starts <= event_time_of(unix_ms(c.at)))
+      w.starts = now;
+  take_windows(fresh);
   for (const topology_change& t : graph.configured(o.edges, now)) draw(t);
   options.false_incidents_per_entity_month = o.false_incidents_per_entity_month;
   if (o.window == options.window && o.hops == options.hops && o.settle == options.settle) return;
@@ -418,6 +429,7 @@ sign_counters correlator_core::signs() const noexcept { return impl_->counters; 
 
 bool correlator_core::wants_clock(event_time at) const noexcept {
   if (!impl_->suspicions.empty()) return true;
+  if (impl_->window_due <= at) return true;
   for (const auto* agenda : {&impl_->silence_agenda, &impl_->posted_agenda}) {
     if (!agenda->empty() && agenda->begin()->first <= at) return true;
   }

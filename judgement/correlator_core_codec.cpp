@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "judgement/correlator_core_impl.hpp"
+#include "judgement/maintenance.hpp"
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// state    := version(u8 = 6) applied(u64) now expired_at graph(str)
+// state    := version(u8 = 7) applied(u64) now expired_at graph(str)
 //             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
 //             incidents(u32, incident*)                      -- by key
 //             finished(u32, (id transition(u32))*)           -- the oldest first
@@ -11,7 +12,7 @@
 //             changes(u32, (entity kind(u8) summary at)*)    -- as they came
 //             window hops(u32) settle                        -- correlation rules in force
 //             remedies(u32, (incident title worked(u8))*)    -- as they came
-//             weak(str) posted(str)
+//             weak(str) posted(str) windows(str, JSON)
 // silences := (u32, (silence(str, JSON) state(u8))*)         -- by id
 // incident := key(u64) record(str) first_onset last_onset last_end firing(u32) flags(u8) asked
 //             requests(u32) refreshed(u32) told(u32) told_at first_text burst asked_burst origin
@@ -22,7 +23,8 @@
 //                              asked rests_until)*)          -- by key
 // posted   := (u32, (fingerprint alert ends)*)               -- by fingerprint
 // Times are i64 milliseconds. Version 1 had neither marks nor rules, version 2 no bursts,
-// version 3 no remedies, version 4 no weak signs, version 5 no posted alerts; up to version 5
+// version 3 no remedies, version 4 no weak signs, version 5 no posted
+// alerts, version 6 no windows; up to version 5
 // silences were marks of one entity or alert, (u32, (subject by until?)*), which nobody could set.
 // What can be derived (reach, agenda, loose alerts) is not written.
 
@@ -39,7 +41,7 @@ void read_names(field_reader& in, std::vector<std::string>& names) {
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) names.emplace_back(in.str());
 }
 
-constexpr std::uint8_t state_version = 6;
+constexpr std::uint8_t state_version = 7;
 
 enum incident_flag : std::uint8_t {
   flag_frozen = 1,
@@ -145,6 +147,7 @@ std::string correlator_core::impl::save() const {
   }
   w.str(save_signs());
   w.str(save_posted());
+  w.str(windows_json(windows));
   return bytes;
 }
 
@@ -302,6 +305,11 @@ outcome<void> correlator_core::impl::read(std::string_view bytes) {
   }
   if (version > 4 && !read_signs(in.str())) return unsound("weak signs");
   if (version > 5 && !read_posted(in.str())) return unsound("posted alerts");
+  if (version > 6) {
+    auto read = read_windows_json(in.str());
+    if (!read) return unsound("maintenance windows");
+    windows = std::move(*read);
+  }
   if (!in.ok() || !in.at_end()) return unsound("wrong length");
   std::size_t members = 0;
   for (const auto& [key, i] : incidents) {
@@ -329,6 +337,7 @@ void correlator_core::impl::derive() {
   for (const auto& [entity, s] : signs) signs_by_time.emplace(s.at, entity);
   for (const auto& [key, s] : suspicions) plan(key);
   for (const auto& [id, s] : silences) plan_silence(s, true);
+  plan_windows();
   newly_reached.clear();  // all of it was settled before it was written
 }
 

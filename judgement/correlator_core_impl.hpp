@@ -15,6 +15,7 @@
 #include "messages/posted_alert.hpp"
 #include "messages/silence.hpp"
 #include "processing/label_matchers.hpp"
+#include "processing/maintenance_window.hpp"
 #include "processing/topology.hpp"
 
 namespace faultline {
@@ -176,7 +177,7 @@ struct correlator_core::impl {
   void note_remedy(const operator_command& c);
   void rank_remedies(std::vector<ranked_cause>& causes) const;
   void mind_removal(const topology_change& t, dependency_graph::change done);
-  void apply_marks(alert& a, const tracked_alert* before) const;
+  void apply_marks(alert& a, const tracked_alert* before);
   bool seen(const alert& a) const;
   void let_go(const std::string& alert_id);
   void say(const alert& a);
@@ -233,11 +234,18 @@ struct correlator_core::impl {
   void move_silence(kept_silence& s, silence_state to, const std::string& why);
   void plan_silence(const kept_silence& s, bool planned);
   void forget_old_silences();
-  bool set_silences_of(alert& a) const;
-  bool silences_entity(const std::string& entity) const;
+  bool set_marks_of(alert& a);
+  bool silences_entity(const std::string& entity);
   void mark_all();
   std::string save_silences() const;
   bool read_silences(std::string_view bytes);
+
+  // correlator_core_maintenance.cpp: when what is seen is expected
+  void take_windows(const std::vector<maintenance_window>& fresh);
+  void plan_windows();
+  void pass_windows();
+  void find_covered();
+  std::vector<std::string> windows_over(const std::string& entity);
 
   // correlator_core_posted.cpp: alerts of other programs
   static bool only_informs(const alert& a);
@@ -280,7 +288,12 @@ struct correlator_core::impl {
   std::map<std::string, weak_sign> signs;  ///< the newest of each entity
   std::map<incident_key, suspicion> suspicions;
 
+  std::vector<maintenance_window> windows;  ///< of the rules in force
+
   // Derived from the above.
+  event_time window_due = event_time::max();             ///< when the next one opens or closes
+  std::map<std::string, std::set<std::string>> covered;  ///< dependents -> open windows
+  bool covered_known = false;
   std::map<std::string, std::set<incident_key>> reached_by;
   std::map<std::string, std::set<std::string>> loose;  ///< entity -> firing alerts in no incident
   std::set<std::pair<event_time, incident_key>> agenda;

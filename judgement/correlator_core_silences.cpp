@@ -135,7 +135,7 @@ void correlator_core::impl::forget_old_silences() {
 }
 
 /// @returns whether something is other than it was.
-bool correlator_core::impl::set_silences_of(alert& a) const {
+bool correlator_core::impl::set_marks_of(alert& a) {
   std::vector<std::string> ids;
   std::string by;
   for (const auto& [id, s] : silences) {
@@ -143,15 +143,19 @@ bool correlator_core::impl::set_silences_of(alert& a) const {
     if (ids.empty()) by = s.what.created_by;
     ids.push_back(id);
   }
-  const bool same = ids == a.silences && by == a.silenced_by && a.silenced == !ids.empty();
+  std::vector<std::string> over = windows_over(a.entity);
+  const bool same = ids == a.silences && by == a.silenced_by && a.silenced == !ids.empty() &&
+                    over == a.maintenance;
   a.silenced = !ids.empty();
   a.silenced_by = std::move(by);
   a.silences = std::move(ids);
+  a.maintenance = std::move(over);
   return !same;
 }
 
 /// Whether alerts of @p entity would be silenced, whatever raised them.
-bool correlator_core::impl::silences_entity(const std::string& entity) const {
+bool correlator_core::impl::silences_entity(const std::string& entity) {
+  if (!windows_over(entity).empty()) return true;
   return std::any_of(silences.begin(), silences.end(), [&](const auto& entry) {
     const kept_silence& s = entry.second;
     return s.state == silence_state::active &&
@@ -166,11 +170,11 @@ bool correlator_core::impl::silences_entity(const std::string& entity) const {
 void correlator_core::impl::mark_all() {
   std::vector<std::string> heard_again;
   for (auto& [id, t] : alerts) {
-    if (t.alert.state != alert_state::firing || !set_silences_of(t.alert)) continue;
+    if (t.alert.state != alert_state::firing || !set_marks_of(t.alert)) continue;
     ++t.marks;
     ++t.alert.transition;
     say(t.alert);
-    if (!t.alert.silenced && t.incident == 0) heard_again.push_back(id);
+    if (!suppressed(t.alert) && t.incident == 0) heard_again.push_back(id);
   }
   for (const std::string& id : heard_again)
     if (alerts.at(id).incident == 0) attach(id);

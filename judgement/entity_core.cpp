@@ -78,7 +78,7 @@ void entity_core::impl::note_log(const event_view& event, const record_address& 
   told_by().note_log(event.ts, event.severity);
   if (!logs) logs = std::make_unique<entity_logs>();
   touch_tick(event, where);
-  logs->take(event);
+  logs->take(event, !apart(event.ts));
 }
 
 void entity_core::impl::note_span(const event_view& event, const record_address& where) {
@@ -97,14 +97,17 @@ void entity_core::impl::touch_tick(const event_view& event, const record_address
 }
 
 // Ticks behind the first @p waited have just closed: the first holds all lines and spans since the
-// one before it.
+// one before it. Where some of these may be of a maintenance window and the tick is not, it has no
+// value of them: they say nothing of what follows.
 void entity_core::impl::close_derived(std::size_t waited) {
   if (!logs && !spans) return;
   for (std::size_t n = waited; n < builder.waiting_ticks(); ++n) {
     const auto& tick = builder.waiting_tick(n);
     const auto ms = tick.gap_ms > 0 && !builder.only_derived() ? tick.gap_ms : tick.tick_ms;
     const double dt_s = static_cast<double>(ms) / 1000;
+    const bool mixed = !apart(tick.ts) && was_apart(tick.ts - milliseconds{tick.gap_ms}, tick.ts);
     const auto set = [&](const auto& names, const auto& values) {
+      if (mixed) return;
       for (std::size_t i = 0; i < values.size(); ++i)
         if (const auto c = builder.derive(names[i])) builder.set_derived(n, *c, values[i]);
     };

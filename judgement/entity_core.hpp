@@ -17,6 +17,7 @@
 #include "messages/outcome.hpp"
 #include "messages/record.hpp"
 #include "processing/log_habit.hpp"
+#include "processing/maintenance_window.hpp"
 #include "processing/options.hpp"
 #include "processing/partition_time.hpp"
 #include "processing/window_detail.hpp"
@@ -28,6 +29,7 @@ namespace faultline {
 struct judgement_rules {
   processing_options processing;
   detection_options detection;
+  std::vector<maintenance_window> maintenance;
   model_identity model;
 };
 

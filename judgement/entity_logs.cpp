@@ -24,11 +24,12 @@ bool is_log_channel(std::string_view name) noexcept {
          entity_logs::names.end();
 }
 
-void entity_logs::take(const event_view& log) {
+void entity_logs::take(const event_view& log, bool learn) {
   const auto ts = unix_ms(log.ts);
   first_ms_ = first_ms_ == 0 ? ts : std::min(first_ms_, ts);
   ++lines_;
   errors_ += log.severity >= log_severity::error ? 1 : 0;
+  if (!learn) return;
   const auto match = miner_.take(log.body);
   if (!match) return;
   fresh_ += match->fresh ? 1 : 0;

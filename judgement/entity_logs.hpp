@@ -28,7 +28,8 @@ public:
     std::array<double, channels> all() const { return {lines, error_share, fresh, surprise}; }
   };
 
-  void take(const event_view& log);
+  /// @p learn: whether its template is usual from now on; else it is a line, and nothing more.
+  void take(const event_view& log, bool learn = true);
   /// Ends a tick at @p ts that is @p dt_s long: everything taken since the last call is of it.
   values close(event_time ts, double dt_s);
   /// What the log said in the tick at @p ts, for people: its most surprising template with an

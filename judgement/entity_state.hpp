@@ -103,6 +103,9 @@ struct entity_core::impl {
   bool beyond_limit() const noexcept;
   void score_tick(const forecast_result* result, tick_judgement& t);
   void learn_tick(const tick_judgement& t);
+  bool apart(event_time tick) const;
+  bool was_apart(event_time from, event_time to) const;
+  void forget_deviations();
   bool silent_episode(const tick_judgement& t);
   void note_gap(double gap_ms) noexcept;
   void rebase_due();

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "judgement/entity_state.hpp"
+#include "judgement/maintenance.hpp"
 #include "processing/fast_math.hpp"
 #include "processing/roles.hpp"
 
@@ -141,16 +142,36 @@ void entity_core::impl::follow_model() {
   model_key = key;
 }
 
+// Of a maintenance window nothing is learned: its load and its silence are nobody's usual day.
+bool entity_core::impl::apart(event_time tick) const {
+  return !rules->maintenance.empty() && learns_nothing(rules->maintenance, id, tick);
+}
+
+bool entity_core::impl::was_apart(event_time from, event_time to) const {
+  return !rules->maintenance.empty() && learned_nothing(rules->maintenance, id, from, to);
+}
+
+void entity_core::impl::forget_deviations() {
+  for (auto& b : blocks) {
+    for (auto* lane : {&b.fast, &b.slow, &b.slower, &b.away}) std::fill_n(*lane, width, 0.0f);
+  }
+}
+
 void entity_core::impl::begin_tick(forecast_row& row) {
   follow_model();
   const auto& tick = builder.front();
   load_values(tick);
   auto& space = workspace();
-  const bool learn = !life.firing() || !deciding;
-  profile.enter(tick.ts, learn, blocks);
+  const bool aside = apart(tick.ts);
+  profile.enter(tick.ts, (!life.firing() || !deciding) && !aside, blocks);
   for (std::size_t b = 0; b < blocks.size(); ++b) {
-    prepare_block(blocks[b], space.values.data() + b * width);
-    standardise(blocks[b], space.values.data() + b * width, space.scores[b]);
+    const double* values = space.values.data() + b * width;
+    std::array<double, width> fresh;  // of which its middle and its grain are learned
+    std::copy_n(values, width, fresh.begin());
+    for (std::size_t i = 0; aside && i < width; ++i)
+      if (blocks[b].seen(i) > 0) fresh[i] = missing;
+    prepare_block(blocks[b], fresh.data());
+    standardise(blocks[b], values, space.scores[b]);
   }
   flying = true;
   forecast_tick current = forecast_tick_of(space.scores.data());
@@ -201,23 +222,26 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   t.ts = tick.ts;
   t.tick_ms = tick.tick_ms;
   t.degraded = result == nullptr || shadow_ticks != 0;
+  t.aside = apart(t.ts);
   const bool was_firing = life.firing();
   take_attributes();
   score_tick(result, t);
   decide(t, tick.cause, out);
   const bool over = was_firing || life.firing() || t.result.excess() > 0;
-  const bool suspicious = over && deciding;
+  const bool suspicious = (over && deciding) || t.aside;
   const bool silent = silent_episode(t);
-  tails.take(t.scores, t.result, unix_ms(t.ts), t.tick_ms, deciding ? !over : !silent);
+  tails.take(t.scores, t.result, unix_ms(t.ts), t.tick_ms,
+             (deciding ? !over : !silent) && !t.aside);
   if (!suspicious && !returning(t.tick_ms)) learn_tick(t);
   ring.push(t.ts, t.channels->scores.data(), blocks.size());
-  if (t.settled) settle_levels(t, tick.cause, out);
+  if (t.settled && !t.aside) settle_levels(t, tick.cause, out);
   if (since_pause < never_paused && returning(t.tick_ms) &&
-      (since_pause + 1) * t.tick_ms >= return_ms && since_pause + 1 >= return_ticks)
+      (since_pause + 1) * t.tick_ms >= return_ms && since_pause + 1 >= return_ticks && !t.aside)
     find_levels(t);
-  if (ticks % accept_every == 0 && !t.over_limit) accept_levels(t, tick.cause, out);
+  if (ticks % accept_every == 0 && !t.over_limit && !t.aside) accept_levels(t, tick.cause, out);
   ++ticks;
-  if (!tick.deaf) note_gap(static_cast<double>(tick.gap_ms));
+  if (!tick.deaf && !was_apart(event_time_of(last_tick_ms), t.ts))
+    note_gap(static_cast<double>(tick.gap_ms));
   last_tick_ms = unix_ms(t.ts);
   last_score = static_cast<float>(calibration::belief(last_score, t.result.probability,
                                                       std::max<std::int64_t>(tick.gap_ms, 0)));
@@ -264,6 +288,7 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   since_pause = gap >= pause_ms && gap >= 20 * t.tick_ms && ticks != 0
                     ? 0
                     : std::min(since_pause + 1, never_paused);
+  if (!t.aside && ticks != 0 && apart(event_time_of(last_tick_ms))) forget_deviations();
   tick_weights w = t.weights;
   const float afresh = 1.0f / static_cast<float>(since_pause + 1);
   for (float* mean : {&w.fast, &w.slow, &w.slower}) *mean = std::max(*mean, afresh);
@@ -276,7 +301,7 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   if (result != nullptr && !model) model = std::make_unique<model_view>();
   if (model) {
     const forecast_tick current = forecast_tick_of(space.scores.data());
-    if (const auto worse = model->worse_than_last(current))
+    if (const auto worse = model->worse_than_last(current); worse && !t.aside)
       forecast_debt += forecast_debt_rate * (*worse - forecast_debt);
     const float score = model->score(current);
     const bool heard = shadow_ticks == 0 && forecast_debt <= 0;
@@ -324,7 +349,7 @@ void entity_core::impl::rebase_due() {
     if (ticks <= window_ring::ticks) {
       std::vector<double> seen;
       for (std::size_t back = 0; back < ring.size(); ++back) {
-        if (ring.code(back, c) != window_ring::missing)
+        if (ring.code(back, c) != window_ring::missing && !apart(ring.ts(back)))
           seen.push_back(raw_of(b, i, window_ring::z(ring.code(back, c))));
       }
       if (seen.size() < 3) continue;
@@ -389,7 +414,7 @@ std::optional<float> entity_core::impl::middle_of(std::size_t channel, std::size
   std::vector<float> seen;
   const std::size_t behind = std::min<std::size_t>(ring.size(), last);
   for (std::size_t back = 0; back < behind; ++back) {
-    if (ring.code(back, channel) != window_ring::missing)
+    if (ring.code(back, channel) != window_ring::missing && !apart(ring.ts(back)))
       seen.push_back(window_ring::z(ring.code(back, channel)));
   }
   if (seen.empty() || seen.size() < last / 2) return std::nullopt;
@@ -470,9 +495,7 @@ void entity_core::impl::settle_levels(const tick_judgement& t, const record_mark
     if (std::fabs(s.ratio[slow_profile][c % width]) <= 1) continue;
     if (follow_level(t, c)) moved.add(builder.channels()[c].name);
   }
-  for (auto& b : blocks) {
-    for (auto* lane : {&b.fast, &b.slow, &b.slower, &b.away}) std::fill_n(*lane, width, 0.0f);
-  }
+  forget_deviations();
   tails.forget_ticks_before();
   if (!moved.empty()) note_regime(moved.text(), cause, t.ts, out);
 }

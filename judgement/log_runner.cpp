@@ -98,7 +98,7 @@ void log_runner::impl::take_clock(const clock_record& clock, const record_addres
     r->event_since_clock = false;
   }
   flush();
-  if (clock.event < clock_told + clock_step || !correlator.wants_clock()) return;
+  if (clock.event < clock_told + clock_step || !correlator.wants_clock(clock.event)) return;
   clock_told = clock.event;
   decision d;
   d.kind = decision_kind::clock;

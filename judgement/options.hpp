@@ -56,6 +56,20 @@ struct root_cause_options {
   std::chrono::milliseconds deadline{2000};  ///< for a neighbour's answer
 };
 
+/// A maintenance window as people say it: in the configuration, by command, over HTTP. See
+/// window_of().
+struct window_words {
+  std::string name;
+  std::vector<std::string> entities;
+  bool dependents = false;
+  std::string starts, ends;       ///< RFC 3339. Once: both, or starts and lasts_ms
+  std::vector<std::string> days;  ///< mon ... sun, with `at`; empty: every day
+  std::string at;                 ///< "02:30": it recurs
+  std::int64_t lasts_ms = 0;
+  std::string zone;  ///< of `at`; empty: UTC
+  std::string by, comment;
+};
+
 /// What silences are taken without force. Keys under `silences:`. What was taken before stays.
 struct silence_options {
   std::size_t max_entities = 100;                           ///< whose alerts one silence covers

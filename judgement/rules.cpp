@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "judgement/maintenance.hpp"
+
 namespace faultline {
 namespace {
 
@@ -115,6 +117,7 @@ std::string encode_rules(const rules_record& r) {
        {{"false_pages_per_entity_month", d.false_pages_per_entity_month},
         {"learning_ms", d.learning.count()}}},
       {"limits", limits_of(d.limits)},
+      {"maintenance", json::parse(windows_json(r.rules.maintenance))},
       {"model", model_of(r.rules.model)},
       {"configured_model", r.configured_model},
       {"correlation",
@@ -141,6 +144,11 @@ outcome<rules_record> decode_rules(std::string_view text) {
     read_processing(part(whole, "processing"), r.rules.processing);
     if (!read_detection(whole, r.rules.detection))
       return failure{ec::malformed, "rules: a limit is not an object"};
+    if (const auto at = whole.find("maintenance"); at != whole.end()) {
+      auto windows = read_windows_json(at->dump());
+      if (!windows) return windows.error();
+      r.rules.maintenance = std::move(*windows);
+    }
     read_model(whole, "model", r.rules.model);
     read(whole, "configured_model", r.configured_model);
     const json& c = part(whole, "correlation");

@@ -40,6 +40,7 @@ struct tick_judgement {
   bool limit_unknown = false;  ///< a metric with a limit has no value in this tick
   bool settled = false;
   bool degraded = false;
+  bool aside = false;            ///< in a maintenance window: nothing is learned from it
   std::optional<double> lead_s;  ///< to the limit that is met first
   std::size_t lead_channel = 0;
 };

@@ -11,6 +11,7 @@
 #include <sstream>
 #include <utility>
 
+#include "judgement/maintenance.hpp"
 #include "server/internal/metrics.hpp"
 #include "server/machine.hpp"
 #include "server/node.hpp"
@@ -348,6 +349,14 @@ void add_notifications(page& p, const notifier_status& s) {
             static_cast<double>(s.left_out));
 }
 
+void add_windows(page& p, const std::vector<maintenance_window>& all, event_time now) {
+  const auto open =
+      std::count_if(all.begin(), all.end(), [&](const auto& w) { return open_at(w, now); });
+  p.gauge("faultline_maintenance_windows", "Maintenance windows known.",
+          static_cast<double>(all.size()));
+  p.gauge("faultline_maintenance_windows_open", "Of these, open now.", static_cast<double>(open));
+}
+
 }  // namespace
 
 std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
@@ -376,6 +385,7 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
           static_cast<double>(parts.reloads->succeeded_at_ms.load()) / 1000);
   p.gauge("faultline_rules_since_decision", "Number of the decision that set the rules in force.",
           static_cast<double>(parts.desk->since()));
+  add_windows(p, parts.desk->current().rules.maintenance, event_time_of(unix_ms(parts.now())));
   add_records(p, *parts.counters);
   add_judgement(p, *parts.counters);
   add_doors(p, parts);

@@ -199,8 +199,11 @@ outcome<void> node::impl::open_doors_and_web() {
   answers = std::make_unique<node_queries>(*system, std::move(parts));
   cycle = std::make_unique<node_life_cycle>(
       *system,
-      life_cycle_parts{directory.get(), the_correlator, the_keeper, [this] { return time_now(); },
-                       options.silences, notifications.get()});
+      life_cycle_parts{
+          directory.get(), the_correlator, the_keeper, [this] { return time_now(); },
+          options.silences, notifications.get(),
+          [this] { return desk->current().rules.maintenance; },
+          [this](const life_cycle_parts::window_edit& edit) { return change_windows(edit); }});
   auto listening = open_http_server(options.web);
   if (!listening) return listening.error();
   web = std::move(*listening);

@@ -12,6 +12,7 @@
 #include "dashboard/queries.hpp"
 #include "judgement/options.hpp"
 #include "messages/outcome.hpp"
+#include "processing/maintenance_window.hpp"
 #include "processing/options.hpp"
 #include "storage/options.hpp"
 #include "transport/options.hpp"
@@ -22,6 +23,7 @@ namespace faultline {
 struct fresh_settings {
   detection_options detection;
   correlation_options correlation;
+  std::vector<maintenance_window> maintenance;
   storage_options storage;           ///< of it, retention
   std::vector<std::string> applied;  ///< keys that differ and take effect now
   std::vector<std::string> restart;  ///< keys that differ and need a restart
@@ -37,6 +39,7 @@ struct node_options {
   root_cause_options root_cause;
   silence_options silences;
   notify_options notify;
+  std::vector<maintenance_window> maintenance;
   socket_options sockets;
   web_options web;
   receiver_options receivers;

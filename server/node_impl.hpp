@@ -85,6 +85,7 @@ struct node::impl {
   outcome<model_state> activate(const std::string& sha256);
   outcome<void> open_doors_and_web();
   outcome<void> make_notifier();
+  outcome<bool> change_windows(const life_cycle_parts::window_edit& edit);
   outcome<void> forget_notifications();
   outcome<notify_snapshot> open_now();
   void run_clock();

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <set>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "judgement/maintenance.hpp"
 #include "messages/identity.hpp"
 #include "processing/posted_entity.hpp"
 #include "server/asking.hpp"
@@ -54,7 +56,7 @@ outcome<label_matchers> compiled(const std::vector<std::string>& texts) {
 
 /// Entities whose alerts are covered: those of the alerts, and those the partitions know.
 struct reach_count {
-  label_matchers entity_matchers;
+  std::function<bool(const std::string& id)> covers;
   silence_reach reach;
   std::set<std::string> first;   ///< the smallest names
   std::set<std::string> alerts;  ///< entities of alerts that are not known to a partition (yet)
@@ -89,8 +91,7 @@ private:
       if (++count_.reach.known_entities % looks == 0 && std::chrono::steady_clock::now() > until_)
         return done_(failure{ec::invalid, "its matchers take too long over the names of entities"});
       const bool alerting = count_.alerts.erase(id) != 0;
-      if (alerting || (count_.ask && count_.entity_matchers.matches({{"entity", id}})))
-        count_.add(id);
+      if (alerting || (count_.ask && count_.covers(id))) count_.add(id);
     }
     if (page.entities.size() < list_page)
       go_on(static_cast<partition_id>(p + 1), {});
@@ -343,7 +344,9 @@ void node_life_cycle::reach_of(label_matchers matchers, answer<silence_reach> do
   with_view(true, [this, matchers, done](outcome<correlator_view> view) {
     if (!view) return done(view.error());
     reach_count count;
-    count.entity_matchers = matchers.only("entity");
+    count.covers = [m = matchers.only("entity")](const std::string& id) {
+      return m.matches({{"entity", id}});
+    };
     count.ask = may_cover_own(matchers);
     for (alert& a : view->firing) {
       if (!matchers.matches(labels_to_match(a))) continue;
@@ -365,6 +368,26 @@ void node_life_cycle::reach_of(label_matchers matchers, answer<silence_reach> do
     system_.spawn<caf::detached>([directory = parts_.directory, count = std::move(count),
                                   judge](caf::event_based_actor* self) mutable {
       std::make_shared<reach_walk>(self, directory, std::move(count), judge)->go_on(0, {});
+    });
+  });
+}
+
+/// How many entities @p w names: of those that the partitions know, and those of alerts that fire.
+void node_life_cycle::breadth_of(const maintenance_window& w, answer<std::uint64_t> done) {
+  with_view(true, [this, w, done](outcome<correlator_view> view) {
+    if (!view) return done(view.error());
+    reach_count count;
+    count.ask = true;
+    count.covers = [w](const std::string& id) { return names_entity(w, id); };
+    for (const alert& a : view->firing)
+      if (count.covers(a.entity)) count.alerts.insert(a.entity);
+    const auto counted = [done](outcome<silence_reach> reach) {
+      if (!reach) return done(reach.error());
+      done(reach->entity_count);
+    };
+    system_.spawn<caf::detached>([directory = parts_.directory, count = std::move(count),
+                                  counted](caf::event_based_actor* self) mutable {
+      std::make_shared<reach_walk>(self, directory, std::move(count), counted)->go_on(0, {});
     });
   });
 }

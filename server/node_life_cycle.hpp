@@ -25,7 +25,11 @@ struct life_cycle_parts {
   keeper_actor keeper;
   std::function<arrival_time()> now;
   silence_options silences;
-  const notifier* notifications = nullptr;  ///< none without receivers
+  const notifier* notifications = nullptr;                     ///< none without receivers
+  std::function<std::vector<maintenance_window>()> windows{};  ///< in force
+  /// Records other windows; blocks, called on a thread of its own.
+  using window_edit = std::function<outcome<bool>(std::vector<maintenance_window>&)>;
+  std::function<outcome<bool>(const window_edit&)> change_windows{};
 };
 
 /// Silences and alerts for operators: checks what they say, makes it a decision, and answers when
@@ -41,6 +45,9 @@ public:
   void silences(silence_filter filter, answer<std::vector<silence_row>> done) override;
   void set_silence(silence_word word, answer<std::string> done) override;
   void end_silence(std::string id, std::string by, answer<bool> done) override;
+  void maintenance(answer<std::vector<maintenance_row>> done) override;
+  void set_maintenance(maintenance_word word, answer<bool> done) override;
+  void end_maintenance(std::string name, std::string by, answer<bool> done) override;
   void preview_silence(std::vector<label_matcher> matchers, answer<silence_reach> done) override;
 
 private:
@@ -51,6 +58,8 @@ private:
   void settle_silence(silence_word word, const std::vector<told_silence>& known,
                       answer<std::string> done);
   void reach_of(label_matchers matchers, answer<silence_reach> done);
+  void breadth_of(const maintenance_window& w, answer<std::uint64_t> done);
+  void keep_window(const maintenance_window& w, answer<bool> done);
   std::string new_id(const silence& s) const;
 
   caf::actor_system& system_;

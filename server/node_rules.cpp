@@ -8,6 +8,7 @@
 #include <caf/scoped_actor.hpp>
 
 #include "actors/caf_bridge.hpp"
+#include "judgement/maintenance.hpp"
 #include "server/node_impl.hpp"
 
 namespace faultline {
@@ -17,6 +18,7 @@ outcome<void> node::impl::settle_rules() {
   rules_record wanted;
   wanted.rules.processing = options.processing;
   wanted.rules.detection = options.detection;
+  wanted.rules.maintenance = options.maintenance;
   wanted.correlation = options.correlation;
   wanted.root_cause = options.root_cause;
   const auto& path = options.storage.path;
@@ -112,6 +114,8 @@ outcome<reload_report> node::impl::apply(const fresh_settings& fresh) {
       "configuration", "", time_now(),
       [&](rules_record& r) {
         r.rules.detection = fresh.detection;
+        r.rules.maintenance = merged_windows(fresh.maintenance, r.rules.maintenance,
+                                             event_time_of(unix_ms(time_now())));
         r.correlation = fresh.correlation;
       },
       [this](decision d) { return append(std::move(d)); });

@@ -4,6 +4,8 @@
 #include <system_error>
 
 #include "config/runbooks.hpp"
+#include "config/zones.hpp"
+#include "judgement/window_words.hpp"
 
 namespace faultline {
 
@@ -40,6 +42,24 @@ fs::path shipped_files() {
   return {};
 }
 
+outcome<std::vector<maintenance_window>> windows_of(const std::vector<window_words>& words,
+                                                    bool configured) {
+  std::vector<maintenance_window> all;
+  for (const window_words& w : words) {
+    auto window = window_of(w, [](const std::string& zone) {
+      std::vector<zone_offset> offsets;
+      for (const auto& [from, ahead] : offsets_of(zone))
+        offsets.push_back({event_time_of(from), ahead});
+      return offsets;
+    });
+    if (!window)
+      return failure{window.error().code, "maintenance " + w.name + ": " + window.error().what};
+    window->configured = configured;
+    all.push_back(std::move(*window));
+  }
+  return all;
+}
+
 outcome<node_options> options_of(const server_config& config) {
   node_options o;
   o.storage = config.storage;
@@ -49,6 +69,9 @@ outcome<node_options> options_of(const server_config& config) {
   o.root_cause = config.root_cause;
   o.silences = config.silences;
   o.notify = config.notify;
+  auto windows = windows_of(config.maintenance, true);
+  if (!windows) return windows.error();
+  o.maintenance = std::move(*windows);
   o.sockets = config.sockets;
   o.web = config.web;
   o.receivers = config.receivers;

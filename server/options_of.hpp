@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <vector>
 
 #include "config/config.hpp"
 #include "messages/outcome.hpp"
@@ -12,6 +13,11 @@ namespace faultline {
 /// Directory of the files that come with the program (models/, config/): beside an installed
 /// program in ../share/faultline, or the source tree it was built in. Empty when there is neither.
 std::filesystem::path shipped_files();
+
+/// Maintenance windows as they are said, with the zones of this machine. Fails: ec::invalid naming
+/// the window.
+outcome<std::vector<maintenance_window>> windows_of(const std::vector<window_words>& words,
+                                                    bool configured);
 
 /// What a node is built from, by configuration: fills in the shipped models and runbooks where the
 /// file names none. Fails when a named file is missing or runbooks cannot be read.

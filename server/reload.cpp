@@ -6,11 +6,14 @@
 #include <string_view>
 #include <utility>
 
+#include "server/options_of.hpp"
+
 namespace faultline {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> live_keys{"limits",
+constexpr std::array<std::string_view, 14> live_keys{"limits",
+                                                     "maintenance",
                                                      "edges",
                                                      "detection.false_pages_per_entity_month",
                                                      "detection.learning",
@@ -43,6 +46,9 @@ outcome<fresh_settings> reloader::read_again() {
   fresh_settings s;
   s.detection = fresh->detection;
   s.correlation = fresh->correlation;
+  auto windows = windows_of(fresh->maintenance, true);
+  if (!windows) return windows.error();
+  s.maintenance = std::move(*windows);
   s.storage = fresh->storage;
   for (auto& key : changed_keys(running_, *fresh))
     (changes_live(key) ? s.applied : s.restart).push_back(std::move(key));
@@ -55,6 +61,7 @@ void reloader::accept(const server_config& fresh) {
   const std::lock_guard<std::mutex> lock{mutex_};
   running_.detection = fresh.detection;
   running_.correlation = fresh.correlation;
+  running_.maintenance = fresh.maintenance;
   running_.storage.log_retention = fresh.storage.log_retention;
   running_.storage.log_bytes = fresh.storage.log_bytes;
   running_.storage.feed_retention = fresh.storage.feed_retention;

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "judgement/maintenance.hpp"
 #include "messages/identity.hpp"
 
 namespace faultline {
@@ -90,6 +91,8 @@ outcome<rules_record> rule_desk::begin(const rules_record& configured, arrival_t
     since_ = mark->rules;
     if (last->configured_model == configured.configured_model)
       wanted.rules.model = last->rules.model;
+    wanted.rules.maintenance = merged_windows(configured.rules.maintenance, last->rules.maintenance,
+                                              event_time_of(unix_ms(now)));
     if (encode_rules(*last) == encode_rules(wanted)) {
       current_ = wanted;
       return wanted;

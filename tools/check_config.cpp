@@ -12,7 +12,11 @@
 #include "config/config.hpp"
 #include "config/roles.hpp"
 #include "config/runbooks.hpp"
+#include "config/zones.hpp"
+#include "judgement/notifier_core.hpp"
+#include "judgement/window_words.hpp"
 #include "tools/commands.hpp"
+#include "transport/notify_text.hpp"
 
 namespace faultline {
 
@@ -46,10 +50,32 @@ void check_runbooks(const std::string& file, check_result& r) {
   if (read) r.holds = std::to_string(read->size()) + " runbooks";
 }
 
+/// What only other rooms can say of a file: zones, matchers, templates.
+void check_life_cycle(const std::string& file, const server_config& c, check_result& r) {
+  const auto add = [&](const char* key, const failure& why) {
+    r.problems.push_back({file, 0, 0, key, why.what});
+  };
+  for (const window_words& w : c.maintenance) {
+    const auto made = window_of(w, [](const std::string& zone) {
+      std::vector<zone_offset> offsets;
+      for (const auto& [from, ahead] : offsets_of(zone))
+        offsets.push_back({event_time_of(from), ahead});
+      return offsets;
+    });
+    if (!made) add("maintenance", {ec::invalid, w.name + ": " + made.error().what});
+  }
+  if (const auto made = notifier_core::make(c.notify); !made) add("notifications", made.error());
+  for (const notify_receiver& o : c.notify.receivers)
+    for (const std::string* text : {&o.title, &o.text})
+      if (const auto good = check_template(*text); !good)
+        add("notifications.receivers", {ec::invalid, o.name + ": " + good.error().what});
+}
+
 void check_server(const check_arguments& a, check_result& r) {
   const auto read = load_config(a.file);
   add_problems(read, r);
   if (!read) return;
+  check_life_cycle(a.file, *read, r);
   if (!read->runbooks.empty()) check_runbooks(read->runbooks, r);
   const auto defaults = settings_of(server_config{});
   const auto settings = settings_of(*read);

@@ -49,6 +49,7 @@ OWNERS = {
     "google/protobuf/": ("transport",),
     "snappy": ("transport",),
     "re2/": ("processing",),
+    "date/": ("config",),
     "yaml-cpp/": ("config",),
     "nats/": ("cluster",),
     "nats.h": ("cluster",),

@@ -56,6 +56,7 @@ void add_alert_commands(CLI::App& app, command_session& session);
 void add_incident_commands(CLI::App& app, command_session& session);
 void add_silence_commands(CLI::App& app, command_session& session);
 void add_notify_commands(CLI::App& app, command_session& session);
+void add_maintenance_commands(CLI::App& app, command_session& session);
 void add_entity_commands(CLI::App& app, command_session& session);
 void add_topology_commands(CLI::App& app, command_session& session);
 void add_status_commands(CLI::App& app, command_session& session);

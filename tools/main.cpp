@@ -50,6 +50,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_alert_commands(app, session);
   add_incident_commands(app, session);
   add_silence_commands(app, session);
+  add_maintenance_commands(app, session);
   add_notify_commands(app, session);
   add_entity_commands(app, session);
   add_topology_commands(app, session);

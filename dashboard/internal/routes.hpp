@@ -32,6 +32,7 @@ struct route {
 };
 
 // Parts of them.
+std::vector<route> maintenance_routes();
 std::vector<route> silence_routes();
 std::vector<route> alertmanager_routes();
 

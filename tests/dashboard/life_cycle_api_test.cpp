@@ -91,6 +91,25 @@ TEST_F(LifeCycleApi, ASilenceIsTakenWithAnEndOrADuration) {
   EXPECT_EQ(cycle.words.at(1).what.created_by, "token-of-bob");
 }
 
+TEST_F(LifeCycleApi, AMaintenanceWindowIsTakenAsItIsSaid) {
+  const auto r = ask("POST", "/api/v1/maintenance",
+                     R"({"name":"deploy","entities":["a"],"at":"02:00","duration_s":60,
+                         "days":["mon"],"by":"ann","comment":"c","dependents":true,"force":true})");
+  EXPECT_EQ(r.status, 202) << r.body;
+  ASSERT_EQ(cycle.asked_windows.size(), 1u);
+  const maintenance_word& w = cycle.asked_windows[0];
+  EXPECT_EQ(w.name + w.at + w.by + w.comment, "deploy02:00annc");
+  EXPECT_EQ(w.lasts_ms, 60'000);
+  EXPECT_TRUE(w.dependents && w.force);
+  for (const char* body : {"", "[]", R"({"name":3})", R"({"entities":"a"})", R"({"force":"yes"})",
+                           R"({"dependents":1})", R"({"duration_s":-1})", R"({"days":[1]})"})
+    EXPECT_EQ(ask("POST", "/api/v1/maintenance", body).status, 400) << body;
+  role = web_role::viewer;
+  EXPECT_EQ(ask("POST", "/api/v1/maintenance", "{}").status, 403);
+  EXPECT_EQ(ask("DELETE", "/api/v1/maintenance/deploy").status, 403);
+  EXPECT_EQ(cycle.asked_windows.size(), 1u);
+}
+
 TEST_F(LifeCycleApi, WhatIsNoSilenceIsRefused) {
   for (const char* body : {"", "[]", "{}", R"({"matchers":[]})", R"({"matchers":[7],"ends":5})",
                            R"({"matchers":[{"name":"a","value":"b"}]})",

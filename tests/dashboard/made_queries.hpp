@@ -195,6 +195,15 @@ public:
     asked = id + " by " + by;
     say(done, known);
   }
+  void maintenance(answer<std::vector<maintenance_row>> done) override { say(done, windows); }
+  void set_maintenance(maintenance_word w, answer<bool> done) override {
+    asked_windows.push_back(std::move(w));
+    say(done, known);
+  }
+  void end_maintenance(std::string name, std::string by, answer<bool> done) override {
+    asked = "end " + name + " by " + by;
+    say(done, known);
+  }
   void preview_silence(std::vector<label_matcher> m, answer<silence_reach> done) override {
     previewed = std::move(m);
     say(done, reach);
@@ -212,6 +221,8 @@ public:
   std::vector<label_matcher> previewed;
   silence_reach reach;
   receiver_page receiver_list;
+  std::vector<maintenance_row> windows;
+  std::vector<maintenance_word> asked_windows;
   std::string test_error;
 
 private:

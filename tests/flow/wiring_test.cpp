@@ -54,6 +54,10 @@ std::string other_value(const std::string& key, const std::string& value) {
   if (key == "naming.max_metrics") return "255";
   if (key == "notifications.external_url") return "https://faultline.example";
   if (key == "notifications.receivers" || key == "notifications.routes") return one_receiver(key);
+  if (key == "maintenance")
+    return "[{name: night, entities: [a], dependents: false, starts: , ends: , days: [], at: "
+           "02:00, "
+           "duration: 1h, zone: , comment: }]";
   if (key == "ingest.subscribe") return "[tcp://10.0.0.7:5556]";
   if (key.compare(0, 6, "model.") == 0) return "models/lstm.flm";
   if (key.compare(0, 8, "web.tls_") == 0 || key == "web.tokens") return "/somewhere/else";
@@ -76,6 +80,7 @@ std::string as_yaml(const std::string& key, const std::string& value) {
   if (key == "limits") return R"([{entity: "db/*", metric: disk, above: 90, severity: warning}])";
   if (key == "notifications.receivers") return "[{name: team, url: 'http://hooks.example'}]";
   if (key == "notifications.routes") return "[{receiver: team}]";
+  if (key == "maintenance") return "[{name: night, entities: [a], at: '02:00', duration: 1h}]";
   if (key == "edges" || key == "naming.entities" || key == "naming.aliases" ||
       key == "ingest.scrape")
     return value;
@@ -143,8 +148,15 @@ TEST(Wiring, EveryOptionOfTheFileReachesTheNode) {
   for (const auto& [key, value] : wanted) {
     // These two are not of the node: main() sets the log up, the file of runbooks is read.
     if (key.compare(0, 4, "log.") == 0 || key == "runbooks") continue;
+    // These are lists that are shown with all their members.
+    if (key == "maintenance" || key == "notifications.receivers" || key == "notifications.routes")
+      continue;
     EXPECT_EQ(told[key], value) << key;
   }
+  ASSERT_EQ(options->maintenance.size(), 1U);
+  EXPECT_TRUE(options->maintenance[0].configured);
+  ASSERT_EQ(options->notify.receivers.size(), 1U);
+  ASSERT_EQ(options->notify.routes.size(), 1U);
   const auto runbooks = load_runbooks("config/runbooks.yaml");
   ASSERT_TRUE(runbooks);
   EXPECT_EQ(options->runbooks.size(), runbooks->size());

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Maintenance windows of a running server: said by API and command, kept over kill and reload."""
+
+import json
+import subprocess
+import time
+import unittest
+
+from support import BIN, Publisher, Server
+
+
+def wait_for(what, seconds=30):
+    """@returns the first true value of what(), or its last one."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(0.02)
+
+
+class MaintenanceTest(unittest.TestCase):
+    FILE = ("processing: {tick: 1s}\nmaintenance:\n"
+            "  - {name: backup, entities: ['db/*'], days: [sat, sun], at: '02:00', duration: 90m,"
+            " zone: Europe/Berlin}\n")
+
+    def server(self, config=FILE):
+        server = Server(config).start()
+        self.addCleanup(server.close)
+        return server
+
+    def command(self, server, *arguments, status=0):
+        done = subprocess.run([str(BIN / "faultline"), "--server", f"http://127.0.0.1:{server.http}", *arguments],
+                              capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def windows(self, server):
+        return {w["name"]: w for w in server.api("/api/v1/maintenance")["windows"]}
+
+    def firing(self, server, entity):
+        return server.api(f"/api/v1/alerts?state=firing&entity={entity}")["alerts"]
+
+    def post(self, server, service):
+        status, body = server.request("POST", "/api/v2/alerts", [
+            {"labels": {"alertname": "Slow", "service": service},
+             "endsAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600))}])
+        self.assertEqual(status, 200, body)
+
+    # Complaint: planned-change
+    def test_a_window_keeps_alerts_from_being_incidents_until_it_is_taken_away(self):
+        server = self.server()
+        self.command(server, "maintenance", "add", "deploy", "--entity", "service/c*", "-d", "1h", "-a", "ann",
+                     "-c", "release")
+        self.post(server, "cart")
+        told = wait_for(lambda: self.firing(server, "service/cart"))
+        self.assertEqual(told[0]["maintenance"], ["deploy"])
+        self.assertEqual(server.api("/api/v1/incidents?state=open")["incidents"], [])
+        v2 = server.api("/api/v2/alerts")
+        self.assertEqual((v2[0]["status"]["state"], v2[0]["status"]["inhibitedBy"]), ("suppressed", ["deploy"]))
+        server.kill()
+        server.start()
+        kept = self.windows(server)
+        self.assertTrue(kept["deploy"]["open"])
+        self.assertEqual((kept["backup"]["days"], kept["backup"]["at"], kept["backup"]["zone"]),
+                         ("sat,sun", "02:00", "Europe/Berlin"))
+        self.assertIn("release", self.command(server, "maintenance", "list"))
+        self.command(server, "maintenance", "remove", "deploy")
+        self.assertTrue(wait_for(lambda: server.api("/api/v1/incidents?state=open")["incidents"]))
+        self.assertNotIn("maintenance", self.firing(server, "service/cart")[0])
+
+    def test_windows_of_the_file_change_with_a_reload_and_not_by_command(self):
+        server = self.server()
+        self.command(server, "maintenance", "remove", "backup", status=1)
+        self.command(server, "maintenance", "remove", "nothing", status=1)
+        self.command(server, "maintenance", "add", "x", "--entity", "a", "--at", "25:00", "-d", "1h", "-c", "y", status=1)
+        self.command(server, "maintenance", "add", "x", "--entity", "a", "--at", "02:00", "-d", "1h", "--zone",
+                     "Mars/Olympus", "-c", "y", status=1)
+        self.command(server, "maintenance", "add", "night", "--entity", "a", "--at", "02:00", "-d", "1h", "-a", "ann", "-c", "dump")
+        text = server.config.read_text()
+        server.config.write_text(text.replace("name: backup", "name: weekly"))
+        self.assertIn("maintenance", self.command(server, "reload"))
+        self.assertEqual(set(self.windows(server)), {"weekly", "night"})
+        server.config.write_text(text.replace("Europe/Berlin", "Mars/Olympus"))
+        self.assertIn("time zone", self.command(server, "reload", status=1))
+        self.assertEqual(set(self.windows(server)), {"weekly", "night"})
+        self.assertIn("time zone", self.command(server, "check-config", str(server.config), status=1))
+
+    def test_one_that_is_too_broad_or_too_long_is_refused_without_force(self):
+        server = self.server("processing: {tick: 1s}\nsilences: {max_entities: 2, longest: 1d}\n")
+        publisher = Publisher(server.router, "broad")
+        self.addCleanup(publisher.close)
+        publisher.send([{"entity": f"service/{name}", "ts": int(time.time() * 1000), "values": {"cpu": 1}}
+                        for name in "ab"])
+        publisher.flush()
+        server.wait_applied()
+        self.post(server, "c")
+        self.assertTrue(wait_for(lambda: self.firing(server, "service/c")))
+        add = ("maintenance", "add", "all", "--entity", "service/*", "-a", "ann")
+        self.command(server, *add, "-d", "1h", status=2)
+        body = {"name": "all", "entities": ["service/*"], "starts": "2026-01-01T00:00:00Z", "duration_s": 60, "by": "ann"}
+        status, answer = server.request("POST", "/api/v1/maintenance", body)
+        self.assertEqual(status, 400)
+        self.assertIn("comment", json.loads(answer)["error"]["message"])
+        self.assertIn("max_entities (2)", self.command(server, *add, "-d", "1h", "-c", "move", status=1))
+        self.command(server, "maintenance", "add", "two", "--entity", "service/a", "--entity", "service/c", "-a", "ann",
+                     "-c", "move", "-d", "1h")
+        self.assertIn("silences.longest", self.command(server, "maintenance", "add", "long", "--entity", "service/a", "-a",
+                                                       "ann", "-c", "move", "-d", "2d", status=1))
+        self.command(server, *add, "-c", "move", "-d", "2d", "--force")
+        self.assertEqual(set(self.windows(server)), {"all", "two"})
+
+
+if __name__ == "__main__":
+    unittest.main()

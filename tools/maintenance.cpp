@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// `faultline maintenance list|add|remove`.
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "tools/api.hpp"
+#include "tools/commands.hpp"
+#include "transport/http_server.hpp"
+
+namespace faultline {
+
+namespace {
+
+using nlohmann::json;
+
+struct maintenance_arguments {
+  std::string name, start, end, duration, at, zone, author, comment;
+  std::vector<std::string> entities, days;
+  bool dependents = false, force = false;
+};
+
+std::string author_of(const maintenance_arguments& a) {
+  const char* user = std::getenv("USER");
+  return !a.author.empty() ? a.author : user != nullptr ? user : "";
+}
+
+std::string text_at(const json& row, const char* key) {
+  const auto at = row.find(key);
+  return at != row.end() && at->is_string() ? at->get<std::string>() : std::string{};
+}
+
+/// "sat,sun 02:00 for 1h 30m (Europe/Berlin)", or from when to when.
+std::string when_of(const json& row) {
+  if (text_at(row, "days").empty()) return text_at(row, "starts") + " to " + text_at(row, "ends");
+  return text_at(row, "days") + " " + text_at(row, "at") + " for " +
+         format_duration(milliseconds{row.value("duration_s", std::int64_t{0}) * 1000}) + " (" +
+         text_at(row, "zone") + ")";
+}
+
+outcome<std::string> layout_windows(const std::string& body, const colours& c) {
+  const json read = json::parse(body, nullptr, false);
+  if (!read.is_object() || !read.contains("windows"))
+    return failure{ec::malformed, "the server's answer is not a list of windows"};
+  std::vector<std::vector<std::string>> rows;
+  for (const json& row : read["windows"]) {
+    std::string names;
+    for (const json& one : row.value("entities", json::array()))
+      if (one.is_string()) names += (names.empty() ? "" : " ") + one.get<std::string>();
+    if (row.value("dependents", false)) names += " and dependents";
+    rows.push_back({text_at(row, "name"), row.value("open", false) ? "open" : "-", names,
+                    when_of(row), row.value("configured", false) ? "file" : text_at(row, "by"),
+                    text_at(row, "comment")});
+  }
+  return format_table({"window", "now", "entities", "when", "by", "comment"}, rows, c);
+}
+
+outcome<json> body_of(const maintenance_arguments& a) {
+  json body{{"name", a.name},     {"entities", a.entities}, {"dependents", a.dependents},
+            {"by", author_of(a)}, {"comment", a.comment},   {"days", a.days},
+            {"at", a.at},         {"zone", a.zone},         {"force", a.force}};
+  if (!a.duration.empty()) {
+    auto lasts = parse_duration(a.duration);
+    if (!lasts) return lasts.error();
+    body["duration_s"] = lasts->count() / 1000;
+  }
+  if (a.at.empty() && a.start.empty())
+    body["starts"] = format_time(static_cast<std::int64_t>(std::time(nullptr)) * 1000);
+  if (!a.start.empty()) body["starts"] = a.start;
+  if (!a.end.empty()) body["ends"] = a.end;
+  return body;
+}
+
+int run_add(const command_session& session, const maintenance_arguments& a) {
+  const auto body = body_of(a);
+  if (!body) return report_usage(body.error().what);
+  const auto answer = api_post(session.server, api_target("maintenance", {}),
+                               body->dump(-1, ' ', false, json::error_handler_t::replace));
+  if (!answer) return report_failure(answer.error());
+  if (session.format == output_format::json)
+    std::puts(answer->c_str());
+  else
+    std::printf("maintenance window %s is recorded\n", harmless(a.name).c_str());
+  return exit_code::ok;
+}
+
+int run_remove(const command_session& session, const maintenance_arguments& a) {
+  const auto answer =
+      api_change(session.server, "DELETE",
+                 api_target("maintenance/" + percent_encode(a.name), {{"by", author_of(a)}}));
+  if (!answer) return report_failure(answer.error());
+  if (session.format == output_format::json)
+    std::puts(answer->c_str());
+  else
+    std::printf("maintenance window %s is forgotten\n", harmless(a.name).c_str());
+  return exit_code::ok;
+}
+
+}  // namespace
+
+void add_maintenance_commands(CLI::App& app, command_session& session) {
+  CLI::App* group = app.add_subcommand("maintenance", "Times in which what is seen is expected");
+  group->require_subcommand(1);
+  CLI::App* list = group->add_subcommand("list", "Windows, and which are open now");
+  list->callback([&session] {
+    session.run = [&session] {
+      return show_answer(session, api_target("maintenance", {}), layout_windows);
+    };
+  });
+  auto a = std::make_shared<maintenance_arguments>();
+  CLI::App* add = group->add_subcommand("add", "Open a window now, later, or again and again");
+  add->add_option("name", a->name, "Its name; one of that name is replaced")->required();
+  add->add_option("--entity", a->entities, "Of these, for example db/*")
+      ->required()
+      ->allow_extra_args(false);
+  add->add_flag("--dependents", a->dependents, "Also alerts of what depends on them");
+  add->add_option("-d,--duration", a->duration, "How long");
+  add->add_option("--start", a->start, "From then on [now]");
+  add->add_option("--end", a->end, "Until then");
+  add->add_option("--at", a->at, "It recurs at this local time, for example 02:30");
+  add->add_option("--day", a->days, "On these days, mon ... sun [every day]")
+      ->allow_extra_args(false);
+  add->add_option("--zone", a->zone, "Time zone of --at, for example Europe/Berlin [UTC]");
+  add->add_option("-a,--author", a->author, "Who says so [$USER]");
+  add->add_option("-c,--comment", a->comment, "Why")->required();
+  add->add_flag("--force", a->force, "However much it covers");
+  add->callback([a, &session] { session.run = [a, &session] { return run_add(session, *a); }; });
+  auto r = std::make_shared<maintenance_arguments>();
+  CLI::App* remove = group->add_subcommand("remove", "Forget a window; what fires is told");
+  remove->add_option("name", r->name, "Its name")->required();
+  remove->add_option("-a,--author", r->author, "Who says so [$USER]");
+  remove->callback(
+      [r, &session] { session.run = [r, &session] { return run_remove(session, *r); }; });
+}
+
+}  // namespace faultline
