@@ -270,7 +270,7 @@ std::vector<damage> damages() {
       {"rules | decision 9 | sets what is in force"});
   put("controls_copied_row", "default", keys::controls_copied(), rows::numbers({1, 2}),
       {"Y, key 59 | is not one number"});
-  put("no_key_of_this_format", "default", "N?", rows::number(1), {"is no key of this format"});
+  put("no_key_of_this_format", "default", "G?", rows::number(1), {"is no key of this format"});
   put("checkpoint_row", "default", keys::checkpoint(0), rows::numbers({1}), {"is not two numbers"});
   put("trimmed_too_far", "default", keys::log_first(0), rows::number(5),
       {"stands at position 3, the log begins only at 5"});
