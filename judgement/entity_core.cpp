@@ -11,7 +11,8 @@ namespace faultline {
 namespace {
 
 constexpr std::int64_t day_ms = 86'400'000;
-constexpr std::uint64_t steady_ticks = 30;  // before silence means anything
+constexpr double gap_memory_ms = 20.0 * day_ms;  // in which the longest gap fades
+constexpr std::uint64_t steady_ticks = 30;       // before silence means anything
 constexpr std::uint32_t passivation_ticks = 12;
 constexpr std::size_t most_attributes = 32;    // a snapshot holds no more
 constexpr std::int64_t learning_patience = 5;  // times as long: its pace is not known well
@@ -208,6 +209,13 @@ void entity_core::impl::note_deafness(arrival_time heard_since) noexcept {
 std::int64_t entity_core::impl::least_silence_ms() const noexcept {
   constexpr std::int64_t least = 10'000;
   return std::max(6 * tick_ms(), least);
+}
+
+// One long silence, an outage, must not excuse all that come after it.
+void entity_core::impl::note_gap(double gap_ms) noexcept {
+  const double most = 4.0 * std::max(2.5 * longest_gap_ms, static_cast<double>(least_silence_ms()));
+  const double kept = longest_gap_ms * (1.0 - std::min(gap_ms / gap_memory_ms, 0.5));
+  longest_gap_ms = std::max(std::min(gap_ms, most), kept);
 }
 
 std::int64_t entity_core::impl::silence_limit_ms() const noexcept {

@@ -22,7 +22,6 @@ constexpr double day_ms = 86'400'000.0;
 constexpr float gross_deviation = 8;
 constexpr float gross_per_block = 1;
 constexpr float forecast_debt_rate = 0.002f;  // some hundred ticks
-constexpr double gap_memory_ms = 20 * day_ms;
 constexpr std::int64_t episode_most_ms = 86'400'000;
 constexpr std::uint64_t accept_every = 8;  // ticks
 constexpr float accept_after_h = 4;        // flat at a new level
@@ -260,13 +259,6 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   flying = false;
   for (auto& change : attribute_changes) --change.older_ticks;
   if (!builder.waiting()) take_attributes();
-}
-
-// One long silence, an outage, must not excuse all that come after it.
-void entity_core::impl::note_gap(double gap_ms) noexcept {
-  const double most = 4.0 * std::max(2.5 * longest_gap_ms, static_cast<double>(least_silence_ms()));
-  const double kept = longest_gap_ms * (1.0 - std::min(gap_ms / gap_memory_ms, 0.5));
-  longest_gap_ms = std::max(std::min(gap_ms, most), kept);
 }
 
 // While nothing is decided everything counts, but what lasts for more than a day.
