@@ -36,7 +36,7 @@ TARGETS = {
     "records": (MESSAGES, ["-lxxhash"], ["messages/record.cpp", "messages/decision.cpp", "messages/alert.cpp",
                                          "messages/incident.cpp"]),
     "configuration": (sorted(str(f.relative_to(ROOT)) for f in (ROOT / "config").glob("*.cpp")) + MESSAGES,
-                      ["-lyaml-cpp", "-lxxhash"], ["config/config.cpp", "config/settings.cpp", "config/units.cpp",
+                      ["-lyaml-cpp", "-lxxhash", "-ldate-tz"], ["config/config.cpp", "config/settings.cpp", "config/units.cpp",
                                                    "config/yaml_map.cpp", "config/limits.cpp", "config/edges.cpp"]),
     "model_file": (["inference/model_file.cpp"] + MESSAGES, ["-lsodium", "-lxxhash"], ["inference/model_file.cpp"]),
     "recording": (["lab/recording.cpp", "lab/recording_json.cpp", "lab/csv_table.cpp", "lab/csv_events.cpp", "lab/gzip_file.cpp"]
