@@ -175,6 +175,16 @@ def notices(server, prefix="notice/overload/"):
     return [(r["topic"].split("/")[2], r["payload"]["text"].split(":")[0]) for r in page["records"]]
 
 
+def notices_when_over(server, seconds=10):
+    """The feed tells of the end a moment after it: as they are then, or after so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        found = notices(server)
+        if (found and found[-1][1] == "end") or time.monotonic() > end:
+            return found
+        time.sleep(0.2)
+
+
 def settle(server, seconds):
     """Seconds until nothing of the overload is left, or None."""
     begin = time.monotonic()
@@ -238,7 +248,7 @@ def run(seconds=30, times=10, seed=1, short=False, config=CONFIG):
             "shed_pull": grown("faultline_events_shed_total" + pull),
             "rss_full_mib": full >> 20, "rss_peak_mib": watch.peak >> 20,
             "health_slowest_s": round(watch.slowest, 3), "normal_after_s": normal,
-            "steps": sorted(watch.steps), "notices": notices(server),
+            "steps": sorted(watch.steps), "notices": notices_when_over(server),
             "ticks_degraded": grown("faultline_ticks_degraded_total"),
             "admitted_router": grown('faultline_events_admitted_total{door="router"}'), "calm": calm,
             "quiet_p99_ratio": round(out["quiet"]["p99_ms"] / max(0.1, calm["p99_ms"]), 1),
