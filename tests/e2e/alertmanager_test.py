@@ -6,20 +6,10 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
-import time
 import unittest
 
 from support import BIN, Server, free_ports
-
-
-def wait_for(what, seconds=30):
-    """@returns the first true value of what(), or its last one."""
-    end = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value or time.monotonic() > end:
-            return value
-        time.sleep(0.05)
+from wire import wait_for
 
 
 class AlertmanagerTest(unittest.TestCase):

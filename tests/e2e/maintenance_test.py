@@ -7,16 +7,7 @@ import time
 import unittest
 
 from support import BIN, Publisher, Server
-
-
-def wait_for(what, seconds=30):
-    """@returns the first true value of what(), or its last one."""
-    end = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value or time.monotonic() > end:
-            return value
-        time.sleep(0.02)
+from wire import wait_for
 
 
 class MaintenanceTest(unittest.TestCase):

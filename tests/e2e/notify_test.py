@@ -13,21 +13,12 @@ import time
 import unittest
 
 from support import BIN, Server, free_ports
+from wire import wait_for
 
 # The figures of the promise by command: FAULTLINE_NOTIFY_ALERTS=500; a tenth of them here.
 ALERTS = int(os.environ.get("FAULTLINE_NOTIFY_ALERTS", "50"))
 SILENCES = ALERTS // 10
 ACKNOWLEDGED = ALERTS // 25
-
-
-def wait_for(what, seconds=30):
-    """@returns the first true value of what(), or its last one."""
-    end = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value or time.monotonic() > end:
-            return value
-        time.sleep(0.02)
 
 
 class Sink:

@@ -9,6 +9,16 @@ import msgpack
 import zmq
 
 
+def wait_for(what, seconds=30):
+    """@returns the first true value of what(), or its last one."""
+    end = time.monotonic() + seconds
+    while True:
+        value = what()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(0.02)
+
+
 def eventually(holds, seconds=20, what="it"):
     """What @p holds returns once it is true; an error after the deadline. A key that is not there yet is not yet."""
     end = time.monotonic() + seconds
