@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dashboard/internal/answering.hpp"
+#include "dashboard/internal/json_text.hpp"
 #include "dashboard/internal/silence_json.hpp"
 #include "messages/rfc3339.hpp"
 
@@ -24,13 +25,9 @@ constexpr const char* feed_receiver = "feed";
 constexpr const char* configuration =
     "route:\n  receiver: feed\n  group_by: [alertname]\nreceivers:\n- name: feed\n";
 
-std::string dumped(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 void fail(const http_responder& respond, const failure& why) {
   http_response r = error_answer(why);
-  r.body = dumped(json(why.what));
+  r.body = text_of(json(why.what));
   respond(std::move(r));
 }
 
@@ -39,7 +36,7 @@ template <class T, class Make>
 answer<T> v2_answer(http_responder respond, Make make) {
   return [respond = std::move(respond), make](outcome<T> got) {
     if (!got) return fail(respond, got.error());
-    respond(json_answer(dumped(make(*got))));
+    respond(json_answer(text_of(make(*got))));
   };
 }
 
@@ -201,7 +198,7 @@ void get_silence(api_call call) {
       filter, [id = filter.id, respond = call.respond](outcome<std::vector<silence_row>> got) {
         if (!got) return fail(respond, got.error());
         if (got->empty()) return fail(respond, {ec::not_found, "no silence " + id});
-        respond(json_answer(dumped(silence_value(got->front()))));
+        respond(json_answer(text_of(silence_value(got->front()))));
       });
 }
 

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dashboard/internal/answering.hpp"
+#include "dashboard/internal/json_text.hpp"
 #include "dashboard/internal/silence_json.hpp"
 #include "messages/feed.hpp"
 
@@ -13,10 +14,6 @@ namespace faultline {
 namespace {
 
 using nlohmann::json;
-
-std::string dumped(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 json row_value(const silence_row& row) {
   const silence& s = row.what;
@@ -43,7 +40,7 @@ std::string reach_json(const silence_reach& reach) {
                   {"entity_count", reach.entity_count},
                   {"known_entities", reach.known_entities},
                   {"refused", reach.refused.empty() ? json(nullptr) : json(reach.refused)}};
-  return out + "]," + dumped(rest).substr(1);
+  return out + "]," + text_of(rest).substr(1);
 }
 
 void get_silences(api_call call) {
@@ -61,7 +58,7 @@ void get_silences(api_call call) {
                         for (const silence_row& row : *got)
                           if (state.empty() || state == to_string(row.state))
                             list.push_back(row_value(row));
-                        respond(json_answer(dumped({{"silences", std::move(list)}})));
+                        respond(json_answer(text_of({{"silences", std::move(list)}})));
                       });
 }
 
@@ -72,7 +69,7 @@ void get_silence(api_call call) {
       filter, [id = filter.id, respond = call.respond](outcome<std::vector<silence_row>> got) {
         if (!got) return respond(error_answer(got.error()));
         if (got->empty()) return respond(http_error(404, "not_found", "no silence " + id));
-        respond(json_answer(dumped(row_value(got->front()))));
+        respond(json_answer(text_of(row_value(got->front()))));
       });
 }
 
@@ -85,7 +82,7 @@ void post_silence(api_call call) {
   sign(call, word->what.created_by);
   call.cycle.set_silence(std::move(*word), [respond = call.respond](outcome<std::string> id) {
     if (!id) return respond(error_answer(id.error()));
-    respond(json_answer(dumped({{"id", *id}})));
+    respond(json_answer(text_of({{"id", *id}})));
   });
 }
 
@@ -120,7 +117,7 @@ void get_receivers(api_call call) {
                       {"failed", r.failed},
                       {"last_error", r.last_error.empty() ? json(nullptr) : json(r.last_error)},
                       {"last_sent", r.last_sent == 0 ? json(nullptr) : json(r.last_sent)}});
-    respond(json_answer(dumped(
+    respond(json_answer(text_of(
         {{"receivers", std::move(list)}, {"waiting", got->waiting}, {"behind", got->behind}})));
   });
 }
@@ -128,7 +125,7 @@ void get_receivers(api_call call) {
 void post_test(api_call call) {
   call.cycle.test_receiver(call.ids[0], [respond = call.respond](outcome<std::string> wrong) {
     if (!wrong) return respond(error_answer(wrong.error()));
-    respond(json_answer(dumped(
+    respond(json_answer(text_of(
         {{"sent", wrong->empty()}, {"error", wrong->empty() ? json(nullptr) : json(*wrong)}})));
   });
 }

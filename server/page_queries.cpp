@@ -10,6 +10,7 @@
 #include <caf/event_based_actor.hpp>
 
 #include "actors/caf_bridge.hpp"
+#include "server/asking.hpp"
 #include "server/node_queries.hpp"
 #include "server/reading_desk.hpp"
 
@@ -17,7 +18,7 @@ namespace faultline {
 
 namespace {
 
-constexpr std::chrono::seconds deadline{5};
+constexpr auto deadline = question_deadline;
 /// What is wrong now may be told again for so long: pages ask all at once when something happens.
 constexpr std::chrono::milliseconds fresh_for{250};
 constexpr std::size_t outlines_told = 200;
