@@ -274,9 +274,6 @@ outcome<void> node::stop() {
   if (i.watchers) i.watchers->stop();
   if (i.sockets) i.sockets->stop();
   i.link->set(correlator_actor{});
-  i.answers.reset();
-  i.cycle.reset();
-  i.feed.reset();
   for (const auto& a :
        {caf::actor_cast<caf::actor>(i.the_supervisor),
         caf::actor_cast<caf::actor>(i.the_correlator), caf::actor_cast<caf::actor>(i.the_rca),
@@ -295,6 +292,12 @@ outcome<void> node::stop() {
   i.the_keeper = nullptr;
   i.the_disk = nullptr;
   if (i.inference) i.inference->stop();
+  // Questions under way hold both of these; they end with the actors they ask. Both hold actors
+  // with threads of their own, which CAF 0.17 waits for until the last handle is gone.
+  if (i.system) i.system->await_all_actors_done();
+  i.answers.reset();
+  i.cycle.reset();
+  i.feed.reset();
   i.system.reset();
   i.backups.reset();
   if (i.memory)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The server under a service manager: what it tells, and what becomes of one whose actors do not answer."""
 
+import http.client
 import os
 import pathlib
 import signal
 import socket
 import tempfile
+import threading
 import time
 import unittest
 
@@ -13,6 +15,8 @@ from support import Publisher, Server
 from wire import eventually
 
 START = 1_750_000_000_000
+QUESTIONS = ("/api/v1/entities?limit=1000", "/api/v1/entities/host%2Fh3", "/api/v1/topology", "/api/v1/alerts",
+             "/api/v2/alerts", "/api/v2/silences", "/metrics")
 
 
 class Manager:
@@ -84,6 +88,33 @@ class ServiceTest(unittest.TestCase):
         self.server.process.send_signal(signal.SIGTERM)
         self.assertTrue(self.manager.hears("STOPPING=1"), "stopping")
         self.assertEqual(self.server.process.wait(timeout=60), 0)
+
+    def test_it_ends_while_questions_are_under_way(self):
+        self.start(watchdog_ms=10000)
+        publisher = Publisher(self.server.router, "agent")
+        self.addCleanup(publisher.close)
+        publisher.send([{"type": "metric", "entity": f"host/h{e}", "ts": START, "name": "cpu", "value": 0.1}
+                        for e in range(300)])
+        publisher.flush()
+        ended = threading.Event()
+
+        def keep_asking(path):
+            while not ended.is_set():
+                try:
+                    self.server.get(path)
+                except (OSError, http.client.HTTPException):  # it is about to end
+                    ended.wait(0.001)
+
+        askers = [threading.Thread(target=keep_asking, args=(path,)) for path in QUESTIONS]
+        for a in askers:
+            a.start()
+        try:
+            eventually(lambda: self.server.metric("faultline_http_answers_total") > 100)
+            self.assertEqual(self.server.stop(sums=False), 0)
+        finally:
+            ended.set()
+            for a in askers:
+                a.join()
 
     def test_a_server_whose_actors_are_stuck_is_ended_by_its_manager_and_serves_again(self):
         """The record that sticks is skipped after the second time, as one that kills is."""
