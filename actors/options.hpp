@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace faultline {
 
@@ -79,6 +80,18 @@ struct actor_options {
   std::size_t max_throughput = 50;       ///< messages an actor handles in one go
   std::uint32_t partition_credit = 256;  ///< at most so many observations under way, per partition
   std::chrono::milliseconds request_deadline{2000};
+};
+
+/// Cores by their number, in order; empty: any.
+using core_set = std::vector<std::uint16_t>;
+
+/// On which cores the server's threads may run. Keys under `placement:`. Threads that are not named
+/// here run anywhere.
+struct placement_options {
+  core_set actors;     ///< workers of the actor system
+  core_set inference;  ///< the lane of the forecaster
+  core_set storage;    ///< the log's group commit and what blocks in RocksDB
+  core_set doors;      ///< ZeroMQ, HTTP and the other protocols
 };
 
 }  // namespace faultline

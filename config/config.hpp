@@ -49,6 +49,7 @@ struct server_config {
   recovery_options recovery;
   lane_options lanes;
   actor_options actors;
+  placement_options placement;
   model_options model;
   log_options log;
   std::string runbooks;  ///< file of the remediation steps; empty: the one that came with us

@@ -101,6 +101,23 @@ setting integer(const char* section, const char* name, Field field, std::int64_t
 }
 
 template <class Field>
+setting cores(const char* section, const char* name, Field field) {
+  setting s{section, name, {}, {}};
+  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
+    std::string text;
+    if (!scalar_text(e, key, text, to)) return;
+    auto value = text.empty() ? std::optional{core_set{}} : parse_cores(text);
+    if (!value)
+      return to.add(e.value.Mark(), key,
+                    "\"" + text + "\" is not a list of cores below " + std::to_string(most_cores) +
+                        ", such as 0-3,6");
+    field(c) = std::move(*value);
+  };
+  s.show = [=](const server_config& c) { return show_cores(field(c)); };
+  return s;
+}
+
+template <class Field>
 setting number(const char* section, const char* name, Field field, double least, double most) {
   setting s{section, name, {}, {}};
   s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
@@ -372,6 +389,11 @@ void add_running(std::vector<setting>& all) {
   all.push_back(integer(s, "partition_credit", FIELD(actors.partition_credit), 1, 10'000'000));
   all.push_back(
       duration(s, "request_deadline", FIELD(actors.request_deadline), milliseconds{10}, hours{1}));
+  s = "placement";
+  all.push_back(cores(s, "actors", FIELD(placement.actors)));
+  all.push_back(cores(s, "inference", FIELD(placement.inference)));
+  all.push_back(cores(s, "storage", FIELD(placement.storage)));
+  all.push_back(cores(s, "doors", FIELD(placement.doors)));
   s = "model";
   all.push_back(text(s, "lstm", FIELD(model.lstm), any_text));
   all.push_back(text(s, "ranker", FIELD(model.ranker), any_text));

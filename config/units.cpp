@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <set>
 
 #include "config/internal/units.hpp"
 
@@ -75,6 +76,14 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+std::optional<std::uint16_t> parse_core(std::string_view text) {
+  std::uint16_t core = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), core);
+  if (error != std::errc{} || end != text.data() + text.size() || core >= most_cores)
+    return std::nullopt;
+  return core;
+}
+
 }  // namespace
 
 std::optional<std::int64_t> parse_duration_us(std::string_view text) noexcept {
@@ -142,6 +151,35 @@ std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
 std::string show_number(double value) {
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
+std::optional<std::vector<std::uint16_t>> parse_cores(std::string_view text) {
+  std::set<std::uint16_t> cores;
+  while (true) {
+    const auto comma = std::min(text.find(','), text.size());
+    const auto range = text.substr(0, comma);
+    const auto dash = std::min(range.find('-'), range.size());
+    const auto first = parse_core(range.substr(0, dash));
+    const auto last = dash == range.size() ? first : parse_core(range.substr(dash + 1));
+    if (!first || !last || *first > *last) return std::nullopt;
+    for (auto core = *first; core <= *last; ++core) cores.insert(core);
+    if (comma == text.size()) break;
+    text.remove_prefix(comma + 1);
+  }
+  return std::vector<std::uint16_t>(cores.begin(), cores.end());
+}
+
+std::string show_cores(const std::vector<std::uint16_t>& cores) {
+  std::string shown;
+  for (std::size_t i = 0; i < cores.size();) {
+    std::size_t end = i + 1;
+    while (end < cores.size() && cores[end] == cores[end - 1] + 1) ++end;
+    if (!shown.empty()) shown += ',';
+    shown += std::to_string(cores[i]);
+    if (end - i > 1) shown += (end - i > 2 ? "-" : ",") + std::to_string(cores[end - 1]);
+    i = end;
+  }
+  return shown;
 }
 
 std::optional<std::string> nearest(std::string_view word,

@@ -20,6 +20,7 @@
 #include "dashboard/rest_api.hpp"
 #include "server/audit.hpp"
 #include "server/node_impl.hpp"
+#include "server/placement.hpp"
 
 namespace faultline {
 
@@ -29,12 +30,19 @@ void node::impl::step_done(const char* step) const {
                 std::chrono::duration_cast<milliseconds>(passed).count(), process_cpu_seconds());
 }
 
-outcome<void> node::impl::open() {
-  clock.follow(wall_clock(), running_clock());
+outcome<void> node::impl::open_store() {
+  const placed here{"fl-storage", options.placement.storage};
   auto opened = open_rocksdb_store(options.storage,
                                    [](const std::string& text) { spdlog::info("{}", text); });
   if (!opened) return opened.error();
   memory = std::move(*opened);
+  return {};
+}
+
+outcome<void> node::impl::open() {
+  clock.follow(wall_clock(), running_clock());
+  if (auto possible = check_placement(options.placement); !possible) return possible;
+  if (auto done = open_store(); !done) return done;
   step_done("store");
   for (partition_id p = 0; p < memory->events().partitions(); ++p)
     had_records = had_records || memory->events().last(p) != 0;
@@ -42,6 +50,7 @@ outcome<void> node::impl::open() {
   if (auto done = settle_rules(); !done) return done;
   if (auto made = make_notifier(); !made) return made;
   directory = std::make_unique<partition_directory>(memory->events().partitions());
+  const placed here{"fl-doors", options.placement.doors};
   auto bound = open_doors(options.sockets, [this](const std::string& why) { give_up(why); });
   if (!bound) return bound.error();
   sockets = std::move(*bound);
@@ -99,10 +108,13 @@ void node::impl::spawn() {
   };
   hooks.now = [this] { return time_now(); };
   hooks.ending = [this] { return ending.load(); };
-  the_librarian = sys.spawn<caf::detached>(librarian, memory.get());  // blocks in RocksDB
-  the_second_librarian = sys.spawn<caf::detached>(librarian, memory.get());
-  hooks.disk = the_disk = sys.spawn<caf::detached>(disk, memory.get());  // blocks in fdatasync
-  the_keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks);    // blocks in RocksDB
+  {
+    const placed here{"fl-storage", options.placement.storage};
+    the_librarian = sys.spawn<caf::detached>(librarian, memory.get());  // blocks in RocksDB
+    the_second_librarian = sys.spawn<caf::detached>(librarian, memory.get());
+    hooks.disk = the_disk = sys.spawn<caf::detached>(disk, memory.get());  // blocks in fdatasync
+    the_keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks);    // blocks in RocksDB
+  }
   the_worker = sys.spawn<caf::detached>(
       root_cause_worker, options.root_cause, options.runbooks, ranker,
       rca_worker_past{flight.get(), deadly_questions});  // blocks in LibTorch
@@ -158,7 +170,11 @@ outcome<void> node::impl::open_doors_and_web() {
   commit = std::make_unique<group_commit>(*memory, options.intake, options.processing, counters,
                                           std::move(hooks));
   if (auto loaded = commit->load_publishers(); !loaded) return loaded;
-  commit->start();
+  {
+    const placed here{"fl-log", options.placement.storage};
+    commit->start();
+  }
+  const placed here{"fl-doors", options.placement.doors};
   if (auto opened = desk->open(*commit); !opened) return opened;
   intake =
       std::make_unique<ingress>(*commit, registry, counters, options.processing, options.entities,
@@ -215,8 +231,6 @@ outcome<void> node::impl::open_doors_and_web() {
       receivers.before(audited(make_rest_api(*answers, *cycle, page ? *page : nullptr)), *posts),
       [this](std::string_view path) { return receivers.takes(path) || path == "/api/v2/alerts"; });
   listeners.start(*posts, options.processing.tick);
-  if (notifications) notifications->start();
-  clock_thread = std::thread{[this] { run_clock(); }};
   return {};
 }
 
@@ -242,10 +256,15 @@ outcome<std::unique_ptr<node>> node::start(const node_options& options,
   house->impl_ = std::make_unique<impl>(options, std::move(give_up));
   auto& i = *house->impl_;
   if (auto done = i.open(); !done) return done.error();
-  i.system = std::make_unique<caf::actor_system>(i.config);
+  {
+    const placed here{"fl-actors", options.placement.actors};
+    i.system = std::make_unique<caf::actor_system>(i.config);
+  }
   i.spawn();
   i.step_done("actors");
   if (auto done = i.open_doors_and_web(); !done) return done.error();
+  if (i.notifications) i.notifications->start();
+  i.clock_thread = std::thread{[&i] { i.run_clock(); }};
   i.step_done("doors");
   i.reloads.succeeded_at_ms.store(unix_ms(i.time_now()));
   return house;

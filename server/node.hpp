@@ -49,6 +49,7 @@ struct node_options {
   recovery_options recovery;
   lane_options lanes;
   actor_options actors;
+  placement_options placement;
   std::vector<runbook> runbooks;
   std::string lstm_file;    ///< empty: every tick is scored by the cheap views alone
   std::string ranker_file;  ///< empty: causes are ranked without it

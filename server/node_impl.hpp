@@ -75,6 +75,7 @@ struct node::impl {
   }
 
   outcome<void> open();
+  outcome<void> open_store();
   outcome<void> read_flight();
   outcome<void> settle_rules();
   void spawn();

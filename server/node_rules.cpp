@@ -10,6 +10,7 @@
 #include "actors/caf_bridge.hpp"
 #include "judgement/maintenance.hpp"
 #include "server/node_impl.hpp"
+#include "server/placement.hpp"
 
 namespace faultline {
 
@@ -53,6 +54,7 @@ outcome<void> node::impl::settle_rules() {
   }
   rules = std::make_shared<const judgement_rules>(in_force->rules);
   if (!model) return {};
+  const placed here{"fl-forecaster", options.placement.inference};
   inference = std::make_unique<lane>(
       std::move(model), options.lanes, counters,
       [path, batch = options.lanes.batch](const std::string& wanted_sha256) {

@@ -82,6 +82,7 @@ outcome<node_options> options_of(const server_config& config) {
   o.recovery = config.recovery;
   o.lanes = config.lanes;
   o.actors = config.actors;
+  o.placement = config.placement;
   if (o.web.pages.empty()) o.web.pages = beside_program("share/faultline/web").string();
   const auto shipped = shipped_files();
   auto lstm = file_or_shipped(config.model.lstm, shipped / "models" / "lstm.flm", "model.lstm");

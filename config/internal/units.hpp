@@ -22,6 +22,13 @@ std::optional<double> parse_number(std::string_view text) noexcept;  ///< finite
 std::optional<std::int64_t> parse_integer(std::string_view text) noexcept;
 std::string show_number(double value);
 
+/// "0-3,6" as cores in order, each once. Nothing when it is no such list, or when a number is above
+/// @p most_cores - 1.
+std::optional<std::vector<std::uint16_t>> parse_cores(std::string_view text);
+inline constexpr std::uint16_t most_cores = 1024;
+/// The shortest way to say it: "0-3,6".
+std::string show_cores(const std::vector<std::uint16_t>& cores);
+
 /// The candidate that is nearest to @p word, when it is near enough to be meant.
 std::optional<std::string> nearest(std::string_view word,
                                    const std::vector<std::string>& candidates);

@@ -58,6 +58,21 @@ TEST(Numbers, AreReadToTheirEnd) {
   EXPECT_FALSE(parse_integer("99999999999999999999"));
 }
 
+TEST(Cores, AreRangesAndNumbersInAnyOrder) {
+  using cores = std::vector<std::uint16_t>;
+  EXPECT_EQ(parse_cores("0"), cores{0});
+  EXPECT_EQ(parse_cores("6,0-2,1"), (cores{0, 1, 2, 6}));
+  EXPECT_EQ(parse_cores("1023"), cores{1023});
+  for (const char* text : {"0-2,6", "3", "0,1", "0-2,4,5,8"})
+    EXPECT_EQ(show_cores(*parse_cores(text)), text);
+}
+
+TEST(Cores, ThatAreNoneAreRefused) {
+  for (const char* text :
+       {"", ",", "0,", "-1", "2-1", "1-", "1024", "0-9999999", "a", "0 1", "0x1"})
+    EXPECT_FALSE(parse_cores(text)) << text;
+}
+
 TEST(Nearest, FindsWhatWasMeantAndNothingFarAway) {
   const std::vector<std::string> words{"storage", "tick", "max_late"};
   EXPECT_EQ(nearest("storge", words), "storage");

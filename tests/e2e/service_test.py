@@ -137,5 +137,42 @@ class ServiceTest(unittest.TestCase):
         self.assertIn("killed the process 2 times", str(self.server.api("/api/v1/dead-letters")))
 
 
+class PlacementTest(unittest.TestCase):
+    NAMED = {"fl-forecaster", "fl-storage", "fl-log", "rocksdb:low", "fl-doors", "ZMQbg/IO/0"}
+
+    def start(self, placement):
+        server = Server(placement)
+        self.addCleanup(server.close)
+        return server.start()
+
+    def threads(self, server):
+        """(name, cores) of every thread."""
+        found = []
+        for task in pathlib.Path(f"/proc/{server.process.pid}/task").iterdir():
+            said = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines() if ":\t" in line)
+            found.append((said["Name"], said["Cpus_allowed_list"].strip()))
+        return found
+
+    def test_threads_run_on_the_cores_that_are_named_and_others_on_all(self):
+        one = str(max(os.sched_getaffinity(0)))
+        anywhere = {cores for _, cores in self.threads(self.start(""))}
+        self.assertEqual(len(anywhere), 1, anywhere)
+        threads = self.threads(self.start(f"placement: {{inference: '{one}', storage: '{one}', doors: '{one}'}}\n"))
+        self.assertLessEqual(self.NAMED, {name for name, _ in threads})
+        for name, cores in threads:
+            with self.subTest(thread=name):
+                if name in self.NAMED:
+                    self.assertEqual(cores, one)
+                elif name in ("caf.clock", "faultlined"):
+                    self.assertIn(cores, anywhere)
+
+    def test_a_core_that_the_process_may_not_use_is_named_at_start(self):
+        absent = max(os.sched_getaffinity(0)) + 1
+        server = Server(f"placement: {{storage: '{absent}'}}\n")
+        self.addCleanup(server.close)
+        with self.assertRaisesRegex(RuntimeError, f"placement.storage: the process may not run on core {absent}"):
+            server.start()
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
