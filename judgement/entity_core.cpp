@@ -55,13 +55,11 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
       return result == tick_builder::result::late ? applied_as::late : applied_as::taken;
     }
     case event_type::log:
-      note_log(event, where);
-      return applied_as::kept;
+      return note_log(event, where);
     case event_type::span:
-      note_span(event, where);
       if (!event.peer.empty() && event.peer != event.entity)
         note_edge(event.peer, edge_kind::calls, false, "span", event, where, out);
-      return applied_as::kept;
+      return note_span(event, where);
     case event_type::edge:
       for (const auto to : event.depends_on)
         note_edge(to, event.edge, event.remove, "event", event, where, out);
@@ -75,19 +73,31 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
   return applied_as::kept;
 }
 
-void entity_core::impl::note_log(const event_view& event, const record_address& where) {
+// One that is late is evidence of its own time and part of no tick.
+applied_as entity_core::impl::note_log(const event_view& event, const record_address& where) {
   told_by().note_log(event.ts, event.severity);
   if (!logs) logs = std::make_unique<entity_logs>();
-  touch_tick(event, where);
-  logs->take(event, !apart(event.ts));
+  const bool late = builder.is_late(event.ts, logs->newest_ms(), rules->processing);
+  if (!late) {
+    touch_tick(event, where);
+    logs->note_newest(builder.placed_ms(event.ts, rules->processing));
+  }
+  logs->take(event, !apart(event.ts), late);
+  return late ? applied_as::late : applied_as::kept;
 }
 
-void entity_core::impl::note_span(const event_view& event, const record_address& where) {
+// A span is told when it ends, and may begin long before: its end must be behind the newest begin.
+applied_as entity_core::impl::note_span(const event_view& event, const record_address& where) {
   told_by().note_span(event.ts, static_cast<double>(event.duration_us) / 1000,
                       event.status == span_status::error, event.peer);
   if (!spans) spans = std::make_unique<entity_spans>();
+  const auto took = milliseconds{std::min<std::uint64_t>(event.duration_us / 1000, day_ms)};
+  if (builder.is_late(event.ts + took, spans->newest_ms(), rules->processing))
+    return applied_as::late;
   touch_tick(event, where);
+  spans->note_newest(builder.placed_ms(event.ts, rules->processing));
   spans->take(event);
+  return applied_as::kept;
 }
 
 void entity_core::impl::touch_tick(const event_view& event, const record_address& where) {

@@ -39,8 +39,10 @@ inline constexpr std::uint16_t model_shadow_ticks = 256;
 /// What became of one event. Every accepted event ends in exactly one of these.
 enum class applied_as : std::uint8_t {
   taken,      ///< in the open tick, or closed it
-  late,       ///< older than the open tick and its lateness: counted, not scored
-  kept,       ///< a type that changes no tick (log, span, change, edge)
+  late,       ///< its tick is closed: counted, not scored. A line or span whose tick is closed
+              ///< and that is behind others of its kind by more than the lateness: likewise, and
+              ///< kept as evidence of its time
+  kept,       ///< a line or span that the next tick to close counts; a change or an edge
   duplicate,  ///< at or below the position the state already covers (replay)
 };
 

@@ -24,16 +24,18 @@ bool is_log_channel(std::string_view name) noexcept {
          entity_logs::names.end();
 }
 
-void entity_logs::take(const event_view& log, bool learn) {
+void entity_logs::take(const event_view& log, bool learn, bool late) {
   const auto ts = unix_ms(log.ts);
   first_ms_ = first_ms_ == 0 ? ts : std::min(first_ms_, ts);
-  ++lines_;
-  errors_ += log.severity >= log_severity::error ? 1 : 0;
+  if (!late) {
+    ++lines_;
+    errors_ += log.severity >= log_severity::error ? 1 : 0;
+  }
   if (!learn) return;
   const auto match = miner_.take(log.body);
   if (!match) return;
-  fresh_ += match->fresh ? 1 : 0;
-  miner_.note(match->index, ts, log.severity, log.body);
+  fresh_ += match->fresh && !late ? 1 : 0;
+  miner_.note(match->index, ts, log.severity, log.body, late);
 }
 
 entity_logs::values entity_logs::close(event_time ts, double dt_s) {
@@ -94,14 +96,16 @@ std::vector<log_word> entity_logs::words() const {
 
 void entity_logs::save(byte_writer& out) const {
   out.put(first_ms_);
+  out.put(newest_ms_);
   out.put(lines_);
   out.put(errors_);
   out.put(fresh_);
   miner_.save(out);
 }
 
-bool entity_logs::restore(byte_reader& in) {
+bool entity_logs::restore(byte_reader& in, std::uint8_t version) {
   in.get(first_ms_);
+  if (version > 10) in.get(newest_ms_);
   in.get(lines_);
   in.get(errors_);
   in.get(fresh_);

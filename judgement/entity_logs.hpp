@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -29,7 +30,11 @@ public:
   };
 
   /// @p learn: whether its template is usual from now on; else it is a line, and nothing more.
-  void take(const event_view& log, bool learn = true);
+  /// @p late: its tick is judged, and no other has it.
+  void take(const event_view& log, bool learn = true, bool late = false);
+  /// A line that is not late came, at @p ts_ms of the entity's time.
+  void note_newest(std::int64_t ts_ms) noexcept { newest_ms_ = std::max(newest_ms_, ts_ms); }
+  std::int64_t newest_ms() const noexcept { return newest_ms_; }  ///< 0: none known
   /// Ends a tick at @p ts that is @p dt_s long: everything taken since the last call is of it.
   values close(event_time ts, double dt_s);
   /// What the log said in the tick at @p ts, for people: its most surprising template with an
@@ -45,9 +50,11 @@ public:
   const log_template_miner& miner() const noexcept { return miner_; }
   std::int64_t first_ms() const noexcept { return first_ms_; }
 
-  /// logs := first(i64) lines(u32) errors(u32) fresh(u32) miner. @pre no closed tick waits.
+  /// logs := first(i64) newest(i64) lines(u32) errors(u32) fresh(u32) miner. @pre no closed tick
+  /// waits.
   void save(byte_writer& out) const;
-  bool restore(byte_reader& in);
+  /// @p version of the entity's snapshot: before 11 there is no `newest`.
+  bool restore(byte_reader& in, std::uint8_t version);
   std::size_t memory_bytes() const noexcept;
 
 private:
@@ -58,6 +65,7 @@ private:
 
   log_template_miner miner_;
   std::int64_t first_ms_ = 0;  ///< event time of the first line; 0: none yet
+  std::int64_t newest_ms_ = 0;
   std::uint32_t lines_ = 0, errors_ = 0, fresh_ = 0;
   std::vector<told> told_;  ///< of ticks that wait
 };

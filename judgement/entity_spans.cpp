@@ -30,11 +30,13 @@ entity_spans::values entity_spans::close(double dt_s) {
 }
 
 void entity_spans::save(byte_writer& out) const {
+  out.put(newest_ms_);
   out.put(failed_);
   durations_.save(out);
 }
 
-bool entity_spans::restore(byte_reader& in) {
+bool entity_spans::restore(byte_reader& in, std::uint8_t version) {
+  if (version > 10) in.get(newest_ms_);
   return in.get(failed_) && durations_.restore(in) && failed_ <= durations_.count();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,16 +28,21 @@ public:
   };
 
   void take(const event_view& span);
+  /// A span that is not late came; it began at @p ts_ms of the entity's time.
+  void note_newest(std::int64_t ts_ms) noexcept { newest_ms_ = std::max(newest_ms_, ts_ms); }
+  std::int64_t newest_ms() const noexcept { return newest_ms_; }  ///< 0: none known
   /// Ends a tick that is @p dt_s long: everything taken since the last call is of it.
   values close(double dt_s);
 
-  /// spans := failed(u32) sketch
+  /// spans := newest(i64) failed(u32) sketch
   void save(byte_writer& out) const;
-  bool restore(byte_reader& in);
+  /// @p version of the entity's snapshot: before 11 there is no `newest`.
+  bool restore(byte_reader& in, std::uint8_t version);
   std::size_t memory_bytes() const noexcept { return sizeof *this + durations_.memory_bytes(); }
 
 private:
   latency_sketch durations_;
+  std::int64_t newest_ms_ = 0;
   std::uint32_t failed_ = 0;
 };
 

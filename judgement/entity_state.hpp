@@ -150,8 +150,8 @@ struct entity_core::impl {
                  std::vector<entity_decision>& out) const;
 
   told_series& told_by();
-  void note_log(const event_view& event, const record_address& where);
-  void note_span(const event_view& event, const record_address& where);
+  applied_as note_log(const event_view& event, const record_address& where);
+  applied_as note_span(const event_view& event, const record_address& where);
   void touch_tick(const event_view& event, const record_address& where);
   void close_derived(std::size_t waited);
   // edges and changes: entity_topology.cpp
@@ -165,7 +165,7 @@ struct entity_core::impl {
   outcome<void> restore(std::string_view bytes);
   bool restore_words(byte_reader& in);
   bool restore_told(std::uint8_t version, byte_reader& in);
-  bool read_spans(byte_reader& in);
+  bool read_spans(byte_reader& in, std::uint8_t version);
   entity_window window(event_time as_of, window_detail detail) const;  // entity_window.cpp
   entity_status status() const;
   entity_belief belief() const;

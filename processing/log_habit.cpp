@@ -40,14 +40,14 @@ void log_habit::advance(std::int64_t step) noexcept {
   newest_ = step;
 }
 
-void log_habit::note(std::int64_t ts_ms, log_severity severity, std::string_view body) {
+void log_habit::note(std::int64_t ts_ms, log_severity severity, std::string_view body, bool late) {
   const auto step = step_of(ts_ms);
   advance(step);
   if (step > newest_ - static_cast<std::int64_t>(steps))
     older_ += add(recent_[static_cast<std::size_t>(step) % steps], 1);
   else
     older_ += 1;
-  ++now_;
+  now_ += late ? 0 : 1;
   first_ms_ = first_ms_ == 0 ? ts_ms : std::min(first_ms_, ts_ms);
   last_ms_ = std::max(last_ms_, ts_ms);
   if (example_.empty() || severity > severity_) example_ = printable_line(body, longest_example);

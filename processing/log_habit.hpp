@@ -21,8 +21,8 @@ public:
   static constexpr std::size_t longest_example = 160;
 
   /// One more line. @p body is kept, cut and printable, as the example if there is none, or the
-  /// one there is was less bad.
-  void note(std::int64_t ts_ms, log_severity severity, std::string_view body);
+  /// one there is was less bad. @p late: it is of the past, not one of now().
+  void note(std::int64_t ts_ms, log_severity severity, std::string_view body, bool late = false);
   /// Adds what another template of the same statement had.
   void join(const log_habit& other);
 

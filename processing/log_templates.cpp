@@ -340,10 +340,10 @@ std::size_t log_template_miner::merge(const places& where, const std::vector<std
 }
 
 void log_template_miner::note(std::size_t index, std::int64_t ts_ms, log_severity severity,
-                              std::string_view body) {
+                              std::string_view body, bool late) {
   auto& t = templates_[index];
   bytes_ -= t.memory_bytes();
-  t.habit.note(ts_ms, severity, body);
+  t.habit.note(ts_ms, severity, body, late);
   bytes_ += t.memory_bytes();
 }
 

@@ -62,8 +62,9 @@ public:
   /// Takes a line. Nothing when there is no word in it.
   std::optional<match> take(std::string_view line);
 
-  /// Counts a line of template @p index at its event time.
-  void note(std::size_t index, std::int64_t ts_ms, log_severity severity, std::string_view body);
+  /// Counts a line of template @p index at its event time. @p late: see log_habit::note().
+  void note(std::size_t index, std::int64_t ts_ms, log_severity severity, std::string_view body,
+            bool late = false);
   /// Lines of template @p index since the last call.
   std::uint32_t take_now(std::size_t index) noexcept { return templates_[index].habit.take_now(); }
 

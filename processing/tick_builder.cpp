@@ -113,11 +113,26 @@ void tick_builder::follow(std::int64_t index, std::int64_t ts, std::int64_t tick
   base_index_ = index;
 }
 
+std::int64_t tick_builder::placed_ms(event_time at,
+                                     const processing_options& options) const noexcept {
+  const auto ts = unix_ms(at);
+  if (options.accept_past || clock_ms_ == 0) return ts;
+  return std::min(ts, clock_ms_ + tick_ms(options));
+}
+
+bool tick_builder::is_late(event_time at, std::int64_t newest_ms,
+                           const processing_options& options) const noexcept {
+  if (!started_ || newest_ms == 0) return false;
+  const auto tick = tick_ms(options);
+  const auto index = index_of(placed_ms(at, options), tick);
+  if (index >= index_of(newest_ms, tick) - std::int64_t{options.lateness_ticks}) return false;
+  return index <= closed_through_ || only_derived();
+}
+
 tick_builder::result tick_builder::add(const event_view& event, const record_mark& cause,
                                        const processing_options& options) {
   const std::int64_t tick = pace_ms_ = tick_ms(options);
-  std::int64_t ts = unix_ms(event.ts);
-  if (!options.accept_past && clock_ms_ != 0) ts = std::min(ts, clock_ms_ + tick);
+  const std::int64_t ts = placed_ms(event.ts, options);
   if (!started_) {
     started_ = true;
     anchor_ms_ = ts;
@@ -178,8 +193,7 @@ void tick_builder::touch(event_time at, const record_mark& cause,
                          const processing_options& options) {
   if (!only_derived()) return;
   const std::int64_t tick = pace_ms_ = tick_ms(options);
-  std::int64_t ts = unix_ms(at);
-  if (!options.accept_past && clock_ms_ != 0) ts = std::min(ts, clock_ms_ + tick);
+  const std::int64_t ts = placed_ms(at, options);
   if (!started_) {
     started_ = true;
     anchor_ms_ = ts;

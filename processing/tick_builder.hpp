@@ -83,6 +83,13 @@ public:
   void set_derived(std::size_t nth, std::size_t channel, double value);
   /// Something came at @p ts that is no metric: where no metric ever does, its tick opens with it.
   void touch(event_time ts, const record_mark& cause, const processing_options& options);
+  /// Where @p at stands in the entity's time: never more than a tick ahead of its clock.
+  std::int64_t placed_ms(event_time at, const processing_options& options) const noexcept;
+  /// Is @p at behind the lateness, of a stream of lines or spans that had come to @p newest_ms, and
+  /// its tick closed? Such a stream may itself come later than metrics do. Where no metric comes,
+  /// a tick that had nothing in time is closed.
+  bool is_late(event_time at, std::int64_t newest_ms,
+               const processing_options& options) const noexcept;
   /// No metric has come yet.
   bool only_derived() const noexcept;
 

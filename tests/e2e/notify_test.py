@@ -269,9 +269,7 @@ class NotifyTest(unittest.TestCase):
     def publish(self, server, events):
         from support import Publisher
         publisher = Publisher(server.router, "notify", resend_s=0.5)
-        for at in range(0, len(events), 1000):
-            publisher.send(events[at:at + 1000])
-        publisher.flush()
+        publisher.publish(events, 1000)
         publisher.close()
 
     def test_a_route_to_nobody_is_refused_at_the_start(self):

@@ -53,9 +53,7 @@ class ToldTest(unittest.TestCase):
         events.sort(key=lambda e: e["ts"])
         publisher = Publisher(self.server.router, "replay")
         self.addCleanup(publisher.close)
-        for at in range(0, len(events), 500):
-            publisher.send(events[at:at + 500])
-        publisher.flush()
+        publisher.publish(events)
         self.server.wait_applied(60)
 
     def alerts(self):

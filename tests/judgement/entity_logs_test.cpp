@@ -8,26 +8,57 @@
 namespace faultline {
 namespace {
 
+constexpr std::int64_t e_tick = ticking_entity::tick;
+
 /// An entity that sends a row and some lines every tick.
 class writing_entity : public ticking_entity {
 public:
   using ticking_entity::ticking_entity;
 
   void log(std::string_view body, log_severity severity = log_severity::info) {
+    log_at(at - tick / 4, body, severity);
+  }
+  applied_as log_at(std::int64_t ts, std::string_view body,
+                    log_severity severity = log_severity::info) {
     event_view e;
     e.type = event_type::log;
     e.body = body;
     e.severity = severity;
-    d.give(e, at - tick / 4);
+    return d.give(e, ts);
+  }
+  std::size_t words() const { return d.core.status().words.size(); }
+  /// The largest value in the last @p ticks.
+  double most(const std::string& name, std::size_t ticks) const {
+    const auto w = d.core.window(event_time::max());
+    double best = 0;
+    for (const auto& m : w.metrics)
+      for (std::size_t i = m.values.size() - std::min(ticks, m.values.size());
+           m.name == name && i < m.values.size(); ++i)
+        best = std::max(best, static_cast<double>(m.values[i]));
+    return best;
+  }
+  /// Errors in its evidence.
+  double told_errors() const {
+    const auto w = d.core.window(event_time_of(at + 60'000));
+    double sum = 0;
+    for (const auto& m : w.told->metrics)
+      for (const float v : m.values) sum += m.name == "log.errors" ? v : 0;
+    return sum - errors_;
   }
   /// A tick of what it writes every day.
   void calm() {
     for (double left = 1 + 6 * n.uniform(); left > 0; --left)
       log("GET /cart/" + std::to_string(static_cast<int>(1e6 * n.uniform())) + " 200 in 3 ms");
     if (n.uniform() < 0.3) log("checkpoint complete: wrote 17 buffers");
-    if (n.uniform() < 0.02) log("request 7f failed: upstream error", log_severity::error);
+    if (n.uniform() < 0.02) {
+      log("request 7f failed: upstream error", log_severity::error);
+      ++errors_;
+    }
     close();
   }
+
+private:
+  int errors_ = 0;
 };
 
 TEST(EntityLogs, WhoWritesNoneHasNoChannelsOfThem) {
@@ -119,6 +150,76 @@ TEST(EntityLogs, DecideTheSameWhereverTheEntityWasSavedAndRestored) {
   }
   EXPECT_EQ(straight.d.core.save(), broken.d.core.save());
   ASSERT_EQ(straight.d.alerts().size(), broken.d.alerts().size());
+}
+
+TEST(EntityLogs, ALineBehindItsStreamIsLateIsPartOfNoTickAndOfItsOwnTimeAsEvidence) {
+  for (const bool rows : {true, false}) {
+    writing_entity e{rows};
+    for (int i = 0; i < 40; ++i) e.calm();
+    for (int i = 0; i < 6; ++i) e.close();
+    EXPECT_EQ(e.log_at(e.at - e.tick / 4, "GET /cart/1 200 in 3 ms"), applied_as::kept);
+    const auto before = e.words();
+    for (int i = 0; i < 9; ++i)
+      EXPECT_EQ(e.log_at(e.at - 6 * e.tick, "disk is broken", log_severity::error),
+                applied_as::late);
+    e.log("GET /cart/2 200 in 3 ms");
+    e.close();
+    e.close();
+    if (!rows) e.close(), e.close();  // what only writes waits for its lateness
+    const std::size_t ticks = rows ? 4 : 2;
+    EXPECT_NEAR(e.most("log.lines_rate", ticks), 0.2, 0.02) << rows;
+    EXPECT_NEAR(e.most("log.error_share", ticks), 0, 0.02) << rows;
+    EXPECT_NEAR(e.most("log.new_templates", ticks), 0, 0.02) << rows;
+    EXPECT_LT(e.most("log.surprise", ticks), 3) << rows;
+    EXPECT_EQ(e.words(), before + 1) << rows;
+    EXPECT_EQ(e.told_errors(), 9) << rows;
+  }
+}
+
+TEST(EntityLogs, LinesThatComeInOrderAreInTimeHoweverMuchLaterThanTheRowsOfTheirTicks) {
+  writing_entity e;
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_EQ(e.log_at(e.at - 9 * e.tick, "GET /cart/1 200 in 3 ms"), applied_as::kept);
+    // Within the lateness of its own stream.
+    EXPECT_EQ(e.log_at(e.at - 10 * e.tick, "GET /cart/1 200 in 3 ms"), applied_as::kept);
+    e.close();
+  }
+  EXPECT_NEAR(e.last_values().at("log.lines_rate"), 0.2, 0.02);
+}
+
+TEST(EntityLogs, ALineOfTheFutureMakesNoneOfThePresentLate) {
+  judgement_rules live = *test_rules();
+  live.processing.accept_past = false;
+  entity_driver d{std::make_shared<const judgement_rules>(live)};
+  std::int64_t at = test_start;
+  event_view e;
+  e.type = event_type::log;
+  e.body = "GET /cart/1 200 in 3 ms";
+  d.clock(at);
+  EXPECT_EQ(d.give(e, at + 240'000, at), applied_as::kept);
+  for (int i = 0; i < 10; ++i) {
+    d.clock(at += 10'000);
+    EXPECT_EQ(d.give(e, at, at), applied_as::kept) << i;
+  }
+  EXPECT_EQ(d.give(e, at - 60'000, at), applied_as::late);
+}
+
+TEST(EntityLogs, AreLateWhereverTheEntityWasSavedAndRestored) {
+  writing_entity straight, broken;
+  for (int i = 0; i < 60; ++i) {
+    for (auto* e : {&straight, &broken}) e->calm();
+    const auto behind = (i % 5) * e_tick;
+    auto fresh = entity_core{"service/cart", test_rules()};
+    ASSERT_TRUE(fresh.restore(broken.d.core.save()));
+    broken.d.core = std::move(fresh);
+    const auto line = [&](writing_entity& e) {
+      return e.log_at(e.at - behind, "behind", log_severity::error);
+    };
+    const auto was = line(straight);
+    EXPECT_EQ(was, behind > 2 * e_tick ? applied_as::late : applied_as::kept) << i;
+    EXPECT_EQ(line(broken), was) << i;
+    ASSERT_EQ(straight.d.core.save(), broken.d.core.save()) << i;
+  }
 }
 
 TEST(EntityLogs, LinesThatNeverRepeatTakeBoundedMemory) {

@@ -15,14 +15,15 @@ class traced_entity : public ticking_entity {
 public:
   using ticking_entity::ticking_entity;
 
-  void span(double ms, bool failed = false) {
+  applied_as span(double ms, bool failed = false) { return span_at(at - tick / 4, ms, failed); }
+  applied_as span_at(std::int64_t ts, double ms, bool failed = false) {
     const auto id = std::to_string(++spans_);
     event_view e;
     e.type = event_type::span;
     e.trace = id, e.span = "01", e.operation = "GET /cart";
     e.duration_us = static_cast<std::uint64_t>(ms * 1000);
     e.status = failed ? span_status::error : span_status::ok;
-    d.give(e, at - tick / 4);
+    return d.give(e, ts);
   }
   /// A tick of every day; @p slower is what its requests take longer.
   void calm(double slower = 1, double failing = 0.01) {
@@ -99,6 +100,27 @@ TEST(EntitySpans, AnEntityOfSpansAloneHasTicksIsJudgedAndNeverSilent) {
   e.at += 3'600'000;
   e.d.clock(e.at);
   for (const auto& a : e.d.alerts()) EXPECT_NE(a.metric, "silence_s");
+}
+
+TEST(EntitySpans, OneBehindItsStreamIsLateAndPartOfNoTick) {
+  traced_entity e;
+  for (int i = 0; i < 40; ++i) e.calm();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(e.span(10), applied_as::kept);
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(e.span_at(e.at - 6 * e.tick, 5'000, true), applied_as::late);
+  e.close();
+  const auto values = e.last_values();
+  EXPECT_NEAR(values.at("span.requests_rate"), 2, 0.05);
+  EXPECT_NEAR(values.at("span.error_share"), 0, 0.01);
+  EXPECT_NEAR(values.at("span.p95_ms"), 10, 0.5);
+}
+
+TEST(EntitySpans, OneThatTakesManyTicksIsInTimeWhenItIsToldAtItsEnd) {
+  traced_entity e;
+  for (int i = 0; i < 40; ++i) e.calm();
+  EXPECT_EQ(e.span(10), applied_as::kept);
+  EXPECT_EQ(e.span_at(e.at - 6 * e.tick, 6.0 * e.tick), applied_as::kept);
+  EXPECT_EQ(e.span_at(e.at - 6 * e.tick, 1.0 * e.tick), applied_as::late);
 }
 
 TEST(EntitySpans, DecideTheSameWhereverTheEntityWasSavedAndRestored) {
