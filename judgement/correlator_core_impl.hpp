@@ -71,9 +71,7 @@ inline constexpr double sign_stronger = 0.2;
 /// so many over what is accepted per entity and month.
 inline constexpr double sign_cause = 0.9;
 inline constexpr double sign_looks = 180;
-/// Silences that are pending or active; more are not taken. Those that have ended are kept so many
-/// and so long.
-inline constexpr std::size_t silences = 4'096;
+/// Silences that have ended are kept so many and so long.
 inline constexpr std::size_t ended_silences = 1'000;
 inline constexpr std::int64_t ended_silence_ms = 5 * 86'400'000LL;
 /// Posted alerts that fire at once; more are not taken.

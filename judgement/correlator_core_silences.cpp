@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "judgement/correlator_core_impl.hpp"
+#include "judgement/silence_limits.hpp"
 #include "messages/bytes.hpp"
 #include "messages/rfc3339.hpp"
 
@@ -33,7 +34,19 @@ std::string word_of(const std::string& payload, const char* key) {
   return at != said.end() && at->is_string() ? at->get<std::string>() : std::string{};
 }
 
+std::string no_room() {
+  return "there are " + std::to_string(most_silences) + " silences, and no more are taken";
+}
+
 }  // namespace
+
+outcome<void> room_for_silence(const std::vector<told_silence>& known) {
+  const auto live = std::count_if(known.begin(), known.end(), [](const told_silence& s) {
+    return s.state != silence_state::expired;
+  });
+  if (static_cast<std::size_t>(live) < most_silences) return {};
+  return failure{ec::invalid, no_room() + ": end some, or let one cover more"};
+}
 
 /// Takes the next change of @p s in event time into the agenda, or out of it.
 void correlator_core::impl::plan_silence(const kept_silence& s, bool planned) {
@@ -67,8 +80,8 @@ void correlator_core::impl::set_silence(const operator_command& c) {
   const auto live = std::count_if(silences.begin(), silences.end(), [](const auto& entry) {
     return entry.second.state != silence_state::expired;
   });
-  if (known == silences.end() && static_cast<std::size_t>(live) >= correlator_limits::silences)
-    return say_notice("unsilenced", said->id, "refused: there are 4096 silences");
+  if (known == silences.end() && static_cast<std::size_t>(live) >= most_silences)
+    return say_notice("unsilenced", said->id, "refused: " + no_room());
   if (known != silences.end()) plan_silence(known->second, false);
   kept_silence& s = silences[said->id];
   const bool was_active = s.state == silence_state::active && known != silences.end();

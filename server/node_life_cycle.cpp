@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "judgement/maintenance.hpp"
+#include "judgement/silence_limits.hpp"
 #include "messages/identity.hpp"
 #include "processing/posted_entity.hpp"
 #include "server/asking.hpp"
@@ -314,7 +315,11 @@ void node_life_cycle::settle_silence(silence_word word, const std::vector<told_s
       s.starts = before->what.starts;
     }
   }
-  if (s.id.empty()) s.id = new_id(s);
+  if (s.id.empty()) {
+    if (commands.empty())
+      if (auto room = room_for_silence(known); !room) return done(room.error());
+    s.id = new_id(s);
+  }
   commands.push_back({"silence", s.id, silence_json(s), {}});
   record(std::move(commands), [id = s.id, done](outcome<bool> ok) {
     if (!ok) return done(ok.error());

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include "judgement/silence_limits.hpp"
 #include "tests/judgement/correlator_fold.hpp"
 
 namespace faultline {
@@ -157,6 +158,20 @@ TEST(Silences, OldOnesAreForgotten) {
   EXPECT_EQ(f.core.silences().size(), 2u);
   f.clock(noon + 6 * 1440 * minute);
   EXPECT_EQ(f.core.silences().size(), 1u);
+}
+
+TEST(Silences, AreTakenUpToTheirBoundAndThoseThatHaveEndedDoNotCount) {
+  fold f;
+  for (std::size_t n = 0; n < most_silences; ++n)
+    f.silence("s" + std::to_string(n), of_a, noon + 60 * minute, noon + 120 * minute);
+  EXPECT_THAT(room_for_silence(f.core.silences()).error().what,
+              HasSubstr("there are 4096 silences"));
+  const auto refused = f.silence("one more", of_a, noon, noon + 60 * minute);
+  EXPECT_THAT(refused.feed.at(0).notice.text, HasSubstr("refused: there are 4096 silences"));
+  f.command("unsilence", "s7", R"({"by":"bob"})", noon);
+  EXPECT_TRUE(room_for_silence(f.core.silences()));
+  f.silence("another", of_a, noon + 60 * minute, noon + 120 * minute);
+  EXPECT_FALSE(room_for_silence(f.core.silences()));
 }
 
 }  // namespace
