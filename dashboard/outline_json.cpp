@@ -122,6 +122,7 @@ std::string brief_json(const alert_page& page) {
     if (a.lead_time_s) row["lead_time_s"] = number(std::round(*a.lead_time_s));
     if (a.acknowledged) row["acknowledged"] = a.acknowledged_by;
     if (a.silenced) row["silenced"] = a.silenced_by;
+    if (!a.maintenance.empty()) row["maintenance"] = a.maintenance;
     rows.push_back(std::move(row));
   }
   return text_of(

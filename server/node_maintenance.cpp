@@ -54,6 +54,23 @@ auto find_window(std::vector<maintenance_window>& all, const std::string& name) 
                       [&](const maintenance_window& w) { return w.name == name; });
 }
 
+/// What operators have said in @p before and is over at @p now goes with the next change. A window
+/// of the past that has just been said stays until then: where the past is accepted, it is one.
+void forget_what_is_over(std::vector<maintenance_window>& all,
+                         const std::vector<maintenance_window>& before, event_time now) {
+  const auto known = [&](const maintenance_window& w) {
+    return std::any_of(before.begin(), before.end(), [&](const maintenance_window& b) {
+      return b.name == w.name && b.starts == w.starts && b.ends == w.ends;
+    });
+  };
+  all.erase(std::remove_if(all.begin(), all.end(),
+                           [&](const maintenance_window& w) {
+                             const bool over = w.ends != event_time{} && w.ends <= now;
+                             return !w.configured && over && known(w);
+                           }),
+            all.end());
+}
+
 failure of_the_file(const std::string& name) {
   return {ec::invalid,
           "maintenance window " + name + " stands in the configuration: change it there"};
@@ -115,8 +132,6 @@ void node_life_cycle::keep_window(const maintenance_window& window, answer<bool>
             *at = window;
             return true;
           }
-          if (all.size() >= most_windows)
-            return failure{ec::invalid, "there are 1000 maintenance windows"};
           all.push_back(window);
           return true;
         });
@@ -148,13 +163,14 @@ outcome<bool> node::impl::change_windows(const life_cycle_parts::window_edit& ed
   auto recorded = desk->change(
       "configuration", "", time_now(),
       [&](rules_record& r) {
-        auto windows = merged_windows({}, r.rules.maintenance, event_time_of(unix_ms(time_now())));
-        std::vector<maintenance_window> all;
-        for (const maintenance_window& w : r.rules.maintenance)
-          if (w.configured) all.push_back(w);
-        all.insert(all.end(), windows.begin(), windows.end());
+        auto all = r.rules.maintenance;
         wanted = edit(all);
-        if (wanted && *wanted) r.rules.maintenance = std::move(all);
+        if (!wanted || !*wanted) return;
+        forget_what_is_over(all, r.rules.maintenance, event_time_of(unix_ms(time_now())));
+        if (all.size() > most_windows)
+          wanted = failure{ec::invalid, "there are 1000 maintenance windows"};
+        else
+          r.rules.maintenance = std::move(all);
       },
       [this](decision d) { return append(std::move(d)); });
   if (!recorded) return recorded.error();

@@ -146,6 +146,56 @@ test("an operator silences one alert from its panel, and what is too broad only 
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+test("an operator plans work, sees which alerts it covers, and removes it; a window of the configuration stays", async () => {
+  const page = await openPage(browser);
+  const other = await openPage(browser);
+  const entity = process.env.PAGE_CAUSE;
+  const list = (await (await fetch(`${base}/api/v1/alerts?state=firing&entity=${encodeURIComponent(entity)}`)).json()).alerts;
+  const minute = (ts) => new Date(ts).toISOString().slice(0, 16);
+  await other.goto(`${base}/#/alerts?text=${encodeURIComponent(entity)}`);
+  await other.locator(".line").first().waitFor(patience);
+  await page.goto(`${base}/#/alerts?state=planned`);
+  const held = page.locator('[data-window="nightly"]');
+  await held.getByText("every day at 02:00 UTC, for 1 h").waitFor(patience);
+  assert.equal(await held.getByRole("button").count(), 0, "it is changed where it stands");
+  await page.keyboard.press("z"); // the page in UTC, and the form with it
+
+  await page.getByRole("button", { name: "Plan work" }).click();
+  const form = page.locator("dialog form");
+  await form.getByLabel("Name of the window").fill("move");
+  await form.getByLabel("Entities").fill(entity);
+  await form.getByLabel("When").selectOption("once");
+  await form.getByLabel("From (UTC)").fill(minute(Date.now() + 60_000));
+  await form.getByLabel("Until").fill(minute(Date.now() - 3_600_000));
+  await form.getByLabel("Your name").fill("ann");
+  await form.getByLabel("Comment").fill("to the new rack");
+  await form.locator("button.main").click();
+  await form.getByText("It must end after it begins.").waitFor(patience);
+  await form.getByLabel("From (UTC)").fill(minute(list[0].started - 3_600_000));
+  await form.getByLabel("Until").fill(minute(list[0].updated + 86_400_000));
+  await form.locator("button.main").click();
+  await form.waitFor({ state: "detached", ...patience });
+  const move = page.locator('[data-window="move"]');
+  await move.getByText("to the new rack").waitFor(patience);
+  await other.getByText("planned work: move").first().waitFor(patience);
+
+  await page.getByRole("button", { name: "Plan work" }).click();
+  await form.getByLabel("Name of the window").fill("everything");
+  await form.getByLabel("Entities").fill("*");
+  await form.getByLabel("Your name").fill("ann");
+  await form.getByLabel("Comment").fill("all of it");
+  await form.locator("button.main").click();
+  await form.getByText("say force if it is meant").waitFor(patience);
+  assert.equal(await form.getByLabel("Plan it all the same").isChecked(), false);
+  await form.getByRole("button", { name: "Cancel" }).click();
+
+  await move.getByRole("button", { name: "Remove" }).click();
+  await page.getByRole("dialog").locator("button.main").click();
+  await move.waitFor({ state: "detached", ...patience });
+  await other.getByText("planned work: move").first().waitFor({ state: "detached", ...patience });
+  for (const window of [page, other]) assert.deepEqual(await wrongsOf(window), []);
+});
+
 test("an operator works with the keyboard, and every control has a name", async () => {
   const page = await openPage(browser);
   await page.goto(`${base}/#/now`);

@@ -12,6 +12,21 @@ import { link, readRoute } from "../../dashboard/web/lib/route.js";
 import { briefOf, filterOf, seen, wantsMore, withAlert } from "../../dashboard/web/lib/rows.js";
 import { chartsOf, incidentGraph, propagation, remediesOf, safeLink } from "../../dashboard/web/lib/story.js";
 import { allAcknowledged, byUrgency, outlineOf, withIncident } from "../../dashboard/web/lib/urgency.js";
+import { instantOf, scheduleOf } from "../../dashboard/web/lib/windows.js";
+
+test("a maintenance window says in words when it is open", () => {
+  const once = { at: null, days: null, zone: null, duration_s: 10_800 };
+  assert.equal(scheduleOf(once), "once, for 3 h");
+  const nightly = { at: "02:00", days: "daily", zone: "Europe/Berlin", duration_s: 5400 };
+  assert.equal(scheduleOf(nightly), "every day at 02:00 Europe/Berlin, for 1 h 30 min");
+  assert.equal(scheduleOf({ ...nightly, days: "sat,sun", zone: null }), "sat, sun at 02:00 UTC, for 1 h 30 min");
+});
+
+test("what a form says of a time is an instant of the zone that the page shows", () => {
+  assert.equal(instantOf("2026-12-01T20:00", "UTC"), Date.UTC(2026, 11, 1, 20));
+  assert.equal(instantOf("2026-12-01T20:00", "local"), new Date(2026, 11, 1, 20).getTime());
+  assert.ok(Number.isNaN(instantOf("", "UTC")), "nothing said");
+});
 
 test("durations have two units and are never negative", () => {
   assert.equal(duration(0), "0 s");

@@ -77,6 +77,15 @@ class MaintenanceTest(unittest.TestCase):
         self.assertEqual(set(self.windows(server)), {"weekly", "night"})
         self.assertIn("time zone", self.command(server, "check-config", str(server.config), status=1))
 
+    def test_one_that_is_over_is_listed_until_the_next_change_and_can_be_removed(self):
+        server = self.server()
+        once = {"entities": ["a"], "starts": "2026-01-01T00:00:00Z", "duration_s": 60, "by": "ann", "comment": "c"}
+        for name in ("old", "older"):
+            self.assertEqual(server.request("POST", "/api/v1/maintenance", {**once, "name": name})[0], 202)
+        self.assertIn("older", self.windows(server))
+        self.command(server, "maintenance", "remove", "older")
+        self.assertEqual(set(self.windows(server)), {"backup"})
+
     def test_one_that_is_too_broad_or_too_long_is_refused_without_force(self):
         server = self.server("processing: {tick: 1s}\nsilences: {max_entities: 2, longest: 1d}\n")
         publisher = Publisher(server.router, "broad")

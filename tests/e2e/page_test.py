@@ -28,6 +28,7 @@ CONFIG = (
     "processing: {tick: 10s, accept_past: true}\n"
     "limits: [{entity: '*', metric: '*evil', above: 90, severity: critical}]\n"
     "silences: {max_entities: 9}\n"
+    "maintenance: [{name: nightly, entities: [backup/nobody], at: '02:00', duration: 1h, comment: backups}]\n"
 )
 
 
@@ -120,6 +121,12 @@ class Page(unittest.TestCase):
         silences = self.server.api("/api/v1/silences")["silences"]
         self.assertEqual({s["state"] for s in silences}, {"expired"})
         self.assertEqual({(s["created_by"], s["comment"]) for s in silences}, {("bea", "nearly done"), ("ann", "known"), ("ann", "everything")})
+
+    # Complaint: recurring-tasks, planned-change
+    def test_1_work_is_planned_and_what_it_covers_is_marked_until_it_is_removed(self):
+        self.browse("an operator plans work", PAGE_CAUSE=self.cause)
+        windows = self.server.api("/api/v1/maintenance")["windows"]
+        self.assertEqual([w["name"] for w in windows], ["nightly"])
 
     # Complaint: cold-start
     def test_1_the_page_of_an_entity_tells_what_it_logs_what_was_done_to_it_and_what_is_believed(self):

@@ -65,6 +65,9 @@ export const api = {
   previewSilence: (matchers, signal) => call("POST", "api/v1/silences/preview", { body: { matchers }, signal }),
   silence: (word) => call("POST", "api/v1/silences", { body: word }),
   endSilence: (id, by) => call("DELETE", `api/v1/silences/${part(id)}?by=${part(by)}`),
+  windows: (signal) => api.get("maintenance", signal),
+  setWindow: (word) => call("POST", "api/v1/maintenance", { body: word }),
+  removeWindow: (name, by) => call("DELETE", `api/v1/maintenance/${part(name)}?by=${part(by)}`),
   stream: (after, signal) =>
     fetch("api/v1/stream?brief=true", {
       signal,

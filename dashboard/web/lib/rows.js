@@ -41,6 +41,7 @@ export function briefOf(a) {
     lead_time_s: a.lead_time_s ?? undefined,
     acknowledged: a.acknowledged ? (a.acknowledged_by ?? "") : undefined,
     silenced: a.silenced ? (a.silenced_by ?? "") : undefined,
+    maintenance: a.maintenance ?? undefined,
   };
 }
 

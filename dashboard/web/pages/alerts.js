@@ -11,6 +11,7 @@ import { filterOf, seen, wantsMore, withAlert } from "../lib/rows.js";
 import { Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
 import { Sign, stateName } from "../parts/signs.js";
 import { AlertPanel } from "../parts/alert.js";
+import { Windows } from "../parts/maintenance.js";
 import { Silences } from "../parts/silence.js";
 
 const rowHeight = 44;
@@ -20,6 +21,7 @@ const states = [
   ["resolved", "Over"],
   ["all", "All"],
   ["silences", "Silences"],
+  ["planned", "Planned work"],
 ];
 
 /** Rows of a filter: loaded page by page, kept up to date by the feed. */
@@ -100,8 +102,9 @@ function goTo(filter) {
 
 export default function Alerts({ query }) {
   const filter = { state: query.state || "firing", severity: query.severity || "", text: query.text || "" };
-  if (filter.state === "silences")
-    return html`<${Silences} filters=${html`<${Filters} filter=${filter} go=${goTo(filter)} bare />`} />`;
+  const bare = html`<${Filters} filter=${filter} go=${goTo(filter)} bare />`;
+  if (filter.state === "silences") return html`<${Silences} filters=${bare} />`;
+  if (filter.state === "planned") return html`<${Windows} filters=${bare} />`;
   return html`<${AlertList} filter=${filter} query=${query} />`;
 }
 
@@ -206,5 +209,5 @@ function Line({ row, n }) {
     <span role="cell">${distance(row.started, now())}</span><span role="cell" class="over-time">
         ${duration((row.ended ?? now()) - row.started)}</span>
     <span role="cell" class="quiet small">
-        ${row.silenced !== undefined ? `silenced${row.silenced && ` by ${row.silenced}`}` : row.acknowledged !== undefined ? `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}` : row.lead_time_s && !over ? `limit in ${duration(row.lead_time_s * 1000)}` : ""}</span></div>`;
+        ${row.maintenance ? `planned work: ${row.maintenance.join(", ")}` : row.silenced !== undefined ? `silenced${row.silenced && ` by ${row.silenced}`}` : row.acknowledged !== undefined ? `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}` : row.lead_time_s && !over ? `limit in ${duration(row.lead_time_s * 1000)}` : ""}</span></div>`;
 }

@@ -8,6 +8,7 @@ import { At, Entity, Fact, Trouble, Waiting } from "./bits.js";
 import { MetricChart } from "./chart.js";
 import { Acknowledge, Dialog, Feedback } from "./dialogs.js";
 import { Sign } from "./signs.js";
+import { Planned } from "./maintenance.js";
 import { Silenced, SilenceForm } from "./silence.js";
 
 const words = {
@@ -73,6 +74,7 @@ function Body({ alert: a, open }) {
     }
     <p class="row">
         ${a.state === "firing" && !a.acknowledged && html`<button type="button" class="main" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</button>`}
+        ${a.state === "firing" && a.maintenance && html`<${Planned} windows=${a.maintenance} />`}
         ${a.state === "firing" && (a.silenced ? html`<${Silenced} by=${a.silenced_by} />` : html`<button type="button" onClick=${() => open({ kind: "silence" })}>Silence</button>`)}
       ${Object.entries(words).map(([verdict, text]) => html`<button type="button" class="small" onClick=${() => open({ verdict, text })}>${{ true: "A true alarm", false: "False", expected: "Expected" }[verdict]}</button>`)}</p>`;
 }
