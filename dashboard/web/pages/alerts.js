@@ -21,7 +21,7 @@ const states = [
   ["resolved", "Over"],
   ["all", "All"],
   ["silences", "Silences"],
-  ["planned", "Planned work"],
+  ["planned", "Planned"],
 ];
 
 /** Rows of a filter: loaded page by page, kept up to date by the feed. */

@@ -126,6 +126,6 @@ function Table({ rows, open }) {
       <td>${scheduleOf(w)}<p class="quiet small">${w.next_change === null ? "it is over" : html`${w.open ? "closes" : "opens"}${" "}
         <${At} ts=${w.next_change} />${` (${duration(w.next_change - Date.now())})`}`}</p></td>
       <td>${w.configured ? "the configuration" : w.by}</td><td class="why">${w.comment}</td>
-      <td class="row end">${!w.configured && html`<button type="button" class="small" onClick=${() => open({ kind: "remove", window: w })}>Remove</button>`}</td>
+      <td><div class="row end">${!w.configured && html`<button type="button" class="small" onClick=${() => open({ kind: "remove", window: w })}>Remove</button>`}</div></td>
     </tr>`)}</tbody></table></div>`;
 }

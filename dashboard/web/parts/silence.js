@@ -123,7 +123,7 @@ function Table({ rows, open }) {
       <td><code>${s.text}</code>${s.state === "pending" && html` <span class="tag">from <${At} ts=${s.starts} /></span>`}</td>
       <td><${At} ts=${s.ends} /><p class="quiet small">${open ? `${duration(s.ends - Date.now())} left` : distance(s.ends, Date.now())}</p></td>
       <td>${s.created_by}</td><td class="why">${s.comment}</td>
-      ${open && html`<td class="row end"><button type="button" class="small" onClick=${() => open({ kind: "change", silence: s })}>Change</button>
-        <button type="button" class="small" onClick=${() => open({ kind: "end", silence: s })}>End</button></td>`}</tr>`)}</tbody>
+      ${open && html`<td><div class="row end"><button type="button" class="small" onClick=${() => open({ kind: "change", silence: s })}>Change</button>
+        <button type="button" class="small" onClick=${() => open({ kind: "end", silence: s })}>End</button></div></td>`}</tr>`)}</tbody>
   </table></div>`;
 }
