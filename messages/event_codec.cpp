@@ -5,10 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include <exception>
+#include <limits>
 #include <new>
 #include <string>
 
 #include "messages/internal/event_builder.hpp"
+#include "messages/internal/json_numbers.hpp"
 #include "messages/internal/syslog.hpp"
 
 namespace faultline {
@@ -133,13 +135,18 @@ private:
 /// nlohmann's parser calls this; it checks UTF-8 and does not recurse.
 class json_visitor : public nlohmann::json_sax<nlohmann::json> {
 public:
-  explicit json_visitor(event_builder& to) noexcept : to_{to} {}
+  /// @p marked: the payload is what numbers_written_out() made.
+  explicit json_visitor(event_builder& to, bool marked = false) noexcept
+      : to_{to}, marked_{marked} {}
 
   bool null() override { return to_.nil(); }
   bool boolean(bool v) override { return to_.boolean(v); }
   bool number_integer(number_integer_t v) override { return to_.integer(v); }
   bool number_unsigned(number_unsigned_t v) override { return to_.natural(v); }
-  bool number_float(number_float_t v, const string_t&) override { return to_.number(v); }
+  bool number_float(number_float_t v, const string_t& written) override {
+    const bool finite = !marked_ || written != not_finite_mark;
+    return to_.number(finite ? v : std::numeric_limits<double>::quiet_NaN());
+  }
   bool string(string_t& v) override { return to_.string(v); }
   bool binary(binary_t&) override { return to_.other(); }
   bool start_object(std::size_t) override { return to_.start_map(); }
@@ -149,8 +156,7 @@ public:
   bool end_array() override { return to_.end_array(); }
   bool parse_error(std::size_t at, const std::string&,
                    const nlohmann::detail::exception& why) override {
-    // id 406: a number such as 1e999; 101: what is not JSON at all (NaN among others).
-    text_ = why.id == 406 ? "a number is too large for a double" : "not JSON";
+    text_ = why.id == 406 ? "a number is too large for a double" : "not JSON";  // 406: 1e999
     text_ += " at byte " + std::to_string(at);
     return false;
   }
@@ -158,6 +164,7 @@ public:
 
 private:
   event_builder& to_;
+  bool marked_;
   std::string text_;
 };
 
@@ -182,6 +189,7 @@ struct payload_decoder::impl {
 
   payload_result msgpack(std::string_view payload, event_sink& sink);
   payload_result json(std::string_view payload, event_sink& sink);
+  bool read_json(std::string_view payload, json_visitor& visitor);
   payload_result syslog(std::string_view payload, event_sink& sink);
   payload_result done(event_sink& sink, wire_encoding encoding) {
     payload_result r;
@@ -211,16 +219,25 @@ payload_result payload_decoder::impl::msgpack(std::string_view payload, event_si
   return done(sink, encoding);
 }
 
+bool payload_decoder::impl::read_json(std::string_view payload, json_visitor& visitor) {
+  builder.begin(reject_reason::malformed_json, true, payload.size());
+  return nlohmann::json::sax_parse(payload.begin(), payload.end(), &visitor,
+                                   nlohmann::json::input_format_t::json, /*strict=*/true);
+}
+
 payload_result payload_decoder::impl::json(std::string_view payload, event_sink& sink) {
   constexpr auto encoding = wire_encoding::json;
   // The library takes a NUL for the end and would not look at what follows it.
   if (payload.find('\0') != std::string_view::npos)
     return refused(reject_reason::malformed_json, "a NUL byte", encoding);
-  builder.begin(reject_reason::malformed_json, true, payload.size());
   json_visitor visitor{builder};
-  const bool whole =
-      nlohmann::json::sax_parse(payload.begin(), payload.end(), &visitor,
-                                nlohmann::json::input_format_t::json, /*strict=*/true);
+  bool whole = read_json(payload, visitor);
+  if (!whole && !builder.stopped()) {
+    // Not JSON: yet what Python writes for a number that is none is refused value by value.
+    const std::string written_out = numbers_written_out(payload);
+    json_visitor of_marks{builder, true};
+    whole = !written_out.empty() && read_json(written_out, of_marks);
+  }
   if (const auto& fault = builder.stopped()) return refused(fault.reason, fault.text, encoding);
   if (!whole) return refused(reject_reason::malformed_json, visitor.text(), encoding);
   return done(sink, encoding);

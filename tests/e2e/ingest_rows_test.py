@@ -247,14 +247,16 @@ class Fields(Rows):
             self.refuses({"entity": "rows/name", "ts": START, "values": values}, "wrong_field_type")
 
     def test_nan_and_infinities_are_refused_value_by_value(self):
-        p = self.publisher("finite")
-        reply = p.reply_to(p.send([row("rows/finite", 1, a=math.nan, b=math.inf, c=-math.inf, d=4.0)]))
-        self.assertEqual((reply["accepted"], reply["rejected"]), (1, []))
-        self.assertEqual(set(self.metrics_of("rows/finite", 1)), {"d"})
+        for encoding in ("msgpack", "json"):
+            p = self.publisher("finite " + encoding, encoding=encoding)
+            reply = p.reply_to(p.send([row("rows/finite/" + encoding, 1, a=math.nan, b=math.inf, c=-math.inf, d=4.0)]))
+            self.assertEqual((reply["accepted"], reply["rejected"]), (1, []))
+            self.assertEqual(set(self.metrics_of("rows/finite/" + encoding, 1)), {"d"})
         self.refuses(row("rows/finite", 2, a=math.nan, b=math.inf), "non_finite_value")
         self.takes(b"\x82\xa6entity\xa9rows/f32x\xa6values\x82\xa1a\xca\x7f\xc0\x00\x00\xa1b\xca\x3f\x80\x00\x00")
         self.assertEqual(set(self.metrics_of("rows/f32x", 1)), {"b"})
-        self.assertTrue(self.once(b'{"entity": "rows/finite", "values": {"a": NaN, "b": 1}}')["rejected"][0]["error"]
+        self.refuses(b'{"entity": "rows/finite", "values": {"a": NaN, "b": 1e999}}', "non_finite_value")
+        self.assertTrue(self.once(b'{"entity": "rows/finite", "values": {"a": nan, "b": 1}}')["rejected"][0]["error"]
                         .startswith("malformed_json"))
 
     def test_numbers_at_the_edges_are_kept(self):
@@ -264,8 +266,7 @@ class Fields(Rows):
             got = self.metrics_of("rows/edges-" + encoding, 1)
             self.assertEqual(set(got), set(edges))
             self.assertEqual(got["big"]["last"], float(2**53 + 1))
-        self.assertTrue(self.once(b'{"entity": "rows/e", "values": {"a": 1e999}}')["rejected"][0]["error"]
-                        .startswith("malformed_json"))
+        self.refuses(b'{"entity": "rows/e", "values": {"a": 1e999}}', "non_finite_value")
 
     def test_counters_become_rates_and_resets_are_handled(self):
         p = self.publisher("counters")

@@ -115,6 +115,20 @@ TEST(PayloadDecoder, DropsSingleValuesThatAreNotFinite) {
   EXPECT_EQ(got.reasons(), "1:non_finite_value ");
 }
 
+TEST(PayloadDecoder, DropsWhatPythonWritesForNumbersThatAreNotFinite) {
+  const auto got = decoded(
+      R"([{"entity":"e/1","values":{"a":NaN,"b":1.5,"NaN":2},"counters":{"c":-Infinity,"d":1e999}},)"
+      R"({"entity":"Infinity \" NaN","values":{"a":Infinity,"b":-1e-999,"0.00e-00":3}},)"
+      R"({"entity":"e/3","values":{"a":NaN}},{"entity":"e/4","values":{"a":4}}])");
+  ASSERT_EQ(got.accepted.size(), 3U) << got.reasons();
+  EXPECT_EQ(got.accepted[0].gauges, (std::map<std::string, double>{{"NaN", 2}, {"b", 1.5}}));
+  EXPECT_EQ(got.accepted[1].entity, "Infinity \" NaN");
+  EXPECT_EQ(got.accepted[1].gauges, (std::map<std::string, double>{{"0.00e-00", 3}, {"b", 0}}));
+  EXPECT_EQ(got.accepted[2].entity, "e/4");
+  EXPECT_EQ(got.dropped, (std::vector<std::string>{"0:a", "0:c", "0:d", "1:a"}));
+  EXPECT_EQ(got.reasons(), "2:non_finite_value ");
+}
+
 TEST(PayloadDecoder, OneBadEventDoesNotDisturbTheOthers) {
   const auto got = decoded(R"([{"entity":"e/1","values":{"a":1}},7,[[{}]],{"values":{"a":1}},)"
                            R"({"entity":"e/2","values":{"a":"x"}},null,)"
