@@ -73,6 +73,7 @@ def publish(port, entities, rate, told):
         ahead = begin + n * per_tick / rate - time.monotonic()
         if ahead > 0:
             time.sleep(ahead)
+        begin += max(0, -1 - ahead)  # after a stall no more than a second is caught up with at once
     publisher.flush()
     told["ticks"].value = n
     publisher.close()
@@ -120,6 +121,8 @@ def subscribe(server_ports, out, told, buffer_bytes):
     s.connect(f"tcp://127.0.0.1:{publish_port}")
     seen, report = {}, {"live": 0, "gaps": 0, "replayed": 0, "worst_lag_ms": 0}
     last = 0
+    while s.recv_multipart()[0] != b"feed/heartbeat":  # who hears is subscribed; one comes every second
+        pass
     told["ready"].release()
     while True:
         if not s.poll(200):
@@ -169,7 +172,8 @@ class Subscribers:
             process.start()
             self.pipes[name], self.processes[name] = mine, process
         for _ in self.processes:
-            self.told["ready"].acquire(timeout=20)
+            if not self.told["ready"].acquire(timeout=120):
+                raise RuntimeError("a subscriber does not hear")
 
     def signal(self, name, what):
         os.kill(self.processes[name].pid, what)

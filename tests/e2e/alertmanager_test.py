@@ -27,6 +27,9 @@ class AlertmanagerTest(unittest.TestCase):
             self.assertEqual(done.stderr, "", "not even a warning about versions")
         return done.stdout + done.stderr
 
+    def silences(self, server):
+        return json.loads(self.amtool(server, "-o", "json", "silence", "query"))
+
     def alerts(self, server, *matchers):
         return json.loads(self.amtool(server, "-o", "json", "alert", "query", *matchers))
 
@@ -41,10 +44,11 @@ class AlertmanagerTest(unittest.TestCase):
         self.assertEqual(self.alerts(server, "alertname=~Sl.*")[0]["annotations"]["summary"], "cart is slow")
         self.assertEqual(self.alerts(server, "service!=cart")[0]["labels"]["alertname"], "Full")
         self.assertEqual(self.alerts(server, "alertname=Other"), [])
-        own = {a["entity"]: a for a in server.api("/api/v1/alerts")["alerts"]}
-        self.assertEqual(set(own), {"service/cart", "host/db-1"})
+        both = {"service/cart", "host/db-1"}
+        own = wait_for(lambda: (o := {a["entity"]: a for a in server.api("/api/v1/alerts")["alerts"]}).keys() >= both and o)
+        self.assertEqual(set(own), both)
         self.assertEqual(own["service/cart"]["source"], "alertmanager")
-        incidents = server.api("/api/v1/incidents")["incidents"]
+        incidents = wait_for(lambda: len(found := server.api("/api/v1/incidents")["incidents"]) >= 2 and found)
         self.assertEqual(sorted(e for i in incidents for e in i["entities"]), ["host/db-1", "service/cart"])
         self.assertEqual(server.get("/api/v2/alerts?filter=service%3D~%28")[0], 400)
 
@@ -54,7 +58,7 @@ class AlertmanagerTest(unittest.TestCase):
         self.assertTrue(wait_for(lambda: self.alerts(server)))
         silence = self.amtool(server, "silence", "add", "alertname=Slow", "service=~ca.+", "--comment=known",
                               "--author=ann", "--duration=2h").strip()
-        rows = json.loads(self.amtool(server, "-o", "json", "silence", "query"))
+        rows = wait_for(lambda: self.silences(server))
         self.assertEqual([r["id"] for r in rows], [silence])
         self.assertEqual((rows[0]["createdBy"], rows[0]["comment"], rows[0]["status"]["state"]),
                          ("ann", "known", "active"))
@@ -66,11 +70,12 @@ class AlertmanagerTest(unittest.TestCase):
         self.amtool(server, "silence", "update", "--duration=3h", "--comment=still", silence)
         server.kill()
         server.start()
-        rows = json.loads(self.amtool(server, "-o", "json", "silence", "query"))
+        wait_for(lambda: any(r["comment"] == "still" for r in self.silences(server)))
+        rows = self.silences(server)
         self.assertEqual([(r["id"], r["comment"]) for r in rows], [(silence, "still")])
         self.amtool(server, "silence", "expire", silence)
         self.assertTrue(wait_for(lambda: self.alerts(server)), "what is silenced no more is active")
-        self.assertEqual(json.loads(self.amtool(server, "-o", "json", "silence", "query")), [])
+        self.assertEqual(self.silences(server), [])
         self.assertIn(silence, self.amtool(server, "silence", "query", "--expired", "--within=1h"))
         self.amtool(server, "silence", "expire", "00000000-0000-4000-8000-000000000000", status=1)
         said = self.amtool(server, "silence", "add", "alertname=~.*", "--comment=all", status=1)
@@ -117,12 +122,12 @@ class AlertmanagerTest(unittest.TestCase):
         self.faultline(server, "silence", "add", "-c", "nothing", status=2)
         silence = self.faultline(server, "silence", "add", "service=~a|b", "-c", "known", "-a", "ann",
                                  "-d", "2h").strip()
-        rows = json.loads(self.faultline(server, "-o", "json", "silence", "query", "service=~.*"))
+        rows = wait_for(lambda: json.loads(self.faultline(server, "-o", "json", "silence", "query", "service=~.*")))
         self.assertEqual([(r["id"], r["text"], r["created_by"]) for r in rows],
                          [(silence, '{service=~"a|b"}', "ann")])
         self.assertEqual(self.faultline(server, "silence", "query", "-q").strip(), silence)
         self.faultline(server, "silence", "expire", silence, "-a", "bob")
-        self.assertEqual(self.faultline(server, "silence", "query", "-q").strip(), "")
+        self.assertTrue(wait_for(lambda: not self.faultline(server, "silence", "query", "-q").strip()))
         self.assertIn(silence, self.faultline(server, "silence", "query", "--expired"))
         self.faultline(server, "silence", "expire", silence, status=1)
 
@@ -144,13 +149,13 @@ class AlertmanagerTest(unittest.TestCase):
              f"--web.listen-address=127.0.0.1:{port}", "--web.enable-lifecycle", "--rules.alert.resend-delay=1s"],
             stdout=subprocess.DEVNULL, stderr=log)
         self.addCleanup(lambda: (prometheus.kill(), prometheus.wait()))
-        found = wait_for(lambda: self.alerts(server))
+        found = wait_for(lambda: self.alerts(server), 120)
         self.assertTrue(found, (directory / "log").read_text()[-2000:])
         self.assertEqual(found[0]["labels"], {"alertname": "Always", "service": "cart", "severity": "page"})
         self.assertEqual(found[0]["annotations"]["summary"], "always 1")
         (directory / "rules.yml").write_text(rule % 1)
         prometheus.send_signal(1)  # SIGHUP: read the rules again
-        ended = wait_for(lambda: server.api("/api/v1/alerts?state=resolved")["alerts"])
+        ended = wait_for(lambda: server.api("/api/v1/alerts?state=resolved")["alerts"], 120)
         self.assertEqual(len(ended), 1, "told by Prometheus, not by a timer")
         self.assertEqual(ended[0]["severity"], "critical")
 

@@ -26,7 +26,7 @@ class Clock(unittest.TestCase):
         self.file.write_bytes(struct.pack("=q", 0))
         os.environ["FAULTLINE_TEST_CLOCK"] = str(self.file)
         self.addCleanup(os.environ.pop, "FAULTLINE_TEST_CLOCK")
-        self.server = Server("processing: {tick: 1s}\n", program="deadly_faultlined").start()
+        self.server = Server("processing: {tick: 10s}\n", program="deadly_faultlined").start()
         self.addCleanup(self.server.close)
         self.publisher = Publisher(self.server.router, "clock")
         self.addCleanup(self.publisher.close)
@@ -46,7 +46,7 @@ class Clock(unittest.TestCase):
             self.sent += 2
             time.sleep(0.1)
 
-    def eventually(self, is_so, seconds=20):
+    def eventually(self, is_so, seconds=90):
         end = time.monotonic() + seconds
         while not is_so():
             self.assertLess(time.monotonic(), end, self.server.tail())

@@ -59,7 +59,7 @@ class Contract(unittest.TestCase):
             p.send_raw(p.pack([row("host/last", seq, cpu=1.0)]), seq)
             p.reply_to(seq)
         p.socket.send_multipart([p.header(op="last"), b""])
-        self.assertTrue(p.socket.poll(5000))
+        self.assertTrue(p.socket.poll(30_000))
         answer = p.unpack(p.socket.recv())
         self.assertEqual(answer, {"last": 5, "missing": [3, 4]})
 
@@ -71,7 +71,7 @@ class Contract(unittest.TestCase):
         s.connect(f"tcp://127.0.0.1:{self.server.router}")
         s.send_multipart([json.dumps({"publisher": "req", "seq": 1}).encode(),
                           json.dumps(row("host/req", 1, cpu=1.0)).encode()])
-        self.assertTrue(s.poll(5000))
+        self.assertTrue(s.poll(30_000))
         self.assertEqual(json.loads(s.recv())["accepted"], 1)
 
     def test_names_the_bad_event_and_takes_the_others(self):
@@ -133,7 +133,7 @@ class Contract(unittest.TestCase):
         self.addCleanup(sub.close)
         sub.connect(f"tcp://127.0.0.1:{self.server.publish}")
         sub.subscribe(b"")
-        self.assertTrue(sub.poll(5000), "no heartbeat")
+        self.assertTrue(sub.poll(30_000), "no heartbeat")
         p = self.publisher("limit")
         for n in range(60):
             p.send([row("host/full", n, **{"disk.used": 50.0 + (n % 2)})])
@@ -141,7 +141,7 @@ class Contract(unittest.TestCase):
             p.send([row("host/full", n, **{"disk.used": 97.0 + (n % 2)})])
         p.flush()
         record = None
-        end = time.monotonic() + 20
+        end = time.monotonic() + 90
         while record is None and time.monotonic() < end:
             if sub.poll(200):
                 topic, payload = sub.recv_multipart()
@@ -159,11 +159,11 @@ class Contract(unittest.TestCase):
         self.addCleanup(ask.close)
         ask.connect(f"tcp://127.0.0.1:{self.server.replay}")
         ask.send(msgpack.packb({"op": "replay", "from": record["seq"], "limit": 10}))
-        self.assertTrue(ask.poll(5000))
+        self.assertTrue(ask.poll(30_000))
         replay = msgpack.unpackb(ask.recv())
         self.assertEqual(replay["records"][0]["payload"], record)
         ask.send(json.dumps({"op": "snapshot"}).encode())
-        self.assertTrue(ask.poll(5000))
+        self.assertTrue(ask.poll(30_000))
         snapshot = json.loads(ask.recv())
         self.assertIn(record["id"], [a["id"] for a in snapshot["alerts"]])
         self.assertGreaterEqual(snapshot["as_of"], record["seq"])
@@ -183,7 +183,7 @@ class Contract(unittest.TestCase):
         self.addCleanup(sub.close)
         sub.connect(f"tcp://127.0.0.1:{self.server.publish}")
         sub.subscribe(b"json/feed/heartbeat")
-        self.assertTrue(sub.poll(5000))
+        self.assertTrue(sub.poll(30_000))
         topic, payload = sub.recv_multipart()
         self.assertEqual(topic, b"json/feed/heartbeat")
         self.assertEqual(json.loads(payload)["kind"], "heartbeat")
@@ -218,13 +218,13 @@ class Contract(unittest.TestCase):
         status, body = self.server.get("/api/v1/entities/" + urllib.parse.quote(name, safe=""))
         return json.loads(body) if status == 200 else {}
 
-    def eventually(self, holds, seconds=15):
+    def eventually(self, holds, seconds=90):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             try:
                 if holds():
                     return
-            except KeyError:
+            except (KeyError, OSError):
                 pass
             time.sleep(0.05)
         self.fail("did not come true in time")

@@ -88,7 +88,7 @@ def event(entity, **more):
     return {"entity": entity, "values": {"cpu": 1.0}, **more}
 
 
-def publish(house, keys, seq, events, seconds=10, name="p"):
+def publish(house, keys, seq, events, seconds=30, name="p"):
     """The answer to one request; None when there is none."""
     s = connect(zmq.DEALER, house.server.router, keys)
     try:
@@ -215,7 +215,7 @@ class KeysTest(unittest.TestCase):
              *house.options("probe")], input=lines, capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 0, done.stderr)
         done = subprocess.run(
-            [str(BIN / "faultline"), "tail", "--timeout", "2s",
+            [str(BIN / "faultline"), "tail", "--timeout", "15s",
              "--endpoint", f"tcp://127.0.0.1:{house.server.publish}",
              "--replay-endpoint", f"tcp://127.0.0.1:{house.server.replay}", *house.options("probe")],
             capture_output=True, text=True, timeout=60)

@@ -48,6 +48,9 @@ class SpansTest(unittest.TestCase):
         eventually(lambda: self.server.metric("faultline_events_derived_total") >= 2)
         self.assertEqual(self.server.metric("faultline_spans_joined_total"), 80)
         for entity in ("service/web", "service/cart", "db/orders"):
+            eventually(lambda: entity_of(self.server, entity)["observations"] >= 40, what=entity)
+        self.server.wait_applied()
+        for entity in ("service/web", "service/cart", "db/orders"):
             self.assertEqual(entity_of(self.server, entity)["observations"], 40, "calls are nobody's observation")
 
     def test_publishers_of_one_trace_are_joined_whoever_comes_first(self):
@@ -67,9 +70,10 @@ class SpansTest(unittest.TestCase):
         eventually(lambda: span_edges(self.server) == EDGES)
         self.server.kill()
         self.server.start()
-        self.assertEqual(span_edges(self.server), EDGES)
+        eventually(lambda: span_edges(self.server) == EDGES)
         self.send([e for n in range(10, 20) for e in trace(n, START + 60_000)])
         eventually(lambda: self.server.metric("faultline_spans_joined_total") == 20)
+        self.server.wait_applied()
         self.assertEqual(entity_of(self.server, "service/cart")["observations"], 20)
 
 

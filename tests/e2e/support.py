@@ -132,6 +132,11 @@ class Server:
 
     def api(self, path):
         status, body = self.get(path)
+        for _ in range(100):
+            if status not in (503, 504):  # a part of it starts anew, or has much to do: ask again
+                break
+            time.sleep(0.1)
+            status, body = self.get(path)
         if status != 200:
             raise RuntimeError(f"GET {path}: {status} {body}")
         return json.loads(body)
@@ -157,11 +162,13 @@ class Server:
         return samples
 
     def wait_applied(self, seconds=60):
-        """Until every record of the log has been applied and scored."""
+        """Until every record of the log has been applied and scored, those that are replayed after a start too."""
         end = time.monotonic() + seconds
         quiet = 0
         while time.monotonic() < end:
-            quiet = quiet + 1 if self.metric("faultline_log_lag_records") == 0 else 0
+            m = self.metrics()
+            idle = m.get("faultline_log_lag_records") == 0 and m.get("faultline_events_in_flight") == 0
+            quiet = quiet + 1 if idle else 0
             if quiet >= 3:
                 return
             time.sleep(0.05)

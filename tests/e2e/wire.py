@@ -9,7 +9,7 @@ import msgpack
 import zmq
 
 
-def wait_for(what, seconds=30):
+def wait_for(what, seconds=90):
     """@returns the first true value of what(), or its last one."""
     end = time.monotonic() + seconds
     while True:
@@ -19,15 +19,16 @@ def wait_for(what, seconds=30):
         time.sleep(0.02)
 
 
-def eventually(holds, seconds=20, what="it"):
-    """What @p holds returns once it is true; an error after the deadline. A key that is not there yet is not yet."""
+def eventually(holds, seconds=90, what="it"):
+    """What @p holds returns once it is true; an error after the deadline. A key that is not there yet is not yet,
+    nor is an answer that does not come."""
     end = time.monotonic() + seconds
     while True:
         try:
             found = holds()
             if found:
                 return found
-        except (KeyError, IndexError):
+        except (KeyError, IndexError, OSError):
             pass
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come true in {seconds} s")
@@ -43,14 +44,14 @@ def connect(kind, port, *subscriptions):
     return s
 
 
-def receive(s, seconds=10):
+def receive(s, seconds=30):
     """The frames of the next message."""
     if not s.poll(int(seconds * 1000)):
         raise AssertionError(f"no message in {seconds} s")
     return s.recv_multipart()
 
 
-def exchange(port, frames, kind=zmq.DEALER, seconds=10):
+def exchange(port, frames, kind=zmq.DEALER, seconds=30):
     """One request on a connection of its own: the frames of the answer."""
     s = connect(kind, port)
     try:
@@ -68,7 +69,7 @@ def push(port, *frames):
     s.close()
 
 
-def ask(port, request, encoding="msgpack", seconds=10):
+def ask(port, request, encoding="msgpack", seconds=30):
     """A request to the replay socket and its answer, both in @p encoding."""
     if encoding == "json":
         return json.loads(exchange(port, [json.dumps(request).encode()], seconds=seconds)[0])
@@ -102,10 +103,11 @@ def entity_of(server, name):
 
 
 def feed_is_quiet(server):
-    """Waits until everything is applied and the feed grows no more; its last seq."""
+    """Waits until everything is applied and the feed grows no more; its last seq. Nothing outside says that a decision is
+    under way to the feed: quiet is what is longer than two slow writes, or a look for a cause."""
     server.wait_applied()
-    last, quiet, end = -1, 0, time.monotonic() + 30
-    while quiet < 4 and time.monotonic() < end:
+    last, quiet, end = -1, 0, time.monotonic() + 60
+    while quiet < 25 and time.monotonic() < end:
         seq = server.api("/api/v1/status")["feed"]["seq"]
         quiet = quiet + 1 if seq == last else 0
         last = seq
