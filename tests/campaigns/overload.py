@@ -32,6 +32,7 @@ import zmq
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from support import BIN, Publisher, Server, check_sums  # noqa: E402
+from wire import eventually  # noqa: E402
 
 ENTITIES = 8000
 BATCH = 4000
@@ -88,9 +89,12 @@ class Watch:
                 if line.startswith("VmRSS:"):
                     self.peak = max(self.peak, int(line.split()[1]) * 1024)
             begin = time.monotonic()
-            self.server.get("/-/healthy")
-            self.slowest = max(self.slowest, time.monotonic() - begin)
-            self.steps.add(self.server.api("/api/v1/status")["overload"])
+            try:
+                self.server.get("/-/healthy")
+                self.slowest = max(self.slowest, time.monotonic() - begin)
+                self.steps.add(self.server.api("/api/v1/status")["overload"])
+            except (OSError, RuntimeError):  # no answer is a slow one
+                self.slowest = max(self.slowest, time.monotonic() - begin)
 
     def stop(self):
         self.over.set()
@@ -102,11 +106,17 @@ def capacity(server, seconds):
     """Events applied a second while two acknowledged publishers keep the server full, and its memory then."""
     floods = [router_flood(server, f"full-{n}", 10**9, seconds + 2, n) for n in range(2)]
     watch = Watch(server)
-    time.sleep(1)
+    arrives(server)
     rate = applied_rate(server, seconds)
     for f in floods:
         told(f)
     return rate, watch.stop().peak
+
+
+def arrives(server):
+    """Until what was just begun to be sent is being applied: a generator on a busy machine begins late."""
+    before = server.metric("faultline_events_applied_total")
+    eventually(lambda: server.metric("faultline_events_applied_total") >= before + BATCH, what="the flood")
 
 
 def applied_rate(server, seconds):
@@ -118,7 +128,7 @@ def applied_rate(server, seconds):
 def flooded_rate(server, full, times, seconds):
     """Events applied a second beside a flood: ticks are scored by the cheap views then, so more than when merely full."""
     f = push_flood(server, full * times, seconds + 2, 7)
-    time.sleep(1)
+    arrives(server)
     rate = applied_rate(server, seconds)
     told(f)
     return max(rate, full)
@@ -168,19 +178,20 @@ def notices(server, prefix="notice/overload/"):
     ask.setsockopt(zmq.LINGER, 0)
     ask.connect(f"tcp://127.0.0.1:{server.replay}")
     ask.send(msgpack.packb({"op": "replay", "from": 1, "limit": 1000, "prefix": prefix}))
-    if not ask.poll(10_000):
+    if not ask.poll(30_000):
         raise AssertionError("no answer to replay")
     page = msgpack.unpackb(ask.recv())
     ask.close()
     return [(r["topic"].split("/")[2], r["payload"]["text"].split(":")[0]) for r in page["records"]]
 
 
-def notices_when_over(server, seconds=10):
+def notices_when_over(server, seconds=60):
     """The feed tells of the end a moment after it: as they are then, or after so many seconds."""
     end = time.monotonic() + seconds
     while True:
         found = notices(server)
-        if (found and found[-1][1] == "end") or time.monotonic() > end:
+        words = [word for _, word in found]
+        if (found and words.count("begin") == words.count("end")) or time.monotonic() > end:
             return found
         time.sleep(0.2)
 
@@ -220,16 +231,16 @@ def run(seconds=30, times=10, seed=1, short=False, config=CONFIG):
                                        for n in range(begin, begin + BATCH)]))
         maker.close()
         full_rate, full = capacity(server, 3 if short else 10)
-        assert settle(server, 30) is not None, "did not settle before the flood"
+        assert settle(server, 90) is not None, "did not settle before the flood"
         rate = flooded_rate(server, full_rate, times, 1 if short else 5)
-        assert settle(server, 30) is not None, "did not settle between the floods"
+        assert settle(server, 90) is not None, "did not settle between the floods"
         calm = quiet_router(server, 3 if short else 20)
         before, shed_before = server.metrics(), shed_rows(server)
         watch = Watch(server)
         begin = time.monotonic()
         out = flood(server, seconds, rate * times * 1.15, seed)
         passed = time.monotonic() - begin
-        normal = settle(server, 10)
+        normal = settle(server, 60 if short else 10)
         watch.stop()
         after = check_sums(server)
 
@@ -274,7 +285,7 @@ def judge(o, times, short):
     must(o["quiet"]["acknowledged"] == o["quiet"]["sent"], "the quiet publisher's events are not all acknowledged")
     must(o["admitted_router"] == o["quiet"]["acknowledged"] + o["noisy"]["accepted"], "acknowledged and admitted differ")
     must(o["quiet"]["retried"] == 0, "the quiet publisher was told to wait")
-    must(o["normal_after_s"] is not None, "not back to normal within 10 s")
+    must(o["normal_after_s"] is not None, "not back to normal in time")
     must("shedding" in o["steps"], "status never said shedding")
     must(("shedding", "begin") in o["notices"] and o["notices"][-1][1] == "end", "notices do not tell of it")
     must(len(o["notices"]) <= 4 * (4 + o["seconds"] / 3), "a flood of notices")

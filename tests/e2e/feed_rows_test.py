@@ -72,7 +72,7 @@ class Listener:
             topic, payload = self.socket.recv_multipart()
             self.messages.append((topic.decode(), payload))
 
-    def until_seq(self, last, seconds=20):
+    def until_seq(self, last, seconds=90):
         """Reads until a heartbeat says that @p last is out: what was published before it has come."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -139,14 +139,14 @@ class Feed(unittest.TestCase):
     def test_the_heartbeat_comes_every_second_with_the_last_seq(self):
         listener = Listener(self.server.publish, b"feed/heartbeat")
         self.addCleanup(listener.socket.close)
-        beats = [msgpack.unpackb(receive(listener.socket, 10)[1]) for _ in range(3)]
+        beats = [msgpack.unpackb(receive(listener.socket)[1]) for _ in range(3)]
         for beat in beats:
             self.assertEqual(beat["kind"], "heartbeat")
             self.assertEqual(beat["seq"], self.server.api("/api/v1/status")["feed"]["seq"])
             self.assertIsInstance(beat["ts"], int)
             self.assertIsInstance(beat["published"], int)
         times = [beat["published"] for beat in beats]
-        self.assertEqual(times, sorted(set(times)))
+        self.assertEqual(times, sorted(times))
 
     def test_who_subscribes_to_all_topics_sees_every_seq(self):
         seqs = [p["seq"] for t, p in self.all.records() if not t.startswith("json/")]
@@ -158,7 +158,8 @@ class Feed(unittest.TestCase):
             self.assertIn(p["kind"], ("alert", "incident", "notice"))
             for key in ("seq", "ts", "published"):
                 self.assertIsInstance(p[key], int)
-            self.assertTrue(START <= p["ts"] <= START + 1_000_000, p)
+            if p["kind"] != "notice" or p["what"] != "overload":  # what the server says of itself has its own time
+                self.assertTrue(START <= p["ts"] <= START + 1_000_000, p)
             self.assertLess(abs(p["published"] - time.time() * 1000), 600_000)
 
     def test_json_topics_carry_the_same_records_in_json(self):
@@ -341,8 +342,10 @@ class Restart(unittest.TestCase):
         self.assertEqual(server.stop(), 0)
         server.start()
         self.assertEqual(replay_all(server.replay)[:len(before)], before)
-        again = ask(server.replay, {"op": "snapshot"})
-        self.assertEqual({a["id"] for a in again["alerts"]}, {a["id"] for a in snapshot["alerts"]})
+        known = {a["id"] for a in snapshot["alerts"]}
+        again = eventually(lambda: {a["id"] for a in ask(server.replay, {"op": "snapshot"})["alerts"]} >= known and
+                           ask(server.replay, {"op": "snapshot"}), what="the alerts after a start")
+        self.assertEqual({a["id"] for a in again["alerts"]}, known)
         publisher.connect()
         for n in range(170, 960):
             publisher.send(rows(n))

@@ -361,7 +361,7 @@ class Hostile(unittest.TestCase):
         self.addCleanup(s.close)
         self.addCleanup(watch.close)
         s.send(b"x" * 70_000)
-        self.assertTrue(watch.poll(10_000), "the peer was not cut")
+        self.assertTrue(watch.poll(30_000), "the peer was not cut")
         self.assertIn("as_of", ask(self.server.replay, {"op": "snapshot"}))
 
     def test_messages_of_many_frames(self):
@@ -449,7 +449,7 @@ class Hostile(unittest.TestCase):
                        msgpack.packb({"publisher": "p", "seq": 1, "epoch": "e" * 65})):
             with self.subTest(header[:40]):
                 p.socket.send_multipart([header, packed()])
-                self.assertTrue(p.socket.poll(5000))
+                self.assertTrue(p.socket.poll(30_000))
                 frame = p.socket.recv_multipart()[-1]
                 reply = json.loads(frame) if frame[:1] == b"{" else msgpack.unpackb(frame)
                 self.assertIn("error", reply)
@@ -459,7 +459,7 @@ class Hostile(unittest.TestCase):
         p = Publisher(self.server.router, "frames")
         self.addCleanup(p.close)
         p.socket.send_multipart([p.header(seq=1), packed(), b"more", b"frames"])
-        self.assertTrue(p.socket.poll(5000))
+        self.assertTrue(p.socket.poll(30_000))
         self.assertIn("error", msgpack.unpackb(p.socket.recv()))
 
     def test_a_payload_over_one_mebibyte_is_too_large(self):
@@ -481,7 +481,7 @@ class Hostile(unittest.TestCase):
         self.addCleanup(p.close)
         self.assertEqual(p.reply_to(p.send_raw(raw))["accepted"], 0)
         self.server.wait_applied()
-        self.assertLess(self.anonymous() - self.memory_before, 128 * 1024 * 1024)
+        eventually(lambda: self.anonymous() - self.memory_before < 128 * 1024 * 1024, what="memory given back")
         self.assertEqual(self.server.stop(), 0)
 
 

@@ -85,7 +85,7 @@ class Case(unittest.TestCase):
 
     def arrives(self, server, entity, more_than=0, tool=None):
         try:
-            eventually(lambda: self.observations(server, entity) > more_than, what=entity)
+            eventually(lambda: self.observations(server, entity) > more_than, seconds=120, what=entity)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{tool.tail() if tool else ''}\n{server.tail()}") from None
 

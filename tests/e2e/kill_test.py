@@ -12,6 +12,7 @@ import unittest
 import urllib.parse
 
 from support import Publisher, Server
+from wire import feed_is_quiet
 
 CONFIG = (
     "processing: {tick: 10s, accept_past: true}\n"
@@ -50,7 +51,7 @@ def alerts_of(server):
     found, repeats, start = {}, 0, 1
     while True:
         ask.send(msgpack.packb({"op": "replay", "from": start, "limit": 1000, "prefix": "alert/"}))
-        if not ask.poll(10_000):
+        if not ask.poll(30_000):
             raise RuntimeError("no answer to replay")
         page = msgpack.unpackb(ask.recv())
         for record in page["records"]:
@@ -63,16 +64,6 @@ def alerts_of(server):
         start = page["next"]
     ask.close()
     return found, repeats
-
-
-def settled(server):
-    server.wait_applied()
-    last, quiet, end = -1, 0, time.monotonic() + 30
-    while quiet < 5 and time.monotonic() < end:
-        seq = server.api("/api/v1/status")["feed"]["seq"]
-        quiet = quiet + 1 if seq == last else 0
-        last = seq
-        time.sleep(0.1)
 
 
 def run(kills, seed):
@@ -95,7 +86,7 @@ def run(kills, seed):
                 publisher.resend()
         publisher.flush()
         server.wait_ready()
-        settled(server)
+        feed_is_quiet(server)
         counts = {
             e: server.api("/api/v1/entities/" + urllib.parse.quote(f"host/kill-{e}", safe=""))["observations"]
             for e in range(ENTITIES)

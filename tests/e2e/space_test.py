@@ -57,7 +57,7 @@ class Disk:
         shutil.rmtree(self.path, ignore_errors=True)
 
 
-def eventually(test, holds, what, seconds=30):
+def eventually(test, holds, what, seconds=90):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if holds():
@@ -75,7 +75,7 @@ def notices(server):
     ask.setsockopt(zmq.LINGER, 0)
     ask.connect(f"tcp://127.0.0.1:{server.replay}")
     ask.send(msgpack.packb({"op": "replay", "from": 1, "limit": 1000, "prefix": "notice/overload/no_space"}))
-    if not ask.poll(10_000):
+    if not ask.poll(30_000):
         raise AssertionError("the replay socket does not answer")
     page = msgpack.unpackb(ask.recv())
     ask.close()
@@ -100,7 +100,7 @@ class Space(unittest.TestCase):
         self.assertEqual(server.api("/api/v1/entities/host%2Fspace")["id"], "host/space")
         eventually(self, lambda: notices(server)[begun:] == ["begin"], "no notice of the full disk")
         self.disk.release()
-        self.assertEqual(publisher.reply_to(seq, 30)["accepted"], 1)
+        self.assertEqual(publisher.reply_to(seq, 90)["accepted"], 1)
         eventually(self, lambda: overload(server) == "none", "never said that space is back")
         eventually(self, lambda: notices(server)[begun:] == ["begin", "end"], "no notice that space is back")
 
@@ -157,7 +157,7 @@ class Space(unittest.TestCase):
         seq = publisher.send([row(1)])
         eventually(self, lambda: publisher.pump(50) and bool(publisher.retries), "never told to retry")
         self.disk.release()
-        self.assertEqual(publisher.reply_to(seq, 30)["accepted"], 1)
+        self.assertEqual(publisher.reply_to(seq, 90)["accepted"], 1)
 
     def test_work_waits_for_room_and_nothing_is_lost_when_even_the_ballast_is_gone(self):
         if not self.disk.mounted:
@@ -176,7 +176,7 @@ class Space(unittest.TestCase):
         self.assertEqual(server.api("/api/v1/entities/host%2Fspace")["observations"], 50)
         self.assertIsNone(server.process.poll())
         self.disk.release()
-        self.assertEqual(publisher.reply_to(publisher.send([row(1)]), 30)["accepted"], 1)
+        self.assertEqual(publisher.reply_to(publisher.send([row(1)]), 90)["accepted"], 1)
         eventually(self, lambda: notices(server) == ["begin", "end"], "the notices were not written later")
         self.assertEqual(server.stop(), 0, server.tail())
 
