@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "config/edges.hpp"
+#include "config/inhibit.hpp"
 #include "config/internal/setting.hpp"
 #include "config/internal/units.hpp"
 #include "config/maintenance.hpp"
@@ -348,7 +349,9 @@ void add_judgement(std::vector<setting>& all) {
   all.push_back(duration(s, "settle", FIELD(correlation.settle), microseconds{0}, day));
   all.push_back(number(s, "false_incidents_per_entity_month",
                        FIELD(correlation.false_incidents_per_entity_month), 0, 1000));
+  all.push_back(boolean(s, "inhibit_consequences", FIELD(correlation.inhibit_consequences)));
   all.push_back({"", "edges", read_edges, show_edges});
+  all.push_back({"", "inhibit", read_inhibit, show_inhibit});
   s = "root_cause";
   all.push_back(integer(s, "hops", FIELD(root_cause.hops), 0, 16));
   all.push_back(number(s, "abstain_below", FIELD(root_cause.abstain_below), 0, 1));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <tuple>
+#include <utility>
 
 #include "judgement/correlator_core_impl.hpp"
 #include "judgement/rules.hpp"
@@ -102,6 +103,10 @@ correlator_output correlator_core::apply(const decision& d) {
       break;
   }
   state.settle_newly_reached();
+  while (!state.merged.empty()) {
+    state.mark_some(std::exchange(state.merged, {}));
+    state.settle_newly_reached();
+  }
   state.pass_time();
   state.pass_doubts();
   state.out = nullptr;
@@ -129,6 +134,7 @@ bool correlator_core::impl::seen(const alert& a) const {
 }
 
 void correlator_core::impl::apply_marks(alert& a, const tracked_alert* before) {
+  if (before != nullptr) a.inhibited_by = before->alert.inhibited_by;
   if (before != nullptr && before->alert.acknowledged && !a.acknowledged) {
     a.acknowledged = true;
     a.acknowledged_by = before->alert.acknowledged_by;
@@ -156,6 +162,9 @@ void correlator_core::impl::let_go(const std::string& alert_id) {
     l->second.erase(alert_id);
     if (l->second.empty()) loose.erase(l);
   }
+  alert none;
+  none.id = alert_id;
+  note_inhibitors(none, at->second.alert.inhibited_by);
   finished[alert_id] = at->second.decided();
   finished_order.push_back(alert_id);
   alerts.erase(at);
@@ -171,9 +180,24 @@ void correlator_core::impl::on_alert(const alert& told) {
   const bool known = before != alerts.end();
   if (!known && finished.count(told.id) != 0) return;  // an ended episode stays ended
   alert a = told;
+  a.flapping =
+      known ? before->second.alert.flapping : a.state == alert_state::firing && note_episode(a);
+  best_speakers.clear();
   apply_marks(a, known ? &before->second : nullptr);
+  const std::set<std::string> touched = index_alert(a, known ? &before->second.alert : nullptr);
   if (known) a.transition += before->second.marks;
   say(a);
+  const bool other = !known || a.state != before->second.alert.state ||
+                     a.severity != before->second.alert.severity ||
+                     suppressed(a) != suppressed(before->second.alert);
+  place_alert(a, known);
+  mark_some(touched);
+  if (other) mark_around(a.id);
+}
+
+/// Where it belongs: into its incident, out of it, or nowhere.
+void correlator_core::impl::place_alert(const alert& a, bool known) {
+  const auto before = alerts.find(a.id);
   const incident_key key = known ? before->second.incident : 0;
   const bool was_firing = known && before->second.alert.state == alert_state::firing;
   if (!known && a.state == alert_state::resolved) {
@@ -216,7 +240,11 @@ void correlator_core::impl::expire_edges(event_time at) {
   if (expired_at + std::chrono::hours{1} > at) return;
   expired_at = at;
   if (graph.expire(at - milliseconds{correlator_limits::edge_age_ms}) == 0) return;
-  for (const auto& [key, i] : incidents) rebuild_reach(key);
+  covered.clear();
+  covered_known = false;
+  std::set<incident_key> all;
+  for (const auto& [key, i] : incidents) all.insert(all.end(), key);
+  reach_anew(all);
 }
 
 /// Takes a sighting into the graph, and the incidents' reach with it.
@@ -244,12 +272,21 @@ dependency_graph::change correlator_core::impl::draw(const topology_change& t) {
 /// What reached over an edge that is gone is found anew.
 void correlator_core::impl::mind_removal(const topology_change& t, dependency_graph::change done) {
   if (done != dependency_graph::change::removed) return;
-  for (const std::string* entity : {&t.from, &t.to}) {
-    const auto at = reached_by.find(*entity);
-    if (at == reached_by.end()) continue;
-    const std::set<incident_key> reaching = at->second;
-    for (const incident_key key : reaching) rebuild_reach(key);
-  }
+  std::set<incident_key> keys;
+  for (const std::string* entity : {&t.from, &t.to})
+    if (const auto at = reached_by.find(*entity); at != reached_by.end())
+      keys.insert(at->second.begin(), at->second.end());
+  reach_anew(keys);
+}
+
+/// Incidents in whose reach dependencies went. Those that take nobody in any more have no reach,
+/// and consequences all the same.
+void correlator_core::impl::reach_anew(const std::set<incident_key>& keys) {
+  for (const incident_key key : keys) rebuild_reach(key);
+  std::vector<incident_key> speaking;
+  for (const auto& [key, i] : incidents)
+    if (speaker_of(key) != nullptr) speaking.push_back(key);
+  for (const incident_key key : speaking) mark_members(key);
 }
 
 void correlator_core::impl::on_change(const change_note& c) {
@@ -278,6 +315,7 @@ void correlator_core::impl::on_root_cause(const root_cause_result& r) {
   tell(i);
   if (i.again) ask(at->first);
   schedule(at->first);
+  mark_members(at->first);
 }
 
 void correlator_core::impl::on_notice(const notice& n) {
@@ -330,30 +368,29 @@ void correlator_core::impl::take_rules(const operator_command& c) {
   const auto record = decode_rules(c.payload);
   if (!record) return;  // of a newer build: its partitions say so
   const auto& o = record->correlation;
+  for (const topology_change& t : graph.configured(o.edges, now)) draw(t);
+  const bool elsewhere = o.hops != options.hops;
+  const bool other = elsewhere || o.window != options.window || o.settle != options.settle;
+  options = o;
+  for (auto& [key, i] : incidents) {
+    if (elsewhere && !i.frozen) rebuild_reach(key);
+    if (other) schedule(key);
+  }
   auto fresh = record->rules.maintenance;
   // What an operator opens by the clock is open at once: no decision has come that late yet.
   for (maintenance_window& w : fresh)
     if (!w.configured && !w.recurs && w.starts > now && w.starts <= event_time_of(unix_ms(c.at)))
       w.starts = now;
+  take_inhibitions(options.inhibit);
   take_windows(fresh);
-  for (const topology_change& t : graph.configured(o.edges, now)) draw(t);
-  options.false_incidents_per_entity_month = o.false_incidents_per_entity_month;
-  if (o.window == options.window && o.hops == options.hops && o.settle == options.settle) return;
-  const bool reaches_elsewhere = o.hops != options.hops;
-  options = o;
-  for (auto& [key, i] : incidents) {
-    if (reaches_elsewhere && !i.frozen) rebuild_reach(key);
-    schedule(key);
-  }
+  mark_all();
 }
 
 /// The entity is forgotten: its edges go, its alerts end.
 void correlator_core::impl::retire(const std::string& entity) {
   const auto reaching = reached_by.find(entity);
   const auto touched = reaching == reached_by.end() ? std::set<incident_key>{} : reaching->second;
-  if (graph.forget(entity)) {
-    for (const incident_key key : touched) rebuild_reach(key);
-  }
+  if (graph.forget(entity)) reach_anew(touched);
   std::vector<alert> ended;
   for (const auto& [id, t] : alerts) {
     if (t.alert.entity != entity || t.alert.state != alert_state::firing) continue;
@@ -369,6 +406,7 @@ void correlator_core::impl::retire(const std::string& entity) {
     on_alert(a);
   }
   if (!posted_ones.empty()) forget_posted(posted_ones);
+  forget_episodes(entity);
 }
 
 std::vector<alert> correlator_core::firing() const {

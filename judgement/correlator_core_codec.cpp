@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "judgement/correlator_core_impl.hpp"
 #include "judgement/maintenance.hpp"
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// state    := version(u8 = 7) applied(u64) now expired_at graph(str)
+// state    := version(u8 = 8) applied(u64) now expired_at graph(str)
 //             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
 //             incidents(u32, incident*)                      -- by key
 //             finished(u32, (id transition(u32))*)           -- the oldest first
@@ -12,7 +14,7 @@
 //             changes(u32, (entity kind(u8) summary at)*)    -- as they came
 //             window hops(u32) settle                        -- correlation rules in force
 //             remedies(u32, (incident title worked(u8))*)    -- as they came
-//             weak(str) posted(str) windows(str, JSON)
+//             weak(str) posted(str) windows(str, JSON) quiet(str)
 // silences := (u32, (silence(str, JSON) state(u8))*)         -- by id
 // incident := key(u64) record(str) first_onset last_onset last_end firing(u32) flags(u8) asked
 //             requests(u32) refreshed(u32) told(u32) told_at first_text burst asked_burst origin
@@ -22,9 +24,11 @@
 //             suspicions(u32, (key(u64) id onset strength(f64) text entities asks(u32) awaiting(u8)
 //                              asked rests_until)*)          -- by key
 // posted   := (u32, (fingerprint alert ends)*)               -- by fingerprint
+// quiet    := inhibit(u32, (source target equal: strings)*) consequences(u8)
+//             flaps(u32, (entity name begins(u32, at*))*)    -- by entity and name
 // Times are i64 milliseconds. Version 1 had neither marks nor rules, version 2 no bursts,
 // version 3 no remedies, version 4 no weak signs, version 5 no posted
-// alerts, version 6 no windows; up to version 5
+// alerts, version 6 no windows, version 7 no quiet; up to version 5
 // silences were marks of one entity or alert, (u32, (subject by until?)*), which nobody could set.
 // What can be derived (reach, agenda, loose alerts) is not written.
 
@@ -41,7 +45,7 @@ void read_names(field_reader& in, std::vector<std::string>& names) {
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) names.emplace_back(in.str());
 }
 
-constexpr std::uint8_t state_version = 7;
+constexpr std::uint8_t state_version = 8;
 
 enum incident_flag : std::uint8_t {
   flag_frozen = 1,
@@ -148,6 +152,7 @@ std::string correlator_core::impl::save() const {
   w.str(save_signs());
   w.str(save_posted());
   w.str(windows_json(windows));
+  w.str(save_quiet());
   return bytes;
 }
 
@@ -205,6 +210,48 @@ bool correlator_core::impl::read_signs(std::string_view bytes) {
     s.rests_until = event_time_of(in.i64());
     if (key > applied + keys_ahead || s.entities.empty() || s.asks > correlator_limits::sign_asks)
       in.fail();
+  }
+  return in.ok() && in.at_end();
+}
+
+std::string correlator_core::impl::save_quiet() const {
+  std::string bytes;
+  field_writer w{bytes};
+  w.u32(static_cast<std::uint32_t>(options.inhibit.size()));
+  for (const inhibit_rule& r : options.inhibit)
+    for (const auto* names : {&r.source, &r.target, &r.equal}) write_names(w, *names);
+  w.boolean(options.inhibit_consequences);
+  w.u32(static_cast<std::uint32_t>(flaps.size()));
+  for (const auto& [key, begins] : flaps) {
+    w.str(key.first);
+    w.str(key.second);
+    w.u32(static_cast<std::uint32_t>(begins.size()));
+    for (const event_time t : begins) w.i64(unix_ms(t));
+  }
+  return bytes;
+}
+
+bool correlator_core::impl::read_quiet(std::string_view bytes) {
+  field_reader in{bytes};
+  options.inhibit.clear();
+  for (auto left = in.count(12); left > 0 && in.ok(); --left) {
+    inhibit_rule& r = options.inhibit.emplace_back();
+    for (auto* names : {&r.source, &r.target, &r.equal}) read_names(in, *names);
+  }
+  options.inhibit_consequences = in.boolean();
+  for (auto left = in.count(12); left > 0 && in.ok(); --left) {
+    flap_key key;
+    key.first = in.str();
+    key.second = in.str();
+    std::vector<event_time> begins;
+    for (auto more = in.count(8); more > 0 && in.ok(); --more)
+      begins.push_back(event_time_of(in.i64()));
+    if (begins.empty() || begins.size() > correlator_limits::flap_episodes ||
+        !std::is_sorted(begins.begin(), begins.end()) ||
+        (!flaps.empty() && key <= flaps.rbegin()->first))
+      return false;
+    flaps_by_time.emplace(begins.back(), key);
+    flaps.emplace_hint(flaps.end(), std::move(key), std::move(begins));
   }
   return in.ok() && in.at_end();
 }
@@ -310,6 +357,7 @@ outcome<void> correlator_core::impl::read(std::string_view bytes) {
     if (!read) return unsound("maintenance windows");
     windows = std::move(*read);
   }
+  if (version > 7 && !read_quiet(in.str())) return unsound("inhibitions");
   if (!in.ok() || !in.at_end()) return unsound("wrong length");
   std::size_t members = 0;
   for (const auto& [key, i] : incidents) {
@@ -338,6 +386,8 @@ void correlator_core::impl::derive() {
   for (const auto& [key, s] : suspicions) plan(key);
   for (const auto& [id, s] : silences) plan_silence(s, true);
   plan_windows();
+  for (const auto& [id, t] : alerts) note_inhibitors(t.alert, {});
+  take_inhibitions(options.inhibit);
   newly_reached.clear();  // all of it was settled before it was written
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "judgement/correlator_core.hpp"
+#include "judgement/inhibition.hpp"
 #include "messages/posted_alert.hpp"
 #include "messages/silence.hpp"
 #include "processing/label_matchers.hpp"
@@ -74,6 +75,12 @@ inline constexpr double sign_looks = 180;
 /// Silences that have ended are kept so many and so long.
 inline constexpr std::size_t ended_silences = 1'000;
 inline constexpr std::int64_t ended_silence_ms = 5 * 86'400'000LL;
+/// A cause inhibits its consequences from this probability on.
+inline constexpr double inhibiting_cause = 0.5;
+/// So many episodes within this time are flapping; entities and names for which begins are kept.
+inline constexpr std::size_t flap_episodes = 5;
+inline constexpr std::int64_t flap_ms = 3'600'000;
+inline constexpr std::size_t flaps = 65'536;
 /// Posted alerts that fire at once; more are not taken.
 inline constexpr std::size_t posted = 65'536;
 /// Edges learned from spans go when they have not been seen for so long.
@@ -142,6 +149,18 @@ struct remedy_word {
   bool worked = false;
 };
 
+/// A rule by which one alert inhibits others, with those that fire by the labels they share.
+struct inhibition {
+  label_matchers source, target;
+  std::vector<std::string> equal;
+  struct members {
+    std::set<std::string> targets;
+    std::set<std::string> sources;  ///< that are no targets
+    std::set<std::string> both;     ///< sources that are targets, too
+  };
+  std::map<std::string, members> by_key;
+};
+
 /// An alert that another program has posted, and fires.
 struct posted_mark {
   std::string alert;  ///< its id
@@ -156,10 +175,14 @@ struct kept_silence {
 };
 
 struct correlator_core::impl {
-  explicit impl(correlation_options o) : options{o} {}
+  explicit impl(correlation_options o) : options{std::move(o)} {
+    options.inhibit.clear();  // what inhibits comes with the rules of the log
+    options.inhibit_consequences = false;
+  }
 
   // correlator_core.cpp: one member per kind of decision
   void on_alert(const alert& told);
+  void place_alert(const alert& a, bool known);
   void on_topology(const topology_change& t);
   void expire_edges(event_time at);
   dependency_graph::change draw(const topology_change& t);
@@ -174,6 +197,7 @@ struct correlator_core::impl {
   void set_edge(const operator_command& c);
   void note_remedy(const operator_command& c);
   void rank_remedies(std::vector<ranked_cause>& causes) const;
+  void reach_anew(const std::set<incident_key>& keys);
   void mind_removal(const topology_change& t, dependency_graph::change done);
   void apply_marks(alert& a, const tracked_alert* before);
   bool seen(const alert& a) const;
@@ -238,6 +262,33 @@ struct correlator_core::impl {
   std::string save_silences() const;
   bool read_silences(std::string_view bytes);
 
+  // correlator_core_inhibition.cpp: what others say better, and what comes and goes
+  void take_inhibitions(const std::vector<inhibit_rule>& rules);
+  std::set<std::string> index_alert(const alert& a, const alert* before);
+  void index_in(inhibition& rule, const std::string& id,
+                const std::map<std::string, std::string>& labels, bool fires, bool speaks,
+                std::set<std::string>& touched) const;
+  bool leads_to(const std::string& from, const std::string& id) const;
+  std::string inhibitor_of(const inhibition& rule, const alert& a,
+                           const std::map<std::string, std::string>& labels) const;
+  void note_inhibitors(const alert& a, const std::vector<std::string>& before);
+  std::vector<std::string> inhibitors_of(const alert& a);
+  bool speaks(const tracked_alert& t) const;
+  std::string speaker(incident_key key, const std::string& entity, alert_severity severity,
+                      const std::string& except) const;
+  std::string cause_alert_of(const alert& a);
+  void mark_some(const std::set<std::string>& ids);
+  const ranked_cause* speaker_of(incident_key key) const;
+  bool speaks_for_others(const tracked_alert& t) const;
+  void mark_members(incident_key key);
+  void gather_around(const tracked_alert& t, std::set<std::string>& ids,
+                     std::set<incident_key>& keys) const;
+  void mark_around(const std::string& alert_id);
+  bool note_episode(const alert& a);
+  void forget_episodes(const std::string& entity);
+  std::string save_quiet() const;
+  bool read_quiet(std::string_view bytes);
+
   // correlator_core_maintenance.cpp: when what is seen is expected
   void take_windows(const std::vector<maintenance_window>& fresh);
   void plan_windows();
@@ -286,9 +337,14 @@ struct correlator_core::impl {
   std::map<std::string, weak_sign> signs;  ///< the newest of each entity
   std::map<incident_key, suspicion> suspicions;
 
-  std::vector<maintenance_window> windows;  ///< of the rules in force
+  std::vector<maintenance_window> windows;            ///< of the rules in force
+  std::map<flap_key, std::vector<event_time>> flaps;  ///< newest begins
 
   // Derived from the above.
+  std::vector<inhibition> inhibitions;
+  std::map<std::string, std::set<std::string>> by_entity;  ///< firing alerts
+  std::map<std::string, std::set<std::string>> inhibits;   ///< whom an alert inhibits
+  std::set<std::pair<event_time, flap_key>> flaps_by_time;
   event_time window_due = event_time::max();             ///< when the next one opens or closes
   std::map<std::string, std::set<std::string>> covered;  ///< dependents -> open windows
   bool covered_known = false;
@@ -300,6 +356,9 @@ struct correlator_core::impl {
   std::set<std::pair<event_time, std::string>> posted_agenda;
   std::set<std::pair<event_time, std::string>> silence_agenda;     ///< what begins or ends next
   std::deque<std::pair<incident_key, std::string>> newly_reached;  ///< empty between decisions
+  std::set<std::string> merged;  ///< members of incidents that merged; empty between decisions
+  /// By incident and severity, as things are while some are marked.
+  std::map<std::pair<incident_key, alert_severity>, std::string> best_speakers;
   correlator_output* out = nullptr;            ///< of the decision being applied
   std::vector<incident_key> asked;             ///< by that decision; empty between decisions
   std::vector<incident_key> asked_suspicions;  ///< likewise

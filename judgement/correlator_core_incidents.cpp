@@ -123,6 +123,7 @@ incident_key correlator_core::impl::merge(incident_key a, incident_key b) {
   if (from.due) agenda.erase({*from.due, younger});
   for (const std::string& id : from.record.alerts) {
     alerts.at(id).incident = older;
+    if (options.inhibit_consequences) merged.insert(id);
     into.record.alerts.push_back(id);
   }
   const std::set<std::string> known{into.record.entities.begin(), into.record.entities.end()};

@@ -157,12 +157,15 @@ bool correlator_core::impl::set_marks_of(alert& a) {
     ids.push_back(id);
   }
   std::vector<std::string> over = windows_over(a.entity);
+  std::vector<std::string> inhibitors = inhibitors_of(a);
   const bool same = ids == a.silences && by == a.silenced_by && a.silenced == !ids.empty() &&
-                    over == a.maintenance;
+                    over == a.maintenance && inhibitors == a.inhibited_by;
   a.silenced = !ids.empty();
   a.silenced_by = std::move(by);
   a.silences = std::move(ids);
   a.maintenance = std::move(over);
+  a.inhibited_by.swap(inhibitors);
+  note_inhibitors(a, inhibitors);
   return !same;
 }
 
@@ -181,16 +184,10 @@ bool correlator_core::impl::silences_entity(const std::string& entity) {
 /// Tells every alert again whose marks have changed; one that nothing silences any more may open an
 /// incident.
 void correlator_core::impl::mark_all() {
-  std::vector<std::string> heard_again;
-  for (auto& [id, t] : alerts) {
-    if (t.alert.state != alert_state::firing || !set_marks_of(t.alert)) continue;
-    ++t.marks;
-    ++t.alert.transition;
-    say(t.alert);
-    if (!suppressed(t.alert) && t.incident == 0) heard_again.push_back(id);
-  }
-  for (const std::string& id : heard_again)
-    if (alerts.at(id).incident == 0) attach(id);
+  std::set<std::string> firing;
+  for (const auto& [id, t] : alerts)
+    if (t.alert.state == alert_state::firing) firing.insert(firing.end(), id);
+  mark_some(firing);
 }
 
 std::string correlator_core::impl::save_silences() const {

@@ -74,6 +74,8 @@ void correlator_core::impl::split(incident_key key, const root_cause_result& r) 
   if (from.again) ask(fresh);
   from.again = false;
   schedule(fresh);
+  mark_members(key);
+  mark_members(fresh);
 }
 
 /// What is left of @p key is closed to newcomers: they belong to what was split off.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "judgement/inhibition.hpp"
 #include "messages/identity.hpp"
 
 namespace faultline {
@@ -13,6 +14,13 @@ using namespace notifier_limits;
 
 /// Labels by which alerts are grouped that are no labels of theirs.
 constexpr std::string_view by_incident = "incident";
+/// What comes and goes is one group, whatever incidents its episodes open.
+constexpr std::string_view flapping = "flapping/";
+
+std::string flapping_of(const alert& a) {
+  const auto [entity, name] = flap_key_of(a);
+  return std::string{flapping} + entity + "/" + name;
+}
 
 std::map<std::string, std::string> labels_of(const alert& a) {
   auto labels = a.labels;
@@ -76,9 +84,13 @@ std::string notifier_core::key_of(const route& r, const known_alert& a,
     const auto at = own.find(by);
     std::string value = at == own.end() ? std::string{} : at->second;
     if (by == by_incident) value = a.incident.empty() ? "alert/" + a.what.id : a.incident;
+    if (by == by_incident && a.what.flapping) value = flapping_of(a.what);
     parts.push_back({by, value});
     labels[by] = std::move(value);
   }
+  const std::string incident{by_incident};
+  if (a.what.flapping && labels.count(incident) == 0)
+    parts.push_back({incident, labels[incident] = flapping_of(a.what)});
   return r.name + ":" + matchers_text(parts);
 }
 
@@ -154,7 +166,7 @@ void notifier_core::leave(known_alert& a) {
   for (auto at = a.groups.begin(); at != a.groups.end();) {
     group& g = groups_.at(*at);
     const auto mine = g.alerts.find(a.what.id);
-    const bool minds = fires(a.what) || receiver_of(g).send_resolved;
+    const bool minds = fires(a.what) || receiver_of(g).send_resolved || flaps(g);
     if (sends(*at, a.what.id) ||
         (minds && mine != g.alerts.end() && mine->second != told::nothing)) {
       ++at;
@@ -181,14 +193,35 @@ void notifier_core::take(const alert& fresh, arrival_time now) {
   }
   known_alert& a = alerts_[fresh.id];
   const bool other_labels = a.what.labels != fresh.labels;
+  if (known != alerts_.end() && suppressed(a.what) && fires(fresh) && !suppressed(fresh))
+    begin_again(a, now);
   a.what = fresh;
   if (!fires(fresh)) a.ended = now;
   changed_.insert("alert/" + fresh.id);
   if (other_labels) leave(a);
   if (fires(fresh)) put(a, now);
-  for (const std::string& key : a.groups) to_plan_.insert(key);
+  for (const std::string& key : a.groups) {
+    to_plan_.insert(key);
+    if (fires(fresh) || !flaps(groups_.at(key))) continue;
+    groups_.at(key).calm = now;
+    changed_.insert("group/" + key);
+  }
   if (!fires(fresh)) leave(a);
   drop_if_done(fresh.id);
+}
+
+/// What is heard of only now waits `group_wait` from now on, where its group had nothing to say.
+void notifier_core::begin_again(const known_alert& a, arrival_time now) {
+  for (const std::string& key : a.groups) {
+    group& g = groups_.at(key);
+    if (g.sent != arrival_time{}) continue;
+    const bool says = std::any_of(g.alerts.begin(), g.alerts.end(), [&](const auto& entry) {
+      return tellable(alerts_.at(entry.first).what, entry.second);
+    });
+    if (says) continue;
+    g.first = now;
+    changed_.insert("group/" + key);
+  }
 }
 
 /// Into the groups of an incident. What was told before stays in its group, which is of that
@@ -245,23 +278,27 @@ void notifier_core::drop_if_done(const std::string& id) {
 
 notifier_core::needs notifier_core::needs_of(const group& g) const {
   needs n;
-  bool unheeded = false;
+  bool told_critical = false;
   for (const auto& [id, known] : g.alerts) {
     const alert& a = alerts_.at(id).what;
+    told_critical = told_critical || known == told::critical;
     if (!tellable(a, known)) continue;
     n.any = true;
     if (!fires(a)) {
       if (may_know(known)) n.ended = true;
       continue;
     }
+    n.fires = true;
     if (told_firing(known)) n.open = true;
     if (a.acknowledged) continue;
-    unheeded = true;
+    n.unheeded = true;
+    n.risen = n.risen || told_of(a) == told::critical;
     if (!told_firing(known) || (known == told::warning && told_of(a) == told::critical))
       n.fresh = true;
   }
-  n.acknowledged = n.open && !unheeded && !g.acknowledged;
-  if (!unheeded) n.open = false;  // nobody is reminded of what somebody looks after
+  n.risen = n.risen && !told_critical;
+  n.acknowledged = (flaps(g) ? n.fires : n.open) && !n.unheeded && !g.acknowledged;
+  if (!n.unheeded) n.open = false;  // nobody is reminded of what somebody looks after
   return n;
 }
 
@@ -276,6 +313,13 @@ std::optional<arrival_time> notifier_core::due_at(const group& g) const {
   if (r.kind == receiver_kind::alertmanager) {
     at = never || n.fresh || n.ended ? std::max(g.first, g.sent) + milliseconds{resend_wait_ms}
                                      : g.sent + milliseconds{resend_ms};
+  } else if (!never && flaps(g)) {
+    if (n.risen || pager)
+      at = g.sent + std::max(r.options.group_interval, rest);
+    else if (n.unheeded)
+      at = again_at(r, g, n.fresh);
+    else if (!n.fires)
+      at = std::max(g.sent + rest, g.calm + milliseconds{calm_ms});
   } else if (n.fresh || n.ended || pager) {
     at = never ? g.first + r.options.group_wait : g.sent + std::max(r.options.group_interval, rest);
   } else if (n.open) {
@@ -283,6 +327,22 @@ std::optional<arrival_time> notifier_core::due_at(const group& g) const {
   }
   if (at && g.attempts != 0) at = std::max(*at, g.retry);
   return at;
+}
+
+/// When people hear of what comes and goes once more: after `repeat_interval`, or when the episode
+/// that is open has lasted: what lasts does not come and go.
+arrival_time notifier_core::again_at(const route& r, const group& g, bool fresh) {
+  const milliseconds rest{group_rest_ms};
+  const arrival_time repeat = g.sent + std::max(r.options.repeat_interval, rest);
+  if (!fresh) return repeat;
+  return std::min(repeat, std::max(g.sent + std::max(r.options.group_interval, rest),
+                                   g.calm + milliseconds{lasts_ms}));
+}
+
+/// A group of what comes and goes.
+bool notifier_core::flaps(const group& g) {
+  const auto at = g.labels.find(std::string{by_incident});
+  return at != g.labels.end() && at->second.substr(0, flapping.size()) == flapping;
 }
 
 /// When a receiver may be sent something, from @p wanted on.
@@ -341,15 +401,38 @@ std::vector<notification> notifier_core::due(arrival_time now) {
     times.erase(std::remove_if(times.begin(), times.end(), [&](auto t) { return t <= old; }),
                 times.end());
   }
+  std::vector<std::string> over;
   for (const auto& [at, key] : agenda_) {
     if (at > now) break;
     group& g = groups_.at(key);
     const std::string& receiver = receiver_of(g).name;
+    if (flaps(g) && !receiver_of(g).send_resolved && !needs_of(g).fires) {
+      over.push_back(key);
+      continue;
+    }
     if (under_way_.count(receiver) != 0) continue;
     if (const auto when = allowed(receiver, at); !when || *when > now) continue;
     all.push_back(message_of(key, g, now));
   }
+  for (const std::string& key : over) forget_calm(key);
   return all;
+}
+
+/// What comes and goes has been calm for long, and its receiver does not want to hear of that.
+void notifier_core::forget_calm(const std::string& key) {
+  group& g = groups_.at(key);
+  for (auto at = g.alerts.begin(); at != g.alerts.end();) {
+    const std::string id = at->first;
+    if (sends(key, id) || fires(alerts_.at(id).what)) {
+      ++at;
+      continue;
+    }
+    at = g.alerts.erase(at);
+    alerts_.at(id).groups.erase(key);
+    drop_if_done(id);
+  }
+  changed_.insert("group/" + key);
+  to_plan_.insert(key);
 }
 
 notification notifier_core::message_of(const std::string& key, group& g, arrival_time now) {
@@ -360,6 +443,7 @@ notification notifier_core::message_of(const std::string& key, group& g, arrival
   n.labels = g.labels;
   n.at = now;
   n.acknowledged = true;
+  n.anew = flaps(g) && g.sent != arrival_time{};
   sending what{key, {}, false};
   std::vector<alert> ended;
   // Another message has another id, also of a group that was empty in between.
@@ -367,6 +451,7 @@ notification notifier_core::message_of(const std::string& key, group& g, arrival
       key + "/" + std::to_string(g.number + 1) + "/" + std::to_string(unix_ms(g.first));
   for (auto& [id, known] : g.alerts) {
     const alert& a = alerts_.at(id).what;
+    if (fires(a) && told_firing(known)) n.anew = false;
     if (!tellable(a, known)) continue;
     what.alerts[id] = told_of(a);
     print += "/" + id + "=" + std::to_string(static_cast<int>(told_of(a)));
@@ -375,7 +460,7 @@ notification notifier_core::message_of(const std::string& key, group& g, arrival
       changed_.insert("group/" + key);
     }
     if (!fires(a)) {
-      ended.push_back(a);
+      if (receiver.send_resolved) ended.push_back(a);
       continue;
     }
     n.alerts.push_back(a);
@@ -384,6 +469,7 @@ notification notifier_core::message_of(const std::string& key, group& g, arrival
   n.id = to_hex(stable_hash(print));
   n.firing = n.alerts.size();
   n.acknowledged = n.acknowledged && n.firing != 0;
+  n.anew = n.anew && n.firing != 0 && !n.acknowledged;
   what.acknowledged = n.acknowledged;
   std::move(ended.begin(), ended.end(), std::back_inserter(n.alerts));
   if (receiver.kind != receiver_kind::alertmanager && n.alerts.size() > named) {

@@ -34,6 +34,11 @@ inline constexpr std::int64_t asked_rest_ms = 3'600'000;
 inline constexpr std::int64_t resend_ms = 60'000;
 inline constexpr std::int64_t resend_ended_ms = 300'000;
 inline constexpr std::int64_t resend_wait_ms = 1'000;
+/// The end of what comes and goes is told when it has been calm for so long: longer than the
+/// slowest that counts as such can be (five begins an hour). An episode that has lasted since so
+/// long after the last end is told of.
+inline constexpr std::int64_t calm_ms = 1'200'000;
+inline constexpr std::int64_t lasts_ms = 1'020'000;
 /// Alerts named in one message (an Alertmanager gets all).
 inline constexpr std::size_t named = 200;
 /// Alerts that are kept; of more nobody is notified, and they are counted.
@@ -121,7 +126,10 @@ private:
     arrival_time until{};        ///< not before
   };
   struct needs {
-    bool any = false, fresh = false, ended = false, open = false, acknowledged = false;
+    bool any = false, fires = false, fresh = false, ended = false, open = false,
+         acknowledged = false;
+    bool unheeded = false;  ///< something fires that nobody looks after
+    bool risen = false;     ///< something critical does, and only warnings have been told
   };
 
   void put(known_alert& a, arrival_time now);
@@ -133,12 +141,16 @@ private:
   std::string key_of(const route& r, const known_alert& a,
                      std::map<std::string, std::string>& labels) const;
   needs needs_of(const group& g) const;
+  static bool flaps(const group& g);
   std::optional<arrival_time> due_at(const group& g) const;
   std::optional<arrival_time> allowed(const std::string& receiver, arrival_time wanted) const;
   void plan();
   notification message_of(const std::string& key, group& g, arrival_time now);
   void settle_failed(group& g, const std::string& receiver, arrival_time now, milliseconds rest);
   void settle_sent(group& g, const sending& what, arrival_time now);
+  static arrival_time again_at(const route& r, const group& g, bool fresh);
+  void begin_again(const known_alert& a, arrival_time now);
+  void forget_calm(const std::string& key);
   void end_old(group& g, arrival_time now);
   void join(known_alert& a, const incident& of, arrival_time now);
   void part(const std::string& id, const std::string& incident);

@@ -91,10 +91,12 @@ void notifier_core::settle_restored(arrival_time now) {
   }
   std::vector<std::string> over;
   for (auto& [id, a] : alerts_) {
-    if (a.what.state == alert_state::firing)
+    if (a.what.state == alert_state::firing) {
       put(a, now);
-    else if (a.groups.empty())
-      over.push_back(id);
+      continue;
+    }
+    leave(a);  // somebody may not want to hear of ends any more
+    if (a.groups.empty()) over.push_back(id);
   }
   for (const std::string& id : over) drop_if_done(id);
 }

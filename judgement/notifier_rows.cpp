@@ -5,15 +5,17 @@
 #include "messages/version.hpp"
 
 // alert := version(u8 = 1) alert(str) incident ended(i64)
-// group := version(u8 = 2) receiver route labels(u32, (name value)*) incident
+// group := version(u8 = 3) receiver route labels(u32, (name value)*) incident
 //          alerts(u32, (id told(u8))*) first sent retry attempts(u32) number(u64) acknowledged(u8)
-// Times are i64 milliseconds. Version 1 had no route, and nothing was told perhaps.
+//          calm
+// Times are i64 milliseconds. Version 1 had no route, and nothing was told perhaps; version 2 no
+// calm.
 
 namespace faultline {
 namespace {
 
 constexpr unsigned alert_version = 1;
-constexpr unsigned group_version = 2;
+constexpr unsigned group_version = 3;
 constexpr const char* alert_format = "notified alert";
 constexpr const char* group_format = "notified group";
 
@@ -42,6 +44,7 @@ std::string encode_notify_group(const notify_group& g) {
   w.u32(g.attempts);
   w.u64(g.number);
   w.boolean(g.acknowledged);
+  w.i64(unix_ms(g.calm));
   return bytes;
 }
 
@@ -67,6 +70,7 @@ outcome<notify_group> decode_notify_group(std::string_view bytes) {
   g.attempts = in.u32();
   g.number = in.u64();
   g.acknowledged = in.boolean();
+  if (version > 2) g.calm = arrival_time_of(in.i64());
   if (!in.ok() || !in.at_end()) return unsound(group_format);
   return g;
 }

@@ -26,6 +26,7 @@ struct notify_group {
   arrival_time first{};                      ///< when the oldest of what was never told came
   arrival_time sent{};                       ///< 0: never
   arrival_time retry{};                      ///< not before, after a failure
+  arrival_time calm{};                       ///< when an alert of it has ended last
   std::uint32_t attempts = 0;                ///< that failed in a row
   std::uint64_t number = 0;                  ///< notifications sent
   bool acknowledged = false;                 ///< the receiver knows

@@ -32,6 +32,12 @@ struct detection_options {
   std::uint32_t without_views = 0;
 };
 
+/// While an alert that fulfils `source` fires, those that fulfil `target` and have the same values
+/// of the labels `equal` are inhibited. One of the list under `inhibit:`; matchers as text.
+struct inhibit_rule {
+  std::vector<std::string> source, target, equal;
+};
+
 /// How alerts become incidents. Keys under `correlation:`.
 struct correlation_options {
   /// Alerts whose onsets lie within this time may belong to one incident (in all, three times as
@@ -46,6 +52,9 @@ struct correlation_options {
   double false_incidents_per_entity_month = 1.0;
   /// Dependencies that the configuration names. Key `edges`.
   std::vector<configured_edge> edges;
+  std::vector<inhibit_rule> inhibit;  ///< Key `inhibit`.
+  /// Alerts of what depends on the likely cause of their incident are inhibited while that fires.
+  bool inhibit_consequences = false;
 };
 
 /// How causes are ranked. Keys under `root_cause:`.

@@ -30,6 +30,13 @@ json edges_of(const std::vector<configured_edge>& edges) {
   return list;
 }
 
+json inhibit_of(const std::vector<inhibit_rule>& rules) {
+  json list = json::array();
+  for (const auto& r : rules)
+    list.push_back({{"source", r.source}, {"target", r.target}, {"equal", r.equal}});
+  return list;
+}
+
 json model_of(const model_identity& m) {
   return {{"name", m.name}, {"version", m.version}, {"sha256", m.sha256}};
 }
@@ -125,7 +132,9 @@ std::string encode_rules(const rules_record& r) {
         {"hops", r.correlation.hops},
         {"settle_ms", r.correlation.settle.count()},
         {"false_incidents_per_entity_month", r.correlation.false_incidents_per_entity_month},
-        {"edges", edges_of(r.correlation.edges)}}},
+        {"edges", edges_of(r.correlation.edges)},
+        {"inhibit", inhibit_of(r.correlation.inhibit)},
+        {"inhibit_consequences", r.correlation.inhibit_consequences}}},
       {"root_cause",
        {{"hops", r.root_cause.hops},
         {"abstain_below", r.root_cause.abstain_below},
@@ -157,6 +166,13 @@ outcome<rules_record> decode_rules(std::string_view text) {
     read_ms(c, "settle_ms", r.correlation.settle);
     read(c, "false_incidents_per_entity_month", r.correlation.false_incidents_per_entity_month);
     read_edges(c, r.correlation.edges);
+    read(c, "inhibit_consequences", r.correlation.inhibit_consequences);
+    for (const json& i : part(c, "inhibit")) {
+      inhibit_rule& rule = r.correlation.inhibit.emplace_back();
+      read(i, "source", rule.source);
+      read(i, "target", rule.target);
+      read(i, "equal", rule.equal);
+    }
     const json& rc = part(whole, "root_cause");
     read(rc, "hops", r.root_cause.hops);
     read(rc, "abstain_below", r.root_cause.abstain_below);

@@ -24,6 +24,9 @@ struct notification {
   std::uint64_t firing = 0;                   ///< of all, left out or not
   std::optional<incident> about;              ///< where they belong to one
   bool acknowledged = false;                  ///< all that fires is: somebody looks after it
+  /// What was told of the group is over and something else fires: who has it open still begins
+  /// anew.
+  bool anew = false;
   arrival_time at{};
 };
 

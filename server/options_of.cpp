@@ -5,7 +5,9 @@
 
 #include "config/runbooks.hpp"
 #include "config/zones.hpp"
+#include "judgement/inhibition.hpp"
 #include "judgement/window_words.hpp"
+#include "processing/label_matchers.hpp"
 
 namespace faultline {
 
@@ -69,6 +71,7 @@ outcome<node_options> options_of(const server_config& config) {
   o.root_cause = config.root_cause;
   o.silences = config.silences;
   o.notify = config.notify;
+  if (auto good = check_inhibit(config.correlation.inhibit); !good) return good.error();
   auto windows = windows_of(config.maintenance, true);
   if (!windows) return windows.error();
   o.maintenance = std::move(*windows);

@@ -6,13 +6,16 @@
 #include <string_view>
 #include <utility>
 
+#include "judgement/inhibition.hpp"
 #include "server/options_of.hpp"
 
 namespace faultline {
 
 namespace {
 
-constexpr std::array<std::string_view, 14> live_keys{"limits",
+constexpr std::array<std::string_view, 16> live_keys{"limits",
+                                                     "inhibit",
+                                                     "correlation.inhibit_consequences",
                                                      "maintenance",
                                                      "edges",
                                                      "detection.false_pages_per_entity_month",
@@ -49,6 +52,7 @@ outcome<fresh_settings> reloader::read_again() {
   auto windows = windows_of(fresh->maintenance, true);
   if (!windows) return windows.error();
   s.maintenance = std::move(*windows);
+  if (auto good = check_inhibit(fresh->correlation.inhibit); !good) return good.error();
   s.storage = fresh->storage;
   for (auto& key : changed_keys(running_, *fresh))
     (changes_live(key) ? s.applied : s.restart).push_back(std::move(key));

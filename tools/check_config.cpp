@@ -13,6 +13,7 @@
 #include "config/roles.hpp"
 #include "config/runbooks.hpp"
 #include "config/zones.hpp"
+#include "judgement/inhibition.hpp"
 #include "judgement/notifier_core.hpp"
 #include "judgement/window_words.hpp"
 #include "tools/commands.hpp"
@@ -64,6 +65,7 @@ void check_life_cycle(const std::string& file, const server_config& c, check_res
     });
     if (!made) add("maintenance", {ec::invalid, w.name + ": " + made.error().what});
   }
+  if (const auto good = check_inhibit(c.correlation.inhibit); !good) add("inhibit", good.error());
   if (const auto made = notifier_core::make(c.notify); !made) add("notifications", made.error());
   for (const notify_receiver& o : c.notify.receivers)
     for (const std::string* text : {&o.title, &o.text})

@@ -229,6 +229,19 @@ std::string pagerduty_body(const notification& n, const std::string& routing_key
   return dumped(event);
 }
 
+std::vector<std::string> pagerduty_bodies(const notification& n, const std::string& routing_key,
+                                          const std::string& title,
+                                          const std::string& external_url) {
+  std::vector<std::string> bodies;
+  if (n.anew) {
+    notification over = n;
+    over.firing = 0;
+    bodies.push_back(pagerduty_body(over, routing_key, title, external_url));
+  }
+  bodies.push_back(pagerduty_body(n, routing_key, title, external_url));
+  return bodies;
+}
+
 std::vector<std::string> alertmanager_bodies(const notification& n,
                                              const std::string& external_url) {
   std::vector<std::string> bodies;

@@ -16,6 +16,11 @@ std::string plain_body(const notification& n, const std::string& title, const st
 /// PagerDuty's Events API v2: trigger, acknowledge or resolve under the group's name.
 std::string pagerduty_body(const notification& n, const std::string& routing_key,
                            const std::string& title, const std::string& external_url);
+/// The same, and before it the end of what is still open there, where it begins anew: what comes
+/// under a key that is open pages nobody.
+std::vector<std::string> pagerduty_bodies(const notification& n, const std::string& routing_key,
+                                          const std::string& title,
+                                          const std::string& external_url);
 /// Lists for POST /api/v2/alerts of an Alertmanager, at most 256 alerts each. What fires is good
 /// until four minutes after `n.at`.
 std::vector<std::string> alertmanager_bodies(const notification& n,

@@ -198,9 +198,13 @@ outcome<void> send_notification(const notify_target& to, const notification& n,
     if (!read) return read.error();
     secret = std::move(*read);
   }
-  if (to.how == notify_target::kind::pagerduty)
-    return post(to, url.empty() ? pagerduty_url : url,
-                pagerduty_body(n, secret, title, to.external_url), {}, n.id, rest);
+  if (to.how == notify_target::kind::pagerduty) {
+    auto bodies = pagerduty_bodies(n, secret, title, to.external_url);
+    const std::string where = url.empty() ? pagerduty_url : url;
+    for (; bodies.size() > 1; bodies.erase(bodies.begin()))
+      if (auto sent = post(to, where, bodies.front(), {}, n.id + "-over", rest); !sent) return sent;
+    return post(to, where, bodies.front(), {}, n.id, rest);
+  }
   const std::string body = to.how == notify_target::kind::plain
                                ? plain_body(n, title, text, to.external_url)
                                : webhook_body(n, to.external_url);

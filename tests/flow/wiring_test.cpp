@@ -52,6 +52,8 @@ std::string other_value(const std::string& key, const std::string& value) {
   if (key == "naming.aliases") return "{host/a: host/b}";
   if (key == "naming.drop") return "[go_*]";
   if (key == "naming.max_metrics") return "255";
+  if (key.compare(0, 10, "placement.") == 0) return "0";
+  if (key == "inhibit") return "[{source: [a=b], target: [c=d], equal: [e]}]";
   if (key == "notifications.external_url") return "https://faultline.example";
   if (key == "notifications.receivers" || key == "notifications.routes") return one_receiver(key);
   if (key == "maintenance")
@@ -81,7 +83,7 @@ std::string as_yaml(const std::string& key, const std::string& value) {
   if (key == "notifications.receivers") return "[{name: team, url: 'http://hooks.example'}]";
   if (key == "notifications.routes") return "[{receiver: team}]";
   if (key == "maintenance") return "[{name: night, entities: [a], at: '02:00', duration: 1h}]";
-  if (key == "edges" || key == "naming.entities" || key == "naming.aliases" ||
+  if (key == "edges" || key == "inhibit" || key == "naming.entities" || key == "naming.aliases" ||
       key == "ingest.scrape")
     return value;
   if (value.size() > 2 && value.front() == '[')
@@ -127,6 +129,7 @@ server_config told_by(const node_options& o) {
   c.recovery = o.recovery;
   c.lanes = o.lanes;
   c.actors = o.actors;
+  c.placement = o.placement;
   c.model.lstm = o.lstm_file;
   c.model.ranker = o.ranker_file;
   c.model.directory = o.models_directory;

@@ -6,6 +6,7 @@
 #include "judgement/correlator_core.hpp"
 #include "judgement/entity_outline.hpp"
 #include "judgement/notifier_rows.hpp"
+#include "judgement/rules.hpp"
 #include "messages/record.hpp"
 #include "processing/clock_point.hpp"
 #include "processing/publisher_window.hpp"
@@ -113,7 +114,15 @@ std::string sample_graph() {
 std::string sample_correlator() {
   correlator_core core{correlation_options{}};
   std::uint64_t seq = 0;
-  for (auto d : every_decision()) {
+  auto all = every_decision();
+  rules_record r;
+  r.correlation.inhibit = {{{"severity=critical"}, {"severity=warning", "a!=b"}, {"zone"}}};
+  r.correlation.inhibit_consequences = true;
+  decision& rules = all.emplace_back();
+  rules.kind = decision_kind::command;
+  rules.command.name = "configuration";
+  rules.command.payload = encode_rules(r);
+  for (auto d : all) {
     if (d.kind == decision_kind::alert) d.alert = firing_alert();
     if (d.kind == decision_kind::root_cause) continue;  // of an incident that is not there
     d.seq = ++seq;
@@ -153,6 +162,7 @@ notify_group sample_group() {
   g.first = arrival_time_of(1'700'000'000'250);
   g.sent = arrival_time_of(1'700'000'030'250);
   g.retry = arrival_time_of(1'700'000'035'250);
+  g.calm = arrival_time_of(1'700'000'036'250);
   g.attempts = 2;
   g.number = 7;
   g.acknowledged = true;
@@ -220,7 +230,7 @@ std::vector<disk_format> contents() {
                    return rewritten(decode_clock_point(b), encode_clock_point);
                  }});
   all.push_back(
-      {"notify_group", "notified group", 2, false,
+      {"notify_group", "notified group", 3, false,
        [] { return encode_notify_group(sample_group()); },
        [](std::string_view b) { return rewritten(decode_notify_group(b), encode_notify_group); }});
   all.push_back(
@@ -229,7 +239,7 @@ std::vector<disk_format> contents() {
          return encode_notify_alert({resolved_alert(), "i1", arrival_time_of(1'700'000'090'250)});
        },
        [](std::string_view b) { return rewritten(decode_notify_alert(b), encode_notify_alert); }});
-  all.push_back({"correlator_state", "correlator state", 7, false, sample_correlator,
+  all.push_back({"correlator_state", "correlator state", 8, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};
                    if (auto read = core.restore(b); !read) return read.error();

@@ -440,6 +440,184 @@ TEST_F(Notifier, AnotherConfigurationFindsItsWay) {
   EXPECT_THAT(send(20 * minute), SizeIs(2));
 }
 
+TEST_F(Notifier, WhatComesAndGoesIsToldOfItsRiseAndThatSomebodyLooksAfterIt) {
+  const auto episode = [](int n, alert a) {
+    a.id = "id-" + std::to_string(n);
+    a.flapping = true;
+    return a;
+  };
+  core.take(episode(0, firing("a")), at(0));
+  EXPECT_EQ(send(30 * second).at(0).receiver, "team");
+  core.take(episode(0, ended("a")), at(minute));
+  core.take(episode(1, critical("a")), at(2 * minute));
+  std::map<std::string, int> told;
+  for (std::int64_t ms = 2 * minute; ms < 20 * minute; ms += second)
+    for (const notification& n : send(ms)) ++told[n.receiver];
+  EXPECT_EQ(told["team"], 1) << "it is critical now";
+  EXPECT_EQ(told["pager"], 1);
+  alert known = episode(1, critical("a", 2));
+  known.acknowledged = true;
+  core.take(known, at(20 * minute));
+  for (std::int64_t ms = 20 * minute; ms < 600 * minute; ms += 10 * second)
+    for (const notification& n : send(ms)) {
+      EXPECT_EQ(n.receiver, "pager");
+      EXPECT_TRUE(n.acknowledged);
+      ++told[n.receiver];
+    }
+  EXPECT_EQ(told["pager"], 2) << "nobody is reminded of what somebody looks after";
+}
+
+// Complaint: flapping
+TEST_F(Notifier, WhatComesAndGoesIsToldOnceAndItsEndWhenItIsCalm) {
+  std::vector<std::int64_t> times;
+  const auto run = [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t ms = from; ms < to; ms += second)
+      for (const notification& n : send(ms)) {
+        EXPECT_EQ(n.labels.at("incident"), "flapping/a/EntityDeviates");
+        times.push_back(ms);
+      }
+  };
+  for (int n = 0; n < 10; ++n) {
+    alert a = firing("a");
+    a.id = "id-" + std::to_string(n);
+    a.flapping = true;
+    core.take(a, at(n * 4 * minute));
+    run(n * 4 * minute, (n * 4 + 2) * minute);
+    a.transition = 2;
+    a.state = alert_state::resolved;
+    a.ended = event_time_of(1);
+    core.take(a, at((n * 4 + 2) * minute));
+    run((n * 4 + 2) * minute, (n * 4 + 4) * minute);
+  }
+  EXPECT_THAT(times, ElementsAre(30 * second)) << "one page for all of it";
+  run(40 * minute, 60 * minute);
+  EXPECT_THAT(times, ElementsAre(30 * second, 58 * minute)) << "twenty minutes after the last end";
+  EXPECT_EQ(core.next(), std::nullopt);
+}
+
+/// Ten episodes of two minutes, four apart. @returns when who was told, in minutes.
+std::vector<std::pair<std::string, std::int64_t>> told_of_flapping(Notifier& t,
+                                                                   bool with_restarts = false,
+                                                                   const notify_options& o = {}) {
+  std::vector<std::pair<std::string, std::int64_t>> all;
+  alert a = firing("a");
+  a.flapping = true;
+  for (std::int64_t ms = 0; ms < 120 * minute; ms += second) {
+    if (const auto n = ms / (4 * minute); n < 10 && ms % (2 * minute) == 0) {
+      const bool ends = ms % (4 * minute) != 0;
+      a.id = "id-" + std::to_string(n);
+      a.transition = ends ? 2 : 1;
+      a.state = ends ? alert_state::resolved : alert_state::firing;
+      if (ends) a.ended = event_time_of(1);
+      t.core.take(a, at(ms));
+    }
+    for (const notification& n : t.send(ms)) all.emplace_back(n.receiver, ms / minute);
+    if (with_restarts && ms % (3 * minute) == 0) t.restart(ms, o);
+  }
+  return all;
+}
+
+using told_times = std::vector<std::pair<std::string, std::int64_t>>;
+
+TEST_F(Notifier, WhatComesAndGoesIsTheSameWithRestartsInTheMiddle) {
+  EXPECT_EQ(told_of_flapping(*this, true, two_receivers()),
+            (told_times{{"team", 0}, {"team", 58}}));
+}
+
+TEST_F(Notifier, WhatComesAndGoesIsOneMessageForWhoeverHearsOfNoEnd) {
+  notify_options o = two_receivers();
+  o.receivers[0].send_resolved = false;
+  core = *notifier_core::make(o);
+  EXPECT_EQ(told_of_flapping(*this), (told_times{{"team", 0}}));
+  EXPECT_EQ(core.next(), std::nullopt) << "nothing is kept of it";
+}
+
+TEST_F(Notifier, WhatComesAndGoesIsAGroupOfItsOwnHoweverRoutesGroup) {
+  notify_options o = two_receivers();
+  o.routes[1].group_by = {"alertname"};
+  core = *notifier_core::make(o);
+  EXPECT_EQ(told_of_flapping(*this), (told_times{{"team", 0}, {"team", 58}}));
+}
+
+TEST_F(Notifier, TheSlowestThatComesAndGoesIsOneMessageToo) {
+  std::vector<std::int64_t> told;
+  alert a = firing("a");
+  a.flapping = true;
+  for (std::int64_t ms = 0; ms < 230 * minute; ms += second) {
+    const auto n = ms / (15 * minute);
+    const auto late = n % 2 * 20 * second;  // nothing is regular to the second
+    const auto since = ms % (15 * minute) - late;
+    if (n < 10 && (since == 0 || since == 2 * minute)) {
+      const bool ends = since != 0;
+      a.id = "id-" + std::to_string(n);
+      a.transition = ends ? 2 : 1;
+      a.state = ends ? alert_state::resolved : alert_state::firing;
+      core.take(a, at(ms));
+    }
+    for (std::size_t left = send(ms).size(); left > 0; --left) told.push_back(ms);
+  }
+  ASSERT_THAT(told, SizeIs(2)) << "its begin and its end";
+  EXPECT_GT(told[1], 150 * minute);
+}
+
+TEST_F(Notifier, OfWhatCameAndWentAndThenStaysPeopleHear) {
+  alert a = critical("a");  // it was critical before, too: it does not rise
+  a.flapping = true;
+  core.take(a, at(0));
+  const auto first = send(30 * second);
+  ASSERT_THAT(first, SizeIs(2));
+  EXPECT_FALSE(first[0].anew);
+  a.transition = 2;
+  a.state = alert_state::resolved;
+  core.take(a, at(minute));
+  a = critical("a");
+  a.id = "id-stays";
+  a.flapping = true;
+  core.take(a, at(3 * minute));
+  std::map<std::string, std::vector<std::int64_t>> told;
+  for (std::int64_t ms = 3 * minute; ms < 200 * minute; ms += second)
+    for (const notification& n : send(ms)) {
+      told[n.receiver].push_back(ms);
+      EXPECT_TRUE(n.anew) << "it is a page, and no word on what is open there already";
+    }
+  EXPECT_THAT(told["pager"], ElementsAre(18 * minute)) << "seventeen minutes after the last end";
+  EXPECT_THAT(told["team"], ElementsAre(18 * minute));
+}
+
+TEST_F(Notifier, WhatComesAndGoesHidesNothingElseOfItsEntity) {
+  alert a = critical("a");
+  a.flapping = true;
+  a.labels["alertname"] = "CpuHot";
+  core.take(a, at(0));
+  EXPECT_THAT(send(30 * second), SizeIs(2));
+  alert b = critical("a");
+  b.id = "id-disk";
+  b.flapping = true;
+  b.labels["alertname"] = "DiskFull";
+  core.take(b, at(minute));
+  EXPECT_THAT(send(minute + 30 * second), SizeIs(2));
+}
+
+// Complaint: inhibited-at-restart
+TEST_F(Notifier, WhatIsInhibitedIsToldByNoRestartAndOnceWhenItIsNotAnyMore) {
+  alert a = firing("a");
+  a.inhibited_by = {"id-b"};
+  core.take(a, at(0));
+  for (int n = 1; n < 4; ++n) {
+    restart(n * minute);
+    EXPECT_EQ(core.next(), std::nullopt);
+    EXPECT_THAT(send(n * minute), IsEmpty());
+  }
+  a.transition = 2;
+  a.inhibited_by.clear();
+  core.take(a, at(5 * minute));
+  restart(5 * minute + second);
+  EXPECT_THAT(send(5 * minute + 29 * second), IsEmpty()) << "it may be about to end as well";
+  EXPECT_THAT(send(5 * minute + 30 * second), SizeIs(1));
+  restart(6 * minute);
+  EXPECT_THAT(send(20 * minute), IsEmpty());
+}
+
 TEST_F(Notifier, APagerIsToldThatSomebodyLooksAfterIt) {
   core.take(critical("a"), at(0));
   send(30 * second);

@@ -16,7 +16,13 @@ rules_record every_rule() {
   r.rules.detection.limits = {{"host/*", "disk \"used\"", 90.0, std::nullopt, "warning"},
                               {"*", "free", std::nullopt, -0.1, "critical"}};
   r.rules.model = {"lstm", "1.2", std::string(64, 'a')};
-  r.correlation = {milliseconds{1}, 2, milliseconds{3}, 4.5, {{"a", "h", edge_kind::runs_on}}};
+  r.correlation.window = milliseconds{1};
+  r.correlation.hops = 2;
+  r.correlation.settle = milliseconds{3};
+  r.correlation.false_incidents_per_entity_month = 4.5;
+  r.correlation.edges = {{"a", "h", edge_kind::runs_on}};
+  r.correlation.inhibit = {{{"severity=critical"}, {"severity=warning", "a!=b"}, {"entity"}}};
+  r.correlation.inhibit_consequences = true;
   r.root_cause.hops = 4;
   r.root_cause.abstain_below = 0.3;
   r.root_cause.unobserved_prior = 0.2;

@@ -86,6 +86,18 @@ TEST(NotifyPayload, ForPagerdutyTriggersAcknowledgesAndResolvesUnderOneKey) {
       1024u);
 }
 
+TEST(NotifyPayload, ForPagerdutyWhatBeginsAnewEndsWhatIsStillOpen) {
+  notification n = sample();
+  EXPECT_EQ(pagerduty_bodies(n, "key", "title", "").size(), 1u);
+  n.anew = true;
+  const auto bodies = pagerduty_bodies(n, "key", "title", "");
+  ASSERT_EQ(bodies.size(), 2u);
+  const json over = json::parse(bodies[0]), trigger = json::parse(bodies[1]);
+  EXPECT_EQ(over["event_action"], "resolve");
+  EXPECT_EQ(trigger["event_action"], "trigger");
+  EXPECT_EQ(over["dedup_key"], trigger["dedup_key"]);
+}
+
 TEST(NotifyPayload, ForAnAlertmanagerComesInPartsAndIsGoodForAWhile) {
   notification n = sample();
   n.alerts.resize(2);
