@@ -2,6 +2,7 @@
 """Plays a simulated fault into a server of its own and shows what the server makes of it."""
 
 import argparse
+import fcntl
 import json
 import os
 import pathlib
@@ -30,20 +31,25 @@ def clock(ms):
     return time.strftime("%H:%M:%S", time.gmtime(ms / 1000))
 
 
+# Byte PORT of it is locked by whoever has taken that port: demos and tests beside this one (tests/e2e/support.py).
+PORT_LOCKS = pathlib.Path(tempfile.gettempdir()) / f"faultline-test-ports-{os.getuid()}"
+
+
 def free_ports(count):
-    """Ports that were free a moment ago, all different; below those that the kernel hands out to
-    connections, so that nobody takes one by chance before it is bound."""
-    sockets = []
-    while len(sockets) < count:
-        s = socket.socket()
+    """Ports that nobody uses and no demo or test beside this will until it ends, all different; below those that the kernel
+    hands out to connections, so that nobody takes one by chance before it is bound."""
+    locks = os.open(PORT_LOCKS, os.O_CREAT | os.O_RDWR, 0o600)  # until this process ends
+    ports = []
+    while len(ports) < count:
+        port = random.SystemRandom().randrange(12000, 32000)
         try:
-            s.bind(("127.0.0.1", random.SystemRandom().randrange(12000, 32000)))
-            sockets.append(s)
+            fcntl.lockf(locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
         except OSError:
-            s.close()
-    ports = [s.getsockname()[1] for s in sockets]
-    for s in sockets:
-        s.close()
+            continue
+        if port not in ports:
+            ports.append(port)
     return ports
 
 
@@ -134,9 +140,9 @@ class Demo:
             tail.wait(timeout=10)
 
     def settle(self):
-        """Until everything sent is applied and the feed has gone quiet."""
+        """Until everything sent is applied and the feed has gone quiet for longer than a look for a cause takes."""
         last, quiet, end = None, 0, time.monotonic() + 60
-        while quiet < 6 and time.monotonic() < end:
+        while quiet < 25 and time.monotonic() < end:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.ports[0]}/metrics", timeout=10) as answer:
                 lag = next(line.split()[-1] for line in answer.read().decode().splitlines()
                            if line.startswith("faultline_log_lag_records "))

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <thread>
 #include <vector>
@@ -37,26 +38,26 @@ failure system_failure(const std::string& what) {
   return {ec::io_failed, what + ": " + std::strerror(errno)};
 }
 
-/// Free TCP ports of the loopback. They are free now; nobody keeps them for us.
+/// Free TCP ports of the loopback, below those that the kernel hands out to connections. They are
+/// free now; nobody keeps them for us.
 outcome<std::vector<int>> free_ports(std::size_t count) {
   std::vector<int> sockets, ports;
-  for (std::size_t i = 0; i < count; ++i) {
+  std::random_device chance;
+  std::uniform_int_distribution<int> any{12'000, 31'999};
+  for (int tries = 1000; tries > 0 && ports.size() < count; --tries) {
+    const int port = any(chance);
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) break;
+    sockets.push_back(fd);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-        getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      const failure why = system_failure("no free port");
-      if (fd >= 0) close(fd);
-      for (const int open : sockets) close(open);
-      return why;
-    }
-    sockets.push_back(fd);
-    ports.push_back(ntohs(address.sin_port));
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) ports.push_back(port);
   }
+  const failure why = system_failure("no free port");
   for (const int open : sockets) close(open);
+  if (ports.size() < count) return why;
   return ports;
 }
 
@@ -179,12 +180,18 @@ outcome<std::unordered_map<std::string, std::uint64_t>> observations_of_all(
 }
 
 outcome<std::unique_ptr<bench_server>> bench_server::start(const bench_server_options& options) {
-  std::unique_ptr<bench_server> server{new bench_server};
-  server->keep_ = options.keep;
-  if (auto made = server->prepare(options); !made) return made.error();
-  if (auto launched = server->launch(); !launched) return launched.error();
-  if (auto ready = server->wait_until_ready(options.ready_within); !ready) return ready.error();
-  return server;
+  for (int tries = 3;; --tries) {
+    std::unique_ptr<bench_server> server{new bench_server};
+    server->keep_ = options.keep;
+    if (auto made = server->prepare(options); !made) return made.error();
+    if (auto launched = server->launch(); !launched) return launched.error();
+    const auto ready = server->wait_until_ready(options.ready_within);
+    if (ready) return server;
+    const bool taken =
+        server->ended() && server->log_tail().find(std::strerror(EADDRINUSE)) != std::string::npos;
+    if (!taken || tries == 1) return ready.error();
+    server->keep_ = false;  // a port was taken by somebody else meanwhile: others
+  }
 }
 
 bench_server::~bench_server() {

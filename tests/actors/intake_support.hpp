@@ -59,7 +59,7 @@ struct intake_rig {
                         const sender& who = {}) {
     const auto before = count();
     door.on_request(reply_address{0, "r", false}, who, head, payload);
-    for (int i = 0; i < 5000 && count() == before; ++i)
+    for (int i = 0; i < 20'000 && count() == before; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
     const std::lock_guard<std::mutex> lock{mutex};
     auto reply = decode_publish_reply(replies.back().second);

@@ -66,8 +66,8 @@ def add_an_event(directory):
     server = Server(CONFIG, keep=directory)
     server.start()
     push(server.pull, b'{"entity": "host/k-00001", "ts": 1760000000000, "values": {"cpu": 1}}')
+    eventually(lambda: server.metric("faultline_events_applied_total"))
     feed_is_quiet(server)
-    eventually(lambda: server.metric("faultline_events_admitted_total"))
     server.kill()
     server.log.close()
 

@@ -31,7 +31,7 @@ struct rig {
     scrape_target t;
     t.url = "http://" + target->bound_address() + path;
     t.interval = std::chrono::milliseconds{200};
-    t.timeout = std::chrono::milliseconds{2000};
+    t.timeout = std::chrono::milliseconds{path == "/slow" ? 2000 : 20'000};
     std::mutex mutex;
     std::condition_variable changed;
     std::vector<outcome<std::string>> got;

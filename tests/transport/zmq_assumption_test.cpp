@@ -22,15 +22,16 @@ constexpr int patience_ms = 20'000;
 
 /// A ROUTER that asks for keys, and a stranger who comes with one of its own.
 struct door_and_stranger {
-  explicit door_and_stranger(bool enforced, bool with_domain = true) {
+  /// @param handshake_ms a question to one who is going has no answer: how long that is waited for.
+  explicit door_and_stranger(bool enforced, int handshake_ms = patience_ms) {
     const int on = 1;
     if (enforced) zmq_setsockopt(router.handle(), enforce_domain, &on, sizeof on);
-    if (with_domain) zmq_setsockopt(router.handle(), ZMQ_ZAP_DOMAIN, "ingest", 6);
+    zmq_setsockopt(router.handle(), ZMQ_ZAP_DOMAIN, "ingest", 6);
     zmq_setsockopt(router.handle(), ZMQ_CURVE_SERVER, &on, sizeof on);
     const auto hidden = own.secret_key.reveal();
     zmq_setsockopt(router.handle(), ZMQ_CURVE_SECRETKEY, hidden.data(), hidden.size());
     router.set(zmq::sockopt::linger, 0);
-    router.set(zmq::sockopt::handshake_ivl, 1000);  // a question to one who is going has no answer
+    router.set(zmq::sockopt::handshake_ivl, handshake_ms);
     events.set(zmq::sockopt::linger, 0);
     zmq_socket_monitor(router.handle(), "inproc://events",
                        ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
@@ -100,12 +101,12 @@ TEST(ZmqAssumption, CurveWithoutAnAuthenticatorLetsEverybodyIn) {
 }
 
 TEST(ZmqAssumption, Option93RefusesEverybodyWithoutAnAuthenticator) {
-  door_and_stranger d{true};
+  door_and_stranger d{true, 1000};
   EXPECT_EQ(d.knock(), ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
 }
 
 TEST(ZmqAssumption, Option93RefusesEverybodyAfterTheAuthenticatorHasGone) {
-  door_and_stranger d{true};
+  door_and_stranger d{true, 1000};
   { const handler gone{d.context, "200"}; }
   EXPECT_EQ(d.knock(), ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
 }
