@@ -29,7 +29,8 @@ feed_loop::feed_loop(zmq::socket_t publisher, zmq::socket_t replay, std::size_t 
       replay_{std::move(replay)},
       capacity_{std::max<std::size_t>(capacity, 1)},
       guard_{std::move(guard)},
-      tally_{tally} {
+      tally_{tally},
+      held_{tally} {
   if (guard_.access == nullptr) return;
   served_ = guard_.access->get();
   served_since_ = key_clock_now();
@@ -74,12 +75,15 @@ void feed_loop::run() {
                               {publisher_.handle(), 0, ZMQ_POLLIN, 0},
                               {replay_.handle(), 0, ZMQ_POLLIN, 0}};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_beat_ - clock::now());
-    wait_for(items, 3, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    const auto most =
+        held_.empty() ? left.count() : std::min<std::int64_t>(left.count(), held_replies::retry_ms);
+    wait_for(items, 3, static_cast<int>(std::max<std::int64_t>(most, 0)));
     if (items[0].revents != 0) wake_.clear();
     look_for_lost_rights();
     if (stopping_) break;
     read_subscriptions();
     publish_waiting(records_per_turn);
+    held_.again();
     if (items[2].revents != 0) answer_requests();
     if (clock::now() >= next_beat_) beat();
   }
@@ -155,8 +159,7 @@ void feed_loop::answer_requests() {
                                    ? handler_->on_feed_request(request)
                                    : error_reply("not_allowed", "this key has no right to the feed",
                                                  0, encoding_of(request));
-    if (send_to(replay_, message_[0], delimiter, answer) != send_result::sent)
-      door_tally::add(tally_.replies_unroutable);
+    held_.send(replay_, 0, message_[0], delimiter, answer);
   }
 }
 

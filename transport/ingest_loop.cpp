@@ -18,7 +18,11 @@ constexpr int idle_poll_ms = 1000;
 
 ingest_loop::ingest_loop(std::vector<request_socket> routers, std::vector<event_socket> events,
                          const current_access& access, door_tally& tally)
-    : routers_{std::move(routers)}, events_{std::move(events)}, access_{access}, tally_{tally} {
+    : routers_{std::move(routers)},
+      events_{std::move(events)},
+      access_{access},
+      tally_{tally},
+      held_{tally} {
   items_.push_back({nullptr, wake_.fd(), ZMQ_POLLIN, 0});
   for (request_socket& router : routers_)
     items_.push_back({router.socket.handle(), 0, ZMQ_POLLIN, 0});
@@ -81,7 +85,8 @@ void ingest_loop::wait(bool reading, bool events_open) {
   if (reading) count += routers_.size();
   if (events_open) count += events_.size();
   const bool closed = reading && !events_open && !events_.empty();
-  wait_for(items_.data(), count, closed ? closed_poll_ms : idle_poll_ms);
+  const int idle = closed ? closed_poll_ms : idle_poll_ms;
+  wait_for(items_.data(), count, held_.empty() ? idle : held_replies::retry_ms);
 }
 
 void ingest_loop::read_requests(std::size_t router) {
@@ -154,11 +159,10 @@ void ingest_loop::send_replies() {
     const std::lock_guard lock{mutex_};
     sending_.swap(replies_);
   }
-  for (const outgoing& out : sending_) {
-    const send_result sent =
-        send_to(routers_[out.to.socket].socket, out.to.route, out.to.delimiter, out.frame);
-    door_tally::add(sent == send_result::sent ? tally_.replies : tally_.replies_unroutable);
-  }
+  held_.again();
+  for (outgoing& out : sending_)
+    held_.send(routers_[out.to.socket].socket, out.to.socket, out.to.route, out.to.delimiter,
+               std::move(out.frame));
   sending_.clear();
 }
 

@@ -140,16 +140,18 @@ std::string_view peer_names::of(zmq::message_t& frame) {
 
 send_result send_to(zmq::socket_t& router, std::string_view route, bool delimiter,
                     std::string_view frame) {
+  bool full = false;
   const auto part = [&](std::string_view bytes, int flags) {
     while (zmq_send(router.handle(), bytes.data(), bytes.size(), flags | ZMQ_DONTWAIT) < 0) {
       if (errno == EINTR) continue;
+      full = errno == EAGAIN;
       if (errno == EHOSTUNREACH || errno == EAGAIN) return false;
       throw zmq::error_t{};
     }
     return true;
   };
-  const bool sent =
-      part(route, ZMQ_SNDMORE) && (!delimiter || part("", ZMQ_SNDMORE)) && part(frame, 0);
+  if (!part(route, ZMQ_SNDMORE)) return full ? send_result::full : send_result::unroutable;
+  const bool sent = (!delimiter || part("", ZMQ_SNDMORE)) && part(frame, 0);
   return sent ? send_result::sent : send_result::unroutable;
 }
 

@@ -14,7 +14,7 @@ import msgpack
 import zmq
 
 from support import Publisher, Server
-from wire import ask, connect, eventually, exchange, feed_is_quiet, receive, replay_all
+from wire import answers_to, ask, connect, eventually, exchange, feed_is_quiet, receive, replay_all
 
 START = 1_750_000_000_000
 CONFIG = (
@@ -284,6 +284,11 @@ class Feed(unittest.TestCase):
         empty, answer = exchange(self.server.replay, [b"", request])
         self.assertEqual(empty, b"")
         self.assertIn("as_of", msgpack.unpackb(answer))
+
+    def test_thousands_of_questions_at_once_are_all_answered(self):
+        lost = self.server.metric("faultline_door_replies_unroutable_total")
+        self.assertEqual(len(answers_to(self.server.replay, [[msgpack.packb({"op": "snapshot"})]] * 2000)), 2000)
+        self.assertEqual(self.server.metric("faultline_door_replies_unroutable_total"), lost)
 
     def test_bad_requests_are_answered_in_their_encoding(self):
         for wrong in ({}, {"op": "x"}, {"op": 1}, {"op": "replay", "from": -1}, {"op": "replay", "from": "1"},

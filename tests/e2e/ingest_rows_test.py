@@ -14,7 +14,7 @@ import msgpack
 import zmq
 
 from support import Publisher, Server
-from wire import connect, entity_of, eventually, exchange, push, receive
+from wire import answers_to, connect, entity_of, eventually, exchange, push, receive
 
 START = 1_750_000_000_000
 PAST = ("processing: {tick: 1s, accept_past: true}\n"
@@ -399,6 +399,14 @@ class Requests(Rows):
             p.send([row(f"rows/pipe-{n % 7}", n, a=1.0)])
         p.flush()
         self.assertEqual(sum(r["accepted"] for r in p.replies.values()), 300)
+
+    def test_thousands_in_flight_at_once_are_all_answered(self):
+        payload = msgpack.packb([row("rows/burst", 1, a=1.0)])
+        lost = self.server.metric("faultline_door_replies_unroutable_total")
+        answers = answers_to(self.server.router, [[msgpack.packb({"publisher": "burst", "seq": n + 1}), payload]
+                                                  for n in range(5000)])
+        self.assertEqual(len(answers), 5000)
+        self.assertEqual(self.server.metric("faultline_door_replies_unroutable_total"), lost)
 
     def test_seqs_may_come_out_of_order_and_last_names_what_is_missing(self):
         p = self.publisher("order")

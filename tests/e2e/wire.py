@@ -19,6 +19,24 @@ def wait_for(what, seconds=90):
         time.sleep(0.02)
 
 
+def answers_to(port, requests, seconds=90):
+    """Sends all @p requests (lists of frames) before it reads an answer; gives as many answers as come, at most one each."""
+    socket = zmq.Context.instance().socket(zmq.DEALER)
+    try:
+        for option in (zmq.SNDHWM, zmq.RCVHWM, zmq.LINGER):
+            socket.setsockopt(option, 0)
+        socket.connect(f"tcp://127.0.0.1:{port}")
+        for frames in requests:
+            socket.send_multipart(frames)
+        answers, end = [], time.monotonic() + seconds
+        while len(answers) < len(requests) and time.monotonic() < end:
+            if socket.poll(1000):
+                answers.append(socket.recv_multipart())
+        return answers
+    finally:
+        socket.close()
+
+
 def eventually(holds, seconds=90, what="it"):
     """What @p holds returns once it is true; an error after the deadline. A key that is not there yet is not yet,
     nor is an answer that does not come."""

@@ -17,6 +17,7 @@
 
 #include "transport/doors.hpp"
 #include "transport/internal/curve.hpp"
+#include "transport/internal/held_replies.hpp"
 #include "transport/internal/zmq_tools.hpp"
 
 namespace faultline {
@@ -85,6 +86,7 @@ private:
   feed_handler* handler_ = nullptr;
   wake_up wake_;
   frame_list message_;
+  held_replies held_;
   std::set<std::string, std::less<>> json_prefixes_;
   bool json_overflow_ = false;
   clock::time_point next_beat_{};

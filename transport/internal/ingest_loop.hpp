@@ -11,6 +11,7 @@
 
 #include "transport/doors.hpp"
 #include "transport/internal/curve.hpp"
+#include "transport/internal/held_replies.hpp"
 #include "transport/internal/zmq_tools.hpp"
 
 namespace faultline {
@@ -79,6 +80,7 @@ private:
   frame_list message_;
   peer_names peers_;
   std::vector<outgoing> sending_;
+  held_replies held_;
   std::mutex mutex_;
   std::vector<outgoing> replies_;  ///< guarded by mutex_
   std::atomic<bool> quiet_{false};

@@ -85,9 +85,12 @@ private:
   std::unordered_map<std::string, known> by_descriptor_;
 };
 
-enum class send_result : std::uint8_t { sent, unroutable };
-/// Sends [route]([delimiter])[frame] without waiting. A peer that has gone or does not read its
-/// answers is unroutable: the frame is dropped.
+enum class send_result : std::uint8_t {
+  sent,
+  full,        ///< the peer's queue has no room at the moment; nothing was sent
+  unroutable,  ///< the peer has gone
+};
+/// Sends [route]([delimiter])[frame] to a ROUTER that is mandatory, without waiting.
 send_result send_to(zmq::socket_t& router, std::string_view route, bool delimiter,
                     std::string_view frame);
 
