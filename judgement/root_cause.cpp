@@ -71,6 +71,12 @@ fault_class class_of(const cause_terms& t, const ranker_scores* scores, std::siz
   return static_cast<fault_class>(best);
 }
 
+/// Whether nothing is measured of the node and nothing else speaks for it: an alert somebody has
+/// posted says that something is wrong, not what.
+bool is_guess(const node_evidence& of, const ranked_cause& cause) {
+  return !of.observed && cause.evidence.empty();
+}
+
 std::string names_of(const rca_question& q, const std::vector<std::size_t>& nodes,
                      const char* between) {
   std::string text;
@@ -187,14 +193,16 @@ root_cause_result find_root_cause(const rca_question& question, const root_cause
     if (result.causes.size() < most_told) {
       tell_cause(story, r, c);
       tell_path(story, r, c);
-      c.remediation = remediation_for(c.entity, c.fault_class, runbooks);
+      if (!is_guess(seen.nodes[r], c))
+        c.remediation = remediation_for(c.entity, c.fault_class, runbooks);
     }
     result.causes.push_back(std::move(c));
   }
   result.unobserved = std::max(0.0, 1 - told);
   if (!order.empty()) result.support = p.causes[order.front()].support;
   const double best = result.causes.empty() ? 0 : result.causes.front().probability;
-  result.abstained = best < options.abstain_below || p.unobserved >= best;
+  result.abstained = best < options.abstain_below || p.unobserved >= best || order.empty() ||
+                     is_guess(seen.nodes[order.front()], result.causes.front());
   if (!result.abstained) tell_second(story, weights, order.front(), result.causes);
   return result;
 }

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
@@ -12,7 +13,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "actors/flight_recorder.hpp"
@@ -42,13 +45,28 @@ struct flags {
   std::string log_format;
 };
 
+/// The message as a text of JSON, its quotes included.
+class json_message final : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& m, const std::tm&,
+              spdlog::memory_buf_t& to) override {
+    const nlohmann::json text = std::string{m.payload.data(), m.payload.size()};
+    const auto written = text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    to.append(written.data(), written.data() + written.size());
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<json_message>();
+  }
+};
+
 void set_up_log(const log_options& o) {
   auto logger = std::make_shared<spdlog::logger>("faultlined",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
-  logger->set_pattern(o.format == "json"
-                          ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","msg":"%v"})"
-                          : "ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v",
-                      spdlog::pattern_time_type::utc);
+  auto lines = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  lines->add_flag<json_message>('*').set_pattern(
+      o.format == "json" ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","msg":%*})"
+                         : "ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v");
+  logger->set_formatter(std::move(lines));
   logger->set_level(spdlog::level::from_str(o.level));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
@@ -211,8 +229,10 @@ int main(int argc, char** argv) {
   app.add_option("--config.file", f.config_file, "YAML configuration");
   app.add_option("--storage.path", f.storage_path, "directory of the store");
   app.add_option("--web.listen-address", f.listen_address, "host:port of the HTTP listener");
-  app.add_option("--log.level", f.log_level, "trace, debug, info, warn, error");
-  app.add_option("--log.format", f.log_format, "text, json");
+  app.add_option("--log.level", f.log_level, "trace, debug, info, warn, error")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
+  app.add_option("--log.format", f.log_format, "text, json")
+      ->check(CLI::IsMember({"text", "json"}));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

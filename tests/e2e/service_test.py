@@ -2,16 +2,18 @@
 """The server under a service manager: what it tells, and what becomes of one whose actors do not answer."""
 
 import http.client
+import json
 import os
 import pathlib
 import signal
 import socket
+import subprocess
 import tempfile
 import threading
 import time
 import unittest
 
-from support import Publisher, Server
+from support import BIN, Publisher, Server
 from wire import eventually
 
 START = 1_750_000_000_000
@@ -135,6 +137,25 @@ class ServiceTest(unittest.TestCase):
         for _ in range(5):
             self.assertTrue(self.manager.hears("WATCHDOG=1"), "alive for good")
         self.assertIn("killed the process 2 times", str(self.server.api("/api/v1/dead-letters")))
+
+
+class LogTest(unittest.TestCase):
+    def test_every_line_is_json_whatever_it_says(self):
+        server = Server("log: {format: json}\n")
+        self.addCleanup(server.close)
+        server.start()
+        server.kill()
+        server.start()
+        eventually(lambda: "recovered" in server.tail())
+        lines = (server.directory / "faultlined.log").read_text().splitlines()
+        said = [json.loads(line) for line in lines]
+        self.assertTrue(any('what=recovered subject="node"' in line["msg"] for line in said), lines)
+
+    def test_words_for_the_log_that_mean_nothing_are_a_wrong_command_line(self):
+        for flags in (("--log.level", "loud"), ("--log.format", "xml")):
+            done = subprocess.run([BIN / "faultlined", *flags], capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(flags[1], done.stderr + done.stdout)
 
 
 class PlacementTest(unittest.TestCase):

@@ -141,6 +141,18 @@ TEST(RootCause, ANodeKnownFromTheGraphAloneMayBeTheCauseOfAllItsCallers) {
               Contains(Field(&evidence_item::text, HasSubstr("no metrics of it are known"))));
 }
 
+TEST(RootCause, AnAlertOfWhatIsNotMeasuredIsNoCauseAndHasNoRemedy) {
+  const std::vector<runbook> any{{"*", "*", "look", {"look at it"}, ""}};
+  system_builder b;
+  b.node("service/posted");
+  const auto r = find_root_cause(b.question(), root_cause_options{}, any, nullptr);
+  EXPECT_TRUE(r.abstained);
+  for (const auto& c : r.causes) {
+    EXPECT_TRUE(c.evidence.empty());
+    EXPECT_TRUE(c.remediation.empty());
+  }
+}
+
 TEST(RootCause, ASilentDependencyIsSeen) {
   system_builder b;
   b.service("service/front", 3).service("service/cart", 3).service("db/cart");
