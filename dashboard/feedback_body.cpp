@@ -110,8 +110,11 @@ outcome<acknowledgement> read_acknowledgement(std::string_view body) {
   if (!by) return by.error();
   auto comment = read_string(read, "comment", comment_bytes);
   if (!comment) return comment.error();
+  auto assign = read_string(read, "assign", by_bytes);
+  if (!assign) return assign.error();
   a.by = std::move(*by);
   a.comment = std::move(*comment);
+  a.assign = std::move(*assign);
   if (const auto found = read.find("acknowledged"); found != read.end()) {
     if (!found->is_boolean()) return failure{ec::invalid, "\"acknowledged\" must be true or false"};
     a.acknowledged = found->get<bool>();

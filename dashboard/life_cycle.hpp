@@ -52,6 +52,17 @@ struct silence_reach {
   std::string refused;  ///< why it is not taken without force; empty: it is
 };
 
+/// Which alerts of the past are wanted; what is left out is any.
+struct alert_search {
+  std::vector<std::string> matchers;  ///< as text; all must hold
+  std::string text;  ///< in entity, metric, explanation or a label; case counts not
+  std::string state;
+  std::int64_t from = 0;  ///< that fired then or later, milliseconds
+  std::int64_t to = 0;    ///< that began before; 0: any
+  std::size_t limit = 100;
+  std::string next;
+};
+
 /// An alert that fires, and whom the routes send it to.
 struct firing_alert {
   alert what;
@@ -98,6 +109,9 @@ public:
   virtual void receivers(answer<receiver_page> done) = 0;
   /// @returns what went wrong, in a sentence; empty: it was sent. ec::not_found.
   virtual void test_receiver(std::string name, answer<std::string> done) = 0;
+  virtual void alert_by_id(std::string id, answer<told<alert>> done) = 0;
+  /// The newest first, of all that are kept; `next` of the page before goes on.
+  virtual void search_alerts(alert_search search, answer<alert_page> done) = 0;
   /// Durable when answered. What is left out of the entity, the server names. @returns how many.
   virtual void post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) = 0;
   virtual void silences(silence_filter filter, answer<std::vector<silence_row>> done) = 0;

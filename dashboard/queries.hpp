@@ -279,6 +279,7 @@ struct acknowledgement {
   bool acknowledged = true;  ///< false: taken back
   std::string by;
   std::string comment;
+  std::string assign;  ///< who is to look after it; empty: whoever was
 };
 
 /// What a reload came to: keys in force now, keys that need a restart.

@@ -133,6 +133,7 @@ void acknowledge(api_call call, bool taken_back, bool incident = false) {
 void post_acknowledge(api_call call) { acknowledge(std::move(call), false); }
 void delete_acknowledge(api_call call) { acknowledge(std::move(call), true); }
 void post_incident_acknowledge(api_call call) { acknowledge(std::move(call), false, true); }
+void delete_incident_acknowledge(api_call call) { acknowledge(std::move(call), true, true); }
 
 void post_reload(api_call call) {
   call.answers.reload(as_json<reload_report>(std::move(call.respond)));
@@ -243,16 +244,19 @@ const std::vector<route>& api_routes() {
        "?state=firing|resolved &severity= &entity= &text= &brief=true &limit= &next=", get_alerts},
       {"POST", "/api/v1/alerts/*/feedback", "{verdict: true|false|expected, comment, by}",
        post_alert_feedback, web_role::operating},
-      {"POST", "/api/v1/alerts/*/acknowledge", "{by, comment, acknowledged}", post_acknowledge,
-       web_role::operating},
+      {"POST", "/api/v1/alerts/*/acknowledge", "{by, comment, acknowledged, assign}",
+       post_acknowledge, web_role::operating},
       {"DELETE", "/api/v1/alerts/*/acknowledge", "take it back, {by, comment}", delete_acknowledge,
        web_role::operating},
       {"GET", "/api/v1/incidents", "?state=open|resolved &limit= &next=", get_incidents},
       {"GET", "/api/v1/incidents/*", "one incident with its causes", get_incident},
       {"GET", "/api/v1/incidents/*/story",
        "what happened, in order; its alerts; earlier ones like it", get_story},
-      {"POST", "/api/v1/incidents/*/acknowledge", "{by, comment, acknowledged}, all its alerts",
-       post_incident_acknowledge, web_role::operating},
+      {"POST", "/api/v1/incidents/*/acknowledge",
+       "{by, comment, acknowledged, assign}, all its alerts", post_incident_acknowledge,
+       web_role::operating},
+      {"DELETE", "/api/v1/incidents/*/acknowledge", "take it back, {by, comment}",
+       delete_incident_acknowledge, web_role::operating},
       {"POST", "/api/v1/incidents/*/feedback",
        "{cause, verdict: right|wrong|partly, comment, by, remediation, worked}",
        post_incident_feedback, web_role::operating},
@@ -278,7 +282,8 @@ const std::vector<route>& api_routes() {
   };
   static const std::vector<route> all = [] {
     std::vector<route> whole = routes;
-    for (const auto& part : {silence_routes(), maintenance_routes(), alertmanager_routes()})
+    for (const auto& part : {silence_routes(), maintenance_routes(), operator_routes(),
+                             openapi_routes(), alertmanager_routes()})
       whole.insert(whole.end(), part.begin(), part.end());
     return whole;
   }();

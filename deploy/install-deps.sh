@@ -21,7 +21,7 @@ packages=(
   libgmock-dev libbenchmark-dev)
 test_commands=(clang-format:clang-format curl:curl clang++-14:clang-14 node:nodejs chromium:chromium)
 # The wire tests use /usr/bin/python3, the one these belong to.
-test_packages=(openssl googletest libclang-rt-14-dev python3-zmq python3-msgpack rsyslog rsyslog-czmq
+test_packages=(openssl googletest libclang-rt-14-dev python3-zmq python3-msgpack python3-jsonschema rsyslog rsyslog-czmq
   prometheus prometheus-alertmanager prometheus-node-exporter collectd-core libyajl2)
 
 check_only=no

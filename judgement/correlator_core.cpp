@@ -15,10 +15,11 @@ namespace {
 struct command_words {
   std::string by;
   std::string comment;
+  std::string assign;
   bool off = false;
 };
 
-/// {by, comment: string, off: bool}; what is missing or of another type keeps its default.
+/// {by, comment, assign: string, off: bool}; what is missing or of another type keeps its default.
 command_words words_of(const std::string& payload) {
   command_words words;
   const auto json = nlohmann::json::parse(payload, nullptr, false);
@@ -28,6 +29,9 @@ command_words words_of(const std::string& payload) {
   }
   if (const auto at = json.find("comment"); at != json.end() && at->is_string()) {
     words.comment = at->get<std::string>();
+  }
+  if (const auto at = json.find("assign"); at != json.end() && at->is_string()) {
+    words.assign = at->get<std::string>();
   }
   if (const auto at = json.find("off"); at != json.end() && at->is_boolean()) {
     words.off = at->get<bool>();
@@ -138,6 +142,7 @@ void correlator_core::impl::apply_marks(alert& a, const tracked_alert* before) {
   if (before != nullptr && before->alert.acknowledged && !a.acknowledged) {
     a.acknowledged = true;
     a.acknowledged_by = before->alert.acknowledged_by;
+    a.assigned_to = before->alert.assigned_to;
   }
   set_marks_of(a);
 }
@@ -349,17 +354,20 @@ void correlator_core::impl::acknowledge(const operator_command& c) {
     tracked_alert& t = alerts.at(id);
     alert& a = t.alert;
     const std::string by = words.off ? std::string{} : words.by;
-    const bool same = a.acknowledged != words.off && a.acknowledged_by == by;
+    const std::string& to = words.off ? by : words.assign.empty() ? a.assigned_to : words.assign;
+    const bool same = a.acknowledged != words.off && a.acknowledged_by == by && a.assigned_to == to;
     if (a.state != alert_state::firing || same) continue;
     a.acknowledged = !words.off;
     a.acknowledged_by = by;
+    a.assigned_to = to;
     ++t.marks;
     ++a.transition;
     say(a);
     changed = true;
   }
   if (!changed) return;
-  const char* what = words.off ? "not acknowledged" : "acknowledged";
+  std::string what = words.off ? "not acknowledged" : "acknowledged";
+  if (!words.assign.empty() && !words.off) what += " and assigned to " + words.assign;
   say_notice(words.off ? "unacknowledged" : "acknowledged", c.subject, by_whom(what, words));
 }
 

@@ -216,8 +216,8 @@ outcome<void> node::impl::open_doors_and_web() {
   cycle = std::make_unique<node_life_cycle>(
       *system,
       life_cycle_parts{
-          directory.get(), the_correlator, the_keeper, [this] { return time_now(); },
-          options.silences, notifications.get(),
+          memory.get(), &answers->reads(), directory.get(), the_correlator, the_keeper,
+          [this] { return time_now(); }, options.silences, notifications.get(),
           [this] { return desk->current().rules.maintenance; },
           [this](const life_cycle_parts::window_edit& edit) { return change_windows(edit); }});
   auto listening = open_http_server(options.web);

@@ -15,11 +15,15 @@
 #include "processing/label_matchers.hpp"
 #include "server/notifier.hpp"
 #include "server/posted_notes.hpp"
+#include "server/reading_desk.hpp"
+#include "storage/store.hpp"
 
 namespace faultline {
 
 /// What the answers are made from. All outlive them.
 struct life_cycle_parts {
+  store* memory = nullptr;
+  reading_desk* reads = nullptr;
   partition_directory* directory = nullptr;
   correlator_actor correlator;
   keeper_actor keeper;
@@ -41,6 +45,8 @@ public:
   void firing(firing_filter filter, answer<std::vector<firing_alert>> done) override;
   void receivers(answer<receiver_page> done) override;
   void test_receiver(std::string name, answer<std::string> done) override;
+  void alert_by_id(std::string id, answer<told<alert>> done) override;
+  void search_alerts(alert_search search, answer<alert_page> done) override;
   void post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) override;
   void silences(silence_filter filter, answer<std::vector<silence_row>> done) override;
   void set_silence(silence_word word, answer<std::string> done) override;

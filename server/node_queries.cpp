@@ -28,8 +28,6 @@ namespace {
 
 constexpr auto deadline = question_deadline;
 constexpr std::size_t live_window_ticks = 512;
-/// How long one request may look for records; its page then ends, and `next` goes on.
-constexpr std::chrono::seconds longest_search{2};
 
 entity_details details_of(const entity_status& s) {
   entity_details d;
@@ -92,14 +90,6 @@ std::optional<window_series> series_of(const entity_window& w, const std::string
     return s;
   }
   return std::nullopt;
-}
-
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-/// Whether @p text holds @p part, whatever the case of ASCII letters.
-bool holds(std::string_view text, std::string_view part) {
-  const auto same = [](char a, char b) { return lower(a) == lower(b); };
-  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
 }
 
 bool wanted(const alert& a, const alert_filter& f) {
@@ -402,7 +392,8 @@ void node_queries::acknowledge_incident(std::string id, acknowledgement a, answe
 
 void node_queries::record_acknowledgement(std::string subject, const acknowledgement& a,
                                           answer<bool> done) {
-  const nlohmann::json payload{{"by", a.by}, {"comment", a.comment}, {"off", !a.acknowledged}};
+  const nlohmann::json payload{
+      {"by", a.by}, {"comment", a.comment}, {"off", !a.acknowledged}, {"assign", a.assign}};
   record_command("acknowledge", std::move(subject),
                  payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
                  std::move(done));

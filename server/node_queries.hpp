@@ -107,6 +107,8 @@ public:
   void release_entity(std::string id, answer<bool> done) override;
   void publishers(std::size_t limit, answer<publisher_page> done) override;
   void acknowledge_alert(std::string id, acknowledgement a, answer<bool> done) override;
+  /// For others who look through what is stored. Lives as long as this.
+  reading_desk& reads() { return *reads_; }
   void acknowledge_incident(std::string id, acknowledgement a, answer<bool> done) override;
   void reload(answer<reload_report> done) override;
   void rules(answer<rules_state> done) override;

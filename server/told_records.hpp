@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +18,8 @@ namespace faultline {
 
 /// Records looked at in one go.
 inline constexpr std::size_t page_scan = 256;
+/// How long one request may look for records; its page then ends, and `next` goes on.
+inline constexpr std::chrono::seconds longest_search{2};
 
 /// @p record with the seq and the time of the feed message that told it.
 template <class Record>
@@ -55,6 +60,13 @@ outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
     }
     if (page->size() < page_scan) return std::make_pair(std::move(found), std::string{});
   }
+}
+
+/// Whether @p text holds @p part, whatever the case of ASCII letters.
+inline bool holds(std::string_view text, std::string_view part) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  const auto same = [&](char a, char b) { return lower(a) == lower(b); };
+  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
 }
 
 }  // namespace faultline

@@ -88,12 +88,17 @@ int show_answer(const command_session& session, const std::string& target,
                 outcome<std::string> (*layout)(const std::string& body, const colours& c)) {
   const auto body = api_get(session.server, target);
   if (!body) return report_failure(body.error());
+  return show_body(session, *body, layout);
+}
+
+int show_body(const command_session& session, const std::string& body,
+              outcome<std::string> (*layout)(const std::string& body, const colours& c)) {
   if (session.format == output_format::json) {
-    const auto parsed = nlohmann::ordered_json::parse(*body, nullptr, false);
-    std::puts(parsed.is_discarded() ? body->c_str() : parsed.dump(2).c_str());
+    const auto parsed = nlohmann::ordered_json::parse(body, nullptr, false);
+    std::puts(parsed.is_discarded() ? body.c_str() : parsed.dump(2).c_str());
     return exit_code::ok;
   }
-  const auto text = layout(*body, colours::of(1));
+  const auto text = layout(body, colours::of(1));
   if (!text) return report_failure(text.error());
   std::fputs(text->c_str(), stdout);
   return exit_code::ok;

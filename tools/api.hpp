@@ -27,6 +27,10 @@ outcome<std::string> api_change(const api_server& server, const char* method,
 outcome<std::string> api_post(const api_server& server, const std::string& target,
                               const std::string& body);
 
+/// Prints @p body as it is (-o json), or @p layout of it. @returns an exit code.
+int show_body(const command_session& session, const std::string& body,
+              outcome<std::string> (*layout)(const std::string& body, const colours& c));
+
 /// What a command does with an answer: prints it as it is (-o json), or @p layout of it.
 /// @returns an exit code.
 int show_answer(const command_session& session, const std::string& target,

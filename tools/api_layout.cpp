@@ -42,6 +42,14 @@ const json& list_of(const json& from, const char* key) {
   return found != from.end() && found->is_array() ? *found : none;
 }
 
+/// Texts of the list under @p key, or "-".
+std::string names_of(const json& from, const char* key) {
+  std::string names;
+  for (const json& one : list_of(from, key))
+    names += (names.empty() ? "" : ", ") + (one.is_string() ? one.get<std::string>() : one.dump());
+  return names.empty() ? "-" : names;
+}
+
 outcome<std::string> laid_out(const std::string& body,
                               const std::function<std::string(const json&)>& layout) {
   const json read = json::parse(body, nullptr, false);
@@ -56,11 +64,20 @@ outcome<std::string> laid_out(const std::string& body,
   }
 }
 
-std::string more(const json& answer, const std::string& table) {
+std::string next_of(const json& answer) {
   const auto next = answer.find("next");
-  const bool has_more =
-      next != answer.end() && next->is_string() && !next->get<std::string>().empty();
-  return has_more ? table + "... and more (--limit)\n" : table;
+  return next != answer.end() && next->is_string() ? next->get<std::string>() : std::string{};
+}
+
+std::string more(const json& answer, const std::string& table) {
+  return next_of(answer).empty() ? table : table + "... and more (--limit)\n";
+}
+
+/// What a page without rows says: there may be some further on.
+std::string none_of(const json& answer, const std::string& none) {
+  const std::string next = next_of(answer);
+  if (next.empty()) return none + "\n";
+  return none + " among those looked at; go on with --next " + harmless(next) + "\n";
 }
 
 /// How much of a dead letter's payload there is, and whether it can be replayed.
@@ -83,6 +100,11 @@ std::string alert_flags(const json& alert) {
   on("silenced", "silenced");
   on("degraded", "degraded");
   on("learning", "learning");
+  on("flapping", "flapping");
+  for (const char* key : {"inhibited_by", "maintenance"})
+    if (alert.find(key) != alert.end())
+      flags += (flags.empty() ? "" : " ") +
+               std::string{key == std::string_view{"maintenance"} ? key : "inhibited"};
   return flags.empty() ? "-" : flags;
 }
 
@@ -121,10 +143,40 @@ outcome<std::string> layout_alerts(const std::string& body, const colours& c) {
                                 : "-",
                        alert_flags(a), text_of(a, "id")});
     }
-    if (table.empty()) return std::string{"no alerts\n"};
+    if (table.empty()) return none_of(answer, "no alerts");
     return more(answer, format_table({"STATE", "SEVERITY", "ENTITY", "METRIC", "SCORE", "STARTED",
                                       "LEAD", "FLAGS", "ID"},
                                      table, c));
+  });
+}
+
+outcome<std::string> layout_alert(const std::string& body, const colours& c) {
+  return laid_out(body, [&](const json& a) {
+    std::string text = std::string{c.bold()} + harmless(text_of(a, "entity")) + c.end() + "  " +
+                       text_of(a, "state") + " " + text_of(a, "severity") + "\n" +
+                       harmless(text_of(a, "explanation")) + "\n";
+    rows facts{{"id", text_of(a, "id")},
+               {"since", time_of(a, "started")},
+               {"ended", time_of(a, "ended")},
+               {"score", text_of(a, "score")},
+               {"source", text_of(a, "source")},
+               {"acknowledged by", text_of(a, "acknowledged_by")},
+               {"assigned to", text_of(a, "assigned_to")},
+               {"silenced by", text_of(a, "silenced_by")},
+               {"maintenance", names_of(a, "maintenance")},
+               {"inhibited by", names_of(a, "inhibited_by")},
+               {"flags", alert_flags(a)}};
+    const json labels = a.value("labels", json::object());
+    for (const auto& [name, value] : labels.items())
+      facts.push_back({"label " + name, value.is_string() ? value.get<std::string>() : "-"});
+    text += format_table({"", ""}, facts, c);
+    rows parts;
+    for (const json& part : list_of(a, "contributors"))
+      parts.push_back({text_of(part, "metric"), text_of(part, "actual"), text_of(part, "expected"),
+                       text_of(part, "lower"), text_of(part, "upper"), text_of(part, "score")});
+    if (parts.empty()) return text;
+    return text +
+           format_table({"metric", "actual", "expected", "lower", "upper", "score"}, parts, c);
   });
 }
 

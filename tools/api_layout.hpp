@@ -13,6 +13,8 @@ namespace faultline {
 
 outcome<std::string> layout_status(const std::string& body, const colours& c);
 outcome<std::string> layout_alerts(const std::string& body, const colours& c);
+/// One alert: what, since when, contributors, who looks after it, what keeps it quiet.
+outcome<std::string> layout_alert(const std::string& body, const colours& c);
 outcome<std::string> layout_incidents(const std::string& body, const colours& c);
 /// Ranked causes with bars, what speaks for and against each, and the steps that may help.
 outcome<std::string> layout_incident(const std::string& body, const colours& c);

@@ -19,7 +19,7 @@ namespace {
 using nlohmann::json;
 
 struct operation_arguments {
-  std::string id, by, comment, verdict, cause, file, remediation, from, to, kind = "calls";
+  std::string id, by, comment, assign, verdict, cause, file, remediation, from, to, kind = "calls";
   bool undo = false, worked = false, failed = false;
 };
 
@@ -41,11 +41,27 @@ void add_who(CLI::App& command, operation_arguments& a) {
   command.add_option("--comment", a.comment, "Why");
 }
 
-int run_ack(const command_session& session, const operation_arguments& a) {
-  const json body{{"by", a.by}, {"comment", a.comment}, {"acknowledged", !a.undo}};
+/// @p kind is alert or incident.
+int run_ack(const command_session& session, const operation_arguments& a, const char* kind) {
+  json body{{"by", a.by}, {"comment", a.comment}, {"acknowledged", !a.undo}};
+  if (!a.assign.empty()) body["assign"] = a.assign;
   return send_change(
-      session, api_target("alerts/" + percent_encode(a.id) + "/acknowledge", {}), body,
-      "alert " + a.id + (a.undo ? " is not acknowledged any more" : " is acknowledged"));
+      session, api_target(std::string{kind} + "s/" + percent_encode(a.id) + "/acknowledge", {}),
+      body,
+      std::string{kind} + " " + a.id +
+          (a.undo ? " is not acknowledged any more" : " is acknowledged"));
+}
+
+void add_ack(CLI::App& group, command_session& session, const char* kind) {
+  auto a = std::make_shared<operation_arguments>();
+  CLI::App* ack = group.add_subcommand("ack", "Say that somebody looks after it");
+  ack->add_option("id", a->id, "Its id (alert list, incident list)")->required();
+  CLI::Option* undo = ack->add_flag("--undo", a->undo, "Take it back");
+  ack->add_option("--assign", a->assign, "Who is to look after it")->excludes(undo);
+  add_who(*ack, *a);
+  ack->callback([a, kind, &session] {
+    session.run = [a, kind, &session] { return run_ack(session, *a, kind); };
+  });
 }
 
 int run_feedback(const command_session& session, const operation_arguments& a, const char* kind) {
@@ -107,12 +123,7 @@ int run_reload(const command_session& session) {
 }  // namespace
 
 void add_alert_operations(CLI::App& group, command_session& session) {
-  auto a = std::make_shared<operation_arguments>();
-  CLI::App* ack = group.add_subcommand("ack", "Say that somebody looks after it");
-  ack->add_option("id", a->id, "Id of the alert (alert list)")->required();
-  ack->add_flag("--undo", a->undo, "Take it back");
-  add_who(*ack, *a);
-  ack->callback([a, &session] { session.run = [a, &session] { return run_ack(session, *a); }; });
+  add_ack(group, session, "alert");
   auto f = std::make_shared<operation_arguments>();
   CLI::App* feedback = group.add_subcommand("feedback", "Say whether it was right to warn");
   feedback->add_option("id", f->id, "Id of the alert (alert list)")->required();
@@ -126,6 +137,7 @@ void add_alert_operations(CLI::App& group, command_session& session) {
 }
 
 void add_incident_operations(CLI::App& group, command_session& session) {
+  add_ack(group, session, "incident");
   auto a = std::make_shared<operation_arguments>();
   CLI::App* feedback = group.add_subcommand("feedback", "Say whether the cause was found");
   feedback->add_option("id", a->id, "Id of the incident (incident list)")->required();

@@ -2,8 +2,11 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "tools/api.hpp"
 #include "tools/api_layout.hpp"
@@ -104,6 +107,66 @@ void add_publisher_commands(CLI::App& app, command_session& session) {
   });
 }
 
+namespace {
+
+/// Pages may be short, even empty, before the end: goes on until there are @p limit alerts.
+int show_history(const command_session& session, const api_query& asked, std::string next,
+                 std::size_t limit) {
+  using nlohmann::json;
+  json all{{"alerts", json::array()}, {"next", nullptr}};
+  do {
+    api_query query = asked;
+    query.emplace_back("limit", std::to_string(limit - all["alerts"].size()));
+    query.emplace_back("next", next);
+    const auto body = api_get(session.server, api_target("history", query));
+    if (!body) return report_failure(body.error());
+    const json page = json::parse(*body, nullptr, false);
+    if (!page.is_object() || !page.contains("alerts") || !page.contains("next"))
+      return report_failure({ec::malformed, "the server's answer is no page of alerts"});
+    for (const json& a : page["alerts"]) all["alerts"].push_back(a);
+    all["next"] = page["next"];
+    next = page["next"].is_string() ? page["next"].get<std::string>() : std::string{};
+  } while (!next.empty() && all["alerts"].size() < limit);
+  return show_body(session, all.dump(-1, ' ', false, json::error_handler_t::replace),
+                   layout_alerts);
+}
+
+/// Alerts of the past, by what stands in them.
+void add_search(CLI::App& group, command_session& session) {
+  struct search_arguments {
+    std::string text, state, from, to, next;
+    std::vector<std::string> matchers;
+    std::size_t limit = 100;
+  };
+  auto a = std::make_shared<search_arguments>();
+  CLI::App* search = group.add_subcommand("search", "Alerts of the past, the newest first");
+  search->add_option("text", a->text, "In entity, metric, explanation or a label");
+  search->add_option("--matcher", a->matchers, "Labels, for example severity=critical; all hold");
+  search->add_option("--state", a->state, "firing or resolved")
+      ->check(CLI::IsMember({"firing", "resolved"}));
+  search->add_option("--from", a->from, "That fired then or later");
+  search->add_option("--to", a->to, "That began before");
+  search->add_option("--limit", a->limit, "At most so many")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  search->add_option("--next", a->next, "Go on from here: `next` of the answer before");
+  search->callback([a, &session] {
+    session.run = [a, &session] {
+      api_query query{{"text", a->text}, {"state", a->state}};
+      for (const std::string& matcher : a->matchers) query.emplace_back("matcher", matcher);
+      for (const auto& [name, said] : {std::pair{"from", &a->from}, {"to", &a->to}}) {
+        if (said->empty()) continue;
+        const auto at = parse_time(*said);
+        if (!at) return report_usage(at.error().what);
+        query.emplace_back(name, std::to_string(*at));
+      }
+      return show_history(session, query, a->next, a->limit);
+    };
+  });
+}
+
+}  // namespace
+
 void add_alert_commands(CLI::App& app, command_session& session) {
   auto a = std::make_shared<list_arguments>();
   CLI::App* group = add_group(app, "alert", "Alerts of entities");
@@ -112,6 +175,15 @@ void add_alert_commands(CLI::App& app, command_session& session) {
       ->check(CLI::IsMember({"firing", "resolved"}));
   list->add_option("--entity", a->entity, "Of this entity alone");
   add_alert_operations(*group, session);
+  auto one = std::make_shared<std::string>();
+  CLI::App* show = group->add_subcommand("show", "All that is known of an alert");
+  show->add_option("id", *one, "Id of the alert (alert list)")->required();
+  show->callback([one, &session] {
+    session.run = [one, &session] {
+      return show_answer(session, api_target("alerts/" + percent_encode(*one), {}), layout_alert);
+    };
+  });
+  add_search(*group, session);
   list->callback([a, &session] {
     session.run = [a, &session] {
       const api_query query{

@@ -33,7 +33,9 @@ struct route {
 
 // Parts of them.
 std::vector<route> maintenance_routes();
+std::vector<route> operator_routes();
 std::vector<route> silence_routes();
+std::vector<route> openapi_routes();
 std::vector<route> alertmanager_routes();
 
 /// All of them, in the order in which they are told to people.
@@ -41,6 +43,9 @@ const std::vector<route>& api_routes();
 
 /// GET /api/v1/stream.
 void get_stream(api_call call);
+
+/// All of /api/v1 and /-/ as JSON of OpenAPI 3.0.
+std::string openapi_document();
 
 /// The page at "/api/v1": what one can ask for, for people.
 std::string index_page();

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
+
+#include <set>
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
+#include "dashboard/internal/openapi_shapes.hpp"
+#include "dashboard/internal/routes.hpp"
 #include "dashboard/rest_api.hpp"
 #include "tests/dashboard/made_queries.hpp"
 
@@ -265,6 +271,64 @@ TEST_F(LifeCycleApi, ReceiversAreListedAndTested) {
             R"({"error":"answered 404","sent":false})");
   role = web_role::viewer;
   EXPECT_EQ(ask("POST", "/api/v1/receivers/team/test").status, 403);
+}
+
+TEST_F(LifeCycleApi, AlertsOfThePastAreSearched) {
+  cycle.alerts.resize(1);
+  cycle.alerts[0].id = "00ff";
+  EXPECT_EQ(get("/api/v1/alerts/00ff")["seq"], 7);
+  cycle.alerts.clear();
+  EXPECT_EQ(ask("GET", "/api/v1/alerts/00fe").status, 404);
+  get("/api/v1/history", {{"matcher", "a=b"}, {"text", "Cart"}, {"from", "5"}, {"to", "9"}});
+  EXPECT_EQ(cycle.searched.text, "Cart");
+  EXPECT_EQ(cycle.searched.from, 5);
+  EXPECT_EQ(cycle.searched.matchers.size(), 1u);
+  EXPECT_EQ(ask("GET", "/api/v1/history", {}, {{"from", "noon"}}).status, 400);
+}
+
+TEST_F(LifeCycleApi, AnIncidentIsAcknowledgedAndAssigned) {
+  EXPECT_EQ(
+      ask("POST", "/api/v1/incidents/i1/acknowledge", R"({"by":"ann","assign":"bob"})").status,
+      202);
+  EXPECT_EQ(asked.asked, "acknowledge incident i1");
+  ASSERT_EQ(asked.acknowledged.size(), 1U);
+  EXPECT_EQ(asked.acknowledged[0].assign, "bob");
+  EXPECT_EQ(ask("DELETE", "/api/v1/incidents/i1/acknowledge").status, 202);
+  EXPECT_FALSE(asked.acknowledged.back().acknowledged);
+  EXPECT_EQ(ask("POST", "/api/v1/incidents/i1/acknowledge", R"({"assign":7})").status, 400);
+  role = web_role::viewer;
+  EXPECT_EQ(ask("DELETE", "/api/v1/incidents/i1/acknowledge").status, 403);
+}
+
+TEST_F(LifeCycleApi, IsDescribedAsItIsServed) {
+  const json whole = get("/api/v1/openapi.json");
+  EXPECT_EQ(whole["openapi"], "3.0.3");
+  const json& window = whole["paths"]["/api/v1/entities/{id}/window"]["get"];
+  EXPECT_EQ(window["parameters"][0]["name"], "id");
+  EXPECT_EQ(window["parameters"][1]["name"], "metric");
+  EXPECT_EQ(whole["paths"]["/api/v1/silences"]["post"]["x-role"], "operator");
+  EXPECT_EQ(whole["paths"]["/api/v1/alerts"]["get"]["parameters"][0]["schema"]["enum"][1],
+            "resolved");
+  EXPECT_FALSE(whole["paths"].contains("/api/v2/alerts")) << "others describe theirs";
+}
+
+TEST_F(LifeCycleApi, EveryRouteHasADescriptionAndEveryDescriptionARoute) {
+  std::set<std::pair<std::string, std::string>> served, described;
+  for (const route& r : api_routes())
+    if (r.path.rfind("/api/v1/", 0) == 0 || r.path.rfind("/-/", 0) == 0)
+      served.emplace(r.method, r.path);
+  for (const operation_shape& s : operation_shapes()) described.emplace(s.method, s.path);
+  EXPECT_EQ(served, described);
+  EXPECT_EQ(described.size(), operation_shapes().size()) << "each once";
+  const json whole = get("/api/v1/openapi.json");
+  const std::string text = whole.dump(), sign = "#/components/schemas/";
+  std::set<std::string> named, known;
+  for (std::size_t at = text.find(sign); at != std::string::npos; at = text.find(sign, at + 1)) {
+    const std::size_t begin = at + sign.size();
+    named.insert(text.substr(begin, text.find('"', begin) - begin));
+  }
+  for (const auto& [name, schema] : whole["components"]["schemas"].items()) known.insert(name);
+  EXPECT_EQ(named, known);
 }
 
 }  // namespace

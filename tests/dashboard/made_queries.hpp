@@ -178,6 +178,15 @@ public:
     asked = "test " + name;
     say(done, test_error);
   }
+  void alert_by_id(std::string id, answer<told<alert>> done) override {
+    asked = id;
+    if (alerts.empty()) return done(failure{ec::not_found, "no alert " + id});
+    say(done, told<alert>{alerts.front(), 7, 8});
+  }
+  void search_alerts(alert_search s, answer<alert_page> done) override {
+    searched = std::move(s);
+    say(done, found);
+  }
   void post_alerts(std::vector<posted_alert> p, answer<std::size_t> done) override {
     posted = std::move(p);
     say(done, posted.size());
@@ -221,6 +230,8 @@ public:
   std::vector<label_matcher> previewed;
   silence_reach reach;
   receiver_page receiver_list;
+  alert_search searched;
+  alert_page found;
   std::vector<maintenance_row> windows;
   std::vector<maintenance_word> asked_windows;
   std::string test_error;

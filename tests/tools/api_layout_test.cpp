@@ -53,6 +53,30 @@ TEST(IncidentPage, OfSomethingElseIsAnError) {
     EXPECT_FALSE(layout_incident(body, plain)) << body;
 }
 
+TEST(AlertPage, ShowsWhoLooksAfterItAndWhatKeepsItQuiet) {
+  const auto page = layout_alert(
+      R"({"id": "a1", "state": "firing", "severity": "critical", "entity": "service/x",
+          "metric": "cpu", "explanation": "cpu is high", "score": 0.9, "started": 1704715200000,
+          "source": "detector", "acknowledged": true, "acknowledged_by": "ann",
+          "assigned_to": "bob", "flapping": true, "inhibited_by": ["b2", "c3"],
+          "maintenance": ["night"], "labels": {"zone": "eu"},
+          "contributors": [{"metric": "cpu", "actual": 97, "expected": 20, "lower": 10,
+                            "upper": 30, "score": 0.9}]})",
+      plain);
+  ASSERT_TRUE(page);
+  for (const char* part :
+       {"service/x  firing critical", "cpu is high", "ann", "bob", "b2, c3", "night",
+        "acknowledged flapping inhibited maintenance", "label zone", "97", "detector"})
+    EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
+  EXPECT_FALSE(layout_alert("[]", plain));
+}
+
+TEST(Lists, OfNothingYetSayHowToGoOn) {
+  EXPECT_EQ(*layout_alerts(R"({"alerts": [], "next": null})", plain), "no alerts\n");
+  EXPECT_EQ(*layout_alerts(R"({"alerts": [], "next": "t7"})", plain),
+            "no alerts among those looked at; go on with --next t7\n");
+}
+
 TEST(Lists, AreTablesAndSayWhenThereIsMore) {
   const auto alerts = layout_alerts(
       R"({"alerts": [{"id": "a1", "state": "firing", "severity": "warning", "entity": "service/x",
