@@ -104,6 +104,9 @@ class Feed(unittest.TestCase):
             listener.until_seq(0)
         publisher = Publisher(cls.server.router, "feed")
         for n in range(960):
+            if n == 200:  # sixteen minutes pass in seconds: the cause is looked for before all is well again
+                publisher.flush()
+                eventually(lambda: any(i["causes"] for i in cls.server.api("/api/v1/incidents")["incidents"]), what="a cause")
             publisher.send(rows(n))
             while len(publisher.waiting) > 8:
                 publisher.pump(20)
