@@ -19,8 +19,9 @@ constexpr std::chrono::milliseconds ask_again{100};
 constexpr std::chrono::minutes store_deadline{1};
 }  // namespace
 
-void rca_state::begin(root_cause_options o, rca_peers p) {
+void rca_state::begin(root_cause_options o, role_table r, rca_peers p) {
   options_ = o;
+  roles_ = std::move(r);
   peers_ = std::move(p);
 }
 
@@ -115,6 +116,7 @@ void rca_state::answered(const shared_case& c) {
 }
 
 void rca_state::close(const shared_case& c) {
+  c->question.roles = roles_;
   auto question = std::make_shared<const rca_question>(std::move(c->question));
   self->request(peers_.worker, store_deadline, cause_question{question})
       .then(
@@ -148,8 +150,8 @@ void rca_state::record(root_cause_result result) {
 }
 
 rca_actor::behavior_type root_cause(rca_actor::stateful_pointer<rca_state> self,
-                                    root_cause_options options, rca_peers peers) {
-  self->state.begin(options, std::move(peers));
+                                    root_cause_options options, role_table roles, rca_peers peers) {
+  self->state.begin(options, std::move(roles), std::move(peers));
   return {
       [self](find_cause& f) { self->state.on_find(f); },
       [self](const ask_again_for& a) { self->state.ask_window(a.what, a.entity); },

@@ -38,7 +38,7 @@ struct rca_state {
   static constexpr const char* name = "root-cause";
   explicit rca_state(rca_actor::pointer self_ptr) : self{self_ptr} {}
 
-  void begin(root_cause_options o, rca_peers p);
+  void begin(root_cause_options o, role_table r, rca_peers p);
   void on_find(find_cause& f);
 
   void ask_window(const std::shared_ptr<rca_case>& c, const std::string& entity);
@@ -56,6 +56,7 @@ private:
   void record(root_cause_result result);
 
   root_cause_options options_;
+  role_table roles_;
   rca_peers peers_;
   std::map<std::string, rca_request> waiting_;  ///< newest request per incident
   std::deque<std::string> order_;
@@ -65,8 +66,9 @@ private:
 /// Questions every candidate's entity through its partition, also those that did not alert, joins
 /// its live window from memory and disk, and records what the worker finds as a decision. A node
 /// that does not answer in time, or whose watermark has not passed `as_of`, is marked incomplete.
+/// @p roles are those of the rules in force.
 rca_actor::behavior_type root_cause(rca_actor::stateful_pointer<rca_state> self,
-                                    root_cause_options options, rca_peers peers);
+                                    root_cause_options options, role_table roles, rca_peers peers);
 
 struct rca_worker_state {
   static constexpr const char* name = "root-cause-worker";

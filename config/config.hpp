@@ -53,6 +53,7 @@ struct server_config {
   model_options model;
   log_options log;
   std::string runbooks;  ///< file of the remediation steps; empty: the one that came with us
+  std::string roles;     ///< file of the words that tell roles; likewise
 };
 
 /// Reads a YAML file. Unknown keys, wrong units, values out of range and keys given twice are

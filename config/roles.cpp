@@ -13,10 +13,12 @@ namespace {
 const std::vector<std::string> known_roles{"cpu",        "memory",  "disk",   "network",
                                            "saturation", "traffic", "errors", "latency"};
 
+constexpr std::size_t most_words = 1000, longest_word = 64;
+
 bool is_word(const std::string& text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-  });
+  return !text.empty() && text.size() <= longest_word &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
 }
 
 void read_group(const YAML::Node& node, const std::string& path, std::set<std::string>& seen,
@@ -38,7 +40,8 @@ void read_group(const YAML::Node& node, const std::string& path, std::set<std::s
   if (words.empty()) problems.add(node.Mark(), path, "has no words");
   for (const auto& word : words) {
     if (!is_word(word))
-      problems.add(node.Mark(), path, "\"" + word + "\" is not lower-case letters and digits");
+      problems.add(node.Mark(), path,
+                   "\"" + word + "\" is not one to 64 lower-case letters and digits");
     else if (!seen.insert(word).second)
       problems.add(node.Mark(), path, "\"" + word + "\" is given twice");
     else
@@ -62,6 +65,7 @@ loaded<std::vector<role_rule>> read_roles(std::string_view yaml, const std::stri
     for (const auto& item : top.value)
       read_group(item, "roles[" + std::to_string(index++) + "]", seen, rules, problems);
   }
+  if (rules.size() > most_words) problems.add(root.Mark(), "roles", "has more than 1000 words");
   loaded<std::vector<role_rule>> result;
   if (problems.empty()) result.value = std::move(rules);
   result.problems = problems.take();

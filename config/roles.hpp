@@ -17,7 +17,8 @@ struct role_rule {
 };
 
 /// Reads a list under `roles:` of {role, words}. A role nobody knows, a word given twice and a word
-/// that is not lower-case letters and digits are problems.
+/// that is not lower-case letters and digits (at most 64) are problems, and so are more than 1,000
+/// words.
 loaded<std::vector<role_rule>> load_roles(const std::filesystem::path& file);
 loaded<std::vector<role_rule>> read_roles(std::string_view yaml, const std::string& name);
 

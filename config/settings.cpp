@@ -402,6 +402,7 @@ void add_running(std::vector<setting>& all) {
   all.push_back(text(s, "ranker", FIELD(model.ranker), any_text));
   all.push_back(text(s, "directory", FIELD(model.directory), any_text));
   all.push_back(text("", "runbooks", FIELD(runbooks), any_text));
+  all.push_back(text("", "roles", FIELD(roles), any_text));
   s = "log";
   all.push_back(text(s, "level", FIELD(log.level), log_level));
   all.push_back(text(s, "format", FIELD(log.format), log_format));

@@ -75,6 +75,7 @@ std::string api_json(const entity_details& entity) {
   json metrics = json::array();
   for (const entity_metric& m : entity.metrics)
     metrics.push_back({{"name", m.name},
+                       {"role", m.role},
                        {"kind", m.kind},
                        {"last", number(m.last)},
                        {"expected", number(m.expected)},

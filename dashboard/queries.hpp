@@ -50,6 +50,7 @@ struct entity_page {
 
 struct entity_metric {
   std::string name;
+  std::string role;  ///< cpu, memory, ... latency, none
   std::string kind;  ///< gauge, counter
   double last = 0, expected = 0, lower = 0, upper = 0;
   double off = 0;             ///< of the last ticks, in multiples of the usual 98th percentile

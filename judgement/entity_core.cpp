@@ -263,6 +263,7 @@ void entity_core::advance(const partition_time& clock, const record_address& whe
 }
 
 void entity_core::set_rules(std::shared_ptr<const judgement_rules> rules) {
+  impl_->other_roles = impl_->other_roles || impl_->rules->roles != rules->roles;
   impl_->rules = std::move(rules);
   impl_->rules_changed();
 }

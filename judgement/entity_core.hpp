@@ -20,6 +20,7 @@
 #include "processing/maintenance_window.hpp"
 #include "processing/options.hpp"
 #include "processing/partition_time.hpp"
+#include "processing/roles.hpp"
 #include "processing/window_detail.hpp"
 
 namespace faultline {
@@ -31,6 +32,7 @@ struct judgement_rules {
   detection_options detection;
   std::vector<maintenance_window> maintenance;
   model_identity model;
+  role_table roles;
 };
 
 /// Ticks for which an entity only listens to a model that took the place of another.
@@ -91,6 +93,7 @@ struct entity_window {
 
 struct metric_status {
   std::string name;
+  metric_role role = metric_role::none;  ///< by the words of the rules
   metric_kind kind = metric_kind::gauge;
   double last = 0;
   double expected = 0;

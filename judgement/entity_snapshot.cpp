@@ -175,7 +175,8 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
   if (!profile.restore(in, padded) || !ring.restore(in, padded) ||
       !read_tails_of(version, in, tails) || !life.restore(in, version))
     return broken;
-  open_channels();
+  add_channels();
+  other_roles = true;  // those that gave the slots in here may be newer than these, or older
   tails.expect(builder.channels().size());
   std::fill(slots.begin(), slots.end(), std::uint8_t{255});
   for (std::size_t s = 0; s < slot_channel.size(); ++s) {

@@ -96,6 +96,11 @@ struct entity_core::impl {
   void follow_model();
   void finish_tick(const forecast_result* result, std::vector<entity_decision>& out);
   void open_channels();
+  void add_channels();
+  /// What faultline names itself (log.*, span.*) is of the role it was named for.
+  metric_role role_of_channel(const channel_info& channel) const;
+  std::uint8_t traits_of(const channel_info& channel) const;
+  void follow_roles();
   forecast_tick forecast_tick_of(const block_scores* scores) const;
   void fill_time(forecast_tick& in) const;
   void load_values(const closed_tick& tick);
@@ -221,6 +226,7 @@ struct entity_core::impl {
   // Not saved.
   bool flying = false;
   bool deciding = true;
+  bool other_roles = false;             ///< than the last tick was judged by, as far as is known
   std::int64_t undecided_since_ms = 0;  ///< an episode while nothing is decided
   /// Attributes that came while older ticks waited: theirs are the ones before.
   std::vector<attribute_change> attribute_changes;

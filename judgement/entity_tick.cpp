@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "judgement/entity_state.hpp"
 #include "judgement/maintenance.hpp"
@@ -69,29 +70,48 @@ bool rebase_tick(std::uint64_t n) noexcept {
 
 }  // namespace
 
-// Roles, limits and room for channels that have appeared.
+metric_role entity_core::impl::role_of_channel(const channel_info& channel) const {
+  return channel.derived ? role_of(channel.name) : rules->roles.role_of(channel.name);
+}
+
+std::uint8_t entity_core::impl::traits_of(const channel_info& channel) const {
+  const auto role = role_of_channel(channel);
+  std::uint8_t bits = 0;
+  if (role == metric_role::errors || role == metric_role::latency) bits |= channel_trait::symptom;
+  if (role <= metric_role::disk || role == metric_role::saturation) bits |= channel_trait::capacity;
+  if (names_a_share(channel.name)) bits |= channel_trait::share;
+  if (role == metric_role::traffic || role == metric_role::network) bits |= channel_trait::load;
+  if ((bits & (channel_trait::symptom | channel_trait::capacity)) != 0)
+    bits |= channel_trait::relief;
+  if (channel.derived) bits |= channel_trait::relief;
+  return bits;
+}
+
+// With the next tick, as follow_model(). A slot that is taken stays: the forecaster has learned it.
+// Free ones go to whom they are now due.
+void entity_core::impl::follow_roles() {
+  if (!std::exchange(other_roles, false)) return;
+  for (std::size_t c = 0; c < traits.size(); ++c) traits[c] = traits_of(builder.channels()[c]);
+  give_slots(false);
+}
+
+// Roles, limits, room and slots for channels that have appeared.
 void entity_core::impl::open_channels() {
+  add_channels();
+  give_slots(false);
+}
+
+void entity_core::impl::add_channels() {
   const auto& channels = builder.channels();
   while (blocks.size() * width < channels.size()) {
     blocks.emplace_back();
     clear_block(blocks.back());
   }
   for (std::size_t c = traits.size(); c < channels.size(); ++c) {
-    const auto role = role_of(channels[c].name);
-    std::uint8_t bits = 0;
-    if (role == metric_role::errors || role == metric_role::latency) bits |= channel_trait::symptom;
-    if (role <= metric_role::disk || role == metric_role::saturation)
-      bits |= channel_trait::capacity;
-    if (names_a_share(channels[c].name)) bits |= channel_trait::share;
-    if (role == metric_role::traffic || role == metric_role::network) bits |= channel_trait::load;
-    if ((bits & (channel_trait::symptom | channel_trait::capacity)) != 0)
-      bits |= channel_trait::relief;
-    if (channels[c].derived) bits |= channel_trait::relief;
-    traits.push_back(bits);
+    traits.push_back(traits_of(channels[c]));
     slots.push_back(no_slot);
   }
   rules_changed();
-  give_slots(false);
 }
 
 // A role's slot goes to the first channel of that role by name; channels without a role, or whose
@@ -108,7 +128,7 @@ void entity_core::impl::give_slots(bool anonymous_too) {
   };
   for (const auto c : order) {
     if (channels[c].derived) continue;  // the forecaster knows metrics
-    const auto role = static_cast<std::size_t>(role_of(channels[c].name));
+    const auto role = static_cast<std::size_t>(role_of_channel(channels[c]));
     if (slots[c] == no_slot && role < slot_channel.size() && slot_channel[role] < 0) give(c, role);
   }
   if (!anonymous_too) return;
@@ -158,6 +178,7 @@ void entity_core::impl::forget_deviations() {
 
 void entity_core::impl::begin_tick(forecast_row& row) {
   follow_model();
+  follow_roles();
   const auto& tick = builder.front();
   load_values(tick);
   auto& space = workspace();

@@ -116,6 +116,7 @@ entity_status entity_core::impl::status() const {
     const auto i = c % width;
     metric_status m;
     m.name = channels[c].name;
+    m.role = role_of_channel(channels[c]);
     m.kind = channels[c].kind;
     m.last = b.seen(i) > 0 || b.last[i] != 0 ? b.last[i] : channels[c].last;
     const float base = ring.size() != 0 ? ring.expected(0, c) : b.level[i];

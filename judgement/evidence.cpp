@@ -138,11 +138,11 @@ std::optional<event_time> silent_since(const rca_node& node, const window_parts&
   return since;
 }
 
-void take_alerts(const rca_node& node, node_evidence& e) {
+void take_alerts(const rca_node& node, const role_table& roles, node_evidence& e) {
   for (const alert& a : node.alerts) {
     const double p = std::clamp(a.score, 0.01, 0.99);
     const double lr = std::clamp(std::log(p / (1 - p)), alert_least, alert_most);
-    const metric_role role = meaning_of(a.metric).role;
+    const metric_role role = meaning_of(a.metric, roles).role;
     double& side = is_external(role) || role == metric_role::none ? e.external : e.internal;
     side = std::max(side, lr);
     if (!e.onset) e.onset = a.started;
@@ -310,7 +310,7 @@ private:
 
 }  // namespace
 
-metric_meaning meaning_of(std::string_view metric) noexcept {
+metric_meaning meaning_of(std::string_view metric, const role_table& roles) {
   metric_meaning m;
   if (begins_with(metric, "out_") || begins_with(metric, "in_")) {
     const auto dot = metric.find('.');
@@ -328,7 +328,8 @@ metric_meaning meaning_of(std::string_view metric) noexcept {
     m.worse = -1;
     return m;
   }
-  m.role = role_of(metric);
+  const bool ours = is_log_channel(metric) || is_span_channel(metric);
+  m.role = ours ? role_of(metric) : roles.role_of(metric);
   const bool either = m.role == metric_role::none || m.role == metric_role::traffic ||
                       m.role == metric_role::network;
   m.worse = either ? 0 : 1;
@@ -341,15 +342,15 @@ metric_meaning meaning_of(std::string_view metric) noexcept {
 namespace {
 
 std::vector<seen_series> look_at(const entity_window& w, const window_parts& parts, bool told,
-                                 const evidence_weights& weights) {
+                                 const role_table& roles, const evidence_weights& weights) {
   std::vector<seen_series> all;
   for (const metric_window& m : w.metrics) {
     if (is_log_channel(m.name) ||
         is_span_channel(m.name)) {  // what is told says it already, in counts
-      all.push_back({meaning_of(m.name), {}, {}});
+      all.push_back({meaning_of(m.name, roles), {}, {}});
       continue;
     }
-    seen_series one{meaning_of(m.name), baseline_of(m.values, parts, weights), {}};
+    seen_series one{meaning_of(m.name, roles), baseline_of(m.values, parts, weights), {}};
     if (one.base && told) {
       one.base->scale = std::max(one.base->scale, counting_noise(m.name, one.base->median));
     }
@@ -398,9 +399,9 @@ seen_question look_at(const rca_question& question, const evidence_weights& weig
   for (const rca_node& node : question.nodes) {
     const entity_window& told = node.window.told ? *node.window.told : none;
     seen.parts.push_back(split(node.window, question.onset, question.as_of, weights));
-    seen.series.push_back(look_at(node.window, seen.parts.back(), false, weights));
+    seen.series.push_back(look_at(node.window, seen.parts.back(), false, question.roles, weights));
     seen.told_parts.push_back(split(told, question.onset, question.as_of, weights));
-    seen.told.push_back(look_at(told, seen.told_parts.back(), true, weights));
+    seen.told.push_back(look_at(told, seen.told_parts.back(), true, role_table{}, weights));
   }
   return seen;
 }
@@ -435,7 +436,7 @@ evidence gather_evidence(const rca_question& question, const seen_question& seen
       e.internal = std::max(e.internal, 0.0);
       for (double& lr : e.by_role) lr = std::max(lr, 0.0);
     }
-    take_alerts(node, e);
+    take_alerts(node, question.roles, e);
     if (node.window.told) take_words(question, *node.window.told, weights, e);
     date(node, e);
   }

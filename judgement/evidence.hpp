@@ -63,7 +63,7 @@ struct metric_meaning {
   int worse = 0;          ///< +1 a rise is bad, -1 a fall is bad, 0 either
   std::string_view peer;  ///< for out and in
 };
-metric_meaning meaning_of(std::string_view metric) noexcept;
+metric_meaning meaning_of(std::string_view metric, const role_table& roles = {});
 
 /// Robust level and scale of the ticks before a change.
 struct fresh_baseline {

@@ -58,6 +58,7 @@ struct log_runner::impl {
 
   options settings;
   correlator_core correlator;
+  role_table roles;
   std::map<partition_id, partition_side> sides;
   std::map<std::string, log_resident*, std::less<>> by_id;
   tick_feed<log_resident> feed;
@@ -166,6 +167,7 @@ void log_runner::impl::explain(const rca_request& request) {
   q.onset = request.onset;
   q.as_of = request.as_of;
   q.edges = request.edges;
+  q.roles = roles;
   q.changes = request.changes;
   for (const auto& id : request.candidates) {
     rca_node node;
@@ -211,6 +213,7 @@ void log_runner::set_rules(partition_id partition, std::shared_ptr<const judgeme
 
 void log_runner::set_correlation(const rules_record& rules) {
   impl_->settings.root_cause = rules.root_cause;
+  impl_->roles = rules.rules.roles;
   decision d;
   d.kind = decision_kind::command;
   d.command.name = "configuration";

@@ -10,6 +10,7 @@
 #include "judgement/entity_core.hpp"
 #include "judgement/options.hpp"
 #include "messages/decision.hpp"
+#include "processing/roles.hpp"
 
 namespace faultline {
 
@@ -50,6 +51,7 @@ struct rca_question {
   std::vector<rca_node> nodes;
   std::vector<rca_edge> edges;
   std::vector<change_note> changes;
+  role_table roles;  ///< of the rules: what its metrics are about
 };
 
 /// Bayesian posterior over causes (modelling.md, tier 3): evidence per node against a fresh

@@ -37,6 +37,12 @@ json inhibit_of(const std::vector<inhibit_rule>& rules) {
   return list;
 }
 
+json roles_of(const role_table& roles) {
+  json list = json::array();
+  for (const auto& w : roles.words()) list.push_back({w.word, to_string(w.role)});
+  return list;
+}
+
 json model_of(const model_identity& m) {
   return {{"name", m.name}, {"version", m.version}, {"sha256", m.sha256}};
 }
@@ -107,39 +113,50 @@ void read_edges(const json& correlation, std::vector<configured_edge>& edges) {
   }
 }
 
+void read_roles(const json& whole, role_table& roles) {
+  const auto list = whole.find("roles");
+  if (list == whole.end()) return;
+  std::vector<role_word> words;
+  for (const json& w : *list)
+    if (const auto role = role_named(w.at(1).get<std::string>()))
+      words.push_back({w.at(0).get<std::string>(), *role});
+  roles = role_table{std::move(words)};
+}
+
 }  // namespace
 
 std::string encode_rules(const rules_record& r) {
   const auto& p = r.rules.processing;
   const auto& d = r.rules.detection;
-  const json whole{
-      {"logic", r.logic},
-      {"processing",
-       {{"tick_ms", p.tick.count()},
-        {"max_late_ms", p.max_late.count()},
-        {"max_future_ms", p.max_future.count()},
-        {"accept_past", p.accept_past},
-        {"lateness_ticks", p.lateness_ticks}}},
-      {"detection",
-       {{"false_pages_per_entity_month", d.false_pages_per_entity_month},
-        {"learning_ms", d.learning.count()}}},
-      {"limits", limits_of(d.limits)},
-      {"maintenance", json::parse(windows_json(r.rules.maintenance))},
-      {"model", model_of(r.rules.model)},
-      {"configured_model", r.configured_model},
-      {"correlation",
-       {{"window_ms", r.correlation.window.count()},
-        {"hops", r.correlation.hops},
-        {"settle_ms", r.correlation.settle.count()},
-        {"false_incidents_per_entity_month", r.correlation.false_incidents_per_entity_month},
-        {"edges", edges_of(r.correlation.edges)},
-        {"inhibit", inhibit_of(r.correlation.inhibit)},
-        {"inhibit_consequences", r.correlation.inhibit_consequences}}},
-      {"root_cause",
-       {{"hops", r.root_cause.hops},
-        {"abstain_below", r.root_cause.abstain_below},
-        {"unobserved_prior", r.root_cause.unobserved_prior}}},
-      {"ranker", model_of(r.ranker)}};
+  json whole{{"logic", r.logic},
+             {"processing",
+              {{"tick_ms", p.tick.count()},
+               {"max_late_ms", p.max_late.count()},
+               {"max_future_ms", p.max_future.count()},
+               {"accept_past", p.accept_past},
+               {"lateness_ticks", p.lateness_ticks}}},
+             {"detection",
+              {{"false_pages_per_entity_month", d.false_pages_per_entity_month},
+               {"learning_ms", d.learning.count()}}},
+             {"limits", limits_of(d.limits)},
+             {"maintenance", json::parse(windows_json(r.rules.maintenance))},
+             {"model", model_of(r.rules.model)},
+             {"configured_model", r.configured_model},
+             {"correlation",
+              {{"window_ms", r.correlation.window.count()},
+               {"hops", r.correlation.hops},
+               {"settle_ms", r.correlation.settle.count()},
+               {"false_incidents_per_entity_month", r.correlation.false_incidents_per_entity_month},
+               {"edges", edges_of(r.correlation.edges)},
+               {"inhibit", inhibit_of(r.correlation.inhibit)},
+               {"inhibit_consequences", r.correlation.inhibit_consequences}}},
+             {"root_cause",
+              {{"hops", r.root_cause.hops},
+               {"abstain_below", r.root_cause.abstain_below},
+               {"unobserved_prior", r.root_cause.unobserved_prior}}},
+             {"ranker", model_of(r.ranker)}};
+  // Left out where they are those built in: rules of before roles could be set are the same rules.
+  if (!r.rules.roles.built_in()) whole["roles"] = roles_of(r.rules.roles);
   return whole.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
@@ -178,6 +195,7 @@ outcome<rules_record> decode_rules(std::string_view text) {
     read(rc, "abstain_below", r.root_cause.abstain_below);
     read(rc, "unobserved_prior", r.root_cause.unobserved_prior);
     read_model(whole, "ranker", r.ranker);
+    read_roles(whole, r.rules.roles);
   } catch (const json::exception& e) {
     return failure{ec::malformed, std::string{"rules: "} + e.what()};
   }

@@ -193,6 +193,7 @@ void runner::impl::explain(const rca_request& request) {
   q.onset = request.onset;
   q.as_of = request.as_of;
   q.edges = request.edges;
+  q.roles = options.rules->roles;
   q.changes = request.changes;
   for (const auto& id : request.candidates) {
     rca_node node;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processing/roles.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 namespace faultline {
 namespace {
@@ -154,7 +156,12 @@ const char* to_string(metric_role role) noexcept {
 
 namespace {
 
-metric_role find_role(std::string_view metric) noexcept {
+metric_role find_role(std::string_view metric, const std::vector<role_word>* words) noexcept {
+  if (words != nullptr) {
+    for (const auto& rule : *words)
+      if (has_word(metric, rule.word)) return rule.role;
+    return metric_role::none;
+  }
   for (const auto& rule : rules) {
     if (has_word(metric, rule.word)) return rule.role;
   }
@@ -168,27 +175,59 @@ bool find_share(std::string_view metric) noexcept {
   return false;
 }
 
-struct name_facts {
-  metric_role role = metric_role::none;
-  bool share = false;
+constexpr std::size_t most_known = 1024;  ///< names come from outside: no more than this is kept
+
+/// What a thread found last, by one table.
+struct found_roles {
+  std::shared_ptr<const std::vector<role_word>> words;
+  std::unordered_map<std::string, metric_role> known;
 };
 
 /// Many entities have metrics of the same names: each thread remembers what it found last.
-name_facts facts_of(std::string_view metric) {
-  constexpr std::size_t most = 1024;  // names come from outside: no more than this is kept
-  static thread_local std::unordered_map<std::string, name_facts> known;
+metric_role found_role(std::string_view metric,
+                       const std::shared_ptr<const std::vector<role_word>>& words) {
+  static thread_local found_roles found;
   static thread_local std::string name;
+  if (found.words != words) {
+    const bool same = found.words && words && *found.words == *words;  // as each partition reads it
+    if (!same) found.known.clear();
+    found.words = words;
+  }
   name = metric;
-  if (const auto found = known.find(name); found != known.end()) return found->second;
-  if (known.size() >= most) known.clear();
-  return known[name] = {find_role(metric), find_share(metric)};
+  if (const auto at = found.known.find(name); at != found.known.end()) return at->second;
+  if (found.known.size() >= most_known) found.known.clear();
+  return found.known[name] = find_role(metric, words.get());
 }
 
 }  // namespace
 
-metric_role role_of(std::string_view metric) { return facts_of(metric).role; }
+std::optional<metric_role> role_named(std::string_view text) noexcept {
+  for (std::uint8_t i = 0; i < 8; ++i)
+    if (text == to_string(static_cast<metric_role>(i))) return static_cast<metric_role>(i);
+  return std::nullopt;
+}
 
-bool names_a_share(std::string_view metric) { return facts_of(metric).share; }
+role_table::role_table(std::vector<role_word> words) {
+  const bool same = std::equal(
+      words.begin(), words.end(), rules.begin(), rules.end(),
+      [](const role_word& a, const word_rule& b) { return a.word == b.word && a.role == b.role; });
+  if (!same) words_ = std::make_shared<const std::vector<role_word>>(std::move(words));
+}
+
+metric_role role_table::role_of(std::string_view metric) const {
+  return found_role(metric, words_);
+}
+
+metric_role role_of(std::string_view metric) { return role_table{}.role_of(metric); }
+
+bool names_a_share(std::string_view metric) {
+  static thread_local std::unordered_map<std::string, bool> known;
+  static thread_local std::string name;
+  name = metric;
+  if (const auto at = known.find(name); at != known.end()) return at->second;
+  if (known.size() >= most_known) known.clear();
+  return known[name] = find_share(metric);
+}
 
 bool names_a_counter(std::string_view metric) noexcept {
   return ends_with(metric, "_total") || ends_with(metric, "_count") || ends_with(metric, ".count");

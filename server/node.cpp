@@ -118,7 +118,7 @@ void node::impl::spawn() {
   the_worker = sys.spawn<caf::detached>(
       root_cause_worker, options.root_cause, options.runbooks, ranker,
       rca_worker_past{flight.get(), deadly_questions});  // blocks in LibTorch
-  the_rca = sys.spawn(root_cause, options.root_cause,
+  the_rca = sys.spawn(root_cause, options.root_cause, rules->roles,
                       rca_peers{the_librarian, the_keeper, the_worker, directory.get()});
   the_correlator =
       sys.spawn(correlator, desk->current().correlation, options.actors,

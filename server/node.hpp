@@ -14,6 +14,7 @@
 #include "messages/outcome.hpp"
 #include "processing/maintenance_window.hpp"
 #include "processing/options.hpp"
+#include "processing/roles.hpp"
 #include "storage/options.hpp"
 #include "transport/options.hpp"
 
@@ -51,6 +52,7 @@ struct node_options {
   actor_options actors;
   placement_options placement;
   std::vector<runbook> runbooks;
+  role_table roles;
   std::string lstm_file;    ///< empty: every tick is scored by the cheap views alone
   std::string ranker_file;  ///< empty: causes are ranked without it
   /// Where models that may be activated lie; empty: beside lstm_file.

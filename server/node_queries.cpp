@@ -38,9 +38,9 @@ entity_details details_of(const entity_status& s) {
   d.last_ts = unix_ms(s.last_ts);
   d.alerts = s.alerts;
   for (const auto& m : s.metrics)
-    d.metrics.push_back(entity_metric{m.name, m.kind == metric_kind::counter ? "counter" : "gauge",
-                                      m.last, m.expected, m.lower, m.upper, m.off,
-                                      m.profile_weight});
+    d.metrics.push_back(entity_metric{m.name, to_string(m.role),
+                                      m.kind == metric_kind::counter ? "counter" : "gauge", m.last,
+                                      m.expected, m.lower, m.upper, m.off, m.profile_weight});
   const auto& b = s.belief;
   d.belief = {b.probability,          b.excess,   b.false_pages_per_month,
               b.accepted_by_now,      b.pages,    b.stricter,

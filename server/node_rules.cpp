@@ -20,6 +20,7 @@ outcome<void> node::impl::settle_rules() {
   wanted.rules.processing = options.processing;
   wanted.rules.detection = options.detection;
   wanted.rules.maintenance = options.maintenance;
+  wanted.rules.roles = options.roles;
   wanted.correlation = options.correlation;
   wanted.root_cause = options.root_cause;
   const auto& path = options.storage.path;

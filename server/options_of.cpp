@@ -3,6 +3,7 @@
 
 #include <system_error>
 
+#include "config/roles.hpp"
 #include "config/runbooks.hpp"
 #include "config/zones.hpp"
 #include "judgement/inhibition.hpp"
@@ -29,6 +30,20 @@ fs::path beside_program(const char* what) {
   const auto self = fs::read_symlink("/proc/self/exe", failed);
   if (failed) return {};
   return fs::weakly_canonical(self.parent_path() / ".." / what, failed);
+}
+
+/// The roles of a file; those built in where nobody named one and none came with the program.
+outcome<role_table> roles_in(const std::string& named, const fs::path& shipped) {
+  std::error_code ignored;
+  if (named.empty() && !fs::is_regular_file(shipped, ignored)) return role_table{};
+  auto file = file_or_shipped(named, shipped, "roles");
+  if (!file) return file.error();
+  const auto rules = load_roles(*file);
+  if (!rules) return failure{ec::invalid, to_string(rules.problems)};
+  std::vector<role_word> words;
+  for (const auto& rule : *rules)
+    if (const auto role = role_named(rule.role)) words.push_back({rule.word, *role});
+  return role_table{std::move(words)};
 }
 
 }  // namespace
@@ -104,6 +119,9 @@ outcome<node_options> options_of(const server_config& config) {
   auto runbooks = load_runbooks(*file);
   if (!runbooks) return failure{ec::invalid, to_string(runbooks.problems)};
   o.runbooks = std::move(*runbooks);
+  auto roles = roles_in(config.roles, shipped / "config" / "roles.yaml");
+  if (!roles) return roles.error();
+  o.roles = std::move(*roles);
   return o;
 }
 

@@ -259,14 +259,14 @@ outcome<std::string> layout_entity(const std::string& body, const colours& c) {
            time_of(e, "last_ts") + "\n\n" + belief_text(e);
     rows table;
     for (const json& m : list_of(e, "metrics"))
-      table.push_back({text_of(m, "name"), text_of(m, "kind"), text_of(m, "last"),
-                       text_of(m, "expected"), text_of(m, "lower") + " .. " + text_of(m, "upper"),
-                       text_of(m, "off"), text_of(m, "profile_weight")});
-    out +=
-        table.empty()
-            ? std::string{"no metrics\n"}
-            : format_table({"METRIC", "KIND", "LAST", "EXPECTED", "USUAL RANGE", "OFF", "PROFILE"},
-                           table, c);
+      table.push_back({text_of(m, "name"), text_of(m, "role"), text_of(m, "kind"),
+                       text_of(m, "last"), text_of(m, "expected"),
+                       text_of(m, "lower") + " .. " + text_of(m, "upper"), text_of(m, "off"),
+                       text_of(m, "profile_weight")});
+    out += table.empty() ? std::string{"no metrics\n"}
+                         : format_table({"METRIC", "ROLE", "KIND", "LAST", "EXPECTED",
+                                         "USUAL RANGE", "OFF", "PROFILE"},
+                                        table, c);
     rows logs;
     for (const json& l : list_of(e, "logs"))
       logs.push_back({text_of(l, "id"), text_of(l, "severity"), count_of(l, "lines"),

@@ -51,6 +51,12 @@ void check_runbooks(const std::string& file, check_result& r) {
   if (read) r.holds = std::to_string(read->size()) + " runbooks";
 }
 
+void check_roles(const std::string& file, check_result& r) {
+  const auto read = load_roles(file);
+  add_problems(read, r);
+  if (read) r.holds = std::to_string(read->size()) + " role rules";
+}
+
 /// What only other rooms can say of a file: zones, matchers, templates.
 void check_life_cycle(const std::string& file, const server_config& c, check_result& r) {
   const auto add = [&](const char* key, const failure& why) {
@@ -79,6 +85,7 @@ void check_server(const check_arguments& a, check_result& r) {
   if (!read) return;
   check_life_cycle(a.file, *read, r);
   if (!read->runbooks.empty()) check_runbooks(read->runbooks, r);
+  if (!read->roles.empty()) check_roles(read->roles, r);
   const auto defaults = settings_of(server_config{});
   const auto settings = settings_of(*read);
   std::size_t changed = 0;
@@ -100,12 +107,9 @@ check_result check(const check_arguments& a) {
     case config_kind::runbooks:
       check_runbooks(a.file, r);
       break;
-    case config_kind::roles: {
-      const auto read = load_roles(a.file);
-      add_problems(read, r);
-      if (read) r.holds = std::to_string(read->size()) + " role rules";
+    case config_kind::roles:
+      check_roles(a.file, r);
       break;
-    }
   }
   return r;
 }

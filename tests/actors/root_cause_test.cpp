@@ -67,7 +67,7 @@ struct RootCause : actor_fixture {
     peers.keeper = spawn(keeper, memory.get(), hooks);
     peers.worker = caf::actor_cast<rca_worker_actor>(worker);
     peers.directory = &directory;
-    under_test = spawn(root_cause, root_cause_options{}, peers);
+    under_test = spawn(root_cause, root_cause_options{}, role_table{}, peers);
   }
   void find(const std::string& incident, std::vector<std::string> candidates) {
     rca_request r;

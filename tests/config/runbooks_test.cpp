@@ -69,5 +69,21 @@ TEST(Roles, AreReadInOrderAndCheckedWordByWord) {
     EXPECT_FALSE(read_roles(yaml, "r.yaml")) << yaml;
 }
 
+TEST(Roles, WhatIsWrongIsNamedWithItsPlace) {
+  const auto said = [](const std::string& yaml) {
+    return to_string(read_roles(yaml, "r.yaml").problems);
+  };
+  const std::string wrong =
+      "roles:\n  - {role: cpu, words: [core]}\n  - {role: trafic, words: [a]}\n";
+  EXPECT_NE(said(wrong).find("\"trafic\" is no role; did you mean traffic?"), std::string::npos);
+  EXPECT_NE(said(wrong).find("r.yaml:3"), std::string::npos) << said(wrong);
+  EXPECT_NE(said("roles: [{role: cpu, words: [Core]}]").find("lower-case"), std::string::npos);
+  EXPECT_NE(said("roles: [{role: cpu, words: [" + std::string(65, 'a') + "]}]").find("64"),
+            std::string::npos);
+  std::string many = "roles:\n  - role: cpu\n    words: [w0";
+  for (int i = 1; i <= 1000; ++i) many += ", w" + std::to_string(i);
+  EXPECT_NE(said(many + "]\n").find("more than 1000 words"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace faultline

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cctype>
+#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "config/runbooks.hpp"
 #include "processing/roles.hpp"
 #include "server/options_of.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 namespace faultline {
 namespace {
@@ -68,6 +70,7 @@ std::string other_value(const std::string& key, const std::string& value) {
   if (key == "security.curve") return "always";
   if (key == "security.key" || key == "security.clients") return "/somewhere/else";
   if (key == "runbooks") return "config/runbooks.yaml";
+  if (key == "roles") return "config/roles.yaml";
   if (key == "root_cause.abstain_below" || key == "root_cause.unobserved_prior") return "0.25";
   if (const auto port = value.rfind(":780"); port != std::string::npos)
     return value.substr(0, port) + ":178" + value.substr(port + 3);
@@ -149,8 +152,8 @@ TEST(Wiring, EveryOptionOfTheFileReachesTheNode) {
   std::map<std::string, std::string> told;
   for (const auto& [key, value] : settings_of(told_by(*options))) told[key] = value;
   for (const auto& [key, value] : wanted) {
-    // These two are not of the node: main() sets the log up, the file of runbooks is read.
-    if (key.compare(0, 4, "log.") == 0 || key == "runbooks") continue;
+    // These are not of the node: main() sets the log up, the files of runbooks and roles are read.
+    if (key.compare(0, 4, "log.") == 0 || key == "runbooks" || key == "roles") continue;
     // These are lists that are shown with all their members.
     if (key == "maintenance" || key == "notifications.receivers" || key == "notifications.routes")
       continue;
@@ -180,6 +183,25 @@ TEST(Wiring, AFileThatIsNotThereIsNamed) {
   const auto options = options_of(config);
   ASSERT_FALSE(options);
   EXPECT_NE(options.error().what.find("config/none.yaml"), std::string::npos);
+}
+
+TEST(Wiring, TheFileOfRolesIsReadAndTheOneThatComesWithUsIsWhatIsBuiltIn) {
+  server_config config;
+  config.model.lstm = "models/lstm.flm";
+  config.roles = "config/roles.yaml";
+  auto options = options_of(config);
+  ASSERT_TRUE(options) << options.error().what;
+  EXPECT_TRUE(options->roles.built_in());
+  const testing::scratch_directory dir;
+  const auto file = dir.path() / "roles.yaml";
+  std::ofstream{file} << "roles:\n  - {role: traffic, words: [orders]}\n";
+  config.roles = file.string();
+  options = options_of(config);
+  ASSERT_TRUE(options) << options.error().what;
+  EXPECT_EQ(options->roles.role_of("orders"), metric_role::traffic);
+  EXPECT_EQ(options->roles.role_of("cpu"), metric_role::none);
+  std::ofstream{file} << "roles:\n  - {role: trafic, words: [orders]}\n";
+  EXPECT_FALSE(options_of(config));
 }
 
 TEST(Roles, FileEqualsTheRulesInTheCode) {

@@ -45,6 +45,17 @@ TEST(Rules, AreReadBackWhole) {
   EXPECT_EQ(back->logic, logic_version);
 }
 
+TEST(Rules, HoldRolesOfOnesOwnAndSayNothingOfThoseBuiltIn) {
+  auto r = every_rule();
+  EXPECT_EQ(encode_rules(r).find("roles"), std::string::npos);
+  r.rules.roles = role_table{{{"orders", metric_role::traffic}}};
+  const auto back = decode_rules(encode_rules(r));
+  ASSERT_TRUE(back) << back.error().what;
+  EXPECT_EQ(back->rules.roles, r.rules.roles);
+  EXPECT_FALSE(decode_rules(R"({"roles": [7]})"));
+  EXPECT_FALSE(decode_rules(R"({"roles": [["orders"]]})"));
+}
+
 TEST(Rules, OfAnotherBuildAreReadAsFarAsTheyAreKnown) {
   const auto back = decode_rules(R"({"detection": {"learning_ms": 5}, "of tomorrow": [1]})");
   ASSERT_TRUE(back) << back.error().what;

@@ -467,5 +467,23 @@ TEST(Roles, ReadTheWordsOfAName) {
   EXPECT_TRUE(names_a_share("cpu_usage"));
 }
 
+TEST(Roles, OfATableOfOnesOwnAreReadByItsWordsAndTheOthersStay) {
+  const role_table own{{{"orders", metric_role::traffic}, {"cpu", metric_role::saturation}}};
+  EXPECT_FALSE(own.built_in());
+  EXPECT_EQ(own.role_of("orders.open"), metric_role::traffic);
+  EXPECT_EQ(own.role_of("cpu_usage"), metric_role::saturation);
+  EXPECT_EQ(own.role_of("latency"), metric_role::none);
+  // One after the other on one thread: neither sees what the other found.
+  EXPECT_EQ(role_table{}.role_of("cpu_usage"), metric_role::cpu);
+  EXPECT_EQ(own.role_of("cpu_usage"), metric_role::saturation);
+  EXPECT_NE(own, role_table{});
+  EXPECT_EQ(own, role_table(own.words()));
+  for (std::uint8_t i = 0; i < 8; ++i) {
+    const auto role = static_cast<metric_role>(i);
+    EXPECT_EQ(role_named(to_string(role)), role);
+  }
+  EXPECT_FALSE(role_named("none"));
+}
+
 }  // namespace
 }  // namespace faultline
