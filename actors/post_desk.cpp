@@ -13,7 +13,7 @@ namespace faultline {
 namespace {
 
 constexpr std::size_t post_overhead = 1024;  ///< what a waiting post counts beside its body
-constexpr std::chrono::milliseconds held_for{100};
+constexpr std::chrono::milliseconds held_for{100}, tended_every{1000};
 
 std::string sender_of(const receiver& by, const http_request& request) {
   return by.name + " " + (request.user.empty() ? request.address : request.user);
@@ -38,8 +38,15 @@ const char* to_string(post_fate fate) noexcept {
 }
 
 post_desk::post_desk(ingress& door, naming_options naming, intake_options options,
-                     std::function<arrival_time()> now)
-    : door_{door}, options_{options}, now_{std::move(now)}, namer_{std::move(naming)} {}
+                     std::function<arrival_time()> now, name_shelf* names)
+    : door_{door},
+      options_{options},
+      now_{std::move(now)},
+      namer_{std::move(naming)},
+      shelf_{names} {
+  if (shelf_ != nullptr)
+    namer_.names().load_by([this](std::string_view entity) { return shelf_->rows_of(entity); });
+}
 
 void post_desk::start() {
   thread_ = std::thread{[this] { run(); }};
@@ -72,8 +79,9 @@ void post_desk::take(const receiver& by, http_request request, http_responder re
 bool post_desk::offer(const receiver& by, http_request& request) {
   const auto bytes = request.body.size() + post_overhead;
   const std::lock_guard<std::mutex> lock{mutex_};
-  if (stopping_ || queued_bytes_ + bytes > options_.max_posted_bytes / 2 + post_overhead)
-    return false;
+  // What is larger than their share would wait for ever: it comes when nothing else is there.
+  const bool room = queued_bytes_ + bytes <= options_.max_posted_bytes / 2 + post_overhead;
+  if (stopping_ || (!room && queued_bytes_ != 0)) return false;
   queued_bytes_ += bytes;
   queue_.push_back({&by, std::move(request), {}, bytes});
   wake_.notify_one();
@@ -84,10 +92,7 @@ void post_desk::run() {
   std::unique_lock<std::mutex> lock{mutex_};
   const auto due = [this] { return stopping_ || !queue_.empty(); };
   for (;;) {
-    if (held_.empty())
-      wake_.wait(lock, due);
-    else
-      wake_.wait_for(lock, held_for, due);
+    wake_.wait_for(lock, held_.empty() ? tended_every : held_for, due);
     const bool last = stopping_ && queue_.empty();
     post next;
     if (!queue_.empty()) {
@@ -97,6 +102,7 @@ void post_desk::run() {
     lock.unlock();
     hand_over_held(last);
     if (next.by != nullptr) work(std::move(next));
+    tend_names();
     lock.lock();
     if (last) return;
   }
@@ -238,6 +244,7 @@ bool post_desk::hand_over(decoded& d, bool again) {
       why = result.why;
       return;
     }
+    keep_names();                        // before anybody hears that it was taken
     if (p.respond) namer_.taken_over();  // what listeners send names no dependencies
     const auto rejected = result.rejected_samples + left_out_badly;
     // What a listener gathers is told later: nothing of it was refused because nothing was
@@ -254,6 +261,22 @@ bool post_desk::hand_over(decoded& d, bool again) {
   });
   if (fate == post_fate::retry && !again) refuse(p, fate, 503, why);
   return fate != post_fate::retry;
+}
+
+/// Whom the intake has not let in has no names; what is held may bring somebody in yet.
+void post_desk::keep_names() {
+  if (shelf_ == nullptr || !namer_.names().has_rows()) return;
+  auto rows =
+      namer_.names().take_rows([this](std::uint64_t entity) { return shelf_->knows(entity); },
+                               !held_.empty() || !shelf_->knows_all());
+  if (!rows.empty()) shelf_->put(std::move(rows));
+}
+
+void post_desk::tend_names() {
+  const auto now = std::chrono::steady_clock::now();
+  if (shelf_ == nullptr || !held_.empty() || now - tended_ < tended_every) return;
+  tended_ = now;
+  for (const auto& gone : shelf_->tend()) namer_.names().forget(gone.entity, gone.rows);
 }
 
 void post_desk::durable(const reply_address& to) {

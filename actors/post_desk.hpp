@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -15,6 +16,7 @@
 #include <unordered_map>
 
 #include "actors/ingress.hpp"
+#include "actors/name_shelf.hpp"
 #include "messages/outcome.hpp"
 #include "messages/payload_writer.hpp"
 #include "processing/naming.hpp"
@@ -87,8 +89,9 @@ struct receiver_counters {
 ///         half of it, and what they offer beyond it stays theirs.
 class post_desk {
 public:
+  /// @p names: where names of entities are kept; null: in memory alone.
   post_desk(ingress& door, naming_options naming, intake_options options,
-            std::function<arrival_time()> now);
+            std::function<arrival_time()> now, name_shelf* names = nullptr);
   ~post_desk() { stop(); }
 
   void start();
@@ -133,6 +136,8 @@ private:
   void hold(decoded d);
   void hand_over_held(bool last);
   void let_go(const post& p);
+  void keep_names();
+  void tend_names();
   void refuse(post& p, post_fate fate, int status, std::string_view message);
   void count(const receiver& by, post_fate fate);
 
@@ -140,6 +145,8 @@ private:
   const intake_options options_;
   const std::function<arrival_time()> now_;
   sample_namer namer_;
+  name_shelf* const shelf_;
+  std::chrono::steady_clock::time_point tended_{};
   payload_writer events_;
   std::deque<decoded> held_;  ///< of listeners, until there is room
 

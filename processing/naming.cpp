@@ -9,6 +9,7 @@
 #include "messages/glob.hpp"
 #include "messages/identity.hpp"
 #include "messages/text.hpp"
+#include "processing/internal/hash_joined.hpp"
 #include "processing/internal/naming_tables.hpp"
 #include "processing/roles.hpp"
 
@@ -35,10 +36,6 @@ std::size_t bytes_of(const sample_labels& labels) noexcept {
   std::size_t sum = 0;
   for (const auto& l : labels) sum += l.key.size() + l.value.size();
   return sum;
-}
-
-std::uint64_t joined(std::uint64_t a, std::uint64_t b) noexcept {
-  return (a ^ (b + 0x9e3779b97f4a7c15ULL + (a << 6U) + (a >> 2U))) * 0xff51afd7ed558ccdULL;
 }
 
 /// "web-1" of "web-1:9100", "::1" of "[::1]:9100"; what has no port stays as it is.
@@ -85,7 +82,8 @@ bool names_the_source(naming_style style, std::string_view key) noexcept {
 
 }  // namespace
 
-sample_namer::sample_namer(naming_options options) : options_{std::move(options)} {}
+sample_namer::sample_namer(naming_options options)
+    : options_{std::move(options)}, names_{options_} {}
 
 void sample_namer::begin(naming_style style, std::string_view fallback, std::int64_t now_ms,
                          taker take) {
@@ -175,7 +173,7 @@ void sample_namer::tell_edges(const sample_labels& labels) {
 
 void sample_namer::tell_edge(const std::string& from, const std::string& to) {
   if (from == to) return;
-  const auto hash = joined(stable_hash(from), stable_hash(to));
+  const auto hash = hash_joined(stable_hash(from), stable_hash(to));
   const auto told = edges_told_.find(hash);
   if (told != edges_told_.end() && now_ms_ - told->second < edge_told_again_ms) return;
   if (edges_told_.size() >= most_edges) edges_told_.clear();
@@ -195,7 +193,7 @@ std::uint32_t sample_namer::source_of(const sample_labels& labels) const {
   std::uint64_t all = 0;
   for (const auto& l : labels)
     if (const auto tells = told_apart_by(l); !tells.empty())
-      all += joined(stable_hash(l.key), stable_hash(tells));  // in whatever order they come
+      all += hash_joined(stable_hash(l.key), stable_hash(tells));  // in whatever order they come
   return static_cast<std::uint32_t>(all >> 32U);
 }
 
@@ -242,32 +240,6 @@ bool sample_namer::is_dropped(std::string_view family) {
                          [&](const std::string& glob) { return glob_matches(glob, family); });
 }
 
-/// Whether @p name is one that @p entity has from @p source, or may have.
-sample_namer::claim sample_namer::may_have(std::string_view entity, std::string_view family,
-                                           std::string_view name, std::uint32_t source) {
-  const auto owner = stable_hash(entity);
-  const auto whole = joined(owner, stable_hash(name));
-  if (const auto known = names_.find(whole); known != names_.end()) {
-    const bool same = source == 0 || known->second == 0 || known->second == source;
-    return same ? claim::granted : claim::of_another;
-  }
-  if (names_.size() >= most_names) {
-    names_.clear();
-    names_of_.clear();
-  }
-  auto& all = names_of_[owner];
-  if (all >= options_.max_metrics) return claim::too_many;
-  const bool labelled = family.size() != name.size();
-  if (labelled) {
-    auto& of_family = names_of_[joined(owner, stable_hash(family, 1))];
-    if (of_family >= options_.max_series_per_metric) return claim::too_many;
-    ++of_family;
-  }
-  ++names_of_[owner];
-  names_.emplace(whole, source);
-  return claim::granted;
-}
-
 void sample_namer::metric(const metric_sample& sample, const sample_labels& labels) {
   if (overflowed()) return;
   if (!std::isfinite(sample.value)) return leave_out(left_out::not_finite);
@@ -286,10 +258,10 @@ void sample_namer::metric(const metric_sample& sample, const sample_labels& labe
   if (sample.name.empty() || check_name(name) != text_fault::none)
     return leave_out(left_out::malformed);
   const auto source = source_of(labels);
-  auto has = may_have(*entity, sample.name, name, source);
-  if (has == claim::of_another)
-    has = may_have(*entity, sample.name, metric_name(sample, labels, true), source);
-  if (has != claim::granted) return leave_out(left_out::too_many);
+  auto has = names_.may_have(*entity, sample.name, name, source);
+  if (has == name_register::claim::of_another)
+    has = names_.may_have(*entity, sample.name, metric_name(sample, labels, true), source);
+  if (has != name_register::claim::granted) return leave_out(left_out::too_many);
   auto& r = row_of(*entity, sample.ts_ms, labels);
   r.metrics.push_back({arena_.size(), name.size(), sample.value, sample.kind});
   arena_ += name;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "messages/sample.hpp"
+#include "processing/name_register.hpp"
 #include "processing/options.hpp"
 
 namespace faultline {
@@ -33,14 +34,12 @@ enum class naming_style : std::uint8_t {
 /// and namespace in it.
 ///
 /// Lives:  one per thread, for the process; begin() and finish() around each body.
-/// Limits: `most_names` names over all entities; beyond it all are forgotten and learned again.
-///         Who has a name that no entity may have is left out, and so is a metric (no_entity,
-///         malformed).
+/// Limits: those of name_register. Who has a name that no entity may have is left out, and so is a
+///         metric (no_entity, malformed).
 class sample_namer final : public sample_sink {
 public:
   /// @p samples of the other tool are in the event.
   using taker = std::function<void(const event_view& event, std::size_t samples)>;
-  static constexpr std::size_t most_names = std::size_t{1} << 21;
   static constexpr std::size_t most_gathered_bytes = std::size_t{64} * 1024 * 1024;
 
   explicit sample_namer(naming_options options);
@@ -68,6 +67,8 @@ public:
   }
   /// Metric, log and span samples since begin() that are in events.
   std::uint64_t taken() const noexcept { return taken_; }
+  /// Which names each entity has.
+  name_register& names() noexcept { return names_; }
 
 private:
   struct named {
@@ -93,9 +94,6 @@ private:
   std::uint32_t source_of(const sample_labels& labels) const;
   std::string& cut_name();
   bool is_dropped(std::string_view family);
-  enum class claim : std::uint8_t { granted, of_another, too_many };
-  claim may_have(std::string_view entity, std::string_view family, std::string_view name,
-                 std::uint32_t source);
   void tell_edges(const sample_labels& labels);
   void tell_edge(const std::string& from, const std::string& to);
   void hand_out(const row& r);
@@ -116,8 +114,7 @@ private:
   std::uint64_t taken_ = 0;
   std::array<std::uint64_t, left_out_reasons> left_out_{};
 
-  std::unordered_map<std::uint64_t, std::uint32_t> names_;     ///< to the source that has it
-  std::unordered_map<std::uint64_t, std::uint16_t> names_of_;  ///< entity, or entity and family
+  name_register names_;
   std::unordered_map<std::string, bool> dropped_;
   std::unordered_map<std::uint64_t, std::int64_t> edges_told_;
   std::vector<std::uint64_t> telling_;  ///< in this body

@@ -179,8 +179,9 @@ outcome<void> node::impl::open_doors_and_web() {
   intake =
       std::make_unique<ingress>(*commit, registry, counters, options.processing, options.entities,
                                 options.intake, [this] { return time_now(); });
-  posts = std::make_unique<post_desk>(*intake, options.naming, options.intake,
-                                      [this] { return time_now(); });
+  shelf = std::make_unique<name_shelf>(memory->notes(), registry, counters);
+  posts = std::make_unique<post_desk>(
+      *intake, options.naming, options.intake, [this] { return time_now(); }, shelf.get());
   posts->start();
   if (auto opened = listeners.open(options.receivers); !opened) return opened;
   receivers = make_receivers(options.receivers);

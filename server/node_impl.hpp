@@ -140,6 +140,7 @@ struct node::impl {
   std::unique_ptr<group_commit> commit;
   std::unique_ptr<ingress> intake;
   receiver_routes receivers;
+  std::unique_ptr<name_shelf> shelf;
   std::unique_ptr<post_desk> posts;
   other_listeners listeners;
   std::unique_ptr<overload_ladder> ladder;

@@ -17,6 +17,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -74,6 +75,10 @@ struct connection : std::enable_shared_from_this<connection> {
   std::array<char, 16 * 1024> bytes{};
 };
 
+failure failed_to_listen(const line_listener& l, const error_code& why) {
+  return {ec::io_failed, "cannot listen on " + l.endpoint + ": " + why.message()};
+}
+
 class doors_impl final : public line_doors {
 public:
   ~doors_impl() override { stop(); }
@@ -107,9 +112,12 @@ private:
   };
 
   outcome<void> open_one(const line_listener& l);
+  template <class Protocol>
+  outcome<std::vector<typename Protocol::endpoint>> addresses_of(const line_listener& l);
   template <class Protocol, class Socket>
-  outcome<void> bind(Socket& socket, const std::string& host, const std::string& port,
-                     const std::string& endpoint);
+  error_code bind(Socket& socket, const typename Protocol::endpoint& at, bool alone);
+  error_code open_udp(const udp::endpoint& at, bool alone, gathering& to);
+  error_code open_tcp(const tcp::endpoint& at, bool alone, gathering& to);
   void wait_for_datagrams(udp_door& door);
   void read_datagrams(udp_door& door);
   void accept(tcp_door& door);
@@ -182,54 +190,87 @@ outcome<void> doors_impl::open(const std::vector<line_listener>& listeners) {
   return {};
 }
 
-template <class Protocol, class Socket>
-outcome<void> doors_impl::bind(Socket& socket, const std::string& host, const std::string& port,
-                               const std::string& endpoint) {
-  const auto failed = [&](const error_code& why) {
-    return failure{ec::io_failed, "cannot listen on " + endpoint + ": " + why.message()};
-  };
+/// All of them, each once.
+template <class Protocol>
+outcome<std::vector<typename Protocol::endpoint>> doors_impl::addresses_of(const line_listener& l) {
+  const auto parts = read_address(l.endpoint.substr(6));
+  if (!parts) return parts.error();
   error_code why;
   typename Protocol::resolver resolver{io_};
-  const auto found = resolver.resolve(host, port, Protocol::resolver::passive, why);
-  if (why) return failed(why);
-  const typename Protocol::endpoint at = *found.begin();
+  const auto found = resolver.resolve(parts->host, parts->port, Protocol::resolver::passive, why);
+  if (why) return failed_to_listen(l, why);
+  std::vector<typename Protocol::endpoint> all;
+  for (const auto& entry : found)
+    if (std::find(all.begin(), all.end(), entry.endpoint()) == all.end())
+      all.push_back(entry.endpoint());
+  return all;
+}
+
+template <class Protocol, class Socket>
+error_code doors_impl::bind(Socket& socket, const typename Protocol::endpoint& at, bool alone) {
+  error_code why;
   socket.open(at.protocol(), why);
-  if (why) return failed(why);
+  if (why) return why;
   if constexpr (std::is_same_v<Protocol, tcp>)
     socket.set_option(asio::socket_base::reuse_address{true}, why);
+  if (!alone && at.address().is_v6()) socket.set_option(asio::ip::v6_only{true}, why);
   socket.bind(at, why);
-  if (why) return failed(why);
+  if (why) return why;
   const auto bound = socket.local_endpoint(why);
   const auto address = bound.address().to_string();
-  bound_.push_back(endpoint.substr(0, 6) +
+  bound_.push_back((std::is_same_v<Protocol, tcp> ? "tcp://" : "udp://") +
                    (bound.address().is_v6() ? "[" + address + "]" : address) + ":" +
                    std::to_string(bound.port()));
+  return why;
+}
+
+error_code doors_impl::open_udp(const udp::endpoint& at, bool alone, gathering& to) {
+  udp::socket socket{io_};
+  if (const auto why = bind<udp>(socket, at, alone)) return why;
+  error_code ignored;  // a smaller buffer drops earlier, and that is counted
+  socket.set_option(asio::socket_base::receive_buffer_size{receive_buffer}, ignored);
+  socket.non_blocking(true, ignored);
+  const int on = 1;
+  ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+  udp_.push_back({std::move(socket), to});
   return {};
 }
 
-outcome<void> doors_impl::open_one(const line_listener& l) {
-  const auto parts = read_address(l.endpoint.substr(6));
-  if (!parts) return parts.error();
-  gathered_.push_back({l.name, {}});
-  auto& to = gathered_.back();
-  if (l.endpoint.rfind("udp://", 0) == 0) {
-    udp_.push_back({udp::socket{io_}, to});
-    auto& socket = udp_.back().socket;
-    if (auto done = bind<udp>(socket, parts->host, parts->port, l.endpoint); !done) return done;
-    error_code ignored;  // a smaller buffer drops earlier, and that is counted
-    socket.set_option(asio::socket_base::receive_buffer_size{receive_buffer}, ignored);
-    socket.non_blocking(true, ignored);
-    const int on = 1;
-    ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
-    return {};
-  }
-  tcp_.push_back({tcp::acceptor{io_}, to});
-  auto& acceptor = tcp_.back().acceptor;
-  if (auto done = bind<tcp>(acceptor, parts->host, parts->port, l.endpoint); !done) return done;
+error_code doors_impl::open_tcp(const tcp::endpoint& at, bool alone, gathering& to) {
+  tcp::acceptor acceptor{io_};
+  if (const auto why = bind<tcp>(acceptor, at, alone)) return why;
   error_code why;
   acceptor.listen(128, why);
-  if (why) return failure{ec::io_failed, "cannot listen on " + l.endpoint + ": " + why.message()};
-  return {};
+  if (!why) tcp_.push_back({std::move(acceptor), to});
+  return why;
+}
+
+/// A name may stand for several addresses, such as localhost for ::1 and 127.0.0.1: each is bound.
+/// One of a family that this machine does not have is left out where another is there.
+outcome<void> doors_impl::open_one(const line_listener& l) {
+  gathered_.push_back({l.name, {}});
+  auto& to = gathered_.back();
+  const auto open_all = [&](const auto& all, auto open) -> outcome<void> {
+    if (!all) return all.error();
+    std::size_t opened = 0;
+    error_code absent;
+    for (const auto& at : *all) {
+      const error_code why = open(at, all->size() == 1);
+      if (!why)
+        ++opened;
+      else if (why == asio::error::address_family_not_supported ||
+               why == std::errc::address_not_available)
+        absent = why;
+      else
+        return failed_to_listen(l, why);
+    }
+    return opened != 0 ? outcome<void>{} : outcome<void>{failed_to_listen(l, absent)};
+  };
+  if (l.endpoint.rfind("udp://", 0) == 0)
+    return open_all(addresses_of<udp>(l),
+                    [&](const auto& at, bool alone) { return open_udp(at, alone, to); });
+  return open_all(addresses_of<tcp>(l),
+                  [&](const auto& at, bool alone) { return open_tcp(at, alone, to); });
 }
 
 void doors_impl::start(line_handler handler) {

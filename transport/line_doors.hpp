@@ -15,8 +15,9 @@ namespace faultline {
 
 /// Where datagrams or lines come in.
 struct line_listener {
-  std::string name;      ///< handed to the handler: "syslog", "statsd"
-  std::string endpoint;  ///< udp://127.0.0.1:8125, tcp://127.0.0.1:5514 (syslog alone)
+  std::string name;  ///< handed to the handler: "syslog", "statsd"
+  /// udp://127.0.0.1:8125, tcp://127.0.0.1:5514 (syslog alone); a name is all of its addresses.
+  std::string endpoint;
 };
 
 struct line_door_counters {

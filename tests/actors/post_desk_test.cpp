@@ -14,10 +14,13 @@ namespace {
 /// A desk before an intake rig, and a receiver whose body is "NAME VALUE" of one gauge, or several
 /// with blanks between them.
 struct desk_rig {
-  explicit desk_rig(intake_options i = {}, naming_options n = {})
-      : rig{{}, {}, i}, desk{rig.door, std::move(n), i, [this] { return rig.now; }} {
+  explicit desk_rig(intake_options i = {}, naming_options n = {}, store* kept = nullptr)
+      : rig{{}, {}, i},
+        shelf{(kept != nullptr ? kept : rig.memory.get())->notes(), rig.registry, rig.counters},
+        desk{rig.door, std::move(n), i, [this] { return rig.now; }, &shelf} {
     by.name = "words";
-    by.read = [](const http_request&, std::string_view body, post_tools& tools) -> outcome<void> {
+    by.read = [this](const http_request&, std::string_view body,
+                     post_tools& tools) -> outcome<void> {
       tools.namer.begin(naming_style::plain, {}, unix_ms(tools.now), tools.to_events);
       if (body == "bad") return failure{ec::malformed, "bad"};
       std::size_t from = 0;
@@ -25,7 +28,7 @@ struct desk_rig {
         const auto end = std::min(body.find(' ', from), body.size());
         const auto word = body.substr(from, end - from);
         metric_sample s;
-        s.name = "m";
+        s.name = names;
         s.value = 1;
         if (word.size() > payload_limits::entity_bytes) {  // past the names, as it is
           event_view bad;
@@ -79,8 +82,10 @@ struct desk_rig {
   std::vector<dead_letter> letters() { return *rig.memory->dead_letters().newest(100); }
 
   intake_rig rig;
+  name_shelf shelf;
   post_desk desk;
   receiver by;
+  std::string names = "m";  ///< of the metric
 };
 
 TEST(PostDesk, AnswersWhenAllOfItIsDurable) {
@@ -92,6 +97,36 @@ TEST(PostDesk, AnswersWhenAllOfItIsDurable) {
   EXPECT_EQ(r.rig.memory->events().counters().at("accepted"), 2U);
   EXPECT_EQ(r.count(post_fate::taken), 1U);
   EXPECT_EQ(r.desk.counters()["words"].samples, 2U);
+}
+
+TEST(PostDesk, NamesAreTheSameAfterARestartAndGoWithTheirEntity) {
+  naming_options one;
+  one.max_metrics = 1;
+  const auto kept = open_memory_store(std::uint16_t{4});
+  {
+    desk_rig r{{}, one, kept.get()};
+    EXPECT_EQ(r.post("web-1").body, "1/0");
+  }
+  desk_rig again{{}, one, kept.get()};
+  again.rig.registry.add(stable_hash("host/web-1"));
+  again.names = "other";
+  EXPECT_EQ(again.post("web-1").body, "0/1");
+  again.names = "m";
+  EXPECT_EQ(again.post("web-1").body, "1/0");
+  EXPECT_EQ(kept->notes().load("names/", {}, 10)->size(), 1U);
+  again.desk.stop();
+  again.rig.registry.remove(stable_hash("host/web-1"));
+  const auto gone = again.shelf.tend();
+  ASSERT_EQ(gone.size(), 1U);
+  EXPECT_EQ(gone[0].entity, "host/web-1");
+  EXPECT_TRUE(kept->notes().load("names/", {}, 10)->empty());
+}
+
+TEST(PostDesk, WhomTheIntakeRefusesHasNoNamesKept) {
+  desk_rig r;
+  EXPECT_EQ(r.post(std::string(300, 'x')).body, "0/1");
+  EXPECT_EQ(r.post("web-1").status, 200);
+  EXPECT_EQ(r.rig.memory->notes().load("names/", {}, 10)->size(), 1U);
 }
 
 TEST(PostDesk, AnEmptyRequestIsTaken) {
@@ -300,6 +335,21 @@ TEST(PostDesk, AListenerHasHalfOfTheRoomAndKeepsWhatFindsNone) {
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
   EXPECT_EQ(status, 200);
+}
+
+TEST(PostDesk, WhatAListenerGatheredBeyondItsShareIsTakenWhenNothingElseWaits) {
+  intake_options i;
+  i.max_posted_bytes = 4096;
+  desk_rig r{i};
+  http_request request;
+  request.address = "lines";
+  for (int n = 0; n < 1000; ++n) request.body += "web-1 ";
+  const auto size = request.body.size();
+  ASSERT_GT(size, i.max_posted_bytes);
+  ASSERT_TRUE(r.desk.offer(r.by, request));
+  for (int n = 0; n < 5000 && r.count(post_fate::taken) == 0; ++n)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  EXPECT_EQ(r.count(post_fate::taken), 1U);
 }
 
 TEST(PostDesk, APieceThatCannotBeReadIsADeadLetterAndTheOthersCount) {

@@ -81,6 +81,33 @@ class SyslogTest(Case):
         self.assertEqual(server.metric('faultline_line_connections_closed_total{reason="broken"}'), 1)
         self.assertEqual(entity_of(server, "host/never"), {})
 
+    def test_a_sender_faster_than_the_server_is_slowed_and_nothing_is_lost(self):
+        port, size, count = free_ports(1)[0], 200, 25_000
+        # Little room: what waits for the entity is soon too much, so listeners are held.
+        server = self.serve(f"syslog: ['tcp://127.0.0.1:{port}'], max_lag_records: 800, http_waiting: 1MiB")
+        lines = b"".join((b"<11>1 - fast app - - - line %d " % n).ljust(size - 1, b"x") + b"\n" for n in range(count))
+        most_under_way = (3 << 20) // size  # buffers of both sockets, of the listener and of the desk
+        with socket.create_connection(("127.0.0.1", port), 5) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+            s.settimeout(120)
+            s.sendall(lines)
+            there = server.metric('faultline_events_admitted_total{door="syslog"}')
+            self.assertGreaterEqual(there, count - most_under_way)
+        eventually(lambda: self.observations(server, "host/fast") == count, 60, "all lines")
+        self.assertEqual(server.metric('faultline_events_shed_total'), 0)
+        self.assertEqual(server.metric('faultline_line_messages_total'), count)
+
+    def test_localhost_is_all_of_its_addresses(self):
+        port, addresses = free_ports(1)[0], {a[4][0] for a in socket.getaddrinfo("localhost", None)}
+        server = self.serve(f"syslog: ['udp://localhost:{port}', 'tcp://localhost:{port}']")
+        for n, address in enumerate(sorted(addresses)):
+            with socket.create_connection((address, port), 5) as s:
+                s.sendall(b"<11>1 - local-%d app - - - x\n" % n)
+            self.arrives(server, f"host/local-{n}")
+            with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.sendto(b"<11>1 - local-%d app - - - x" % n, (address, port))
+            self.arrives(server, f"host/local-{n}", more_than=1)
+
     def test_rsyslog_forwards_and_goes_on_after_kill_9(self):
         port, own = free_ports(2)
         server = self.serve(at(ingest_of("syslog.md"), {5514: port}))

@@ -28,6 +28,34 @@ class CollectdTest(Case):
         self.goes_on_after_kill(server, "host/col-1", collectd)
 
 
+class NamesTest(unittest.TestCase):
+    def test_after_kill_9_the_same_series_are_watched_whoever_comes_first(self):
+        server = Server("naming: {max_metrics: 4, max_series_per_metric: 3}\n").start()
+        self.addCleanup(server.close)
+
+        def write(*devices):
+            lines = "".join(f"disk,host=names,dev={d} value=1\n" for d in devices)
+            return post(server.http, "/write", lines.encode())[0]
+
+        def names():
+            return {m["name"] for m in entity_of(server, "host/names").get("metrics", [])}
+        watched = {f"disk{{dev={d}}}" for d in "abc"}
+        self.assertEqual(write("a", "b", "c"), 204)
+        self.assertEqual(write("d"), 400)
+        eventually(lambda: names() == watched, what="the first three")
+        for _ in range(2):
+            server.kill()
+            server.start()
+            self.assertEqual(write("e", "d"), 400)
+            self.assertEqual(write("c", "b", "a"), 204)
+            server.wait_applied()
+            self.assertEqual(names(), watched)
+        self.assertEqual(server.stop(), 0)
+        server.start()
+        self.assertEqual(write("d"), 400)
+        self.assertEqual(write("a"), 204)
+
+
 class PlainHttpTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

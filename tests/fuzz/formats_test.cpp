@@ -9,6 +9,7 @@
 #include "judgement/rules.hpp"
 #include "messages/record.hpp"
 #include "processing/clock_point.hpp"
+#include "processing/name_register.hpp"
 #include "processing/publisher_window.hpp"
 #include "processing/topology.hpp"
 #include "processing/window_ring.hpp"
@@ -207,6 +208,12 @@ std::vector<disk_format> contents() {
                    if (auto read = core.restore(b); !read) return read.error();
                    return core.save();
                  }});
+  all.push_back(
+      {"given_names", "names of an entity", 1, false,
+       [] {
+         return encode_names({{0x0123456789abcdefU, 0, 0}, {17, 0xfedcba9876543210U, 41}});
+       },
+       [](std::string_view b) { return rewritten(decode_names(b), encode_names); }});
   all.push_back({"entity_outline", "entity outline", 1, false,
                  [] {
                    entity_outline o;

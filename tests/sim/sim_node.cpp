@@ -57,7 +57,7 @@ void sim_node::spawn_all(std::shared_ptr<const judgement_rules> rules) {
   plan->peers.keeper = spawn(keeper, disk_of_ours, told);
   const auto worker = spawn(root_cause_worker, root_cause_options{}, std::vector<runbook>{},
                             std::shared_ptr<cause_ranker>{}, rca_worker_past{});
-  const auto causes = spawn(root_cause, root_cause_options{},
+  const auto causes = spawn(root_cause, root_cause_options{}, role_table{},
                             rca_peers{books, plan->peers.keeper, worker, &directory_});
   correlator_ = spawn(correlator, correlation_options{}, actor_options{},
                       correlator_peers{books, plan->peers.keeper, causes, nullptr, &counters_});
