@@ -46,7 +46,8 @@ const std::vector<named_shape>& named_shapes() {
       {"FeedPlace", "seq: integer"},
       {"EntityRow", "id: string, state: string, observations: integer, last_ts: integer"},
       {"Metric",
-       "name: string, kind: string, last: number?, expected: number?, lower: number?, "
+       "name: string, role: string, kind: string, last: number?, expected: number?, lower: "
+       "number?, "
        "upper: number?, off: number?, profile_weight: number?"},
       {"Template",
        "id: string, template: string, severity: string, lines: integer, first_ts: integer, "
