@@ -26,7 +26,7 @@ COMPILER = os.environ.get("FUZZ_CXX", "clang++-14")
 MESSAGES = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "messages").glob("*.cpp"))
 # What decodes other protocols, and names what they tell.
 FOREIGN = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "transport/decode").glob("*.cpp")) + [
-    "processing/naming.cpp", "processing/roles.cpp", "processing/units.cpp"] + MESSAGES
+    "processing/naming.cpp", "processing/name_register.cpp", "processing/roles.cpp", "processing/units.cpp"] + MESSAGES
 FOREIGN_LIBRARIES = ["-lprotobuf", "-lsnappy", "-lz", "-lxxhash"]
 # Target: its sources beside its own file, libraries, and what its coverage is of.
 TARGETS = {
