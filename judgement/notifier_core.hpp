@@ -136,6 +136,7 @@ private:
   void leave(known_alert& a);
   bool sends(const std::string& key, const std::string& id) const;
   bool knows(const std::string& receiver, const known_alert& a) const;
+  static bool fires(const alert& a) noexcept { return a.state == alert_state::firing; }
   static bool tellable(const alert& a, told known) noexcept;
   void drop_if_done(const std::string& id);
   std::string key_of(const route& r, const known_alert& a,

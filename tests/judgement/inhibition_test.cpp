@@ -18,6 +18,11 @@ struct Inhibition : ::testing::Test {
     rules(r);
   }
   void rules(const rules_record& r) { f.command("configuration", "", encode_rules(r)); }
+  void inhibit_consequences() {
+    rules_record r;
+    r.correlation.inhibit_consequences = true;
+    rules(r);
+  }
   alert told(const correlator_output& out, std::size_t n = 0) { return alerts_in(out).at(n); }
   fold f;
 };
@@ -242,9 +247,7 @@ TEST_F(Inhibition, WhatFlapsInhibitsNothing) {
 }
 
 TEST_F(Inhibition, ADependencyTakenAwayFreesAlsoInAnIncidentThatIsClosedToNewcomers) {
-  rules_record r;
-  r.correlation.inhibit_consequences = true;
-  rules(r);
+  inhibit_consequences();
   f.edge("front", "db");
   const auto out = f.fire("front", noon);
   f.fire("db", noon + 1000);
@@ -298,9 +301,7 @@ TEST_F(Inhibition, AnEdgeOfTheSameRecordCountsForConsequences) {
 }
 
 TEST_F(Inhibition, ManyAlertsOfTheCauseLookThroughTheIncidentOnce) {
-  rules_record r;
-  r.correlation.inhibit_consequences = true;
-  rules(r);
+  inhibit_consequences();
   constexpr int many = 2000;
   std::string id;
   for (int n = 0; n < many; ++n) {
@@ -327,9 +328,7 @@ TEST_F(Inhibition, ALabelThatIsMissingIsNotEqual) {
 }
 
 TEST_F(Inhibition, AWarningOfTheCauseDoesNotSpeakForACriticalConsequence) {
-  rules_record r;
-  r.correlation.inhibit_consequences = true;
-  rules(r);
+  inhibit_consequences();
   f.edge("front", "db");
   const auto out = f.fire("front", noon);
   f.fire("db", noon + 1000);
@@ -348,9 +347,7 @@ TEST_F(Inhibition, AWarningOfTheCauseDoesNotSpeakForACriticalConsequence) {
 }
 
 TEST_F(Inhibition, WhatIsSplitOffIsNotInhibitedByTheOldCause) {
-  rules_record r;
-  r.correlation.inhibit_consequences = true;
-  rules(r);
+  inhibit_consequences();
   f.edge("front", "db");
   f.edge("front", "cache");
   f.edge("api", "front");
@@ -370,9 +367,7 @@ TEST_F(Inhibition, WhatIsSplitOffIsNotInhibitedByTheOldCause) {
 }
 
 TEST_F(Inhibition, ThousandsOfConsequencesCostEachItsOwnLookUp) {
-  rules_record r;
-  r.correlation.inhibit_consequences = true;
-  rules(r);
+  inhibit_consequences();
   constexpr int many = 5000;
   std::string id;
   for (int n = 0; n < many; ++n) {
@@ -401,9 +396,7 @@ TEST_F(Inhibition, AnotherSourceIsNoNews) {
 }
 
 TEST_F(Inhibition, WhatNoLongerDependsOnTheCauseIsTold) {
-  rules_record r;
-  r.correlation.inhibit_consequences = true;
-  rules(r);
+  inhibit_consequences();
   f.edge("front", "db");
   const auto out = f.fire("front", noon);
   f.fire("db", noon + 1000);
@@ -414,9 +407,7 @@ TEST_F(Inhibition, WhatNoLongerDependsOnTheCauseIsTold) {
 }
 
 TEST_F(Inhibition, TheAlertOfACauseThatComesLateInhibits) {
-  rules_record r;
-  r.correlation.inhibit_consequences = true;
-  rules(r);
+  inhibit_consequences();
   f.edge("front", "db");
   const auto out = f.fire("front", noon);
   EXPECT_TRUE(alerts_in(f.answer(out.requests.at(0).incident, "db", 0.8)).empty())
@@ -443,9 +434,7 @@ TEST_F(Inhibition, AStormCostsEachAlertItsOwnLookUp) {
 }
 
 TEST_F(Inhibition, AConsequenceOfTheLikelyCauseIsInhibitedWhereThatIsWanted) {
-  rules_record r;
-  r.correlation.inhibit_consequences = true;
-  rules(r);
+  inhibit_consequences();
   f.edge("front", "db");
   f.edge("other", "front");
   const auto out = f.fire("front", noon);
@@ -484,9 +473,7 @@ TEST_F(Inhibition, OfACauseThatNobodyIsToldOfTheConsequencesAreTold) {
 }
 
 TEST_F(Inhibition, ACauseThatIsNotLikelyInhibitsNothing) {
-  rules_record r;
-  r.correlation.inhibit_consequences = true;
-  rules(r);
+  inhibit_consequences();
   f.edge("front", "db");
   const auto out = f.fire("front", noon);
   f.fire("db", noon + 1000);
