@@ -299,30 +299,6 @@ void correlator_core::impl::on_change(const change_note& c) {
   if (changes.size() > correlator_limits::changes) changes.pop_front();
 }
 
-void correlator_core::impl::on_root_cause(const root_cause_result& r) {
-  if (take_suspicion(r)) return;
-  const auto at = std::find_if(incidents.begin(), incidents.end(), [&](const auto& entry) {
-    return entry.second.record.id == r.incident;
-  });
-  if (at == incidents.end()) return;  // resolved or merged while it was looked for
-  tracked_incident& i = at->second;
-  i.awaiting = false;
-  const bool of_burst = i.asked_burst != event_time{} && r.as_of == i.asked;
-  if (of_burst && !take_fresh(at->first, r)) {
-    if (i.again) ask(at->first);
-    schedule(at->first);
-    return;
-  }
-  i.record.causes = r.causes;
-  i.record.unobserved = r.unobserved;
-  i.record.abstained = r.abstained;
-  rank_remedies(i.record.causes);
-  tell(i);
-  if (i.again) ask(at->first);
-  schedule(at->first);
-  mark_members(at->first);
-}
-
 void correlator_core::impl::on_notice(const notice& n) {
   feed_event& e = out->feed.emplace_back();
   e.what = feed_event::kind::notice;

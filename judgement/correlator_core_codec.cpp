@@ -6,7 +6,7 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// state    := version(u8 = 8) applied(u64) now expired_at graph(str)
+// state    := version(u8 = 9) applied(u64) now expired_at graph(str)
 //             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
 //             incidents(u32, incident*)                      -- by key
 //             finished(u32, (id transition(u32))*)           -- the oldest first
@@ -15,6 +15,7 @@
 //             window hops(u32) settle                        -- correlation rules in force
 //             remedies(u32, (incident title worked(u8))*)    -- as they came
 //             weak(str) posted(str) windows(str, JSON) quiet(str)
+//             late(u32, incident*)                           -- as they ended; their key is 0
 // silences := (u32, (silence(str, JSON) state(u8))*)         -- by id
 // incident := key(u64) record(str) first_onset last_onset last_end firing(u32) flags(u8) asked
 //             requests(u32) refreshed(u32) told(u32) told_at first_text burst asked_burst origin
@@ -28,7 +29,7 @@
 //             flaps(u32, (entity name begins(u32, at*))*)    -- by entity and name
 // Times are i64 milliseconds. Version 1 had neither marks nor rules, version 2 no bursts,
 // version 3 no remedies, version 4 no weak signs, version 5 no posted
-// alerts, version 6 no windows, version 7 no quiet; up to version 5
+// alerts, version 6 no windows, version 7 no quiet, version 8 none late; up to version 5
 // silences were marks of one entity or alert, (u32, (subject by until?)*), which nobody could set.
 // What can be derived (reach, agenda, loose alerts) is not written.
 
@@ -45,7 +46,7 @@ void read_names(field_reader& in, std::vector<std::string>& names) {
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) names.emplace_back(in.str());
 }
 
-constexpr std::uint8_t state_version = 8;
+constexpr std::uint8_t state_version = 9;
 
 enum incident_flag : std::uint8_t {
   flag_frozen = 1,
@@ -153,6 +154,8 @@ std::string correlator_core::impl::save() const {
   w.str(save_posted());
   w.str(windows_json(windows));
   w.str(save_quiet());
+  w.u32(static_cast<std::uint32_t>(late.size()));
+  for (const tracked_incident& i : late) write_incident(w, 0, i);
   return bytes;
 }
 
@@ -289,6 +292,18 @@ outcome<void> read_incidents(field_reader& in, std::uint8_t version,
   return {};
 }
 
+outcome<void> read_late(field_reader& in, std::uint8_t version,
+                        std::deque<tracked_incident>& late) {
+  const auto count = in.count(12);
+  if (count > correlator_limits::late) return unsound("too many that ended unanswered");
+  for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
+    if (in.u64() != 0) return unsound("an incident that ended has a key");
+    if (const auto read = read_incident(in, version, late.emplace_back()); !read)
+      return read.error();
+  }
+  return {};
+}
+
 void read_finished(field_reader& in, std::map<std::string, std::uint32_t>& finished,
                    std::deque<std::string>& order) {
   const auto count = in.count(8);
@@ -358,6 +373,9 @@ outcome<void> correlator_core::impl::read(std::string_view bytes) {
     windows = std::move(*read);
   }
   if (version > 7 && !read_quiet(in.str())) return unsound("inhibitions");
+  if (version > 8) {
+    if (const auto read = read_late(in, version, late); !read) return read.error();
+  }
   if (!in.ok() || !in.at_end()) return unsound("wrong length");
   std::size_t members = 0;
   for (const auto& [key, i] : incidents) {

@@ -28,6 +28,10 @@ inline constexpr std::size_t candidates = 256;
 inline constexpr std::size_t symptoms = 128;
 /// Root-cause runs of one incident, whatever happens to it.
 inline constexpr std::uint32_t requests = 64;
+/// Incidents that have ended and whose last answer is still to come.
+inline constexpr std::size_t late = 64;
+/// Open incidents whose likeliest cause is the same are one, from this probability of both on.
+inline constexpr double same_cause = 0.9;
 /// Ages of an incident at which its causes are asked for once more: the first alert comes early in
 /// a fault, and what follows it is evidence.
 inline constexpr std::int64_t refresh_ms[] = {120'000, 300'000, 600'000};
@@ -187,7 +191,6 @@ struct correlator_core::impl {
   void expire_edges(event_time at);
   dependency_graph::change draw(const topology_change& t);
   void on_change(const change_note& c);
-  void on_root_cause(const root_cause_result& r);
   void on_command(const operator_command& c);
   void on_notice(const notice& n);
   void on_sign(const weak_sign& s);
@@ -227,6 +230,13 @@ struct correlator_core::impl {
   void schedule(incident_key key);
   bool fits(const tracked_incident& i, event_time onset) const;
   bool fits(const tracked_incident& a, const tracked_incident& b) const;
+
+  // correlator_core_answers.cpp: what was found to be the cause
+  void on_root_cause(const root_cause_result& r);
+  void take_causes(tracked_incident& i, const root_cause_result& r) const;
+  bool take_late(const root_cause_result& r);
+  void keep_late(tracked_incident&& i);
+  std::optional<incident_key> of_same_cause(incident_key key) const;
 
   // correlator_core_split.cpp: trouble that begins while an incident is open
   void note_burst(tracked_incident& i, event_time started) const;
@@ -327,6 +337,7 @@ struct correlator_core::impl {
   event_time now{};                                    ///< newest event time of any decision
   std::map<std::string, tracked_alert> alerts;         ///< firing, or of an open incident
   std::map<incident_key, tracked_incident> incidents;  ///< open ones
+  std::deque<tracked_incident> late;                   ///< ended, and still asked about
   std::map<std::string, std::uint32_t> finished;       ///< last transition, of ended episodes
   std::deque<std::string> finished_order;
   std::map<std::string, kept_silence> silences;  ///< by id

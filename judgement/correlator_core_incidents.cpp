@@ -274,7 +274,8 @@ void correlator_core::impl::resolve(incident_key key) {
   tell(i);
   drop_reach(key);
   if (i.due) agenda.erase({*i.due, key});
-  const std::vector<std::string> members = std::move(i.record.alerts);
+  std::vector<std::string> members = i.record.alerts;
+  if (i.awaiting) keep_late(std::move(i));
   incidents.erase(key);
   for (const std::string& id : members) let_go(id);
 }

@@ -37,6 +37,16 @@ std::string duration_text(double seconds) {
   return text;
 }
 
+// "about 12 min (10 min to 15 min)"; the interval is left out where it says nothing more.
+std::string lead_text(const limit_forecast& lead) {
+  std::string text = "about " + duration_text(lead.seconds);
+  const std::string soonest = duration_text(lead.soonest);
+  if (!lead.latest) return text + " (" + soonest + " at the soonest)";
+  const std::string latest = duration_text(*lead.latest);
+  if (soonest != latest) text += " (" + soonest + " to " + latest + ")";
+  return text;
+}
+
 const char* alert_name(alert_reason reason) noexcept {
   switch (reason) {
     case alert_reason::deviation:
@@ -264,7 +274,8 @@ void entity_core::impl::fill_alert(alert& a, const tick_judgement& t) const {
   a.state = alert_state::firing;
   a.score = t.over_critical_limit ? std::max(t.result.probability, 0.99) : t.result.probability;
   a.degraded = t.degraded;
-  a.lead_time_s = t.over_limit ? std::nullopt : t.lead_s;
+  a.lead_time_s.reset();
+  if (t.lead && !t.over_limit) a.lead_time_s = t.lead->seconds;
   fill_contributors(a, t);
   a.metric = a.contributors.empty() ? std::string{} : a.contributors.front().metric;
   a.detectors.clear();
@@ -284,11 +295,9 @@ std::string entity_core::impl::explain(const alert& a, const tick_judgement& t) 
   if (a.contributors.size() > 1) text += "; so does " + a.contributors[1].metric + " deviate";
   if (a.contributors.size() > 2)
     text += " and " + std::to_string(a.contributors.size() - 2) + " more";
-  if (a.lead_time_s) {
-    const auto& b = blocks[t.lead_channel / width];
-    const bool up = b.y_short[t.lead_channel % width] >= b.y_long[t.lead_channel % width];
+  if (a.lead_time_s && t.lead) {
     text += "; at this pace " + builder.channels()[t.lead_channel].name.str() +
-            (up ? " rises" : " falls") + " to its limit in about " + duration_text(*a.lead_time_s);
+            (t.lead->rises ? " rises" : " falls") + " to its limit in " + lead_text(*t.lead);
   }
   if (const auto said = logs ? logs->telling(t.ts) : std::string{}; !said.empty())
     text += "; " + said;

@@ -10,6 +10,7 @@
 #include "inference/forecast_input.hpp"
 #include "inference/forecaster.hpp"
 #include "judgement/calibration.hpp"
+#include "judgement/limit_forecast.hpp"
 #include "processing/byte_io.hpp"
 #include "processing/channel_block.hpp"
 #include "processing/tick_builder.hpp"
@@ -40,8 +41,8 @@ struct tick_judgement {
   bool limit_unknown = false;  ///< a metric with a limit has no value in this tick
   bool settled = false;
   bool degraded = false;
-  bool aside = false;            ///< in a maintenance window: nothing is learned from it
-  std::optional<double> lead_s;  ///< to the limit that is met first
+  bool aside = false;                  ///< in a maintenance window: nothing is learned from it
+  std::optional<limit_forecast> lead;  ///< of the limit that is met first
   std::size_t lead_channel = 0;
 };
 

@@ -74,6 +74,10 @@ private:
 
   void causes(const json& i) {
     const json causes = i.value("causes", json::array());
+    if (causes.empty()) {
+      out_ += "\nNo cause has been found.\n";
+      return;
+    }
     const bool abstained = i.value("abstained", false);
     out_ += std::string{"\n"} + c_.bold() +
             (abstained ? "No cause stands out; candidates:" : "Likely causes:") + c_.end() + "\n";

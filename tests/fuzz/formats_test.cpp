@@ -112,6 +112,31 @@ std::string sample_graph() {
   return g.save();
 }
 
+/// An incident that ends while its cause is looked for.
+void end_unanswered(correlator_core& core, std::uint64_t seq) {
+  decision d;
+  d.kind = decision_kind::alert;
+  d.alert = firing_alert();
+  d.alert.id = "brief";
+  d.alert.entity = "service/brief";
+  d.alert.learning = false;
+  d.alert.started = d.alert.updated = d.alert.updated + std::chrono::hours{2};
+  for (const alert_state state : {alert_state::firing, alert_state::resolved}) {
+    d.alert.state = state;
+    if (state == alert_state::resolved) {
+      ++d.alert.transition;
+      d.alert.ended = d.alert.updated;
+    }
+    d.seq = ++seq;
+    core.apply(d);
+  }
+  decision later;
+  later.kind = decision_kind::clock;
+  later.seq = ++seq;
+  later.clock = d.alert.updated + std::chrono::hours{1};
+  core.apply(later);
+}
+
 std::string sample_correlator() {
   correlator_core core{correlation_options{}};
   std::uint64_t seq = 0;
@@ -129,6 +154,7 @@ std::string sample_correlator() {
     d.seq = ++seq;
     core.apply(d);
   }
+  end_unanswered(core, seq);
   return core.save();
 }
 
@@ -246,7 +272,7 @@ std::vector<disk_format> contents() {
          return encode_notify_alert({resolved_alert(), "i1", arrival_time_of(1'700'000'090'250)});
        },
        [](std::string_view b) { return rewritten(decode_notify_alert(b), encode_notify_alert); }});
-  all.push_back({"correlator_state", "correlator state", 8, false, sample_correlator,
+  all.push_back({"correlator_state", "correlator state", 9, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};
                    if (auto read = core.restore(b); !read) return read.error();

@@ -8,7 +8,9 @@ import { Entity, Sure } from "./bits.js";
 export function Causes({ incident, say }) {
   const [all, more] = useState(false);
   if (incident.causes.length === 0) {
-    return html`<p class="quiet">The causes have not been looked for yet: its neighbours are asked for their windows, which takes a few seconds.</p>`;
+    return html`<p class="quiet">${incident.state === "open"
+      ? "The causes have not been looked for yet: its neighbours are asked for their windows, which takes a few seconds."
+      : "It ended before a cause was found."}</p>`;
   }
   const shown = all ? incident.causes : incident.causes.slice(0, 4);
   return html`${incident.abstained && html`<p class="quiet">No cause stands out. These are the likeliest, with what is known.</p>`}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "tests/judgement/correlator_fold.hpp"
+
+namespace faultline {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+/// An incident of `a` that ends before anybody has answered what caused it.
+struct LateAnswer : ::testing::Test {
+  LateAnswer() {
+    const auto first = f.fire("a", noon);
+    id = first.requests.at(0).incident;
+    asked = first.requests[0].as_of;
+    f.end("a", noon, noon + minute);
+    const auto told = incidents_in(f.clock(noon + 60 * minute));
+    transition = told.at(0).transition;
+  }
+
+  fold f;
+  std::string id;
+  event_time asked{};
+  std::uint32_t transition = 0;
+};
+
+TEST_F(LateAnswer, TellsTheIncidentThatHasEndedOnceMore) {
+  ASSERT_THAT(f.core.open(), IsEmpty());
+  const auto told = incidents_in(f.answer(id, "b", 0.8, asked));
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].id, id);
+  EXPECT_EQ(told[0].state, incident_state::resolved);
+  EXPECT_EQ(told[0].transition, transition + 1);
+  EXPECT_EQ(told[0].causes.at(0).entity, "b");
+  EXPECT_EQ(unix_ms(told[0].ended.value()), noon + minute);
+  EXPECT_THAT(told[0].alerts, ElementsAre(fold::id_of("a", noon)));
+  EXPECT_THAT(told[0].summary, HasSubstr("memory leak in b (80 %)"));
+  EXPECT_THAT(f.core.open(), IsEmpty());
+  EXPECT_THAT(incidents_in(f.answer(id, "c", 0.8, asked)), IsEmpty()) << "it was answered";
+}
+
+TEST_F(LateAnswer, IsTakenAfterARestart) {
+  fold g;
+  ASSERT_TRUE(g.core.restore(f.core.save()));
+  g.seq = f.seq;
+  EXPECT_EQ(g.core.save(), f.core.save());
+  EXPECT_EQ(incidents_in(g.answer(id, "b", 0.8, asked)).size(), 1u);
+}
+
+TEST_F(LateAnswer, OfAnEarlierQuestionIsNotTaken) {
+  EXPECT_THAT(incidents_in(f.answer(id, "b", 0.8, asked - milliseconds{1})), IsEmpty());
+  EXPECT_EQ(incidents_in(f.answer(id, "b", 0.8, asked)).size(), 1u);
+}
+
+TEST(LateAnswers, AreAwaitedByTheLastSixtyFourAlone) {
+  fold f;
+  std::vector<rca_request> asked;
+  for (int n = 0; n < 65; ++n) {
+    const std::string entity = "host/" + std::to_string(n);
+    asked.push_back(f.fire(entity, noon + n).requests.at(0));
+    f.end(entity, noon + n, noon + minute);
+  }
+  f.clock(noon + 60 * minute);
+  ASSERT_THAT(f.core.open(), IsEmpty());
+  std::size_t told = 0;
+  for (const auto& r : asked) told += incidents_in(f.answer(r.incident, "b", 0.8, r.as_of)).size();
+  EXPECT_EQ(told, 64u);
+}
+
+TEST(LateAnswers, OfWhatWasMergedSayNothing) {
+  fold f;
+  const auto first = f.fire("a", noon).requests.at(0);
+  const auto second = f.fire("b", noon + 1).requests.at(0);
+  f.edge("a", "c");
+  f.edge("b", "c");
+  f.fire("c", noon + 2);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_THAT(incidents_in(f.answer(second.incident, "b", 0.8, second.as_of)), IsEmpty());
+  EXPECT_EQ(incidents_in(f.answer(first.incident, "b", 0.8, first.as_of)).size(), 1u);
+}
+
+/// a's disk fills; what it breaks begins half an hour later, when a's incident takes nobody in.
+struct SameCause : ::testing::Test {
+  static constexpr std::int64_t later = noon + 40 * minute;
+
+  SameCause() {
+    f.edge("b", "a");
+    const auto first = f.fire("a", noon).requests.at(0);
+    older = first.incident;
+    f.answer(older, "a", 0.95, first.as_of);
+    for (const auto& again : f.clock(later - minute).requests)
+      f.answer(older, "a", 0.95, again.as_of);
+    second = f.fire("b", later).requests.at(0);
+  }
+  correlator_output answer(const std::string& cause, double probability) {
+    return f.answer(second.incident, cause, probability, second.as_of);
+  }
+
+  fold f;
+  std::string older;
+  rca_request second;
+};
+
+TEST_F(SameCause, OfTwoOpenIncidentsMakesThemOne) {
+  ASSERT_EQ(f.core.open().size(), 2u);
+  const auto out = answer("a", 0.92);
+  const auto told = incidents_in(out);
+  ASSERT_EQ(told.size(), 3u);
+  EXPECT_EQ(told[1].id, second.incident);
+  EXPECT_EQ(told[1].state, incident_state::resolved);
+  EXPECT_EQ(told[1].summary, "merged into " + older);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_EQ(f.core.open()[0].id, older);
+  EXPECT_THAT(f.core.open()[0].entities, UnorderedElementsAre("a", "b"));
+  ASSERT_EQ(out.requests.size(), 1u) << "its cause is looked for anew";
+  EXPECT_EQ(out.requests[0].incident, older);
+}
+
+TEST_F(SameCause, ResolvesWhenTheAlertsOfBothHaveEnded) {
+  answer("a", 0.92);
+  f.end("a", noon, later + minute);
+  f.clock(later + 20 * minute);
+  EXPECT_EQ(f.core.open().size(), 1u);
+  f.end("b", later, later + 21 * minute);
+  f.clock(later + 40 * minute);
+  EXPECT_THAT(f.core.open(), IsEmpty());
+}
+
+TEST_F(SameCause, ThatIsNotSureKeepsThemApart) {
+  answer("a", 0.89);
+  EXPECT_EQ(f.core.open().size(), 2u);
+}
+
+TEST_F(SameCause, AnotherCauseKeepsThemApart) {
+  answer("b", 0.99);
+  EXPECT_EQ(f.core.open().size(), 2u);
+}
+
+TEST_F(SameCause, IsTheSameAfterARestart) {
+  answer("a", 0.92);
+  fold g;
+  ASSERT_TRUE(g.core.restore(f.core.save()));
+  EXPECT_EQ(g.core.save(), f.core.save());
+}
+
+}  // namespace
+}  // namespace faultline

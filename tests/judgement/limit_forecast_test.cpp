@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "judgement/limit_forecast.hpp"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <functional>
+
+#include "tests/judgement/entity_fixture.hpp"
+
+namespace faultline {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr double tick_s = 10;
+constexpr std::int64_t tick = 10'000;
+
+/// Lane 0 of a block whose middle is 0 and scale 1, after 64 ticks of @p value(ticks ago), each
+/// with noise of that much. The means of hours lag as those of a ramp of two hours' slope do.
+struct lately {
+  explicit lately(const std::function<double(int)>& value, double spread = 0) {
+    clear_block(block);
+    for (std::size_t i = 0; i < channel_block::width; ++i) block.center[i] = 0, block.scale[i] = 1;
+    block.set_seen(0, 100'000);
+    noise n{11};
+    for (int ago = 63; ago >= 0; --ago) {
+      block_scores s{};
+      s.mask[0] = 1;
+      s.z[0] = static_cast<float>(std::asinh(value(ago) + spread * n.normal()));
+      ring.push(event_time_of(test_start - ago * 10'000), &s, 1);
+    }
+  }
+  /// As if it had gone up by so much a second for many hours.
+  lately& for_hours(double slope) {
+    block.y_short[0] = 0;
+    block.y_long[0] = static_cast<float>(-slope * (7200 - 900) / 0.693147);
+    return *this;
+  }
+  std::optional<limit_forecast> to(double raw, bool drifts = true) const {
+    return forecast_limit(block, ring, 0, tick_s, drifts, raw);
+  }
+  channel_block block;
+  window_ring ring;
+};
+
+TEST(LimitForecast, ARampThatBeganMinutesAgoIsToldByItsOwnSlope) {
+  // 0.02 a second for five minutes, flat before: six are left to 13.2 from 6.
+  const lately ramp{[](int ago) { return ago < 30 ? (30 - ago) * 0.2 : 0.0; }, 0.05};
+  const auto lead = ramp.to(13.2);
+  ASSERT_TRUE(lead);
+  EXPECT_NEAR(lead->seconds, 360, 20);
+  EXPECT_LT(lead->soonest, lead->seconds);
+  EXPECT_GT(lead->latest.value(), lead->seconds);
+  EXPECT_TRUE(lead->rises);
+  EXPECT_FALSE(ramp.to(-1)) << "it leads elsewhere";
+}
+
+TEST(LimitForecast, WhatFallsMeetsALimitBelow) {
+  const lately fall{[](int ago) { return 5 + ago * 0.1; }, 0.05};
+  const auto lead = fall.to(0);
+  ASSERT_TRUE(lead);
+  EXPECT_NEAR(lead->seconds, 500, 25);
+  EXPECT_FALSE(lead->rises);
+}
+
+TEST(LimitForecast, ARampOfHoursThatNoiseHidesIsToldByTheMeansOfHours) {
+  lately slow{[](int) { return 0.0; }, 1.0};
+  const auto lead = slow.for_hours(0.0005).to(3);
+  ASSERT_TRUE(lead);
+  EXPECT_GT(lead->seconds, 1800);
+  EXPECT_FALSE(lead->latest) << "such a slope may as well be none";
+  EXPECT_FALSE(slow.to(3, false)) << "no drift, no means of hours";
+}
+
+TEST(LimitForecast, WhatStandsStillAfterARampMeetsNothing) {
+  lately over{[](int) { return 5.0; }, 0.01};
+  EXPECT_FALSE(over.for_hours(0.0005).to(6));
+}
+
+TEST(LimitForecast, AStepIsNoRamp) {
+  for (int at = 1; at < 63; ++at) {
+    const lately step{[&](int ago) { return ago < at ? 5.0 : 0.0; }, 0.01};
+    EXPECT_FALSE(step.to(6, false)) << at << " ticks ago";
+  }
+}
+
+TEST(LimitForecast, WhatIsFurtherThanFourHoursIsNotTold) {
+  const lately ramp{[](int ago) { return -ago * 0.1; }};
+  EXPECT_TRUE(ramp.to(143));
+  EXPECT_FALSE(ramp.to(145));
+}
+
+TEST(LimitForecast, TooFewValuesTellNothing) {
+  lately ramp{[](int ago) { return -ago * 0.1; }};
+  for (int n = 0; n < 13; ++n) {
+    block_scores s{};
+    ramp.ring.push(event_time_of(test_start + (n + 1) * 10'000), &s, 1);
+  }
+  EXPECT_FALSE(ramp.to(1));
+}
+
+/// A disk that is flat for three hours and fills within 28 minutes.
+TEST(LimitForecast, AnAlertOfADiskThatFillsWithinHalfAnHourTellsWhenItIsFull) {
+  entity_driver d;
+  noise n{8};
+  const auto used = [](int i) { return i < 1080 ? 0.45 : 0.45 + (i - 1080) * 0.0028; };
+  const int full = 1080 + 179;  // 0.95
+  for (int i = 0; i < full - 3; ++i) {
+    auto row = calm_row(test_start + i * tick, n);
+    row.push_back({"disk.used_ratio", used(i) + 0.005 * n.normal()});
+    d.row(test_start + i * tick, row);
+  }
+  int told = 0;
+  for (const alert& a : d.alerts()) {
+    if (!a.lead_time_s) continue;
+    ++told;
+    const double left = static_cast<double>(test_start + full * tick - unix_ms(a.updated)) / 1000;
+    EXPECT_GT(*a.lead_time_s, left / 1.5) << a.explanation;
+    EXPECT_LT(*a.lead_time_s, left * 1.5) << a.explanation;
+    EXPECT_THAT(a.explanation, HasSubstr("disk.used_ratio rises to its limit in about "));
+  }
+  EXPECT_GT(told, 0);
+}
+
+}  // namespace
+}  // namespace faultline
