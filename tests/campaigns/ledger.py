@@ -34,6 +34,39 @@ def edge_of(entity, tick):
     return name_of((entity + 1 + tick) % 7) if entity % 100 == 7 and tick % 10 == 5 else None
 
 
+def log_of(entity, tick):
+    """What an entity writes at @tick, or None."""
+    if entity % 20 != 11 or tick % 3:
+        return None
+    full = tick % 30 >= 20
+    return {"severity": "error", "body": f"cannot write block {tick * 7} of /srv/{entity}"} if full else \
+        {"severity": "info", "body": f"served {tick * 13 % 97} requests in {tick % 7} ms"}
+
+
+def span_of(entity, tick):
+    """A request that goes from every twentieth entity to the next one, and whom the door joins by its trace; or None."""
+    if entity % 20 not in (13, 14) or tick % 2:
+        return None
+    trace = f"{tick:08x}{entity // 20:08x}"
+    inner = {"parent": f"{trace[8:]}0d"} if entity % 20 == 14 else {}
+    return {"trace": trace, "span": f"{trace[8:]}{entity % 20:02x}", **inner, "operation": "GET /",
+            "duration_us": 1000 + (tick * 3 + entity) % 50 - (300 if inner else 0), "status": "ok"}
+
+
+KINDS = ("values", "edge", "log", "span")
+
+
+def event_of(entity, tick, kind):
+    """One event, as it is sent; None where there is none of that kind."""
+    said = {"values": lambda: {"values": values_of(entity, tick)},
+            "edge": lambda: {"depends_on": [edge_of(entity, tick)]} if edge_of(entity, tick) else None,
+            "log": lambda: log_of(entity, tick), "span": lambda: span_of(entity, tick)}[kind]()
+    if said is None:
+        return None
+    head = {"entity": name_of(entity), "ts": START + tick * TICK_MS}
+    return {**head, **({} if kind == "values" else {"type": kind}), **said}
+
+
 class Source:
     """An acknowledged publisher that owns some entities: its seq says which of them at which tick."""
 
@@ -54,18 +87,12 @@ class Source:
         return tick, self.entities[batch * BATCH:(batch + 1) * BATCH]
 
     def events(self, seq):
-        """[(entity, tick, edge or None)] of a request."""
+        """[(entity, tick, kind)] of a request."""
         tick, entities = self.rows(seq)
-        found = [(e, tick, None) for e in entities]
-        return found + [(e, tick, edge_of(e, tick)) for e in entities if edge_of(e, tick)]
+        return [(e, tick, kind) for kind in KINDS for e in entities if kind == "values" or event_of(e, tick, kind)]
 
     def payload(self, seq):
-        batch = []
-        for entity, tick, edge in self.events(seq):
-            event = {"entity": name_of(entity), "ts": START + tick * TICK_MS}
-            event.update({"type": "edge", "depends_on": [edge]} if edge else {"values": values_of(entity, tick)})
-            batch.append(event)
-        return msgpack.packb(batch)
+        return msgpack.packb([event_of(*event) for event in self.events(seq)])
 
     def connect(self, port):
         self.close()

@@ -36,6 +36,19 @@ void for_records(store& kept, Each each) {
     }
 }
 
+std::string kind_of(const event_view& e) {
+  switch (e.type) {
+    case event_type::edge:
+      return "edge ";
+    case event_type::log:
+      return "log ";
+    case event_type::span:
+      return "span ";
+    default:
+      return "";
+  }
+}
+
 /// Where each partition's clock stands in the end.
 std::map<partition_id, partition_time> clocks_of(store& kept, const processing_options& options) {
   std::map<partition_id, partition_time> clocks;
@@ -49,6 +62,7 @@ std::map<partition_id, partition_time> clocks_of(store& kept, const processing_o
 
 void sim_world::check() {
   check_log(memory_);
+  check_words(memory_);
   check_feed(memory_);
   check_replay(memory_);
 }
@@ -59,10 +73,13 @@ void sim_world::check_log(store& kept) {
   for_records(kept, [&](partition_id, const record_view& r) {
     if (r.kind != record_kind::event) return;
     const event_view& e = r.event;
+    if (e.type == event_type::calls) {  // what the door has made of spans
+      ++report_.calls;
+      return;
+    }
     ++report_.events;
     ++stored_[std::string{e.entity}];
-    const auto key =
-        std::pair{(e.metrics.empty() ? "edge " : "") + std::string{e.entity}, unix_ms(e.ts)};
+    const auto key = std::pair{kind_of(e) + std::string{e.entity}, unix_ms(e.ts)};
     if (++times[key] == 2) wrong("stored twice: " + key.first);
   });
   for (const auto& p : publishers_) {
@@ -74,8 +91,9 @@ void sim_world::check_log(store& kept) {
         const auto name = "host/" + std::to_string(e);
         if (times.erase({name, ts}) == 0)
           wrong("acknowledged and lost: " + name + " of " + p.name + " " + std::to_string(seq));
-        if (has_edge(seq) && times.erase({"edge " + name, ts}) == 0)
-          wrong("acknowledged and lost: an edge of " + name);
+        for (const auto& kind : also_said(seq, e))
+          if (times.erase({kind + name, ts}) == 0)
+            wrong("acknowledged and lost: " + kind + "of " + name);
       }
     }
   }
@@ -84,6 +102,19 @@ void sim_world::check_log(store& kept) {
   const auto accepted = counters.find("accepted");
   if (accepted == counters.end() || accepted->second != report_.events)
     wrong("the counter of accepted events is not what is stored");
+}
+
+/// I1 of operators' words: what was said to be recorded stands among the decisions, once.
+void sim_world::check_words(store& kept) {
+  std::map<std::string, int> times;
+  testing::for_decisions(kept, [&](const decision& d) {
+    if (d.kind != decision_kind::command) return;
+    const auto said = d.command.name + d.command.payload;
+    if (++times[said] == 2) wrong("recorded twice: " + said);
+  });
+  for (const auto& said : recorded_)
+    if (times.count(said) == 0) wrong("said to be recorded and lost: " + said);
+  report_.words += recorded_.size();
 }
 
 /// I5: the feed is what its decisions say; what was told once stands there for good.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <caf/actor_cast.hpp>
+#include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -15,6 +16,19 @@
 #include "actors/supervisor.hpp"
 
 namespace faultline::sim {
+namespace {
+
+/// As the API does: what an operator says is a decision, and recorded before it is answered.
+caf::behavior desk(caf::event_based_actor* self, const keeper_actor& keeper,
+                   const std::function<void(const decision&)>& recorded) {
+  return {[=](const append_decisions& said) {
+    self->request(keeper, caf::infinite, said)
+        .then([=](const decisions_appended&) { recorded(said.decisions.front()); },
+              [](const caf::error&) {});  // nobody was told that it is recorded
+  }};
+}
+
+}  // namespace
 
 sim_node::sim_node(sim_store& memory, std::shared_ptr<const judgement_rules> rules,
                    node_hooks hooks)
@@ -61,6 +75,10 @@ void sim_node::spawn_all(std::shared_ptr<const judgement_rules> rules) {
                             rca_peers{books, plan->peers.keeper, worker, &directory_});
   correlator_ = spawn(correlator, correlation_options{}, actor_options{},
                       correlator_peers{books, plan->peers.keeper, causes, nullptr, &counters_});
+  const std::function<void(const decision&)> recorded = [this](const decision& d) {
+    if (!memory_.crashed() && hooks_.recorded) hooks_.recorded(d);
+  };
+  desk_ = spawn(desk, plan->peers.keeper, recorded);
   plan->peers.correlator = correlator_;
   plan->peers.counters = &counters_;
   plan->peers.registry = &registry_;
@@ -82,6 +100,7 @@ sim_node::~sim_node() {
   for (partition_id p = 0; p < directory_.size(); ++p) directory_.set(p, partition_actor{});
   boss_ = nullptr;
   correlator_ = nullptr;
+  desk_ = nullptr;
   for (auto& a : alive_) caf::anon_send_exit(a, caf::exit_reason::kill);
   jobs_.run();
   alive_.clear();

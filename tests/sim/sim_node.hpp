@@ -9,6 +9,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
+#include <caf/send.hpp>
 
 #include "actors/directory.hpp"
 #include "actors/group_commit.hpp"
@@ -25,6 +26,7 @@ struct node_hooks {
   std::function<void(const reply_address&, std::string)> reply;
   std::function<void(const feed_record&)> publish;
   std::function<arrival_time()> now;
+  std::function<void(const decision&)> recorded;  ///< a command, and the operator knows
 };
 
 /// One life of a server without sockets, threads and models: ingress, group commit, supervisor,
@@ -40,6 +42,8 @@ public:
   ingress& door() { return *door_; }
   group_commit& commit() { return *commit_; }
   const node_counters& counters() const { return counters_; }
+  /// An operator's word, on its way to the decision log.
+  void say(decision d) { caf::anon_send(desk_, append_decisions{{std::move(d)}}); }
 
   /// One actor, drawn from those that have something to do, handles one message.
   bool step(chance& dice);
@@ -76,6 +80,7 @@ private:
   std::vector<caf::actor> alive_;
   supervisor_actor boss_;
   correlator_actor correlator_;
+  caf::actor desk_;  ///< where operators say things
   std::unique_ptr<group_commit> commit_;
   std::unique_ptr<ingress> door_;
   std::string gave_up_;

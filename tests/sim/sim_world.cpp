@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/sim/sim_world.hpp"
+#include "messages/feed.hpp"
+#include "messages/posted_alert.hpp"
+#include "messages/silence.hpp"
 
 #include <algorithm>
 
@@ -50,6 +53,8 @@ void report::add(const report& other) {
   duplicates += other.duplicates;
   clock_steps += other.clock_steps;
   steps += other.steps;
+  calls += other.calls;
+  words += other.words;
   violations.insert(violations.end(), other.violations.begin(), other.violations.end());
 }
 
@@ -89,6 +94,9 @@ void sim_world::begin_life() {
       wrong("feed record " + std::to_string(r.seq) + " was told twice, and not the same");
   };
   hooks.now = [this] { return now(); };
+  hooks.recorded = [this](const decision& d) {
+    recorded_.insert(d.command.name + d.command.payload);
+  };
   node_ = std::make_unique<sim_node>(memory_, rules_, std::move(hooks));
   if (!calm_ && dice_.one_in(2)) memory_.crash_at(1 + dice_.below(60));
 }
@@ -114,11 +122,79 @@ std::string sim_world::payload_of(const publisher& p, std::uint64_t seq) {
     all += (all.size() == 1 ? "" : ",") + std::string{"{\"entity\":\""} + name + "\",\"ts\":" + ts +
            ",\"values\":{\"cpu\":0." + std::to_string(10 + (tick * 7 + e * 13) % 80) +
            ",\"disk.used\":" + (full ? "95" : "40") + "}}";
-    if (has_edge(seq))
-      all += ",{\"type\":\"edge\",\"entity\":\"" + name + "\",\"ts\":" + ts +
-             ",\"depends_on\":[\"host/" + std::to_string((e + 1) % entities) + "\"]}";
+    const auto says = [&](const char* type) {
+      all +=
+          std::string{",{\"type\":\""} + type + "\",\"entity\":\"" + name + "\",\"ts\":" + ts + ",";
+    };
+    if (has_edge(seq)) {
+      says("edge");
+      all += "\"depends_on\":[\"host/" + std::to_string((e + 1) % entities) + "\"]}";
+    }
+    if (has_log(seq, e)) {
+      says("log");
+      all += full ? "\"severity\":\"error\",\"body\":\"cannot write block " + ts + "\"}"
+                  : "\"severity\":\"info\",\"body\":\"served " + ts + " requests\"}";
+    }
+    if (has_span(seq, e)) {
+      // One trace a tick through all, each within the one before: joined at the door, where they
+      // come by different publishers, too.
+      says("span");
+      all += "\"trace\":\"" + ts + "\",\"span\":\"a" + std::to_string(e) + "\"," +
+             (e == 0 ? "" : "\"parent\":\"a" + std::to_string(e - 1) + "\",") +
+             "\"operation\":\"read\",\"duration_us\":" +
+             std::to_string(900 - 100 * static_cast<int>(e)) +
+             (full ? ",\"status\":\"error\"}" : ",\"status\":\"ok\"}");
+    }
   }
   return all + "]";
+}
+
+std::vector<std::string> sim_world::also_said(std::uint64_t seq, std::uint32_t e) {
+  std::vector<std::string> all;
+  if (has_edge(seq)) all.emplace_back("edge ");
+  if (has_log(seq, e)) all.emplace_back("log ");
+  if (has_span(seq, e)) all.emplace_back("span ");
+  return all;
+}
+
+/// An operator says something: silences a host, acknowledges what was told last, or hands on an
+/// alert of another program.
+void sim_world::operate() {
+  const auto host = "host/" + std::to_string(dice_.below(entities));
+  const auto id = "w" + std::to_string(++words_);
+  const auto from = event_time_of(unix_ms(now()));
+  decision d;
+  d.kind = decision_kind::command;
+  d.command.at = now();
+  d.command.subject = id;
+  if (dice_.one_in(3)) {
+    silence s;
+    s.id = id;
+    s.matchers = {{"entity", host}};
+    s.starts = from;
+    s.ends = from + std::chrono::minutes{5};
+    s.created_by = "ann";
+    s.comment = id;
+    d.command.name = "silence";
+    d.command.payload = silence_json(s);
+  } else if (dice_.one_in(2) && !told_.empty()) {
+    const auto last = read_feed_payload(told_.rbegin()->second);
+    if (!last || last->kind == "notice") return;
+    d.command.name = "acknowledge";
+    d.command.subject = last->kind == "alert" ? last->alert.id : last->incident.id;
+    d.command.payload = R"({"by":"ann","comment":")" + id + R"(","off":false,"assign":""})";
+  } else {
+    posted_alert p;
+    p.labels = {{"alertname", "Posted"}, {"severity", "critical"}, {"host", host}};
+    p.annotations = {{"summary", id}};
+    p.starts = from;
+    p.ends = from + std::chrono::minutes{dice_.one_in(3) ? 0 : 5};
+    p.entity = host;
+    d.command.name = "posted_alerts";
+    d.command.subject = "";
+    d.command.payload = posted_json({p});
+  }
+  node_->say(std::move(d));
 }
 
 void sim_world::put(std::size_t who, std::uint64_t seq) {
@@ -171,7 +247,8 @@ void sim_world::take_reply(std::size_t who, const std::string& frame) {
   if (!duplicate && reply->what != publish_reply::kind::ack)
     return wrong(p.name + " " + std::to_string(reply->seq) + ": " + reply->code);
   report_.duplicates += duplicate ? 1 : 0;
-  if (!reply->rejected.empty()) wrong(p.name + ": an event was refused");
+  if (!reply->rejected.empty())
+    wrong(p.name + ": an event was refused: " + reply->rejected.front().text);
   p.waiting.erase(reply->seq);
   p.again_at.erase(reply->seq);
   p.acknowledged.insert(reply->seq);
@@ -207,6 +284,9 @@ void sim_world::act() {
     case 7:
       if (dice_.one_in(150)) memory_.crash();
       if (degrade_ && dice_.one_in(60)) node_->commit().set_degraded(dice_.one_in(2));
+      return;
+    case 8:
+      if (dice_.one_in(20)) operate();
       return;
     default:
       for (int i = 0; i < 4; ++i) node_->step(dice_);

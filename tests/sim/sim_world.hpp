@@ -20,6 +20,7 @@ namespace faultline::sim {
 /// What a run came to.
 struct report {
   std::uint64_t events = 0, requests = 0, crashes = 0, alerts = 0, incidents = 0, feed = 0;
+  std::uint64_t calls = 0, words = 0;
   std::uint64_t duplicates = 0, clock_steps = 0, steps = 0;
   std::vector<std::string> violations;
   void add(const report& other);
@@ -59,6 +60,7 @@ private:
   void begin_life();
   void end_life();
   void act();
+  void operate();
   void send(std::size_t who);
   void put(std::size_t who, std::uint64_t seq);
   void resend();
@@ -71,8 +73,13 @@ private:
   static std::string payload_of(const publisher& p, std::uint64_t seq);
   static std::int64_t ts_of(std::uint64_t seq);
   static bool has_edge(std::uint64_t seq) { return (seq - 1) % 10 == 5; }
+  static bool has_log(std::uint64_t seq, std::uint32_t e) { return (seq + e) % 4 == 1; }
+  static bool has_span(std::uint64_t seq, std::uint32_t e) { return (seq + e) % 3 != 1; }
+  /// What an entity says of one tick beside its metrics: "edge ", "log ", "span ".
+  static std::vector<std::string> also_said(std::uint64_t seq, std::uint32_t e);
   void check();
   void check_log(store& kept);
+  void check_words(store& kept);
   void check_feed(store& kept);
   void check_replay(store& kept);
   void wrong(std::string what);
@@ -91,6 +98,8 @@ private:
   std::int64_t leap_ms_ = 0;                     ///< of the wall clock
   bool calm_ = false;                            ///< the faults are over
   std::map<std::string, std::uint64_t> stored_;  ///< events by entity
+  std::uint64_t words_ = 0;                      ///< operators' words, each another
+  std::set<std::string> recorded_;               ///< of these, what was said to be recorded
   report report_;
 };
 

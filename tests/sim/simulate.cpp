@@ -70,10 +70,12 @@ int run(const wanted& w) {
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
   std::printf(
-      "%llu seeds from %llu: %llu events in %llu requests, %llu crashes, %llu duplicates, "
+      "%llu seeds from %llu: %llu events in %llu requests, %llu joined calls, %llu operators' "
+      "words, %llu crashes, %llu duplicates, "
       "%llu clock steps, %llu alerts, %llu incidents, %llu feed records; %.1f s\n",
       static_cast<unsigned long long>(w.seeds), static_cast<unsigned long long>(w.seed),
       static_cast<unsigned long long>(all.events), static_cast<unsigned long long>(all.requests),
+      static_cast<unsigned long long>(all.calls), static_cast<unsigned long long>(all.words),
       static_cast<unsigned long long>(all.crashes), static_cast<unsigned long long>(all.duplicates),
       static_cast<unsigned long long>(all.clock_steps), static_cast<unsigned long long>(all.alerts),
       static_cast<unsigned long long>(all.incidents), static_cast<unsigned long long>(all.feed),
