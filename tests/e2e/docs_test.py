@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents show runs: every ```python block of them, against a real server, as it stands there."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -9,6 +10,8 @@ import unittest
 from support import ROOT, Server
 
 DOCUMENTS = ("README.md", "docs/wire-protocol.md")
+COMMAND = re.compile(r"^(?:\w+=\S+ )*((?:deploy|tests|tools)/[\w/.-]+)", re.MULTILINE)
+SHELL = re.compile(r"^```(?:sh|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DEADLINE_S = 60
 
@@ -49,6 +52,12 @@ class Documents(unittest.TestCase):
 
     def test_a_block_that_fails_is_seen(self):
         self.assertNotEqual(self.run_block("assert False").returncode, 0)
+
+    def test_every_program_of_the_repository_that_a_block_calls_can_be_run(self):
+        called = {name for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+                  for block in SHELL.findall(document.read_text()) for name in COMMAND.findall(block)}
+        self.assertIn("tests/run.sh", called)
+        self.assertEqual([name for name in sorted(called) if not os.access(ROOT / name, os.X_OK)], [])
 
     def test_links_lead_somewhere(self):
         for document in DOCUMENTS + ("docs/guide.md", "docs/performance.md"):
