@@ -85,6 +85,9 @@ void alert_lifecycle::apply(alert_step step, alert_severity severity, alert_reas
       loud_ms_ = ts_ms;
       after_limit_ = false;
       return;
+    case alert_step::tell:
+      ++transition_;
+      return;
     case alert_step::rise:
       ++transition_;
       severity_ = alert_severity::critical;

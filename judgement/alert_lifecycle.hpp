@@ -27,7 +27,8 @@ struct tick_signs {
   bool settled = false;        ///< this has been normal for a day: let it be the new normal
 };
 
-enum class alert_step : std::uint8_t { none, fire, rise, resolve };
+/// `tell`: nothing of it changes, but there is something to say.
+enum class alert_step : std::uint8_t { none, fire, tell, rise, resolve };
 
 /// The life of an entity's alert: fires on two of three ticks over the threshold (or one extreme
 /// one), rises to critical and never sinks, resolves after quiet time. One episode at a time.

@@ -19,6 +19,7 @@ constexpr float fault_symptom = 3.5f;  // decades of an error or latency metric
 constexpr std::int64_t settle_ms = 86'400'000;
 constexpr std::int64_t harmless_settle_ms = 6 * 3'600'000;
 constexpr std::size_t most_contributors = 5;
+constexpr double lead_every_s = 300;
 
 std::string number(double v) {
   char text[32];
@@ -150,8 +151,9 @@ void entity_core::impl::decide(tick_judgement& t, const record_mark& cause,
   adopt_rest(here);
   const auto settles = t.symptom > fault_symptom ? settle_ms : harmless_settle_ms;
   t.settled = life.firing() && unix_ms(t.ts) - life.started_ms() >= settles && !t.over_limit;
-  const auto step = life.next(signs_of(t), unix_ms(t.ts), t.tick_ms);
+  auto step = life.next(signs_of(t), unix_ms(t.ts), t.tick_ms);
   if (!deciding) return;
+  if (step == alert_step::none && lead_is_news(t)) step = alert_step::tell;
   const bool was_firing = life.firing();
   const bool sign = !was_firing && step == alert_step::none && sign_begins(t);
   if (adopting(here))
@@ -161,6 +163,20 @@ void entity_core::impl::decide(tick_judgement& t, const record_mark& cause,
   else
     emit(step, &t, cause, t.ts, out);
   if (!was_firing && life.firing()) tails.episode(t.result);
+}
+
+// A limit that was not in sight, that comes twice as soon or as late as was told, or that should
+// have been met by now.
+bool entity_core::impl::lead_is_news(const tick_judgement& t) const {
+  if (!life.firing() || !open || life.reason() == alert_reason::silence || t.over_limit)
+    return false;
+  const double since = static_cast<double>((t.ts - open->updated).count()) / 1000;
+  if (since < lead_every_s) return false;
+  const bool certain = t.lead && t.lead->latest;
+  if (!open->lead_time_s) return certain;
+  const double left = *open->lead_time_s - since;
+  if (left <= 0) return true;
+  return certain && (t.lead->seconds < 0.5 * left || t.lead->seconds > 2 * left);
 }
 
 void entity_core::impl::emit(alert_step step, const tick_judgement* t, const record_mark& cause,

@@ -100,27 +100,62 @@ TEST(LimitForecast, TooFewValuesTellNothing) {
   EXPECT_FALSE(ramp.to(1));
 }
 
-/// A disk that is flat for three hours and fills within 28 minutes.
-TEST(LimitForecast, AnAlertOfADiskThatFillsWithinHalfAnHourTellsWhenItIsFull) {
-  entity_driver d;
-  noise n{8};
-  const auto used = [](int i) { return i < 1080 ? 0.45 : 0.45 + (i - 1080) * 0.0028; };
-  const int full = 1080 + 179;  // 0.95
-  for (int i = 0; i < full - 3; ++i) {
-    auto row = calm_row(test_start + i * tick, n);
-    row.push_back({"disk.used_ratio", used(i) + 0.005 * n.normal()});
-    d.row(test_start + i * tick, row);
+/// A disk that is flat for three hours and then fills, from 45 %, by so much a tick, which is told
+/// until it is 92 % full, or stands still at @p rest for an hour.
+struct filling_disk {
+  explicit filling_disk(double by, double rest = 1) {
+    noise n{8};
+    full = flat + static_cast<int>(0.5 / by);
+    const int last = rest < 1 ? flat + static_cast<int>((rest - 0.45) / by) + 360
+                              : flat + static_cast<int>(0.47 / by);
+    for (int i = 0; i < last; ++i) {
+      auto row = calm_row(test_start + i * tick, n);
+      const double used = i < flat ? 0.45 : std::min(rest, 0.45 + (i - flat) * by);
+      row.push_back({"disk.used_ratio", used + 0.001 * n.normal()});
+      d.row(test_start + i * tick, row);
+    }
   }
+  /// Seconds from an alert's transition until the disk is at 95 %.
+  double left(const alert& a) const {
+    return static_cast<double>(test_start + full * tick - unix_ms(a.updated)) / 1000;
+  }
+  static constexpr int flat = 1080;
+  entity_driver d;
+  int full = 0;
+};
+
+TEST(LimitForecast, AnAlertOfADiskThatFillsWithinHalfAnHourTellsWhenItIsFull) {
+  const filling_disk disk{0.0028};
   int told = 0;
-  for (const alert& a : d.alerts()) {
+  for (const alert& a : disk.d.alerts()) {
     if (!a.lead_time_s) continue;
     ++told;
-    const double left = static_cast<double>(test_start + full * tick - unix_ms(a.updated)) / 1000;
-    EXPECT_GT(*a.lead_time_s, left / 1.5) << a.explanation;
-    EXPECT_LT(*a.lead_time_s, left * 1.5) << a.explanation;
+    EXPECT_GT(*a.lead_time_s, disk.left(a) / 1.5) << a.explanation;
+    EXPECT_LT(*a.lead_time_s, disk.left(a) * 1.5) << a.explanation;
     EXPECT_THAT(a.explanation, HasSubstr("disk.used_ratio rises to its limit in about "));
   }
   EXPECT_GT(told, 0);
+}
+
+TEST(LimitForecast, AnAlertIsToldAnewWhenALimitComesInSightAndNotAtEveryTick) {
+  const filling_disk disk{0.0028};
+  const auto alerts = disk.d.alerts();
+  ASSERT_GE(alerts.size(), 2u);
+  EXPECT_LE(alerts.size(), 4u);
+  EXPECT_FALSE(alerts[0].lead_time_s) << "it has only just begun";
+  EXPECT_TRUE(alerts[1].lead_time_s);
+  EXPECT_EQ(alerts[1].id, alerts[0].id);
+  EXPECT_EQ(alerts[1].transition, 2u);
+  EXPECT_EQ(alerts[1].severity, alert_severity::warning);
+  EXPECT_GE(unix_ms(alerts[1].updated) - unix_ms(alerts[0].updated), 300'000);
+}
+
+TEST(LimitForecast, WhatStandsStillBeforeItsLimitIsToldToHaveNone) {
+  const filling_disk disk{0.0028, 0.8};
+  const auto alerts = disk.d.alerts();
+  ASSERT_GE(alerts.size(), 3u);
+  EXPECT_EQ(alerts.back().state, alert_state::firing);
+  EXPECT_FALSE(alerts.back().lead_time_s) << alerts.back().explanation;
 }
 
 }  // namespace
