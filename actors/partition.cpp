@@ -40,6 +40,12 @@ void partition_state::begin(partition_options o, partition_peers p) {
 }
 
 void partition_state::fail(const caf::error& why) {
+  // Only an ending server is told so: what is not written now is read again at the next start.
+  if (from_caf_error(why).code == ec::no_space) {
+    no_room_ = true;
+    answer_drain();
+    return;
+  }
   // A partition that cannot read or write its store must not go on: its supervisor decides.
   self->quit(why ? why : caf::error{caf::exit_reason::unhandled_exception});
 }

@@ -263,6 +263,7 @@ private:
   std::shared_ptr<const checkpoint_batch> under_way_;  ///< with the keeper, while writing_
   partition_checkpoint written_;
   std::vector<caf::typed_response_promise<drained>> draining_;
+  bool no_room_ = false;  ///< the disk is full and the server ends: nothing is written any more
 };
 
 partition_actor::behavior_type partition(partition_actor::stateful_pointer<partition_state> self,

@@ -141,7 +141,7 @@ log_position partition_state::checkpoint_position() {
 /// What is decided does not wait for snapshots that are under way. It holds no checkpoint, and what
 /// will count on it is written behind it.
 void partition_state::tell_outbox() {
-  if (telling_ || batch_.outbox.empty()) return;
+  if (telling_ || no_room_ || batch_.outbox.empty()) return;
   auto told = std::make_shared<checkpoint_batch>();
   told->partition = options_.id;
   told->outbox = std::exchange(batch_.outbox, {});
@@ -159,7 +159,7 @@ void partition_state::tell_outbox() {
 }
 
 void partition_state::flush() {
-  if (!loaded_) return;
+  if (!loaded_ || no_room_) return;
   if (writing_) {
     tell_outbox();
     return;
@@ -241,7 +241,13 @@ caf::result<drained> partition_state::on_drain() {
 }
 
 void partition_state::answer_drain() {
-  if (draining_.empty() || !loaded_ || !queue_.empty() || waking_ != 0) return;
+  if (draining_.empty()) return;
+  if (no_room_) {  // all of it is in the log
+    for (auto& promise : draining_) promise.deliver(drained{true});
+    draining_.clear();
+    return;
+  }
+  if (!loaded_ || !queue_.empty() || waking_ != 0) return;
   bool waiting = false;
   for (auto* e : active_) {
     if (!e->handle) continue;

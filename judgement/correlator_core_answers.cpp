@@ -23,7 +23,7 @@ void correlator_core::impl::on_root_cause(const root_cause_result& r) {
   take_causes(i, r);
   tell(i);
   if (const auto same = of_same_cause(key)) {
-    mark_members(merge(key, *same));
+    merge_same_cause(key, *same);
     return;
   }
   if (i.again) ask(key);
@@ -44,13 +44,15 @@ bool correlator_core::impl::take_late(const root_cause_result& r) {
     return i.record.id == r.incident;
   });
   if (at == late.end()) return false;
-  if (r.as_of != at->asked) return true;  // an earlier question, asked again since
-  // What began late in it and was asked for alone is no answer for the whole.
-  if (at->asked_burst == event_time{} || at->record.causes.empty()) {
+  const bool last = r.as_of == at->asked;
+  // What is known stands where the answer is to an earlier question, empty, or of what began late
+  // in it and was asked for alone.
+  const bool better = last && at->asked_burst == event_time{} && !r.causes.empty();
+  if (better || at->record.causes.empty()) {
     take_causes(*at, r);
     tell(*at);
   }
-  late.erase(at);
+  if (last) late.erase(at);
   return true;
 }
 
@@ -60,8 +62,26 @@ void correlator_core::impl::keep_late(tracked_incident&& i) {
   if (late.size() > correlator_limits::late) late.pop_front();
 }
 
-/// Another open incident with the same likeliest cause, both being nearly sure of it: a fault whose
-/// consequences begin long after it is one incident.
+/// As was asked, without the alerts, which are let go: after a restart.
+rca_request correlator_core::impl::request_of_late(const tracked_incident& i) const {
+  rca_request r;
+  r.incident = i.record.id;
+  r.onset = std::max(i.begins(), i.asked_burst);
+  r.as_of = i.asked;
+  fill_neighbourhood(r, i.record.entities, options.hops, correlator_limits::candidates);
+  return r;
+}
+
+bool correlator_core::impl::fires_at(const tracked_incident& i, const std::string& entity) const {
+  return std::any_of(i.record.alerts.begin(), i.record.alerts.end(), [&](const std::string& id) {
+    const alert& a = alerts.at(id).alert;
+    return a.entity == entity && a.state == alert_state::firing;
+  });
+}
+
+/// Another open incident with the same likeliest cause, both being nearly sure of it, where the
+/// alert of the cause itself fires in the older one: a fault whose consequences begin long after
+/// it is one incident.
 std::optional<incident_key> correlator_core::impl::of_same_cause(incident_key key) const {
   const auto sure_of = [](const tracked_incident& i) -> const std::string* {
     if (i.record.abstained || i.record.causes.empty()) return nullptr;
@@ -72,9 +92,35 @@ std::optional<incident_key> correlator_core::impl::of_same_cause(incident_key ke
   if (cause == nullptr) return std::nullopt;
   for (const auto& [other, i] : incidents) {
     const std::string* its = other == key ? nullptr : sure_of(i);
-    if (its != nullptr && *its == *cause) return other;
+    if (its != nullptr && *its == *cause && fires_at(incidents.at(std::min(key, other)), *cause))
+      return other;
   }
   return std::nullopt;
+}
+
+/// The older one survives, with the answer that has just come to @p answered, and takes newcomers
+/// as the younger one did. Neither is a burst of the other: both have been asked about.
+void correlator_core::impl::merge_same_cause(incident_key answered, incident_key other) {
+  const incident_key older = std::min(answered, other);
+  const incident_key younger = std::max(answered, other);
+  const incident answer = incidents.at(answered).record;
+  tracked_incident& into = incidents.at(older);
+  const tracked_incident& from = incidents.at(younger);
+  const event_time begun = into.frozen ? event_time{} : into.begins();
+  into.reopened = std::max(begun, from.frozen ? event_time{} : from.begins());
+  into.frozen = into.frozen && from.frozen;
+  into.refreshed = std::min(into.refreshed, from.refreshed);
+  const bool more = incidents.at(answered).again || from.again || from.awaiting;
+  take_over(older, younger);
+  end_merged(younger, into.record.id);
+  into.record.causes = answer.causes;
+  into.record.unobserved = answer.unobserved;
+  into.record.abstained = answer.abstained;
+  tell(into);
+  rebuild_reach(older);
+  if (more) ask(older);
+  schedule(older);
+  mark_members(older);
 }
 
 }  // namespace faultline

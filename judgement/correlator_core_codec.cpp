@@ -6,7 +6,7 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// state    := version(u8 = 9) applied(u64) now expired_at graph(str)
+// state    := version(u8 = 10) applied(u64) now expired_at graph(str)
 //             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
 //             incidents(u32, incident*)                      -- by key
 //             finished(u32, (id transition(u32))*)           -- the oldest first
@@ -19,7 +19,7 @@
 // silences := (u32, (silence(str, JSON) state(u8))*)         -- by id
 // incident := key(u64) record(str) first_onset last_onset last_end firing(u32) flags(u8) asked
 //             requests(u32) refreshed(u32) told(u32) told_at first_text burst asked_burst origin
-//             signs(strings) signed_at last_sign
+//             signs(strings) signed_at last_sign reopened
 // weak     := false_incidents(f64)
 //             signs(u32, (entity at decades(f64) metric)*)   -- by entity
 //             suspicions(u32, (key(u64) id onset strength(f64) text entities asks(u32) awaiting(u8)
@@ -29,7 +29,8 @@
 //             flaps(u32, (entity name begins(u32, at*))*)    -- by entity and name
 // Times are i64 milliseconds. Version 1 had neither marks nor rules, version 2 no bursts,
 // version 3 no remedies, version 4 no weak signs, version 5 no posted
-// alerts, version 6 no windows, version 7 no quiet, version 8 none late; up to version 5
+// alerts, version 6 no windows, version 7 no quiet, version 8 none late,
+// version 9 none reopened; up to version 5
 // silences were marks of one entity or alert, (u32, (subject by until?)*), which nobody could set.
 // What can be derived (reach, agenda, loose alerts) is not written.
 
@@ -46,7 +47,7 @@ void read_names(field_reader& in, std::vector<std::string>& names) {
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) names.emplace_back(in.str());
 }
 
-constexpr std::uint8_t state_version = 9;
+constexpr std::uint8_t state_version = 10;
 
 enum incident_flag : std::uint8_t {
   flag_frozen = 1,
@@ -75,6 +76,7 @@ void write_incident(field_writer& out, incident_key key, const tracked_incident&
   write_names(out, i.signs);
   out.i64(unix_ms(i.signed_at));
   out.i64(unix_ms(i.last_sign));
+  out.i64(unix_ms(i.reopened));
 }
 
 outcome<void> read_incident(field_reader& in, std::uint8_t version, tracked_incident& i) {
@@ -103,6 +105,7 @@ outcome<void> read_incident(field_reader& in, std::uint8_t version, tracked_inci
   read_names(in, i.signs);
   i.signed_at = event_time_of(in.i64());
   i.last_sign = event_time_of(in.i64());
+  if (version > 9) i.reopened = event_time_of(in.i64());
   return {};
 }
 

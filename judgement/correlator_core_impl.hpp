@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -118,6 +119,11 @@ struct tracked_incident {
   event_time asked{};        ///< as_of of the request that is out
   event_time burst{};        ///< onset of what began long after the rest; 0: nothing did
   event_time asked_burst{};  ///< `burst` of the request that is out
+  /// Onset of the newest of the incidents that were merged into it for their cause, wherefore it
+  /// takes newcomers as that one did; 0: none was.
+  event_time reopened{};
+  /// Where the time begins within which newcomers are taken.
+  event_time begins() const { return std::max(first_onset, reopened); }
   std::uint32_t requests = 0;
   std::uint32_t refreshed = 0;
   std::size_t told = 0;  ///< alerts in the last record told
@@ -215,6 +221,8 @@ struct correlator_core::impl {
   void open_incident(const std::string& alert_id);
   void join(incident_key key, const std::string& alert_id);
   incident_key merge(incident_key a, incident_key b);
+  void take_over(incident_key older, incident_key younger);
+  void end_merged(incident_key younger, const std::string& into);
   void raise(incident_key key, alert_severity severity);
   void on_member_ended(incident_key key, event_time ended);
   void ask(incident_key key);
@@ -237,6 +245,9 @@ struct correlator_core::impl {
   bool take_late(const root_cause_result& r);
   void keep_late(tracked_incident&& i);
   std::optional<incident_key> of_same_cause(incident_key key) const;
+  bool fires_at(const tracked_incident& i, const std::string& entity) const;
+  void merge_same_cause(incident_key a, incident_key b);
+  rca_request request_of_late(const tracked_incident& i) const;
 
   // correlator_core_split.cpp: trouble that begins while an incident is open
   void note_burst(tracked_incident& i, event_time started) const;

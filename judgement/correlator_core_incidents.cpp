@@ -15,7 +15,7 @@ constexpr int late_windows = 1;
 
 /// From then on @p i is closed to newcomers.
 event_time closes(const tracked_incident& i, milliseconds window) {
-  return std::min(i.last_onset + window, i.first_onset + span_windows * window) +
+  return std::min(i.last_onset + window, i.begins() + span_windows * window) +
          late_windows * window + milliseconds{1};
 }
 
@@ -27,16 +27,16 @@ bool correlator_core::impl::opens(const alert& a) {
 }
 
 bool correlator_core::impl::fits(const tracked_incident& i, event_time onset) const {
-  return !i.frozen && onset >= i.first_onset - options.window &&
+  return !i.frozen && onset >= i.begins() - options.window &&
          onset <= i.last_onset + options.window &&
-         onset <= i.first_onset + span_windows * options.window;
+         onset <= i.begins() + span_windows * options.window;
 }
 
 bool correlator_core::impl::fits(const tracked_incident& a, const tracked_incident& b) const {
-  return !a.frozen && !b.frozen && a.first_onset <= b.last_onset + options.window &&
-         b.first_onset <= a.last_onset + options.window &&
+  return !a.frozen && !b.frozen && a.begins() <= b.last_onset + options.window &&
+         b.begins() <= a.last_onset + options.window &&
          std::max(a.last_onset, b.last_onset) <=
-             std::min(a.first_onset, b.first_onset) + span_windows * options.window;
+             std::min(a.begins(), b.begins()) + span_windows * options.window;
 }
 
 void correlator_core::impl::attach(const std::string& alert_id) {
@@ -112,11 +112,8 @@ void correlator_core::impl::join(incident_key key, const std::string& alert_id) 
   if (!member) extend(key, a.entity, 0);
 }
 
-/// The older one survives; the other is told once more, as resolved.
-incident_key correlator_core::impl::merge(incident_key a, incident_key b) {
-  if (a == b) return a;
-  const incident_key older = std::min(a, b);
-  const incident_key younger = std::max(a, b);
+/// Members of the younger one, and what follows from them for the older one.
+void correlator_core::impl::take_over(incident_key older, incident_key younger) {
   drop_reach(younger);
   tracked_incident& from = incidents.at(younger);
   tracked_incident& into = incidents.at(older);
@@ -132,27 +129,42 @@ incident_key correlator_core::impl::merge(incident_key a, incident_key b) {
   }
   into.record.severity = std::max(into.record.severity, from.record.severity);
   into.record.started = std::min(into.record.started, from.record.started);
-  into.burst = std::max(into.burst, from.burst);
-  note_burst(into, from.first_onset);
   into.first_onset = std::min(into.first_onset, from.first_onset);
   into.last_onset = std::max(into.last_onset, from.last_onset);
   into.last_end = std::max(into.last_end, from.last_end);
   into.firing += from.firing;
-  if (!from.signs.empty()) {
-    into.last_sign = std::max(into.last_sign, from.last_sign);
-    if (into.signs.empty()) into.signed_at = from.signed_at;
-    into.signed_at = std::min(into.signed_at, from.signed_at);
-    const std::set<std::string> with{into.signs.begin(), into.signs.end()};
-    for (const std::string& e : from.signs) {
-      if (with.count(e) == 0) into.signs.push_back(e);
-    }
+  if (from.signs.empty()) return;
+  into.last_sign = std::max(into.last_sign, from.last_sign);
+  if (into.signs.empty()) into.signed_at = from.signed_at;
+  into.signed_at = std::min(into.signed_at, from.signed_at);
+  const std::set<std::string> with{into.signs.begin(), into.signs.end()};
+  for (const std::string& e : from.signs) {
+    if (with.count(e) == 0) into.signs.push_back(e);
   }
+}
+
+/// Told once more, as resolved.
+void correlator_core::impl::end_merged(incident_key younger, const std::string& into) {
+  tracked_incident& from = incidents.at(younger);
   from.record.state = incident_state::resolved;
   from.record.ended = now;
-  const std::string id = into.record.id;
   tell(from);
-  out->feed.back().incident.summary = "merged into " + id;
+  out->feed.back().incident.summary = "merged into " + into;
   incidents.erase(younger);
+}
+
+/// The older one survives.
+incident_key correlator_core::impl::merge(incident_key a, incident_key b) {
+  if (a == b) return a;
+  const incident_key older = std::min(a, b);
+  const incident_key younger = std::max(a, b);
+  tracked_incident& into = incidents.at(older);
+  const tracked_incident& from = incidents.at(younger);
+  into.burst = std::max(into.burst, from.burst);
+  into.reopened = std::max(into.reopened, from.reopened);
+  note_burst(into, from.first_onset);
+  take_over(older, younger);
+  end_merged(younger, into.record.id);
   tell_growth(into);
   for (const std::string& entity : into.record.entities) extend(older, entity, 0);
   ask(older);
@@ -194,7 +206,7 @@ void correlator_core::impl::ask(incident_key key) {
 rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
   rca_request r;
   r.incident = i.record.id;
-  r.onset = std::max(i.first_onset, i.asked_burst);
+  r.onset = std::max(i.begins(), i.asked_burst);
   r.as_of = i.asked;
   std::vector<const alert*> members;
   for (const std::string& id : i.record.alerts) {
@@ -228,7 +240,7 @@ void correlator_core::impl::fill_neighbourhood(rca_request& r,
   }
   const std::set<std::string> candidates{r.candidates.begin(), r.candidates.end()};
   for (dependency_edge& e : graph.edges_among(r.candidates)) {
-    r.edges.push_back({std::move(e.from), std::move(e.to), e.kind});
+    r.edges.push_back({std::move(e.from), std::move(e.to), e.kind, e.confidence});
   }
   const event_time oldest = r.onset - milliseconds{correlator_limits::change_age_ms};
   for (const change_note& c : changes) {
@@ -299,7 +311,7 @@ void correlator_core::impl::on_due(incident_key key) {
     ask(key);
   }
   bool refresh = false;
-  const event_time since = std::max(i.first_onset, i.burst);
+  const event_time since = std::max(i.begins(), i.burst);
   while (i.refreshed < correlator_limits::refreshes &&
          since + milliseconds{correlator_limits::refresh_ms[i.refreshed]} <= now) {
     ++i.refreshed;
@@ -320,7 +332,7 @@ void correlator_core::impl::schedule(incident_key key) {
     consider(i.asked + milliseconds{correlator_limits::answer_ms});
   }
   if (i.refreshed < correlator_limits::refreshes) {
-    consider(std::max(i.first_onset, i.burst) +
+    consider(std::max(i.begins(), i.burst) +
              milliseconds{correlator_limits::refresh_ms[i.refreshed]});
   }
   if (i.untold) consider(i.told_at + milliseconds{correlator_limits::tell_later_ms});

@@ -49,7 +49,9 @@ void correlator_core::impl::split(incident_key key, const root_cause_result& r) 
   const incident_key fresh = fresh_key();
   tracked_incident& into = incidents[fresh];
   const alert& first = alerts.at(gone.front()).alert;
-  into.record.id = to_hex(stable_hash("incident/" + first.id));
+  // Its first alert may have opened an incident that was merged into this one.
+  into.record.id = to_hex(stable_hash("incident/" + first.id + "/" + from.record.id + "/" +
+                                      std::to_string(from.record.transition)));
   into.record.transition = 0;  // tell() makes it 1
   into.record.alerts = gone;
   into.record.causes = r.causes;
@@ -120,6 +122,7 @@ void correlator_core::impl::recount(tracked_incident& i) const {
     i.last_end = first ? ended : std::max(i.last_end, ended);
     first = false;
   }
+  i.reopened = {};
   i.record.started = i.first_onset;
 }
 

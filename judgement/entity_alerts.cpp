@@ -19,7 +19,8 @@ constexpr float fault_symptom = 3.5f;  // decades of an error or latency metric
 constexpr std::int64_t settle_ms = 86'400'000;
 constexpr std::int64_t harmless_settle_ms = 6 * 3'600'000;
 constexpr std::size_t most_contributors = 5;
-constexpr double lead_every_s = 300;
+constexpr double lead_first_s = 60;   // between two records of an alert that fires
+constexpr double lead_again_s = 300;  // likewise, where a time was told
 
 std::string number(double v) {
   char text[32];
@@ -166,17 +167,18 @@ void entity_core::impl::decide(tick_judgement& t, const record_mark& cause,
 }
 
 // A limit that was not in sight, that comes twice as soon or as late as was told, or that should
-// have been met by now.
+// have been met by now. A quiet tick has nothing to say.
 bool entity_core::impl::lead_is_news(const tick_judgement& t) const {
-  if (!life.firing() || !open || life.reason() == alert_reason::silence || t.over_limit)
-    return false;
+  if (!life.firing() || !open || life.reason() == alert_reason::silence) return false;
   const double since = static_cast<double>((t.ts - open->updated).count()) / 1000;
-  if (since < lead_every_s) return false;
+  const bool known = open->lead_time_s.has_value();
+  if (since < (known ? lead_again_s : lead_first_s) || t.result.excess() < -quiet_decades)
+    return false;
+  if (t.over_limit) return known;
   const bool certain = t.lead && t.lead->latest;
-  if (!open->lead_time_s) return certain;
+  if (!known) return certain;
   const double left = *open->lead_time_s - since;
-  if (left <= 0) return true;
-  return certain && (t.lead->seconds < 0.5 * left || t.lead->seconds > 2 * left);
+  return left <= 0 || (certain && (t.lead->seconds < 0.5 * left || t.lead->seconds > 2 * left));
 }
 
 void entity_core::impl::emit(alert_step step, const tick_judgement* t, const record_mark& cause,
@@ -201,7 +203,8 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, const rec
   a.was_warning = a.was_warning || a.severity == alert_severity::warning;
   a.was_critical = a.was_critical || a.severity == alert_severity::critical;
   a.model = rules->model.name + " " + rules->model.version;
-  a.learning = learning();
+  if (step != alert_step::tell) a.learning = learning();
+  const double score = a.score;
   if (step == alert_step::resolve) {
     a.state = alert_state::resolved;
     a.ended = tick;
@@ -209,6 +212,7 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, const rec
     a.explanation = end_text(t);
   } else if (t != nullptr) {
     fill_alert(a, *t);
+    if (step == alert_step::tell) a.score = std::max(a.score, score);
   } else {
     a.degraded = degraded;
     a.metric = "silence_s";

@@ -14,6 +14,7 @@ constexpr std::size_t width = channel_block::width;
 constexpr double near_s = 1800;     // an operator's limit met so soon is a warning
 constexpr float trend_from = 1.0f;  // scaled trend that counts as one
 constexpr float near_from = 2.0f;
+constexpr double near_span_s = 600;  // of ticks on a line, before an operator is warned by it
 
 /// Scaled deviation of half an hour: a trend.
 float drift_of(const tick_channels& t, std::size_t c) noexcept {
@@ -60,42 +61,63 @@ bool entity_core::impl::beyond_limit() const noexcept {
   });
 }
 
-// Of an operator's limit or a capacity of channel @p c: when it is met, if that can be told. The
-// one that is met first is kept, of what is as far off as anything.
-std::optional<limit_forecast> entity_core::impl::consider_limit(tick_judgement& t, std::size_t c,
-                                                                double raw) const {
-  const float off = deviation_of(*t.channels, c);
-  if (off < trend_from) return std::nullopt;
-  const double tick_s = static_cast<double>(t.tick_ms) / 1000.0;
-  const bool drifts = drift_of(*t.channels, c) >= trend_from;
-  const auto left = forecast_limit(blocks[c / width], ring, c, tick_s, drifts, raw);
-  if (!left || (t.lead && t.lead->seconds <= left->seconds)) return left;
+// The limit that is met first is kept, of what is as far off as anything.
+void entity_core::impl::keep_lead(tick_judgement& t, std::size_t c,
+                                  const limit_forecast& left) const {
+  if (t.lead && t.lead->seconds <= left.seconds) return;
   float most = 0;
   for (std::size_t other = 0; other < traits.size(); ++other)
     most = std::max(most, deviation_of(*t.channels, other));
-  if (off < 0.5f * most) return left;
+  if (deviation_of(*t.channels, c) < 0.5f * most) return;
   t.lead = left;
   t.lead_channel = c;
-  return left;
 }
 
-// Operator's limits: crossing one is a fault, being about to is a warning. Capacities without a
-// limit: a share meets its whole, anything else the edge of what was ever normal, twice as far out.
-void entity_core::impl::look_ahead(tick_judgement& t) const {
-  const auto& space = *t.channels;
-  for (std::size_t c = 0; c < traits.size(); ++c) {
-    if ((traits[c] & channel_trait::capacity) == 0 || deviation_of(space, c) < trend_from) continue;
-    const auto& b = blocks[c / width];
-    const auto i = c % width;
-    const double level = raw_of(b, i, b.level[i]);
-    const double edge = raw_of(b, i, b.q999[i]);
-    double limit = edge + 2 * (edge - level);
-    if ((traits[c] & channel_trait::share) != 0 && level >= 0 && edge <= 100)
-      limit = edge <= 1.0 ? std::max(0.95, edge) : std::max(95.0, edge);
-    consider_limit(t, c, limit);
+// A share meets its whole, anything else the edge of what was ever normal, twice as far out.
+double entity_core::impl::capacity_of(std::size_t c) const {
+  const auto& b = blocks[c / width];
+  const auto i = c % width;
+  const double level = raw_of(b, i, b.level[i]);
+  const double edge = raw_of(b, i, b.q999[i]);
+  if ((traits[c] & channel_trait::share) != 0 && level >= 0 && edge <= 100)
+    return edge <= 1.0 ? std::max(0.95, edge) : std::max(95.0, edge);
+  return edge + 2 * (edge - level);
+}
+
+// Where a channel that deviates is going: to an operator's limit, or to its capacity.
+void entity_core::impl::look_ahead(tick_judgement& t, std::size_t c) const {
+  const bool has_capacity = (traits[c] & channel_trait::capacity) != 0;
+  const auto limited = std::find_if(limits.begin(), limits.end(),
+                                    [&](const channel_limit& l) { return l.channel == c; });
+  if (!has_capacity && limited == limits.end()) return;
+  const auto& b = blocks[c / width];
+  const auto i = c % width;
+  const double tick_s = static_cast<double>(t.tick_ms) / 1000.0;
+  const float drift = drift_of(*t.channels, c);
+  const auto course = course_of(b, ring, c, t.ts, tick_s, drift >= trend_from);
+  if (course.standing()) return;
+  if (has_capacity) {
+    if (const auto left = forecast_limit(course, b, i, capacity_of(c), true))
+      keep_lead(t, c, *left);
   }
+  if (limited == limits.end()) return;
+  const double value = t.channels->values[c];
+  for (const auto& [limit, rises] :
+       {std::pair{limited->above, true}, std::pair{limited->below, false}}) {
+    if (!limit || (rises ? value > *limit : value < *limit)) continue;
+    const auto left = forecast_limit(course, b, i, *limit, rises);
+    if (!left) continue;
+    keep_lead(t, c, *left);
+    // A page beside the budget: what rose for some minutes is no trend yet.
+    const bool trend = drift > near_from && (course.span_s == 0 || course.span_s >= near_span_s);
+    t.near_limit = t.near_limit || (trend && left->seconds <= near_s);
+  }
+}
+
+// Operator's limits: crossing one is a fault, being about to is a warning.
+void entity_core::impl::look_at_limits(tick_judgement& t) const {
   for (const auto& limit : limits) {
-    const double value = space.values[limit.channel];
+    const double value = t.channels->values[limit.channel];
     if (value != value) {
       const auto& b = blocks[limit.channel / width];
       t.limit_unknown = t.limit_unknown || b.seen(limit.channel % width) > 0;
@@ -105,12 +127,9 @@ void entity_core::impl::look_ahead(tick_judgement& t) const {
         (limit.above && value > *limit.above) || (limit.below && value < *limit.below);
     t.over_limit = t.over_limit || over;
     t.over_critical_limit = t.over_critical_limit || (over && limit.critical);
-    const bool certain = drift_of(space, limit.channel) > near_from;
-    for (const auto& side : {limit.above, limit.below}) {
-      if (!side || over) continue;
-      const auto left = consider_limit(t, limit.channel, *side);
-      t.near_limit = t.near_limit || (certain && left && left->seconds <= near_s);
-    }
+  }
+  for (std::size_t c = 0; c < traits.size(); ++c) {
+    if (deviation_of(*t.channels, c) >= trend_from) look_ahead(t, c);
   }
 }
 

@@ -142,9 +142,10 @@ struct entity_core::impl {
             std::vector<entity_decision>& out);
   void fill_alert(alert& a, const tick_judgement& t) const;
   void fill_contributors(alert& a, const tick_judgement& t) const;
-  void look_ahead(tick_judgement& t) const;
-  std::optional<limit_forecast> consider_limit(tick_judgement& t, std::size_t channel,
-                                               double raw) const;
+  void look_at_limits(tick_judgement& t) const;
+  void look_ahead(tick_judgement& t, std::size_t channel) const;
+  double capacity_of(std::size_t channel) const;
+  void keep_lead(tick_judgement& t, std::size_t channel, const limit_forecast& left) const;
   void fill_labels(alert& a) const;
   std::string end_text(const tick_judgement* t) const;
   void note_silence(const record_mark& cause, event_time tick, std::vector<entity_decision>& out);

@@ -309,7 +309,7 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
     standardise(blocks[b], space.values.data() + b * width, space.scores[b]);
     observe_block(blocks[b], space.values.data() + b * width, w, space.scores[b]);
   }
-  look_ahead(t);
+  look_at_limits(t);
   score_views(t, traits.data(), traits.size());
   if (result != nullptr && !model) model = std::make_unique<model_view>();
   if (model) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 
+#include "messages/time.hpp"
 #include "processing/channel_block.hpp"
 #include "processing/window_ring.hpp"
 
@@ -17,13 +18,30 @@ struct limit_forecast {
   bool rises = false;
 };
 
-/// When @p channel (its lane of @p block) is at @p raw, a value in the metric's units, if it goes
-/// on as it does: along a least-squares line through the shortest of the newest 16, 32 and 64 ticks
-/// of which a line explains nine tenths; else, where it @p drifts, along the difference of its
-/// means of 15 minutes and 2 hours, unless the newest ticks clearly go elsewhere.
-/// @returns nothing where it leads elsewhere, stands still, or takes more than four hours.
-std::optional<limit_forecast> forecast_limit(const channel_block& block, const window_ring& ring,
-                                             std::size_t channel, double tick_seconds, bool drifts,
-                                             double raw);
+/// Where a channel is going, in its own scale units: at @p now at the tick, @p slope a second from
+/// there.
+struct channel_course {
+  double now = 0;
+  double slope = 0;
+  double error = 0;   ///< standard error of the slope
+  double span_s = 0;  ///< of the ticks that tell it; 0: the means of hours do
+  bool standing() const noexcept { return slope == 0; }
+};
+
+/// Of @p channel (its lane of @p block) at the tick at @p at, which is not in @p ring yet. Along a
+/// least-squares line through the newest 16, 32 or 64 ticks without a hole, the longest of these of
+/// which a line explains nine tenths and whose newer half goes the same way; else, where it @p
+/// drifts, along the difference of its means of 15 minutes and 2 hours, unless the newest ticks
+/// clearly go elsewhere.
+channel_course course_of(const channel_block& block, const window_ring& ring, std::size_t channel,
+                         event_time at, double tick_seconds, bool drifts);
+
+/// When a course is at @p raw, a value in the metric's units, coming from below (@p rises) or
+/// above.
+/// @returns nothing where it leads elsewhere or takes more than four hours, or more than ten times
+/// as long as the ticks that tell it.
+std::optional<limit_forecast> forecast_limit(const channel_course& course,
+                                             const channel_block& block, std::size_t lane,
+                                             double raw, bool rises);
 
 }  // namespace faultline

@@ -291,7 +291,8 @@ reach_table passing_chances(const rca_question& question, const posterior_weight
     const auto to = by_id.find(e.to);
     if (from == by_id.end() || to == by_id.end() || from->second == to->second) continue;
     callers[to->second].emplace_back(
-        from->second, e.kind == edge_kind::runs_on ? weights.runs_on : weights.calls);
+        from->second,
+        (e.kind == edge_kind::runs_on ? weights.runs_on : weights.calls) * e.confidence);
   }
   reach_table table(count, std::vector<double>(count, 0));
   for (std::size_t r = 0; r < count; ++r) {

@@ -41,6 +41,7 @@ struct rca_edge {
   std::string from;  ///< depends on
   std::string to;
   edge_kind kind = edge_kind::calls;
+  double confidence = 1;  ///< 0..1, that the dependency is there
 };
 
 /// Everything a root-cause run may look at. The same question always gets the same answer.

@@ -113,7 +113,7 @@ rca_question question_at(const telemetry& scored, const given_onset& onset, cons
   for (const entity_series& series : scored.entities) ask(series.id);
   for (const topology_edge& e : judge.correlator().edges())
     if (asked.count(e.from) != 0 && asked.count(e.to) != 0)
-      q.edges.push_back({e.from, e.to, e.kind});
+      q.edges.push_back({e.from, e.to, e.kind, e.confidence});
   for (const change_row& c : scored.changes)
     if (c.ts >= onset.start - change_age && c.ts <= onset.as_of && asked.count(c.entity) != 0)
       q.changes.push_back({c.entity, c.kind, c.summary, c.ts});

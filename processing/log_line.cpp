@@ -136,6 +136,29 @@ std::string_view first_line(std::string_view text) noexcept {
   return text.substr(0, std::min(text.find('\n'), text.size()));
 }
 
+/// A traditional syslog header, "Jun 14 15:16:01 web-1 sshd[2915]: ...", says by itself when and
+/// where: what comes behind the host. Anything else as it is.
+std::string_view behind_host(std::string_view line) noexcept {
+  const auto all = line;
+  const auto take = [&](std::size_t most, auto is) {
+    std::size_t n = 0;
+    while (n < line.size() && n < most && is(line[n])) ++n;
+    line.remove_prefix(n);
+    return n;
+  };
+  const auto digit = [](char c) { return class_of(c) == is_digit; };
+  const auto space = [](char c) { return c == ' '; };
+  if (line.size() < 16 || !dates.has(line.substr(0, 3)) || line[3] != ' ') return all;
+  line.remove_prefix(3);
+  if (take(2, space) == 0 || take(2, digit) == 0 || take(1, space) == 0) return all;
+  if (take(8, [&](char c) { return digit(c) || c == ':'; }) != 8 || take(1, space) == 0) return all;
+  const auto visible = [](char c) { return class_of(c) != is_space; };
+  if (take(255, visible) == 0 || take(1, space) == 0) return all;
+  const auto message = line;
+  const auto tagged = take(64, [](char c) { return in_word(c) || one_of({&c, 1}, "()[]"); });
+  return tagged != 0 && !line.empty() && line[0] == ':' ? message : all;
+}
+
 }  // namespace
 
 /// A word of the line with what stands around it.
@@ -153,7 +176,7 @@ log_line_reader::log_line_reader() {
 }
 
 const std::vector<log_token>& log_line_reader::read(std::string_view line) {
-  line = first_line(line);
+  line = behind_host(first_line(line));
   const bool cut = line.size() > max_bytes;
   line = line.substr(0, max_bytes);
   tokens_.clear();

@@ -34,6 +34,8 @@ public:
   std::uint64_t pushed() const noexcept { return pushed_; }
   /// @p back = 0 is the newest. @pre back < size()
   event_time ts(std::size_t back) const noexcept;
+  /// Milliseconds between it and the tick before. @pre back + 1 < size()
+  std::int64_t gap_ms(std::size_t back) const noexcept { return gaps_[slot(back)]; }
   std::int16_t code(std::size_t back, std::size_t channel) const noexcept;
   static float z(std::int16_t code) noexcept { return static_cast<float>(code) / 2047.0f; }
   float expected(std::size_t back, std::size_t channel) const noexcept;

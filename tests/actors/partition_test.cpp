@@ -9,6 +9,7 @@
 
 #include <caf/actor_registry.hpp>
 
+#include "actors/caf_bridge.hpp"
 #include "actors/directory.hpp"
 #include "actors/keeper.hpp"
 #include "actors/librarian.hpp"
@@ -61,6 +62,7 @@ librarian_actor::behavior_type gated_librarian(librarian_actor::pointer self, li
 /// Checkpoints are written only while `open`; what waits is written with the next group_due.
 struct checkpoint_gate {
   bool open = true;
+  bool full = false;   ///< the disk is, and the server ends
   bool stuck = false;  ///< answers nobody who asks whether it is there
   std::vector<std::pair<caf::typed_response_promise<checkpoint_written>, write_checkpoint>> waiting;
 };
@@ -69,6 +71,7 @@ keeper_actor::behavior_type gated_keeper(keeper_actor::pointer self, keeper_acto
                                          std::shared_ptr<checkpoint_gate> gate) {
   return {
       [=](const write_checkpoint& w) -> caf::result<checkpoint_written> {
+        if (gate->full) return to_caf_error({ec::no_space, "no room"});
         if (gate->open) return self->delegate(real, w);
         gate->waiting.emplace_back(self->make_response_promise<checkpoint_written>(), w);
         return gate->waiting.back().first;
@@ -616,6 +619,18 @@ TEST_F(Partition, OneThatWentAndCameBackIsTheSameAsOneThatStayed) {
   }
   ASSERT_TRUE(went && went->has_value());
   EXPECT_EQ((*went)->bytes, stayed.save());
+}
+
+TEST_F(Partition, EndsInOrderOnAFullDiskAndReadsAgainWhatItCouldNotWrite) {
+  begin();
+  append({"host/a"}, 0);
+  gate->full = true;
+  append({"host/a"}, 1);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  gate->full = false;
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+  run();
+  EXPECT_EQ(observations("host/a"), 2U);
 }
 
 TEST_F(Partition, StartsWithoutItsEntitiesAndBringsBackOnlyWhomARecordNeeds) {

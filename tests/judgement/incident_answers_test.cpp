@@ -51,9 +51,28 @@ TEST_F(LateAnswer, IsTakenAfterARestart) {
   EXPECT_EQ(incidents_in(g.answer(id, "b", 0.8, asked)).size(), 1u);
 }
 
-TEST_F(LateAnswer, OfAnEarlierQuestionIsNotTaken) {
-  EXPECT_THAT(incidents_in(f.answer(id, "b", 0.8, asked - milliseconds{1})), IsEmpty());
-  EXPECT_EQ(incidents_in(f.answer(id, "b", 0.8, asked)).size(), 1u);
+TEST_F(LateAnswer, OfAnEarlierQuestionStandsUntilTheLastOneComes) {
+  EXPECT_EQ(incidents_in(f.answer(id, "b", 0.8, asked - milliseconds{1})).size(), 1u);
+  EXPECT_THAT(incidents_in(f.answer(id, "b", 0.7, asked - milliseconds{1})), IsEmpty());
+  EXPECT_EQ(incidents_in(f.answer(id, "c", 0.8, asked)).size(), 1u);
+}
+
+TEST_F(LateAnswer, ThatIsEmptyErasesNothing) {
+  f.answer(id, "b", 0.8, asked - milliseconds{1});
+  decision failed;
+  failed.kind = decision_kind::root_cause;
+  failed.root_cause.incident = id;
+  failed.root_cause.as_of = asked;
+  failed.root_cause.abstained = true;
+  EXPECT_THAT(incidents_in(f.apply(failed)), IsEmpty());
+}
+
+TEST_F(LateAnswer, IsAskedForAgainAfterARestart) {
+  const auto again = f.core.outstanding();
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].incident, id);
+  EXPECT_EQ(again[0].as_of, asked);
+  EXPECT_THAT(again[0].candidates, ElementsAre("a"));
 }
 
 TEST(LateAnswers, AreAwaitedByTheLastSixtyFourAlone) {
@@ -116,8 +135,35 @@ TEST_F(SameCause, OfTwoOpenIncidentsMakesThemOne) {
   ASSERT_EQ(f.core.open().size(), 1u);
   EXPECT_EQ(f.core.open()[0].id, older);
   EXPECT_THAT(f.core.open()[0].entities, UnorderedElementsAre("a", "b"));
-  ASSERT_EQ(out.requests.size(), 1u) << "its cause is looked for anew";
-  EXPECT_EQ(out.requests[0].incident, older);
+  EXPECT_DOUBLE_EQ(f.core.open()[0].causes.at(0).probability, 0.92) << "the newest answer";
+  EXPECT_THAT(out.requests, IsEmpty()) << "both have just been asked about";
+}
+
+TEST_F(SameCause, TakesInWhatComesAfterwards) {
+  f.edge("c", "b");
+  answer("a", 0.92);
+  const auto out = f.fire("c", later + 2 * minute);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_THAT(f.core.open()[0].entities, UnorderedElementsAre("a", "b", "c"));
+  ASSERT_EQ(out.requests.size(), 1u);
+  EXPECT_EQ(unix_ms(out.requests[0].onset), later);
+}
+
+TEST_F(SameCause, DoesNotBringBackAnIncidentThatIsOver) {
+  f.edge("c", "b");
+  answer("a", 0.92);
+  const auto third = f.fire("c", later + 8 * minute).requests.at(0);
+  const auto told = incidents_in(f.answer(older, "c", 0.9, third.as_of));
+  ASSERT_EQ(told.size(), 2u) << "split";
+  for (const incident& i : told) EXPECT_NE(i.id, second.incident);
+}
+
+TEST_F(SameCause, WhoseOwnAlertIsOverKeepsThemApart) {
+  f.fire("d", noon + minute);
+  f.edge("d", "a");
+  f.end("a", noon, noon + 10 * minute);
+  answer("a", 0.92);
+  EXPECT_EQ(f.core.open().size(), 2u);
 }
 
 TEST_F(SameCause, ResolvesWhenTheAlertsOfBothHaveEnded) {

@@ -51,6 +51,19 @@ TEST(LogLine, TakesTheFirstLineThatIsNotBlank) {
   EXPECT_EQ(read(" \t\x01\x02\n\n"), "");
 }
 
+TEST(LogLine, LeavesOutWhenAndWhereOfATraditionalSyslogHeader) {
+  const auto of = [](const std::string& host) {
+    return read("Jun 14 15:16:01 " + host + " sshd(pam_unix)[2915]: session closed");
+  };
+  EXPECT_EQ(of("web-1"), of("fe80::1:2"));
+  EXPECT_EQ(of("web-1"), read("sshd(pam_unix)[2915]: session closed"));
+  EXPECT_EQ(read("Jul  1 09:00:55 mac kernel[0]: up"), read("kernel[0]: up"));
+  EXPECT_EQ(read("Jun 14 15:16:01 web is gone"), "<*> web is gone") << "no program";
+  EXPECT_EQ(read("Jun 14 15:16:01"), "<*>");
+  EXPECT_EQ(read("Jun 14 15:16:01 "), "<*>");
+  EXPECT_EQ(read("mar 14 15:16 web sshd: up"), "<*> web sshd : up") << "no seconds";
+}
+
 TEST(LogLine, ReadsAtMostItsBoundsAndNoHalfWord) {
   std::string line = "begin";
   while (line.size() < 16'384) line += " word";
