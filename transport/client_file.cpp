@@ -67,6 +67,9 @@ outcome<void> take(const zpl_entry& e, client_rights& client) {
                          : at_line(e, "is no time such as 2027-01-31 or 2027-01-31T12:00:00Z");
   }
   if (e.name == "endpoint") {
+    if (e.value.find("://") == std::string::npos || check_name(e.value) != text_fault::none ||
+        e.value.find('"') != std::string::npos)
+      return at_line(e, "is no endpoint such as tcp://127.0.0.1:7801");
     client.endpoint = e.value;
     return {};
   }
@@ -129,8 +132,11 @@ std::string client_text(const client_rights& client) {
   out << "faultline\n    allow = \"" << (client.ingest ? "ingest" : "")
       << (client.ingest && client.feed ? " " : "") << (client.feed ? "feed" : "") << "\"\n";
   for (const auto& prefix : client.entities) out << "    entity = \"" << prefix << "\"\n";
-  if (client.events_per_second > 0)
-    out << "    events-per-second = \"" << client.events_per_second << "\"\n";
+  if (client.events_per_second > 0) {
+    char rate[32];
+    const auto end = std::to_chars(rate, rate + sizeof rate, client.events_per_second).ptr;
+    out << "    events-per-second = \"" << std::string_view(rate, end - rate) << "\"\n";
+  }
   if (client.max_entities > 0) out << "    max-entities = \"" << client.max_entities << "\"\n";
   if (client.expiry) out << "    not-after = \"" << key_time_text(*client.expiry) << "\"\n";
   if (!client.endpoint.empty()) out << "    endpoint = \"" << client.endpoint << "\"\n";
@@ -146,6 +152,8 @@ outcome<client_rights> write_new_keys(const fs::path& directory, client_rights c
   for (const auto& prefix : client.entities)
     if (!take({"faultline", "entity", prefix, 0}, scratch))
       return failure{ec::invalid, "'" + prefix + "' is no beginning of an entity's name"};
+  if (!client.endpoint.empty() && !take({"faultline", "endpoint", client.endpoint, 0}, scratch))
+    return failure{ec::invalid, "'" + client.endpoint + "' is no endpoint"};
   const auto identity = new_identity();
   client.public_key = identity.public_key;
   const fs::path hidden = directory / (client.name + ".secret");

@@ -119,6 +119,27 @@ TEST(KeyFile, IsWrittenForItsOwnerAloneAndReadBack) {
   EXPECT_EQ(read->expiry, rights.expiry);
 }
 
+TEST(KeyFile, OfAClientIsReadAsItWasWritten) {
+  const key_folder folder;
+  client_rights rights;
+  rights.name = "probe";
+  rights.endpoint = "tcp://127.0.0.1:7801";
+  rights.events_per_second = 1234567.5;
+  const auto made = write_new_keys(folder.path, rights);
+  ASSERT_TRUE(made) << made.error().what;
+  const auto all = load_clients(folder.path);
+  ASSERT_TRUE(all) << all.error().what;
+  const auto* read = all->find(made->public_key);
+  ASSERT_NE(read, nullptr);
+  EXPECT_EQ(read->endpoint, rights.endpoint);
+  EXPECT_DOUBLE_EQ(read->events_per_second, rights.events_per_second);
+  for (const char* wrong : {"all\"tcp://12:9\"", "tcp://a:1\"\n    allow = \"feed", "somewhere"}) {
+    rights.name = "other";
+    rights.endpoint = wrong;
+    EXPECT_EQ(write_new_keys(folder.path, rights).error().code, ec::invalid) << wrong;
+  }
+}
+
 TEST(KeyFile, ThatIsThereIsNotOverwritten) {
   const key_folder folder;
   client_rights rights;
