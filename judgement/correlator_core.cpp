@@ -414,7 +414,10 @@ std::vector<rca_request> correlator_core::outstanding() const {
   for (const auto& [key, i] : impl_->incidents) {
     if (i.awaiting) list.push_back(impl_->request_of(i));
   }
-  for (const tracked_incident& i : impl_->late) list.push_back(impl_->request_of_late(i));
+  for (const tracked_incident& i : impl_->late) {
+    if (i.asked + milliseconds{correlator_limits::late_ms} > impl_->now)
+      list.push_back(impl_->request_of_late(i));
+  }
   for (const auto& [key, s] : impl_->suspicions) {
     if (s.awaiting) list.push_back(impl_->request_of(s));
   }

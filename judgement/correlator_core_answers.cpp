@@ -20,8 +20,13 @@ void correlator_core::impl::on_root_cause(const root_cause_result& r) {
     schedule(key);
     return;
   }
-  take_causes(i, r);
-  tell(i);
+  // Its cause deviated before the onset that was asked for: no answer is none against it.
+  const bool keeps =
+      i.reopened != event_time{} && (r.abstained || r.causes.empty()) && !i.record.causes.empty();
+  if (!keeps) {
+    take_causes(i, r);
+    tell(i);
+  }
   if (const auto same = of_same_cause(key)) {
     merge_same_cause(key, *same);
     return;
@@ -92,7 +97,10 @@ std::optional<incident_key> correlator_core::impl::of_same_cause(incident_key ke
   if (cause == nullptr) return std::nullopt;
   for (const auto& [other, i] : incidents) {
     const std::string* its = other == key ? nullptr : sure_of(i);
-    if (its != nullptr && *its == *cause && fires_at(incidents.at(std::min(key, other)), *cause))
+    if (its == nullptr || *its != *cause) continue;
+    const tracked_incident& older = incidents.at(std::min(key, other));
+    if (older.record.alerts.size() < correlator_limits::same_cause_alerts &&
+        fires_at(older, *cause))
       return other;
   }
   return std::nullopt;
@@ -106,17 +114,20 @@ void correlator_core::impl::merge_same_cause(incident_key answered, incident_key
   const incident answer = incidents.at(answered).record;
   tracked_incident& into = incidents.at(older);
   const tracked_incident& from = incidents.at(younger);
-  const event_time begun = into.frozen ? event_time{} : into.begins();
-  into.reopened = std::max(begun, from.frozen ? event_time{} : from.begins());
+  if (!into.frozen) into.reopened = into.begins();
+  if (!from.frozen) into.reopened = std::max(into.reopened, from.begins());
   into.frozen = into.frozen && from.frozen;
   into.refreshed = std::min(into.refreshed, from.refreshed);
-  const bool more = incidents.at(answered).again || from.again || from.awaiting;
-  take_over(older, younger);
+  into.requests = std::min(into.requests, from.requests);
+  // An answer that is under way is of a part; the whole is asked about behind it.
+  const bool more = incidents.at(answered).again || from.again || from.awaiting || into.awaiting;
+  into.burst = from.awaiting ? from.burst : event_time{};
+  take_over(older, younger, false);
   end_merged(younger, into.record.id);
   into.record.causes = answer.causes;
   into.record.unobserved = answer.unobserved;
   into.record.abstained = answer.abstained;
-  tell(into);
+  tell_growth(into);
   rebuild_reach(older);
   if (more) ask(older);
   schedule(older);

@@ -33,6 +33,11 @@ inline constexpr std::uint32_t requests = 64;
 inline constexpr std::size_t late = 64;
 /// Open incidents whose likeliest cause is the same are one, from this probability of both on.
 inline constexpr double same_cause = 0.9;
+/// An incident with so many alerts takes no other in for its cause.
+inline constexpr std::size_t same_cause_alerts = 1'000;
+/// After a restart the cause of an incident that ended is looked for until so long after its last
+/// question.
+inline constexpr std::int64_t late_ms = 6 * 3'600'000;
 /// Ages of an incident at which its causes are asked for once more: the first alert comes early in
 /// a fault, and what follows it is evidence.
 inline constexpr std::int64_t refresh_ms[] = {120'000, 300'000, 600'000};
@@ -221,7 +226,7 @@ struct correlator_core::impl {
   void open_incident(const std::string& alert_id);
   void join(incident_key key, const std::string& alert_id);
   incident_key merge(incident_key a, incident_key b);
-  void take_over(incident_key older, incident_key younger);
+  void take_over(incident_key older, incident_key younger, bool as_burst);
   void end_merged(incident_key younger, const std::string& into);
   void raise(incident_key key, alert_severity severity);
   void on_member_ended(incident_key key, event_time ended);

@@ -112,8 +112,9 @@ void correlator_core::impl::join(incident_key key, const std::string& alert_id) 
   if (!member) extend(key, a.entity, 0);
 }
 
-/// Members of the younger one, and what follows from them for the older one.
-void correlator_core::impl::take_over(incident_key older, incident_key younger) {
+/// Members of the younger one, and what follows from them for the older one. @p as_burst: where
+/// they began long after the rest, they are asked about by themselves.
+void correlator_core::impl::take_over(incident_key older, incident_key younger, bool as_burst) {
   drop_reach(younger);
   tracked_incident& from = incidents.at(younger);
   tracked_incident& into = incidents.at(older);
@@ -126,6 +127,10 @@ void correlator_core::impl::take_over(incident_key older, incident_key younger) 
   const std::set<std::string> known{into.record.entities.begin(), into.record.entities.end()};
   for (const std::string& entity : from.record.entities) {
     if (known.count(entity) == 0) into.record.entities.push_back(entity);
+  }
+  if (as_burst) {
+    into.burst = std::max(into.burst, from.burst);
+    note_burst(into, from.first_onset);
   }
   into.record.severity = std::max(into.record.severity, from.record.severity);
   into.record.started = std::min(into.record.started, from.record.started);
@@ -159,11 +164,8 @@ incident_key correlator_core::impl::merge(incident_key a, incident_key b) {
   const incident_key older = std::min(a, b);
   const incident_key younger = std::max(a, b);
   tracked_incident& into = incidents.at(older);
-  const tracked_incident& from = incidents.at(younger);
-  into.burst = std::max(into.burst, from.burst);
-  into.reopened = std::max(into.reopened, from.reopened);
-  note_burst(into, from.first_onset);
-  take_over(older, younger);
+  into.reopened = std::max(into.reopened, incidents.at(younger).reopened);
+  take_over(older, younger, true);
   end_merged(younger, into.record.id);
   tell_growth(into);
   for (const std::string& entity : into.record.entities) extend(older, entity, 0);

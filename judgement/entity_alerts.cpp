@@ -172,8 +172,8 @@ bool entity_core::impl::lead_is_news(const tick_judgement& t) const {
   if (!life.firing() || !open || life.reason() == alert_reason::silence) return false;
   const double since = static_cast<double>((t.ts - open->updated).count()) / 1000;
   const bool known = open->lead_time_s.has_value();
-  if (since < (known ? lead_again_s : lead_first_s) || t.result.excess() < -quiet_decades)
-    return false;
+  const bool quiet = t.result.excess() < -quiet_decades && !t.over_limit && !t.near_limit;
+  if (quiet || since < (known ? lead_again_s : lead_first_s)) return false;
   if (t.over_limit) return known;
   const bool certain = t.lead && t.lead->latest;
   if (!known) return certain;

@@ -14,7 +14,8 @@ constexpr std::size_t width = channel_block::width;
 constexpr double near_s = 1800;     // an operator's limit met so soon is a warning
 constexpr float trend_from = 1.0f;  // scaled trend that counts as one
 constexpr float near_from = 2.0f;
-constexpr double near_span_s = 600;  // of ticks on a line, before an operator is warned by it
+constexpr double near_span_s = 600;  // of ticks on a line, before an operator is warned by it,
+constexpr double near_ticks = 60;    // or so many of them
 
 /// Scaled deviation of half an hour: a trend.
 float drift_of(const tick_channels& t, std::size_t c) noexcept {
@@ -109,7 +110,9 @@ void entity_core::impl::look_ahead(tick_judgement& t, std::size_t c) const {
     if (!left) continue;
     keep_lead(t, c, *left);
     // A page beside the budget: what rose for some minutes is no trend yet.
-    const bool trend = drift > near_from && (course.span_s == 0 || course.span_s >= near_span_s);
+    const double least_s = std::min(near_span_s, near_ticks * tick_s);
+    const bool trend =
+        drift > near_from && (course.span_s == 0 ? course.sure() : course.span_s >= least_s);
     t.near_limit = t.near_limit || (trend && left->seconds <= near_s);
   }
 }

@@ -62,11 +62,15 @@ std::size_t lines_of(const window_ring& ring, const channel_block& b, std::size_
   const double grain = b.step[channel % width] / static_cast<double>(b.scale[channel % width]);
   double seconds = -static_cast<double>((at - ring.ts(0)).count()) / 1000;
   if (-seconds > hole_ticks * tick_s) return 0;
+  double newest_s = 0;  // of the values behind the one that is looked at
   line_sums sums;
   std::size_t found = 0;
   for (std::size_t back = 0; back < ring.size(); ++back) {
-    if (const auto code = ring.code(back, channel); code != window_ring::missing)
+    if (const auto code = ring.code(back, channel); code != window_ring::missing) {
+      if (newest_s - seconds > hole_ticks * tick_s) break;
+      newest_s = seconds;
       sums.add(seconds, std::sinh(static_cast<double>(window_ring::z(code))));
+    }
     if (back + 1 == stretches[found]) {
       if (sums.n < filled * static_cast<double>(stretches[found])) return found;
       const double coarse = std::max(grain, code_step * std::hypot(1, sums.y / sums.n));
@@ -107,8 +111,14 @@ channel_course course_of(const channel_block& b, const window_ring& ring, std::s
   const auto bent = [&](std::size_t n) {  // the newer part of the n-th goes elsewhere
     return n > 0 && apart(lines[n].course.slope, lines[n - 1].course);
   };
+  channel_course longest;  // clear, bent or not
   for (std::size_t n = found; n > 0; --n) {
-    if (lines[n - 1].clear && !bent(n - 1)) return lines[n - 1].course;
+    if (!lines[n - 1].clear) continue;
+    channel_course c = lines[n - 1].course;
+    if (longest.standing()) longest = c;
+    if (bent(n - 1)) continue;
+    if (longest.slope * c.slope > 0) c.span_s = longest.span_s;
+    return c;
   }
   if (!drifts) return {};
   channel_course c = long_course(b, channel % width, tick_s);

@@ -26,6 +26,8 @@ struct channel_course {
   double error = 0;   ///< standard error of the slope
   double span_s = 0;  ///< of the ticks that tell it; 0: the means of hours do
   bool standing() const noexcept { return slope == 0; }
+  /// Whether it goes at all, by twice its error.
+  bool sure() const noexcept { return slope > 2 * error || -slope > 2 * error; }
 };
 
 /// Of @p channel (its lane of @p block) at the tick at @p at, which is not in @p ring yet. Along a

@@ -90,6 +90,8 @@ const word_set dates{
     "june",      "july",     "august", "september", "october", "november", "december", "mon",
     "tue",       "wed",      "thu",    "fri",       "sat",     "sun",      "monday",   "tuesday",
     "wednesday", "thursday", "friday", "saturday",  "sunday"};
+const word_set levels{"emerg",   "alert", "crit", "critical", "fatal", "err",   "error", "severe",
+                      "warning", "warn",  "note", "notice",   "info",  "debug", "trace"};
 const word_set zones{"utc", "gmt", "est", "edt", "cst",  "cdt", "pst",
                      "pdt", "mst", "mdt", "cet", "cest", "am",  "pm"};
 
@@ -151,9 +153,13 @@ std::string_view behind_host(std::string_view line) noexcept {
   if (line.size() < 16 || !dates.has(line.substr(0, 3)) || line[3] != ' ') return all;
   line.remove_prefix(3);
   if (take(2, space) == 0 || take(2, digit) == 0 || take(1, space) == 0) return all;
-  if (take(8, [&](char c) { return digit(c) || c == ':'; }) != 8 || take(1, space) == 0) return all;
-  const auto visible = [](char c) { return class_of(c) != is_space; };
-  if (take(255, visible) == 0 || take(1, space) == 0) return all;
+  for (const bool last : {false, false, true}) {
+    if (take(2, digit) != 2 || (!last && take(1, [](char c) { return c == ':'; }) == 0)) return all;
+  }
+  if (take(1, space) == 0) return all;
+  const auto host = line;
+  const auto length = take(255, [](char c) { return class_of(c) != is_space; });
+  if (length == 0 || levels.has(host.substr(0, length)) || take(1, space) == 0) return all;
   const auto message = line;
   const auto tagged = take(64, [](char c) { return in_word(c) || one_of({&c, 1}, "()[]"); });
   return tagged != 0 && !line.empty() && line[0] == ':' ? message : all;

@@ -193,5 +193,27 @@ TEST_F(SameCause, IsTheSameAfterARestart) {
   EXPECT_EQ(g.core.save(), f.core.save());
 }
 
+TEST_F(SameCause, ThatNobodyFindsAnyMoreStaysTheAnswer) {
+  f.edge("c", "b");
+  answer("a", 0.92);
+  const auto third = f.fire("c", later + 2 * minute).requests.at(0);
+  f.answer(older, "c", 0.2, third.as_of);
+  EXPECT_EQ(f.core.open().at(0).causes.at(0).entity, "a");
+}
+
+TEST(Incidents, ThatMergeAreAskedAboutWhatBeganLaterWhereTheOlderHasOneAlert) {
+  fold f;
+  f.edge("x", "a");
+  const auto first = f.fire("a", noon).requests.at(0);
+  f.answer(first.incident, "a", 0.8, first.as_of);
+  for (const auto& asked : f.fire("b", noon + 7 * minute).requests)
+    f.answer(asked.incident, asked.incident == first.incident ? "a" : "b", 0.8, asked.as_of);
+  ASSERT_EQ(f.core.open().size(), 2u);
+  const auto out = f.edge("x", "b");
+  ASSERT_EQ(f.core.open().size(), 1u);
+  ASSERT_EQ(out.requests.size(), 1u);
+  EXPECT_EQ(unix_ms(out.requests[0].onset), noon + 7 * minute);
+}
+
 }  // namespace
 }  // namespace faultline

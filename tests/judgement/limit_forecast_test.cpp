@@ -115,6 +115,29 @@ TEST(LimitForecast, AStepBehindAHoleIsNoRamp) {
   }
 }
 
+TEST(LimitForecast, ARampThatCurvesIsToldByItsNewestTicksAndSeenForAllOfThem) {
+  const lately steeper{[](int ago) { return 8 * std::exp(-ago * 10 / 1800.0); }};
+  const auto course =
+      course_of(steeper.block, steeper.ring, 0, event_time_of(test_start), tick_s, true);
+  EXPECT_NEAR(course.slope, 8 / 1800.0, 0.0004);
+  EXPECT_GE(course.span_s, 600);
+}
+
+TEST(LimitForecast, AStepBehindValuesThatAreMissingIsNoRamp) {
+  lately step{[](int ago) { return ago > 14 ? 0.0 : 5.0; }, 0.01};
+  for (int n = 0; n < 2; ++n) {
+    block_scores none{};
+    step.ring.push(event_time_of(test_start + (n + 1) * 3 * tick), &none, 1);
+  }
+  block_scores s{};
+  s.mask[0] = 1;
+  s.z[0] = static_cast<float>(std::asinh(8.0));
+  for (int n = 0; n < 14; ++n) step.ring.push(event_time_of(test_start + (9 + n) * tick), &s, 1);
+  const auto course =
+      course_of(step.block, step.ring, 0, event_time_of(test_start + 23 * tick), tick_s, false);
+  EXPECT_TRUE(course.standing());
+}
+
 TEST(LimitForecast, WhatIsFurtherThanTenTimesWhatWasSeenIsNotTold) {
   const lately ramp{[](int ago) { return -ago * 0.1; }};
   EXPECT_TRUE(ramp.to(60)) << "64 ticks are seen";

@@ -59,6 +59,8 @@ TEST(LogLine, LeavesOutWhenAndWhereOfATraditionalSyslogHeader) {
   EXPECT_EQ(of("web-1"), read("sshd(pam_unix)[2915]: session closed"));
   EXPECT_EQ(read("Jul  1 09:00:55 mac kernel[0]: up"), read("kernel[0]: up"));
   EXPECT_EQ(read("Jun 14 15:16:01 web is gone"), "<*> web is gone") << "no program";
+  EXPECT_NE(read("Jun 14 15:16:01 ERROR pool: timeout"),
+            read("Jun 14 15:16:01 INFO pool: timeout"));
   EXPECT_EQ(read("Jun 14 15:16:01"), "<*>");
   EXPECT_EQ(read("Jun 14 15:16:01 "), "<*>");
   EXPECT_EQ(read("mar 14 15:16 web sshd: up"), "<*> web sshd : up") << "no seconds";
