@@ -340,9 +340,11 @@ using librarian_actor = caf::typed_actor<caf::replies_to<read_log>::with<log_pag
                                          caf::replies_to<read_decisions>::with<decision_page>,
                                          caf::replies_to<load_correlator>::with<correlator_image>>;
 
-/// How long the keeper may take: while the disk is full it waits for room. Should it die, whoever
-/// asked hears of that at once.
-inline constexpr std::chrono::minutes keeper_deadline{24 * 60};
+/// How long the keeper may take: while the disk is full it waits for room, and the watch of the
+/// pulses ends a server in which it is stuck for another reason. Should it die, whoever asked hears
+/// of that at once. No long deadline instead: the clock of CAF 0.17 keeps each until it is due,
+/// answered or not, which is 200 bytes a request.
+inline constexpr auto keeper_deadline = caf::infinite;
 
 /// Waits until what was written before the question is on the disk. Detached: it blocks. Errors:
 /// ec::store_unavailable.

@@ -633,6 +633,19 @@ TEST_F(Partition, EndsInOrderOnAFullDiskAndReadsAgainWhatItCouldNotWrite) {
   EXPECT_EQ(observations("host/a"), 2U);
 }
 
+/// CAF's clock keeps the deadline of a request until it is due, answered or not.
+TEST_F(Partition, LeavesNoDeadlineBehindForWhatTheKeeperHasAnswered) {
+  begin();
+  append({"host/a"}, 0);
+  const auto before = sched.clock().schedule().size();
+  for (int n = 1; n < 60; ++n) {
+    append({"host/a"}, n);
+    sched.advance_time(std::chrono::seconds{2});
+    run();
+  }
+  EXPECT_LE(sched.clock().schedule().size(), before + 8);
+}
+
 TEST_F(Partition, StartsWithoutItsEntitiesAndBringsBackOnlyWhomARecordNeeds) {
   begin();
   for (int n = 0; n < 5; ++n) append({"host/a", "host/b", "host/c"}, n);
