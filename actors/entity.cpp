@@ -72,6 +72,11 @@ void entity_state::count_told() {
   told_bytes_ = now;
 }
 
+void entity_state::count_left_out(std::uint64_t before) {
+  const auto more = core_->left_out() - before;
+  if (more != 0) peers_->counters->values_too_many.fetch_add(more, std::memory_order_relaxed);
+}
+
 void entity_state::on_observation(const observation& o) {
   absorb();
   if (held_.empty() && !must_wait(o.clock))
@@ -141,7 +146,10 @@ void entity_state::take(const clock_passed& c) {
 
 void entity_state::apply(const event_view& event, const record_address& where) {
   auto& n = *peers_->counters;
-  switch (core_->observe(event, where, decided_)) {
+  const auto left_out = core_->left_out();
+  const auto applied = core_->observe(event, where, decided_);
+  count_left_out(left_out);
+  switch (applied) {
     case applied_as::taken:
       n.events_taken.fetch_add(1, std::memory_order_relaxed);
       break;
@@ -162,7 +170,9 @@ void entity_state::follow_clock(const partition_time& clock, const record_addres
   if (clock.event <= clock_) return;
   clock_ = clock.event;
   core_->set_degraded(clock.degraded);
+  const auto left_out = core_->left_out();
   core_->advance(clock, where, decided_);
+  count_left_out(left_out);
 }
 
 void entity_state::on_clock(const clock_passed& c) {

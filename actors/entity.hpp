@@ -86,6 +86,7 @@ private:
   void answer_snapshot();
   void say_idle();
   void count_told();
+  void count_left_out(std::uint64_t before);
   std::uint32_t model_of(const judgement_rules& rules) const;
   entity_saved save_now();
 

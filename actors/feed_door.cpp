@@ -3,28 +3,79 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
+#include <utility>
+#include <vector>
 
 #include <caf/scoped_actor.hpp>
 
 #include "actors/caf_bridge.hpp"
+#include "actors/keeper.hpp"
 #include "messages/feed_reply.hpp"
 
 namespace faultline {
 
 namespace {
+
 constexpr std::chrono::seconds correlator_deadline{5};
+
+bool holds(const feed_item& item, const alert&) { return item.alert.state == alert_state::firing; }
+bool holds(const feed_item& item, const incident&) {
+  return item.incident.state == incident_state::open;
 }
+
+/// The feed's message that told @p record last; where it is beyond retention, the record with its
+/// seq and without `published`. Nothing while no message of it is out, and when the last one says
+/// that it has ended: who replays from `as_of` on hears of both.
+template <class Record>
+outcome<std::optional<std::string>> told_payload(feed_store& feed, const Record& record) {
+  const auto seq = feed.record_seq(record_key(record));
+  if (!seq) return seq.error();
+  if (*seq == 0) return std::optional<std::string>{};
+  auto page = feed.read(*seq, 1, "");
+  if (!page) return page.error();
+  if (page->records.empty() || page->records.front().seq != *seq) {
+    auto payload = json_to_msgpack(to_json(record, *seq));
+    if (!payload) return payload.error();
+    return std::optional<std::string>{std::move(*payload)};
+  }
+  std::string& payload = page->records.front().payload;
+  const auto item = read_feed_payload(payload);
+  if (!item) return item.error();
+  if (!holds(*item, record)) return std::optional<std::string>{};
+  return std::optional<std::string>{std::move(payload)};
+}
+
+template <class Record>
+outcome<std::vector<std::string>> told_payloads(feed_store& feed,
+                                                const std::vector<Record>& records) {
+  std::vector<std::string> payloads;
+  payloads.reserve(records.size());
+  for (const Record& record : records) {
+    auto payload = told_payload(feed, record);
+    if (!payload) return payload.error();
+    if (*payload) payloads.push_back(std::move(**payload));
+  }
+  return payloads;
+}
+
+}  // namespace
 
 outcome<std::string> feed_door::snapshot() {
   caf::scoped_actor asker{system_};
   outcome<std::string> reply{failure{ec::deadline_passed, "the correlator did not answer in time"}};
   asker->request(correlator_, correlator_deadline, correlator_question{true, true, false, false})
-      .receive(
-          [&](const correlator_view& view) {
-            reply = snapshot_reply(view.feed_seq, view.firing, view.open, encoding_);
-          },
-          [&](const caf::error& why) { reply = from_caf_error(why); });
+      .receive([&](const correlator_view& view) { reply = snapshot_of(view); },
+               [&](const caf::error& why) { reply = from_caf_error(why); });
   return reply;
+}
+
+outcome<std::string> feed_door::snapshot_of(const correlator_view& view) {
+  const auto alerts = told_payloads(from_.feed(), view.firing);
+  if (!alerts) return alerts.error();
+  const auto incidents = told_payloads(from_.feed(), view.open);
+  if (!incidents) return incidents.error();
+  return snapshot_reply(view.feed_seq, *alerts, *incidents, encoding_);
 }
 
 outcome<std::string> feed_door::replay(const feed_request& request) {

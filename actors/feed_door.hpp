@@ -30,6 +30,7 @@ public:
 
 private:
   outcome<std::string> snapshot();
+  outcome<std::string> snapshot_of(const correlator_view& view);
   outcome<std::string> replay(const feed_request& request);
 
   wire_encoding encoding_ = wire_encoding::msgpack;  ///< of the request being answered

@@ -216,7 +216,7 @@ group_commit::room_left group_commit::room() const noexcept {
 }
 
 const char* group_commit::reason() const noexcept {
-  if (!has_space()) return "no space on disk: less than storage.min_free is free";
+  if (!has_space()) return no_space_reason;
   if (stopping_.load()) return "shutting down";
   if (counters_.lag() >= options_.max_lag_records) return "applying lags behind";
   return "too much is waiting to be written";

@@ -90,6 +90,9 @@ public:
   bool has_room() const noexcept { return room() == room_left::all; }
   bool has_space() const noexcept;
   const char* reason() const noexcept;
+  /// What reason() says while the disk is full.
+  static constexpr const char* no_space_reason =
+      "no space on disk: less than storage.min_free is free";
   /// From here on ticks are scored without the forecaster, or with it again: a change is a record
   /// in every partition, and so is a process's first word where there are records. Not before the
   /// partitions have caught up.

@@ -56,7 +56,6 @@ struct ingress::taker final : event_sink {
 
   void accept(std::size_t index, const event_view& event) override {
     ++offered;
-    if (event.has_ts && (!newest || *newest < event.ts)) newest = event.ts;
     if (rights != nullptr && !rights->may_speak_of(event.entity)) {
       refuse(index, reject_reason::not_allowed, "this key may not speak of this entity");
       return;
@@ -70,6 +69,7 @@ struct ingress::taker final : event_sink {
       refuse(index, reject_reason::entity_limit, why);
       return;
     }
+    if (event.has_ts && (!newest || *newest < event.ts)) newest = event.ts;
     auto& e = owner.scratch_;
     e = event;
     e.ts = verdict.ts;
@@ -123,7 +123,7 @@ struct ingress::taker final : event_sink {
   std::size_t offered = 0;
   std::array<std::uint32_t, reject_reason_slots> rejected{};
   std::array<std::uint32_t, reject_reason_slots> unlettered{};
-  std::optional<event_time> newest;
+  std::optional<event_time> newest;  ///< of those taken that name a time
   std::size_t dropped_values = 0;
 };
 
@@ -326,7 +326,8 @@ void ingress::on_bad_request(reply_address from, std::string_view header, std::s
   else
     door_sums::add(sums.requests, request_fate::bad_frames);
   auto into = into_.begin();
-  if (into_.has_room()) letter(into, why_code, "router", text, header);
+  const bool answered = from.socket != reply_address::no_reply;
+  if (into_.has_room()) letter(into, why_code, answered ? "router" : from.route, text, header);
   tell(into, std::move(from), error_reply(why_code, text, read ? read->seq : 0, encoding));
 }
 

@@ -39,7 +39,7 @@ struct post_result {
   bool taken = false;                      ///< else: send it again
   std::size_t accepted = 0, rejected = 0;  ///< events
   std::uint64_t rejected_samples = 0;      ///< that were in rejected events
-  std::string why;                         ///< not taken, or the first that was rejected
+  std::string why;                         ///< not taken, or the first that was refused
 };
 
 /// The doors' side of the log: decodes payloads, checks them, dedupes requests, and hands what is

@@ -103,9 +103,10 @@ struct node_counters {
   std::atomic<std::uint64_t> events_quarantined{0};
   /// In the mailbox of an entity that died: it gets them again (read_revival).
   std::atomic<std::uint64_t> events_resent{0};
-  std::atomic<std::uint64_t> events_retired{0};  ///< in the mailbox of one that was retired
-  std::atomic<std::uint64_t> ticks_scored{0};    ///< with the LSTM
-  std::atomic<std::uint64_t> ticks_degraded{0};  ///< by the cheap views alone
+  std::atomic<std::uint64_t> values_too_many{0};  ///< of metrics beyond those an entity may have
+  std::atomic<std::uint64_t> events_retired{0};   ///< in the mailbox of one that was retired
+  std::atomic<std::uint64_t> ticks_scored{0};     ///< with the LSTM
+  std::atomic<std::uint64_t> ticks_degraded{0};   ///< by the cheap views alone
   std::atomic<std::uint64_t> model_faults{0};
   std::atomic<std::uint64_t> lane_passes{0};
   std::atomic<std::uint64_t> lane_rows{0};

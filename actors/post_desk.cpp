@@ -2,6 +2,7 @@
 #include "actors/post_desk.hpp"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <numeric>
 #include <utility>
@@ -221,14 +222,33 @@ void post_desk::say_unread(const post& p) {
   namer_.finish();
 }
 
+namespace {
+
+constexpr std::array refused_values{left_out::not_finite, left_out::no_entity, left_out::too_many,
+                                    left_out::malformed};
+
+/// Why the first of @p counts that stands for something refused was, for its sender.
+std::string why_left_out(const std::array<std::uint64_t, left_out_reasons>& counts) {
+  for (const auto why : refused_values) {
+    if (counts[static_cast<std::size_t>(why)] == 0) continue;
+    const char* const words =
+        why == left_out::not_finite  ? "NaN or infinite"
+        : why == left_out::no_entity ? "nothing says whom it is about: see naming.entities"
+        : why == left_out::too_many  ? "beyond the metrics an entity may have: naming.max_metrics"
+                                     : "a line or value that cannot be read";
+    return std::string{to_string(why)} + ": " + words;
+  }
+  return {};
+}
+
+}  // namespace
+
 /// @p again: it will be tried again. @returns whether it was taken.
 bool post_desk::hand_over(decoded& d, bool again) {
   auto& p = d.from;
   const auto& by = *p.by;
   std::uint64_t left_out_badly = 0;
-  for (const auto why :
-       {left_out::not_finite, left_out::no_entity, left_out::too_many, left_out::malformed})
-    left_out_badly += d.left_out[static_cast<std::size_t>(why)];
+  for (const auto why : refused_values) left_out_badly += d.left_out[static_cast<std::size_t>(why)];
   reply_address to;
   to.socket = p.respond ? reply_address::posted : reply_address::no_reply;
   const auto from = sender_of(by, p.request);
@@ -257,7 +277,10 @@ bool post_desk::hand_over(decoded& d, bool again) {
     if (!d.unread) ++counted.posts[static_cast<std::size_t>(fate)];
     counted.samples += d.samples;
     for (std::size_t i = 0; i < left_out_reasons; ++i) counted.left_out[i] += d.left_out[i];
-    if (p.respond) waiting_[to.route] = {p.respond, by.answer(p.request, result, rejected)};
+    if (!p.respond) return;
+    auto answered = result;
+    if (answered.why.empty()) answered.why = why_left_out(d.left_out);
+    waiting_[to.route] = {p.respond, by.answer(p.request, answered, rejected)};
   });
   if (fate == post_fate::retry && !again) refuse(p, fate, 503, why);
   return fate != post_fate::retry;

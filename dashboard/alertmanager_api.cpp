@@ -2,6 +2,7 @@
 // Alertmanager's API, version 2, as its own tools speak it (0.25): amtool and Prometheus work
 // against us. Errors are a JSON text there, not an object.
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <utility>
 
@@ -64,8 +65,11 @@ json alert_value(const firing_alert& f) {
   const std::string summary = a.explanation;
   json annotations = a.annotations;
   if (a.source.empty()) annotations = {{"summary", summary}};
-  // What fires has no end yet: Alertmanager says when it would be taken for over.
-  const event_time ends = a.updated + std::chrono::minutes{5};
+  // What fires has no end yet: Alertmanager says when it would be taken for over, were nothing more
+  // heard of it. That is ahead of the reader's clock, whatever time events have.
+  const auto clock = std::chrono::system_clock::now().time_since_epoch();
+  const event_time now{std::chrono::duration_cast<milliseconds>(clock)};
+  const event_time ends = std::max(a.updated, now) + std::chrono::minutes{5};
   return {{"labels", a.labels},
           {"annotations", std::move(annotations)},
           {"startsAt", rfc3339(a.started)},

@@ -109,6 +109,7 @@ std::string api_json(const entity_details& entity) {
                   {"first_ts", entity.first_ts},
                   {"last_ts", entity.last_ts},
                   {"metrics", std::move(metrics)},
+                  {"left_out", entity.left_out},
                   {"alerts", entity.alerts},
                   {"belief", std::move(belief)},
                   {"logs", std::move(logs)}});

@@ -96,7 +96,7 @@ struct maintenance_word {
 };
 struct maintenance_row {
   maintenance_word what;
-  std::string days;  ///< "mon,tue" or "daily"; empty: once
+  std::vector<std::string> days;  ///< mon ... sun, all of them when it recurs daily; empty: once
   bool configured = false;
   bool open = false;
   std::int64_t next_change = 0;  ///< 0: none

@@ -12,7 +12,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t text_bytes = 4096;
-constexpr std::int64_t longest_s = 7 * 86'400;
+constexpr std::int64_t longest_s = 3650LL * 86'400;  // of one that recurs: see window_of()
 
 json row_value(const maintenance_row& row) {
   const maintenance_word& w = row.what;
@@ -24,7 +24,7 @@ json row_value(const maintenance_row& row) {
           {"dependents", w.dependents},
           {"starts", text(w.starts)},
           {"ends", text(w.ends)},
-          {"days", text(row.days)},
+          {"days", row.days.empty() ? json(nullptr) : json(row.days)},
           {"at", text(w.at)},
           {"duration_s", w.lasts_ms / 1000},
           {"zone", text(w.zone)},
@@ -75,7 +75,7 @@ outcome<maintenance_word> read_word(const std::string& text) {
   if (const auto at = body.find("duration_s"); at != body.end() && !at->is_null()) {
     if (!at->is_number_integer() || at->get<std::int64_t>() < 0 ||
         at->get<std::int64_t>() > longest_s)
-      return failure{ec::invalid, "\"duration_s\" must be at most a week"};
+      return failure{ec::invalid, "\"duration_s\" must be at most ten years"};
     w.lasts_ms = at->get<std::int64_t>() * 1000;
   }
   return w;

@@ -81,7 +81,8 @@ json query_parameter(const std::string& name, const std::string& values) {
   if (values.find('|') != std::string::npos) p["schema"]["enum"] = parts_of(values, "|");
   if (name == "limit")
     p["schema"] = {{"type", "integer"}, {"minimum", 1}, {"maximum", 1000}, {"default", 100}};
-  if (name == "from" || name == "to") p["schema"] = {{"type", "integer"}, {"minimum", 0}};
+  if (name == "from" || name == "to" || name == "after")
+    p["schema"] = {{"type", "integer"}, {"minimum", 0}};
   if (name == "brief" || name == "force") p["schema"] = {{"type", "boolean"}};
   if (name == "matcher") p["schema"] = {{"type", "array"}, {"items", {{"type", "string"}}}};
   if (name == "metric") p["required"] = true;
@@ -103,6 +104,12 @@ void add_query(std::string_view about, json& parameters) {
 
 json json_content(json schema) { return {{"application/json", {{"schema", std::move(schema)}}}}; }
 
+/// Content of a body as openapi_shapes.hpp writes it: a media type alone is a text.
+json content_of(std::string_view body) {
+  if (body.find('/') == std::string_view::npos) return json_content(body_schema(body));
+  return {{std::string{body}, {{"schema", {{"type", "string"}}}}}};
+}
+
 json operation_of(const route& r, const operation_shape& shape) {
   json op{{"summary", r.about}, {"responses", json::object()}, {"parameters", json::array()}};
   op["x-role"] = to_string(r.role);
@@ -111,16 +118,26 @@ json operation_of(const route& r, const operation_shape& shape) {
     op["parameters"].push_back(
         {{"name", "id"}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
   add_query(r.about, op["parameters"]);
-  const std::string_view answer = shape.answer;
   op["responses"]["2XX"] = {
       {"description", r.method == "GET" ? "as it is" : "done; durable where it changes something"},
-      {"content", answer.empty() ? json{{"text/event-stream", {{"schema", {{"type", "string"}}}}}}
-                                 : json_content(body_schema(answer))}};
+      {"content", content_of(shape.answer)}};
   op["responses"]["default"] = {{"description", "it was not"},
                                 {"content", json_content(reference("Error"))}};
-  if (*shape.request != '\0')
-    op["requestBody"] = {{"content", json_content(body_schema(shape.request))}};
+  if (*shape.request != '\0') op["requestBody"] = {{"content", content_of(shape.request)}};
   return op;
+}
+
+/// What other programs send under our paths (`ingest.remote_write`); it is no route of ours.
+json remote_write() {
+  const json body{{"schema", {{"type", "string"}, {"format", "binary"}}}};
+  const json refused{{"description", "it was not"}, {"content", json_content(reference("Error"))}};
+  return {
+      {"summary", "Prometheus remote write 1.0: protobuf in snappy's block format"},
+      {"x-role", to_string(web_role::publisher)},
+      {"parameters", json::array()},
+      {"requestBody", {{"content", {{"application/x-protobuf", body}}}}},
+      {"responses",
+       {{"2XX", {{"description", "taken and durable; there is no body"}}}, {"default", refused}}}};
 }
 
 json components() {
@@ -148,6 +165,7 @@ std::string openapi_document() {
       for (char& c : method) c = static_cast<char>(c - 'A' + 'a');
       paths[path_of(r.path)][method] = operation_of(r, shape);
     }
+  paths["/api/v1/write"]["post"] = remote_write();
   const json whole{{"openapi", "3.0.3"},
                    {"info",
                     {{"title", "faultline"},

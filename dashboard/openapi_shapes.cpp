@@ -75,7 +75,7 @@ const std::vector<named_shape>& named_shapes() {
        "starts: integer, ends: integer, created_by: string, comment: string, updated: integer"},
       {"Window",
        "name: string, entities: [string], dependents: boolean, starts: string?, ends: string?, "
-       "days: string?, at: string?, duration_s: integer, zone: string?, by: string, "
+       "days: [string]?, at: string?, duration_s: integer, zone: string?, by: string, "
        "comment: string, configured: boolean, open: boolean, next_change: integer?"},
       {"Receiver",
        "name: string, kind: string, sent: integer, failed: integer, last_error: string?, "
@@ -93,6 +93,7 @@ const std::vector<operation_shape>& operation_shapes() {
       {"GET", "/-/healthy", "healthy: boolean"},
       {"GET", "/-/ready", "ready: boolean"},
       {"POST", "/-/reload", "applied: [string], restart: [string]"},
+      {"GET", "/api/v1", "text/html"},
       {"GET", "/api/v1/status",
        "version: string, uptime_s: number, entities: integer, observations: integer, "
        "dead_letters: integer, feed: FeedPlace, partitions: integer, overload: string, "
@@ -100,7 +101,7 @@ const std::vector<operation_shape>& operation_shapes() {
       {"GET", "/api/v1/entities", "entities: [EntityRow], next: string?"},
       {"GET", "/api/v1/entities/*",
        "id: string, state: string, observations: integer, first_ts: integer, last_ts: integer, "
-       "metrics: [Metric], alerts: [string], belief: Belief, logs: [Template]"},
+       "metrics: [Metric], left_out: integer, alerts: [string], belief: Belief, logs: [Template]"},
       {"DELETE", "/api/v1/entities/*", "Accepted"},
       {"GET", "/api/v1/entities/*/window",
        "ts: [integer], values: [number?], expected: [number?], lower: [number?], "
@@ -109,7 +110,7 @@ const std::vector<operation_shape>& operation_shapes() {
       {"POST", "/api/v1/entities/*/release", "Accepted"},
       {"GET", "/api/v1/overview",
        "open: integer, incidents: [Outline], firing: Firing, feed: FeedPlace, now: integer"},
-      {"GET", "/api/v1/stream", ""},
+      {"GET", "/api/v1/stream", "text/event-stream"},
       {"GET", "/api/v1/quality",
        "since: integer, until: integer, promised_per_entity_month: number, entities: integer, "
        "episodes: integer, critical: integer, critical_at_once: integer, "

@@ -83,6 +83,7 @@ struct entity_details {
   std::uint64_t observations = 0;
   std::int64_t first_ts = 0, last_ts = 0;
   std::vector<entity_metric> metrics;
+  std::uint64_t left_out = 0;  ///< values of names beyond the 256 that are kept
   std::vector<std::string> alerts;
   entity_beliefs belief;
   std::vector<entity_log> logs;  ///< those seen last first
@@ -113,7 +114,8 @@ struct alert_page {
   std::string next;
 };
 struct incident_filter {
-  std::string state;
+  std::string state;   ///< "", open, resolved
+  std::string entity;  ///< a member or the likeliest cause; or empty
   std::size_t limit = 100;
   std::string next;
 };
@@ -214,7 +216,8 @@ public:
 
 struct topology_view {
   struct node {
-    std::string id, state;
+    std::string id;
+    std::string state;  ///< ok, warning, critical; unknown: no event of it ever came
   };
   struct edge {
     std::string from, to, kind, source;

@@ -85,7 +85,8 @@ void get_alerts(api_call call) {
 void get_incidents(api_call call) {
   incident_filter filter;
   if (!read_choice(call, "state", "open", "resolved", filter.state) ||
-      !read_limit(call, filter.limit) || !read_text(call, "next", filter.next))
+      !read_text(call, "entity", filter.entity) || !read_limit(call, filter.limit) ||
+      !read_text(call, "next", filter.next))
     return;
   call.answers.incidents(std::move(filter), as_json<incident_page>(std::move(call.respond)));
 }
@@ -236,8 +237,8 @@ const std::vector<route>& api_routes() {
       {"GET", "/api/v1/entities/*/story", "changes, words and notices about it, and its incidents",
        get_entity_story},
       {"GET", "/api/v1/overview", "what is wrong now, in outlines", get_overview},
-      {"GET", "/api/v1/stream", "?brief=true, the feed as server-sent events, after Last-Event-ID",
-       get_stream},
+      {"GET", "/api/v1/stream",
+       "?after= &brief=true, the feed as server-sent events, after Last-Event-ID", get_stream},
       {"GET", "/api/v1/quality", "how well it has done: false alarms, lead times, causes",
        get_quality},
       {"GET", "/api/v1/alerts",
@@ -248,7 +249,7 @@ const std::vector<route>& api_routes() {
        post_acknowledge, web_role::operating},
       {"DELETE", "/api/v1/alerts/*/acknowledge", "take it back, {by, comment}", delete_acknowledge,
        web_role::operating},
-      {"GET", "/api/v1/incidents", "?state=open|resolved &limit= &next=", get_incidents},
+      {"GET", "/api/v1/incidents", "?state=open|resolved &entity= &limit= &next=", get_incidents},
       {"GET", "/api/v1/incidents/*", "one incident with its causes", get_incident},
       {"GET", "/api/v1/incidents/*/story",
        "what happened, in order; its alerts; earlier ones like it", get_story},

@@ -264,7 +264,9 @@ void correlator_core::impl::tell_growth(tracked_incident& i) {
 
 void correlator_core::impl::tell(tracked_incident& i) {
   ++i.record.transition;
-  i.record.updated = std::max(i.record.updated, now);
+  // What another program posts may have begun after anything else that was heard of.
+  i.record.updated =
+      std::max({i.record.updated, now, i.record.started, i.record.ended.value_or(now)});
   i.record.summary = summary_of(i);
   i.told = i.record.alerts.size();
   i.told_at = now;

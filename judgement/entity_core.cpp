@@ -254,12 +254,17 @@ entity_core& entity_core::operator=(entity_core&&) noexcept = default;
 
 applied_as entity_core::observe(const event_view& event, const record_address& where,
                                 std::vector<entity_decision>& out) {
-  return impl_->observe(event, where, out);
+  const bool full = left_out() != 0;
+  const auto applied = impl_->observe(event, where, out);
+  if (!full && left_out() != 0) impl_->note_full(&event, where, event.ts, out);
+  return applied;
 }
 
 void entity_core::advance(const partition_time& clock, const record_address& where,
                           std::vector<entity_decision>& out) {
+  const bool full = left_out() != 0;
   impl_->advance(clock, where, out);
+  if (!full && left_out() != 0) impl_->note_full(nullptr, where, clock.event, out);
 }
 
 void entity_core::set_rules(std::shared_ptr<const judgement_rules> rules) {
@@ -332,8 +337,10 @@ void entity_core::adopt(std::vector<entity_decision> recorded, log_position deci
   auto& taken = *(impl_->recorded = std::make_unique<recorded_decisions>());
   taken.decided_through = decided_through;
   for (auto& d : recorded) {
-    if (d.what.kind == decision_kind::alert || d.what.kind == decision_kind::notice ||
-        d.what.kind == decision_kind::sign)
+    const bool of_a_tick = d.what.kind == decision_kind::alert ||
+                           d.what.kind == decision_kind::notice ||
+                           d.what.kind == decision_kind::sign;
+    if (of_a_tick && !tells_full(d))
       taken.all.push_back(std::move(d));
     else if (d.cause.second != whole_blob)  // else told again, under the same key
       taken.told = std::max(taken.told, d.cause);
@@ -347,6 +354,7 @@ entity_status entity_core::status() const { return impl_->status(); }
 entity_outline entity_core::outline() const { return impl_->outline(); }
 std::string_view entity_core::id() const noexcept { return impl_->id; }
 std::uint64_t entity_core::observations() const noexcept { return impl_->observations; }
+std::uint64_t entity_core::left_out() const noexcept { return impl_->builder.ignored(); }
 std::uint32_t entity_core::idle_ticks() const noexcept { return impl_->idle_ticks(); }
 tick_verdict entity_core::last_verdict() const noexcept {
   return {event_time_of(impl_->last_tick_ms), impl_->last_score, impl_->last_excess};

@@ -50,7 +50,7 @@ enum class applied_as : std::uint8_t {
 
 /// A decision an entity has made, on its way to the outbox.
 struct entity_decision {
-  /// "a/<episode>/<transition>", "s/<tick>", "t/<hash>", "c/<hash>"
+  /// "a/<episode>/<transition>", "s/<tick>", "n/<tick>", "t/<hash>", "c/<hash>", "m/<first event>"
   std::string key;
   record_mark cause{0, 0};  ///< the record that closed the tick; index whole_blob: not known
   event_time tick{};
@@ -62,7 +62,8 @@ struct metric_window {
   std::string name;
   std::uint8_t role = 255;  ///< forecast slot, 255 = none
   metric_kind kind = metric_kind::gauge;
-  std::vector<float> values;    ///< NaN = missing; aligned with entity_window::ts
+  std::vector<float> values;    ///< NaN = missing; aligned with entity_window::ts. With bands,
+                                ///< for people, they are as shown_value()
   std::vector<float> expected;  ///< one-tick forecast or profile, in the metric's units; like the
                                 ///< band, empty of window_detail::values
   std::vector<float> lower;     ///< band the value is expected in
@@ -95,7 +96,7 @@ struct metric_status {
   std::string name;
   metric_role role = metric_role::none;  ///< by the words of the rules
   metric_kind kind = metric_kind::gauge;
-  double last = 0;
+  double last = 0;  ///< of a counter its rate; NaN before there is one
   double expected = 0;
   double lower = 0;
   double upper = 0;
@@ -134,6 +135,7 @@ struct entity_status {
   event_time first_ts{};
   event_time last_ts{};
   std::vector<metric_status> metrics;
+  std::uint64_t left_out = 0;       ///< values of names beyond those it may have
   std::vector<std::string> alerts;  ///< ids of firing alerts
   entity_belief belief;
   std::vector<log_word> words;  ///< templates of its log, those seen last first, at most 64
@@ -228,6 +230,8 @@ public:
   tick_verdict last_verdict() const noexcept;
   std::string_view id() const noexcept;
   std::uint64_t observations() const noexcept;
+  /// Values of names beyond the 256 it may have. The first is told, as a notice `too_many_metrics`.
+  std::uint64_t left_out() const noexcept;
   /// Ticks that have passed since the last event: rule 15 passivates after 12. 0 while a tick is
   /// open; below 12 while the entity's silence could still become an alert.
   std::uint32_t idle_ticks() const noexcept;

@@ -40,6 +40,10 @@ struct attribute_change {
   attribute_list attributes;
 };
 
+/// Whether @p d tells that an entity has all the metrics it may have. It is told with the event, as
+/// edges are, and not with a tick.
+bool tells_full(const entity_decision& d) noexcept;
+
 /// What the entity remembers of an edge it has told.
 struct known_edge {
   std::uint64_t hash = 0;
@@ -169,6 +173,10 @@ struct entity_core::impl {
                  std::vector<entity_decision>& out);
   void note_change(const event_view& event, const record_address& where,
                    std::vector<entity_decision>& out);
+
+  /// Metrics beyond what it may have: told once. @p event none: a clock closed a tick.
+  void note_full(const event_view* event, const record_address& where, event_time at,
+                 std::vector<entity_decision>& out);
 
   std::string save() const;  // entity_snapshot.cpp
   outcome<void> restore(std::string_view bytes);

@@ -49,6 +49,34 @@ void entity_core::impl::note_edge(std::string_view to, edge_kind kind, bool remo
   out.push_back(std::move(d));
 }
 
+bool tells_full(const entity_decision& d) noexcept { return d.key.rfind("m/", 0) == 0; }
+
+void entity_core::impl::note_full(const event_view* event, const record_address& where,
+                                  event_time at, std::vector<entity_decision>& out) {
+  if (!deciding || told_before(where.mark())) return;
+  std::string first = "one of those made of its lines and spans";
+  const auto& known = builder.channels();
+  const auto is_known = [&](const metric_point& p) {
+    return std::any_of(known.begin(), known.end(),
+                       [&](const channel_info& c) { return c.name == p.name; });
+  };
+  if (event != nullptr) {
+    const auto beyond = std::find_if_not(event->metrics.begin(), event->metrics.end(), is_known);
+    if (beyond != event->metrics.end()) first = beyond->name;
+  }
+  entity_decision d;
+  d.key = "m/" + std::to_string(first_ms);  // once in a life, whatever record it is told of
+  d.cause = where.mark();
+  d.tick = at;
+  d.what.kind = decision_kind::notice;
+  d.what.notice = {"too_many_metrics", id,
+                   id + " has " + std::to_string(tick_builder::max_channels) +
+                       " metrics, as many as are kept: " + first +
+                       " and whatever else is new is left out until " + id + " is retired.",
+                   at};
+  out.push_back(std::move(d));
+}
+
 void entity_core::impl::note_change(const event_view& event, const record_address& where,
                                     std::vector<entity_decision>& out) {
   if (told_before(where.mark())) return;

@@ -67,6 +67,7 @@ entity_window entity_core::impl::window(event_time as_of, window_detail detail) 
   w.learning = learning();
   std::size_t newest = 0;  // the first tick, backwards, that began by as_of
   while (newest < ring.size() && ring.ts(newest) > as_of) ++newest;
+  const auto value_of = detail == window_detail::bands ? shown_value : unpacked_value;
   const auto& channels = builder.channels();
   w.metrics.resize(channels.size());
   for (std::size_t c = 0; c < channels.size(); ++c) {
@@ -81,7 +82,7 @@ entity_window entity_core::impl::window(event_time as_of, window_detail detail) 
       const auto code = ring.code(back, c);
       m.values.push_back(code == window_ring::missing
                              ? missing
-                             : unpacked_value(b.center[i], b.scale[i], window_ring::z(code)));
+                             : value_of(b.center[i], b.scale[i], window_ring::z(code)));
       if (detail == window_detail::values) continue;
       const float z = ring.expected(back, c);
       m.expected.push_back(finite_float(raw_of(b, i, z)));
@@ -118,7 +119,11 @@ entity_status entity_core::impl::status() const {
     m.name = channels[c].name;
     m.role = role_of_channel(channels[c]);
     m.kind = channels[c].kind;
-    m.last = b.seen(i) > 0 || b.last[i] != 0 ? b.last[i] : channels[c].last;
+    // Of a counter its rate: there is none before it has come twice.
+    if (b.seen(i) > 0 || b.last[i] != 0)
+      m.last = b.last[i];
+    else
+      m.last = m.kind == metric_kind::counter ? missing : channels[c].last;
     const float base = ring.size() != 0 ? ring.expected(0, c) : b.level[i];
     m.expected = raw_of(b, i, base);
     m.lower = raw_of(b, i, base - band_of(b, i));
@@ -129,6 +134,7 @@ entity_status entity_core::impl::status() const {
     m.profile_weight = b.shape_weight[i];
     s.metrics.push_back(std::move(m));
   }
+  s.left_out = builder.ignored();
   if (life.firing() && open) s.alerts.push_back(open->id);
   s.belief = belief();
   if (logs) s.words = logs->words();

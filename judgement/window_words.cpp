@@ -11,7 +11,8 @@ namespace faultline {
 namespace {
 
 constexpr std::array<const char*, 7> weekdays{"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-constexpr std::int64_t longest_ms = 7 * 86'400'000LL;
+constexpr std::int64_t longest_ms = 7 * 86'400'000LL;  // of one that recurs
+constexpr std::int64_t longest_once_ms = 3650 * 86'400'000LL;
 constexpr std::size_t most_globs = 100;
 constexpr std::size_t name_bytes = 128;
 
@@ -74,7 +75,9 @@ outcome<maintenance_window> window_of(const window_words& words, const zone_look
     return wrong("a maintenance window names 1 to 100 entities (* and ? are wild)");
   if (auto read = read_bounds(words, w); !read) return read.error();
   w.recurs = !words.at.empty();
-  if (words.lasts_ms < 0 || words.lasts_ms > longest_ms) return wrong("it lasts at most 7d");
+  if (words.lasts_ms < 0 || (w.recurs && words.lasts_ms > longest_ms))
+    return wrong("one that recurs lasts at most 7d");
+  if (words.lasts_ms > longest_once_ms) return wrong("it lasts at most ten years");
   if (!w.recurs) {
     if (!words.days.empty() || !words.zone.empty())
       return wrong("days and zone are for one that recurs: say at what time it begins");
@@ -99,13 +102,11 @@ outcome<maintenance_window> window_of(const window_words& words, const zone_look
   return w;
 }
 
-std::string days_text(const maintenance_window& w) {
-  if (w.weekdays == 0x7f) return "daily";
-  std::string text;
+std::vector<std::string> days_of(const maintenance_window& w) {
+  std::vector<std::string> days;
   for (std::size_t day = 0; day < weekdays.size(); ++day)
-    if ((w.weekdays >> day & 1) != 0)
-      text += (text.empty() ? "" : ",") + std::string{weekdays[day]};
-  return text;
+    if ((w.weekdays >> day & 1) != 0) days.emplace_back(weekdays[day]);
+  return days;
 }
 
 }  // namespace faultline

@@ -16,7 +16,7 @@ using zone_lookup = std::function<std::vector<zone_offset>(const std::string& zo
 
 /// The window that somebody has asked for. Fails: ec::invalid with a sentence.
 outcome<maintenance_window> window_of(const window_words& words, const zone_lookup& zones);
-/// "mon,tue" of one that recurs; "daily".
-std::string days_text(const maintenance_window& w);
+/// Of one that recurs: mon ... sun.
+std::vector<std::string> days_of(const maintenance_window& w);
 
 }  // namespace faultline

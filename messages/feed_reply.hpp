@@ -12,8 +12,9 @@
 namespace faultline {
 
 /// Replies on 7804, in the encoding of the request.
-std::string snapshot_reply(std::uint64_t as_of, const std::vector<alert>& firing,
-                           const std::vector<incident>& open, wire_encoding e);
+/// @p firing, @p open: payloads of the feed, msgpack.
+std::string snapshot_reply(std::uint64_t as_of, const std::vector<std::string>& firing,
+                           const std::vector<std::string>& open, wire_encoding e);
 std::string replay_reply(const std::vector<feed_record>& records, std::uint64_t next,
                          std::uint64_t oldest, std::uint64_t last, wire_encoding e);
 

@@ -170,7 +170,10 @@ std::optional<std::size_t> tick_builder::derive(std::string_view name) {
   for (std::size_t c = 0; c < channels_.size(); ++c)
     if (channels_[c].name == name)
       return channels_[c].derived ? std::optional<std::size_t>{c} : std::nullopt;
-  if (channels_.size() == max_channels) return std::nullopt;
+  if (channels_.size() == max_channels) {
+    ++ignored_;
+    return std::nullopt;
+  }
   channel_info channel;
   channel.name = interned{name};
   channel.derived = true;

@@ -96,6 +96,7 @@ public:
   const std::vector<channel_info>& channels() const noexcept { return channels_; }
   std::int64_t tick_ms(const processing_options& options) const noexcept;
   std::uint64_t late() const noexcept { return late_; }
+  /// Values of metrics beyond max_channels.
   std::uint64_t ignored() const noexcept { return ignored_; }
   event_time newest() const noexcept { return event_time_of(newest_ms_); }
   std::size_t memory_bytes() const noexcept;

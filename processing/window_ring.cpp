@@ -90,6 +90,23 @@ float band_of(const channel_block& b, std::size_t lane) noexcept {
   return 3.5f * std::max(spread, 0.5f * b.spread_floor(lane));
 }
 
+float shown_value(double center, double scale, double z) noexcept {
+  const float value = unpacked_value(center, scale, z);
+  if (std::fabs(z) >= 15.99) return value;
+  const double size = std::fabs(static_cast<double>(value));
+  // A float has no more digits than this either.
+  const double off = std::max(scale * std::cosh(z) / static_cast<double>(value_unit), size * 1e-7);
+  if (!(off > 0) || !std::isfinite(off) || off > 1e37) return value;
+  for (double grain = std::pow(10.0, std::ceil(std::log10(std::max(size, off)))); grain > off;
+       grain /= 10) {
+    const double rounded = std::nearbyint(value / grain) * grain;
+    if (std::fabs(rounded - static_cast<double>(value)) <= off)
+      return static_cast<float>(rounded + 0.0);  // and not -0
+  }
+  const double grain = std::pow(10.0, std::floor(std::log10(off)));
+  return static_cast<float>(std::nearbyint(value / grain) * grain);
+}
+
 window_ring::row window_ring::empty_row() noexcept {
   row r{};
   r.values.fill(missing);
@@ -244,11 +261,12 @@ bool read_channel(byte_reader& in, std::size_t ticks, window_detail detail, pack
   std::array<std::int16_t, window_ring::ticks> codes{};
   in.get_bytes(codes.data(), ticks * sizeof codes[0]);
   c.values.reserve(ticks);
+  const auto value_of = detail == window_detail::bands ? shown_value : unpacked_value;
   for (std::size_t t = 0; t < ticks; ++t) {
     const std::int16_t code = codes[t];
     c.values.push_back(code == window_ring::missing
                            ? std::numeric_limits<float>::quiet_NaN()
-                           : unpacked_value(c.center, c.scale, window_ring::z(code)));
+                           : value_of(c.center, c.scale, window_ring::z(code)));
   }
   std::array<std::int8_t, window_ring::ticks> expected{};
   in.get_bytes(expected.data(), ticks);

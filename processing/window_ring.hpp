@@ -94,8 +94,8 @@ std::string pack_block(const window_ring& ring, std::size_t count,
                        const std::vector<channel_info>& channels,
                        const std::vector<channel_block>& blocks,
                        const std::vector<std::uint8_t>& roles, std::int64_t tick_ms);
-/// Strict. Of window_detail::values `expected` stays empty. @returns ec::malformed,
-/// ec::unknown_version.
+/// Strict. Of window_detail::values `expected` stays empty; with bands, values are as
+/// shown_value(). @returns ec::malformed, ec::unknown_version.
 outcome<unpacked_block> unpack_block(std::string_view bytes,
                                      window_detail detail = window_detail::bands);
 
@@ -104,6 +104,11 @@ inline float unpacked_value(double center, double scale, double z) noexcept {
   const double e = std::exp(z);
   return static_cast<float>(std::clamp(center + 0.5 * (e - 1 / e) * scale, -3.4e38, 3.4e38));
 }
+
+/// The same for people: the number with the fewest digits that the code may stand for. A code is
+/// off by half a step, and by as much again each time its metric's middle has moved: one step is
+/// granted. Beyond |z| = 16 a value is cut, and its code says only that it is there or beyond.
+float shown_value(double center, double scale, double z) noexcept;
 
 /// Half width of the band a value is expected in, in z.
 float band_of(const channel_block& b, std::size_t lane) noexcept;

@@ -225,11 +225,6 @@ outcome<std::vector<incident_outline>> related_to(store& memory, const incident&
   return out;
 }
 
-bool touches(const incident& i, const std::string& entity) {
-  return std::find(i.entities.begin(), i.entities.end(), entity) != i.entities.end() ||
-         (!i.causes.empty() && i.causes.front().entity == entity);
-}
-
 outcome<std::vector<incident_outline>> incidents_of(store& memory, const std::string& entity) {
   std::vector<incident_outline> found;
   auto page = memory.feed().records("incidents-by-time/", "", related_looked_at);
@@ -243,6 +238,11 @@ outcome<std::vector<incident_outline>> incidents_of(store& memory, const std::st
 }
 
 }  // namespace
+
+bool touches(const incident& i, std::string_view entity) {
+  return std::find(i.entities.begin(), i.entities.end(), entity) != i.entities.end() ||
+         (!i.causes.empty() && i.causes.front().entity == entity);
+}
 
 incident_outline outline_of(const incident& i, const std::map<std::string, const alert*>& alerts) {
   incident_outline o;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "dashboard/queries.hpp"
 #include "storage/store.hpp"
@@ -31,6 +32,8 @@ outcome<entity_story> story_of_entity(store& memory, const std::string& id);
 
 /// @p i in a list. @p alerts: those that fire now, as far as they are known; of others only the
 /// number is told.
+/// Whether @p entity is affected by it, or its likeliest cause.
+bool touches(const incident& i, std::string_view entity);
 incident_outline outline_of(const incident& i, const std::map<std::string, const alert*>& alerts);
 
 /// Counts alerts, causes and operators' verdicts as decisions come. Begins at most 200,000

@@ -97,6 +97,8 @@ void add_records(page& p, const node_counters& n) {
           {"quarantined", &n.events_quarantined},
           {"resent", &n.events_resent},
           {"retired", &n.events_retired}});
+  family("faultline_values_refused_total", "Single values of events that were taken, by reason.",
+         "reason", {{"not_finite", &n.doors.values_dropped}, {"too_many", &n.values_too_many}});
   p.gauge("faultline_events_in_flight", "Of these, in the mailbox of their entity.",
           static_cast<double>(n.in_flight.load()));
   p.counter("faultline_log_records_total", "Records appended to the log since start.",

@@ -205,6 +205,7 @@ outcome<void> node::impl::open_doors_and_web() {
                    &intake->publishers(),
                    ladder.get(),
                    accepted == durable.end() ? 0 : accepted->second};
+  parts.registry = &registry;
   parts.desk = desk.get();
   parts.live = watchers.get();
   parts.reloads = &reloads;

@@ -36,7 +36,7 @@ maintenance_row row_of(const maintenance_window& w, event_time now) {
   if (w.ends != event_time{}) row.what.ends = rfc3339(w.ends);
   row.what.lasts_ms = w.recurs ? w.lasts_ms : (w.ends - w.starts).count();
   if (w.recurs) {
-    row.days = days_text(w);
+    row.days = days_of(w);
     row.what.at = clock_text(w.at_ms);
     row.what.zone = w.zone;
   }

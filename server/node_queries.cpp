@@ -36,6 +36,7 @@ entity_details details_of(const entity_status& s) {
   d.observations = s.observations;
   d.first_ts = unix_ms(s.first_ts);
   d.last_ts = unix_ms(s.last_ts);
+  d.left_out = s.left_out;
   d.alerts = s.alerts;
   for (const auto& m : s.metrics)
     d.metrics.push_back(entity_metric{m.name, to_string(m.role),
@@ -243,7 +244,10 @@ void node_queries::incidents(incident_filter f, answer<incident_page> done) {
         auto page = newest<incident>(
             *memory, "incidents-by-time/", f.next, f.limit,
             [](const std::string& bytes) { return decode_incident(bytes); },
-            [&](const incident& i) { return f.state.empty() || f.state == to_string(i.state); },
+            [&](const incident& i) {
+              return (f.state.empty() || f.state == to_string(i.state)) &&
+                     (f.entity.empty() || touches(i, f.entity));
+            },
             [&] { return std::chrono::steady_clock::now() > until; });
         if (!page) return page.error();
         return incident_page{std::move(page->first), std::move(page->second)};
@@ -262,11 +266,12 @@ void node_queries::incident_by_id(std::string id, answer<told<incident>> done) {
 
 void node_queries::topology(answer<topology_view> done) {
   ask<correlator_view>(system_, parts_.correlator, correlator_question{true, false, true, false},
-                       [done](outcome<correlator_view> v) {
+                       [done, registry = parts_.registry](outcome<correlator_view> v) {
                          if (!v) return done(v.error());
                          topology_view t;
                          for (const auto& n : v->nodes) {
-                           std::string state = "ok";
+                           std::string state =
+                               registry->knows(stable_hash(n.id)) ? "ok" : "unknown";
                            for (const auto& a : v->firing)
                              if (a.entity == n.id && state != "critical")
                                state = to_string(a.severity);

@@ -97,11 +97,17 @@ outcome<reload_report> node::impl::reload() {
 
 /// The clients' files, then the rest: a file that cannot be read changes nothing.
 outcome<reload_report> node::impl::apply_all(const fresh_settings& fresh) {
-  if (web)
-    if (auto read = web->reload(); !read) return read.error();
+  std::vector<std::string> web_changes;
+  if (web) {
+    auto read = web->reload();
+    if (!read) return read.error();
+    web_changes = std::move(*read);
+  }
   const auto changes = sockets->reload_clients();
   if (!changes) return changes.error();
   auto report = apply(fresh);
+  for (auto& change : web_changes)
+    if (report) report->applied.push_back(std::move(change));
   for (const auto& [what, names] : {std::pair{"added", &changes->added},
                                     {"changed", &changes->changed},
                                     {"removed", &changes->removed}})

@@ -28,8 +28,10 @@ http_response influx_answer(const http_request&, const post_result& result,
   http_response r;
   r.status = 204;
   if (rejected == 0) return r;
-  return http_error(400, "partial_write",
-                    "partial write: " + std::to_string(rejected) + " values or lines refused" +
+  const bool none = result.accepted == 0;
+  return http_error(400, none ? "refused" : "partial_write",
+                    (none ? "nothing was taken: " : "partial write: ") + std::to_string(rejected) +
+                        " values or lines refused" +
                         (result.why.empty() ? "" : ", first " + result.why));
 }
 

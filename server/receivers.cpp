@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "actors/group_commit.hpp"
+#include "messages/error.hpp"
 #include "server/internal/receivers.hpp"
 
 namespace faultline {
@@ -35,7 +37,9 @@ http_handler receiver_routes::before(http_handler next, post_desk& desk) const {
 }
 
 http_response plain_refusal(const http_request&, int status, std::string_view message) {
-  const char* code = status == 503   ? "overloaded"
+  const bool full = status == 503 && message == group_commit::no_space_reason;
+  const char* code = full            ? to_string(ec::no_space)
+                     : status == 503 ? "overloaded"
                      : status == 413 ? "too_large"
                      : status == 415 ? "unsupported"
                                      : "malformed";

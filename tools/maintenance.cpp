@@ -38,8 +38,13 @@ std::string text_at(const json& row, const char* key) {
 
 /// "sat,sun 02:00 for 1h 30m (Europe/Berlin)", or from when to when.
 std::string when_of(const json& row) {
-  if (text_at(row, "days").empty()) return text_at(row, "starts") + " to " + text_at(row, "ends");
-  return text_at(row, "days") + " " + text_at(row, "at") + " for " +
+  const auto days = row.find("days");
+  if (days == row.end() || !days->is_array() || days->empty())
+    return text_at(row, "starts") + " to " + text_at(row, "ends");
+  std::string on;
+  for (const json& day : *days)
+    on += (on.empty() ? "" : ",") + (day.is_string() ? day.get<std::string>() : "?");
+  return (days->size() == 7 ? "daily" : on) + " " + text_at(row, "at") + " for " +
          format_duration(milliseconds{row.value("duration_s", std::int64_t{0}) * 1000}) + " (" +
          text_at(row, "zone") + ")";
 }

@@ -200,9 +200,11 @@ void add_incident_commands(CLI::App& app, command_session& session) {
   CLI::App* list = add_list(group, "The newest first", *a);
   list->add_option("--state", a->state, "open or resolved")
       ->check(CLI::IsMember({"open", "resolved"}));
+  list->add_option("--entity", a->entity, "That it is in, or is the likeliest cause of");
   list->callback([a, &session] {
     session.run = [a, &session] {
-      const api_query query{{"state", a->state}, {"limit", limit_text(*a)}, {"next", a->next}};
+      const api_query query{
+          {"state", a->state}, {"entity", a->entity}, {"limit", limit_text(*a)}, {"next", a->next}};
       return show_answer(session, api_target("incidents", query), layout_incidents);
     };
   });

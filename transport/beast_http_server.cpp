@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/post.hpp>
 
@@ -36,7 +38,7 @@ public:
   ~beast_http_server() override { stop(); }
 
   outcome<void> open();
-  outcome<void> reload() override;
+  outcome<std::vector<std::string>> reload() override;
   http_counters counters() const override {
     const std::lock_guard lock{shared_.counters_mutex};
     return shared_.counters;
@@ -58,6 +60,8 @@ private:
     std::shared_ptr<const token_list> tokens;
   };
   outcome<doorkeeping> read_doorkeeping() const;
+  /// What differs in @p now from what was read last, which it then is.
+  std::vector<std::string> note_doorkeeping(const doorkeeping& now);
 
   // Destroyed in reverse order: pending operations own sessions, which sign off from shared_.
   mutable http_shared shared_;
@@ -66,6 +70,8 @@ private:
   tcp::acceptor acceptor_{io_};
   asio::steady_timer pause_{io_};
   std::string bound_;
+  std::mutex read_mutex_;
+  doorkeeping read_;  ///< last; guarded by read_mutex_
   std::promise<void> ended_;
   std::thread thread_;
   bool stopped_ = false;
@@ -96,21 +102,35 @@ outcome<beast_http_server::doorkeeping> beast_http_server::read_doorkeeping() co
   return now;
 }
 
-outcome<void> beast_http_server::reload() {
+std::vector<std::string> beast_http_server::note_doorkeeping(const doorkeeping& now) {
+  std::vector<std::string> changes;
+  const std::lock_guard lock{read_mutex_};
+  const token_list none;
+  for (const auto& what :
+       (now.tokens ? *now.tokens : none).changes_since(read_.tokens ? *read_.tokens : none))
+    changes.push_back("web.tokens: " + what);
+  if (!same_certificate(now.tls, read_.tls)) changes.emplace_back("web.tls_certificate");
+  read_ = now;
+  return changes;
+}
+
+outcome<std::vector<std::string>> beast_http_server::reload() {
   auto read = read_doorkeeping();
   if (!read) return read.error();
+  auto changes = note_doorkeeping(*read);
   gate_->post([this, now = std::move(*read)] {
     shared_.tls = now.tls;
     shared_.tokens = now.tokens;
     // Who may still read comes back at once.
     for (http_session* session : shared_.streams) session->retire();
   });
-  return {};
+  return changes;
 }
 
 outcome<void> beast_http_server::open() {
   auto doors = read_doorkeeping();
   if (!doors) return doors.error();
+  note_doorkeeping(*doors);
   shared_.tls = std::move(doors->tls);
   shared_.tokens = std::move(doors->tokens);
   shared_.addresses = address_budget{shared_.options.max_connections_per_address};

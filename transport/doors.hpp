@@ -24,6 +24,7 @@ struct reply_address {
   bool delimiter = false;  ///< a REQ client: mirror its empty delimiter
 
   /// `socket` of a message that nobody waits for an answer to (PULL, SUB): a reply is dropped.
+  /// `route` of one with too many frames is its door.
   static constexpr std::uint32_t no_reply = 0xffffffff;
   /// `socket` of a post by another protocol: `route` is its number, and the doors know it not.
   static constexpr std::uint32_t posted = 0xfffffffe;

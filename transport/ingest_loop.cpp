@@ -142,6 +142,7 @@ void ingest_loop::take_event(const event_socket& from) {
     door_tally::add(tally_.bad_requests);
     reply_address nobody;
     nobody.socket = reply_address::no_reply;
+    nobody.route = from.source;
     handler_->on_bad_request(std::move(nobody), message_[0], "bad_frames",
                              "an event message is [payload] or [topic][payload]");
     return;

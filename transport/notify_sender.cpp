@@ -2,12 +2,12 @@
 #include "transport/notify_sender.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <mutex>
 
 #include <curl/curl.h>
 
+#include "transport/key_file.hpp"
 #include "transport/notify_payload.hpp"
 #include "transport/notify_text.hpp"
 
@@ -30,13 +30,14 @@ void add(curl_list& list, const std::string& line) {
   list.reset(curl_slist_append(list.release(), line.c_str()));
 }
 
-/// The first line of a file; what is wrong names the file, never its content.
+/// The first line of a file of our own; what is wrong names the file, never its content.
 outcome<std::string> read_secret(const std::string& file) {
-  std::ifstream in{file};
-  std::string line;
-  if (!in || !std::getline(in, line) || line.empty() || line.size() > secret_bytes)
+  const auto text = read_secret_file(file);
+  if (!text) return text.error();
+  std::string line{text->reveal().substr(0, text->reveal().find('\n'))};
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  if (line.empty() || line.size() > secret_bytes)
     return failure{ec::io_failed, "cannot read a line from " + file};
-  if (line.back() == '\r') line.pop_back();
   const bool plain =
       std::all_of(line.begin(), line.end(), [](unsigned char c) { return c >= ' ' && c != 0x7f; });
   if (!plain) return failure{ec::io_failed, file + " holds control characters"};

@@ -41,6 +41,13 @@ outcome<tls_context> server_tls(const std::string& certificate, const std::strin
   return context;
 }
 
+bool same_certificate(const tls_context& a, const tls_context& b) noexcept {
+  if (!a || !b) return !a && !b;
+  const X509* one = SSL_CTX_get0_certificate(a->native_handle());
+  const X509* other = SSL_CTX_get0_certificate(b->native_handle());
+  return one != nullptr && other != nullptr && X509_cmp(one, other) == 0;
+}
+
 outcome<tls_context> client_tls(const std::string& ca_file) {
   auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
   harden(*context);

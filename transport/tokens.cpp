@@ -116,6 +116,28 @@ const web_user* token_list::find(std::string_view token, arrival_time now) const
   return found != nullptr && found->expiry && now >= *found->expiry ? nullptr : found;
 }
 
+const token_list::entry* token_list::called(const std::string& name) const noexcept {
+  for (const entry& e : entries_)
+    if (e.user.name == name) return &e;
+  return nullptr;
+}
+
+std::vector<std::string> token_list::changes_since(const token_list& before) const {
+  std::vector<std::string> changes;
+  for (const entry& now : entries_) {
+    const entry* was = before.called(now.user.name);
+    if (was == nullptr)
+      changes.push_back(now.user.name + " added");
+    else if (was->hash != now.hash || was->user.role != now.user.role ||
+             was->user.expiry != now.user.expiry)
+      changes.push_back(now.user.name + " changed");
+  }
+  for (const entry& was : before.entries_)
+    if (called(was.user.name) == nullptr) changes.push_back(was.user.name + " removed");
+  std::sort(changes.begin(), changes.end());
+  return changes;
+}
+
 outcome<token_list> read_tokens(std::string_view text) {
   token_list list;
   std::istringstream lines{std::string{text}};

@@ -43,12 +43,16 @@ public:
   /// Whose @p token is, in the same time for every token. nullptr: nobody's, or over.
   const web_user* find(std::string_view token, arrival_time now) const noexcept;
   std::size_t size() const noexcept { return entries_.size(); }
+  /// What differs from @p before: "NAME added", "NAME removed", "NAME changed" (its token, role or
+  /// end), by name.
+  std::vector<std::string> changes_since(const token_list& before) const;
 
 private:
   struct entry {
     web_user user;
     digest hash{};
   };
+  const entry* called(const std::string& name) const noexcept;
   std::vector<entry> entries_;
 };
 

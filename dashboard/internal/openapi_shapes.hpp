@@ -10,7 +10,7 @@ namespace faultline {
 // type".
 // "?" behind a name: it may be missing; behind a type: or null. A type is string, integer, number,
 // boolean or any; [type] a list; {type} a map; one|two one of these words; Name an object that has
-// one; Name|Other one of them.
+// one; Name|Other one of them; a media type such as text/html a text that is no JSON.
 
 struct named_shape {
   const char* name;

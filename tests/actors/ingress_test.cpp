@@ -153,6 +153,21 @@ TEST(Ingress, AnswersAtOnceWhenNothingMoreMayWait) {
   EXPECT_EQ(requests, 6U) << "each under one fate";
 }
 
+TEST(Ingress, ALetterOfTooManyFramesNamesTheirDoor) {
+  intake_rig rig;
+  rig.door.on_bad_request(reply_address{reply_address::no_reply, "pull", false}, "x", "bad_frames",
+                          "text");
+  rig.door.on_bad_request(reply_address{0, "route", false}, "x", "bad_frames", "text");
+  rig.request(rig.header(1), rig.event("host/a"));
+  for (int i = 0; i < 20'000 && rig.memory->dead_letters().total() < 2; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  const auto letters = rig.memory->dead_letters().read({});
+  ASSERT_TRUE(letters);
+  ASSERT_EQ(letters->letters.size(), 2U);
+  EXPECT_EQ(letters->letters[0].source, "router");
+  EXPECT_EQ(letters->letters[1].source, "pull");
+}
+
 TEST(Ingress, CountsEveryRequestUnderOneFate) {
   intake_rig rig;
   rig.request(rig.header(1), rig.event("host/a"));

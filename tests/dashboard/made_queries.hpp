@@ -38,7 +38,7 @@ public:
     say(done, alert_list);
   }
   void incidents(incident_filter f, answer<incident_page> done) override {
-    asked = f.state + "|" + std::to_string(f.limit) + "|" + f.next;
+    asked = f.state + "|" + f.entity + "|" + std::to_string(f.limit) + "|" + f.next;
     say(done, incident_list);
   }
   void incident_by_id(std::string id, answer<told<incident>> done) override {

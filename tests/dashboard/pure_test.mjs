@@ -17,9 +17,9 @@ import { instantOf, scheduleOf } from "../../dashboard/web/lib/windows.js";
 test("a maintenance window says in words when it is open", () => {
   const once = { at: null, days: null, zone: null, duration_s: 10_800 };
   assert.equal(scheduleOf(once), "once, for 3 h");
-  const nightly = { at: "02:00", days: "daily", zone: "Europe/Berlin", duration_s: 5400 };
+  const nightly = { at: "02:00", days: ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], zone: "Europe/Berlin", duration_s: 5400 };
   assert.equal(scheduleOf(nightly), "every day at 02:00 Europe/Berlin, for 1 h 30 min");
-  assert.equal(scheduleOf({ ...nightly, days: "sat,sun", zone: null }), "sat, sun at 02:00 UTC, for 1 h 30 min");
+  assert.equal(scheduleOf({ ...nightly, days: ["sat", "sun"], zone: null }), "sat, sun at 02:00 UTC, for 1 h 30 min");
 });
 
 test("what a form says of a time is an instant of the zone that the page shows", () => {

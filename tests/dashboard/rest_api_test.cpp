@@ -101,6 +101,7 @@ TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
                    1,
                    2,
                    {{"cpu", "saturation", "gauge", 0.5, NAN, 0, 1, 0.5, 1}},
+                   4,
                    {"a1"},
                    belief,
                    {{"00ff", "job <*>", "error", "job 7", 3, 1, 2}}};
@@ -110,6 +111,7 @@ TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
   EXPECT_EQ(entity["metrics"][0]["last"], 0.5);
   EXPECT_TRUE(entity["metrics"][0]["expected"].is_null());
   EXPECT_EQ(entity["alerts"], json({"a1"}));
+  EXPECT_EQ(entity["left_out"], 4);
   EXPECT_EQ(entity["first_ts"], 1);
   EXPECT_EQ(entity["metrics"][0]["off"], 0.5);
   EXPECT_EQ(entity["belief"]["pages"], 2);
@@ -151,8 +153,9 @@ TEST_F(RestApi, AlertsAndIncidentsAreTheRecordsOfTheFeed) {
   incident i;
   i.id = "i1";
   asked.incident_list = {{{i, 7, 8}, {i, 0, 0}}, "more"};
-  const json incidents = get("/api/v1/incidents", {{"state", "open"}, {"limit", "1000"}});
-  EXPECT_EQ(asked.asked, "open|1000|");
+  const json incidents =
+      get("/api/v1/incidents", {{"state", "open"}, {"limit", "1000"}, {"entity", "db/orders"}});
+  EXPECT_EQ(asked.asked, "open|db/orders|1000|");
   EXPECT_EQ(incidents["incidents"].size(), 2U);
   EXPECT_EQ(incidents["next"], "more");
   asked.one_incident = {i, 9, 10};

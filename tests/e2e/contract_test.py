@@ -165,7 +165,10 @@ class Contract(unittest.TestCase):
         ask.send(json.dumps({"op": "snapshot"}).encode())
         self.assertTrue(ask.poll(30_000))
         snapshot = json.loads(ask.recv())
-        self.assertIn(record["id"], [a["id"] for a in snapshot["alerts"]])
+        firing = {a["id"]: a for a in snapshot["alerts"]}[record["id"]]
+        ask.send(msgpack.packb({"op": "replay", "from": firing["seq"], "limit": 1}))
+        self.assertTrue(ask.poll(30_000))
+        self.assertEqual(msgpack.unpackb(ask.recv())["records"][0]["payload"], firing, "as it was told, seq and all")
         self.assertGreaterEqual(snapshot["as_of"], record["seq"])
         listed = self.server.api("/api/v1/alerts?state=firing&entity=" + urllib.parse.quote("host/full"))
         self.assertEqual([a["id"] for a in listed["alerts"]], [record["id"]])

@@ -315,10 +315,13 @@ class Feed(unittest.TestCase):
         self.assertEqual(snapshot["as_of"], self.last)
         self.assertEqual([a["id"] for a in snapshot["alerts"] if a["state"] != "firing"], [])
         newest = {}
-        for p in self.alerts():
-            newest[p["id"]] = p["state"]
-        firing = {i for i, state in newest.items() if state == "firing"}
-        self.assertEqual({a["id"] for a in snapshot["alerts"]}, firing)
+        for _, p in self.replayed:
+            if "id" in p:
+                newest[p["kind"], p["id"]] = p
+        for key, kind, state in (("alerts", "alert", "firing"), ("incidents", "incident", "open")):
+            self.assertEqual({p["id"]: p for p in snapshot[key]},
+                             {i: p for (k, i), p in newest.items() if k == kind and p["state"] == state},
+                             "as they stand in a replay, seq and published with them")
         self.assertEqual(ask(self.server.replay, {"op": "snapshot"}, "json"), snapshot)
 
 

@@ -43,7 +43,7 @@ class Http(unittest.TestCase):
             p.send(rows(n))
         p.send([{"entity": ODD, "ts": START, "values": {"a/b c": 1.0}},
                 {"type": "log", "entity": "logs/only", "ts": START, "body": "x"},
-                {"type": "edge", "entity": "db/one", "ts": START, "depends_on": ["db/two"]},
+                {"type": "edge", "entity": "db/one", "ts": START, "depends_on": ["db/two", "ghost/x"]},
                 {"entity": ""}, 5])
         p.send_raw(b"\xc1\x00junk", 200)
         p.flush()
@@ -125,7 +125,8 @@ class Http(unittest.TestCase):
 
     def test_one_entity_by_its_percent_encoded_id(self):
         e = self.api("entities/db%2Fone")
-        self.assertEqual(set(e), {"id", "state", "observations", "first_ts", "last_ts", "metrics", "alerts", "belief", "logs"})
+        self.assertEqual(set(e), {"id", "state", "observations", "first_ts", "last_ts", "metrics", "left_out", "alerts", "belief",
+                                  "logs"})
         self.assertEqual(e["logs"], [])
         said = self.api("entities/logs%2Fonly")["logs"]
         self.assertEqual([(l["template"], l["lines"], l["severity"], l["example"], l["last_ts"]) for l in said],
@@ -185,6 +186,18 @@ class Http(unittest.TestCase):
             self.assertEqual(content(self.api("incidents/" + one)), record)
         self.assertEqual(len(self.api("incidents?state=open")["incidents"]) +
                          len(self.api("incidents?state=resolved")["incidents"]), len(newest))
+        for entity in ("db/one", "db/two", "nobody/x"):
+            touched = {i for i, r in newest.items() if entity in r["entities"] or
+                       (r["causes"] and r["causes"][0]["entity"] == entity)}
+            listed = self.pages("incidents?entity=" + quoted(entity), "incidents", 1)
+            self.assertEqual({i["id"] for i in listed}, touched, entity)
+        self.assertTrue(self.api("incidents?entity=db%2Fone")["incidents"])
+        self.assertEqual(self.api("incidents?entity=nobody%2Fx"), {"incidents": [], "next": None})
+        for state in ("open", "resolved"):
+            self.assertEqual({i["id"] for i in self.api(f"incidents?entity=db%2Fone&state={state}")["incidents"]},
+                             {i for i, r in newest.items() if r["state"] == state and "db/one" in r["entities"]})
+        whole = self.api(f"incidents?limit={len(newest)}")
+        self.assertEqual((len(whole["incidents"]), whole["next"]), (len(newest), None), "nothing comes after the last")
         self.refused("GET", "/api/v1/incidents/nothing", 404)
         self.refused("GET", "/api/v1/incidents?state=firing", 400)
 
@@ -226,6 +239,7 @@ class Http(unittest.TestCase):
         self.assertEqual((edge["kind"], edge["source"], edge["last_seen"]), ("calls", "event", START))
         nodes = {n["id"]: n["state"] for n in t["nodes"]}
         self.assertEqual(nodes["db/one"], "critical")
+        self.assertEqual(nodes["ghost/x"], "unknown", "no event of it ever came")
 
     # Complaint: wrong-topology
     def test_an_operators_word_on_a_dependency_stands_whatever_is_seen(self):

@@ -14,7 +14,7 @@ import msgpack
 import zmq
 
 from support import Publisher, Server
-from wire import answers_to, connect, entity_of, eventually, exchange, push, receive
+from wire import answers_to, connect, entity_of, eventually, exchange, feed_is_quiet, push, receive, replay_all
 
 START = 1_750_000_000_000
 PAST = ("processing: {tick: 1s, accept_past: true}\n"
@@ -170,6 +170,8 @@ class Payload(Rows):
         push(self.server.pull, b"a", b"b", msgpack.packb(row("rows/frames", 1, a=1.0)))
         push(self.server.pull, *([b"x"] * 20_000))
         eventually(lambda: self.reasons().get("bad_frames", 0) == before + 2)
+        letters = self.server.api("/api/v1/dead-letters?reason=bad_frames&limit=2")["letters"]
+        self.assertEqual([letter["source"] for letter in letters], ["pull", "pull"])
 
     def test_bytes_after_the_value_and_nesting_are_refused_and_unknown_keys_are_not(self):
         self.takes({**row("rows/unknown", 1, a=1.0), "note": {"deep": [1, {"er": None}]}, "n": 2**63})
@@ -247,17 +249,35 @@ class Fields(Rows):
             self.refuses({"entity": "rows/name", "ts": START, "values": values}, "wrong_field_type")
 
     def test_nan_and_infinities_are_refused_value_by_value(self):
+        counted = 'faultline_values_refused_total{reason="not_finite"}'
+        before = self.server.metric(counted)
         for encoding in ("msgpack", "json"):
             p = self.publisher("finite " + encoding, encoding=encoding)
             reply = p.reply_to(p.send([row("rows/finite/" + encoding, 1, a=math.nan, b=math.inf, c=-math.inf, d=4.0)]))
             self.assertEqual((reply["accepted"], reply["rejected"]), (1, []))
             self.assertEqual(set(self.metrics_of("rows/finite/" + encoding, 1)), {"d"})
+        self.assertEqual(self.server.metric(counted), before + 6)
         self.refuses(row("rows/finite", 2, a=math.nan, b=math.inf), "non_finite_value")
         self.takes(b"\x82\xa6entity\xa9rows/f32x\xa6values\x82\xa1a\xca\x7f\xc0\x00\x00\xa1b\xca\x3f\x80\x00\x00")
         self.assertEqual(set(self.metrics_of("rows/f32x", 1)), {"b"})
         self.refuses(b'{"entity": "rows/finite", "values": {"a": NaN, "b": 1e999}}', "non_finite_value")
         self.assertTrue(self.once(b'{"entity": "rows/finite", "values": {"a": nan, "b": 1}}')["rejected"][0]["error"]
                         .startswith("malformed_json"))
+
+    def test_the_257th_metric_of_an_entity_is_left_out_counted_and_told_once(self):
+        before = self.server.metric('faultline_values_refused_total{reason="too_many"}')
+        for part in range(3):
+            self.takes({"entity": "rows/full", "ts": START + part, "values": {f"m{part}.{i}": i for i in range(100)}})
+        for n in range(3):
+            self.takes(row("rows/full", n + 1, more=1.0, **{"m0.1": 2.0}))
+        self.assertEqual(len(self.metrics_of("rows/full", 6)), 256)
+        self.assertEqual(entity_of(self.server, "rows/full")["left_out"], 44 + 3)
+        eventually(lambda: self.server.metric('faultline_values_refused_total{reason="too_many"}') == before + 47)
+        feed_is_quiet(self.server)
+        told = [p for topic, p in replay_all(self.server.replay, "notice/too_many_metrics/rows/full")]
+        self.assertEqual(len(told), 1)
+        self.assertIn("m2.56", told[0]["text"])
+        self.assertEqual(entity_of(self.server, "rows/wide").get("left_out", 0), 0)
 
     def test_numbers_at_the_edges_are_kept(self):
         edges = {"zero": -0.0, "tiny": 5e-324, "big": 2**53 + 1, "u64": 2**64 - 1, "i64": -2**63, "max": 1.7e308}

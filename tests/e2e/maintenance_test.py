@@ -54,7 +54,7 @@ class MaintenanceTest(unittest.TestCase):
         kept = self.windows(server)
         self.assertTrue(kept["deploy"]["open"])
         self.assertEqual((kept["backup"]["days"], kept["backup"]["at"], kept["backup"]["zone"]),
-                         ("sat,sun", "02:00", "Europe/Berlin"))
+                         (["sat", "sun"], "02:00", "Europe/Berlin"))
         self.assertIn("release", self.command(server, "maintenance", "list"))
         self.command(server, "maintenance", "remove", "deploy")
         self.assertTrue(wait_for(lambda: server.api("/api/v1/incidents?state=open")["incidents"]))

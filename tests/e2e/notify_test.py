@@ -136,8 +136,10 @@ class NotifyTest(unittest.TestCase):
         self.addCleanup(mail.close)
         secret = pathlib.Path(tempfile.mkdtemp()) / "secret"
         secret.write_text("s3cr3t-token\n")
+        secret.chmod(0o600)
         address = secret.with_name("url")
         address.write_text(f"{sink.url}/s3cr3t-path\n")
+        address.chmod(0o600)
         server = self.server(
             [f"{{name: hook, kind: webhook, url_file: {address}, secret_file: {secret}}}",
              f"{{name: own, kind: plain, url: '{sink.url}/plain', title: 'T {{{{ severity }}}}'}}",

@@ -85,6 +85,12 @@ class PlainHttpTest(unittest.TestCase):
         self.assertEqual((status, json.loads(answer)["error"]["code"]), (400, "partial_write"))
         eventually(lambda: self.metrics("host/in-1") == {"good": 1, "last": 2}, what="the others")
         before = self.posts("influx", "malformed")
+        status, _, answer = self.send("/write", b"cpu idle=91.5\n")
+        refused = json.loads(answer)["error"]
+        self.assertEqual((status, refused["code"]), (400, "refused"), "nothing of it was taken")
+        self.assertIn("no_entity", refused["message"])
+        self.assertIn("no_entity", json.loads(self.send(
+            "/write", b"good,host=in-1 value=3\ncpu idle=91.5\n")[2])["error"]["message"])
         self.assertEqual(self.send("/write", b"garbage")[0], 400)
         self.assertEqual(self.send("/api/v2/write?precision=fortnight", b"a,host=in-1 value=1")[0], 400)
         self.assertEqual(self.posts("influx", "malformed"), before + 2)

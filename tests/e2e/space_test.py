@@ -5,6 +5,7 @@ On a small tmpfs of its own where that can be mounted (as root). Elsewhere it sa
 watermark alone, which is then set just below what is free.
 """
 
+import json
 import os
 import pathlib
 import shutil
@@ -17,6 +18,7 @@ import unittest
 import msgpack
 import zmq
 
+from posts import post
 from support import Publisher, Server
 
 MIB = 1 << 20
@@ -97,6 +99,8 @@ class Space(unittest.TestCase):
         eventually(self, lambda: publisher.pump(50) and bool(publisher.retries), "never told to retry")
         self.assertIn("space", publisher.retries[0]["reason"])
         self.assertNotIn(seq, publisher.replies)
+        status, _, answer = post(server.http, "/write", b"cpu,host=space idle=1\n")
+        self.assertEqual((status, json.loads(answer)["error"]["code"]), (503, "no_space"))
         self.assertEqual(server.api("/api/v1/entities/host%2Fspace")["id"], "host/space")
         eventually(self, lambda: notices(server)[begun:] == ["begin"], "no notice of the full disk")
         self.disk.release()

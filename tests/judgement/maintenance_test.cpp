@@ -143,6 +143,19 @@ TEST(Maintenance, WhatMakesNoSenseIsRefused) {
     EXPECT_NE(problem([at](window_words& w) { w.at = at; }), "") << at;
   EXPECT_NE(problem([](window_words& w) { w.lasts_ms = 0; }), "");
   EXPECT_NE(problem([](window_words& w) { w.lasts_ms = 8 * day; }), "");
+  EXPECT_EQ(problem([](window_words& w) {
+              w.at.clear();
+              w.starts = "2024-03-01T00:00:00Z";
+              w.lasts_ms = 20 * day;
+            }),
+            "")
+      << "a week is the bound of one that recurs";
+  EXPECT_NE(problem([](window_words& w) {
+              w.at.clear();
+              w.starts = "2024-03-01T00:00:00Z";
+              w.lasts_ms = 4000 * day;
+            }),
+            "");
   EXPECT_NE(problem([](window_words& w) { w.days = {"monday"}; }), "");
   EXPECT_NE(problem([](window_words& w) { w.zone = "Mars/Olympus"; }), "");
   EXPECT_NE(problem([](window_words& w) { w.at.clear(); }), "") << "neither begin nor time of day";

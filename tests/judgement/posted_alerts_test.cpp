@@ -74,6 +74,15 @@ TEST(PostedAlerts, JoinTheIncidentOfTheirEntityAndOpenOneAlone) {
   EXPECT_EQ(f.core.open().size(), 2u);
 }
 
+TEST(PostedAlerts, OpenAnIncidentThatIsToldNoEarlierThanItBegan) {
+  fold f;
+  f.clock(noon - 20 * minute);
+  const auto out = f.post("Slow", "cart", noon, noon + 9 * minute);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_EQ(f.core.open()[0].started, event_time_of(noon));
+  EXPECT_GE(f.core.open()[0].updated, f.core.open()[0].started);
+}
+
 posted_alert about(const std::string& entity, std::int64_t starts, std::int64_t ends) {
   posted_alert p;
   p.labels = {{"alertname", "Down"}, {"severity", "critical"}, {"service", entity}};

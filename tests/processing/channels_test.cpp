@@ -38,6 +38,21 @@ void tick(channel_block& b, double v, block_scores& s, const tick_weights& w) {
   learn_block(b, w, s);
 }
 
+TEST(ShownValue, HasTheFewestDigitsThatItsCodeMayStandFor) {
+  for (const double scale : {1e-6, 0.01, 1.0, 300.0, 1e9})
+    for (const double center : {0.0, 0.5, -20.0, 1e6})
+      for (int code = -32'000; code <= 32'000; code += 997) {
+        const double z = code / 2047.0;
+        const double exact = center + std::sinh(z) * scale;
+        const double off = std::max(scale * std::cosh(z) / 2047, std::fabs(exact) * 2e-7);
+        EXPECT_NEAR(static_cast<double>(shown_value(center, scale, z)), exact, 1.1 * off)
+            << scale << " " << center << " " << code;
+      }
+  EXPECT_EQ(shown_value(0, 1, std::asinh(2.0) + 0.2 / 2047), 2);
+  EXPECT_EQ(shown_value(50, 0.5, std::asinh(-0.5 / 0.5) - 0.2 / 2047), 49.5F);
+  EXPECT_EQ(shown_value(10, 1, std::asinh(-10.0)), 0) << "and not a little below it";
+}
+
 TEST(FastMath, AgreesWithTheLibrary) {
   for (double x = 1e-6; x < 1e15; x *= 1.37) {
     const auto f = static_cast<float>(x);

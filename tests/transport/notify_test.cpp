@@ -1,4 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
@@ -166,6 +171,22 @@ TEST(NotifySender, NamesNeitherAddressNorSecretInAFailure) {
   to.url.clear();
   to.url_file = "/nowhere/url";
   EXPECT_THAT(send_notification(to, sample()).error().what, HasSubstr("/nowhere/url"));
+}
+
+TEST(NotifySender, TakesNoSecretThatOthersMayRead) {
+  namespace fs = std::filesystem;
+  const auto file =
+      fs::path{::testing::TempDir()} / ("notify-secret-" + std::to_string(::getpid()));
+  std::ofstream{file} << "http://127.0.0.1:1/path\n";
+  notify_target to;
+  to.url_file = file;
+  fs::permissions(file, fs::perms{0644});
+  EXPECT_THAT(send_notification(to, sample()).error().what, HasSubstr("chmod 600"));
+  fs::permissions(file, fs::perms{0600});
+  const auto own = send_notification(to, sample());
+  fs::remove(file);
+  ASSERT_FALSE(own) << "nobody listens there";
+  EXPECT_THAT(own.error().what, Not(HasSubstr("chmod")));
 }
 
 }  // namespace

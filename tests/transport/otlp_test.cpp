@@ -217,6 +217,15 @@ TEST(OtlpJson, WhatHasTheWrongTypeIsMalformed) {
   EXPECT_TRUE(read_otlp(otlp_signal::metrics, otlp_encoding::json, "{}", told));
 }
 
+TEST(OtlpJson, WhatIsNoJsonIsSaidInOurWords) {
+  told_samples told;
+  const auto said = [&told](const char* body) {
+    return read_otlp(otlp_signal::metrics, otlp_encoding::json, body, told).error().what;
+  };
+  EXPECT_EQ(said("{nothing"), "the body is not JSON at byte 3");
+  EXPECT_EQ(said(R"({"a": 1e999})"), "the body holds a number that is too large for a double");
+}
+
 TEST(OtlpJson, ATreeOfTooManyValuesOrTooDeepIsTooLarge) {
   told_samples told;
   std::string many = "[";

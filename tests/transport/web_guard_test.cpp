@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <regex>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -19,7 +20,9 @@
 namespace faultline {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::key_folder;
 using ::testing::Not;
 using testing::raw_http;
@@ -138,9 +141,27 @@ TEST_F(WebGuard, AReloadTakesATokenAwayAlsoFromAConnectionThatIsOpen) {
   client.send(request);
   EXPECT_THAT(client.answer(), StartsWith("HTTP/1.1 200"));
   file("tokens", "");
-  ASSERT_TRUE(server->reload());
+  const auto changes = server->reload();
+  ASSERT_TRUE(changes);
+  EXPECT_THAT(*changes, ElementsAre("web.tokens: eve removed"));
   client.send(request);
   EXPECT_THAT(client.answer(), StartsWith("HTTP/1.1 401"));
+}
+
+TEST_F(WebGuard, AReloadNamesTheTokensAndTheCertificateThatHaveChanged) {
+  certificate();
+  token("ann", web_role::viewer);
+  std::stringstream kept;
+  kept << std::ifstream{tokens_file()}.rdbuf();
+  ASSERT_TRUE(open());
+  EXPECT_THAT(*server->reload(), IsEmpty()) << "nothing has";
+  token("bob", web_role::operating);
+  EXPECT_THAT(*server->reload(), ElementsAre("web.tokens: bob added"));
+  certificate();
+  file("tokens", std::regex_replace(kept.str(), std::regex{"viewer"}, "admin"));
+  EXPECT_THAT(*server->reload(), ElementsAre("web.tokens: ann changed", "web.tokens: bob removed",
+                                             "web.tls_certificate"));
+  EXPECT_THAT(*server->reload(), IsEmpty());
 }
 
 TEST_F(WebGuard, ATokenFileThatCannotBeReadRefusesTheReloadAndTheOldOneStays) {

@@ -29,8 +29,10 @@ outcome<nlohmann::json> parse_bounded_json(std::string_view text) {
     return nlohmann::json::parse(text.begin(), text.end(), count);
   } catch (const beyond_bounds& e) {
     return failure{ec::too_large, e.what()};
-  } catch (const nlohmann::json::exception& e) {
-    return failure{ec::malformed, std::string{"the body is not JSON: "} + e.what()};
+  } catch (const nlohmann::json::parse_error& e) {
+    return failure{ec::malformed, "the body is not JSON at byte " + std::to_string(e.byte)};
+  } catch (const nlohmann::json::exception&) {  // a number that no double holds
+    return failure{ec::malformed, "the body holds a number that is too large for a double"};
   }
 }
 

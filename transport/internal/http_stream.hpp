@@ -22,6 +22,8 @@ using tls_context = std::shared_ptr<boost::asio::ssl::context>;
 /// Fails: ec::invalid, ec::io_failed, ec::malformed, each naming the file and nothing that is in
 /// it.
 outcome<tls_context> server_tls(const std::string& certificate, const std::string& key);
+/// Whether both show the same certificate, or there is none in both.
+bool same_certificate(const tls_context& a, const tls_context& b) noexcept;
 /// For a client that trusts the certificates of @p ca_file; empty: those the system trusts.
 outcome<tls_context> client_tls(const std::string& ca_file);
 

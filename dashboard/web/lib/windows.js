@@ -21,5 +21,5 @@ export function instantOf(text, zone) {
 export function scheduleOf(w) {
   const lasts = duration(w.duration_s * 1000);
   if (!w.at) return `once, for ${lasts}`;
-  return `${!w.days || w.days === "daily" ? "every day" : w.days.replaceAll(",", ", ")} at ${w.at} ${w.zone ?? "UTC"}, for ${lasts}`;
+  return `${!w.days || w.days.length === 7 ? "every day" : w.days.join(", ")} at ${w.at} ${w.zone ?? "UTC"}, for ${lasts}`;
 }

@@ -68,7 +68,7 @@ export default function Topology({ query }) {
     }
     <p class="legend"><span><${Sign} state="critical" quiet /> critical</span><span>
         <${Sign} state="warning" quiet /> warning</span><span><${Sign} state="ok" quiet /> all right</span>
-        <span>solid: calls, dashed: runs on</span><span>drag to move, wheel to come nearer</span></p>`;
+        <span><${Sign} state="unknown" quiet /> never heard</span><span>solid: calls, dashed: runs on</span><span>drag to move, wheel to come nearer</span></p>`;
 }
 
 function Filters({ topology, filter, set, find }) {
