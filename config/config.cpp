@@ -61,11 +61,9 @@ void check_together(const server_config& c, problem_list& problems) {
     add("ingest.group_bytes", "is larger than ingest.max_pending");
 }
 
-}  // namespace
-
-loaded<server_config> read_config(std::string_view yaml, const std::string& name) {
+loaded<server_config> read_config(std::string_view yaml, const std::string& name,
+                                  server_config& config) {
   problem_list problems{name};
-  server_config config;
   const YAML::Node root = parse_yaml(yaml, problems);
   for (const auto& top : entries_of(root, "", names_in(""), problems)) {
     if (const setting* s = find("", top.name)) {
@@ -77,12 +75,24 @@ loaded<server_config> read_config(std::string_view yaml, const std::string& name
   }
   if (problems.empty()) check_together(config, problems);
   loaded<server_config> result;
-  if (problems.empty()) result.value = std::move(config);
+  if (problems.empty()) result.value = config;
   result.problems = problems.take();
   return result;
 }
 
+}  // namespace
+
+loaded<server_config> read_config(std::string_view yaml, const std::string& name) {
+  server_config config;
+  return read_config(yaml, name, config);
+}
+
 loaded<server_config> load_config(const std::filesystem::path& file) {
+  server_config config;
+  return load_config(file, config);
+}
+
+loaded<server_config> load_config(const std::filesystem::path& file, server_config& partly) {
   problem_list problems{file.string()};
   std::string text;
   if (!read_text(file.string(), text, problems)) {
@@ -90,7 +100,7 @@ loaded<server_config> load_config(const std::filesystem::path& file) {
     result.problems = problems.take();
     return result;
   }
-  return read_config(text, file.string());
+  return read_config(text, file.string(), partly);
 }
 
 std::vector<std::pair<std::string, std::string>> settings_of(const server_config& config) {

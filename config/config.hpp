@@ -60,6 +60,9 @@ struct server_config {
 /// problems, each with its line; what the file does not say keeps its default. Changes nothing but
 /// its result: to reload, load again and compare.
 loaded<server_config> load_config(const std::filesystem::path& file);
+/// The same; @p partly gets what could be read, also of a file with problems: for whoever looks for
+/// more of them.
+loaded<server_config> load_config(const std::filesystem::path& file, server_config& partly);
 /// The same from memory; @p name stands in problems.
 loaded<server_config> read_config(std::string_view yaml, const std::string& name);
 

@@ -110,7 +110,7 @@ notify_receiver read_receiver(const YAML::Node& node, const std::string& path,
       {"name", &r.name},   {"url", &r.url},   {"url_file", &r.url_file},
       {"user", &r.user},   {"from", &r.from}, {"secret_file", &r.secret_file},
       {"title", &r.title}, {"text", &r.text}};
-  const bool clean = problems.empty();
+  const std::size_t before = problems.size();
   for (const auto& e : entries_of(node, path, known, problems)) {
     const std::string key = path + "." + e.name;
     if (const auto text = texts.find(e.name); text != texts.end())
@@ -124,7 +124,7 @@ notify_receiver read_receiver(const YAML::Node& node, const std::string& path,
     else
       read_rate(e, key, r.max_per_minute, problems);
   }
-  if (const std::string wrong = lacks(r); clean && problems.empty() && !wrong.empty())
+  if (const std::string wrong = lacks(r); problems.size() == before && !wrong.empty())
     problems.add(node.Mark(), path, wrong);
   return r;
 }

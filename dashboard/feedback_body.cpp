@@ -119,6 +119,8 @@ outcome<acknowledgement> read_acknowledgement(std::string_view body) {
     if (!found->is_boolean()) return failure{ec::invalid, "\"acknowledged\" must be true or false"};
     a.acknowledged = found->get<bool>();
   }
+  if (!a.acknowledged && !a.assign.empty())
+    return failure{ec::invalid, "\"assign\" is for what is acknowledged"};
   return a;
 }
 

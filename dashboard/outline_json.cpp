@@ -121,6 +121,7 @@ std::string brief_json(const alert_page& page) {
     if (a.ended) row["ended"] = unix_ms(*a.ended);
     if (a.lead_time_s) row["lead_time_s"] = number(std::round(*a.lead_time_s));
     if (a.acknowledged) row["acknowledged"] = a.acknowledged_by;
+    if (!a.assigned_to.empty()) row["assigned_to"] = a.assigned_to;
     if (a.silenced) row["silenced"] = a.silenced_by;
     if (!a.maintenance.empty()) row["maintenance"] = a.maintenance;
     rows.push_back(std::move(row));

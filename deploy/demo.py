@@ -130,13 +130,15 @@ class Demo:
         if not self.options.silent:
             tail = self.start([self.bin / "faultline", "tail",
                                "--endpoint", f"tcp://127.0.0.1:{self.ports[3]}",
-                               "--replay-endpoint", f"tcp://127.0.0.1:{self.ports[4]}", "--from", "1"])
+                               "--replay-endpoint", f"tcp://127.0.0.1:{self.ports[4]}", "--from", "1",
+                               # Of the notices only what is told of incidents: how the replay is paced is none of the story.
+                               "--prefix", "alert/", "--prefix", "incident/", "--prefix", "notice/split"])
         speed = ["--fast", "--batch", "30", "--window", "2"] if self.options.once else ["--speed", str(self.options.speed)]
         self.run(self.bin / "faultline", "replay", recording, "--keep-time", "--endpoint", endpoint, *speed)
         self.settle()
         if tail:
             time.sleep(0.5)
-            tail.send_signal(signal.SIGINT)
+            tail.terminate()  # SIGINT is ignored by whatever a script has started behind itself
             tail.wait(timeout=10)
 
     def settle(self):

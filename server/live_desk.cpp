@@ -66,6 +66,7 @@ std::string brief_of(const alert& a, std::uint64_t seq) {
   if (a.ended) row["ended"] = unix_ms(*a.ended);
   if (a.lead_time_s) row["lead_time_s"] = *a.lead_time_s;
   if (a.acknowledged) row["acknowledged_by"] = a.acknowledged_by;
+  if (!a.assigned_to.empty()) row["assigned_to"] = a.assigned_to;
   if (a.silenced) row["silenced_by"] = a.silenced_by;
   if (!a.maintenance.empty()) row["maintenance"] = a.maintenance;
   return row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -54,8 +54,14 @@ void node_life_cycle::search_alerts(alert_search s, answer<alert_page> done) {
   parts_.reads->ask<alert_page>(
       [memory = parts_.memory, s, m = std::move(*matchers)]() -> outcome<alert_page> {
         const auto until = std::chrono::steady_clock::now() + longest_search;
+        std::string after = s.next;
+        if (s.to != 0) {  // the newest come first: those that began later are not even read
+          alert bound;
+          bound.started = event_time_of(s.to);
+          after = std::max(after, time_key(bound));
+        }
         auto page = newest<alert>(
-            *memory, "alerts-by-time/", s.next, s.limit,
+            *memory, "alerts-by-time/", std::move(after), s.limit,
             [](const std::string& bytes) { return decode_alert(bytes); },
             [&](const alert& a) { return wanted_in(s, m, a); },
             [&] { return std::chrono::steady_clock::now() > until; });

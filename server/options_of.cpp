@@ -9,6 +9,7 @@
 #include "judgement/inhibition.hpp"
 #include "judgement/window_words.hpp"
 #include "processing/label_matchers.hpp"
+#include "transport/addresses.hpp"
 
 namespace faultline {
 
@@ -30,6 +31,14 @@ fs::path beside_program(const char* what) {
   const auto self = fs::read_symlink("/proc/self/exe", failed);
   if (failed) return {};
   return fs::weakly_canonical(self.parent_path() / ".." / what, failed);
+}
+
+/// Before anything is opened: what the doors would refuse.
+outcome<void> check_addresses(const server_config& c) {
+  for (const auto& found :
+       {address_problems(c.web), address_problems(c.sockets), address_problems(c.receivers)})
+    if (!found.empty()) return failure{ec::invalid, found.front().key + " " + found.front().text};
+  return {};
 }
 
 /// The roles of a file; those built in where nobody named one and none came with the program.
@@ -87,6 +96,7 @@ outcome<node_options> options_of(const server_config& config) {
   o.silences = config.silences;
   o.notify = config.notify;
   if (auto good = check_inhibit(config.correlation.inhibit); !good) return good.error();
+  if (auto good = check_addresses(config); !good) return good.error();
   auto windows = windows_of(config.maintenance, true);
   if (!windows) return windows.error();
   o.maintenance = std::move(*windows);

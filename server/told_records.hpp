@@ -37,8 +37,9 @@ told<Record> as_told(store& from, Record record) {
 
 /// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one. A
 /// record whose start has moved (incidents merge) left its older key behind: only the current key
-/// counts. The last page names nothing to go on with. Ends before its time, with where to go on,
-/// when @p enough says so.
+/// counts. Ends before its time, with where to go on, when @p enough says so. After a full page the
+/// next one to keep is looked for among as many records as are read at once, so that `next` of the
+/// last page leads nowhere.
 template <class Record, class Decode, class Keep, class Enough>
 outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
                                                                   const std::string& prefix,
@@ -46,7 +47,8 @@ outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
                                                                   std::size_t limit, Decode read,
                                                                   Keep keep, Enough enough) {
   std::vector<told<Record>> found;
-  std::string last = after;  // key of the last one found
+  std::string last;
+  std::size_t beyond = 0;
   for (;;) {
     auto page = from.feed().records(prefix, after, page_scan);
     if (!page) return page.error();
@@ -57,12 +59,12 @@ outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
       auto current = from.feed().record(record_key(*record));
       if (!current) return current.error();
       if (!*current || **current != bytes) continue;
-      if (keep(*record)) {
-        if (found.size() == limit) return std::make_pair(std::move(found), last);
-        found.push_back(as_told(from, std::move(*record)));
-        last = key;
-      }
-      if (enough()) return std::make_pair(std::move(found), found.size() == limit ? last : after);
+      const bool full = found.size() == limit;
+      const bool wanted = keep(*record);
+      if (full && (wanted || ++beyond == page_scan)) return std::make_pair(std::move(found), last);
+      if (!full) last = after;
+      if (wanted) found.push_back(as_told(from, std::move(*record)));
+      if (enough()) return std::make_pair(std::move(found), last);
     }
     if (page->size() < page_scan) return std::make_pair(std::move(found), std::string{});
   }

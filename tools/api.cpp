@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/api.hpp"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 
 #include "transport/http_client.hpp"
+#include "transport/key_file.hpp"
 
 namespace faultline {
 
 namespace {
 
 /// The sentence of {error: {code, message}}, or the status alone.
-failure refused(const http_response& response, const std::string& target) {
+failure refused(const http_response& response) {
   const auto body = nlohmann::json::parse(response.body, nullptr, false);
   std::string text = "status " + std::to_string(response.status);
   if (body.is_object() && body.contains("error") && body["error"].is_object()) {
@@ -24,7 +29,7 @@ failure refused(const http_response& response, const std::string& target) {
   const ec code = response.status == 404   ? ec::not_found
                   : response.status >= 500 ? ec::store_unavailable
                                            : ec::invalid;
-  return {code, "the server refused " + target + ": " + harmless(text)};
+  return {code, "the server refused that: " + harmless(text)};
 }
 
 http_client_options options_for(const api_server& server) {
@@ -35,12 +40,25 @@ http_client_options options_for(const api_server& server) {
   return options;
 }
 
+/// What is wrong on our side (a token that others may read, no address) is said alone.
 failure no_answer(const api_server& server, const failure& why) {
+  if (why.code != ec::io_failed && why.code != ec::deadline_passed) return why;
+  if (!server.token_file.empty())
+    if (const auto token = read_secret_file(server.token_file); !token) return token.error();
+  const bool tls = server.address.rfind("https://", 0) == 0;
   return {why.code, "the server at " + server.address + " does not answer (" + why.what +
-                        "). Is it running? Another address is named with --server"};
+                        "). Is it running? Another address is named with --server" +
+                        (tls ? ", certificates to trust with --ca-file" : "")};
 }
 
 }  // namespace
+
+std::string who_says(const std::string& given) {
+  if (!given.empty()) return given;
+  if (const char* user = std::getenv("USER"); user != nullptr && *user != '\0') return user;
+  if (const passwd* account = ::getpwuid(::geteuid()); account != nullptr) return account->pw_name;
+  return "uid " + std::to_string(::geteuid());
+}
 
 std::string api_target(std::string_view path, const api_query& query) {
   std::string target = "/api/v1/" + std::string{path};
@@ -59,7 +77,7 @@ outcome<std::string> api_post(const api_server& server, const std::string& targe
   options.deadline = std::chrono::seconds{30};
   auto response = http_post(options, target, body);
   if (!response) return no_answer(server, response.error());
-  if (response->status != 200 && response->status != 202) return refused(*response, target);
+  if (response->status != 200 && response->status != 202) return refused(*response);
   return std::move(response->body);
 }
 
@@ -67,7 +85,7 @@ outcome<std::string> api_get(const api_server& server, const std::string& target
   http_client_options options = options_for(server);
   auto response = http_get(options, target);
   if (!response) return no_answer(server, response.error());
-  if (response->status != 200) return refused(*response, target);
+  if (response->status != 200) return refused(*response);
   return std::move(response->body);
 }
 
@@ -75,12 +93,8 @@ outcome<std::string> api_change(const api_server& server, const char* method,
                                 const std::string& target) {
   http_client_options options = options_for(server);
   auto response = http_call(options, method, target);
-  if (!response)
-    return failure{response.error().code,
-                   "the server at " + server.address + " does not answer (" +
-                       response.error().what +
-                       "). Is it running? Another address is named with --server"};
-  if (response->status != 200 && response->status != 202) return refused(*response, target);
+  if (!response) return no_answer(server, response.error());
+  if (response->status != 200 && response->status != 202) return refused(*response);
   return std::move(response->body);
 }
 

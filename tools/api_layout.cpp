@@ -50,6 +50,21 @@ std::string names_of(const json& from, const char* key) {
   return names.empty() ? "-" : names;
 }
 
+/// "99.2 %", never a certainty that is none.
+std::string percent_of(const json& from, const char* key) {
+  const auto found = from.find(key);
+  if (found == from.end() || !found->is_number()) return "-";
+  const double share = found->get<double>();
+  if (share > 0.99 && share < 1) return ">99 %";
+  return format_number(std::round(100 * share)) + " %";
+}
+
+std::string counted(const json& from, const char* key, const char* what) {
+  const auto found = from.find(key);
+  const bool one = found != from.end() && found->is_number() && found->get<double>() == 1;
+  return text_of(from, key) + " " + what + (one ? "" : "s");
+}
+
 outcome<std::string> laid_out(const std::string& body,
                               const std::function<std::string(const json&)>& layout) {
   const json read = json::parse(body, nullptr, false);
@@ -117,7 +132,7 @@ outcome<std::string> layout_status(const std::string& body, const colours& c) {
                {"up", format_duration(milliseconds{static_cast<std::int64_t>(uptime * 1000)})},
                {"entities", count_of(s, "entities")},
                {"observations", count_of(s, "observations")},
-               {"dead letters", count_of(s, "dead_letters")},
+               {"letters kept", count_of(s, "dead_letters")},
                {"partitions", count_of(s, "partitions")},
                {"overload", text_of(s, "overload")}};
     if (const auto feed = s.find("feed"); feed != s.end() && feed->is_object())
@@ -190,7 +205,7 @@ outcome<std::string> layout_incidents(const std::string& body, const colours& c)
                        std::to_string(list_of(i, "entities").size()),
                        std::to_string(list_of(i, "alerts").size()),
                        named ? text_of(causes.front(), "entity") + " (" +
-                                   text_of(causes.front(), "probability") + ")"
+                                   percent_of(causes.front(), "probability") + ")"
                              : "no cause stands out",
                        text_of(i, "id")});
     }
@@ -239,10 +254,12 @@ std::string belief_text(const json& e) {
   out += "fault       " + format_number(rounded(100 * figure(b, "probability"))) +
          " % likely now; " + decades(excess) + (excess > 0 ? " beyond" : " below") +
          " what would page\n";
-  out += "budget      " + text_of(b, "false_pages_per_month") + " false pages a month, " +
+  out += "budget      " + counted(b, "false_pages_per_month", "false page") + " a month, " +
          format_number(rounded(figure(b, "accepted_by_now"))) + " of them by now; " +
-         count_of(b, "pages") + " pages told, so the threshold is " + decades(stricter) +
-         (stricter < 0 ? " lower" : " higher") + "\n";
+         counted(b, "pages", "page") + " told, so the threshold is " +
+         (std::fabs(stricter) < 0.005 ? "as it was"
+                                      : decades(stricter) + (stricter < 0 ? " lower" : " higher")) +
+         "\n";
   out += "experience  " + format_number(std::round(figure(b, "half_hours"))) +
          " half hours; this time of day on " + count_of(b, "weekdays") + " weekdays and " +
          count_of(b, "weekend_days") + " weekend days\n";
@@ -255,14 +272,16 @@ outcome<std::string> layout_entity(const std::string& body, const colours& c) {
   return laid_out(body, [&](const json& e) {
     std::string out = c.bold() + harmless(text_of(e, "id")) + c.end() + "  " +
                       harmless(text_of(e, "state")) + "\n";
-    out += count_of(e, "observations") + " observations from " + time_of(e, "first_ts") + " to " +
-           time_of(e, "last_ts") + "\n\n" + belief_text(e);
+    const auto seen = figure(e, "observations");
+    out += count_of(e, "observations") + (seen == 1 ? " observation" : " observations") + " from " +
+           time_of(e, "first_ts") + " to " + time_of(e, "last_ts") + "\n\n" + belief_text(e);
+    const bool believed = seen >= 3;  // with fewer nothing is usual yet
     rows table;
     for (const json& m : list_of(e, "metrics"))
       table.push_back({text_of(m, "name"), text_of(m, "role"), text_of(m, "kind"),
-                       text_of(m, "last"), text_of(m, "expected"),
-                       text_of(m, "lower") + " .. " + text_of(m, "upper"), text_of(m, "off"),
-                       text_of(m, "profile_weight")});
+                       text_of(m, "last"), believed ? text_of(m, "expected") : "-",
+                       believed ? text_of(m, "lower") + " .. " + text_of(m, "upper") : "-",
+                       text_of(m, "off"), text_of(m, "profile_weight")});
     out += table.empty() ? std::string{"no metrics\n"}
                          : format_table({"METRIC", "ROLE", "KIND", "LAST", "EXPECTED",
                                          "USUAL RANGE", "OFF", "PROFILE"},
@@ -298,7 +317,8 @@ std::string farthest_off(const std::string& body) {
 
 outcome<std::string> layout_dead_letters(const std::string& body, const colours& c) {
   return laid_out(body, [&](const json& answer) {
-    std::string out = count_of(answer, "total") + " dead letters\n";
+    std::string out =
+        count_of(answer, "total") + " refused, ever; " + count_of(answer, "kept") + " kept\n";
     const auto by_reason = answer.find("by_reason");
     if (by_reason != answer.end() && by_reason->is_object())
       for (const auto& [reason, count] : by_reason->items())
@@ -307,6 +327,7 @@ outcome<std::string> layout_dead_letters(const std::string& body, const colours&
     for (const json& l : list_of(answer, "letters"))
       table.push_back({text_of(l, "id"), time_of(l, "ts"), text_of(l, "reason"),
                        text_of(l, "source"), text_of(l, "text").substr(0, 80), kept_of(l)});
+    if (table.empty()) out += next_of(answer).empty() ? "no such letter is kept\n" : "";
     if (!table.empty())
       out += "\n" + format_table({"ID", "TIME", "REASON", "SOURCE", "TEXT", "KEPT"}, table, c);
     return more(answer, out);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -17,6 +18,8 @@
 #include "judgement/notifier_core.hpp"
 #include "judgement/window_words.hpp"
 #include "tools/commands.hpp"
+#include "tools/one_of.hpp"
+#include "transport/addresses.hpp"
 #include "transport/notify_text.hpp"
 
 namespace faultline {
@@ -57,35 +60,97 @@ void check_roles(const std::string& file, check_result& r) {
   if (read) r.holds = std::to_string(read->size()) + " role rules";
 }
 
-/// What only other rooms can say of a file: zones, matchers, templates.
-void check_life_cycle(const std::string& file, const server_config& c, check_result& r) {
-  const auto add = [&](const char* key, const failure& why) {
-    r.problems.push_back({file, 0, 0, key, why.what});
-  };
-  for (const window_words& w : c.maintenance) {
+/// What only other rooms can say of a file: zones, matchers, templates, addresses.
+class further_check {
+public:
+  further_check(const std::string& file, const server_config& c, check_result& r)
+      : file_{file}, config_{c}, result_{r} {}
+
+  void run() {
+    for (const window_words& w : config_.maintenance) check_window(w);
+    for (const inhibit_rule& rule : config_.correlation.inhibit)
+      if (const auto good = check_inhibit({rule}); !good) add("inhibit", good.error().what);
+    for (const notify_route& route : config_.notify.routes) check_route(route);
+    for (const notify_receiver& o : config_.notify.receivers)
+      for (const std::string* text : {&o.title, &o.text})
+        if (const auto good = check_template(*text); !good)
+          add("notifications.receivers", o.name + ": " + good.error().what);
+    for (const auto& found : {address_problems(config_.web), address_problems(config_.sockets),
+                              address_problems(config_.receivers)})
+      for (const address_problem& one : found) add(one.key, one.text);
+  }
+
+private:
+  void add(const std::string& key, const std::string& text) {
+    result_.problems.push_back({file_, 0, 0, key, text});
+  }
+
+  /// @returns whether nothing is wrong with it.
+  bool look_at(const window_words& w) {
     const auto made = window_of(w, [](const std::string& zone) {
       std::vector<zone_offset> offsets;
       for (const auto& [from, ahead] : offsets_of(zone))
         offsets.push_back({event_time_of(from), ahead});
       return offsets;
     });
-    if (!made) add("maintenance", {ec::invalid, w.name + ": " + made.error().what});
+    if (!made) add("maintenance", w.name + ": " + made.error().what);
+    return bool{made};
   }
-  if (const auto good = check_inhibit(c.correlation.inhibit); !good) add("inhibit", good.error());
-  if (const auto made = notifier_core::make(c.notify); !made) add("notifications", made.error());
-  for (const notify_receiver& o : c.notify.receivers)
-    for (const std::string* text : {&o.title, &o.text})
-      if (const auto good = check_template(*text); !good)
-        add("notifications.receivers", {ec::invalid, o.name + ": " + good.error().what});
-}
+
+  /// Days, time and zone each by itself: of several that are wrong every one is named.
+  void check_window(const window_words& w) {
+    if (w.at.empty() || (w.days.empty() && w.zone.empty())) {
+      look_at(w);
+      return;
+    }
+    window_words sound = w;
+    sound.days.clear();
+    sound.zone.clear();
+    sound.at = "00:00";
+    if (!look_at(sound)) return;
+    window_words one = sound;
+    one.days = w.days;
+    look_at(one);
+    one = sound;
+    one.at = w.at;
+    look_at(one);
+    one = sound;
+    one.zone = w.zone;
+    look_at(one);
+  }
+
+  void check_route(const notify_route& route) {
+    if (route.receiver.empty()) return;  // told by who read it
+    notify_options alone;
+    alone.receivers = config_.notify.receivers;
+    alone.routes = {route};
+    const auto look = [&] {
+      if (const auto made = notifier_core::make(alone); !made)
+        add("notifications.routes", route.receiver + ": " + made.error().what);
+    };
+    const bool known =
+        std::any_of(alone.receivers.begin(), alone.receivers.end(),
+                    [&](const notify_receiver& o) { return o.name == route.receiver; });
+    look();
+    if (known) return;
+    alone.receivers.emplace_back();  // as if it were there: what else is wrong with the route
+    alone.receivers.back().name = route.receiver;
+    look();
+  }
+
+  const std::string& file_;
+  const server_config& config_;
+  check_result& result_;
+};
 
 void check_server(const check_arguments& a, check_result& r) {
-  const auto read = load_config(a.file);
+  server_config partly;
+  const auto read = load_config(a.file, partly);
   add_problems(read, r);
+  further_check{a.file, partly, r}.run();
+  if (!partly.runbooks.empty()) check_runbooks(partly.runbooks, r);
+  if (!partly.roles.empty()) check_roles(partly.roles, r);
   if (!read) return;
-  check_life_cycle(a.file, *read, r);
-  if (!read->runbooks.empty()) check_runbooks(read->runbooks, r);
-  if (!read->roles.empty()) check_roles(read->roles, r);
   const auto defaults = settings_of(server_config{});
   const auto settings = settings_of(*read);
   std::size_t changed = 0;
@@ -152,11 +217,10 @@ void add_config_commands(CLI::App& app, command_session& session) {
   CLI::App* sub = app.add_subcommand(
       "check-config", "Say all that is wrong with a configuration file, with its lines");
   sub->add_option("file", a->file, "The file of --config.file")->required();
-  static const std::map<std::string, config_kind> kinds{{"server", config_kind::server},
-                                                        {"runbooks", config_kind::runbooks},
-                                                        {"roles", config_kind::roles}};
   sub->add_option("--kind", a->kind, "server, runbooks or roles")
-      ->transform(CLI::CheckedTransformer(kinds, CLI::ignore_case))
+      ->transform(one_of<config_kind>({{"server", config_kind::server},
+                                       {"runbooks", config_kind::runbooks},
+                                       {"roles", config_kind::roles}}))
       ->option_text("server|runbooks|roles");
   sub->add_flag("--show", a->show, "Show every setting, not only those that differ");
   sub->callback([a, &session] { session.run = [a, &session] { return run_check(*a, session); }; });

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -62,12 +63,16 @@ outcome<kept_letter> letter_of(const json& from) {
   return l;
 }
 
-/// Ids of the letters of one reason, the oldest first. Letters of earlier replays are left out:
-/// they would be sent again and again.
-outcome<std::vector<std::string>> ids_of_reason(const api_server& server,
-                                                const std::string& reason) {
+/// Whether an earlier replay left it.
+bool from_replay(const kept_letter& l) {
+  return l.source == std::string{"router "} + replay_publisher;
+}
+
+/// Hands every letter that is kept to @p take, the newest first; of one @p reason, where it is not
+/// empty.
+outcome<void> each_letter(const api_server& server, const std::string& reason,
+                          const std::function<void(const kept_letter&)>& take) {
   constexpr const char* page_size = "1000";
-  std::vector<std::string> ids;
   std::string next;
   do {
     const auto page = get_json(
@@ -77,17 +82,30 @@ outcome<std::vector<std::string>> ids_of_reason(const api_server& server,
     for (const auto& entry : page->value("letters", json::array())) {
       const auto letter = letter_of(entry);
       if (!letter) return letter.error();
-      if (letter->source != std::string{"router "} + replay_publisher) ids.push_back(letter->id);
+      take(*letter);
     }
     const auto more = page->find("next");
     next = more != page->end() && more->is_string() ? more->get<std::string>() : std::string{};
   } while (!next.empty());
+  return {};
+}
+
+/// Ids of the letters of one reason, the oldest first. Letters of earlier replays are left out:
+/// they are sent in the place of the letter they came of.
+outcome<std::vector<std::string>> ids_of_reason(const api_server& server,
+                                                const std::string& reason) {
+  std::vector<std::string> ids;
+  const auto read = each_letter(server, reason, [&ids](const kept_letter& l) {
+    if (!from_replay(l)) ids.push_back(l.id);
+  });
+  if (!read) return read.error();
   std::reverse(ids.begin(), ids.end());
   return ids;
 }
 
 /// Sends letters again, each as one request that is the same whenever it is sent: a letter that was
-/// taken once is a duplicate.
+/// taken once is a duplicate. One that was refused by an earlier replay is a duplicate, too; what
+/// that replay left is a letter with the same payload, which is sent for it.
 class letter_replayer {
 public:
   letter_replayer(const letter_arguments& a, const command_session& session)
@@ -106,10 +124,33 @@ public:
     if (!payload) return letter_fate{id, "not_sent", payload.error().what};
     if (a_.dry_run)
       return letter_fate{id, "would_send", std::to_string(payload->size()) + " bytes"};
-    return send(id, *payload);
+    auto fate = send(id, *payload);
+    if (!fate || fate->what != "duplicate") return fate;
+    if (auto known = read_refused(); !known) return known.error();
+    auto& same = refused_[*payload];
+    if (same.empty()) return fate;
+    const std::string newest = std::move(same.front());
+    same.erase(same.begin());
+    auto again = send(newest, *payload);
+    if (!again) return again.error();
+    again->id = id;
+    if (again->what != "duplicate")
+      again->text += (again->text.empty() ? "" : ", ") + ("sent as letter " + newest) +
+                     ", which a replay that was refused had left";
+    return again;
   }
 
 private:
+  /// What earlier replays left, by payload, the newest first. Read once: what this run leaves is
+  /// for the next one.
+  outcome<void> read_refused() {
+    if (refused_read_) return {};
+    refused_read_ = true;
+    return each_letter(session_.server, "", [this](const kept_letter& l) {
+      if (from_replay(l) && !l.truncated) refused_[l.payload].push_back(l.id);
+    });
+  }
+
   outcome<letter_fate> send(const std::string& id, const std::string& payload) {
     const auto place = replay_place_of(id);
     if (!place) return place.error();
@@ -151,6 +192,8 @@ private:
   const command_session& session_;
   std::unique_ptr<publisher_client> client_;
   std::string epoch_;
+  std::map<std::string, std::vector<std::string>> refused_;
+  bool refused_read_ = false;
 };
 
 int report(const std::vector<letter_fate>& fates, const command_session& session) {
@@ -252,7 +295,8 @@ outcome<std::string> from_base64(std::string_view text) {
 
 letter_fate fate_of(const std::string& id, const publish_reply& reply) {
   using kind = publish_reply::kind;
-  if (reply.what == kind::duplicate) return {id, "duplicate", "it was taken by an earlier replay"};
+  if (reply.what == kind::duplicate)
+    return {id, "duplicate", "an earlier replay sent it, and no letter says that it was refused"};
   if (reply.what != kind::ack) return {id, "refused", reply.code + ": " + reply.text};
   if (reply.rejected.empty())
     return {id, "accepted", reply.accepted == 1 ? "" : std::to_string(reply.accepted) + " events"};

@@ -15,6 +15,7 @@
 #include "lab/evaluation.hpp"
 #include "tools/commands.hpp"
 #include "tools/evaluate_options.hpp"
+#include "tools/one_of.hpp"
 #include "tools/progress.hpp"
 
 namespace faultline {
@@ -176,13 +177,12 @@ void add_rca(CLI::App& group, command_session& session) {
   CLI::App* sub = group.add_subcommand("rca", "Ranked causes of the faults of recordings");
   add_shared_options(*sub, *a);
   sub->add_option("--out", a->out, "File: one JSON line for each fault")->required();
-  static const std::map<std::string, onset_source> onsets{{"own", onset_source::own},
-                                                          {"given", onset_source::given}};
   sub->add_option(
          "--onset", a->onset,
          "own: as of our incident that began in the fault, or stood then; given: the start "
          "of the fault is handed over")
-      ->transform(CLI::CheckedTransformer(onsets, CLI::ignore_case).description("own|given"))
+      ->transform(
+          one_of<onset_source>({{"own", onset_source::own}, {"given", onset_source::given}}))
       ->option_text("own|given");
   sub->add_option("--grace", a->options.own_grace,
                   "Rows after the end of a fault within which our incident may still begin")

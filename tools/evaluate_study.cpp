@@ -88,6 +88,10 @@ int run_headline(const study_arguments& a, const command_session& session) {
   detection_study study{options_of(a)};
   const auto made =
       headline_recordings(h, [&](const study_recording& r) { judge(study, r, *models); });
+  if (!made && !a.simulated_only)
+    return report_failure(made.error().what +
+                          " (--data names where smd/, nab/ and prevent-dev/ are, see "
+                          "docs/evaluation.md; --simulated-only goes without)");
   if (!made) return report_failure(made.error());
   return tell(a, study, true, session);
 }

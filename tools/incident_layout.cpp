@@ -60,6 +60,16 @@ private:
     const std::int64_t last = has_end ? ended->get<std::int64_t>() : i.value("updated", started);
     out_ += std::string{has_end ? ", ended after " : ", last news after "} +
             format_duration(milliseconds{last - started}) + "\n";
+    const std::string by = names(i, "acknowledged_by"), assigned = names(i, "assigned_to");
+    if (!by.empty()) out_ += "acknowledged by " + by + "\n";
+    if (!assigned.empty()) out_ += "assigned to " + assigned + "\n";
+  }
+
+  static std::string names(const json& i, const char* key) {
+    std::string all;
+    for (const json& name : i.value(key, json::array()))
+      if (name.is_string()) all += (all.empty() ? "" : ", ") + harmless(name.get<std::string>());
+    return all;
   }
 
   void affected(const json& i) {

@@ -86,7 +86,10 @@ int run_inject(const inject_arguments& a, const command_session& session) {
     std::printf("%s: %zu entities, %zu faults (%zu can be seen), %zu look-alikes\n", a.out.c_str(),
                 made->observed.entities.size(), made->truth.faults.size(), visible,
                 made->truth.benign.size());
-  return exit_code::ok;
+  if (!made->truth.faults.empty()) return exit_code::ok;
+  return report_failure(
+      "no fault was added: what lies behind train_until is too short for --quiet-hours " +
+      format_number(a.options.quiet_hours) + " (a recording of some days, or fewer of these)");
 }
 
 }  // namespace

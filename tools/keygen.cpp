@@ -79,7 +79,8 @@ void add_keygen_command(CLI::App& app, command_session& session) {
       ->check(CLI::PositiveNumber);
   sub->add_option("--max-entities", a->client.max_entities, "New entities it may bring in")
       ->check(CLI::PositiveNumber);
-  sub->add_option("--not-after", a->not_after, "When it ends, such as 2027-01-31T12:00:00Z");
+  sub->add_option("--not-after", a->not_after,
+                  "When it ends, such as 2027-01-31 or 2027-01-31T12:00:00Z");
   sub->add_option("--endpoint", a->client.endpoint,
                   "Of a PUB that the server connects to (ingest.subscribe)");
   sub->callback([a, &session] { session.run = [a, &session] { return run_keygen(*a, session); }; });

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/one_of.hpp"
 #include "tools/operate.hpp"
 #include "tools/version.hpp"
 
@@ -20,10 +21,9 @@ using faultline::output_format;
 void add_common_options(CLI::App& app, command_session& session) {
   app.set_version_flag("--version", std::string{"faultline "} + faultline::program_version);
   app.set_help_all_flag("--help-all", "Help of all commands");
-  static const std::map<std::string, output_format> formats{{"simple", output_format::simple},
-                                                            {"json", output_format::json}};
   app.add_option("-o,--output", session.format, "simple (for people) or json (for programs)")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description("simple|json"))
+      ->transform(faultline::one_of<output_format>(
+          {{"simple", output_format::simple}, {"json", output_format::json}}))
       ->option_text("simple|json");
   app.add_option("--server", session.server.address, "Address of the server's HTTP API")
       ->envname("FAULTLINE_SERVER")
@@ -69,6 +69,22 @@ void add_commands(CLI::App& app, command_session& session) {
   add_token_commands(app, session);
 }
 
+/// What to say where a word stands in the place of a command and is none; else empty.
+std::string unknown_command(const CLI::App& app) {
+  std::string words = "faultline";
+  const CLI::App* deepest = &app;
+  for (auto chosen = deepest->get_subcommands(); !chosen.empty();
+       chosen = deepest->get_subcommands()) {
+    deepest = chosen.front();
+    words += " " + deepest->get_name();
+  }
+  if (deepest->get_subcommands([](const CLI::App*) { return true; }).empty()) return {};
+  for (const std::string& word : app.remaining(true))
+    if (!word.empty() && word.front() != '-')
+      return "no command '" + faultline::harmless(word) + "': `" + words + " --help` lists them";
+  return {};
+}
+
 int run(int argc, char** argv) {
   CLI::App app{
       "Publishes telemetry to a faultline server, shows what it warns of, simulates, "
@@ -78,12 +94,18 @@ int run(int argc, char** argv) {
   app.fallthrough();
   app.footer(
       "Exit codes: 0 fine, 1 failed or rejected, 2 wrong usage.\n"
-      "`faultline COMMAND --help` shows the options of a command.");
+      "`faultline COMMAND --help` shows the options of a command; those above go with every "
+      "command, "
+      "in front of it or behind it.");
   command_session session;
   add_common_options(app, session);
   add_commands(app, session);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::RequiredError& e) {
+    if (const std::string unknown = unknown_command(app); !unknown.empty())
+      return faultline::report_usage(unknown);
+    return app.exit(e) == 0 ? faultline::exit_code::ok : faultline::exit_code::usage;
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? faultline::exit_code::ok : faultline::exit_code::usage;
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `faultline maintenance list|add|remove`.
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <string>
@@ -26,25 +25,27 @@ struct maintenance_arguments {
   bool dependents = false, force = false;
 };
 
-std::string author_of(const maintenance_arguments& a) {
-  const char* user = std::getenv("USER");
-  return !a.author.empty() ? a.author : user != nullptr ? user : "";
-}
-
 std::string text_at(const json& row, const char* key) {
   const auto at = row.find(key);
   return at != row.end() && at->is_string() ? at->get<std::string>() : std::string{};
 }
 
+/// "sat,sun" of a list, or of the text of older servers.
+std::string days_of(const json& row) {
+  std::string days = text_at(row, "days");
+  if (const auto at = row.find("days"); at != row.end() && at->is_array())
+    for (const json& day : *at)
+      if (day.is_string()) days += (days.empty() ? "" : ",") + day.get<std::string>();
+  return days;
+}
+
 /// "sat,sun 02:00 for 1h 30m (Europe/Berlin)", or from when to when.
 std::string when_of(const json& row) {
-  const auto days = row.find("days");
-  if (days == row.end() || !days->is_array() || days->empty())
-    return text_at(row, "starts") + " to " + text_at(row, "ends");
-  std::string on;
-  for (const json& day : *days)
-    on += (on.empty() ? "" : ",") + (day.is_string() ? day.get<std::string>() : "?");
-  return (days->size() == 7 ? "daily" : on) + " " + text_at(row, "at") + " for " +
+  if (text_at(row, "at").empty()) return text_at(row, "starts") + " to " + text_at(row, "ends");
+  const auto list = row.find("days");
+  const bool daily = list != row.end() && list->is_array() && list->size() == 7;
+  const std::string days = days_of(row);
+  return (days.empty() || daily ? "daily" : days) + " " + text_at(row, "at") + " for " +
          format_duration(milliseconds{row.value("duration_s", std::int64_t{0}) * 1000}) + " (" +
          text_at(row, "zone") + ")";
 }
@@ -63,13 +64,23 @@ outcome<std::string> layout_windows(const std::string& body, const colours& c) {
                     when_of(row), row.value("configured", false) ? "file" : text_at(row, "by"),
                     text_at(row, "comment")});
   }
-  return format_table({"window", "now", "entities", "when", "by", "comment"}, rows, c);
+  if (rows.empty()) return std::string{"no windows\n"};
+  return format_table({"WINDOW", "NOW", "ENTITIES", "WHEN", "BY", "COMMENT"}, rows, c);
 }
 
 outcome<json> body_of(const maintenance_arguments& a) {
-  json body{{"name", a.name},     {"entities", a.entities}, {"dependents", a.dependents},
-            {"by", author_of(a)}, {"comment", a.comment},   {"days", a.days},
-            {"at", a.at},         {"zone", a.zone},         {"force", a.force}};
+  if (a.duration.empty() && (a.end.empty() || !a.at.empty()))
+    return failure{ec::invalid, a.at.empty() ? "say how long: --duration or --end"
+                                             : "say how long it lasts each time: --duration"};
+  json body{{"name", a.name},
+            {"entities", a.entities},
+            {"dependents", a.dependents},
+            {"by", who_says(a.author)},
+            {"comment", a.comment},
+            {"days", a.days},
+            {"at", a.at},
+            {"zone", a.zone},
+            {"force", a.force}};
   if (!a.duration.empty()) {
     auto lasts = parse_duration(a.duration);
     if (!lasts) return lasts.error();
@@ -79,6 +90,9 @@ outcome<json> body_of(const maintenance_arguments& a) {
     body["starts"] = format_time(static_cast<std::int64_t>(std::time(nullptr)) * 1000);
   if (!a.start.empty()) body["starts"] = a.start;
   if (!a.end.empty()) body["ends"] = a.end;
+  const auto ends = parse_time(a.end);  // what cannot be read the server says
+  if (a.at.empty() && ends && *ends / 1000 < std::time(nullptr))
+    return failure{ec::invalid, "it is over already: --end " + a.end};
   return body;
 }
 
@@ -98,7 +112,7 @@ int run_add(const command_session& session, const maintenance_arguments& a) {
 int run_remove(const command_session& session, const maintenance_arguments& a) {
   const auto answer =
       api_change(session.server, "DELETE",
-                 api_target("maintenance/" + percent_encode(a.name), {{"by", author_of(a)}}));
+                 api_target("maintenance/" + percent_encode(a.name), {{"by", who_says(a.author)}}));
   if (!answer) return report_failure(answer.error());
   if (session.format == output_format::json)
     std::puts(answer->c_str());
@@ -132,14 +146,14 @@ void add_maintenance_commands(CLI::App& app, command_session& session) {
   add->add_option("--day", a->days, "On these days, mon ... sun [every day]")
       ->allow_extra_args(false);
   add->add_option("--zone", a->zone, "Time zone of --at, for example Europe/Berlin [UTC]");
-  add->add_option("-a,--author", a->author, "Who says so [$USER]");
+  add->add_option("-a,--author,--by", a->author, "Who says so [$USER, or the account]");
   add->add_option("-c,--comment", a->comment, "Why")->required();
   add->add_flag("--force", a->force, "However much it covers");
   add->callback([a, &session] { session.run = [a, &session] { return run_add(session, *a); }; });
   auto r = std::make_shared<maintenance_arguments>();
   CLI::App* remove = group->add_subcommand("remove", "Forget a window; what fires is told");
   remove->add_option("name", r->name, "Its name")->required();
-  remove->add_option("-a,--author", r->author, "Who says so [$USER]");
+  remove->add_option("-a,--author,--by", r->author, "Who says so [$USER, or the account]");
   remove->callback(
       [r, &session] { session.run = [r, &session] { return run_remove(session, *r); }; });
 }

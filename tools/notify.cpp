@@ -32,7 +32,8 @@ outcome<std::string> layout_receivers(const std::string& body, const colours& c)
                     sent ? format_time(r["last_sent"].get<std::int64_t>()) : "-",
                     wrong ? r["last_error"].get<std::string>() : "-"});
   }
-  return format_table({"receiver", "kind", "sent", "failed", "last sent", "last error"}, rows, c);
+  if (rows.empty()) return std::string{"no receivers\n"};
+  return format_table({"RECEIVER", "KIND", "SENT", "FAILED", "LAST SENT", "LAST ERROR"}, rows, c);
 }
 
 int run_test(const command_session& session, const std::string& name) {

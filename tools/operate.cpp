@@ -37,13 +37,13 @@ int send_change(const command_session& session, const std::string& target, const
 }
 
 void add_who(CLI::App& command, operation_arguments& a) {
-  command.add_option("--by", a.by, "Who says so");
-  command.add_option("--comment", a.comment, "Why");
+  command.add_option("-a,--author,--by", a.by, "Who says so [$USER, or the account]");
+  command.add_option("-c,--comment", a.comment, "Why");
 }
 
 /// @p kind is alert or incident.
 int run_ack(const command_session& session, const operation_arguments& a, const char* kind) {
-  json body{{"by", a.by}, {"comment", a.comment}, {"acknowledged", !a.undo}};
+  json body{{"by", who_says(a.by)}, {"comment", a.comment}, {"acknowledged", !a.undo}};
   if (!a.assign.empty()) body["assign"] = a.assign;
   return send_change(
       session, api_target(std::string{kind} + "s/" + percent_encode(a.id) + "/acknowledge", {}),
@@ -65,7 +65,7 @@ void add_ack(CLI::App& group, command_session& session, const char* kind) {
 }
 
 int run_feedback(const command_session& session, const operation_arguments& a, const char* kind) {
-  json body{{"by", a.by}, {"comment", a.comment}, {"verdict", a.verdict}};
+  json body{{"by", who_says(a.by)}, {"comment", a.comment}, {"verdict", a.verdict}};
   if (!a.cause.empty()) body["cause"] = a.cause;
   if (!a.remediation.empty()) {
     if (a.worked == a.failed) return report_usage("say --worked or --failed of the remediation");
@@ -173,8 +173,8 @@ void add_topology_operations(CLI::App& group, command_session& session) {
     add_who(*sub, *a);
     sub->callback([a, of, &session] {
       session.run = [a, of, &session] {
-        const json body{{"from", a->from},   {"to", a->to}, {"kind", a->kind},
-                        {"action", of.name}, {"by", a->by}, {"comment", a->comment}};
+        const json body{{"from", a->from},   {"to", a->to},           {"kind", a->kind},
+                        {"action", of.name}, {"by", who_says(a->by)}, {"comment", a->comment}};
         return send_change(session, api_target("topology/edges", {}), body,
                            a->from + " -> " + a->to + of.done);
       };

@@ -152,6 +152,8 @@ outcome<milliseconds> parse_duration(std::string_view text) {
 }
 
 outcome<std::int64_t> parse_time(std::string_view text) {
+  const bool day = text.size() == 10 && text[4] == '-' && text[7] == '-';
+  if (day) return parse_time(std::string{text} + "T00:00:00Z");
   std::int64_t ms = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
   if (error == std::errc{} && end == text.data() + text.size()) return ms;
@@ -159,7 +161,7 @@ outcome<std::int64_t> parse_time(std::string_view text) {
   int fraction = 0, used = 0;
   const std::string copy{text};
   const failure bad{ec::invalid, "'" + copy +
-                                     "' is no time: write Unix milliseconds or "
+                                     "' is no time: write Unix milliseconds, 2024-01-08 or "
                                      "2024-01-08T12:00:00Z"};
   if (std::sscanf(copy.c_str(), "%4d-%2d-%2d%*1[T ]%2d:%2d:%2d%n", &parts.tm_year, &parts.tm_mon,
                   &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &used) != 6)

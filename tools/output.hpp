@@ -49,7 +49,8 @@ std::string format_bytes(std::uint64_t bytes);
 
 /// Reads "90s", "20m", "1.5h", "7d", "250ms", "1h30m"; a number alone is seconds. Never negative.
 outcome<milliseconds> parse_duration(std::string_view text);
-/// Reads Unix milliseconds or "2024-01-08T12:00:00[.250]Z".
+/// Reads Unix milliseconds, "2024-01-08T12:00:00[.250]Z" or "2024-01-08", the begin of that day in
+/// UTC.
 outcome<std::int64_t> parse_time(std::string_view text);
 /// Today in UTC, "2024-01-08".
 std::string today();

@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "lab/gzip_file.hpp"
+#include "tools/one_of.hpp"
 #include "tools/recording_events.hpp"
 #include "tools/sending.hpp"
 
@@ -61,6 +62,7 @@ outcome<std::shared_ptr<std::istream>> open_text(const std::string& file, std::u
 /// JSON lines begin with a bracket, a CSV file with its header.
 input_format format_of(std::istream& in) {
   const int first = (in >> std::ws).peek();
+  if (first == std::istream::traits_type::eof()) return input_format::json;  // holds nothing
   return first == '{' || first == '[' ? input_format::json : input_format::csv;
 }
 
@@ -109,6 +111,7 @@ int run_publish(const publish_arguments& a, const command_session& session) {
     const int code = report_failure(sent.error());
     return sent.error().code == ec::invalid && s.sent == 0 ? exit_code::usage : code;
   }
+  if (s.sent == 0 && s.unreadable == 0) return report_failure("no event was found to send");
   return s.rejected + s.unreadable == 0 ? exit_code::ok : exit_code::failed;
 }
 
@@ -119,11 +122,11 @@ void add_publish_command(CLI::App& app, command_session& session) {
   CLI::App* sub = app.add_subcommand(
       "publish",
       "Send events: CSV (ts,metric,...), JSON lines, recordings; - is the standard input");
-  static const std::map<std::string, input_format> formats{
-      {"auto", input_format::automatic}, {"csv", input_format::csv}, {"json", input_format::json}};
   sub->add_option("file", a->files, "Files, recordings or -")->required();
   sub->add_option("--format", a->format, "auto, csv or json")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))
+      ->transform(one_of<input_format>({{"auto", input_format::automatic},
+                                        {"csv", input_format::csv},
+                                        {"json", input_format::json}}))
       ->option_text("auto|csv|json");
   sub->add_option("--entity", a->csv.entity, "Who the rows of a CSV file are about, kind/name");
   sub->add_option("--counter", a->csv.counters,

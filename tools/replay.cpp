@@ -89,8 +89,9 @@ outcome<void> send_all(event_input& input, event_sender& sender, double speed,
   return sender.finish();
 }
 
-int replay_telemetry(const telemetry& t, const replay_pace& pace, const sending_options& options,
+int replay_telemetry(const telemetry& t, const replay_pace& pace, sending_options options,
                      const command_session& session) {
+  options.moved_to_now = !pace.keep_time;
   const auto span = span_of(t);
   if (!span) return report_failure("the recording holds no event");
   const auto shift =

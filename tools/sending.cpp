@@ -154,7 +154,8 @@ private:
     return {why.code, "no answer from " + options_.endpoint + " for " + options_.timeout + ": " +
                           std::to_string(client_->unanswered()) +
                           " requests are not acknowledged. Is the server running (faultline "
-                          "status) and is this its ingest.router endpoint (--endpoint)?"};
+                          "status) and is this its ingest.router endpoint (--endpoint)? One that "
+                          "asks for keys answers nobody without (--key-file, --server-key-file)"};
   }
 
   std::unique_ptr<publisher_client> client_;

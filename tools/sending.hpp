@@ -20,9 +20,10 @@ namespace faultline {
 struct sending_options {
   std::string endpoint;  ///< empty: port 7802, or 7801 without acknowledgement
   std::string publisher = "faultline-cli";
-  std::string epoch;        ///< empty: a new one
-  std::size_t batch = 512;  ///< events in a request
-  std::size_t window = 16;  ///< requests under way
+  std::string epoch;          ///< empty: a new one
+  std::size_t batch = 512;    ///< events in a request
+  std::size_t window = 16;    ///< requests under way
+  bool moved_to_now = false;  ///< time stamps are not those of the recording
   bool fire_and_forget = false;
   std::string timeout = "30s";  ///< without any sign of the server
 };
@@ -74,7 +75,7 @@ outcome<void> send_all(event_input& input, event_sender& sender, double speed,
                        const std::string& what);
 
 /// Sends @p t as `faultline replay` does and prints the summary. @returns an exit code.
-int replay_telemetry(const telemetry& t, const replay_pace& pace, const sending_options& options,
+int replay_telemetry(const telemetry& t, const replay_pace& pace, sending_options options,
                      const command_session& session);
 
 /// The summary for people or programs, with what to do about what was rejected.

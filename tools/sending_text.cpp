@@ -32,12 +32,19 @@ std::string counted(std::uint64_t n, const char* what) {
   return format_count(n) + " " + what + (n == 1 ? "" : "s");
 }
 
-std::string hints(const sending_summary& s) {
+std::string hints(const sending_summary& s, const sending_options& options) {
   std::string out;
   if (s.by_reason.count("ts_too_old") != 0)
+    out += options.moved_to_now
+               ? "  Of a recording the server takes the last `processing.max_late` (1h): "
+                 "`--start-now --speed 1` plays it\n  as it would happen; a server for replays "
+                 "has `processing: {accept_past: true}`.\n"
+               : "  The server does not take events of the past: `faultline replay` moves a "
+                 "recording to now;\n  a server for replays has `processing: {accept_past: "
+                 "true}`.\n";
+  if (s.by_reason.count("ts_in_future") != 0 && options.moved_to_now)
     out +=
-        "  The server does not take events of the past: `faultline replay` moves a recording to "
-        "now;\n  a server for replays has `processing: {accept_past: true}`.\n";
+        "  With `--start-now` time runs ahead of the server's clock if `--speed` is more than 1.\n";
   if (s.by_reason.count("ts_unit") != 0) out += "  `ts` is Unix time in milliseconds.\n";
   if (s.by_reason.count("entity_limit") != 0)
     out += "  Too many new entities at once: see `entities.max_new_per_second`, or send slower.\n";
@@ -64,7 +71,7 @@ std::string summary_text(const sending_summary& s, const sending_options& option
   for (const auto& [reason, count] : s.by_reason)
     out += "  " + harmless(reason) + ": " + format_count(count) + "\n";
   for (const auto& example : s.examples) out += "  for example " + harmless(example) + "\n";
-  return out + hints(s);
+  return out + hints(s, options);
 }
 
 void add_sending_options(CLI::App& command, sending_options& o) {

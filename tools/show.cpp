@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,7 +22,7 @@ namespace {
 
 /// Filters of the list commands, as they were typed.
 struct list_arguments {
-  std::string state, entity, prefix, next, id, metric;
+  std::string state, severity, entity, text, prefix, next, id, metric;
   std::size_t limit = 100;
 };
 
@@ -79,6 +80,29 @@ int show_entity(const command_session& session, const std::string& id, std::stri
   const auto chart = draw_chart(*series, terminal_width(), chart_rows, colours::of(1));
   if (!chart.empty()) std::printf("\n%s\n%s", harmless(metric).c_str(), chart.c_str());
   return exit_code::ok;
+}
+
+/// The incident, and of its alerts who has acknowledged them and is to look after them.
+int show_incident(const command_session& session, const std::string& id) {
+  using nlohmann::json;
+  const std::string path = "incidents/" + percent_encode(id);
+  const auto body = api_get(session.server, api_target(path, {}));
+  if (!body) return report_failure(body.error());
+  if (session.format == output_format::json) return show_body(session, *body, layout_incident);
+  json whole = json::parse(*body, nullptr, false);
+  const auto story = api_get(session.server, api_target(path + "/story", {}));
+  const json told = story ? json::parse(*story, nullptr, false) : json{};
+  if (!whole.is_object() || !told.is_object()) return show_body(session, *body, layout_incident);
+  for (const char* key : {"acknowledged_by", "assigned_to"}) {
+    std::set<std::string> names;
+    for (const json& alert : told.value("alerts", json::array()))
+      if (const auto at = alert.find(key); at != alert.end() && at->is_string())
+        names.insert(at->get<std::string>());
+    names.erase("");
+    whole[key] = names;
+  }
+  return show_body(session, whole.dump(-1, ' ', false, json::error_handler_t::replace),
+                   layout_incident);
 }
 
 std::string limit_text(const list_arguments& a) { return std::to_string(a.limit); }
@@ -174,6 +198,9 @@ void add_alert_commands(CLI::App& app, command_session& session) {
   list->add_option("--state", a->state, "firing or resolved")
       ->check(CLI::IsMember({"firing", "resolved"}));
   list->add_option("--entity", a->entity, "Of this entity alone");
+  list->add_option("--severity", a->severity, "warning or critical")
+      ->check(CLI::IsMember({"warning", "critical"}));
+  list->add_option("--text", a->text, "In entity, metric or explanation");
   add_alert_operations(*group, session);
   auto one = std::make_shared<std::string>();
   CLI::App* show = group->add_subcommand("show", "All that is known of an alert");
@@ -186,8 +213,8 @@ void add_alert_commands(CLI::App& app, command_session& session) {
   add_search(*group, session);
   list->callback([a, &session] {
     session.run = [a, &session] {
-      const api_query query{
-          {"state", a->state}, {"entity", a->entity}, {"limit", limit_text(*a)}, {"next", a->next}};
+      const api_query query{{"state", a->state}, {"severity", a->severity}, {"entity", a->entity},
+                            {"text", a->text},   {"limit", limit_text(*a)}, {"next", a->next}};
       return show_answer(session, api_target("alerts", query), layout_alerts);
     };
   });
@@ -210,12 +237,8 @@ void add_incident_commands(CLI::App& app, command_session& session) {
   });
   CLI::App* show = group->add_subcommand("show", "Ranked causes, evidence and what may help");
   show->add_option("id", a->id, "Id of the incident (incident list)")->required();
-  show->callback([a, &session] {
-    session.run = [a, &session] {
-      return show_answer(session, api_target("incidents/" + percent_encode(a->id), {}),
-                         layout_incident);
-    };
-  });
+  show->callback(
+      [a, &session] { session.run = [a, &session] { return show_incident(session, a->id); }; });
 }
 
 void add_topology_commands(CLI::App& app, command_session& session) {

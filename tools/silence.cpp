@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `faultline silence add|query|show|expire|preview`, with the habits of amtool.
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <string>
@@ -58,8 +57,7 @@ outcome<json> body_of(const silence_arguments& a) {
   auto matchers = matchers_of(a.words);
   if (!matchers) return matchers.error();
   json body{{"matchers", std::move(*matchers)}, {"comment", a.comment}, {"force", a.force}};
-  const char* user = std::getenv("USER");
-  body["created_by"] = !a.author.empty() ? a.author : user != nullptr ? user : "";
+  body["created_by"] = who_says(a.author);
   if (!a.id.empty()) body["id"] = a.id;
   if (!a.start.empty()) {
     auto start = parse_time(a.start);
@@ -123,12 +121,18 @@ outcome<json> chosen(const command_session& session, const silence_arguments& a)
 int run_query(const command_session& session, const silence_arguments& a) {
   const auto rows = chosen(session, a);
   if (!rows) return report_failure(rows.error());
+  if (session.format == output_format::json) {
+    json ids = json::array();
+    for (const json& row : *rows) ids.push_back(row.value("id", ""));
+    std::puts((a.quiet ? ids : json{{"silences", *rows}}).dump(2).c_str());
+    return exit_code::ok;
+  }
   if (a.quiet) {
     for (const json& row : *rows) std::puts(harmless(row.value("id", "")).c_str());
     return exit_code::ok;
   }
-  if (session.format == output_format::json) {
-    std::puts(rows->dump(2).c_str());
+  if (rows->empty()) {
+    std::puts("no silences");
     return exit_code::ok;
   }
   std::vector<std::vector<std::string>> table;
@@ -137,7 +141,7 @@ int run_query(const command_session& session, const silence_arguments& a) {
                      format_time(row.value("ends", std::int64_t{0})), row.value("created_by", ""),
                      row.value("comment", "")});
   std::fputs(
-      format_table({"id", "state", "matchers", "ends", "by", "comment"}, table, colours::of(1))
+      format_table({"ID", "STATE", "MATCHERS", "ENDS", "BY", "COMMENT"}, table, colours::of(1))
           .c_str(),
       stdout);
   return exit_code::ok;
@@ -145,14 +149,15 @@ int run_query(const command_session& session, const silence_arguments& a) {
 
 int run_expire(const command_session& session, const silence_arguments& a) {
   int code = exit_code::ok;
-  const char* user = std::getenv("USER");
-  const std::string by = !a.author.empty() ? a.author : user != nullptr ? user : "";
+  const std::string by = who_says(a.author);
   for (const std::string& id : a.words) {
     const auto answer = api_change(session.server, "DELETE",
                                    api_target("silences/" + percent_encode(id), {{"by", by}}));
     if (!answer)
       code = report_failure(answer.error());
-    else if (session.format == output_format::simple)
+    else if (session.format == output_format::json)
+      std::puts(answer->c_str());
+    else
       std::printf("silence %s has ended\n", harmless(id).c_str());
   }
   return code;
@@ -172,7 +177,7 @@ int run_preview(const command_session& session, const silence_arguments& a) {
     std::puts(reach.dump(2).c_str());
     return refused ? exit_code::failed : exit_code::ok;
   }
-  std::printf("%s alerts that fire, %s of %s entities\n",
+  std::printf("%s alerts that fire, %s entities (%s are watched)\n",
               format_count(reach.value("alert_count", std::uint64_t{0})).c_str(),
               format_count(reach.value("entity_count", std::uint64_t{0})).c_str(),
               format_count(reach.value("known_entities", std::uint64_t{0})).c_str());
@@ -191,8 +196,9 @@ using runner = int (*)(const command_session&, const silence_arguments&);
 CLI::App* add_one(CLI::App* group, command_session& session,
                   const std::shared_ptr<silence_arguments>& a, const char* name, const char* what,
                   const char* words, runner run) {
+  const bool ids = std::string_view{words} == "Ids";
   CLI::App* sub = group->add_subcommand(name, what);
-  sub->add_option("words", a->words, words)->option_text("...");
+  sub->add_option(ids ? "id" : "matcher", a->words, words)->option_text("...");
   sub->callback(
       [a, run, &session] { session.run = [a, run, &session] { return run(session, *a); }; });
   return sub;
@@ -208,7 +214,7 @@ void add_silence_commands(CLI::App& app, command_session& session) {
   auto a = std::make_shared<silence_arguments>();
   CLI::App* add =
       add_one(group, session, a, "add", "Silence alerts; says the id", matchers, run_add);
-  add->add_option("-a,--author", a->author, "Who says so [$USER]");
+  add->add_option("-a,--author,--by", a->author, "Who says so [$USER, or the account]");
   add->add_option("-c,--comment", a->comment, "Why")->required();
   add->add_option("-d,--duration", a->duration, "How long")->capture_default_str();
   add->add_option("--start", a->start, "From then on [now]");
@@ -223,8 +229,8 @@ void add_silence_commands(CLI::App& app, command_session& session) {
   query->add_option("--created-by", q->created_by, "Of this owner");
   auto e = std::make_shared<silence_arguments>();
   CLI::App* expire = add_one(group, session, e, "expire", "End silences now", "Ids", run_expire);
-  expire->get_option("words")->required();
-  expire->add_option("-a,--author", e->author, "Who says so [$USER]");
+  expire->get_option("id")->required();
+  expire->add_option("-a,--author,--by", e->author, "Who says so [$USER, or the account]");
   add_one(group, session, std::make_shared<silence_arguments>(), "preview",
           "What a silence would cover; fails where it would be refused", matchers, run_preview);
 }

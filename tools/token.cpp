@@ -58,7 +58,8 @@ void add_token_commands(CLI::App& app, command_session& session) {
       ->check(CLI::IsMember({"publisher", "viewer", "operator", "admin"}))
       ->capture_default_str();
   sub->add_option("--file", a->file, "The server's web.tokens")->required();
-  sub->add_option("--not-after", a->not_after, "When it ends, such as 2027-01-31T12:00:00Z");
+  sub->add_option("--not-after", a->not_after,
+                  "When it ends, such as 2027-01-31 or 2027-01-31T12:00:00Z");
   sub->callback([a, &session] { session.run = [a, &session] { return run_create(*a, session); }; });
 }
 

@@ -36,16 +36,17 @@ std::vector<const what_if_alert*> within(const what_if_run& run, std::int64_t fr
 
 what_if_difference::totals totals_of(const what_if_run& run, std::int64_t from, std::int64_t to) {
   what_if_difference::totals t;
-  for (const auto& [id, a] : run.alerts) {
-    if (a.started < from || a.started > to) continue;
+  std::size_t began = 0;
+  for (const what_if_alert* a : within(run, from, to)) {
     ++t.alerts;
-    if (a.severity == alert_severity::critical) ++t.critical;
+    if (a->severity == alert_severity::critical) ++t.critical;
+    if (a->started >= from) ++began;
   }
   for (const auto& [id, started] : run.incidents)
     if (started >= from && started <= to) ++t.incidents;
   const double entity_months =
       static_cast<double>(run.entities) * static_cast<double>(to - from) / month_ms;
-  if (entity_months > 0) t.pages_per_entity_month = static_cast<double>(t.alerts) / entity_months;
+  if (entity_months > 0) t.pages_per_entity_month = static_cast<double>(began) / entity_months;
   return t;
 }
 
@@ -118,6 +119,8 @@ void what_if_run::take(const feed_event& e) {
 
 what_if_difference compare(const what_if_run& before, const what_if_run& after, std::int64_t from,
                            std::int64_t to) {
+  // Before the first event nothing was quiet: nothing was seen.
+  from = std::max(from, std::min(before.oldest, to));
   what_if_difference d;
   d.from = from;
   d.to = to;
@@ -191,7 +194,8 @@ std::string difference_text(const what_if_difference& d) {
   if (d.none()) text += "no difference\n";
   const auto total = [](const char* name, const what_if_difference::totals& t) {
     return std::string{name} + format_count(t.alerts) + " alerts (" + format_count(t.critical) +
-           " critical), " + format_count(t.incidents) + " incidents, " +
+           " critical), " + format_count(t.incidents) +
+           (t.incidents == 1 ? " incident, " : " incidents, ") +
            format_number(t.pages_per_entity_month) + " pages per entity and month\n";
   };
   text += total("before: ", d.before) + total("after:  ", d.after);

@@ -26,6 +26,7 @@ struct what_if_run {
   std::map<std::string, what_if_alert> alerts;    ///< by id
   std::map<std::string, std::int64_t> incidents;  ///< id -> started
   std::size_t entities = 0;
+  std::int64_t oldest = 0;  ///< event time of the oldest event
   std::int64_t newest = 0;  ///< event time of the newest record
 
   void take(const feed_event& e);
@@ -42,8 +43,9 @@ struct what_if_difference {
   std::vector<what_if_pair> moved;                     ///< begins earlier or later
   std::vector<what_if_pair> changed;                   ///< another end or severity
   struct totals {
-    std::size_t alerts = 0, critical = 0, incidents = 0;
-    double pages_per_entity_month = 0;  ///< alerts that began, per entity and 30 days
+    std::size_t alerts = 0, critical = 0;  ///< that began, or were firing
+    std::size_t incidents = 0;             ///< that began
+    double pages_per_entity_month = 0;     ///< alerts that began, per entity and 30 days
   } before, after;
   std::size_t entities = 0;
 

@@ -163,6 +163,10 @@ private:
 
   void take(partition_id p, const log_cursor& c) {
     told_.newest = std::max(told_.newest, unix_ms(c.newest()));
+    if (c.record().kind == record_kind::event) {
+      const auto ts = unix_ms(c.record().event.ts);
+      told_.oldest = told_.oldest == 0 ? ts : std::min(told_.oldest, ts);
+    }
     if (plan_.limits && !changed_[p] && unix_ms(c.newest()) >= plan_.from) {
       changed_[p] = true;
       set_rules(p);

@@ -11,8 +11,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include "transport/addresses.hpp"
 #include "transport/http_server.hpp"
-#include "transport/internal/curve.hpp"
 #include "transport/internal/http_session.hpp"
 #include "transport/internal/http_text.hpp"
 
@@ -80,8 +80,8 @@ private:
 outcome<beast_http_server::doorkeeping> beast_http_server::read_doorkeeping() const {
   const web_options& o = shared_.options;
   doorkeeping now;
-  if (o.tls_certificate.empty() != o.tls_key.empty())
-    return failure{ec::invalid, "web.tls_certificate and web.tls_key go together"};
+  if (const auto wrong = address_problems(o); !wrong.empty())
+    return failure{ec::invalid, wrong.front().key + " " + wrong.front().text};
   if (!o.tls_certificate.empty()) {
     auto tls = server_tls(o.tls_certificate, o.tls_key);
     if (!tls) return tls.error();
@@ -92,13 +92,6 @@ outcome<beast_http_server::doorkeeping> beast_http_server::read_doorkeeping() co
     if (!list) return list.error();
     now.tokens = std::make_shared<const token_list>(std::move(*list));
   }
-  if (!is_local("tcp://" + o.listen_address) && (!now.tls || !now.tokens))
-    return failure{ec::invalid,
-                   "web.listen_address " + o.listen_address + " is open to a network, and " +
-                       (now.tls ? "web.tokens names no tokens. Make one with `faultline token "
-                                  "create NAME --role viewer --file FILE`"
-                                : "web.tls_certificate and web.tls_key name no certificate") +
-                       ", or listen on 127.0.0.1"};
   return now;
 }
 

@@ -21,8 +21,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "transport/addresses.hpp"
 #include "transport/decode/frames.hpp"
-#include "transport/internal/curve.hpp"
 #include "transport/internal/http_text.hpp"
 
 namespace faultline {
@@ -176,15 +176,8 @@ void connection::ended() {
 
 outcome<void> doors_impl::open(const std::vector<line_listener>& listeners) {
   for (const auto& l : listeners) {
-    const bool is_udp = l.endpoint.rfind("udp://", 0) == 0;
-    const bool is_tcp = l.endpoint.rfind("tcp://", 0) == 0;
-    if (!is_udp && !is_tcp)
-      return failure{ec::invalid, l.endpoint + " is neither udp://host:port nor tcp://host:port"};
-    if (!limits_.networks && !is_local("tcp://" + l.endpoint.substr(6)))
-      return failure{ec::invalid, l.endpoint +
-                                      " is open to a network, where nobody can prove who "
-                                      "sends: listen on 127.0.0.1, or say so with "
-                                      "ingest.unproven_networks"};
+    if (const auto wrong = line_address_problem(l.endpoint, limits_.networks))
+      return failure{ec::invalid, *wrong};
     if (auto done = open_one(l); !done) return done;
   }
   return {};

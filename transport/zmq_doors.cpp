@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "transport/addresses.hpp"
 #include "transport/doors.hpp"
 #include "transport/internal/authenticator.hpp"
 #include "transport/internal/feed_loop.hpp"
@@ -124,31 +125,21 @@ outcome<void> zmq_doors::open() {
 }
 
 outcome<void> zmq_doors::open_security() {
-  std::vector<std::pair<std::string, std::string>> bound{{"feed.publish", options_.publish},
-                                                         {"feed.replay", options_.replay}};
-  for (const auto& e : options_.pull) bound.emplace_back("ingest.pull", e);
-  for (const auto& e : options_.router) bound.emplace_back("ingest.router", e);
-  const auto first =
-      std::find_if(bound.begin(), bound.end(), [this](const auto& b) { return asks(b.second); });
+  if (const auto wrong = address_problems(options_); !wrong.empty())
+    return failure{ec::invalid, wrong.front().key + " " + wrong.front().text};
   const auto& s = options_.security;
-  if (s.key.empty() && first != bound.end())
-    return failure{ec::invalid,
-                   first->first + " " + first->second +
-                       (is_local(first->second) ? " asks for keys (security.curve: always)"
-                                                : " is open to a network") +
-                       ", and security.key names no key of this server. Make one with `faultline "
-                       "keygen server --out DIRECTORY` and name it, or bind to 127.0.0.1"};
   if (s.key.empty()) return {};
   auto own = load_identity(s.key);
   if (!own) return own.error();
   own_ = std::move(*own);
-  if (s.clients.empty())
-    return failure{ec::invalid,
-                   "security.clients is empty: it names the directory of the clients' public keys"};
   auto list = load_clients(s.clients);
   if (!list) return list.error();
   access_.set(std::make_shared<const access_list>(std::move(*list)));
-  if (first == bound.end()) return {};
+  const auto asking = [this](const std::string& endpoint) { return asks(endpoint); };
+  const bool any = std::any_of(options_.pull.begin(), options_.pull.end(), asking) ||
+                   std::any_of(options_.router.begin(), options_.router.end(), asking) ||
+                   asks(options_.publish) || asks(options_.replay);
+  if (!any) return {};
   authenticator_ = std::make_unique<authenticator>(context_, access_, give_up_);
   authenticator_->open();
   return {};

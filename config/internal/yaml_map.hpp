@@ -18,6 +18,7 @@ public:
   void add(const YAML::Mark& at, std::string key, std::string text);
   std::vector<config_problem> take();  ///< in the order of the file
   bool empty() const noexcept { return problems_.empty(); }
+  std::size_t size() const noexcept { return problems_.size(); }
 
 private:
   std::string file_;

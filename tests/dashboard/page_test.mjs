@@ -43,9 +43,16 @@ test("an operator reads the cause, acknowledges and answers, and another window 
   await page.locator(".graph canvas").first().waitFor(patience);
   await page.locator(".chart canvas").first().waitFor(patience);
 
-  await say(page, "Acknowledge", "looking into it");
+  await page.getByRole("button", { name: "Acknowledge", exact: true }).first().click();
+  const asked = page.getByRole("dialog");
+  await asked.getByLabel("Who looks after it").fill("bob");
+  await asked.getByLabel("Your name").fill("ann");
+  await asked.getByLabel("Comment").fill("looking into it");
+  await asked.locator("button.main").click();
+  await asked.waitFor({ state: "detached", ...patience });
   await card.getByText("acknowledged").waitFor(patience); // no one loaded anything anew there
   await watching.getByText("acknowledged by ann").waitFor(patience);
+  await watching.locator(".incident-head .fact", { hasText: "Looks after it" }).getByText("bob").waitFor(patience);
   await say(page, "Right", "as said");
   await say(page, "Worked", "after the second step");
   await page.locator(".story").getByText("after the second step").waitFor(patience);
@@ -195,6 +202,25 @@ test("an operator plans work, sees which alerts it covers, and removes it; a win
   await move.waitFor({ state: "detached", ...patience });
   await other.getByText("planned work: move").first().waitFor({ state: "detached", ...patience });
   for (const window of [page, other]) assert.deepEqual(await wrongsOf(window), []);
+});
+
+test("an operator finds incidents that are over, page by page, and what was posted has no chart of ours", async () => {
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/now`);
+  await page.getByRole("link", { name: "Alerts, Past incidents" }).click();
+  const rows = page.locator(".past tr[data-incident]");
+  await rows.first().waitFor(patience);
+  assert.equal(await rows.count(), 25);
+  await page.getByRole("button", { name: "Older ones" }).click();
+  await page.waitForFunction(() => document.querySelectorAll(".past tr[data-incident]").length === 30, undefined, patience);
+  assert.equal(await page.getByRole("button", { name: "Older ones" }).count(), 0, "a last page leads nowhere");
+  await rows.first().locator("a").click();
+  await page.getByText("over since").waitFor(patience);
+  await page.getByText("its alerts were posted by others").waitFor(patience);
+  await page.goto(`${base}/#/alerts?state=resolved`);
+  await page.locator(".line-link").first().click();
+  await page.getByRole("dialog").getByText("Posted by alertmanager").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
 });
 
 test("an operator works with the keyboard, and every control has a name", async () => {

@@ -10,7 +10,7 @@ import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/l
 import { byWorst, pieces } from "../../dashboard/web/lib/logs.js";
 import { link, readRoute } from "../../dashboard/web/lib/route.js";
 import { briefOf, filterOf, seen, wantsMore, withAlert } from "../../dashboard/web/lib/rows.js";
-import { chartsOf, incidentGraph, propagation, remediesOf, safeLink } from "../../dashboard/web/lib/story.js";
+import { chartsOf, incidentGraph, isPosted, propagation, remediesOf, safeLink, whoOf } from "../../dashboard/web/lib/story.js";
 import { allAcknowledged, byUrgency, outlineOf, withIncident } from "../../dashboard/web/lib/urgency.js";
 import { instantOf, scheduleOf } from "../../dashboard/web/lib/windows.js";
 
@@ -155,6 +155,14 @@ test("charts are of the causes first and each metric once", () => {
   assert.equal(chartsOf({ causes: [] }, []).length, 0);
 });
 
+test("what others posted is known as such, and each name of who works on it stands once", () => {
+  assert.ok(isPosted({ source: "alertmanager" }));
+  assert.ok(!isPosted({ source: "detector" }));
+  const charts = chartsOf({ started: 1, causes: [{ entity: "a", metric: "Slow" }] }, [{ entity: "a", metric: "Slow", source: "alertmanager", started: 1 }]);
+  assert.deepEqual(charts, []);
+  assert.deepEqual(whoOf([{ acknowledged_by: "ann" }, { acknowledged_by: "ann", assigned_to: "bob" }, {}]), { by: ["ann"], assigned: ["bob"] });
+});
+
 test("a remedy stands once; only links of the web are followed", () => {
   const remedies = remediesOf({ causes: [{ entity: "a", remediation: [{ title: "t" }] }, { entity: "b", remediation: [{ title: "t" }, { title: "u" }] }] });
   assert.deepEqual(remedies.map((r) => [r.title, r.cause]), [["t", "a"], ["u", "b"]]);
@@ -172,10 +180,10 @@ test("only the rows that are seen are drawn, and more are asked for in time", ()
 });
 
 test("rows follow the feed within their filter", () => {
-  const alert = { id: "a", entity: "service/cart", metric: "cpu", severity: "warning", state: "firing", started: 1, updated: 2, score: 0.9, explanation: "CPU is high", acknowledged: true, acknowledged_by: "ann" };
+  const alert = { id: "a", entity: "service/cart", metric: "cpu", severity: "warning", state: "firing", started: 1, updated: 2, score: 0.9, explanation: "CPU is high", acknowledged: true, acknowledged_by: "ann", assigned_to: "bob" };
   const fits = filterOf({ state: "firing", severity: "", text: "CART" });
   let rows = withAlert([], alert, fits);
-  assert.equal(rows[0].acknowledged, "ann");
+  assert.deepEqual([rows[0].acknowledged, rows[0].assigned_to], ["ann", "bob"]);
   rows = withAlert(rows, { ...alert, severity: "critical" }, fits);
   assert.equal(rows.length, 1);
   assert.equal(rows[0].severity, "critical");

@@ -115,14 +115,14 @@ class AlertmanagerTest(unittest.TestCase):
             self.amtool(server, "alert", "add", "Slow", f"service={name}")
         self.assertTrue(wait_for(lambda: len(self.alerts(server)) == 3))
         said = self.faultline(server, "silence", "preview", "Slow", status=1)
-        self.assertIn("3 alerts that fire, 3 of 0 entities", said)
+        self.assertIn("3 alerts that fire, 3 entities (0 are watched)", said)
         self.assertIn("say force", said)
         self.faultline(server, "silence", "add", "Slow", "-c", "storm", "-a", "ann", status=1)
         self.faultline(server, "silence", "add", "Slow", status=2)
         self.faultline(server, "silence", "add", "-c", "nothing", status=2)
         silence = self.faultline(server, "silence", "add", "service=~a|b", "-c", "known", "-a", "ann",
                                  "-d", "2h").strip()
-        rows = wait_for(lambda: json.loads(self.faultline(server, "-o", "json", "silence", "query", "service=~.*")))
+        rows = wait_for(lambda: json.loads(self.faultline(server, "-o", "json", "silence", "query", "service=~.*"))["silences"])
         self.assertEqual([(r["id"], r["text"], r["created_by"]) for r in rows],
                          [(silence, '{service=~"a|b"}', "ann")])
         self.assertEqual(self.faultline(server, "silence", "query", "-q").strip(), silence)

@@ -105,6 +105,18 @@ class ClientsTest(unittest.TestCase):
             p.flush(60)
         self.assertEqual(server.api("/api/v1/status")["observations"], 40)
 
+    def test_a_server_that_is_away_is_an_error_after_a_time_and_what_waits_is_kept(self):
+        p = faultline.Publisher(f"tcp://127.0.0.1:{free_ports(1)[0]}", "away", window=2)
+        self.addCleanup(p.close)
+        self.assertTrue(p.timeout_s, "nobody waits for ever who did not ask for it")
+        p.timeout_s = 0.3
+        for n in range(2):
+            p.publish([{"entity": "host/a", "values": {"cpu": n}}])
+        for call in (lambda: p.publish([{"entity": "host/a", "values": {"cpu": 3}}]), p.flush):
+            with self.assertRaises(TimeoutError):
+                call()
+        self.assertEqual([seq for seq, _ in p.waiting], [1, 2])
+
     def test_the_feed_has_every_record_once_also_those_it_was_away_for(self):
         feed = self.feed(prefix="alert/")
         names = [f"feed{n}" for n in range(20)]

@@ -93,12 +93,31 @@ class DeadLetters(unittest.TestCase):
         self.assertEqual(self.letters("?reason=no_values&limit=1")["letters"][0]["source"],
                          "router dead-letter-replay")
         status, answer = self.replay("--reason", "no_values")
-        self.assertEqual(self.outcomes(answer), [("2", "duplicate"), ("3", "not_sent")])
+        self.assertEqual((status, self.outcomes(answer)), (1, [("2", "rejected"), ("3", "not_sent")]))
 
         self.server.kill()
         self.server.start()
         status, answer = self.replay("1")
         self.assertEqual(self.outcomes(answer), [("1", "duplicate")], "also after a kill")
+
+    def test_a_letter_that_was_refused_again_is_sent_when_its_cause_is_mended(self):
+        late = int(time.time() * 1000) - 7_200_000
+        for n in range(2):  # two that are the same, and one that is not
+            self.publisher.reply_to(self.publisher.send([{"entity": "host/late", "ts": late, "values": {"cpu": 1.0}}]))
+        self.publisher.reply_to(self.publisher.send([{"entity": "host/late", "ts": late + 10_000, "values": {"cpu": 2.0}}]))
+        for _ in range(2):  # refused, and refused again: never called taken
+            status, answer = self.replay("1", "2", "3")
+            self.assertEqual((status, [o for _, o in self.outcomes(answer)]), (1, ["rejected"] * 3))
+        self.server.stop()
+        self.server.config.write_text(self.server.config.read_text() + "processing: {max_late: 1d}\n")
+        self.server.start()
+        status, answer = self.replay("--reason", "ts_too_old")
+        self.assertEqual((status, self.outcomes(answer)), (0, [(n, "accepted") for n in "123"]))
+        self.assertIn("sent as letter", answer["letters"][0]["text"])
+        self.server.wait_applied()
+        self.assertEqual(self.server.api("/api/v1/entities/host%2Flate")["observations"], 3)
+        status, answer = self.replay("--reason", "ts_too_old")
+        self.assertEqual([o for _, o in self.outcomes(answer)], ["duplicate"] * 3)
 
     def test_an_undecodable_push_is_kept_whole_and_told_again(self):
         push = zmq.Context.instance().socket(zmq.PUSH)

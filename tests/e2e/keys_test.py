@@ -261,7 +261,7 @@ class StartTest(unittest.TestCase):
         server.config.write_text(text)
         server.start(wait=False)
         try:
-            self.assertEqual(server.process.wait(timeout=60), 1)
+            self.assertEqual(server.process.wait(timeout=60), 2)
             self.assertIn("is open to a network", server.tail())
             self.assertIn("faultline keygen", server.tail())
         finally:

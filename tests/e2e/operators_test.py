@@ -76,6 +76,14 @@ class OperatorsTest(unittest.TestCase):
         listed = self.faultline("-o", "json", "alert", "search", "service/page", "--limit", "5")
         first = json.loads(listed)
         self.assertEqual((len(first["alerts"]), bool(first["next"])), (5, True))
+        # A last page that is full leads nowhere; what is asked before a time begins there.
+        for path in ("/api/v1/history", "/api/v1/alerts"):
+            whole = self.api.get(path, text="service/page", limit=7)
+            self.assertEqual((len(whole["alerts"]), whole["next"]), (7, None), path)
+        newest = max(a["started"] for a in whole["alerts"])
+        older = [a["started"] for a in whole["alerts"] if a["started"] < newest]
+        self.assertEqual([a["started"] for a in self.api.history(text="service/page", until=newest)], older)
+        self.assertEqual(len(list(self.api.history(text="service/page", until=newest + 1, limit=2))), 7)
 
 
 def checkable(value):

@@ -187,5 +187,24 @@ class Page(unittest.TestCase):
         self.browse("hostile", PAGE_INCIDENT=incident["id"], PAGE_ENTITIES=json.dumps([a["entity"] for a in firing]))
 
 
+class Past(unittest.TestCase):
+    """Incidents that are over."""
+
+    def setUp(self):
+        libraries()
+        self.server = Server("processing: {tick: 1s}\ncorrelation: {settle: 1s}\n").start()
+        self.addCleanup(self.server.close)
+
+    # Complaint: no-history
+    def test_incidents_that_are_over_are_found_from_the_first_page(self):
+        alerts = [{"labels": {"alertname": "Slow", "service": f"past-{n}"}} for n in range(30)]
+        self.server.request("POST", "/api/v2/alerts", alerts)
+        count = lambda state: len(self.server.api(f"/api/v1/incidents?state={state}&limit=100")["incidents"])
+        eventually(lambda: count("open") == 30, 60, "that 30 are open")
+        self.server.request("POST", "/api/v2/alerts", [{**a, "endsAt": "2026-01-01T00:00:00Z"} for a in alerts])
+        eventually(lambda: count("resolved") == 30, 60, "that all are over")
+        Page.browse(self, "an operator finds incidents that are over")
+
+
 if __name__ == "__main__":
     unittest.main()

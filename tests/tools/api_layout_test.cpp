@@ -91,6 +91,26 @@ TEST(Lists, AreTablesAndSayWhenThereIsMore) {
   EXPECT_EQ(*layout_entities(R"({"entities": []})", plain), "no entities\n");
 }
 
+TEST(Lists, NameACauseWithHowSureItIs) {
+  const auto page = layout_incidents(
+      R"({"incidents": [{"id": "i1", "state": "open", "severity": "warning", "causes": [
+          {"entity": "db/x", "probability": 0.9917}]}]})",
+      plain);
+  EXPECT_TRUE(has(*page, "db/x (>99 %)")) << *page;
+}
+
+TEST(IncidentPage, SaysWhoLooksAfterItAndWhetherACauseWasLookedFor) {
+  const auto page = layout_incident(
+      R"({"id": "i1", "state": "resolved", "severity": "warning", "started": 1, "causes": [],
+          "unobserved": 1, "acknowledged_by": ["ann", "eve"], "assigned_to": ["bob"]})",
+      plain);
+  ASSERT_TRUE(page);
+  for (const char* part :
+       {"acknowledged by ann, eve", "assigned to bob", "No cause has been found"})
+    EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
+  EXPECT_FALSE(has(*page, "100%")) << "nothing is known of it";
+}
+
 TEST(Lists, RefuseWhatIsNoAnswerOfTheServer) {
   for (const char* body : {"", "[]", "no", "7", "{\"alerts\": "})
     EXPECT_FALSE(layout_alerts(body, plain)) << body;
@@ -116,11 +136,23 @@ TEST(EntityPage, SaysWhatTheDetectorBelieves) {
   const auto page = layout_entity(head + R"("unheard"}})", plain);
   ASSERT_TRUE(page);
   for (const char* part :
-       {"2 % likely", "2.5 decades below", "1 false pages a month", "0.4 of them by now",
+       {"2 % likely", "2.5 decades below", "1 false page a month", "0.4 of them by now",
         "3 pages told", "0.55 decades higher", "700 half hours", "9 weekdays", "4 weekend days",
         "no better than the last value", "OFF", "0.25", "PROFILE", "0.75", "ROLE", "saturation"})
     EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
   EXPECT_TRUE(has(*layout_entity(head + R"("heard"}})", plain), "better than the last value"));
+}
+
+TEST(EntityPage, SaysNothingIsUsualBeforeThereAreThreeTicks) {
+  const std::string tail = R"(, "metrics": [{"name": "cpu", "kind": "gauge", "last": 0.5,
+      "expected": 0.4321, "lower": 0.3, "upper": 0.6}]})";
+  const auto of = [&](const char* seen) {
+    return *layout_entity(R"({"id": "service/x", "observations": )" + std::string{seen} + tail,
+                          plain);
+  };
+  EXPECT_FALSE(has(of("1"), "0.4321"));
+  EXPECT_TRUE(has(of("1"), "1 observation from"));
+  EXPECT_TRUE(has(of("3"), "0.4321"));
 }
 
 TEST(EntityPage, ListsTheTemplatesOfItsLog) {
@@ -159,15 +191,22 @@ TEST(StatusPage, NamesEveryFigure) {
 
 TEST(DeadLetters, AreCountedByReason) {
   const auto page = layout_dead_letters(
-      R"({"total": 3, "by_reason": {"bad_ts": 3}, "letters": [{"reason": "bad_ts",
+      R"({"total": 3, "kept": 2, "by_reason": {"bad_ts": 3}, "letters": [{"reason": "bad_ts",
           "id": "17", "ts": 1704715200000, "source": "pull", "content": "event",
           "payload_bytes": 2048, "truncated": false, "payload_base64": ""},
           {"reason": "bad_ts", "id": "16", "ts": 1704715200000, "source": "pull",
           "content": "payload", "payload_bytes": 70000, "truncated": true}], "next": "16"})",
       plain);
   ASSERT_TRUE(page);
-  for (const char* part : {"bad_ts: 3", "17", "event 2.0 KiB", "cut, was 68.4 KiB", "--limit"})
+  for (const char* part : {"3 refused, ever; 2 kept", "bad_ts: 3", "17", "event 2.0 KiB",
+                           "cut, was 68.4 KiB", "--limit"})
     EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
+}
+
+TEST(DeadLetters, OfNoSuchReasonAreSaidToBeNone) {
+  const auto page =
+      layout_dead_letters(R"({"total": 3, "kept": 3, "by_reason": {}, "letters": []})", plain);
+  EXPECT_TRUE(has(*page, "no such letter"));
 }
 
 TEST(Publishers, AreListedWithTheirSkew) {

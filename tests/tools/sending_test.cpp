@@ -74,6 +74,11 @@ TEST(SummaryText, SaysWhatToDoAboutThePast) {
   const std::string text = summary_text(s, {}, output_format::simple);
   EXPECT_NE(text.find("2 accepted, 10 rejected"), std::string::npos);
   EXPECT_NE(text.find("faultline replay"), std::string::npos);
+  sending_options replayed;  // does not send in a circle who has replayed it
+  replayed.moved_to_now = true;
+  const std::string again = summary_text(s, replayed, output_format::simple);
+  EXPECT_EQ(again.find("faultline replay"), std::string::npos);
+  EXPECT_NE(again.find("--start-now"), std::string::npos);
 }
 
 TEST(SummaryText, AsJsonLeavesOutWhatNobodyAnswered) {

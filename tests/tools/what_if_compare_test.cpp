@@ -76,6 +76,18 @@ TEST(WhatIfCompare, LooksAtItsTimeAlone) {
   EXPECT_FALSE(compare(before, after, noon, noon + 30 * minute).none());
 }
 
+TEST(WhatIfCompare, CountsWhatItListsAndNoTimeBeforeTheFirstEvent) {
+  what_if_run before, after;
+  before.oldest = after.oldest = noon - 30 * minute;
+  tell(before, "a", "host/a", noon - 20 * minute, noon + minute);
+  tell(after, "a", "host/a", noon - 20 * minute, noon + minute, alert_severity::critical);
+  const auto d = compare(before, after, noon, noon + 10 * minute);
+  EXPECT_EQ(d.changed.size(), 1U);
+  EXPECT_EQ(d.after.critical, 1U) << "it is listed, so it counts";
+  EXPECT_DOUBLE_EQ(d.after.pages_per_entity_month, 0) << "it began before";
+  EXPECT_EQ(compare(before, after, 1, noon).from, noon - 30 * minute);
+}
+
 TEST(WhatIfCompare, CountsPagesPerEntityAndMonth) {
   what_if_run run;
   tell(run, "a", "host/a", noon);

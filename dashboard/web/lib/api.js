@@ -58,6 +58,8 @@ export const api = {
   entityStory: (id, signal) => api.get(`entities/${part(id)}/story`, signal),
   window: (id, metric, signal) => api.get(`entities/${part(id)}/window?metric=${part(metric)}`, signal),
   topology: (signal) => api.get("topology", signal),
+  incidents: (query, signal) => api.get(`incidents?${new URLSearchParams(query)}`, signal),
+  alert: (id, signal) => api.get(`alerts/${part(id)}`, signal),
   alerts: (query, signal) => api.get(`alerts?${new URLSearchParams(query)}`, signal),
   acknowledge: (what, id, words) => call("POST", `api/v1/${what}/${part(id)}/acknowledge`, { body: words }),
   feedback: (what, id, words) => call("POST", `api/v1/${what}/${part(id)}/feedback`, { body: words }),

@@ -40,6 +40,7 @@ export function briefOf(a) {
     score: a.score,
     lead_time_s: a.lead_time_s ?? undefined,
     acknowledged: a.acknowledged ? (a.acknowledged_by ?? "") : undefined,
+    assigned_to: a.assigned_to || undefined,
     silenced: a.silenced ? (a.silenced_by ?? "") : undefined,
     maintenance: a.maintenance ?? undefined,
   };

@@ -51,6 +51,11 @@ export function propagation(cause, touched, edges) {
   return found;
 }
 
+/** Whether somebody else raised it: then its name is no metric of ours. */
+export function isPosted(alert) {
+  return Boolean(alert.source) && alert.source !== "detector";
+}
+
 /** The metrics worth a chart, at most @p most: the causes' first, then what the alerts contribute, farthest off first. */
 export function chartsOf(incident, alerts, most = 6) {
   const charts = [];
@@ -61,11 +66,15 @@ export function chartsOf(incident, alerts, most = 6) {
   };
   const onsetOf = (entity) =>
     alerts.filter((a) => a.entity === entity).reduce((t, a) => Math.min(t, a.started), Infinity);
+  const posted = new Set(alerts.filter(isPosted).map((a) => `${a.entity}\n${a.metric}`));
   for (const cause of (incident.causes ?? []).slice(0, 2)) {
+    if (posted.has(`${cause.entity}\n${cause.metric}`)) continue;
     const onset = onsetOf(cause.entity);
     add(cause.entity, cause.metric, Number.isFinite(onset) ? onset : incident.started, "a likely cause");
   }
-  const rest = alerts.flatMap((a) =>
+  // What others posted has a name, and no metric of ours.
+  const own = alerts.filter((a) => !isPosted(a));
+  const rest = own.flatMap((a) =>
     (a.contributors?.length ? a.contributors : [{ metric: a.metric, score: 0 }]).map((c) => ({
       entity: a.entity,
       metric: c.metric,
@@ -76,6 +85,12 @@ export function chartsOf(incident, alerts, most = 6) {
   rest.sort((a, b) => b.score - a.score);
   for (const c of rest) add(c.entity, c.metric, c.onset, "contributes");
   return charts;
+}
+
+/** Who has acknowledged alerts, and who is to look after them; each name once. */
+export function whoOf(alerts) {
+  const names = (key) => [...new Set(alerts.map((a) => a[key]).filter(Boolean))];
+  return { by: names("acknowledged_by"), assigned: names("assigned_to") };
 }
 
 /** All remedies of the causes, each title once, with the cause it is for. */

@@ -12,6 +12,7 @@ import { Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
 import { Sign, stateName } from "../parts/signs.js";
 import { AlertPanel } from "../parts/alert.js";
 import { Windows } from "../parts/maintenance.js";
+import { PastIncidents } from "../parts/past.js";
 import { Silences } from "../parts/silence.js";
 
 const rowHeight = 44;
@@ -20,6 +21,7 @@ const states = [
   ["firing", "Firing"],
   ["resolved", "Over"],
   ["all", "All"],
+  ["incidents", "Past incidents"],
   ["silences", "Silences"],
   ["planned", "Planned"],
 ];
@@ -104,6 +106,7 @@ export default function Alerts({ query }) {
   const filter = { state: query.state || "firing", severity: query.severity || "", text: query.text || "" };
   const bare = html`<${Filters} filter=${filter} go=${goTo(filter)} bare />`;
   if (filter.state === "silences") return html`<${Silences} filters=${bare} />`;
+  if (filter.state === "incidents") return html`<${PastIncidents} filters=${bare} />`;
   if (filter.state === "planned") return html`<${Windows} filters=${bare} />`;
   return html`<${AlertList} filter=${filter} query=${query} />`;
 }
@@ -123,7 +126,7 @@ function AlertList({ filter, query }) {
             ? html`<${Nothing} filter=${filter} />`
             : html`<${Rows} list=${list} total=${Math.max(total, list.rows.length)} />`
     }
-    ${query.alert && html`<${AlertPanel} id=${query.alert} entity=${query.entity} close=${() => history.back()} />`}`;
+    ${query.alert && html`<${AlertPanel} id=${query.alert} close=${() => history.back()} />`}`;
 }
 
 /** How many there are: of what fires the server says so, of the rest only what is loaded is known. */
@@ -209,5 +212,5 @@ function Line({ row, n }) {
     <span role="cell">${distance(row.started, now())}</span><span role="cell" class="over-time">
         ${duration((row.ended ?? now()) - row.started)}</span>
     <span role="cell" class="quiet small">
-        ${row.maintenance ? `planned work: ${row.maintenance.join(", ")}` : row.silenced !== undefined ? `silenced${row.silenced && ` by ${row.silenced}`}` : row.acknowledged !== undefined ? `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}` : row.lead_time_s && !over ? `limit in ${duration(row.lead_time_s * 1000)}` : ""}</span></div>`;
+        ${row.maintenance ? `planned work: ${row.maintenance.join(", ")}` : row.silenced !== undefined ? `silenced${row.silenced && ` by ${row.silenced}`}` : row.acknowledged !== undefined ? `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}${row.assigned_to ? `, ${row.assigned_to} looks after it` : ""}` : row.lead_time_s && !over ? `limit in ${duration(row.lead_time_s * 1000)}` : ""}</span></div>`;
 }

@@ -8,7 +8,7 @@ import { now, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { allAcknowledged } from "../lib/urgency.js";
 import { matchersOf } from "../lib/matchers.js";
-import { chartsOf, incidentGraph, remediesOf } from "../lib/story.js";
+import { chartsOf, incidentGraph, isPosted, remediesOf, whoOf } from "../lib/story.js";
 import { At, Entity, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { Causes, Remedies } from "../parts/causes.js";
 import { MetricChart } from "../parts/chart.js";
@@ -87,7 +87,7 @@ function Top({ incident: i, alerts, state, open, say }) {
     .map((a) => a.updated + a.lead_time_s * 1000);
   const limit = limits.length > 0 ? Math.min(...limits) : null;
   const done = allAcknowledged(state);
-  const who = [...new Set(alerts.filter((a) => a.acknowledged_by).map((a) => a.acknowledged_by))];
+  const { by, assigned } = whoOf(alerts);
   return html`<header class="incident-head">
     <p class="over"><a href=${link("now")}>Now</a><span aria-hidden="true">/</span>
         <${Sign} state=${i.state === "open" ? i.severity : "resolved"} />
@@ -101,6 +101,8 @@ function Top({ incident: i, alerts, state, open, say }) {
       <${Fact} name="Began"><${At} ts=${i.started} /></${Fact}>
       ${limit && html`<${Fact} name="Time to limit">
           ${limit > now() ? duration(limit - now()) : `crossed ${distance(limit, now())}`}</${Fact}>`}
+      ${by.length > 0 && !(done && i.state === "open") && html`<${Fact} name="Acknowledged">by ${by.join(", ")}</${Fact}>`}
+      ${assigned.length > 0 && html`<${Fact} name="Looks after it">${assigned.join(", ")}</${Fact}>`}
       <${Fact} name="Touches">${many(i.entities.length, "entity", "entities")}, ${many(i.alerts.length, "alert")}</${Fact}>
     </dl>
     <div class="row">
@@ -108,7 +110,7 @@ function Top({ incident: i, alerts, state, open, say }) {
         i.state === "open" &&
         (done
           ? html`<span class="chip">
-              <${Sign} state="ok" size="14" quiet /> acknowledged${who.length > 0 ? ` by ${who.join(", ")}` : ""}</span>`
+              <${Sign} state="ok" size="14" quiet /> acknowledged${by.length > 0 ? ` by ${by.join(", ")}` : ""}</span>`
           : html`<button type="button" class="main" data-key="a" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</button>`)
       }
       ${state.silenced.length > 0 && html`<${Silenced} by=${state.silenced.length === state.firing ? state.silenced[0].silenced_by : `${state.silenced[0].silenced_by}, ${state.silenced.length} of ${state.firing}`} />`}
@@ -142,7 +144,8 @@ function Spread({ incident, topology }) {
 
 function Charts({ incident, alerts }) {
   const charts = chartsOf(incident, alerts);
-  if (charts.length === 0) return html`<p class="quiet">No metric stands behind it.</p>`;
+  if (charts.length === 0)
+    return html`<p class="quiet">No metric stands behind it${alerts.some(isPosted) ? ": its alerts were posted by others, and measured there" : ""}.</p>`;
   return html`<div class="charts">${charts.map((c) => {
     const own = alerts
       .filter((a) => a.entity === c.entity)

@@ -26,6 +26,7 @@ export default function Now() {
     }
     ${!all && overview.incidents.length > shownFirst && html`<p><button type="button" class="plain" onClick=${() => more(true)}>
         ${count(overview.incidents.length - shownFirst)} more that are less urgent</button></p>`}
+    ${overview.incidents.length > 0 && html`<p class="quiet"><a href=${link("alerts", "", { state: "incidents" })}>Incidents that are over</a></p>`}
     ${overview.open > overview.incidents.length && html`<p class="quiet">
         ${many(overview.open - overview.incidents.length, "more incident")} open; <a href=${link("alerts")}>all alerts</a>.</p>`}
   </div>`;
@@ -51,7 +52,7 @@ function Quiet({ overview }) {
       <a href=${link("alerts")}>look at them</a>. Dependencies tell what belongs together: see <a href=${link("topology")}>the topology</a>.</p></${Empty}>`;
   }
   return html`<${Empty} title="Nothing needs you">
-      <p>An incident appears here by itself, the moment it opens. Past ones are under <a href=${link("alerts", "", { state: "resolved" })}>Alerts</a>;${" "}
+      <p>An incident appears here by itself, the moment it opens. Those that are over are under <a href=${link("alerts", "", { state: "incidents" })}>Alerts, Past incidents</a>;${" "}
     <a href=${link("system")}>System</a> shows whether events come in. No publisher yet? <code>faultline publish events.jsonl</code>, or any ZeroMQ socket at port 7802.</p></${Empty}>`;
 }
 

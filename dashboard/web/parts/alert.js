@@ -4,6 +4,7 @@ import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { duration, number, percent } from "../lib/format.js";
 import { useFeed, useLoaded } from "../lib/hooks.js";
+import { isPosted } from "../lib/story.js";
 import { At, Entity, Fact, Trouble, Waiting } from "./bits.js";
 import { MetricChart } from "./chart.js";
 import { Acknowledge, Dialog, Feedback } from "./dialogs.js";
@@ -17,16 +18,8 @@ const words = {
   expected: "It was so, but known and expected (a backup, a deployment).",
 };
 
-export function AlertPanel({ id, entity, close }) {
-  const { value, error, reload } = useLoaded(
-    async (signal) => {
-      const page = await api.alerts({ entity, limit: 1000 }, signal);
-      const found = page.alerts.find((a) => a.id === id);
-      if (!found) throw Object.assign(new Error("this alert is not kept any more"), { status: 404 });
-      return found;
-    },
-    [id, entity],
-  );
+export function AlertPanel({ id, close }) {
+  const { value, error, reload } = useLoaded((signal) => api.alert(id, signal), [id]);
   const [dialog, open] = useState(null);
   useFeed((r) => r.kind === "alert" && r.id === id, reload, 500);
   if (dialog?.kind === "acknowledge")
@@ -57,10 +50,12 @@ function Body({ alert: a, open }) {
   return html`<p><${Sign} state=${a.state === "firing" ? a.severity : "resolved"} /> <strong>
       <${Entity} id=${a.entity} /></strong> <code>${a.metric}</code></p>
     <p class="quiet">${a.explanation}</p>
-    <${MetricChart} entity=${a.entity} metric=${a.metric} marks=${marks} height=${140} />
+    ${isPosted(a) ? html`<p class="quiet small">Posted by ${a.source}: its value is measured there.</p>` : html`<${MetricChart} entity=${a.entity} metric=${a.metric} marks=${marks} height=${140} />`}
     <dl class="facts"><${Fact} name="Began"><${At} ts=${a.started} /></${Fact}>
       ${a.ended && html`<${Fact} name="Lasted">${duration(a.ended - a.started)}</${Fact}>`}
       <${Fact} name="Score">${percent(a.score)}</${Fact}>
+      ${a.acknowledged && html`<${Fact} name="Acknowledged">${a.acknowledged_by ? `by ${a.acknowledged_by}` : "yes"}</${Fact}>`}
+      ${a.assigned_to && html`<${Fact} name="Looks after it">${a.assigned_to}</${Fact}>`}
       ${a.lead_time_s && html`<${Fact} name="Limit in">${duration(a.lead_time_s * 1000)}</${Fact}>`}
       <${Fact} name="Model">${a.model || "none"}${a.degraded ? ", degraded" : ""}${a.learning ? ", still learning" : ""}
           </${Fact}></dl>

@@ -55,12 +55,13 @@ export function WordForm({ title, text, action, send, close, children, comment: 
 }
 
 export function Acknowledge({ what, id, name, close, done }) {
+  const [assign, to] = useState("");
   return html`<${WordForm} title="Acknowledge" action="Acknowledge" close=${close}
-    text=${`${name}: you are looking into it, and everybody sees that.`}
+    text=${`${name}: somebody is looking into it, and everybody sees that.`}
     send=${async (words) => {
-      await api.acknowledge(what, id, { ...words, acknowledged: true });
+      await api.acknowledge(what, id, { ...words, acknowledged: true, ...(assign.trim() ? { assign: assign.trim() } : {}) });
       done?.();
-    }} />`;
+    }}><label>Who looks after it, if not you<input name="assign" maxLength="200" value=${assign} onInput=${(e) => to(e.target.value)} /></label></${WordForm}>`;
 }
 
 /** Verdict on an incident (right, partly, wrong; of which cause) or on an alert (true, false, expected). */

@@ -62,10 +62,12 @@ class Publisher:
     the others wait behind it, and it is sent again until the server says that it is durable. Not for several threads.
 
     `rejected` has what the server said of the last 1,000 events that break a rule: {seq, index, error}. A request that
-    is refused as a whole keeps no other from being taken; flush() raises Rejected of the first one at its end."""
+    is refused as a whole keeps no other from being taken; flush() raises Rejected of the first one at its end.
 
-    def __init__(self, endpoint, name, window=16, resend_s=2.0, keys=None):
-        self.name, self.window, self.resend_s = name, window, resend_s
+    A server that acknowledges nothing for `timeout_s` is a TimeoutError of whoever waits for it; None: for ever."""
+
+    def __init__(self, endpoint, name, window=16, resend_s=2.0, keys=None, timeout_s=60.0):
+        self.name, self.window, self.resend_s, self.timeout_s = name, window, resend_s, timeout_s
         self.epoch, self.seq = os.urandom(8).hex(), 0
         self.rejected, self.refused = collections.deque(maxlen=1000), []
         self.waiting = collections.deque()  # (seq, payload), the oldest is under way
@@ -73,13 +75,13 @@ class Publisher:
         self.socket = _connected(zmq.DEALER, endpoint, keys)
 
     def publish(self, events):
-        """Takes a list of events; waits only while `window` requests do, however long the server is away."""
+        """Takes a list of events; waits only while `window` requests do. After a TimeoutError these events were not
+        taken: publish them again, the others still wait."""
         payload = msgpack.packb(events)
+        self._wait_until(lambda: len(self.waiting) < self.window, self.timeout_s)
         self.seq += 1
         self.waiting.append((self.seq, payload))
         self.poll()
-        while len(self.waiting) >= self.window:
-            self._turn()
 
     def poll(self):
         """Takes what the server has answered and sends what is due; for who publishes rarely."""
@@ -87,13 +89,14 @@ class Publisher:
             pass
 
     def flush(self, seconds=None):
-        """Until everything is durable. Raises TimeoutError when it is not within that time; what waits still waits."""
-        end = None if seconds is None else time.monotonic() + seconds
-        while self.waiting:
-            left = None if end is None else end - time.monotonic()
-            if left is not None and left <= 0:
-                raise TimeoutError(f"{len(self.waiting)} requests are not acknowledged")
-            self._turn(left)
+        """Until everything is durable, at most so long [as long as the server acknowledges something each `timeout_s`].
+        After a TimeoutError what waits still waits."""
+        if seconds is None:
+            while self.waiting:
+                before = len(self.waiting)
+                self._wait_until(lambda: len(self.waiting) < before, self.timeout_s)
+        else:
+            self._wait_until(lambda: not self.waiting, seconds)
         if self.refused:
             seq, text, code = self.refused[0]
             self.refused.clear()
@@ -111,6 +114,14 @@ class Publisher:
                 self.flush()
         finally:
             self.close()
+
+    def _wait_until(self, done, seconds):
+        end = None if seconds is None else time.monotonic() + seconds
+        while not done():
+            left = None if end is None else end - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError(f"{len(self.waiting)} requests are not acknowledged")
+            self._turn(left)
 
     def _turn(self, seconds=None):
         """Sends what is due and takes one reply, or waits for it, at most so long. @returns whether there was one."""

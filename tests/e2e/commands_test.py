@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the command line says of mistakes, and who it says has done something: the words an operator goes by."""
+
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+from support import BIN, Publisher, Server, free_ports
+from wire import wait_for
+
+BAD = """\
+web: {listen_address: "0.0.0.0:7800"}
+ingest: {pull: ["tcp://0.0.0.0:7801"], syslog: ["udp://0.0.0.0:5514"], subscribe: ["tcp://10.0.0.7:5556"]}
+processing: {tick: 10}
+maintenance:
+  - {name: backup, entities: ["db/*"], days: [samstag], at: "25:00", duration: 1h, zone: Europe/Berln}
+notifications:
+  receivers: [{name: team, url: "htp://x"}]
+  routes: [{receiver: nobody, matchers: ['severity=~"("']}]
+inhibit: [{source: ['a=~"("'], target: ["b=c"], equal: [d]}]
+"""
+# What is wrong with it, each by words of its own.
+WRONG = ["processing.tick", "samstag", "25:00", "Europe/Berln", "that is not http://", "nobody", "missing )", "inhibit",
+         "0.0.0.0:7800 is open to a network", "tcp://0.0.0.0:7801 is open to a network",
+         "udp://0.0.0.0:5514 is open to a network", "tcp://10.0.0.7:5556 leads over a network"]
+
+
+def run(*command, environment=None):
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=60, env=environment)
+
+
+class FilesTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="faultline-commands-")
+        self.addCleanup(folder.cleanup)
+        self.dir = pathlib.Path(folder.name)
+
+    def file(self, text):
+        path = self.dir / "faultline.yaml"
+        path.write_text(text)
+        return path
+
+    def test_check_config_names_every_mistake(self):
+        done = run(BIN / "faultline", "check-config", self.file(BAD))
+        self.assertEqual(done.returncode, 1)
+        for words in WRONG:
+            self.assertTrue(any(w in done.stdout for w in words.split("|")), f"{words}: {done.stdout}")
+        self.assertEqual(run(BIN / "faultline", "check-config", self.file("processing: {tick: 10s}\n")).returncode, 0)
+
+    def test_what_check_config_lets_pass_the_server_does_not_refuse_for_its_addresses(self):
+        """Each alone: an address that one of the two refuses the other refuses, with the same words."""
+        for text, words in (('web: {listen_address: "0.0.0.0:7800"}\n', "is open to a network"),
+                            ('web: {listen_address: "127.0.0.1:7800", tls_key: /x}\n', "go together"),
+                            ('feed: {publish: "tcp://*:7803"}\n', "is open to a network"),
+                            ('security: {curve: always}\n', "asks for keys"),
+                            ('security: {key: /x}\n', "directory of the clients"),
+                            ('ingest: {statsd: ["udp://10.0.0.1:8125"]}\n', "nobody can prove who sends")):
+            path = self.file(f"storage: {{path: {self.dir / 'store'}}}\n" + text)
+            checked = run(BIN / "faultline", "check-config", path)
+            self.assertEqual(checked.returncode, 1, text + checked.stdout)
+            self.assertIn(words, checked.stdout)
+            started = run(BIN / "faultlined", "--config.file", path)
+            self.assertEqual(started.returncode, 2, text + started.stderr)
+            self.assertIn(words, started.stderr)
+            self.assertFalse((self.dir / "store").exists(), "the store was opened")
+
+    def test_flags_of_the_server_are_checked_before_the_store_is_opened(self):
+        for flag, value in (("--web.listen-address", "nope"), ("--web.listen-address", "127.0.0.1:99999"),
+                            ("--web.listen-address", "0.0.0.0:7800"), ("--log.level", "loud"), ("--log.format", "xml")):
+            done = run(BIN / "faultlined", "--storage.path", self.dir / "store", flag, value)
+            self.assertEqual(done.returncode, 2, f"{flag} {value}: {done.stderr}")
+            self.assertIn(value, done.stdout + done.stderr)
+            self.assertFalse((self.dir / "store").exists(), f"{flag} {value}: the store was opened")
+
+    def test_inject_that_adds_nothing_fails_and_says_so(self):
+        run(BIN / "faultline", "simulate", "--seed", "3", "--services", "5", "--duration", "1h", "--out", self.dir / "short")
+        done = run(BIN / "faultline", "inject", self.dir / "short", "--out", self.dir / "none", "--seed", "1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no fault was added", done.stderr)
+
+    def test_a_day_is_a_time(self):
+        done = run(BIN / "faultline", "keygen", "probe", "--allow", "feed", "--not-after", "2031-12-31", "--out", self.dir)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("2031-12-31", (self.dir / "probe.pub").read_text())
+        self.assertEqual(run(BIN / "faultline", "keygen", "other", "--allow", "feed", "--not-after", "2031-13-31",
+                             "--out", self.dir).returncode, 2)
+
+    def test_a_word_that_is_no_command_is_named(self):
+        for words, named in ((["staus"], "no command 'staus'"), (["alert", "foo"], "no command 'foo': `faultline alert --help`"),
+                             (["-o", "yaml", "status"], "'yaml' is none of json, simple")):
+            done = run(BIN / "faultline", *words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(named, done.stdout + done.stderr)
+        self.assertNotIn("\0", run(BIN / "faultline", "evaluate", "told", "--help").stdout)
+        self.assertIn("required", run(BIN / "faultline", "alert").stderr + run(BIN / "faultline", "alert").stdout)
+
+    def test_what_is_wrong_with_a_token_file_is_said_alone(self):
+        token = self.dir / "token"
+        token.write_text("x\n")
+        token.chmod(0o644)
+        done = run(BIN / "faultline", "status", "--server", "https://127.0.0.1:9", "--token-file", token)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("chmod 600", done.stderr)
+        self.assertNotIn("running", done.stderr)
+        self.assertIn("Is it running", run(BIN / "faultline", "status", "--server", f"http://127.0.0.1:{free_ports(1)[0]}").stderr)
+
+    def test_headline_without_its_data_says_where_to_get_it(self):
+        done = run(BIN / "faultline", "evaluate", "headline", "--data", self.dir, "--no-lstm", "--out", self.dir / "h")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--simulated-only", done.stderr)
+
+
+class WhoTest(unittest.TestCase):
+    """$USER is not set in cron, containers and units."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server("processing: {tick: 1s}\n").start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def faultline(self, *words, status=0, user=None):
+        bare = {k: v for k, v in os.environ.items() if k not in ("USER", "LOGNAME")}
+        if user:
+            bare["USER"] = user
+        done = run(BIN / "faultline", "--server", f"http://127.0.0.1:{self.server.http}", *words, environment=bare)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_everything_said_has_somebody_who_said_it(self):
+        account = run("id", "-un").stdout.strip()
+        silence = self.faultline("silence", "add", "entity=service/who", "-d", "2h", "-c", "migration").strip()
+        self.faultline("maintenance", "add", "deploy", "--entity", "service/who", "--duration", "30m", "--comment", "release")
+        listed = json.loads(self.faultline("-o", "json", "silence", "query"))["silences"]
+        self.assertEqual([(s["id"], s["created_by"]) for s in listed], [(silence, account)])
+        self.assertEqual([w["by"] for w in self.server.api("/api/v1/maintenance")["windows"]], [account])
+        self.assertEqual(json.loads(self.faultline("-o", "json", "silence", "query", "-q")), [silence])
+        json.loads(self.faultline("-o", "json", "silence", "expire", silence))
+        self.assertIn("no silences", self.faultline("silence", "query"))
+        self.faultline("maintenance", "remove", "deploy")
+        self.assertIn("no windows", self.faultline("maintenance", "list"))
+        self.assertIn("say how long", self.faultline("maintenance", "add", "w", "--entity", "x", "-c", "c", status=2))
+
+    def test_who_acknowledges_is_recorded_and_shown(self):
+        self.server.request("POST", "/api/v2/alerts", [{"labels": {"alertname": "Slow", "service": "acked"}}])
+        incident = wait_for(lambda: [i for i in self.server.api("/api/v1/incidents")["incidents"]
+                                     if "service/acked" in i["entities"]])[0]
+        self.faultline("incident", "ack", incident["id"], "--assign", "bob", user="ann")
+        alert = incident["alerts"][0]
+        told = wait_for(lambda: (a := self.server.api(f"/api/v1/alerts/{alert}")).get("acknowledged_by") and a)
+        self.assertEqual((told["acknowledged_by"], told["assigned_to"]), ("ann", "bob"))
+        shown = self.faultline("incident", "show", incident["id"])
+        self.assertIn("acknowledged by ann", shown)
+        self.assertIn("assigned to bob", shown)
+        refused, _ = self.server.request("POST", f"/api/v1/alerts/{alert}/acknowledge", {"acknowledged": False, "assign": "eve"})
+        self.assertEqual(refused, 400)
+        self.assertIn("acked", self.faultline("alert", "list", "--text", "acked"))
+        self.assertIn("no alerts", self.faultline("alert", "list", "--text", "acked", "--severity", "critical"))
+
+    def test_refused_and_kept_letters_are_told_apart(self):
+        publisher = Publisher(self.server.router, "letters", encoding="json")
+        self.addCleanup(publisher.close)
+        publisher.reply_to(publisher.send([{"entity": ""}]))
+        total, kept = (self.server.api("/api/v1/dead-letters")[k] for k in ("total", "kept"))
+        self.assertIn(f"{total} refused, ever; {kept} kept", self.faultline("dead-letter", "list"))
+        self.assertIn("no such letter is kept", self.faultline("dead-letter", "list", "--reason", "nonsense"))
+
+
+if __name__ == "__main__":
+    unittest.main()
