@@ -41,7 +41,11 @@ std::string days_of(const json& row) {
 
 /// "sat,sun 02:00 for 1h 30m (Europe/Berlin)", or from when to when.
 std::string when_of(const json& row) {
-  if (text_at(row, "at").empty()) return text_at(row, "starts") + " to " + text_at(row, "ends");
+  const auto instant = [&row](const char* key) {
+    const auto at = parse_time(text_at(row, key));
+    return at ? format_time(*at) : text_at(row, key);
+  };
+  if (text_at(row, "at").empty()) return instant("starts") + " to " + instant("ends");
   const auto list = row.find("days");
   const bool daily = list != row.end() && list->is_array() && list->size() == 7;
   const std::string days = days_of(row);

@@ -169,6 +169,17 @@ void print_summary(const simulated_system& system, const std::string& out,
   if (system.truth.faults.empty()) std::puts("no fault");
 }
 
+/// At a terminal, of what takes more than some seconds: there is no bar, rows of one time are made
+/// from those before for all nodes at once.
+void say_that_it_lasts(const simulation_options& o) {
+  if (!is_terminal(2) || o.interval <= seconds{0}) return;
+  const auto steps = static_cast<std::uint64_t>(o.duration / o.interval);
+  const std::uint64_t rows = steps * o.services;  // and as many again of what they stand on
+  if (rows > 500'000)
+    std::fprintf(stderr, "simulating %s rows and more: this takes minutes\n",
+                 format_count(rows).c_str());
+}
+
 int run_simulate(const simulate_arguments& a, const command_session& session) {
   namespace fs = std::filesystem;
   if (a.out.empty() && !a.live) return report_usage("say where to: --out DIR, or --live");
@@ -176,6 +187,7 @@ int run_simulate(const simulate_arguments& a, const command_session& session) {
     return report_usage(a.out + " already holds a recording (--force writes over it)");
   const auto options = options_of(a);
   if (!options) return report_usage(options.error().what);
+  say_that_it_lasts(*options);
   const auto system = simulate(*options);
   if (!system) return report_failure(system.error());
   if (!a.out.empty()) {

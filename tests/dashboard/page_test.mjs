@@ -217,6 +217,7 @@ test("an operator finds incidents that are over, page by page, and what was post
   await rows.first().locator("a").click();
   await page.getByText("over since").waitFor(patience);
   await page.getByText("its alerts were posted by others").waitFor(patience);
+  await page.locator(".story").getByText("is all right again").first().waitFor(patience);
   await page.goto(`${base}/#/alerts?state=resolved`);
   await page.locator(".line-link").first().click();
   await page.getByRole("dialog").getByText("Posted by alertmanager").waitFor(patience);

@@ -10,7 +10,7 @@ import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/l
 import { byWorst, pieces } from "../../dashboard/web/lib/logs.js";
 import { link, readRoute } from "../../dashboard/web/lib/route.js";
 import { briefOf, filterOf, seen, wantsMore, withAlert } from "../../dashboard/web/lib/rows.js";
-import { chartsOf, incidentGraph, isPosted, propagation, remediesOf, safeLink, whoOf } from "../../dashboard/web/lib/story.js";
+import { chartsOf, incidentGraph, isPosted, itemsOf, propagation, remediesOf, safeLink, whoOf } from "../../dashboard/web/lib/story.js";
 import { allAcknowledged, byUrgency, outlineOf, withIncident } from "../../dashboard/web/lib/urgency.js";
 import { instantOf, scheduleOf } from "../../dashboard/web/lib/windows.js";
 
@@ -161,6 +161,14 @@ test("what others posted is known as such, and each name of who works on it stan
   const charts = chartsOf({ started: 1, causes: [{ entity: "a", metric: "Slow" }] }, [{ entity: "a", metric: "Slow", source: "alertmanager", started: 1 }]);
   assert.deepEqual(charts, []);
   assert.deepEqual(whoOf([{ acknowledged_by: "ann" }, { acknowledged_by: "ann", assigned_to: "bob" }, {}]), { by: ["ann"], assigned: ["bob"] });
+});
+
+test("alerts that were posted stand in the order of what happened, once", () => {
+  const posted = { source: "alertmanager", entity: "a", severity: "warning", started: 5, ended: 9, explanation: "slow", metric: "Slow" };
+  const cause = { ts: 7, kind: "cause", subject: "a" };
+  const made = itemsOf({ items: [cause], alerts: [posted, { source: "detector", entity: "b", started: 1 }] });
+  assert.deepEqual(made.map((i) => [i.ts, i.kind, i.state]), [[5, "alert", "warning"], [7, "cause", undefined], [9, "alert", "resolved"]]);
+  assert.equal(itemsOf({ items: made, alerts: [posted] }).length, 3);
 });
 
 test("a remedy stands once; only links of the web are followed", () => {

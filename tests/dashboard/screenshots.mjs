@@ -21,7 +21,9 @@ const places = {
   entity: entity && `#/entity/${encodeURIComponent(entity)}`,
   topology: "#/topology",
   alerts: "#/alerts?state=all",
+  past: "#/alerts?state=incidents",
   silences: "#/alerts?state=silences",
+  planned: "#/alerts?state=planned",
   quality: "#/quality",
   system: "#/system",
 };

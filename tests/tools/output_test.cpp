@@ -49,10 +49,11 @@ TEST(Times, ReadAndWrittenAreTheSame) {
   }
   EXPECT_EQ(format_time(1704715200000), "2024-01-08T12:00:00Z");
   EXPECT_EQ(*parse_time("1704715200000"), 1704715200000);
+  EXPECT_EQ(format_time(*parse_time("2024-01-08")), "2024-01-08T00:00:00Z");
 }
 
 TEST(Times, ThatAreNoneAreRefused) {
-  for (const char* text : {"", "today", "2024-01-08", "2024-13-08T12:00:00Z",
+  for (const char* text : {"", "today", "2024-01", "2024-13-08", "2024-13-08T12:00:00Z",
                            "2024-01-08T12:00:00+01:00", "2024-01-08T25:00:00Z"})
     EXPECT_FALSE(parse_time(text)) << text;
 }

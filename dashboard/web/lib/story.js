@@ -87,6 +87,17 @@ export function chartsOf(incident, alerts, most = 6) {
   return charts;
 }
 
+/** What happened, with the begin and the end of alerts that others posted: of these the server's story has no decision. */
+export function itemsOf(story) {
+  const told = new Set(story.items.filter((i) => i.kind === "alert").map((i) => `${i.subject}\n${i.ts}`));
+  const posted = story.alerts.filter(isPosted).flatMap((a) => [
+    { ts: a.started, kind: "alert", subject: a.entity, state: a.severity, text: a.explanation },
+    ...(a.ended ? [{ ts: a.ended, kind: "alert", subject: a.entity, state: "resolved", text: a.metric }] : []),
+  ]);
+  const more = posted.filter((i) => !told.has(`${i.subject}\n${i.ts}`));
+  return more.length === 0 ? story.items : [...story.items, ...more].sort((a, b) => a.ts - b.ts);
+}
+
 /** Who has acknowledged alerts, and who is to look after them; each name once. */
 export function whoOf(alerts) {
   const names = (key) => [...new Set(alerts.map((a) => a[key]).filter(Boolean))];

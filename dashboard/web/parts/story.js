@@ -2,6 +2,7 @@
 // What happened, in the order in which it did.
 import { html, useState } from "../vendor/htm.js";
 import { words } from "../lib/format.js";
+import { itemsOf } from "../lib/story.js";
 import { At, Entity } from "./bits.js";
 import { Sign } from "./signs.js";
 
@@ -9,15 +10,16 @@ const shownAtEnds = 7; // how it began, and what was last; what is between on de
 
 export function Story({ incident, story }) {
   const [all, more] = useState(false);
-  if (story.items.length === 0) return html`<p class="quiet">Nothing is kept of it any more.</p>`;
-  const hidden = all ? 0 : Math.max(0, story.items.length - 2 * shownAtEnds);
+  const items = itemsOf(story);
+  if (items.length === 0) return html`<p class="quiet">Nothing is kept of it any more.</p>`;
+  const hidden = all ? 0 : Math.max(0, items.length - 2 * shownAtEnds);
   const list = (items) =>
     html`<ol class="story">${items.map((item, n) => html`<${Item} key=${n} item=${item} incident=${incident} />`)}</ol>`;
-  if (hidden === 0) return html`${list(story.items)}${cut(story)}`;
-  return html`${list(story.items.slice(0, shownAtEnds))}
+  if (hidden === 0) return html`${list(items)}${cut(story)}`;
+  return html`${list(items.slice(0, shownAtEnds))}
     <p class="between"><button type="button" class="plain small" onClick=${() => more(true)}>
         ${hidden} more between</button></p>
-    ${list(story.items.slice(-shownAtEnds))}${cut(story)}`;
+    ${list(items.slice(-shownAtEnds))}${cut(story)}`;
 }
 
 function cut(story) {
