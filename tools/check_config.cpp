@@ -18,7 +18,7 @@
 #include "judgement/notifier_core.hpp"
 #include "judgement/window_words.hpp"
 #include "tools/commands.hpp"
-#include "tools/one_of.hpp"
+#include "tools/option_text.hpp"
 #include "transport/addresses.hpp"
 #include "transport/notify_text.hpp"
 
@@ -218,9 +218,10 @@ void add_config_commands(CLI::App& app, command_session& session) {
       "check-config", "Say all that is wrong with a configuration file, with its lines");
   sub->add_option("file", a->file, "The file of --config.file")->required();
   sub->add_option("--kind", a->kind, "server, runbooks or roles")
-      ->transform(one_of<config_kind>({{"server", config_kind::server},
-                                       {"runbooks", config_kind::runbooks},
-                                       {"roles", config_kind::roles}}))
+      ->transform(CLI::Validator(one_of<config_kind>({{"server", config_kind::server},
+                                                      {"runbooks", config_kind::runbooks},
+                                                      {"roles", config_kind::roles}}),
+                                 ""))
       ->option_text("server|runbooks|roles");
   sub->add_flag("--show", a->show, "Show every setting, not only those that differ");
   sub->callback([a, &session] { session.run = [a, &session] { return run_check(*a, session); }; });

@@ -15,7 +15,7 @@
 #include "lab/evaluation.hpp"
 #include "tools/commands.hpp"
 #include "tools/evaluate_options.hpp"
-#include "tools/one_of.hpp"
+#include "tools/option_text.hpp"
 #include "tools/progress.hpp"
 
 namespace faultline {
@@ -181,8 +181,8 @@ void add_rca(CLI::App& group, command_session& session) {
          "--onset", a->onset,
          "own: as of our incident that began in the fault, or stood then; given: the start "
          "of the fault is handed over")
-      ->transform(
-          one_of<onset_source>({{"own", onset_source::own}, {"given", onset_source::given}}))
+      ->transform(CLI::Validator(
+          one_of<onset_source>({{"own", onset_source::own}, {"given", onset_source::given}}), ""))
       ->option_text("own|given");
   sub->add_option("--grace", a->options.own_grace,
                   "Rows after the end of a fault within which our incident may still begin")

@@ -10,7 +10,7 @@
 #include "lab/told_faults.hpp"
 #include "tools/commands.hpp"
 #include "tools/evaluate_options.hpp"
-#include "tools/one_of.hpp"
+#include "tools/option_text.hpp"
 #include "tools/progress.hpp"
 
 namespace faultline {
@@ -57,7 +57,8 @@ void add_told_command(CLI::App& group, command_session& session) {
   a->options.detection.false_pages_per_entity_month = recordings_false_pages;
   add_judgement_options(*sub, *a);
   sub->add_option("--shown", a->study.shown, "Where alone the faults show")
-      ->transform(one_of<told_in>({{"logs", told_in::logs}, {"spans", told_in::spans}}))
+      ->transform(
+          CLI::Validator(one_of<told_in>({{"logs", told_in::logs}, {"spans", told_in::spans}}), ""))
       ->option_text("logs|spans [logs]");
   sub->add_option("--systems", a->study.systems)->check(CLI::Range(1, 1000))->capture_default_str();
   sub->add_option("--days", a->study.days, "Of each, the first half trains")

@@ -8,8 +8,8 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/commands.hpp"
-#include "tools/one_of.hpp"
 #include "tools/operate.hpp"
+#include "tools/option_text.hpp"
 #include "tools/version.hpp"
 
 namespace {
@@ -22,8 +22,10 @@ void add_common_options(CLI::App& app, command_session& session) {
   app.set_version_flag("--version", std::string{"faultline "} + faultline::program_version);
   app.set_help_all_flag("--help-all", "Help of all commands");
   app.add_option("-o,--output", session.format, "simple (for people) or json (for programs)")
-      ->transform(faultline::one_of<output_format>(
-          {{"simple", output_format::simple}, {"json", output_format::json}}))
+      ->transform(
+          CLI::Validator(faultline::one_of<output_format>(
+                             {{"simple", output_format::simple}, {"json", output_format::json}}),
+                         ""))
       ->option_text("simple|json");
   app.add_option("--server", session.server.address, "Address of the server's HTTP API")
       ->envname("FAULTLINE_SERVER")

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/option_text.hpp"
 
+#include <utility>
+
 #include "lab/simulator.hpp"
 #include "tools/output.hpp"
 
@@ -18,6 +20,18 @@ std::string fault_type_names() {
   for (const fault_type type : every_fault_type())
     names += (names.empty() ? "" : "|") + std::string{to_string(type)};
   return names;
+}
+
+std::function<std::string(std::string&)> number_of_word(std::map<std::string, unsigned> words) {
+  return [words = std::move(words)](std::string& text) {
+    std::string word, names;
+    for (const char c : text) word += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    for (const auto& entry : words) names += (names.empty() ? "" : ", ") + entry.first;
+    const auto found = words.find(word);
+    if (found == words.end()) return "'" + text + "' is none of " + names;
+    text = std::to_string(found->second);
+    return std::string{};
+  };
 }
 
 milliseconds duration_of(const std::string& text) {

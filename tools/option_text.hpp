@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 
 #include "messages/time.hpp"
@@ -17,5 +18,16 @@ std::string fault_type_names();
 
 /// @pre duration_check() accepted @p text
 milliseconds duration_of(const std::string& text);
+
+/// For CLI11's transform() of an option: puts the number behind one of @p words in its place.
+/// CLI11's own shows these numbers, which of a small type are control characters.
+std::function<std::string(std::string&)> number_of_word(std::map<std::string, unsigned> words);
+
+template <class Enum>
+std::function<std::string(std::string&)> one_of(const std::map<std::string, Enum>& words) {
+  std::map<std::string, unsigned> numbers;
+  for (const auto& entry : words) numbers.emplace(entry.first, static_cast<unsigned>(entry.second));
+  return number_of_word(std::move(numbers));
+}
 
 }  // namespace faultline

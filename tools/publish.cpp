@@ -11,7 +11,7 @@
 #include <CLI/CLI.hpp>
 
 #include "lab/gzip_file.hpp"
-#include "tools/one_of.hpp"
+#include "tools/option_text.hpp"
 #include "tools/recording_events.hpp"
 #include "tools/sending.hpp"
 
@@ -124,9 +124,10 @@ void add_publish_command(CLI::App& app, command_session& session) {
       "Send events: CSV (ts,metric,...), JSON lines, recordings; - is the standard input");
   sub->add_option("file", a->files, "Files, recordings or -")->required();
   sub->add_option("--format", a->format, "auto, csv or json")
-      ->transform(one_of<input_format>({{"auto", input_format::automatic},
-                                        {"csv", input_format::csv},
-                                        {"json", input_format::json}}))
+      ->transform(CLI::Validator(one_of<input_format>({{"auto", input_format::automatic},
+                                                       {"csv", input_format::csv},
+                                                       {"json", input_format::json}}),
+                                 ""))
       ->option_text("auto|csv|json");
   sub->add_option("--entity", a->csv.entity, "Who the rows of a CSV file are about, kind/name");
   sub->add_option("--counter", a->csv.counters,
