@@ -71,6 +71,26 @@ std::string api_json(const entity_page& page) {
   return text_of({{"entities", std::move(rows)}, {"next", next_of(page.next)}});
 }
 
+namespace {
+
+json operations_json(const std::vector<entity_operation>& all) {
+  json operations = json::array();
+  for (const entity_operation& o : all)
+    operations.push_back({{"operation", o.operation},
+                          {"peer", o.peer},
+                          {"rate", number(o.rate)},
+                          {"error_share", number(o.error_share)},
+                          {"p50_ms", number(o.p50_ms)},
+                          {"p95_ms", number(o.p95_ms)},
+                          {"p99_ms", number(o.p99_ms)},
+                          {"usual_p95_ms", number(o.usual_p95_ms)},
+                          {"usual_error_share", number(o.usual_error_share)},
+                          {"last_ts", o.last_ts}});
+  return operations;
+}
+
+}  // namespace
+
 std::string api_json(const entity_details& entity) {
   json metrics = json::array();
   for (const entity_metric& m : entity.metrics)
@@ -112,7 +132,9 @@ std::string api_json(const entity_details& entity) {
                   {"left_out", entity.left_out},
                   {"alerts", entity.alerts},
                   {"belief", std::move(belief)},
-                  {"logs", std::move(logs)}});
+                  {"logs", std::move(logs)},
+                  {"operations", operations_json(entity.operations)},
+                  {"calls_left_out", entity.calls_left_out}});
 }
 
 std::string api_json(const window_series& window) {

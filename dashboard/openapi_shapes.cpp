@@ -53,6 +53,10 @@ const std::vector<named_shape>& named_shapes() {
       {"Template",
        "id: string, template: string, severity: string, lines: integer, first_ts: integer, "
        "last_ts: integer, example: string"},
+      {"Operation",
+       "operation: string, peer: string, rate: number?, error_share: number?, p50_ms: number?, "
+       "p95_ms: number?, p99_ms: number?, usual_p95_ms: number?, usual_error_share: number?, "
+       "last_ts: integer"},
       {"Belief",
        "probability: number?, excess: number?, false_pages_per_month: number?, "
        "accepted_by_now: number?, pages: integer, stricter: number?, half_hours: number?, "
@@ -102,7 +106,8 @@ const std::vector<operation_shape>& operation_shapes() {
       {"GET", "/api/v1/entities", "entities: [EntityRow], next: string?"},
       {"GET", "/api/v1/entities/*",
        "id: string, state: string, observations: integer, first_ts: integer, last_ts: integer, "
-       "metrics: [Metric], left_out: integer, alerts: [string], belief: Belief, logs: [Template]"},
+       "metrics: [Metric], left_out: integer, alerts: [string], belief: Belief, logs: [Template], "
+       "operations: [Operation], calls_left_out: integer"},
       {"DELETE", "/api/v1/entities/*", "Accepted"},
       {"GET", "/api/v1/entities/*/window",
        "ts: [integer], values: [number?], expected: [number?], lower: [number?], "

@@ -77,6 +77,16 @@ struct entity_log {
   std::int64_t first_ts = 0, last_ts = 0;
 };
 
+/// One operation of an entity, or of one that it calls, over the last five to ten minutes.
+struct entity_operation {
+  std::string operation;  ///< empty: all others, of an entity with many
+  std::string peer;       ///< whom it calls; empty: its own work
+  double rate = 0, error_share = 0;
+  double p50_ms = 0, p95_ms = 0, p99_ms = 0;
+  double usual_p95_ms = 0, usual_error_share = 0;  ///< NaN while not known
+  std::int64_t last_ts = 0;
+};
+
 struct entity_details {
   std::string id;
   std::string state;
@@ -86,7 +96,9 @@ struct entity_details {
   std::uint64_t left_out = 0;  ///< values of names beyond the 256 that are kept
   std::vector<std::string> alerts;
   entity_beliefs belief;
-  std::vector<entity_log> logs;  ///< those seen last first
+  std::vector<entity_log> logs;              ///< those seen last first
+  std::vector<entity_operation> operations;  ///< the busiest first
+  std::uint64_t calls_left_out = 0;          ///< of peers beyond those that evidence is kept of
 };
 
 struct window_series {

@@ -262,6 +262,8 @@ void entity_core::impl::fill_contributors(alert& a, const tick_judgement& t) con
     if (s.mask[c % width] > 0)
       order.push_back({s.ready[c % width] > 0 ? surprise(s, c % width) : 0.0f, c});
   }
+  for (auto& r : order)  // what shows in milliseconds or failures as well is told in these
+    if (builder.channels()[r.channel].name == entity_spans::worst_operation) r.surprise *= 0.5f;
   for (const auto& limit : limits) {  // a crossed limit comes first
     const double v = t.channels->values[limit.channel];
     for (auto& r : order) {
@@ -320,6 +322,8 @@ std::string entity_core::impl::explain(const alert& a, const tick_judgement& t) 
             (t.lead->rises ? " rises" : " falls") + " to its limit in " + lead_text(*t.lead);
   }
   if (const auto said = logs ? logs->telling(t.ts) : std::string{}; !said.empty())
+    text += "; " + said;
+  if (const auto said = spans ? spans->telling(t.ts) : std::string{}; !said.empty())
     text += "; " + said;
   return text + ".";
 }

@@ -123,7 +123,8 @@ void entity_core::impl::close_derived(std::size_t waited) {
         if (const auto c = builder.derive(names[i])) builder.set_derived(n, *c, values[i]);
     };
     if (logs) set(entity_logs::names, logs->close(tick.ts, dt_s).all());
-    if (spans) set(entity_spans::names, spans->close(dt_s).all());
+    if (spans)
+      set(entity_spans::names, spans->close(tick.ts, dt_s, !mixed && !apart(tick.ts)).all());
   }
   if (builder.channels().size() != traits.size()) open_channels();
 }

@@ -11,6 +11,7 @@
 
 #include "inference/forecaster.hpp"
 #include "judgement/entity_outline.hpp"
+#include "judgement/operation_stats.hpp"
 #include "judgement/options.hpp"
 #include "messages/decision.hpp"
 #include "messages/identity.hpp"
@@ -139,6 +140,9 @@ struct entity_status {
   std::vector<std::string> alerts;  ///< ids of firing alerts
   entity_belief belief;
   std::vector<log_word> words;  ///< templates of its log, those seen last first, at most 64
+  std::vector<operation_status> operations;  ///< of its spans, the busiest first
+  /// Calls to others that are no evidence of their edge: it has too many callees.
+  std::uint64_t calls_left_out = 0;
 };
 
 /// A block of 64 closed ticks that left memory, packed: see window_block in storage.

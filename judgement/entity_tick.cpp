@@ -276,6 +276,7 @@ void entity_core::impl::finish_tick(const forecast_result* result,
     if (blocks_out.size() > 8) blocks_out.erase(blocks_out.begin());
   }
   if (logs) logs->judged(t.ts);
+  if (spans) spans->judged(t.ts);
   builder.pop();
   flying = false;
   for (auto& change : attribute_changes) --change.older_ticks;

@@ -138,6 +138,8 @@ entity_status entity_core::impl::status() const {
   if (life.firing() && open) s.alerts.push_back(open->id);
   s.belief = belief();
   if (logs) s.words = logs->words();
+  if (spans) s.operations = spans->operations();
+  if (told) s.calls_left_out = told->calls_left_out();
   return s;
 }
 

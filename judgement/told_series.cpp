@@ -46,11 +46,23 @@ told_series::peer* told_series::peer_named(std::string_view name) {
   for (peer& p : peers_) {
     if (p.name == name) return &p;
   }
-  const bool room = peers_.size() < most_peers || name.empty();
-  if (!room || name.size() > longest_name) return nullptr;
-  peer& fresh = peers_.emplace_back();
-  fresh.name = name;
-  return &fresh;
+  if (name.size() > longest_name) return nullptr;
+  const auto named = static_cast<std::size_t>(
+      std::count_if(peers_.begin(), peers_.end(), [](const peer& p) { return !p.name.empty(); }));
+  peer* fresh = nullptr;
+  if (named < most_peers || name.empty()) {
+    fresh = &peers_.emplace_back();
+  } else {
+    const auto idle = std::find_if(peers_.begin(), peers_.end(), [](const peer& p) {
+      const auto quiet = [](const peer_step& s) { return s.spans == 0; };
+      return !p.name.empty() && std::all_of(p.at.begin(), p.at.end(), quiet);
+    });
+    if (idle == peers_.end()) return nullptr;
+    fresh = &*idle;
+  }
+  fresh->name = name;
+  fresh->at = {};
+  return fresh;
 }
 
 void told_series::note_log(event_time ts, log_severity severity) {
@@ -76,7 +88,10 @@ void told_series::note_span(event_time ts, double duration_ms, bool failed,
 
 void told_series::add(std::size_t at, std::string_view name, const peer_step& more) {
   peer* p = peer_named(name);
-  if (p == nullptr) return;
+  if (p == nullptr) {
+    left_out_ += more.spans;
+    return;
+  }
   p->at[at].spans += more.spans;
   p->at[at].failed += more.failed;
   p->at[at].duration_ms += more.duration_ms;
@@ -146,6 +161,7 @@ std::shared_ptr<entity_window> told_series::window(event_time as_of) const {
 }
 
 // series := first(i64) newest(i64) flags(u8: 1 logs, 2 spans) step* peers(u8, (name peer_step*)*)
+//           left_out(u64)
 void told_series::save(byte_writer& out) const {
   out.put(first_);
   out.put(newest_);
@@ -156,9 +172,10 @@ void told_series::save(byte_writer& out) const {
     out.put_text(p.name);
     out.put(p.at);
   }
+  out.put(left_out_);
 }
 
-bool told_series::restore(byte_reader& in) {
+bool told_series::restore(byte_reader& in, std::uint8_t version) {
   std::uint8_t flags = 0, count = 0;
   in.get(first_);
   in.get(newest_);
@@ -177,7 +194,7 @@ bool told_series::restore(byte_reader& in) {
       if (!std::isfinite(s.duration_ms)) return false;
     }
   }
-  return in.ok();
+  return in.ok() && (version < 12 || in.get(left_out_));
 }
 
 std::size_t told_series::memory_bytes() const noexcept {

@@ -18,13 +18,15 @@ namespace faultline {
 /// What the logs and spans of one entity come to, as evidence: counts and durations of the last 64
 /// minutes in steps of half a minute. Nothing here pages. An entity that sends neither has none.
 ///
-/// Limits: the first `most_peers` peers its spans name or show; what is older than the oldest step
-/// is left out. The order in which events of one step come changes nothing but the last bits.
+/// Limits: `most_peers` peers that its spans name or show, the first ones; who has not been called
+/// in any of the steps makes room, and calls of those that find none are counted. What is older
+/// than the oldest step is left out. Where there is room for all, the order in which events of one
+/// step come changes nothing but the last bits.
 class told_series {
 public:
   static constexpr std::int64_t step_ms = 30'000;
   static constexpr std::size_t steps = 128;
-  static constexpr std::size_t most_peers = 8;
+  static constexpr std::size_t most_peers = 16;
 
   void note_log(event_time ts, log_severity severity);
   void note_span(event_time ts, double duration_ms, bool failed, std::string_view callee);
@@ -41,8 +43,12 @@ public:
   /// of a kind never seen are left out. nullptr: no step has ended.
   std::shared_ptr<entity_window> window(event_time as_of) const;
 
+  /// Calls of peers that found no room, since the entity exists.
+  std::uint64_t calls_left_out() const noexcept { return left_out_; }
+
   void save(byte_writer& out) const;
-  bool restore(byte_reader& in);
+  /// @p version of the entity's snapshot: before 12 there are no `calls_left_out`.
+  bool restore(byte_reader& in, std::uint8_t version);
   std::size_t memory_bytes() const noexcept;
 
 private:
@@ -69,6 +75,7 @@ private:
   std::int64_t newest_ = 0;          ///< number of the newest
   std::array<step, steps> steps_{};  ///< by number modulo `steps`
   std::vector<peer> peers_;          ///< of the empty name: all that lay within
+  std::uint64_t left_out_ = 0;
   bool logs_ = false, spans_ = false;
 };
 

@@ -10,6 +10,16 @@ namespace {
 constexpr std::size_t most_spans = 60;  // of one trace
 constexpr int deepest = 8;
 constexpr double mean_over_p95 = 0.45;
+// Operations of a node: each is a quarter as frequent as the one before, and takes so many times
+// its usual time.
+struct operation_kind {
+  const char* verb;
+  const char* end;
+  double takes;
+};
+constexpr operation_kind operations[] = {
+    {"GET", "", 1},      {"POST", "", 2.5}, {"GET", "/export", 4},  {"GET", "/status", 0.5},
+    {"DELETE", "", 1.5}, {"PUT", "", 2},    {"GET", "/history", 3}, {"PATCH", "", 1.2}};
 
 std::string hex(std::uint64_t x) {
   std::string out(16, '0');
@@ -41,6 +51,7 @@ sim_narrator::sim_narrator(const simulation_options& o, const sim_graph& graph)
       interval_s_{static_cast<double>(o.interval.count())},
       lines_{o.log_lines_per_hour * interval_s_ / 3600},
       traces_{o.traces_per_minute * interval_s_ / 60},
+      operations_{o.operations},
       rng_{o.seed, "narrator"} {}
 
 void sim_narrator::tell(event_time at, const sim_model& model,
@@ -93,12 +104,26 @@ void sim_narrator::trace(event_time at, const sim_model& model) {
   trace_id_ = hex(rng_.next());
   trace_first_ = spans_.size();
   const sim_state& front = model.states()[0];
-  walk(0, "", 0, front.p95_ms * mean_over_p95 * rng_.uniform(0.6, 1.6), rng_.chance(front.errors),
-       0, model);
+  const std::size_t operation = draw_operation();
+  walk(0, operation, "", 0,
+       front.p95_ms * mean_over_p95 * rng_.uniform(0.6, 1.6) * operations[operation].takes,
+       rng_.chance(front.errors), 0, model);
 }
 
-void sim_narrator::walk(std::size_t node, const std::string& parent, double start_ms,
-                        double duration_ms, bool failed, int depth, const sim_model& model) {
+std::size_t sim_narrator::draw_operation() {
+  if (operations_ == 1) return 0;
+  double all = 0, share = 1;
+  for (std::size_t n = 0; n < operations_; ++n, share /= 4) all += share;
+  double left = rng_.uniform() * all;
+  share = 1;
+  for (std::size_t n = 0; n + 1 < operations_; ++n, share /= 4)
+    if ((left -= share) < 0) return n;
+  return operations_ - 1;
+}
+
+void sim_narrator::walk(std::size_t node, std::size_t operation, const std::string& parent,
+                        double start_ms, double duration_ms, bool failed, int depth,
+                        const sim_model& model) {
   if (spans_.size() - trace_first_ >= most_spans || depth > deepest) return;
   span_row s;
   s.ts = trace_at_ + milliseconds{static_cast<std::int64_t>(start_ms)};
@@ -106,7 +131,9 @@ void sim_narrator::walk(std::size_t node, const std::string& parent, double star
   s.trace = trace_id_;
   s.span = hex(rng_.next());
   s.parent = parent;
-  s.operation = "handle /" + short_name(s.entity);
+  const auto& kind = operations[operation];
+  s.operation = operations_ == 1 ? "handle /" + short_name(s.entity)
+                                 : std::string{kind.verb} + " /" + short_name(s.entity) + kind.end;
   s.duration_us = static_cast<std::uint64_t>(std::max(1.0, duration_ms * 1000));
   s.status = failed ? span_status::error : span_status::ok;
   const std::string id = s.span;
@@ -116,8 +143,9 @@ void sim_narrator::walk(std::size_t node, const std::string& parent, double star
     const sim_edge& e = graph_->edges[i];
     if (e.from != node || !rng_.chance(std::min(1.0, e.calls))) continue;
     const sim_call& c = model.calls()[i];
-    const double took = c.p95_ms * mean_over_p95 * rng_.uniform(0.6, 1.6);
-    walk(e.to, id, at_ms, took, rng_.chance(c.errors), depth + 1, model);
+    const std::size_t asked = draw_operation();
+    const double took = c.p95_ms * mean_over_p95 * rng_.uniform(0.6, 1.6) * operations[asked].takes;
+    walk(e.to, asked, id, at_ms, took, rng_.chance(c.errors), depth + 1, model);
     at_ms += took;
   }
 }

@@ -28,12 +28,14 @@ private:
   void log_node(std::size_t node, event_time at, const sim_model& model, const sim_pressure& p);
   void log(std::size_t node, event_time at, log_severity severity, std::string body);
   void trace(event_time at, const sim_model& model);
-  void walk(std::size_t node, const std::string& parent, double start_ms, double duration_ms,
-            bool failed, int depth, const sim_model& model);
+  void walk(std::size_t node, std::size_t operation, const std::string& parent, double start_ms,
+            double duration_ms, bool failed, int depth, const sim_model& model);
+  std::size_t draw_operation();
   std::string number(std::uint64_t below) { return std::to_string(rng_.below(below)); }
 
   const sim_graph* graph_;
   double interval_s_, lines_, traces_;
+  std::size_t operations_;
   random_source rng_;
   event_time trace_at_{};
   std::string trace_id_;

@@ -257,6 +257,7 @@ std::optional<failure> validate(const simulation_options& o) {
     return bad("log_lines_per_hour must be 0 .. 3600");
   if (!(o.traces_per_minute >= 0 && o.traces_per_minute <= 600))
     return bad("traces_per_minute must be 0 .. 600");
+  if (o.operations < 1 || o.operations > 8) return bad("operations must be 1 .. 8");
   if (o.interval < seconds{1} || o.interval > seconds{3600})
     return bad("interval must be 1 s .. 1 h");
   if (o.duration < 20 * o.interval) return bad("duration must be at least 20 intervals");

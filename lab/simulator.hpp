@@ -96,6 +96,9 @@ struct simulation_options {
   std::optional<topology_style> style;    ///< edition 2: else drawn from the seed
   double log_lines_per_hour = 0;          ///< of one healthy node, on average
   double traces_per_minute = 0;           ///< of the whole system
+  /// That each node has, 1 .. 8; of three the rarest is 5 % of its spans. 1: as ever, no other
+  /// draws.
+  std::size_t operations = 1;
   /// Benign look-alikes: deploy restarts, nightly backups, peaks of load.
   bool look_alikes = true;
   /// Share of the calling nodes that measure each callee: out_p50.<callee>, out_errors.<callee>.

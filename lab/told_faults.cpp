@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <iterator>
+#include <map>
 #include <unordered_map>
 
 #include "lab/rng.hpp"
@@ -85,7 +87,9 @@ private:
 class tracer {
 public:
   tracer(const told_fault_options& o, std::size_t number, telemetry& into)
-      : rng_{o.seed * 1000 + number, "faults told in spans"}, t_{&into} {
+      : rng_{o.seed * 1000 + number, "faults told in spans"},
+        t_{&into},
+        operations_{o.shown == told_in::operations} {
     for (std::size_t i = 0; i < into.spans.size(); ++i) by_id_.emplace(into.spans[i].span, i);
   }
 
@@ -96,9 +100,11 @@ public:
     f.id = "told-" + std::to_string(n);
     f.start = start;
     f.end = start + last;
-    f.type = slow ? "slow calls" : "failing calls";
+    f.type = operations_ ? slow ? "slow operation" : "failing operation"
+             : slow      ? "slow calls"
+                         : "failing calls";
     f.visible = true;
-    const auto mine = called(f.start, f.end);
+    const auto mine = operations_ ? asked(f.start, f.end) : called(f.start, f.end);
     const double how_much = slow ? rng_.uniform(3, 8) : rng_.uniform(0.3, 0.8);
     for (const auto at : mine) slow ? delay(at, how_much) : fail(at, how_much);
     const std::string root = t_->spans[mine.front()].entity;
@@ -120,6 +126,25 @@ private:
       if (t_->spans[i].entity == root) mine.push_back(i);
     return mine;
   }
+  /// The spans from @p from to @p to of one entity's operation that is rare.
+  std::vector<std::size_t> asked(event_time from, event_time to) {
+    std::map<std::string, std::size_t> all;
+    for (const auto& s : t_->spans) ++all[s.entity];
+    std::map<std::pair<std::string, std::string>, std::size_t> of;
+    for (const auto& s : t_->spans) ++of[{s.entity, s.operation}];
+    std::map<std::pair<std::string, std::string>, std::vector<std::size_t>> rare;
+    for (std::size_t i = 0; i < t_->spans.size(); ++i) {
+      const auto& s = t_->spans[i];
+      if (s.ts < from || s.ts >= to || s.parent.empty()) continue;
+      if (12.5 * static_cast<double>(of[{s.entity, s.operation}]) <
+          static_cast<double>(all[s.entity]))
+        rare[{s.entity, s.operation}].push_back(i);
+    }
+    for (auto at = rare.begin(); at != rare.end();)
+      at = at->second.size() < 5 ? rare.erase(at) : std::next(at);
+    if (rare.empty()) return called(from, to);
+    return std::next(rare.begin(), static_cast<std::ptrdiff_t>(rng_.below(rare.size())))->second;
+  }
   span_row* caller_of(const span_row& s) {
     const auto found = by_id_.find(s.parent);
     return found == by_id_.end() ? nullptr : &t_->spans[found->second];
@@ -138,6 +163,7 @@ private:
 
   random_source rng_;
   telemetry* t_;
+  bool operations_;
   std::unordered_map<std::string, std::size_t> by_id_;
 };
 
@@ -173,6 +199,7 @@ outcome<told_system> told_fault_system(const told_fault_options& o, std::size_t 
   made.quiet = true;
   made.log_lines_per_hour = o.lines_per_hour;
   made.traces_per_minute = o.traces_per_minute;
+  if (o.shown == told_in::operations) made.operations = 3;
   made.name = "told/" + std::to_string(number);
   auto system = simulate(made);
   if (!system) return system.error();

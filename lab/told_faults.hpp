@@ -12,7 +12,7 @@
 namespace faultline {
 
 /// Where alone a fault shows.
-enum class told_in : std::uint8_t { logs, spans };
+enum class told_in : std::uint8_t { logs, spans, operations };
 
 /// Systems whose metrics know of no fault, and whose logs or spans do: what does reading them gain?
 struct told_fault_options {
@@ -34,6 +34,9 @@ struct told_fault_options {
 ///
 /// In spans: in turn, its own time is three to eight times what it was, and everybody who waits for
 /// it waits longer by as much; or 30 to 80 % of its calls fail, and so does every second caller's.
+///
+/// In operations: the same of one operation alone, of a node that has three and does this one in
+/// less than 8 % of its spans.
 struct told_system {
   evaluation_input input;
   labels truth;

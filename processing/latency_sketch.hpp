@@ -9,16 +9,22 @@
 
 namespace faultline {
 
-/// Quantiles of durations with a bounded relative error, from counts in logarithmic buckets
-/// (Masson, Rim and Lee, DDSketch, VLDB 2019). Two of them merge into that of both, in any order.
-class latency_sketch {
+/// Quantiles of durations with a relative error of at most @p Percent, from counts in logarithmic
+/// buckets (Masson, Rim and Lee, DDSketch, VLDB 2019). Two of them merge into that of both, in any
+/// order.
+template <int Percent>
+class duration_sketch {
 public:
-  static constexpr double accuracy = 0.02;  ///< relative, of every quantile
-  static constexpr double least_us = 1;     ///< shorter ones count as this
-  static constexpr double most_us = 3.6e9;  ///< longer ones as this: an hour
+  static constexpr double accuracy = Percent / 100.0;  ///< relative, of every quantile
+  static constexpr double least_us = 1;                ///< shorter ones count as this
+  static constexpr double most_us = 3.6e9;             ///< longer ones as this: an hour
 
   void add(double us);
-  void merge(const latency_sketch& other);
+  void merge(const duration_sketch& other);
+  /// As merge(), of @p most durations that lie evenly among those of @p other.
+  void merge_sample(const duration_sketch& other, std::uint32_t most);
+  /// Every count is half of what it was, rounded down.
+  void halve() noexcept;
   void clear() noexcept { buckets_.clear(), count_ = 0; }
   std::uint64_t count() const noexcept { return count_; }
   /// In microseconds; NaN where nothing was added. @p q 0..1
@@ -39,5 +45,11 @@ private:
   std::vector<bucket> buckets_;  ///< by index
   std::uint64_t count_ = 0;
 };
+
+using latency_sketch = duration_sketch<2>;         ///< of what an entity does: some 30 buckets
+using coarse_latency_sketch = duration_sketch<5>;  ///< where many are kept: some 12
+
+extern template class duration_sketch<2>;
+extern template class duration_sketch<5>;
 
 }  // namespace faultline

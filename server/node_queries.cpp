@@ -50,6 +50,10 @@ entity_details details_of(const entity_status& s) {
   for (const auto& w : s.words)
     d.logs.push_back({to_hex(w.id), w.text, to_string(w.habit.severity()), w.habit.example(),
                       w.lines, w.habit.first_ms(), w.habit.last_ms()});
+  for (const auto& o : s.operations)
+    d.operations.push_back({o.operation, o.peer, o.rate, o.error_share, o.p50_ms, o.p95_ms,
+                            o.p99_ms, o.usual_p95_ms, o.usual_error_share, o.last_ms});
+  d.calls_left_out = s.calls_left_out;
   return d;
 }
 

@@ -266,6 +266,34 @@ std::string belief_text(const json& e) {
   return out + "forecaster  " + forecaster_text(text_of(b, "forecaster")) + "\n\n";
 }
 
+std::string percent_of(const json& from, const char* key) {
+  const auto found = from.find(key);
+  if (found == from.end() || !found->is_number()) return "-";
+  return format_number(rounded(100 * found->get<double>())) + " %";
+}
+
+/// What it is asked for and what it asks of others; empty where it sends no spans.
+std::string operations_text(const json& entity, const colours& c) {
+  rows table;
+  for (const json& o : list_of(entity, "operations")) {
+    const auto name = text_of(o, "operation");
+    table.push_back({name.empty() ? "all others" : name, text_of(o, "peer"), text_of(o, "rate"),
+                     percent_of(o, "error_share"), percent_of(o, "usual_error_share"),
+                     text_of(o, "p50_ms"), text_of(o, "p95_ms"), text_of(o, "usual_p95_ms"),
+                     text_of(o, "p99_ms")});
+  }
+  std::string out;
+  if (!table.empty())
+    out += "\n" + format_table({"OPERATION", "AT", "A SECOND", "FAILED", "USUALLY", "P50 MS",
+                                "P95 MS", "USUALLY", "P99 MS"},
+                               table, c);
+  const auto left_out = figure(entity, "calls_left_out");
+  if (left_out > 0)
+    out += "\n" + format_number(left_out) +
+           " calls of peers beyond the first are no evidence for causes\n";
+  return out;
+}
+
 }  // namespace
 
 outcome<std::string> layout_entity(const std::string& body, const colours& c) {
@@ -292,6 +320,7 @@ outcome<std::string> layout_entity(const std::string& body, const colours& c) {
                       time_of(l, "last_ts"), text_of(l, "template")});
     if (!logs.empty())
       out += "\n" + format_table({"LOG", "WORST", "LINES", "LAST", "TEMPLATE"}, logs, c);
+    out += operations_text(e, c);
     const json& alerts = list_of(e, "alerts");
     if (!alerts.empty()) out += "\nalerts:\n";
     for (const json& a : alerts)

@@ -56,10 +56,13 @@ void add_told_command(CLI::App& group, command_session& session) {
       "with logs, with spans, and with both");
   a->options.detection.false_pages_per_entity_month = recordings_false_pages;
   add_judgement_options(*sub, *a);
-  sub->add_option("--shown", a->study.shown, "Where alone the faults show")
-      ->transform(
-          CLI::Validator(one_of<told_in>({{"logs", told_in::logs}, {"spans", told_in::spans}}), ""))
-      ->option_text("logs|spans [logs]");
+  sub->add_option("--shown", a->study.shown,
+                  "Where alone the faults show; operations: in one of a node, that is rare")
+      ->transform(CLI::Validator(one_of<told_in>({{"logs", told_in::logs},
+                                                  {"spans", told_in::spans},
+                                                  {"operations", told_in::operations}}),
+                                 ""))
+      ->option_text("logs|spans|operations [logs]");
   sub->add_option("--systems", a->study.systems)->check(CLI::Range(1, 1000))->capture_default_str();
   sub->add_option("--days", a->study.days, "Of each, the first half trains")
       ->check(CLI::Range(1, 365))

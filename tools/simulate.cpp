@@ -27,6 +27,7 @@ struct simulate_arguments {
   std::string fault, shape, target, onset, ramp, fault_duration, split;
   int edition = 0;  // 0: not given
   std::optional<std::size_t> services;
+  std::size_t operations = 1;
   bool logs = false, spans = false;
   double severity = 1;
   bool quiet = false, live = false, force = false;
@@ -81,6 +82,7 @@ outcome<simulation_options> base_options(const simulate_arguments& a) {
   if (a.services) o.services = *a.services;
   if (a.logs) o.log_lines_per_hour = 12;
   if (a.spans) o.traces_per_minute = 2;
+  o.operations = a.operations;
   return o;
 }
 
@@ -213,7 +215,11 @@ void add_system_options(CLI::App& sub, simulate_arguments& a) {
   sub.add_option("--services", a.services,
                  "Nodes of the call graph, 5 to 50, edition 2: to 500 [12]");
   sub.add_flag("--logs", a.logs, "With log lines, some twelve an hour of each node");
-  sub.add_flag("--spans", a.spans, "With traces, two a minute");
+  auto* spans = sub.add_flag("--spans", a.spans, "With traces, two a minute");
+  sub.add_option("--operations", a.operations, "That each node has; of three, the rarest is 5 %")
+      ->check(CLI::Range(1, 8))
+      ->needs(spans)
+      ->capture_default_str();
   sub.add_option("--duration", a.duration, "Length of the recording")
       ->check(times)
       ->capture_default_str();

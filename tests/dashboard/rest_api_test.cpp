@@ -104,7 +104,9 @@ TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
                    4,
                    {"a1"},
                    belief,
-                   {{"00ff", "job <*>", "error", "job 7", 3, 1, 2}}};
+                   {{"00ff", "job <*>", "error", "job 7", 3, 1, 2}},
+                   {{"SELECT", "db/orders", 2.5, 0.25, 1, 9, 12, 4, NAN, 7}},
+                   34};
   const json entity = get("/api/v1/entities/service%2Fcart%20%C3%A9");
   EXPECT_EQ(asked.asked, "service/cart é");
   EXPECT_EQ(entity["metrics"][0]["role"], "saturation");
@@ -120,6 +122,11 @@ TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
   EXPECT_EQ(entity["logs"],
             json::parse(R"([{"id": "00ff", "template": "job <*>", "severity": "error",
       "lines": 3, "first_ts": 1, "last_ts": 2, "example": "job 7"}])"));
+  EXPECT_EQ(entity["operations"],
+            json::parse(R"([{"operation": "SELECT", "peer": "db/orders", "rate": 2.5,
+      "error_share": 0.25, "p50_ms": 1.0, "p95_ms": 9.0, "p99_ms": 12.0, "usual_p95_ms": 4.0,
+      "usual_error_share": null, "last_ts": 7}])"));
+  EXPECT_EQ(entity["calls_left_out"], 34);
 }
 
 TEST_F(RestApi, WindowSaysNullWhereAValueIsMissing) {

@@ -125,9 +125,9 @@ class Http(unittest.TestCase):
 
     def test_one_entity_by_its_percent_encoded_id(self):
         e = self.api("entities/db%2Fone")
-        self.assertEqual(set(e), {"id", "state", "observations", "first_ts", "last_ts", "metrics", "left_out", "alerts", "belief",
-                                  "logs"})
-        self.assertEqual(e["logs"], [])
+        self.assertEqual(set(e), {"id", "state", "observations", "first_ts", "last_ts", "metrics", "left_out", "alerts", "belief", "logs",
+                                  "operations", "calls_left_out"})
+        self.assertEqual((e["logs"], e["operations"], e["calls_left_out"]), ([], [], 0))
         said = self.api("entities/logs%2Fonly")["logs"]
         self.assertEqual([(l["template"], l["lines"], l["severity"], l["example"], l["last_ts"]) for l in said],
                          [("x", 1, "info", "x", START)])

@@ -65,6 +65,30 @@ class SpansTest(unittest.TestCase):
         self.server.wait_applied()
         self.assertEqual(span_edges(self.server), set())
 
+    def test_an_entity_has_its_operations_with_rate_failures_and_durations(self):
+        def spans(begin):
+            for n in range(50):
+                at = begin + n * 100
+                yield span("service/cart", n + begin % 1000, 1, None, at, 10_000, operation="GET /list")
+                if n % 5 == 0:
+                    yield span("service/cart", n, 2, None, at, 200_000, operation="POST /order",
+                               status="error" if n % 10 == 0 else "ok")
+                if n % 10 == 0:
+                    yield span("service/cart", n, 3, None, at, 3_000, operation="SELECT", peer="db/orders")
+        self.send(list(spans(START)) + [span("service/cart", 77, 9, None, START + 9_000, operation="GET /list")])
+        self.server.wait_applied()
+        e = self.server.api("/api/v1/entities/service%2Fcart")
+        self.assertEqual([(o["operation"], o["peer"]) for o in e["operations"]],
+                         [("GET /list", ""), ("POST /order", ""), ("SELECT", "db/orders")])
+        listed, posted, asked = e["operations"]
+        self.assertGreater(listed["rate"], posted["rate"])
+        self.assertEqual((listed["error_share"], posted["error_share"], asked["error_share"]), (0, 0.5, 0))
+        self.assertAlmostEqual(posted["p50_ms"], 200, delta=10)
+        self.assertAlmostEqual(asked["p95_ms"], 3, delta=0.2)
+        self.assertIsNone(listed["usual_p95_ms"], "not known after seconds")
+        self.assertEqual((asked["last_ts"], e["calls_left_out"]), (START + 4_000, 0))
+        self.assertTrue({"span.worst_operation"} <= {m["name"] for m in e["metrics"]}, e["metrics"])
+
     def test_the_graph_is_there_after_a_kill(self):
         self.send([e for n in range(10) for e in trace(n)])
         eventually(lambda: span_edges(self.server) == EDGES)

@@ -96,7 +96,7 @@ struct lived_core {
     d.give(e, at += 10'000);
     e.type = event_type::span;
     e.duration_us = 12'345;
-    e.peer = "db/cart";
+    e.operation = "SELECT cart", e.peer = "db/cart";
     d.give(e, at);
     blocks = d.core.take_blocks();
   }
@@ -226,7 +226,7 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "entity snapshot", 11, true,
+  all.push_back({"entity_snapshot", "entity snapshot", 12, true,
                  [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();

@@ -110,17 +110,34 @@ TEST(ToldSeries, OwnTimeHasItsPlaceBesideAllPeersAndInTheSnapshot) {
   told.save(out);
   told_series again;
   byte_reader in{bytes};
-  ASSERT_TRUE(again.restore(in));
+  ASSERT_TRUE(again.restore(in, 12));
   EXPECT_FLOAT_EQ(series(*again.window(at(1)), "span.self_ms")->values[0], 54.0F / 20);
   EXPECT_TRUE(series(*again.window(at(1)), "out_errors.db/7"));
 }
 
-TEST(ToldSeries, HoldsTheFirstPeersAndNoMore) {
+TEST(ToldSeries, HoldsTheFirstPeersAndCountsTheCallsOfOthers) {
   told_series told;
   for (int n = 0; n < 50; ++n) told.note_span(at(0), 1, false, "db/" + std::to_string(n));
-  EXPECT_TRUE(series(*told.window(at(1)), "out_errors.db/7"));
-  EXPECT_FALSE(series(*told.window(at(1)), "out_errors.db/8"));
+  told.note_calls(at(0), {7, 0, 9'000}, "db/99");
+  EXPECT_TRUE(series(*told.window(at(1)), "out_errors.db/15"));
+  EXPECT_FALSE(series(*told.window(at(1)), "out_errors.db/16"));
   EXPECT_EQ(series(*told.window(at(1)), "span.requests")->values[0], 50);
+  EXPECT_EQ(told.calls_left_out(), 34U + 7U);
+}
+
+TEST(ToldSeries, WhoHasNotBeenCalledInAnyStepMakesRoom) {
+  told_series told;
+  for (int n = 0; n < 16; ++n) told.note_span(at(0), 1, false, "db/" + std::to_string(n));
+  const auto last = static_cast<int>(told_series::steps) - 1;
+  told.note_span(at(last), 1, false, "db/3");
+  told.note_span(at(last), 1, false, "db/new");
+  EXPECT_EQ(told.calls_left_out(), 1U) << "all have been called in a step that is there";
+  told.note_span(at(last + 1), 1, true, "db/new");
+  EXPECT_EQ(told.calls_left_out(), 1U);
+  const auto w = told.window(at(last + 2));
+  EXPECT_EQ(series(*w, "out_errors.db/new")->values.back(), 1);
+  EXPECT_FALSE(series(*w, "out_errors.db/0")) << "it made the room";
+  EXPECT_TRUE(series(*w, "out_errors.db/3"));
 }
 
 event_view log_event(log_severity severity) {

@@ -244,6 +244,30 @@ TEST(LogsAndSpans, TellTheSameStoryAsTheMetrics) {
                              [](const auto& a, const auto& b) { return a.ts < b.ts; }));
 }
 
+TEST(LogsAndSpans, ANodeMayHaveSeveralOperationsOfWhichSomeAreRare) {
+  auto o = rich(3, 1);
+  o.traces_per_minute = 2;
+  const auto plain = run(o);
+  o.operations = 3;
+  const auto s = run(o);
+  std::map<std::string, std::size_t> of, all;
+  for (const auto& span : s.observed.spans) {
+    ++of[span.entity + " " + span.operation];
+    ++all[span.entity];
+  }
+  EXPECT_EQ(of.size(), 3 * all.size());
+  const auto& front = s.front;
+  const auto name = front.substr(front.find('/') + 1);
+  const auto share = [&](const std::string& operation) {
+    return static_cast<double>(of[front + " " + operation]) / static_cast<double>(all[front]);
+  };
+  EXPECT_NEAR(share("GET /" + name), 0.76, 0.05);
+  EXPECT_NEAR(share("POST /" + name), 0.19, 0.04);
+  EXPECT_NEAR(share("GET /" + name + "/export"), 0.05, 0.02);
+  for (const auto& span : plain.observed.spans)
+    ASSERT_EQ(span.operation.rfind("handle /", 0), 0U) << "of one, as ever";
+}
+
 TEST(Edition2, TheSameSeedGivesTheSameFilesByteForByte) {
   auto o = rich(8, 1);
   o.log_lines_per_hour = 6;
@@ -286,6 +310,8 @@ TEST(Edition2, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_TRUE(refused([](auto& o) { o.services = 501; }));
   EXPECT_TRUE(refused([](auto& o) { o.log_lines_per_hour = -1; }));
   EXPECT_TRUE(refused([](auto& o) { o.traces_per_minute = 1e9; }));
+  EXPECT_TRUE(refused([](auto& o) { o.operations = 0; }));
+  EXPECT_TRUE(refused([](auto& o) { o.operations = 9; }));
 }
 
 }  // namespace

@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <map>
+#include <string>
 
 namespace faultline {
 namespace {
+
+std::string short_of(const std::string& id) { return id.substr(id.find('/') + 1); }
 
 told_fault_options small() {
   told_fault_options o;
@@ -61,6 +65,34 @@ TEST(ToldFaults, InSpansChangeNeitherMetricsNorLogs) {
   }
   EXPECT_GT(slower, 0U);
   EXPECT_GT(failed, 0U);
+}
+
+TEST(ToldFaults, InOperationsChangeOneOperationOfFewSpans) {
+  auto o = small();
+  o.shown = told_in::operations;
+  const auto with = told_fault_system(o, 0);
+  auto none = o;
+  none.faults = 0;
+  const auto calm = told_fault_system(none, 0);
+  ASSERT_TRUE(with && calm);
+  const auto& a = with->input.scored.spans;
+  const auto& b = calm->input.scored.spans;
+  ASSERT_EQ(a.size(), b.size());
+  for (const auto& f : with->truth.faults) {
+    std::map<std::string, std::size_t> touched, of;
+    for (std::size_t i = 0; i < b.size(); ++i) {
+      if (b[i].entity != f.roots.front()) continue;
+      ++of[b[i].operation];
+      if (b[i].ts < f.start || b[i].ts >= f.end) continue;
+      if (a[i].duration_us != b[i].duration_us || a[i].status != b[i].status)
+        ++touched[a[i].operation];
+    }
+    EXPECT_EQ(of.size(), 3U) << f.id;
+    ASSERT_EQ(touched.size(), 1U) << f.id;
+    EXPECT_LT(of[touched.begin()->first] * 12, of["GET /" + short_of(f.roots.front())]) << f.id;
+  }
+  EXPECT_EQ(with->truth.faults[0].type, "slow operation");
+  EXPECT_EQ(with->truth.faults[1].type, "failing operation");
 }
 
 TEST(ToldFaults, HaveTheirRootNamedMoreOftenWithWhatTellsOfThemThanWithout) {

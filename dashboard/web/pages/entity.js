@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// One entity: every metric with its band, alerts and changes as marks; what it logs, what the detector
+// One entity: every metric with its band, alerts and changes as marks; what it logs and is asked for, what the detector
 // believes, what happened to it, who is beside it.
 import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
@@ -9,6 +9,7 @@ import { link } from "../lib/route.js";
 import { Ago, At, Empty, Entity as Name, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { MetricChart } from "../parts/chart.js";
 import { Logs } from "../parts/logs.js";
+import { Operations } from "../parts/operations.js";
 import { SilenceForm } from "../parts/silence.js";
 import { Sign, stateName } from "../parts/signs.js";
 
@@ -56,7 +57,7 @@ export default function Entity({ id, query }) {
         <${Fact} name="Metrics">${count(e.metrics.length)}</${Fact}></dl>
       <div class="row"><button type="button" data-key="s" onClick=${() => silence(true)}>Silence</button></div></header>
     <div class="columns"><div class="stack"><section class="panel" aria-label="Metrics"><h2>Metrics</h2>
-      ${metrics.length === 0 && html`<p class="quiet">It has sent no metric. Log, span and change events are kept as evidence for causes.</p>`}
+      ${metrics.length === 0 && html`<p class="quiet">It has sent no metric. What its log and span events come to is judged like metrics; changes are evidence for causes.</p>`}
       ${metrics.length > 0 && html`<p class="legend above"><span><${Sign} state="critical" quiet /> <${Sign} state="warning" quiet /> an alert begins</span><span>
           <${Sign} state="resolved" quiet /> it ends</span><span><${Sign} state="change" quiet /> a change</span><span>band: what is usual</span><span>dashed: expected</span></p>`}
       ${(all ? metrics : metrics.slice(0, shownFirst)).map((m) => html`<${Metric} key=${m.name} id=${id} metric=${m} marks=${marks} turn=${turn} />`)}
@@ -64,6 +65,7 @@ export default function Entity({ id, query }) {
           ${all ? "Fewer" : `All ${count(metrics.length)} metrics`}</button>`}
     </section>
       <section class="panel" aria-label="Logs"><h2>What it logs</h2><${Logs} logs=${e.logs ?? []} /></section>
+      <section class="panel" aria-label="Operations"><h2>What it is asked for</h2><${Operations} operations=${e.operations ?? []} leftOut=${e.calls_left_out ?? 0} /></section>
     </div><div class="stack">
       <section class="panel" aria-label="Belief"><h2>What is believed</h2><${Belief} belief=${e.belief} /></section>
       <section class="panel" aria-label="Neighbours"><h2>Beside it</h2>
@@ -112,7 +114,7 @@ function Neighbours({ id, topology }) {
   const down = topology.edges.filter((e) => e.from === id).map((e) => ({ ...e, other: e.to }));
   const up = topology.edges.filter((e) => e.to === id).map((e) => ({ ...e, other: e.from }));
   if (down.length + up.length === 0)
-    return html`<p class="quiet">Nothing is known to depend on it, nor it on anything. Send an <code>edge</code> event, spans with a <code>peer</code>, or say <code>faultline topology add</code>.</p>`;
+    return html`<p class="quiet">Nothing is known to depend on it, nor it on anything. Send an <code>edge</code> event, spans that name a <code>peer</code> or lie within one another, or say <code>faultline topology add</code>.</p>`;
   const list = (title, edges) =>
     edges.length > 0 &&
     html`<h3>${title}</h3><ul class="neighbours">${edges.slice(0, 40).map(

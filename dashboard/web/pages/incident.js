@@ -139,7 +139,7 @@ function Spread({ incident, topology }) {
     <p class="legend"><span><${Sign} state="critical" quiet /> critical</span><span>
         <${Sign} state="warning" quiet /> warning</span><span><${Sign} state="ok" quiet /> all right now</span>
       ${cause && html`<span>ringed: the likely cause</span><span>thick: the way of the trouble</span>`}</p>
-    ${graph.edges.length === 0 && graph.nodes.length > 1 && html`<p class="quiet small">No dependency between them is known. <code>edge</code> events, spans with a peer, or <code>faultline topology add</code> tell of one.</p>`}`;
+    ${graph.edges.length === 0 && graph.nodes.length > 1 && html`<p class="quiet small">No dependency between them is known. <code>edge</code> events, spans (with a peer, or one within another), or <code>faultline topology add</code> tell of one.</p>`}`;
 }
 
 function Charts({ incident, alerts }) {

@@ -28,7 +28,7 @@ export default function Topology({ query }) {
   if (!value) return html`<${Waiting} />`;
   if (value.nodes.length === 0) {
     return html`<${Head} title="Topology" /><${Empty} title="No dependency is known yet">
-        <p>They come from <code>edge</code> events, from spans that name a <code>peer</code>, from <code>edges</code> in the configuration,
+        <p>They come from <code>edge</code> events, from spans that name a <code>peer</code> or lie within one of another entity, from <code>edges</code> in the configuration,
       or from you: <code>faultline topology add service/cart db/orders --by you</code>. With them, alerts of one fault become one incident.</p></${Empty}>`;
   }
   const trouble = value.nodes.filter((n) => n.state === "critical" || n.state === "warning").length;
