@@ -138,7 +138,8 @@ ingress::ingress(group_commit& into, entity_registry& known, node_counters& coun
       intake_{intake},
       now_{std::move(now)},
       publishers_{intake.max_lag_records / 8},
-      new_entities_{static_cast<double>(entities.max_new_per_second), now_()} {}
+      new_entities_{static_cast<double>(entities.max_new_per_second), now_()},
+      joiner_{intake.join_memory_bytes} {}
 
 ingress::~ingress() = default;
 

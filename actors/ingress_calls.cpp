@@ -33,6 +33,8 @@ void ingress::count_spans() {
   const auto& n = joiner_.counted();
   sums.spans_joined.store(n.joined, std::memory_order_relaxed);
   sums.spans_orphaned.store(n.orphans, std::memory_order_relaxed);
+  sums.spans_left_early.store(n.left_early, std::memory_order_relaxed);
+  sums.join_bytes.store(joiner_.memory_bytes(), std::memory_order_relaxed);
   sums.calls_dropped.store(n.dropped, std::memory_order_relaxed);
 }
 

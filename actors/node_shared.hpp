@@ -66,7 +66,9 @@ struct door_sums {
   std::array<counter, reject_reason_slots> undecodable{};
   counter values_dropped{0};
   counter derived{0};  ///< records of calls that spans showed, added to the log by the door
-  counter spans_joined{0}, spans_orphaned{0}, calls_dropped{0};  ///< see span_joiner::counts
+  /// See span_joiner::counts.
+  counter spans_joined{0}, spans_orphaned{0}, spans_left_early{0}, calls_dropped{0};
+  counter join_bytes{0};  ///< what is remembered of spans takes
 
   template <std::size_t N, class Which>
   static void add(std::array<counter, N>& to, Which which, std::uint64_t n = 1) noexcept {

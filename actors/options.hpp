@@ -45,6 +45,8 @@ struct intake_options {
   std::size_t max_unpacked_bytes = std::size_t{16} * 1024 * 1024;
   /// Of all bodies of other protocols that wait to be read.
   std::size_t max_posted_bytes = std::size_t{64} * 1024 * 1024;
+  /// What the joining of spans to calls may take: see span_joiner.
+  std::size_t join_memory_bytes = std::size_t{64} * 1024 * 1024;
   /// Records in the log that no entity has applied; beyond it doors answer `retry`.
   std::uint64_t max_lag_records = 100'000;
   std::uint32_t retry_after_ms = 100;

@@ -305,6 +305,7 @@ void add_doors(std::vector<setting>& all) {
   all.push_back(integer(s, "max_lag_records", FIELD(intake.max_lag_records), 1, 1'000'000'000));
   all.push_back(
       integer(s, "degrade_lag_records", FIELD(intake.degrade_lag_records), 0, 1'000'000'000));
+  all.push_back(size(s, "join_memory", FIELD(intake.join_memory_bytes), MiB, 16 * GiB));
   all.push_back(duration(s, "skew_limit", FIELD(intake.skew_limit), seconds{1}, day));
   s = "feed";
   all.push_back(text(s, "publish", FIELD(sockets.publish), endpoint));

@@ -2,6 +2,7 @@
 #include "processing/span_joiner.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <tuple>
 #include <utility>
 
@@ -10,13 +11,28 @@
 namespace faultline {
 namespace {
 
+constexpr std::size_t first_buckets = 512;
+constexpr std::int64_t stamp_ms = 2'000;
+constexpr std::uint32_t stamps = 256;  // eight minutes: see follow()
+constexpr std::uint32_t memory_stamps = span_joiner::memory_ms / stamp_ms + 1;
+constexpr std::int64_t sweep_every_ms = 100;
+constexpr std::int64_t round_ms = 6'000;  // in which the hands come to every bucket
+constexpr std::uint32_t most_names = 1U << 24;
+constexpr std::size_t sparse = 10;  // one in so many places: a full bucket is an accident
+
 std::uint64_t key_of(std::string_view trace, std::string_view span) {
-  return stable_hash(span, stable_hash(trace));
+  const auto key = stable_hash(span, stable_hash(trace));
+  return key == 0 ? 1 : key;
 }
 
-std::int64_t step_of(event_time ts) {
+std::uint32_t step_of(event_time ts) {
   const std::int64_t ms = unix_ms(ts);
-  return ms - (ms % span_joiner::step_ms + span_joiner::step_ms) % span_joiner::step_ms;
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(ms / span_joiner::step_ms, 0, 0x7fffffff));
+}
+
+std::uint32_t stamp_of(std::int64_t ms) noexcept {
+  return static_cast<std::uint32_t>(ms / stamp_ms) % stamps;
 }
 
 }  // namespace
@@ -34,78 +50,185 @@ void fill_event(const joined_calls& calls, arrival_time now, event_view& out) {
   out.duration_us = calls.duration_us;
 }
 
-std::uint32_t span_joiner::generation::name(std::string_view entity) {
-  const auto [at, fresh] =
-      index.try_emplace(std::string{entity}, static_cast<std::uint32_t>(names.size()));
-  if (fresh) names.emplace_back(entity);
-  return at->second;
+std::uint32_t span_joiner::use_name(std::string_view entity) {
+  const auto hash = stable_hash(entity);
+  const auto found = name_of_.find(hash);
+  if (found != name_of_.end()) {
+    ++names_[found->second].uses;
+    return found->second;
+  }
+  std::uint32_t at = 0;
+  if (!free_names_.empty()) {
+    at = free_names_.back();
+    free_names_.pop_back();
+  } else if (names_.size() < most_names) {
+    at = static_cast<std::uint32_t>(names_.size());
+    names_.emplace_back();
+  } else {
+    return most_names;
+  }
+  names_[at].text = entity, names_[at].hash = hash, names_[at].uses = 1;
+  name_of_.emplace(hash, at);
+  return at;
 }
 
-void span_joiner::grow_old(std::int64_t now_ms) {
-  if (since_ms_ == 0) since_ms_ = now_ms;
-  const bool full = std::max(young_.spans.size(), young_.waiting.size()) >= most_spans;
-  if (!full && now_ms - since_ms_ < memory_ms) return;
-  since_ms_ = std::max(since_ms_, now_ms);
-  counts_.orphans += old_.waiting.size() - old_.joined;
-  old_ = std::exchange(young_, {});
+void span_joiner::drop_name(std::uint32_t entity) noexcept {
+  known_name& n = names_[entity];
+  if (--n.uses != 0) return;
+  name_of_.erase(n.hash);
+  free_names_.push_back(entity);
+}
+
+std::uint32_t span_joiner::age_of(const mark& m) const noexcept {
+  return (stamp_of(now_ms_) + stamps - m.came) % stamps;
+}
+
+// While there is memory nothing leaves early, but where one bucket alone is full.
+template <class Value>
+typename span_table<Value>::place span_joiner::room_for(span_table<Value>& table, std::uint64_t key,
+                                                        std::size_t used) {
+  const auto age = [&](const Value& v) { return age_of(v.who); };
+  if (table.buckets() == 0) table.grow(first_buckets);
+  auto at = table.place_for(key, age);
+  while (*at.key != 0 && age(*at.value) < memory_stamps && sparse * used > table.places() &&
+         memory_bytes() + table.bytes() <= most_bytes_) {
+    const auto before = table.buckets();
+    table.grow(first_buckets);
+    if (table.buckets() == before) break;
+    at = table.place_for(key, age);
+  }
+  if (*at.key != 0) {
+    counts_.left_early += age(*at.value) < memory_stamps ? 1 : 0;
+    forget(at);
+  }
+  return at;
+}
+
+void span_joiner::forget(span_table<outer_span>::place p) noexcept {
+  drop_name(p.value->who.entity);
+  --remembered_;
+  *p.key = 0;
+}
+
+void span_joiner::forget(span_table<inner_spans>::place p) noexcept {
+  counts_.orphans += p.value->calls;
+  waits_ -= p.value->calls;
+  drop_name(p.value->who.entity);
+  *p.key = 0;
+}
+
+// The hands pass every bucket in six seconds: nothing gets much older than it is to be remembered.
+void span_joiner::follow(std::int64_t now_ms) {
+  if (now_ms_ == 0) now_ms_ = swept_ms_ = now_ms;
+  now_ms_ = std::max(now_ms_, now_ms);
+  const auto passed = now_ms_ - swept_ms_;
+  if (passed < sweep_every_ms) return;
+  swept_ms_ = now_ms_;
+  const double share = static_cast<double>(passed) / static_cast<double>(round_ms);
+  const bool all_old = passed >= 4 * memory_ms;  // stamps may have come round
+  if (all_old) outer_hand_ = inner_hand_ = 0;
+  forget_all_ = all_old;
+  sweep(outer_, outer_hand_, share);
+  sweep(inner_, inner_hand_, share);
+  forget_all_ = false;
+}
+
+template <class Value>
+void span_joiner::sweep(span_table<Value>& table, std::size_t& hand, double share) {
+  const auto buckets = table.buckets();
+  if (buckets == 0) return;
+  const auto due = share * static_cast<double>(buckets) + 1;
+  const auto count = due >= static_cast<double>(buckets) ? buckets : static_cast<std::size_t>(due);
+  for (std::size_t n = 0; n < count; ++n) {
+    hand = hand + 1 >= buckets ? 0 : hand + 1;
+    table.visit_bucket(hand, [&](auto place) {
+      if (forget_all_ || age_of(place.value->who) >= memory_stamps) forget(place);
+    });
+  }
 }
 
 void span_joiner::note(const event_view& span) {
   if (span.type != event_type::span) return;
-  grow_old(unix_ms(span.ts));
+  follow(unix_ms(span.ts));
   const auto key = key_of(span.trace, span.span);
-  const outer_span self{young_.name(span.entity), step_of(span.ts), !span.peer.empty()};
-  if (!young_.spans.try_emplace(key, self).second || old_.spans.count(key) != 0) return;
-  find_inner(old_, key, span);
-  find_inner(young_, key, span);
+  if (outer_.find(key) != nullptr) return;
+  remember(key, span);
+  find_inner(key, span);
   if (span.parent.empty()) return;
   const auto outer = key_of(span.trace, span.parent);
-  const bool failed = span.status == span_status::error;
-  for (const auto* of : {&young_, &old_}) {
-    const auto found = of->spans.find(outer);
-    if (found == of->spans.end()) continue;
-    ++counts_.joined;
-    return add(of->names[found->second.entity], found->second, span.entity, span.duration_us,
-               failed);
+  const auto* found = outer_.find(outer);
+  if (found == nullptr) return wait(outer, span);
+  ++counts_.joined;
+  inner_spans one{};
+  one.calls = 1, one.failed = span.status == span_status::error ? 1 : 0;
+  one.duration_us = static_cast<float>(span.duration_us);
+  add(names_[found->who.entity].text, *found, span.entity, one);
+}
+
+void span_joiner::remember(std::uint64_t key, const event_view& span) {
+  const auto entity = use_name(span.entity);
+  if (entity == most_names) return;
+  const auto at = room_for(outer_, key, remembered_);
+  *at.key = key;
+  *at.value = {{entity, stamp_of(now_ms_)}, span.peer.empty() ? 0U : 1U, step_of(span.ts)};
+  ++remembered_;
+}
+
+void span_joiner::wait(std::uint64_t outer, const event_view& span) {
+  const auto entity = use_name(span.entity);
+  if (entity == most_names) return;
+  inner_spans* known = nullptr;
+  inner_.visit(outer, [&](auto place) {
+    if (place.value->who.entity == entity &&
+        place.value->calls < std::numeric_limits<std::uint16_t>::max())
+      known = place.value;
+  });
+  if (known != nullptr) {
+    drop_name(entity);
+  } else {
+    const auto at = room_for(inner_, outer, waits_);
+    *at.key = outer;
+    *at.value = {{entity, stamp_of(now_ms_)}, 0, 0, 0};
+    known = at.value;
   }
-  auto& head = young_.heads[outer];
-  young_.waiting.push_back({self.entity, head, failed, span.duration_us});
-  head = static_cast<std::uint32_t>(young_.waiting.size());
+  known->who.came = stamp_of(now_ms_) & 0xffU;
+  ++known->calls;
+  known->failed = static_cast<std::uint16_t>(known->failed + (span.status == span_status::error));
+  known->duration_us += static_cast<float>(span.duration_us);
+  ++waits_;
 }
 
 // What came before the span that it lies in.
-void span_joiner::find_inner(generation& of, std::uint64_t key, const event_view& outer) {
-  const auto found = of.heads.find(key);
-  if (found == of.heads.end()) return;
-  const outer_span place{0, step_of(outer.ts), !outer.peer.empty()};
-  for (auto at = found->second; at != 0;) {
-    const inner_span& inner = of.waiting[at - 1];
-    add(outer.entity, place, of.names[inner.entity], inner.duration_us, inner.failed);
-    ++counts_.joined;
-    ++of.joined;
-    at = inner.next;
-  }
-  of.heads.erase(found);
+void span_joiner::find_inner(std::uint64_t key, const event_view& outer) {
+  const outer_span self{{0, 0}, outer.peer.empty() ? 0U : 1U, step_of(outer.ts)};
+  inner_.visit(key, [&](auto place) {
+    const inner_spans inner = *place.value;
+    add(outer.entity, self, names_[inner.who.entity].text, inner);
+    counts_.joined += inner.calls;
+    waits_ -= inner.calls;
+    drop_name(inner.who.entity);
+    *place.key = 0;
+  });
 }
 
 void span_joiner::add(std::string_view caller, const outer_span& outer, std::string_view callee,
-                      std::uint64_t duration_us, bool failed) {
-  if (outer.told_peer) callee = caller;
-  const auto key = stable_hash(callee, stable_hash(caller, static_cast<std::uint64_t>(outer.step)));
+                      const inner_spans& inner) {
+  if (outer.told_peer != 0) callee = caller;
+  const auto key = stable_hash(callee, stable_hash(caller, outer.step));
   auto at = sums_.find(key);
   if (at == sums_.end()) {
     if (sums_.size() >= most_sums) {
-      ++counts_.dropped;
+      counts_.dropped += inner.calls;
       return;
     }
     at = sums_.try_emplace(key).first;
     at->second.caller = caller, at->second.callee = callee;
-    at->second.step = event_time_of(outer.step);
+    at->second.step = event_time_of(static_cast<std::int64_t>(outer.step) * step_ms);
   }
   auto& sum = at->second;
-  ++sum.calls;
-  sum.failed += failed ? 1 : 0;
-  sum.duration_us += duration_us;
+  sum.calls += inner.calls;
+  sum.failed += inner.failed;
+  sum.duration_us += static_cast<std::uint64_t>(inner.duration_us);
 }
 
 std::vector<joined_calls> span_joiner::drain() {
@@ -117,10 +240,6 @@ std::vector<joined_calls> span_joiner::drain() {
     return std::tie(a.caller, a.callee, a.step) < std::tie(b.caller, b.callee, b.step);
   });
   return all;
-}
-
-std::size_t span_joiner::remembered() const noexcept {
-  return young_.spans.size() + old_.spans.size();
 }
 
 }  // namespace faultline

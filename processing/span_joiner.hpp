@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "messages/event.hpp"
+#include "processing/span_table.hpp"
 
 namespace faultline {
 
@@ -27,21 +28,28 @@ void fill_event(const joined_calls& calls, arrival_time now, event_view& out);
 /// Joins spans by trace and parent into calls between entities, whichever of the two comes first.
 /// Pure: event time alone decides what is forgotten.
 ///
-/// A span is remembered for 30 to 60 s of event time, or until `most_spans` newer ones came; what
-/// has found no outer span by then is an orphan: counted, and no call. A span that names its peer
-/// has told the call itself: what lies within it counts as its time only.
+/// A span is remembered for 30 to 38 s of event time; what has found no outer span by then is an
+/// orphan: counted, and no call. More spans than there is memory for: the older of them leave
+/// before their time, which is counted. 16 bytes a span that may be an outer one, 20 a span that
+/// waits for its outer one; of the places about half are taken when the memory doubles, up to the
+/// limit. A span that names its peer has told the call itself: what lies within it counts as its
+/// time only, not as a call.
 class span_joiner {
 public:
   static constexpr std::int64_t memory_ms = 30'000;
   static constexpr std::int64_t step_ms = 10'000;
-  static constexpr std::size_t most_spans = 65'536;  ///< of a generation; there are two
   static constexpr std::size_t most_sums = 8'192;
+  static constexpr std::size_t usual_bytes = std::size_t{64} * 1024 * 1024;
 
   struct counts {
-    std::uint64_t joined = 0;   ///< spans that found their outer span
-    std::uint64_t orphans = 0;  ///< that did not, while both were remembered
-    std::uint64_t dropped = 0;  ///< calls beyond `most_sums` between two drains
+    std::uint64_t joined = 0;      ///< spans that found their outer span
+    std::uint64_t orphans = 0;     ///< that did not, while both were remembered
+    std::uint64_t left_early = 0;  ///< that were forgotten before half a minute was over
+    std::uint64_t dropped = 0;     ///< calls beyond `most_sums` between two drains
   };
+
+  /// @p most_bytes of what is remembered of spans; never less than some 300 KiB.
+  explicit span_joiner(std::size_t most_bytes = usual_bytes) noexcept : most_bytes_{most_bytes} {}
 
   /// One span. Those of other types than event_type::span are passed over.
   void note(const event_view& span);
@@ -51,40 +59,63 @@ public:
   /// Half of the room for sums is taken: they are to be drained though their time has not come.
   bool is_crowded() const noexcept { return sums_.size() >= most_sums / 2; }
   const counts& counted() const noexcept { return counts_; }
-  /// Spans remembered, waiting or not.
-  std::size_t remembered() const noexcept;
+  /// Spans remembered, as outer ones.
+  std::size_t remembered() const noexcept { return remembered_; }
+  std::size_t waiting() const noexcept { return waits_; }  ///< inner ones whose outer is not there
+  std::size_t names() const noexcept { return name_of_.size(); }  ///< of entities, remembered
+  std::size_t memory_bytes() const noexcept { return outer_.bytes() + inner_.bytes(); }
 
 private:
+  /// Whom it is of, and when it came: seconds / 2 of event time, modulo 256.
+  struct mark {
+    std::uint32_t entity : 24;
+    std::uint32_t came : 8;
+  };
   struct outer_span {
-    std::uint32_t entity = 0;  ///< index in `names`
-    std::int64_t step = 0;
-    bool told_peer = false;
+    mark who;
+    std::uint32_t told_peer : 1;
+    std::uint32_t step : 31;  ///< number of its step
   };
-  /// An inner span whose outer one has not come yet.
-  struct inner_span {
-    std::uint32_t entity = 0;
-    std::uint32_t next = 0;  ///< index + 1 of one more of the same outer span; 0: none
-    bool failed = false;
-    std::uint64_t duration_us = 0;
+  /// Inner spans of one entity, whose outer one has not come.
+  struct inner_spans {
+    mark who;
+    std::uint16_t calls, failed;
+    float duration_us;
   };
-  struct generation {
-    std::unordered_map<std::uint64_t, outer_span> spans;     ///< by trace and id
-    std::unordered_map<std::uint64_t, std::uint32_t> heads;  ///< by trace and parent: index + 1
-    std::vector<inner_span> waiting;
-    std::vector<std::string> names;
-    std::unordered_map<std::string, std::uint32_t> index;
-    std::uint64_t joined = 0;  ///< of `waiting`
-
-    std::uint32_t name(std::string_view entity);
+  struct known_name {
+    std::string text;
+    std::uint64_t hash = 0;
+    std::uint32_t uses = 0;
   };
 
-  void grow_old(std::int64_t now_ms);
-  void find_inner(generation& of, std::uint64_t key, const event_view& outer);
+  std::uint32_t use_name(std::string_view entity);
+  void drop_name(std::uint32_t entity) noexcept;
+  std::uint32_t age_of(const mark& m) const noexcept;
+  template <class Value>
+  typename span_table<Value>::place room_for(span_table<Value>& table, std::uint64_t key,
+                                             std::size_t used);
+  void forget(span_table<outer_span>::place p) noexcept;
+  void forget(span_table<inner_spans>::place p) noexcept;
+  void follow(std::int64_t now_ms);
+  template <class Value>
+  void sweep(span_table<Value>& table, std::size_t& hand, double share);
+  void remember(std::uint64_t key, const event_view& span);
+  void wait(std::uint64_t outer, const event_view& span);
+  void find_inner(std::uint64_t key, const event_view& outer);
   void add(std::string_view caller, const outer_span& outer, std::string_view callee,
-           std::uint64_t duration_us, bool failed);
+           const inner_spans& inner);
 
-  generation young_, old_;
-  std::int64_t since_ms_ = 0;
+  std::size_t most_bytes_;
+  span_table<outer_span> outer_;   ///< by trace and id
+  span_table<inner_spans> inner_;  ///< by trace and parent
+  std::size_t outer_hand_ = 0, inner_hand_ = 0;
+  std::size_t remembered_ = 0, waits_ = 0;
+  std::vector<known_name> names_;
+  std::vector<std::uint32_t> free_names_;
+  std::unordered_map<std::uint64_t, std::uint32_t> name_of_;  ///< by hash
+  std::int64_t now_ms_ = 0;                                   ///< newest event time
+  std::int64_t swept_ms_ = 0;                                 ///< to which the hands have come
+  bool forget_all_ = false;
   std::unordered_map<std::uint64_t, joined_calls> sums_;
   counts counts_;
 };

@@ -65,6 +65,12 @@ void add_sums(page& p, const door_sums& d) {
             static_cast<double>(d.spans_joined.load()));
   p.counter("faultline_spans_orphaned_total", "Spans whose outer span did not come in time.",
             static_cast<double>(d.spans_orphaned.load()));
+  p.counter(
+      "faultline_spans_left_early_total",
+      "Spans forgotten before half a minute was over: more came than ingest.join_memory holds.",
+      static_cast<double>(d.spans_left_early.load()));
+  p.gauge("faultline_span_join_bytes", "What is remembered of spans takes.",
+          static_cast<double>(d.join_bytes.load()));
   p.counter("faultline_calls_dropped_total", "Joined spans beyond 8,192 sums at once.",
             static_cast<double>(d.calls_dropped.load()));
   add_each<event_door>(p, "faultline_events_offered_total",

@@ -10,7 +10,12 @@ out. The graph that GET /api/v1/topology tells is held against the system's own.
 It holds that precision and recall of the edges are at least --bar (0.98), that every span was accepted once, and that
 the sums of docs/flow.md are right. Spans a second are told, from the first to the last applied, and not judged.
 
+--live SECONDS: the same traces as they would come now. Event time is the wall clock, --rate spans a second, each entity's
+1 to 5 s behind its own. Beside the edges, the share of calls that were joined, of those whose two spans arrived, must be
+at least --bar. --join-memory: `ingest.join_memory`.
+
     tests/campaigns/spans.py [--services 60] [--hours 6] [--spans 1000000] [--lose 0.05] [--seed 1] [--json]
+    tests/campaigns/spans.py --live 60 --rate 5000 [--join-memory 64MiB]
 
 Needs a build (FAULTLINE_BIN or build/release/bin). Ends with 0 when all of it held.
 """
@@ -67,6 +72,89 @@ def events_of(spans, draw, copy):
         events.append((at, event))
     events.sort(key=lambda e: e[0])
     return [event for _, event in events]
+
+
+def live_schedule(spans, draw, rate, seconds):
+    """(arrival, event) by arrival, in ms from the beginning, of traces drawn one after the other."""
+    traces = {}
+    for s in spans:
+        traces.setdefault(s["trace"], []).append(s)
+    traces = list(traces.values())
+    late = {}
+    schedule, at, copy = [], 0.0, 0
+    while at < seconds * 1000:
+        trace = traces[copy % len(traces)]
+        copy += 1
+        begin = min(int(s["ts"]) for s in trace)
+        for s in trace:
+            ts = at + int(s["ts"]) - begin
+            delay = late.setdefault(s["entity"], draw.uniform(1000, 4000)) + draw.uniform(0, 1000)
+            event = {"type": "span", "entity": s["entity"], "ts": int(ts), "trace": f"{s['trace']}{copy:08x}",
+                     "span": s["span"], "operation": s["operation"], "duration_us": int(s["duration_us"]),
+                     "status": s["status"] or "ok"}
+            if s["parent"]:
+                event["parent"] = s["parent"]
+            schedule.append((ts + int(s["duration_us"]) / 1000 + delay, event))
+        at += 1000 * len(trace) / rate
+    schedule.sort(key=lambda e: e[0])
+    return schedule
+
+
+def send_live(publisher, schedule):
+    """@returns spans a second."""
+    begun = time.time()
+    sent = 0
+    while sent < len(schedule):
+        now = (time.time() - begun) * 1000
+        batch = []
+        while sent < len(schedule) and schedule[sent][0] <= now and len(batch) < BATCH:
+            event = schedule[sent][1]
+            event["ts"] += int(begun * 1000)
+            batch.append(event)
+            sent += 1
+        if batch:
+            publisher.send(batch)
+        publisher.pump(1 if batch else 5)
+        while len(publisher.waiting) > 24:
+            publisher.pump(20)
+    publisher.flush()
+    return len(schedule) / (time.time() - begun)
+
+
+def live(services=60, hours=1, lose=0.05, seed=1, bar=0.98, seconds=60, rate=5000, join_memory="64MiB"):
+    draw = random.Random(seed)
+    with tempfile.TemporaryDirectory() as directory:
+        rows, _ = simulate(directory, services, hours, seed)
+    schedule = [e for e in live_schedule(rows, draw, rate, seconds) if draw.random() >= lose]
+    came = {(e["trace"], e["span"]): e["entity"] for _, e in schedule}
+    calls = [(came[outer], e["entity"]) for _, e in schedule
+             if (outer := (e["trace"], e.get("parent"))) in came]
+    server = Server(CONFIG.replace("accept_past: true", "accept_past: false") +
+                    f"ingest: {{join_memory: {join_memory}}}\n")
+    server.start()
+    try:
+        publisher = Publisher(server.router, "spans")
+        pace = send_live(publisher, schedule)
+        server.wait_applied()
+        samples = settled(server)
+        told = {(e["from"], e["to"]) for e in server.api("/api/v1/topology")["edges"] if e["source"] == "span"}
+        joined = int(samples["faultline_spans_joined_total"])
+        report = {
+            "spans": len(schedule), "accepted": int(samples['faultline_events_total{as="accepted"}']),
+            "spans_per_second": round(pace), "calls": len(calls), "joined": joined,
+            "recall_of_calls": joined / max(1, len(calls)),
+            "edges_right": told == {c for c in calls if c[0] != c[1]},
+            "left_early": int(samples["faultline_spans_left_early_total"]),
+            "join_bytes": int(samples["faultline_span_join_bytes"]),
+        }
+        report["held"] = (report["recall_of_calls"] >= bar and report["edges_right"] and
+                          report["accepted"] == report["spans"])
+        return report
+    except Exception:
+        print(server.tail(), file=sys.stderr)
+        raise
+    finally:
+        server.close()
 
 
 def send(publisher, events):
@@ -139,10 +227,18 @@ def main():
     arguments.add_argument("--lose", type=float, default=0.05)
     arguments.add_argument("--seed", type=int, default=1)
     arguments.add_argument("--bar", type=float, default=0.98)
+    arguments.add_argument("--live", type=int, default=0, metavar="SECONDS")
+    arguments.add_argument("--rate", type=int, default=5000)
+    arguments.add_argument("--join-memory", default="64MiB")
     arguments.add_argument("--json", action="store_true")
     given = vars(arguments.parse_args())
     as_json = given.pop("json")
-    report = campaign(**given)
+    seconds, rate, memory = given.pop("live"), given.pop("rate"), given.pop("join_memory")
+    if seconds:
+        given.pop("spans")
+        report = live(**given, seconds=seconds, rate=rate, join_memory=memory)
+    else:
+        report = campaign(**given)
     if as_json:
         print(json.dumps(report))
     else:
