@@ -266,7 +266,7 @@ std::string belief_text(const json& e) {
   return out + "forecaster  " + forecaster_text(text_of(b, "forecaster")) + "\n\n";
 }
 
-std::string percent_of(const json& from, const char* key) {
+std::string share_of(const json& from, const char* key) {
   const auto found = from.find(key);
   if (found == from.end() || !found->is_number()) return "-";
   return format_number(rounded(100 * found->get<double>())) + " %";
@@ -278,7 +278,7 @@ std::string operations_text(const json& entity, const colours& c) {
   for (const json& o : list_of(entity, "operations")) {
     const auto name = text_of(o, "operation");
     table.push_back({name.empty() ? "all others" : name, text_of(o, "peer"), text_of(o, "rate"),
-                     percent_of(o, "error_share"), percent_of(o, "usual_error_share"),
+                     share_of(o, "error_share"), share_of(o, "usual_error_share"),
                      text_of(o, "p50_ms"), text_of(o, "p95_ms"), text_of(o, "usual_p95_ms"),
                      text_of(o, "p99_ms")});
   }

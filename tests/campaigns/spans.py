@@ -129,8 +129,7 @@ def live(services=60, hours=1, lose=0.05, seed=1, bar=0.98, seconds=60, rate=500
     came = {(e["trace"], e["span"]): e["entity"] for _, e in schedule}
     calls = [(came[outer], e["entity"]) for _, e in schedule
              if (outer := (e["trace"], e.get("parent"))) in came]
-    server = Server(CONFIG.replace("accept_past: true", "accept_past: false") +
-                    f"ingest: {{join_memory: {join_memory}}}\n")
+    server = Server(CONFIG.replace("accept_past: true", "accept_past: false"), ingest=f"join_memory: {join_memory}")
     server.start()
     try:
         publisher = Publisher(server.router, "spans")
