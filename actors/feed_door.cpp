@@ -28,13 +28,20 @@ bool holds(const feed_item& item, const incident&) {
 /// seq and without `published`. Nothing while no message of it is out, and when the last one says
 /// that it has ended: who replays from `as_of` on hears of both.
 template <class Record>
-outcome<std::optional<std::string>> told_payload(feed_store& feed, const Record& record) {
+outcome<std::optional<std::string>> told_payload(store& from, const Record& record) {
+  feed_store& feed = from.feed();
   const auto seq = feed.record_seq(record_key(record));
   if (!seq) return seq.error();
   if (*seq == 0) return std::optional<std::string>{};
+  if (*seq > feed.last()) {  // written, and not on the disk yet: read() does not show it
+    if (auto synced = from.sync(); !synced) return synced.error();
+  }
   auto page = feed.read(*seq, 1, "");
   if (!page) return page.error();
-  if (page->records.empty() || page->records.front().seq != *seq) {
+  const bool there = !page->records.empty() && page->records.front().seq == *seq;
+  if (!there && *seq > feed.last())
+    return failure{ec::store_unavailable, "a record is on its way to the disk: ask again"};
+  if (!there) {
     auto payload = json_to_msgpack(to_json(record, *seq));
     if (!payload) return payload.error();
     return std::optional<std::string>{std::move(*payload)};
@@ -47,12 +54,11 @@ outcome<std::optional<std::string>> told_payload(feed_store& feed, const Record&
 }
 
 template <class Record>
-outcome<std::vector<std::string>> told_payloads(feed_store& feed,
-                                                const std::vector<Record>& records) {
+outcome<std::vector<std::string>> told_payloads(store& from, const std::vector<Record>& records) {
   std::vector<std::string> payloads;
   payloads.reserve(records.size());
   for (const Record& record : records) {
-    auto payload = told_payload(feed, record);
+    auto payload = told_payload(from, record);
     if (!payload) return payload.error();
     if (*payload) payloads.push_back(std::move(**payload));
   }
@@ -71,9 +77,9 @@ outcome<std::string> feed_door::snapshot() {
 }
 
 outcome<std::string> feed_door::snapshot_of(const correlator_view& view) {
-  const auto alerts = told_payloads(from_.feed(), view.firing);
+  const auto alerts = told_payloads(from_, view.firing);
   if (!alerts) return alerts.error();
-  const auto incidents = told_payloads(from_.feed(), view.open);
+  const auto incidents = told_payloads(from_, view.open);
   if (!incidents) return incidents.error();
   return snapshot_reply(view.feed_seq, *alerts, *incidents, encoding_);
 }

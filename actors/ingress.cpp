@@ -77,7 +77,7 @@ struct ingress::taker final : event_sink {
     e.arrived = arrived;
     if (!topic.empty()) add_topic(e);
     into.add(e);
-    owner.joiner_.note(e);
+    owner.joiner_.note(e, std::min(unix_ms(e.ts), unix_ms(arrived)));
     ++result.accepted;
   }
 

@@ -26,6 +26,7 @@ constexpr double odd_nats = 5;       // worth telling, and nothing to learn from
 constexpr float most_credit = 4096;  // lasts for hours
 constexpr float credit_of_a_turn = 0.9f;
 constexpr std::int64_t settle_ms = 6 * 3'600'000;
+constexpr std::int64_t young_ms = 24 * 3'600'000;  // a day is learned from, whatever it brings
 
 /// How unlikely @p hits of @p of are where @p usual is their share, as the exponent of the
 /// binomial tail (Chernoff's bound); 0 where there are not more than usual.
@@ -85,6 +86,12 @@ operation_stats::entry& operation_stats::entry_of(const event_view& span) {
 }
 
 void operation_stats::take(const event_view& span) {
+  // What was seen lately fades while nobody closes ticks, too: an entity of spans alone may rest.
+  if (const auto idle_ms = unix_ms(span.ts) - closed_ms_;
+      closed_ms_ != 0 && idle_ms > 2 * turn_ms) {
+    for (entry& o : entries_) forget(o, std::exp(-static_cast<double>(idle_ms) / 1000 / lately_s));
+    closed_ms_ = unix_ms(span.ts);
+  }
   entry& e = entry_of(span);
   const auto us = static_cast<double>(span.duration_us);
   const bool failed = span.status == span_status::error;
@@ -152,9 +159,12 @@ void operation_stats::turn(std::int64_t now_ms) {
 // Of what lies a turn back: when it was taken nobody knew yet whether it was a fault.
 void operation_stats::learn(entry& e, std::int64_t now_ms) {
   const auto spans = static_cast<double>(e.before.took.count());
-  if (spans == 0 || e.before.apart) return;
+  if (spans == 0 || e.before.apart) {
+    if (!e.before.odd && !e.now.odd) e.odd_since_ms = 0;
+    return;
+  }
   const bool odd = e.before.odd || e.now.odd;
-  if (odd && now_ms - e.first_ms > settle_ms) {
+  if (odd && now_ms - e.first_ms > young_ms) {
     if (e.odd_since_ms == 0) e.odd_since_ms = now_ms;
     if (now_ms - e.odd_since_ms < settle_ms) return;
     e.usual.clear();

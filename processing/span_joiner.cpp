@@ -90,8 +90,8 @@ typename span_table<Value>::place span_joiner::room_for(span_table<Value>& table
   const auto age = [&](const Value& v) { return age_of(v.who); };
   if (table.buckets() == 0) table.grow(first_buckets);
   auto at = table.place_for(key, age);
-  while (*at.key != 0 && age(*at.value) < memory_stamps && sparse * used > table.places() &&
-         memory_bytes() + table.bytes() <= most_bytes_) {
+  while (*at.key != 0 && *at.key != key && age(*at.value) < memory_stamps &&
+         sparse * used > table.places() && memory_bytes() + table.bytes() <= most_bytes_) {
     const auto before = table.buckets();
     table.grow(first_buckets);
     if (table.buckets() == before) break;
@@ -147,9 +147,9 @@ void span_joiner::sweep(span_table<Value>& table, std::size_t& hand, double shar
   }
 }
 
-void span_joiner::note(const event_view& span) {
+void span_joiner::note(const event_view& span, std::int64_t now_ms) {
   if (span.type != event_type::span) return;
-  follow(unix_ms(span.ts));
+  follow(now_ms);
   const auto key = key_of(span.trace, span.span);
   if (outer_.find(key) != nullptr) return;
   remember(key, span);
@@ -228,7 +228,7 @@ void span_joiner::add(std::string_view caller, const outer_span& outer, std::str
   auto& sum = at->second;
   sum.calls += inner.calls;
   sum.failed += inner.failed;
-  sum.duration_us += static_cast<std::uint64_t>(inner.duration_us);
+  sum.duration_us += static_cast<std::uint64_t>(std::min(inner.duration_us, 1.8e19F));
 }
 
 std::vector<joined_calls> span_joiner::drain() {

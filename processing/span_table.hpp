@@ -55,7 +55,7 @@ public:
   template <class Age>
   place place_for(std::uint64_t key, Age age) noexcept {
     bucket& b = of(key);
-    std::size_t oldest = 0;
+    std::size_t oldest = key % ways;  // of several as old, not always the same one
     for (std::size_t i = 0; i < ways; ++i) {
       if (b.keys[i] == 0) return {&b.keys[i], &b.values[i]};
       if (age(b.values[i]) > age(b.values[oldest])) oldest = i;

@@ -68,8 +68,8 @@ public:
 
   void run() {
     for (const window_words& w : config_.maintenance) check_window(w);
-    for (const inhibit_rule& rule : config_.correlation.inhibit)
-      if (const auto good = check_inhibit({rule}); !good) add("inhibit", good.error().what);
+    const auto& inhibit = config_.correlation.inhibit;
+    for (std::size_t n = 0; n < inhibit.size(); ++n) check_inhibit_rule(inhibit, n);
     for (const notify_route& route : config_.notify.routes) check_route(route);
     for (const notify_receiver& o : config_.notify.receivers)
       for (const std::string* text : {&o.title, &o.text})
@@ -81,6 +81,16 @@ public:
   }
 
 private:
+  /// One at a time, so that each that is wrong is named, by its place in the file.
+  void check_inhibit_rule(const std::vector<inhibit_rule>& rules, std::size_t n) {
+    const auto good = check_inhibit({rules[n]});
+    if (good) return;
+    std::string what = good.error().what;
+    const std::string alone = "inhibit[0]";
+    if (what.rfind(alone, 0) == 0)
+      what.replace(0, alone.size(), "inhibit[" + std::to_string(n) + "]");
+    add("inhibit", what);
+  }
   void add(const std::string& key, const std::string& text) {
     result_.problems.push_back({file_, 0, 0, key, text});
   }

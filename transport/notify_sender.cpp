@@ -33,7 +33,8 @@ void add(curl_list& list, const std::string& line) {
 /// The first line of a file of our own; what is wrong names the file, never its content.
 outcome<std::string> read_secret(const std::string& file) {
   const auto text = read_secret_file(file);
-  if (!text) return text.error();
+  // Ours to mend, and not the receiver's refusal, which ec::invalid would be: it is tried again.
+  if (!text) return failure{ec::io_failed, text.error().what};
   std::string line{text->reveal().substr(0, text->reveal().find('\n'))};
   if (!line.empty() && line.back() == '\r') line.pop_back();
   if (line.empty() || line.size() > secret_bytes)
