@@ -53,8 +53,8 @@ public:
 
   /// One span. Those of other types than event_type::span are passed over.
   void note(const event_view& span) { note(span, unix_ms(span.ts)); }
-  /// @p now_ms: the span's time, and no later than ours, for a sender's clock that is ahead must not
-  /// make all others old.
+  /// @p now_ms: the span's time, and no later than ours, for a sender's clock that is ahead must
+  /// not make all others old.
   void note(const event_view& span, std::int64_t now_ms);
   /// What was joined since the last time, ordered by caller, callee and step.
   std::vector<joined_calls> drain();
