@@ -120,15 +120,17 @@ struct entity_core::impl {
   void rebase_due();
   void rebase(std::size_t channel, double center, double scale);
   void give_slots(bool anonymous_too);
-  void settle_levels(const tick_judgement& t, const record_mark& cause,
-                     std::vector<entity_decision>& out);
   bool returning(std::int64_t tick_ms) const noexcept;
   bool where_it_was(const tick_judgement& t) const noexcept;
+
+  // levels: entity_levels.cpp
   void find_levels(const tick_judgement& t);
   std::optional<float> middle_of(std::size_t channel, std::size_t last) const;
   bool follow_level(const tick_judgement& t, std::size_t channel);
   void move_level(const tick_judgement& t, std::size_t channel, float by);
   void accept_levels(const tick_judgement& t, const record_mark& cause,
+                     std::vector<entity_decision>& out);
+  void settle_levels(const tick_judgement& t, const record_mark& cause,
                      std::vector<entity_decision>& out);
 
   // decisions: entity_alerts.cpp
