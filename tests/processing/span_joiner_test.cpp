@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -21,6 +22,7 @@ struct one_span {
   std::uint64_t duration_us = 1000;
   bool failed = false;
   std::string peer{};
+  std::optional<std::int64_t> now_ms{};  ///< ours, where it is another one
 };
 
 void note(span_joiner& j, const one_span& s) {
@@ -33,7 +35,10 @@ void note(span_joiner& j, const one_span& s) {
   e.ts = event_time_of(start + s.at_ms);
   e.duration_us = s.duration_us;
   e.status = s.failed ? span_status::error : span_status::ok;
-  j.note(e);
+  if (s.now_ms)
+    j.note(e, start + *s.now_ms);
+  else
+    j.note(e);
 }
 
 TEST(SpanJoiner, FindsACallWhicheverOfTheTwoSpansComesFirst) {
@@ -55,6 +60,28 @@ TEST(SpanJoiner, FindsACallWhicheverOfTheTwoSpansComesFirst) {
     EXPECT_EQ(j.counted().joined, 1U);
     EXPECT_TRUE(j.drain().empty()) << "told once";
   }
+}
+
+TEST(SpanJoiner, ASendersClockThatIsAheadMakesNoOtherSpanOld) {
+  for (const bool known_to_be_ahead : {true, false}) {
+    span_joiner j;
+    note(j, {"service/web", "aa", "01", "", 0});
+    one_span ahead{"service/odd", "bb", "01", "", 240'000};
+    if (known_to_be_ahead) ahead.now_ms = 1;
+    note(j, ahead);
+    note(j, {"service/cart", "aa", "02", "01", 2});
+    EXPECT_EQ(j.drain().size(), known_to_be_ahead ? 1U : 0U);
+  }
+}
+
+TEST(SpanJoiner, ManyThatWaitForOneAbsentSpanTakeNoMoreMemoryThanABucket) {
+  span_joiner many, few;
+  for (int n = 0; n < 5'000; ++n)
+    note(many, {"service/s" + std::to_string(n), "aa", std::to_string(1000 + n), "01", 1});
+  note(few, {"service/s", "aa", "1000", "01", 1});
+  for (int n = 0; n < 5'000; ++n)
+    note(few, {"service/s" + std::to_string(n), "aa", std::to_string(1000 + n), "", 1});
+  EXPECT_LE(many.memory_bytes(), 2 * few.memory_bytes());
 }
 
 TEST(SpanJoiner, SumsTheCallsOfAStepAndTellsThemInOrder) {

@@ -181,7 +181,10 @@ TEST(NotifySender, TakesNoSecretThatOthersMayRead) {
   notify_target to;
   to.url_file = file;
   fs::permissions(file, fs::perms{0644});
-  EXPECT_THAT(send_notification(to, sample()).error().what, HasSubstr("chmod 600"));
+  const auto open = send_notification(to, sample());
+  ASSERT_FALSE(open);
+  EXPECT_THAT(open.error().what, HasSubstr("chmod 600"));
+  EXPECT_EQ(open.error().code, ec::io_failed) << "and not what a receiver refuses for good";
   fs::permissions(file, fs::perms{0600});
   const auto own = send_notification(to, sample());
   fs::remove(file);
