@@ -76,11 +76,11 @@ TEST(SpanJoiner, ASendersClockThatIsAheadMakesNoOtherSpanOld) {
 
 TEST(SpanJoiner, ManyThatWaitForOneAbsentSpanTakeNoMoreMemoryThanABucket) {
   span_joiner many, few;
-  for (int n = 0; n < 5'000; ++n)
-    note(many, {"service/s" + std::to_string(n), "aa", std::to_string(1000 + n), "01", 1});
-  note(few, {"service/s", "aa", "1000", "01", 1});
-  for (int n = 0; n < 5'000; ++n)
-    note(few, {"service/s" + std::to_string(n), "aa", std::to_string(1000 + n), "", 1});
+  for (int n = 0; n < 50'000; ++n)
+    note(many, {"service/s" + std::to_string(n % 17), "aa", std::to_string(10'000 + n), "01", 1});
+  note(few, {"service/s", "aa", "9999", "01", 1});
+  for (int n = 0; n < 50'000; ++n)
+    note(few, {"service/s" + std::to_string(n % 17), "aa", std::to_string(10'000 + n), "", 1});
   EXPECT_LE(many.memory_bytes(), 2 * few.memory_bytes());
 }
 
