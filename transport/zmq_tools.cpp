@@ -122,17 +122,18 @@ std::string port_of(int descriptor) {
 
 }  // namespace
 
-std::string_view peer_names::of(zmq::message_t& frame) {
+std::string_view peer_names::of(zmq::message_t& frame, clock::time_point now) {
   constexpr std::chrono::seconds keep{1};
   constexpr std::size_t most = 4096;
   const char* descriptor = zmq_msg_gets(frame.handle(), "__fd");
   const char* host = zmq_msg_gets(frame.handle(), "Peer-Address");
   if (descriptor == nullptr || host == nullptr) return {};
-  const auto now = std::chrono::steady_clock::now();
-  if (by_descriptor_.size() >= most) by_descriptor_.clear();
-  auto& entry = by_descriptor_[descriptor];
+  if (by_connection_.size() >= most) by_connection_.clear();
+  const int number = std::atoi(descriptor);
+  auto& entry = by_connection_[{number, host}];
   if (entry.until <= now) {
-    entry.name = host + port_of(std::atoi(descriptor));
+    const auto port = port_of(number);
+    if (!port.empty() || entry.name.empty()) entry.name = host + port;
     entry.until = now + keep;
   }
   return entry.name;

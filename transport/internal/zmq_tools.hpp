@@ -6,10 +6,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 
 #include <zmq.hpp>
 
@@ -71,18 +72,23 @@ struct frame_list {
 bool receive(zmq::socket_t& socket, frame_list& into);
 
 /// Names of the connections that messages came by: "host:port". ZeroMQ tells the descriptor and the
-/// host; the port is asked of the socket, once a second for each descriptor.
+/// host; the port is asked of the socket, once a second for each connection, and is kept when the
+/// connection has closed before its last messages were read. The host alone where it never was
+/// known.
 class peer_names {
 public:
-  /// Empty when ZeroMQ does not know. Valid until the next call.
-  std::string_view of(zmq::message_t& frame);
+  using clock = std::chrono::steady_clock;
+  /// Empty when ZeroMQ does not know. Valid until the next call. @p now: for how long a name holds.
+  std::string_view of(zmq::message_t& frame, clock::time_point now = clock::now());
 
 private:
   struct known {
     std::string name;
-    std::chrono::steady_clock::time_point until;
+    clock::time_point until;
   };
-  std::unordered_map<std::string, known> by_descriptor_;
+  /// By descriptor and the place of what ZeroMQ keeps for a connection: a descriptor is given again
+  /// while messages of the connection that had it still wait.
+  std::map<std::pair<int, const void*>, known> by_connection_;
 };
 
 enum class send_result : std::uint8_t {
