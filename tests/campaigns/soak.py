@@ -12,7 +12,9 @@ docs/flow.md must hold in the end.
 """
 
 import argparse
+import collections
 import json
+import os
 import pathlib
 import sys
 import time
@@ -32,8 +34,23 @@ OTHERS = 0.1  # share of the entities that take turns
 
 def use_of(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    kinds = collections.Counter(kind_of(f) for f in pathlib.Path(f"/proc/{pid}/fd").iterdir())
     return {"rss_kib": int(status.split("VmRSS:")[1].split()[0]), "threads": int(status.split("Threads:")[1].split()[0]),
-            "files": len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir()))}
+            "files": sum(kinds.values()), "kinds": dict(kinds), "cpu_s": cpu_of(pid)}
+
+
+def kind_of(descriptor):
+    """What is open: ".sst" of a table, ".log" of a write-ahead log, "socket", "anon_inode"."""
+    try:
+        target = os.readlink(descriptor)
+    except OSError:
+        return "closed"
+    return pathlib.Path(target).suffix or target.split(":")[0].rsplit("/", 1)[-1]
+
+
+def cpu_of(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def slope(points):
@@ -93,6 +110,7 @@ def run(hours, share, entities, seed):
         rate = full_rate(server, load, min(20, hours * 360))
         load.pace(max(1.0, rate * share))
         begin, samples, due = time.monotonic(), [], 0.0
+        applied = server.metric("faultline_events_applied_total")
         while time.monotonic() - begin < hours * 3600:
             if time.monotonic() - begin >= due:
                 samples.append((time.monotonic() - begin, use_of(server.process.pid)))
@@ -102,21 +120,24 @@ def run(hours, share, entities, seed):
         left = load.rest()
         server.wait_applied(seconds=120)
         check_sums(server)
-        return judge(samples, rate, share, left, server)
+        applied = server.metric("faultline_events_applied_total") - applied
+        return judge(samples, rate, share, left, applied)
     finally:
         server.close()
 
 
-def judge(samples, rate, share, left, server):
+def judge(samples, rate, share, left, applied):
     seconds = samples[-1][0]
     warm = min(1800.0, seconds / 4)
     later = [(t, u) for t, u in samples if t >= warm]
     half = len(later) // 2
     figures = {"seconds": round(seconds), "full_events_per_second": round(rate), "load": share,
-               "events": int(server.metric("faultline_events_applied_total")),
+               "events": int(applied), "events_per_second": round(applied / seconds),
+               "server_cores": round((samples[-1][1]["cpu_s"] - samples[0][1]["cpu_s"]) / seconds, 2),
                "slope_mb_per_hour": round(slope([(t, u["rss_kib"]) for t, u in later]), 2),
                "rss_mib_after_warm_up": later[0][1]["rss_kib"] >> 10, "rss_mib_end": later[-1][1]["rss_kib"] >> 10,
                "unanswered": left, "wrong": []}
+    figures["kinds_of_files"] = [later[0][1]["kinds"], later[-1][1]["kinds"]]
     for what in ("files", "threads"):
         first, second = (max(u[what] for _, u in part) for part in (later[:half], later[half:]))
         figures[what] = [first, second]
