@@ -9,6 +9,9 @@
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 
+#include "actors/scheduling.hpp"
+#include "processing/prefetch.hpp"
+
 namespace faultline {
 
 namespace {
@@ -56,6 +59,17 @@ void entity_state::begin(entity_birth birth, std::shared_ptr<const entity_peers>
   slot_->credit = peers_->credit;
   slot_->cell = cell_;
   count_told();
+}
+
+void entity_state::prefetch_state() const noexcept {
+  if (!core_) return;
+  core_->prefetch_state();
+  prefetch(slot_.get(), sizeof(lane_slot));
+  prefetch(cell_.get(), sizeof(entity_cell));
+}
+
+void entity_state::prefetch_parts() const noexcept {
+  if (core_) core_->prefetch_parts();
 }
 
 entity_state::~entity_state() {
@@ -382,6 +396,7 @@ entity_answer entity_state::on_question() const {
 entity_actor::behavior_type entity(entity_actor::stateful_pointer<entity_state> self,
                                    std::shared_ptr<entity_birth> birth,
                                    std::shared_ptr<const entity_peers> peers) {
+  be_foreseen(*self);
   self->state.begin(std::move(*birth), std::move(peers));
   return {
       [self](const observation& o) { self->state.on_observation(o); },

@@ -51,6 +51,11 @@ struct entity_state {
   window_answer on_window(const window_question& q) const;
   entity_answer on_question() const;
 
+  /// Ask for what its next message reads, in two steps (entity_core::prefetch_state). The worker
+  /// whose turn it will be, and nobody else, may call them while it waits for that turn.
+  void prefetch_state() const noexcept;
+  void prefetch_parts() const noexcept;
+
   entity_actor::pointer self;
 
 private:

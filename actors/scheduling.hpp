@@ -19,6 +19,10 @@ void use_two_lines(caf::actor_system_config& config, const actor_options& option
 /// everything passes. Call it on its own thread.
 void be_urgent(caf::local_actor& self);
 
+/// @p self is an entity: of these thousands wait in a row, and what one reads is in no cache when
+/// its turn comes. A worker that takes some of them at once asks for it while those before run.
+void be_foreseen(caf::local_actor& self);
+
 /// Who gets a message from this thread while one of these lives is urgent once, when it was not in
 /// line already. For threads outside the actor system.
 class urgent_sends {

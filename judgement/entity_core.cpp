@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "judgement/entity_state.hpp"
+#include "processing/prefetch.hpp"
 #include "processing/roles.hpp"
 
 namespace faultline {
@@ -365,6 +366,18 @@ std::size_t entity_core::told_bytes() const noexcept {
   const auto& s = *impl_;
   return (s.told ? s.told->memory_bytes() : 0) + (s.logs ? s.logs->memory_bytes() : 0) +
          (s.spans ? s.spans->memory_bytes() : 0);
+}
+
+void entity_core::prefetch_state() const noexcept { prefetch(impl_.get(), sizeof(impl)); }
+
+void entity_core::prefetch_parts() const noexcept {
+  const auto& s = *impl_;
+  prefetch(s.blocks.data(), s.blocks.size() * sizeof(channel_block));
+  s.builder.prefetch_next();
+  s.ring.prefetch_next();
+  prefetch(s.slots.data(), s.slots.size());
+  prefetch(s.traits.data(), s.traits.size());
+  if (s.model) prefetch(s.model.get(), sizeof(model_view));
 }
 
 std::size_t entity_core::memory_bytes() const noexcept {

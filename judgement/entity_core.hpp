@@ -244,6 +244,11 @@ public:
   /// Of these, what its lines and spans take: not in that budget. Cheap.
   std::size_t told_bytes() const noexcept;
 
+  /// Asks for what the next observation and the next finished tick read: first the state itself,
+  /// then, when that has come, what it points to. For whoever knows whose turn is next.
+  void prefetch_state() const noexcept;
+  void prefetch_parts() const noexcept;
+
 private:
   struct impl;
   std::unique_ptr<impl> impl_;

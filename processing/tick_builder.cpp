@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "processing/prefetch.hpp"
 #include "processing/roles.hpp"
 
 namespace faultline {
@@ -357,6 +358,12 @@ std::size_t tick_builder::memory_bytes() const noexcept {
   for (const auto& q : queue_) bytes += sizeof q + q.values.capacity() * sizeof(double);
   for (const auto& o : open_) bytes += sizeof o + o.sum.capacity() * 8 + o.count.capacity() * 4;
   return bytes;
+}
+
+void tick_builder::prefetch_next() const noexcept {
+  prefetch(channels_.data(), channels_.size() * sizeof(channel_info));
+  prefetch(layout_.data(), layout_.size() * sizeof layout_[0]);
+  prefetch(queue_.data(), sizeof(closed_tick));
 }
 
 void tick_builder::save(byte_writer& out) const {

@@ -100,6 +100,8 @@ public:
   std::uint64_t ignored() const noexcept { return ignored_; }
   event_time newest() const noexcept { return event_time_of(newest_ms_); }
   std::size_t memory_bytes() const noexcept;
+  /// Asks for what the next add() reads. This object is in the caches already.
+  void prefetch_next() const noexcept;
 
   /// @pre !waiting()
   void save(byte_writer& out) const;

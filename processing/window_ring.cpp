@@ -8,6 +8,7 @@
 
 #include "messages/version.hpp"
 #include "processing/fast_math.hpp"
+#include "processing/prefetch.hpp"
 
 namespace faultline {
 namespace {
@@ -125,6 +126,13 @@ event_time window_ring::ts(std::size_t back) const noexcept {
   std::int64_t ms = newest_ms_;
   for (std::size_t later = 0; later < back; ++later) ms -= gaps_[slot(later)];
   return event_time_of(ms);
+}
+
+void window_ring::prefetch_next() const noexcept {
+  if (rows_.empty()) return;
+  prefetch(&rows_[next_ * width_], width_ * sizeof(row));
+  prefetch(&gaps_[next_], sizeof gaps_[0]);
+  if (pushed_ != 0) prefetch(&row_at(0, 0), width_ * sizeof(row));
 }
 
 void window_ring::push(event_time ts, const block_scores* scores, std::size_t blocks) {

@@ -48,6 +48,9 @@ public:
   void save(byte_writer& out) const;
   bool restore(byte_reader& in, std::size_t channels);
 
+  /// Asks for the rows that the next push() and a look back read. This object is in the caches.
+  void prefetch_next() const noexcept;
+
 private:
   std::size_t slot(std::size_t back) const noexcept { return (next_ + ticks - 1 - back) % ticks; }
 

@@ -39,6 +39,35 @@ TEST(RunQueue, NobodyWaitsForEverBehindUrgentJobs) {
   EXPECT_EQ(before, run_queue<int>::most_in_a_row);
 }
 
+TEST(RunQueue, SeveralAreTakenAtOnceOnlyWhereManyWaitAndNoneIsUrgent) {
+  constexpr std::size_t most = 8;
+  std::vector<int> jobs(run_queue<int>::many + 3);
+  int urgent = 0;
+  run_queue<int> queue;
+  for (auto& job : jobs) queue.push(&job, false);
+  queue.push(&urgent, true);
+  int* got[most] = {};
+  EXPECT_TRUE(queue.has_urgent());
+  ASSERT_EQ(queue.pop(got, most), 1U);
+  EXPECT_EQ(got[0], &urgent);
+  EXPECT_FALSE(queue.has_urgent());
+  ASSERT_EQ(queue.pop(got, most), 3U) << "down to `many`, the first besides";
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(got[i], &jobs[i]);
+  ASSERT_EQ(queue.pop(got, most), 1U);
+  EXPECT_EQ(got[0], &jobs[3]);
+}
+
+TEST(RunQueue, WhoHasTakenSeveralIsGivenAnUrgentOneBetweenThemButNotForEver) {
+  int urgent = 1;
+  run_queue<int> queue;
+  EXPECT_EQ(queue.try_pop_urgent(), nullptr);
+  for (std::uint32_t i = 0; i < run_queue<int>::most_in_a_row + 1; ++i) queue.push(&urgent, true);
+  for (std::uint32_t i = 0; i < run_queue<int>::most_in_a_row; ++i)
+    ASSERT_EQ(queue.try_pop_urgent(), &urgent);
+  EXPECT_EQ(queue.try_pop_urgent(), nullptr) << "the others' turn";
+  EXPECT_EQ(queue.try_pop_urgent(), &urgent);
+}
+
 TEST(RunQueue, HandsEveryJobToExactlyOneOfManyWorkers) {
   constexpr int count = 20'000;
   std::vector<int> jobs(count, 0);
@@ -47,7 +76,11 @@ TEST(RunQueue, HandsEveryJobToExactlyOneOfManyWorkers) {
   std::vector<std::thread> threads;
   for (int w = 0; w < 3; ++w)
     threads.emplace_back([&] {
-      for (auto* job = queue.pop(); job != &end; job = queue.pop()) ++*job;  // ours alone
+      for (int* some[4] = {};;)
+        for (std::size_t i = 0, n = queue.pop(some, 4); i < n; ++i) {
+          if (some[i] == &end) return;
+          ++*some[i];  // ours alone
+        }
     });
   for (int p = 0; p < 2; ++p)
     threads.emplace_back([&, p] {

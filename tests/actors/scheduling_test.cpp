@@ -96,6 +96,22 @@ TEST_F(Scheduling, WhoIsUrgentHasItsTurnBeforeAllWhoWait) {
   for (std::size_t i = 1; i < turn_of.size(); ++i) EXPECT_EQ(turn_of[i], static_cast<int>(i) - 1);
 }
 
+TEST_F(Scheduling, WhoIsUrgentHasItsTurnBeforeThoseThatAWorkerHasTakenAlready) {
+  for (int i = 0; i < 200; ++i) spawn(false);
+  const auto first = spawn(true);
+  auto passer = system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
+    return {[this, self, first](int) { self->send(first, 100); }};
+  });
+  const auto turn_of = order_of([&] {
+    caf::anon_send(passer, 0);
+    for (int i = 0; i < 200; ++i) caf::anon_send(all[static_cast<std::size_t>(i)], i);
+  });
+  caf::anon_send_exit(passer, caf::exit_reason::user_shutdown);
+  ASSERT_EQ(turn_of.size(), 201U);
+  EXPECT_EQ(turn_of[0], 100) << "the passer came first, with others in its worker's hand";
+  for (std::size_t i = 1; i < turn_of.size(); ++i) EXPECT_EQ(turn_of[i], static_cast<int>(i) - 1);
+}
+
 TEST_F(Scheduling, AnUrgentMessageFromOutsideIsUrgentOnce) {
   for (int i = 0; i < 4; ++i) spawn(false);
   const auto turn_of = order_of([&] {
