@@ -14,6 +14,18 @@ namespace {
 constexpr int closed_poll_ms = 2;
 constexpr int idle_poll_ms = 1000;
 
+class turn_of_a_socket {
+public:
+  bool goes_on(std::size_t messages) const noexcept {
+    using clock = std::chrono::steady_clock;
+    return messages == 0 || (messages < ingest_loop::messages_per_turn &&
+                             clock::now() - begin_ < ingest_loop::time_per_turn);
+  }
+
+private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
 }  // namespace
 
 ingest_loop::ingest_loop(std::vector<request_socket> routers, std::vector<event_socket> events,
@@ -91,7 +103,8 @@ void ingest_loop::wait(bool reading, bool events_open) {
 
 void ingest_loop::read_requests(std::size_t router) {
   if (routers_[router].secured) list_ = access_.get();
-  for (std::size_t n = 0; n < messages_per_turn && receive(routers_[router].socket, message_); ++n)
+  const turn_of_a_socket turn;
+  for (std::size_t n = 0; turn.goes_on(n) && receive(routers_[router].socket, message_); ++n)
     take_request(router);
   send_replies();
 }
@@ -126,7 +139,8 @@ void ingest_loop::take_request(std::size_t router) {
 
 void ingest_loop::read_events(event_socket& from) {
   if (from.secured) list_ = access_.get();
-  for (std::size_t n = 0; n < messages_per_turn; ++n) {
+  const turn_of_a_socket turn;
+  for (std::size_t n = 0; turn.goes_on(n); ++n) {
     if (n > 0 && !handler_->may_read_events()) break;
     if (!receive(from.socket, message_)) break;
     take_event(from);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <atomic>
 #include <cstring>
 #include <map>
 #include <thread>
@@ -8,6 +9,7 @@
 
 #include "tests/transport/raw_http.hpp"
 #include "tests/transport/recording_handlers.hpp"
+#include "transport/internal/ingest_loop.hpp"
 
 namespace faultline {
 namespace {
@@ -169,6 +171,27 @@ TEST(DoorsIngest, WrongFrameCountsAreBadRequestsOnEverySocket) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(dealer.receive().back(), "refused");
   EXPECT_EQ(h.house->counters().bad_requests, 4U);
   EXPECT_EQ(h.house->counters().replies_unroutable, 0U);
+}
+
+TEST(DoorsIngest, ARequestDoesNotWaitForAWholeTurnOfMessagesThatTakeLong) {
+  constexpr std::size_t messages = ingest_loop::messages_per_turn;
+  open_house h;
+  peer push{zmq::socket_type::push, h.pull};
+  peer dealer{zmq::socket_type::dealer, h.router};
+  std::size_t done = 0;
+  std::atomic<std::size_t> before{messages};
+  h.ingest.each_event = [&] {
+    if (++done == 1) dealer.send({"header", "payload"});
+    std::this_thread::sleep_for(std::chrono::milliseconds{done == 1 ? 200 : 5});
+  };
+  h.ingest.answer = [&](const reply_address&, std::string_view, std::string_view) {
+    before = done;
+  };
+  for (std::size_t i = 0; i < messages; ++i) push.send({"event"});
+  h.start();
+  ASSERT_TRUE(h.ingest.wait(
+      [&] { return h.ingest.requests.size() == 1 && h.ingest.events.size() == messages; }));
+  EXPECT_LT(before, messages);
 }
 
 TEST(DoorsIngest, APayloadOverOneMebibyteArrivesAndOverFourCutsThePeer) {

@@ -41,6 +41,7 @@ public:
       events.push_back({std::string{from.door}, std::string{topic}, std::string{payload},
                         std::string{from.peer}, client_of(from.who)});
     });
+    if (each_event) each_event();
   }
   void on_request(reply_address from, const sender& who, std::string_view header,
                   std::string_view payload) override {
@@ -80,6 +81,7 @@ public:
   }
 
   std::function<void(reply_address, std::string_view, std::string_view)> answer;
+  std::function<void()> each_event;  ///< after it was written down
   std::atomic<bool> open{true};
   std::atomic<std::uint64_t> asked{0};
   std::mutex mutex;

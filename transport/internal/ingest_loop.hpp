@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -40,7 +42,10 @@ struct request_socket {
 /// Limits: `max_replies` wait at most; one more is dropped and counted (its publisher sends again).
 class ingest_loop {
 public:
+  /// A turn of one socket ends with whichever comes first: a message of thousands of events takes a
+  /// millisecond or two, and publishers of small ones wait meanwhile.
   static constexpr std::size_t messages_per_turn = 64;
+  static constexpr std::chrono::milliseconds time_per_turn{2};
   static constexpr std::size_t max_replies = 65536;
 
   /// @p access outlives the loop.
