@@ -76,6 +76,7 @@ correlator_output correlator_core::apply(const decision& d) {
   impl& state = *impl_;
   if (d.seq <= state.applied) return out;
   state.applied = d.seq;
+  state.last_key = 0;
   state.out = &out;
   state.now = std::max(state.now, time_of(d));
   state.pass_silences();
@@ -245,20 +246,22 @@ void correlator_core::impl::expire_edges(event_time at) {
   if (expired_at + std::chrono::hours{1} > at) return;
   expired_at = at;
   if (graph.expire(at - milliseconds{correlator_limits::edge_age_ms}) == 0) return;
-  covered.clear();
-  covered_known = false;
+  forget_covered();
   std::set<incident_key> all;
   for (const auto& [key, i] : incidents) all.insert(all.end(), key);
-  reach_anew(all);
+  reach_anew(all, {});
+}
+
+/// Who depends on whom has changed: whom windows cover with their dependents is looked for anew.
+void correlator_core::impl::forget_covered() {
+  covered.clear();
+  covered_known = false;
 }
 
 /// Takes a sighting into the graph, and the incidents' reach with it.
 dependency_graph::change correlator_core::impl::draw(const topology_change& t) {
   const auto done = graph.observe(t);
-  if (done == dependency_graph::change::added || done == dependency_graph::change::removed) {
-    covered.clear();
-    covered_known = false;
-  }
+  if (done == dependency_graph::change::added) forget_covered();
   const auto reaching = [&](const std::string& entity) {
     const auto at = reached_by.find(entity);
     return at == reached_by.end() ? std::set<incident_key>{} : at->second;
@@ -270,6 +273,7 @@ dependency_graph::change correlator_core::impl::draw(const topology_change& t) {
         extend(key, far, incidents.at(key).reach.at(near) + 1);
       }
     }
+    mark_consequences({t.from, t.to});
   }
   return done;
 }
@@ -277,21 +281,44 @@ dependency_graph::change correlator_core::impl::draw(const topology_change& t) {
 /// What reached over an edge that is gone is found anew.
 void correlator_core::impl::mind_removal(const topology_change& t, dependency_graph::change done) {
   if (done != dependency_graph::change::removed) return;
+  forget_covered();
   std::set<incident_key> keys;
   for (const std::string* entity : {&t.from, &t.to})
     if (const auto at = reached_by.find(*entity); at != reached_by.end())
       keys.insert(at->second.begin(), at->second.end());
-  reach_anew(keys);
+  reach_anew(keys, {t.from, t.to});
 }
 
-/// Incidents in whose reach dependencies went. Those that take nobody in any more have no reach,
-/// and consequences all the same.
-void correlator_core::impl::reach_anew(const std::set<incident_key>& keys) {
+/// Incidents in whose reach dependencies went, @p near these; empty: anywhere. Those that take
+/// nobody in any more have no reach, and consequences all the same.
+void correlator_core::impl::reach_anew(const std::set<incident_key>& keys,
+                                       const std::vector<std::string>& near) {
   for (const incident_key key : keys) rebuild_reach(key);
   std::vector<incident_key> speaking;
   for (const auto& [key, i] : incidents)
-    if (speaker_of(key) != nullptr) speaking.push_back(key);
+    if (const ranked_cause* cause = speaker_of(key); cause != nullptr && is_near(*cause, near))
+      speaking.push_back(key);
   for (const incident_key key : speaking) mark_members(key);
+}
+
+/// Whether a change of dependencies at one of @p near may be on a way from what @p cause speaks
+/// for: the nearer end of each step of it is still within reach.
+bool correlator_core::impl::is_near(const ranked_cause& cause,
+                                    const std::vector<std::string>& near) const {
+  return near.empty() || std::any_of(near.begin(), near.end(), [&](const std::string& entity) {
+           return entity == cause.entity || graph.distance(entity, cause.entity, options.hops);
+         });
+}
+
+/// The alerts of @p entities that an incident's cause may speak for now are marked at the end of
+/// the decision.
+void correlator_core::impl::mark_consequences(const std::vector<std::string>& entities) {
+  if (!options.inhibit_consequences) return;
+  for (const std::string& entity : entities)
+    if (const auto at = by_entity.find(entity); at != by_entity.end())
+      for (const std::string& id : at->second)
+        if (const auto t = alerts.find(id); t != alerts.end() && speaker_of(t->second.incident))
+          merged.insert(id);
 }
 
 void correlator_core::impl::on_change(const change_note& c) {
@@ -374,7 +401,12 @@ void correlator_core::impl::take_rules(const operator_command& c) {
 void correlator_core::impl::retire(const std::string& entity) {
   const auto reaching = reached_by.find(entity);
   const auto touched = reaching == reached_by.end() ? std::set<incident_key>{} : reaching->second;
-  if (graph.forget(entity)) reach_anew(touched);
+  std::vector<std::string> near{entity};
+  graph.visit_neighbours(entity, [&](const std::string& other) { near.push_back(other); });
+  if (graph.forget(entity)) {
+    forget_covered();
+    reach_anew(touched, near);
+  }
   std::vector<alert> ended;
   for (const auto& [id, t] : alerts) {
     if (t.alert.entity != entity || t.alert.state != alert_state::firing) continue;

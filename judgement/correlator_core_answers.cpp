@@ -50,9 +50,9 @@ bool correlator_core::impl::take_late(const root_cause_result& r) {
   });
   if (at == late.end()) return false;
   const bool last = r.as_of == at->asked;
-  // What is known stands where the answer is to an earlier question, empty, or of what began late
-  // in it and was asked for alone.
-  const bool better = last && at->asked_burst == event_time{} && !r.causes.empty();
+  // What is known stands where the answer is to an earlier question, names nobody, or is of what
+  // began late in it and was asked for alone.
+  const bool better = last && at->asked_burst == event_time{} && !r.abstained && !r.causes.empty();
   if (better || at->record.causes.empty()) {
     take_causes(*at, r);
     tell(*at);

@@ -211,7 +211,10 @@ struct correlator_core::impl {
   void set_edge(const operator_command& c);
   void note_remedy(const operator_command& c);
   void rank_remedies(std::vector<ranked_cause>& causes) const;
-  void reach_anew(const std::set<incident_key>& keys);
+  void forget_covered();
+  void reach_anew(const std::set<incident_key>& keys, const std::vector<std::string>& near);
+  bool is_near(const ranked_cause& cause, const std::vector<std::string>& near) const;
+  void mark_consequences(const std::vector<std::string>& entities);
   void mind_removal(const topology_change& t, dependency_graph::change done);
   void apply_marks(alert& a, const tracked_alert* before);
   bool seen(const alert& a) const;
@@ -222,7 +225,7 @@ struct correlator_core::impl {
   // correlator_core_incidents.cpp: the life of an incident
   static bool opens(const alert& a);
   void attach(const std::string& alert_id);
-  incident_key fresh_key() const;
+  incident_key fresh_key();
   void open_incident(const std::string& alert_id);
   void join(incident_key key, const std::string& alert_id);
   incident_key merge(incident_key a, incident_key b);
@@ -383,7 +386,10 @@ struct correlator_core::impl {
   std::set<std::pair<event_time, std::string>> posted_agenda;
   std::set<std::pair<event_time, std::string>> silence_agenda;     ///< what begins or ends next
   std::deque<std::pair<incident_key, std::string>> newly_reached;  ///< empty between decisions
-  std::set<std::string> merged;  ///< members of incidents that merged; empty between decisions
+  /// Members of incidents that merged, and others that may have come under a cause; empty between
+  /// decisions.
+  std::set<std::string> merged;
+  incident_key last_key = 0;  ///< handed out in this decision
   /// By incident and severity, as things are while some are marked.
   std::map<std::pair<incident_key, alert_severity>, std::string> best_speakers;
   correlator_output* out = nullptr;            ///< of the decision being applied

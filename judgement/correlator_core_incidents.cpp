@@ -63,12 +63,13 @@ void correlator_core::impl::attach(const std::string& alert_id) {
   join(key, alert_id);
 }
 
-/// One decision may open several: a list of posted alerts, a silence that ends.
-incident_key correlator_core::impl::fresh_key() const {
-  incident_key key = applied;
+/// One decision may open several: a list of posted alerts, a silence that ends. None has the key of
+/// one that it opened and merged away: what that had reached may not be settled yet.
+incident_key correlator_core::impl::fresh_key() {
+  incident_key key = std::max(applied, last_key + 1);
   if (!incidents.empty()) key = std::max(key, incidents.rbegin()->first + 1);
   if (!suspicions.empty()) key = std::max(key, suspicions.rbegin()->first + 1);
-  return key;
+  return last_key = key;
 }
 
 void correlator_core::impl::open_incident(const std::string& alert_id) {

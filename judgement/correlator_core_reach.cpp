@@ -56,7 +56,9 @@ void correlator_core::impl::settle_newly_reached() {
     if (at == loose.end()) continue;
     const std::vector<std::string> waiting{at->second.begin(), at->second.end()};
     for (const std::string& id : waiting) {
-      if (fits(incidents.at(survivor), alerts.at(id).alert.started)) join(survivor, id);
+      if (!fits(incidents.at(survivor), alerts.at(id).alert.started)) continue;
+      join(survivor, id);
+      if (speaker_of(survivor) != nullptr) merged.insert(id);
     }
   }
 }

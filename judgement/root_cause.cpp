@@ -74,7 +74,8 @@ fault_class class_of(const cause_terms& t, const ranker_scores* scores, std::siz
 /// Whether nothing is measured of the node and nothing else speaks for it: an alert somebody has
 /// posted says that something is wrong, not what.
 bool is_guess(const node_evidence& of, const ranked_cause& cause) {
-  return !of.observed && cause.evidence.empty();
+  return !of.observed && std::none_of(cause.evidence.begin(), cause.evidence.end(),
+                                      [](const auto& e) { return e.weight > 0; });
 }
 
 std::string names_of(const rca_question& q, const std::vector<std::size_t>& nodes,

@@ -98,7 +98,7 @@ typename span_table<Value>::place span_joiner::room_for(span_table<Value>& table
     at = table.place_for(key, age);
   }
   if (*at.key != 0) {
-    counts_.left_early += age(*at.value) < memory_stamps ? 1 : 0;
+    if (age(*at.value) < memory_stamps) counts_.left_early += spans_of(*at.value);
     forget(at);
   }
   return at;

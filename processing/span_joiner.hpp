@@ -43,7 +43,7 @@ public:
 
   struct counts {
     std::uint64_t joined = 0;      ///< spans that found their outer span
-    std::uint64_t orphans = 0;     ///< that did not, while both were remembered
+    std::uint64_t orphans = 0;     ///< that did not while they were remembered, left early or not
     std::uint64_t left_early = 0;  ///< that were forgotten before half a minute was over
     std::uint64_t dropped = 0;     ///< calls beyond `most_sums` between two drains
   };
@@ -85,6 +85,8 @@ private:
     std::uint16_t calls, failed;
     float duration_us;
   };
+  static std::uint64_t spans_of(const outer_span&) noexcept { return 1; }
+  static std::uint64_t spans_of(const inner_spans& v) noexcept { return v.calls; }
   struct known_name {
     std::string text;
     std::uint64_t hash = 0;

@@ -67,6 +67,11 @@ TEST_F(LateAnswer, ThatIsEmptyErasesNothing) {
   EXPECT_THAT(incidents_in(f.apply(failed)), IsEmpty());
 }
 
+TEST_F(LateAnswer, ThatIsNotSureErasesNoCauseThatWas) {
+  f.answer(id, "b", 0.95, asked - milliseconds{1});
+  EXPECT_THAT(incidents_in(f.answer(id, "c", 0.2, asked)), IsEmpty());
+}
+
 TEST_F(LateAnswer, IsAskedForAgainAfterARestart) {
   const auto again = f.core.outstanding();
   ASSERT_EQ(again.size(), 1u);

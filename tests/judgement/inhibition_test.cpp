@@ -346,6 +346,32 @@ TEST_F(Inhibition, AWarningOfTheCauseDoesNotSpeakForACriticalConsequence) {
   EXPECT_THAT(quiet(), ElementsAre("front")) << "now it does";
 }
 
+TEST_F(Inhibition, WhatComesUnderACauseByAnEdgeIsInhibitedAtOnce) {
+  inhibit_consequences();
+  f.edge("front", "db");
+  const auto out = f.fire("front", noon);
+  f.fire("db", noon + 1000);
+  f.answer(out.requests.at(0).incident, "db", 0.8);
+  f.fire("web", noon + 2000);
+  const auto told = alerts_in(f.edge("web", "db"));
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].entity, "web");
+  EXPECT_TRUE(suppressed(told[0]));
+}
+
+TEST_F(Inhibition, AnEdgeThatGoesFarFromACauseLeavesItsConsequencesAndOneOfTheirsDoesNot) {
+  inhibit_consequences();
+  f.edge("front", "db");
+  f.edge("far", "away");
+  const auto out = f.fire("front", noon);
+  f.fire("db", noon + 1000);
+  ASSERT_EQ(alerts_in(f.answer(out.requests.at(0).incident, "db", 0.8)).size(), 1u);
+  EXPECT_THAT(alerts_in(f.edge("far", "away", true)), IsEmpty());
+  const auto free = alerts_in(f.edge("front", "db", true));
+  ASSERT_EQ(free.size(), 1u);
+  EXPECT_FALSE(suppressed(free[0]));
+}
+
 TEST_F(Inhibition, WhatIsSplitOffIsNotInhibitedByTheOldCause) {
   inhibit_consequences();
   f.edge("front", "db");

@@ -227,6 +227,26 @@ TEST_F(MaintenanceOfAlerts, DependentsAreCoveredWhereItSaysSo) {
   EXPECT_THAT(alerts_in(f.fire("stranger", noon + minute)).at(0).maintenance, IsEmpty());
 }
 
+TEST_F(MaintenanceOfAlerts, WhoDependsNoMoreIsNotCoveredNorAfterARestart) {
+  auto w = once(noon, noon + hour, "db");
+  w.dependents = true;
+  for (const char* how : {"reset", "retire"}) {
+    const std::string who = std::string{"front-"} + how;
+    const auto edge = [&](const char* action) {
+      return R"({"from":")" + who + R"(","to":"db","kind":"calls","action":")" + action + R"("})";
+    };
+    f.command("edge", "", edge("add"), noon);
+    rules({w});
+    EXPECT_THAT(alerts_in(f.fire(who, noon)).at(0).maintenance, ElementsAre("once")) << how;
+    f.end(who, noon, noon + 1000);
+    if (std::string{how} == "reset")
+      f.command("edge", "", edge("reset"), noon);
+    else
+      f.command("retire", "db", "", noon);
+    EXPECT_THAT(alerts_in(f.fire(who, noon + minute)).at(0).maintenance, IsEmpty()) << how;
+  }
+}
+
 TEST_F(MaintenanceOfAlerts, IsTheSameAfterARestart) {
   f.edge("front", "db");
   auto w = once(noon, noon + hour, "db");

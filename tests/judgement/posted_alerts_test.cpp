@@ -115,6 +115,23 @@ TEST(PostedAlerts, OfUnconnectedEntitiesInOnePostAreAnIncidentEach) {
   EXPECT_EQ(back.save(), f.core.save());
 }
 
+TEST(PostedAlerts, ThatOpenAnIncidentBehindTwoThatMergedInTheirPostStayApartFromThese) {
+  correlation_options options;
+  options.hops = 1;
+  fold f{options};
+  f.edge("a", "m");
+  f.edge("m", "z");
+  const auto ends = noon + 9 * minute;
+  f.command("posted_alerts", "",
+            posted_json({about("z", noon, ends), about("a", noon, ends), about("m", noon, ends),
+                         about("q", noon, ends)}),
+            noon);
+  const auto open = f.core.open();
+  ASSERT_EQ(open.size(), 2u);
+  EXPECT_THAT(open[0].entities, ::testing::UnorderedElementsAre("a", "m", "z"));
+  EXPECT_THAT(open[1].entities, ::testing::ElementsAre("q"));
+}
+
 TEST(PostedAlerts, AboutARetiredEntityFireAgainWhenTheyAreStillPosted) {
   fold f;
   f.post("Slow", "cart", noon, noon + 9 * minute);

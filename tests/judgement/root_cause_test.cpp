@@ -143,13 +143,16 @@ TEST(RootCause, ANodeKnownFromTheGraphAloneMayBeTheCauseOfAllItsCallers) {
 
 TEST(RootCause, AnAlertOfWhatIsNotMeasuredIsNoCauseAndHasNoRemedy) {
   const std::vector<runbook> any{{"*", "*", "look", {"look at it"}, ""}};
-  system_builder b;
-  b.node("service/posted");
-  const auto r = find_root_cause(b.question(), root_cause_options{}, any, nullptr);
-  EXPECT_TRUE(r.abstained);
-  for (const auto& c : r.causes) {
-    EXPECT_TRUE(c.evidence.empty());
-    EXPECT_TRUE(c.remediation.empty());
+  for (const bool depends : {false, true}) {
+    system_builder b;
+    b.node("service/posted");
+    if (depends) b.node("db/x").calls("service/posted", "db/x");
+    const auto r = find_root_cause(b.question(), root_cause_options{}, any, nullptr);
+    EXPECT_TRUE(r.abstained) << depends;
+    for (const auto& c : r.causes) {
+      for (const auto& e : c.evidence) EXPECT_LE(e.weight, 0) << e.text;
+      EXPECT_TRUE(c.remediation.empty()) << depends;
+    }
   }
 }
 
