@@ -48,20 +48,43 @@ void name_shelf::put(std::vector<name_row> rows) {
 }
 
 std::vector<name_shelf::gone> name_shelf::tend() {
-  std::vector<gone> all;
+  std::vector<gone> all = retired();
   if (!knows_all()) return all;
   auto page = notes_.load(space, looked_at_, looked_at_once);
   if (!page) return all;
   looked_at_ = page->size() < looked_at_once ? std::string{} : page->back().first;
   note_rows removed;
+  const auto before = all.size();
   for (auto& [note, bytes] : *page) {
     const auto entity = entity_of(note);
     if (known_.knows(stable_hash(entity))) continue;
-    if (all.empty() || all.back().entity != entity) all.push_back({std::string{entity}, {}});
+    if (all.size() == before || all.back().entity != entity)
+      all.push_back({std::string{entity}, {}});
     all.back().rows.push_back(std::move(bytes));
     removed.emplace_back(note, std::nullopt);
   }
-  if (!removed.empty() && !notes_.write(removed, sync_when::later)) all.clear();
+  if (!removed.empty() && !notes_.write(removed, sync_when::later)) all.resize(before);
+  return all;
+}
+
+/// Those that were retired go at once: who sends on is known again before its rows are looked at.
+std::vector<name_shelf::gone> name_shelf::retired() {
+  std::vector<gone> all;
+  for (auto& entity : known_.take_retired(looked_at_once)) {
+    auto found = notes_.load(prefix_of(entity), {}, most_rows);
+    if (found && found->empty()) continue;
+    note_rows removed;
+    gone one{std::move(entity), {}};
+    if (found)
+      for (auto& [note, bytes] : *found) {
+        removed.emplace_back(note, std::nullopt);
+        one.rows.push_back(std::move(bytes));
+      }
+    if (found && notes_.write(removed, sync_when::later))
+      all.push_back(std::move(one));
+    else
+      known_.note_retired(std::move(one.entity));  // the next time
+  }
   return all;
 }
 

@@ -28,8 +28,9 @@ public:
 
   std::vector<std::string> rows_of(std::string_view entity);
   bool knows(std::uint64_t entity) { return known_.knows(entity); }
-  /// Who is not known is not there: after a start the partitions read whom they have.
-  bool knows_all() const noexcept { return counters_.entities_known(); }
+  /// Who is not known is not there: after a start the partitions read whom they have, and then the
+  /// log, in which others may stand.
+  bool knows_all() const noexcept { return counters_.entities_known() && !counters_.recovering(); }
   void put(std::vector<name_row> rows);
 
   struct gone {
@@ -41,6 +42,8 @@ public:
   std::vector<gone> tend();
 
 private:
+  std::vector<gone> retired();
+
   note_store& notes_;
   entity_registry& known_;
   const node_counters& counters_;

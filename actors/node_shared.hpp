@@ -4,7 +4,10 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <iterator>
 #include <mutex>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -306,6 +309,23 @@ public:
     s.known.erase(hash);
     size_.fetch_sub(1, std::memory_order_relaxed);
   }
+  /// Notes that @p entity was retired: what is kept by its name is to go, though it may be known
+  /// again before anybody looks. Of the last 65,536 that nobody has taken.
+  void note_retired(std::string entity) {
+    const std::lock_guard<std::mutex> lock{retired_mutex_};
+    retired_.push_back(std::move(entity));
+    if (retired_.size() > most_retired) retired_.pop_front();
+  }
+  /// The oldest of these, at most @p most.
+  std::vector<std::string> take_retired(std::size_t most) {
+    const std::lock_guard<std::mutex> lock{retired_mutex_};
+    const auto end =
+        retired_.begin() + static_cast<std::ptrdiff_t>(std::min(most, retired_.size()));
+    std::vector<std::string> taken{std::make_move_iterator(retired_.begin()),
+                                   std::make_move_iterator(end)};
+    retired_.erase(retired_.begin(), end);
+    return taken;
+  }
   /// Entities that @p publisher introduced and that are still there.
   std::uint64_t introduced(std::uint32_t publisher) const {
     const std::lock_guard<std::mutex> lock{introduced_mutex_};
@@ -328,6 +348,9 @@ private:
   shard_type& shard(std::uint64_t hash) { return shards_[hash >> 60]; }
   shard_type shards_[16];
   std::atomic<std::size_t> size_{0};
+  static constexpr std::size_t most_retired = 65'536;
+  std::mutex retired_mutex_;
+  std::deque<std::string> retired_;
   mutable std::mutex introduced_mutex_;
   std::unordered_map<std::uint32_t, std::uint64_t> introduced_;
 };

@@ -329,6 +329,7 @@ void partition_state::retire(const std::string& id) {
     quarantines_.erase(q);
   }
   peers_.registry->remove(stable_hash(id));
+  if (live_) peers_.registry->note_retired(id);
   peers_.counters->entities.fetch_sub(1, std::memory_order_relaxed);
   const auto at = entities_.find(std::string_view{e->id});
   auto entry = std::move(at->second);

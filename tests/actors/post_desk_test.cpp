@@ -122,6 +122,24 @@ TEST(PostDesk, NamesAreTheSameAfterARestartAndGoWithTheirEntity) {
   EXPECT_TRUE(kept->notes().load("names/", {}, 10)->empty());
 }
 
+TEST(PostDesk, NamesOfWhomIsRetiredGoThoughItSendsOnBeforeAnybodyLooks) {
+  naming_options one;
+  one.max_metrics = 1;
+  desk_rig r{{}, one};
+  r.rig.registry.add(stable_hash("host/web-1"));
+  EXPECT_EQ(r.post("web-1").body, "1/0");
+  r.names = "other";
+  EXPECT_EQ(r.post("web-1").body, "0/1") << "it has one name";
+  r.desk.stop();
+  r.rig.registry.note_retired("host/web-1");
+  r.rig.registry.note_retired("host/nobody");
+  const auto gone = r.shelf.tend();
+  ASSERT_EQ(gone.size(), 1U);
+  EXPECT_EQ(gone[0].entity, "host/web-1");
+  EXPECT_TRUE(r.rig.memory->notes().load("names/", {}, 10)->empty());
+  EXPECT_TRUE(r.shelf.tend().empty()) << "once";
+}
+
 TEST(PostDesk, WhomTheIntakeRefusesHasNoNamesKept) {
   desk_rig r;
   EXPECT_EQ(r.post(std::string(300, 'x')).body, "0/1");
