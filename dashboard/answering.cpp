@@ -3,6 +3,8 @@
 
 #include <charconv>
 
+#include "messages/text.hpp"
+
 namespace faultline {
 
 namespace {
@@ -50,6 +52,12 @@ bool read_text(const api_call& call, std::string_view name, std::string& out) {
   out = parameter(call, name);
   if (out.size() <= max_parameter_bytes) return true;
   return refuse(call, {ec::invalid, std::string{name} + " is over 512 bytes"});
+}
+
+bool read_author(const api_call& call, std::string& out) {
+  if (!read_text(call, "by", out)) return false;
+  if (check_name(out) == text_fault::none) return true;
+  return refuse(call, {ec::invalid, "by is no name: UTF-8 without control characters"});
 }
 
 bool read_limit(const api_call& call, std::size_t& out) {

@@ -100,7 +100,8 @@ void post_preview(api_call call) {
 }
 
 void delete_silence(api_call call) {
-  std::string by = parameter(call, "by");
+  std::string by;
+  if (!read_author(call, by)) return;
   sign(call, by);
   call.cycle.end_silence(call.ids[0], std::move(by),
                          as_accepted(std::move(call.respond), call.ids[0]));

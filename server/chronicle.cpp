@@ -80,6 +80,13 @@ std::string text_in(const std::string& payload, const char* key) {
   return found != read.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
+bool is_off(const std::string& payload) {
+  const json read = json::parse(payload, nullptr, false);
+  if (!read.is_object()) return false;
+  const auto found = read.find("off");
+  return found != read.end() && found->is_boolean() && found->get<bool>();
+}
+
 std::string percent(double p) { return std::to_string(std::lround(p * 100)) + " %"; }
 
 class story_teller {
@@ -149,12 +156,15 @@ private:
   void take(const operator_command& c) {
     if (c.subject != about_.id && alerts_.count(c.subject) == 0) return;
     std::string state = c.name;
+    if (c.name == "acknowledge" && is_off(c.payload)) state = "unacknowledge";
     if (const auto verdict = text_in(c.payload, "verdict"); !verdict.empty()) state = verdict;
     std::string text = text_in(c.payload, "comment");
     if (const auto cause = text_in(c.payload, "cause"); !cause.empty())
       text = "cause " + cause + (text.empty() ? "" : ": " + text);
     if (const auto remedy = text_in(c.payload, "remediation"); !remedy.empty())
       text = remedy + (text.empty() ? "" : ": " + text);
+    if (const auto to = text_in(c.payload, "assign"); !to.empty())
+      text = "assigned to " + to + (text.empty() ? "" : ": " + text);
     add({unix_ms(c.at), "word", c.subject, std::move(state), std::move(text),
          text_in(c.payload, "by")});
   }

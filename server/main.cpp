@@ -59,13 +59,36 @@ public:
   }
 };
 
+/// The message in one line: what others wrote into it ends no line and begins none.
+class one_line_message final : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& m, const std::tm&,
+              spdlog::memory_buf_t& to) override {
+    constexpr const char* digits = "0123456789abcdef";
+    for (const char c : m.payload) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte >= ' ' && byte != 0x7f) {
+        to.push_back(c);
+        continue;
+      }
+      for (const char escaped : {'\\', 'x', digits[byte >> 4], digits[byte & 15]})
+        to.push_back(escaped);
+    }
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<one_line_message>();
+  }
+};
+
 void set_up_log(const log_options& o) {
   auto logger = std::make_shared<spdlog::logger>("faultlined",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
   auto lines = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-  lines->add_flag<json_message>('*').set_pattern(
-      o.format == "json" ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","msg":%*})"
-                         : "ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l %v");
+  if (o.format == "json")
+    lines->add_flag<json_message>('*').set_pattern(
+        R"({"ts":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","msg":%*})");
+  else
+    lines->add_flag<one_line_message>('*').set_pattern("ts=%Y-%m-%dT%H:%M:%S.%eZ level=%l %*");
   logger->set_formatter(std::move(lines));
   logger->set_level(spdlog::level::from_str(o.level));
   logger->flush_on(spdlog::level::info);
@@ -186,6 +209,10 @@ void fit_to_open_files(node_options& o) {
 }
 
 int serve(const flags& f) {
+  log_options first;  // for what is wrong with the configuration
+  if (!f.log_level.empty()) first.level = f.log_level;
+  if (!f.log_format.empty()) first.format = f.log_format;
+  set_up_log(first);
   auto config = configuration(f);
   if (!config) {
     spdlog::error("configuration: {}", config.error().what);

@@ -117,6 +117,7 @@ struct node::impl {
   std::set<std::uint64_t> deadly_questions;  ///< hashes of incidents: not to be answered again
   std::vector<decision> notices;  ///< of the start, said when there is somebody to say it
   std::unique_ptr<rule_desk> desk;
+  std::mutex reloading;  ///< held by the one reload that may be under way
   reload_status reloads;
   std::unique_ptr<backup_desk> backups;
   held_clock clock;

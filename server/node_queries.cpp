@@ -128,7 +128,8 @@ void node_queries::status(answer<server_status> done) {
   const auto durable = parts_.memory->events().counters();
   const auto accepted = durable.find("accepted");
   s.observations = accepted == durable.end() ? 0 : accepted->second;
-  s.dead_letters = parts_.memory->dead_letters().total();
+  const auto& letters = parts_.memory->dead_letters();
+  s.dead_letters = letters.total() + 1 - letters.oldest();
   s.feed_seq = parts_.memory->feed().last();
   s.partitions = parts_.directory->size();
   s.overload = to_string(parts_.ladder->step());

@@ -80,6 +80,8 @@ outcome<std::uint64_t> node::impl::append(decision d) {
 
 outcome<reload_report> node::impl::reload() {
   if (!options.read_again) return failure{ec::unsupported, "there is no configuration to read"};
+  // Of two at once the one that read last is in force.
+  const std::lock_guard one_at_a_time{reloading};
   auto fresh = options.read_again();
   outcome<reload_report> report = fresh ? apply_all(*fresh) : fresh.error();
   reloads.successful.store(static_cast<bool>(report));
@@ -95,25 +97,28 @@ outcome<reload_report> node::impl::reload() {
   return report;
 }
 
-/// The clients' files, then the rest: a file that cannot be read changes nothing.
+/// Everything is read and recorded before any of it is in force: what cannot be changes nothing.
 outcome<reload_report> node::impl::apply_all(const fresh_settings& fresh) {
-  std::vector<std::string> web_changes;
+  reload_step<std::vector<std::string>> of_web{{}, [] {}};
   if (web) {
-    auto read = web->reload();
+    auto read = web->read_again();
     if (!read) return read.error();
-    web_changes = std::move(*read);
+    of_web = std::move(*read);
   }
-  const auto changes = sockets->reload_clients();
-  if (!changes) return changes.error();
+  const auto of_clients = sockets->read_clients_again();
+  if (!of_clients) return of_clients.error();
   auto report = apply(fresh);
-  for (auto& change : web_changes)
-    if (report) report->applied.push_back(std::move(change));
-  for (const auto& [what, names] : {std::pair{"added", &changes->added},
-                                    {"changed", &changes->changed},
-                                    {"removed", &changes->removed}})
+  if (!report) return report;
+  of_web.put_in_force();
+  of_clients->put_in_force();
+  for (auto& change : of_web.changes) report->applied.push_back(std::move(change));
+  const auto& changes = of_clients->changes;
+  for (const auto& [what, names] : {std::pair{"added", &changes.added},
+                                    {"changed", &changes.changed},
+                                    {"removed", &changes.removed}})
     for (const auto& name : *names) {
       spdlog::warn("client {} name={}", what, name);
-      if (report) report->applied.push_back("security.clients: " + name + " " + what);
+      report->applied.push_back("security.clients: " + name + " " + what);
     }
   return report;
 }

@@ -113,6 +113,11 @@ void notifier::start() {
     auto w = std::make_unique<worker>();
     w->target = target_of(r);
     w->name = r.name;
+    if (const auto files = check_files(w->target); !files) {
+      const std::lock_guard<std::mutex> lock{mutex_};
+      spdlog::warn("receiver=\"{}\" cannot be told of anything: {}", r.name, files.error().what);
+      status_.receivers[workers_.size()].last_error = files.error().what;
+    }
     w->thread = std::thread{[this, raw = w.get()] { work(*raw); }};
     workers_.push_back(std::move(w));
   }

@@ -209,7 +209,7 @@ outcome<std::string> layout_incidents(const std::string& body, const colours& c)
                              : "no cause stands out",
                        text_of(i, "id")});
     }
-    if (table.empty()) return std::string{"no incidents\n"};
+    if (table.empty()) return none_of(answer, "no incidents");
     return more(answer, format_table({"STATE", "SEVERITY", "STARTED", "ENTITIES", "ALERTS",
                                       "LIKELY CAUSE", "ID"},
                                      table, c));
@@ -356,7 +356,7 @@ outcome<std::string> layout_dead_letters(const std::string& body, const colours&
     for (const json& l : list_of(answer, "letters"))
       table.push_back({text_of(l, "id"), time_of(l, "ts"), text_of(l, "reason"),
                        text_of(l, "source"), text_of(l, "text").substr(0, 80), kept_of(l)});
-    if (table.empty()) out += next_of(answer).empty() ? "no such letter is kept\n" : "";
+    if (table.empty()) return out + none_of(answer, "no such letter is kept");
     if (!table.empty())
       out += "\n" + format_table({"ID", "TIME", "REASON", "SOURCE", "TEXT", "KEPT"}, table, c);
     return more(answer, out);

@@ -92,11 +92,14 @@ outcome<json> body_of(const maintenance_arguments& a) {
   }
   if (a.at.empty() && a.start.empty())
     body["starts"] = format_time(static_cast<std::int64_t>(std::time(nullptr)) * 1000);
-  if (!a.start.empty()) body["starts"] = a.start;
-  if (!a.end.empty()) body["ends"] = a.end;
-  const auto ends = parse_time(a.end);  // what cannot be read the server says
-  if (a.at.empty() && ends && *ends / 1000 < std::time(nullptr))
-    return failure{ec::invalid, "it is over already: --end " + a.end};
+  // What cannot be read here the server may know, or say what is wrong with it.
+  const auto ends = parse_time(a.end);
+  if (const auto starts = parse_time(a.start); !a.start.empty())
+    body["starts"] = starts ? format_time(*starts) : a.start;
+  if (!a.end.empty()) body["ends"] = ends ? format_time(*ends) : a.end;
+  if (a.at.empty() && !a.force && ends && *ends / 1000 < std::time(nullptr))
+    return failure{ec::invalid, "it is over already: --end " + a.end +
+                                    "; say --force if it is meant, for a server that replays"};
   return body;
 }
 
@@ -152,7 +155,7 @@ void add_maintenance_commands(CLI::App& app, command_session& session) {
   add->add_option("--zone", a->zone, "Time zone of --at, for example Europe/Berlin [UTC]");
   add->add_option("-a,--author,--by", a->author, "Who says so [$USER, or the account]");
   add->add_option("-c,--comment", a->comment, "Why")->required();
-  add->add_flag("--force", a->force, "However much it covers");
+  add->add_flag("--force", a->force, "However much it covers, and though it is over already");
   add->callback([a, &session] { session.run = [a, &session] { return run_add(session, *a); }; });
   auto r = std::make_shared<maintenance_arguments>();
   CLI::App* remove = group->add_subcommand("remove", "Forget a window; what fires is told");

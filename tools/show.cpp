@@ -165,7 +165,8 @@ void add_search(CLI::App& group, command_session& session) {
   auto a = std::make_shared<search_arguments>();
   CLI::App* search = group.add_subcommand("search", "Alerts of the past, the newest first");
   search->add_option("text", a->text, "In entity, metric, explanation or a label");
-  search->add_option("--matcher", a->matchers, "Labels, for example severity=critical; all hold");
+  search->add_option("--matcher", a->matchers, "Labels, for example severity=critical; all hold")
+      ->allow_extra_args(false);
   search->add_option("--state", a->state, "firing or resolved")
       ->check(CLI::IsMember({"firing", "resolved"}));
   search->add_option("--from", a->from, "That fired then or later");

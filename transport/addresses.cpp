@@ -29,7 +29,12 @@ std::vector<address_problem> address_problems(const socket_options& o) {
     found.push_back(
         {"security.clients", "is empty: it names the directory of the clients' public keys"});
   for (const auto& endpoint : o.subscribe)
-    if (!is_local(endpoint) && s.clients.empty())
+    if (!is_local(endpoint) && s.key.empty())
+      found.push_back({"ingest.subscribe",
+                       endpoint +
+                           " leads over a network, and security.key names no key of this server. "
+                           "Make one with `faultline keygen server --out DIRECTORY` and name it"});
+    else if (!is_local(endpoint) && s.clients.empty())
       found.push_back({"ingest.subscribe",
                        endpoint +
                            " leads over a network, and no file in security.clients names it: a "

@@ -38,7 +38,7 @@ public:
   ~beast_http_server() override { stop(); }
 
   outcome<void> open();
-  outcome<std::vector<std::string>> reload() override;
+  outcome<reload_step<std::vector<std::string>>> read_again() override;
   http_counters counters() const override {
     const std::lock_guard lock{shared_.counters_mutex};
     return shared_.counters;
@@ -61,7 +61,8 @@ private:
   };
   outcome<doorkeeping> read_doorkeeping() const;
   /// What differs in @p now from what was read last, which it then is.
-  std::vector<std::string> note_doorkeeping(const doorkeeping& now);
+  std::vector<std::string> changes_to(const doorkeeping& now);
+  void put_in_force(const doorkeeping& now);
 
   // Destroyed in reverse order: pending operations own sessions, which sign off from shared_.
   mutable http_shared shared_;
@@ -95,7 +96,7 @@ outcome<beast_http_server::doorkeeping> beast_http_server::read_doorkeeping() co
   return now;
 }
 
-std::vector<std::string> beast_http_server::note_doorkeeping(const doorkeeping& now) {
+std::vector<std::string> beast_http_server::changes_to(const doorkeeping& now) {
   std::vector<std::string> changes;
   const std::lock_guard lock{read_mutex_};
   const token_list none;
@@ -103,27 +104,34 @@ std::vector<std::string> beast_http_server::note_doorkeeping(const doorkeeping& 
        (now.tokens ? *now.tokens : none).changes_since(read_.tokens ? *read_.tokens : none))
     changes.push_back("web.tokens: " + what);
   if (!same_certificate(now.tls, read_.tls)) changes.emplace_back("web.tls_certificate");
-  read_ = now;
   return changes;
 }
 
-outcome<std::vector<std::string>> beast_http_server::reload() {
-  auto read = read_doorkeeping();
-  if (!read) return read.error();
-  auto changes = note_doorkeeping(*read);
-  gate_->post([this, now = std::move(*read)] {
+void beast_http_server::put_in_force(const doorkeeping& now) {
+  {
+    const std::lock_guard lock{read_mutex_};
+    read_ = now;
+  }
+  gate_->post([this, now] {
     shared_.tls = now.tls;
     shared_.tokens = now.tokens;
     // Who may still read comes back at once.
     for (http_session* session : shared_.streams) session->retire();
   });
-  return changes;
+}
+
+outcome<reload_step<std::vector<std::string>>> beast_http_server::read_again() {
+  auto read = read_doorkeeping();
+  if (!read) return read.error();
+  auto changes = changes_to(*read);
+  return reload_step<std::vector<std::string>>{
+      std::move(changes), [this, now = std::move(*read)] { put_in_force(now); }};
 }
 
 outcome<void> beast_http_server::open() {
   auto doors = read_doorkeeping();
   if (!doors) return doors.error();
-  note_doorkeeping(*doors);
+  read_ = *doors;
   shared_.tls = std::move(doors->tls);
   shared_.tokens = std::move(doors->tokens);
   shared_.addresses = address_budget{shared_.options.max_connections_per_address};

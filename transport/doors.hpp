@@ -13,6 +13,7 @@
 #include "messages/outcome.hpp"
 #include "transport/access.hpp"
 #include "transport/options.hpp"
+#include "transport/reload_step.hpp"
 
 namespace faultline {
 
@@ -133,9 +134,9 @@ public:
   virtual door_counters counters() const = 0;
   /// Endpoints as bound (for port 0 in tests): pull, router, publish, replay in this order.
   virtual std::vector<std::string> bound_endpoints() const = 0;
-  /// Reads the clients' files again. Who is gone from them is not served any more, also in sessions
-  /// that are open. Fails as load_clients(); the list of before stays then.
-  virtual outcome<client_changes> reload_clients() = 0;
+  /// Reads the clients' files again. Who is gone from them is not served any more once it is in
+  /// force, also in sessions that are open. Fails as load_clients(). One reload at a time.
+  virtual outcome<reload_step<client_changes>> read_clients_again() = 0;
   /// Stops reading ingest sockets; replies still go out until stop().
   virtual void stop_reading() = 0;
   virtual void stop() = 0;

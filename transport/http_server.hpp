@@ -12,6 +12,7 @@
 
 #include "messages/outcome.hpp"
 #include "transport/options.hpp"
+#include "transport/reload_step.hpp"
 #include "transport/tokens.hpp"
 
 namespace faultline {
@@ -92,9 +93,9 @@ public:
   virtual ~http_server() = default;
   virtual void start(http_handler handler, http_takes_events takes_events = {}) = 0;
   /// Reads tokens and certificate again; connections that are open keep theirs, requests do not.
-  /// @returns what has changed: "web.tokens: NAME removed", "web.tls_certificate".
-  /// Fails as load_tokens() and server_tls(); those of before stay then. From any thread.
-  virtual outcome<std::vector<std::string>> reload() = 0;
+  /// The changes: "web.tokens: NAME removed", "web.tls_certificate". Fails as load_tokens() and
+  /// server_tls(). From any thread, one reload at a time.
+  virtual outcome<reload_step<std::vector<std::string>>> read_again() = 0;
   virtual http_counters counters() const = 0;
   virtual std::string bound_address() const = 0;  ///< host:port, for port 0 in tests
   virtual void stop() = 0;

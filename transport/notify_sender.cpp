@@ -178,6 +178,14 @@ outcome<void> post_all(const notify_target& to, const std::string& url, const no
 
 }  // namespace
 
+outcome<void> check_files(const notify_target& to) {
+  for (const auto& file : {to.url_file, to.secret_file}) {
+    if (file.empty()) continue;
+    if (const auto read = read_secret(file); !read) return read.error();
+  }
+  return {};
+}
+
 outcome<void> send_notification(const notify_target& to, const notification& n,
                                 std::chrono::milliseconds* rest) {
   std::string url = to.url;

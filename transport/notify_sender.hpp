@@ -38,4 +38,8 @@ inline constexpr const char* pagerduty_url = "https://events.pagerduty.com/v2/en
 outcome<void> send_notification(const notify_target& to, const notification& n,
                                 std::chrono::milliseconds* rest = nullptr);
 
+/// Whether the files that @p to names can be read, so that a receiver that cannot be told is known
+/// before there is something to tell. Fails as send_notification() for a file.
+outcome<void> check_files(const notify_target& to);
+
 }  // namespace faultline

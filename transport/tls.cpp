@@ -22,6 +22,19 @@ failure in_file(const std::string& file, const char* what) {
   return {ec::malformed, file + " holds no " + what};
 }
 
+/// Whether the same certificates stand between the server's and its root's.
+bool same_chain(const tls_context& a, const tls_context& b) noexcept {
+  STACK_OF(X509)* one = nullptr;
+  STACK_OF(X509)* other = nullptr;
+  SSL_CTX_get0_chain_certs(a->native_handle(), &one);
+  SSL_CTX_get0_chain_certs(b->native_handle(), &other);
+  const int count = one == nullptr ? 0 : sk_X509_num(one);
+  if (count != (other == nullptr ? 0 : sk_X509_num(other))) return false;
+  for (int i = 0; i < count; ++i)
+    if (X509_cmp(sk_X509_value(one, i), sk_X509_value(other, i)) != 0) return false;
+  return true;
+}
+
 }  // namespace
 
 outcome<tls_context> server_tls(const std::string& certificate, const std::string& key) {
@@ -45,7 +58,7 @@ bool same_certificate(const tls_context& a, const tls_context& b) noexcept {
   if (!a || !b) return !a && !b;
   const X509* one = SSL_CTX_get0_certificate(a->native_handle());
   const X509* other = SSL_CTX_get0_certificate(b->native_handle());
-  return one != nullptr && other != nullptr && X509_cmp(one, other) == 0;
+  return one != nullptr && other != nullptr && X509_cmp(one, other) == 0 && same_chain(a, b);
 }
 
 outcome<tls_context> client_tls(const std::string& ca_file) {

@@ -40,7 +40,7 @@ public:
   }
   door_counters counters() const override;
   std::vector<std::string> bound_endpoints() const override { return bound_; }
-  outcome<client_changes> reload_clients() override;
+  outcome<reload_step<client_changes>> read_clients_again() override;
   void stop_reading() override { ingest_->stop_reading(); }
   void stop() override;
 
@@ -217,9 +217,9 @@ outcome<void> zmq_doors::send_canaries() {
   return {};
 }
 
-outcome<client_changes> zmq_doors::reload_clients() {
+outcome<reload_step<client_changes>> zmq_doors::read_clients_again() {
   client_changes changes;
-  if (options_.security.key.empty()) return changes;
+  if (options_.security.key.empty()) return reload_step<client_changes>{changes, [] {}};
   auto read = load_clients(options_.security.clients);
   if (!read) return read.error();
   const auto before = access_.get();
@@ -232,9 +232,11 @@ outcome<client_changes> zmq_doors::reload_clients() {
   }
   for (const auto& [key, client] : before->all())
     if (read->find(key) == nullptr) changes.removed.push_back(client.name);
-  access_.set(std::make_shared<const access_list>(std::move(*read)));
-  feed_->look_again();
-  return changes;
+  return reload_step<client_changes>{
+      std::move(changes), [this, now = std::make_shared<const access_list>(std::move(*read))] {
+        access_.set(now);
+        feed_->look_again();
+      }};
 }
 
 void zmq_doors::stop() {

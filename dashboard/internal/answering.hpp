@@ -37,6 +37,8 @@ std::string parameter(const api_call& call, std::string_view name);
 std::vector<std::string> parameters(const api_call& call, std::string_view name);
 // Each answers and returns false where the parameter is not good.
 bool read_text(const api_call& call, std::string_view name, std::string& out);
+/// "by", where tokens name nobody: a name, for it goes into the log.
+bool read_author(const api_call& call, std::string& out);
 bool read_limit(const api_call& call, std::size_t& out);
 bool read_choice(const api_call& call, std::string_view name, std::string_view one,
                  std::string_view other, std::string& out);

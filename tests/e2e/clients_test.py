@@ -91,6 +91,13 @@ class ClientsTest(unittest.TestCase):
             self.assertEqual(self.api.get("/api/v1/status")["observations"], before + 1)
             p.flush(1)
 
+    def test_a_request_that_the_doors_would_hang_up_on_is_not_queued_before_others(self):
+        with faultline.Publisher(f"tcp://127.0.0.1:{self.server.router}", "huge") as p:
+            with self.assertRaises(ValueError):
+                p.publish([{"entity": "a", "values": {"n": 1}, "attributes": {"x": "y" * 5_000_000}}])
+            p.publish([{"entity": "host/huge", "values": {"cpu": 1}}])
+            p.flush(20)
+
     def test_nothing_is_lost_twice_or_waited_for_in_vain_over_a_kill(self):
         server = Server("processing: {tick: 1s}\n").start()
         self.addCleanup(server.close)

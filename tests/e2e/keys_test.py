@@ -267,6 +267,17 @@ class StartTest(unittest.TestCase):
         finally:
             server.remove()
 
+    def test_a_subscription_over_a_network_without_a_key_of_ours_is_told_by_check_config(self):
+        server = Server(ingest="subscribe: ['tcp://10.0.0.7:5556']")
+        self.addCleanup(server.remove)
+        clients = server.directory / "clients"
+        clients.mkdir()
+        server.config.write_text(server.config.read_text() + f"security: {{clients: {clients}}}\n")
+        done = subprocess.run([str(BIN / "faultline"), "check-config", str(server.config)], capture_output=True, text=True,
+                              timeout=30)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("security.key names no key", done.stdout + done.stderr)
+
     def test_a_key_that_others_may_read_ends_the_start(self):
         house = House()
         os.chmod(house.keys / "server.secret", 0o644)

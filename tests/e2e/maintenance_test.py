@@ -5,6 +5,7 @@ import json
 import subprocess
 import time
 import unittest
+import urllib.parse
 
 from support import BIN, Publisher, Server
 from wire import wait_for
@@ -83,8 +84,27 @@ class MaintenanceTest(unittest.TestCase):
         for name in ("old", "older"):
             self.assertEqual(server.request("POST", "/api/v1/maintenance", {**once, "name": name})[0], 202)
         self.assertIn("older", self.windows(server))
+        past = ("maintenance", "add", "past", "--entity", "a", "--start", "2026-01-01", "--end", "1767312000000", "-a", "ann",
+                "-c", "c")
+        self.assertIn("it is over already", self.command(server, *past, status=2))
+        self.command(server, *past, "--force")
+        self.assertEqual([self.windows(server)["past"][k] for k in ("starts", "ends")],
+                         ["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"])
         self.command(server, "maintenance", "remove", "older")
         self.assertEqual(set(self.windows(server)), {"backup"})
+
+    def test_who_ends_one_writes_no_lines_into_the_log(self):
+        server = self.server()
+        forged = "ann%22%0Ats=2026-01-01T00:00:00.000Z%20level=info%20audit%20user=root"
+        for path in (f"/api/v1/maintenance/x?by={forged}", f"/api/v1/silences/x?by={forged}"):
+            status, answer = server.request("DELETE", path)
+            self.assertEqual((status, json.loads(answer)["error"]["code"]), (400, "invalid"), path)
+        name = "a\nts=2026-01-01T00:00:00.000Z level=info audit user=root"
+        server.request("POST", "/api/v1/maintenance", {"name": name, "entities": ["a"], "starts": "2026-01-01T00:00:00Z",
+                                                       "duration_s": 60, "by": name, "comment": name})
+        server.request("DELETE", "/api/v1/maintenance/" + urllib.parse.quote(name, safe=""))
+        log = (server.directory / "faultlined.log").read_text()
+        self.assertNotIn("\nts=2026-01-01", log)
 
     def test_one_that_is_too_broad_or_too_long_is_refused_without_force(self):
         server = self.server("processing: {tick: 1s}\nsilences: {max_entities: 2, longest: 1d}\n")

@@ -172,6 +172,17 @@ class NotifyTest(unittest.TestCase):
         everything = log + server.get("/metrics")[1] + server.get("/api/v1/receivers")[1]
         self.assertNotIn("s3cr3t", everything)
 
+    def test_a_receiver_whose_secret_cannot_be_read_is_known_before_there_is_something_to_tell(self):
+        secret = pathlib.Path(tempfile.mkdtemp()) / "key"
+        secret.write_text("s3cr3t\n")
+        secret.chmod(0o640)
+        server = self.server([f"{{name: pager, kind: pagerduty, url: 'http://127.0.0.1:9', secret_file: {secret}}}",
+                              "{name: other, url: 'http://127.0.0.1:9'}"], ["{receiver: pager}"])
+        told = self.receivers(server)
+        self.assertIn(str(secret), told["pager"]["last_error"])
+        self.assertEqual(told["other"]["last_error"], "")
+        self.assertIn("cannot be told", (server.directory / "faultlined.log").read_text())
+
     def test_a_receiver_that_is_away_is_told_once_it_is_back_and_holds_up_nobody(self):
         away, here, picky = self.sink(), self.sink(), self.sink()
         away.status, picky.status = 503, 400

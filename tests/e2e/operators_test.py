@@ -58,13 +58,17 @@ class OperatorsTest(unittest.TestCase):
             self.assertEqual([a["entity"] for a in self.api.history(**query)], ["service/ops"], query)
         self.assertEqual(list(self.api.history(text="ops", until=1000)), [])
         for words in (["alert", "show", alert], ["alert", "search", "ops"],
-                      ["alert", "search", "--matcher", "service=ops", "--matcher", "alertname=Slow"]):
+                      ["alert", "search", "--matcher", "service=ops", "--matcher", "alertname=Slow"],
+                      ["alert", "search", "--matcher", "service=ops", "slow"]):
             self.assertIn("service/ops", self.faultline(*words))
         self.assertIn("bob", self.faultline("alert", "show", alert))
         self.assertIn("no alerts", self.faultline("alert", "search", "nothing-of-the-kind"))
         self.faultline("incident", "ack", incident["id"], "--undo")
         self.assertTrue(wait_for(lambda: not self.api.get(f"/api/v1/alerts/{alert}")["acknowledged"]))
         self.assertNotIn("assigned_to", self.api.get(f"/api/v1/alerts/{alert}"))
+        said = [(i["state"], i["text"]) for i in self.api.get(f"/api/v1/incidents/{incident['id']}/story")["items"]
+                if i["kind"] == "word"]
+        self.assertEqual(said, [("acknowledge", "assigned to bob"), ("unacknowledge", "")])
 
     def test_the_past_is_paged_without_gap_or_double(self):
         names = [f"page{n}" for n in range(7)]

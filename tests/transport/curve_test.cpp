@@ -15,6 +15,7 @@
 #include "tests/transport/key_folder.hpp"
 #include "tests/transport/raw_http.hpp"
 #include "tests/transport/recording_handlers.hpp"
+#include "tests/transport/reload_now.hpp"
 #include "transport/feed_client.hpp"
 #include "transport/internal/authenticator.hpp"
 #include "transport/publisher_client.hpp"
@@ -23,6 +24,7 @@ namespace faultline {
 namespace {
 
 using namespace std::chrono_literals;
+using faultline::testing::in_force;
 using ::testing::HasSubstr;
 using testing::key_folder;
 using testing::open_house;
@@ -161,7 +163,7 @@ TEST(Curve, GarbageIsCounted) {
 TEST(Curve, AKeyWithoutTheRightToADomainIsRefusedThere) {
   guarded_house g;
   g.folder.add("listener", false, true);
-  ASSERT_TRUE(g.house->house->reload_clients());
+  ASSERT_TRUE(in_force(g.house->house->read_clients_again()));
   g.house->start();
   const auto feed = g.subscriber(g.folder.keys("listener"));
   EXPECT_TRUE(feed->wait_until_live(20s));
@@ -180,7 +182,7 @@ TEST(Curve, AnExpiredKeyIsRefused) {
   old.ingest = true;
   old.expiry = arrival_time_of(1000);
   g.folder.add(old);
-  ASSERT_TRUE(g.house->house->reload_clients());
+  ASSERT_TRUE(in_force(g.house->house->read_clients_again()));
   const auto publisher = g.publisher(g.folder.keys("old"));
   for (int i = 0; i < 3000 && g.count(0, handshake::expired) == 0; ++i)
     ASSERT_TRUE(publisher->poll(5ms));
@@ -194,7 +196,7 @@ TEST(Curve, AReloadEndsTheServiceOfASessionThatIsOpen) {
   ASSERT_TRUE(publisher->send("before", 20s));
   ASSERT_TRUE(publisher->flush(20s));
   g.take_away("probe");
-  const auto changes = g.house->house->reload_clients();
+  const auto changes = in_force(g.house->house->read_clients_again());
   ASSERT_TRUE(changes);
   EXPECT_THAT(changes->removed, ::testing::ElementsAre("probe"));
   ASSERT_TRUE(publisher->send("after", 20s));
@@ -211,7 +213,7 @@ TEST(Curve, AKeyThatIsReplacedUnderItsNameIsServedNoMore) {
   g.take_away("probe");
   std::filesystem::remove(g.folder.path / "probe.secret");
   g.folder.add("probe", true, true);
-  ASSERT_TRUE(g.house->house->reload_clients());
+  ASSERT_TRUE(in_force(g.house->house->read_clients_again()));
   ASSERT_TRUE(publisher->send("after", 20s));
   ASSERT_TRUE(publisher->flush(20s));
   EXPECT_EQ(g.house->ingest.requests_so_far().back().client, "-");
@@ -220,14 +222,14 @@ TEST(Curve, AKeyThatIsReplacedUnderItsNameIsServedNoMore) {
 TEST(Curve, AReloadTakesTheFeedFromASubscriberAndTheOthersLoseNothing) {
   guarded_house g;
   g.folder.add("stays", false, true);
-  ASSERT_TRUE(g.house->house->reload_clients());
+  ASSERT_TRUE(in_force(g.house->house->read_clients_again()));
   g.house->start();
   const auto goes = g.subscriber(g.folder.keys("probe"));
   const auto stays = g.subscriber(g.folder.keys("stays"));
   ASSERT_TRUE(goes->wait_until_live(20s));
   ASSERT_TRUE(stays->wait_until_live(20s));
   g.take_away("probe");
-  ASSERT_TRUE(g.house->house->reload_clients());
+  ASSERT_TRUE(in_force(g.house->house->read_clients_again()));
   EXPECT_TRUE(g.counted(1, handshake::unknown_key));  // it comes again, and is refused
   g.house->house->publish(g.house->feed.add("regime_changed", "host/a"), {});
   const auto record = stays->next(20s);
@@ -245,7 +247,7 @@ TEST(Curve, AReplayForAKeyThatWasTakenAwayIsRefused) {
   const auto feed = g.subscriber(g.folder.keys("probe"));
   ASSERT_TRUE(feed->snapshot());
   g.take_away("probe");
-  ASSERT_TRUE(g.house->house->reload_clients());
+  ASSERT_TRUE(in_force(g.house->house->read_clients_again()));
   const auto refused = feed->snapshot();
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().what, HasSubstr("no right to the feed"));
@@ -258,7 +260,7 @@ TEST(Curve, AFileThatCannotBeReadRefusesTheReloadAndTheListStays) {
   g.take_away("probe");
   ASSERT_EQ(::chmod(g.folder.add("other", true, false).c_str(), 0600), 0);
   ASSERT_EQ(::chmod((g.folder.clients() / "other.pub").c_str(), 0666), 0);
-  EXPECT_FALSE(g.house->house->reload_clients());
+  EXPECT_FALSE(in_force(g.house->house->read_clients_again()));
   const auto publisher = g.publisher(g.folder.keys("probe"));
   ASSERT_TRUE(publisher->send("payload", 20s));
   EXPECT_TRUE(publisher->flush(20s));

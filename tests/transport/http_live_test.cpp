@@ -9,12 +9,14 @@
 #include <gmock/gmock.h>
 
 #include "tests/transport/raw_http.hpp"
+#include "tests/transport/reload_now.hpp"
 #include "transport/http_server.hpp"
 
 namespace faultline {
 namespace {
 
 using namespace std::chrono_literals;
+using faultline::testing::in_force;
 using faultline::testing::raw_http;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
@@ -162,7 +164,7 @@ TEST_F(HttpLive, AReloadEndsThemSoThatWhoMayNotReadAnyMoreIsOut) {
   raw_http client{address()};
   ASSERT_TRUE(client.send(live_request));
   ASSERT_TRUE(next());
-  ASSERT_TRUE(server->reload());
+  ASSERT_TRUE(in_force(server->read_again()));
   EXPECT_TRUE(client.closed_within(10s));
 }
 

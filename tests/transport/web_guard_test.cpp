@@ -12,6 +12,7 @@
 
 #include "tests/transport/key_folder.hpp"
 #include "tests/transport/raw_http.hpp"
+#include "tests/transport/reload_now.hpp"
 #include "transport/http_client.hpp"
 #include "transport/http_server.hpp"
 #include "transport/internal/http_rules.hpp"
@@ -22,6 +23,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::in_force;
 using ::testing::IsEmpty;
 using testing::key_folder;
 using ::testing::Not;
@@ -141,7 +143,7 @@ TEST_F(WebGuard, AReloadTakesATokenAwayAlsoFromAConnectionThatIsOpen) {
   client.send(request);
   EXPECT_THAT(client.answer(), StartsWith("HTTP/1.1 200"));
   file("tokens", "");
-  const auto changes = server->reload();
+  const auto changes = in_force(server->read_again());
   ASSERT_TRUE(changes);
   EXPECT_THAT(*changes, ElementsAre("web.tokens: eve removed"));
   client.send(request);
@@ -154,21 +156,33 @@ TEST_F(WebGuard, AReloadNamesTheTokensAndTheCertificateThatHaveChanged) {
   std::stringstream kept;
   kept << std::ifstream{tokens_file()}.rdbuf();
   ASSERT_TRUE(open());
-  EXPECT_THAT(*server->reload(), IsEmpty()) << "nothing has";
+  EXPECT_THAT(*in_force(server->read_again()), IsEmpty()) << "nothing has";
   token("bob", web_role::operating);
-  EXPECT_THAT(*server->reload(), ElementsAre("web.tokens: bob added"));
+  EXPECT_THAT(*in_force(server->read_again()), ElementsAre("web.tokens: bob added"));
   certificate();
   file("tokens", std::regex_replace(kept.str(), std::regex{"viewer"}, "admin"));
-  EXPECT_THAT(*server->reload(), ElementsAre("web.tokens: ann changed", "web.tokens: bob removed",
-                                             "web.tls_certificate"));
-  EXPECT_THAT(*server->reload(), IsEmpty());
+  EXPECT_THAT(
+      *in_force(server->read_again()),
+      ElementsAre("web.tokens: ann changed", "web.tokens: bob removed", "web.tls_certificate"));
+  EXPECT_THAT(*in_force(server->read_again()), IsEmpty());
+}
+
+TEST_F(WebGuard, WhatWasReadAgainIsNotInForceBeforeItIsPutInForce) {
+  const auto eve = token("eve", web_role::viewer);
+  ASSERT_TRUE(open());
+  file("tokens", "");
+  const auto dropped = server->read_again();  // another part of that reload was refused
+  ASSERT_TRUE(dropped);
+  EXPECT_THAT(with(eve), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(*in_force(server->read_again()), ElementsAre("web.tokens: eve removed"));
+  EXPECT_THAT(with(eve), StartsWith("HTTP/1.1 401"));
 }
 
 TEST_F(WebGuard, ATokenFileThatCannotBeReadRefusesTheReloadAndTheOldOneStays) {
   const auto eve = token("eve", web_role::viewer);
   ASSERT_TRUE(open());
   file("tokens", "eve viewer nonsense\n");
-  EXPECT_FALSE(server->reload());
+  EXPECT_FALSE(in_force(server->read_again()));
   EXPECT_THAT(with(eve), StartsWith("HTTP/1.1 200"));
 }
 

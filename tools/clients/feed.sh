@@ -17,6 +17,8 @@ for line in sys.stdin:
         a = json.loads(line)
     except ValueError:
         continue
+    if a.get("kind") != "alert":
+        continue
     now = (a["state"], a["severity"])
     quiet = a["silenced"] or a.get("inhibited_by") or a.get("maintenance")
     if (quiet and a["id"] not in last) or last.get(a["id"]) == now:

@@ -8,6 +8,7 @@ import { link } from "../lib/route.js";
 import { At, Empty, Head, Trouble, Waiting } from "./bits.js";
 import { Sign } from "./signs.js";
 
+const merged = "merged into "; // and the id of the incident that goes on
 const pageSize = 25; // each comes with its causes and their evidence
 
 function usePast() {
@@ -15,9 +16,14 @@ function usePast() {
   const latest = useRef(state);
   latest.current = state;
   const busy = useRef(false);
+  const missed = useRef(false); // something ended while a page was under way
   const load = async (after) => {
-    if (busy.current) return;
+    if (busy.current) {
+      missed.current ||= !after;
+      return;
+    }
     busy.current = true;
+    set((s) => ({ ...s, loading: true }));
     try {
       const page = await api.incidents({ state: "resolved", limit: pageSize, ...(after ? { next: after } : {}) });
       const before = after ? latest.current.rows : [];
@@ -27,6 +33,8 @@ function usePast() {
       set((s) => ({ ...s, loading: false, error }));
     } finally {
       busy.current = false;
+      if (missed.current && latest.current.rows.length <= pageSize) load("");
+      missed.current = false;
     }
   };
   useEffect(() => {
@@ -50,11 +58,12 @@ export function PastIncidents({ filters }) {
         ? html`<${Trouble} error=${list.error} again=${list.again} />`
         : list.loading && list.rows.length === 0
           ? html`<${Waiting} />`
-          : list.rows.length === 0
+          : list.rows.length === 0 && list.next === null
             ? html`<${Empty} title="No incident is over yet"><p>What is open stands on <a href=${link("now")}>Now</a>. Incidents are kept as long as the feed (<code>retention.feed</code>).</p></${Empty}>`
             : html`<div class="scroll panel past"><table><thead><tr><th></th><th>Likely cause</th><th class="num">Probability</th><th>Began</th><th>Lasted</th><th>Touched</th></tr></thead>
                 <tbody>${list.rows.map((i) => html`<${Row} key=${i.id} incident=${i} />`)}</tbody></table></div>`
     }
+    ${list.error && list.rows.length > 0 && html`<${Trouble} error=${list.error} again=${list.next !== null ? list.more : list.again} />`}
     ${list.next !== null && html`<p><button type="button" class="plain" disabled=${list.loading} onClick=${list.more}>Older ones</button></p>`}`;
 }
 
@@ -62,6 +71,7 @@ function Row({ incident: i }) {
   const cause = i.abstained ? null : i.causes[0];
   return html`<tr data-incident=${i.id}><td><${Sign} state=${i.severity} /></td>
     <td class="words"><a href=${link("incident", i.id)}>${cause ? html`<bdi>${cause.entity}</bdi>` : i.summary}</a>
+      ${i.summary.startsWith(merged) && html` <span class="quiet">merged into <a href=${link("incident", i.summary.slice(merged.length))}>another</a></span>`}
       ${cause?.fault_class && html` <span class="quiet">${words(cause.fault_class)}</span>`}</td>
     <td class="num">${cause ? percent(cause.probability) : "–"}</td><td><${At} ts=${i.started} /></td>
     <td>${duration((i.ended ?? i.updated) - i.started)}</td>

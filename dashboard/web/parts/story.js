@@ -59,6 +59,7 @@ function said(item) {
   return (
     {
       acknowledge: "acknowledged",
+      unacknowledge: "took back the acknowledgement",
       right: "says: right",
       wrong: "says: wrong",
       partly: "says: partly right",

@@ -27,6 +27,9 @@ import msgpack
 import zmq
 
 
+LONGEST = 4 * 1024 * 1024 - 1024  # bytes of a request: doors hang up on longer ones, and a header goes before
+
+
 class Rejected(Exception):
     """The server takes a request for wrong, or (`overloaded`, `not_ready`) not now. `code` says why in a word."""
 
@@ -78,6 +81,8 @@ class Publisher:
         """Takes a list of events; waits only while `window` requests do. After a TimeoutError these events were not
         taken: publish them again, the others still wait."""
         payload = msgpack.packb(events)
+        if len(payload) > LONGEST:
+            raise ValueError(f"{len(payload)} bytes in one request: the server hangs up on more than {LONGEST}")
         self._wait_until(lambda: len(self.waiting) < self.window, self.timeout_s)
         self.seq += 1
         self.waiting.append((self.seq, payload))
