@@ -180,7 +180,7 @@ class NotifyTest(unittest.TestCase):
                               "{name: other, url: 'http://127.0.0.1:9'}"], ["{receiver: pager}"])
         told = self.receivers(server)
         self.assertIn(str(secret), told["pager"]["last_error"])
-        self.assertEqual(told["other"]["last_error"], "")
+        self.assertFalse(told["other"]["last_error"])
         self.assertIn("cannot be told", (server.directory / "faultlined.log").read_text())
 
     def test_a_receiver_that_is_away_is_told_once_it_is_back_and_holds_up_nobody(self):
