@@ -9,6 +9,7 @@ import unittest
 from integrations import Case, at, block
 from support import ROOT
 from wire import eventually
+from witness import otlp_events
 
 OTEL = ROOT / "tests/e2e/otel"
 
@@ -35,21 +36,33 @@ class OpenTelemetryTest(Case):
         if modules is None:
             self.skipTest("there is no Node.js")
         server = self.serve()
+        witness = self.witness(server)
         script = modules / "exporter.mjs"
         script.write_text(block("opentelemetry.md", "exporter.mjs"))
         for encoding in ["proto", "http"]:
             service = f"js-{encoding}"
             environment = {**os.environ, "ENCODING": encoding, "OTEL_SERVICE_NAME": service,
-                           "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.http}"}
-            done = subprocess.run(["node", str(script)], cwd=modules, env=environment, capture_output=True, text=True, timeout=60)
-            self.assertEqual(done.returncode, 0, done.stderr)
+                           "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{witness.port}"}
+
+            def export():
+                done = subprocess.run(["node", str(script)], cwd=modules, env=environment, capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, 0, done.stderr)
+            export()
             self.arrives(server, f"service/{service}", more_than=2)  # metrics, a log, a span
             eventually(lambda: {"orders{paid=yes}", "queue.size", "checkout.duration.count"} <= set(self.metrics_of(server, f"service/{service}")),
                        what="metrics")
             eventually(lambda: [e for e in server.api("/api/v1/topology")["edges"]
                                 if (e["from"], e["to"]) == (f"service/{service}", "service/payment")], what="edge")
-        for receiver in ["otlp_metrics", "otlp_logs", "otlp_traces"]:
-            self.assertGreaterEqual(server.metric(f'faultline_posts_total{{outcome="taken",receiver="{receiver}"}}'), 2)
+            server.kill()  # and the exporter has ended
+            server.start()
+            first = self.holds_what_it_acknowledged(server, witness, f"service/{service}", otlp_events)
+            witness.go_on()
+            export()
+            self.assertGreater(self.holds_what_it_acknowledged(server, witness, f"service/{service}", otlp_events), first)
+            witness.go_on()
+            self.assertEqual(witness.in_doubt(otlp_events), {}, "so it was exactly that")
+        for receiver in ["otlp_metrics", "otlp_logs", "otlp_traces"]:  # since it was killed last
+            self.assertGreater(server.metric(f'faultline_posts_total{{outcome="taken",receiver="{receiver}"}}'), 0)
 
 
 class OwnProgramsTest(Case):

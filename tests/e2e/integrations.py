@@ -11,6 +11,7 @@ import unittest
 
 from support import ROOT, Server
 from wire import entity_of, eventually
+from witness import Witness
 
 PAGES = ROOT / "docs/integrations"
 BLOCK = re.compile(r"^```(\w+) ([\w.]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -89,14 +90,45 @@ class Case(unittest.TestCase):
         except AssertionError as error:
             raise AssertionError(f"{error}\n{tool.tail() if tool else ''}\n{server.tail()}") from None
 
+    def each_once(self, server, prefix, names):
+        """What kill_under_load() tells: who was acknowledged is there once, who was not at most once."""
+        taken, in_doubt = names
+        self.assertEqual({n: self.observations(server, prefix + n) for n in taken}, dict.fromkeys(taken, 1))
+        for name in in_doubt:
+            self.assertLessEqual(self.observations(server, prefix + name), 1, name)
+
     def metrics_of(self, server, entity):
         return {m["name"]: m for m in entity_of(server, entity).get("metrics", [])}
 
-    def goes_on_after_kill(self, server, entity, tool=None):
-        """What is there stays there, and the tool finds the server again."""
-        before = self.observations(server, entity)
+    def witness(self, server):
+        w = Witness(server.http)
+        self.addCleanup(w.close)
+        return w
+
+    def holds_what_it_acknowledged(self, server, witness, entity, events_of):
+        """Exactly that. Of what was under way when the server was killed it may have some: those it could not answer any
+        more, which their sender repeats or gives up. The witness lets nobody on until it is told to."""
+        witness.hold()
+        server.wait_applied()
+        has, acknowledged = self.observations(server, entity), witness.counted(events_of)[entity]
+        in_doubt = witness.in_doubt(events_of)[entity]
+        self.assertGreaterEqual(has, acknowledged, "lost")
+        self.assertLessEqual(has, acknowledged + in_doubt, "counted twice")
+        return has
+
+    def goes_on_after_kill(self, server, witness, entity, events_of, tool=None):
+        """Killed while nothing is under way, and while the tool sends: what was acknowledged is there once, and the tool
+        finds the server again."""
+        before = self.holds_what_it_acknowledged(server, witness, entity, events_of)
+        self.assertEqual(before, witness.counted(events_of)[entity])
         server.kill()
         server.start()
         server.wait_applied()
-        self.assertGreaterEqual(self.observations(server, entity), before)
-        self.arrives(server, entity, more_than=self.observations(server, entity), tool=tool)
+        self.assertEqual(self.observations(server, entity), before)
+        witness.go_on()
+        self.arrives(server, entity, more_than=before, tool=tool)
+        server.kill()
+        server.start()
+        self.arrives(server, entity, more_than=before + 1, tool=tool)
+        self.holds_what_it_acknowledged(server, witness, entity, events_of)
+        witness.go_on()

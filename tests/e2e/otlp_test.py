@@ -3,12 +3,11 @@
 
 import gzip
 import json
-import pathlib
 import subprocess
-import threading
 import unittest
 
-from posts import now_ns, number, otlp_gauge, otlp_request, otlp_resource, post, text
+from integrations import Case
+from posts import kill_under_load, now_ns, number, otlp_gauge, otlp_request, otlp_span, post, text
 from support import BIN, Server
 from wire import entity_of, eventually
 
@@ -114,30 +113,13 @@ class OtlpTest(unittest.TestCase):
         self.assertEqual(self.send("/v1/metrics", b"{}", JSON)[0], 200)
 
 
-class OtlpRestartTest(unittest.TestCase):
-    def test_what_was_answered_is_there_after_kill_9(self):
-        server = Server().start()
-        self.addCleanup(server.close)
-        taken, ended = [], threading.Event()
-
-        def publish():
-            while not ended.is_set():
-                entity = f"kill{len(taken)}"
-                try:
-                    if post(server.http, "/v1/metrics", otlp_request([otlp_gauge("a", 1)], service_name=entity), PROTOBUF)[0] == 200:
-                        taken.append(entity)
-                except OSError:
-                    return
-        thread = threading.Thread(target=publish)
-        thread.start()
-        eventually(lambda: len(taken) > 50, what="posts")
-        server.kill()
-        ended.set()
-        thread.join()
-        server.start()
-        server.wait_applied()
-        for entity in taken:
-            self.assertEqual(entity_of(server, "service/" + entity).get("observations"), 1, entity)
+class OtlpRestartTest(Case):
+    def test_what_was_answered_is_there_once_after_kill_9(self):
+        server = self.serve()
+        for path, prefix, thing in [("/v1/metrics", "metric-", otlp_gauge("a", 1)), ("/v1/traces", "span-", otlp_span()),
+                                    ("/v1/logs", "log-", number(2, 17) + text(5, text(1, "payment failed")))]:
+            names = kill_under_load(server, path, lambda name: otlp_request([thing], service_name=prefix + name), PROTOBUF)
+            self.each_once(server, "service/" + prefix, names)
 
 
 class OtlpTokenTest(unittest.TestCase):

@@ -8,16 +8,18 @@ import time
 import unittest
 
 from integrations import Case, at, block
-from posts import post
+from posts import kill_under_load, post
 from support import Server
 from wire import entity_of, eventually
+from witness import collectd_events
 
 
 class CollectdTest(Case):
     def test_write_http_arrives_under_its_hostname(self):
         server = self.serve()
+        witness = self.witness(server)
         config = ('Hostname "col-1"\nFQDNLookup false\nInterval 1\nBaseDir "DIRECTORY"\nPIDFile "DIRECTORY/pid"\nTypesDB "/usr/share/collectd/types.db"\n'
-                  "LoadPlugin load\nLoadPlugin cpu\n" + at(block("collectd.md", "collectd.conf"), {7800: server.http}).replace(
+                  "LoadPlugin load\nLoadPlugin cpu\n" + at(block("collectd.md", "collectd.conf"), {7800: witness.port}).replace(
                       "StoreRates false", "StoreRates false\n    BufferSize 1024"))
         collectd = self.tool(["/usr/sbin/collectd", "-f", "-C", "DIR/collectd.conf"])
         (collectd.directory / "collectd.conf").write_text(config.replace("DIRECTORY", str(collectd.directory)))
@@ -25,7 +27,21 @@ class CollectdTest(Case):
         self.arrives(server, "host/col-1", more_than=2, tool=collectd)
         eventually(lambda: "load.shortterm" in self.metrics_of(server, "host/col-1"), what="load")
         eventually(lambda: self.metrics_of(server, "host/col-1")["cpu.0.idle"]["kind"] == "counter", what="cpu")
-        self.goes_on_after_kill(server, "host/col-1", collectd)
+        self.goes_on_after_kill(server, witness, "host/col-1", collectd_events, collectd)
+        before = self.observations(server, "host/col-1")
+        collectd.stop()
+        collectd.start()
+        self.arrives(server, "host/col-1", more_than=before, tool=collectd)
+        self.holds_what_it_acknowledged(server, witness, "host/col-1", collectd_events)
+
+
+class PlainHttpRestartTest(Case):
+    def test_what_was_answered_is_there_once_after_kill_9(self):
+        server = self.serve()
+        self.each_once(server, "host/in-", kill_under_load(server, "/write", lambda name: f"a,host=in-{name} value=1\n"))
+        self.each_once(server, "host/col-", kill_under_load(server, "/collectd", lambda name: json.dumps(
+            [{"values": [1.5], "dstypes": ["gauge"], "dsnames": ["value"], "time": time.time(), "interval": 10,
+              "host": f"col-{name}", "plugin": "load", "plugin_instance": "", "type": "load", "type_instance": ""}])))
 
 
 class NamesTest(unittest.TestCase):

@@ -3,7 +3,10 @@
 
 import http.client
 import struct
+import threading
 import time
+
+from wire import eventually
 
 
 def post(port, path, body, headers=(), timeout=20):
@@ -15,6 +18,36 @@ def post(port, path, body, headers=(), timeout=20):
         return answer.status, dict(answer.getheaders()), answer.read()
     finally:
         c.close()
+
+
+def kill_under_load(server, path, body_of, headers=()):
+    """Four senders post the body of one name after the other until the server is killed with requests under way; it is
+    started again. @returns the names that were acknowledged, and those nobody knows about."""
+    taken, in_doubt = [], []
+
+    def send(sender):
+        for n in range(1_000_000):
+            name = f"kill-{sender}-{n}"
+            in_doubt.append(name)
+            try:
+                status, _, answer = post(server.http, path, body_of(name), headers)
+            except (OSError, http.client.HTTPException):
+                return
+            in_doubt.remove(name)
+            if status >= 300:
+                raise AssertionError(f"{status} {answer}")
+            taken.append(name)
+
+    senders = [threading.Thread(target=send, args=(n,)) for n in range(4)]
+    for s in senders:
+        s.start()
+    eventually(lambda: len(taken) > 100, what="posts")
+    server.kill()
+    for s in senders:
+        s.join()
+    server.start()
+    server.wait_applied()
+    return taken, in_doubt
 
 
 def varint(n):
@@ -53,6 +86,11 @@ def otlp_resource(**labels):
 
 def otlp_gauge(name, value, at_ns=None):
     return text(1, name) + text(5, text(1, fixed(3, at_ns or now_ns()) + real(4, value)))
+
+
+def otlp_span():
+    ids = text(1, bytes(15) + b"\1") + text(2, bytes(7) + b"\1")
+    return ids + text(5, "GET /") + fixed(7, now_ns()) + fixed(8, now_ns())
 
 
 def otlp_request(things, **labels):

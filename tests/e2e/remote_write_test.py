@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prometheus' remote write: the real Prometheus by the page of docs/integrations, and bodies that no Prometheus sends."""
 
+import json
 import time
 import unittest
+import urllib.request
 
 from integrations import Case, at, block
-from posts import number, post, real, text, varint
+from posts import kill_under_load, number, post, real, text, varint
 from support import Server, free_ports
 from wire import entity_of, eventually
+from witness import remote_write_events, series_of
 
 SNAPPY = {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}
 
@@ -44,11 +47,12 @@ def series(name, *rest, instance="web-1:9100"):
 class PrometheusTest(Case):
     def test_the_real_prometheus_arrives_under_its_host_and_outlives_both_sides(self):
         server = self.serve()
+        witness = self.witness(server)
         web, node = free_ports(2)
         self.tool(["/usr/bin/prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{node}",
                    "--collector.disable-defaults", "--collector.loadavg", "--collector.meminfo", "--collector.cpu"]).start()
         config = (f"global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: node, static_configs: [{{targets: ['127.0.0.1:{node}']}}]}}]\n"
-                  + at(block("prometheus.md", "prometheus.yml"), {7800: server.http})
+                  + at(block("prometheus.md", "prometheus.yml"), {7800: witness.port})
                   + "    queue_config: {batch_send_deadline: 1s, max_backoff: 500ms}\n")
         prometheus = self.tool(["/usr/bin/prometheus", "--config.file=DIR/prometheus.yml", "--storage.tsdb.path=DIR/data",
                                 "--storage.remote.flush-deadline=1s", f"--web.listen-address=127.0.0.1:{web}"], {"prometheus.yml": config}).start()
@@ -56,12 +60,38 @@ class PrometheusTest(Case):
         self.arrives(server, host, more_than=2, tool=prometheus)
         for name, kind in [("node_load1", "gauge"), ("node_cpu_seconds_total{cpu=0,mode=idle}", "counter"), ("up{job=node}", "gauge")]:
             eventually(lambda: self.metrics_of(server, host)[name]["kind"] == kind, what=name)
-        self.goes_on_after_kill(server, host, prometheus)
-        prometheus.stop()
+        self.goes_on_after_kill(server, witness, host, remote_write_events, prometheus)
+        self.lacks_nothing_that_prometheus_has(witness, web)
         before = self.observations(server, host)
+        prometheus.stop()
         prometheus.start()
         self.arrives(server, host, more_than=before, tool=prometheus)
+        self.holds_what_it_acknowledged(server, witness, host, remote_write_events)
         self.assertEqual(server.metric('faultline_posts_total{outcome="malformed",receiver="remote_write"}'), 0)
+
+
+    def lacks_nothing_that_prometheus_has(self, witness, web):
+        """What Prometheus scraped while the server was down, or was killed, was sent again and acknowledged."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{web}/api/v1/query?query=up[1h]", timeout=10) as answer:
+            scraped = {round(at * 1000) for at, _ in json.load(answer)["data"]["result"][0]["values"]}
+        acknowledged = set()
+
+        def remember(exchange):
+            acknowledged.update(at for labels, samples in series_of(exchange) if labels["__name__"] == "up" for at, _ in samples)
+            return {}
+
+        def all_there():
+            witness.counted(remember)
+            return scraped <= acknowledged
+        self.assertGreater(len(scraped), 5)
+        eventually(all_there, seconds=30, what="every sample")
+
+
+class RemoteWriteRestartTest(Case):
+    def test_what_was_answered_is_there_once_after_kill_9(self):
+        server = self.serve()
+        names = kill_under_load(server, "/api/v1/write", lambda name: snappy(series("m", sample(1), instance=name)), SNAPPY)
+        self.each_once(server, "host/", names)
 
 
 class RemoteWriteTest(unittest.TestCase):

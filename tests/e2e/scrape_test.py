@@ -15,14 +15,17 @@ LAST = "up{job=node}"
 
 
 class Target:
-    """A target that answers what it is told to."""
+    """A target that answers what it is told to, and counts its answers."""
 
     def __init__(self, port):
         self.body, self.headers = b"", {}
+        self.lock, self.answers, self.asked, self.held, self.given_up = threading.Condition(), 0, 0, False, 0
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
+                if not outer.may_answer():
+                    return
                 self.send_response(200)
                 for name, value in {**outer.headers, "Content-Length": str(len(outer.body))}.items():
                     self.send_header(name, value)
@@ -39,18 +42,40 @@ class Target:
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
+    def may_answer(self):
+        with self.lock:
+            self.asked += 1
+            mine = self.asked
+            self.lock.wait_for(lambda: not self.held or mine <= self.given_up)
+            if mine <= self.given_up:
+                return False
+            self.answers += 1
+            return True
+
+    def hold(self):
+        """Whoever asks waits from now on."""
+        with self.lock:
+            self.held = True
+
+    def go_on(self):
+        """Whoever waits has gone; answers those who come."""
+        with self.lock:
+            self.held, self.given_up = False, self.asked
+            self.lock.notify_all()
+
     def close(self):
+        self.go_on()
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()
 
 
 class ScrapeTest(Case):
-    def scraping(self, port):
+    def scraping(self, port, every=1):
         """A server that asks @p port every second, as the page says it."""
         lines = at(block("scrape.md", "faultline.yaml"), {9100: port}).splitlines()
         target = next(line.strip()[2:] for line in lines if "url:" in line)
-        target = re.sub(r"interval: \d+s, timeout: \d+s", "interval: 1s, timeout: 1s", target)
+        target = re.sub(r"interval: \d+s, timeout: \d+s", f"interval: {every}s, timeout: {every}s", target)
         return self.serve(f"scrape: [{target}]", "processing: {tick: 1s}\n")
 
     def up(self, server, value, seconds=90):
@@ -68,8 +93,28 @@ class ScrapeTest(Case):
         self.up(server, 0)
         eventually(lambda: server.metric('faultline_scrapes_total{result="failed"}') > 0, what="a failed scrape")
         exporter.start()
-        self.goes_on_after_kill(server, "host/127.0.0.1", exporter)
+        self.arrives(server, "host/127.0.0.1", more_than=self.observations(server, "host/127.0.0.1"), tool=exporter)
         self.up(server, 1)
+
+    def test_each_answer_is_one_observation_over_kill_9(self):
+        port = free_ports(1)[0]
+        target = Target(port)
+        self.addCleanup(target.close)
+        target.body = b"queue 3\n"
+        server = self.scraping(port, every=4)
+        host = "host/127.0.0.1"
+
+        def holds_each_answer_once():
+            self.arrives(server, host, more_than=self.observations(server, host))
+            target.hold()  # for less than a timeout, which would be another observation
+            server.wait_applied()
+            self.assertEqual(self.observations(server, host), target.answers)
+        for _ in range(2):
+            holds_each_answer_once()
+            server.kill()
+            target.go_on()
+            server.start()
+        holds_each_answer_once()
 
     def test_what_a_target_should_not_answer_is_refused_and_it_counts_as_down(self):
         port = free_ports(1)[0]

@@ -212,6 +212,32 @@ class RsyslogSources(unittest.TestCase):
         server.start()
         eventually(lambda: entity_of(server, "host/away")["observations"] == 3, 30)
 
+    def test_lines_that_were_there_are_there_once_after_kill_9_and_those_rsyslog_kept_come(self):
+        """PUSH acknowledges nothing. What came is in the log when it is counted; what rsyslog's socket holds while nobody
+        listens is sent when somebody does."""
+        server = Server().start()
+        self.addCleanup(server.close)
+        r = self.rsyslog(self.action("PUSH", f">tcp://127.0.0.1:{server.pull}", "RSYSLOG_SyslogProtocol23Format"))
+
+        def there(lines):
+            return {n: entity_of(server, f"host/z-{n}").get("observations", 0) for n in lines}
+
+        def send(lines):
+            r.send(*(f"<13>1 {now_5424()} z-{n} app - - - line {n}" for n in lines))
+        first, second = range(50), range(50, 100)
+        send(first)
+        eventually(lambda: there(first) == dict.fromkeys(first, 1), 30, what="all lines")
+        server.kill()
+        send(second)
+        server.start()
+        eventually(lambda: there(second) == dict.fromkeys(second, 1), 30, what="what rsyslog kept")
+        self.assertEqual(there(first), dict.fromkeys(first, 1))
+        r.stop()
+        r.start()
+        send([100])
+        eventually(lambda: there([100]) == {100: 1}, 30, what="rsyslog started again")
+        self.assertEqual(there([*first, *second]), dict.fromkeys([*first, *second], 1))
+
     def test_pub_feeds_the_server_that_subscribes_with_and_without_topic(self):
         for kind, more in (("plain", ""), ("topic", 'topics="logs" topicframe="on"')):
             r = self.rsyslog(self.action("PUB", f"@tcp://127.0.0.1:{self.pub}", "RSYSLOG_TraditionalForwardFormat", more))
