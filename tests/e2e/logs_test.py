@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Log templates: their accuracy, as docs/evaluation.md prints it.
+"""Log templates: their accuracy, as docs/evaluation.md prints it, and their ids over kill -9.
 
-Reads loghub-dev under ../shared/data (or FAULTLINE_DATA); where it is not there nothing is measured, and that is said.
+The first reads loghub-dev under ../shared/data (or FAULTLINE_DATA); where it is not there nothing is measured, and that is said.
 """
 
 import collections
@@ -10,12 +10,14 @@ import gzip
 import io
 import os
 import pathlib
+import random
 import re
 import subprocess
 import tempfile
 import unittest
 
-from support import BIN, ROOT
+from support import BIN, ROOT, Publisher, Server
+from wire import entity_of
 
 LOGS = pathlib.Path(os.environ.get("FAULTLINE_DATA", ROOT / "../shared/data")) / "loghub-dev"
 
@@ -90,6 +92,50 @@ class AllEightSystemsTest(unittest.TestCase):
         measured = {**self.figures, "mean": tuple(map(self.mean, range(3)))}
         self.assertEqual({name: tuple(f"{f:.3f}" for f in row) for name, row in measured.items()},
                          {name: tuple(f"{f:.3f}" for f in row) for name, row in told.items()})
+
+
+class IdsTest(unittest.TestCase):
+    """The same lines through one life, and through some that were killed."""
+
+    START = 1_750_000_000_000
+    STATEMENTS = ("login of user {0} from {1}", "GET /items/{1} took {1} ms", "pool {0} has {1} of {1} connections", "link {0} is up",
+                  "cannot reach {0} at 10.0.0.{1}: timeout", "moved {0} to shelf {1}", "state of {0} is ready")
+    ENTITIES = [f"service/{name}" for name in ("web", "cart", "pay")]
+
+    def events(self, count, seed):
+        dice = random.Random(seed)
+        names = ["".join(dice.choices("abcdefghij", k=6)) for _ in range(40)]
+        for n in range(count):
+            text = dice.choice(self.STATEMENTS).format(dice.choice(names), dice.randrange(1000))
+            if dice.random() < 0.2:  # of its own, so that templates are dropped for room
+                text = " ".join("".join(dice.choices("klmnopqrst", k=7)) for _ in range(dice.randrange(2, 7)))
+            yield {"type": "log", "entity": dice.choice(self.ENTITIES), "ts": self.START + n * 250, "body": text,
+                   "severity": dice.choice(("info", "warn", "error"))}
+
+    def lives(self, payloads, kill_at=()):
+        """@returns what the API says of every entity's templates after all @p payloads."""
+        server = Server("processing: {accept_past: true, tick: 1s}\n").start()
+        self.addCleanup(server.close)
+        publisher = Publisher(server.router, "logs")
+        self.addCleanup(publisher.close)
+        for n, payload in enumerate(payloads):
+            seq = publisher.send(payload)
+            if n in kill_at:  # with the request under way
+                server.kill()
+                server.start()
+            publisher.reply_to(seq)
+        server.wait_applied()
+        return {entity: entity_of(server, entity)["logs"] for entity in self.ENTITIES}
+
+    def test_templates_have_the_same_ids_texts_and_counts_whenever_the_server_was_killed(self):
+        events = list(self.events(9000, seed=7))
+        payloads = [events[at:at + 150] for at in range(0, len(events), 150)]
+        undisturbed = self.lives(payloads)
+        killed = self.lives(payloads, kill_at=(3, 21, 22, 58))
+        for entity in self.ENTITIES:
+            self.assertGreater(len(undisturbed[entity]), 20)
+            self.assertIn("login of user <*> from <*>", [t["template"] for t in undisturbed[entity]])
+            self.assertEqual(killed[entity], undisturbed[entity])
 
 
 if __name__ == "__main__":
