@@ -8,7 +8,8 @@ arrive (sampling). First the system's traces as they are, once; then, with new t
 out. The graph that GET /api/v1/topology tells is held against the system's own.
 
 It holds that precision and recall of the edges are at least --bar (0.98), that every span was accepted once, and that
-the sums of docs/flow.md are right. Spans a second are told, from the first to the last applied, and not judged.
+the sums of docs/flow.md are right. Spans a second and the server's CPU time for each are told, from the first to the last
+applied, and not judged.
 
 --live SECONDS: the same traces as they would come now. Event time is the wall clock, --rate spans a second, each entity's
 1 to 5 s behind its own. Beside the edges, the share of calls that were joined, of those whose two spans arrived, must be
@@ -24,6 +25,7 @@ import argparse
 import csv
 import gzip
 import json
+import os
 import pathlib
 import random
 import subprocess
@@ -133,14 +135,16 @@ def live(services=60, hours=1, lose=0.05, seed=1, bar=0.98, seconds=60, rate=500
     server.start()
     try:
         publisher = Publisher(server.router, "spans")
+        cpu = cpu_seconds(server)
         pace = send_live(publisher, schedule)
         server.wait_applied()
+        cpu = cpu_seconds(server) - cpu
         samples = settled(server)
         told = {(e["from"], e["to"]) for e in server.api("/api/v1/topology")["edges"] if e["source"] == "span"}
         joined = int(samples["faultline_spans_joined_total"])
         report = {
             "spans": len(schedule), "accepted": int(samples['faultline_events_total{as="accepted"}']),
-            "spans_per_second": round(pace), "calls": len(calls), "joined": joined,
+            "spans_per_second": round(pace), "server_cpu_us_per_span": round(cpu * 1e6 / len(schedule), 2), "calls": len(calls), "joined": joined,
             "recall_of_calls": joined / max(1, len(calls)),
             "edges_right": told == {c for c in calls if c[0] != c[1]},
             "left_early": int(samples["faultline_spans_left_early_total"]),
@@ -154,6 +158,12 @@ def live(services=60, hours=1, lose=0.05, seed=1, bar=0.98, seconds=60, rate=500
         raise
     finally:
         server.close()
+
+
+def cpu_seconds(server):
+    """Of the whole process, so far."""
+    fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def send(publisher, events):
@@ -190,13 +200,13 @@ def campaign(services=60, hours=6, spans=1_000_000, lose=0.05, seed=1, bar=0.98)
         server.wait_applied()
         sent = len(kept)
         batches = [events_of(kept, draw, copy) for copy in range(1, max(1, spans // len(kept)))]
-        begun = time.monotonic()
+        begun, cpu = time.monotonic(), cpu_seconds(server)
         for batch in batches:
             send(publisher, batch)
             sent += len(batch)
         publisher.flush(300)
         server.wait_applied(300)
-        took = time.monotonic() - begun
+        took, cpu = time.monotonic() - begun, cpu_seconds(server) - cpu
         samples = settled(server)
         told = {(e["from"], e["to"]) for e in server.api("/api/v1/topology")["edges"] if e["source"] == "span"}
         right = len(told & truth)
@@ -204,6 +214,7 @@ def campaign(services=60, hours=6, spans=1_000_000, lose=0.05, seed=1, bar=0.98)
             "spans": sent, "accepted": int(samples['faultline_events_total{as="accepted"}']), "edges": len(truth),
             "precision": right / max(1, len(told)), "recall": right / max(1, len(truth)),
             "spans_per_second": round((sent - len(kept)) / took) if batches else None,
+            "server_cpu_us_per_span": round(cpu * 1e6 / (sent - len(kept)), 2) if batches else None,
             "joined": int(samples["faultline_spans_joined_total"]),
             "orphaned": int(samples["faultline_spans_orphaned_total"]),
             "records_of_calls": int(samples["faultline_events_derived_total"]),
