@@ -11,7 +11,8 @@ namespace faultline {
 
 /// `calls` comes from no publisher: the door sums up what spans show of one another.
 enum class event_type : std::uint8_t { metric = 1, log, span, edge, change, calls };
-enum class metric_kind : std::uint8_t { gauge = 0, counter = 1 };
+/// A rate is what a counter is turned into, per second: its sender has done it already.
+enum class metric_kind : std::uint8_t { gauge = 0, counter = 1, rate = 2 };
 enum class log_severity : std::uint8_t { trace = 0, debug, info, warn, error, fatal };
 enum class span_status : std::uint8_t { unset = 0, ok, error };
 enum class edge_kind : std::uint8_t { calls = 0, runs_on };

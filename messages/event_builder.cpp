@@ -24,6 +24,7 @@ event_key key_of(std::string_view name) noexcept {
       return is("peer") ? event_key::peer : event_key::unknown;
     case 5:
       if (is("attrs")) return event_key::attrs;
+      if (is("rates")) return event_key::rates;
       return is("trace") ? event_key::trace : event_key::unknown;
     case 6:
       if (is("entity")) return event_key::entity;
@@ -106,8 +107,10 @@ bool event_builder::start_map() {
       level_ = level::event;
       return true;
     case level::event:
-      if (key_ == event_key::values || key_ == event_key::counters) {
-        open_values(key_ == event_key::values ? metric_kind::gauge : metric_kind::counter);
+      if (key_ == event_key::values || key_ == event_key::counters || key_ == event_key::rates) {
+        open_values(key_ == event_key::values     ? metric_kind::gauge
+                    : key_ == event_key::counters ? metric_kind::counter
+                                                  : metric_kind::rate);
         level_ = level::values;
         return true;
       }

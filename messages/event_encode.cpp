@@ -179,7 +179,9 @@ std::size_t count_of(const event_view& e, metric_kind kind) noexcept {
 template <class Writer>
 void write_metrics(Writer& to, const event_view& e, metric_kind kind, std::size_t count) {
   if (count == 0) return;
-  to.key(kind == metric_kind::gauge ? "values" : "counters");
+  to.key(kind == metric_kind::gauge     ? "values"
+         : kind == metric_kind::counter ? "counters"
+                                        : "rates");
   to.open_map(count);
   for (const auto& m : e.metrics) {
     if (m.kind != kind || !std::isfinite(m.value)) continue;
@@ -237,10 +239,11 @@ void write_calls(Writer& to, const event_view& e) {
 }
 
 /// Number of keys beyond `type` and `entity`.
-std::size_t own_keys(const event_view& e, std::size_t gauges, std::size_t counters) noexcept {
+std::size_t own_keys(const event_view& e, std::size_t gauges, std::size_t counters,
+                     std::size_t rates) noexcept {
   switch (e.type) {
     case event_type::metric:
-      return (gauges > 0 ? 1U : 0U) + (counters > 0 ? 1U : 0U);
+      return (gauges > 0 ? 1U : 0U) + (counters > 0 ? 1U : 0U) + (rates > 0 ? 1U : 0U);
     case event_type::log:
       return 2;
     case event_type::span:
@@ -259,8 +262,9 @@ template <class Writer>
 void write_event(Writer to, const event_view& e) {
   const auto gauges = count_of(e, metric_kind::gauge);
   const auto counters = count_of(e, metric_kind::counter);
+  const auto rates = count_of(e, metric_kind::rate);
   to.open_map(2U + (e.has_ts ? 1U : 0U) + (e.attributes.empty() ? 0U : 1U) +
-              own_keys(e, gauges, counters));
+              own_keys(e, gauges, counters, rates));
   to.key("type");
   to.string(to_string(e.type));
   to.key("entity");
@@ -282,6 +286,7 @@ void write_event(Writer to, const event_view& e) {
     case event_type::metric:
       write_metrics(to, e, metric_kind::gauge, gauges);
       write_metrics(to, e, metric_kind::counter, counters);
+      write_metrics(to, e, metric_kind::rate, rates);
       break;
     case event_type::log:
       to.key("body");

@@ -22,7 +22,7 @@ constexpr std::size_t max_summary_bytes = 4096;
 constexpr std::size_t max_attribute_value_bytes = 4096;
 constexpr std::size_t max_hex_digits = 64;
 
-constexpr std::array<const char*, 20> wrong_type_texts = {
+constexpr std::array<const char*, 21> wrong_type_texts = {
     "a value has the wrong type",  // of a key we do not know: never used
     "type is not a string",
     "entity is not a string",
@@ -30,6 +30,7 @@ constexpr std::array<const char*, 20> wrong_type_texts = {
     "attrs is not a map",
     "values is not a map of numbers",
     "counters is not a map of numbers",
+    "rates is not a map of numbers",
     "body is not a string",
     "severity is not a string",
     "trace is not a string",
@@ -57,6 +58,7 @@ std::size_t group_of(event_key key) noexcept {
       return 0;
     case event_key::values:
     case event_key::counters:
+    case event_key::rates:
       return group(event_type::metric);
     case event_key::body:
     case event_key::severity:
@@ -135,7 +137,8 @@ void event_builder::begin_event() {
   now_.dropped.from = here(dropped_);
   if (faulty_) faults_.fill({});
   faulty_ = false;
-  has_entity_ = saw_gauges_ = saw_counters_ = false;
+  has_entity_ = false;
+  saw_ = {};
   key_ = event_key::unknown;
   next_generation();
 }
@@ -195,7 +198,7 @@ event_fault event_builder::metric_verdict() const noexcept {
   if (now_.metrics.from != now_.metrics.to) return {};
   if (now_.dropped.from != now_.dropped.to)
     return {reject_reason::non_finite_value, "every value is NaN or infinite"};
-  return {reject_reason::no_values, "a metric event has neither values nor counters"};
+  return {reject_reason::no_values, "a metric event has no values, counters or rates"};
 }
 
 event_fault event_builder::span_verdict() const noexcept {
@@ -210,7 +213,7 @@ event_fault event_builder::span_verdict() const noexcept {
 // ---- metrics ----
 
 void event_builder::open_values(metric_kind kind) {
-  bool& seen = kind == metric_kind::gauge ? saw_gauges_ : saw_counters_;
+  bool& seen = saw_[static_cast<std::size_t>(kind)];
   kind_ = kind;
   if (seen) {  // the key came twice and the last counts: forget what the first one brought
     for (std::size_t i = now_.metrics.from; i < metrics_.size(); ++i) {
@@ -312,6 +315,7 @@ void event_builder::set_string(std::string_view text) {
     case event_key::attrs:
     case event_key::values:
     case event_key::counters:
+    case event_key::rates:
     case event_key::duration_us:
     case event_key::depends_on:
     case event_key::remove:

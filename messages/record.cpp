@@ -9,13 +9,13 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// blob    := version(u8 = 2) record*
+// blob    := version(u8 = 3) record*
 // record  := length(u32, of what follows) kind(u8) body            -- numbers are little-endian
 // event   := type(u8) flags(u8: bit 0 has_ts) ts(i64) arrived(i64) entity(str16)
 //            attributes(u8, (key(str16) value(str16))*) by-type
-// metric  := count(u16) (kind(u8) name(str8) value(f64))*
-// log     := severity(u8) body(str32)
-// span    := status(u8) duration_us(u64) trace(str8) span(str8) parent(str8) operation(str16)
+// metric  := count(u16) (kind(u8) name(str8) value(f64))*           -- kind 2 (rate) from version 3
+// on log     := severity(u8) body(str32) span    := status(u8) duration_us(u64) trace(str8)
+// span(str8) parent(str8) operation(str16)
 //            peer(str16)
 // edge    := kind(u8) remove(u8) count(u16) depends_on(str16)*
 // change  := kind(u8) summary(str16)
@@ -29,7 +29,7 @@
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t blob_version = 2;
+constexpr std::uint8_t blob_version = 3;
 constexpr std::size_t length_bytes = 4;
 constexpr std::uint8_t flag_has_ts = 1;
 
@@ -174,7 +174,7 @@ void read_metrics(field_reader& in, event_view& e) {
   const std::size_t count = in.u16();
   for (std::size_t i = 0; i < count && in.ok(); ++i) {
     metric_point& m = e.metrics.emplace_back();
-    m.kind = in.enumeration(metric_kind::gauge, metric_kind::counter);
+    m.kind = in.enumeration(metric_kind::gauge, metric_kind::rate);
     m.name = in.str8();
     m.value = in.f64();
   }

@@ -10,13 +10,18 @@
 
 namespace faultline {
 
+/// What a gauge of several instances of one entity is. Counters and rates are added up.
+enum class instances_join : std::uint8_t { mean, sum, largest };
+
 /// One value as another tool told it. `unit` is the tool's own word ("ms", "By"), or empty.
 struct metric_sample {
   std::string_view name;
   std::string_view unit;
   metric_kind kind = metric_kind::gauge;
-  std::int64_t ts_ms = 0;  ///< 0: when it arrived
-  double value = 0;        ///< perhaps not finite
+  std::int64_t ts_ms = 0;     ///< 0: when it arrived
+  double value = 0;           ///< perhaps not finite
+  std::int64_t start_ms = 0;  ///< from when on a counter or rate counted; 0: not told
+  instances_join join = instances_join::mean;
 };
 
 struct log_sample {

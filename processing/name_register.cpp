@@ -83,6 +83,10 @@ name_register::claim name_register::may_have(std::string_view entity, std::strin
   return claim::granted;
 }
 
+bool name_register::has(std::string_view entity, std::string_view name) const {
+  return names_.count(hash_joined(stable_hash(entity), stable_hash(name))) != 0;
+}
+
 void name_register::know(std::string_view entity, std::uint64_t owner) {
   if (names_.size() >= most_names) {
     names_.clear();

@@ -57,6 +57,8 @@ public:
   /// from @p source, or may have. 0 is any source.
   claim may_have(std::string_view entity, std::string_view family, std::string_view name,
                  std::uint32_t source);
+  /// Whether it was granted. Of an entity that may_have() was asked about.
+  bool has(std::string_view entity, std::string_view name) const;
   /// Rows of names given since the last call, of those entities that are @p known, by the hash of
   /// their names. What others were given is taken back, unless they @p may_come.
   std::vector<name_row> take_rows(const std::function<bool(std::uint64_t)>& known, bool may_come);

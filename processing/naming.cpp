@@ -98,8 +98,13 @@ void sample_namer::begin(naming_style style, std::string_view fallback, std::int
   for (const auto hash : telling_) edges_told_.erase(hash);  // of a body that was thrown away
   telling_.clear();
   rows_.clear();
-  row_at_.clear();
+  row_index_.clear();
   last_row_ = 0;
+  instances_.begin(now_ms);
+  instance_ = 0;
+  owners_.clear();
+  joined_.clear();
+  is_joined_.clear();
   arena_.clear();
   gathered_bytes_ = 0;
   taken_ = 0;
@@ -139,6 +144,7 @@ std::string_view sample_namer::alias_of(std::string_view entity) const {
 void sample_namer::source(const sample_labels& labels) {
   source_ = labels;
   name_source();
+  note_instance();
   if (style_ == naming_style::otel) tell_edges(labels);
 }
 
@@ -262,25 +268,31 @@ void sample_namer::metric(const metric_sample& sample, const sample_labels& labe
   if (has == name_register::claim::of_another)
     has = names_.may_have(*entity, sample.name, metric_name(sample, labels, true), source);
   if (has != name_register::claim::granted) return leave_out(left_out::too_many);
-  auto& r = row_of(*entity, sample.ts_ms, labels);
+  // What a host counts is the same whoever of it tells.
+  if (instance_ != 0 && !of_host && join_instances(*entity, name, sample)) return;
+  bool begun = false;
+  auto& r = row_at(*entity, sample.ts_ms, begun);
+  if (begun) set_attributes(source_.empty() ? labels : source_, *entity, r.attributes);
   r.metrics.push_back({arena_.size(), name.size(), sample.value, sample.kind});
   arena_ += name;
   gathered_bytes_ += name.size() + sizeof(named);
   ++taken_;
 }
 
-sample_namer::row& sample_namer::row_of(const std::string& entity, std::int64_t ts_ms,
-                                        const sample_labels& labels) {
+/// @returns the row of @p entity at @p ts_ms; @p begun tells whether it has just begun.
+sample_namer::row& sample_namer::row_at(const std::string& entity, std::int64_t ts_ms,
+                                        bool& begun) {
+  begun = false;
   if (last_row_ < rows_.size() && rows_[last_row_].ts_ms == ts_ms &&
       rows_[last_row_].entity == entity)
     return rows_[last_row_];
   key_.assign(entity).append(1, '\0').append(std::to_string(ts_ms));
-  const auto [at, fresh] = row_at_.emplace(key_, rows_.size());
+  const auto [at, fresh] = row_index_.emplace(key_, rows_.size());
   last_row_ = at->second;
   if (!fresh) return rows_[last_row_];
   rows_.push_back({entity, ts_ms, {}, {}});
   gathered_bytes_ += 2 * key_.size() + row_bytes;
-  set_attributes(source_.empty() ? labels : source_, entity, rows_.back().attributes);
+  begun = true;
   return rows_.back();
 }
 
@@ -352,9 +364,10 @@ void sample_namer::span(const span_sample& sample, const sample_labels& labels) 
 }
 
 void sample_namer::finish() {
+  hand_out_joined();
   for (const auto& r : rows_) hand_out(r);
   rows_.clear();
-  row_at_.clear();
+  row_index_.clear();
 }
 
 /// One event, or several where a row has more names than an event may.

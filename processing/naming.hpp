@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "messages/sample.hpp"
+#include "processing/instance_rounds.hpp"
 #include "processing/name_register.hpp"
 #include "processing/options.hpp"
 
@@ -31,7 +32,7 @@ enum class naming_style : std::uint8_t {
 /// Remembers which names each entity has (naming.max_metrics, max_series_per_metric), so that
 /// labels without bound cannot become metrics without bound, and which dependencies it has told.
 /// Of two targets of Prometheus that tell one entity the same name, the second has its job, port
-/// and namespace in it.
+/// and namespace in it. What several instances of a service tell is one value: instance_rounds.
 ///
 /// Lives:  one per thread, for the process; begin() and finish() around each body.
 /// Limits: those of name_register. Who has a name that no entity may have is left out, and so is a
@@ -54,8 +55,12 @@ public:
   void leave_out(left_out why) override { ++left_out_[static_cast<std::size_t>(why)]; }
   /// Hands out the rows gathered since begin().
   void finish();
-  /// What was handed out is taken. Without this word dependencies are told again by the next body.
-  void taken_over() { telling_.clear(); }
+  /// What was handed out is taken. Without this word dependencies are told again by the next body,
+  /// and counters of several instances have not moved.
+  void taken_over() {
+    telling_.clear();
+    instances_.keep();
+  }
   /// Rows of more than `most_gathered_bytes` came since begin(): they are not all there.
   bool overflowed() const noexcept { return gathered_bytes_ > most_gathered_bytes; }
 
@@ -82,11 +87,25 @@ private:
     std::vector<std::pair<std::string, std::string>> attributes;
     std::vector<named> metrics;
   };
+  /// Whose a series of several instances is.
+  struct owner {
+    std::string entity;
+    std::vector<std::pair<std::string, std::string>> attributes;
+  };
+  struct joined_series {
+    std::uint64_t series = 0;
+    std::size_t owner = 0;         ///< in owners_
+    std::size_t at = 0, size = 0;  ///< its name in arena_
+  };
   enum class about : std::uint8_t { metrics, words };  ///< words: logs and spans
 
   bool entity_of(const sample_labels& labels, about what, std::string& out) const;
   void name_source();
-  row& row_of(const std::string& entity, std::int64_t ts_ms, const sample_labels& labels);
+  void note_instance();
+  bool join_instances(const std::string& entity, const std::string& name,
+                      const metric_sample& sample);
+  void hand_out_joined();
+  row& row_at(const std::string& entity, std::int64_t ts_ms, bool& begun);
   void set_attributes(const sample_labels& labels, const std::string& entity,
                       std::vector<std::pair<std::string, std::string>>& out) const;
   std::string& metric_name(const metric_sample& sample, const sample_labels& labels,
@@ -107,12 +126,18 @@ private:
   std::string metrics_entity_, words_entity_, host_entity_;  ///< of the source; empty: not said
 
   std::vector<row> rows_;
-  std::unordered_map<std::string, std::size_t> row_at_;
+  std::unordered_map<std::string, std::size_t> row_index_;
   std::size_t last_row_ = 0;
   std::string arena_;
   std::size_t gathered_bytes_ = 0;
   std::uint64_t taken_ = 0;
   std::array<std::uint64_t, left_out_reasons> left_out_{};
+
+  std::uint64_t instance_ = 0;  ///< of the source; 0: it names none
+  instance_rounds instances_;
+  std::vector<owner> owners_;
+  std::vector<joined_series> joined_;  ///< in this body
+  std::unordered_set<std::uint64_t> is_joined_;
 
   name_register names_;
   std::unordered_map<std::string, bool> dropped_;

@@ -58,6 +58,11 @@ std::optional<double> tick_builder::value_of(channel_info& channel, const metric
                                              std::int64_t ts) noexcept {
   const double before = channel.last;
   const std::int64_t before_ms = channel.last_ms;
+  if (point.kind == metric_kind::rate) {  // a counter that comes after it begins anew
+    channel.kind = metric_kind::counter;
+    channel.last_ms = 0;
+    return point.value;
+  }
   if (channel.kind == metric_kind::gauge && point.kind == metric_kind::gauge) {
     channel.rising = before_ms != 0 && point.value < before
                          ? 0

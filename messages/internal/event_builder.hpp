@@ -30,6 +30,7 @@ enum class event_key : std::uint8_t {
   attrs,
   values,
   counters,
+  rates,
   body,
   severity,
   trace,
@@ -157,8 +158,7 @@ private:
   std::array<event_fault, fault_groups> faults_;
   bool faulty_ = false;
   bool has_entity_ = false;
-  bool saw_gauges_ = false;
-  bool saw_counters_ = false;
+  std::array<bool, 3> saw_{};  ///< by metric_kind
   event_key key_ = event_key::unknown;
   metric_kind kind_ = metric_kind::gauge;
   std::string_view name_;

@@ -44,6 +44,14 @@ inline constexpr std::array<std::string_view, 12> prometheus_source{
     "host", "namespace",    "prometheus_replica", "endpoint", "cluster",  "prometheus"};
 inline constexpr std::array<std::string_view, 4> plain_source{"pod", "pod_name", "service", "host"};
 
+/// Which instance a resource is of: the first table any of whose labels is there. The last says of
+/// what, for several may be in one pod.
+inline constexpr std::array<std::string_view, 1> instance_id{"service.instance.id"};
+inline constexpr std::array<std::string_view, 6> instance_place{
+    "host.name", "host.id", "container.id", "container.name", "k8s.container.name", "process.pid"};
+inline constexpr std::array<std::string_view, 2> instance_of_service{"service.name",
+                                                                     "service.namespace"};
+
 /// Beginnings of the metrics that every exporter has.
 inline constexpr std::array<std::string_view, 6> everybodys{"up",      "process_",  "go_",
                                                             "python_", "promhttp_", "scrape_"};

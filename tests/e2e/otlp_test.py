@@ -4,7 +4,13 @@
 import gzip
 import json
 import subprocess
+<<<<<<< HEAD
+=======
+import threading
+import time
+>>>>>>> dfd2660 (naming: instances of one OTLP service are one channel: what they count is added once a round, gauges are their mean; events may have rates, blob version 3)
 import unittest
+import urllib.parse
 
 from integrations import Case
 from posts import kill_under_load, now_ns, number, otlp_gauge, otlp_request, otlp_span, post, text
@@ -120,6 +126,90 @@ class OtlpRestartTest(Case):
                                     ("/v1/logs", "log-", number(2, 17) + text(5, text(1, "payment failed")))]:
             names = kill_under_load(server, path, lambda name: otlp_request([thing], service_name=prefix + name), PROTOBUF)
             self.each_once(server, "service/" + prefix, names)
+
+
+class OtlpInstancesTest(unittest.TestCase):
+    """Two processes of one service, which name no pod: `big` counts 100 requests a second and has 10 in its queue, the other 10 and 30."""
+
+    STEP_MS = 10_000
+
+    def setUp(self):
+        self.server = Server("processing: {accept_past: true}\n").start()
+        self.addCleanup(self.server.close)
+        self.at_ms = self.begun_ms = 1_750_000_000_000
+        self.processes = {}
+
+    def begin(self, name, rate, depth, stands_at=0):
+        self.processes[name] = {"rate": rate, "depth": depth, "value": stands_at, "begun_ms": self.at_ms}
+
+    def export(self, name):
+        p = self.processes[name]
+        p["value"] += p["rate"] * self.STEP_MS // 1000
+        times = {"timeUnixNano": str(self.at_ms * 10**6), "startTimeUnixNano": str(p["begun_ms"] * 10**6)}
+        metrics = [{"name": "requests", "sum": {"isMonotonic": True, "aggregationTemporality": 2,
+                                                "dataPoints": [{"asInt": str(p["value"]), **times}]}},
+                   {"name": "depth", "gauge": {"dataPoints": [{"asInt": str(p["depth"]), **times}]}}]
+        resource = [{"key": k, "value": {"stringValue": v}} for k, v in [("service.name", "shop"), ("service.instance.id", name)]]
+        body = json.dumps({"resourceMetrics": [{"resource": {"attributes": resource}, "scopeMetrics": [{"metrics": metrics}]}]})
+        self.assertEqual(post(self.server.http, "/v1/metrics", body, JSON)[0], 200)
+
+    def rounds(self, count, pause_s=0.0):
+        for _ in range(count):
+            self.at_ms += self.STEP_MS
+            for name in self.processes:
+                self.export(name)
+                self.at_ms += 1000
+            self.at_ms -= 1000 * len(self.processes)
+            time.sleep(pause_s)
+
+    def told(self, metric):
+        """The values of its window, by time."""
+        window = self.server.api("/api/v1/entities/" + urllib.parse.quote("service/shop", safe="") + "/window?metric=" + metric)
+        return {t: v for t, v in zip(window["ts"], window["values"]) if v is not None}
+
+    def expect_only(self, metric, wanted, since_ms, least):
+        """@returns once @p least values since then are there: all of them are @p wanted."""
+        found = eventually(lambda: len(f := [v for t, v in self.told(metric).items() if t > since_ms]) >= least and f, what=metric)
+        self.assertTrue(all(abs(v - wanted) < 0.1 * wanted for v in found), found)
+
+    def test_two_instances_are_one_channel_and_so_they_are_when_one_or_the_server_begins_anew(self):
+        self.begin("big", 100, 10, stands_at=10**9)
+        self.begin("small", 10, 30)
+        self.rounds(30)
+        settled = self.begun_ms + 5 * self.STEP_MS
+        self.expect_only("requests", 110, settled, 15)
+        self.expect_only("depth", 20, settled, 15)
+        changed = self.at_ms
+        del self.processes["small"]
+        self.begin("new", 10, 30)
+        self.rounds(40, pause_s=0.2)  # the old one is waited for, 5 s
+        self.expect_only("requests", 110, changed, 10)
+        self.expect_only("depth", 20, changed, 10)
+        self.server.kill()
+        self.server.start()
+        restarted = self.at_ms
+        self.rounds(20)
+        self.expect_only("requests", 110, restarted, 10)
+        self.expect_only("depth", 20, restarted, 10)
+        metrics = entity_of(self.server, "service/shop")["metrics"]
+        self.assertEqual({m["name"]: m["kind"] for m in metrics}, {"requests": "counter", "depth": "gauge"})
+
+    def test_deltas_and_histograms_of_instances_add_up(self):
+        for i in range(30):
+            self.at_ms += self.STEP_MS
+            for name, count in [("one", 20), ("two", 80)]:
+                times = {"timeUnixNano": str(self.at_ms * 10**6), "startTimeUnixNano": str((self.at_ms - self.STEP_MS) * 10**6)}
+                metrics = [{"name": "sent", "sum": {"isMonotonic": True, "aggregationTemporality": 1,
+                                                    "dataPoints": [{"asInt": str(count), **times}]}},
+                           {"name": "took", "histogram": {"aggregationTemporality": 2, "dataPoints": [
+                               {"count": str(count * (i + 1)), "sum": count * (i + 1) * 0.25, "timeUnixNano": times["timeUnixNano"],
+                                "startTimeUnixNano": str(self.begun_ms * 10**6)}]}}]
+                resource = [{"key": k, "value": {"stringValue": v}} for k, v in [("service.name", "shop"), ("process.pid", name)]]
+                body = json.dumps({"resourceMetrics": [{"resource": {"attributes": resource}, "scopeMetrics": [{"metrics": metrics}]}]})
+                self.assertEqual(post(self.server.http, "/v1/metrics", body, JSON)[0], 200)
+        settled = self.begun_ms + 5 * self.STEP_MS
+        for metric, wanted in [("sent", 10), ("took.count", 10), ("took.sum", 2.5)]:
+            self.expect_only(metric, wanted, settled, 15)
 
 
 class OtlpTokenTest(unittest.TestCase):

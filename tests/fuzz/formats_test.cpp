@@ -28,7 +28,9 @@ std::string sample_blob() {
   e.ts = event_time_of(1'700'000'000'000);
   e.arrived = arrival_time_of(1'700'000'000'250);
   e.attributes = {{"zone", "eu"}, {"ephemeral", "true"}};
-  e.metrics = {{"cpu", 0.5, metric_kind::gauge}, {"net.bytes", 1e9, metric_kind::counter}};
+  e.metrics = {{"cpu", 0.5, metric_kind::gauge},
+               {"net.bytes", 1e9, metric_kind::counter},
+               {"calls", 2.5, metric_kind::rate}};
   w.add(e);
   e.attributes.clear();
   e.type = event_type::log;
@@ -198,7 +200,7 @@ notify_group sample_group() {
 
 std::vector<disk_format> contents() {
   std::vector<disk_format> all;
-  all.push_back({"blob", "blob", 2, false, sample_blob, reread_blob});
+  all.push_back({"blob", "blob", 3, false, sample_blob, reread_blob});
   for (const auto& d : every_decision()) {
     all.push_back(
         {"decision_" + std::to_string(static_cast<int>(d.kind)), "decision", 4, false,

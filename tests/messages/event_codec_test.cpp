@@ -232,7 +232,9 @@ event_view sample(event_type type) {
   e.has_ts = true;
   e.ts = event_time_of(1'700'000'000'123);
   e.attributes = {{"k", "v \"quoted\" \\ \n \x01"}};
-  e.metrics = {{"cpu", 0.1, metric_kind::gauge}, {"req", 1e300, metric_kind::counter}};
+  e.metrics = {{"cpu", 0.1, metric_kind::gauge},
+               {"req", 1e300, metric_kind::counter},
+               {"calls", 2.5, metric_kind::rate}};
   e.body = "line\ttwo";
   e.severity = log_severity::fatal;
   e.trace = "ab";

@@ -80,13 +80,13 @@ std::string blob_of_every_kind() {
   return w.take();
 }
 
-TEST(BlobWriter, WritesTheBytesOfVersionTwo) {
+TEST(BlobWriter, WritesTheBytesOfVersionThree) {
   blob_writer w;
   w.add(metric_event());
   w.add(clock_record{event_time_of(1), arrival_time_of(2)});
   EXPECT_EQ(w.records(), 2U);
   const std::string expected = from_hex(
-      "02"
+      "03"
       "40000000 01 01 01 0068e5cf8b010000 0568e5cf8b010000 0600 686f73742f61"
       "01 0200 617a 0100 31"
       "0200 00 03 637075 000000000000e03f 01 04 72657173 0000000000001c40"
@@ -227,7 +227,7 @@ TEST(BlobReader, RefusesEveryTruncation) {
 TEST(BlobReader, FindsNoExtentWhereNoRecordIs) {
   EXPECT_FALSE(extent_at("", 0));
   EXPECT_FALSE(extent_at("\x01", 0));
-  EXPECT_FALSE(extent_at("\x03", 0));
+  EXPECT_FALSE(extent_at("\x04", 0));
   EXPECT_FALSE(extent_at(from_hex("01 02000000 02"), 1));
   EXPECT_FALSE(extent_at(from_hex("01 00000000 02"), 1));
   EXPECT_FALSE(extent_at(from_hex("01 01000000 05"), 1));
@@ -237,7 +237,7 @@ TEST(BlobReader, FindsNoExtentWhereNoRecordIs) {
 
 TEST(BlobReader, RefusesANewerVersionAndAnUnknownKind) {
   record_view v;
-  auto newer = blob_reader{std::string_view{"\x03", 1}}.next(v);
+  auto newer = blob_reader{std::string_view{"\x04", 1}}.next(v);
   ASSERT_FALSE(newer);
   EXPECT_EQ(newer.error().code, ec::unknown_version);
   const auto unknown_kind = from_hex("01 01000000 09");

@@ -93,6 +93,104 @@ TEST(Naming, MetricsOfAServiceInAPodAreThePodsAndItsWordsAreTheServices) {
   EXPECT_EQ(t.last_attributes.at("ephemeral"), "true");
 }
 
+/// A body of one instance of service/cart, at @p at.
+void export_of(told& t, const char* id, double requests, double queue, std::int64_t at,
+               bool taken = true) {
+  t.begin(naming_style::otel, {}, now_ms + at);
+  t.namer.source({{"service.name", "cart"}, {"service.instance.id", id}});
+  metric_sample s;
+  s.name = "requests";
+  s.kind = metric_kind::counter;
+  s.value = requests;
+  s.ts_ms = now_ms + at;
+  t.namer.metric(s, {});
+  t.metric("depth", queue, {}, now_ms + at);
+  t.namer.finish();
+  if (taken) t.namer.taken_over();
+}
+
+TEST(Naming, InstancesOfAServiceAreOneValueARound) {
+  told t;
+  constexpr std::int64_t minute = 60'000;
+  for (int i = 0; i < 4; ++i) {
+    export_of(t, "one", 5'000'000 + i * 6000, 10, i * minute);
+    export_of(t, "two", 20 + i * 600, 30, i * minute + 20'000);
+  }
+  t.values.clear();
+  export_of(t, "one", 5'000'000 + 4 * 6000, 10, 4 * minute, false);  // there was no room
+  t.values.clear();
+  export_of(t, "one", 5'000'000 + 4 * 6000, 10, 4 * minute);
+  EXPECT_DOUBLE_EQ(t.values.at("service/cart requests"), 110);
+  EXPECT_DOUBLE_EQ(t.values.at("service/cart depth"), 20);
+  EXPECT_EQ(t.values.size(), 2U);
+}
+
+TEST(Naming, AnInstanceIsItsIdOrItsProcessOnItsHost) {
+  const auto told_of = [](const sample_labels& one, const sample_labels& two) {
+    told t;
+    for (const auto* labels : {&one, &two}) {
+      t.begin(naming_style::otel);
+      t.namer.source(*labels);
+      t.metric("m", 1, {});
+      t.namer.finish();
+      t.namer.taken_over();
+    }
+    return t.events;  // the second of several waits for the first
+  };
+  const sample_labels cart{{"service.name", "cart"}};
+  const auto with = [&](sample_labels more) {
+    more.push_back(cart[0]);
+    return more;
+  };
+  EXPECT_EQ(told_of(cart, cart), 2U);
+  EXPECT_EQ(told_of(with({{"host.name", "a"}}), with({{"host.name", "a"}})), 2U);
+  EXPECT_EQ(told_of(with({{"host.name", "a"}}), with({{"host.name", "b"}})), 1U);
+  EXPECT_EQ(told_of(with({{"process.pid", "1"}}), with({{"process.pid", "2"}})), 1U);
+  EXPECT_EQ(told_of(with({{"service.instance.id", "a"}, {"process.pid", "1"}}),
+                    with({{"service.instance.id", "a"}, {"process.pid", "2"}})),
+            2U);
+  const sample_labels pod{{"k8s.pod.name", "p"}, {"host.name", "p"}};
+  auto app = pod, sidecar = pod;
+  app.push_back({"service.name", "app"});
+  sidecar.push_back({"service.name", "proxy"});
+  EXPECT_EQ(told_of(app, sidecar), 1U);
+}
+
+TEST(Naming, WhatAHostCountsIsTheSameWhoeverTellsIt) {
+  told t;
+  for (const char* id : {"one", "two"}) {
+    t.begin(naming_style::otel);
+    t.namer.source({{"service.name", "cart"}, {"host.name", "h"}, {"service.instance.id", id}});
+    t.metric("system.memory.usage", 5, {});
+    t.namer.finish();
+    t.namer.taken_over();
+  }
+  EXPECT_EQ(t.events, 2U);
+  EXPECT_EQ(t.values.at("host/h system.memory.usage"), 5);
+}
+
+TEST(Naming, ThatAnEntityHasSeveralInstancesIsKeptBesideItsNames) {
+  std::vector<std::string> rows;
+  {
+    told t;
+    t.namer.names().load_by([](std::string_view) { return std::vector<std::string>{}; });
+    for (int i = 0; i < 4; ++i) {
+      export_of(t, "one", i, 10, i * 60'000);
+      export_of(t, "two", i, 30, i * 60'000 + 20'000);
+    }
+    for (auto& row : t.namer.names().take_rows([](std::uint64_t) { return true; }, false))
+      rows.push_back(std::move(row.bytes));
+  }
+  told after;
+  after.namer.names().load_by([&](std::string_view) { return rows; });
+  export_of(after, "one", 5, 10, 300'000);
+  EXPECT_EQ(after.events, 0U);
+  export_of(after, "two", 5, 30, 320'000);
+  EXPECT_EQ(after.events, 0U);
+  export_of(after, "one", 6, 10, 360'000);
+  EXPECT_EQ(after.values.at("service/cart depth"), 20);
+}
+
 TEST(Naming, ATargetOfPrometheusIsItsPodOrTheHostOfItsInstance) {
   told t;
   EXPECT_EQ(t.named(naming_style::prometheus, {{"instance", "web-1:9100"}, {"job", "node"}}),

@@ -89,6 +89,23 @@ TEST(TickBuilder, KnowsTheLastEventOfEachTick) {
   EXPECT_EQ(last, (std::vector<log_position>{2, 3, 5, 6}));
 }
 
+TEST(TickBuilder, ARateIsTakenAsItIsAndACounterBehindItBeginsAnew) {
+  builder_driver d;
+  const metric_point rate{"calls", 2.5, metric_kind::rate};
+  d.give(0, {counter("calls", 1000)});
+  d.give(tick, {counter("calls", 1010)});
+  d.give(2 * tick, {rate});
+  d.give(3 * tick, {rate});
+  EXPECT_EQ(d.builder.channels().at(0).kind, metric_kind::counter);
+  d.give(4 * tick, {counter("calls", 7)});
+  d.give(5 * tick, {counter("calls", 27)});
+  d.clock(9 * tick);
+  std::vector<double> values;
+  for (const auto& t : d.closed)
+    if (!t.values.empty() && !std::isnan(t.values[0])) values.push_back(t.values[0]);
+  EXPECT_EQ(values, (std::vector<double>{1, 2.5, 2.5, 2}));
+}
+
 TEST(TickBuilder, MergesSingleValuesUntilALaterTickAndTheLateness) {
   builder_driver d;
   for (int i = 0; i < 4; ++i) {

@@ -55,7 +55,7 @@ TEST(OtlpProtobuf, ASumThatGrowsIsACounterItsDeltaARateAndTheOthersGauges) {
         .lines.at(0);
   };
   EXPECT_EQ(sum(2, true), "metric n 30 counter @1750000000000 {service.name=cart} {}");
-  EXPECT_EQ(sum(1, true), "metric n 3 gauge @1750000000000 {service.name=cart} {}");
+  EXPECT_EQ(sum(1, true), "metric n 3 rate @1750000000000 {service.name=cart} {}");
   EXPECT_EQ(sum(2, false), "metric n 30 gauge @1750000000000 {service.name=cart} {}");
 }
 
@@ -77,7 +77,7 @@ TEST(OtlpProtobuf, OfADeltaHistogramTheRateTheMeanAndTheGreatest) {
   const auto told = read(otlp_signal::metrics, request(text_field(1, "took") +
                                                        text_field(9, point + number_field(2, 1))));
   EXPECT_THAT(told.lines,
-              ElementsAre("metric took.count 2 gauge @1750000000000 {service.name=cart} {}",
+              ElementsAre("metric took.count 2 rate @1750000000000 {service.name=cart} {}",
                           "metric took.mean 0.2 gauge @1750000000000 {service.name=cart} {}",
                           "metric took.max 1.5 gauge @1750000000000 {service.name=cart} {}"));
 }

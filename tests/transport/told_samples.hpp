@@ -16,8 +16,10 @@ struct told_samples final : sample_sink {
     char value[64];
     std::snprintf(value, sizeof value, "%g", s.value);
     lines.push_back("metric " + std::string{s.name} + " " + value +
-                    (s.kind == metric_kind::counter ? " counter" : " gauge") + " @" +
-                    std::to_string(s.ts_ms) + " " + from + " " + text_of(labels) +
+                    (s.kind == metric_kind::counter ? " counter"
+                     : s.kind == metric_kind::rate  ? " rate"
+                                                    : " gauge") +
+                    " @" + std::to_string(s.ts_ms) + " " + from + " " + text_of(labels) +
                     (s.unit.empty() ? "" : " " + std::string{s.unit}));
   }
   void log(const log_sample& s, const sample_labels& labels) override {

@@ -19,6 +19,12 @@ constexpr std::int64_t client = 3, producer = 4;
 
 std::int64_t ms_of(std::uint64_t ns) noexcept { return static_cast<std::int64_t>(ns / ns_per_ms); }
 
+/// What a delta is of; nothing where it does not say.
+std::optional<double> seconds_of(const otlp_point& p) noexcept {
+  if (p.time_ns <= p.start_ns || p.start_ns == 0) return std::nullopt;
+  return static_cast<double>(p.time_ns - p.start_ns) / 1e9;
+}
+
 /// SeverityNumber: four of each, from TRACE = 1 to FATAL = 21.
 log_severity severity_of(std::int64_t number) noexcept {
   if (number < 1 || number > 24) return log_severity::info;
@@ -85,31 +91,34 @@ std::string number_text(double value) {
   return failed == std::errc{} ? std::string{text, end} : std::string{};
 }
 
-void otlp_teller::tell_value(std::string_view name, std::string_view unit, metric_kind kind,
-                             double value, std::int64_t ts_ms, const sample_labels& labels) {
+void otlp_teller::tell_value(const otlp_point& p, std::string_view name, std::string_view unit,
+                             metric_kind kind, double value, const sample_labels& labels,
+                             instances_join join) {
   metric_sample s;
   s.name = name;
   s.unit = unit;
   s.kind = kind;
   s.value = value;
-  s.ts_ms = ts_ms;
+  s.ts_ms = ms_of(p.time_ns);
+  if (kind != metric_kind::gauge) s.start_ms = ms_of(p.start_ns);
+  s.join = join;
   to_.metric(s, labels);
 }
 
 void otlp_teller::tell(const otlp_metric& m, const otlp_point& p, const sample_labels& labels) {
   if ((p.flags & no_recorded_value) != 0) return to_.leave_out(left_out::no_value);
-  const auto ts = ms_of(p.time_ns);
   switch (m.what) {
     case otlp_metric::kind::gauge:
     case otlp_metric::kind::sum: {
       if (!p.value) return to_.leave_out(left_out::no_value);
-      const bool sum = m.what == otlp_metric::kind::sum && m.monotonic;
-      if (!sum || !m.delta)
-        return tell_value(m.name, m.unit, sum ? metric_kind::counter : metric_kind::gauge, *p.value,
-                          ts, labels);
-      if (p.time_ns <= p.start_ns || p.start_ns == 0) return to_.leave_out(left_out::no_value);
-      const double passed_s = static_cast<double>(p.time_ns - p.start_ns) / 1e9;
-      return tell_value(m.name, m.unit, metric_kind::gauge, *p.value / passed_s, ts, labels);
+      const bool sum = m.what == otlp_metric::kind::sum;
+      if (!sum || !m.monotonic)
+        return tell_value(p, m.name, m.unit, metric_kind::gauge, *p.value, labels,
+                          sum ? instances_join::sum : instances_join::mean);
+      if (!m.delta) return tell_value(p, m.name, m.unit, metric_kind::counter, *p.value, labels);
+      if (const auto passed_s = seconds_of(p))
+        return tell_value(p, m.name, m.unit, metric_kind::rate, *p.value / *passed_s, labels);
+      return to_.leave_out(left_out::no_value);
     }
     case otlp_metric::kind::histogram:
     case otlp_metric::kind::summary:
@@ -122,26 +131,26 @@ void otlp_teller::tell(const otlp_metric& m, const otlp_point& p, const sample_l
 // Cumulative ones as counters; of those that begin anew each time the mean and the rate.
 void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
                             const sample_labels& labels) {
-  const auto ts = ms_of(p.time_ns);
   const auto count = static_cast<double>(p.count);
   const auto with = [this, &m](const char* end) -> std::string_view {
     return name_.assign(m.name).append(end);
   };
   if (m.delta && m.what == otlp_metric::kind::histogram) {
-    if (p.time_ns <= p.start_ns || p.start_ns == 0) return to_.leave_out(left_out::no_value);
-    const double passed_s = static_cast<double>(p.time_ns - p.start_ns) / 1e9;
-    tell_value(with(".count"), {}, metric_kind::gauge, count / passed_s, ts, labels);
+    const auto passed_s = seconds_of(p);
+    if (!passed_s) return to_.leave_out(left_out::no_value);
+    tell_value(p, with(".count"), {}, metric_kind::rate, count / *passed_s, labels);
     if (p.sum && p.count != 0)
-      tell_value(with(".mean"), m.unit, metric_kind::gauge, *p.sum / count, ts, labels);
+      tell_value(p, with(".mean"), m.unit, metric_kind::gauge, *p.sum / count, labels);
     if (p.max && p.count != 0)
-      tell_value(with(".max"), m.unit, metric_kind::gauge, *p.max, ts, labels);
+      tell_value(p, with(".max"), m.unit, metric_kind::gauge, *p.max, labels,
+                 instances_join::largest);
     return;
   }
-  tell_value(with(".count"), {}, metric_kind::counter, count, ts, labels);
-  if (p.sum) tell_value(with(".sum"), m.unit, metric_kind::counter, *p.sum, ts, labels);
+  tell_value(p, with(".count"), {}, metric_kind::counter, count, labels);
+  if (p.sum) tell_value(p, with(".sum"), m.unit, metric_kind::counter, *p.sum, labels);
   for (const auto& [quantile, value] : p.quantiles) {
     name_.assign(m.name).append(".p").append(number_text(std::round(quantile * 1e4) / 100));
-    tell_value(name_, m.unit, metric_kind::gauge, value, ts, labels);
+    tell_value(p, name_, m.unit, metric_kind::gauge, value, labels, instances_join::largest);
   }
 }
 

@@ -64,8 +64,9 @@ public:
 
 private:
   void tell_sums(const otlp_metric& m, const otlp_point& p, const sample_labels& labels);
-  void tell_value(std::string_view name, std::string_view unit, metric_kind kind, double value,
-                  std::int64_t ts_ms, const sample_labels& labels);
+  void tell_value(const otlp_point& p, std::string_view name, std::string_view unit,
+                  metric_kind kind, double value, const sample_labels& labels,
+                  instances_join join = instances_join::mean);
   sample_sink& to_;
   std::string name_;
 };

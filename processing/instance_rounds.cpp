@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "processing/instance_rounds.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace faultline {
+namespace {
+
+constexpr std::int64_t usual_at_first_ms = 60'000;  // of OpenTelemetry's exporters
+constexpr std::int64_t longest_usual_ms = 300'000;
+constexpr std::int64_t least_patience_ms = 5'000;
+constexpr std::int64_t settled_after_ms = 120'000;
+constexpr std::int64_t swept_every_ms = 60'000;
+constexpr double part = 0.75;                 // of an interval: what is shorter is more than jitter
+constexpr std::uint8_t known_from_round = 2;  // a body may hold half of what an instance has
+
+}  // namespace
+
+void instance_rounds::begin(std::int64_t now_ms) {
+  for (auto& [series, old] : before_) {
+    if (const auto at = series_.find(series); at != series_.end()) {
+      tellers_ -= at->second.tellers.size();
+      if (!old) series_.erase(at);
+    }
+    if (!old) continue;
+    tellers_ += old->tellers.size();
+    series_[series] = std::move(*old);
+  }
+  before_.clear();
+  now_ms_ = now_ms;
+  ++body_;
+  if (tellers_ >= most_tellers && now_ms - swept_ms_ >= swept_every_ms) sweep();
+}
+
+void instance_rounds::sweep() {
+  swept_ms_ = now_ms_;
+  for (auto at = series_.begin(); at != series_.end();) {
+    forget_silent(at->second);
+    at = at->second.tellers.empty() ? series_.erase(at) : std::next(at);
+  }
+}
+
+void instance_rounds::forget_silent(series_state& s) {
+  const auto silent = [this](const teller& t) { return now_ms_ - t.heard_ms > silent_ms; };
+  const auto gone = std::remove_if(s.tellers.begin(), s.tellers.end(), silent);
+  tellers_ -= static_cast<std::size_t>(s.tellers.end() - gone);
+  s.tellers.erase(gone, s.tellers.end());
+}
+
+/// @returns null: there is no room.
+instance_rounds::teller* instance_rounds::teller_of(series_state& s, std::uint64_t instance) {
+  const auto is = [instance](const teller& t) { return t.instance == instance; };
+  const auto known = std::find_if(s.tellers.begin(), s.tellers.end(), is);
+  if (known != s.tellers.end()) return &*known;
+  forget_silent(s);
+  if (!s.tellers.empty()) s.several = true;
+  if (s.tellers.size() >= most_of_one || tellers_ >= most_tellers) return nullptr;
+  ++tellers_;
+  auto& t = s.tellers.emplace_back();
+  t.instance = instance;
+  return &t;
+}
+
+instance_rounds::place instance_rounds::add(std::uint64_t series, std::uint64_t instance,
+                                            const metric_sample& value, bool several) {
+  auto at = series_.find(series);
+  if (at == series_.end()) {
+    if (tellers_ >= most_tellers) return place::alone;
+    before_.emplace(series, std::nullopt);
+    at = series_.emplace(series, series_state{}).first;
+    at->second.first_ms = now_ms_;
+    at->second.several = several;
+    at->second.settled = !several;
+  } else if (before_.count(series) == 0) {
+    before_.emplace(series, at->second);
+  }
+  auto& s = at->second;
+  auto* const t = teller_of(s, instance);
+  if (t == nullptr) return place::too_many;
+  const auto ts_ms = value.ts_ms != 0 ? value.ts_ms : now_ms_;
+  s.kind = value.kind;
+  s.join = value.join;
+  if (t->ts_ms != 0 && ts_ms <= t->ts_ms)  // sent again
+    return s.several ? place::joined : place::alone;
+  if (t->body != 0 && t->body != body_) {
+    const auto since = std::min(now_ms_ - t->heard_ms, longest_usual_ms);
+    t->usual_ms = std::max(since, t->usual_ms - t->usual_ms / 8);
+    s.settled = true;
+  }
+  t->body = body_;
+  t->heard_ms = now_ms_;
+  if (s.several) tell(*t, value, ts_ms);
+  t->last = value.value;
+  t->ts_ms = ts_ms;
+  return s.several ? place::joined : place::alone;
+}
+
+/// What it counted since it was last heard, and in which time.
+void instance_rounds::tell(teller& t, const metric_sample& value, std::int64_t ts_ms) const {
+  t.told = true;
+  if (value.kind == metric_kind::gauge) return;
+  const bool has_start = value.start_ms > 0 && value.start_ms < ts_ms;
+  auto from = has_start ? value.start_ms : t.ts_ms;
+  double grown = value.value;
+  if (value.kind == metric_kind::rate) {
+    grown *= static_cast<double>(ts_ms - from) / 1000;
+  } else if (t.ts_ms == 0) {
+    if (!has_start || ts_ms - from > fresh_ms) return;
+  } else if (value.value >= t.last && (!has_start || from <= t.ts_ms)) {
+    grown -= t.last;
+    from = t.ts_ms;
+  } else {  // it began anew
+    from = std::max(from, t.ts_ms);
+  }
+  if (from == 0) return;
+  t.grown += grown;
+  t.passed_ms += static_cast<double>(ts_ms - from);
+}
+
+bool instance_rounds::is_over(series_state& s) const {
+  if (!s.settled && now_ms_ - s.first_ms > settled_after_ms) s.settled = true;
+  if (!s.settled) return false;
+  bool any = false;
+  for (const auto& t : s.tellers) {
+    any = any || t.told;
+    const auto usual = t.usual_ms != 0 ? t.usual_ms : usual_at_first_ms;
+    const auto patience = std::max(usual + usual / 2, least_patience_ms);
+    if (!t.told && now_ms_ - t.heard_ms <= patience) return false;
+  }
+  return any;
+}
+
+// Each counts over its own time, but one that began or ended within a round was there for a part of
+// it: what is clearly shorter than the longest interval of them counts over that.
+std::optional<instance_rounds::joined_value> instance_rounds::close(std::uint64_t series) {
+  const auto at = series_.find(series);
+  if (at == series_.end() || !at->second.several || !is_over(at->second)) return std::nullopt;
+  auto& s = at->second;
+  const bool gauge = s.kind == metric_kind::gauge;
+  double longest_ms = 0;
+  for (const auto& t : s.tellers)
+    if (t.told) longest_ms = std::max(longest_ms, static_cast<double>(t.usual_ms));
+  joined_value all;
+  double sum = 0, largest = 0;
+  bool known = true;
+  for (auto& t : s.tellers) {
+    if (!t.told) continue;
+    const bool counted = gauge || t.passed_ms > 0;
+    if (!counted && t.rounds < known_from_round) known = false;
+    const double over_ms = t.passed_ms < part * longest_ms ? longest_ms : t.passed_ms;
+    const double value = gauge ? t.last : counted ? t.grown * 1000 / over_ms : 0;
+    largest = all.instances == 0 ? value : std::max(largest, value);
+    sum += value;
+    all.instances += counted ? 1 : 0;
+    all.ts_ms = std::max(all.ts_ms, t.ts_ms);
+    t.told = false;
+    t.grown = t.passed_ms = 0;
+    if (t.rounds < known_from_round) ++t.rounds;
+  }
+  if (!known || all.instances == 0 || !std::isfinite(sum)) return std::nullopt;
+  all.kind = gauge ? metric_kind::gauge : metric_kind::rate;
+  const bool mean = gauge && s.join == instances_join::mean;
+  all.value = gauge && s.join == instances_join::largest ? largest
+              : mean                                     ? sum / static_cast<double>(all.instances)
+                                                         : sum;
+  return all;
+}
+
+}  // namespace faultline
