@@ -2,14 +2,17 @@
 """Debian's amtool and prometheus work against us as if we were Alertmanager (0.25), unchanged."""
 
 import json
-import pathlib
-import shutil
 import subprocess
-import tempfile
 import unittest
 
+from integrations import Case, at, block
 from support import BIN, Server, free_ports
-from wire import wait_for
+from wire import eventually, wait_for
+
+
+def amtool(port, *arguments):
+    return subprocess.run(["amtool", f"--alertmanager.url=http://127.0.0.1:{port}", *arguments],
+                          capture_output=True, text=True, timeout=30)
 
 
 class AlertmanagerTest(unittest.TestCase):
@@ -19,9 +22,7 @@ class AlertmanagerTest(unittest.TestCase):
         return server
 
     def amtool(self, server, *arguments, status=0):
-        done = subprocess.run(
-            ["amtool", f"--alertmanager.url=http://127.0.0.1:{server.http}", *arguments],
-            capture_output=True, text=True, timeout=30)
+        done = amtool(server.http, *arguments)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         if not status:
             self.assertEqual(done.stderr, "", "not even a warning about versions")
@@ -131,33 +132,62 @@ class AlertmanagerTest(unittest.TestCase):
         self.assertIn(silence, self.faultline(server, "silence", "query", "--expired"))
         self.faultline(server, "silence", "expire", silence, status=1)
 
-    def test_prometheus_sends_its_alerts_to_us_and_they_end(self):
-        server = self.server()
+
+class PageTest(Case):
+    """docs/integrations/alertmanager.md, with Debian's prometheus, prometheus-alertmanager and amtool."""
+
+    RULE = ("groups: [{name: g, rules: [{alert: Always, expr: 'vector(1) > %d', labels: {service: cart,"
+            " severity: page}, annotations: {summary: 'always {{ $value }}'}}]}]\n")
+
+    def alertmanager(self):
         port = free_ports(1)[0]
-        directory = pathlib.Path(tempfile.mkdtemp(prefix="faultline-prometheus-"))
-        self.addCleanup(shutil.rmtree, directory, True)
-        rule = ("groups: [{name: g, rules: [{alert: Always, expr: 'vector(1) > %d', labels: {service: cart,"
-                " severity: page}, annotations: {summary: 'always {{ $value }}'}}]}]\n")
-        (directory / "rules.yml").write_text(rule % 0)
-        (directory / "prometheus.yml").write_text(
-            "global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
-            f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{server.http}']}}]}}]}}\n")
-        log = open(directory / "log", "w")
-        self.addCleanup(log.close)
-        prometheus = subprocess.Popen(
-            ["prometheus", f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data",
-             f"--web.listen-address=127.0.0.1:{port}", "--web.enable-lifecycle", "--rules.alert.resend-delay=1s"],
-            stdout=subprocess.DEVNULL, stderr=log)
-        self.addCleanup(lambda: (prometheus.kill(), prometheus.wait()))
-        found = wait_for(lambda: self.alerts(server), 120)
-        self.assertTrue(found, (directory / "log").read_text()[-2000:])
+        config = "route: {receiver: nobody, group_wait: 1s}\nreceivers: [{name: nobody}]\n"
+        tool = self.tool(["/usr/bin/prometheus-alertmanager", "--config.file=DIR/alertmanager.yml", "--storage.path=DIR/data",
+                          f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="],
+                         {"alertmanager.yml": config}).start()
+        eventually(lambda: amtool(port, "alert", "query").returncode == 0, what="alertmanager")
+        return port, tool
+
+    def prometheus(self, server, alertmanager):
+        web = free_ports(1)[0]
+        config = ("global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
+                  + at(block("alertmanager.md", "prometheus.yml"), {7800: server.http, 9093: alertmanager}))
+        return self.tool(["/usr/bin/prometheus", "--config.file=DIR/prometheus.yml", "--storage.tsdb.path=DIR/data",
+                          f"--web.listen-address=127.0.0.1:{web}", "--rules.alert.resend-delay=1s"],
+                         {"prometheus.yml": config, "rules.yml": self.RULE % 0}).start()
+
+    def alerts(self, port):
+        return json.loads(amtool(port, "-o", "json", "alert", "query").stdout)
+
+    def test_prometheus_tells_both_and_what_we_tell_an_alertmanager_is_the_same_alert(self):
+        theirs, _ = self.alertmanager()
+        told = at(block("alertmanager.md", "faultline.yaml"), {9093: theirs}).replace("group_wait: 10s", "group_wait: 0s")
+        server = self.serve(config="processing: {tick: 1s}\n" + told)
+        prometheus = self.prometheus(server, theirs)
+        found = eventually(lambda: self.alerts(server.http), what="Prometheus' alert here")
         self.assertEqual(found[0]["labels"], {"alertname": "Always", "service": "cart", "severity": "page"})
         self.assertEqual(found[0]["annotations"]["summary"], "always 1")
-        (directory / "rules.yml").write_text(rule % 1)
-        prometheus.send_signal(1)  # SIGHUP: read the rules again
-        ended = wait_for(lambda: server.api("/api/v1/alerts?state=resolved")["alerts"], 120)
-        self.assertEqual(len(ended), 1, "told by Prometheus, not by a timer")
-        self.assertEqual(ended[0]["severity"], "critical")
+        eventually(lambda: server.metric('faultline_notifications_total{outcome="sent",receiver="alertmanager"}') > 0, what="told")
+        self.assertEqual([a["labels"]["alertname"] for a in self.alerts(theirs)], ["Always"])
+        own = server.api("/api/v1/alerts?state=firing")["alerts"]
+        server.kill()
+        server.start()
+        self.assertEqual([a["id"] for a in server.api("/api/v1/alerts?state=firing")["alerts"]], [a["id"] for a in own])
+        (prometheus.directory / "rules.yml").write_text(self.RULE % 1)
+        prometheus.process.send_signal(1)  # SIGHUP: read the rules again
+        ended = eventually(lambda: server.api("/api/v1/alerts?state=resolved")["alerts"], what="the end")
+        self.assertEqual([(a["id"], a["severity"]) for a in ended], [(own[0]["id"], "critical")],
+                         "told by Prometheus, not by a timer")
+        eventually(lambda: not self.alerts(theirs), what="the end there")
+
+    def test_the_lines_for_amtool_work(self):
+        server = self.serve()
+        for line in at(block("alertmanager.md", "line.sh"), {7800: server.http}).strip().splitlines():
+            done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), line)
+            eventually(lambda: server.api("/api/v1/alerts")["alerts"], what="alert")
+        listed = eventually(lambda: json.loads(amtool(server.http, "-o", "json", "alert", "query", "--silenced").stdout), what="silenced")
+        self.assertEqual((listed[0]["labels"]["service"], listed[0]["status"]["state"]), ("cart", "suppressed"))
 
 
 if __name__ == "__main__":
