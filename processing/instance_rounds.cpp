@@ -48,13 +48,28 @@ void instance_rounds::forget_silent(series_state& s) {
   s.tellers.erase(gone, s.tellers.end());
 }
 
+/// Of many that come and go: the one that has been silent for longest, unless it may come yet.
+void instance_rounds::forget_one_that_ended(series_state& s) {
+  const auto oldest =
+      std::min_element(s.tellers.begin(), s.tellers.end(), [](const teller& a, const teller& b) {
+        return std::make_pair(a.told, a.heard_ms) < std::make_pair(b.told, b.heard_ms);
+      });
+  if (oldest->told || now_ms_ - oldest->heard_ms <= patience_ms(*oldest)) return;
+  s.tellers.erase(oldest);
+  --tellers_;
+}
+
 /// @returns null: there is no room.
 instance_rounds::teller* instance_rounds::teller_of(series_state& s, std::uint64_t instance) {
   const auto is = [instance](const teller& t) { return t.instance == instance; };
   const auto known = std::find_if(s.tellers.begin(), s.tellers.end(), is);
   if (known != s.tellers.end()) return &*known;
   forget_silent(s);
-  if (!s.tellers.empty()) s.several = true;
+  if (!s.tellers.empty() && !s.several) {
+    s.several = true;
+    s.since_ms = now_ms_;
+  }
+  if (s.tellers.size() >= most_of_one) forget_one_that_ended(s);
   if (s.tellers.size() >= most_of_one || tellers_ >= most_tellers) return nullptr;
   ++tellers_;
   auto& t = s.tellers.emplace_back();
@@ -69,7 +84,7 @@ instance_rounds::place instance_rounds::add(std::uint64_t series, std::uint64_t 
     if (tellers_ >= most_tellers) return place::alone;
     before_.emplace(series, std::nullopt);
     at = series_.emplace(series, series_state{}).first;
-    at->second.first_ms = now_ms_;
+    at->second.since_ms = now_ms_;
     at->second.several = several;
     at->second.settled = !several;
   } else if (before_.count(series) == 0) {
@@ -118,42 +133,53 @@ void instance_rounds::tell(teller& t, const metric_sample& value, std::int64_t t
   t.passed_ms += static_cast<double>(ts_ms - from);
 }
 
+/// How long it is waited for, since it was heard.
+std::int64_t instance_rounds::patience_ms(const teller& t) noexcept {
+  const auto usual = t.usual_ms != 0 ? t.usual_ms : usual_at_first_ms;
+  return std::max(usual + usual / 2, least_patience_ms);
+}
+
+// Who is waited for was heard before the round began, so no round lasts longer than one's patience,
+// however many end and begin within it.
 bool instance_rounds::is_over(series_state& s) const {
-  if (!s.settled && now_ms_ - s.first_ms > settled_after_ms) s.settled = true;
+  if (!s.settled && now_ms_ - s.since_ms > settled_after_ms) s.settled = true;
   if (!s.settled) return false;
   bool any = false;
   for (const auto& t : s.tellers) {
     any = any || t.told;
-    const auto usual = t.usual_ms != 0 ? t.usual_ms : usual_at_first_ms;
-    const auto patience = std::max(usual + usual / 2, least_patience_ms);
-    if (!t.told && now_ms_ - t.heard_ms <= patience) return false;
+    if (!t.told && now_ms_ - t.heard_ms <= patience_ms(t)) return false;
   }
   return any;
 }
 
 // Each counts over its own time, but one that began or ended within a round was there for a part of
-// it: what is clearly shorter than the longest interval of them counts over that.
+// it: what is clearly shorter than the round counts over that.
+// The value is of now where a clock is ahead: one of them must not take the others into the future.
 std::optional<instance_rounds::joined_value> instance_rounds::close(std::uint64_t series) {
   const auto at = series_.find(series);
   if (at == series_.end() || !at->second.several || !is_over(at->second)) return std::nullopt;
   auto& s = at->second;
   const bool gauge = s.kind == metric_kind::gauge;
-  double longest_ms = 0;
-  for (const auto& t : s.tellers)
-    if (t.told) longest_ms = std::max(longest_ms, static_cast<double>(t.usual_ms));
   joined_value all;
+  for (const auto& t : s.tellers) {
+    if (!t.told) continue;
+    all.ts_ms = std::max(all.ts_ms, std::min(t.ts_ms, now_ms_));
+  }
+  const auto round_ms =
+      static_cast<double>(s.ts_ms != 0 ? all.ts_ms - s.ts_ms : now_ms_ - s.since_ms);
+  s.since_ms = now_ms_;
+  s.ts_ms = all.ts_ms;
   double sum = 0, largest = 0;
   bool known = true;
   for (auto& t : s.tellers) {
     if (!t.told) continue;
     const bool counted = gauge || t.passed_ms > 0;
     if (!counted && t.rounds < known_from_round) known = false;
-    const double over_ms = t.passed_ms < part * longest_ms ? longest_ms : t.passed_ms;
+    const double over_ms = t.passed_ms < part * round_ms ? round_ms : t.passed_ms;
     const double value = gauge ? t.last : counted ? t.grown * 1000 / over_ms : 0;
     largest = all.instances == 0 ? value : std::max(largest, value);
     sum += value;
     all.instances += counted ? 1 : 0;
-    all.ts_ms = std::max(all.ts_ms, t.ts_ms);
     t.told = false;
     t.grown = t.passed_ms = 0;
     if (t.rounds < known_from_round) ++t.rounds;

@@ -15,10 +15,11 @@ namespace faultline {
 /// still lives has told it. What they counted is added, each over the time it counted in; of gauges
 /// see instances_join. A series that one instance tells is left as it is.
 ///
-/// An instance lives until it is half an interval of its own overdue. What a counter counted before
-/// it was first heard is not known, unless it began within `fresh_ms`: the first rounds of such an
-/// instance say nothing. Nothing is kept beyond the process; of an entity that was told to have
-/// several the first round lasts until one of them comes again.
+/// An instance lives until it is half an interval of its own overdue, and no round waits longer
+/// than that, however many end and begin. What a counter counted before it was first heard is not
+/// known, unless it began within `fresh_ms`: the first rounds of such an instance say nothing.
+/// Nothing is kept beyond the process; of an entity that was told to have several the first round
+/// lasts until one of them comes again.
 ///
 /// Lives:  one per sample_namer; begin() for each body, keep() when it was taken.
 /// Limits: `most_tellers` over all series, `most_of_one` of each; series beyond the first are left
@@ -65,7 +66,8 @@ private:
   };
   struct series_state {
     std::vector<teller> tellers;
-    std::int64_t first_ms = 0;
+    std::int64_t since_ms = 0;  ///< arrival: the begin of this round
+    std::int64_t ts_ms = 0;     ///< of the last round's value; 0: there was none
     metric_kind kind = metric_kind::gauge;
     instances_join join = instances_join::mean;
     bool several = false;
@@ -73,7 +75,9 @@ private:
   };
   teller* teller_of(series_state& s, std::uint64_t instance);
   void tell(teller& t, const metric_sample& value, std::int64_t ts_ms) const;
+  static std::int64_t patience_ms(const teller& t) noexcept;
   bool is_over(series_state& s) const;
+  void forget_one_that_ended(series_state& s);
   void forget_silent(series_state& s);
   void sweep();
 

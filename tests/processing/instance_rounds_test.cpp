@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 namespace faultline {
 namespace {
 
@@ -81,9 +84,9 @@ TEST(InstanceRounds, WhoBeganJustNowCountsFromItsBegin) {
   rounds_driver d;
   for (int i = 0; i < 3; ++i) d.give(a, i * 600.0, i * minute);
   d.begun_ms = start + 2 * minute + 15'000;
-  EXPECT_EQ(d.give(b, 300, 2 * minute + 45'000), -1);  // 300 in 30 s, half of a's interval
+  EXPECT_EQ(d.give(b, 300, 2 * minute + 45'000), -1);  // 300 in 30 s
   d.begun_ms = 0;
-  EXPECT_DOUBLE_EQ(d.give(a, 1800, 3 * minute), 15);
+  EXPECT_DOUBLE_EQ(d.give(a, 1800, 3 * minute), 10 + 10);
 }
 
 TEST(InstanceRounds, AnInstanceThatEndsIsWaitedForHalfAnIntervalAndThenNotAnyMore) {
@@ -128,6 +131,70 @@ TEST(InstanceRounds, NewInstancesInPlaceOfOldOnesCountEverythingOnce) {
   const double passed_s = static_cast<double>(since - first) / 1000;
   EXPECT_NEAR(emitted / passed_s, 10, 0.2);
   EXPECT_DOUBLE_EQ(newest, 10);
+}
+
+// Processes of a host, one of which ends in every interval: a round is over all the same.
+TEST(InstanceRounds, AreOverThoughSomebodyEndsInEveryInterval) {
+  rounds_driver d;
+  d.kind = metric_kind::gauge;
+  d.join = instances_join::sum;
+  int rounds = 0;
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    const auto at = static_cast<std::int64_t>(i) * minute;
+    rounds += d.give(1000 + i, 1, at + 1) >= 30 ? 1 : 0;  // once, and never again
+    rounds += d.give(a, 10, at + 2) >= 30 ? 1 : 0;
+    rounds += d.give(b, 20, at + 3) >= 30 ? 1 : 0;
+  }
+  EXPECT_GE(rounds, 15);
+}
+
+// A job every two seconds that lives for one and counts a hundred: 50 a second, not 100 for each.
+// There are 300 of them in ten minutes.
+TEST(InstanceRounds, WhoComesOnlyOnceCountsOverTheRoundNotOverItsOwnLife) {
+  rounds_driver d;
+  std::vector<double> rates;
+  for (std::uint64_t i = 0; i < 600; ++i) {
+    const auto at = static_cast<std::int64_t>(i) * 2000;
+    d.begun_ms = start + at - 1000;
+    const auto rate = d.give(1000 + i, 100, at);
+    ASSERT_NE(d.put, place::too_many) << i;
+    if (rate >= 0) rates.push_back(rate);
+  }
+  ASSERT_GE(rates.size(), 10U);
+  for (std::size_t i = 1; i < rates.size(); ++i) EXPECT_NEAR(rates[i], 50, 2);
+}
+
+TEST(InstanceRounds, WhatWasHeldUpOnItsWayCountsOverItsOwnTime) {
+  rounds_driver d;
+  for (int i = 0; i < 4; ++i) {
+    d.give(a, i * 600.0, i * minute);
+    d.give(b, i * 600.0, i * minute + 1000);
+  }
+  for (int i = 4; i < 14; ++i) {  // ten minutes, which come at once
+    double rate = -1;
+    for (const auto& [who, later] : {std::pair{a, 0}, std::pair{b, 1000}}) {
+      d.rounds.begin(start + 14 * minute + i);
+      d.rounds.add(d.series, who, d.sample(i * 600.0, i * minute + later), false);
+      const auto all = d.rounds.close(d.series);
+      if (all) rate = all->value;
+      d.rounds.keep();
+    }
+    EXPECT_NEAR(rate, 20, 0.5) << i;
+  }
+}
+
+TEST(InstanceRounds, AClockThatIsAheadTakesNobodyIntoTheFuture) {
+  rounds_driver d;
+  d.kind = metric_kind::gauge;
+  for (int i = 0; i < 3; ++i) {
+    d.give(a, 10, i * minute);
+    d.rounds.begin(start + i * minute + 1000);
+    d.rounds.add(d.series, b, d.sample(20, (i + 60) * minute), false);
+    d.rounds.close(d.series);
+    d.rounds.keep();
+  }
+  EXPECT_EQ(d.give(a, 10, 3 * minute), 15);
+  EXPECT_EQ(d.last.ts_ms, start + 3 * minute);
 }
 
 TEST(InstanceRounds, ACounterThatBeganAnewCountsFromZero) {
