@@ -257,7 +257,8 @@ void partition_state::answer_drain() {
   if (waiting) return;
   flush();
   if (writing_ || telling_) return;
-  for (auto& promise : draining_) promise.deliver(drained{live_});
+  // What was applied is saved. Who still catches up ends here all the same: the rest is in the log.
+  for (auto& promise : draining_) promise.deliver(drained{true});
   draining_.clear();
 }
 

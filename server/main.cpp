@@ -20,6 +20,7 @@
 
 #include "actors/flight_recorder.hpp"
 #include "config/config.hpp"
+#include "server/early_signals.hpp"
 #include "server/machine.hpp"
 #include "server/node.hpp"
 #include "server/options_of.hpp"
@@ -109,18 +110,10 @@ outcome<server_config> configuration(const flags& f) {
   return config;
 }
 
-/// Signals and trouble arrive on two pipes that main's thread reads. A handler, not a mask:
-/// libraries have started threads before main that no mask of ours reaches.
-struct end_signals {
-  end_signals() {
-    if (::pipe2(signals, O_CLOEXEC) != 0 || ::pipe2(trouble, O_CLOEXEC) != 0) std::_Exit(71);
-    signal_fd = signals[1];
-    struct sigaction action {};
-    action.sa_handler = [](int number) {
-      const auto byte = static_cast<unsigned char>(number);
-      if (::write(signal_fd, &byte, 1) < 0) std::_Exit(71);
-    };
-    for (const int s : {SIGTERM, SIGINT, SIGHUP}) ::sigaction(s, &action, nullptr);
+/// Trouble arrives on a pipe that main's thread reads, as signals do.
+struct trouble {
+  trouble() {
+    if (::pipe2(pipe, O_CLOEXEC) != 0) std::_Exit(71);
     ::signal(SIGPIPE, SIG_IGN);
   }
   void give_up(const std::string& why) {
@@ -129,24 +122,21 @@ struct end_signals {
       reason = why;
     }
     const unsigned char byte = 1;
-    if (::write(trouble[1], &byte, 1) < 0) std::_Exit(70);
+    if (::write(pipe[1], &byte, 1) < 0) std::_Exit(70);
   }
-  static int signal_fd;
-  int signals[2] = {-1, -1};
-  int trouble[2] = {-1, -1};
+  int pipe[2] = {-1, -1};
   std::mutex mutex;
   std::string reason;
 };
-int end_signals::signal_fd = -1;
 
 /// @returns the signal that ends us, or 0 when the node gave up.
-int wait_for_end(end_signals& end, node& house, const service_manager& manager) {
+int wait_for_end(trouble& in, node& house, const service_manager& manager) {
   for (;;) {
-    pollfd fds[2] = {{end.signals[0], POLLIN, 0}, {end.trouble[0], POLLIN, 0}};
+    pollfd fds[2] = {{early_signals(), POLLIN, 0}, {in.pipe[0], POLLIN, 0}};
     if (::poll(fds, 2, -1) < 0) continue;
     if ((fds[1].revents & POLLIN) != 0) return 0;
     unsigned char number = 0;
-    if (::read(end.signals[0], &number, 1) != 1) continue;
+    if (::read(early_signals(), &number, 1) != 1) continue;
     if (number != SIGHUP) return number;
     manager.reloading();
     // What came of it is in the log and in /metrics.
@@ -165,17 +155,17 @@ std::chrono::milliseconds pulse_period(const service_manager& manager) {
 }
 
 /// Serves until it is told to end. @returns the exit status.
-int serve_to_the_end(end_signals& end, node& house) {
+int serve_to_the_end(trouble& in, node& house) {
   const auto manager = service_manager::of_environment();
   pulse_watch::hooks hooks;
   hooks.ask = [&house](std::chrono::milliseconds patience) { return house.late_actors(patience); };
   hooks.alive = [&manager] { manager.alive(); };
   pulse_watch watch{pulse_period(manager), hooks};
   manager.ready("serves");
-  const int signal = wait_for_end(end, house, manager);
+  const int signal = wait_for_end(in, house, manager);
   if (signal == 0) {
     // Nothing here may be trusted to end in order: what is durable is durable, the rest replays.
-    spdlog::critical("giving up: {}", end.reason);
+    spdlog::critical("giving up: {}", in.reason);
     std::_Exit(70);
   }
   spdlog::info("ending signal={}", signal);
@@ -232,8 +222,12 @@ int serve(const flags& f) {
                     spdlog::default_logger()->set_level(spdlog::level::from_str(level));
                   }};
   options->read_again = [&reload] { return reload.read_again(); };
-  end_signals end;
-  auto house = node::start(*options, [&](const std::string& why) { end.give_up(why); });
+  trouble in;
+  if (const int signal = early_end(); signal != 0) {
+    spdlog::info("ending before the start signal={}", signal);
+    return 0;
+  }
+  auto house = node::start(*options, [&](const std::string& why) { in.give_up(why); });
   if (!house) {
     spdlog::error("start failed code={} reason=\"{}\"", to_string(house.error().code),
                   house.error().what);
@@ -244,7 +238,7 @@ int serve(const flags& f) {
                config->web.tls_certificate.empty() ? "http" : "https", bound.front(),
                config->storage.path);
   for (std::size_t i = 1; i < bound.size(); ++i) spdlog::info("socket bound endpoint={}", bound[i]);
-  return serve_to_the_end(end, **house);
+  return serve_to_the_end(in, **house);
 }
 
 }  // namespace

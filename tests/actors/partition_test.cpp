@@ -633,6 +633,19 @@ TEST_F(Partition, EndsInOrderOnAFullDiskAndReadsAgainWhatItCouldNotWrite) {
   EXPECT_EQ(observations("host/a"), 2U);
 }
 
+TEST_F(Partition, EndsInOrderWhileItStillCatchesUpWithTheLog) {
+  begin();
+  append({"host/a"}, 0);
+  *log_readable = false;
+  // Told of what lies far ahead, it must read what lies between, and cannot.
+  caf::anon_send(directory.owner(0),
+                 blob_appended{std::make_shared<const log_blob>(log_blob{0, 1000, {}})});
+  run();
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  const auto saved = memory->checkpoints().load_snapshot("host/a");
+  EXPECT_TRUE(saved && saved->has_value()) << "what was applied is saved";
+}
+
 /// CAF's clock keeps the deadline of a request until it is due, answered or not.
 TEST_F(Partition, LeavesNoDeadlineBehindForWhatTheKeeperHasAnswered) {
   begin();
