@@ -11,6 +11,7 @@
 
 #include "tools/commands.hpp"
 #include "transport/key_file.hpp"
+#include "transport/seal.hpp"
 
 namespace faultline {
 
@@ -53,6 +54,30 @@ int run_keygen(keygen_arguments a, const command_session& session) {
   return exit_code::ok;
 }
 
+int run_seal(const std::vector<std::string>& files, const command_session& session) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const auto& file : files) {
+    const auto grants = seal_file(file);
+    if (!grants) return report_failure(grants.error());
+    all.push_back({{"file", file}, {"grants", *grants}});
+    if (session.format != output_format::json)
+      std::printf("%s sealed: %s%s", file.c_str(), grants->c_str(),
+                  grants->back() == '\n' ? "" : "\n");
+  }
+  if (session.format == output_format::json) std::printf("%s\n", all.dump(2).c_str());
+  return exit_code::ok;
+}
+
+void add_seal(CLI::App& app, command_session& session) {
+  auto files = std::make_shared<std::vector<std::string>>();
+  CLI::App* sub = app.add_subcommand(
+      "seal", "Say that files of clients and tokens, changed by hand, are as they should be");
+  sub->add_option("file", *files, "NAME.pub of security.clients, or the file of web.tokens")
+      ->required();
+  sub->callback(
+      [files, &session] { session.run = [files, &session] { return run_seal(*files, session); }; });
+}
+
 }  // namespace
 
 outcome<std::shared_ptr<const curve_keys>> keys_of(const command_session& session) {
@@ -84,6 +109,7 @@ void add_keygen_command(CLI::App& app, command_session& session) {
   sub->add_option("--endpoint", a->client.endpoint,
                   "Of a PUB that the server connects to (ingest.subscribe)");
   sub->callback([a, &session] { session.run = [a, &session] { return run_keygen(*a, session); }; });
+  add_seal(app, session);
 }
 
 }  // namespace faultline

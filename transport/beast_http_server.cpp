@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <spdlog/spdlog.h>
+
 #include <chrono>
 #include <cstdint>
 #include <future>
@@ -91,6 +93,7 @@ outcome<beast_http_server::doorkeeping> beast_http_server::read_doorkeeping() co
   if (!o.tokens.empty()) {
     auto list = load_tokens(o.tokens);
     if (!list) return list.error();
+    if (list->size() == 0) spdlog::warn("web.tokens {} holds no token: nobody is let in", o.tokens);
     now.tokens = std::make_shared<const token_list>(std::move(*list));
   }
   return now;

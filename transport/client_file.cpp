@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The rights that stand in a client's file, and how files of keys are written.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
+// The rights that stand in a client's file.
 #include <zmq.h>
 
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <sstream>
 #include <utility>
 
 #include "messages/text.hpp"
 #include "transport/internal/key_times.hpp"
+#include "transport/internal/right_words.hpp"
 #include "transport/internal/zpl.hpp"
 #include "transport/key_file.hpp"
+#include "transport/seal.hpp"
 
 namespace faultline {
 
@@ -46,9 +43,7 @@ outcome<void> allow(const zpl_entry& e, client_rights& client) {
 outcome<void> take(const zpl_entry& e, client_rights& client) {
   if (e.name == "allow") return allow(e, client);
   if (e.name == "entity") {
-    if (e.value.empty() || check_name(e.value) != text_fault::none ||
-        e.value.find('"') != std::string::npos)
-      return at_line(e, "is no beginning of an entity's name");
+    if (!is_entity_prefix(e.value)) return at_line(e, "is no beginning of an entity's name");
     client.entities.push_back(e.value);
     return {};
   }
@@ -67,9 +62,7 @@ outcome<void> take(const zpl_entry& e, client_rights& client) {
                          : at_line(e, "is no time such as 2027-01-31 or 2027-01-31T12:00:00Z");
   }
   if (e.name == "endpoint") {
-    if (e.value.find("://") == std::string::npos || check_name(e.value) != text_fault::none ||
-        e.value.find('"') != std::string::npos)
-      return at_line(e, "is no endpoint such as tcp://127.0.0.1:7801");
+    if (!is_endpoint(e.value)) return at_line(e, "is no endpoint such as tcp://127.0.0.1:7801");
     client.endpoint = e.value;
     return {};
   }
@@ -78,27 +71,20 @@ outcome<void> take(const zpl_entry& e, client_rights& client) {
                  "endpoint are");
 }
 
-/// Writes a file that is not there yet; all of it or nothing.
-outcome<void> write_new(const fs::path& file, std::string_view text, mode_t mode) {
-  const auto failed = [&file](const char* doing) {
-    return failure{ec::io_failed, std::string{"cannot "} + doing + " " + file.string() + ": " +
-                                      std::strerror(errno)};
-  };
-  const int out = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (out < 0) return failed("create");
-  const bool written =
-      ::fchmod(out, mode) == 0 &&
-      ::write(out, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-      ::fsync(out) == 0;
-  const auto result = written ? outcome<void>{} : outcome<void>{failed("write")};
-  ::close(out);
-  if (!written) ::unlink(file.c_str());
-  return result;
-}
-
 }  // namespace
 
+bool is_entity_prefix(std::string_view text) {
+  return !text.empty() && check_name(text) == text_fault::none &&
+         text.find('"') == std::string_view::npos;
+}
+
+bool is_endpoint(std::string_view text) {
+  return text.find("://") != std::string_view::npos && check_name(text) == text_fault::none &&
+         text.find('"') == std::string_view::npos;
+}
+
 outcome<client_rights> read_client(std::string_view text, const std::string& name) {
+  if (auto whole = check_seal(text); !whole) return whole.error();
   const auto entries = read_zpl(text);
   if (!entries) return entries.error();
   client_rights client;
@@ -141,38 +127,6 @@ std::string client_text(const client_rights& client) {
   if (client.expiry) out << "    not-after = \"" << key_time_text(*client.expiry) << "\"\n";
   if (!client.endpoint.empty()) out << "    endpoint = \"" << client.endpoint << "\"\n";
   return out.str();
-}
-
-outcome<client_rights> write_new_keys(const fs::path& directory, client_rights client) {
-  if (client.name.empty() || client.name.front() == '.' ||
-      client.name.find_first_of("/\"\n") != std::string::npos ||
-      check_name(client.name) != text_fault::none)
-    return failure{ec::invalid, "'" + client.name + "' is no name for a file of keys"};
-  client_rights scratch;
-  for (const auto& prefix : client.entities)
-    if (!take({"faultline", "entity", prefix, 0}, scratch))
-      return failure{ec::invalid, "'" + prefix + "' is no beginning of an entity's name"};
-  if (!client.endpoint.empty() && !take({"faultline", "endpoint", client.endpoint, 0}, scratch))
-    return failure{ec::invalid, "'" + client.endpoint + "' is no endpoint"};
-  const auto identity = new_identity();
-  client.public_key = identity.public_key;
-  const fs::path hidden = directory / (client.name + ".secret");
-  std::string text =
-      "#   ZeroMQ CURVE **Secret** Certificate\n"
-      "#   DO NOT PROVIDE THIS FILE TO OTHER USERS nor change its permissions.\n\n"
-      "metadata\n    name = \"" +
-      client.name + "\"\ncurve\n    public-key = \"" + client.public_key +
-      "\"\n    secret-key = \"";
-  text.reserve(text.size() + 64);  // no copy of the key is left behind
-  text.append(identity.secret_key.reveal()).append("\"\n");
-  const auto written = write_new(hidden, text, 0600);
-  wipe(text.data(), text.size());
-  if (!written) return written.error();
-  if (auto open = write_new(directory / (client.name + ".pub"), client_text(client), 0644); !open) {
-    ::unlink(hidden.c_str());
-    return open.error();
-  }
-  return client;
 }
 
 }  // namespace faultline

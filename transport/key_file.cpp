@@ -13,7 +13,9 @@
 #include <cstring>
 #include <utility>
 
+#include "transport/internal/guarded_file.hpp"
 #include "transport/internal/zpl.hpp"
+#include "transport/seal.hpp"
 
 namespace faultline {
 
@@ -125,6 +127,10 @@ outcome<secret> read_secret_file(const fs::path& file) {
   return read_guarded(file, guarded::secret);
 }
 
+outcome<secret> read_public_file(const fs::path& file) {
+  return read_guarded(file, guarded::not_writable);
+}
+
 outcome<curve_identity> load_identity(const fs::path& file) {
   auto text = read_secret_file(file);
   if (!text) return text.error();
@@ -145,8 +151,9 @@ outcome<curve_identity> load_identity(const fs::path& file) {
 }
 
 outcome<std::string> load_public_key(const fs::path& file) {
-  auto text = read_guarded(file, guarded::not_writable);
+  auto text = read_public_file(file);
   if (!text) return text.error();
+  if (auto whole = check_seal(text->reveal()); !whole) return in_file(file, whole.error());
   const auto entries = read_zpl(text->reveal());
   if (!entries) return in_file(file, entries.error());
   auto key = key_in(*entries, "public-key");
@@ -174,7 +181,7 @@ outcome<access_list> load_clients(const fs::path& directory) {
   std::sort(files.begin(), files.end());
   access_list all;
   for (const fs::path& file : files) {
-    auto text = read_guarded(file, guarded::not_writable);
+    auto text = read_public_file(file);
     if (!text) return text.error();
     auto client = read_client(text->reveal(), file.stem().string());
     if (!client) return in_file(file, client.error());

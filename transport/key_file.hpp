@@ -45,8 +45,8 @@ outcome<std::string> load_public_key(const std::filesystem::path& file);
 outcome<std::shared_ptr<const curve_keys>> load_client_keys(const std::filesystem::path& own,
                                                             const std::filesystem::path& server);
 
-/// One client from the text of its file. Fails: ec::malformed naming the line; an unknown name in
-/// the section `faultline` is an error, for a restriction that is misspelt must not be none.
+/// One client from the text of its file. Fails as check_seal(), or ec::malformed naming the line;
+/// what is unknown in the section `faultline` is an error: a restriction misspelt must not be none.
 outcome<client_rights> read_client(std::string_view text, const std::string& name);
 
 /// Every NAME.pub of @p directory.
@@ -57,9 +57,9 @@ outcome<access_list> load_clients(const std::filesystem::path& directory);
 /// The text of a file with the public key of @p client and, where it has any, its rights.
 std::string client_text(const client_rights& client);
 
-/// Writes DIRECTORY/NAME.pub (0644) and DIRECTORY/NAME.secret (0600). Nothing that is there is
-/// overwritten. @p client.name is the NAME; its public key is filled in.
-/// Fails: ec::io_failed, ec::invalid (a name that is no file name).
+/// Writes DIRECTORY/NAME.pub (0644, sealed) and DIRECTORY/NAME.secret (0600). Nothing that is there
+/// is overwritten. @p client.name is the NAME; its public key is filled in. Fails: ec::io_failed,
+/// ec::invalid (a name that is no file name).
 outcome<client_rights> write_new_keys(const std::filesystem::path& directory, client_rights client);
 
 }  // namespace faultline

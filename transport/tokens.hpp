@@ -57,12 +57,12 @@ private:
 };
 
 /// Lines of a token file: NAME ROLE SHA-256 [NOT-AFTER], and comments after '#'.
-/// Fails: ec::malformed naming the line.
+/// Fails: ec::malformed naming the line, or as check_seal().
 outcome<token_list> read_tokens(std::string_view text);
 /// Fails as read_secret_file() and read_tokens(), naming the file.
 outcome<token_list> load_tokens(const std::filesystem::path& file);
 
-/// Makes a token of 256 random bits, adds its line to @p file (0600, made when it is not there) and
+/// Makes a token of 256 random bits, adds its line to @p file (sealed; 0600 where it is new) and
 /// returns it: it is nowhere else.
 /// Fails: ec::invalid (a name that is none, or is in the file), or as load_tokens().
 outcome<secret> create_token(const std::filesystem::path& file, const web_user& user);

@@ -163,6 +163,10 @@ class WebKeysTest(unittest.TestCase):
         self.assertEqual(self.status("GET", "/api/v1/status", fresh), 200)
         file = self.house.files / "tokens"
         file.write_text("".join(line for line in file.read_text().splitlines(True) if not line.startswith("fresh ")))
+        self.assertNotEqual(self.status("POST", "/-/reload", self.house.tokens["admin"]), 200, "changed by hand, not sealed")
+        self.assertEqual(self.status("GET", "/api/v1/status", fresh), 200)
+        done = subprocess.run([str(BIN / "faultline"), "seal", str(file)], capture_output=True, text=True, timeout=30)
+        self.assertIn("3 tokens", done.stdout, done.stderr)
         self.assertEqual(self.status("POST", "/-/reload", self.house.tokens["admin"]), 200)
         self.assertEqual(self.status("GET", "/api/v1/status", fresh), 401)
 

@@ -49,8 +49,9 @@ TARGETS = {
                                            "transport/decode/frames.cpp"]),
     "content": (["transport/decode/content.cpp"] + MESSAGES, FOREIGN_LIBRARIES, ["transport/decode/content.cpp"]),
     "key_file": (["transport/key_file.cpp", "transport/client_file.cpp", "transport/zpl.cpp", "transport/tokens.cpp",
-                  "transport/access.cpp", "transport/secret.cpp"] + MESSAGES,
-                 ["-lzmq", "-lsodium", "-lxxhash"], ["transport/client_file.cpp", "transport/zpl.cpp", "transport/tokens.cpp"]),
+                  "transport/token_file.cpp", "transport/seal.cpp", "transport/access.cpp", "transport/secret.cpp"] + MESSAGES,
+                 ["-lzmq", "-lsodium", "-lxxhash"], ["transport/client_file.cpp", "transport/zpl.cpp", "transport/token_file.cpp",
+                                                     "transport/seal.cpp"]),
     "http": (["transport/http_text.cpp"] + MESSAGES, ["-lxxhash"], ["transport/http_text.cpp"]),
 }
 # Those that look inside a room stand with its tests.

@@ -16,6 +16,7 @@
 #include "transport/http_client.hpp"
 #include "transport/http_server.hpp"
 #include "transport/internal/http_rules.hpp"
+#include "transport/seal.hpp"
 #include "transport/tokens.hpp"
 
 namespace faultline {
@@ -160,7 +161,10 @@ TEST_F(WebGuard, AReloadNamesTheTokensAndTheCertificateThatHaveChanged) {
   token("bob", web_role::operating);
   EXPECT_THAT(*in_force(server->read_again()), ElementsAre("web.tokens: bob added"));
   certificate();
-  file("tokens", std::regex_replace(kept.str(), std::regex{"viewer"}, "admin"));
+  const auto edited = std::regex_replace(kept.str(), std::regex{"viewer"}, "admin");
+  file("tokens", edited);
+  EXPECT_FALSE(server->read_again()) << "changed by hand, and nobody has sealed it";
+  file("tokens", sealed(edited));
   EXPECT_THAT(
       *in_force(server->read_again()),
       ElementsAre("web.tokens: ann changed", "web.tokens: bob removed", "web.tls_certificate"));
