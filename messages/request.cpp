@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <limits>
 
+#include <msgpack.hpp>
+#include <nlohmann/json.hpp>
+
 #include "messages/internal/value.hpp"
 #include "messages/text.hpp"
 
@@ -77,6 +80,47 @@ rejected_event read_rejected(const json& item) {
   return r;
 }
 
+struct string_stream {
+  std::string& out;
+  void write(const char* bytes, std::size_t size) { out.append(bytes, size); }
+};
+
+std::string msgpack_ack(std::uint64_t seq, std::size_t accepted,
+                        const std::vector<rejected_event>& rejected) {
+  std::string bytes;
+  bytes.reserve(64 + 96 * rejected.size());
+  string_stream to{bytes};
+  msgpack::packer<string_stream> out{to};
+  out.pack_map(3).pack("accepted").pack(accepted).pack("ack").pack(seq).pack("rejected");
+  out.pack_array(static_cast<std::uint32_t>(rejected.size()));
+  for (const auto& r : rejected) {
+    const std::string_view reason = to_string(r.reason);
+    out.pack_map(2).pack("error");
+    out.pack_str(static_cast<std::uint32_t>(reason.size() + 2 + r.text.size()));
+    bytes.append(reason).append(": ").append(r.text);
+    out.pack("index");
+    if (r.index)
+      out.pack(*r.index);
+    else
+      out.pack_nil();
+  }
+  return bytes;
+}
+
+std::string json_ack(std::uint64_t seq, std::size_t accepted,
+                     const std::vector<rejected_event>& rejected) {
+  std::string text = "{\"accepted\":" + std::to_string(accepted) +
+                     ",\"ack\":" + std::to_string(seq) + ",\"rejected\":[";
+  text.reserve(text.size() + 96 * rejected.size());
+  for (const auto& r : rejected) {
+    if (&r != rejected.data()) text += ',';
+    const json error = std::string{to_string(r.reason)} + ": " + r.text;
+    text.append("{\"error\":").append(error.dump(-1, ' ', false, json::error_handler_t::replace));
+    text.append(",\"index\":").append(r.index ? std::to_string(*r.index) : "null").append("}");
+  }
+  return text.append("]}");
+}
+
 }  // namespace
 
 wire_encoding encoding_of(std::string_view frame) noexcept {
@@ -121,15 +165,12 @@ std::string encode_publish_header(const publish_header& h) {
   return write_value(map, h.encoding);
 }
 
+// A flood that is refused gets thousands of these a second: written at once, without a tree of
+// values.
 std::string ack_reply(std::uint64_t seq, std::size_t accepted,
                       const std::vector<rejected_event>& rejected, wire_encoding e) {
-  json list = json::array();
-  for (const auto& r : rejected) {
-    json item{{"index", nullptr}, {"error", std::string{to_string(r.reason)} + ": " + r.text}};
-    if (r.index) item["index"] = *r.index;
-    list.push_back(std::move(item));
-  }
-  return write_value({{"ack", seq}, {"accepted", accepted}, {"rejected", std::move(list)}}, e);
+  return e == wire_encoding::msgpack ? msgpack_ack(seq, accepted, rejected)
+                                     : json_ack(seq, accepted, rejected);
 }
 
 std::string duplicate_reply(std::uint64_t seq, wire_encoding e) {

@@ -2,6 +2,7 @@
 #include "messages/request.hpp"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <string>
 
@@ -121,6 +122,28 @@ TEST(PublishReply, HasTheKeysOfTheContract) {
   EXPECT_EQ(duplicate_reply(1, wire_encoding::json), R"({"ack":1,"duplicate":true})");
   EXPECT_EQ(error_reply("bad_header", "t", 0, wire_encoding::json),
             R"({"code":"bad_header","error":"t"})");
+}
+
+TEST(PublishReply, OfManyRefusalsIsTheSameBytesAsATreeOfThemWritten) {
+  using nlohmann::json;
+  std::vector<rejected_event> rejected{
+      {std::nullopt, reject_reason::malformed_json, "a \"b\"\n\xff"},
+      {0, reject_reason::bad_ts, ""}};
+  for (std::size_t i = 1; i < 70000; i *= 7)
+    rejected.push_back({i, reject_reason::entity_limit, std::string(i % 300, 'x')});
+  for (const auto& some : {rejected, std::vector<rejected_event>{}}) {
+    json list = json::array();
+    for (const auto& r : some) {
+      const std::string error = std::string{to_string(r.reason)} + ": " + r.text;
+      list.push_back({{"index", r.index ? json(*r.index) : json()}, {"error", error}});
+    }
+    const json tree{{"ack", 1ULL << 40U}, {"accepted", 300}, {"rejected", list}};
+    const auto packed = json::to_msgpack(tree);
+    EXPECT_EQ(ack_reply(1ULL << 40U, 300, some, wire_encoding::msgpack),
+              (std::string{packed.begin(), packed.end()}));
+    EXPECT_EQ(ack_reply(1ULL << 40U, 300, some, wire_encoding::json),
+              tree.dump(-1, ' ', false, json::error_handler_t::replace));
+  }
 }
 
 TEST(FeedRequest, IsReadInBothEncodings) {
