@@ -56,7 +56,8 @@ struct ingress::taker final : event_sink {
 
   void accept(std::size_t index, const event_view& event) override {
     ++offered;
-    if (rights != nullptr && !rights->may_speak_of(event.entity)) {
+    const auto entity = owner.aliases_.of(event.entity);
+    if (rights != nullptr && !rights->may_speak_of(entity)) {
       refuse(index, reject_reason::not_allowed, "this key may not speak of this entity");
       return;
     }
@@ -65,7 +66,7 @@ struct ingress::taker final : event_sink {
       refuse(index, *verdict.refused, verdict.text);
       return;
     }
-    if (const char* why = owner.refuse_entity(event.entity, from, rights, arrived)) {
+    if (const char* why = owner.refuse_entity(entity, from, rights, arrived)) {
       refuse(index, reject_reason::entity_limit, why);
       return;
     }
@@ -75,10 +76,18 @@ struct ingress::taker final : event_sink {
     e.ts = verdict.ts;
     e.has_ts = true;
     e.arrived = arrived;
+    e.entity = entity;
+    name_others(e);
     if (!topic.empty()) add_topic(e);
     into.add(e);
     owner.joiner_.note(e, std::min(unix_ms(e.ts), unix_ms(arrived)));
     ++result.accepted;
+  }
+
+  void name_others(event_view& e) const {
+    if (owner.aliases_.empty()) return;
+    e.peer = owner.aliases_.of(e.peer);
+    for (auto& d : e.depends_on) d = owner.aliases_.of(d);
   }
 
   void reject(std::size_t index, reject_reason reason, std::string_view text) override {
@@ -129,7 +138,7 @@ struct ingress::taker final : event_sink {
 
 ingress::ingress(group_commit& into, entity_registry& known, node_counters& counters,
                  processing_options processing, entity_options entities, intake_options intake,
-                 std::function<arrival_time()> now)
+                 std::function<arrival_time()> now, entity_aliases aliases)
     : into_{into},
       known_{known},
       counters_{counters},
@@ -137,6 +146,7 @@ ingress::ingress(group_commit& into, entity_registry& known, node_counters& coun
       entities_{entities},
       intake_{intake},
       now_{std::move(now)},
+      aliases_{std::move(aliases)},
       publishers_{intake.max_lag_records / 8},
       new_entities_{static_cast<double>(entities.max_new_per_second), now_()},
       joiner_{intake.join_memory_bytes} {}

@@ -16,6 +16,7 @@
 #include "messages/event_codec.hpp"
 #include "messages/payload_writer.hpp"
 #include "messages/request.hpp"
+#include "processing/naming.hpp"
 #include "processing/span_joiner.hpp"
 #include "transport/doors.hpp"
 
@@ -50,9 +51,10 @@ struct post_result {
 /// the others are answered `retry`, or their events are shed where nobody waits for an answer.
 class ingress final : public ingest_handler {
 public:
+  /// @p aliases: by which names events are taken, whatever door they come by.
   ingress(group_commit& into, entity_registry& known, node_counters& counters,
           processing_options processing, entity_options entities, intake_options intake,
-          std::function<arrival_time()> now);
+          std::function<arrival_time()> now, entity_aliases aliases = {});
   ~ingress() override;
 
   void on_event_payload(const event_source& from, std::string_view topic,
@@ -124,6 +126,7 @@ private:
   entity_options entities_;
   intake_options intake_;
   std::function<arrival_time()> now_;
+  const entity_aliases aliases_;
   payload_decoder decoder_;
   event_view scratch_;
   publisher_accounts publishers_;

@@ -60,6 +60,11 @@ void read_aliases(const yaml_entry& entry, const std::string& key, server_config
     if (!config.naming.aliases.emplace(pair.first.Scalar(), pair.second.Scalar()).second)
       problems.add(pair.first.Mark(), key, "\"" + pair.first.Scalar() + "\" is given twice");
   }
+  for (const auto& pair : entry.value)
+    if (const auto next = config.naming.aliases.find(pair.second.Scalar());
+        next != config.naming.aliases.end())
+      problems.add(pair.second.Mark(), key,
+                   "\"" + next->first + "\" has another name itself: say " + next->second);
 }
 
 std::string show_aliases(const server_config& config) {

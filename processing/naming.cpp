@@ -82,6 +82,12 @@ bool names_the_source(naming_style style, std::string_view key) noexcept {
 
 }  // namespace
 
+std::string_view entity_aliases::of(std::string_view entity) const {
+  if (names_.empty()) return entity;
+  const auto name = names_.find(entity);
+  return name == names_.end() ? entity : std::string_view{name->second};
+}
+
 sample_namer::sample_namer(naming_options options)
     : options_{std::move(options)}, names_{options_} {}
 
@@ -133,12 +139,6 @@ bool sample_namer::entity_of(const sample_labels& labels, about what, std::strin
     return set(rule.kind, space, rule.address ? without_port(v) : v);
   }
   return false;
-}
-
-std::string_view sample_namer::alias_of(std::string_view entity) const {
-  if (options_.aliases.empty()) return entity;
-  const auto alias = options_.aliases.find(std::string{entity});
-  return alias == options_.aliases.end() ? entity : std::string_view{alias->second};
 }
 
 void sample_namer::source(const sample_labels& labels) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -23,6 +24,20 @@ enum class naming_style : std::uint8_t {
   otel,        ///< semantic conventions: service.name, k8s.pod.name, host.name
   prometheus,  ///< pod, node, instance
   plain,       ///< host, service, pod: Influx, StatsD, collectd
+};
+
+/// Other names of things (naming.aliases), looked up without a copy.
+class entity_aliases {
+public:
+  entity_aliases() = default;
+  explicit entity_aliases(const std::map<std::string, std::string>& names)
+      : names_{names.begin(), names.end()} {}
+  bool empty() const noexcept { return names_.empty(); }
+  /// The name that counts of what is called @p entity, or itself. The view lives as long as both.
+  std::string_view of(std::string_view entity) const;
+
+private:
+  std::map<std::string, std::string, std::less<>> names_;
 };
 
 /// Entities of OpenTelemetry's semantic conventions, Prometheus' targets and plain tags, and the
@@ -64,8 +79,6 @@ public:
   /// Rows of more than `most_gathered_bytes` came since begin(): they are not all there.
   bool overflowed() const noexcept { return gathered_bytes_ > most_gathered_bytes; }
 
-  /// The name that the configuration has for @p entity, or itself.
-  std::string_view alias_of(std::string_view entity) const;
   /// Since begin().
   std::uint64_t left_out_because(left_out why) const noexcept {
     return left_out_[static_cast<std::size_t>(why)];

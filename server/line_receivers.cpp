@@ -14,14 +14,12 @@ namespace faultline {
 
 namespace {
 
-/// The event of a line of syslog, under the name that the configuration has for its host.
-class aliased final : public event_sink {
+/// The event of a line of syslog.
+class line_event final : public event_sink {
 public:
-  aliased(const sample_namer& namer, payload_writer& to) : namer_{namer}, to_{to} {}
+  explicit line_event(payload_writer& to) : to_{to} {}
   void accept(std::size_t, const event_view& event) override {
-    event_ = event;
-    event_.entity = namer_.alias_of(event.entity);
-    to_.add(event_);
+    to_.add(event);
     taken = true;
   }
   void reject(std::size_t, reject_reason, std::string_view) override {}
@@ -29,9 +27,7 @@ public:
   bool taken = false;
 
 private:
-  const sample_namer& namer_;
   payload_writer& to_;
-  event_view event_;
 };
 
 }  // namespace
@@ -48,7 +44,7 @@ receiver syslog_receiver() {
         tools.refuse_piece(line, "no line of syslog: it begins with no <PRI>");
         continue;
       }
-      aliased to{tools.namer, tools.events};
+      line_event to{tools.events};
       decoder->decode(line, to);
       // One that breaks a rule is refused as by any other way: a dead letter with its reason.
       if (!to.taken) tools.events.add_payload(line);

@@ -176,9 +176,9 @@ outcome<void> node::impl::open_doors_and_web() {
   }
   const placed here{"fl-doors", options.placement.doors};
   if (auto opened = desk->open(*commit); !opened) return opened;
-  intake =
-      std::make_unique<ingress>(*commit, registry, counters, options.processing, options.entities,
-                                options.intake, [this] { return time_now(); });
+  intake = std::make_unique<ingress>(
+      *commit, registry, counters, options.processing, options.entities, options.intake,
+      [this] { return time_now(); }, entity_aliases{options.naming.aliases});
   shelf = std::make_unique<name_shelf>(memory->notes(), registry, counters);
   posts = std::make_unique<post_desk>(
       *intake, options.naming, options.intake, [this] { return time_now(); }, shelf.get());
@@ -221,7 +221,8 @@ outcome<void> node::impl::open_doors_and_web() {
           memory.get(), &answers->reads(), directory.get(), the_correlator, the_keeper,
           [this] { return time_now(); }, options.silences, notifications.get(),
           [this] { return desk->current().rules.maintenance; },
-          [this](const life_cycle_parts::window_edit& edit) { return change_windows(edit); }});
+          [this](const life_cycle_parts::window_edit& edit) { return change_windows(edit); },
+          entity_aliases{options.naming.aliases}});
   auto listening = open_http_server(options.web);
   if (!listening) return listening.error();
   web = std::move(*listening);

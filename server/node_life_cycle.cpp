@@ -216,6 +216,7 @@ void node_life_cycle::post_alerts(std::vector<posted_alert> alerts, answer<std::
     if (a.starts == event_time{}) a.starts = std::min(now, a.ends);
     if (a.ends < a.starts) return done(failure{ec::invalid, "an alert ends before it starts"});
     if (a.entity.empty()) a.entity = posted_entity(a.labels);
+    a.entity = std::string{parts_.aliases.of(a.entity)};
   }
   const std::size_t count = alerts.size();
   std::vector<operator_command> commands = posted_.commands(std::move(alerts), now);

@@ -13,6 +13,7 @@
 #include "dashboard/life_cycle.hpp"
 #include "judgement/options.hpp"
 #include "processing/label_matchers.hpp"
+#include "processing/naming.hpp"
 #include "server/notifier.hpp"
 #include "server/posted_notes.hpp"
 #include "server/reading_desk.hpp"
@@ -34,6 +35,7 @@ struct life_cycle_parts {
   /// Records other windows; blocks, called on a thread of its own.
   using window_edit = std::function<outcome<bool>(std::vector<maintenance_window>&)>;
   std::function<outcome<bool>(const window_edit&)> change_windows{};
+  entity_aliases aliases{};  ///< of whom posted alerts are about
 };
 
 /// Silences and alerts for operators: checks what they say, makes it a decision, and answers when

@@ -8,6 +8,7 @@
 #include "config/zones.hpp"
 #include "judgement/inhibition.hpp"
 #include "judgement/window_words.hpp"
+#include "messages/text.hpp"
 #include "processing/label_matchers.hpp"
 #include "transport/addresses.hpp"
 
@@ -97,6 +98,9 @@ outcome<node_options> options_of(const server_config& config) {
   o.notify = config.notify;
   if (auto good = check_inhibit(config.correlation.inhibit); !good) return good.error();
   if (auto good = check_addresses(config); !good) return good.error();
+  for (const auto& [other, name] : config.naming.aliases)
+    if (check_name(name) != text_fault::none)
+      return failure{ec::invalid, "naming.aliases: what " + other + " is called is no name"};
   auto windows = windows_of(config.maintenance, true);
   if (!windows) return windows.error();
   o.maintenance = std::move(*windows);

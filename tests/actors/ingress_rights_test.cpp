@@ -74,6 +74,17 @@ TEST(IngressRights, EventsOfOtherEntitiesAreRefusedOneByOne) {
   EXPECT_EQ(reply.rejected[1].index, 3U);
 }
 
+TEST(IngressRights, AnotherNameGivesNoRightToWhomItStandsFor) {
+  intake_rig rig{{}, {}, {}, entity_aliases{{{"host/a", "db/a"}, {"old/b", "host/b"}}}};
+  auto c = client("c");
+  c.entities = {"host/"};
+  const auto reply = ask(rig, {true, &c}, 1, list({rig.event("host/a"), rig.event("old/b")}));
+  EXPECT_EQ(reply.accepted, 1U);
+  ASSERT_EQ(reply.rejected.size(), 1U);
+  EXPECT_EQ(reply.rejected[0].index, 0U);
+  EXPECT_EQ(reply.rejected[0].reason, reject_reason::not_allowed);
+}
+
 TEST(IngressRights, BeyondItsRateAKeyIsToldToWait) {
   intake_rig rig;
   auto c = client("c");

@@ -339,6 +339,53 @@ TEST(Ingress, WhilePartitionsCatchUpANoisyPublisherWaitsAndAQuietOneIsHeard) {
   EXPECT_EQ(rig.request(rig.header(6, "noisy"), batch(1000)).what, publish_reply::kind::ack);
 }
 
+/// Whom events of the log are about, and whom they name.
+std::vector<std::string> names_in(intake_rig& rig) {
+  const std::lock_guard<std::mutex> lock{rig.mutex};
+  std::vector<std::string> found;
+  for (const auto& blob : rig.blobs) {
+    blob_reader in{blob->bytes};
+    record_view r;
+    for (auto more = in.next(r); more && *more; more = in.next(r)) {
+      if (r.kind != record_kind::event) continue;
+      std::string all{r.event.entity};
+      for (const auto& d : r.event.depends_on) all.append(" ").append(d);
+      found.push_back(r.event.peer.empty() ? all : all.append(" ").append(r.event.peer));
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+TEST(Ingress, LogsEventsByTheNamesThatCountWhateverTheirPublisherCallsThem) {
+  intake_rig rig{{},
+                 {},
+                 {},
+                 entity_aliases{{{"host/10.0.0.7", "host/web-1"}, {"remote/ledger", "db/orders"}}}};
+  const auto ts = unix_ms(rig.now);
+  const auto reply = rig.request(
+      rig.header(1),
+      nlohmann::json{{{"entity", "host/10.0.0.7"}, {"ts", ts}, {"values", {{"cpu", 1}}}},
+                     {{"type", "edge"},
+                      {"entity", "service/cart"},
+                      {"ts", ts},
+                      {"depends_on", {"host/10.0.0.7", "db/x"}}},
+                     {{"type", "span"},
+                      {"entity", "service/cart"},
+                      {"ts", ts},
+                      {"trace", "0a"},
+                      {"span", "0b"},
+                      {"operation", "GET"},
+                      {"peer", "remote/ledger"}}}
+          .dump());
+  ASSERT_EQ(reply.accepted, 3U);
+  ASSERT_EQ(rig.request(rig.header(2), "<11>1 - 10.0.0.7 app - - - failed").accepted, 1U);
+  const std::vector<std::string> names{"host/web-1", "host/web-1", "service/cart db/orders",
+                                       "service/cart host/web-1 db/x"};
+  EXPECT_EQ(names_in(rig), names);
+  EXPECT_FALSE(rig.registry.knows(stable_hash("host/10.0.0.7")));
+}
+
 std::string two_spans(std::int64_t ts) {
   const auto span = [&](const char* entity, const char* id, const char* parent, int took) {
     return nlohmann::json{{"type", "span"},     {"entity", entity},   {"ts", ts},

@@ -18,14 +18,11 @@ namespace faultline {
 
 /// A group commit over a memory store, with what it delivered and replied.
 struct intake_rig {
-  explicit intake_rig(processing_options p = {}, entity_options e = {}, intake_options i = {})
-      : memory{open_memory_store(4)}, commit{*memory, i, p, counters, hooks()}, door{commit,
-                                                                                     registry,
-                                                                                     counters,
-                                                                                     p,
-                                                                                     e,
-                                                                                     i,
-                                                                                     [this] { return now; }} {
+  explicit intake_rig(processing_options p = {}, entity_options e = {}, intake_options i = {},
+                      entity_aliases aliases = {})
+      : memory{open_memory_store(4)},
+        commit{*memory, i, p, counters, hooks()},
+        door{commit, registry, counters, p, e, i, [this] { return now; }, std::move(aliases)} {
     commit.start();
   }
   ~intake_rig() { commit.stop(); }

@@ -50,7 +50,8 @@ TEST(ReceiverKeys, ThatMakeNoSenseAreNamed) {
         "ingest: {scrape: [{url: x, interval: 5ms}]}", "ingest: {scrape: [{url: x, jop: y}]}",
         "naming: {entities: {a: b}}", "naming: {entities: [{label: a}]}",
         "naming: {entities: [{label: a, kind: b/c}]}", "naming: {aliases: [a]}",
-        "naming: {aliases: {a: [b]}}", "naming: {aliases: {\"\": b}}", "naming: {drop: [\"\"]}",
+        "naming: {aliases: {a: [b]}}", "naming: {aliases: {a: b, b: c}}",
+        "naming: {aliases: {a: a}}", "naming: {aliases: {\"\": b}}", "naming: {drop: [\"\"]}",
         "naming: {max_metrics: 257}"})
     EXPECT_NE(problems_of(yaml), "") << yaml;
 }

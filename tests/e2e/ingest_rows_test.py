@@ -13,6 +13,7 @@ import unittest
 import msgpack
 import zmq
 
+from posts import post
 from support import Publisher, Server
 from wire import answers_to, connect, entity_of, eventually, exchange, feed_is_quiet, push, receive, replay_all
 
@@ -566,6 +567,40 @@ class Durable(unittest.TestCase):
             server.wait_applied()
             self.assertEqual(entity_of(server, "rows/durable")["observations"], 3)
             self.assertEqual(server.api("/api/v1/status")["observations"], 3)
+
+
+class Aliases(unittest.TestCase):
+    """`naming.aliases`: what the door decides is what the record holds."""
+
+    def test_one_thing_is_one_entity_whatever_it_is_called_and_by_whatever_door(self):
+        server = Server("naming: {aliases: {host/10.0.0.7: host/web-1, remote/ledger: db/orders}}\n").start()
+        self.addCleanup(server.close)
+        p = Publisher(server.router, "aliases")
+        self.addCleanup(p.close)
+        other, span = "host/10.0.0.7", {"type": "span", "trace": "0a", "span": "0b", "operation": "GET"}
+        reply = p.reply_to(p.send([{"entity": other, "values": {"cpu": 1}}, {"entity": "host/web-1", "values": {"cpu": 2}},
+                                   {"type": "edge", "entity": "service/cart", "depends_on": [other], "kind": "runs_on"},
+                                   {**span, "entity": "service/cart", "peer": "remote/ledger"}]))
+        self.assertEqual(reply["accepted"], 4)
+        push(server.pull, json.dumps({"entity": other, "values": {"cpu": 3}}).encode())
+        push(server.pull, b"<11>1 - 10.0.0.7 app - - - failed")
+        self.assertEqual(post(server.http, "/write", b"load,host=10.0.0.7 value=1")[0], 204)
+        self.assertEqual(server.request("POST", "/api/v2/alerts", [{"labels": {"alertname": "Slow", "instance": "10.0.0.7:9100"}}])[0], 200)
+
+        def holds():
+            self.assertEqual(entity_of(server, "host/web-1")["observations"], 5)
+            edges = {(e["from"], e["to"]) for e in server.api("/api/v1/topology")["edges"]}
+            self.assertEqual(edges, {("service/cart", "host/web-1"), ("service/cart", "db/orders")})
+            self.assertEqual([a["entity"] for a in server.api("/api/v1/alerts")["alerts"]], ["host/web-1"])
+            self.assertEqual({e["id"] for e in server.api("/api/v1/entities")["entities"]}, {"host/web-1", "service/cart"})
+        eventually(lambda: entity_of(server, "host/web-1")["observations"] == 5
+                   and len(server.api("/api/v1/topology")["edges"]) == 2 and server.api("/api/v1/alerts")["alerts"])
+        holds()
+        server.kill()
+        server.config.write_text(server.config.read_text().replace("naming:", "naming: {} #"))
+        server.start()  # what was decided at the door stands in the log
+        server.wait_applied()
+        holds()
 
 
 if __name__ == "__main__":
