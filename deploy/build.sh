@@ -3,7 +3,7 @@
 #
 # Builds faultline; the programs are in build/<preset>/bin afterwards.
 #
-#   deploy/build.sh [release|dev|asan|tsan] [cmake argument...]
+#   deploy/build.sh [release|dev|asan|asan-units|tsan] [cmake argument...]
 #
 # JOBS=n sets the number of compilers; by default one per core, as far as memory goes: a
 # file that includes LibTorch takes up to 2 GiB to compile. TARGETS="a b" builds only those.

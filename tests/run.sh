@@ -35,7 +35,6 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-build=build/$preset
 data=${FAULTLINE_DATA:-../shared/data}
 passed=0
 failed=0
@@ -101,22 +100,27 @@ build_all() {
   deploy/build.sh "$preset" "${arguments[@]}"
 }
 
-# Runs ctest and adds what single tests say to the two numbers.
+# run_tests NAME PRESET [REGEX]: runs ctest and adds what single tests say to the two numbers.
 run_tests() {
-  local arguments=(--preset "$preset" --parallel 2 --no-tests=error
-    --output-junit "$PWD/$build/test-results/ctest.xml")
-  [ -n "$only" ] && arguments+=(--tests-regex "$only")
-  rm -rf "$build/test-results"
-  mkdir -p "$build/test-results"
+  local results=$PWD/build/$2/test-results begin=$SECONDS counts
+  local arguments=(--preset "$2" --parallel 2 --no-tests=error --output-junit "$results/ctest.xml")
+  [ -n "${3:-}" ] && arguments+=(--tests-regex "$3")
+  rm -rf "$results"
+  mkdir -p "$results"
   echo
-  echo "=== tests"
-  local begin=$SECONDS counts
+  echo "=== $1"
   ctest "${arguments[@]}" </dev/null
-  counts=$(/usr/bin/python3 -B tests/count_results.py "$build/test-results") || counts="0 1"
+  counts=$(/usr/bin/python3 -B tests/count_results.py "$results") || counts="0 1"
   passed=$((passed + ${counts% *}))
   failed=$((failed + ${counts#* }))
   summary+=("$(printf '%-8s %5d s  %s' tests $((SECONDS - begin)) \
-    "${counts% *} passed, ${counts#* } failed")")
+    "$1: ${counts% *} passed, ${counts#* } failed")")
+}
+
+# What parses bytes of others, once more under AddressSanitizer and UBSan.
+sanitized="messages_test transport_decode_test"
+build_sanitized() {
+  TARGETS=$sanitized deploy/build.sh asan-units
 }
 
 tell_about_data
@@ -128,5 +132,9 @@ if [ -z "$only" ]; then
   check "tests of the tools" check_python
 fi
 check "build" build_all || finish
-run_tests
+run_tests tests "$preset" "$only"
+if [ -z "$only" ] && [ "$preset" = release ]; then
+  check "build with sanitizers" build_sanitized &&
+    run_tests "tests under AddressSanitizer and UBSan" asan-units "^(${sanitized// /|})\$"
+fi
 finish
