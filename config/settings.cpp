@@ -289,6 +289,7 @@ void add_doors(std::vector<setting>& all) {
   all.push_back(boolean(s, "remote_write", FIELD(receivers.remote_write)));
   all.push_back(boolean(s, "influx", FIELD(receivers.influx)));
   all.push_back(boolean(s, "collectd", FIELD(receivers.collectd)));
+  all.push_back(boolean(s, "alertmanager", FIELD(receivers.alertmanager)));
   all.push_back(texts(s, "syslog", FIELD(receivers.syslog), line_endpoint));
   all.push_back(texts(s, "statsd", FIELD(receivers.statsd), datagram_endpoint));
   all.push_back(boolean(s, "unproven_networks", FIELD(receivers.unproven_networks)));

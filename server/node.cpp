@@ -230,9 +230,13 @@ outcome<void> node::impl::open_doors_and_web() {
   answers->watch(*posts, listeners);
   auto page = web_files::read(options.web.pages);
   if (!page) spdlog::warn("the page is not served reason=\"{}\"", page.error().what);
-  web->start(
-      receivers.before(audited(make_rest_api(*answers, *cycle, page ? *page : nullptr)), *posts),
-      [this](std::string_view path) { return receivers.takes(path) || path == "/api/v2/alerts"; });
+  const bool posted_alerts = options.receivers.alertmanager;
+  auto api = make_rest_api(*answers, *cycle, page ? *page : nullptr);
+  if (!posted_alerts) api = without_posted_alerts(std::move(api));
+  web->start(receivers.before(audited(std::move(api)), *posts),
+             [this, posted_alerts](std::string_view path) {
+               return receivers.takes(path) || (posted_alerts && path == posted_alerts_path);
+             });
   listeners.start(*posts, options.processing.tick);
   return {};
 }

@@ -9,6 +9,16 @@
 
 namespace faultline {
 
+namespace {
+
+http_response allows(const char* methods, std::string_view text) {
+  auto no = http_error(405, "method_not_allowed", text);
+  no.headers.emplace_back("Allow", methods);
+  return no;
+}
+
+}  // namespace
+
 void receiver_routes::add(std::string path, receiver by) {
   routes_.push_back({std::move(path), std::move(by)});
 }
@@ -23,16 +33,20 @@ http_handler receiver_routes::before(http_handler next, post_desk& desk) const {
   return [this, next = std::move(next), &desk](http_request request, http_responder respond) {
     const auto* r = find(request.path);
     if (r == nullptr) return next(std::move(request), std::move(respond));
-    if (request.method != "POST") {
-      auto no = http_error(405, "method_not_allowed", "this path allows POST");
-      no.headers.emplace_back("Allow", "POST");
-      return respond(std::move(no));
-    }
+    if (request.method != "POST") return respond(allows("POST", "this path allows POST"));
     if (from_another_site(request))
       return respond(http_error(403, "not_allowed", "events from another site are refused"));
     if (!may_send_events(request.role))
       return respond(http_error(403, "not_allowed", "this takes a role that may send events"));
     desk.take(r->by, std::move(request), std::move(respond));
+  };
+}
+
+http_handler without_posted_alerts(http_handler next) {
+  return [next = std::move(next)](http_request request, http_responder respond) {
+    if (request.method == "POST" && request.path == posted_alerts_path)
+      return respond(allows("GET, HEAD", "posted alerts are off: ingest.alertmanager"));
+    next(std::move(request), std::move(respond));
   };
 }
 

@@ -35,6 +35,12 @@ private:
   std::deque<route> routes_;  ///< receivers stay where they are
 };
 
+inline constexpr std::string_view posted_alerts_path = "/api/v2/alerts";
+
+/// @p next without the way in for alerts of others: POST /api/v2/alerts is answered 405, and what
+/// is read there stays.
+http_handler without_posted_alerts(http_handler next);
+
 /// Those of @p options.
 receiver_routes make_receivers(const receiver_options& options);
 

@@ -79,6 +79,7 @@ struct receiver_options {
   bool remote_write = true;         ///< POST /api/v1/write
   bool influx = true;               ///< POST /write, /api/v2/write
   bool collectd = true;             ///< POST /collectd
+  bool alertmanager = true;         ///< POST /api/v2/alerts: alerts of others
   std::vector<std::string> syslog;  ///< udp:// and tcp:// endpoints to listen on
   std::vector<std::string> statsd;  ///< udp:// endpoints
   /// Take these two from networks, where nobody proves who sends.

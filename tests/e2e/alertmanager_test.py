@@ -189,6 +189,16 @@ class PageTest(Case):
         listed = eventually(lambda: json.loads(amtool(server.http, "-o", "json", "alert", "query", "--silenced").stdout), what="silenced")
         self.assertEqual((listed[0]["labels"]["service"], listed[0]["status"]["state"]), ("cart", "suppressed"))
 
+    def test_off_alerts_are_refused_and_the_rest_of_the_api_stays(self):
+        server = self.serve("alertmanager: false")
+        done = amtool(server.http, "alert", "add", "Slow", "service=cart")
+        self.assertNotEqual(done.returncode, 0)
+        status, body = server.request("POST", "/api/v2/alerts", [{"labels": {"alertname": "Slow"}}])
+        self.assertEqual((status, json.loads(body)["error"]["message"]), (405, "posted alerts are off: ingest.alertmanager"))
+        self.assertEqual(self.alerts(server.http), [])
+        self.assertEqual(amtool(server.http, "silence", "add", "service=cart", "--comment=x", "--author=ann").returncode, 0)
+        self.assertEqual(server.api("/api/v1/alerts")["alerts"], [])
+
 
 if __name__ == "__main__":
     unittest.main()

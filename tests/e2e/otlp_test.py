@@ -14,7 +14,7 @@ import urllib.parse
 
 from integrations import Case
 from posts import kill_under_load, now_ns, number, otlp_gauge, otlp_request, otlp_span, post, text
-from support import BIN, Server
+from support import BIN, ROOT, Server
 from wire import entity_of, eventually
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -245,11 +245,25 @@ class OtlpTokenTest(unittest.TestCase):
             return error.code
 
 
-class OtlpOffTest(unittest.TestCase):
-    def test_off_there_is_nothing_at_its_paths(self):
-        server = Server(ingest="otlp: false").start()
-        self.addCleanup(server.close)
-        self.assertEqual(post(server.http, "/v1/metrics", b"{}", JSON)[0], 404)
+class OffTest(unittest.TestCase):
+    PATHS = {"otlp": ["/v1/metrics", "/v1/logs", "/v1/traces"], "remote_write": ["/api/v1/write"],
+             "influx": ["/write", "/api/v2/write"], "collectd": ["/collectd"], "alertmanager": ["/api/v2/alerts"]}
+
+    def test_each_receiver_is_off_by_its_own_key_and_then_there_is_nothing_at_its_paths(self):
+        for off in self.PATHS:
+            server = Server(ingest=f"{off}: false").start()
+            self.addCleanup(server.remove)
+            for key, paths in self.PATHS.items():
+                for path in paths:
+                    status = post(server.http, path, b"{", JSON)[0]
+                    nothing = 405 if path == "/api/v2/alerts" else 404  # who fires is read there
+                    self.assertEqual(status == nothing, key == off, f"{path} is answered {status} where {off} is off")
+            server.close()
+
+    def test_the_guide_names_every_way_in_with_its_key(self):
+        row = next(line for line in (ROOT / "docs/guide.md").read_text().splitlines() if line.startswith("| `ingest` |"))
+        for key in [*self.PATHS, "pull", "router", "subscribe", "syslog", "statsd", "scrape"]:
+            self.assertIn(f"`{key}`", row)
 
 
 if __name__ == "__main__":
