@@ -61,6 +61,8 @@ void check_together(const server_config& c, problem_list& problems) {
     add("ingest.group_bytes", "is larger than ingest.max_pending");
 }
 
+}  // namespace
+
 loaded<server_config> read_config(std::string_view yaml, const std::string& name,
                                   server_config& config) {
   problem_list problems{name};
@@ -80,27 +82,9 @@ loaded<server_config> read_config(std::string_view yaml, const std::string& name
   return result;
 }
 
-}  // namespace
-
 loaded<server_config> read_config(std::string_view yaml, const std::string& name) {
   server_config config;
   return read_config(yaml, name, config);
-}
-
-loaded<server_config> load_config(const std::filesystem::path& file) {
-  server_config config;
-  return load_config(file, config);
-}
-
-loaded<server_config> load_config(const std::filesystem::path& file, server_config& partly) {
-  problem_list problems{file.string()};
-  std::string text;
-  if (!read_text(file.string(), text, problems)) {
-    loaded<server_config> result;
-    result.problems = problems.take();
-    return result;
-  }
-  return read_config(text, file.string(), partly);
 }
 
 std::vector<std::pair<std::string, std::string>> settings_of(const server_config& config) {

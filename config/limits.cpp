@@ -75,15 +75,6 @@ loaded<std::vector<operator_limit>> read_limits_file(std::string_view yaml,
   return result;
 }
 
-loaded<std::vector<operator_limit>> load_limits(const std::filesystem::path& file) {
-  problem_list problems{file.string()};
-  std::string text;
-  if (read_text(file.string(), text, problems)) return read_limits_file(text, file.string());
-  loaded<std::vector<operator_limit>> result;
-  result.problems = problems.take();
-  return result;
-}
-
 std::string show_limits(const server_config& config) {
   std::string all;
   for (const auto& limit : config.detection.limits) {

@@ -72,13 +72,4 @@ loaded<std::vector<role_rule>> read_roles(std::string_view yaml, const std::stri
   return result;
 }
 
-loaded<std::vector<role_rule>> load_roles(const std::filesystem::path& file) {
-  problem_list problems{file.string()};
-  std::string text;
-  if (read_text(file.string(), text, problems)) return read_roles(text, file.string());
-  loaded<std::vector<role_rule>> result;
-  result.problems = problems.take();
-  return result;
-}
-
 }  // namespace faultline

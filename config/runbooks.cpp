@@ -83,13 +83,4 @@ loaded<std::vector<runbook>> read_runbooks(std::string_view yaml, const std::str
   return result;
 }
 
-loaded<std::vector<runbook>> load_runbooks(const std::filesystem::path& file) {
-  problem_list problems{file.string()};
-  std::string text;
-  if (read_text(file.string(), text, problems)) return read_runbooks(text, file.string());
-  loaded<std::vector<runbook>> result;
-  result.problems = problems.take();
-  return result;
-}
-
 }  // namespace faultline

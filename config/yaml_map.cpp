@@ -2,7 +2,6 @@
 #include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
-#include <fstream>
 #include <set>
 #include <sstream>
 
@@ -11,8 +10,6 @@
 
 namespace faultline {
 namespace {
-
-constexpr std::size_t max_file_bytes = 1024 * 1024;
 
 std::string joined(const std::string& path, const std::string& name) {
   return path.empty() ? name : path + "." + name;
@@ -44,20 +41,6 @@ std::vector<config_problem> problem_list::take() {
   std::stable_sort(problems_.begin(), problems_.end(),
                    [](const auto& a, const auto& b) { return a.line < b.line; });
   return std::move(problems_);
-}
-
-bool read_text(const std::string& file, std::string& text, problem_list& problems) {
-  std::ifstream in{file, std::ios::binary};
-  text.assign(max_file_bytes + 1, '\0');
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (in.bad() || !in.is_open() || (in.fail() && !in.eof())) {
-    problems.add(YAML::Mark::null_mark(), "", "cannot be read");
-    return false;
-  }
-  text.resize(static_cast<std::size_t>(in.gcount()));
-  if (text.size() <= max_file_bytes) return true;
-  problems.add(YAML::Mark::null_mark(), "", "is larger than 1 MiB");
-  return false;
 }
 
 namespace {

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/model_file.hpp"
-#include "messages/version.hpp"
 
-#include <fcntl.h>
 #include <sodium.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <tuple>
 #include <utility>
+
+#include "inference/internal/model_bytes.hpp"
+#include "messages/version.hpp"
 
 // file     := magic version kind metadata_bytes tensor_count metadata tensor* digest
 // magic    := "FLMODEL\n", 8 bytes
@@ -28,9 +27,8 @@ namespace faultline {
 namespace {
 
 constexpr std::string_view magic = "FLMODEL\n";
-constexpr std::uint32_t format_version = 1;
 constexpr std::size_t header_bytes = 24;
-constexpr std::size_t digest_bytes = crypto_hash_sha256_BYTES;
+constexpr std::size_t digest_bytes = std::tuple_size_v<model_digest>;
 
 static_assert(sizeof(float) == 4, "weights are IEEE single precision");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats are copied as they stand");
@@ -39,35 +37,6 @@ failure malformed(std::string what) { return {ec::malformed, "model file: " + st
 
 void put_u32(std::string& out, std::uint32_t v) {
   for (int shift = 0; shift < 32; shift += 8) out.push_back(static_cast<char>((v >> shift) & 0xff));
-}
-
-using digest = std::array<unsigned char, digest_bytes>;
-
-digest sha256_of(std::string_view bytes) {
-  digest d{};
-  crypto_hash_sha256(d.data(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-  return d;
-}
-
-std::string hex_of(const digest& d) {
-  std::string text(2 * d.size() + 1, '\0');
-  sodium_bin2hex(text.data(), text.size(), d.data(), d.size());
-  text.pop_back();
-  return text;
-}
-
-std::string metadata_of(const model_content& content) {
-  const model_description& d = content.description;
-  nlohmann::json json{{"name", d.name},
-                      {"version", d.version},
-                      {"kind", to_string(content.kind)},
-                      {"training_data", d.training_data},
-                      {"note", d.note},
-                      {"date", d.date},
-                      {"git_revision", d.git_revision},
-                      {"seed", d.seed},
-                      {"measures", d.measures}};
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 /// A required string or number of the metadata; throws nlohmann's exceptions, caught by the caller.
@@ -183,13 +152,12 @@ outcome<header> read_header(reader& in) {
   std::uint32_t version = 0;
   std::uint32_t kind = 0;
   header h;
-  if (!in.take(magic.size(), head) || head != magic) return malformed("it does not begin as one");
-  if (!in.u32(version)) return malformed("cut short in the header");
-  if (version != format_version) {
-    return newer_version("model file", version, format_version);
-  }
-  if (!in.u32(kind) || !in.u32(h.metadata_bytes) || !in.u32(h.tensors)) {
-    return malformed("cut short in the header");
+  // It is long enough for a header: decode_model() has looked.
+  if (!in.take(magic.size(), head) || head != magic || !in.u32(version) || !in.u32(kind) ||
+      !in.u32(h.metadata_bytes) || !in.u32(h.tensors))
+    return malformed("it does not begin as one");
+  if (version != model_format_version) {
+    return newer_version("model file", version, model_format_version);
   }
   if (kind != static_cast<std::uint32_t>(model_kind::forecaster) &&
       kind != static_cast<std::uint32_t>(model_kind::ranker)) {
@@ -222,51 +190,30 @@ outcome<std::string> check_content(const model_content& content) {
   for (const auto& [name, value] : content.description.measures) {
     if (!std::isfinite(value)) return failure{ec::invalid, "model: measure " + name};
   }
-  return metadata_of(content);
-}
-
-/// The whole file, at most model_limits::file_bytes.
-outcome<std::string> read_file(const std::filesystem::path& file) {
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    return failure{errno == ENOENT ? ec::not_found : ec::io_failed,
-                   "model file " + file.string() + ": " + std::strerror(errno)};
-  }
-  std::string bytes;
-  struct stat info {};
-  failure why{ec::io_failed, "model file " + file.string() + " is no readable file"};
-  bool good = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
-  if (good && static_cast<std::uint64_t>(info.st_size) > model_limits::file_bytes) {
-    why = {ec::too_large, "model file " + file.string() + " is larger than a model may be"};
-    good = false;
-  }
-  if (good) {
-    bytes.resize(static_cast<std::size_t>(info.st_size));
-    std::size_t have = 0;
-    while (have < bytes.size()) {
-      const ssize_t n = ::read(fd, bytes.data() + have, bytes.size() - have);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      have += static_cast<std::size_t>(n);
-    }
-    good = have == bytes.size();
-  }
-  ::close(fd);
-  if (!good) return why;
-  return bytes;
-}
-
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return true;
+  return model_metadata_of(content);
 }
 
 }  // namespace
+
+model_digest model_digest_of(std::string_view bytes) {
+  model_digest d{};
+  crypto_hash_sha256(d.data(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
+  return d;
+}
+
+std::string model_metadata_of(const model_content& content) {
+  const model_description& d = content.description;
+  nlohmann::json json{{"name", d.name},
+                      {"version", d.version},
+                      {"kind", to_string(content.kind)},
+                      {"training_data", d.training_data},
+                      {"note", d.note},
+                      {"date", d.date},
+                      {"git_revision", d.git_revision},
+                      {"seed", d.seed},
+                      {"measures", d.measures}};
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 const char* to_string(model_kind kind) noexcept {
   return kind == model_kind::forecaster ? "forecaster" : "ranker";
@@ -276,7 +223,7 @@ outcome<std::string> encode_model(const model_content& content) {
   const outcome<std::string> metadata = check_content(content);
   if (!metadata) return metadata.error();
   std::string out{magic};
-  put_u32(out, format_version);
+  put_u32(out, model_format_version);
   put_u32(out, static_cast<std::uint32_t>(content.kind));
   put_u32(out, static_cast<std::uint32_t>(metadata->size()));
   put_u32(out, static_cast<std::uint32_t>(content.tensors.size()));
@@ -288,7 +235,7 @@ outcome<std::string> encode_model(const model_content& content) {
     for (const std::uint32_t n : t.shape) put_u32(out, n);
     out.append(reinterpret_cast<const char*>(t.values.data()), t.values.size() * sizeof(float));
   }
-  const digest d = sha256_of(out);
+  const model_digest d = model_digest_of(out);
   out.append(reinterpret_cast<const char*>(d.data()), d.size());
   if (out.size() > model_limits::file_bytes || metadata->size() > model_limits::metadata_bytes) {
     return failure{ec::invalid, "model: larger than a model file may be"};
@@ -302,7 +249,7 @@ outcome<model_content> decode_model(std::string_view bytes) {
   }
   if (bytes.size() < header_bytes + digest_bytes) return malformed("too short to be one");
   const std::string_view body = bytes.substr(0, bytes.size() - digest_bytes);
-  const digest d = sha256_of(body);
+  const model_digest d = model_digest_of(body);
   if (std::memcmp(d.data(), bytes.data() + body.size(), digest_bytes) != 0) {
     return malformed("the checksum does not match: the file is damaged or cut short");
   }
@@ -323,64 +270,6 @@ outcome<model_content> decode_model(std::string_view bytes) {
   }
   if (!in.empty()) return malformed(std::to_string(in.left()) + " bytes after the last tensor");
   return content;
-}
-
-outcome<void> write_model_file(const std::filesystem::path& file, const model_content& content) {
-  const outcome<std::string> bytes = encode_model(content);
-  if (!bytes) return bytes.error();
-  const std::filesystem::path beside{file.string() + ".new"};
-  const int fd = ::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) {
-    return failure{ec::io_failed, "model file " + beside.string() + ": " + std::strerror(errno)};
-  }
-  const bool written = write_all(fd, *bytes) && ::fsync(fd) == 0;
-  const int why = errno;
-  const bool closed = ::close(fd) == 0;
-  if (!written || !closed || ::rename(beside.c_str(), file.c_str()) != 0) {
-    const int reason = written ? errno : why;
-    ::unlink(beside.c_str());
-    return failure{ec::io_failed, "model file " + file.string() + ": " + std::strerror(reason)};
-  }
-  return {};
-}
-
-outcome<loaded_model> load_model_file(const std::filesystem::path& file, model_kind kind) {
-  const outcome<std::string> bytes = read_file(file);
-  if (!bytes) return bytes.error();
-  outcome<model_content> content = decode_model(*bytes);
-  if (!content) {
-    return failure{content.error().code, file.string() + ": " + content.error().what};
-  }
-  if (content->kind != kind) {
-    return failure{ec::model_failed, file.string() + " holds a " + to_string(content->kind) +
-                                         ", not a " + to_string(kind)};
-  }
-  loaded_model loaded;
-  loaded.identity = {content->description.name, content->description.version,
-                     hex_of(sha256_of(*bytes))};
-  loaded.content = std::move(*content);
-  return loaded;
-}
-
-outcome<model_card> read_model_card(const std::filesystem::path& file) {
-  const outcome<std::string> bytes = read_file(file);
-  if (!bytes) return bytes.error();
-  outcome<model_content> content = decode_model(*bytes);
-  if (!content) {
-    return failure{content.error().code, file.string() + ": " + content.error().what};
-  }
-  model_card card;
-  card.format_version = format_version;
-  card.kind = content->kind;
-  card.file_bytes = bytes->size();
-  card.sha256 = hex_of(sha256_of(*bytes));
-  card.metadata = metadata_of(*content);
-  for (const model_tensor& t : content->tensors) {
-    card.tensors.push_back({t.name, t.shape});
-    card.parameters += t.values.size();
-  }
-  card.description = std::move(content->description);
-  return card;
 }
 
 outcome<void> check_tensors(const model_content& content,

@@ -255,16 +255,12 @@ bool event_builder::string(std::string_view text) {
       depends_item(text);
       return true;
     case level::batch:
-      return not_a_map();
     case level::values:
-      note_wrong_type();
-      return true;
     case level::skip:
-      return true;
     case level::root:
-      return stop(malformed_, "neither a map nor an array");
+      break;
   }
-  return true;
+  return other();
 }
 
 bool event_builder::natural(std::uint64_t v) {

@@ -22,6 +22,11 @@ struct setting {
 /// All keys, in the order of the default file.
 const std::vector<setting>& all_settings();
 
+/// As read_config() of the public header; what could be read of @p yaml is in @p config all the
+/// same.
+loaded<server_config> read_config(std::string_view yaml, const std::string& name,
+                                  server_config& config);
+
 /// The list under `limits:`.
 void read_limits(const yaml_entry& entry, const std::string& key, server_config& config,
                  problem_list& problems);

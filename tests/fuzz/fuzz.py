@@ -4,13 +4,17 @@
 
     tests/fuzz/fuzz.py --seconds 60                all targets, so long in all
     tests/fuzz/fuzz.py --runs 10000000 [TARGET...] so many executions of each
-    tests/fuzz/fuzz.py --coverage [TARGET...]      lines of the parsers that corpus/ reaches
+        --state FILE                               in rounds of a minute each; goes on where it was interrupted
+    tests/fuzz/fuzz.py --report FILE               what stands in it
+    tests/fuzz/fuzz.py --coverage [TARGET...]      lines of the parsers that corpus/ reaches; 95 of 100 in each file, or it fails
+    tests/fuzz/fuzz.py --merge [TARGET...]         puts what reaches more into corpus/
 
 Builds into build/fuzz. Each target begins with corpus/TARGET; what it finds new stays in build/fuzz/found/TARGET, an input that
-breaks it in build/fuzz/broken. `--merge` puts what reaches more into corpus/. Exit status 0: nothing broke.
+breaks it in build/fuzz/broken. Exit status 0: nothing broke.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -21,12 +25,15 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests/fuzz"
-BUILD = ROOT / "build/fuzz"
+BUILD = pathlib.Path(os.environ.get("FUZZ_BUILD", ROOT / "build/fuzz"))
 COMPILER = os.environ.get("FUZZ_CXX", "clang++-14")
 MESSAGES = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "messages").glob("*.cpp"))
+# What those need of messages that need little of it.
+BASIC = ["messages/error.cpp", "messages/text.cpp"]
 # What decodes other protocols, and names what they tell.
 FOREIGN = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "transport/decode").glob("*.cpp")) + [
-    "processing/naming.cpp", "processing/name_register.cpp", "processing/roles.cpp", "processing/units.cpp"] + MESSAGES
+    "processing/naming.cpp", "processing/naming_instances.cpp", "processing/instance_rounds.cpp", "processing/name_register.cpp",
+    "processing/roles.cpp", "processing/units.cpp"] + MESSAGES
 FOREIGN_LIBRARIES = ["-lprotobuf", "-lsnappy", "-lz", "-lxxhash"]
 # Target: its sources beside its own file, libraries, and what its coverage is of.
 TARGETS = {
@@ -37,27 +44,30 @@ TARGETS = {
                                          "messages/incident.cpp"]),
     "configuration": (sorted(str(f.relative_to(ROOT)) for f in (ROOT / "config").glob("*.cpp")) + MESSAGES,
                       ["-lyaml-cpp", "-lxxhash", "-ldate-tz"], ["config/config.cpp", "config/settings.cpp", "config/units.cpp",
-                                                   "config/yaml_map.cpp", "config/limits.cpp", "config/edges.cpp"]),
-    "model_file": (["inference/model_file.cpp"] + MESSAGES, ["-lsodium", "-lxxhash"], ["inference/model_file.cpp"]),
+                                                   "config/yaml_map.cpp", "config/limits.cpp", "config/edges.cpp",
+                                                   "config/roles.cpp", "config/runbooks.cpp"]),
+    "model_file": (["inference/model_file.cpp"] + BASIC, ["-lsodium"], ["inference/model_file.cpp"]),
     "recording": (["lab/recording.cpp", "lab/recording_json.cpp", "lab/csv_table.cpp", "lab/csv_events.cpp", "lab/gzip_file.cpp"]
                   + MESSAGES, ["-lz", "-lxxhash"], ["lab/recording.cpp", "lab/recording_json.cpp", "lab/csv_table.cpp",
                                                     "lab/csv_events.cpp"]),
-    "otlp": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/otlp.cpp", "transport/decode/otlp_json.cpp", "transport/decode/otlp_protobuf.cpp",
-                                          "processing/naming.cpp"]),
+    "otlp": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/otlp.cpp", "transport/decode/otlp_json.cpp", "transport/decode/otlp_protobuf.cpp"]),
     "prometheus": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/prometheus.cpp", "transport/decode/exposition.cpp"]),
     "lines": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/influx.cpp", "transport/decode/collectd.cpp", "transport/decode/statsd.cpp",
                                            "transport/decode/frames.cpp"]),
-    "content": (["transport/decode/content.cpp"] + MESSAGES, FOREIGN_LIBRARIES, ["transport/decode/content.cpp"]),
+    "content": (["transport/decode/content.cpp"] + BASIC, ["-lsnappy", "-lz"], ["transport/decode/content.cpp"]),
     "key_file": (["transport/key_file.cpp", "transport/client_file.cpp", "transport/zpl.cpp", "transport/tokens.cpp",
-                  "transport/token_file.cpp", "transport/seal.cpp", "transport/access.cpp", "transport/secret.cpp"] + MESSAGES,
-                 ["-lzmq", "-lsodium", "-lxxhash"], ["transport/client_file.cpp", "transport/zpl.cpp", "transport/token_file.cpp",
-                                                     "transport/seal.cpp"]),
-    "http": (["transport/http_text.cpp"] + MESSAGES, ["-lxxhash"], ["transport/http_text.cpp"]),
+                  "transport/token_file.cpp", "transport/seal.cpp", "transport/access.cpp", "transport/secret.cpp"] + BASIC,
+                 ["-lzmq", "-lsodium"], ["transport/client_file.cpp", "transport/zpl.cpp", "transport/token_file.cpp",
+                                                        "transport/seal.cpp"]),
+    "http": (["transport/http_text.cpp"] + BASIC, [], ["transport/http_text.cpp"]),
 }
 # Those that look inside a room stand with its tests.
 ELSEWHERE = {"http": "tests/transport/http_fuzz.cpp"}
 SANITIZE = ["-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=undefined"]
 FLAGS = ["-std=c++17", "-O1", "-g1", "-fno-omit-frame-pointer", "-DMSGPACK_NO_BOOST", "-DFAULTLINE_VERSION=\"fuzz\"", f"-I{ROOT}"]
+LEAST_COVERAGE = 0.95  # of the lines of each parser
+ROUND_S = 60
+NO_RUNS = {"executions": 0, "seconds": 0, "rounds": 0, "broken": 0}
 LIMITS = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1", "-verbosity=0"]
 
 
@@ -79,7 +89,7 @@ def compile_all(sources, extra, objects):
 
 
 def build(target, kind="fuzz"):
-    extra = SANITIZE if kind == "fuzz" else ["-fsanitize=fuzzer-no-link", "-fprofile-instr-generate", "-fcoverage-mapping"]
+    extra = SANITIZE if kind == "fuzz" else ["-O0", "-fsanitize=fuzzer-no-link", "-fprofile-instr-generate", "-fcoverage-mapping"]
     sources, libraries, _ = TARGETS[target]
     made = compile_all(sources + [ELSEWHERE.get(target, f"tests/fuzz/targets/{target}.cpp")], extra, BUILD / kind)
     program = BUILD / f"{kind}-{target}"
@@ -88,9 +98,8 @@ def build(target, kind="fuzz"):
     return program
 
 
-def fuzz(target, limits):
+def fuzz(target, program, limits):
     """@returns (good, executions)."""
-    program = build(target)
     found, broken = BUILD / "found" / target, BUILD / "broken"
     found.mkdir(parents=True, exist_ok=True)
     broken.mkdir(parents=True, exist_ok=True)
@@ -121,19 +130,72 @@ def merge(target):
 
 
 def coverage(target):
-    """Share of the lines of its parsers that the corpus reaches."""
+    """Lines of its parsers that the corpus reaches. @returns [(file, lines, of which are reached)]."""
     program = build(target, "coverage")
     raw, data = BUILD / f"{target}.profraw", BUILD / f"{target}.profdata"
-    inputs = [str(HERE / "corpus" / target)] + [str(d) for d in [BUILD / "found" / target] if d.exists()]
-    subprocess.run([str(program), "-runs=0", "-verbosity=0", *inputs], check=True, capture_output=True,
+    subprocess.run([str(program), "-runs=0", "-verbosity=0", str(HERE / "corpus" / target)], check=True, capture_output=True,
                    env=dict(os.environ, LLVM_PROFILE_FILE=str(raw)))
     subprocess.run(["llvm-profdata-14", "merge", "-sparse", str(raw), "-o", str(data)], check=True)
-    said = subprocess.run(["llvm-cov-14", "report", str(program), f"-instr-profile={data}",
+    said = subprocess.run(["llvm-cov-14", "export", "-summary-only", str(program), f"-instr-profile={data}",
                            *[str(ROOT / f) for f in TARGETS[target][2]]], check=True, capture_output=True, text=True).stdout
-    for line in said.splitlines():
-        words = line.split()
-        if len(words) >= 10 and words[0] != "Filename":
-            print(f"{target:14} {words[0]:32} lines {words[9]}")
+    files = json.loads(said)["data"][0]["files"]
+    return [(os.path.relpath(f["filename"], ROOT), f["summary"]["lines"]["count"], f["summary"]["lines"]["covered"])
+            for f in files]
+
+
+def coverage_of(targets):
+    """Prints a row for each parser. @returns whether each is reached as far as it must be."""
+    good = True
+    print(f"{'target':14} {'parser':34} {'lines':>6} {'reached':>8}")
+    for target in targets:
+        for file, lines, reached in coverage(target):
+            enough = reached >= LEAST_COVERAGE * lines
+            good = good and enough
+            print(f"{target:14} {file:34} {lines:>6} {reached / lines:>8.1%}{'' if enough else '  TOO LITTLE'}", flush=True)
+    return good
+
+
+def known_runs(state):
+    """What FILE says of runs before: target -> {executions, seconds, rounds, broken}."""
+    file = pathlib.Path(state)
+    return json.loads(file.read_text()) if file.exists() else {}
+
+
+def fuzz_on(targets, runs, seed, state):
+    """Until each target has so many executions in FILE: a round of each in turn, each with a seed of its own. @returns whether nothing broke."""
+    known = known_runs(state)
+    programs = {target: build(target) for target in targets}
+    waiting = [t for t in targets if known.setdefault(t, dict(NO_RUNS))["executions"] < runs]
+    while waiting:
+        for target in list(waiting):
+            so_far, begun = known[target], time.monotonic()
+            good, done = fuzz(target, programs[target], [f"-runs={runs - so_far['executions']}", f"-max_total_time={ROUND_S}",
+                                                         f"-seed={seed + so_far['rounds']}"])
+            for what, more in (("executions", done), ("seconds", round(time.monotonic() - begun)), ("rounds", 1), ("broken", int(not good))):
+                so_far[what] += more
+            part = pathlib.Path(f"{state}.part")
+            part.write_text(json.dumps(known, indent=1))
+            part.replace(state)
+            if not good or so_far["executions"] >= runs:  # the same input would end the next round, too
+                waiting.remove(target)
+    return report(state)
+
+
+def report(state):
+    known = known_runs(state)
+    print(f"{'target':14} {'executions':>12} {'seconds':>8} {'rounds':>6} {'broken':>6}")
+    for target, r in known.items():
+        print(f"{target:14} {r['executions']:>12,} {r['seconds']:>8} {r['rounds']:>6} {r['broken']:>6}")
+    return not any(r["broken"] for r in known.values())
+
+
+def fuzz_once(targets, wanted):
+    good, begun = True, time.monotonic()
+    for target in targets:
+        limit = f"-runs={wanted.runs}" if wanted.runs else f"-max_total_time={max(1, round(wanted.seconds / len(targets)))}"
+        good = fuzz(target, build(target), [limit, f"-seed={wanted.seed}"])[0] and good
+    print(f"{len(targets)} targets in {time.monotonic() - begun:.0f} s: {'nothing broke' if good else 'BROKEN'}")
+    return good
 
 
 def main():
@@ -142,20 +204,23 @@ def main():
     arguments.add_argument("--seconds", type=float, default=60, help="in all")
     arguments.add_argument("--runs", type=int, help="executions of each target instead")
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--state", metavar="FILE", help="with --runs: what was done so far")
+    arguments.add_argument("--report", metavar="FILE")
     arguments.add_argument("--merge", action="store_true")
     arguments.add_argument("--coverage", action="store_true")
     wanted = arguments.parse_args()
     targets = wanted.targets or list(TARGETS)
-    if wanted.merge or wanted.coverage:
+    if wanted.report:
+        return 0 if report(wanted.report) else 1
+    if wanted.merge:
         for target in targets:
-            (merge if wanted.merge else coverage)(target)
+            merge(target)
         return 0
-    good, begun = True, time.monotonic()
-    for target in targets:
-        limit = f"-runs={wanted.runs}" if wanted.runs else f"-max_total_time={max(1, round(wanted.seconds / len(targets)))}"
-        good = fuzz(target, [limit, f"-seed={wanted.seed}"])[0] and good
-    print(f"{len(targets)} targets in {time.monotonic() - begun:.0f} s: {'nothing broke' if good else 'BROKEN'}")
-    return 0 if good else 1
+    if wanted.coverage:
+        return 0 if coverage_of(targets) else 1
+    if wanted.runs and wanted.state:
+        return 0 if fuzz_on(targets, wanted.runs, wanted.seed, wanted.state) else 1
+    return 0 if fuzz_once(targets, wanted) else 1
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 #include <boost/beast/http.hpp>
 
 #include "tests/fuzz/targets/check.hpp"
+#include "transport/http_server.hpp"
 #include "transport/internal/http_text.hpp"
 
 using namespace faultline;
@@ -25,6 +26,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (parser.is_header_done()) {
     const auto target = parser.get().target();
     static_cast<void>(read_target({target.data(), target.size()}));
+    http_request request;
+    for (const auto& field : parser.get())
+      request.headers.emplace_back(field.name_string(), field.value());
+    check(!from_another_site(request) || !header_of(request, "sec-fetch-site").empty() ||
+          !header_of(request, "ORIGIN").empty());
+    check(!http_error(400, "malformed", header_of(request, "Host")).body.empty());
+  }
+  if (const auto plain = percent_decode(bytes)) {
+    const auto again = percent_decode(percent_encode(*plain));
+    check(again && *again == *plain);
   }
   if (const auto target = read_target(bytes)) check(!target->path.empty());
   if (const auto address = read_address(bytes)) check(!address->port.empty());

@@ -44,7 +44,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto result = decoder.decode(payload, sink);
   check(result.readable || (sink.accepted == 0 && sink.rejected == 0));
   check(!result.readable || sink.accepted + sink.rejected == result.events);
-  static_cast<void>(event_pieces(payload));
+  for (const auto piece : event_pieces(payload))
+    check(with_default_ts(piece, 1'750'000'000'000).size() >= piece.size());
   if (sink.accepted == 0) return 0;
   const auto bytes = sink.blob.take();
   blob_reader reader{bytes};

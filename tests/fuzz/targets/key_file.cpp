@@ -4,6 +4,7 @@
 #include "transport/key_file.hpp"
 
 #include "tests/fuzz/targets/check.hpp"
+#include "transport/seal.hpp"
 #include "transport/tokens.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -15,5 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(again && client_text(*again) == written);
   }
   static_cast<void>(read_tokens(text));
+  check(static_cast<bool>(check_seal(sealed(text))));
+  check(sealed(sealed(text)) == sealed(text));
   return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Influx lines, collectd's JSON, StatsD, streams of syslog: the first byte says which.
+// Influx lines, collectd's JSON, StatsD, streams of syslog: the first byte says which, and the
+// precision of Influx's times.
 #include "tests/fuzz/targets/named.hpp"
 #include "transport/decode/collectd.hpp"
 #include "transport/decode/frames.hpp"
@@ -40,7 +41,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   events.take(naming_style::plain, [&](sample_sink& sink) {
-    if (data[0] % 4 == 0) return static_cast<bool>(read_influx(body, 1, sink));
+    if (data[0] % 4 == 0) {
+      constexpr const char* precisions[] = {"", "n", "u", "ms", "s", "m", "h", "fortnight"};
+      const auto ns = influx_precision_ns(precisions[data[0] / 4 % 8]);
+      return ns != 0 && static_cast<bool>(read_influx(body, ns, sink));
+    }
     if (data[0] % 4 == 1) return static_cast<bool>(read_collectd(body, sink));
     statsd_gatherer gatherer;
     gatherer.take(body, "web-1");

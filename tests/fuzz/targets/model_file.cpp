@@ -21,6 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!model) return 0;
   const auto again = encode_model(*model);
   check(static_cast<bool>(again));
-  check(static_cast<bool>(decode_model(*again)));
+  check(decode_model(*again) && encode_model(*decode_model(*again)) &&
+        *encode_model(*decode_model(*again)) == *again);
+  const bool fits = static_cast<bool>(check_tensors(*model, {{"w", {2}}}));
+  check(fits == (model->tensors.size() == 1 && model->tensors[0].name == "w" &&
+                 model->tensors[0].shape == std::vector<std::uint32_t>{2}));
   return 0;
 }

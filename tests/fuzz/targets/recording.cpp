@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "lab/csv_table.hpp"
 #include "lab/recording.hpp"
 #include "tests/fuzz/targets/check.hpp"
 #include "tests/support/scratch_directory.hpp"
@@ -42,6 +43,26 @@ void write_file(const std::filesystem::path& file, std::string_view content) {
   }
 }
 
+/// What was read is written as it would be, and read again, as many rows.
+void write_again(const telemetry& t) {
+  for (const auto& e : t.entities) {
+    check(e.values.size() == e.ts.size() * e.metrics.size());
+    check(t.find(e.id).has_value());
+    entity_series again;
+    check(static_cast<bool>(parse_metrics(format_metrics(e), "again", again)));
+    check(again.ts == e.ts && again.metrics == e.metrics);
+    if (!e.metrics.empty()) check(e.column(e.metrics.back()).has_value());
+    for (const float v : e.values) static_cast<void>(six_digits(v));
+  }
+  const auto logs = parse_logs(format_logs(t.logs), "again");
+  check(logs && logs->size() == t.logs.size());
+  const auto spans = parse_spans(format_spans(t.spans), "again");
+  check(spans && spans->size() == t.spans.size());
+  const auto part = read_training_part(scratch(), t);
+  check(!part || !t.train_recording.empty() || part->entities.size() == t.entities.size());
+  static_cast<void>(scored_from(t));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -63,9 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     rest.remove_prefix(next + 1);
   }
   const auto read = read_telemetry(scratch());
-  if (read) {
-    for (const auto& e : read->entities) check(e.values.size() == e.ts.size() * e.metrics.size());
-  }
+  if (read) write_again(*read);
   static_cast<void>(read_labels(scratch()));
   return 0;
 }

@@ -7,6 +7,27 @@
 
 using namespace faultline;
 
+namespace {
+
+std::string written(const publish_reply& r, wire_encoding e) {
+  using kind = publish_reply::kind;
+  switch (r.what) {
+    case kind::ack:
+      return ack_reply(r.seq, r.accepted, r.rejected, e);
+    case kind::duplicate:
+      return duplicate_reply(r.seq, e);
+    case kind::retry:
+      return retry_reply(r.seq, r.after_ms, r.text, e);
+    case kind::error:
+      return error_reply(r.code, r.text, r.seq, e);
+    case kind::last:
+      return last_reply(r.last, r.missing, e);
+  }
+  return {};
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view frame{reinterpret_cast<const char*>(data), size};
   if (const auto header = decode_publish_header(frame)) {
@@ -18,7 +39,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
           again->op_last == header->op_last);
   }
   if (const auto request = decode_feed_request(frame)) check(request->limit <= 1000);
-  static_cast<void>(decode_publish_reply(frame));
+  if (const auto reply = decode_publish_reply(frame)) {
+    const auto again = decode_publish_reply(written(*reply, encoding_of(frame)));
+    check(again && again->what == reply->what && again->seq == reply->seq &&
+          again->last == reply->last && again->missing == reply->missing &&
+          again->rejected.size() == reply->rejected.size());
+  }
   static_cast<void>(read_feed_payload(frame));
   static_cast<void>(encoding_of(frame));
   return 0;
