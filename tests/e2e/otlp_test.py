@@ -4,11 +4,8 @@
 import gzip
 import json
 import subprocess
-<<<<<<< HEAD
-=======
 import threading
 import time
->>>>>>> dfd2660 (naming: instances of one OTLP service are one channel: what they count is added once a round, gauges are their mean; events may have rates, blob version 3)
 import unittest
 import urllib.parse
 
