@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "judgement/entity_state.hpp"
+#include "processing/interval_means.hpp"
 #include "processing/prefetch.hpp"
 #include "processing/roles.hpp"
 
@@ -112,8 +113,9 @@ void entity_core::impl::touch_tick(const event_view& event, const record_address
 // one before it. Where some of these may be of a maintenance window and the tick is not, it has no
 // value of them: they say nothing of what follows.
 void entity_core::impl::close_derived(std::size_t waited) {
-  if (!logs && !spans) return;
   for (std::size_t n = waited; n < builder.waiting_ticks(); ++n) {
+    derive_means(builder, n);
+    if (!logs && !spans) continue;
     const auto& tick = builder.waiting_tick(n);
     const auto ms = tick.gap_ms > 0 && !builder.only_derived() ? tick.gap_ms : tick.tick_ms;
     const double dt_s = static_cast<double>(ms) / 1000;

@@ -63,6 +63,15 @@ std::string_view told_apart_by(const attribute& label) noexcept {
                                            : label.value.substr(label.value.rfind(':') + 1);
 }
 
+/// Whether the name does not say what it measures. What a histogram sums up has to say that it is a
+/// time: its mean is a latency (interval_means).
+bool lacks_unit(std::string_view name, std::string_view unit) {
+  constexpr std::string_view sum = ".sum";
+  const auto role = role_of(name);
+  const bool sums = name.size() > sum.size() && name.substr(name.size() - sum.size()) == sum;
+  return role == metric_role::none || (sums && is_time_unit(unit) && role != metric_role::latency);
+}
+
 /// Whether the label says what the entity is, and so not which of its metrics.
 bool names_the_source(naming_style style, std::string_view key) noexcept {
   if (begins_with(key, "__")) return true;
@@ -207,7 +216,7 @@ std::string& sample_namer::metric_name(const metric_sample& sample, const sample
                                        bool with_source) {
   name_.assign(sample.name);
   const auto unit = unit_word(sample.unit);
-  if (!unit.empty() && unit_of(sample.name).empty() && role_of(sample.name) == metric_role::none)
+  if (!unit.empty() && unit_of(sample.name).empty() && lacks_unit(sample.name, unit))
     name_.append("_").append(unit);
   sorted_.clear();
   // Families that every exporter has: two of them on one host are told apart by their job.

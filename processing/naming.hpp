@@ -166,5 +166,7 @@ private:
 std::string_view unit_word(std::string_view ucum) noexcept;
 /// The unit that stands in a metric's name ("seconds", "bytes", "percent"), or nothing.
 std::string_view unit_of(std::string_view metric) noexcept;
+/// "seconds", "milliseconds" and the like.
+bool is_time_unit(std::string_view word) noexcept;
 
 }  // namespace faultline

@@ -76,8 +76,8 @@ public:
   void pop() noexcept;
   bool idle() const noexcept { return waiting_ == 0 && open_.empty(); }
 
-  /// The channel called @p name, for values that come of other events than metrics: no row needs
-  /// it. Nothing when there are max_channels already.
+  /// The channel called @p name, for values that nobody sends: no row needs it. Nothing when
+  /// somebody does, or there are max_channels already.
   std::optional<std::size_t> derive(std::string_view name);
   /// Its value in the @p nth tick that waits, the oldest is 0. @pre nth < waiting_ticks()
   void set_derived(std::size_t nth, std::size_t channel, double value);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -49,6 +50,12 @@ std::string_view unit_word(std::string_view ucum) noexcept {
   for (const auto& [unit, word] : words_of_units)
     if (ucum == unit || ucum == word) return word;
   return {};
+}
+
+bool is_time_unit(std::string_view word) noexcept {
+  constexpr std::array<std::string_view, 6> times{"seconds",     "milliseconds", "microseconds",
+                                                  "nanoseconds", "minutes",      "hours"};
+  return std::find(times.begin(), times.end(), word) != times.end();
 }
 
 // The last word that is a unit counts: process_cpu_seconds_total, disk.read.bytes{dev=a}.

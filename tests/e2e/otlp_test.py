@@ -205,7 +205,7 @@ class OtlpInstancesTest(unittest.TestCase):
                 body = json.dumps({"resourceMetrics": [{"resource": {"attributes": resource}, "scopeMetrics": [{"metrics": metrics}]}]})
                 self.assertEqual(post(self.server.http, "/v1/metrics", body, JSON)[0], 200)
         settled = self.begun_ms + 5 * self.STEP_MS
-        for metric, wanted in [("sent", 10), ("took.count", 10), ("took.sum", 2.5)]:
+        for metric, wanted in [("sent", 10), ("took.count", 10), ("took.sum", 2.5), ("took.mean", 0.25)]:
             self.expect_only(metric, wanted, settled, 15)
 
 

@@ -156,6 +156,19 @@ TEST(Naming, AnInstanceIsItsIdOrItsProcessOnItsHost) {
   EXPECT_EQ(told_of(app, sidecar), 1U);
 }
 
+TEST(Naming, WhatAHistogramOfTimesSumsUpSaysThatItIsATime) {
+  told t;
+  t.begin(naming_style::otel);
+  t.namer.source({{"service.name", "cart"}});
+  t.metric("db.client.requests.sum", 1, {}, now_ms, "ms");
+  t.metric("http.server.request.duration.sum", 1, {}, now_ms, "s");
+  t.metric("http.server.request.size.sum", 1, {}, now_ms, "By");
+  t.namer.finish();
+  EXPECT_EQ(t.values.count("service/cart db.client.requests.sum_milliseconds"), 1U);
+  EXPECT_EQ(t.values.count("service/cart http.server.request.duration.sum"), 1U);
+  EXPECT_EQ(t.values.count("service/cart http.server.request.size.sum"), 1U);
+}
+
 TEST(Naming, WhatAHostCountsIsTheSameWhoeverTellsIt) {
   told t;
   for (const char* id : {"one", "two"}) {

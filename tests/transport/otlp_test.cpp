@@ -71,14 +71,14 @@ TEST(OtlpProtobuf, OfAHistogramCountAndSumAreCounters) {
                   "metric took.sum 3.5 counter @1750000000000 {service.name=cart} {path=/} s"));
 }
 
-TEST(OtlpProtobuf, OfADeltaHistogramTheRateTheMeanAndTheGreatest) {
+TEST(OtlpProtobuf, OfADeltaHistogramTheRatesAndTheGreatest) {
   const auto point = text_field(1, fixed_field(2, begun_ns) + fixed_field(3, at_ns) +
                                        fixed_field(4, 20) + real_field(5, 4) + real_field(12, 1.5));
   const auto told = read(otlp_signal::metrics, request(text_field(1, "took") +
                                                        text_field(9, point + number_field(2, 1))));
   EXPECT_THAT(told.lines,
               ElementsAre("metric took.count 2 rate @1750000000000 {service.name=cart} {}",
-                          "metric took.mean 0.2 gauge @1750000000000 {service.name=cart} {}",
+                          "metric took.sum 0.4 rate @1750000000000 {service.name=cart} {}",
                           "metric took.max 1.5 gauge @1750000000000 {service.name=cart} {}"));
 }
 

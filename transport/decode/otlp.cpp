@@ -128,7 +128,8 @@ void otlp_teller::tell(const otlp_metric& m, const otlp_point& p, const sample_l
   }
 }
 
-// Cumulative ones as counters; of those that begin anew each time the mean and the rate.
+// Cumulative ones as counters, those that begin anew each time as rates: the entity makes a mean of
+// either.
 void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
                             const sample_labels& labels) {
   const auto count = static_cast<double>(p.count);
@@ -139,8 +140,7 @@ void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
     const auto passed_s = seconds_of(p);
     if (!passed_s) return to_.leave_out(left_out::no_value);
     tell_value(p, with(".count"), {}, metric_kind::rate, count / *passed_s, labels);
-    if (p.sum && p.count != 0)
-      tell_value(p, with(".mean"), m.unit, metric_kind::gauge, *p.sum / count, labels);
+    if (p.sum) tell_value(p, with(".sum"), m.unit, metric_kind::rate, *p.sum / *passed_s, labels);
     if (p.max && p.count != 0)
       tell_value(p, with(".max"), m.unit, metric_kind::gauge, *p.max, labels,
                  instances_join::largest);
