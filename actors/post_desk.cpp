@@ -45,6 +45,7 @@ post_desk::post_desk(ingress& door, naming_options naming, intake_options option
       now_{std::move(now)},
       namer_{std::move(naming)},
       shelf_{names} {
+  namer_.tell_units_to(units_);
   if (shelf_ != nullptr)
     namer_.names().load_by([this](std::string_view entity) { return shelf_->rows_of(entity); });
 }

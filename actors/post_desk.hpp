@@ -105,6 +105,8 @@ public:
   /// What the group commit says of a post whose events are durable. From any thread.
   void durable(const reply_address& to);
   std::map<std::string, receiver_counters> counters() const;
+  /// What it heard of units. From any thread.
+  const unit_book& units() const noexcept { return units_; }
 
 private:
   struct post {
@@ -144,6 +146,7 @@ private:
   ingress& door_;
   const intake_options options_;
   const std::function<arrival_time()> now_;
+  unit_book units_;
   sample_namer namer_;
   name_shelf* const shelf_;
   std::chrono::steady_clock::time_point tended_{};

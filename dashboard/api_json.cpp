@@ -97,6 +97,7 @@ std::string api_json(const entity_details& entity) {
     metrics.push_back({{"name", m.name},
                        {"role", m.role},
                        {"kind", m.kind},
+                       {"unit", m.unit},
                        {"last", number(m.last)},
                        {"expected", number(m.expected)},
                        {"lower", number(m.lower)},

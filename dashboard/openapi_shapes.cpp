@@ -7,8 +7,8 @@ const std::vector<named_shape>& named_shapes() {
   static const std::vector<named_shape> all{
       {"Accepted", "accepted: boolean"},
       {"Contributor",
-       "metric: string, actual: number, expected: number, lower: number, upper: number, "
-       "score: number"},
+       "metric: string, unit: string, actual: number, expected: number, lower: number, "
+       "upper: number, score: number"},
       {"Alert",
        "kind: alert, id: string, transition: integer, state: firing|resolved, "
        "severity: warning|critical, entity: string, metric: string, contributors: [Contributor], "
@@ -47,7 +47,8 @@ const std::vector<named_shape>& named_shapes() {
       {"FeedPlace", "seq: integer"},
       {"EntityRow", "id: string, state: string, observations: integer, last_ts: integer"},
       {"Metric",
-       "name: string, role: string, kind: string, last: number?, expected: number?, lower: "
+       "name: string, role: string, kind: string, unit: string, last: number?, expected: number?, "
+       "lower: "
        "number?, "
        "upper: number?, off: number?, profile_weight: number?"},
       {"Template",

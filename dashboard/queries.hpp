@@ -52,6 +52,7 @@ struct entity_metric {
   std::string name;
   std::string role;  ///< cpu, memory, ... latency, none
   std::string kind;  ///< gauge, counter
+  std::string unit;  ///< seconds, bytes, ...; of a counter, that per second; empty: not known
   double last = 0, expected = 0, lower = 0, upper = 0;
   double off = 0;             ///< of the last ticks, in multiples of the usual 98th percentile
   double profile_weight = 0;  ///< of the daily profile, 0..1

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "judgement/entity_state.hpp"
+#include "messages/units.hpp"
 
 namespace faultline {
 namespace {
@@ -311,8 +312,13 @@ void entity_core::impl::fill_alert(alert& a, const tick_judgement& t) const {
 std::string entity_core::impl::explain(const alert& a, const tick_judgement& t) const {
   if (a.contributors.empty()) return id + " behaves as it never did.";
   const auto& c = a.contributors.front();
-  std::string text = c.metric + " of " + id + " is " + number(c.actual) + ", expected " +
-                     number(c.expected) + " (" + number(c.lower) + " to " + number(c.upper) + ")";
+  const auto& all = builder.channels();
+  const bool counted = std::any_of(all.begin(), all.end(), [&](const channel_info& channel) {
+    return channel.kind == metric_kind::counter && channel.name == c.metric;
+  });
+  std::string text = c.metric + " of " + id + " is " + number(c.actual) +
+                     unit_behind(unit_of(c.metric), counted) + ", expected " + number(c.expected) +
+                     " (" + number(c.lower) + " to " + number(c.upper) + ")";
   if (t.over_limit) text += ", beyond its limit";
   if (a.contributors.size() > 1) text += "; so does " + a.contributors[1].metric + " deviate";
   if (a.contributors.size() > 2)

@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "messages/units.hpp"
+
 namespace faultline {
 namespace {
 
@@ -22,8 +24,9 @@ void read_list(const json& list, std::vector<T>& items, void (*one)(const json&,
 }
 
 json contributor_value(const alert_contributor& c) {
-  return {{"metric", c.metric}, {"actual", c.actual}, {"expected", c.expected},
-          {"lower", c.lower},   {"upper", c.upper},   {"score", c.score}};
+  return {{"metric", c.metric},     {"unit", unit_of(c.metric)}, {"actual", c.actual},
+          {"expected", c.expected}, {"lower", c.lower},          {"upper", c.upper},
+          {"score", c.score}};
 }
 
 void read_contributor(const json& v, alert_contributor& c) {

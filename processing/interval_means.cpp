@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "messages/event_codec.hpp"
-#include "processing/naming.hpp"
+#include "messages/units.hpp"
 #include "processing/roles.hpp"
 
 namespace faultline {

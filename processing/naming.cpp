@@ -9,6 +9,7 @@
 #include "messages/glob.hpp"
 #include "messages/identity.hpp"
 #include "messages/text.hpp"
+#include "messages/units.hpp"
 #include "processing/internal/hash_joined.hpp"
 #include "processing/internal/naming_tables.hpp"
 #include "processing/roles.hpp"
@@ -216,8 +217,12 @@ std::string& sample_namer::metric_name(const metric_sample& sample, const sample
                                        bool with_source) {
   name_.assign(sample.name);
   const auto unit = unit_word(sample.unit);
-  if (!unit.empty() && unit_of(sample.name).empty() && lacks_unit(sample.name, unit))
-    name_.append("_").append(unit);
+  if (!unit.empty() && unit_of(sample.name).empty()) {
+    if (lacks_unit(sample.name, unit))
+      name_.append("_").append(unit);
+    else
+      tell_unit(sample.name, unit);
+  }
   sorted_.clear();
   // Families that every exporter has: two of them on one host are told apart by their job.
   const bool everybodys =
@@ -243,6 +248,13 @@ std::string& sample_namer::cut_name() {
   const auto whole = to_hex(stable_hash(name_)).substr(0, hash_digits);
   name_.resize(cut_utf8(name_, payload_limits::metric_name_bytes - hash_digits - 1).size());
   return name_.append("~").append(whole);
+}
+
+void sample_namer::tell_unit(std::string_view metric, std::string_view unit) {
+  if (units_ == nullptr) return;
+  if (units_told_.size() >= unit_book::most) units_told_.clear();
+  if (units_told_.insert(hash_joined(stable_hash(metric), stable_hash(unit))).second)
+    units_->learn(metric, unit);
 }
 
 bool sample_namer::is_dropped(std::string_view family) {

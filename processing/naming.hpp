@@ -16,6 +16,7 @@
 #include "processing/instance_rounds.hpp"
 #include "processing/name_register.hpp"
 #include "processing/options.hpp"
+#include "processing/unit_book.hpp"
 
 namespace faultline {
 
@@ -85,6 +86,8 @@ public:
   }
   /// Metric, log and span samples since begin() that are in events.
   std::uint64_t taken() const noexcept { return taken_; }
+  /// Where units are told that names do not say. @p book outlives it.
+  void tell_units_to(unit_book& book) noexcept { units_ = &book; }
   /// Which names each entity has.
   name_register& names() noexcept { return names_; }
 
@@ -125,6 +128,7 @@ private:
                            bool with_source);
   std::uint32_t source_of(const sample_labels& labels) const;
   std::string& cut_name();
+  void tell_unit(std::string_view metric, std::string_view unit);
   bool is_dropped(std::string_view family);
   void tell_edges(const sample_labels& labels);
   void tell_edge(const std::string& from, const std::string& to);
@@ -153,6 +157,8 @@ private:
   std::unordered_set<std::uint64_t> is_joined_;
 
   name_register names_;
+  unit_book* units_ = nullptr;
+  std::unordered_set<std::uint64_t> units_told_;  ///< metric and unit
   std::unordered_map<std::string, bool> dropped_;
   std::unordered_map<std::uint64_t, std::int64_t> edges_told_;
   std::vector<std::uint64_t> telling_;  ///< in this body
@@ -161,12 +167,5 @@ private:
   std::vector<attribute> sorted_;
   event_view event_;
 };
-
-/// "s" of "ms", "By" and the like of UCUM as the word that metric names carry; empty: no unit.
-std::string_view unit_word(std::string_view ucum) noexcept;
-/// The unit that stands in a metric's name ("seconds", "bytes", "percent"), or nothing.
-std::string_view unit_of(std::string_view metric) noexcept;
-/// "seconds", "milliseconds" and the like.
-bool is_time_unit(std::string_view word) noexcept;
 
 }  // namespace faultline

@@ -17,6 +17,9 @@
 #include "actors/caf_bridge.hpp"
 #include "actors/ingress.hpp"
 #include "actors/keeper.hpp"
+#include "actors/post_desk.hpp"
+#include "messages/units.hpp"
+#include "processing/unit_book.hpp"
 #include "server/asking.hpp"
 #include "server/node.hpp"
 #include "server/reading_desk.hpp"
@@ -29,7 +32,8 @@ namespace {
 constexpr auto deadline = question_deadline;
 constexpr std::size_t live_window_ticks = 512;
 
-entity_details details_of(const entity_status& s) {
+/// @p units: what senders said of them; none: names alone tell.
+entity_details details_of(const entity_status& s, const unit_book* units) {
   entity_details d;
   d.id = s.id;
   d.state = s.state;
@@ -39,9 +43,10 @@ entity_details details_of(const entity_status& s) {
   d.left_out = s.left_out;
   d.alerts = s.alerts;
   for (const auto& m : s.metrics)
-    d.metrics.push_back(entity_metric{m.name, to_string(m.role),
-                                      m.kind == metric_kind::counter ? "counter" : "gauge", m.last,
-                                      m.expected, m.lower, m.upper, m.off, m.profile_weight});
+    d.metrics.push_back(entity_metric{
+        m.name, to_string(m.role), m.kind == metric_kind::counter ? "counter" : "gauge",
+        std::string{units != nullptr ? units->of(m.name) : unit_of(m.name)}, m.last, m.expected,
+        m.lower, m.upper, m.off, m.profile_weight});
   const auto& b = s.belief;
   d.belief = {b.probability,          b.excess,   b.false_pages_per_month,
               b.accepted_by_now,      b.pages,    b.stricter,
@@ -195,11 +200,12 @@ void node_queries::entities(std::string prefix, std::size_t limit, std::string n
 }
 
 void node_queries::entity(std::string id, answer<entity_details> done) {
+  const auto* const units = parts_.posts != nullptr ? &parts_.posts->units() : nullptr;
   ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id, false},
-                     [id, done](outcome<entity_answer> a) {
+                     [id, units, done](outcome<entity_answer> a) {
                        if (!a) return done(a.error());
                        if (!a->known) return done(failure{ec::not_found, "no entity " + id});
-                       done(details_of(a->status));
+                       done(details_of(a->status, units));
                      });
 }
 

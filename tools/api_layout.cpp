@@ -24,6 +24,12 @@ std::string text_of(const json& from, const char* key) {
   return found->dump();
 }
 
+/// Of a metric or a contributor; servers before this one do not say.
+std::string unit_text(const json& m) {
+  const auto unit = m.value("unit", std::string{});
+  return unit.empty() ? "-" : m.value("kind", std::string{}) == "counter" ? unit + "/s" : unit;
+}
+
 std::string time_of(const json& from, const char* key) {
   const auto found = from.find(key);
   if (found == from.end() || !found->is_number() || found->get<std::int64_t>() == 0) return "-";
@@ -187,11 +193,12 @@ outcome<std::string> layout_alert(const std::string& body, const colours& c) {
     text += format_table({"", ""}, facts, c);
     rows parts;
     for (const json& part : list_of(a, "contributors"))
-      parts.push_back({text_of(part, "metric"), text_of(part, "actual"), text_of(part, "expected"),
-                       text_of(part, "lower"), text_of(part, "upper"), text_of(part, "score")});
+      parts.push_back({text_of(part, "metric"), unit_text(part), text_of(part, "actual"),
+                       text_of(part, "expected"), text_of(part, "lower"), text_of(part, "upper"),
+                       text_of(part, "score")});
     if (parts.empty()) return text;
-    return text +
-           format_table({"metric", "actual", "expected", "lower", "upper", "score"}, parts, c);
+    return text + format_table({"metric", "unit", "actual", "expected", "lower", "upper", "score"},
+                               parts, c);
   });
 }
 
@@ -306,12 +313,12 @@ outcome<std::string> layout_entity(const std::string& body, const colours& c) {
     const bool believed = seen >= 3;  // with fewer nothing is usual yet
     rows table;
     for (const json& m : list_of(e, "metrics"))
-      table.push_back({text_of(m, "name"), text_of(m, "role"), text_of(m, "kind"),
+      table.push_back({text_of(m, "name"), text_of(m, "role"), text_of(m, "kind"), unit_text(m),
                        text_of(m, "last"), believed ? text_of(m, "expected") : "-",
                        believed ? text_of(m, "lower") + " .. " + text_of(m, "upper") : "-",
                        text_of(m, "off"), text_of(m, "profile_weight")});
     out += table.empty() ? std::string{"no metrics\n"}
-                         : format_table({"METRIC", "ROLE", "KIND", "LAST", "EXPECTED",
+                         : format_table({"METRIC", "ROLE", "KIND", "UNIT", "LAST", "EXPECTED",
                                          "USUAL RANGE", "OFF", "PROFILE"},
                                         table, c);
     rows logs;

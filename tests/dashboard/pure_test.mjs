@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { backOff, eventReader } from "../../dashboard/web/lib/events.js";
-import { bytes, clock, count, distance, duration, entityParts, many, moment, number, percent, quantile, words } from "../../dashboard/web/lib/format.js";
+import { bytes, clock, count, distance, duration, entityParts, many, measured, moment, number, percent, quantile, unitOf, words } from "../../dashboard/web/lib/format.js";
 import { judged, promise, readMetrics, total } from "../../dashboard/web/lib/judged.js";
 import { layersOf, place, subset } from "../../dashboard/web/lib/layout.js";
 import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/lib/matchers.js";
@@ -47,6 +47,13 @@ test("distances say which way", () => {
 test("numbers are short and keep their size", () => {
   for (const [value, text] of [[0, "0"], [0.00042, "4.2e-4"], [0.1234, "0.123"], [12.345, "12.3"], [123.4, "123"], [9999, "9999"],
     [12_345, "12.3k"], [1_234_567, "1.23M"], [-5e9, "-5G"], [NaN, "–"], [null, "–"], [undefined, "–"], [Infinity, "–"]]) assert.equal(number(value), text);
+});
+
+test("a value has its unit behind it where there is one, and what is counted is per second", () => {
+  for (const [value, unit, text] of [[0.25, "seconds", "0.25 seconds"], [1_234_567, "bytes per second", "1.23M bytes per second"],
+    [0.5, "ratio", "0.5"], [3, "", "3"], [3, undefined, "3"], [null, "seconds", "–"]]) assert.equal(measured(value, unit), text);
+  for (const [metric, text] of [[{ kind: "gauge", unit: "bytes" }, "bytes"], [{ kind: "counter", unit: "bytes" }, "bytes per second"],
+    [{ kind: "counter", unit: "" }, ""], [{ kind: "gauge" }, ""]]) assert.equal(unitOf(metric), text);
 });
 
 test("percentages never say nothing or all of what is neither", () => {

@@ -100,7 +100,7 @@ TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
                    3,
                    1,
                    2,
-                   {{"cpu", "saturation", "gauge", 0.5, NAN, 0, 1, 0.5, 1}},
+                   {{"cpu", "saturation", "gauge", "ratio", 0.5, NAN, 0, 1, 0.5, 1}},
                    4,
                    {"a1"},
                    belief,
@@ -110,6 +110,7 @@ TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
   const json entity = get("/api/v1/entities/service%2Fcart%20%C3%A9");
   EXPECT_EQ(asked.asked, "service/cart é");
   EXPECT_EQ(entity["metrics"][0]["role"], "saturation");
+  EXPECT_EQ(entity["metrics"][0]["unit"], "ratio");
   EXPECT_EQ(entity["metrics"][0]["last"], 0.5);
   EXPECT_TRUE(entity["metrics"][0]["expected"].is_null());
   EXPECT_EQ(entity["alerts"], json({"a1"}));

@@ -212,7 +212,7 @@ class Feed(unittest.TestCase):
             self.assertTrue(0 <= p["score"] <= 1)
             self.assertTrue(p["started"] <= p["updated"] <= p.get("ended", p["updated"]))
             for c in p["contributors"]:
-                self.assertEqual(set(c), {"metric", "actual", "expected", "lower", "upper", "score"})
+                self.assertEqual(set(c), {"metric", "unit", "actual", "expected", "lower", "upper", "score"})
             self.assertEqual(p["metric"], p["contributors"][0]["metric"])
             for key, value in (("entity", p["entity"]), ("severity", p["severity"]), ("team", "storage")):
                 self.assertEqual(p["labels"][key], value)

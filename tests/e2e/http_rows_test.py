@@ -135,7 +135,7 @@ class Http(unittest.TestCase):
         self.assertEqual((e["first_ts"], e["last_ts"]), (START, START + 169_000))
         self.assertEqual({m["name"] for m in e["metrics"]}, {"disk.used", "cpu"})
         for m in e["metrics"]:
-            self.assertEqual(set(m), {"name", "role", "kind", "last", "expected", "lower", "upper", "off", "profile_weight"})
+            self.assertEqual(set(m), {"name", "role", "kind", "unit", "last", "expected", "lower", "upper", "off", "profile_weight"})
             self.assertEqual(m["kind"], "gauge")
             self.assertTrue(m["lower"] <= m["expected"] <= m["upper"], m)
         self.assertEqual(len(e["alerts"]), 1)

@@ -4,7 +4,6 @@
 import gzip
 import json
 import subprocess
-import threading
 import time
 import unittest
 import urllib.parse
@@ -114,6 +113,23 @@ class OtlpTest(unittest.TestCase):
         self.assertEqual((status, json.loads(answer)["partialSuccess"]["rejectedDataPoints"]), (200, "1"))
         self.assertEqual(self.send("/v1/metrics", b"", PROTOBUF)[0], 200)
         self.assertEqual(self.send("/v1/metrics", b"{}", JSON)[0], 200)
+
+
+class OtlpUnitsTest(unittest.TestCase):
+    def test_a_unit_is_seen_where_the_name_or_the_sender_says_it_and_nowhere_else(self):
+        server = Server().start()
+        self.addCleanup(server.close)
+        metrics = [{"name": name, "unit": unit, "gauge": {"dataPoints": [{"asDouble": 1, "timeUnixNano": str(now_ns())}]}}
+                   for name, unit in [("http.server.request.duration", "s"), ("disk.free_bytes", ""), ("checkout", "ms"), ("jobs", "{job}")]]
+        resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "units"}}]}
+        body = json.dumps({"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": metrics}]}]})
+        self.assertEqual(post(server.http, "/v1/metrics", body, JSON)[0], 200)
+        found = eventually(lambda: entity_of(server, "service/units").get("metrics"), what="metrics")
+        self.assertEqual({m["name"]: m["unit"] for m in found},
+                         {"http.server.request.duration": "seconds", "disk.free_bytes": "bytes", "checkout_milliseconds": "milliseconds", "jobs": ""})
+        shown = subprocess.run([str(BIN / "faultline"), "--server", f"http://127.0.0.1:{server.http}", "entity", "show", "service/units"],
+                               capture_output=True, text=True, timeout=30)
+        self.assertRegex(shown.stdout, r"http\.server\.request\.duration +latency +gauge +seconds", shown.stderr)
 
 
 class OtlpRestartTest(Case):

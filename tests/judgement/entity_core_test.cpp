@@ -46,6 +46,7 @@ TEST(EntityCore, WarnsOfALeakBeforeItsEnd) {
   EXPECT_GE(first.started, event_time_of(test_start + onset * tick));
   EXPECT_LT(first.started, event_time_of(test_start + (onset + 240) * tick));
   EXPECT_THAT(first.explanation, HasSubstr("memory_used_percent"));
+  EXPECT_THAT(first.explanation, HasSubstr(" percent, expected "));
   EXPECT_EQ(first.labels.at("entity"), "service/cart");
   EXPECT_EQ(first.state, alert_state::firing);
 }

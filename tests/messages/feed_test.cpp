@@ -54,7 +54,9 @@ TEST(FeedPayload, OfAnAlertHasTheKeysOfTheContract) {
   EXPECT_EQ(firing["acknowledged"], false);
   EXPECT_EQ(firing["lead_time_s"], 340.5);
   EXPECT_EQ(keys_of(firing["contributors"][0]),
-            (std::vector<std::string>{"actual", "expected", "lower", "metric", "score", "upper"}));
+            (std::vector<std::string>{"actual", "expected", "lower", "metric", "score", "unit",
+                                      "upper"}));
+  EXPECT_EQ(firing["contributors"][0]["unit"], "");  // latency_p99 does not say
   const auto resolved = as_json(feed_payload(resolved_alert(), 8, arrival_time_of(99)));
   EXPECT_EQ(resolved["state"], "resolved");
   EXPECT_EQ(resolved["ended"], 1'700'000'120'000);

@@ -6,6 +6,8 @@
 
 #include <gtest/gtest.h>
 
+#include "messages/units.hpp"
+
 namespace faultline {
 namespace {
 
@@ -167,6 +169,40 @@ TEST(Naming, WhatAHistogramOfTimesSumsUpSaysThatItIsATime) {
   EXPECT_EQ(t.values.count("service/cart db.client.requests.sum_milliseconds"), 1U);
   EXPECT_EQ(t.values.count("service/cart http.server.request.duration.sum"), 1U);
   EXPECT_EQ(t.values.count("service/cart http.server.request.size.sum"), 1U);
+}
+
+TEST(Naming, AUnitThatANameDoesNotSayIsTold) {
+  told t;
+  unit_book book;
+  t.namer.tell_units_to(book);
+  t.begin(naming_style::otel);
+  t.namer.source({{"service.name", "cart"}});
+  t.metric("http.server.request.duration.sum", 1, {{"code", "200"}}, now_ms, "s");
+  t.metric("system.memory.limit", 1, {}, now_ms, "By");
+  t.metric("queue.length", 1, {}, now_ms, "{job}");
+  t.metric("checkout", 1, {}, now_ms, "ms");  // is in the name from now on
+  t.namer.finish();
+  EXPECT_EQ(book.of("http.server.request.duration.sum{code=200}"), "seconds");
+  EXPECT_EQ(book.of("http.server.request.duration.mean{code=200}"), "seconds");
+  EXPECT_EQ(book.of("http.server.request.duration.count"), "");
+  EXPECT_EQ(book.of("system.memory.limit"), "bytes");
+  EXPECT_EQ(book.of("queue.length"), "");
+  EXPECT_EQ(book.of("checkout_milliseconds"), "milliseconds");
+  EXPECT_EQ(book.of("checkout"), "");
+}
+
+TEST(UnitBook, KnowsTheLastOfTwoAndNoMoreThanItMay) {
+  unit_book book;
+  book.learn("a", "seconds");
+  book.learn("a", "bytes");
+  EXPECT_EQ(book.of("a"), "bytes");
+  book.learn(std::string(unit_book::longest + 1, 'x'), "bytes");
+  EXPECT_EQ(book.of(std::string(unit_book::longest + 1, 'x')), "");
+  for (std::size_t i = 0; i < unit_book::most; ++i) book.learn("m" + std::to_string(i), "bytes");
+  EXPECT_EQ(book.of("m0"), "bytes");
+  EXPECT_EQ(book.of("m" + std::to_string(unit_book::most - 1)), "");
+  EXPECT_EQ(book.of("a"), "bytes");
+  EXPECT_EQ(book.of("disk.used_percent"), "percent");  // what a name says needs no room
 }
 
 TEST(Naming, WhatAHostCountsIsTheSameWhoeverTellsIt) {
@@ -493,10 +529,15 @@ TEST(Naming, UnitsAreReadFromNames) {
   EXPECT_EQ(unit_of("node_memory_MemFree_bytes"), "bytes");
   EXPECT_EQ(unit_of("latency_ms{path=/bytes}"), "milliseconds");
   EXPECT_EQ(unit_of("disk_used_percent"), "percent");
+  EXPECT_EQ(unit_of("node_rapl_package_joules_total"), "joules");
   EXPECT_EQ(unit_of("requests_total"), "");
   EXPECT_EQ(unit_word("By"), "bytes");
   EXPECT_EQ(unit_word("{job}"), "");
   EXPECT_EQ(unit_word("seconds"), "seconds");
+  EXPECT_EQ(unit_behind("bytes", true), " bytes per second");
+  EXPECT_EQ(unit_behind("milliseconds", false), " milliseconds");
+  EXPECT_EQ(unit_behind("ratio", false), "");
+  EXPECT_EQ(unit_behind("", true), "");
 }
 
 }  // namespace

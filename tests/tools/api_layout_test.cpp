@@ -129,7 +129,7 @@ TEST(EntityPage, ShowsMetricsWithTheirUsualRange) {
 
 TEST(EntityPage, SaysWhatTheDetectorBelieves) {
   const std::string head = R"({"id": "service/x", "state": "ok", "observations": 1, "metrics": [
-      {"name": "cpu", "role": "saturation", "kind": "gauge", "last": 1, "expected": 1, "lower": 0, "upper": 2, "off": 0.25,
+      {"name": "cpu", "role": "saturation", "kind": "gauge", "unit": "ratio", "last": 1, "expected": 1, "lower": 0, "upper": 2, "off": 0.25,
        "profile_weight": 0.75}], "alerts": [], "belief": {"probability": 0.02, "excess": -2.5,
       "false_pages_per_month": 1, "accepted_by_now": 0.4, "pages": 3, "stricter": 0.55,
       "half_hours": 700, "weekdays": 9, "weekend_days": 4, "forecaster": )";
@@ -138,7 +138,8 @@ TEST(EntityPage, SaysWhatTheDetectorBelieves) {
   for (const char* part :
        {"2 % likely", "2.5 decades below", "1 false page a month", "0.4 of them by now",
         "3 pages told", "0.55 decades higher", "700 half hours", "9 weekdays", "4 weekend days",
-        "no better than the last value", "OFF", "0.25", "PROFILE", "0.75", "ROLE", "saturation"})
+        "no better than the last value", "OFF", "0.25", "PROFILE", "0.75", "ROLE", "saturation",
+        "UNIT", "ratio"})
     EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
   EXPECT_TRUE(has(*layout_entity(head + R"("heard"}})", plain), "better than the last value"));
 }

@@ -80,6 +80,17 @@ export function number(value) {
   return precise(value);
 }
 
+/** "1.2k bytes": @p value with its unit, where it is known and says something. */
+export function measured(value, unit) {
+  const text = number(value);
+  return unit && unit !== "ratio" && text !== "–" ? `${text} ${unit}` : text;
+}
+
+/** The unit of the values of @p metric, a metric of an entity: of a counter they are that per second. */
+export function unitOf(metric) {
+  return metric.unit && metric.kind === "counter" ? `${metric.unit} per second` : (metric.unit ?? "");
+}
+
 function precise(value) {
   const size = Math.abs(value);
   const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;

@@ -3,7 +3,7 @@
 // believes, what happened to it, who is beside it.
 import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
-import { count, duration, many, number, percent, words } from "../lib/format.js";
+import { count, duration, many, measured, number, percent, unitOf, words } from "../lib/format.js";
 import { useFeed, useLoaded } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
 import { Ago, At, Empty, Entity as Name, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
@@ -80,10 +80,10 @@ export default function Entity({ id, query }) {
 
 function Metric({ id, metric: m, marks, turn }) {
   return html`<section class="metric" aria-label=${m.name}><div class="chart-title"><h3><code>${m.name}</code></h3>
-      <span class="quiet">now ${number(m.last)}, expected ${number(m.expected)}, usual ${number(m.lower)} to ${number(m.upper)}</span>
+      <span class="quiet">now ${measured(m.last, unitOf(m))}, expected ${number(m.expected)}, usual ${number(m.lower)} to ${number(m.upper)}</span>
       ${m.off > 1 && html`<span class="tag">
-          ${number(m.off)} times off</span>`}${m.profile_weight > 0.05 && html`<span class="tag">daily profile ${percent(m.profile_weight)}</span>`}${m.kind === "counter" && html`<span class="tag">per second</span>`}</div>
-    <${MetricChart} entity=${id} metric=${m.name} marks=${marks} turn=${turn} height=${150} /></section>`;
+          ${number(m.off)} times off</span>`}${m.profile_weight > 0.05 && html`<span class="tag">daily profile ${percent(m.profile_weight)}</span>`}${m.kind === "counter" && !m.unit && html`<span class="tag">per second</span>`}</div>
+    <${MetricChart} entity=${id} metric=${m.name} unit=${unitOf(m)} marks=${marks} turn=${turn} height=${150} /></section>`;
 }
 
 const heard = {

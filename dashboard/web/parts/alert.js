@@ -2,7 +2,7 @@
 // One alert: why it fires, and what operators say of it.
 import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
-import { duration, number, percent } from "../lib/format.js";
+import { duration, measured, number, percent } from "../lib/format.js";
 import { useFeed, useLoaded } from "../lib/hooks.js";
 import { isPosted } from "../lib/story.js";
 import { At, Entity, Fact, Trouble, Waiting } from "./bits.js";
@@ -50,7 +50,7 @@ function Body({ alert: a, open }) {
   return html`<p><${Sign} state=${a.state === "firing" ? a.severity : "resolved"} /> <strong>
       <${Entity} id=${a.entity} /></strong> <code>${a.metric}</code></p>
     <p class="quiet">${a.explanation}</p>
-    ${isPosted(a) ? html`<p class="quiet small">Posted by ${a.source}: its value is measured there.</p>` : html`<${MetricChart} entity=${a.entity} metric=${a.metric} marks=${marks} height=${140} />`}
+    ${isPosted(a) ? html`<p class="quiet small">Posted by ${a.source}: its value is measured there.</p>` : html`<${MetricChart} entity=${a.entity} metric=${a.metric} unit=${a.contributors?.find((c) => c.metric === a.metric)?.unit ?? ""} marks=${marks} height=${140} />`}
     <dl class="facts"><${Fact} name="Began"><${At} ts=${a.started} /></${Fact}>
       ${a.ended && html`<${Fact} name="Lasted">${duration(a.ended - a.started)}</${Fact}>`}
       <${Fact} name="Score">${percent(a.score)}</${Fact}>
@@ -64,7 +64,7 @@ function Body({ alert: a, open }) {
       html`<div class="scroll"><table><thead><tr><th>Metric</th><th class="num">Now</th><th class="num">Expected</th>
           <th class="num">Usual</th></tr></thead>
       <tbody>${a.contributors.map((c) => html`<tr key=${c.metric}><td><code>${c.metric}</code></td><td class="num">
-          ${number(c.actual)}</td><td class="num">${number(c.expected)}</td><td class="num">
+          ${measured(c.actual, c.unit)}</td><td class="num">${number(c.expected)}</td><td class="num">
           ${number(c.lower)} to ${number(c.upper)}</td></tr>`)}</tbody></table></div>`
     }
     <p class="row">

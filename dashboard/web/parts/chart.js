@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import uPlot from "../vendor/uplot.js";
 import { api } from "../lib/api.js";
-import { clock, number } from "../lib/format.js";
+import { clock, measured, number } from "../lib/format.js";
 import { isDark, usePrefs } from "../lib/prefs.js";
 import { useLoaded } from "../lib/hooks.js";
 
@@ -62,7 +62,7 @@ function drawShape(ctx, state, x, y, r) {
   else ctx.fill();
 }
 
-function optionsOf(width, height, zone, marks) {
+function optionsOf(width, height, zone, marks, unit) {
   const soft = colour("--faint");
   const axis = {
     stroke: soft,
@@ -93,7 +93,7 @@ function optionsOf(width, height, zone, marks) {
         stroke: colour("--text"),
         width: 1.6,
         points: { show: false },
-        value: (_, v) => number(v),
+        value: (_, v) => measured(v, unit),
       },
       {
         label: "Expected",
@@ -111,8 +111,8 @@ function optionsOf(width, height, zone, marks) {
   };
 }
 
-/** Draws @p data ({ts, values, expected, lower, upper}) with @p marks. */
-export function Chart({ data, marks = [], height = 170, label }) {
+/** Draws @p data ({ts, values, expected, lower, upper}), of @p unit, with @p marks. */
+export function Chart({ data, unit = "", marks = [], height = 170, label }) {
   const box = useRef(null);
   const [width, resize] = useState(0);
   const { zone, theme } = usePrefs();
@@ -125,25 +125,25 @@ export function Chart({ data, marks = [], height = 170, label }) {
   useEffect(() => {
     if (width < 60) return;
     const columns = [data.ts.map((t) => t / 1000), data.values, data.expected, data.lower, data.upper];
-    const plot = new uPlot(optionsOf(width, height, zone, marks), columns, box.current);
+    const plot = new uPlot(optionsOf(width, height, zone, marks, unit), columns, box.current);
     return () => plot.destroy();
-  }, [data, width, height, zone, theme, dark, JSON.stringify(marks)]);
+  }, [data, unit, width, height, zone, theme, dark, JSON.stringify(marks)]);
   return html`<div class="chart" ref=${box} role="img" aria-label=${label}></div>`;
 }
 
 /** What a chart shows, in a sentence for those who do not see it. */
-export function chartText(metric, data) {
+export function chartText(metric, data, unit = "") {
   const last = data.values.length - 1;
-  return `${metric}: now ${number(data.values[last])}, expected ${number(data.expected[last])}, usual from ${number(data.lower[last])} to ${number(data.upper[last])}`;
+  return `${metric}: now ${measured(data.values[last], unit)}, expected ${number(data.expected[last])}, usual from ${number(data.lower[last])} to ${number(data.upper[last])}`;
 }
 
 /** Loads the window of a metric and draws it; anew when @p turn changes. */
-export function MetricChart({ entity, metric, marks, turn = 0, height }) {
+export function MetricChart({ entity, metric, unit = "", marks, turn = 0, height }) {
   const { value, error } = useLoaded((signal) => api.window(entity, metric, signal), [entity, metric, turn]);
   if (error)
     return html`<p class="quiet small">${error.status === 404 ? "Its window is not kept any more." : error.message}</p>`;
   if (!value) return html`<div class="chart" aria-busy="true"></div>`;
   if (value.ts.length === 0)
     return html`<p class="quiet small">No tick has closed yet: a value comes with the next.</p>`;
-  return html`<${Chart} data=${value} marks=${marks} height=${height} label=${chartText(metric, value)} />`;
+  return html`<${Chart} data=${value} unit=${unit} marks=${marks} height=${height} label=${chartText(metric, value, unit)} />`;
 }

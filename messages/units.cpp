@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "messages/units.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
-
-#include "processing/naming.hpp"
 
 namespace faultline {
 
@@ -17,7 +17,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 19> words_of
     {"Cel", "celsius"},    {"Hz", "hertz"},        {"V", "volts"},
 }};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> short_forms{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 17> short_forms{{
     {"ms", "milliseconds"},
     {"us", "microseconds"},
     {"ns", "nanoseconds"},
@@ -30,6 +30,11 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> short_fo
     {"bits", "bits"},
     {"kb", "kilobytes"},
     {"mb", "megabytes"},
+    {"meters", "meters"},  // of Prometheus, with those above
+    {"grams", "grams"},
+    {"joules", "joules"},
+    {"amperes", "amperes"},
+    {"watts", "watts"},
 }};
 
 constexpr bool is_end(char c) noexcept {
@@ -69,6 +74,13 @@ std::string_view unit_of(std::string_view metric) noexcept {
     from = i + 1;
   }
   return found;
+}
+
+std::string unit_behind(std::string_view word, bool per_second) {
+  std::string text;
+  if (word.empty() || word == "ratio") return text;
+  text.append(" ").append(word);
+  return per_second ? text.append(" per second") : text;
 }
 
 }  // namespace faultline
