@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace faultline {
 namespace {
@@ -11,6 +12,7 @@ constexpr std::int64_t usual_at_first_ms = 60'000;  // of OpenTelemetry's export
 constexpr std::int64_t longest_usual_ms = 300'000;
 constexpr std::int64_t least_patience_ms = 5'000;
 constexpr std::int64_t settled_after_ms = 120'000;
+constexpr std::int64_t most_away_ms = 3'600'000;  // of what belongs to a round of now
 constexpr std::int64_t swept_every_ms = 60'000;
 constexpr double part = 0.75;                 // of an interval: what is shorter is more than jitter
 constexpr std::uint8_t known_from_round = 2;  // a body may hold half of what an instance has
@@ -65,12 +67,12 @@ instance_rounds::teller* instance_rounds::teller_of(series_state& s, std::uint64
   const auto known = std::find_if(s.tellers.begin(), s.tellers.end(), is);
   if (known != s.tellers.end()) return &*known;
   forget_silent(s);
+  if (s.tellers.size() >= most_of_one) forget_one_that_ended(s);
+  if (s.tellers.size() >= most_of_one || tellers_ >= most_tellers) return nullptr;
   if (!s.tellers.empty() && !s.several) {
     s.several = true;
     s.since_ms = now_ms_;
   }
-  if (s.tellers.size() >= most_of_one) forget_one_that_ended(s);
-  if (s.tellers.size() >= most_of_one || tellers_ >= most_tellers) return nullptr;
   ++tellers_;
   auto& t = s.tellers.emplace_back();
   t.instance = instance;
@@ -79,6 +81,9 @@ instance_rounds::teller* instance_rounds::teller_of(series_state& s, std::uint64
 
 instance_rounds::place instance_rounds::add(std::uint64_t series, std::uint64_t instance,
                                             const metric_sample& value, bool several) {
+  const auto ts_ms = value.ts_ms != 0 ? value.ts_ms : now_ms_;
+  // What is not of now is the door's to refuse or to take as it is, and moves no round.
+  if (std::abs(ts_ms - now_ms_) > most_away_ms) return place::alone;
   auto at = series_.find(series);
   if (at == series_.end()) {
     if (tellers_ >= most_tellers) return place::alone;
@@ -93,15 +98,18 @@ instance_rounds::place instance_rounds::add(std::uint64_t series, std::uint64_t 
   auto& s = at->second;
   auto* const t = teller_of(s, instance);
   if (t == nullptr) return place::too_many;
-  const auto ts_ms = value.ts_ms != 0 ? value.ts_ms : now_ms_;
   s.kind = value.kind;
   s.join = value.join;
-  if (t->ts_ms != 0 && ts_ms <= t->ts_ms)  // sent again
+  if (t->ts_ms != 0 && ts_ms <= t->ts_ms) {
+    // Sent again; but what grew in another time than the last comes from a queue out of order.
+    if (s.several && value.kind == metric_kind::rate && value.start_ms > 0 && ts_ms != t->ts_ms)
+      tell(*t, value, ts_ms);
     return s.several ? place::joined : place::alone;
+  }
   if (t->body != 0 && t->body != body_) {
     const auto since = std::min(now_ms_ - t->heard_ms, longest_usual_ms);
     t->usual_ms = std::max(since, t->usual_ms - t->usual_ms / 8);
-    s.settled = true;
+    s.settled = s.settled || now_ms_ - s.since_ms >= usual_at_first_ms;
   }
   t->body = body_;
   t->heard_ms = now_ms_;
@@ -152,6 +160,20 @@ bool instance_rounds::is_over(series_state& s) const {
   return any;
 }
 
+/// Whether somebody's counts are not known yet: the round says nothing, and what the others counted
+/// is told with the next.
+bool instance_rounds::carry_over(series_state& s) {
+  const bool known = std::none_of(s.tellers.begin(), s.tellers.end(), [](const teller& t) {
+    return t.told && t.passed_ms <= 0 && t.rounds < known_from_round;
+  });
+  if (known) return false;
+  for (auto& t : s.tellers) {
+    if (t.told && t.rounds < known_from_round) ++t.rounds;
+    t.told = false;
+  }
+  return true;
+}
+
 // Each counts over its own time, but one that began or ended within a round was there for a part of
 // it: what is clearly shorter than the round counts over that.
 // The value is of now where a clock is ahead: one of them must not take the others into the future.
@@ -168,13 +190,12 @@ std::optional<instance_rounds::joined_value> instance_rounds::close(std::uint64_
   const auto round_ms =
       static_cast<double>(s.ts_ms != 0 ? all.ts_ms - s.ts_ms : now_ms_ - s.since_ms);
   s.since_ms = now_ms_;
+  if (!gauge && carry_over(s)) return std::nullopt;
   s.ts_ms = all.ts_ms;
   double sum = 0, largest = 0;
-  bool known = true;
   for (auto& t : s.tellers) {
     if (!t.told) continue;
     const bool counted = gauge || t.passed_ms > 0;
-    if (!counted && t.rounds < known_from_round) known = false;
     const double over_ms = t.passed_ms < part * round_ms ? round_ms : t.passed_ms;
     const double value = gauge ? t.last : counted ? t.grown * 1000 / over_ms : 0;
     largest = all.instances == 0 ? value : std::max(largest, value);
@@ -184,7 +205,7 @@ std::optional<instance_rounds::joined_value> instance_rounds::close(std::uint64_
     t.grown = t.passed_ms = 0;
     if (t.rounds < known_from_round) ++t.rounds;
   }
-  if (!known || all.instances == 0 || !std::isfinite(sum)) return std::nullopt;
+  if (all.instances == 0 || !std::isfinite(sum)) return std::nullopt;
   all.kind = gauge ? metric_kind::gauge : metric_kind::rate;
   const bool mean = gauge && s.join == instances_join::mean;
   all.value = gauge && s.join == instances_join::largest ? largest

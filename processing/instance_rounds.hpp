@@ -77,6 +77,7 @@ private:
   void tell(teller& t, const metric_sample& value, std::int64_t ts_ms) const;
   static std::int64_t patience_ms(const teller& t) noexcept;
   bool is_over(series_state& s) const;
+  static bool carry_over(series_state& s);
   void forget_one_that_ended(series_state& s);
   void forget_silent(series_state& s);
   void sweep();

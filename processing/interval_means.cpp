@@ -11,6 +11,14 @@ namespace faultline {
 namespace {
 
 constexpr std::string_view sum_word = "sum";
+/// Beyond so many channels no new mean is made: the rest is for what is sent.
+constexpr std::size_t most_with_means = 192;
+
+bool is_throughput(std::string_view name) {
+  for (const char* per : {"_per_", ".per.", ".per_", "_per."})
+    if (name.find(per) != std::string_view::npos) return true;
+  return false;
+}
 
 /// The channel of counter @p name; those of one histogram mostly stand side by side.
 std::optional<std::size_t> counter_named(const tick_builder& ticks, const std::string& name,
@@ -42,7 +50,8 @@ std::optional<mean_names> mean_names_of(std::string_view sum) {
   names.count = stem + "count";
   names.count.append(labels);
   names.mean = stem + "mean";
-  if (is_time_unit(unit_of(base)) && role_of(names.mean) != metric_role::latency)
+  if (is_time_unit(unit_of(base)) && !is_throughput(base) &&
+      role_of(names.mean) != metric_role::latency)
     names.mean = stem + "latency" + base[at - 1] + "mean";
   names.mean.append(unit).append(labels);
   if (names.mean.size() > payload_limits::metric_name_bytes) return std::nullopt;
@@ -63,7 +72,8 @@ void derive_means(tick_builder& ticks, std::size_t nth) {
     if (!count || !(value_of(*count) > 0)) continue;
     const double mean = value_of(c) / value_of(*count);
     if (!std::isfinite(mean)) continue;
-    if (const auto to = ticks.derive(names->mean)) ticks.set_derived(nth, *to, mean);
+    if (const auto to = ticks.derive(names->mean, most_with_means))
+      ticks.set_derived(nth, *to, mean);
   }
 }
 

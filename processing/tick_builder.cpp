@@ -172,15 +172,12 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
   return waiting_ != before ? result::closed : result::open;
 }
 
-std::optional<std::size_t> tick_builder::derive(std::string_view name) {
-  for (std::size_t c = 0; c < channels_.size(); ++c) {
-    if (channels_[c].name != name) continue;
-    if (channels_[c].missed >= forget_after)
-      channels_[c].derived = true;  // nobody sends it any more
-    return channels_[c].derived ? std::optional<std::size_t>{c} : std::nullopt;
-  }
-  if (channels_.size() == max_channels) {
-    ++ignored_;
+std::optional<std::size_t> tick_builder::derive(std::string_view name, std::size_t most) {
+  for (std::size_t c = 0; c < channels_.size(); ++c)
+    if (channels_[c].name == name)
+      return channels_[c].derived ? std::optional<std::size_t>{c} : std::nullopt;
+  if (channels_.size() >= most) {
+    if (most == max_channels) ++ignored_;
     return std::nullopt;
   }
   channel_info channel;

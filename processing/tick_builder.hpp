@@ -77,8 +77,8 @@ public:
   bool idle() const noexcept { return waiting_ == 0 && open_.empty(); }
 
   /// The channel called @p name, for values that nobody sends: no row needs it. Nothing when
-  /// somebody does, or there are max_channels already.
-  std::optional<std::size_t> derive(std::string_view name);
+  /// somebody does, or there are @p most already; where that is max_channels, it is counted.
+  std::optional<std::size_t> derive(std::string_view name, std::size_t most = max_channels);
   /// Its value in the @p nth tick that waits, the oldest is 0. @pre nth < waiting_ticks()
   void set_derived(std::size_t nth, std::size_t channel, double value);
   /// Something came at @p ts that is no metric: where no metric ever does, its tick opens with it.
