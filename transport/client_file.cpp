@@ -84,7 +84,6 @@ bool is_endpoint(std::string_view text) {
 }
 
 outcome<client_rights> read_client(std::string_view text, const std::string& name) {
-  if (auto whole = check_seal(text); !whole) return whole.error();
   const auto entries = read_zpl(text);
   if (!entries) return entries.error();
   client_rights client;

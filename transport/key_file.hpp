@@ -45,7 +45,7 @@ outcome<std::string> load_public_key(const std::filesystem::path& file);
 outcome<std::shared_ptr<const curve_keys>> load_client_keys(const std::filesystem::path& own,
                                                             const std::filesystem::path& server);
 
-/// One client from the text of its file. Fails as check_seal(), or ec::malformed naming the line;
+/// One client from the text of its file. Fails: ec::malformed naming the line;
 /// what is unknown in the section `faultline` is an error: a restriction misspelt must not be none.
 outcome<client_rights> read_client(std::string_view text, const std::string& name);
 

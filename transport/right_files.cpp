@@ -177,6 +177,7 @@ outcome<token_list> load_tokens(const fs::path& file) {
   if (!text) return text.error();
   auto list = read_tokens(text->reveal());
   if (!list) return in_file(file, list.error());
+  tell_of_seal(file, text->reveal());
   return list;
 }
 

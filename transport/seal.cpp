@@ -2,6 +2,7 @@
 #include "transport/seal.hpp"
 
 #include <sodium.h>
+#include <spdlog/spdlog.h>
 
 #include <array>
 
@@ -41,8 +42,13 @@ outcome<void> check_seal(std::string_view text) {
   if (line == seal_of(body)) return {};
   return failure{
       ec::malformed,
-      "it is not what was sealed: damaged, or changed by hand. Look at it; where it is as "
-      "it should be, `faultline seal` it"};
+      "is not what was sealed: damaged, or changed by hand. Look at it; where it is as it "
+      "should be, `faultline seal` it"};
+}
+
+void tell_of_seal(const std::filesystem::path& file, std::string_view text) {
+  if (const auto whole = check_seal(text); !whole)
+    spdlog::warn("{} {}", file.string(), whole.error().what);
 }
 
 }  // namespace faultline

@@ -57,7 +57,7 @@ private:
 };
 
 /// Lines of a token file: NAME ROLE SHA-256 [NOT-AFTER], and comments after '#'.
-/// Fails: ec::malformed naming the line, or as check_seal().
+/// Fails: ec::malformed naming the line.
 outcome<token_list> read_tokens(std::string_view text);
 /// Fails as read_secret_file() and read_tokens(), naming the file.
 outcome<token_list> load_tokens(const std::filesystem::path& file);

@@ -9,7 +9,7 @@ Every case is a copy of what `faultline keygen` and `faultline token create` wro
 off, and a server that starts on it. Good ends are
 
     refused    the server ends with 2 or 1 and names the file
-    told       it serves, and its log says of the file that it lets nobody in
+    told       it serves, and its log says of the file that it is not what was sealed, or lets nobody in
     harmless   it serves, and a reload of the whole files finds that no client and no token has changed
 
 Fails on anything else: rights that differ and nobody says so, or a server that ends by a signal.
@@ -106,7 +106,7 @@ def serve_on(file, done, good, scratch):
         if status is not None:
             good_end = status in (1, 2) and file.name in server.tail()
             return ("refused" if good_end else "SIGNAL" if status < 0 else "UNNAMED"), done, server.tail()[-300:]
-        if f"{file} holds no token" in server.tail():
+        if any(f"{file} {word}" in server.tail() for word in ("holds no token", "is not what was sealed")):
             return "told", done, ""
         copy(good, keys)
         said = what_a_reload_says(server)
