@@ -78,7 +78,8 @@ void partition_state::drive() {
   dispatch();
   count_read();
   fetch();
-  if (queue_.empty() && !live_) read_on();
+  // An ending server reads no further: what it has not read is in the log.
+  if (queue_.empty() && !live_ && draining_.empty()) read_on();
   answer_drain();
 }
 

@@ -36,12 +36,18 @@ int pipe_of_signals[2] = {-1, -1};
 int early_signals() noexcept { return pipe_of_signals[0]; }
 
 int early_end() noexcept {
+  constexpr unsigned char again = SIGHUP;
+  bool reload = false;
   for (;;) {
     pollfd come{pipe_of_signals[0], POLLIN, 0};
     unsigned char number = 0;
-    if (::poll(&come, 1, 0) != 1 || ::read(pipe_of_signals[0], &number, 1) != 1) return 0;
+    if (::poll(&come, 1, 0) != 1 || ::read(pipe_of_signals[0], &number, 1) != 1) break;
     if (number != SIGHUP) return number;
+    reload = true;
   }
+  // Whoever serves in the end reads it: the configuration was read before it came.
+  if (reload && ::write(pipe_of_signals[1], &again, 1) < 0) ::_exit(71);
+  return 0;
 }
 
 }  // namespace faultline

@@ -103,9 +103,14 @@ def early(times, seed):
     chance, found = random.Random(seed), {"ended_with_0": 0, "while_linking": 0, "slowest_s": 0.0}
     server = Server(CONFIG)
     try:
-        for _ in range(times):
+        for n in range(times):
             server.start(wait=False)
-            time.sleep(chance.random())
+            if n % 2 == 0:
+                time.sleep(chance.random())
+            else:  # the moment it can hear: before any library was constructed
+                end = time.monotonic() + 60
+                while links_still(server.process.pid) and time.monotonic() < end:
+                    time.sleep(0.001)
             linking = links_still(server.process.pid)
             server.process.send_signal(signal.SIGTERM)
             begin = time.monotonic()

@@ -153,7 +153,7 @@ class PageTest(Case):
         config = ("global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
                   + at(block("alertmanager.md", "prometheus.yml"), {7800: server.http, 9093: alertmanager}))
         return self.tool(["/usr/bin/prometheus", "--config.file=DIR/prometheus.yml", "--storage.tsdb.path=DIR/data",
-                          f"--web.listen-address=127.0.0.1:{web}", "--rules.alert.resend-delay=1s"],
+                          f"--web.listen-address=127.0.0.1:{web}"],
                          {"prometheus.yml": config, "rules.yml": self.RULE % 0}).start()
 
     def alerts(self, port):
