@@ -82,9 +82,13 @@ instance_rounds::teller* instance_rounds::teller_of(series_state& s, std::uint64
 instance_rounds::place instance_rounds::add(std::uint64_t series, std::uint64_t instance,
                                             const metric_sample& value, bool several) {
   const auto ts_ms = value.ts_ms != 0 ? value.ts_ms : now_ms_;
-  // What is not of now is the door's to refuse or to take as it is, and moves no round.
-  if (std::abs(ts_ms - now_ms_) > most_away_ms) return place::alone;
   auto at = series_.find(series);
+  // What is neither of now nor of the time the others tell of, where the past is sent, is the
+  // door's to refuse or to take as it is, and moves no round.
+  if (at != series_.end() && std::abs(ts_ms - now_ms_) > most_away_ms &&
+      std::none_of(at->second.tellers.begin(), at->second.tellers.end(),
+                   [&](const teller& t) { return std::abs(ts_ms - t.ts_ms) <= most_away_ms; }))
+    return place::alone;
   if (at == series_.end()) {
     if (tellers_ >= most_tellers) return place::alone;
     before_.emplace(series, std::nullopt);

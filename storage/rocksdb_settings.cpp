@@ -48,6 +48,7 @@ struct family_shape {
   std::size_t block_bytes;
   bool bloom;
   rocksdb::CompressionType compression;
+  bool ever_larger_keys = false;  ///< see settings_of()
 };
 
 family_shape shape_of(family f) {
@@ -61,11 +62,12 @@ family_shape shape_of(family f) {
       return {8, 16 * kib, true, rocksdb::kNoCompression};
     case family::outbox:
       return {32, 16 * kib, true, rocksdb::kLZ4Compression};
-    case family::meta:
-    case family::publishers:
     case family::decisions:
     case family::feed:
     case family::letters:
+      return {32, 16 * kib, false, rocksdb::kLZ4Compression, true};
+    case family::meta:
+    case family::publishers:
       return {32, 16 * kib, false, rocksdb::kLZ4Compression};
   }
   return {32, 16 * kib, false, rocksdb::kNoCompression};
@@ -82,6 +84,10 @@ rocksdb::ColumnFamilyOptions settings_of(family f, const storage_options& option
   o.level_compaction_dynamic_level_bytes = true;
   o.target_file_size_base = 64 * mib;
   o.max_bytes_for_level_base = 256 * mib;
+  // A full write-ahead log has all families written to tables, those of little traffic to small
+  // ones. Where no two of them overlap, levels only ever move them, and their number grows with the
+  // hours; runs of about one size are merged.
+  if (shape.ever_larger_keys) o.compaction_style = rocksdb::kCompactionStyleUniversal;
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;

@@ -108,7 +108,7 @@ class Page(unittest.TestCase):
         worst = worst_of(self.server)
         self.browse("an operator (reads the cause|works|is told)", PAGE_INCIDENT=worst["id"], PAGE_CAUSE=worst["causes"][0]["entity"])
         said = [(w["state"], w["by"], w["text"]) for w in self.words(worst["id"])]
-        self.assertIn(("acknowledge", "ann", "looking into it"), said)
+        self.assertIn(("acknowledge", "ann", "assigned to bob: looking into it"), said)
         self.assertIn(("right", "ann", f"cause {worst['causes'][0]['entity']}: as said"), said)
         self.assertTrue(any(text.endswith(": after the second step") for _, _, text in said), said)  # begins with the remedy
         quality = self.server.api("/api/v1/quality")

@@ -113,8 +113,8 @@ TEST(IntervalMeans, AreNoPartOfWhatMakesARow) {
   }
 }
 
-// A build before this one was sent the means of deltas.
-TEST(IntervalMeans, TakeThePlaceOfAMeanThatNobodySendsAnyMore) {
+// What a channel is does not change while its entity lives: it is judged by it.
+TEST(IntervalMeans, AreNotMadeWhereSomebodyHasSentOneOfThatName) {
   means_driver d;
   const metric_point sent{"took.mean", 7, metric_kind::gauge};
   const metric_point sum{"took.sum", 2, metric_kind::rate},
@@ -122,7 +122,26 @@ TEST(IntervalMeans, TakeThePlaceOfAMeanThatNobodySendsAnyMore) {
   for (int i = 0; i < 4; ++i) d.give({sent, sum, count});
   EXPECT_EQ(d.value("took.mean"), 7);
   for (int i = 0; i < 12; ++i) d.give({sum, count});
-  EXPECT_DOUBLE_EQ(d.value("took.mean"), 0.25);
+  EXPECT_TRUE(std::isnan(d.value("took.mean")));
+}
+
+TEST(IntervalMeans, LeaveRoomForWhatIsSentAndAreNotCountedWhereThereIsNone) {
+  means_driver d;
+  std::vector<std::string> names;
+  for (int n = 0; n < 90; ++n)
+    for (const char* part : {".count", ".sum"}) names.push_back("h" + std::to_string(n) + part);
+  for (int i = 1; i < 12; ++i) {
+    std::vector<metric_point> points;
+    for (const auto& name : names) points.push_back(counter(name, i * 10.0));
+    d.give(points);
+  }
+  EXPECT_EQ(d.builder.channels().size(), 192U);
+  EXPECT_EQ(d.builder.ignored(), 0U);
+}
+
+TEST(IntervalMeans, OfThroughputsAreNoLatencies) {
+  EXPECT_EQ(mean_of("download_bytes_per_second_sum"),
+            "download_bytes_per_second_mean of download_bytes_per_second_count");
 }
 
 }  // namespace

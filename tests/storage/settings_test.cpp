@@ -2,7 +2,12 @@
 // What the store asks of RocksDB, each because something was measured or went wrong elsewhere.
 #include "storage/internal/rocksdb_settings.hpp"
 
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
 #include <gmock/gmock.h>
+#include <rocksdb/metadata.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
@@ -50,6 +55,37 @@ TEST(StoreSettings, AreWhatAnOpenStoreHas) {
   expect_safe((*opened)->db().GetDBOptions());
   EXPECT_EQ((*opened)->db().GetDBOptions().listeners.size(), 2U)
       << "and what the manifest has come to is noted";
+}
+
+/// Tables of a family into which keys that only grow were written, @p times flushed.
+std::size_t tables_after(rocksdb_database& database, family f, int times) {
+  auto& db = database.db();
+  auto* const handle = database.at(f);
+  for (int i = 0; i < times; ++i) {
+    char key[16];
+    std::snprintf(key, sizeof key, "%08d", i);
+    EXPECT_TRUE(db.Put({}, handle, key, std::string(1000, 'x')).ok());
+    EXPECT_TRUE(db.Flush({}, handle).ok());
+  }
+  rocksdb::ColumnFamilyMetaData now;
+  for (int n = 0; n < 3000; ++n) {
+    std::uint64_t pending = 0, running = 0;
+    db.GetIntProperty(handle, "rocksdb.compaction-pending", &pending);
+    db.GetIntProperty(handle, "rocksdb.num-running-compactions", &running);
+    if (pending + running == 0) break;
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  }
+  db.GetColumnFamilyMetaData(handle, &now);
+  return now.file_count;
+}
+
+// Every full write-ahead log has them written, however little is in them.
+TEST(StoreSettings, FamiliesOfEverLargerKeysHaveFewTablesHoweverOftenTheyAreWritten) {
+  temporary_directory directory;
+  auto opened = rocksdb_database::open(directory.store(), small_options());
+  ASSERT_TRUE(opened) << opened.error().what;
+  for (const auto f : {family::decisions, family::feed, family::letters})
+    EXPECT_LE(tables_after(**opened, f, 200), 20U) << name_of(f);
 }
 
 TEST(StoreSettings, KeepMemoryWithinWhatTheConfigurationSays) {
