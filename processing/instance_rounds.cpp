@@ -113,7 +113,7 @@ instance_rounds::place instance_rounds::add(std::uint64_t series, std::uint64_t 
   if (t->body != 0 && t->body != body_) {
     const auto since = std::min(now_ms_ - t->heard_ms, longest_usual_ms);
     t->usual_ms = std::max(since, t->usual_ms - t->usual_ms / 8);
-    s.settled = s.settled || now_ms_ - s.since_ms >= usual_at_first_ms;
+    s.settled = true;
   }
   t->body = body_;
   t->heard_ms = now_ms_;
