@@ -3,6 +3,7 @@
 // Files of keys, rights and tokens as they come onto the disk: made, added to, sealed.
 #include <fcntl.h>
 #include <sodium.h>
+#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -179,6 +180,11 @@ outcome<token_list> load_tokens(const fs::path& file) {
   if (!list) return in_file(file, list.error());
   tell_of_seal(file, text->reveal());
   return list;
+}
+
+void tell_of_seal(const std::filesystem::path& file, std::string_view text) {
+  if (const auto whole = check_seal(text); !whole)
+    spdlog::warn("{} {}", file.string(), whole.error().what);
 }
 
 outcome<std::string> seal_file(const fs::path& file) {

@@ -2,7 +2,6 @@
 #include "transport/seal.hpp"
 
 #include <sodium.h>
-#include <spdlog/spdlog.h>
 
 #include <array>
 
@@ -44,11 +43,6 @@ outcome<void> check_seal(std::string_view text) {
       ec::malformed,
       "is not what was sealed: damaged, or changed by hand. Look at it; where it is as it "
       "should be, `faultline seal` it"};
-}
-
-void tell_of_seal(const std::filesystem::path& file, std::string_view text) {
-  if (const auto whole = check_seal(text); !whole)
-    spdlog::warn("{} {}", file.string(), whole.error().what);
 }
 
 }  // namespace faultline

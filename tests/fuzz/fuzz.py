@@ -55,7 +55,7 @@ TARGETS = {
     "lines": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/influx.cpp", "transport/decode/collectd.cpp", "transport/decode/statsd.cpp",
                                            "transport/decode/frames.cpp"]),
     "content": (["transport/decode/content.cpp"] + BASIC, ["-lsnappy", "-lz"], ["transport/decode/content.cpp"]),
-    "key_file": (["transport/key_file.cpp", "transport/client_file.cpp", "transport/zpl.cpp", "transport/tokens.cpp",
+    "key_file": (["transport/key_file.cpp", "transport/right_files.cpp", "transport/client_file.cpp", "transport/zpl.cpp", "transport/tokens.cpp",
                   "transport/token_file.cpp", "transport/seal.cpp", "transport/access.cpp", "transport/secret.cpp"] + BASIC,
                  ["-lzmq", "-lsodium"], ["transport/client_file.cpp", "transport/zpl.cpp", "transport/token_file.cpp",
                                                         "transport/seal.cpp"]),
@@ -64,7 +64,7 @@ TARGETS = {
 # Those that look inside a room stand with its tests.
 ELSEWHERE = {"http": "tests/transport/http_fuzz.cpp"}
 SANITIZE = ["-fsanitize=fuzzer-no-link,address,undefined", "-fno-sanitize-recover=undefined"]
-FLAGS = ["-std=c++17", "-O1", "-g1", "-fno-omit-frame-pointer", "-DMSGPACK_NO_BOOST", "-DFAULTLINE_VERSION=\"fuzz\"", f"-I{ROOT}"]
+FLAGS = ["-std=c++17", "-O1", "-g1", "-fno-omit-frame-pointer", "-DMSGPACK_NO_BOOST", "-DFMT_HEADER_ONLY", "-DSPDLOG_FMT_EXTERNAL", "-DFAULTLINE_VERSION=\"fuzz\"", f"-I{ROOT}"]
 LEAST_COVERAGE = 0.95  # of the lines of each parser
 ROUND_S = 60
 INTERRUPTED = 72  # how libFuzzer ends after SIGINT
