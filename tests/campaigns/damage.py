@@ -177,9 +177,28 @@ def known_cases(state):
     return {case: rest for case, *rest in map(json.loads, pathlib.Path(state).read_text().splitlines())}
 
 
-def run(count, seed, state=None, control=False):
+def run_cases(count, seed, state, kinds, look_at):
+    """Looks at the cases that @state does not know, and prints how many of each kind ended how. @returns the bad ones."""
     known, bad = known_cases(state), []
     ends = collections.defaultdict(collections.Counter)
+    for case in range(count):
+        if case not in known:
+            known[case] = look_at(case)
+            if state:
+                with open(state, "a", encoding="utf-8") as out:
+                    out.write(json.dumps([case, *known[case]]) + "\n")
+        end, done, detail = known[case]
+        ends[kinds[case % len(kinds)]][end] += 1
+        if end.isupper():
+            bad.append(f"case {case}: {end}: {done}: {detail}")
+            print(bad[-1], flush=True)
+    for kind in kinds:
+        print(f"{kind:9}", dict(ends[kind]))
+    print(f"{count} cases, seed {seed}: {len(bad)} unnoticed or ended badly")
+    return bad
+
+
+def run(count, seed, state=None, control=False):
     with tempfile.TemporaryDirectory(prefix="faultline-damage-") as scratch:
         base = pathlib.Path(scratch) / "base"
         base.mkdir()
@@ -188,20 +207,7 @@ def run(count, seed, state=None, control=False):
         assert None not in good.values() and not store_check(base / "store"), "the store is damaged before we begin"
         if control:
             add_an_event(base)
-        for case in range(count):
-            if case not in known:
-                known[case] = one(case, base, good, pathlib.Path(scratch) / "case", seed)
-                if state:
-                    with open(state, "a", encoding="utf-8") as out:
-                        out.write(json.dumps([case, *known[case]]) + "\n")
-            end, done, detail = known[case]
-            ends[KINDS[case % len(KINDS)]][end] += 1
-            if end.isupper():
-                bad.append(f"case {case}: {end}: {done}: {detail}")
-                print(bad[-1], flush=True)
-    for kind in KINDS:
-        print(f"{kind:9}", dict(ends[kind]))
-    print(f"{count} cases, seed {seed}: {len(bad)} unnoticed or ended badly")
+        bad = run_cases(count, seed, state, KINDS, lambda case: one(case, base, good, pathlib.Path(scratch) / "case", seed))
     return any("SILENT" in line and "'log'" in line for line in bad) if control else not bad
 
 

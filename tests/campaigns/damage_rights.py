@@ -16,8 +16,6 @@ Fails on anything else: rights that differ and nobody says so, or a server that 
 """
 
 import argparse
-import collections
-import json
 import pathlib
 import random
 import shutil
@@ -30,7 +28,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from support import BIN, Server  # noqa: E402
-from damage import WAYS, damage, known_cases  # noqa: E402
+from damage import WAYS, damage, run_cases  # noqa: E402
 
 KINDS = {"key": ["server.secret"], "client": ["clients.d/probe.pub", "clients.d/pager.pub", "clients.d/hub.pub"],
          "tokens": ["tokens"]}
@@ -131,26 +129,10 @@ def control():
 
 
 def run(count, seed, state=None):
-    known, bad = known_cases(state), []
-    ends = collections.defaultdict(collections.Counter)
     with tempfile.TemporaryDirectory(prefix="faultline-damage-") as scratch:
         good = pathlib.Path(scratch) / "good"
         make_files(good, seals=True)
-        for case in range(count):
-            if case not in known:
-                known[case] = one(case, good, pathlib.Path(scratch) / "case", seed)
-                if state:
-                    with open(state, "a", encoding="utf-8") as out:
-                        out.write(json.dumps([case, *known[case]]) + "\n")
-            end, done, detail = known[case]
-            ends[list(KINDS)[case % len(KINDS)]][end] += 1
-            if end.isupper():
-                bad.append(f"case {case}: {end}: {done}: {detail}")
-                print(bad[-1], flush=True)
-    for kind in KINDS:
-        print(f"{kind:9}", dict(ends[kind]))
-    print(f"{count} cases, seed {seed}: {len(bad)} unnoticed or ended badly")
-    return not bad
+        return not run_cases(count, seed, state, list(KINDS), lambda case: one(case, good, pathlib.Path(scratch) / "case", seed))
 
 
 def main():
