@@ -359,6 +359,22 @@ TEST_F(Inhibition, WhatComesUnderACauseByAnEdgeIsInhibitedAtOnce) {
   EXPECT_TRUE(suppressed(told[0]));
 }
 
+TEST_F(Inhibition, AMemberThatComesNearerToTheCauseByAnEdgeIsInhibitedAtOnce) {
+  inhibit_consequences();
+  f.edge("front", "db");
+  f.edge("mid", "front");
+  f.edge("far", "mid");
+  f.edge("off", "far");
+  const auto out = f.fire("db", noon);
+  for (const char* entity : {"front", "mid", "far", "off"}) f.fire(entity, noon + 1000);
+  f.answer(out.requests.at(0).incident, "db", 0.8);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  const auto told = alerts_in(f.edge("off", "db"));
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told[0].entity, "off");
+  EXPECT_TRUE(suppressed(told[0]));
+}
+
 TEST_F(Inhibition, AnEdgeThatGoesFarFromACauseLeavesItsConsequencesAndOneOfTheirsDoesNot) {
   inhibit_consequences();
   f.edge("front", "db");
