@@ -4,9 +4,40 @@
 #include <ATen/Parallel.h>
 #include <dlfcn.h>
 
+#include <cstdlib>
 #include <cstring>
+#include <string_view>
 
 namespace faultline {
+namespace {
+
+template <class Function>
+Function* of_blas(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_DEFAULT, name));
+}
+
+// OpenBLAS looks for the processor's model in a list when it is loaded; one that is younger than
+// the list gets the kernels of 2004, which take three times as long. It is told again, by the name
+// it takes from its environment, where the processor says what it can do. Before any thread of
+// ours, for the sake of the environment.
+bool choose_blas_kernels() {
+  const auto core = of_blas<char*()>("openblas_get_corename");
+  const auto quit = of_blas<void()>("gotoblas_dynamic_quit");
+  const auto init = of_blas<void()>("gotoblas_dynamic_init");
+  constexpr const char* wanted = "OPENBLAS_CORETYPE";
+  if (core == nullptr || quit == nullptr || init == nullptr) return false;  // another BLAS
+  if (std::getenv(wanted) != nullptr || std::string_view{core()} != "Prescott") return false;
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return false;
+  setenv(wanted, "Haswell", 1);
+  quit();
+  init();
+  unsetenv(wanted);
+  return true;
+}
+
+[[maybe_unused]] const bool kernels_chosen = choose_blas_kernels();
+
+}  // namespace
 
 void use_one_thread() {
   thread_local bool ready = false;
@@ -14,8 +45,7 @@ void use_one_thread() {
   at::set_num_threads(1);
   // Debian's LibTorch calls BLAS through an interface without thread control. OpenBLAS has its own
   // pool; when it is another BLAS there is nothing to set.
-  using setter = void (*)(int);
-  if (auto set = reinterpret_cast<setter>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(1);
+  if (auto* set = of_blas<void(int)>("openblas_set_num_threads")) set(1);
   ready = true;
 }
 
