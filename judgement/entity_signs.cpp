@@ -8,21 +8,30 @@ namespace {
 
 // A half hour that holds so unusual a tick is every second one: alone it means nothing.
 constexpr float sign_decades = 0.3f;
-// Told is where it begins: after so long without, or when it has become ten times as rare.
-constexpr std::int64_t sign_rest_ms = 2 * 60'000;
-constexpr float sign_rise = 1.0f;
+// Told is where it begins, after so long without; or where one tick is by so many decades rarer
+// than the quietest of late, also above what has been unusual for hours.
+constexpr std::uint32_t sign_rest_s = 2 * 60;
+constexpr float sign_rise = 0.3f;
+// What is quiet of late follows a lasting rise within six minutes.
+constexpr float lull_rise_per_minute = 0.05f;
 
 }  // namespace
 
 // Whether the tick is a weak sign that is to be told. Minds when it was, told or not.
 bool entity_core::impl::sign_begins(const tick_judgement& t) {
-  const float decades = t.result.decades;
-  if (decades < sign_decades || ticks < least_ticks || returning(t.tick_ms)) return false;
-  const std::int64_t now = unix_ms(t.ts);
-  const bool begins = now - last_sign_ms > std::max(sign_rest_ms, 2 * t.tick_ms);
-  last_sign_ms = now;
-  if (!begins && decades < last_sign_decades + sign_rise) return false;
-  last_sign_decades = decades;
+  const auto now_s = static_cast<std::uint32_t>(unix_ms(t.ts) / 1000);
+  const auto rest_s = std::max(sign_rest_s, static_cast<std::uint32_t>(2 * t.tick_ms / 1000));
+  const float abrupt = t.result.rarity[static_cast<std::size_t>(view::residual)];
+  bool tells = abrupt >= std::max(sign_decades, lull_decades + sign_rise);
+  lull_decades = std::min(
+      lull_decades + lull_rise_per_minute * static_cast<float>(t.tick_ms) / 60'000, abrupt);
+  if (ticks < least_ticks || returning(t.tick_ms)) return false;
+  if (t.result.decades >= sign_decades) {
+    tells = tells || now_s - last_sign_s > rest_s;
+    last_sign_s = now_s;
+  }
+  if (!tells || now_s - told_sign_s <= rest_s) return false;
+  told_sign_s = now_s;
   return true;
 }
 

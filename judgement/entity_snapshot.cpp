@@ -7,24 +7,24 @@
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
-// snapshot := version(u8 = 12) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 13) body checksum(u64: stable_hash of all before it)
 //
 // Versions from 3 end their body with logic(u32) model_key(u64) shadow_ticks(u16), from 6 with
 // told(u8) and, where that is 1, the told_series behind that. The body is the state as it stands in
 // memory, piece by piece; each piece reads itself back and refuses what does not fit. A published
-// version never changes. Versions 1 to 11 are read and no longer written; 11 has no operations of
-// spans and no calls that were left out, 10 does not know the newest line and span, 9 has no
-// channels of spans, 8 no words of logs, 7 no weak signs, 6 does not know how good the forecasts
-// were, 5 nothing of logs and spans; 4 has a tail of every view and two numbers of each channel
-// that nothing read; 1 knows nothing of crossed limits (alert_lifecycle) and holds wall clock times
-// where events bring their own (accept_past). 1 to 3 had other deviations and other tails: what
-// they know of values, levels, profiles, alerts and edges is taken over, how rare things are is
-// learned again.
+// version never changes. Versions 1 to 12 are read and no longer written; 12 knows signs by
+// their begin alone, 11 has no operations of spans and no calls that were left out, 10 does not
+// know the newest line and span, 9 has no channels of spans, 8 no words of logs, 7 no weak signs, 6
+// does not know how good the forecasts were, 5 nothing of logs and spans; 4 has a tail of every
+// view and two numbers of each channel that nothing read; 1 knows nothing of crossed limits
+// (alert_lifecycle) and holds wall clock times where events bring their own (accept_past). 1 to 3
+// had other deviations and other tails: what they know of values, levels, profiles, alerts and
+// edges is taken over, how rare things are is learned again.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 12;
+constexpr std::uint8_t snapshot_version = 13;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
@@ -132,8 +132,9 @@ std::string entity_core::impl::save() const {
   out.put(shadow_ticks);
   out.put(static_cast<std::uint8_t>(told ? 1 : 0));
   if (told) told->save(out);
-  out.put(last_sign_ms);
-  out.put(last_sign_decades);
+  out.put(last_sign_s);
+  out.put(told_sign_s);
+  out.put(lull_decades);
   out.put(static_cast<std::uint8_t>(logs ? 1 : 0));
   if (logs) logs->save(out);
   out.put(static_cast<std::uint8_t>(spans ? 1 : 0));
@@ -205,11 +206,7 @@ bool entity_core::impl::restore_told(std::uint8_t version, byte_reader& in) {
   std::uint8_t tells = 0;
   if (version > 5 && (!in.get(tells) || tells > 1)) return false;
   if (tells == 1 && !told_by().restore(in, version)) return false;
-  if (version > 7) {
-    in.get(last_sign_ms);
-    in.get(last_sign_decades);
-    if (!all_finite(&last_sign_decades, 1)) return false;
-  }
+  if (version > 7 && !read_signs(version, in)) return false;
   std::uint8_t writes = 0;
   if (version > 8 && (!in.get(writes) || writes > 1)) return false;
   if (writes == 1) {
@@ -217,6 +214,19 @@ bool entity_core::impl::restore_told(std::uint8_t version, byte_reader& in) {
     if (!logs->restore(in, version)) return false;
   }
   return version < 10 || read_spans(in, version);
+}
+
+/// Of versions before 13 how rare the last sign was: as good a lull.
+bool entity_core::impl::read_signs(std::uint8_t version, byte_reader& in) {
+  if (version > 12) {
+    in.get(last_sign_s);
+    in.get(told_sign_s);
+  } else {
+    std::int64_t last_ms_of_sign = 0;
+    in.get(last_ms_of_sign);
+    last_sign_s = told_sign_s = static_cast<std::uint32_t>(last_ms_of_sign / 1000);
+  }
+  return in.get(lull_decades) && all_finite(&lull_decades, 1);
 }
 
 bool entity_core::impl::read_spans(byte_reader& in, std::uint8_t version) {

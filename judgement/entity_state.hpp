@@ -184,6 +184,7 @@ struct entity_core::impl {
   outcome<void> restore(std::string_view bytes);
   bool restore_words(byte_reader& in);
   bool restore_told(std::uint8_t version, byte_reader& in);
+  bool read_signs(std::uint8_t version, byte_reader& in);
   bool read_spans(byte_reader& in, std::uint8_t version);
   entity_window window(event_time as_of, window_detail detail) const;  // entity_window.cpp
   entity_status status() const;
@@ -229,10 +230,11 @@ struct entity_core::impl {
   std::uint32_t since_pause = never_paused;  ///< ticks since it was away for hours
   float last_score = 0;
   float last_excess = 0;
-  float forecast_debt = 0;  ///< how much worse than the last value forecasts have been, in z
-  float last_sign_decades = 0;
+  float forecast_debt = 0;         ///< how much worse than the last value forecasts have been, in z
+  float lull_decades = 0;          ///< rarity of the quietest single tick of late
   float kind_class = 0;            ///< not saved; here it takes no room
-  std::int64_t last_sign_ms = 0;   ///< last tick that was one; 0: none was
+  std::uint32_t last_sign_s = 0;   ///< last tick so unusual, told or not, Unix time; 0: none was
+  std::uint32_t told_sign_s = 0;   ///< last sign that was told, likewise
   std::uint16_t shadow_ticks = 0;  ///< answers of a new model that are still only listened to
   bool degraded = true;            ///< the last tick was scored without the model
   bool ephemeral = false;

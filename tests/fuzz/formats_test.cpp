@@ -228,7 +228,7 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "entity snapshot", 12, true,
+  all.push_back({"entity_snapshot", "entity snapshot", 13, true,
                  [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();

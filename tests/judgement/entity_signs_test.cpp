@@ -52,14 +52,34 @@ TEST(EntitySigns, WhatPagesIsNoneWhileItFires) {
 TEST(EntitySigns, WhatLastsIsToldWhereItBegins) {
   const auto d = day_with(9);
   event_time last{};
-  double decades = 0;
   for (const auto& s : signs_of(d, test_start)) {
-    const bool rarer = s.what.sign.decades >= decades + 1 - 1e-6;
-    EXPECT_TRUE(rarer || s.tick > last + milliseconds{2 * tick});
+    EXPECT_GT(s.tick, last + milliseconds{2 * tick});
     last = s.tick;
-    decades = s.what.sign.decades;
   }
   EXPECT_LT(signs_of(d, bump).size(), 10u);
+}
+
+constexpr std::int64_t jump_at = bump + 15 * tick;
+
+/// A calm day, a quarter of an hour with 7 ms more of latency, then three minutes with @p jump more
+/// than that.
+entity_driver moved_day(double jump) {
+  entity_driver d{test_rules(tick)};
+  noise n{7};
+  for (std::int64_t ts = test_start; ts < jump_at + 4 * tick; ts += tick) {
+    auto row = calm_row(ts, n);
+    if (ts >= bump) row[7].second += 7;
+    if (ts >= jump_at && ts < jump_at + 3 * tick) row[7].second += jump;
+    d.row(ts, row);
+  }
+  return d;
+}
+
+TEST(EntitySigns, WhatRisesAboveWhatIsUnusualAlreadyIsOne) {
+  EXPECT_TRUE(signs_of(moved_day(0), jump_at).empty());
+  const auto d = moved_day(9);
+  EXPECT_TRUE(d.alerts().empty());
+  EXPECT_EQ(signs_of(d, jump_at).size(), 1u);
 }
 
 TEST(EntitySigns, WhileNothingIsDecidedNoneIsTold) {
