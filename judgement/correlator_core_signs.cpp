@@ -36,6 +36,7 @@ void correlator_core::impl::on_sign(const weak_sign& s) {
   if (silences_entity(s.entity)) return;
   ++counters.signs;
   keep_sign(s);
+  if (signs.count(s.entity) == 0) return;  // older than as many as are kept
   if (belongs_to_open(s)) return;
   std::vector<std::string> near;
   for (near_entity& n :

@@ -68,6 +68,14 @@ TEST_F(WeakSigns, OfAnEntityWithoutNeighboursAreNotAskedAbout) {
   EXPECT_TRUE(f.clock(asked_at).requests.empty());
 }
 
+TEST_F(WeakSigns, OneOlderThanAllThatAreKeptIsLetGo) {
+  for (int n = 0; n < 65'536; ++n) sign("quiet/" + std::to_string(n), noon);
+  EXPECT_NO_THROW(sign("c", noon - minute / 60));
+  EXPECT_TRUE(f.clock(asked_at).requests.empty());
+  EXPECT_NO_THROW(sign("c", noon + minute));  // a younger one has a place
+  EXPECT_EQ(f.clock(noon + 3 * minute).requests.size(), 1u);
+}
+
 TEST_F(WeakSigns, AStrongCauseOpensAnIncident) {
   const auto told = incidents_in(answer(question(), "a", 0.95, 6));
   ASSERT_EQ(told.size(), 1u);
