@@ -111,6 +111,23 @@ std::int64_t tick_builder::index_of(std::int64_t ts, std::int64_t tick) const no
   return base_index_ + round_div(ts - anchor_ms_, tick);
 }
 
+// The origin of the grid goes along with what is over, in whole ticks: another pace, which counts
+// from there, must not count all that is past in its own ticks.
+void tick_builder::close_through(std::int64_t index) noexcept {
+  closed_through_ = index;
+  if (index <= base_index_) return;
+  anchor_ms_ += (index - base_index_) * pace_ms_;
+  base_index_ = index;
+}
+
+// Builds before left the origin where the entity began. What was the pace is not known, but when
+// the newest event of a tick came is.
+void tick_builder::find_origin() noexcept {
+  if (base_index_ >= closed_through_) return;
+  base_index_ = open_.empty() ? closed_through_ : open_.back().index;
+  anchor_ms_ = open_.empty() ? last_closed_ms_ : open_.back().newest_ms;
+}
+
 // Moves the middle of the grid a quarter of the way towards what came: clocks drift.
 void tick_builder::follow(std::int64_t index, std::int64_t ts, std::int64_t tick) noexcept {
   if (index < base_index_) return;
@@ -143,7 +160,11 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
     started_ = true;
     anchor_ms_ = ts;
   }
-  const std::int64_t index = index_of(ts, tick);
+  const bool merging = crowded_ >= crowded_from;
+  std::int64_t index = index_of(ts, tick);
+  // Of several in a tick, one behind all that are over is not late: by a longer pace they end
+  // later.
+  if (merging && index == closed_through_ && ts > last_closed_ms_) ++index;
   if (index <= closed_through_) {
     ++late_;
     if (event.metrics.size() >= expected_) crowded_ = std::min(crowded_ + 2, crowded_most);
@@ -162,7 +183,6 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
     close_open_below(index, cause);  // the same set twice: it sends rows
     row = true;
   }
-  const bool merging = crowded_ >= crowded_from;
   if (row && !merging) {
     close_row(index, ts, cause);
     return result::closed;
@@ -262,7 +282,7 @@ void tick_builder::close_row(std::int64_t index, std::int64_t ts, const record_m
   auto& tick = append(ts, cause);
   tick.last = record_;
   tick.values.assign(row_of_event().begin(), row_of_event().end());
-  closed_through_ = index;
+  close_through(index);
   crowded_ -= crowded_ != 0 ? 1 : 0;
   closed(tick);
 }
@@ -279,7 +299,7 @@ void tick_builder::close_open_below(std::int64_t index, const record_mark& cause
       most = std::max(most, from.count[c]);
       if (from.count[c] != 0) tick.values[c] = from.sum[c] / from.count[c];
     }
-    closed_through_ = from.index;
+    close_through(from.index);
     if (crowded_ >= crowded_from)
       crowded_ = most > 1 ? std::min(crowded_ + 1, crowded_most) : crowded_ - 1;
     closed(tick);
@@ -455,6 +475,7 @@ bool tick_builder::restore(byte_reader& in) {
     in.get_bytes(o.count.data(), width * sizeof(std::uint32_t));
     if (!all_finite(o.sum.data(), width)) return false;
   }
+  find_origin();
   return in.ok();
 }
 

@@ -121,6 +121,8 @@ private:
   std::optional<double> value_of(channel_info& channel, const metric_point& point,
                                  std::int64_t ts) noexcept;
   std::int64_t index_of(std::int64_t ts, std::int64_t tick) const noexcept;
+  void close_through(std::int64_t index) noexcept;
+  void find_origin() noexcept;
   void follow(std::int64_t index, std::int64_t ts, std::int64_t tick) noexcept;
   void merge(std::int64_t index, std::int64_t ts);
   void close_row(std::int64_t index, std::int64_t ts, const record_mark& cause);
@@ -137,8 +139,8 @@ private:
   std::vector<open_tick> open_;  ///< ascending by index, at most lateness + 1
   std::size_t expected_ = 0;     ///< channels that make a row
 
-  std::int64_t anchor_ms_ = 0;  ///< middle of tick base_index_
-  std::int64_t base_index_ = 0;
+  std::int64_t anchor_ms_ = 0;   ///< middle of tick base_index_
+  std::int64_t base_index_ = 0;  ///< not below closed_through_
   std::int64_t closed_through_ = -1;
   std::int64_t last_closed_ms_ = 0;
   std::int64_t newest_ms_ = 0;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 
 namespace faultline {
 namespace {
@@ -302,6 +303,60 @@ TEST(TickBuilder, TheGapInWhichNobodyListenedIsMarkedAlsoOverASnapshot) {
     std::vector<bool> deaf;
     for (; b->waiting(); b->pop()) deaf.push_back(b->front().deaf);
     EXPECT_EQ(deaf, (std::vector<bool>{false, true, false})) << "the first long gap is ours";
+  }
+}
+
+// The grid begins where the entity began, which may be weeks ago.
+TEST(TickBuilder, ALongerPaceMakesNothingLateThatComesAfterwards) {
+  builder_driver rows;
+  for (std::int64_t s = 0; s < 10'000; ++s) rows.give(s * 1'000, {gauge("a", 1), gauge("b", 2)});
+  const auto late = rows.builder.late();
+  const auto closed = rows.closed.size();
+  rows.options.tick = milliseconds{3 * tick};
+  for (std::int64_t s = 10'000; s < 10'300; ++s)
+    rows.give(s * 1'000, {gauge("a", 1), gauge("b", 2)});
+  EXPECT_EQ(rows.builder.late(), late);
+  ASSERT_GE(rows.closed.size(), closed + 9);
+  EXPECT_LE(rows.closed.size(), closed + 11);
+  EXPECT_EQ(rows.closed.back().gap_ms, 3 * tick);
+}
+
+TEST(TickBuilder, WhereNoMetricComesTicksGoOnByALongerPace) {
+  builder_driver d;
+  std::int64_t at = 0;
+  const auto touch = [&] {
+    d.builder.touch(event_time_of(start + at), {++d.position, 0}, d.options);
+    d.clock(at);
+  };
+  for (; at < 1'000 * tick; at += tick) touch();
+  const auto closed = d.closed.size();
+  EXPECT_GE(closed, 997U);
+  d.options.tick = milliseconds{3 * tick};
+  for (int i = 0; i < 10; ++i, at += 3 * tick) touch();
+  EXPECT_GE(d.closed.size(), closed + 8);
+}
+
+// As of builds that left the origin where it was.
+TEST(TickBuilder, AnOriginOfLongAgoInItsBytesIsNone) {
+  for (const bool open : {false, true}) {
+    builder_driver d;
+    for (std::int64_t s = 0; s < 10'000; ++s) d.give(s * 1'000, {gauge("a", 1), gauge("b", 2)});
+    if (!open) d.clock(10'000'000 + 3 * tick);
+    EXPECT_EQ(d.builder.idle(), !open);
+    std::string bytes;
+    byte_writer out{bytes};
+    d.builder.save(out);
+    const std::int64_t origin[] = {start, 0};
+    std::memcpy(bytes.data(), origin, sizeof origin);
+    builder_driver e;
+    byte_reader in{bytes};
+    ASSERT_TRUE(e.builder.restore(in));
+    const auto late = e.builder.late();
+    e.options.tick = milliseconds{3 * tick};
+    for (std::int64_t s = 10'040; s < 10'340; ++s)
+      e.give(s * 1'000, {gauge("a", 1), gauge("b", 2)});
+    EXPECT_EQ(e.builder.late(), late);
+    EXPECT_GE(e.closed.size(), 9U);
   }
 }
 
