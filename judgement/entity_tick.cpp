@@ -173,8 +173,9 @@ void entity_core::impl::forget_deviations() {
 
 void entity_core::impl::begin_tick(forecast_row& row) {
   follow_model();
-  follow_roles();
   const auto& tick = builder.front();
+  other_roles = other_roles || tick.sent_anew;
+  follow_roles();
   load_values(tick);
   auto& space = workspace();
   const bool aside = apart(tick.ts);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "processing/prefetch.hpp"
 #include "processing/roles.hpp"
@@ -100,6 +101,7 @@ bool tick_builder::read_event(const event_view& event, std::int64_t ts) {
       continue;
     }
     auto& channel = channels_[c];
+    sent_anew_ = sent_anew_ || channel.derived;
     channel.derived = false;  // what is sent goes before what we make of lines and spans
     covered += channel.expected ? 1 : 0;
     if (const auto value = value_of(channel, point, ts)) row[c] = *value;
@@ -320,6 +322,7 @@ closed_tick& tick_builder::append(std::int64_t ts, const record_mark& cause) {
   tick.gap_ms = last_closed_ms_ == 0 ? 0 : ts - last_closed_ms_;
   tick.tick_ms = pace_ms_;
   tick.degraded = degraded_;
+  tick.sent_anew = std::exchange(sent_anew_, false);
   tick.deaf = deaf_ms_ != 0 && tick.gap_ms > deaf_ms_;
   if (tick.deaf) deaf_ms_ = 0;
   tick.cause = cause;

@@ -38,6 +38,7 @@ struct closed_tick {
   std::int64_t tick_ms = 0;    ///< the entity's tick as it was when this one closed
   bool degraded = false;       ///< closed while ticks were to be scored without the model
   bool deaf = false;           ///< its gap holds a time in which nobody listened
+  bool sent_anew = false;      ///< what we made of other channels is sent since the tick before
   record_mark cause{0, 0};     ///< the record that closed it
   record_address last;         ///< the last event that went into it; position 0: not known
   std::vector<double> values;  ///< by channel; counters as rates per second
@@ -151,6 +152,7 @@ private:
   std::uint32_t crowded_ = 0;  ///< rows that came into a tick already closed
   bool started_ = false;
   bool degraded_ = false;     ///< not saved: the next record says it again
+  bool sent_anew_ = false;    ///< not saved: what comes back looks at every channel anew
   std::int64_t deaf_ms_ = 0;  ///< 0 = we listened all the time
   record_address record_;     ///< of the event under way
   std::int64_t pace_ms_ = 1;  ///< tick_ms() of the call under way

@@ -173,5 +173,30 @@ TEST(EvidenceRoles, ANameMeansWhatTheWordsOfTheQuestionSay) {
   EXPECT_EQ(meaning_of("span.p95_ms", own).role, metric_role::latency);
 }
 
+TEST(EntityRoles, WhatWasMadeOfOthersAndIsThenSentIsJudgedTheSameWithAndWithoutARestart) {
+  entity_driver straight, broken;
+  const auto tick = [&](entity_driver& d, int i) {
+    event_view e;
+    e.type = event_type::metric;
+    e.metrics = {{"rpc_seconds_sum", 50.0 * i + i % 3, metric_kind::counter},
+                 {"rpc_seconds_count", 10.0 * i, metric_kind::counter}};
+    if (i >= 100)
+      e.metrics.push_back({"rpc_seconds_latency_mean", 5 + 0.1 * (i % 7), metric_kind::gauge});
+    d.give(e, test_start + i * 10'000);
+  };
+  for (int i = 0; i < 150; ++i) {
+    for (auto* d : {&straight, &broken}) tick(*d, i);
+    if (i != 110) continue;
+    const auto metrics = straight.core.window(event_time::max()).metrics;
+    ASSERT_EQ(metrics.size(), 3U);
+    ASSERT_EQ(metrics[2].name, "rpc_seconds_latency_mean");
+    EXPECT_EQ(metrics[2].role, static_cast<std::uint8_t>(metric_role::latency));
+    entity_core back{"service/cart", test_rules()};
+    ASSERT_TRUE(back.restore(broken.core.save()));
+    broken.core = std::move(back);
+  }
+  EXPECT_EQ(straight.core.save(), broken.core.save());
+}
+
 }  // namespace
 }  // namespace faultline
