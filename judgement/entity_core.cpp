@@ -16,7 +16,7 @@ constexpr std::int64_t day_ms = 86'400'000;
 constexpr double gap_memory_ms = 20.0 * day_ms;  // in which the longest gap fades
 constexpr std::uint64_t steady_ticks = 30;       // before silence means anything
 constexpr std::uint32_t passivation_ticks = 12;
-constexpr std::size_t most_attributes = 32;    // a snapshot holds no more
+constexpr std::size_t most_attributes = 32;    // and `ephemeral`: a snapshot holds no more
 constexpr std::int64_t learning_patience = 5;  // times as long: its pace is not known well
 
 bool is_covered(const record_address& where, const record_address& covered) noexcept {
@@ -165,7 +165,7 @@ void entity_core::impl::remember_attributes(const event_view& event) {
     if (!now) now = before;
     if (!fresh)
       (*now)[static_cast<std::size_t>(place)].second = said.value;
-    else if (now->size() < most_attributes)
+    else if (now->size() < most_attributes || said.key == "ephemeral")
       now->emplace_back(said.key, said.value);
     if (said.key == "ephemeral") ephemeral = said.value == "true";
   }

@@ -28,6 +28,7 @@ constexpr std::uint8_t snapshot_version = 13;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
+constexpr std::size_t most_alert = 1024 * 1024;  // its labels hold all attributes
 
 /// The plain numbers of an entity.
 struct counters {
@@ -240,7 +241,7 @@ bool entity_core::impl::read_spans(byte_reader& in, std::uint8_t version) {
 // Alert, edges and attributes: what is not numbers.
 bool entity_core::impl::restore_words(byte_reader& in) {
   std::string text;
-  if (!in.get_text(text, most_text)) return false;
+  if (!in.get_text(text, most_alert)) return false;
   if (!text.empty()) {
     auto a = decode_alert(text);
     if (!a) return false;

@@ -587,6 +587,54 @@ TEST(EntityCore, AnAttributeStaysUntilAnEventSaysOtherwise) {
   EXPECT_TRUE(back.restore(d.core.save())) << "however many are said, a snapshot can be read";
 }
 
+TEST(EntityCore, EphemeralIsKnownBesideAsManyAttributesAsThereMayBe) {
+  entity_driver d;
+  const auto give = [&](std::int64_t n, std::vector<attribute> said) {
+    event_view e;
+    e.type = event_type::metric;
+    e.metrics.push_back({"cpu", 0.5, metric_kind::gauge});
+    e.attributes = std::move(said);
+    d.give(e, test_start + n * tick);
+  };
+  std::vector<std::string> keys;
+  for (int n = 0; n < 32; ++n) keys.push_back("key." + std::to_string(n));
+  for (int n = 0; n < 32; ++n) give(n, {{keys[static_cast<std::size_t>(n)], "v"}});
+  give(32, {{"ephemeral", "true"}});
+  give(33, {{"one.more", "v"}});
+  ASSERT_TRUE(d.core.outline().ephemeral);
+  entity_core back{"service/cart", test_rules()};
+  ASSERT_TRUE(back.restore(d.core.save()));
+  EXPECT_TRUE(back.outline().ephemeral);
+}
+
+TEST(EntityCore, ASnapshotOfAnAlertCanBeReadHoweverLongTheAttributes) {
+  auto rules = std::make_shared<judgement_rules>(*test_rules());
+  rules->detection.limits.push_back({"service/*", "queue_*", 20.0, {}, "critical"});
+  entity_driver d{rules};
+  std::vector<std::string> keys;
+  for (int n = 0; n < 32; ++n) {  // the wire protocol takes these
+    const auto number = std::to_string(n);
+    keys.push_back(number + std::string(128 - number.size(), 'k'));
+  }
+  const std::string value(4096, 'v');
+  noise n{4};
+  for (int i = 0; i < 40; ++i) {
+    event_view e;
+    e.type = event_type::metric;
+    const auto calm = calm_row(test_start + i * tick, n);
+    for (const auto& [name, v] : calm)
+      e.metrics.push_back({name, name == "queue_length" && i > 35 ? 50 : v, metric_kind::gauge});
+    for (const auto& key : keys) e.attributes.push_back({key, value});
+    d.give(e, test_start + i * tick);
+  }
+  ASSERT_FALSE(d.alerts().empty());
+  ASSERT_EQ(d.alerts().back().state, alert_state::firing);
+  entity_core back{"service/cart", rules};
+  const auto bytes = d.core.save();
+  ASSERT_TRUE(back.restore(bytes));
+  EXPECT_EQ(back.save(), bytes);
+}
+
 TEST(EntityOutline, IsReadAsItWasWrittenAndRefusedOtherwise) {
   entity_outline o;
   o.state = entity_outline::standing::stale;
