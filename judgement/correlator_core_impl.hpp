@@ -246,6 +246,7 @@ struct correlator_core::impl {
   void schedule(incident_key key);
   bool fits(const tracked_incident& i, event_time onset) const;
   bool fits(const tracked_incident& a, const tracked_incident& b) const;
+  bool takes_in(incident_key key, const alert& a) const;
 
   // correlator_core_answers.cpp: what was found to be the cause
   void on_root_cause(const root_cause_result& r);
@@ -346,6 +347,7 @@ struct correlator_core::impl {
 
   // correlator_core_reach.cpp: which entities lie within `hops` of an incident
   void extend(incident_key key, const std::string& entity, std::uint32_t steps);
+  bool join_loose(incident_key key, const std::string& entity, bool& left);
   void settle_newly_reached();
   void rebuild_reach(incident_key key);
   void drop_reach(incident_key key);

@@ -39,6 +39,13 @@ bool correlator_core::impl::fits(const tracked_incident& a, const tracked_incide
              std::min(a.begins(), b.begins()) + span_windows * options.window;
 }
 
+/// Whether @p a, which was in none when it began, is of an incident that has come upon it: one
+/// before all others must not make it longer than those that follow may.
+bool correlator_core::impl::takes_in(incident_key key, const alert& a) const {
+  const tracked_incident& i = incidents.at(key);
+  return fits(i, a.started) && i.last_onset <= a.started + span_windows * options.window;
+}
+
 void correlator_core::impl::attach(const std::string& alert_id) {
   const tracked_alert& t = alerts.at(alert_id);
   const std::string entity = t.alert.entity;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <utility>
+
 #include "judgement/correlator_core_impl.hpp"
 
 namespace faultline {
@@ -7,41 +10,63 @@ namespace faultline {
 // members are added, each at most hops + 1 times, so a storm of alerts costs the graph a few times
 // over and not once per alert.
 
+// What is newly reached is looked at by name within each ring, for the order in which the graph has
+// its neighbours is none: it is another one after a restart.
 void correlator_core::impl::extend(incident_key key, const std::string& entity,
                                    std::uint32_t steps) {
   auto& reach = incidents.at(key).reach;
+  std::vector<std::string> nearer, fresh;
   const auto shorten = [&](const std::string& id, std::uint32_t s) {
-    const auto [at, fresh] = reach.try_emplace(id, s);
-    if (!fresh && at->second <= s) return false;
+    const auto [at, added] = reach.try_emplace(id, s);
+    if (!added && at->second <= s) return;
     at->second = s;
-    if (fresh) {
-      reached_by[id].insert(key);
-      newly_reached.emplace_back(key, id);
-    }
-    return true;
+    nearer.push_back(id);
+    if (!added) return;
+    reached_by[id].insert(key);
+    fresh.push_back(id);
   };
-  std::vector<std::string> ring;
-  if (steps <= options.hops && shorten(entity, steps)) ring.push_back(entity);
-  while (!ring.empty() && steps < options.hops) {
+  if (steps <= options.hops) shorten(entity, steps);
+  while (!nearer.empty()) {
+    std::sort(fresh.begin(), fresh.end());
+    for (std::string& id : fresh) newly_reached.emplace_back(key, std::move(id));
+    fresh.clear();
+    if (steps == options.hops) return;
     ++steps;
-    std::vector<std::string> next;
-    for (const std::string& id : ring) {
-      graph.visit_neighbours(id, [&](const std::string& other) {
-        if (shorten(other, steps)) next.push_back(other);
-      });
-    }
-    ring = std::move(next);
+    for (const std::string& id : std::exchange(nearer, {}))
+      graph.visit_neighbours(id, [&](const std::string& other) { shorten(other, steps); });
   }
 }
 
+/// Loose alerts of @p entity that fit @p key join it. @returns whether its onsets moved; @p left:
+/// some did not fit.
+bool correlator_core::impl::join_loose(incident_key key, const std::string& entity, bool& left) {
+  const auto at = loose.find(entity);
+  if (at == loose.end()) return false;
+  const tracked_incident& i = incidents.at(key);
+  const std::pair before{i.begins(), i.last_onset};
+  const std::vector<std::string> waiting{at->second.begin(), at->second.end()};
+  for (const std::string& id : waiting) {
+    if (!takes_in(key, alerts.at(id).alert)) {
+      left = true;
+      continue;
+    }
+    join(key, id);
+    if (speaker_of(key) != nullptr) merged.insert(id);
+  }
+  return std::pair{i.begins(), i.last_onset} != before;
+}
+
 /// Takes in what a wider reach touches: loose alerts join, incidents that fit merge. Both widen it
-/// again, so this goes on until nothing new is touched.
+/// again, so this goes on until nothing new is touched; and an alert that did not fit is looked at
+/// again when another, or a merger, has moved the onsets.
 void correlator_core::impl::settle_newly_reached() {
+  std::vector<std::pair<incident_key, std::string>> passed_over;
   while (!newly_reached.empty()) {
     const auto [key, entity] = std::move(newly_reached.front());
     newly_reached.pop_front();
     if (incidents.count(key) == 0) continue;  // merged: the survivor has reached it by itself
     incident_key survivor = key;
+    bool grown = false;
     if (const auto by = reached_by.find(entity); by != reached_by.end()) {
       const std::vector<incident_key> others{by->second.begin(), by->second.end()};
       for (const incident_key other : others) {
@@ -49,17 +74,17 @@ void correlator_core::impl::settle_newly_reached() {
         const tracked_incident& o = incidents.at(other);
         const auto steps = o.reach.find(entity);
         const bool member = steps != o.reach.end() && steps->second == 0;
-        if (member && fits(incidents.at(survivor), o)) survivor = merge(survivor, other);
+        if (!member || !fits(incidents.at(survivor), o)) continue;
+        survivor = merge(survivor, other);
+        grown = true;
       }
     }
-    const auto at = loose.find(entity);
-    if (at == loose.end()) continue;
-    const std::vector<std::string> waiting{at->second.begin(), at->second.end()};
-    for (const std::string& id : waiting) {
-      if (!fits(incidents.at(survivor), alerts.at(id).alert.started)) continue;
-      join(survivor, id);
-      if (speaker_of(survivor) != nullptr) merged.insert(id);
-    }
+    bool left = false;
+    const bool moved = join_loose(survivor, entity, left);
+    if (left) passed_over.emplace_back(survivor, entity);
+    if (!moved && !grown) continue;
+    for (auto& [of, what] : std::exchange(passed_over, {}))
+      newly_reached.emplace_back(incidents.count(of) != 0 ? of : survivor, std::move(what));
   }
 }
 

@@ -262,6 +262,62 @@ TEST(Correlator, ALearningAlertOpensNothingButJoins) {
   EXPECT_THAT(f.core.open()[0].entities, ElementsAre("b", "a"));
 }
 
+// A page comes upon two alerts that opened nothing, one within its window and one within that of
+// the other.
+TEST(Correlator, LooseAlertsJoinAlikeInWhateverOrderTheirDependenciesWereSeen) {
+  const auto loose = [](fold& f, const std::string& entity, std::int64_t at) {
+    decision d =
+        fold::alert_decision(entity, at, at, 1, alert_state::firing, alert_severity::warning);
+    d.alert.learning = true;
+    f.apply(d);
+  };
+  for (const auto& [near, far] : {std::pair{"b", "z"}, std::pair{"z", "b"}}) {
+    for (const auto& [first, second] : {std::pair{near, far}, std::pair{far, near}}) {
+      correlation_options options;
+      options.window = milliseconds{10 * minute};
+      fold straight{options}, restored{options};
+      for (auto* f : {&straight, &restored}) {
+        f->edge("a", first);
+        f->edge("a", second);
+        loose(*f, far, noon - 16 * minute);
+        loose(*f, near, noon - 8 * minute);
+        if (f == &restored) {
+          correlator_core again{options};
+          ASSERT_TRUE(again.restore(f->core.save()));
+          f->core = std::move(again);
+        }
+        f->fire("a", noon);
+      }
+      ASSERT_EQ(straight.core.open().size(), 1U);
+      EXPECT_THAT(straight.core.open()[0].entities, ElementsAre("a", near, far));
+      ASSERT_EQ(straight.feed.size(), restored.feed.size());
+      for (std::size_t i = 0; i < straight.feed.size(); ++i) {
+        ASSERT_EQ(straight.feed[i].what, restored.feed[i].what) << i;
+        EXPECT_EQ(encode_incident(straight.feed[i].incident),
+                  encode_incident(restored.feed[i].incident))
+            << i;
+        EXPECT_EQ(encode_alert(straight.feed[i].alert), encode_alert(restored.feed[i].alert)) << i;
+      }
+      EXPECT_EQ(straight.core.save(), restored.core.save());
+    }
+  }
+}
+
+TEST(Correlator, LooseAlertsThatFollowOneAnotherForHoursAreNotOneFault) {
+  fold f;
+  for (int i = 1; i < 12; ++i) {
+    f.edge("a", "b" + std::to_string(i));
+    decision d =
+        fold::alert_decision("b" + std::to_string(i), noon - i * 8 * minute, noon - i * 8 * minute,
+                             1, alert_state::firing, alert_severity::warning);
+    d.alert.learning = true;
+    f.apply(d);
+  }
+  f.fire("a", noon);
+  ASSERT_EQ(f.core.open().size(), 1U);
+  EXPECT_EQ(f.core.open()[0].started, event_time_of(noon - 24 * minute));
+}
+
 TEST(Correlator, LearningOverTheSameAlertOpensAnIncident) {
   fold f;
   decision d =
