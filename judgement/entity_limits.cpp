@@ -74,14 +74,16 @@ void entity_core::impl::keep_lead(tick_judgement& t, std::size_t c,
   t.lead_channel = c;
 }
 
-// A share meets its whole, anything else the edge of what was ever normal, twice as far out.
+// A share meets its whole, anything else the edge of what was ever normal, twice as far out. The
+// whole of a percentage is 100 though it may never have come to 1.
 double entity_core::impl::capacity_of(std::size_t c) const {
   const auto& b = blocks[c / width];
   const auto i = c % width;
   const double level = raw_of(b, i, b.level[i]);
   const double edge = raw_of(b, i, b.q999[i]);
   if ((traits[c] & channel_trait::share) != 0 && level >= 0 && edge <= 100)
-    return edge <= 1.0 ? std::max(0.95, edge) : std::max(95.0, edge);
+    return edge <= 1.0 && (traits[c] & channel_trait::percent) == 0 ? std::max(0.95, edge)
+                                                                    : std::max(95.0, edge);
   return edge + 2 * (edge - level);
 }
 

@@ -254,6 +254,7 @@ namespace channel_trait {
 inline constexpr std::uint8_t symptom = 1;   ///< errors and latency
 inline constexpr std::uint8_t capacity = 2;  ///< cpu, memory, disk, saturation
 inline constexpr std::uint8_t share = 4;     ///< its name says: a share of a capacity
+inline constexpr std::uint8_t percent = 8;   ///< in percent, its name says
 inline constexpr std::uint8_t load = 16;     ///< traffic or network: others follow it
 inline constexpr std::uint8_t relief = 32;   ///< less of it is no trouble of its own
 }  // namespace channel_trait

@@ -8,6 +8,7 @@
 
 #include "judgement/entity_state.hpp"
 #include "judgement/maintenance.hpp"
+#include "messages/units.hpp"
 #include "processing/fast_math.hpp"
 #include "processing/roles.hpp"
 
@@ -75,6 +76,7 @@ std::uint8_t entity_core::impl::traits_of(const channel_info& channel) const {
   if (role == metric_role::errors || role == metric_role::latency) bits |= channel_trait::symptom;
   if (role <= metric_role::disk || role == metric_role::saturation) bits |= channel_trait::capacity;
   if (names_a_share(channel.name)) bits |= channel_trait::share;
+  if (unit_of(channel.name) == "percent") bits |= channel_trait::percent;
   if (role == metric_role::traffic || role == metric_role::network) bits |= channel_trait::load;
   if ((bits & (channel_trait::symptom | channel_trait::capacity)) != 0)
     bits |= channel_trait::relief;

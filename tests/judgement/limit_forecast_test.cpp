@@ -159,7 +159,7 @@ TEST(LimitForecast, TooFewValuesTellNothing) {
 /// A disk that is flat for three hours and then fills, from 45 %, by so much a tick, which is told
 /// until it is 92 % full, or stands still at @p rest for an hour.
 struct filling_disk {
-  explicit filling_disk(double by, double rest = 1) {
+  explicit filling_disk(double by, double rest = 1, std::string name = "disk.used_ratio") {
     noise n{8};
     full = flat + static_cast<int>(0.5 / by);
     const int last = rest < 1 ? flat + static_cast<int>((rest - 0.45) / by) + 360
@@ -167,7 +167,7 @@ struct filling_disk {
     for (int i = 0; i < last; ++i) {
       auto row = calm_row(test_start + i * tick, n);
       const double used = i < flat ? 0.45 : std::min(rest, 0.45 + (i - flat) * by);
-      row.push_back({"disk.used_ratio", used + 0.001 * n.normal()});
+      row.emplace_back(name, used + 0.001 * n.normal());
       d.row(test_start + i * tick, row);
     }
   }
@@ -191,6 +191,14 @@ TEST(LimitForecast, AnAlertOfADiskThatFillsWithinHalfAnHourTellsWhenItIsFull) {
     EXPECT_THAT(a.explanation, HasSubstr("disk.used_ratio rises to its limit in about "));
   }
   EXPECT_GT(told, 0);
+}
+
+// It goes from half a percent to nearly one, and not to its end.
+TEST(LimitForecast, TheWholeOfAPercentageIsAHundredHoweverLittleOfItWasEverUsed) {
+  const filling_disk disk{0.0028, 1, "disk.used_percent"};
+  const auto alerts = disk.d.alerts();
+  ASSERT_FALSE(alerts.empty());
+  for (const alert& a : alerts) EXPECT_FALSE(a.lead_time_s) << a.explanation;
 }
 
 TEST(LimitForecast, AnAlertIsToldAnewWhenALimitComesInSightAndNotAtEveryTick) {
