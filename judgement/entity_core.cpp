@@ -104,8 +104,9 @@ applied_as entity_core::impl::note_span(const event_view& event, const record_ad
 
 void entity_core::impl::touch_tick(const event_view& event, const record_address& where) {
   const auto waited = builder.waiting_ticks();
+  const auto newest = std::max(logs ? logs->newest_ms() : 0, spans ? spans->newest_ms() : 0);
   builder.note_record(where);
-  builder.touch(event.ts, where.mark(), rules->processing);
+  builder.touch(event.ts, newest, where.mark(), rules->processing);
   close_derived(waited);
 }
 

@@ -13,7 +13,12 @@ namespace faultline {
 namespace {
 
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
-constexpr std::uint16_t forget_after = 8;   // ticks without a value: no longer expected
+constexpr std::uint16_t forget_after = 8;  // ticks without a value: no longer expected
+// So long without a metric, and that many ticks: lines and spans open ticks. The second where it is
+// not known how often metrics come.
+constexpr std::int64_t away_ms = 300'000;
+constexpr std::int64_t away_young_ms = 3'600'000;
+constexpr std::int64_t away_steps = 4;      // at least so many ticks with lines or spans
 constexpr std::uint8_t counter_after = 50;  // gauge values that never fell
 constexpr std::uint32_t crowded_from = 3;
 constexpr std::uint32_t crowded_most = 16;
@@ -169,6 +174,7 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
   if (merging && index == closed_through_ && ts > last_closed_ms_) ++index;
   if (index <= closed_through_) {
     ++late_;
+    metrics_come();
     if (event.metrics.size() >= expected_) crowded_ = std::min(crowded_ + 2, crowded_most);
     return result::late;
   }
@@ -220,9 +226,34 @@ bool tick_builder::only_derived() const noexcept {
                      [](const channel_info& c) { return c.derived; });
 }
 
-void tick_builder::touch(event_time at, const record_mark& cause,
+// Whether no metric comes any more. That none is as new as lines are says nothing: some are told
+// minutes after their time. So what counts are ticks of lines and spans from one metric to the
+// next.
+bool tick_builder::metrics_stay_away(std::int64_t index, std::int64_t newest,
+                                     const processing_options& options) noexcept {
+  const bool young = interval_count_ < intervals_.size();
+  const auto most =
+      std::clamp<std::int64_t>((young ? away_young_ms : away_ms) / pace_ms_, forget_after, 0x7fff);
+  const auto due = closed_through_ + 2 + std::int64_t{options.lateness_ticks};
+  const auto passed = std::clamp<std::int64_t>(index - std::max(newest, due), 0, most / away_steps);
+  bool away = true;
+  for (auto& c : channels_) {
+    if (c.derived) continue;
+    c.missed = static_cast<std::uint16_t>(std::min<std::int64_t>(c.missed + passed, 0xffff));
+    away = away && c.missed >= most;
+    if (!away && passed == 0) return false;
+  }
+  return away;
+}
+
+// Also by one that is too late for its tick.
+void tick_builder::metrics_come() noexcept {
+  for (auto& c : channels_)
+    if (!c.derived) c.missed = std::min<std::uint16_t>(c.missed, forget_after - 1);
+}
+
+void tick_builder::touch(event_time at, std::int64_t newest_ms, const record_mark& cause,
                          const processing_options& options) {
-  if (!only_derived()) return;
   const std::int64_t tick = pace_ms_ = tick_ms(options);
   const std::int64_t ts = placed_ms(at, options);
   if (!started_) {
@@ -231,8 +262,10 @@ void tick_builder::touch(event_time at, const record_mark& cause,
   }
   const std::int64_t index = index_of(ts, tick);
   if (index <= closed_through_) return;
+  const bool alone = only_derived();
+  if (!alone && !metrics_stay_away(index, index_of(newest_ms, tick), options)) return;
   row_of_event().assign(channels_.size(), missing);
-  newest_ms_ = std::max(newest_ms_, ts);
+  if (alone) newest_ms_ = std::max(newest_ms_, ts);
   merge(index, ts);
   close_open_below(index - std::int64_t{options.lateness_ticks}, cause);
 }
@@ -342,6 +375,7 @@ void tick_builder::pop() noexcept {
 // The expected set is what the ticks of late carried.
 void tick_builder::closed(const closed_tick& tick) {
   std::size_t expected = 0;
+  bool heard = false;
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     auto& channel = channels_[c];
     const bool carried = c < tick.values.size() &&
@@ -349,13 +383,14 @@ void tick_builder::closed(const closed_tick& tick) {
     if (carried) {
       channel.missed = 0;
       channel.expected = true;
+      heard = heard || !channel.derived;
     } else if (channel.missed < 0xffff && ++channel.missed >= forget_after) {
       channel.expected = false;
     }
     expected += channel.expected ? 1 : 0;
   }
   expected_ = expected;
-  if (tick.gap_ms > 0 && !only_derived()) note_interval(tick.gap_ms);
+  if (tick.gap_ms > 0 && heard) note_interval(tick.gap_ms);
 }
 
 // The mean of nine intervals without the gaps: jitter cancels in a mean. One that differs by a

@@ -26,7 +26,7 @@ struct channel_info {
   bool expected = false;     ///< in the set that makes an event a row
   std::uint8_t rising = 0;   ///< gauge values in a row that did not fall
   bool derived = false;      ///< no publisher sends it: see derive()
-  std::uint16_t missed = 0;  ///< ticks in a row without a value
+  std::uint16_t missed = 0;  ///< ticks in a row without a value, of lines and spans as well
   double last = 0;           ///< last raw value
   std::int64_t last_ms = 0;  ///< its event time; 0 = none yet
 };
@@ -82,8 +82,10 @@ public:
   std::optional<std::size_t> derive(std::string_view name, std::size_t most = max_channels);
   /// Its value in the @p nth tick that waits, the oldest is 0. @pre nth < waiting_ticks()
   void set_derived(std::size_t nth, std::size_t channel, double value);
-  /// Something came at @p ts that is no metric: where no metric ever does, its tick opens with it.
-  void touch(event_time ts, const record_mark& cause, const processing_options& options);
+  /// Something came at @p ts that is no metric, and before it something at @p newest_ms (0: nothing
+  /// did): where no metric comes, or none does any more, its tick opens with it.
+  void touch(event_time ts, std::int64_t newest_ms, const record_mark& cause,
+             const processing_options& options);
   /// Where @p at stands in the entity's time: never more than a tick ahead of its clock.
   std::int64_t placed_ms(event_time at, const processing_options& options) const noexcept;
   /// Is @p at behind the lateness, of a stream of lines or spans that had come to @p newest_ms, and
@@ -122,6 +124,9 @@ private:
   std::optional<double> value_of(channel_info& channel, const metric_point& point,
                                  std::int64_t ts) noexcept;
   std::int64_t index_of(std::int64_t ts, std::int64_t tick) const noexcept;
+  bool metrics_stay_away(std::int64_t index, std::int64_t newest,
+                         const processing_options& options) noexcept;
+  void metrics_come() noexcept;
   void close_through(std::int64_t index) noexcept;
   void find_origin() noexcept;
   void follow(std::int64_t index, std::int64_t ts, std::int64_t tick) noexcept;
@@ -144,7 +149,7 @@ private:
   std::int64_t base_index_ = 0;  ///< not below closed_through_
   std::int64_t closed_through_ = -1;
   std::int64_t last_closed_ms_ = 0;
-  std::int64_t newest_ms_ = 0;
+  std::int64_t newest_ms_ = 0;  ///< of the metrics, where any ever came
   std::int64_t clock_ms_ = 0;
   std::int64_t median_ms_ = 0;  ///< usual interval of closed ticks, 0 = not known yet
   std::array<std::int64_t, 9> intervals_{};

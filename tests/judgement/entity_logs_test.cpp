@@ -238,5 +238,87 @@ TEST(EntityLogs, LinesThatNeverRepeatTakeBoundedMemory) {
   EXPECT_LT(most, 320U * 1024);
 }
 
+TEST(EntityLogs, GoOnBeingJudgedWhenItsMetricsStop) {
+  writing_entity e;
+  for (int i = 0; i < 2000; ++i) e.calm();
+  ASSERT_TRUE(e.d.alerts().empty());
+  const auto stopped = e.at;
+  const auto only_lines = [&](int ticks, bool failing) {
+    for (int i = 0; i < ticks; ++i) {
+      for (int k = 0; k < 4; ++k) e.log("GET /cart/1 200 in 3 ms");
+      for (int k = 0; failing && k < 4; ++k) e.log("write failed", log_severity::error);
+      e.d.clock(e.at);
+      e.at += e.tick;
+    }
+  };
+  only_lines(60, false);
+  EXPECT_GT(unix_ms(e.d.core.last_verdict().tick), stopped + 500'000);
+  EXPECT_EQ(e.last_values().count("cpu_util_percent"), 1U);
+  only_lines(120, true);
+  EXPECT_GT(unix_ms(e.d.core.last_verdict().tick), stopped + 1'700'000);
+  ASSERT_FALSE(e.d.alerts().empty());
+  EXPECT_EQ(e.d.alerts().back().metric.substr(0, 4), "log.");
+  EXPECT_GE(e.d.alerts().back().started, event_time_of(stopped + 600'000 - e.tick));
+  // They come again: each row is a tick at once, as before.
+  for (int i = 0; i < 5; ++i) e.d.clock(e.at), e.close();
+  for (int i = 0; i < 5; ++i) {
+    e.d.clock(e.at);
+    e.close();
+    EXPECT_EQ(unix_ms(e.d.core.last_verdict().tick), e.at - e.tick);
+  }
+}
+
+TEST(EntityLogs, OneMetricOnceDoesNotKeepItsLinesFromBeingJudged) {
+  writing_entity e{false};
+  e.d.row(e.at, {{"started", 1.0}});
+  const auto began = e.at;
+  for (int i = 0; i < 500; ++i) e.calm();
+  EXPECT_GT(unix_ms(e.d.core.last_verdict().tick), began + 4'900'000);
+}
+
+// Lines are told at once, metrics ten minutes after their time: none of them is late. Where they
+// stay away for longer, they are judged again once they have come past what lines were.
+TEST(EntityLogs, MetricsThatComeLongAfterTheLinesOfTheirTimeAreNotGone) {
+  writing_entity e;
+  const auto behind = [&](std::int64_t i) { return e.at + 600'000 + i * e_tick; };
+  std::int64_t i = 0;
+  const auto line = [&] { e.log_at(behind(i), "GET /cart/1 200 in 3 ms"); };
+  const auto row = [&] { return e.d.row(e.at + i * e_tick, calm_row(e.at + i * e_tick, e.n)); };
+  for (; i < 500; ++i) {
+    ASSERT_EQ(row(), applied_as::taken) << i;
+    line();
+  }
+  for (; i < 600; ++i) line();
+  EXPECT_GT(unix_ms(e.d.core.last_verdict().tick), e.at + 5'000'000);
+  int late = 0;
+  for (; i < 800; ++i) {
+    line();
+    late += row() == applied_as::late ? 1 : 0;
+  }
+  EXPECT_GE(late, 40);
+  EXPECT_LE(late, 70);
+  EXPECT_GE(unix_ms(e.d.core.last_verdict().tick), e.at + 799 * e_tick);
+}
+
+TEST(EntityLogs, WithoutMetricsAreJudgedTheSameWhereverTheEntityWasSavedAndRestored) {
+  writing_entity straight, broken;
+  for (int i = 0; i < 150; ++i) {
+    for (auto* e : {&straight, &broken}) {
+      const bool metrics = i < 40 || i > 110;
+      e->log("GET /cart/1 200 in 3 ms", i % 3 == 0 ? log_severity::error : log_severity::info);
+      e->d.clock(e->at);
+      if (metrics)
+        e->close();
+      else
+        e->at += e->tick;
+    }
+    auto fresh = entity_core{"service/cart", test_rules()};
+    ASSERT_TRUE(fresh.restore(broken.d.core.save()));
+    broken.d.core = std::move(fresh);
+    ASSERT_EQ(straight.d.core.save(), broken.d.core.save()) << i;
+  }
+  ASSERT_EQ(straight.d.alerts().size(), broken.d.alerts().size());
+}
+
 }  // namespace
 }  // namespace faultline

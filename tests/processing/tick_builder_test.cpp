@@ -325,7 +325,7 @@ TEST(TickBuilder, WhereNoMetricComesTicksGoOnByALongerPace) {
   builder_driver d;
   std::int64_t at = 0;
   const auto touch = [&] {
-    d.builder.touch(event_time_of(start + at), {++d.position, 0}, d.options);
+    d.builder.touch(event_time_of(start + at), 0, {++d.position, 0}, d.options);
     d.clock(at);
   };
   for (; at < 1'000 * tick; at += tick) touch();
