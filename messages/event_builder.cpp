@@ -212,6 +212,7 @@ bool event_builder::key(std::string_view name) {
     metric_name(name);
   } else if (level_ == level::event) {
     key_ = key_of(name);
+    if (fault_count_ != 0) take_back_faults(key_);
   } else if (level_ == level::attributes) {
     name_ok_ = !name.empty() && name.size() <= max_attribute_key_bytes &&
                check_name(name) == text_fault::none;
@@ -224,7 +225,7 @@ bool event_builder::key(std::string_view name) {
 }
 
 bool event_builder::odd_key() {
-  key_ = event_key::unknown;
+  if (level_ == level::event) key_ = event_key::unknown;
   name_ok_ = false;
   if (level_ == level::values)
     note(event_type::metric, reject_reason::bad_metric_name, "a metric name is not a string");

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the fields of one event mean and which rules they keep; the structure around them is in
-// event_builder.cpp.
+// What the fields of one event mean and which rules they keep; its metrics are in
+// event_metrics.cpp, the structure around them in event_builder.cpp.
 #include "messages/internal/event_builder.hpp"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "messages/text.hpp"
 
@@ -112,8 +107,17 @@ event_fault check_ts(std::int64_t ts) noexcept {
 }
 
 void event_builder::note(std::size_t group, reject_reason reason, const char* text) noexcept {
-  faulty_ = true;
-  if (!faults_[group]) faults_[group] = {reason, text};
+  for (std::size_t i = 0; i < fault_count_; ++i)
+    if (faults_[i].key == key_ && faults_[i].group == group) return;
+  if (fault_count_ < faults_.size()) faults_[fault_count_++] = {key_, group, {reason, text}};
+}
+
+/// @p key comes again: what its value before broke does not count.
+void event_builder::take_back_faults(event_key key) noexcept {
+  const auto end = faults_.begin() + static_cast<std::ptrdiff_t>(fault_count_);
+  const auto kept =
+      std::remove_if(faults_.begin(), end, [key](const noted& n) { return n.key == key; });
+  fault_count_ = static_cast<std::size_t>(kept - faults_.begin());
 }
 
 void event_builder::note_wrong_type() {
@@ -135,20 +139,17 @@ void event_builder::begin_event() {
   now_.attributes.from = here(attributes_);
   now_.depends.from = here(depends_);
   now_.dropped.from = here(dropped_);
-  if (faulty_) faults_.fill({});
-  faulty_ = false;
+  fault_count_ = 0;
   has_entity_ = false;
   saw_ = {};
+  gaps_ = false;
+  taken_back_ = 0;
   key_ = event_key::unknown;
   next_generation();
 }
 
 void event_builder::finish_event() {
-  if (forgot_)
-    metrics_.erase(std::remove_if(metrics_.begin() + now_.metrics.from, metrics_.end(),
-                                  [](const metric_point& m) { return !std::isfinite(m.value); }),
-                   metrics_.end());
-  forgot_ = false;
+  if (gaps_) close_gaps();
   now_.metrics.to = static_cast<std::uint32_t>(metrics_.size());
   now_.attributes.to = static_cast<std::uint32_t>(attributes_.size());
   now_.depends.to = static_cast<std::uint32_t>(depends_.size());
@@ -166,10 +167,9 @@ event_builder::texts& event_builder::own_texts() {
 }
 
 event_fault event_builder::verdict() const noexcept {
-  if (faulty_) {
-    if (faults_[common]) return faults_[common];
-    if (const auto& own = faults_[static_cast<std::size_t>(now_.type)]) return own;
-  }
+  for (const std::size_t group : {common, static_cast<std::size_t>(now_.type)})
+    for (std::size_t i = 0; i < fault_count_; ++i)
+      if (faults_[i].group == group) return faults_[i].fault;
   if (!has_entity_) return {reject_reason::missing_entity, "entity is missing"};
   const texts* t = now_.texts == no_texts ? nullptr : &texts_[now_.texts];
   switch (now_.type) {
@@ -208,79 +208,6 @@ event_fault event_builder::span_verdict() const noexcept {
   if (t.span.empty()) return {reject_reason::bad_span, "span is missing"};
   if (t.operation.empty()) return {reject_reason::bad_span, "operation is missing or empty"};
   return {};
-}
-
-// ---- metrics ----
-
-void event_builder::open_values(metric_kind kind) {
-  bool& seen = saw_[static_cast<std::size_t>(kind)];
-  kind_ = kind;
-  if (seen) {  // the key came twice and the last counts: forget what the first one brought
-    for (std::size_t i = now_.metrics.from; i < metrics_.size(); ++i) {
-      if (metrics_[i].kind == kind) forget(metrics_[i]);
-    }
-  }
-  seen = true;
-}
-
-void event_builder::forget(metric_point& metric) noexcept {
-  metric.value = std::numeric_limits<double>::quiet_NaN();
-  forgot_ = true;
-}
-
-void event_builder::metric_name(std::string_view name) {
-  name_ok_ = false;
-  if (name.empty() || name.size() > payload_limits::metric_name_bytes)
-    return note(event_type::metric, reject_reason::bad_metric_name,
-                "a metric name is empty or longer than 128 bytes");
-  if (check_name(name) != text_fault::none)
-    return note(event_type::metric, reject_reason::bad_metric_name,
-                "a metric name is not UTF-8 or has control characters");
-  name_ok_ = true;
-  name_ = keep(name);
-}
-
-event_builder::slot& event_builder::find_slot(std::string_view name) noexcept {
-  // At most 256 of 1024 slots are in use, so that a free one is always near.
-  const std::uint64_t hash = XXH3_64bits(name.data(), name.size());
-  const auto tag = static_cast<std::uint32_t>(hash >> 32);
-  std::size_t at = hash % slots_.size();
-  for (;; at = (at + 1) % slots_.size()) {
-    slot& s = slots_[at];
-    if (s.generation != generation_) {
-      s.tag = tag;
-      return s;
-    }
-    if (s.tag == tag && metrics_[s.metric].name == name) return s;
-  }
-}
-
-void event_builder::next_generation() noexcept {
-  if (++generation_ != 0) return;
-  slots_.fill({});  // the counter went round: old entries must not look fresh
-  generation_ = 1;
-}
-
-void event_builder::add_value(double v) {
-  if (!name_ok_) return;
-  slot& s = find_slot(name_);
-  const bool known = s.generation == generation_;
-  if (!std::isfinite(v)) {
-    dropped_.push_back(name_);
-    if (known) forget(metrics_[s.metric]);
-    return;
-  }
-  if (known) {
-    metrics_[s.metric].value = v;
-    metrics_[s.metric].kind = kind_;
-    return;
-  }
-  if (metrics_.size() - now_.metrics.from == payload_limits::metrics)
-    return note(event_type::metric, reject_reason::too_many_values,
-                "more than 256 metrics in one event");
-  s.generation = generation_;
-  s.metric = static_cast<std::uint32_t>(metrics_.size());
-  metrics_.push_back({name_, v, kind_});
 }
 
 // ---- strings ----

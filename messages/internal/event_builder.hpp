@@ -109,7 +109,13 @@ private:
   /// Faults of the fields common to all types, then those of each type's own fields: what a field
   /// of another type holds does not matter, and the type may come last.
   static constexpr std::size_t common = 0;
-  static constexpr std::size_t fault_groups = 6;
+  /// One a key and group at most: `kind` belongs to two, every other key to one.
+  static constexpr std::size_t most_faults = 22;
+  struct noted {
+    event_key key = event_key::unknown;
+    std::size_t group = common;
+    event_fault fault;
+  };
 
   void begin_event();
   void finish_event();
@@ -121,11 +127,13 @@ private:
     note(static_cast<std::size_t>(type), reason, text);
   }
   void note_wrong_type();
+  void take_back_faults(event_key key) noexcept;
   void open_values(metric_kind kind);
   void metric_name(std::string_view name);
   void add_value(double v);
   void next_generation() noexcept;
-  void forget(metric_point& metric) noexcept;
+  bool make_room();
+  void close_gaps();
   void attribute_value(std::string_view text);
   void depends_item(std::string_view entity);
   void set_string(std::string_view text);
@@ -155,15 +163,18 @@ private:
 
   // The event that is being read.
   pending now_;
-  std::array<event_fault, fault_groups> faults_;
-  bool faulty_ = false;
+  std::array<noted, most_faults> faults_;  ///< as they came; of each key and group the first
+  std::size_t fault_count_ = 0;
   bool has_entity_ = false;
   std::array<bool, 3> saw_{};  ///< by metric_kind
   event_key key_ = event_key::unknown;
   metric_kind kind_ = metric_kind::gauge;
   std::string_view name_;
   bool name_ok_ = false;
-  bool forgot_ = false;  ///< a metric was taken back; finish_event() removes it
+  /// Some of its metrics_ are none: not finite, or (then without a name) taken back since their key
+  /// came again. close_gaps() removes them.
+  bool gaps_ = false;
+  std::size_t taken_back_ = 0;
 
   /// Finds a metric of the event by its name: open addressing, entries of earlier events are stale.
   struct slot {
@@ -172,6 +183,10 @@ private:
     std::uint32_t tag = 0;  ///< the other half of the name's hash
   };
   slot& find_slot(std::string_view name) noexcept;
+  void put(slot& s, std::size_t metric) noexcept {
+    s.generation = generation_;
+    s.metric = static_cast<std::uint32_t>(metric);
+  }
   std::array<slot, 1024> slots_;
   std::uint32_t generation_ = 0;
 

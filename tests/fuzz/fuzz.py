@@ -38,7 +38,7 @@ FOREIGN_LIBRARIES = ["-lprotobuf", "-lsnappy", "-lz", "-lxxhash"]
 # Target: its sources beside its own file, libraries, and what its coverage is of.
 TARGETS = {
     "events": (MESSAGES, ["-lxxhash"], ["messages/event_codec.cpp", "messages/event_builder.cpp", "messages/event_fields.cpp",
-                                        "messages/syslog.cpp", "messages/event_pieces.cpp"]),
+                                        "messages/event_metrics.cpp", "messages/syslog.cpp", "messages/event_pieces.cpp"]),
     "requests": (MESSAGES, ["-lxxhash"], ["messages/request.cpp"]),
     "records": (MESSAGES, ["-lxxhash"], ["messages/record.cpp", "messages/decision.cpp", "messages/alert.cpp",
                                          "messages/incident.cpp"]),

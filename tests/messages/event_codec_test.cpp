@@ -101,6 +101,75 @@ TEST(PayloadDecoder, TheLastOfADoubledMetricCountsWhereverItStands) {
   EXPECT_EQ(taken_back.reasons(), "0:no_values ");
 }
 
+TEST(PayloadDecoder, WhatTheFirstOfADoubledKeyBrokeDoesNotCount) {
+  const auto good = decoded(R"([
+    {"entity":"","entity":"host/a","values":{"x":1}},
+    {"entity":"e","ts":1,"ts":1700000000000,"values":{"x":1}},
+    {"entity":"e","values":{"x":"a","":2},"values":{"x":1}},
+    {"entity":"e","values":[],"values":{"x":1}},
+    {"entity":"e","attrs":{"k":1},"attrs":{"k":"v"},"values":{"x":1}},
+    {"type":"sum","entity":"e","type":"metric","values":{"x":1}},
+    {"type":"edge","entity":"e","depends_on":["",7],"kind":"is","depends_on":["f"],"kind":"calls"},
+    {"type":"change","entity":"e","kind":"calls","kind":"deploy"}])");
+  EXPECT_EQ(good.reasons(), "");
+  ASSERT_EQ(good.accepted.size(), 8U);
+  EXPECT_EQ(good.accepted[0].entity, "host/a");
+  EXPECT_EQ(good.accepted[1].ts, 1'700'000'000'000);
+  EXPECT_EQ(good.accepted[2].gauges, (std::map<std::string, double>{{"x", 1}}));
+  EXPECT_EQ(good.accepted[6].depends_on, (std::vector<std::string>{"f"}));
+  EXPECT_EQ(good.accepted[7].change, change_kind::deploy);
+}
+
+TEST(PayloadDecoder, WhatTheLastOfADoubledKeyBreaksCountsAndSoDoOtherKeys) {
+  const auto bad = decoded(R"([
+    {"entity":"host/a","entity":"","values":{"x":1}},
+    {"entity":"","ts":1,"entity":"e","values":{"x":1}},
+    {"entity":"e","values":{"x":1},"values":{"x":"a"}},
+    {"entity":"e","counters":{"x":"a"},"values":{"x":1},"values":{"x":2}},
+    {"type":"edge","entity":"e","depends_on":["f"],"kind":"calls","kind":"deploy"}])");
+  EXPECT_EQ(bad.reasons(),
+            "0:bad_entity 1:ts_unit 2:wrong_field_type 3:wrong_field_type 4:bad_edge ");
+}
+
+/// `"a0":0,"a1":1, ...`
+std::string numbered(const std::string& prefix, int names) {
+  std::string text;
+  for (int i = 0; i < names; ++i)
+    text += (i == 0 ? "\"" : ",\"") + prefix + std::to_string(i) + "\":" + std::to_string(i);
+  return text;
+}
+
+TEST(PayloadDecoder, ADoubledMapOfMetricsLeavesRoomForThoseOfTheLast) {
+  std::string event = R"({"entity":"e","counters":{)" + numbered("c", 100) + "}";
+  for (const char* round : {"a", "b", "a", "g", "d", "e"})
+    event += R"(,"values":{)" + numbered(round, 156) + "}";
+  const auto got = decoded(event + R"(,"values":{"a1":7}})");
+  ASSERT_EQ(got.accepted.size(), 1U) << got.reasons();
+  EXPECT_EQ(got.accepted[0].gauges, (std::map<std::string, double>{{"a1", 7}}));
+  EXPECT_EQ(got.accepted[0].counters.size(), 100U);
+  EXPECT_EQ(got.accepted[0].counters.at("c99"), 99);
+  EXPECT_EQ(decoded(event + "}").accepted.at(0).gauges.at("e155"), 155);
+  EXPECT_EQ(decoded(event + R"(,"values":{)" + numbered("f", 157) + "}}").reasons(),
+            "0:too_many_values ");
+  const auto less =
+      decoded(R"({"entity":"e","values":{)" + numbered("a", 300) + R"(},"values":{"one":1}})");
+  ASSERT_EQ(less.accepted.size(), 1U) << less.reasons();
+  EXPECT_EQ(less.accepted[0].gauges.size(), 1U);
+}
+
+TEST(PayloadDecoder, NamesOfValuesThatAreNotFiniteAreAmongTheMostAnEventHas) {
+  const auto with_nan = [](int finite) {
+    return decoded(R"({"entity":"e","values":{)" + numbered("a", finite) +
+                   R"(,"n":NaN,"n":Infinity,"a0":NaN,"a0":3}})");
+  };
+  const auto most = with_nan(255);
+  ASSERT_EQ(most.accepted.size(), 1U) << most.reasons();
+  EXPECT_EQ(most.accepted[0].gauges.size(), 255U);
+  EXPECT_EQ(most.accepted[0].gauges.at("a0"), 3);
+  EXPECT_EQ(most.dropped, (std::vector<std::string>{"0:n"})) << "each name once, as it came last";
+  EXPECT_EQ(with_nan(256).reasons(), "0:too_many_values ");
+}
+
 TEST(PayloadDecoder, DropsSingleValuesThatAreNotFinite) {
   const double nan = std::nan("");
   const double inf = std::numeric_limits<double>::infinity();
