@@ -71,7 +71,7 @@ void correlator_core::impl::take_posted(const operator_command& c) {
     ++number;
   }
   if (refused != 0)
-    say_notice("posted_alerts", "",
+    say_notice("posted_alerts", "node",
                std::to_string(refused) + " refused: there are " +
                    std::to_string(correlator_limits::posted) + " of them");
 }

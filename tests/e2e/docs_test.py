@@ -13,6 +13,8 @@ DOCUMENTS = ("README.md", "docs/wire-protocol.md")
 COMMAND = re.compile(r"^(?:\w+=\S+ )*((?:deploy|tests|tools)/[\w/.-]+)", re.MULTILINE)
 SHELL = re.compile(r"^```(?:sh|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Where the code says a notice: its name, or one of two, and its subject where that is a literal.
+NOTICE = re.compile(r"(?:\btell\(|\bsay_notice\(|\bnotice\{|\.notice = \{)\s*([^;,]*\"[^;,]*),\s*(\"\")?")
 DEADLINE_S = 60
 
 
@@ -64,6 +66,22 @@ class Documents(unittest.TestCase):
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / document).read_text()):
                 with self.subTest(f"{document}: {target}"):
                     self.assertTrue((pathlib.Path(ROOT / document).parent / target).exists())
+
+
+class Notices(unittest.TestCase):
+    def test_those_of_the_code_are_those_of_the_contract(self):
+        said, without_subject = set(), []
+        for source in sorted(path for room in ("actors", "judgement", "server") for path in (ROOT / room).glob("*.cpp")):
+            for what, nobody in NOTICE.findall(source.read_text()):
+                names = re.findall(r'"([a-z_]+)"', what)
+                said.update(names)
+                if names and nobody:
+                    without_subject.append(f"{source.name}: {names}")
+        page = (ROOT / "docs/wire-protocol.md").read_text()
+        listed = re.search(r"^`notice` topics of this version: (.*)$", page, re.MULTILINE).group(1)
+        names = re.findall(r"`([a-z_]+)(?:/[^`]*)?`", re.sub(r"\([^()]*\)", "", listed))
+        self.assertEqual(sorted(names), sorted(said))
+        self.assertEqual(without_subject, [], "a topic is notice/<what>/<subject>")
 
 
 if __name__ == "__main__":
