@@ -250,8 +250,9 @@ void group_commit::run() {
   std::unique_lock<std::mutex> lock{mutex_};
   for (;;) {
     wake_.wait_for(lock, std::chrono::milliseconds{50},
-                   [&] { return stopping_.load() || !pending_.empty(); });
-    if (pending_.empty()) {
+                   [&] { return stopping_.load() || pending_.presses(); });
+    // While there is no space nobody is made to wait for what is only counted.
+    if (pending_.empty() || (!pending_.presses() && !has_space())) {
       if (stopping_.load()) return;
       continue;
     }

@@ -117,7 +117,9 @@ private:
     std::size_t bytes = 0;
     std::size_t records = 0;
     std::uint64_t events = 0;
-    bool empty() const { return records == 0 && replies.empty() && extra.dead_letters.empty(); }
+    /// What is only counted can wait for company; it is not nothing.
+    bool presses() const { return records != 0 || !replies.empty() || !extra.dead_letters.empty(); }
+    bool empty() const { return !presses() && extra.counters.empty(); }
   };
 
   void run();

@@ -301,6 +301,24 @@ TEST(Ingress, CountsEveryRefusalThoughFewGetALetter) {
   EXPECT_EQ(durable.at(unlettered_prefix + "entity_limit"), 900U);
 }
 
+TEST(Ingress, CountsWhatGetsNoLetterAlsoWhenNothingElseIsWritten) {
+  intake_rig rig;
+  std::string payload = "[{}";
+  for (int i = 1; i < 1000; ++i) payload += ",{}";
+  rig.door.on_event_payload({"pull", "host:1"}, "", payload + "]");
+  EXPECT_EQ(rig.durable("rejected", 1000), 1000U);
+  const auto letters = rig.memory->dead_letters().total();
+  rig.door.on_event_payload({"pull", "host:1"}, "", "[{},{},{}]");
+  EXPECT_EQ(rig.durable("rejected", 1003), 1003U);
+  rig.door.on_unreadable(event_door::pull, "host:1", reject_reason::malformed_syslog, "no line",
+                         "x");
+  EXPECT_EQ(rig.durable(unlettered_prefix + std::string{"malformed_syslog"}, 1), 1U);
+  rig.door.on_event_payload({"pull", "host:1"}, "", "[{},{}]");
+  rig.commit.stop();
+  EXPECT_EQ(rig.memory->events().counters().at("rejected"), 1005U) << "also at the end";
+  EXPECT_EQ(rig.memory->dead_letters().total(), letters);
+}
+
 TEST(Ingress, KnowsHowFarAPublishersClockIsOff) {
   intake_rig rig;
   rig.request(rig.header(1), "[" + rig.event("host/a", 1, unix_ms(rig.now) - 90'000) + "," +

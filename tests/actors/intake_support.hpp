@@ -62,6 +62,17 @@ struct intake_rig {
     auto reply = decode_publish_reply(replies.back().second);
     return reply ? *reply : publish_reply{};
   }
+  /// What the store has counted under @p name, once it is @p n or has had every chance.
+  std::uint64_t durable(const std::string& name, std::uint64_t n) {
+    std::uint64_t seen = 0;
+    for (int i = 0; i < 20'000 && seen != n; ++i) {
+      if (i != 0) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+      const auto all = memory->events().counters();
+      const auto at = all.find(name);
+      seen = at == all.end() ? 0 : at->second;
+    }
+    return seen;
+  }
   std::size_t count() {
     const std::lock_guard<std::mutex> lock{mutex};
     return replies.size();
