@@ -61,6 +61,11 @@ class Documents(unittest.TestCase):
         self.assertIn("tests/run.sh", called)
         self.assertEqual([name for name in sorted(called) if not os.access(ROOT / name, os.X_OK)], [])
 
+    def test_no_block_puts_a_token_among_the_arguments_of_a_program(self):
+        for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+            with self.subTest(document.name):
+                self.assertNotRegex(document.read_text(), r"Bearer ['\"]*\$")
+
     def test_links_lead_somewhere(self):
         for document in DOCUMENTS + ("docs/guide.md", "docs/performance.md"):
             for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / document).read_text()):
