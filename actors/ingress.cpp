@@ -24,22 +24,6 @@ std::string_view topic_text(std::string_view topic) {
   return cut_utf8(topic, most_bytes);
 }
 
-/// Socket and publisher, as dead letters name them. A connection is no name that says anything
-/// later.
-std::string source_of(const publisher_account& a) {
-  const bool connection = a.door == event_door::pull || a.door == event_door::subscribe;
-  return connection ? to_string(a.door) : std::string{to_string(a.door)} + " " + a.name;
-}
-
-}  // namespace
-
-namespace {
-
-/// Whether @p who may send events now, so far as its key goes.
-bool may_send(const sender& who, arrival_time now) {
-  return !who.proven || (who.rights != nullptr && who.rights->ingest && !who.rights->expired(now));
-}
-
 }  // namespace
 
 /// Takes the events of one payload, one by one, into the group.
@@ -290,7 +274,6 @@ void ingress::shed(publisher_account& from, std::string_view payload) {
 
 void ingress::on_event_payload(const event_source& from, std::string_view topic,
                                std::string_view payload) {
-  const auto door = from.door == "subscribe" ? event_door::subscribe : event_door::pull;
   const auto now = now_();
   const std::lock_guard<std::mutex> guard{publishers_.mutex()};
   if (!may_send(from.who, now)) {
@@ -298,7 +281,7 @@ void ingress::on_event_payload(const event_source& from, std::string_view topic,
     return;
   }
   const client_rights* rights = from.who.rights;
-  auto& who = account(door, from.peer, from.who, now);
+  auto& who = account(door_of(from), from.peer, from.who, now);
   if (!may_take(who, now) || (rights != nullptr && !clients_.within_rate(*rights, now))) {
     shed(who, payload);
     return;
@@ -307,39 +290,6 @@ void ingress::on_event_payload(const event_source& from, std::string_view topic,
   door_sums::add(counters_.doors.messages, message_fate::taken);
   take(into, who, rights, topic, payload);
   into.wake();
-}
-
-void ingress::on_unreadable(event_door door, std::string_view from, reject_reason reason,
-                            std::string_view text, std::string_view body) {
-  const auto now = now_();
-  const std::lock_guard<std::mutex> guard{publishers_.mutex()};
-  auto& who = account(door, from, {}, now);
-  publishers_.use(who, 0);
-  auto into = into_.begin();
-  if (into_.has_room() && may_keep_letter(who, reason, now))
-    letter(into, to_string(reason), source_of(who), text, body);
-  else
-    into.count((unlettered_prefix + to_string(reason)).c_str(), 1);
-  door_sums::add(counters_.doors.undecodable, reason);
-}
-
-void ingress::on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
-                             std::string_view text) {
-  const auto read = decode_publish_header(header);
-  // One that breaks a rule could be read: its encoding is known.
-  const bool readable = read || read.error().code == ec::invalid;
-  const auto encoding = readable ? encoding_of(header) : wire_encoding::json;
-  auto& sums = counters_.doors;
-  if (from.socket == reply_address::no_reply)
-    door_sums::add(sums.messages, message_fate::bad_frames);
-  else if (why_code == to_string(reject_reason::bad_header))
-    door_sums::add(sums.requests, request_fate::bad_header);
-  else
-    door_sums::add(sums.requests, request_fate::bad_frames);
-  auto into = into_.begin();
-  const bool answered = from.socket != reply_address::no_reply;
-  if (into_.has_room()) letter(into, why_code, answered ? "router" : from.route, text, header);
-  tell(into, std::move(from), error_reply(why_code, text, read ? read->seq : 0, encoding));
 }
 
 /// What promises nothing keeps the order of replies while something may wait.
@@ -365,21 +315,17 @@ void ingress::promise(group_commit::intake& into, reply_address to, const publis
 void ingress::on_request(reply_address from, const sender& who, std::string_view header,
                          std::string_view payload) {
   const auto head = decode_publish_header(header);
-  const bool may = may_send(who, now_());
+  const auto now = now_();
+  const bool may = may_send(who, now);
   if (!head && may) {
-    on_bad_request(std::move(from), header, to_string(reject_reason::bad_header),
+    on_bad_request(std::move(from), who, header, to_string(reject_reason::bad_header),
                    head.error().what);
     return;
   }
   const std::lock_guard<std::mutex> guard{publishers_.mutex()};
   auto into = into_.begin();
   const auto fate = [this](request_fate f) { door_sums::add(counters_.doors.requests, f); };
-  if (!may) {
-    fate(request_fate::not_allowed);
-    into.reply_now(from, error_reply("not_allowed", "this key may not send events, or not any more",
-                                     head ? head->seq : 0, encoding_of(header)));
-    return;
-  }
+  if (!may) return refuse_sender(into, from, header);
   const auto key = window_key(*head, who.rights == nullptr ? std::string{} : who.rights->name);
   if (head->op_last) {
     const auto& w = into.window(key);
@@ -389,10 +335,11 @@ void ingress::on_request(reply_address from, const sender& who, std::string_view
   }
   if (payload.size() > payload_limits::bytes) {
     fate(request_fate::too_large);
-    if (into_.has_room())
-      letter(into, "payload_too_large", "router " + head->publisher,
-             "the payload has " + std::to_string(payload.size()) + " bytes", payload,
-             letter_content::payload);
+    const auto text = "the payload has " + std::to_string(payload.size()) + " bytes";
+    refuse(into,
+           {account(event_door::router, head->publisher, who, now), who.rights, "payload_too_large",
+            text, payload, letter_content::payload},
+           now);
     tell(into, std::move(from),
          error_reply("too_large", "a payload has at most 1 MiB", head->seq, head->encoding));
     return;

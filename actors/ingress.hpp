@@ -61,8 +61,10 @@ public:
                         std::string_view payload) override;
   void on_request(reply_address from, const sender& who, std::string_view header,
                   std::string_view payload) override;
-  void on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
-                      std::string_view text) override;
+  void on_bad_request(reply_address from, const sender& who, std::string_view header,
+                      std::string_view why_code, std::string_view text) override;
+  void on_bad_event(const event_source& from, std::string_view first, std::string_view why_code,
+                    std::string_view text) override;
   bool may_read_events() override;
   /// From any thread. @p decided hears what became of them before a reply to @p posts.to can go
   /// out, which does once all of it is durable, where it was taken.
@@ -87,6 +89,21 @@ private:
   void letter(group_commit::intake& into, std::string_view reason, std::string_view source,
               std::string_view text, std::string_view payload,
               letter_content content = letter_content::other);
+  /// Something that cannot be read at all, or is not looked at.
+  struct unreadable {
+    publisher_account& from;
+    const client_rights* rights;  ///< none: no key was asked for
+    std::string_view reason, text, content;
+    letter_content kind = letter_content::other;
+  };
+  void refuse(group_commit::intake& into, const unreadable& what, arrival_time now);
+  void refuse_sender(group_commit::intake& into, const reply_address& from,
+                     std::string_view header);
+  static std::string source_of(const publisher_account& a);
+  static event_door door_of(const event_source& from) {
+    return from.door == "subscribe" ? event_door::subscribe : event_door::pull;
+  }
+  static bool may_send(const sender& who, arrival_time now);
   /// Why @p entity is not let in; nullptr: it is.
   const char* refuse_entity(std::string_view entity, publisher_account& from,
                             const client_rights* rights, arrival_time now);

@@ -25,7 +25,6 @@ struct reply_address {
   bool delimiter = false;  ///< a REQ client: mirror its empty delimiter
 
   /// `socket` of a message that nobody waits for an answer to (PULL, SUB): a reply is dropped.
-  /// `route` of one with too many frames is its door.
   static constexpr std::uint32_t no_reply = 0xffffffff;
   /// `socket` of a post by another protocol: `route` is its number, and the doors know it not.
   static constexpr std::uint32_t posted = 0xfffffffe;
@@ -51,10 +50,13 @@ public:
   /// One acknowledged request; it is answered by doors::reply() sooner or later, exactly once.
   virtual void on_request(reply_address from, const sender& who, std::string_view header,
                           std::string_view payload) = 0;
-  /// A message with too few or too many frames: on the ROUTER to be answered; on PULL or SUB
-  /// `from.socket` is reply_address::no_reply. @p header is the first frame where there is one.
-  virtual void on_bad_request(reply_address from, std::string_view header,
+  /// A message on the ROUTER with too few or too many frames, to be answered. @p header is the
+  /// first of them where there is one.
+  virtual void on_bad_request(reply_address from, const sender& who, std::string_view header,
                               std::string_view why_code, std::string_view text) = 0;
+  /// A message on PULL or SUB with too many frames. @p first of them.
+  virtual void on_bad_event(const event_source& from, std::string_view first,
+                            std::string_view why_code, std::string_view text) = 0;
   /// Asked before fire-and-forget sockets are read: false = leave the messages in ZeroMQ's buffers,
   /// whose high-water mark then pushes back on the publishers. Asked again every few milliseconds.
   virtual bool may_read_events() = 0;

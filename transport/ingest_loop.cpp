@@ -119,17 +119,11 @@ void ingest_loop::take_request(std::size_t router) {
   const std::size_t header = from.delimiter ? 2 : 1;
   const std::size_t frames = message_.count - header;
   const sender who = sender_of(last_frame(), routers_[router].secured ? list_.get() : nullptr);
-  const bool stranger = who.proven && who.rights == nullptr;
-  if (stranger) {  // it is told no, whatever it sends
-    door_tally::add(tally_.requests);
-    handler_->on_request(std::move(from), who,
-                         message_.count > header ? message_[header] : std::string_view{}, {});
-    return;
-  }
   if (message_.count <= header || frames > 2) {
     door_tally::add(tally_.bad_requests);
-    handler_->on_bad_request(std::move(from), frames > 2 ? message_[header] : std::string_view{},
-                             "bad_frames", "a request is [header][payload]");
+    handler_->on_bad_request(std::move(from), who,
+                             frames > 2 ? message_[header] : std::string_view{}, "bad_frames",
+                             "a request is [header][payload]");
     return;
   }
   door_tally::add(tally_.requests);
@@ -152,20 +146,18 @@ void ingest_loop::take_event(const event_socket& from) {
   door_tally::add(tally_.bytes_in, bytes_of_message());
   sender who = sender_of(last_frame(), from.secured ? list_.get() : nullptr);
   if (!from.proven_key.empty()) who.rights = list_->find(from.proven_key);
-  if (message_.count > 2 && (!who.proven || who.rights != nullptr)) {
+  const std::string_view peer =
+      from.peer.empty() ? peers_.of(message_.frames[0]) : std::string_view{from.peer};
+  const event_source source{from.source, peer, who};
+  if (message_.count > 2) {
     door_tally::add(tally_.bad_requests);
-    reply_address nobody;
-    nobody.socket = reply_address::no_reply;
-    nobody.route = from.source;
-    handler_->on_bad_request(std::move(nobody), message_[0], "bad_frames",
-                             "an event message is [payload] or [topic][payload]");
+    handler_->on_bad_event(source, message_[0], "bad_frames",
+                           "an event message is [payload] or [topic][payload]");
     return;
   }
   door_tally::add(tally_.event_messages);
   const bool topic = message_.count == 2;
-  const std::string_view peer =
-      from.peer.empty() ? peers_.of(message_.frames[0]) : std::string_view{from.peer};
-  handler_->on_event_payload({from.source, peer, who}, topic ? message_[0] : std::string_view{},
+  handler_->on_event_payload(source, topic ? message_[0] : std::string_view{},
                              message_[topic ? 1 : 0]);
 }
 

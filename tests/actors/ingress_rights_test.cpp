@@ -3,6 +3,9 @@
 // What the holder of a key may send.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <utility>
+
 #include "tests/actors/intake_support.hpp"
 
 namespace faultline {
@@ -58,6 +61,79 @@ TEST(IngressRights, AKeyWithoutTheRightOrAfterItsEndIsToldNo) {
   EXPECT_EQ(ask(rig, {true, &c}, 1, rig.event("host/a")).accepted, 1U);
   rig.now += milliseconds{1};
   EXPECT_EQ(ask(rig, {true, &c}, 2, rig.event("host/a")).code, "not_allowed");
+}
+
+TEST(IngressRights, WithoutTheRightAMessageOfTooManyFramesIsRefusedAndNothingIsKept) {
+  intake_rig rig;
+  auto gone = client("gone"), never = client("never");
+  gone.expiry = rig.now;
+  never.ingest = false;
+  const std::array<sender, 3> nobody{sender{true, &gone}, {true, &never}, {true, nullptr}};
+  for (const auto& who : nobody) {
+    rig.door.on_bad_request({0, "r", false}, who, rig.header(7), "bad_frames", "text");
+    const auto reply = decode_publish_reply(rig.replies.back().second);
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->code, "not_allowed");
+    EXPECT_EQ(reply->seq, 7U);
+    rig.door.on_bad_event({"pull", "10.0.0.7:1", who}, "x", "bad_frames", "text");
+  }
+  EXPECT_EQ(count(rig, request_fate::not_allowed), 3U);
+  EXPECT_EQ(count(rig, request_fate::bad_frames), 0U);
+  const auto& messages = rig.counters.doors.messages;
+  EXPECT_EQ(messages[static_cast<std::size_t>(message_fate::not_allowed)], 3U);
+  EXPECT_EQ(messages[static_cast<std::size_t>(message_fate::bad_frames)], 0U);
+  rig.commit.stop();
+  EXPECT_EQ(rig.memory->dead_letters().total(), 0U);
+}
+
+/// Letters that were kept, and refusals that were only counted, once everything is written.
+std::pair<std::uint64_t, std::uint64_t> letters_and_counts(intake_rig& rig, const char* reason) {
+  ask(rig, {}, 1, rig.event("host/a"));
+  rig.commit.stop();
+  return {rig.memory->dead_letters().total(),
+          rig.memory->events().counters()[unlettered_prefix + reason]};
+}
+
+TEST(IngressRights, AThousandLettersAtOnceAreLeftOfBadRequestsOfOneKey) {
+  intake_rig rig;
+  auto c = client("c");
+  for (int i = 0; i < 1500; ++i) rig.door.on_request({0, "r", false}, {true, &c}, "no header", "x");
+  const auto [kept, counted] = letters_and_counts(rig, "bad_header");
+  EXPECT_EQ(kept, 1000U);
+  EXPECT_EQ(counted, 500U);
+  EXPECT_EQ(count(rig, request_fate::bad_header), 1500U);
+  const auto letters = rig.memory->dead_letters().newest(1);
+  ASSERT_TRUE(letters);
+  EXPECT_EQ(letters->at(0).source, "router c");
+}
+
+TEST(IngressRights, BeyondItsRateNothingIsKeptOfBadRequestsOfAKey) {
+  const auto kept_of = [](const char* reason, auto send) {
+    intake_rig rig;
+    auto c = client("c");
+    c.events_per_second = 1;  // so two at once
+    for (int i = 0; i < 5; ++i) send(rig, sender{true, &c});
+    EXPECT_EQ(ask(rig, {true, &c}, 9, rig.event("host/a")).what, publish_reply::kind::retry);
+    const auto [kept, counted] = letters_and_counts(rig, reason);
+    EXPECT_EQ(kept + counted, 5U) << reason;
+    return kept;
+  };
+  EXPECT_EQ(kept_of("bad_header",
+                    [](intake_rig& rig, const sender& who) {
+                      rig.door.on_request({0, "r", false}, who, "no header", "x");
+                    }),
+            2U);
+  EXPECT_EQ(kept_of("payload_too_large",
+                    [](intake_rig& rig, const sender& who) {
+                      EXPECT_EQ(ask(rig, who, 1, std::string((1U << 20U) + 1, 'x')).code,
+                                "too_large");
+                    }),
+            2U);
+  EXPECT_EQ(kept_of("bad_frames",
+                    [](intake_rig& rig, const sender& who) {
+                      rig.door.on_bad_event({"pull", "10.0.0.7:1", who}, "x", "bad_frames", "text");
+                    }),
+            2U);
 }
 
 TEST(IngressRights, EventsOfOtherEntitiesAreRefusedOneByOne) {

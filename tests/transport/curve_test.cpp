@@ -18,6 +18,7 @@
 #include "tests/transport/reload_now.hpp"
 #include "transport/feed_client.hpp"
 #include "transport/internal/authenticator.hpp"
+#include "transport/internal/curve.hpp"
 #include "transport/publisher_client.hpp"
 
 namespace faultline {
@@ -202,6 +203,28 @@ TEST(Curve, AReloadEndsTheServiceOfASessionThatIsOpen) {
   ASSERT_TRUE(publisher->send("after", 20s));
   ASSERT_TRUE(publisher->flush(20s));  // of this handler, which acknowledges everybody
   EXPECT_EQ(g.house->ingest.requests_so_far().back().client, "-");
+}
+
+TEST(Curve, WhatHasTooManyFramesNamesItsSenderToo) {
+  guarded_house g;
+  g.house->start();
+  const auto keys = g.folder.keys("probe");
+  zmq::context_t context;
+  std::size_t told = 0;
+  for (const auto& [kind, endpoint] : {std::pair{zmq::socket_type::dealer, g.house->router},
+                                       std::pair{zmq::socket_type::push, g.house->pull}}) {
+    zmq::socket_t s{context, kind};
+    s.set(zmq::sockopt::linger, 0);
+    prove_keys(s, keys->own, keys->server_key);
+    s.connect(endpoint);
+    s.send(zmq::str_buffer("a"), zmq::send_flags::sndmore);
+    s.send(zmq::str_buffer("b"), zmq::send_flags::sndmore);
+    s.send(zmq::str_buffer("c"), zmq::send_flags::none);
+    ++told;
+    ASSERT_TRUE(g.house->ingest.wait([&] { return g.house->ingest.bad_requests.size() == told; }));
+  }
+  const std::lock_guard lock{g.house->ingest.mutex};
+  for (const auto& bad : g.house->ingest.bad_requests) EXPECT_EQ(bad.client, "probe");
 }
 
 TEST(Curve, AKeyThatIsReplacedUnderItsNameIsServedNoMore) {

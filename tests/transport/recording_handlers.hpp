@@ -32,7 +32,7 @@ public:
   };
   struct bad {
     reply_address from;
-    std::string header, code, text;
+    std::string header, code, text, client;
   };
 
   void on_event_payload(const event_source& from, std::string_view topic,
@@ -50,11 +50,18 @@ public:
     });
     if (answer) answer(from, header, payload);
   }
-  void on_bad_request(reply_address from, std::string_view header, std::string_view why_code,
-                      std::string_view text) override {
+  void on_bad_request(reply_address from, const sender& who, std::string_view header,
+                      std::string_view why_code, std::string_view text) override {
     note([&] {
-      bad_requests.push_back({from, std::string{header}, std::string{why_code}, std::string{text}});
+      bad_requests.push_back(
+          {from, std::string{header}, std::string{why_code}, std::string{text}, client_of(who)});
     });
+  }
+  void on_bad_event(const event_source& from, std::string_view first, std::string_view why_code,
+                    std::string_view text) override {
+    reply_address nobody;
+    nobody.socket = reply_address::no_reply;
+    on_bad_request(std::move(nobody), from.who, first, why_code, text);
   }
   bool may_read_events() override {
     ++asked;
