@@ -20,8 +20,18 @@ constexpr std::int64_t round_ms = 6'000;  // in which the hands come to every bu
 constexpr std::uint32_t most_names = 1U << 24;
 constexpr std::size_t sparse = 10;  // one in so many places: a full bucket is an accident
 
+/// Of an id in hex: senders write its letters small or large, and mean the same.
+std::uint64_t hash_of_id(std::string_view id, std::uint64_t seed) {
+  const auto is_capital = [](char c) { return c >= 'A' && c <= 'F'; };
+  if (std::none_of(id.begin(), id.end(), is_capital)) return stable_hash(id, seed);
+  std::string small{id};
+  for (char& c : small)
+    if (is_capital(c)) c = static_cast<char>(c - 'A' + 'a');
+  return stable_hash(small, seed);
+}
+
 std::uint64_t key_of(std::string_view trace, std::string_view span) {
-  const auto key = stable_hash(span, stable_hash(trace));
+  const auto key = hash_of_id(span, hash_of_id(trace, 0));
   return key == 0 ? 1 : key;
 }
 

@@ -62,6 +62,16 @@ TEST(SpanJoiner, FindsACallWhicheverOfTheTwoSpansComesFirst) {
   }
 }
 
+TEST(SpanJoiner, AnIdIsTheSameInCapitals) {
+  span_joiner j;
+  note(j, {"service/web", "5B8EFFF798038103", "EEE19B7EC3C1B174", ""});
+  note(j, {"service/cart", "5b8efff798038103", "02", "eee19b7ec3c1b174"});
+  const auto calls = j.drain();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].caller, "service/web");
+  EXPECT_EQ(calls[0].callee, "service/cart");
+}
+
 TEST(SpanJoiner, ASendersClockThatIsAheadMakesNoOtherSpanOld) {
   for (const bool known_to_be_ahead : {true, false}) {
     span_joiner j;
