@@ -21,9 +21,11 @@ std::string_view query_of(const http_request& request, std::string_view key) {
 }  // namespace
 
 // Of what is answered with 4xx Prometheus gives the samples up, of 5xx it sends them again. So a
-// request is refused with 400 only when nothing of it could be taken.
-http_response nothing_or_400(const http_request&, const post_result& result, std::uint64_t) {
-  if (result.accepted != 0 || result.rejected == 0) {
+// request is refused with 400 only when something of it was refused and nothing taken: what is left
+// out on purpose (staleness markers, buckets, what naming.drop names) is no reason.
+http_response nothing_or_400(const http_request&, const post_result& result,
+                             std::uint64_t rejected) {
+  if (result.accepted != 0 || (result.rejected == 0 && rejected == 0)) {
     http_response taken;
     taken.status = 204;
     return taken;

@@ -131,6 +131,9 @@ class PlainHttpTest(unittest.TestCase):
         for bad in [b"", b"{}", b"[1]", b"\xff", b'[{"values": 3}]']:
             self.assertEqual(self.send("/collectd", bad)[0], 400, bad)
         self.assertEqual(self.posts("collectd", "malformed"), 5)
+        status, _, answer = self.send("/collectd", b'[{"values": [1], "plugin": "load", "host": "two\\nlines"}]')
+        self.assertEqual((status, json.loads(answer)["error"]["code"]), (400, "refused"), "nothing of it was taken")
+        self.assertIn(b"no_entity", answer)
         good = [{"values": [1.5], "dstypes": ["gauge"], "dsnames": ["value"], "time": time.time(), "interval": 10, "host": "col-2",
                  "plugin": "load", "plugin_instance": "", "type": "load", "type_instance": ""}, {"values": "odd"}]
         self.assertEqual(self.send("/collectd", json.dumps(good))[0], 204)

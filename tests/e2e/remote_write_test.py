@@ -193,6 +193,23 @@ class RemoteWriteTest(unittest.TestCase):
         self.assertIn(b"ts_in_future", answer)
         self.assertEqual(self.send(series("m", sample(1, future), instance="times:1") + series("m", sample(1), instance="times:1"))[0], 204)
 
+    def test_a_request_of_which_nothing_was_taken_is_refused_whatever_the_reason(self):
+        before = self.posts("refused")
+        nameless = text(1, label("__name__", "m") + sample(1))
+        for body, why in [(nameless, b"no_entity"), (series("m", sample(float("nan")), instance="nan:1"), b"not_finite")]:
+            status, _, answer = self.send(body)
+            self.assertEqual(status, 400, why)
+            self.assertIn(why, answer)
+            self.assertEqual(self.send(body + series("m", sample(1), instance="taken:1"))[0], 204)
+        self.assertEqual(self.posts("refused"), before + 2)
+
+    def test_what_is_left_out_on_purpose_is_no_reason_to_refuse(self):
+        stale = b"\x09" + (0x7ff0000000000002).to_bytes(8, "little")
+        bucket = series("took_bucket", label("le", "1"), sample(1), instance="purpose:1")
+        for body in [series("m", text(2, stale + number(2, int(time.time() * 1000))), instance="purpose:1"), bucket,
+                     series("go_threads", sample(1), instance="purpose:1"), b""]:
+            self.assertEqual(self.send(body)[0], 204, body)
+
 
 if __name__ == "__main__":
     unittest.main()
