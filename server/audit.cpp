@@ -10,7 +10,11 @@
 namespace faultline {
 
 http_handler audited(http_handler handler) {
-  return [handler = std::move(handler)](http_request request, http_responder respond) {
+  // Where the log goes, whatever of it log.level leaves out.
+  auto log = spdlog::default_logger()->clone("audit");
+  log->set_level(spdlog::level::info);
+  return [handler = std::move(handler), log = std::move(log)](http_request request,
+                                                              http_responder respond) {
     if (request.method == "GET") return handler(std::move(request), std::move(respond));
     // The path is raw: percent-encoded, so it has neither blanks nor control characters.
     std::string who = "user=" + (request.user.empty() ? "-" : request.user) +
@@ -20,8 +24,8 @@ http_handler audited(http_handler handler) {
     std::replace_if(
         who.begin(), who.end(), [](unsigned char c) { return c < ' ' || c > '~'; }, '?');
     handler(std::move(request),
-            [who = std::move(who), respond = std::move(respond)](http_response response) {
-              spdlog::info("audit {} status={}", who, response.status);
+            [who = std::move(who), log, respond = std::move(respond)](http_response response) {
+              log->info("audit {} status={}", who, response.status);
               respond(std::move(response));
             });
   };

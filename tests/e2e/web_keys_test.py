@@ -32,11 +32,11 @@ def certificate(directory):
 class House:
     """A server with TLS and tokens."""
 
-    def __init__(self):
+    def __init__(self, more=""):
         self.files = pathlib.Path(tempfile.mkdtemp(prefix="faultline-web-"))
         self.pem, self.key = certificate(self.files)
         self.tokens = {role: self.token(role, role) for role in ["viewer", "operator", "admin"]}
-        self.server = Server()
+        self.server = Server(more)
         text = self.server.config.read_text()
         self.server.config.write_text(text.replace(
             "web: {", f"web: {{tls_certificate: {self.pem}, tls_key: {self.key}, tokens: {self.files / 'tokens'}, "))
@@ -88,6 +88,19 @@ class House:
     def close(self):
         self.server.remove()
         shutil.rmtree(self.files, ignore_errors=True)
+
+
+class QuietLogTest(unittest.TestCase):
+    def test_the_audit_lines_are_there_when_the_log_tells_errors_alone(self):
+        house = House("log: {level: error}\n")
+        self.addCleanup(house.close)
+        house.start()
+        wanted = "user=admin role=admin address=127.0.0.1 method=POST path=/-/reload status=200"
+        for told in [1, 2]:  # a reload sets the level again
+            self.assertEqual(house.ask("POST", "/-/reload", house.tokens["admin"])[0], 200)
+            lines = house.log().splitlines()
+            self.assertEqual(sum(" level=info audit " in line and wanted in line for line in lines), told, lines)
+        self.assertFalse([line for line in lines if " level=info " in line and " audit " not in line])
 
 
 class WebKeysTest(unittest.TestCase):
