@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "server/told_records.hpp"
+
 namespace faultline {
 
 namespace {
@@ -220,18 +222,17 @@ outcome<std::vector<incident_outline>> related_to(store& memory, const incident&
   for (const auto& [key, bytes] : *page) {
     auto other = decode_incident(bytes);
     if (!other) return other.error();
-    if (other->id == i.id || other->started >= i.started) continue;
+    const auto current = is_current(memory, *other, bytes);
+    if (!current) return current.error();
+    if (!*current || other->id == i.id || other->started >= i.started) continue;
     const double score = likeness(i, *other);
     if (score >= 0.2) found.emplace_back(score, std::move(*other));
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
+  if (found.size() > related_told) found.resize(related_told);
   std::vector<incident_outline> out;
-  for (const auto& [score, other] : found) {
-    if (out.size() == related_told) break;
-    if (std::none_of(out.begin(), out.end(), [&](const auto& o) { return o.id == other.id; }))
-      out.push_back(outline_of(other, {}));
-  }
+  for (const auto& [score, other] : found) out.push_back(outline_of(other, {}));
   return out;
 }
 
@@ -242,7 +243,11 @@ outcome<std::vector<incident_outline>> incidents_of(store& memory, const std::st
   for (const auto& [key, bytes] : *page) {
     auto i = decode_incident(bytes);
     if (!i) return i.error();
-    if (found.size() < related_told && touches(*i, entity)) found.push_back(outline_of(*i, {}));
+    if (found.size() == related_told) break;
+    if (!touches(*i, entity)) continue;
+    const auto current = is_current(memory, *i, bytes);
+    if (!current) return current.error();
+    if (*current) found.push_back(outline_of(*i, {}));
   }
   return found;
 }

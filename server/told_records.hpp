@@ -35,11 +35,19 @@ told<Record> as_told(store& from, Record record) {
   return t;
 }
 
-/// A page of records under @p prefix, newest first, that @p keep accepts. @p read decodes one. A
-/// record whose start has moved (incidents merge) left its older key behind: only the current key
-/// counts. Ends before its time, with where to go on, when @p enough says so. After a full page the
-/// next one to keep is looked for among as many records as are read at once, so that `next` of the
-/// last page leads nowhere.
+/// Whether @p bytes, which hold @p record, are what is told of it now: not those of an older start,
+/// which has moved (incidents merge), nor of one beyond retention.
+template <class Record>
+outcome<bool> is_current(store& from, const Record& record, const std::string& bytes) {
+  const auto current = from.feed().record(record_key(record));
+  if (!current) return current.error();
+  return *current && **current == bytes;
+}
+
+/// A page of records under @p prefix, newest first, that are current and @p keep accepts. @p read
+/// decodes one. Ends before its time, with where to go on, when @p enough says so. After a full
+/// page the next one to keep is looked for among as many records as are read at once, so that
+/// `next` of the last page leads nowhere.
 template <class Record, class Decode, class Keep, class Enough>
 outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
                                                                   const std::string& prefix,
@@ -56,11 +64,10 @@ outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
       after = key;
       auto record = read(bytes);
       if (!record) return record.error();
-      auto current = from.feed().record(record_key(*record));
+      const auto current = is_current(from, *record, bytes);
       if (!current) return current.error();
-      if (!*current || **current != bytes) continue;
       const bool full = found.size() == limit;
-      const bool wanted = keep(*record);
+      const bool wanted = *current && keep(*record);
       if (full && (wanted || ++beyond == page_scan)) return std::make_pair(std::move(found), last);
       if (!full) last = after;
       if (wanted) found.push_back(as_told(from, std::move(*record)));

@@ -398,8 +398,13 @@ void memory_feed::drop_below(std::uint64_t below) {
   while (messages_.size() > 1 && messages_.front().seq < below) messages_.pop_front();
   const std::uint64_t oldest = messages_.empty() ? 1 : messages_.front().seq;
   for (auto it = records_.begin(); it != records_.end();) {
-    const bool over = it->second.feed_seq < oldest && is_resolved(it->first, it->second.bytes);
-    it = over ? records_.erase(it) : std::next(it);
+    const auto& [key, record] = *it;
+    const bool aged = record.feed_seq < oldest && is_resolved(key, record.bytes);
+    const auto original = records_.find(copied_from(key));
+    const bool copy = !copied_from(key).empty();
+    const bool left_over =
+        copy && (original == records_.end() || original->second.feed_seq != record.feed_seq);
+    it = aged || left_over ? records_.erase(it) : std::next(it);
   }
 }
 

@@ -171,6 +171,14 @@ outcome<void> rocksdb_feed::drop_below(std::uint64_t below) {
   return {};
 }
 
+outcome<bool> rocksdb_feed::is_left_over(std::string_view key, std::uint64_t feed_seq) {
+  const auto original = copied_from(key);
+  if (original.empty()) return false;
+  const auto told = record_seq(original);
+  if (!told) return told.error();
+  return *told != feed_seq;
+}
+
 outcome<void> rocksdb_feed::sweep_records() {
   const std::lock_guard writing{writing_};
   rocksdb::WriteBatch out;
@@ -179,10 +187,11 @@ outcome<void> rocksdb_feed::sweep_records() {
   for (std::size_t n = 0; found.valid() && n < sweep_span; found.next(), ++n) {
     const auto row = rows::read_record(found.value());
     if (!row) return row.error();
-    if (row->feed_seq < oldest() &&
-        is_resolved(found.key().substr(keys::feed_record_offset), row->bytes)) {
-      out.Delete(database_.at(family::feed), slice(found.key()));
-    }
+    const auto key = found.key().substr(keys::feed_record_offset);
+    const bool aged = row->feed_seq < oldest() && is_resolved(key, row->bytes);
+    const auto gone = aged ? outcome<bool>{true} : is_left_over(key, row->feed_seq);
+    if (!gone) return gone.error();
+    if (*gone) out.Delete(database_.at(family::feed), slice(found.key()));
   }
   sweep_from_ = found.valid() ? std::string{found.key()} : std::string{};
   if (auto end = found.end(); !end) return end;

@@ -33,11 +33,13 @@ public:
 
   /// Removes messages below @p below, but never the newest.
   outcome<void> drop_below(std::uint64_t below);
-  /// Removes resolved records whose last message was dropped. Looks at a few hundred records per
-  /// call and goes on there at the next.
+  /// Removes resolved records whose last message was dropped, and copies by time whose record has
+  /// moved or is gone. Looks at a few hundred records per call and goes on there at the next.
   outcome<void> sweep_records();
 
 private:
+  outcome<bool> is_left_over(std::string_view key, std::uint64_t feed_seq);
+
   rocksdb_database& database_;
   std::mutex writing_;
   std::uint64_t through_ = 0;   ///< guarded by writing_

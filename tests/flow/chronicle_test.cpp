@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "server/told_records.hpp"
 #include "storage/memory_store.hpp"
 
 namespace faultline {
@@ -90,6 +91,44 @@ struct Chronicle : ::testing::Test {
 };
 
 using lines = std::vector<std::string>;
+
+TEST_F(Chronicle, NamesNoIncidentThatIsBeyondRetentionOrHasBegunAnewElsewhere) {
+  keep(some_incident("kept", {"a"}, -minute), {});
+  const auto gone = some_incident("gone", {"a"}, -2 * minute);
+  auto before = some_incident("kept", {"a"}, -minute / 2);
+  before.summary = "before it was merged";
+  feed_append f;
+  f.records = {{"incidents-by-time/0/gone", encode_incident(gone)},
+               {"incidents-by-time/0/kept", encode_incident(before)}};
+  ASSERT_TRUE(memory->feed().append(f));
+  const auto of_entity = story_of_entity(*memory, "service/a");
+  ASSERT_TRUE(of_entity);
+  ASSERT_EQ(of_entity->incidents.size(), 1U);
+  EXPECT_EQ(of_entity->incidents.front().id, "kept");
+  EXPECT_NE(of_entity->incidents.front().summary, before.summary);
+  const auto story = story_of(*memory, some_incident("now", {"a"}));
+  ASSERT_TRUE(story);
+  ASSERT_EQ(story->related.size(), 1U);
+  EXPECT_EQ(story->related.front().id, "kept");
+}
+
+TEST_F(Chronicle, APageEndsInTimeAlsoAmongRecordsThatAreGone) {
+  feed_append f;
+  for (int n = 0; n < 1000; ++n) {
+    const auto gone = some_incident(std::to_string(n), {});
+    f.records.push_back({"incidents-by-time/" + gone.id, encode_incident(gone)});
+  }
+  ASSERT_TRUE(memory->feed().append(f));
+  int looks = 0;
+  const auto page = newest<incident>(
+      *memory, "incidents-by-time/", "", 10,
+      [](const std::string& bytes) { return decode_incident(bytes); },
+      [](const incident&) { return true; }, [&] { return ++looks == 100; });
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(page->first.empty());
+  EXPECT_EQ(looks, 100);
+  EXPECT_FALSE(page->second.empty()) << "where to go on";
+}
 
 TEST_F(Chronicle, OfAnEntityTellsItsChangesAndWordsAndNothingOfOthers) {
   change("service/b", 3 * minute);

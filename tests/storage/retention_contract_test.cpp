@@ -183,6 +183,40 @@ TYPED_TEST(RetentionContract, ForgetsResolvedRecordsWithTheirMessagesAndKeepsThe
   EXPECT_TRUE(store->feed().record("topology")->has_value());
 }
 
+TYPED_TEST(RetentionContract, ForgetsCopiesByTimeWithTheirRecordAndThoseItLeftBehind) {
+  auto store = this->maker.open();
+  alert over;
+  over.state = alert_state::resolved;
+  const incident on;
+  const std::string of_over = "alerts-by-time/fffffe6ec5d7ffff/over";
+  const std::string of_gone = "alerts-by-time/fffffe6ec5d7ffff/gone";
+  const std::string of_on = "incidents-by-time/fffffe6ec5d7ffff/on";
+  const std::string of_on_before = "incidents-by-time/fffffe6ec5d70000/on";
+  const auto item = [](std::uint64_t) { return std::string{"m"}; };
+  feed_append f;
+  f.items = {{"a", item}};
+  f.records = {{"alert/over", encode_alert(over)},
+               {of_over, encode_alert(over)},
+               {of_gone, encode_alert(over)},
+               {"incident/on", encode_incident(on)},
+               {of_on_before, encode_incident(on)}};
+  ASSERT_TRUE(store->feed().append(f));
+  f = {};
+  f.items = {{"b", item}, {"c", item}};
+  f.records = {{"incident/on", encode_incident(on)}, {of_on, encode_incident(on)}};
+  ASSERT_TRUE(store->feed().append(f));
+  ASSERT_TRUE(store->sweep_retention(begin));
+  store = this->maker.reopen(std::move(store));
+  EXPECT_TRUE(store->feed().record(of_over)->has_value());
+  EXPECT_TRUE(store->feed().record(of_on)->has_value());
+  EXPECT_FALSE(store->feed().record(of_on_before)->has_value()) << "it begins at another time now";
+  EXPECT_FALSE(store->feed().record(of_gone)->has_value()) << "an older build left it behind";
+  ASSERT_TRUE(store->sweep_retention(begin + 24h * 31));
+  store = this->maker.reopen(std::move(store));
+  EXPECT_FALSE(store->feed().record(of_over)->has_value());
+  EXPECT_TRUE(store->feed().record(of_on)->has_value());
+}
+
 TYPED_TEST(RetentionContract, ForgetsDeadLettersByAge) {
   auto store = this->maker.open();
   ASSERT_TRUE(store->dead_letters().append(
