@@ -310,7 +310,9 @@ bool group_commit::write(group& g) {
       answer(g);
       return true;
     }
-    if (at.error().code != ec::no_space || stopping_.load()) {
+    const bool full = at.error().code == ec::no_space;
+    if (full && stopping_.load()) return false;  // nobody was promised anything of it
+    if (!full) {
       hooks_.give_up("the event log cannot be written: " + at.error().what);
       return false;
     }

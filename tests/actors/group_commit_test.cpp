@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/actors/intake_support.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 namespace faultline {
 namespace {
@@ -43,6 +46,30 @@ TEST(GroupCommit, DeliversEveryEventAtItsPositionInOrder) {
     last = blob->position;
   }
   EXPECT_EQ(rig.counters.appended.load(), 21U) << "with the clock before them";
+}
+
+// What the partitions know is saved after it: there is room for that.
+TEST(GroupCommit, WhatWaitsForRoomAtTheEndIsNoFailureOfTheStore) {
+  const testing::scratch_directory directory;
+  storage_options o;
+  o.path = directory.path().string();
+  o.partitions = 4;
+  o.ballast_bytes = 0;
+  o.min_free_bytes = 0;
+  ASSERT_TRUE(open_rocksdb_store(o));
+  o.min_free_bytes = std::filesystem::space(directory.path()).available / 3 * 4;
+  auto full = open_rocksdb_store(o);
+  ASSERT_TRUE(full) << full.error().what;
+  node_counters counters;
+  std::string gave_up;
+  commit_hooks hooks;
+  hooks.give_up = [&](const std::string& why) { gave_up = why; };
+  group_commit commit{**full, {}, {}, counters, hooks};
+  commit.start();
+  commit.begin().add_control(0, control_record{1, "retire", "host/a"});
+  commit.stop();
+  EXPECT_EQ(gave_up, "");
+  EXPECT_EQ((*full)->events().last(0), 0U);
 }
 
 // Were it made to wait, this would take as long as the delay.
