@@ -432,6 +432,7 @@ void partition_state::release(const std::string& id, const record_address& where
   e->aside.reset();
   e->covered = std::max(e->covered, record_mark{where.position, where.index});
   leave(*e, presence::passive);
+  watch(*e);
   tell("release", id, id + " was released from quarantine");
 }
 

@@ -209,6 +209,16 @@ struct Partition : actor_fixture {
                   n.events_quarantined + n.events_resent + n.events_retired);
   }
 
+  /// Ids of the alerts that were told from their beginning on.
+  std::vector<std::string> alerts_begun() {
+    std::vector<std::string> ids;
+    const auto all = memory->decisions().read(1, 1000);
+    EXPECT_TRUE(all);
+    for (const auto& d : *all)
+      if (d.kind == decision_kind::alert && d.alert.transition == 1) ids.push_back(d.alert.id);
+    return ids;
+  }
+
   std::uint64_t observations(const std::string& id) {
     return ask<entity_answer>(directory.owner(0), entity_question{id, false}).status.observations;
   }
@@ -925,6 +935,26 @@ TEST_F(Partition, QuarantineOutlivesARestartAndEndsWithARelease) {
   EXPECT_EQ(counters.in_flight.load(), 0U);
   append_control("release", "host/none");  // nobody of that name: nothing happens
   EXPECT_EQ(counters.lag(), 0U);
+}
+
+TEST_F(Partition, WhoIsReleasedAndSaysNothingIsSilentToo) {
+  begin();
+  int n = 0;
+  for (; n < 400; ++n) {  // longer than it learns: its silence is news
+    append_clock(n);
+    append({"host/a"}, n);
+  }
+  for (int i = 0; i < 8; ++i) advance(250ms);
+  ASSERT_TRUE(memory->checkpoints().load_snapshot("host/a")->has_value());
+  for (int i = 0; i < 5; ++i) {
+    append({"host/a"}, n, true);
+    advance(2s);
+  }
+  ASSERT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", true}).quarantined);
+  append_control("release", "host/a");
+  EXPECT_TRUE(alerts_begun().empty());
+  for (; n < 440; ++n) append_clock(n);
+  EXPECT_EQ(alerts_begun().size(), 1U);
 }
 
 TEST_F(Partition, WhatStandsBehindAQuarantinedOnesSnapshotIsHeldForNobodyAfterARestart) {
