@@ -322,6 +322,9 @@ void partition_state::retire(const std::string& id) {
   batch_.blocks.erase(std::remove_if(batch_.blocks.begin(), batch_.blocks.end(),
                                      [&](const window_block& b) { return b.entity == id; }),
                       batch_.blocks.end());
+  batch_.quarantine.erase(std::remove_if(batch_.quarantine.begin(), batch_.quarantine.end(),
+                                         [&](const quarantine_row& q) { return q.entity == id; }),
+                          batch_.quarantine.end());
   batch_.retired.push_back(id);
   if (const auto q = quarantines_.find(id); q != quarantines_.end()) {
     if (q->second.until == 0)

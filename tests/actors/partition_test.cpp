@@ -957,6 +957,25 @@ TEST_F(Partition, WhoIsReleasedAndSaysNothingIsSilentToo) {
   EXPECT_EQ(alerts_begun().size(), 1U);
 }
 
+TEST_F(Partition, WhoIsRetiredRightAfterItsReleaseIsForgottenWhole) {
+  begin();
+  append({"host/a"}, 0);
+  for (int n = 1; n <= 5; ++n) {
+    if (n == 5) gate->open = false;  // what follows is one batch
+    append({"host/a"}, n, true);
+    advance(2s);
+  }
+  ASSERT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", true}).quarantined);
+  append_control("release", "host/a");
+  append_control("retire", "host/a");
+  gate->open = true;
+  caf::anon_send(gatekeeper, group_due{});
+  run();
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  end_owner();
+  EXPECT_FALSE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", true}).known);
+}
+
 TEST_F(Partition, WhatStandsBehindAQuarantinedOnesSnapshotIsHeldForNobodyAfterARestart) {
   options.recovery.sweep_interval = 1h;  // no snapshots: host/b keeps the checkpoint at the start
   begin();
