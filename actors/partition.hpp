@@ -203,7 +203,8 @@ private:
   // Snapshots, outbox, checkpoint: partition_sweep.cpp
   std::uint64_t replay_budget() const;
   void ask_snapshot(entity_entry& e);
-  void on_saved(const std::string& id, entity_saved& saved);
+  static bool is_played_by(const entity_entry& e, caf::actor_id who);
+  void on_saved(const std::string& id, caf::actor_id who, entity_saved& saved);
   std::vector<entity_entry*> most_worth_saving();
   void tell_outbox();
   void tell_stored(const std::vector<window_block>& blocks);

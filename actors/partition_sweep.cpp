@@ -82,20 +82,27 @@ void partition_state::ask_snapshot(entity_entry& e) {
   e.snapshot_asked = true;
   e.first_after_ask = 0;
   const auto id = e.id;
+  const auto who = e.handle->id();
   self->request(e.handle, snapshot_deadline, take_snapshot{e.snapshot_missed})
-      .then([this, id](entity_saved& saved) { on_saved(id, saved); },
-            [this, id](const caf::error&) {  // it died or is slow: asked again by a later sweep
-              if (auto* late = find(id)) {
-                late->snapshot_asked = false;
-                late->snapshot_missed = true;
-                if (late->leaving) leave_later(*late);
-              }
+      .then([this, id, who](entity_saved& saved) { on_saved(id, who, saved); },
+            [this, id, who](const caf::error&) {  // it died or is slow: a later sweep asks again
+              auto* late = find(id);
+              if (late == nullptr || !is_played_by(*late, who)) return;
+              late->snapshot_asked = false;
+              late->snapshot_missed = true;
+              if (late->leaving) leave_later(*late);
             });
 }
 
-void partition_state::on_saved(const std::string& id, entity_saved& saved) {
+/// False when it is another's turn: it died, or is a namesake of one that was retired.
+bool partition_state::is_played_by(const entity_entry& e, caf::actor_id who) {
+  return e.handle && e.handle->id() == who;
+}
+
+void partition_state::on_saved(const std::string& id, caf::actor_id who, entity_saved& saved) {
   auto* e = find(id);
   if (e == nullptr || e->where != presence::active || !e->snapshot_asked) return;
+  if (!is_played_by(*e, who)) return;
   e->snapshot_asked = e->snapshot_missed = false;
   e->first_dirty = e->first_after_ask;
   e->dirty_since = e->count_after_ask;
