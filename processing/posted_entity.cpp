@@ -2,6 +2,9 @@
 #include "processing/posted_entity.hpp"
 
 #include <algorithm>
+#include <string_view>
+
+#include "messages/text.hpp"
 
 namespace faultline {
 namespace {
@@ -29,6 +32,23 @@ std::string without_port(const std::string& address) {
   return digits && !bare_v6 ? address.substr(0, colon) : address;
 }
 
+/// `_` for each character that no entity's name may hold.
+std::string as_name(std::string_view text) {
+  std::string name;
+  while (!text.empty()) {
+    std::size_t length = 1;
+    while (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xc0U) == 0x80)
+      ++length;
+    const std::string_view one = text.substr(0, length);
+    if (check_name(one) == text_fault::none)
+      name += one;
+    else
+      name += '_';
+    text.remove_prefix(length);
+  }
+  return name;
+}
+
 }  // namespace
 
 std::string posted_entity(const std::map<std::string, std::string>& labels) {
@@ -40,12 +60,7 @@ std::string posted_entity(const std::map<std::string, std::string>& labels) {
     break;
   }
   if (name.empty()) name = "alert/unnamed";
-  for (char& c : name)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '_';
-  if (name.size() <= entity_bytes) return name;
-  std::size_t end = entity_bytes;  // not within a character of UTF-8
-  while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xc0U) == 0x80) --end;
-  return name.substr(0, end);
+  return std::string{cut_utf8(as_name(name), entity_bytes)};
 }
 
 }  // namespace faultline

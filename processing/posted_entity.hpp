@@ -9,7 +9,7 @@ namespace faultline {
 /// Who a foreign alert is about, by its labels: `entity` as it is; else a service, pod or host that
 /// is named by the labels people use for them (`service_name`, `service`, `pod`, `host`,
 /// `hostname`, `node`, `instance` without its port, `job`); else `alert/<alertname>`. At most 256
-/// bytes without control characters.
+/// bytes; `_` stands for what no name of an entity may hold.
 std::string posted_entity(const std::map<std::string, std::string>& labels);
 
 }  // namespace faultline

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "messages/text.hpp"
 #include "processing/posted_entity.hpp"
 
 namespace faultline {
@@ -87,6 +88,13 @@ TEST(PostedEntity, IsNamedByTheLabelsThatPeopleUse) {
   EXPECT_EQ(posted_entity(labels{}), "alert/unnamed");
   EXPECT_EQ(posted_entity({{"entity", std::string(255, 'x') + "é"}}).size(), 255u);
   EXPECT_EQ(posted_entity({{"entity", "a\nb"}}), "a_b");
+}
+
+TEST(PostedEntity, HoldsNothingThatTheNameOfAnEntityMayNot) {
+  const std::string name = posted_entity({{"entity", "a\u0085b\u202ec\u00e9\u2066"}});
+  EXPECT_EQ(name, "a_b_c\u00e9_");
+  EXPECT_EQ(check_name(name), text_fault::none);
+  EXPECT_EQ(posted_entity({{"entity", "x\xff\xc3"}}), "x__");
 }
 
 }  // namespace
