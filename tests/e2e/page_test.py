@@ -76,6 +76,16 @@ def libraries():
         subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=PAGE, check=True, timeout=300)
 
 
+def browse(test, file, server, pattern, **more):
+    """Runs the tests of @p file that @p pattern names, in a browser before @p server."""
+    environment = {**os.environ, "PAGE_URL": f"http://127.0.0.1:{server.http}", **more}
+    done = subprocess.run(["node", "--test", "--test-reporter=tap", f"--test-name-pattern={pattern}", str(PAGE / file)], cwd=ROOT, env=environment,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400)
+    test.assertEqual(done.returncode, 0, done.stdout[-8000:])
+    test.assertIn("# fail 0", done.stdout)
+    test.assertNotIn("# pass 0", done.stdout)
+
+
 class Page(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -93,12 +103,7 @@ class Page(unittest.TestCase):
         shutil.rmtree(cls.files, ignore_errors=True)
 
     def browse(self, pattern, **more):
-        environment = {**os.environ, "PAGE_URL": f"http://127.0.0.1:{self.server.http}", **more}
-        done = subprocess.run(["node", "--test", "--test-reporter=tap", f"--test-name-pattern={pattern}", str(PAGE / "page_test.mjs")], cwd=ROOT, env=environment,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400)
-        self.assertEqual(done.returncode, 0, done.stdout[-8000:])
-        self.assertIn("# fail 0", done.stdout)
-        self.assertNotIn("# pass 0", done.stdout)
+        browse(self, "page_test.mjs", self.server, pattern, **more)
 
     def words(self, incident):
         return [i for i in self.server.api(f"/api/v1/incidents/{incident}/story")["items"] if i["kind"] == "word"]
@@ -203,7 +208,7 @@ class Past(unittest.TestCase):
         eventually(lambda: count("open") == 30, 60, "that 30 are open")
         self.server.request("POST", "/api/v2/alerts", [{**a, "endsAt": "2026-01-01T00:00:00Z"} for a in alerts])
         eventually(lambda: count("resolved") == 30, 60, "that all are over")
-        Page.browse(self, "an operator finds incidents that are over")
+        browse(self, "page_test.mjs", self.server, "an operator finds incidents that are over")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 // The server's API. Paths are relative, so that a proxy may put the page below any path.
 import { prefs, setPref } from "./prefs.js";
 
+const answerWithin = 30000;
+
 export class ApiError extends Error {
   constructor(status, code, message) {
     super(message);
@@ -17,19 +19,21 @@ function headers(more = {}) {
 }
 
 async function call(method, path, { body, signal } = {}) {
-  const options = { method, signal, headers: headers(), cache: "no-store", credentials: "omit" };
+  const until = AbortSignal.any([AbortSignal.timeout(answerWithin), ...(signal ? [signal] : [])]);
+  const options = { method, signal: until, headers: headers(), cache: "no-store", credentials: "omit" };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
   let answer;
+  let text;
   try {
     answer = await fetch(path, options);
+    text = await answer.text();
   } catch (why) {
     if (why.name === "AbortError") throw why;
     throw new ApiError(0, "unreachable", "the server does not answer");
   }
-  const text = await answer.text();
   let value = null;
   try {
     value = JSON.parse(text);

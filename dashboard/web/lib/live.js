@@ -10,6 +10,7 @@ const edition = document.querySelector("meta[name=faultline-edition]")?.content 
 const refreshEvery = 1000;
 const mostShown = 200; // open incidents, as many as the server outlines
 const hiddenFor = 60000; // a page that nobody sees gives its place on the server back
+const quietFor = 25000; // without a byte; the server says something every 10 s
 
 export const live = {
   link: "starting", // starting, live, lost, locked (a token is asked for)
@@ -41,10 +42,17 @@ export function useLive() {
   return live;
 }
 
-/** Calls @p heard with each record of the feed, and with {kind: "many"} where too many came; gives a function that ends it. */
+/**
+ * Calls @p heard with each record of the feed, and with {kind: "many"} where too many came or some may have been missed;
+ * gives a function that ends it.
+ */
 export function onFeed(heard) {
   listeners.add(heard);
   return () => listeners.delete(heard);
+}
+
+function tell(record) {
+  for (const heard of listeners) heard(record);
 }
 
 let refreshing = false;
@@ -91,21 +99,25 @@ export function now() {
   return Date.now() + live.offset;
 }
 
+let away = false; // something may have come that this page was not told of
+
+function greeted(hello) {
+  live.outdated = edition !== "" && hello.edition !== edition;
+  live.link = "live";
+  refresh();
+  if (away) tell({ kind: "many" });
+  away = false;
+  changed();
+}
+
 function take(event) {
-  if (event.event === "hello") {
-    live.outdated = edition !== "" && JSON.parse(event.data).edition !== edition;
-    live.link = "live";
-    refresh();
-    changed();
-    return;
-  }
+  if (event.event === "hello") return greeted(JSON.parse(event.data));
   if (event.event === "heartbeat") return;
   if (event.event === "gap" || event.event === "many") {
     // More happened than is told one by one: lists are loaded anew.
     live.seq = Number(event.id) || live.seq;
     refresh();
-    for (const heard of listeners) heard({ kind: "many" });
-    return;
+    return tell({ kind: "many" });
   }
   const record = JSON.parse(event.data);
   live.seq = Number(event.id) || live.seq;
@@ -115,38 +127,50 @@ function take(event) {
     changed();
   }
   if (record.kind !== "notice") refresh();
-  for (const heard of listeners) heard(record);
+  tell(record);
 }
 
-async function follow(signal) {
-  const answer = await api.stream(live.seq, signal);
-  if (answer.status === 401) return "locked";
-  if (!answer.ok) return "lost";
-  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-  const events = eventReader();
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return "lost";
-    for (const event of events.push(value)) take(event);
+/** Takes what the stream says until it ends, is aborted, or says nothing for too long: a dead connection may look open for hours. */
+async function follow(connection) {
+  let patience = 0;
+  const spoke = () => {
+    clearTimeout(patience);
+    patience = setTimeout(() => connection.abort(), quietFor);
+  };
+  spoke();
+  try {
+    const answer = await api.stream(live.seq, connection.signal);
+    if (answer.status === 401) return "locked";
+    if (!answer.ok) return "lost";
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const events = eventReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return "lost";
+      spoke();
+      for (const event of events.push(value)) take(event);
+    }
+  } catch {
+    return "lost";
+  } finally {
+    clearTimeout(patience);
+    connection.abort();
   }
 }
 
-let running = null;
+let running = null; // {connection} of the run that is going on
 
 /** Follows the feed for as long as the page is there. */
 export async function start() {
   if (running) return;
-  running = new AbortController();
-  const mine = running;
+  const mine = { connection: new AbortController() };
+  running = mine;
   refresh();
   for (let tries = 0; running === mine; ++tries) {
     const begun = Date.now();
-    let state = "lost";
-    try {
-      state = await follow(mine.signal);
-    } catch {
-      state = "lost";
-    }
+    mine.connection = new AbortController();
+    const state = await follow(mine.connection);
+    away = true;
     if (running !== mine) return;
     live.link = state;
     changed();
@@ -160,7 +184,7 @@ export async function start() {
 }
 
 export function stop() {
-  running?.abort();
+  running?.connection.abort();
   running = null;
 }
 

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the page shows is what is, and stays so; tests/e2e/page_fresh_test.py starts the server and says where it is.
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { launch, openPage, wrongsOf } from "./browser.mjs";
+import { openLine } from "./line.mjs";
+
+const base = process.env.PAGE_URL;
+const patience = { timeout: 60_000 };
+let browser;
+before(async () => { browser = await launch(); });
+after(async () => { await browser?.close(); });
+
+async function ask(path, body) {
+  const answer = await fetch(`${base}${path}`, body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  assert.ok(answer.ok, `${path}: ${answer.status}`);
+  const text = await answer.text();
+  return text === "" ? null : JSON.parse(text);
+}
+
+/** What @p look gives, once that is something. */
+async function eventually(look, what) {
+  for (let n = 0; n < 600; ++n) {
+    const found = await look();
+    if (found) return found;
+    await new Promise((go) => setTimeout(go, 100));
+  }
+  throw new Error(`in vain for a minute: ${what}`);
+}
+
+/** Raises an alert of service/@p name, or ends it. @returns it as the server tells it. */
+async function alertOf(name, state = "firing") {
+  await ask("/api/v2/alerts", [{ labels: { alertname: "Slow", service: name }, ...(state === "firing" ? {} : { endsAt: "2026-01-01T00:00:00Z" }) }]);
+  const ofIt = async () => (await ask(`/api/v1/alerts?state=${state}&entity=${encodeURIComponent(`service/${name}`)}`)).alerts[0];
+  return eventually(ofIt, `service/${name} is ${state}`);
+}
+
+/** The page at @p place, through a line that the test has in its hand. */
+async function openThrough(t, place, prepare = async () => {}) {
+  const line = await openLine(base);
+  t.after(() => line.close());
+  const page = await openPage(browser);
+  await prepare(page);
+  await page.goto(`${line.url}/${place}`);
+  await page.locator(".link-live").waitFor(patience);
+  return { line, page };
+}
+
+const row = (page, name) => page.locator(".line-link", { hasText: name });
+
+test("a list has what came while the line was cut, though nothing had come before", async (t) => {
+  await alertOf("before-the-cut");
+  const { line, page } = await openThrough(t, "#/alerts");
+  await row(page, "before-the-cut").waitFor(patience);
+  line.cut();
+  await page.locator(".link-lost").waitFor(patience);
+  await alertOf("meanwhile");
+  line.mend();
+  await row(page, "meanwhile").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("a line that has died without a word is found dead, and another one taken", async (t) => {
+  const { line, page } = await openThrough(t, "#/alerts", (page) => page.clock.install());
+  line.hold();
+  await page.clock.fastForward(30_000);
+  await page.locator(".link-lost").waitFor(patience);
+  await alertOf("after-the-silence");
+  line.mend();
+  await page.locator(".link-live").waitFor(patience);
+  await row(page, "after-the-silence").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});

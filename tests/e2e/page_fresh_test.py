@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the page shows is what is, and stays so: over broken lines, and when what was asked for comes late.
+
+What the browser does and sees stands in tests/dashboard/fresh_test.mjs.
+"""
+
+import unittest
+
+import page_test
+from support import Server
+
+CONFIG = "processing: {tick: 1s}\ncorrelation: {settle: 1s}\n"
+
+
+class Fresh(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        page_test.libraries()
+        cls.server = Server(CONFIG).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def browse(self, pattern, **more):
+        page_test.browse(self, "fresh_test.mjs", self.server, pattern, **more)
+
+    def test_what_came_while_the_line_was_broken_is_shown(self):
+        self.browse("a list has what came while the line was cut")
+
+    def test_a_dead_line_is_not_live(self):
+        self.browse("a line that has died without a word")
+
+
+if __name__ == "__main__":
+    unittest.main()
