@@ -71,3 +71,29 @@ test("a line that has died without a word is found dead, and another one taken",
   await row(page, "after-the-silence").waitFor(patience);
   assert.deepEqual(await wrongsOf(page), []);
 });
+
+test("rows of a filter that was left while they were asked for are not shown under the next", async () => {
+  await alertOf("still-firing");
+  await alertOf("long-over");
+  await alertOf("long-over", "resolved");
+  const page = await openPage(browser);
+  let first = true;
+  let release;
+  const held = new Promise((go) => { release = go; });
+  await page.route("**/api/v1/alerts?*", async (route) => {
+    if (first) {
+      first = false;
+      await held;
+    }
+    await route.continue().catch(() => {}); // nobody may wait for it any more
+  });
+  const asked = page.waitForRequest("**/api/v1/alerts?*");
+  await page.goto(`${base}/#/alerts`);
+  await asked;
+  await page.getByRole("button", { name: "Over", exact: true }).click();
+  await page.locator("button[aria-pressed=true]", { hasText: "Over" }).waitFor(patience);
+  release();
+  await row(page, "long-over").waitFor(patience);
+  assert.equal(await row(page, "still-firing").count(), 0);
+  assert.deepEqual(await wrongsOf(page), []);
+});

@@ -9,7 +9,7 @@ import { layersOf, place, subset } from "../../dashboard/web/lib/layout.js";
 import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/lib/matchers.js";
 import { byWorst, pieces } from "../../dashboard/web/lib/logs.js";
 import { link, readRoute } from "../../dashboard/web/lib/route.js";
-import { briefOf, filterOf, seen, wantsMore, withAlert } from "../../dashboard/web/lib/rows.js";
+import { briefOf, filterOf, seen, wantsMore, withAlert, withAlerts } from "../../dashboard/web/lib/rows.js";
 import { chartsOf, incidentGraph, isPosted, itemsOf, propagation, remediesOf, safeLink, whoOf } from "../../dashboard/web/lib/story.js";
 import { allAcknowledged, byUrgency, outlineOf, withIncident } from "../../dashboard/web/lib/urgency.js";
 import { instantOf, scheduleOf } from "../../dashboard/web/lib/windows.js";
@@ -205,6 +205,9 @@ test("rows follow the feed within their filter", () => {
   assert.deepEqual(withAlert(rows, { ...alert, state: "resolved" }, fits), []);
   assert.deepEqual(withAlert([], { ...alert, entity: "db/x" }, fits), []);
   assert.equal(withAlert([], alert, filterOf({ state: "all", text: "is high" })).length, 1);
+  const told = [alert, { ...alert, id: "other" }, { ...alert, severity: "critical" }];
+  assert.deepEqual(withAlerts([], told, fits).map((r) => [r.id, r.severity]), [["other", alert.severity], [alert.id, "critical"]]);
+  assert.deepEqual(withAlerts([], told, fits, 1).map((r) => r.id), ["other"], "no more than are put in at once");
   assert.equal(briefOf({ id: "a" }).silenced, undefined);
 });
 

@@ -31,6 +31,9 @@ class Fresh(unittest.TestCase):
     def test_a_dead_line_is_not_live(self):
         self.browse("a line that has died without a word")
 
+    def test_rows_are_those_of_the_filter_that_is_shown(self):
+        self.browse("rows of a filter that was left")
+
 
 if __name__ == "__main__":
     unittest.main()

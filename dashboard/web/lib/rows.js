@@ -26,6 +26,12 @@ export function withAlert(rows, alert, fits) {
   return fits(row, alert) ? [row, ...rows] : rows;
 }
 
+/** Rows after @p alerts of the feed, each as it was told last; where there are too many, the newest @p most. */
+export function withAlerts(rows, alerts, fits, most = 500) {
+  const last = new Map(alerts.map((a) => [a.id, a]));
+  return [...last.values()].slice(-most).reduce((all, a) => withAlert(all, a, fits), rows);
+}
+
 /** What the list shows of an alert. */
 export function briefOf(a) {
   return {

@@ -7,7 +7,7 @@ import { count, distance, duration, many, percent } from "../lib/format.js";
 import { onFeed, now, useLive } from "../lib/live.js";
 import { useFeed, useTick } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
-import { filterOf, seen, wantsMore, withAlert } from "../lib/rows.js";
+import { filterOf, seen, wantsMore, withAlerts } from "../lib/rows.js";
 import { Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
 import { Sign, stateName } from "../parts/signs.js";
 import { AlertPanel } from "../parts/alert.js";
@@ -26,40 +26,53 @@ const states = [
   ["planned", "Planned"],
 ];
 
+const nothing = { rows: [], next: "", loading: true, error: null };
+
+function queryOf(filter, after) {
+  const query = { brief: "true", limit: pageSize };
+  if (filter.state && filter.state !== "all") query.state = filter.state;
+  if (filter.severity) query.severity = filter.severity;
+  if (filter.text) query.text = filter.text;
+  if (after) query.next = after;
+  return query;
+}
+
 /** Rows of a filter: loaded page by page, kept up to date by the feed. */
 function useAlerts(filter) {
-  const [state, set] = useState({ rows: [], next: "", loading: true, error: null });
+  const [state, set] = useState(nothing);
   const latest = useRef(state);
   latest.current = state;
-  const turn = useRef(0);
-  const busy = useRef(false);
+  const asked = useRef(null); // the question under way: {abort, heard, again}, heard the alerts of the feed since it was asked
   const key = JSON.stringify(filter);
   const load = async (after) => {
-    if (busy.current) return;
-    busy.current = true;
-    const mine = turn.current;
+    if (asked.current) {
+      asked.current.again ||= !after;
+      return;
+    }
+    const mine = { abort: new AbortController(), heard: [], again: false };
+    asked.current = mine;
     try {
-      const query = { brief: "true", limit: pageSize };
-      if (filter.state && filter.state !== "all") query.state = filter.state;
-      if (filter.severity) query.severity = filter.severity;
-      if (filter.text) query.text = filter.text;
-      if (after) query.next = after;
-      const page = await api.alerts(query);
-      if (mine !== turn.current) return;
-      const known = new Set(after ? latest.current.rows.map((r) => r.id) : []);
-      const rows = [...(after ? latest.current.rows : []), ...page.alerts.filter((r) => !known.has(r.id))];
+      const page = await api.alerts(queryOf(filter, after), mine.abort.signal);
+      if (asked.current !== mine) return;
+      const before = after ? latest.current.rows : [];
+      const known = new Set(before.map((r) => r.id));
+      const all = [...before, ...page.alerts.filter((r) => !known.has(r.id))];
+      const rows = withAlerts(all, mine.heard, filterOf(filter));
       set({ rows, next: page.next, loading: false, error: null });
     } catch (error) {
-      if (mine === turn.current) set((s) => ({ ...s, loading: false, error }));
-    } finally {
-      busy.current = false;
-      if (mine !== turn.current) load("");
+      if (asked.current === mine) set((s) => ({ ...s, loading: false, error }));
     }
+    if (asked.current !== mine) return; // another filter asks now
+    asked.current = null;
+    if (mine.again) load("");
   };
   useEffect(() => {
-    turn.current += 1;
-    set({ rows: [], next: "", loading: true, error: null });
+    set(nothing);
     load("");
+    return () => {
+      asked.current?.abort.abort();
+      asked.current = null;
+    };
   }, [key]);
   useEffect(() => {
     // A storm brings thousands a second: they are put in together, a few times a second.
@@ -68,15 +81,13 @@ function useAlerts(filter) {
     const fits = filterOf(filter);
     const put = () => {
       timer = 0;
-      const batch = new Map(waiting.map((a) => [a.id, a]));
+      const batch = waiting;
       waiting = [];
-      set((s) => ({
-        ...s,
-        rows: [...batch.values()].slice(-500).reduce((rows, a) => withAlert(rows, a, fits), s.rows),
-      }));
+      set((s) => ({ ...s, rows: withAlerts(s.rows, batch, fits) }));
     };
     const stop = onFeed((record) => {
       if (record.kind !== "alert") return;
+      asked.current?.heard.push(record);
       waiting.push(record);
       timer = timer || setTimeout(put, 100);
     });
