@@ -97,3 +97,29 @@ test("rows of a filter that was left while they were asked for are not shown und
   assert.equal(await row(page, "still-firing").count(), 0);
   assert.deepEqual(await wrongsOf(page), []);
 });
+
+test("a silence that is to begin later begins then, whatever else of it is changed", async () => {
+  const starts = Math.floor(Date.now() / 1000) * 1000 + 3_600_000;
+  const ends = starts + 7_200_000;
+  const word = { matchers: [{ name: "entity", op: "=", value: "service/moves-tonight" }], created_by: "ann", comment: "the move", starts, ends };
+  await ask("/api/v1/silences", word);
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/alerts?state=silences`);
+  const held = page.locator("[data-silence]", { hasText: "moves-tonight" });
+  const change = async (comment, more = async () => {}) => {
+    await held.getByRole("button", { name: "Change", exact: true }).click();
+    const form = page.getByRole("dialog");
+    await more(form);
+    await form.getByLabel("Your name").fill("bea");
+    await form.getByLabel("Comment").fill(comment);
+    await form.locator("button.main").click();
+    await form.waitFor({ state: "detached", ...patience });
+    await held.getByText(comment, { exact: true }).waitFor(patience);
+    const all = (await ask("/api/v1/silences")).silences.filter((s) => s.text.includes("moves-tonight"));
+    return all.map((s) => [s.state, s.starts, s.ends, s.comment]);
+  };
+  assert.deepEqual(await change("the move, by two of us"), [["pending", starts, ends, "the move, by two of us"]]);
+  const shorter = (form) => form.locator("select[name=seconds]").selectOption("1800");
+  assert.deepEqual(await change("only the begin of it", shorter), [["pending", starts, starts + 1_800_000, "only the begin of it"]]);
+  assert.deepEqual(await wrongsOf(page), []);
+});

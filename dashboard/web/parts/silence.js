@@ -17,6 +17,7 @@ const lengths = [
   [86400, "1 day"],
   [604800, "1 week"],
 ];
+const asItIs = 0; // of the lengths: the end that a silence has
 const settleMs = 250; // after the last key, before the server is asked
 
 /**
@@ -25,17 +26,22 @@ const settleMs = 250; // after the last key, before the server is asked
  */
 export function SilenceForm({ choices = [], silence = null, close, done }) {
   const [text, write] = useState(silence ? textOf(silence.matchers) : textOf(choices[0]?.[1] ?? []));
-  const [seconds, last] = useState(3600);
+  const [seconds, last] = useState(silence ? asItIs : 3600);
   const [anyway, insist] = useState(false);
   const { matchers, error } = readMatchers(text);
+  const starts = silence?.state === "pending" ? silence.starts : null;
   const send = async ({ by, comment }) => {
     if (error) throw new Error(error);
-    const word = { matchers, duration_s: seconds, created_by: by, comment, force: anyway };
+    const word = { matchers, created_by: by, comment, force: anyway };
+    if (seconds === asItIs) word.ends = silence.ends;
+    else word.duration_s = seconds;
+    if (starts) word.starts = starts;
     if (silence) word.id = silence.id;
     await api.silence(word);
     done?.();
   };
   const title = silence ? "Change the silence" : "Silence";
+  const ends = seconds === asItIs ? silence.ends : Math.max(starts ?? 0, Date.now()) + seconds * 1000;
   return html`<${WordForm} title=${title} action=${title} comment=${silence?.comment ?? ""} needed send=${send} close=${close}
     text="Nobody is told of what it covers, and it opens no incident. It is detected and kept all the same.">
     ${choices.length > 1 && html`<label>What<select name="choice" onChange=${(e) => write(textOf(choices[e.target.value][1]))}>
@@ -44,8 +50,9 @@ export function SilenceForm({ choices = [], silence = null, close, done }) {
         placeholder=${'entity="service/cart"\nentity=~"host/web-.*"'} value=${text} onInput=${(e) => write(e.target.value)}></textarea></label>
     <${Reach} text=${text} matchers=${matchers} wrong=${error} insist=${insist} anyway=${anyway} />
     <label>For<select name="seconds" value=${seconds} onChange=${(e) => last(Number(e.target.value))}>
-      ${lengths.map(([s, name]) => html`<option key=${s} value=${s}>${name}</option>`)}</select>
-      <span class="quiet small"> until <${At} ts=${Date.now() + seconds * 1000} /></span></label>
+      ${silence && html`<option value=${asItIs}>As it is</option>`}
+      ${lengths.map(([s, name]) => html`<option key=${s} value=${s}>${name}${starts ? " from its start" : silence ? " from now" : ""}</option>`)}</select>
+      <span class="quiet small"> ${starts && html`from <${At} ts=${starts} /> `}until <${At} ts=${ends} /></span></label>
   </${WordForm}>`;
 }
 
