@@ -98,6 +98,29 @@ test("rows of a filter that was left while they were asked for are not shown und
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+test("the panel of an alert that a notification links to is closed to the list behind it", async () => {
+  const alert = await alertOf("told-by-pager");
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/alerts?alert=${alert.id}`);
+  const panel = page.getByRole("dialog");
+  await panel.getByRole("link", { name: "service/told-by-pager" }).waitFor(patience);
+  await panel.getByRole("button", { name: "Close", exact: true }).click();
+  await panel.waitFor({ state: "detached", ...patience });
+  assert.equal(new URL(page.url()).hash, "#/alerts?state=firing");
+  // One that was opened from the list is a step back to it, and the step before that is where one came from.
+  await page.goto(`${base}/#/system`);
+  await page.getByRole("heading", { name: "System", exact: true }).waitFor(patience);
+  await page.keyboard.press("3");
+  await row(page, "told-by-pager").click();
+  await panel.getByRole("link", { name: "service/told-by-pager" }).waitFor(patience);
+  await page.keyboard.press("Escape");
+  await panel.waitFor({ state: "detached", ...patience });
+  await page.waitForFunction(() => location.hash === "#/alerts", undefined, patience);
+  await page.goBack();
+  await page.getByRole("heading", { name: "System", exact: true }).waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("a silence that is to begin later begins then, whatever else of it is changed", async () => {
   const starts = Math.floor(Date.now() / 1000) * 1000 + 3_600_000;
   const ends = starts + 7_200_000;

@@ -34,6 +34,9 @@ class Fresh(unittest.TestCase):
     def test_rows_are_those_of_the_filter_that_is_shown(self):
         self.browse("rows of a filter that was left")
 
+    def test_a_panel_that_a_link_leads_to_can_be_closed(self):
+        self.browse("the panel of an alert that a notification links to")
+
     def test_a_pending_silence_that_is_changed_stays_pending(self):
         self.browse("a silence that is to begin later")
 

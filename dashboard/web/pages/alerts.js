@@ -122,8 +122,16 @@ export default function Alerts({ query }) {
   return html`<${AlertList} filter=${filter} query=${query} />`;
 }
 
+/** Closes the panel of an alert: back to the list it was opened from, or, where a link led straight to it, to the list behind it. */
+function usePanelEnd(filter, shown) {
+  const opened = useRef(false); // from the list, which is a step back
+  if (!shown) opened.current = true;
+  return () => (opened.current ? history.back() : goTo(filter)({}));
+}
+
 function AlertList({ filter, query }) {
   const list = useAlerts(filter);
+  const close = usePanelEnd(filter, Boolean(query.alert));
   const { overview } = useLive();
   const total = totalOf(filter, list, overview);
   return html`<${Head} title="Alerts"><span class="quiet">${list.loading ? "" : many(total, "alert")}</span></${Head}>
@@ -137,7 +145,7 @@ function AlertList({ filter, query }) {
             ? html`<${Nothing} filter=${filter} />`
             : html`<${Rows} list=${list} total=${Math.max(total, list.rows.length)} />`
     }
-    ${query.alert && html`<${AlertPanel} id=${query.alert} close=${() => history.back()} />`}`;
+    ${query.alert && html`<${AlertPanel} id=${query.alert} close=${close} />`}`;
 }
 
 /** How many there are: of what fires the server says so, of the rest only what is loaded is known. */
