@@ -146,3 +146,23 @@ test("a silence that is to begin later begins then, whatever else of it is chang
   assert.deepEqual(await change("only the begin of it", shorter), [["pending", starts, starts + 1_800_000, "only the begin of it"]]);
   assert.deepEqual(await wrongsOf(page), []);
 });
+
+test("values of an entity go on without an alert", async () => {
+  const entity = "host/drifts";
+  const metric = "load.level";
+  const send = async (value) => {
+    const answer = await fetch(`${base}/write`, { method: "POST", body: `load,host=drifts level=${value}` });
+    assert.equal(answer.status, 204);
+    const known = (await ask("/api/v1/entities?prefix=host/drifts")).entities.length > 0;
+    return known && (await ask(`/api/v1/entities/${encodeURIComponent(entity)}`)).metrics.some((m) => m.name === metric && m.last === value);
+  };
+  await eventually(() => send(3), "its first value");
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/entity/${encodeURIComponent(entity)}`);
+  await page.locator("section[aria-label=Metrics]").getByText("now 3,").waitFor(patience);
+  await page.locator(".chart[aria-label^='load.level: now 3']").waitFor(patience);
+  await eventually(() => send(4), "its next value");
+  await page.locator("section[aria-label=Metrics]").getByText("now 4,").waitFor(patience);
+  await page.locator(".chart[aria-label^='load.level: now 4']").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});

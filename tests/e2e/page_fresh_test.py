@@ -40,6 +40,9 @@ class Fresh(unittest.TestCase):
     def test_a_pending_silence_that_is_changed_stays_pending(self):
         self.browse("a silence that is to begin later")
 
+    def test_values_are_those_of_now(self):
+        self.browse("values of an entity go on")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -11,27 +11,60 @@ export function useTick(ms = 1000) {
   }, [ms]);
 }
 
-/**
- * Loads when @p keys change: {value, error, loading, reload}. What was there stays until something
- * new is; an answer that comes late is dropped.
- */
-export function useLoaded(load, keys) {
-  const [state, set] = useState({ value: null, error: null, loading: true });
-  const [turn, again] = useState(0);
-  const of = useRef(null);
+/** Calls @p run every @p ms while the page is seen. */
+export function useEvery(ms, run) {
+  const latest = useRef(run);
+  latest.current = run;
   useEffect(() => {
-    const abort = new AbortController();
+    const timer = setInterval(() => document.visibilityState === "visible" && latest.current(), ms);
+    return () => clearInterval(timer);
+  }, [ms]);
+}
+
+/**
+ * Loads when @p keys change, and anew when @p turn does: {value, error, loading, reload}. What was there stays until
+ * something new is; an answer to other keys is dropped, and what is asked for anew waits for the answer under way.
+ */
+export function useLoaded(load, keys, turn = 0) {
+  const [state, set] = useState({ value: null, error: null, loading: true });
+  const [asks, ask] = useState(0);
+  const latest = useRef(load);
+  latest.current = load;
+  const of = useRef(null);
+  const asked = useRef(null); // {abort, again} of what is under way
+  const begin = () => {
+    const mine = { abort: new AbortController(), again: false };
+    asked.current = mine;
+    const end = (next) => {
+      if (asked.current !== mine) return;
+      asked.current = null;
+      set(next);
+      if (mine.again) begin();
+    };
+    latest.current(mine.abort.signal).then(
+      (value) => end({ value, error: null, loading: false }),
+      (error) => end((s) => ({ value: s.value, error, loading: false })),
+    );
+  };
+  useEffect(
+    () => () => {
+      asked.current?.abort.abort();
+      asked.current = null;
+    },
+    keys,
+  );
+  useEffect(() => {
     const key = JSON.stringify(keys);
     const same = of.current === key;
     of.current = key;
-    set((s) => ({ value: same ? s.value : null, error: null, loading: true }));
-    load(abort.signal).then(
-      (value) => !abort.signal.aborted && set({ value, error: null, loading: false }),
-      (error) => !abort.signal.aborted && set((s) => ({ value: s.value, error, loading: false })),
-    );
-    return () => abort.abort();
-  }, [...keys, turn]);
-  return { ...state, reload: () => again((n) => n + 1) };
+    if (asked.current) {
+      asked.current.again = true;
+      return;
+    }
+    set((s) => (same ? { ...s, loading: true } : { value: null, error: null, loading: true }));
+    begin();
+  }, [...keys, turn, asks]);
+  return { ...state, reload: () => ask((n) => n + 1) };
 }
 
 /** Calls @p run when a message of the feed passes @p test, or too many came, at most every @p ms. */

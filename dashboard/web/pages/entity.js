@@ -4,7 +4,7 @@
 import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { count, duration, many, measured, number, percent, unitOf, words } from "../lib/format.js";
-import { useFeed, useLoaded } from "../lib/hooks.js";
+import { useEvery, useFeed, useLoaded } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
 import { Ago, At, Empty, Entity as Name, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { MetricChart } from "../parts/chart.js";
@@ -14,6 +14,7 @@ import { SilenceForm } from "../parts/silence.js";
 import { Sign, stateName } from "../parts/signs.js";
 
 const shownFirst = 8;
+const every = 15000; // values go on without a message of the feed
 
 export default function Entity({ id, query }) {
   const entity = useLoaded((signal) => api.entity(id, signal), [id]);
@@ -33,6 +34,11 @@ export default function Entity({ id, query }) {
     },
     2000,
   );
+  useEvery(every, () => {
+    entity.reload();
+    next((n) => n + 1);
+  });
+  useEvery(2 * every, topology.reload);
   if (entity.error && !entity.value) {
     if (entity.error.status !== 404) return html`<${Trouble} error=${entity.error} again=${entity.reload} />`;
     return html`<${Empty} title=${`${id} is not known here`}>

@@ -3,7 +3,7 @@
 import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { count, distance, duration, many, percent, words } from "../lib/format.js";
-import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
+import { useEvery, useFeed, useLoaded, useTick } from "../lib/hooks.js";
 import { now, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { allAcknowledged } from "../lib/urgency.js";
@@ -18,18 +18,26 @@ import { Sign } from "../parts/signs.js";
 import { Silenced, SilenceForm } from "../parts/silence.js";
 import { Story } from "../parts/story.js";
 
+const every = 15000; // while it is open, states and values go on without a message of the feed
+
 export default function Incident({ id }) {
   const whole = useLoaded((signal) => Promise.all([api.incident(id, signal), api.story(id, signal)]), [id]);
   const topology = useLoaded((signal) => api.topology(signal), [id]);
   const [dialog, open] = useState(null);
   useLive(); // what time it is
   useTick();
+  const [turn, next] = useState(0);
   const ids = new Set(whole.value?.[0].alerts ?? []);
   useFeed(
     (r) => r.id === id || ids.has(r.id) || (r.kind === "notice" && (r.subject === id || ids.has(r.subject))),
     whole.reload,
     1000,
   );
+  const touched = new Set(whole.value?.[0].entities ?? []);
+  useFeed((r) => (r.kind === "alert" && touched.has(r.entity)) || (r.kind === "notice" && r.what === "edge"), topology.reload, 5000);
+  const goesOn = whole.value?.[0].state === "open";
+  useEvery(every, () => goesOn && next((n) => n + 1));
+  useEvery(2 * every, () => goesOn && topology.reload());
   if (whole.error && !whole.value) return html`<${Trouble} error=${whole.error} again=${whole.reload} />`;
   if (!whole.value) return html`<${Waiting} />`;
   const [incident, story] = whole.value;
@@ -47,7 +55,7 @@ export default function Incident({ id }) {
       <section class="panel" aria-label="Propagation"><h2>How it spread</h2>
           <${Spread} incident=${incident} topology=${topology} /></section>
       <section class="panel" aria-label="Charts"><h2>What was seen</h2>
-          <${Charts} incident=${incident} alerts=${story.alerts} /></section>
+          <${Charts} incident=${incident} alerts=${story.alerts} turn=${turn} /></section>
     </div><div class="stack">
       <section class="panel" aria-label="Remediation"><h2>What may help</h2>
           <${Remedies} remedies=${remediesOf(incident)} say=${say} /></section>
@@ -142,7 +150,7 @@ function Spread({ incident, topology }) {
     ${graph.edges.length === 0 && graph.nodes.length > 1 && html`<p class="quiet small">No dependency between them is known. <code>edge</code> events, spans (with a peer, or one within another), or <code>faultline topology add</code> tell of one.</p>`}`;
 }
 
-function Charts({ incident, alerts }) {
+function Charts({ incident, alerts, turn }) {
   const charts = chartsOf(incident, alerts);
   if (charts.length === 0)
     return html`<p class="quiet">No metric stands behind it${alerts.some(isPosted) ? ": its alerts were posted by others, and measured there" : ""}.</p>`;
@@ -158,7 +166,7 @@ function Charts({ incident, alerts }) {
       <figcaption class="chart-title"><a href=${link("entity", c.entity, { metric: c.metric })}><code>${c.metric}</code>
           </a> <${Entity} id=${c.entity} plain /> <span class="quiet">
           ${c.why}${own.length > 0 ? html`, from <${At} ts=${c.onset} short />` : html`; the line is where the incident began`}</span></figcaption>
-      <${MetricChart} entity=${c.entity} metric=${c.metric} marks=${marks} turn=${incident.updated} /></figure>`;
+      <${MetricChart} entity=${c.entity} metric=${c.metric} marks=${marks} turn=${`${incident.updated} ${turn}`} /></figure>`;
   })}</div>`;
 }
 

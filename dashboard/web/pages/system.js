@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { bytes, count, duration, many, number, percent } from "../lib/format.js";
-import { useLoaded } from "../lib/hooks.js";
+import { useEvery, useLoaded } from "../lib/hooks.js";
 import { readMetrics, total } from "../lib/judged.js";
 import { Ago, At, Fact, Head, Trouble, Waiting } from "../parts/bits.js";
 import { Sign } from "../parts/signs.js";
@@ -21,11 +21,6 @@ const steps = {
 };
 
 export default function System() {
-  const [turn, next] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => document.visibilityState === "visible" && next((n) => n + 1), every);
-    return () => clearInterval(timer);
-  }, []);
   const now = useLoaded(async (signal) => {
     const [status, text, publishers, letters, model] = await Promise.all([
       api.status(signal),
@@ -37,9 +32,7 @@ export default function System() {
     return { status, samples: readMetrics(text), publishers, letters, model, at: performance.now() };
   }, []);
   const rate = useRate(now.value);
-  useEffect(() => {
-    if (turn > 0) now.reload();
-  }, [turn]);
+  useEvery(every, now.reload);
   if (now.error && !now.value) return html`<${Trouble} error=${now.error} again=${now.reload} />`;
   if (!now.value) return html`<${Waiting} />`;
   const { status: s, samples, publishers, letters, model } = now.value;

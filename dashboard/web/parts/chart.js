@@ -111,6 +111,17 @@ function optionsOf(width, height, zone, marks, unit) {
   };
 }
 
+function columnsOf(data) {
+  return [data.ts.map((t) => t / 1000), data.values, data.expected, data.lower, data.upper];
+}
+
+/** Whether all of its data is in sight, and not a part that was drawn up. */
+function isWhole(plot) {
+  const [ts] = plot.data;
+  const { min, max } = plot.scales.x;
+  return min <= ts[0] && max >= ts[ts.length - 1];
+}
+
 /** Draws @p data ({ts, values, expected, lower, upper}), of @p unit, with @p marks. */
 export function Chart({ data, unit = "", marks = [], height = 170, label }) {
   const box = useRef(null);
@@ -122,12 +133,24 @@ export function Chart({ data, unit = "", marks = [], height = 170, label }) {
     return () => watch.disconnect();
   }, []);
   const dark = isDark();
+  const plot = useRef(null);
+  const drawn = useRef(null); // the data that is in the plot
   useEffect(() => {
     if (width < 60) return;
-    const columns = [data.ts.map((t) => t / 1000), data.values, data.expected, data.lower, data.upper];
-    const plot = new uPlot(optionsOf(width, height, zone, marks, unit), columns, box.current);
-    return () => plot.destroy();
-  }, [data, unit, width, height, zone, theme, dark, JSON.stringify(marks)]);
+    drawn.current = data;
+    plot.current = new uPlot(optionsOf(width, height, zone, marks, unit), columnsOf(data), box.current);
+    return () => {
+      plot.current.destroy();
+      plot.current = null;
+    };
+  }, [unit, width, height, zone, theme, dark, JSON.stringify(marks)]);
+  useEffect(() => {
+    if (!plot.current || drawn.current === data) return;
+    const whole = isWhole(plot.current);
+    drawn.current = data;
+    plot.current.setData(columnsOf(data), whole);
+    if (!whole) plot.current.redraw(); // who looks closer at a part goes on doing so
+  }, [data]);
   return html`<div class="chart" ref=${box} role="img" aria-label=${label}></div>`;
 }
 
@@ -139,8 +162,8 @@ export function chartText(metric, data, unit = "") {
 
 /** Loads the window of a metric and draws it; anew when @p turn changes. */
 export function MetricChart({ entity, metric, unit = "", marks, turn = 0, height }) {
-  const { value, error } = useLoaded((signal) => api.window(entity, metric, signal), [entity, metric, turn]);
-  if (error)
+  const { value, error } = useLoaded((signal) => api.window(entity, metric, signal), [entity, metric], turn);
+  if (error && (!value || error.status === 404))
     return html`<p class="quiet small">${error.status === 404 ? "Its window is not kept any more." : error.message}</p>`;
   if (!value) return html`<div class="chart" aria-busy="true"></div>`;
   if (value.ts.length === 0)
