@@ -2,7 +2,7 @@
 // Begins, and shows the page that the address names.
 import { html, render, useEffect, useState } from "./vendor/htm.js";
 import { isTyping } from "./lib/hooks.js";
-import { live, refresh, start, useLive } from "./lib/live.js";
+import { live, start, unlock, useLive } from "./lib/live.js";
 import { prefs, setPref, usePrefs } from "./lib/prefs.js";
 import { link, pages, readRoute } from "./lib/route.js";
 import Now from "./pages/now.js";
@@ -89,7 +89,7 @@ function onKey(event, help) {
 function App() {
   const [route, go] = useState(readRoute(location.hash));
   const [helping, help] = useState(false);
-  const { link: state } = useLive();
+  const { link: state, refused } = useLive();
   usePrefs();
   useEffect(() => {
     const moved = () => {
@@ -108,12 +108,7 @@ function App() {
   useEffect(() => {
     document.title = titleOf(route);
   });
-  if (state === "locked")
-    return html`<${TokenForm} given=${() => {
-      live.link = "starting";
-      start();
-      refresh();
-    }} />`;
+  if (state === "locked") return html`<${TokenForm} refused=${refused} given=${unlock} />`;
   return html`<${Shell} page=${route.page} help=${() => help(true)}>
     <${Page} route=${route} />${helping && html`<${KeyHelp} close=${() => help(false)} />`}</${Shell}>`;
 }

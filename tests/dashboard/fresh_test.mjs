@@ -147,6 +147,39 @@ test("a silence that is to begin later begins then, whatever else of it is chang
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+test("an overview that fails is told of and asked for again until it comes", async () => {
+  const page = await openPage(browser);
+  let failing = true;
+  await page.route("**/api/v1/overview", (route) => failing
+    ? route.fulfill({ status: 500, contentType: "application/json", body: JSON.stringify({ error: { code: "internal", message: "it is out of paper" } }) })
+    : route.continue());
+  await page.goto(`${base}/#/now`);
+  await page.getByText("Not up to date: it is out of paper").waitFor(patience);
+  failing = false;
+  await page.locator(".headline").waitFor(patience);
+  await page.getByText("Not up to date").waitFor({ state: "detached", ...patience });
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("a token that does not do is told why, and another can be given", async () => {
+  const page = await openPage(browser);
+  await page.goto(base);
+  const give = async (token) => {
+    await page.getByLabel("Token").fill(token);
+    await page.getByRole("button", { name: "Go on" }).click();
+  };
+  await page.getByLabel("Token").waitFor(patience);
+  assert.equal(await page.getByRole("alert").count(), 0, "nothing was given yet");
+  await give("flt_nobody");
+  await page.getByText("does not know this token").waitFor(patience);
+  await give(process.env.PAGE_PUBLISHER);
+  await page.getByText("The server refuses this token: this takes the role viewer").waitFor(patience);
+  await give(process.env.PAGE_VIEWER);
+  await page.locator(".headline").waitFor(patience);
+  await page.locator(".link-live").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("values of an entity go on without an alert", async () => {
   const entity = "host/drifts";
   const metric = "load.level";

@@ -4,10 +4,11 @@
 What the browser does and sees stands in tests/dashboard/fresh_test.mjs.
 """
 
+import subprocess
 import unittest
 
 import page_test
-from support import Server
+from support import BIN, Server
 
 CONFIG = "processing: {tick: 1s}\ncorrelation: {settle: 1s}\n"
 
@@ -40,8 +41,29 @@ class Fresh(unittest.TestCase):
     def test_a_pending_silence_that_is_changed_stays_pending(self):
         self.browse("a silence that is to begin later")
 
+    def test_an_overview_that_fails_is_told_of(self):
+        self.browse("an overview that fails")
+
     def test_values_are_those_of_now(self):
         self.browse("values of an entity go on")
+
+
+class Tokens(unittest.TestCase):
+    def setUp(self):
+        page_test.libraries()
+        self.server = Server()
+        self.addCleanup(self.server.remove)  # what it counted is told to who has a token
+        file = self.server.directory / "tokens"
+        create = lambda role: subprocess.run([BIN / "faultline", "token", "create", role, "--role", role, "--file", file], check=True, timeout=60,
+                                             stdout=subprocess.PIPE, text=True).stdout.strip()
+        self.tokens = {role: create(role) for role in ("publisher", "viewer")}
+        text = self.server.config.read_text()
+        self.server.config.write_text(text.replace("web: {", f"web: {{tokens: {file}, "))
+        self.server.start()
+
+    def test_a_token_that_does_not_do_is_told_why(self):
+        page_test.browse(self, "fresh_test.mjs", self.server, "a token that does not do",
+                         PAGE_PUBLISHER=self.tokens["publisher"], PAGE_VIEWER=self.tokens["viewer"])
 
 
 if __name__ == "__main__":

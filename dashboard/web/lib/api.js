@@ -34,19 +34,34 @@ async function call(method, path, { body, signal } = {}) {
     if (why.name === "AbortError") throw why;
     throw new ApiError(0, "unreachable", "the server does not answer");
   }
-  let value = null;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = null;
-  }
+  const value = valueOf(text);
   if (answer.ok) return value ?? text;
-  if (answer.status === 401) setPref("token", "");
-  throw new ApiError(
-    answer.status,
-    value?.error?.code ?? "error",
-    value?.error?.message ?? `status ${answer.status}`,
-  );
+  throw refusal(answer.status, value);
+}
+
+function valueOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function refusal(status, value) {
+  if (status === 401) setPref("token", "");
+  return new ApiError(status, value?.error?.code ?? "error", value?.error?.message ?? `status ${status}`);
+}
+
+/** The body of the feed, from after @p after. */
+async function stream(after, signal) {
+  const answer = await fetch("api/v1/stream?brief=true", {
+    signal,
+    cache: "no-store",
+    credentials: "omit",
+    headers: headers({ Accept: "text/event-stream", ...(after ? { "Last-Event-ID": String(after) } : {}) }),
+  });
+  if (!answer.ok) throw refusal(answer.status, valueOf(await answer.text()));
+  return answer.body;
 }
 
 const part = encodeURIComponent;
@@ -74,11 +89,5 @@ export const api = {
   windows: (signal) => api.get("maintenance", signal),
   setWindow: (word) => call("POST", "api/v1/maintenance", { body: word }),
   removeWindow: (name, by) => call("DELETE", `api/v1/maintenance/${part(name)}?by=${part(by)}`),
-  stream: (after, signal) =>
-    fetch("api/v1/stream?brief=true", {
-      signal,
-      cache: "no-store",
-      credentials: "omit",
-      headers: headers({ Accept: "text/event-stream", ...(after ? { "Last-Event-ID": String(after) } : {}) }),
-    }),
+  stream,
 };

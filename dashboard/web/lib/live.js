@@ -3,7 +3,7 @@
 import { useEffect, useState } from "../vendor/htm.js";
 import { api } from "./api.js";
 import { backOff, eventReader } from "./events.js";
-import { prefs } from "./prefs.js";
+import { prefs, setPref } from "./prefs.js";
 import { byUrgency, withIncident } from "./urgency.js";
 
 const edition = document.querySelector("meta[name=faultline-edition]")?.content ?? "";
@@ -14,6 +14,9 @@ const quietFor = 25000; // without a byte; the server says something every 10 s
 
 export const live = {
   link: "starting", // starting, live, lost, locked (a token is asked for)
+  refused: "", // locked: why the token that was given does not do
+  trouble: "", // why the overview is not up to date
+  turnedAway: "", // why the server does not let this page follow
   outdated: false, // the server has another page than this
   overview: null,
   offset: 0, // of the server's time from this clock; where the past is replayed it is the past's
@@ -58,6 +61,7 @@ function tell(record) {
 let refreshing = false;
 let again = 0;
 let last = 0;
+let failures = 0; // of the overview, one after the other
 
 /** Asks for the overview, at most once a second. */
 export function refresh() {
@@ -73,9 +77,17 @@ export function refresh() {
   load();
 }
 
+/** As refresh(), whatever had failed before. */
+function refreshNow() {
+  clearTimeout(again);
+  again = 0;
+  failures = 0;
+  refresh();
+}
+
 function retry() {
   again = 0;
-  refresh();
+  if (running) refresh();
 }
 
 async function load() {
@@ -86,12 +98,43 @@ async function load() {
     overview.incidents.sort(byUrgency);
     live.overview = overview;
     live.offset = (overview.now || Date.now()) - Date.now();
+    live.trouble = "";
+    failures = 0;
   } catch (why) {
-    if (why.status === 401) live.link = "locked";
+    if (!lockedBy(why)) failed(why);
   } finally {
     refreshing = false;
     changed();
   }
+}
+
+function failed(why) {
+  live.trouble = why.message;
+  clearTimeout(again);
+  again = setTimeout(retry, backOff(failures++, Math.random()));
+}
+
+let entered = prefs.token !== ""; // a token was given
+
+/** Asks for a token where @p why says that this one does not do; @returns whether it says that. */
+function lockedBy(why) {
+  if (why.status !== 401 && why.status !== 403) return false;
+  stop();
+  live.link = "locked";
+  if (why.status === 403) live.refused = `The server refuses ${entered ? "this token" : "this page"}: ${why.message}.`;
+  else if (entered) live.refused = "The server does not know this token. It may have ended, or was taken away.";
+  setPref("token", "");
+  changed();
+  return true;
+}
+
+/** Goes on with @p token. */
+export function unlock(token) {
+  setPref("token", token);
+  entered = true;
+  live.refused = "";
+  live.link = "starting";
+  start();
 }
 
 /** The time it is for what is watched. */
@@ -104,7 +147,8 @@ let away = false; // something may have come that this page was not told of
 function greeted(hello) {
   live.outdated = edition !== "" && hello.edition !== edition;
   live.link = "live";
-  refresh();
+  live.turnedAway = "";
+  refreshNow();
   if (away) tell({ kind: "many" });
   away = false;
   changed();
@@ -139,19 +183,17 @@ async function follow(connection) {
   };
   spoke();
   try {
-    const answer = await api.stream(live.seq, connection.signal);
-    if (answer.status === 401) return "locked";
-    if (!answer.ok) return "lost";
-    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    const body = await api.stream(live.seq, connection.signal);
+    const reader = body.pipeThrough(new TextDecoderStream()).getReader();
     const events = eventReader();
     for (;;) {
       const { value, done } = await reader.read();
-      if (done) return "lost";
+      if (done) return;
       spoke();
       for (const event of events.push(value)) take(event);
     }
-  } catch {
-    return "lost";
+  } catch (why) {
+    if (why.status && !lockedBy(why)) live.turnedAway = why.message;
   } finally {
     clearTimeout(patience);
     connection.abort();
@@ -165,19 +207,15 @@ export async function start() {
   if (running) return;
   const mine = { connection: new AbortController() };
   running = mine;
-  refresh();
+  refreshNow();
   for (let tries = 0; running === mine; ++tries) {
     const begun = Date.now();
     mine.connection = new AbortController();
-    const state = await follow(mine.connection);
+    await follow(mine.connection);
     away = true;
     if (running !== mine) return;
-    live.link = state;
+    live.link = "lost";
     changed();
-    if (state === "locked") {
-      running = null;
-      return;
-    }
     if (Date.now() - begun > 5000) tries = 0;
     await new Promise((go) => setTimeout(go, backOff(tries, Math.random())));
   }
@@ -192,5 +230,5 @@ let hiding = 0;
 document.addEventListener("visibilitychange", () => {
   clearTimeout(hiding);
   if (document.visibilityState === "hidden") hiding = setTimeout(stop, hiddenFor);
-  else if (!running && (live.link !== "locked" || prefs.token !== "")) start();
+  else if (!running && live.link !== "locked") start();
 });

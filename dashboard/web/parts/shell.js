@@ -38,7 +38,8 @@ function Link() {
 
 export function Shell({ page, help, children }) {
   const prefs = usePrefs();
-  const { outdated } = useLive();
+  const { outdated, trouble, turnedAway } = useLive();
+  const stale = trouble || turnedAway;
   const zone = prefs.zone === "UTC" ? "local" : "UTC";
   return html`<div class="shell">
     <a class="skip" href="#main" onClick=${(e) => {
@@ -63,6 +64,7 @@ export function Shell({ page, help, children }) {
     </aside>
     <main id="main" tabIndex="-1" class="content">
       ${outdated && html`<p class="note" role="status">The server has been updated. <button type="button" class="plain" onClick=${() => location.reload()}>Load the page anew</button></p>`}
+      ${stale && html`<p class="note" role="status">Not up to date: ${stale}. It is tried again by itself.</p>`}
       ${children}
     </main>
   </div>`;
