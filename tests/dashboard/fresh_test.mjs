@@ -199,3 +199,16 @@ test("values of an entity go on without an alert", async () => {
   await page.locator(".chart[aria-label^='load.level: now 4']").waitFor(patience);
   assert.deepEqual(await wrongsOf(page), []);
 });
+
+test("how long it is to a limit is as of now, and not of when it was told", async () => {
+  const told = { id: "a-made-one", entity: "host/fills-up", metric: "disk.used", severity: "warning", state: "firing", started: Date.now() - 7_200_000,
+    updated: Date.now() - 3_600_000, score: 0.9, lead_time_s: 7200, source: "made", model: "" };
+  const page = await openPage(browser);
+  await page.route("**/api/v1/alerts?*", (route) => route.fulfill({ json: { alerts: [told], next: null } }));
+  await page.route("**/api/v1/alerts/*", (route) => route.fulfill({ json: told }));
+  await page.goto(`${base}/#/alerts`);
+  await page.locator(".line").getByText(/limit in [45]\d min/).waitFor(patience);
+  await row(page, "fills-up").click();
+  await page.locator("dialog .fact", { hasText: "Time to limit" }).getByText(/[45]\d min/).waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});

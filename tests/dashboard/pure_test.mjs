@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { backOff, eventReader } from "../../dashboard/web/lib/events.js";
-import { bytes, clock, count, distance, duration, entityParts, many, measured, moment, number, percent, quantile, unitOf, words } from "../../dashboard/web/lib/format.js";
+import { bytes, clock, count, distance, duration, entityParts, limitAt, limitText, many, measured, moment, number, percent, quantile, unitOf, words } from "../../dashboard/web/lib/format.js";
 import { judged, promise, readMetrics, total } from "../../dashboard/web/lib/judged.js";
 import { layersOf, place, subset } from "../../dashboard/web/lib/layout.js";
 import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/lib/matchers.js";
@@ -42,6 +42,15 @@ test("distances say which way", () => {
   assert.equal(distance(1000, 61_000), "1 min ago");
   assert.equal(distance(61_000, 1000), "in 1 min");
   assert.equal(distance(1000, 1500), "now");
+});
+
+test("the time to a limit is as of when it was told, and runs down", () => {
+  const alert = { state: "firing", updated: 60_000, lead_time_s: 720 };
+  assert.equal(limitAt(alert), 780_000);
+  assert.equal(limitText(limitAt(alert), 60_000), "12 min");
+  assert.equal(limitText(limitAt(alert), 360_000), "7 min");
+  assert.equal(limitText(limitAt(alert), 840_000), "crossed 1 min ago");
+  for (const none of [{ ...alert, state: "resolved" }, { ...alert, lead_time_s: undefined }, { ...alert, lead_time_s: null }]) assert.equal(limitAt(none), null);
 });
 
 test("numbers are short and keep their size", () => {

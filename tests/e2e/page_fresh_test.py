@@ -47,6 +47,9 @@ class Fresh(unittest.TestCase):
     def test_values_are_those_of_now(self):
         self.browse("values of an entity go on")
 
+    def test_the_time_to_a_limit_runs_down(self):
+        self.browse("how long it is to a limit")
+
 
 class Tokens(unittest.TestCase):
     def setUp(self):

@@ -33,6 +33,16 @@ export function distance(ts, now) {
   return off < 0 ? `${duration(-off)} ago` : `in ${duration(off)}`;
 }
 
+/** When the metric of an alert meets its limit, as was told last; null where none is in sight, or the alert is over. */
+export function limitAt(alert) {
+  return alert.lead_time_s && alert.state === "firing" ? alert.updated + alert.lead_time_s * 1000 : null;
+}
+
+/** "12 min", or "crossed 3 min ago", of the instant of a limit. */
+export function limitText(at, now) {
+  return at > now ? duration(at - now) : `crossed ${distance(at, now)}`;
+}
+
 const formats = new Map();
 function formatOf(zone, options) {
   const key = zone + JSON.stringify(options);

@@ -3,7 +3,7 @@
 // scrolled to are loaded.
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
-import { count, distance, duration, many, percent } from "../lib/format.js";
+import { distance, duration, limitAt, limitText, many, percent } from "../lib/format.js";
 import { onFeed, now, useLive } from "../lib/live.js";
 import { useFeed, useTick } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
@@ -230,6 +230,16 @@ function Line({ row, n }) {
     <code role="cell">${row.metric}</code><span role="cell" class="num">${percent(row.score)}</span>
     <span role="cell">${distance(row.started, now())}</span><span role="cell" class="over-time">
         ${duration((row.ended ?? now()) - row.started)}</span>
-    <span role="cell" class="quiet small">
-        ${row.maintenance ? `planned work: ${row.maintenance.join(", ")}` : row.silenced !== undefined ? `silenced${row.silenced && ` by ${row.silenced}`}` : row.acknowledged !== undefined ? `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}${row.assigned_to ? `, ${row.assigned_to} looks after it` : ""}` : row.lead_time_s && !over ? `limit in ${duration(row.lead_time_s * 1000)}` : ""}</span></div>`;
+    <span role="cell" class="quiet small">${noteOf(row)}</span></div>`;
+}
+
+/** What is to be known of a row beside its figures: that somebody has it in hand, else how long there is. */
+function noteOf(row) {
+  if (row.maintenance) return `planned work: ${row.maintenance.join(", ")}`;
+  if (row.silenced !== undefined) return `silenced${row.silenced && ` by ${row.silenced}`}`;
+  if (row.acknowledged !== undefined)
+    return `acknowledged${row.acknowledged && ` by ${row.acknowledged}`}${row.assigned_to ? `, ${row.assigned_to} looks after it` : ""}`;
+  const limit = limitAt(row);
+  if (!limit) return "";
+  return limit > now() ? `limit in ${limitText(limit, now())}` : `limit ${limitText(limit, now())}`;
 }

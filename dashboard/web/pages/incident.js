@@ -2,7 +2,7 @@
 // One incident: what happened, what the likely cause is and why, what helps, and what operators say of it.
 import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
-import { count, distance, duration, many, percent, words } from "../lib/format.js";
+import { count, distance, duration, limitAt, limitText, many, percent, words } from "../lib/format.js";
 import { useEvery, useFeed, useLoaded, useTick } from "../lib/hooks.js";
 import { now, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
@@ -90,9 +90,7 @@ function headline(incident) {
 
 function Top({ incident: i, alerts, state, open, say }) {
   const cause = i.causes[0];
-  const limits = alerts
-    .filter((a) => a.state === "firing" && a.lead_time_s)
-    .map((a) => a.updated + a.lead_time_s * 1000);
+  const limits = alerts.map(limitAt).filter(Boolean);
   const limit = limits.length > 0 ? Math.min(...limits) : null;
   const done = allAcknowledged(state);
   const { by, assigned } = whoOf(alerts);
@@ -108,7 +106,7 @@ function Top({ incident: i, alerts, state, open, say }) {
       <${Fact} name="Probability">${cause ? html`<${Sure} p=${cause.probability} />` : "–"}</${Fact}>
       <${Fact} name="Began"><${At} ts=${i.started} /></${Fact}>
       ${limit && html`<${Fact} name="Time to limit">
-          ${limit > now() ? duration(limit - now()) : `crossed ${distance(limit, now())}`}</${Fact}>`}
+          ${limitText(limit, now())}</${Fact}>`}
       ${by.length > 0 && !(done && i.state === "open") && html`<${Fact} name="Acknowledged">by ${by.join(", ")}</${Fact}>`}
       ${assigned.length > 0 && html`<${Fact} name="Looks after it">${assigned.join(", ")}</${Fact}>`}
       <${Fact} name="Touches">${many(i.entities.length, "entity", "entities")}, ${many(i.alerts.length, "alert")}</${Fact}>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong now, most urgent first.
 import { html, useState } from "../vendor/htm.js";
-import { count, distance, duration, many, percent, words } from "../lib/format.js";
+import { count, distance, limitText, many, percent, words } from "../lib/format.js";
 import { useTick } from "../lib/hooks.js";
 import { now, refresh, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
@@ -73,7 +73,8 @@ function Card({ incident: i }) {
         <${Fact} name="Probability">
             ${i.cause ? html`<${Sure} p=${i.cause.probability} label="probability of this cause" />` : "–"}</${Fact}>
         <${Fact} name="Began">${distance(i.started, now())}</${Fact}>
-        <${Fact} name="Time to limit">${limitText(i)}</${Fact}>
+        <${Fact} name="Time to limit">
+            ${i.limit_at ? html`<strong>${limitText(i.limit_at, now())}</strong>` : html`<span class="quiet">none forecast</span>`}</${Fact}>
         <${Fact} name="Touches">${many(i.entities, "entity", "entities")}</${Fact}>
       </dl>
       <p class="names">
@@ -92,12 +93,4 @@ function Card({ incident: i }) {
     </div>
     ${asking && html`<${Acknowledge} what="incidents" id=${i.id} name=${i.cause?.entity ?? i.summary} close=${() => ask(false)} done=${refresh} />`}
   </li>`;
-}
-
-function limitText(i) {
-  if (!i.limit_at) return html`<span class="quiet">none forecast</span>`;
-  const left = i.limit_at - now();
-  return left > 0
-    ? html`<strong>${duration(left)}</strong>`
-    : html`<strong>crossed ${distance(i.limit_at, now())}</strong>`;
 }

@@ -2,8 +2,9 @@
 // One alert: why it fires, and what operators say of it.
 import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
-import { duration, measured, number, percent } from "../lib/format.js";
-import { useFeed, useLoaded } from "../lib/hooks.js";
+import { duration, limitAt, limitText, measured, number, percent } from "../lib/format.js";
+import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
+import { now } from "../lib/live.js";
 import { isPosted } from "../lib/story.js";
 import { At, Entity, Fact, Trouble, Waiting } from "./bits.js";
 import { MetricChart } from "./chart.js";
@@ -43,6 +44,8 @@ function silenceChoices(alert) {
 }
 
 function Body({ alert: a, open }) {
+  useTick();
+  const limit = limitAt(a);
   const marks = [
     { ts: a.started, state: a.severity },
     ...(a.ended ? [{ ts: a.ended, state: "resolved" }] : []),
@@ -56,7 +59,7 @@ function Body({ alert: a, open }) {
       <${Fact} name="Score">${percent(a.score)}</${Fact}>
       ${a.acknowledged && html`<${Fact} name="Acknowledged">${a.acknowledged_by ? `by ${a.acknowledged_by}` : "yes"}</${Fact}>`}
       ${a.assigned_to && html`<${Fact} name="Looks after it">${a.assigned_to}</${Fact}>`}
-      ${a.lead_time_s && html`<${Fact} name="Limit in">${duration(a.lead_time_s * 1000)}</${Fact}>`}
+      ${limit && html`<${Fact} name="Time to limit">${limitText(limit, now())}</${Fact}>`}
       <${Fact} name="Model">${a.model || "none"}${a.degraded ? ", degraded" : ""}${a.learning ? ", still learning" : ""}
           </${Fact}></dl>
     ${
