@@ -35,7 +35,8 @@ struct silence_filter {
 };
 
 /// A silence as an operator asks for it. With the id of one that has not ended, that one is changed
-/// (with other matchers: ended, and a new one begun). Times of 0: from now, no end said.
+/// (with other matchers: ended, and a new one begun). Times of 0: from now, or as planned
+/// where it is pending; no end said.
 struct silence_word {
   silence what;
   milliseconds lasts{0};  ///< how long, where no end is said

@@ -65,6 +65,7 @@ private:
   outcome<label_matchers> checked(silence_word& word) const;
   void settle_silence(silence_word word, const std::vector<told_silence>& known,
                       answer<std::string> done);
+  void take_silence(silence_word word, answer<std::string> done);
   void reach_of(label_matchers matchers, answer<silence_reach> done);
   void breadth_of(const maintenance_window& w, answer<std::uint64_t> done);
   void keep_window(const maintenance_window& w, answer<bool> done);
