@@ -92,8 +92,13 @@ function App() {
   const { link: state, refused } = useLive();
   usePrefs();
   useEffect(() => {
+    let at = readRoute(location.hash);
     const moved = () => {
-      go(readRoute(location.hash));
+      const to = readRoute(location.hash);
+      const other = to.page !== at.page || to.id !== at.id;
+      at = to;
+      go(to);
+      if (other) document.getElementById("main")?.focus({ preventScroll: true }); // reading goes on there, not in what is gone
       document.getElementById("main")?.scrollTo(0, 0);
       scrollTo(0, 0);
     };

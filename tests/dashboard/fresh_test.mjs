@@ -212,3 +212,48 @@ test("how long it is to a limit is as of now, and not of when it was told", asyn
   await page.locator("dialog .fact", { hasText: "Time to limit" }).getByText(/[45]\d min/).waitFor(patience);
   assert.deepEqual(await wrongsOf(page), []);
 });
+
+test("on a phone of 360 pixels nothing stands beyond the edge", async () => {
+  const alert = await alertOf("on-the-phone-with-quite-a-long-name-of-its-own");
+  const ofIt = async () => (await ask("/api/v1/incidents?state=open")).incidents.find((i) => i.alerts.includes(alert.id));
+  const incident = await eventually(ofIt, "its incident");
+  await ask("/api/v1/silences", { matchers: [{ name: "entity", op: "=", value: "service/small-and-silent" }], created_by: "ann", comment: "all day", duration_s: 3600 });
+  const page = await openPage(browser, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+  const places = ["#/now", "#/topology", "#/alerts", `#/alerts?alert=${alert.id}`, "#/alerts?state=silences", "#/alerts?state=planned", "#/alerts?state=incidents",
+    "#/quality", "#/system", `#/incident/${incident.id}`, `#/entity/${encodeURIComponent(alert.entity)}`];
+  const beyond = {};
+  for (const place of places) {
+    await page.goto(`${base}/${place}`);
+    await page.locator("main h1, main h2").first().waitFor(patience);
+    await page.waitForFunction(() => !document.querySelector(".waiting"), undefined, patience);
+    const found = await page.evaluate(() => {
+      const within = (e, how) => e && (how.test(getComputedStyle(e).overflowX) || within(e.parentElement, how));
+      const used = (e) => e.matches("button, input, select, textarea"); // text may end in dots, these are whole
+      const outside = (e) => {
+        const { left, right, width } = e.getBoundingClientRect();
+        return width > 0 && (right > 361 || left < -1) && !within(e.parentElement, used(e) ? /auto|scroll/ : /auto|scroll|hidden/);
+      };
+      const hidden = "canvas, svg *, .link-live span"; // the last is for who hears the page
+      return [...document.querySelectorAll("main *, dialog *, .side *")].filter((e) => !e.matches(hidden) && outside(e)).map((e) => e.outerHTML.slice(0, 120));
+    });
+    if (found.length > 0) beyond[place] = found;
+  }
+  assert.deepEqual(beyond, {});
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("who hears the page comes to what was opened, and reads the rows of alerts as a table of links", async () => {
+  const alert = await alertOf("is-heard-of");
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/now`);
+  await page.locator(".headline").waitFor(patience);
+  await page.getByRole("link", { name: "Alerts", exact: true }).click();
+  await page.waitForFunction(() => document.activeElement?.id === "main", undefined, patience);
+  const line = page.getByRole("table", { name: "Alerts" }).getByRole("row", { name: "is-heard-of" });
+  await line.getByRole("cell").getByRole("link", { name: alert.entity }).waitFor(patience);
+  assert.equal(await line.getByRole("cell").count(), await page.getByRole("columnheader").count());
+  await page.getByRole("searchbox").fill("heard");
+  await page.waitForFunction(() => location.hash.includes("text=heard"), undefined, patience);
+  assert.equal(await page.evaluate(() => document.activeElement.type), "search", "who types goes on typing");
+  assert.deepEqual(await wrongsOf(page), []);
+});

@@ -50,6 +50,12 @@ class Fresh(unittest.TestCase):
     def test_the_time_to_a_limit_runs_down(self):
         self.browse("how long it is to a limit")
 
+    def test_it_fits_a_phone(self):
+        self.browse("on a phone of 360 pixels")
+
+    def test_it_can_be_heard(self):
+        self.browse("who hears the page")
+
 
 class Tokens(unittest.TestCase):
     def setUp(self):

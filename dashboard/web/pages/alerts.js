@@ -210,9 +210,9 @@ function Rows({ list, total }) {
   for (let n = first; n < last; ++n)
     drawn.push(list.rows[n] ? html`<${Line} key=${list.rows[n].id} row=${list.rows[n]} n=${n} />` : null);
   return html`<div class="rows" role="table" aria-rowcount=${total} aria-label="Alerts">
-    <div class="rows-head" role="row"><span></span><span role="columnheader">Entity</span>
+    <div class="rows-head" role="row"><span role="columnheader" aria-label="State"></span><span role="columnheader">Entity</span>
         <span role="columnheader">Metric</span><span role="columnheader">Score</span>
-        <span role="columnheader">Began</span><span role="columnheader">Lasts</span><span role="columnheader"></span></div>
+        <span role="columnheader">Began</span><span role="columnheader">Lasts</span><span role="columnheader" aria-label="Note"></span></div>
     <div class="view" ref=${view} tabIndex="0" role="rowgroup">
         <div class="fill" style=${{ height: `${total * rowHeight}px` }}>${drawn}</div></div></div>`;
 }
@@ -225,8 +225,8 @@ function Line({ row, n }) {
     entity: row.entity,
   };
   return html`<div class="line" role="row" aria-rowindex=${n + 1} style=${{ transform: `translateY(${n * rowHeight}px)` }}>
-    <${Sign} state=${over ? "resolved" : row.severity} />
-    <a class="line-link" role="cell" href=${link("alerts", "", query)} aria-label=${`${row.entity}, ${over ? "over" : stateName(row.severity)}`}><${Entity} id=${row.entity} plain /></a>
+    <span role="cell"><${Sign} state=${over ? "resolved" : row.severity} /></span>
+    <span role="cell" class="who"><a class="line-link" href=${link("alerts", "", query)} aria-label=${`${row.entity}, ${over ? "over" : stateName(row.severity)}`}><${Entity} id=${row.entity} plain /></a></span>
     <code role="cell">${row.metric}</code><span role="cell" class="num">${percent(row.score)}</span>
     <span role="cell">${distance(row.started, now())}</span><span role="cell" class="over-time">
         ${duration((row.ended ?? now()) - row.started)}</span>
