@@ -129,6 +129,18 @@ std::string alert_flags(const json& alert) {
   return flags.empty() ? "-" : flags;
 }
 
+/// When the metric meets its limit. How long that is was told as of `updated`: it says nothing of
+/// now.
+std::string limit_of(const json& alert) {
+  const auto lead = alert.find("lead_time_s");
+  const auto updated = alert.find("updated");
+  if (text_of(alert, "state") != "firing" || lead == alert.end() || !lead->is_number() ||
+      updated == alert.end() || !updated->is_number())
+    return "-";
+  return format_time(updated->get<std::int64_t>() +
+                     static_cast<std::int64_t>(lead->get<double>() * 1000));
+}
+
 }  // namespace
 
 outcome<std::string> layout_status(const std::string& body, const colours& c) {
@@ -155,18 +167,13 @@ outcome<std::string> layout_alerts(const std::string& body, const colours& c) {
   return laid_out(body, [&](const json& answer) {
     rows table;
     for (const json& a : list_of(answer, "alerts")) {
-      const auto lead = a.find("lead_time_s");
-      const bool has_lead = lead != a.end() && lead->is_number();
       table.push_back({text_of(a, "state"), text_of(a, "severity"), text_of(a, "entity"),
                        text_of(a, "metric"), text_of(a, "score"), time_of(a, "started"),
-                       has_lead ? format_duration(milliseconds{
-                                      static_cast<std::int64_t>(lead->get<double>() * 1000)})
-                                : "-",
-                       alert_flags(a), text_of(a, "id")});
+                       limit_of(a), alert_flags(a), text_of(a, "id")});
     }
     if (table.empty()) return none_of(answer, "no alerts");
     return more(answer, format_table({"STATE", "SEVERITY", "ENTITY", "METRIC", "SCORE", "STARTED",
-                                      "LEAD", "FLAGS", "ID"},
+                                      "LIMIT", "FLAGS", "ID"},
                                      table, c));
   });
 }

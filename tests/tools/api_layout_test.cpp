@@ -80,12 +80,18 @@ TEST(Lists, OfNothingYetSayHowToGoOn) {
 TEST(Lists, AreTablesAndSayWhenThereIsMore) {
   const auto alerts = layout_alerts(
       R"({"alerts": [{"id": "a1", "state": "firing", "severity": "warning", "entity": "service/x",
-          "metric": "cpu", "score": 0.91, "started": 1704715200000, "lead_time_s": 300,
-          "acknowledged": true}], "next": "n"})",
+          "metric": "cpu", "score": 0.91, "started": 1704715200000, "updated": 1704715260000,
+          "lead_time_s": 300, "acknowledged": true}], "next": "n"})",
       plain);
   ASSERT_TRUE(alerts);
-  for (const char* part : {"firing", "service/x", "0.91", "5m", "acknowledged", "a1", "--limit"})
-    EXPECT_TRUE(has(*alerts, part)) << part;
+  for (const char* part :
+       {"firing", "service/x", "0.91", "2024-01-08T12:06:00", "acknowledged", "a1", "--limit"})
+    EXPECT_TRUE(has(*alerts, part)) << part << " in\n" << *alerts;
+  const auto over = layout_alerts(
+      R"({"alerts": [{"id": "a1", "state": "resolved", "updated": 1704715260000,
+          "lead_time_s": 300}]})",
+      plain);
+  EXPECT_FALSE(has(*over, "12:06")) << "it met no limit any more";
   EXPECT_EQ(*layout_alerts(R"({"alerts": []})", plain), "no alerts\n");
   EXPECT_EQ(*layout_incidents(R"({"incidents": []})", plain), "no incidents\n");
   EXPECT_EQ(*layout_entities(R"({"entities": []})", plain), "no entities\n");
