@@ -149,7 +149,7 @@ json groups_value(const std::vector<firing_alert>& firing) {
   for (const firing_alert& a : firing) {
     const auto found = a.what.labels.find("alertname");
     const std::string name = found == a.what.labels.end() ? std::string{} : found->second;
-    for (const std::string& to : a.receivers)
+    for (const std::string& to : a.asked)
       groups.try_emplace({name, to}, json::array()).first->second.push_back(alert_value(a));
   }
   json list = json::array();

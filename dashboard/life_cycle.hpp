@@ -68,6 +68,7 @@ struct alert_search {
 struct firing_alert {
   alert what;
   std::vector<std::string> receivers;
+  std::vector<std::string> asked;  ///< those of them that the filter names
 };
 
 /// Whom the server tells, since its start.

@@ -175,10 +175,11 @@ void node_life_cycle::firing(firing_filter f, answer<std::vector<firing_alert>> 
       if (inhibited && !f.inhibited) continue;
       if (!m.empty() && !m.matches(labels_to_match(a))) continue;
       auto to = receivers_of(a);
-      if (std::any_of(to.begin(), to.end(), [&](const std::string& r) {
-            return names.matches({{"receiver", r}});
-          }))
-        wanted.push_back({std::move(a), std::move(to)});
+      std::vector<std::string> asked;
+      std::copy_if(to.begin(), to.end(), std::back_inserter(asked), [&](const std::string& r) {
+        return names.matches({{"receiver", r}});
+      });
+      if (!asked.empty()) wanted.push_back({std::move(a), std::move(to), std::move(asked)});
     }
     done(std::move(wanted));
   });

@@ -218,6 +218,10 @@ TEST_F(LifeCycleApi, WhatFiresIsToldAsAlertmanagerTellsIt) {
   EXPECT_EQ(groups[0]["labels"]["alertname"], "EntityDeviates");
   EXPECT_EQ(groups.size(), 2u) << "one for each receiver";
   EXPECT_EQ(groups[0]["alerts"].size(), 1u);
+  const json of_team = get("/api/v2/alerts/groups", {{"receiver", "team"}});
+  ASSERT_EQ(of_team.size(), 1u) << "no group of a receiver that was not asked for";
+  EXPECT_EQ(of_team[0]["receiver"]["name"], "team");
+  EXPECT_EQ(of_team[0]["alerts"][0]["receivers"].size(), 2u);
   EXPECT_EQ(ask("GET", "/api/v2/alerts", {}, {{"active", "maybe"}}).status, 400);
 }
 

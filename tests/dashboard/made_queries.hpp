@@ -169,8 +169,12 @@ class made_life_cycle : public life_cycle {
 public:
   void firing(firing_filter f, answer<std::vector<firing_alert>> done) override {
     filter = std::move(f);
+    const std::vector<std::string> all{"team", "feed"};
+    std::vector<std::string> named;
+    for (const std::string& r : all)
+      if (filter.receiver.empty() || filter.receiver == r) named.push_back(r);
     std::vector<firing_alert> told;
-    for (const alert& a : alerts) told.push_back({a, {"team", "feed"}});
+    for (const alert& a : alerts) told.push_back({a, all, named});
     say(done, told);
   }
   void receivers(answer<receiver_page> done) override { say(done, receiver_list); }
