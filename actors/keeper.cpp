@@ -68,6 +68,9 @@ void add_event(const feed_event& e, arrival_time now, feed_parts& parts) {
   }
 }
 
+/// Of an entity that has been silent for long.
+bool is_retirement(const outbox_entry& entry) { return entry.key.compare(0, 2, "r/") == 0; }
+
 }  // namespace
 
 std::string record_key(const alert& a) { return "alert/" + a.id; }
@@ -162,11 +165,14 @@ caf::result<checkpoint_written> keeper_state::on_checkpoint(const write_checkpoi
   if (!appended) return to_caf_error(appended.error());
   if (!appended->empty()) {
     decision_append batch;
+    std::vector<std::string> retired;
     for (auto& entry : *appended) {
       batch.outbox_consumed[w.batch->partition] = entry.seq;
+      if (is_retirement(entry)) retired.push_back(std::move(entry.entity));
       batch.decisions.push_back(std::move(entry.decision));
     }
     if (auto done = append(batch, sync_when::later); !done) return to_caf_error(done.error());
+    for (const std::string& entity : retired) hooks.retired(entity);
   }
   const checkpoint_written answer{appended->size()};
   if (!w.batch->sync && appended->empty()) return answer;
@@ -193,6 +199,9 @@ caf::result<decisions_appended> keeper_state::on_decisions(const append_decision
   }
   auto first = append(batch, sync_when::later);
   if (!first) return to_caf_error(first.error());
+  for (const auto& d : a.decisions)
+    if (d.kind == decision_kind::command && d.command.name == "retire")
+      hooks.retired(d.command.subject);
   if (batch.control != 0 && hooks.control)
     when_durable([this, first = *first, decisions = a.decisions](const outcome<void>& synced) {
       if (synced) hand_over_controls(first, decisions);

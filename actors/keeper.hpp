@@ -13,14 +13,16 @@
 
 namespace faultline {
 
-/// What the keeper does beside writing. Called on its thread; but for `decided`, after the write is
-/// durable.
+/// What the keeper does beside writing. Called on its thread; but for `decided` and `retired`,
+/// after the write is durable.
 struct keeper_hooks {
   /// The decision log now reaches @p last, which the disk may not have yet: what is made of it is
   /// written behind it, and is on the disk no earlier.
   std::function<void(std::uint64_t last)> decided;
   /// A command that partitions must hear of is durable, as decision number @p sequence.
   std::function<void(std::uint64_t sequence, const operator_command& c)> control;
+  /// An entity was retired: what is decided from now on stands behind that in the log.
+  std::function<void(const std::string& entity)> retired = [](const std::string&) {};
   /// A feed record is durable: it may go out under @p topics.
   std::function<void(const feed_record&, const std::vector<std::string>& topics)> publish;
   /// Wall clock, for `published`.

@@ -167,20 +167,20 @@ void get_groups(api_call call) {
                     v2_answer<std::vector<firing_alert>>(call.respond, groups_value));
 }
 
+/// What was refused is heard when the others are taken, as Alertmanager says it.
 void post_alerts(api_call call) {
   auto list = read_v2_alerts(call.request.body);
   if (!list) return fail(call.respond, list.error());
-  std::string refused;  // heard when the others are taken, as Alertmanager says it
-  if (list->refused != 0)
-    refused = std::to_string(list->refused) + " of " +
-              std::to_string(list->refused + list->alerts.size()) +
-              " alerts were not taken: " + list->why;
-  call.cycle.post_alerts(std::move(list->alerts),
-                         [refused, respond = call.respond](outcome<std::size_t> taken) {
-                           if (!taken) return fail(respond, taken.error());
-                           if (!refused.empty()) return fail(respond, {ec::invalid, refused});
-                           respond(json_answer("{}"));
-                         });
+  const std::size_t good = list->alerts.size();
+  call.cycle.post_alerts(
+      std::move(list->alerts), [good, bad = list->refused, why = list->why,
+                                respond = call.respond](outcome<std::size_t> taken) {
+        if (!taken) return fail(respond, taken.error());
+        if (bad == 0 && *taken == good) return respond(json_answer("{}"));
+        fail(respond, {ec::invalid, std::to_string(bad + good - *taken) + " of " +
+                                        std::to_string(bad + good) + " alerts were not taken: " +
+                                        (why.empty() ? "an alert ends before it starts" : why)});
+      });
 }
 
 void get_silences(api_call call) {

@@ -114,7 +114,8 @@ public:
   virtual void alert_by_id(std::string id, answer<told<alert>> done) = 0;
   /// The newest first, of all that are kept; `next` of the page before goes on.
   virtual void search_alerts(alert_search search, answer<alert_page> done) = 0;
-  /// Durable when answered. What is left out of the entity, the server names. @returns how many.
+  /// Durable when answered. The server names whom each is about. @returns how many were taken:
+  /// those that end before they start are not.
   virtual void post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) = 0;
   virtual void silences(silence_filter filter, answer<std::vector<silence_row>> done) = 0;
   /// @returns its id. ec::invalid with a sentence; ec::not_found for an id that is not known.

@@ -101,6 +101,7 @@ void node::impl::spawn() {
   hooks.control = [this](std::uint64_t sequence, const operator_command& c) {
     desk->copy(sequence, c);
   };
+  hooks.retired = [this](const std::string& entity) { posted.retired(entity); };
   hooks.publish = [this](const feed_record& r, const std::vector<std::string>& topics) {
     sockets->publish(r, topics);
     watchers->told(r.seq);
@@ -222,7 +223,7 @@ outcome<void> node::impl::open_doors_and_web() {
           [this] { return time_now(); }, options.silences, notifications.get(),
           [this] { return desk->current().rules.maintenance; },
           [this](const life_cycle_parts::window_edit& edit) { return change_windows(edit); },
-          entity_aliases{options.naming.aliases}});
+          entity_aliases{options.naming.aliases}, &posted});
   auto listening = open_http_server(options.web);
   if (!listening) return listening.error();
   web = std::move(*listening);

@@ -35,6 +35,7 @@
 #include "server/node_life_cycle.hpp"
 #include "server/node_queries.hpp"
 #include "server/notifier.hpp"
+#include "server/posted_notes.hpp"
 #include "server/receivers.hpp"
 #include "server/rule_desk.hpp"
 #include "transport/doors.hpp"
@@ -160,6 +161,7 @@ struct node::impl {
   bool had_records = false;     ///< the store was not new: a restart
   bool recovered_told = false;  ///< of the clock thread
   bool stopped = false;
+  posted_notes posted;  ///< the keeper tells it; stop() waits for all actors
 };
 
 }  // namespace faultline

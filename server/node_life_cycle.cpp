@@ -13,7 +13,6 @@
 #include "judgement/maintenance.hpp"
 #include "judgement/silence_limits.hpp"
 #include "messages/identity.hpp"
-#include "processing/posted_entity.hpp"
 #include "server/asking.hpp"
 
 namespace faultline {
@@ -24,8 +23,6 @@ constexpr const char* feed_receiver = "feed";
 constexpr std::size_t shown_alerts = 1000;
 constexpr std::size_t shown_entities = 100;
 constexpr std::size_t list_page = 8192;
-constexpr std::chrono::minutes resolve_timeout{5};  ///< Alertmanager's, for alerts without an end
-constexpr std::size_t most_posted = 10'000;         ///< alerts of one request
 
 /// Alerts that the detector raises; see entity_alerts.
 constexpr const char* own_names[] = {"EntityDeviates", "LimitCrossed", "EntitySilent"};
@@ -206,27 +203,6 @@ void node_life_cycle::test_receiver(std::string name, answer<std::string> done) 
         if (sent.error().code == ec::not_found) return done(sent.error());
         done(sent.error().what);
       });
-}
-
-void node_life_cycle::post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) {
-  if (alerts.size() > most_posted) return done(failure{ec::too_large, "more than 10,000 alerts"});
-  if (alerts.empty()) return done(std::size_t{0});
-  const event_time now = event_time_of(unix_ms(parts_.now()));
-  for (posted_alert& a : alerts) {
-    if (a.ends == event_time{}) a.ends = now + resolve_timeout;
-    if (a.starts == event_time{}) a.starts = std::min(now, a.ends);
-    if (a.ends < a.starts) return done(failure{ec::invalid, "an alert ends before it starts"});
-    if (a.entity.empty()) a.entity = posted_entity(a.labels);
-    a.entity = std::string{parts_.aliases.of(a.entity)};
-  }
-  const std::size_t count = alerts.size();
-  std::vector<operator_command> commands = posted_.commands(std::move(alerts), now);
-  if (commands.empty()) return done(count);  // nothing that the log does not say already
-  record(std::move(commands), [this, done, count](outcome<bool> ok) {
-    if (ok) return done(count);
-    posted_.forget();
-    done(ok.error());
-  });
 }
 
 void node_life_cycle::silences(silence_filter f, answer<std::vector<silence_row>> done) {

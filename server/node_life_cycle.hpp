@@ -35,7 +35,8 @@ struct life_cycle_parts {
   /// Records other windows; blocks, called on a thread of its own.
   using window_edit = std::function<outcome<bool>(std::vector<maintenance_window>&)>;
   std::function<outcome<bool>(const window_edit&)> change_windows{};
-  entity_aliases aliases{};  ///< of whom posted alerts are about
+  entity_aliases aliases{};        ///< of whom posted alerts are about
+  posted_notes* posted = nullptr;  ///< what the log says of them
 };
 
 /// Silences and alerts for operators: checks what they say, makes it a decision, and answers when
@@ -49,6 +50,8 @@ public:
   void test_receiver(std::string name, answer<std::string> done) override;
   void alert_by_id(std::string id, answer<told<alert>> done) override;
   void search_alerts(alert_search search, answer<alert_page> done) override;
+  /// Records what was said of posted alerts and is due; the node asks each second.
+  void tend_posts();
   void post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) override;
   void silences(silence_filter filter, answer<std::vector<silence_row>> done) override;
   void set_silence(silence_word word, answer<std::string> done) override;
@@ -73,7 +76,6 @@ private:
 
   caf::actor_system& system_;
   life_cycle_parts parts_;
-  posted_notes posted_;
 };
 
 }  // namespace faultline

@@ -126,6 +126,7 @@ void node::impl::run_clock() {
       tended = now;
       watch_space();
       tell_time();
+      cycle->tend_posts();
     }
     if (now - looked >= skew_interval) {
       looked = now;

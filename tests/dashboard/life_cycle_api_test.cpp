@@ -262,6 +262,19 @@ TEST_F(LifeCycleApi, ABadAlertIsNoReasonToLoseThoseBesideIt) {
   EXPECT_EQ(cycle.posted[0].generator.size(), 4096u);
 }
 
+TEST_F(LifeCycleApi, WhatTheServerLeavesOutOfAListIsSaidWithWhatWasBad) {
+  cycle.late_posts = 1;
+  const auto said = [this](const char* list) {
+    const auto r = ask("POST", "/api/v2/alerts", list);
+    EXPECT_EQ(r.status, 400);
+    return r.body;
+  };
+  EXPECT_THAT(said(R"([{"labels":{"a":"b"}},{"labels":{"a":"c"}}])"),
+              HasSubstr("1 of 2 alerts were not taken: an alert ends before it starts"));
+  EXPECT_THAT(said(R"([{"labels":{"a":"b"}},{"labels":{"a":"c"}},{"labels":{}}])"),
+              HasSubstr("2 of 3 alerts were not taken: an alert has at least one label"));
+}
+
 TEST_F(LifeCycleApi, StatusAndReceiversAreThoseOfAnAlertmanagerAlone) {
   const json status = get("/api/v2/status");
   EXPECT_EQ(status["cluster"]["status"], "disabled");

@@ -193,7 +193,7 @@ public:
   }
   void post_alerts(std::vector<posted_alert> p, answer<std::size_t> done) override {
     posted = std::move(p);
-    say(done, posted.size());
+    say(done, posted.size() - late_posts);
   }
   void silences(silence_filter f, answer<std::vector<silence_row>> done) override {
     asked = f.id;
@@ -229,6 +229,7 @@ public:
   std::vector<std::string> matchers;
   std::vector<alert> alerts;
   std::vector<posted_alert> posted;
+  std::size_t late_posts = 0;  ///< of them, that are not taken
   std::vector<silence_row> rows;
   std::vector<silence_word> words;
   std::vector<label_matcher> previewed;
