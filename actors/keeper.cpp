@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "actors/caf_bridge.hpp"
+#include "actors/retirement.hpp"
 
 namespace faultline {
 
@@ -22,6 +23,12 @@ auto with_room(const keeper_hooks& hooks, Write write) {
     if (done || done.error().code != ec::no_space || hooks.ending()) return done;
     std::this_thread::sleep_for(no_space_pause);
   }
+}
+
+/// Into @p batch, with the decision unless it came from there.
+void consume(outbox_entry& entry, partition_id partition, decision_append& batch) {
+  batch.outbox_consumed[partition] = entry.seq;
+  if (!is_decided_already(entry.key)) batch.decisions.push_back(std::move(entry.decision));
 }
 
 /// 16 hex digits that sort from new to old.
@@ -67,9 +74,6 @@ void add_event(const feed_event& e, arrival_time now, feed_parts& parts) {
     }
   }
 }
-
-/// Of an entity that has been silent for long.
-bool is_retirement(const outbox_entry& entry) { return entry.key.compare(0, 2, "r/") == 0; }
 
 }  // namespace
 
@@ -150,9 +154,8 @@ outcome<void> keeper_state::catch_up() {
       if (!page) return page.error();
       if (page->empty()) break;
       decision_append batch;
-      for (auto& entry : *page) batch.decisions.push_back(std::move(entry.decision));
+      for (auto& entry : *page) consume(entry, p, batch);
       next = page->back().seq + 1;
-      batch.outbox_consumed[p] = next - 1;
       if (auto done = append(batch, sync_when::now); !done) return done.error();
     }
   }
@@ -167,9 +170,9 @@ caf::result<checkpoint_written> keeper_state::on_checkpoint(const write_checkpoi
     decision_append batch;
     std::vector<std::string> retired;
     for (auto& entry : *appended) {
-      batch.outbox_consumed[w.batch->partition] = entry.seq;
-      if (is_retirement(entry)) retired.push_back(std::move(entry.entity));
-      batch.decisions.push_back(std::move(entry.decision));
+      const bool by_silence = is_retirement(entry.key) && !is_decided_already(entry.key);
+      if (by_silence) retired.push_back(entry.entity);
+      consume(entry, w.batch->partition, batch);
     }
     if (auto done = append(batch, sync_when::later); !done) return to_caf_error(done.error());
     for (const std::string& entity : retired) hooks.retired(entity);

@@ -2,9 +2,11 @@
 #include "actors/librarian.hpp"
 
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "actors/caf_bridge.hpp"
+#include "actors/retirement.hpp"
 
 namespace faultline {
 
@@ -48,6 +50,40 @@ outcome<void> for_outbox(store& from, partition_id partition, Each each) {
     next = page->back().seq + 1;
   }
 }
+
+/// What stands recorded of the entities of a partition, as far as their snapshots do not hold it.
+class recorded_reader {
+public:
+  using known_marks = std::map<std::string_view, record_mark>;
+  /// @param covered what the snapshots cover of those who have one
+  explicit recorded_reader(const known_marks& covered) : covered_{covered} {}
+
+  outcome<void> take(const outbox_entry& entry) {
+    const auto known = covered_.find(entry.entity);
+    const bool is_known = known != covered_.end();
+    if (is_retirement(entry.key)) {
+      // Told and not yet carried out: the log is read from before it, and it comes again.
+      if (is_known && known->second < entry.cause) {
+        ending_.insert(entry.entity);
+        return {};
+      }
+      all_.erase(entry.entity);  // of a predecessor
+    }
+    if (is_known && is_held(entry, known->second)) return {};
+    if (ending_.count(entry.entity) != 0) return {};
+    auto d = recorded_decision(entry);
+    if (!d) return d.error();
+    all_[entry.entity].push_back(std::move(*d));
+    return {};
+  }
+
+  std::map<std::string, std::vector<entity_decision>> all() { return std::move(all_); }
+
+private:
+  const known_marks& covered_;
+  std::set<std::string, std::less<>> ending_;  ///< what stands behind is of a namesake
+  std::map<std::string, std::vector<entity_decision>> all_;
+};
 
 outcome<log_page> read_page(store& from, partition_id partition, log_position first) {
   auto blobs = from.events().read(partition, first, page_blobs, page_bytes);
@@ -136,15 +172,10 @@ outcome<partition_image> read_partition_image(store& from, const load_partition&
   auto rules = from.checkpoints().load_rules(partition);
   if (!rules) return rules.error();
   image.rules = std::move(*rules);
-  auto read = for_outbox(from, partition, [&](const outbox_entry& entry) -> outcome<void> {
-    const auto at = covered.find(entry.entity);
-    if (at != covered.end() && is_held(entry, at->second)) return {};
-    auto d = recorded_decision(entry);
-    if (!d) return d.error();
-    image.recorded[entry.entity].push_back(std::move(*d));
-    return {};
-  });
+  recorded_reader recorded{covered};
+  auto read = for_outbox(from, partition, [&](const auto& entry) { return recorded.take(entry); });
   if (!read) return read.error();
+  image.recorded = recorded.all();
   auto poison = from.poison().load(partition);
   if (!poison) return poison.error();
   image.poison = std::move(*poison);
@@ -157,16 +188,16 @@ outcome<entity_image> read_entity_image(store& from, const load_entity& what) {
   auto snapshot = from.checkpoints().load_snapshot(what.entity);
   if (!snapshot) return snapshot.error();
   image.snapshot = std::move(*snapshot);
-  record_mark covered{0, 0};
-  if (image.snapshot) covered = {image.snapshot->position, image.snapshot->index};
+  std::map<std::string_view, record_mark> covered;
+  if (image.snapshot) covered[what.entity] = {image.snapshot->position, image.snapshot->index};
+  recorded_reader recorded{covered};
   auto read = for_outbox(from, what.partition, [&](const outbox_entry& entry) -> outcome<void> {
-    if (entry.entity != what.entity || is_held(entry, covered)) return {};
-    auto d = recorded_decision(entry);
-    if (!d) return d.error();
-    image.recorded.push_back(std::move(*d));
-    return {};
+    return entry.entity == what.entity ? recorded.take(entry) : outcome<void>{};
   });
   if (!read) return read.error();
+  for (auto& [id, all] : recorded.all()) image.recorded = std::move(all);
+  const bool begins_anew = !image.recorded.empty() && is_retirement(image.recorded.front().key);
+  if (begins_anew) image.recorded.erase(image.recorded.begin());
   auto next = std::max<log_position>(what.from, 1);
   while (next <= what.through) {
     auto page = read_page(from, what.partition, next);

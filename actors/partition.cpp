@@ -160,8 +160,13 @@ record_mark partition_state::now_at() const {
 }
 
 void partition_state::take_event(const shared_blob& blob, std::size_t offset, std::uint32_t index) {
-  auto& e = entry_of(peek_entity(blob->bytes, offset));
   const record_mark where{blob->position, index};
+  const auto id = peek_entity(blob->bytes, offset);
+  if (is_of_predecessor(id, where)) {
+    drop_record(peers_.counters->events_replayed, where);
+    return;
+  }
+  auto& e = entry_of(id);
   if (where <= e.covered) {  // replay: its snapshot has it
     drop_record(peers_.counters->events_replayed, where);
     return;
@@ -284,7 +289,7 @@ void partition_state::take_control(const control_record& control, const record_a
       deliver(*e, rules_changed{rules_.current()});
     }
   }
-  if (control.name == "retire") retire(std::string{control.payload});
+  if (control.name == "retire") retire_by_control(std::string{control.payload}, where);
   if (control.name == "release") release(std::string{control.payload}, where);
 }
 

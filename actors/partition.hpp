@@ -141,7 +141,7 @@ private:
   void go_live();
   void skip_poison(entity_entry& e, const std::string& why);
   void revive(entity_entry& e);
-  /// A snapshot of it was taken and is not known to be durable.
+  /// A snapshot of it was taken, or its predecessor forgotten, and is not known to be durable.
   bool snapshot_under_way(const std::string& id) const;
   void on_revived(const std::string& id, std::uint64_t turn, const record_mark& through,
                   entity_image& image);
@@ -187,7 +187,12 @@ private:
   void leave_later(entity_entry& e);
   void pump_leaving();
   void passivate(entity_entry& e);
-  void retire(const std::string& id);
+  void retire(const std::string& id, const record_mark& where);
+  void retire_by_control(const std::string& id, const record_address& where);
+  void note_retirement(std::string key, const std::string& id, const record_mark& where,
+                       std::string payload);
+  bool is_of_predecessor(std::string_view id, const record_mark& where) const;
+  void forget_retired();
   void retire_silent(const clock_record& before, const clock_record& clock,
                      const record_address& where);
   void quarantine(entity_entry& e);
@@ -228,6 +233,8 @@ private:
   /// Retired and told to end: what they had not come to is known once they have.
   std::unordered_map<caf::actor_id, std::unique_ptr<entity_entry>> retiring_;
   std::map<std::string, std::vector<entity_decision>> recorded_;  ///< until their entity exists
+  /// Where they were retired, as long as replay might come by there: a namesake begins behind it.
+  std::map<std::string, record_mark, std::less<>> retired_;
   std::map<std::string, quarantine_row> quarantines_;
   std::set<record_mark> poison_;
   std::vector<std::pair<std::string, std::uint64_t>> wanted_;  ///< snapshots to be asked for

@@ -39,6 +39,7 @@ entity_entry& partition_state::add_entry(std::string id) {
 entity_entry& partition_state::entry_of(std::string_view id) {
   if (auto* known = find(id)) return *known;
   auto& e = add_entry(std::string{id});
+  if (const auto at = retired_.find(id); at != retired_.end()) e.covered = at->second;
   make_room(e);
   entity_birth birth;
   birth.id = e.id;
@@ -302,9 +303,49 @@ void partition_state::make_room(const entity_entry& newcomer) {
 
 // ---- retirement, quarantine -------------------------------------------------------------------
 
-void partition_state::retire(const std::string& id) {
+void partition_state::retire_by_control(const std::string& id, const record_address& where) {
+  if (find(id) == nullptr) return;
+  note_retirement("x/" + std::to_string(where.position) + "/" + std::to_string(where.index), id,
+                  where.mark(), "{}");
+  retire(id, where.mark());
+}
+
+/// Into the outbox, where a restart finds it. As a decision it ends the entity's alerts and edges.
+void partition_state::note_retirement(std::string key, const std::string& id,
+                                      const record_mark& where, std::string payload) {
+  outbox_entry entry;
+  entry.entity = id;
+  entry.key = std::move(key);
+  entry.cause = where;
+  entry.tick = clock_.clock().event;
+  decision d;
+  d.kind = decision_kind::command;
+  d.command.name = "retire";
+  d.command.subject = id;
+  d.command.payload = std::move(payload);
+  d.command.at = clock_.clock().arrived;
+  entry.decision = encode_decision(d);
+  batch_.outbox.push_back(std::move(entry));
+}
+
+/// Of a predecessor of the same name, which was retired behind it.
+bool partition_state::is_of_predecessor(std::string_view id, const record_mark& where) const {
+  if (retired_.empty()) return false;
+  const auto at = retired_.find(id);
+  return at != retired_.end() && where <= at->second;
+}
+
+void partition_state::forget_retired() {
+  for (auto at = retired_.begin(); at != retired_.end();)
+    at = at->second.first <= written_.position ? retired_.erase(at) : std::next(at);
+}
+
+/// @pre note_retirement()
+void partition_state::retire(const std::string& id, const record_mark& where) {
   auto* e = find(id);
   if (e == nullptr) return;
+  retired_[id] = where;
+  recorded_.erase(id);
   if (e->aside) {
     give_up_waiting(*e, peers_.counters->events_retired);
     for (const auto& held : e->aside->held) {
@@ -369,20 +410,9 @@ void partition_state::retire_silent(const clock_record& before, const clock_reco
   }
   std::sort(silent.begin(), silent.end());
   for (const auto& id : silent) {
-    outbox_entry entry;
-    entry.entity = id;
-    entry.key = "r/" + std::to_string(where.position);
-    entry.cause = where.mark();
-    entry.tick = clock.event;
-    decision d;  // its alerts end, its edges go: as when an operator retires it
-    d.kind = decision_kind::command;
-    d.command.name = "retire";
-    d.command.subject = id;
-    d.command.payload = retired_by_silence;
-    d.command.at = clock.arrived;
-    entry.decision = encode_decision(d);
-    batch_.outbox.push_back(std::move(entry));
-    retire(id);
+    note_retirement("r/" + std::to_string(where.position), id, where.mark(),
+                    std::string{retired_by_silence});
+    retire(id, where.mark());
     peers_.counters->retirements.fetch_add(1, std::memory_order_relaxed);
   }
 }

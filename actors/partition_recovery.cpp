@@ -5,6 +5,7 @@
 
 #include "actors/caf_bridge.hpp"
 #include "actors/partition.hpp"
+#include "actors/retirement.hpp"
 
 // Recovery: what is known of the entities, recorded decisions, replay of the log until it is caught
 // up with; and the supervision of entities, which is the same thing for one.
@@ -36,6 +37,15 @@ void partition_state::on_image(partition_image& image) {
   next_ = image.checkpoint.position + 1;
   for (const auto& where : image.poison) poison_.emplace(where.position, where.index);
   recorded_ = std::move(image.recorded);
+  for (auto at = recorded_.begin(); at != recorded_.end();) {
+    auto& [id, all] = *at;
+    if (is_retirement(all.front().key)) {
+      retired_[id] = all.front().cause;
+      all.erase(all.begin());
+    }
+    at = all.empty() ? recorded_.erase(at) : std::next(at);
+  }
+  forget_retired();
   if (auto begun = rules_.begin(image.rules, options_.rules); !begun)
     tell("poison", std::to_string(options_.id), "rules unreadable: " + begun.error().what);
   rules_written_ = image.rules.sequence;
@@ -228,7 +238,8 @@ void partition_state::on_rest_over(const rest_over& r) {
 bool partition_state::snapshot_under_way(const std::string& id) const {
   const auto holds = [&](const checkpoint_batch& batch) {
     return std::any_of(batch.snapshots.begin(), batch.snapshots.end(),
-                       [&](const entity_snapshot& s) { return s.entity == id; });
+                       [&](const entity_snapshot& s) { return s.entity == id; }) ||
+           std::find(batch.retired.begin(), batch.retired.end(), id) != batch.retired.end();
   };
   return holds(batch_) || (under_way_ != nullptr && holds(*under_way_));
 }

@@ -209,6 +209,7 @@ void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& 
   written_.decided_through = batch->checkpoint->decided_through;
   decided_through_ = written_.decided_through;
   clock_.forget_before(written_.position);
+  forget_retired();
   for (const auto& snapshot : batch->snapshots) {
     auto* e = find(snapshot.entity);
     if (e == nullptr || !e->leaving || e->snapshot_asked) continue;

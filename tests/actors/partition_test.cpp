@@ -505,6 +505,59 @@ TEST_F(Partition, ForgetsARetiredEntityAndStartsItAfresh) {
   EXPECT_EQ(observations("host/a"), 1U);
 }
 
+TEST_F(Partition, WhoComesBackAfterItWasRetiredTellsItsOwnFaultAlsoAfterARestart) {
+  begin();
+  for (int n = 0; n < 40; ++n) append({"host/a"}, n);
+  append_rules(5, 0.1);  // every cpu of ours is above it
+  for (int n = 40; n < 44; ++n) append({"host/a"}, n);
+  ASSERT_EQ(alerts_begun().size(), 1U);
+  append_control("retire", "host/a", 6);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  end_owner();
+  for (int n = 60; n < 100; ++n) append({"host/a"}, n);
+  EXPECT_EQ(alerts_begun().size(), 2U) << "the first one ended with its predecessor";
+  const auto told = alerts_begun().size();
+  end_owner();  // and it takes over what is its own
+  for (int n = 100; n < 110; ++n) append({"host/a"}, n);
+  EXPECT_EQ(alerts_begun().size(), told);
+  const auto all = memory->decisions().read(1, 1000);
+  ASSERT_TRUE(all);
+  for (const auto& d : *all)
+    EXPECT_NE(d.kind, decision_kind::command) << "an operator's word stands there already";
+}
+
+TEST_F(Partition, WhoComesBackAndDiesBeforeItsSnapshotTakesNothingOverFromItsPredecessor) {
+  options.recovery.sweep_interval = 1h;  // no snapshots
+  begin();
+  append_rules(5, 0.1);
+  for (int n = 0; n < 44; ++n) append({"host/a"}, n);
+  ASSERT_EQ(alerts_begun().size(), 1U);
+  append_control("retire", "host/a", 6);
+  append({"host/a"}, 60);
+  append({"host/a"}, 61, true);
+  advance(100ms);  // it would come back, and waits until its predecessor is gone from the disk
+  advance(100ms);
+  ASSERT_EQ(counters.entity_restarts.load(), 1U);
+  for (int n = 62; n < 100; ++n) append({"host/a"}, n);
+  EXPECT_EQ(observations("host/a"), 39U);
+  EXPECT_EQ(alerts_begun().size(), 2U);
+}
+
+TEST_F(Partition, ReplayBringsNobodyBackWhoIsRetired) {
+  begin();
+  for (int n = 0; n < 3; ++n) append({"host/a", "host/b"}, n);
+  append_control("retire", "host/a");
+  advance(4ms);  // a sweep: it is forgotten, and host/b holds the checkpoint at the start
+  ASSERT_EQ(memory->checkpoints().load_checkpoint(0)->position, 0U);
+  end_owner();
+  EXPECT_FALSE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", true}).known);
+  EXPECT_EQ(counters.events_replayed.load(), 3U);
+  append({"host/a"}, 9);
+  EXPECT_EQ(observations("host/a"), 1U);
+  EXPECT_EQ(observations("host/b"), 3U);
+  expect_whole_sums(7);
+}
+
 TEST_F(Partition, WhatItsPredecessorSavedIsNotTakenForItsOwnSnapshot) {
   begin();
   for (int n = 0; n < 3; ++n) append({"host/a"}, n);
@@ -754,6 +807,35 @@ TEST(PartitionImage, HoldsWhatWasRecordedOfRecordsThatTheSnapshotDoesNotCover) {
   ASSERT_EQ(image->recorded.size(), 2U) << "one that knows its blob alone is decided again";
   EXPECT_EQ(image->recorded[0].cause, (record_mark{2, 6}));
   EXPECT_EQ(image->recorded[1].cause.first, 3U);
+}
+
+TEST(PartitionImage, WhatStandsBeforeARetirementIsOfAPredecessorThatIsForgotten) {
+  for (const bool forgotten : {true, false}) {
+    const auto store = open_memory_store(1);
+    checkpoint_batch batch;
+    if (!forgotten) batch.snapshots = {{"host/a", 1, 0, "bytes"}};
+    const std::pair<const char*, log_position> said[] = {
+        {"a/1/1@5", 2}, {"x/3/0", 3}, {"a/1/1@9", 4}};
+    for (const auto& [key, position] : said) {
+      outbox_entry entry;
+      entry.entity = "host/a";
+      entry.key = key;
+      entry.cause = {position, 0};
+      entry.decision = encode_decision(decision{});
+      batch.outbox.push_back(std::move(entry));
+    }
+    ASSERT_TRUE(store->checkpoints().write(batch));
+    const auto image = read_partition_image(*store, {0, std::make_shared<judgement_rules>()});
+    ASSERT_TRUE(image);
+    std::vector<log_position> causes;
+    for (const auto& d : image->recorded.at("host/a")) causes.push_back(d.cause.first);
+    // While its snapshot stands, the log is replayed from before its end.
+    EXPECT_EQ(causes, (forgotten ? std::vector<log_position>{3, 4} : std::vector<log_position>{2}));
+    const auto alone = read_entity_image(*store, {"host/a", 0, 1, 0});
+    ASSERT_TRUE(alone);
+    ASSERT_EQ(alone->recorded.size(), 1U);
+    EXPECT_EQ(alone->recorded[0].cause.first, forgotten ? 4U : 2U);
+  }
 }
 
 // Complaint: timers-reset
