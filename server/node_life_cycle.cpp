@@ -227,20 +227,7 @@ void node_life_cycle::silences(silence_filter f, answer<std::vector<silence_row>
     std::stable_sort(rows.begin(), rows.end(),
                      [&](const silence_row& a, const silence_row& b) { return rank(a) < rank(b); });
     done(std::move(rows));
-/// One that is planned stays so where no other start is said.
   });
-  if (word.what.id.empty() || word.what.starts != event_time{})
-    return take_silence(std::move(word), std::move(done));
-  with_view(false, [this, word, done](outcome<correlator_view> view) mutable {
-    if (!view) return done(view.error());
-    const told_silence* before = find_silence(view->silences, word.what.id);
-    if (before != nullptr && before->state == silence_state::pending)
-      word.what.starts = before->what.starts;
-    take_silence(std::move(word), done);
-  });
-}
-
-void node_life_cycle::take_silence(silence_word word, answer<std::string> done) {
 }
 
 /// Fills in the times that were left out. @returns the matchers, or what is wrong.
@@ -263,7 +250,20 @@ outcome<label_matchers> node_life_cycle::checked(silence_word& word) const {
   return compiled;
 }
 
+/// One that is planned stays so where no other start is said.
 void node_life_cycle::set_silence(silence_word word, answer<std::string> done) {
+  if (word.what.id.empty() || word.what.starts != event_time{})
+    return take_silence(std::move(word), std::move(done));
+  with_view(false, [this, word, done](outcome<correlator_view> view) mutable {
+    if (!view) return done(view.error());
+    const told_silence* before = find_silence(view->silences, word.what.id);
+    if (before != nullptr && before->state == silence_state::pending)
+      word.what.starts = before->what.starts;
+    take_silence(std::move(word), done);
+  });
+}
+
+void node_life_cycle::take_silence(silence_word word, answer<std::string> done) {
   auto matchers = checked(word);
   if (!matchers) return done(matchers.error());
   const auto settle = [this, word, done] {

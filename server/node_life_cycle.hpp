@@ -65,10 +65,10 @@ private:
   std::vector<std::string> receivers_of(const alert& a) const;
   void with_view(bool alerts, answer<correlator_view> done);
   void record(std::vector<operator_command> commands, answer<bool> done);
+  void take_silence(silence_word word, answer<std::string> done);
   outcome<label_matchers> checked(silence_word& word) const;
   void settle_silence(silence_word word, const std::vector<told_silence>& known,
                       answer<std::string> done);
-  void take_silence(silence_word word, answer<std::string> done);
   void reach_of(label_matchers matchers, answer<silence_reach> done);
   void breadth_of(const maintenance_window& w, answer<std::uint64_t> done);
   void keep_window(const maintenance_window& w, answer<bool> done);
