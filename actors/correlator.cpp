@@ -22,10 +22,16 @@ constexpr std::uint64_t saved_bytes_per_decision = 512;
 /// Questions kept while we are behind; as many as may wait for the root-cause actor. One that is
 /// let go is asked again when its time for an answer has passed.
 constexpr std::size_t most_requests = 1024;
+/// Questions from outside that wait until we know what we had told; those who ask have a deadline.
+constexpr std::size_t most_held = 128;
 constexpr std::chrono::minutes store_deadline{1};
 constexpr milliseconds clock_step{10'000};  ///< event time between clock decisions
 constexpr int deadly = 2;                   ///< throws after which a decision is not folded again
 }  // namespace
+
+correlator_state::~correlator_state() {
+  for (auto& q : held_) q.to.deliver(to_caf_error({ec::shutting_down, "the correlator has ended"}));
+}
 
 void correlator_state::begin(correlation_options correlation, actor_options o, correlator_peers p) {
   correlation_ = std::move(correlation);
@@ -42,6 +48,7 @@ void correlator_state::load() {
   requested_.clear();
   requests_let_go_ = 0;
   loaded_ = caught_up_ = busy_ = false;
+  tell_whole();
   self->request(peers_.librarian, store_deadline, load_correlator{})
       .then([this](const correlator_image& image) { on_image(image); },
             [this](const caf::error& why) { fail(why); });
@@ -63,6 +70,7 @@ void correlator_state::on_image(const correlator_image& image) {
   known_last_ = std::max(known_last_, image.decisions_last);
   feed_seq_ = image.feed_last;
   loaded_ = true;
+  tell_whole();
   read_on();
   if (!busy_) send_requests();
 }
@@ -114,6 +122,8 @@ std::optional<correlator_output> correlator_state::fold(const decision& d) {
 }
 
 void correlator_state::on_thrown(const decision& thrown, const std::string& why) {
+  loaded_ = false;  // it may have stopped half-way
+  tell_whole();
   if (++thrown_[thrown.seq] < deadly) {
     load();
     return;
@@ -146,6 +156,7 @@ void correlator_state::on_page(const decision_page& page) {
     std::move(result->feed.begin(), result->feed.end(), std::back_inserter(out.events));
   }
   count_signs();
+  tell_whole();
   if (page.decisions.empty() || through_ <= told_through_) {
     busy_ = false;
     if (page.decisions.empty()) known_last_ = through_;
@@ -209,7 +220,23 @@ void correlator_state::on_clock(const event_clock_at& c) {
       .then([](const decisions_appended&) {}, [this](const caf::error& why) { fail(why); });
 }
 
-correlator_view correlator_state::on_question(const correlator_question& q) const {
+caf::result<correlator_view> correlator_state::on_question(const correlator_question& q) {
+  if (whole()) return view_of(q);
+  if (held_.size() == most_held) {  // who has waited longest is likeliest not to wait any more
+    held_.front().to.deliver(to_caf_error({ec::overloaded, "too many ask while it begins"}));
+    held_.pop_front();
+  }
+  held_.push_back({q, self->make_response_promise<correlator_view>()});
+  return held_.back().to;
+}
+
+void correlator_state::tell_whole() {
+  if (peers_.whole != nullptr) peers_.whole->store(whole());
+  for (; whole() && !held_.empty(); held_.pop_front())
+    held_.front().to.deliver(view_of(held_.front().what));
+}
+
+correlator_view correlator_state::view_of(const correlator_question& q) const {
   correlator_view view;
   if (q.alerts) view.firing = core_->firing();
   if (q.incidents) view.open = core_->open();

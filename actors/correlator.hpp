@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
 
 #include "actors/flight_recorder.hpp"
 #include "actors/interfaces.hpp"
@@ -26,21 +28,33 @@ struct correlator_peers {
   rca_actor rca;
   flight_recorder* flight = nullptr;
   node_counters* counters = nullptr;
+  /// Kept by it, where there is one: what it had told before it began (again) is known once more.
+  std::atomic<bool>* whole = nullptr;
 };
 
 struct correlator_state {
   static constexpr const char* name = "correlator";
   explicit correlator_state(correlator_actor::pointer self_ptr) : self{self_ptr} {}
+  ~correlator_state();
 
   void begin(correlation_options correlation, actor_options o, correlator_peers p);
   void on_available(const decisions_available& d);
   void on_clock(const event_clock_at& c);
-  correlator_view on_question(const correlator_question& q) const;
+  /// Answered at once, but while what was told is folded again: then as soon as that is done.
+  caf::result<correlator_view> on_question(const correlator_question& q);
 
   correlator_actor::pointer self;
 
 private:
+  struct held_question {
+    correlator_question what;
+    caf::typed_response_promise<correlator_view> to;
+  };
+
   void load();
+  bool whole() const noexcept { return loaded_ && through_ >= told_through_; }
+  void tell_whole();
+  correlator_view view_of(const correlator_question& q) const;
   void on_image(const correlator_image& image);
   void read_on();
   std::optional<correlator_output> fold(const decision& d);
@@ -66,6 +80,7 @@ private:
   std::unordered_map<std::string, std::size_t>
       requested_;                        ///< incident -> its number, from the first
   std::size_t requests_let_go_ = 0;      ///< at the front of requests_
+  std::deque<held_question> held_;       ///< until whole(), in their order
   std::set<std::uint64_t> skipped_;      ///< decisions that are never folded
   std::map<std::uint64_t, int> thrown_;  ///< how often a decision threw
   event_time clock_told_{};
@@ -78,6 +93,7 @@ private:
 /// Reads the decision log in order, folds it, writes the feed. After a restart it folds again what
 /// it had told already, silently, from its last saved state. So it does when a decision throws; one
 /// that throws again is skipped for good and named, as one that killed the process twice (rule 10).
+/// Until then it knows less than the feed has said: questions wait.
 correlator_actor::behavior_type correlator(
     correlator_actor::stateful_pointer<correlator_state> self, correlation_options correlation,
     actor_options options, correlator_peers peers);

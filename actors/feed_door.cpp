@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include <caf/scoped_actor.hpp>
+#include <caf/event_based_actor.hpp>
 
 #include "actors/caf_bridge.hpp"
 #include "actors/keeper.hpp"
@@ -18,6 +20,8 @@ namespace faultline {
 namespace {
 
 constexpr std::chrono::seconds correlator_deadline{5};
+/// What an answer takes as a rule, and no more than the feed may be late by.
+constexpr std::chrono::milliseconds answered_soon{1};
 
 bool holds(const feed_item& item, const alert&) { return item.alert.state == alert_state::firing; }
 bool holds(const feed_item& item, const incident&) {
@@ -67,13 +71,40 @@ outcome<std::vector<std::string>> told_payloads(store& from, const std::vector<R
 
 }  // namespace
 
-outcome<std::string> feed_door::snapshot() {
-  caf::scoped_actor asker{system_};
-  outcome<std::string> reply{failure{ec::deadline_passed, "the correlator did not answer in time"}};
-  asker->request(correlator_, correlator_deadline, correlator_question{true, true, false, false})
-      .receive([&](const correlator_view& view) { reply = snapshot_of(view); },
-               [&](const caf::error& why) { reply = from_caf_error(why); });
-  return reply;
+/// What the correlator was asked: answered on a thread of the actors, looked at on the feed's.
+class feed_door::question {
+public:
+  void tell(outcome<correlator_view> view) {
+    const std::lock_guard<std::mutex> lock{mutex_};
+    told_ = std::move(view);
+    came_.notify_one();
+  }
+  std::optional<outcome<correlator_view>> take() {
+    std::unique_lock<std::mutex> lock{mutex_};
+    came_.wait_for(lock, answered_soon, [this] { return told_.has_value(); });
+    return std::exchange(told_, std::nullopt);
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable came_;
+  std::optional<outcome<correlator_view>> told_;
+};
+
+std::optional<outcome<std::string>> feed_door::snapshot() {
+  if (!asked_) {
+    asked_ = std::make_shared<question>();
+    system_.spawn([to = asked_, whom = correlator_](caf::event_based_actor* self) {
+      self->request(whom, correlator_deadline, correlator_question{true, true, false, false})
+          .then([to](correlator_view& view) { to->tell(std::move(view)); },
+                [to](const caf::error& why) { to->tell(from_caf_error(why)); });
+    });
+  }
+  const auto view = asked_->take();
+  if (!view) return std::nullopt;
+  asked_.reset();
+  if (!*view) return view->error();
+  return snapshot_of(**view);
 }
 
 outcome<std::string> feed_door::snapshot_of(const correlator_view& view) {
@@ -91,13 +122,19 @@ outcome<std::string> feed_door::replay(const feed_request& request) {
                       request.encoding);
 }
 
-std::string feed_door::on_feed_request(std::string_view bytes) {
+std::optional<std::string> feed_door::on_feed_request(std::string_view bytes) {
   const auto request = decode_feed_request(bytes);
   if (!request) return error_reply("bad_request", request.error().what, 0, encoding_of(bytes));
   encoding_ = request->encoding;
-  auto reply = request->what == feed_request::op::snapshot ? snapshot() : replay(*request);
-  if (reply) return std::move(*reply);
-  return error_reply(to_string(reply.error().code), reply.error().what, 0, request->encoding);
+  std::optional<outcome<std::string>> reply;
+  if (request->what == feed_request::op::snapshot)
+    reply = snapshot();
+  else
+    reply = replay(*request);
+  if (!reply) return std::nullopt;
+  if (*reply) return std::move(**reply);
+  const failure& why = reply->error();
+  return error_reply(to_string(why.code), why.what, 0, request->encoding);
 }
 
 std::string feed_door::heartbeat(std::uint64_t published) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,7 +16,8 @@
 namespace faultline {
 
 /// Answers snapshot and replay requests and makes the heartbeat. Called on the feed thread, which
-/// may read the store; the correlator is asked with a deadline.
+/// may read the store; the correlator is asked with a deadline, and waited for no more than a
+/// moment.
 class feed_door final : public feed_handler {
 public:
   feed_door(caf::actor_system& system, store& from, correlator_actor correlator,
@@ -25,11 +28,13 @@ public:
         now_{std::move(now)},
         before_{from.feed().last()} {}
 
-  std::string on_feed_request(std::string_view request) override;
+  std::optional<std::string> on_feed_request(std::string_view request) override;
   std::string heartbeat(std::uint64_t published) override;
 
 private:
-  outcome<std::string> snapshot();
+  class question;
+
+  std::optional<outcome<std::string>> snapshot();
   outcome<std::string> snapshot_of(const correlator_view& view);
   outcome<std::string> replay(const feed_request& request);
 
@@ -37,6 +42,7 @@ private:
   caf::actor_system& system_;
   store& from_;
   correlator_actor correlator_;
+  std::shared_ptr<question> asked_;  ///< the one that is under way
   std::function<arrival_time()> now_;
   std::uint64_t before_;  ///< newest record when the doors were opened
 };

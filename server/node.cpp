@@ -121,9 +121,9 @@ void node::impl::spawn() {
       rca_worker_past{flight.get(), deadly_questions});  // blocks in LibTorch
   the_rca = sys.spawn(root_cause, options.root_cause, rules->roles,
                       rca_peers{the_librarian, the_keeper, the_worker, directory.get()});
-  the_correlator =
-      sys.spawn(correlator, desk->current().correlation, options.actors,
-                correlator_peers{the_librarian, the_keeper, the_rca, flight.get(), &counters});
+  the_correlator = sys.spawn(correlator, desk->current().correlation, options.actors,
+                             correlator_peers{the_librarian, the_keeper, the_rca, flight.get(),
+                                              &counters, &correlator_whole});
   link->set(the_correlator);
   if (!notices.empty()) caf::anon_send(the_keeper, append_decisions{std::move(notices)});
 
@@ -206,6 +206,7 @@ outcome<void> node::impl::open_doors_and_web() {
                    &intake->publishers(),
                    ladder.get(),
                    accepted == durable.end() ? 0 : accepted->second};
+  parts.correlator_whole = &correlator_whole;
   parts.registry = &registry;
   parts.desk = desk.get();
   parts.live = watchers.get();

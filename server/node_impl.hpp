@@ -161,7 +161,8 @@ struct node::impl {
   bool had_records = false;     ///< the store was not new: a restart
   bool recovered_told = false;  ///< of the clock thread
   bool stopped = false;
-  posted_notes posted;  ///< the keeper tells it; stop() waits for all actors
+  posted_notes posted;                        ///< the keeper tells it; stop() waits for all actors
+  std::atomic<bool> correlator_whole{false};  ///< see correlator_peers
 };
 
 }  // namespace faultline

@@ -13,29 +13,28 @@
 namespace faultline {
 
 namespace {
-constexpr std::chrono::milliseconds look_again{50};
+constexpr std::chrono::milliseconds ask_again{50};
+constexpr std::chrono::seconds patience{1};  ///< so that an end is noticed
 constexpr const char* rows_of = "notify/";
 }  // namespace
 
-/// What is open as the feed has told it: once the correlator has folded again what it had told.
+/// What is open as the feed has told it; after a start the correlator answers when it has folded
+/// again what it had told.
 outcome<notify_snapshot> node::impl::open_now() {
-  const auto told = memory->feed().load_correlator();
-  if (!told) return told.error();
   caf::scoped_actor asker{*system};
   for (;;) {
     if (ending) return failure{ec::shutting_down, "ending"};
     outcome<notify_snapshot> got{failure{ec::overloaded, "the correlator is starting"}};
-    asker
-        ->request(the_correlator, std::chrono::seconds{10},
-                  correlator_question{true, true, false, false})
+    asker->request(the_correlator, patience, correlator_question{true, true, false, false})
         .receive(
             [&](correlator_view& v) {
-              if (v.through < told->through) return;
               got = notify_snapshot{v.feed_seq, std::move(v.firing), std::move(v.open)};
             },
             [&](const caf::error& why) { got = from_caf_error(why); });
-    if (got || got.error().code != ec::overloaded) return got;
-    std::this_thread::sleep_for(look_again);
+    if (got) return got;
+    const auto why = got.error().code;
+    if (why != ec::overloaded && why != ec::deadline_passed) return got;
+    std::this_thread::sleep_for(ask_again);
   }
 }
 

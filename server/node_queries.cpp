@@ -122,7 +122,8 @@ node_queries::node_queries(caf::actor_system& system, node_parts parts)
 node_queries::~node_queries() = default;
 
 bool node_queries::ready() const {
-  return parts_.counters->partitions_ready.load() == parts_.directory->size();
+  return parts_.counters->partitions_ready.load() == parts_.directory->size() &&
+         parts_.correlator_whole->load();
 }
 
 void node_queries::status(answer<server_status> done) {

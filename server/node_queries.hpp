@@ -52,7 +52,8 @@ struct node_parts {
   publisher_accounts* publishers = nullptr;
   const overload_ladder* ladder = nullptr;
   std::uint64_t accepted_at_start = 0;  ///< the durable count when this process began
-  entity_registry* registry = nullptr;  ///< who is known
+  const std::atomic<bool>* correlator_whole = nullptr;  ///< it knows what it had told
+  entity_registry* registry = nullptr;                  ///< who is known
   rule_desk* desk = nullptr;
   const reload_status* reloads = nullptr;
   backup_desk* backups = nullptr;

@@ -92,10 +92,10 @@ void node::impl::watch_space() {
   if (!found.problem.empty()) spdlog::warn("ballast not built reason=\"{}\"", found.problem);
 }
 
-/// Once after a restart, when every partition has caught up: subscribers know that what they see is
-/// whole again.
+/// Once after a restart, when every partition and the correlator have caught up: subscribers know
+/// that what they see is whole again.
 void node::impl::tell_recovered() {
-  if (recovered_told || counters.partitions_ready.load() < directory->size()) return;
+  if (recovered_told || !answers->ready()) return;
   recovered_told = true;
   step_done("recovered");
   if (!had_records) return;

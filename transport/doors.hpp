@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,12 +63,15 @@ public:
   virtual bool may_read_events() = 0;
 };
 
-/// Answers of the replay socket. Called on the feed thread and may read the store.
+/// Answers of the replay socket. Called on the feed thread, which may read the store and waits for
+/// nothing else: it publishes and beats meanwhile.
 class feed_handler {
 public:
   virtual ~feed_handler() = default;
   /// @returns the reply for one request frame, in its encoding. Never fails: errors are replies.
-  virtual std::string on_feed_request(std::string_view request) = 0;
+  /// Nothing while there is none yet: asked the same again within milliseconds, and nothing else
+  /// before that.
+  virtual std::optional<std::string> on_feed_request(std::string_view request) = 0;
   /// Payload of the heartbeat, msgpack; called once a second. @p published: seq of the newest
   /// record that has gone out, 0 for none since the start. One that is still on its way is not
   /// named: who compares would miss what is about to come.

@@ -14,6 +14,7 @@ namespace {
 constexpr std::string_view json_topic = "json/";
 constexpr std::string_view heartbeat_topic = "feed/heartbeat";
 constexpr std::chrono::seconds heartbeat_every{1};
+constexpr std::int64_t ask_again_ms = 2;
 
 /// A subscription to everything ("") wants no JSON by itself; one to "js" or "json/alert" does.
 bool names_json(std::string_view prefix) {
@@ -75,16 +76,17 @@ void feed_loop::run() {
                               {publisher_.handle(), 0, ZMQ_POLLIN, 0},
                               {replay_.handle(), 0, ZMQ_POLLIN, 0}};
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_beat_ - clock::now());
-    const auto most =
-        held_.empty() ? left.count() : std::min<std::int64_t>(left.count(), held_replies::retry_ms);
-    wait_for(items, 3, static_cast<int>(std::max<std::int64_t>(most, 0)));
+    std::int64_t most = std::max<std::int64_t>(left.count(), 0);
+    if (!held_.empty()) most = std::min<std::int64_t>(most, held_replies::retry_ms);
+    if (unanswered_) most = std::min(most, ask_again_ms);
+    wait_for(items, unanswered_ ? 2 : 3, static_cast<int>(most));
     if (items[0].revents != 0) wake_.clear();
     look_for_lost_rights();
     if (stopping_) break;
     read_subscriptions();
     publish_waiting(records_per_turn);
     held_.again();
-    if (items[2].revents != 0) answer_requests();
+    if (unanswered_ || items[2].revents != 0) answer_requests();
     if (clock::now() >= next_beat_) beat();
   }
   if (publisher_) publish_waiting(capacity_);
@@ -148,6 +150,10 @@ void feed_loop::send_frames(std::string_view topic, std::string_view payload) {
 }
 
 void feed_loop::answer_requests() {
+  if (unanswered_) {
+    if (!answer(*unanswered_)) return;
+    unanswered_.reset();
+  }
   for (std::size_t n = 0; n < requests_per_turn && receive(replay_, message_); ++n) {
     const bool delimiter = message_.count > 2 && message_[1].empty();
     const std::size_t body = delimiter ? 2 : 1;
@@ -155,12 +161,25 @@ void feed_loop::answer_requests() {
     const std::string_view request =
         message_.count == body + 1 ? message_[body] : std::string_view{};
     door_tally::add(tally_.feed_requests);
-    const std::string answer = may_ask()
-                                   ? handler_->on_feed_request(request)
-                                   : error_reply("not_allowed", "this key has no right to the feed",
-                                                 0, encoding_of(request));
-    held_.send(replay_, 0, message_[0], delimiter, answer);
+    if (!may_ask()) {
+      held_.send(
+          replay_, 0, message_[0], delimiter,
+          error_reply("not_allowed", "this key has no right to the feed", 0, encoding_of(request)));
+      continue;
+    }
+    asked by{std::string{message_[0]}, delimiter, std::string{request}};
+    if (answer(by)) continue;
+    unanswered_ = std::move(by);
+    return;
   }
+}
+
+/// Whether there is an answer to it by now.
+bool feed_loop::answer(const asked& by) {
+  auto reply = handler_->on_feed_request(by.request);
+  if (!reply) return false;
+  held_.send(replay_, 0, by.route, by.delimiter, std::move(*reply));
+  return true;
 }
 
 /// Whether the sender of the request that was just read has the right to the feed.

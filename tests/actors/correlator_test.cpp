@@ -5,11 +5,15 @@
 
 #include <caf/event_based_actor.hpp>
 
+#include <atomic>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "actors/caf_bridge.hpp"
 #include "actors/keeper.hpp"
 #include "actors/librarian.hpp"
 #include "judgement/rules.hpp"
@@ -61,15 +65,56 @@ struct Correlation : actor_fixture {
     correlator_actor reader;
     keeper_actor writer;
     std::vector<rca_request> asked;
+    std::atomic<bool> whole{false};
+    caf::actor gate;  ///< of decisions, where they are held back: any message opens it
+  };
+  /// Somebody who has asked what is wrong now.
+  struct asker {
+    std::optional<correlator_view> got;
+    std::optional<failure> why;
   };
 
-  void begin(room& r) {
+  /// Reads for the correlator, but no decisions before it is told to.
+  static caf::behavior reads_late(caf::event_based_actor* self, librarian_actor books) {
+    using held = std::pair<caf::typed_response_promise<decision_page>, read_decisions>;
+    auto waiting = std::make_shared<std::vector<held>>();
+    auto open = std::make_shared<bool>(false);
+    return {[self, books](const load_correlator& q) { return self->delegate(books, q); },
+            [self, waiting, open, books](const read_decisions& q) {
+              auto promise = self->make_response_promise<decision_page>();
+              if (!*open)
+                waiting->emplace_back(promise, q);
+              else
+                promise.delegate(books, q);
+              return promise;
+            },
+            [waiting, open, books](bool now_open) {
+              *open = now_open;
+              if (!now_open) return;
+              for (auto& [promise, q] : *waiting) promise.delegate(books, q);
+              waiting->clear();
+            }};
+  }
+  void ask_view(room& r, asker& by) {
+    spawn([&by, whom = r.reader](caf::event_based_actor* self) {
+      self->request(whom, std::chrono::seconds{10}, correlator_question{})
+          .then([&by](const correlator_view& v) { by.got = v; },
+                [&by](const caf::error& why) { by.why = from_caf_error(why); });
+    });
+  }
+
+  void begin(room& r, bool held_back = false) {
     keeper_hooks hooks;
     hooks.decided = [](std::uint64_t) {};
     hooks.publish = [](const feed_record&, const std::vector<std::string>&) {};
     hooks.now = [] { return arrival_time_of(noon); };
     correlator_peers peers;
     peers.librarian = spawn(librarian, r.memory.get());
+    peers.whole = &r.whole;
+    if (held_back) {
+      r.gate = spawn(reads_late, peers.librarian);
+      peers.librarian = caf::actor_cast<librarian_actor>(r.gate);
+    }
     peers.keeper = r.writer = spawn(keeper, r.memory.get(), hooks);
     peers.rca = caf::actor_cast<rca_actor>(spawn([&r](caf::event_based_actor*) -> caf::behavior {
       return {[&r](const find_cause& f) { r.asked.push_back(f.request); }};
@@ -161,6 +206,51 @@ TEST_F(Correlation, AsksAgainAlsoWhenNothingFollowsItsSavedState) {
   r.asked.clear();
   begin(r);
   EXPECT_EQ(r.asked.size(), 1U);
+}
+
+TEST_F(Correlation, AfterARestartAQuestionWaitsUntilWhatWasToldIsKnownAgain) {
+  room r;
+  begin(r);
+  append(r, fires("a", noon));
+  append(r, fires("b", noon));
+  EXPECT_TRUE(r.whole);
+  end(r);
+  ASSERT_EQ(r.memory->feed().load_correlator()->state_through, 0U) << "nothing is saved yet";
+  begin(r, true);
+  asker first, second;
+  ask_view(r, first);
+  ask_view(r, second);
+  EXPECT_FALSE(first.got) << first.got->firing.size() << " firing as of " << first.got->feed_seq;
+  EXPECT_FALSE(r.whole);
+  caf::anon_send(r.gate, true);
+  run();
+  for (const asker* by : {&first, &second}) {
+    ASSERT_TRUE(by->got);
+    EXPECT_EQ(by->got->firing.size(), 2U);
+    EXPECT_EQ(by->got->open.size(), 2U);
+    EXPECT_EQ(by->got->feed_seq, r.memory->feed().last());
+  }
+  EXPECT_TRUE(r.whole);
+  EXPECT_EQ(ask<correlator_view>(r.reader, correlator_question{}).firing.size(), 2U);
+}
+
+TEST_F(Correlation, WhoHasWaitedLongestIsToldToComeAgainWhenManyWaitAndAllHearOfItsEnd) {
+  room r;
+  begin(r);
+  append(r, fires("a", noon));
+  end(r);
+  begin(r, true);
+  std::deque<asker> many(130);
+  for (auto& by : many) ask_view(r, by);
+  for (std::size_t n = 0; n < many.size(); ++n) {
+    ASSERT_EQ(many[n].why.has_value(), n < 2) << n;
+    EXPECT_TRUE(n >= 2 || many[n].why->code == ec::overloaded) << n;
+  }
+  end(r);
+  for (std::size_t n = 2; n < many.size(); ++n) {
+    ASSERT_TRUE(many[n].why) << n;
+    EXPECT_EQ(many[n].why->code, ec::shutting_down);
+  }
 }
 
 /// Alerts of ten entities with operators' words between them, three hundred decisions.

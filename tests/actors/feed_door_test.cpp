@@ -3,6 +3,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include <caf/event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <optional>
+
 #include "storage/memory_store.hpp"
 #include "tests/support/actor_fixture.hpp"
 
@@ -32,7 +37,7 @@ protected:
   json ask_replay(int from) {
     feed_door door{system, *memory, correlator_actor{}, [] { return arrival_time{}; }};
     return json::parse(
-        door.on_feed_request(json{{"op", "replay"}, {"from", from}, {"limit", 10}}.dump()));
+        *door.on_feed_request(json{{"op", "replay"}, {"from", from}, {"limit", 10}}.dump()));
   }
 
   std::unique_ptr<store> memory = open_memory_store(4);
@@ -52,6 +57,59 @@ TEST_F(FeedDoor, AReplayFromAboveItHasNoGap) {
   EXPECT_EQ(reply["oldest"], 2);
   ASSERT_EQ(reply["records"].size(), 1U);
   EXPECT_EQ(reply["records"][0]["payload"]["seq"], 3);
+}
+
+/// A correlator that answers when it is told to.
+struct FeedDoorSnapshot : FeedDoor {
+  caf::actor answers_later() {
+    return spawn([this](caf::event_based_actor* self) -> caf::behavior {
+      return {[this, self](const correlator_question&) {
+                ++questions;
+                promise = self->make_response_promise<correlator_view>();
+                return promise;
+              },
+              [this](std::uint64_t as_of) {
+                correlator_view view;
+                view.feed_seq = as_of;
+                promise.deliver(view);
+              }};
+    });
+  }
+  std::optional<std::string> ask_snapshot() {
+    auto reply = door.on_feed_request(R"({"op": "snapshot"})");
+    run();
+    return reply;
+  }
+
+  int questions = 0;
+  caf::typed_response_promise<correlator_view> promise;
+  caf::actor correlator = answers_later();
+  feed_door door{system, *memory, caf::actor_cast<correlator_actor>(correlator),
+                 [] { return arrival_time{}; }};
+};
+
+TEST_F(FeedDoorSnapshot, IsNotWaitedForOnTheFeedThread) {
+  EXPECT_FALSE(ask_snapshot());
+  EXPECT_FALSE(ask_snapshot());
+  EXPECT_EQ(questions, 1) << "it is asked once";
+  caf::anon_send(correlator, std::uint64_t{3});
+  run();
+  const auto reply = ask_snapshot();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(json::parse(*reply),
+            (json{{"as_of", 3}, {"alerts", json::array()}, {"incidents", json::array()}}));
+  EXPECT_FALSE(ask_snapshot()) << "the next one asks anew";
+  EXPECT_EQ(questions, 2);
+  caf::anon_send(correlator, std::uint64_t{4});  // who asks lives until then
+  run();
+}
+
+TEST_F(FeedDoorSnapshot, WithoutAnAnswerInTimeIsAnError) {
+  EXPECT_FALSE(ask_snapshot());
+  advance(std::chrono::seconds{5});
+  const auto reply = ask_snapshot();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(json::parse(*reply)["code"], "deadline_passed");
 }
 
 }  // namespace

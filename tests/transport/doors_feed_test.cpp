@@ -198,6 +198,30 @@ TEST(DoorsFeed, ReplaySocketServesDealerAndReqInTheirEncoding) {
   EXPECT_EQ(h.house->counters().feed_requests, 3U);
 }
 
+TEST(DoorsFeed, BeatsAndPublishesWhileARequestHasNoAnswerYetAndThenAnswersAllInOrder) {
+  open_house h;
+  h.feed.ready = false;
+  h.start();
+  zmq::socket_t dealer{context(), zmq::socket_type::dealer};
+  dealer.set(zmq::sockopt::linger, 0);
+  dealer.set(zmq::sockopt::rcvtimeo, 30000);
+  dealer.connect(h.replay);
+  dealer.send(zmq::str_buffer(R"({"op":"snapshot"})"), zmq::send_flags::none);
+  dealer.send(zmq::str_buffer(R"({"op":"replay","from":1,"limit":10})"), zmq::send_flags::none);
+  while (h.feed.asked < 2) std::this_thread::yield();  // the same again
+  subscriber s{h.publish, {"notice/"}};                // by a heartbeat
+  h.house->publish(h.feed.add("x", "y"), {});
+  EXPECT_EQ(s.next().first, "notice/x/y");
+  EXPECT_EQ(h.house->counters().feed_requests, 1U) << "one at a time";
+  h.feed.ready = true;
+  zmq::message_t answer;
+  ASSERT_TRUE(dealer.recv(answer));
+  EXPECT_EQ(nlohmann::json::parse(answer.to_string())["as_of"], 1);
+  ASSERT_TRUE(dealer.recv(answer));
+  EXPECT_EQ(nlohmann::json::parse(answer.to_string())["last"], 1);
+  EXPECT_EQ(h.house->counters().feed_requests, 2U);
+}
+
 TEST(DoorsFeed, HostileSubscriptionsDisturbNobody) {
   open_house h;
   h.start();

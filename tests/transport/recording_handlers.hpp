@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -109,9 +110,10 @@ private:
 /// A feed store in memory that answers replay requests as the server does.
 class memory_feed : public feed_handler {
 public:
-  std::string on_feed_request(std::string_view request) override {
+  std::optional<std::string> on_feed_request(std::string_view request) override {
     const std::lock_guard lock{mutex};
     ++asked;
+    if (!ready) return std::nullopt;
     const auto read = decode_feed_request(request);
     if (!read) return error_reply("bad_request", read.error().what, 0, wire_encoding::msgpack);
     std::string json = read->what == feed_request::op::snapshot ? snapshot() : page(*read);
@@ -136,6 +138,7 @@ public:
   std::uint64_t first_seq = 1;
   bool tells_published = false;  ///< what has gone out rather than what is stored
   std::atomic<int> asked{0};
+  std::atomic<bool> ready{true};  ///< false: there is no answer yet
   std::mutex mutex;
   std::vector<feed_record> records;
 

@@ -28,7 +28,8 @@ namespace faultline {
 ///         after what waits has been handed to libzmq.
 /// Limits: `capacity` records wait at most; one more drops the oldest, which subscribers miss by
 /// its
-///         seq and replay. A subscriber that does not read loses alone: XPUB drops for it.
+///         seq and replay. A subscriber that does not read loses alone: XPUB drops for it. One
+///         request waits for its reply at most; the others wait in libzmq's buffers meanwhile.
 class feed_loop {
 public:
   static constexpr std::size_t subscriptions_per_turn = 256;
@@ -60,6 +61,11 @@ private:
     std::vector<std::string> topics;
     std::string payload;
   };
+  struct asked {
+    std::string route;
+    bool delimiter = false;
+    std::string request;
+  };
   using clock = std::chrono::steady_clock;
 
   void run();
@@ -70,6 +76,7 @@ private:
   void send_record(const outgoing& record);
   void send_frames(std::string_view topic, std::string_view payload);
   void answer_requests();
+  bool answer(const asked& by);
   void beat();
   bool may_ask();
   void look_for_lost_rights();
@@ -87,6 +94,7 @@ private:
   wake_up wake_;
   frame_list message_;
   held_replies held_;
+  std::optional<asked> unanswered_;
   std::set<std::string, std::less<>> json_prefixes_;
   bool json_overflow_ = false;
   clock::time_point next_beat_{};
