@@ -226,7 +226,7 @@ void post_desk::say_unread(const post& p) {
 namespace {
 
 constexpr std::array refused_values{left_out::not_finite, left_out::no_entity, left_out::too_many,
-                                    left_out::malformed};
+                                    left_out::malformed, left_out::no_begin};
 
 /// Why the first of @p counts that stands for something refused was, for its sender.
 std::string why_left_out(const std::array<std::uint64_t, left_out_reasons>& counts) {
@@ -236,7 +236,9 @@ std::string why_left_out(const std::array<std::uint64_t, left_out_reasons>& coun
         why == left_out::not_finite  ? "NaN or infinite"
         : why == left_out::no_entity ? "nothing says whom it is about: see naming.entities"
         : why == left_out::too_many  ? "beyond the metrics an entity may have: naming.max_metrics"
-                                     : "a line or value that cannot be read";
+        : why == left_out::no_begin
+            ? "a delta needs a startTimeUnixNano before its time: it makes a rate"
+            : "a line or value that cannot be read";
     return std::string{to_string(why)} + ": " + words;
   }
   return {};

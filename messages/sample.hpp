@@ -49,8 +49,9 @@ enum class left_out : std::uint8_t {
   too_many,    ///< beyond the names an entity may have
   dropped,     ///< by naming.drop
   malformed,   ///< a line or value that cannot be read, among others that can
+  no_begin,    ///< a delta that does not say from when on it counted
 };
-inline constexpr std::size_t left_out_reasons = 8;
+inline constexpr std::size_t left_out_reasons = 9;
 const char* to_string(left_out why) noexcept;
 
 using sample_labels = std::vector<attribute>;

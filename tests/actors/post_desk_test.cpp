@@ -30,7 +30,9 @@ struct desk_rig {
         metric_sample s;
         s.name = names;
         s.value = 1;
-        if (word.size() > payload_limits::entity_bytes) {  // past the names, as it is
+        if (word == "delta") {
+          tools.namer.leave_out(left_out::no_begin);
+        } else if (word.size() > payload_limits::entity_bytes) {  // past the names, as it is
           event_view bad;
           bad.entity = word;
           bad.metrics = {{"m", 1, metric_kind::gauge}};
@@ -45,6 +47,7 @@ struct desk_rig {
     by.answer = [](const http_request&, const post_result& r, std::uint64_t rejected) {
       http_response answer;
       answer.body = std::to_string(r.accepted) + "/" + std::to_string(rejected);
+      answer.headers.emplace_back("why", r.why);
       return answer;
     };
     by.refuse = [](const http_request&, int status, std::string_view why) {
@@ -97,6 +100,15 @@ TEST(PostDesk, AnswersWhenAllOfItIsDurable) {
   EXPECT_EQ(r.rig.memory->events().counters().at("accepted"), 2U);
   EXPECT_EQ(r.count(post_fate::taken), 1U);
   EXPECT_EQ(r.desk.counters()["words"].samples, 2U);
+}
+
+TEST(PostDesk, ADeltaWithoutABeginIsRejectedAndItsSenderIsToldWhy) {
+  desk_rig r;
+  const auto answer = r.post("web-1 delta delta");
+  EXPECT_EQ(answer.body, "1/2");
+  ASSERT_EQ(answer.headers.size(), 1U);
+  EXPECT_EQ(answer.headers[0].second.rfind("no_begin: ", 0), 0U) << answer.headers[0].second;
+  EXPECT_EQ(r.count(post_fate::partly), 1U);
 }
 
 TEST(PostDesk, NamesAreTheSameAfterARestartAndGoWithTheirEntity) {

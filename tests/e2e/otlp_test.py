@@ -112,6 +112,22 @@ class OtlpTest(unittest.TestCase):
         status, _, answer = self.send("/v1/metrics", body, JSON)
         self.assertEqual((status, json.loads(answer)["partialSuccess"]["rejectedDataPoints"]), (200, "1"))
         self.assertEqual(self.send("/v1/metrics", b"", PROTOBUF)[0], 200)
+
+    def test_a_delta_that_does_not_say_from_when_on_it_counted_is_told_as_rejected(self):
+        point = {"asInt": "3", "timeUnixNano": str(now_ns())}
+        body = json.dumps({"resourceMetrics": [{
+            "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "deltas"}}]},
+            "scopeMetrics": [{"metrics": [
+                {"name": "n", "sum": {"isMonotonic": True, "aggregationTemporality": 1, "dataPoints": [point]}},
+                {"name": "took", "histogram": {"aggregationTemporality": 1, "dataPoints": [{**point, "count": "3"}]}}]}]}]})
+        status, _, answer = self.send("/v1/metrics", body, JSON)
+        told = json.loads(answer)["partialSuccess"]
+        self.assertEqual((status, told["rejectedDataPoints"]), (200, "2"))
+        self.assertTrue(told["errorMessage"].startswith("no_begin: "), told)
+        self.assertEqual(self.server.metric('faultline_samples_left_out_total{reason="no_begin",receiver="otlp_metrics"}'), 2)
+
+    def test_nothing_is_taken_as_nothing(self):
+        self.assertEqual(self.send("/v1/metrics", b"", PROTOBUF)[0], 200)
         self.assertEqual(self.send("/v1/metrics", b"{}", JSON)[0], 200)
 
 

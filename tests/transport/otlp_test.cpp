@@ -100,6 +100,22 @@ TEST(OtlpProtobuf, APointWithoutAValueIsLeftOut) {
   EXPECT_EQ(told.out_because(left_out::no_value), 2U);
 }
 
+TEST(OtlpProtobuf, ADeltaThatDoesNotSayFromWhenOnItCountedIsLeftOutByThatName) {
+  const auto sum = [](std::uint64_t start_ns) {
+    return request(text_field(1, "n") +
+                   text_field(7, text_field(1, fixed_field(2, start_ns) + fixed_field(3, at_ns) +
+                                                   fixed_field(6, 5)) +
+                                     number_field(2, 1) + number_field(3, 1)));
+  };
+  const auto histogram =
+      request(text_field(1, "took") +
+              text_field(9, text_field(1, fixed_field(3, at_ns) + fixed_field(4, 20)) +
+                                number_field(2, 1)));
+  const auto told = read(otlp_signal::metrics, sum(0) + sum(at_ns) + sum(begun_ns) + histogram);
+  EXPECT_EQ(told.lines.size(), 1U);
+  EXPECT_EQ(told.out_because(left_out::no_begin), 3U);
+}
+
 TEST(OtlpProtobuf, ALogHasItsTimeSeverityAndBody) {
   const auto list =
       text_field(5, text_field(1, text_field(1, "a")) + text_field(1, number_field(3, 7)));

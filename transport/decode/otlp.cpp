@@ -118,7 +118,7 @@ void otlp_teller::tell(const otlp_metric& m, const otlp_point& p, const sample_l
       if (!m.delta) return tell_value(p, m.name, m.unit, metric_kind::counter, *p.value, labels);
       if (const auto passed_s = seconds_of(p))
         return tell_value(p, m.name, m.unit, metric_kind::rate, *p.value / *passed_s, labels);
-      return to_.leave_out(left_out::no_value);
+      return to_.leave_out(left_out::no_begin);
     }
     case otlp_metric::kind::histogram:
     case otlp_metric::kind::summary:
@@ -138,7 +138,7 @@ void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
   };
   if (m.delta && m.what == otlp_metric::kind::histogram) {
     const auto passed_s = seconds_of(p);
-    if (!passed_s) return to_.leave_out(left_out::no_value);
+    if (!passed_s) return to_.leave_out(left_out::no_begin);
     tell_value(p, with(".count"), {}, metric_kind::rate, count / *passed_s, labels);
     if (p.sum) tell_value(p, with(".sum"), m.unit, metric_kind::rate, *p.sum / *passed_s, labels);
     if (p.max && p.count != 0)
