@@ -70,6 +70,9 @@ protected:
     keeper_hooks hooks;
     hooks.disk = std::move(by);
     hooks.decided = [this](std::uint64_t last) { decided.push_back(last); };
+    hooks.retired = [this](const std::string& entity) {
+      retired.push_back(entity + " behind " + std::to_string(disk.decisions().last()));
+    };
     hooks.publish = [this](const feed_record& r, const std::vector<std::string>&) {
       published.push_back(r.seq);
     };
@@ -77,15 +80,28 @@ protected:
     return spawn(keeper, &disk, hooks);
   }
 
-  static write_checkpoint transition_of(partition_id partition) {
+  static decision happened() {
     decision d;
     d.kind = decision_kind::notice;
     d.notice = {"test", "it", "happened", event_time_of(1'750'000'000'000)};
+    return d;
+  }
+  static decision retirement_of(const std::string& entity) {
+    decision d;
+    d.kind = decision_kind::command;
+    d.command.name = "retire";
+    d.command.subject = entity;
+    d.command.payload = "{}";
+    return d;
+  }
+
+  static write_checkpoint transition_of(partition_id partition, const std::string& key = "a/1/1",
+                                        const decision& d = happened()) {
     auto batch = std::make_shared<checkpoint_batch>();
     batch->partition = partition;
     outbox_entry entry;
     entry.entity = "host/" + std::to_string(partition);
-    entry.key = "a/1/1";
+    entry.key = key;
     entry.cause = {1, 0};
     entry.decision = encode_decision(d);
     batch->outbox.push_back(std::move(entry));
@@ -115,7 +131,20 @@ protected:
   waiting_store disk;
   std::vector<std::uint64_t> decided;
   std::vector<std::uint64_t> published;
+  std::vector<std::string> retired;
 };
+
+TEST_F(Keeper, SaysWhoWasRetiredByAnOperatorOrBySilenceOnceTheLogSaysSo) {
+  const auto it = spawn_keeper();
+  caf::anon_send(it, append_decisions{{happened(), retirement_of("host/a")}});
+  run();
+  EXPECT_EQ(retired, std::vector<std::string>{"host/a behind 2"});
+  for (int twice = 0; twice < 2; ++twice)
+    caf::anon_send(it, transition_of(1, "r/7", retirement_of("host/1")));
+  caf::anon_send(it, transition_of(2));
+  run();
+  EXPECT_EQ(retired, (std::vector<std::string>{"host/a behind 2", "host/1 behind 3"}));
+}
 
 TEST_F(Keeper, WaitsForTheDiskOnceForAllThatCameTogether) {
   const auto it = spawn_keeper();
