@@ -138,6 +138,7 @@ outcome<void> beast_http_server::open() {
   shared_.tls = std::move(doors->tls);
   shared_.tokens = std::move(doors->tokens);
   shared_.addresses = address_budget{shared_.options.max_connections_per_address};
+  shared_.event_bodies = body_budget{shared_.options.event_bodies_bytes};
   const std::string& address = shared_.options.listen_address;
   const auto parts = read_address(address);
   if (!parts) return parts.error();

@@ -76,4 +76,22 @@ void address_budget::give_back(const std::string& address) {
   if (found != open_.end() && --found->second == 0) open_.erase(found);
 }
 
+bool body_budget::take(const std::string& holder, std::size_t bytes) {
+  if (bytes == 0) return true;
+  if (bytes > most_ - all_) return false;
+  const auto found = held_.find(holder);
+  const std::size_t own = found == held_.end() ? 0 : found->second;
+  if (all_ != 0 && own + bytes > (most_ - (all_ - own)) / 2) return false;
+  held_[holder] += bytes;
+  all_ += bytes;
+  return true;
+}
+
+void body_budget::give_back(const std::string& holder, std::size_t bytes) noexcept {
+  const auto found = held_.find(holder);
+  if (found == held_.end()) return;
+  all_ -= bytes;
+  if ((found->second -= bytes) == 0) held_.erase(found);
+}
+
 }  // namespace faultline

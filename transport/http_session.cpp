@@ -207,7 +207,8 @@ bool http_session::has_room_for_body() {
     return false;
   }
   const auto need = static_cast<std::size_t>(length ? *length : most);
-  if (shared_.event_bodies + need > o.event_bodies_bytes) {
+  body_holder_ = user_.empty() ? address_ : user_;
+  if (!shared_.event_bodies.take(body_holder_, need)) {
     shared_.count(&http_counters::refused_bodies);
     http_response no = http_error(503, "overloaded", "too much is being received, send it again");
     no.headers.emplace_back("Retry-After", "1");
@@ -215,13 +216,12 @@ bool http_session::has_room_for_body() {
     write(std::move(no));
     return false;
   }
-  shared_.event_bodies += need;
   kept_for_body_ = need;
   return true;
 }
 
 void http_session::give_room_back() noexcept {
-  shared_.event_bodies -= kept_for_body_;
+  if (kept_for_body_ != 0) shared_.event_bodies.give_back(body_holder_, kept_for_body_);
   kept_for_body_ = 0;
 }
 

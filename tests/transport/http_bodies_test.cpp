@@ -90,7 +90,7 @@ TEST_F(HttpBodies, ChunksAreHeldToTheLimitOfTheirPath) {
 TEST_F(HttpBodies, BeyondWhatMayBeReceivedAtOnceASenderIsToldToComeAgainBeforeItsBodyIsRead) {
   web_options options;
   options.event_body_bytes = 1000;
-  options.event_bodies_bytes = 2500;
+  options.event_bodies_bytes = 5000;  // half of it is one sender's
   open(options);
   raw_http first{server->bound_address()}, second{server->bound_address()},
       third{server->bound_address()};
@@ -109,6 +109,21 @@ TEST_F(HttpBodies, BeyondWhatMayBeReceivedAtOnceASenderIsToldToComeAgainBeforeIt
   EXPECT_THAT(post("/events", 1000), StartsWith("HTTP/1.1 200"));
   answer_second({});
   EXPECT_EQ(server->counters().refused_bodies, 1U);
+}
+
+TEST_F(HttpBodies, WhoAnnouncesBodiesAndSendsNoneKeepsNobodyElseOut) {
+  open();
+  std::vector<std::unique_ptr<raw_http>> silent;
+  for (int i = 0; i < 16; ++i) {
+    silent.push_back(std::make_unique<raw_http>(server->bound_address()));
+    silent.back()->send(head("/events", std::size_t{4} * 1024 * 1024));
+  }
+  for (int i = 0; i < 1500 && server->counters().refused_bodies < 8; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  EXPECT_EQ(server->counters().refused_bodies, 8U) << "eight have half of it";
+  raw_http other{server->bound_address(), "127.0.0.2"};
+  other.send(head("/events", 1024) + std::string(1024, 'x'));
+  EXPECT_THAT(other.answer(), StartsWith("HTTP/1.1 200"));
 }
 
 TEST_F(HttpBodies, WhoGoesAwayInTheMiddleGivesItsRoomBack) {

@@ -19,13 +19,20 @@ namespace faultline::testing {
 class raw_http {
 public:
   /// @param address host:port on IPv4
-  explicit raw_http(const std::string& address) {
+  /// @param own whence: an address of ours; nothing: the system's choice
+  explicit raw_http(const std::string& address, const char* own = nullptr) {
     const std::size_t colon = address.rfind(':');
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(static_cast<std::uint16_t>(std::atoi(address.c_str() + colon + 1)));
     ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
     fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (own != nullptr) {
+      sockaddr_in from{};
+      from.sin_family = AF_INET;
+      ::inet_pton(AF_INET, own, &from.sin_addr);
+      ::bind(fd_, reinterpret_cast<sockaddr*>(&from), sizeof from);
+    }
     connected_ = ::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
   }
   ~raw_http() { ::close(fd_); }

@@ -35,18 +35,20 @@ const arrival_time now = arrival_time_of(1'750'000'000'000);
 /// A server that says who asks, and a folder for its files.
 class WebGuard : public ::testing::Test {
 protected:
-  outcome<void> open() {
+  outcome<void> open(http_takes_events takes_events = {}) {
     options.listen_address = "127.0.0.1:0";
     auto opened = open_http_server(options);
     if (!opened) return opened.error();
     server = std::move(*opened);
-    server->start([](http_request request, http_responder respond) {
-      http_response r;
-      r.content_type = "text/plain";
-      r.body = request.user + "/" + to_string(request.role);
-      for (const auto& [name, value] : request.headers) r.body += " " + name + "=" + value;
-      respond(std::move(r));
-    });
+    server->start(
+        [](http_request request, http_responder respond) {
+          http_response r;
+          r.content_type = "text/plain";
+          r.body = request.user + "/" + to_string(request.role);
+          for (const auto& [name, value] : request.headers) r.body += " " + name + "=" + value;
+          respond(std::move(r));
+        },
+        std::move(takes_events));
     return {};
   }
   std::string tokens_file() const { return (folder.path / "tokens").string(); }
@@ -281,6 +283,50 @@ TEST(Tokens, EndAndLinesThatAreNoneAreNamed) {
     ASSERT_FALSE(read) << wrong;
     EXPECT_THAT(read.error().what, HasSubstr("line "));
   }
+}
+
+TEST(BodyBudget, NobodyHasMoreThanHalfOfWhatTheOthersLeave) {
+  body_budget b{1000};
+  EXPECT_TRUE(b.take("a", 300));
+  EXPECT_TRUE(b.take("a", 200));
+  EXPECT_FALSE(b.take("a", 1)) << "half";
+  EXPECT_TRUE(b.take("b", 250));
+  EXPECT_FALSE(b.take("b", 1)) << "half of the other half";
+  EXPECT_TRUE(b.take("c", 125));
+  b.give_back("a", 300);
+  EXPECT_TRUE(b.take("b", 80));
+  EXPECT_FALSE(b.take("b", 1000));
+}
+
+TEST(BodyBudget, WhoComesAloneMayHaveAllOfItAndItComesBackWhole) {
+  body_budget b{1000};
+  EXPECT_FALSE(b.take("a", 1001));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(b.take("a", 1000));
+    EXPECT_FALSE(b.take("b", 1));
+    b.give_back("a", 1000);
+  }
+  EXPECT_TRUE(b.take("b", 0));
+  b.give_back("nobody", 1);
+  EXPECT_TRUE(b.take("c", 1000));
+}
+
+TEST_F(WebGuard, TheRoomForBodiesIsSharedByTokenNotByAddress) {
+  options.event_bodies_bytes = 2000;
+  const auto silent = token("silent", web_role::publisher),
+             other = token("other", web_role::publisher);
+  ASSERT_TRUE(open([](std::string_view) { return true; }));
+  const auto begin = [this](const std::string& of, std::size_t length) {
+    auto client = std::make_unique<raw_http>(server->bound_address());
+    client->send("POST /events HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer " + of +
+                 "\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n");
+    return client;
+  };
+  const auto held = begin(silent, 1000);
+  EXPECT_THAT(begin(silent, 1)->answer(), StartsWith("HTTP/1.1 503"));
+  const auto beside = begin(other, 500);
+  beside->send(std::string(500, 'x'));
+  EXPECT_THAT(beside->answer(), StartsWith("HTTP/1.1 200"));
 }
 
 TEST(AddressBudget, HoldsForEachAddressButNotForThisMachine) {

@@ -35,4 +35,20 @@ private:
   std::map<std::string, std::size_t> open_;
 };
 
+/// Bytes of bodies that are being received or handled, by whose they are. Nobody has more than half
+/// of what the others leave, so that who announces bodies and sends none keeps nobody out; who
+/// comes when nothing is there may have all of it.
+class body_budget {
+public:
+  explicit body_budget(std::size_t most = 0) : most_{most} {}
+  /// @returns false when there is no room for @p bytes of @p holder.
+  bool take(const std::string& holder, std::size_t bytes);
+  void give_back(const std::string& holder, std::size_t bytes) noexcept;
+
+private:
+  std::size_t most_;
+  std::size_t all_ = 0;
+  std::map<std::string, std::size_t> held_;
+};
+
 }  // namespace faultline

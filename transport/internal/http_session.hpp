@@ -46,7 +46,7 @@ struct http_shared {
   std::set<http_session*> refusing;  ///< those being told 503
   std::set<http_session*> streams;   ///< those with a live answer; they count against max_streams
   http_takes_events takes_events;
-  std::size_t event_bodies = 0;  ///< bytes kept for bodies that bring events
+  body_budget event_bodies;  ///< that bring events
   bool stopping = false;
   tls_context tls;                           ///< none: plain
   std::shared_ptr<const token_list> tokens;  ///< none: everybody may do everything
@@ -130,6 +130,7 @@ private:
   std::shared_ptr<const token_list> let_in_by_;  ///< tokens of when the live answer began
   http_live live_;
   std::size_t kept_for_body_ = 0;  ///< of shared_.event_bodies
+  std::string body_holder_;        ///< whose that is
 };
 
 }  // namespace faultline
