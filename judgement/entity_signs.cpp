@@ -15,17 +15,24 @@ constexpr float sign_rise = 0.3f;
 // What is quiet of late follows a lasting rise within six minutes.
 constexpr float lull_rise_per_minute = 0.05f;
 
+float abrupt_decades(const tick_judgement& t) noexcept {
+  return t.result.rarity[static_cast<std::size_t>(view::residual)];
+}
+
 }  // namespace
 
 // Whether the tick is a weak sign that is to be told. Minds when it was, told or not.
 bool entity_core::impl::sign_begins(const tick_judgement& t) {
   const auto now_s = static_cast<std::uint32_t>(unix_ms(t.ts) / 1000);
   const auto rest_s = std::max(sign_rest_s, static_cast<std::uint32_t>(2 * t.tick_ms / 1000));
-  const float abrupt = t.result.rarity[static_cast<std::size_t>(view::residual)];
+  const float abrupt = abrupt_decades(t);
+  if (ticks < least_ticks || returning(t.tick_ms)) {
+    lull_decades = abrupt;
+    return false;
+  }
   bool tells = abrupt >= std::max(sign_decades, lull_decades + sign_rise);
   lull_decades = std::min(
       lull_decades + lull_rise_per_minute * static_cast<float>(t.tick_ms) / 60'000, abrupt);
-  if (ticks < least_ticks || returning(t.tick_ms)) return false;
   if (t.result.decades >= sign_decades) {
     tells = tells || now_s - last_sign_s > rest_s;
     last_sign_s = now_s;
@@ -46,7 +53,7 @@ void entity_core::impl::note_sign(const tick_judgement& t, const record_mark& ca
   d.tick = t.ts;
   d.what.kind = decision_kind::sign;
   d.what.model = rules->model.sha256;
-  d.what.sign = {id, t.ts, static_cast<double>(t.result.decades),
+  d.what.sign = {id, t.ts, static_cast<double>(std::max(t.result.decades, abrupt_decades(t))),
                  named.contributors.empty() ? std::string{} : named.contributors.front().metric};
   out.push_back(std::move(d));
 }

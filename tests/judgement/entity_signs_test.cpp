@@ -79,7 +79,17 @@ TEST(EntitySigns, WhatRisesAboveWhatIsUnusualAlreadyIsOne) {
   EXPECT_TRUE(signs_of(moved_day(0), jump_at).empty());
   const auto d = moved_day(9);
   EXPECT_TRUE(d.alerts().empty());
-  EXPECT_EQ(signs_of(d, jump_at).size(), 1u);
+  const auto signs = signs_of(d, jump_at);
+  ASSERT_EQ(signs.size(), 1u);
+  EXPECT_GE(signs[0].what.sign.decades, 0.3);
+}
+
+TEST(EntitySigns, WhatAYoungEntityIsUsedToIsNone) {
+  entity_driver d{test_rules(10'000)};
+  for (int n = 0; n < 60; ++n)
+    d.row(test_start + n * 10'000,
+          {{"cpu", 0.5 + 0.01 * (n % 7)}, {"requests.rate", 100.0 + n % 5}});
+  EXPECT_TRUE(signs_of(d, test_start).empty());
 }
 
 TEST(EntitySigns, WhileNothingIsDecidedNoneIsTold) {
