@@ -164,6 +164,18 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
   // Of several in a tick, one behind all that are over is not late: by a longer pace they end
   // later.
   if (merging && index == closed_through_ && ts > last_closed_ms_) ++index;
+  const std::int64_t since = ts - newest_ms_;
+  std::int64_t at = ts;
+  const bool first = index <= closed_through_ && only_derived();
+  if (first || (index <= closed_through_ && since >= tick * 6 / 10 && has_derived())) {
+    // Lines and spans have gone on beyond it: it is of the tick in which it comes.
+    index = closed_through_ + 1;
+    if (first) newest_ms_ = ts;
+    if (ts > last_closed_ms_)
+      base_index_ = index, anchor_ms_ = ts;
+    else
+      at = std::max(last_closed_ms_ + 1, anchor_ms_ + (index - base_index_) * tick - tick / 2);
+  }
   if (index <= closed_through_) {
     ++late_;
     metrics_come();
@@ -173,8 +185,7 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
   bool row = read_event(event, ts);
   // Only what comes about once a tick shows where the middle of a tick is. What comes more often
   // would drag the grid along, and no tick would ever end.
-  const std::int64_t since = ts - newest_ms_;
-  if (since >= tick * 6 / 10 || (since >= tick * 3 / 10 && index > base_index_))
+  if (at == ts && (since >= tick * 6 / 10 || (since >= tick * 3 / 10 && index > base_index_)))
     follow(index, ts, tick);
   newest_ms_ = std::max(newest_ms_, ts);
   const auto before = waiting_;
@@ -184,10 +195,10 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
     row = true;
   }
   if (row && !merging) {
-    close_row(index, ts, cause);
+    close_row(index, at, cause);
     return result::closed;
   }
-  merge(index, ts);
+  merge(index, at);
   close_open_below(row ? index : index - std::int64_t{options.lateness_ticks}, cause);
   return waiting_ != before ? result::closed : result::open;
 }
@@ -211,6 +222,11 @@ void tick_builder::set_derived(std::size_t nth, std::size_t channel, double valu
   auto& values = queue_[first_ + nth].values;
   if (values.size() < channels_.size()) values.resize(channels_.size(), missing);
   values[channel] = value;
+}
+
+bool tick_builder::has_derived() const noexcept {
+  return std::any_of(channels_.begin(), channels_.end(),
+                     [](const channel_info& c) { return c.derived; });
 }
 
 bool tick_builder::only_derived() const noexcept {
@@ -368,8 +384,10 @@ void tick_builder::pop() noexcept {
 void tick_builder::closed(const closed_tick& tick) {
   std::size_t expected = 0;
   bool heard = false;
+  bool were_away = true;
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     auto& channel = channels_[c];
+    were_away = were_away && (channel.derived || channel.missed >= forget_after);
     const bool carried = c < tick.values.size() &&
                          (!std::isnan(tick.values[c]) || channel.last_ms == unix_ms(tick.ts));
     if (carried) {
@@ -382,7 +400,8 @@ void tick_builder::closed(const closed_tick& tick) {
     expected += channel.expected ? 1 : 0;
   }
   expected_ = expected;
-  if (tick.gap_ms > 0 && heard) note_interval(tick.gap_ms);
+  // What comes back after ticks of lines alone says nothing about how often it comes.
+  if (tick.gap_ms > 0 && heard && !were_away) note_interval(tick.gap_ms);
 }
 
 // The mean of nine intervals without the gaps: jitter cancels in a mean. One that differs by a

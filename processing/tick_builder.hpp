@@ -95,6 +95,8 @@ public:
                const processing_options& options) const noexcept;
   /// No metric has come yet.
   bool only_derived() const noexcept;
+  /// Lines, spans or other channels have made some.
+  bool has_derived() const noexcept;
 
   const std::vector<channel_info>& channels() const noexcept { return channels_; }
   std::int64_t tick_ms(const processing_options& options) const noexcept;

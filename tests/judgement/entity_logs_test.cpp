@@ -276,8 +276,8 @@ TEST(EntityLogs, OneMetricOnceDoesNotKeepItsLinesFromBeingJudged) {
   EXPECT_GT(unix_ms(e.d.core.last_verdict().tick), began + 4'900'000);
 }
 
-// Lines are told at once, metrics ten minutes after their time: none of them is late. Where they
-// stay away for longer, they are judged again once they have come past what lines were.
+// Lines are told at once, metrics ten minutes after their time: none of them is late, also where
+// they stay away for longer.
 TEST(EntityLogs, MetricsThatComeLongAfterTheLinesOfTheirTimeAreNotGone) {
   writing_entity e;
   const auto behind = [&](std::int64_t i) { return e.at + 600'000 + i * e_tick; };
@@ -295,9 +295,19 @@ TEST(EntityLogs, MetricsThatComeLongAfterTheLinesOfTheirTimeAreNotGone) {
     line();
     late += row() == applied_as::late ? 1 : 0;
   }
-  EXPECT_GE(late, 40);
-  EXPECT_LE(late, 70);
+  EXPECT_EQ(late, 0);
   EXPECT_GE(unix_ms(e.d.core.last_verdict().tick), e.at + 799 * e_tick);
+}
+
+TEST(EntityLogs, MetricsThatComeEveryTwoHoursAreNeverTakenForLate) {
+  writing_entity e{false};
+  for (int hours = 0; hours < 24; hours += 2) {
+    const auto of = e.at;
+    for (int i = 0; i < 6; ++i) e.calm();
+    EXPECT_EQ(e.d.row(of, calm_row(of, e.n)), applied_as::taken) << hours;
+    for (int i = 6; i < 720; ++i) e.calm();
+  }
+  EXPECT_GE(unix_ms(e.d.core.last_verdict().tick), e.at - 4 * e_tick);
 }
 
 TEST(EntityLogs, WithoutMetricsAreJudgedTheSameWhereverTheEntityWasSavedAndRestored) {
