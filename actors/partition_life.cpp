@@ -304,7 +304,9 @@ void partition_state::make_room(const entity_entry& newcomer) {
 // ---- retirement, quarantine -------------------------------------------------------------------
 
 void partition_state::retire_by_control(const std::string& id, const record_address& where) {
-  if (find(id) == nullptr) return;
+  const auto* e = find(id);
+  // Replay: it was carried out, and who is there is a namesake that came behind it.
+  if (e == nullptr || where.mark() <= e->covered || is_of_predecessor(id, where.mark())) return;
   note_retirement("x/" + std::to_string(where.position) + "/" + std::to_string(where.index), id,
                   where.mark(), "{}");
   retire(id, where.mark());
