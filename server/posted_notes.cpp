@@ -13,8 +13,9 @@ constexpr std::chrono::minutes resolve_timeout{5};  ///< Alertmanager's, for ale
 /// What ends sooner is recorded as it is said.
 constexpr std::chrono::minutes least_spared{2};
 /// Part of its time by which an alert may be good for longer or shorter than it was, and is taken
-/// to be posted by the same program in the same way.
+/// to be posted by the same program in the same way; and how far two of a pair are apart at most.
 constexpr int same_share = 16;
+constexpr std::chrono::seconds same_most{30};
 /// Part of its time that is left when an end that was said is recorded.
 constexpr int tended_share = 4;
 
@@ -58,8 +59,9 @@ void posted_notes::look_at(posted_alert& a, event_time now, draft& d) {
   if (fires && known->second.whole + whole_again > now) {
     note& n = known->second;
     const milliseconds lasts = std::chrono::duration_cast<milliseconds>(a.ends - now);
-    const bool same_way =
-        n.lasts >= least_spared && std::chrono::abs(lasts - n.lasts) * same_share <= n.lasts;
+    const bool same_way = n.lasts >= least_spared &&
+                          std::chrono::abs(lasts - n.lasts) * same_share <= n.lasts &&
+                          a.ends + same_most >= n.ends;
     if (a.ends == n.ends || (same_way && 2 * (n.ends - now) > lasts)) {
       n.said = std::max(a.ends, n.ends);
       plan(print, n);
@@ -138,7 +140,8 @@ void posted_notes::settle(std::uint64_t number, const outcome<bool>& ok) {
     const auto found = batches_.find(number);
     const batch b = std::move(found->second);
     batches_.erase(found);
-    for (const posted_again& a : b.alerts) {
+    for (auto last = b.alerts.rbegin(); last != b.alerts.rend(); ++last) {  // of two words the last
+      const posted_again& a = *last;
       const auto at = notes_.find(a.print);
       if (at == notes_.end() || at->second.batch != number) continue;
       note& n = at->second;

@@ -120,6 +120,10 @@ TEST(PostedNotes, AnEndThatIsNoRollingTimeoutIsRecordedWhenItIsSaid) {
   EXPECT_EQ(end_again(d), at(15));
   EXPECT_THAT(d.post({slow(15)}, 2), IsEmpty()) << "the log says so";
   EXPECT_THAT(d.post({slow(3)}, 2), ElementsAre("posted_alerts")) << "sooner than was said";
+  desk days;
+  days.post({slow(1440)}, 0);
+  EXPECT_THAT(days.post({slow(1439.6)}, 1), IsEmpty()) << "its pair has another clock";
+  EXPECT_THAT(days.post({slow(1410)}, 60), ElementsAre("posted_alerts")) << "sooner";
   desk soon;
   soon.post({slow(1)}, 0);
   EXPECT_THAT(soon.post({slow(1.02)}, 0.02), ElementsAre("posted_again"))
@@ -181,6 +185,8 @@ TEST(PostedNotes, WordsAboutOneAlertInOneListAreRecordedInTheirOrder) {
   d.post({slow(4)}, 0);
   EXPECT_THAT(d.post({slow(9), slow(12)}, 1), ElementsAre("posted_again", "posted_alerts"));
   EXPECT_THAT(d.post({slow(12)}, 1), IsEmpty());
+  d.post({slow(20), slow(9)}, 1);
+  EXPECT_THAT(d.post({slow(20)}, 1), ElementsAre("posted_again")) << "the log says nine";
 }
 
 TEST(PostedNotes, WhatIsBeyondTheLimitIsRecordedWholeWheneverItIsPosted) {
