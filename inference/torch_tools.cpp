@@ -21,6 +21,7 @@ Function* of_blas(const char* name) {
 // it takes from its environment, where the processor says what it can do. Before any thread of
 // ours, for the sake of the environment.
 bool choose_blas_kernels() {
+#ifdef __x86_64__
   const auto core = of_blas<char*()>("openblas_get_corename");
   const auto quit = of_blas<void()>("gotoblas_dynamic_quit");
   const auto init = of_blas<void()>("gotoblas_dynamic_init");
@@ -33,6 +34,9 @@ bool choose_blas_kernels() {
   init();
   unsetenv(wanted);
   return true;
+#else
+  return false;  // what it takes elsewhere was not looked at
+#endif
 }
 
 [[maybe_unused]] const bool kernels_chosen = choose_blas_kernels();
