@@ -18,9 +18,20 @@ function headers(more = {}) {
   return all;
 }
 
+/** A signal that says so after @p ms, or when @p signal does; `done` ends the wait. */
+function within(ms, signal) {
+  const end = new AbortController();
+  const timer = setTimeout(() => end.abort(new DOMException("no answer", "TimeoutError")), ms);
+  const pass = () => end.abort(signal.reason);
+  if (signal?.aborted) pass();
+  signal?.addEventListener("abort", pass, { once: true });
+  return { signal: end.signal, done: () => clearTimeout(timer) };
+}
+
 async function call(method, path, { body, signal } = {}) {
-  const until = AbortSignal.any([AbortSignal.timeout(answerWithin), ...(signal ? [signal] : [])]);
-  const options = { method, signal: until, headers: headers(), cache: "no-store", credentials: "omit" };
+  const until = within(answerWithin, signal);
+  const { token } = prefs;
+  const options = { method, signal: until.signal, headers: headers(), cache: "no-store", credentials: "omit" };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
@@ -33,10 +44,12 @@ async function call(method, path, { body, signal } = {}) {
   } catch (why) {
     if (why.name === "AbortError") throw why;
     throw new ApiError(0, "unreachable", "the server does not answer");
+  } finally {
+    until.done();
   }
   const value = valueOf(text);
   if (answer.ok) return value ?? text;
-  throw refusal(answer.status, value);
+  throw refusal(answer.status, value, token);
 }
 
 function valueOf(text) {
@@ -47,20 +60,25 @@ function valueOf(text) {
   }
 }
 
-function refusal(status, value) {
-  if (status === 401) setPref("token", "");
-  return new ApiError(status, value?.error?.code ?? "error", value?.error?.message ?? `status ${status}`);
+/** @p token: what was asked with. Where another has been given since, its refusal says nothing of that one: `stale`. */
+function refusal(status, value, token) {
+  const stale = token !== prefs.token;
+  if (status === 401 && !stale) setPref("token", "");
+  const why = new ApiError(status, value?.error?.code ?? "error", value?.error?.message ?? `status ${status}`);
+  why.stale = stale;
+  return why;
 }
 
 /** The body of the feed, from after @p after. */
 async function stream(after, signal) {
+  const { token } = prefs;
   const answer = await fetch("api/v1/stream?brief=true", {
     signal,
     cache: "no-store",
     credentials: "omit",
     headers: headers({ Accept: "text/event-stream", ...(after ? { "Last-Event-ID": String(after) } : {}) }),
   });
-  if (!answer.ok) throw refusal(answer.status, valueOf(await answer.text()));
+  if (!answer.ok) throw refusal(answer.status, valueOf(await answer.text()), token);
   return answer.body;
 }
 

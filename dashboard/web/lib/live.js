@@ -118,7 +118,7 @@ let entered = prefs.token !== ""; // a token was given
 
 /** Asks for a token where @p why says that this one does not do; @returns whether it says that. */
 function lockedBy(why) {
-  if (why.status !== 401 && why.status !== 403) return false;
+  if (why.stale || (why.status !== 401 && why.status !== 403)) return false;
   stop();
   live.link = "locked";
   if (why.status === 403) live.refused = `The server refuses ${entered ? "this token" : "this page"}: ${why.message}.`;

@@ -42,14 +42,18 @@ function useAlerts(filter) {
   const [state, set] = useState(nothing);
   const latest = useRef(state);
   latest.current = state;
-  const asked = useRef(null); // the question under way: {abort, heard, again}, heard the alerts of the feed since it was asked
+  // The question under way: {abort, after, heard, again, more}, heard the alerts of the feed since it was asked, more: the
+  // next page was wanted meanwhile.
+  const asked = useRef(null);
   const key = JSON.stringify(filter);
   const load = async (after) => {
     if (asked.current) {
       asked.current.again ||= !after;
+      asked.current.more ||= Boolean(after) && !asked.current.after;
       return;
     }
-    const mine = { abort: new AbortController(), heard: [], again: false };
+    const mine = { abort: new AbortController(), after, heard: [], again: false, more: false };
+    let next = null;
     asked.current = mine;
     try {
       const page = await api.alerts(queryOf(filter, after), mine.abort.signal);
@@ -58,13 +62,16 @@ function useAlerts(filter) {
       const known = new Set(before.map((r) => r.id));
       const all = [...before, ...page.alerts.filter((r) => !known.has(r.id))];
       const rows = withAlerts(all, mine.heard, filterOf(filter));
-      set({ rows, next: page.next, loading: false, error: null });
+      next = page.next;
+      set({ rows, next, loading: false, error: null });
+      latest.current = { ...latest.current, rows };
     } catch (error) {
       if (asked.current === mine) set((s) => ({ ...s, loading: false, error }));
     }
     if (asked.current !== mine) return; // another filter asks now
     asked.current = null;
     if (mine.again) load("");
+    else if (mine.more && next) load(next);
   };
   useEffect(() => {
     set(nothing);
