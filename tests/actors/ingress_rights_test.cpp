@@ -119,9 +119,7 @@ TEST(IngressRights, BeyondItsRateNothingIsKeptOfBadRequestsOfAKey) {
     return kept;
   };
   EXPECT_EQ(kept_of("bad_header",
-                    [](intake_rig& rig, const sender& who) {
-                      rig.door.on_request({0, "r", false}, who, "no header", "x");
-                    }),
+                    [](intake_rig& rig, const sender& who) { rig.request("no header", "x", who); }),
             2U);
   EXPECT_EQ(kept_of("payload_too_large",
                     [](intake_rig& rig, const sender& who) {
