@@ -21,27 +21,35 @@ Function* of_blas(const char* name) {
 // it takes from its environment, where the processor says what it can do. Before any thread of
 // ours, for the sake of the environment.
 bool choose_blas_kernels() {
-#ifdef __x86_64__
   const auto core = of_blas<char*()>("openblas_get_corename");
   const auto quit = of_blas<void()>("gotoblas_dynamic_quit");
   const auto init = of_blas<void()>("gotoblas_dynamic_init");
-  constexpr const char* wanted = "OPENBLAS_CORETYPE";
+  constexpr const char* named = "OPENBLAS_CORETYPE";
   if (core == nullptr || quit == nullptr || init == nullptr) return false;  // another BLAS
-  if (std::getenv(wanted) != nullptr || std::string_view{core()} != "Prescott") return false;
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return false;
-  setenv(wanted, "Haswell", 1);
+  const char* wanted = kernels_instead_of(core(), has_avx2());
+  if (wanted == nullptr || std::getenv(named) != nullptr) return false;
+  setenv(named, wanted, 1);
   quit();
   init();
-  unsetenv(wanted);
+  unsetenv(named);
   return true;
-#else
-  return false;  // what it takes elsewhere was not looked at
-#endif
 }
 
 [[maybe_unused]] const bool kernels_chosen = choose_blas_kernels();
 
 }  // namespace
+
+const char* kernels_instead_of(std::string_view core, bool avx2) noexcept {
+  return avx2 && core == "Prescott" ? "Haswell" : nullptr;
+}
+
+bool has_avx2() noexcept {
+#ifdef __x86_64__
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return false;
+#endif
+}
 
 void use_one_thread() {
   thread_local bool ready = false;

@@ -17,6 +17,13 @@ namespace faultline {
 /// lose time on passes this small, and a split product would change bits.
 void use_one_thread();
 
+/// Name of the kernels that OpenBLAS is to take instead of @p core, those it has taken ("" where it
+/// is another BLAS); nullptr: none. @p avx2: the processor has AVX2 and FMA.
+const char* kernels_instead_of(std::string_view core, bool avx2) noexcept;
+
+/// Whether this processor has AVX2 and FMA.
+bool has_avx2() noexcept;
+
 /// A copy of @p t as a float tensor of its shape.
 at::Tensor to_tensor(const model_tensor& t);
 

@@ -9,17 +9,18 @@
 namespace faultline {
 namespace {
 
-// What OpenBLAS takes for a processor that it does not know. With the program's own choice undone
-// this fails where the processor is younger than the library, and only there.
-TEST(BlasKernels, AreNotThoseOfTheOldestProcessorWhereThisOneCanDoMore) {
-  use_one_thread();  // its source chooses when the program is loaded
+TEST(BlasKernels, ThoseOfTheOldestProcessorAreReplacedWhereThisOneCanDoMore) {
+  EXPECT_STREQ(kernels_instead_of("Prescott", true), "Haswell");
+  EXPECT_EQ(kernels_instead_of("Prescott", false), nullptr);
+  EXPECT_EQ(kernels_instead_of("Zen", true), nullptr);
+  EXPECT_EQ(kernels_instead_of("", true), nullptr) << "another BLAS";
+}
+
+// With the choice undone (OPENBLAS_CORETYPE=Prescott) this fails on a processor with AVX2.
+TEST(BlasKernels, AreChosenWhenTheProgramIsLoaded) {
+  use_one_thread();  // its source chooses
   const auto core = reinterpret_cast<char* (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_corename"));
-  if (core == nullptr) GTEST_SKIP() << "this BLAS is not OpenBLAS";
-#ifdef __x86_64__
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma"))
-    GTEST_SKIP() << "this processor has no AVX2";
-  EXPECT_NE(std::string{core()}, "Prescott");
-#endif
+  EXPECT_EQ(kernels_instead_of(core == nullptr ? "" : core(), has_avx2()), nullptr);
 }
 
 }  // namespace

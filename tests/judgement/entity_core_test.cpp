@@ -565,14 +565,19 @@ TEST(EntityCore, StaysWithinItsMemoryAndSnapshotBudget) {
   EXPECT_LE(d.core.save().size(), 8u * 1024);
 }
 
+/// A metric event in tick @p n that has @p said.
+void give_attributes(entity_driver& d, std::int64_t n, std::vector<attribute> said) {
+  event_view e;
+  e.type = event_type::metric;
+  e.metrics.push_back({"cpu", 0.5, metric_kind::gauge});
+  e.attributes = std::move(said);
+  d.give(e, test_start + n * tick);
+}
+
 TEST(EntityCore, AnAttributeStaysUntilAnEventSaysOtherwise) {
   entity_driver d;
   const auto give = [&](std::int64_t n, std::vector<attribute> said) {
-    event_view e;
-    e.type = event_type::metric;
-    e.metrics.push_back({"cpu", 0.5, metric_kind::gauge});
-    e.attributes = std::move(said);
-    d.give(e, test_start + n * tick);
+    give_attributes(d, n, std::move(said));
   };
   give(0, {{"ephemeral", "true"}, {"env", "test"}});
   EXPECT_TRUE(d.core.outline().ephemeral);
@@ -590,11 +595,7 @@ TEST(EntityCore, AnAttributeStaysUntilAnEventSaysOtherwise) {
 TEST(EntityCore, EphemeralIsKnownBesideAsManyAttributesAsThereMayBe) {
   entity_driver d;
   const auto give = [&](std::int64_t n, std::vector<attribute> said) {
-    event_view e;
-    e.type = event_type::metric;
-    e.metrics.push_back({"cpu", 0.5, metric_kind::gauge});
-    e.attributes = std::move(said);
-    d.give(e, test_start + n * tick);
+    give_attributes(d, n, std::move(said));
   };
   std::vector<std::string> keys;
   for (int n = 0; n < 32; ++n) keys.push_back("key." + std::to_string(n));
