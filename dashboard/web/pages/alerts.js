@@ -28,8 +28,8 @@ const states = [
 
 const nothing = { rows: [], next: "", loading: true, error: null };
 
-function queryOf(filter, after) {
-  const query = { brief: "true", limit: pageSize };
+function queryOf(filter, after, size) {
+  const query = { brief: "true", limit: size };
   if (filter.state && filter.state !== "all") query.state = filter.state;
   if (filter.severity) query.severity = filter.severity;
   if (filter.text) query.text = filter.text;
@@ -56,7 +56,9 @@ function useAlerts(filter) {
     let next = null;
     asked.current = mine;
     try {
-      const page = await api.alerts(queryOf(filter, after), mine.abort.signal);
+      // Asked anew, it stays as long as it is: who has scrolled keeps the place.
+      const size = after ? pageSize : Math.min(2 * pageSize, Math.max(pageSize, latest.current.rows.length));
+      const page = await api.alerts(queryOf(filter, after, size), mine.abort.signal);
       if (asked.current !== mine) return;
       const before = after ? latest.current.rows : [];
       const known = new Set(before.map((r) => r.id));
@@ -75,6 +77,7 @@ function useAlerts(filter) {
   };
   useEffect(() => {
     set(nothing);
+    latest.current = nothing;
     load("");
     return () => {
       asked.current?.abort.abort();
