@@ -8,6 +8,7 @@
 #include <caf/send.hpp>
 
 #include "actors/caf_bridge.hpp"
+#include "judgement/cause_question.hpp"
 
 namespace faultline {
 
@@ -43,27 +44,18 @@ void rca_state::start_next() {
     c->request = std::move(at->second);
     waiting_.erase(at);
     ++running_;
-    auto& q = c->question;
-    q.incident = c->request.incident;
-    q.onset = c->request.onset;
-    q.as_of = c->request.as_of;
-    q.edges = c->request.edges;
-    q.changes = c->request.changes;
-    for (const auto& entity : c->request.candidates) {
-      c->node_of[entity] = q.nodes.size();
-      rca_node node;
-      node.entity = entity;
-      node.incomplete = true;
-      for (const auto& a : c->request.alerts)
-        if (a.entity == entity) node.alerts.push_back(a);
-      q.nodes.push_back(std::move(node));
+    c->question = question_of(c->request, roles_);
+    auto& nodes = c->question.nodes;
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+      c->node_of[nodes[n].entity] = n;
+      nodes[n].incomplete = true;
     }
-    c->waiting = q.nodes.size();
+    c->waiting = nodes.size();
     if (c->waiting == 0) {
       close(c);
       continue;
     }
-    for (const auto& node : q.nodes) ask_window(c, node.entity);
+    for (const auto& node : nodes) ask_window(c, node.entity);
   }
 }
 
@@ -116,7 +108,6 @@ void rca_state::answered(const shared_case& c) {
 }
 
 void rca_state::close(const shared_case& c) {
-  c->question.roles = roles_;
   auto question = std::make_shared<const rca_question>(std::move(c->question));
   self->request(peers_.worker, store_deadline, cause_question{question})
       .then(

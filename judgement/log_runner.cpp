@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "judgement/cause_question.hpp"
 #include "judgement/tick_feed.hpp"
 #include "processing/partition_time.hpp"
 
@@ -162,21 +163,8 @@ void log_runner::impl::decide(decision d) {
 }
 
 void log_runner::impl::explain(const rca_request& request) {
-  rca_question q;
-  q.incident = request.incident;
-  q.onset = request.onset;
-  q.as_of = request.as_of;
-  q.edges = request.edges;
-  q.roles = roles;
-  q.changes = request.changes;
-  for (const auto& id : request.candidates) {
-    rca_node node;
-    node.entity = id;
-    node.window = window_of(id, request.as_of);
-    for (const auto& a : request.alerts)
-      if (a.entity == id) node.alerts.push_back(a);
-    q.nodes.push_back(std::move(node));
-  }
+  auto q = question_of(request, roles);
+  for (auto& node : q.nodes) node.window = window_of(node.entity, request.as_of);
   decision d;
   d.kind = decision_kind::root_cause;
   d.root_cause = find_root_cause(q, settings.root_cause, settings.runbooks, settings.ranker);

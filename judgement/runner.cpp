@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "judgement/cause_question.hpp"
 #include "judgement/tick_feed.hpp"
 #include "messages/identity.hpp"
 #include "processing/span_joiner.hpp"
@@ -188,22 +189,8 @@ void runner::impl::decide(decision d) {
 }
 
 void runner::impl::explain(const rca_request& request) {
-  rca_question q;
-  q.incident = request.incident;
-  q.onset = request.onset;
-  q.as_of = request.as_of;
-  q.edges = request.edges;
-  q.roles = options.rules->roles;
-  q.changes = request.changes;
-  for (const auto& id : request.candidates) {
-    rca_node node;
-    node.entity = id;
-    node.window = window_of(id, request.as_of);
-    for (const auto& a : request.alerts) {
-      if (a.entity == id) node.alerts.push_back(a);
-    }
-    q.nodes.push_back(std::move(node));
-  }
+  auto q = question_of(request, options.rules->roles);
+  for (auto& node : q.nodes) node.window = window_of(node.entity, request.as_of);
   decision d;
   d.kind = decision_kind::root_cause;
   d.root_cause = find_root_cause(q, options.root_cause, options.runbooks, ranker);

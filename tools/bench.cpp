@@ -105,6 +105,27 @@ void add_load(CLI::App& sub, Options& o) {
   sub.add_option("--seed", o.seed)->capture_default_str();
 }
 
+/// The server that a bench starts for itself, alike for every one that does.
+void add_server(CLI::App& sub, own_server_options& o) {
+  sub.add_option("--faultlined", o.faultlined, "Server program [the one beside this one]");
+  sub.add_option("--dir", o.directory, "Where its store is made [temporary directory]");
+  sub.add_option("--config", o.config, "File with further configuration for it")
+      ->check(CLI::ExistingFile);
+  sub.add_flag("--keep", o.keep, "Leave its directory with store and log behind");
+}
+
+/// How many at least one and at most so many.
+CLI::Option* at_most(CLI::Option* option, std::uint64_t most) {
+  return option->check(CLI::Range(std::uint64_t{1}, most))->capture_default_str();
+}
+
+/// What every load is made of.
+template <class Options>
+void add_shape(CLI::App& sub, Options& o) {
+  at_most(sub.add_option("--entities", o.entities), 10'000'000);
+  at_most(sub.add_option("--metrics", o.metrics, "Of each entity"), 256);
+}
+
 void add_ingest(CLI::App& group, command_session& session) {
   auto o = std::make_shared<ingest_bench_options>();
   CLI::App* sub = group.add_subcommand(
@@ -121,9 +142,7 @@ void add_ingest(CLI::App& group, command_session& session) {
       ->delimiter(',')
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  sub->add_option("--seconds", o->seconds, "Time to send for, without warm-up")
-      ->check(CLI::Range(1, 86400))
-      ->capture_default_str();
+  at_most(sub->add_option("--seconds", o->seconds, "Time to send for, without warm-up"), 86400);
   add_load(*sub, *o);
   sub->add_option("--active", o->active, "Entities in a tick, the others are silent [all]");
   sub->add_option("--churn", o->churn, "Of these, how many give place to others with every tick")
@@ -135,14 +154,10 @@ void add_ingest(CLI::App& group, command_session& session) {
       ->check(CLI::Range(0, 10'000))
       ->capture_default_str();
   sub->add_option("--plot", o->plot, "Directory for diagrams");
-  sub->add_option("--warm-up", o->warm_up_ticks, "Ticks that create the entities, not timed")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
-  sub->add_option("--faultlined", o->faultlined, "Server program [the one beside this one]");
-  sub->add_option("--dir", o->directory, "Where its store is made [temporary directory]");
-  sub->add_option("--config", o->config, "File with further configuration for it")
-      ->check(CLI::ExistingFile);
-  sub->add_flag("--keep", o->keep, "Leave its directory with store and log behind");
+  at_most(
+      sub->add_option("--warm-up", o->warm_up_ticks, "Ticks that create the entities, not timed"),
+      10'000);
+  add_server(*sub, o->server);
   run_with(*sub, session, o, run_ingest_bench);
 }
 
@@ -155,18 +170,9 @@ void add_generate(CLI::App& group, command_session& session) {
   sub->add_option("--pull", o->pull, "Endpoint for PUSH publishers");
   sub->add_option("--bind", o->bind, "Endpoint of a PUB publisher that a server subscribes to");
   sub->add_option("--seconds", o->seconds)->check(CLI::Range(0.1, 86400.0))->capture_default_str();
-  sub->add_option("--entities", o->entities)
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
-  sub->add_option("--metrics", o->metrics, "Of each event")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  sub->add_option("--batch", o->batch, "Events in a message")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  sub->add_option("--prepare", o->prepare, "Different messages, sent in turn")
-      ->check(CLI::Range(1, 65'536))
-      ->capture_default_str();
+  add_shape(*sub, *o);
+  at_most(sub->add_option("--batch", o->batch, "Events in a message"), 4096);
+  at_most(sub->add_option("--prepare", o->prepare, "Different messages, sent in turn"), 65'536);
   sub->add_flag("--unheeding", o->unheeding, "Go on after `retry`, and never send again");
   sub->add_option("--name", o->name, "Of the acknowledged publishers")->capture_default_str();
   sub->add_option("--prefix", o->prefix, "Before the name of every entity");
@@ -177,31 +183,14 @@ void add_recovery(CLI::App& group, command_session& session) {
   auto o = std::make_shared<recovery_bench_options>();
   CLI::App* sub = group.add_subcommand(
       "recovery", "Kills a server of its own under load, starts it again, counts what is missing");
-  sub->add_option("--entities", o->entities)
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
-  sub->add_option("--metrics", o->metrics, "Of each entity")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  sub->add_option("--seconds", o->seconds, "Of load, before it is killed")
-      ->check(CLI::Range(1, 86400))
-      ->capture_default_str();
-  sub->add_option("--fill", o->fill_ticks, "Ticks that create the entities")
-      ->check(CLI::Range(1, 10'000))
-      ->capture_default_str();
+  add_shape(*sub, *o);
+  at_most(sub->add_option("--seconds", o->seconds, "Of load, before it is killed"), 86400);
+  at_most(sub->add_option("--fill", o->fill_ticks, "Ticks that create the entities"), 10'000);
   sub->add_option("--active", o->active, "Entities at a time, the others are silent [all]");
-  sub->add_option("--batch", o->batch, "Rows in a request")
-      ->check(CLI::Range(1, 4096))
-      ->capture_default_str();
-  sub->add_option("--window", o->window, "Requests under way")
-      ->check(CLI::Range(1, 512))
-      ->capture_default_str();
+  at_most(sub->add_option("--batch", o->batch, "Rows in a request"), 4096);
+  at_most(sub->add_option("--window", o->window, "Requests under way"), 512);
   sub->add_option("--seed", o->seed)->capture_default_str();
-  sub->add_option("--faultlined", o->faultlined, "Server program [the one beside this one]");
-  sub->add_option("--dir", o->directory, "Where its store is made [temporary directory]");
-  sub->add_option("--config", o->config, "File with further configuration for it")
-      ->check(CLI::ExistingFile);
-  sub->add_flag("--keep", o->keep, "Leave its directory with store and log behind");
+  add_server(*sub, o->server);
   run_with(*sub, session, o, run_recovery_bench);
 }
 
@@ -209,20 +198,10 @@ void add_memory(CLI::App& group, command_session& session) {
   auto o = std::make_shared<memory_bench_options>();
   CLI::App* sub =
       group.add_subcommand("memory", "What an active entity takes, of a server of its own");
-  sub->add_option("--entities", o->entities)
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
-  sub->add_option("--metrics", o->metrics, "Of each entity")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  sub->add_option("--ticks", o->ticks, "Rows of each entity")
-      ->check(CLI::Range(1, 100'000))
-      ->capture_default_str();
+  add_shape(*sub, *o);
+  at_most(sub->add_option("--ticks", o->ticks, "Rows of each entity"), 100'000);
   sub->add_option("--seed", o->seed)->capture_default_str();
-  sub->add_option("--faultlined", o->faultlined, "Server program [the one beside this one]");
-  sub->add_option("--dir", o->directory, "Where its store is made [temporary directory]");
-  sub->add_option("--config", o->config, "File with further configuration for it")
-      ->check(CLI::ExistingFile);
+  add_server(*sub, o->server);
   run_with(*sub, session, o, run_memory_bench);
 }
 
@@ -244,9 +223,7 @@ void add_logs(CLI::App& group, command_session& session) {
   CLI::App* sub = group.add_subcommand("logs", "Log lines a second through the template miner");
   sub->add_option("--file", o->file,
                   "Lines of this file, plain or .gz [lines of some fifty statements]");
-  sub->add_option("--lines", o->lines, "Different lines")
-      ->check(CLI::Range(1, 10'000'000))
-      ->capture_default_str();
+  at_most(sub->add_option("--lines", o->lines, "Different lines"), 10'000'000);
   sub->add_option("--seconds", o->seconds, "For each kind of line")
       ->check(CLI::Range(0.01, 3600.0))
       ->capture_default_str();

@@ -11,6 +11,14 @@
 
 namespace faultline {
 
+/// A server that a bench starts for itself.
+struct own_server_options {
+  std::string faultlined;  ///< program; empty: the one beside us
+  std::string directory;   ///< of the store; empty: the system's temporary directory
+  std::string config;      ///< file with further lines of YAML for the server
+  bool keep = false;       ///< leave its directory behind
+};
+
 /// `bench ingest`: what one node takes, publisher on the same machine included.
 struct ingest_bench_options {
   // Every combination of these is a run of its own; those whose payload is too large are skipped.
@@ -30,10 +38,7 @@ struct ingest_bench_options {
   std::size_t warm_up_ticks = 12;
   std::string plot;  ///< directory for diagrams; empty: none
   std::uint64_t seed = 1;
-  std::string faultlined;  ///< program; empty: the one beside us
-  std::string directory;   ///< of the store; empty: the system's temporary directory
-  std::string config;      ///< file with further lines of YAML for the server
-  bool keep = false;
+  own_server_options server;
 };
 int run_ingest_bench(const ingest_bench_options& options, output_format format);
 
@@ -71,10 +76,7 @@ struct recovery_bench_options {
   std::size_t batch = 512;      ///< rows in a request
   std::size_t window = 16;      ///< requests under way
   std::uint64_t seed = 1;
-  std::string faultlined;  ///< program; empty: the one beside us
-  std::string directory;   ///< of the store; empty: the system's temporary directory
-  std::string config;      ///< file with further lines of YAML for the server
-  bool keep = false;
+  own_server_options server;
 };
 int run_recovery_bench(const recovery_bench_options& options, output_format format);
 
@@ -86,9 +88,7 @@ struct memory_bench_options {
   std::size_t batch = 512;  ///< rows in a request
   std::size_t window = 16;  ///< requests under way
   std::uint64_t seed = 1;
-  std::string faultlined;  ///< program; empty: the one beside us
-  std::string directory;   ///< of the store; empty: the system's temporary directory
-  std::string config;      ///< file with further lines of YAML for the server
+  own_server_options server;
 };
 int run_memory_bench(const memory_bench_options& options, output_format format);
 

@@ -126,18 +126,9 @@ std::string ingest_bench::probe_lines() const {
 outcome<void> ingest_bench::start() {
   load_options load;
   load.publish.assign(o_.pub, "tcp://127.0.0.1:*");
-  bench_server_options options;
-  const auto program = find_server(o_.faultlined);
-  if (!program) return program.error();
-  options.program = *program;
-  options.directory = o_.directory;
-  options.keep = o_.keep;
-  if (!o_.config.empty()) {
-    std::ostringstream text;
-    text << std::ifstream{o_.config}.rdbuf();
-    options.config = text.str();
-  }
-  options.config += shipped_lines(options.config);
+  auto wanted = server_options(o_.server);
+  if (!wanted) return wanted.error();
+  auto& options = *wanted;
   const bool own_limits = ("\n" + options.config).find("\nlimits:") != std::string::npos;
   const bool probing = o_.probes > 0 && !own_limits;
   if (probing) {
@@ -396,7 +387,7 @@ int run_ingest_bench(const ingest_bench_options& options, output_format format) 
     ingest_bench bench{options, c};
     auto result = bench.run();
     if (!result) return report_failure(result.error());
-    if (options.keep) std::fprintf(stderr, "kept: %s\n", bench.directory().c_str());
+    if (options.server.keep) std::fprintf(stderr, "kept: %s\n", bench.directory().c_str());
     whole = whole && result->whole();
     all.push_back({c, std::move(*result)});
   }

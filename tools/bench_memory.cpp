@@ -73,18 +73,9 @@ outcome<memory_reading> memory_bench::read() const {
 }
 
 outcome<void> memory_bench::start() {
-  bench_server_options options;
-  const auto program = find_server(o_.faultlined);
-  if (!program) return program.error();
-  options.program = *program;
-  options.directory = o_.directory;
-  if (!o_.config.empty()) {
-    std::ostringstream text;
-    text << std::ifstream{o_.config}.rdbuf();
-    options.config = text.str();
-  }
-  options.config += shipped_lines(options.config);
-  auto server = bench_server::start(options);
+  const auto options = server_options(o_.server);
+  if (!options) return options.error();
+  auto server = bench_server::start(*options);
   if (!server) return server.error();
   server_ = std::move(*server);
   auto idle = read();

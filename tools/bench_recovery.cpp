@@ -88,19 +88,9 @@ private:
 };
 
 outcome<void> recovery_bench::start() {
-  bench_server_options options;
-  const auto program = find_server(o_.faultlined);
-  if (!program) return program.error();
-  options.program = *program;
-  options.directory = o_.directory;
-  options.keep = o_.keep;
-  if (!o_.config.empty()) {
-    std::ostringstream text;
-    text << std::ifstream{o_.config}.rdbuf();
-    options.config = text.str();
-  }
-  options.config += shipped_lines(options.config);
-  auto server = bench_server::start(options);
+  const auto options = server_options(o_.server);
+  if (!options) return options.error();
+  auto server = bench_server::start(*options);
   if (!server) return server.error();
   server_ = std::move(*server);
   const auto idle = server_->anonymous_bytes();
@@ -292,7 +282,7 @@ int run_recovery_bench(const recovery_bench_options& options, output_format form
   recovery_bench bench{options};
   const auto result = bench.run();
   if (!result) return report_failure(result.error());
-  if (options.keep) std::fprintf(stderr, "kept: %s\n", bench.directory().c_str());
+  if (options.server.keep) std::fprintf(stderr, "kept: %s\n", bench.directory().c_str());
   print_result(result_json(options, *result), format, print_text);
   const bool whole =
       result->lost == 0 && result->duplicated == 0 && result->rejected == 0 && result->refused == 0;

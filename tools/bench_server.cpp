@@ -78,8 +78,6 @@ std::string quoted(const std::vector<std::string>& all) {
 
 std::string endpoint(int port) { return "tcp://127.0.0.1:" + std::to_string(port); }
 
-}  // namespace
-
 outcome<fs::path> find_server(const std::string& given) {
   std::error_code error;
   const fs::path program =
@@ -89,6 +87,22 @@ outcome<fs::path> find_server(const std::string& given) {
   return failure{ec::not_found, "no server program " + program.string() +
                                     ": build it (deploy/build.sh) or name it with --faultlined"};
 }
+
+std::string shipped_lines(const std::string& config) {
+  std::string lines;
+  const auto says = [&](const char* key) {
+    return ("\n" + config).find(std::string{"\n"} + key + ":") != std::string::npos;
+  };
+  const auto lstm = find_shipped("models/lstm.flm");
+  const auto ranker = find_shipped("models/ranker.flm");
+  if (lstm && ranker && !says("model"))
+    lines += "\nmodel: {lstm: \"" + lstm->string() + "\", ranker: \"" + ranker->string() + "\"}";
+  const auto runbooks = find_shipped("config/runbooks.yaml");
+  if (runbooks && !says("runbooks")) lines += "\nrunbooks: \"" + runbooks->string() + "\"";
+  return lines + "\n";
+}
+
+}  // namespace
 
 outcome<void> wait_until_passive(bench_server& server, std::size_t speaking) {
   const std::size_t active = speaking + speaking / 8;
@@ -148,18 +162,22 @@ outcome<process_usage> read_usage(pid_t pid) {
   return usage;
 }
 
-std::string shipped_lines(const std::string& config) {
-  std::string lines;
-  const auto says = [&](const char* key) {
-    return ("\n" + config).find(std::string{"\n"} + key + ":") != std::string::npos;
-  };
-  const auto lstm = find_shipped("models/lstm.flm");
-  const auto ranker = find_shipped("models/ranker.flm");
-  if (lstm && ranker && !says("model"))
-    lines += "\nmodel: {lstm: \"" + lstm->string() + "\", ranker: \"" + ranker->string() + "\"}";
-  const auto runbooks = find_shipped("config/runbooks.yaml");
-  if (runbooks && !says("runbooks")) lines += "\nrunbooks: \"" + runbooks->string() + "\"";
-  return lines + "\n";
+outcome<bench_server_options> server_options(const own_server_options& wanted) {
+  bench_server_options options;
+  const auto program = find_server(wanted.faultlined);
+  if (!program) return program.error();
+  options.program = *program;
+  options.directory = wanted.directory;
+  options.keep = wanted.keep;
+  if (!wanted.config.empty()) {
+    std::ifstream file{wanted.config};
+    std::ostringstream text;
+    if (!file || !(text << file.rdbuf()))
+      return failure{ec::io_failed, "cannot read " + wanted.config};
+    options.config = text.str();
+  }
+  options.config += shipped_lines(options.config);
+  return options;
 }
 
 outcome<std::unordered_map<std::string, std::uint64_t>> observations_of_all(

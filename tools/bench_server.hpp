@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "messages/outcome.hpp"
+#include "tools/bench.hpp"
 
 namespace faultline {
 
@@ -82,12 +83,11 @@ private:
   bool keep_ = false;
 };
 
-/// The `faultlined` beside our own program, or the one named by @p given.
-outcome<std::filesystem::path> find_server(const std::string& given);
-
-/// Lines of configuration that name the files which come with us, where @p config does not: a
-/// server elsewhere would look for them beside itself.
-std::string shipped_lines(const std::string& config);
+/// As the user wants it: the named program or the `faultlined` beside our own, the lines of the
+/// file of configuration, and lines that name the files which come with us where it does not: a
+/// server elsewhere would look for them beside itself. @returns ec::not_found without such a
+/// program, ec::io_failed when the file cannot be read.
+outcome<bench_server_options> server_options(const own_server_options& wanted);
 
 /// Observations of every entity that the server at @p http knows.
 outcome<std::unordered_map<std::string, std::uint64_t>> observations_of_all(
