@@ -283,17 +283,10 @@ outcome<training_report> save(fitted result, const training_options& options) {
     measures["validation_error_" + of] = result.report.error[h];
     measures["persistence_error_" + of] = result.report.persistence_error[h];
   }
-  const auto shapes = expected_tensors();
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    content.tensors.push_back(from_tensor(shapes[i].name, result.best[i]));
-    result.report.parameters += content.tensors.back().values.size();
-  }
-  if (const auto written = write_model_file(options.file, content); !written) {
-    return written.error();
-  }
-  const auto card = read_model_card(options.file);
-  if (!card) return card.error();
-  result.report.sha256 = card->sha256;
+  auto written = write_trained(std::move(content), expected_tensors(), result.best, options.file);
+  if (!written) return written.error();
+  result.report.parameters = written->parameters;
+  result.report.sha256 = std::move(written->sha256);
   return result.report;
 }
 

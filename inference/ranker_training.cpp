@@ -226,17 +226,11 @@ outcome<ranker_report> save(fitted result, const ranker_training_options& option
   content.description.measures["validation_top3"] = v.top3;
   content.description.measures["validation_none_right"] = v.none_right;
   content.description.measures["validation_class_accuracy"] = v.class_accuracy;
-  const auto shapes = ranker_net::expected_tensors();
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    content.tensors.push_back(from_tensor(shapes[i].name, result.best[i]));
-    result.report.parameters += content.tensors.back().values.size();
-  }
-  if (const auto written = write_model_file(options.file, content); !written) {
-    return written.error();
-  }
-  const auto card = read_model_card(options.file);
-  if (!card) return card.error();
-  result.report.sha256 = card->sha256;
+  auto written =
+      write_trained(std::move(content), ranker_net::expected_tensors(), result.best, options.file);
+  if (!written) return written.error();
+  result.report.parameters = written->parameters;
+  result.report.sha256 = std::move(written->sha256);
   return result.report;
 }
 

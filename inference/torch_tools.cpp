@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace faultline {
 namespace {
@@ -75,6 +76,22 @@ model_tensor from_tensor(std::string_view name, const at::Tensor& t) {
   for (const std::int64_t n : dense.sizes()) out.shape.push_back(static_cast<std::uint32_t>(n));
   const float* first = dense.data_ptr<float>();
   out.values.assign(first, first + dense.numel());
+  return out;
+}
+
+outcome<written_model> write_trained(model_content content,
+                                     const std::vector<expected_tensor>& tensors,
+                                     const std::vector<at::Tensor>& weights,
+                                     const std::filesystem::path& file) {
+  written_model out;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    content.tensors.push_back(from_tensor(tensors[i].name, weights[i]));
+    out.parameters += content.tensors.back().values.size();
+  }
+  if (const auto written = write_model_file(file, content); !written) return written.error();
+  auto card = read_model_card(file);
+  if (!card) return card.error();
+  out.sha256 = std::move(card->sha256);
   return out;
 }
 

@@ -5,9 +5,12 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "inference/model_file.hpp"
 
@@ -29,6 +32,18 @@ at::Tensor to_tensor(const model_tensor& t);
 
 /// A copy of @p t, made dense first.
 model_tensor from_tensor(std::string_view name, const at::Tensor& t);
+
+/// A file of trained weights.
+struct written_model {
+  std::uint64_t parameters = 0;
+  std::string sha256;
+};
+
+/// Writes @p content with @p weights, one for each of @p tensors in their order, to @p file.
+outcome<written_model> write_trained(model_content content,
+                                     const std::vector<expected_tensor>& tensors,
+                                     const std::vector<at::Tensor>& weights,
+                                     const std::filesystem::path& file);
 
 /// What went wrong, in one sentence: LibTorch's own texts carry a stack trace.
 std::string reason_of(const std::exception& e);
