@@ -67,7 +67,6 @@ entity_window entity_core::impl::window(event_time as_of, window_detail detail) 
   w.learning = learning();
   std::size_t newest = 0;  // the first tick, backwards, that began by as_of
   while (newest < ring.size() && ring.ts(newest) > as_of) ++newest;
-  const auto value_of = detail == window_detail::bands ? shown_value : unpacked_value;
   const auto& channels = builder.channels();
   w.metrics.resize(channels.size());
   for (std::size_t c = 0; c < channels.size(); ++c) {
@@ -78,11 +77,9 @@ entity_window entity_core::impl::window(event_time as_of, window_detail detail) 
     m.kind = channels[c].kind;
     m.role = slots[c];
     const float band = band_of(b, i);
+    m.values.reserve(ring.size() - newest);
     for (std::size_t back = ring.size(); back-- > newest;) {
-      const auto code = ring.code(back, c);
-      m.values.push_back(code == window_ring::missing
-                             ? missing
-                             : value_of(b.center[i], b.scale[i], window_ring::z(code)));
+      m.values.push_back(value_of_code(b.center[i], b.scale[i], ring.code(back, c), detail));
       if (detail == window_detail::values) continue;
       const float z = ring.expected(back, c);
       m.expected.push_back(finite_float(raw_of(b, i, z)));
@@ -187,24 +184,29 @@ outcome<entity_window> join_window(const std::vector<closed_block>& blocks, enti
   joined.watermark = tail.watermark;
   joined.learning = tail.learning;
   joined.told = tail.told;
-  for (const auto& m : tail.metrics)
+  const std::size_t room = blocks.size() * window_ring::ticks + tail.ts.size();
+  joined.ts.reserve(room);
+  for (const auto& m : tail.metrics) {
     joined.metrics.push_back({m.name, m.role, m.kind, {}, {}, {}, {}});
+    joined.metrics.back().values.reserve(room);
+  }
   std::map<std::string_view, std::size_t> place;
   for (std::size_t m = 0; m < tail.metrics.size(); ++m) place.emplace(tail.metrics[m].name, m);
+  unpacked_block block;
+  std::vector<std::size_t> wanted;
   for (const auto& packed : blocks) {
-    auto block = unpack_block(packed.bytes, detail);
-    if (!block) return block.error();
+    if (auto done = unpack_block(packed.bytes, detail, block); !done) return done.error();
     const std::size_t known = joined.ts.size();
-    std::vector<std::size_t> wanted;
-    for (std::size_t t = 0; t < block->ts.size(); ++t) {
-      if ((!joined.ts.empty() && block->ts[t] <= joined.ts.back()) ||
-          (!tail.ts.empty() && block->ts[t] >= tail.ts.front()) || block->ts[t] > as_of)
+    wanted.clear();
+    for (std::size_t t = 0; t < block.ts.size(); ++t) {
+      if ((!joined.ts.empty() && block.ts[t] <= joined.ts.back()) ||
+          (!tail.ts.empty() && block.ts[t] >= tail.ts.front()) || block.ts[t] > as_of)
         continue;
       wanted.push_back(t);
-      joined.ts.push_back(block->ts[t]);
+      joined.ts.push_back(block.ts[t]);
     }
     if (wanted.empty()) continue;
-    for (const auto& channel : block->channels) {
+    for (const auto& channel : block.channels) {
       if (const auto at = place.find(channel.name); at != place.end())
         append(joined.metrics[at->second], known, channel, wanted, detail);
     }

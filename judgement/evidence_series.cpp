@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <bitset>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 #include "judgement/evidence.hpp"
@@ -44,60 +46,65 @@ double quantile(const std::vector<float>& sorted, double q) {
 /// Values in buckets of equal width, for quantiles without sorting all of them.
 class ranks {
 public:
-  explicit ranks(const std::vector<float>& values) : values_{values} {
+  explicit ranks(const std::vector<float>& values) {
     const auto [least, most] = std::minmax_element(values.begin(), values.end());
     low_ = *least;
     const double range = static_cast<double>(*most) - low_;
     per_unit_ = range > 0 ? (buckets - 1) / range : 0;
-    bucket_.reserve(values.size());
-    for (const float v : values) {
-      bucket_.push_back(static_cast<std::uint16_t>((v - low_) * per_unit_));
-      ++begin_[bucket_.back() + 1U];
-    }
+    for (const float v : values) ++begin_[bucket_of(v) + 1];
     for (std::size_t b = 0; b < buckets; ++b) begin_[b + 1] += begin_[b];
+    placed_.resize(values.size());
+    auto next = begin_;
+    for (const float v : values) placed_[next[bucket_of(v)]++] = v;
   }
 
   /// As of the sorted values.
   double quantile(double q) {
-    const double at = q * static_cast<double>(values_.size() - 1);
+    const double at = q * static_cast<double>(placed_.size() - 1);
     const auto low = static_cast<std::size_t>(at);
     const double a = value(low);
-    if (low + 1 >= values_.size()) return a;
+    if (low + 1 >= placed_.size()) return a;
     return a + (at - static_cast<double>(low)) * (value(low + 1) - a);
   }
 
 private:
-  static constexpr std::size_t buckets = 256;
+  static constexpr std::size_t buckets = 64;
+
+  std::size_t bucket_of(float v) const {
+    return static_cast<std::uint16_t>((v - low_) * per_unit_);
+  }
 
   /// What sorting would put at place @p rank.
   double value(std::size_t rank) {
     const auto behind = std::upper_bound(begin_.begin(), begin_.end(), rank);
     const auto b = static_cast<std::size_t>(behind - begin_.begin()) - 1;
-    if (b != sorted_) {
-      sorted_ = b;
-      within_.clear();
-      for (std::size_t n = 0; n < values_.size(); ++n) {
-        if (bucket_[n] == b) within_.push_back(values_[n]);
-      }
-      std::sort(within_.begin(), within_.end());
+    if (!sorted_.test(b)) {
+      sorted_.set(b);
+      const auto at = [&](std::size_t n) {
+        return placed_.begin() + static_cast<std::ptrdiff_t>(n);
+      };
+      std::sort(at(begin_[b]), at(begin_[b + 1]));
     }
-    return within_[rank - begin_[b]];
+    return placed_[rank];
   }
 
-  const std::vector<float>& values_;
   double low_ = 0;
   double per_unit_ = 0;
-  std::vector<std::uint16_t> bucket_;             ///< of each value
-  std::array<std::size_t, buckets + 1> begin_{};  ///< values in the buckets before
-  std::size_t sorted_ = buckets;
-  std::vector<float> within_;  ///< the values of bucket `sorted_`
+  std::array<std::uint32_t, buckets + 1> begin_{};  ///< values in the buckets before
+  std::vector<float> placed_;                       ///< by bucket
+  std::bitset<buckets> sorted_;                     ///< within
 };
+
+/// How many of @p count values are not below their quantile @p q, its lower neighbour included.
+std::size_t kept_of(std::size_t count, double q) {
+  return count - static_cast<std::size_t>(q * static_cast<double>(count - 1));
+}
 
 /// Quantile near the top in one pass: only the largest values are kept in order.
 double upper_quantile(const std::vector<double>& values, double q, std::vector<double>& largest) {
   const double at = q * static_cast<double>(values.size() - 1);
   const auto low = static_cast<std::size_t>(at);
-  const std::size_t keep = values.size() - low;
+  const std::size_t keep = kept_of(values.size(), q);
   largest.clear();
   for (const double v : values) {  // ascending, the smallest of the kept first
     if (largest.size() == keep && v <= largest.front()) continue;
@@ -167,6 +174,16 @@ void means(const std::vector<double>& sums, std::size_t from, std::size_t to, st
   for (std::size_t n = 0; n < out.size(); ++n) out[n] = (high[n] - low[n]) * share;
 }
 
+/// Whether at least @p many means over `width` values of [0, to) count for more than @p bound.
+bool often_beyond(const std::vector<double>& sums, std::size_t to, std::size_t width, int worse,
+                  double wrong_way, double bound, std::size_t many) {
+  const double share = 1 / static_cast<double>(width);
+  std::size_t beyond = 0;
+  for (std::size_t n = 0; n + width <= to; ++n)
+    beyond += counted((sums[n + width] - sums[n]) * share, worse, wrong_way) > bound ? 1 : 0;
+  return beyond >= many;
+}
+
 /// z holds present values only; [0, history) is the baseline, [changed, size) the part that may
 /// show it.
 best_mean strongest(const std::vector<double>& z, std::size_t history, std::size_t changed,
@@ -189,11 +206,16 @@ best_mean strongest(const std::vector<double>& z, std::size_t history, std::size
     // Means of independent ticks shrink with the root of their number; the floor does too.
     const double floor = weights.usual / std::sqrt(static_cast<double>(width));
     if (most / floor <= best.strength) continue;  // its history can only make it less
-    means(sums, 0, history, width, usual);
-    for (double& m : usual) m = counted(m, worse, weights.wrong_way);
     // The largest of many means is to be compared with the largest of as many.
     const double level =
         std::max(history_quantile, 1 - looked_for / static_cast<double>(now.size()));
+    // Most often a look tells that the quantile is too high to matter.
+    if (best.strength > 0 && often_beyond(sums, history, width, worse, weights.wrong_way,
+                                          most / (best.strength * history_headroom),
+                                          kept_of(history - width + 1, level)))
+      continue;
+    means(sums, 0, history, width, usual);
+    for (double& m : usual) m = counted(m, worse, weights.wrong_way);
     const double reach = std::max(floor, history_headroom * upper_quantile(usual, level, largest));
     if (most / reach <= best.strength) continue;
     best = {most / reach, now[top], changed + top, changed + top + width, width};
@@ -287,20 +309,19 @@ std::optional<deviation> deviation_from(fresh_baseline base, const entity_window
       base.scale *= std::sqrt(1 + 1 / static_cast<double>(now.count));
     }
   }
-  std::vector<double> z;
-  std::vector<std::size_t> at;  // tick of each present value
-  z.reserve(parts.end - parts.first);
-  at.reserve(parts.end - parts.first);
-  std::size_t changed = 0;
-  for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n) {
-    if (n == parts.changed) changed = z.size();
-    if (!std::isfinite(values[n])) continue;
-    z.push_back(std::clamp((values[n] - base.median) / base.scale, -clip, clip));
-    at.push_back(n);
+  const std::size_t end = std::min(parts.end, values.size());
+  if (parts.changed >= end) return std::nullopt;
+  std::vector<double> z(end - parts.first);
+  std::vector<std::uint32_t> at(z.size());  // tick of each present value
+  std::size_t present = 0, changed = 0;
+  for (std::size_t n = parts.first; n < end; ++n) {
+    if (n == parts.changed) changed = present;
+    z[present] = std::clamp((values[n] - base.median) / base.scale, -clip, clip);
+    at[present] = static_cast<std::uint32_t>(n);
+    present += std::isfinite(values[n]) ? 1 : 0;
   }
-  if (parts.changed >= std::min(parts.end, values.size()) || changed >= z.size()) {
-    return std::nullopt;
-  }
+  if (changed >= present) return std::nullopt;
+  z.resize(present);
   const best_mean best = strongest(z, base.count, changed, worse, weights);
   deviation d;
   const bool brief = best.width == 1 && z.size() - changed >= 2 * lasting_width;

@@ -101,12 +101,13 @@ std::string pack_block(const window_ring& ring, std::size_t count,
 /// shown_value(). @returns ec::malformed, ec::unknown_version.
 outcome<unpacked_block> unpack_block(std::string_view bytes,
                                      window_detail detail = window_detail::bands);
+/// The same into @p block, in the memory that what it held before leaves. What is in it after a
+/// failure means nothing.
+outcome<void> unpack_block(std::string_view bytes, window_detail detail, unpacked_block& block);
 
-/// Value of a code in the metric's units: as raw_of(), an exponential cheaper. |z| <= 16.
-inline float unpacked_value(double center, double scale, double z) noexcept {
-  const double e = std::exp(z);
-  return static_cast<float>(std::clamp(center + 0.5 * (e - 1 / e) * scale, -3.4e38, 3.4e38));
-}
+/// Value of a code in the metric's units: as raw_of(), or with bands as shown_value(). NaN of
+/// window_ring::missing.
+float value_of_code(double center, double scale, std::int16_t code, window_detail detail) noexcept;
 
 /// The same for people: the number with the fewest digits that the code may stand for. A code is
 /// off by half a step, and by as much again each time its metric's middle has moved: one step is

@@ -53,6 +53,20 @@ TEST(ShownValue, HasTheFewestDigitsThatItsCodeMayStandFor) {
   EXPECT_EQ(shown_value(10, 1, std::asinh(-10.0)), 0) << "and not a little below it";
 }
 
+TEST(ValueOfCode, IsThatOfItsPlaceForEveryCode) {
+  for (int n = -32'767; n <= 32'767; ++n) {
+    const auto code = static_cast<std::int16_t>(n);
+    const double exact = 50 + std::sinh(static_cast<double>(window_ring::z(code))) * 3;
+    ASSERT_NEAR(static_cast<double>(value_of_code(50, 3, code, window_detail::values)), exact,
+                1e-7 * std::fabs(exact) + 1e-5)
+        << n;
+  }
+  EXPECT_EQ(value_of_code(50, 3, 700, window_detail::bands),
+            shown_value(50, 3, window_ring::z(700)));
+  EXPECT_TRUE(std::isnan(value_of_code(50, 3, window_ring::missing, window_detail::values)));
+  EXPECT_TRUE(std::isnan(value_of_code(50, 3, window_ring::missing, window_detail::bands)));
+}
+
 TEST(FastMath, AgreesWithTheLibrary) {
   for (double x = 1e-6; x < 1e15; x *= 1.37) {
     const auto f = static_cast<float>(x);
@@ -461,6 +475,13 @@ TEST(WindowRing, KeepsTheLastTicksToItsPrecision) {
   EXPECT_EQ(block->channels[0].role, 3);
   EXPECT_NEAR(block->channels[0].values[62], 1198, 0.5);
   EXPECT_TRUE(std::isnan(block->channels[0].values[63]));
+  channels[0].name = interned{"another"};
+  auto again = *unpack_block(pack_block(ring, 20, channels, blocks, {1}, 1000));
+  ASSERT_TRUE(unpack_block(bytes, window_detail::bands, again)) << "where another one was";
+  EXPECT_EQ(again.ts, block->ts);
+  EXPECT_EQ(again.channels[0].name, "m");
+  EXPECT_EQ(again.channels[0].expected, block->channels[0].expected);
+  EXPECT_EQ(again.channels[0].values.size(), 64u);
   for (std::size_t cut = 0; cut < bytes.size(); ++cut)
     EXPECT_FALSE(unpack_block(std::string_view{bytes}.substr(0, cut))) << cut;
   EXPECT_FALSE(unpack_block(bytes + "x"));
