@@ -249,6 +249,7 @@ public:
     if (told != nullptr) {
       // The same calls from both ends: what the callee does not see lies between them.
       std::vector<float> excess = aligned(w, q_.nodes[to].window, told->values);
+      excess.resize(std::min(excess.size(), seen.values.size()));
       for (std::size_t n = 0; n < excess.size(); ++n) excess[n] = seen.values[n] - excess[n];
       const auto between = deviation_of(w, excess, 1, parts, weights_);
       if (between) {
@@ -261,12 +262,14 @@ public:
       const double share = rise > 0 ? std::clamp(1 - own_rise / rise, 0.0, 1.0) : 1.0;
       shows->peak *= share;
       shows->strength *= share;
-      shows->lr = std::clamp(weights_.slope * std::log(std::max(shows->strength, 1e-6)),
-                             weights_.least, weights_.most);
+      const double beyond = weights_.slope * std::log(std::max(shows->strength, 1e-6));
+      shows->lr = std::min(shows->lr, std::clamp(beyond, weights_.least, weights_.most));
     }
-    if (e.has_latency && e.latency >= shows->lr) return;
+    // Beside a percentile that rises one that falls tells nothing.
+    const double worth = shows->peak > 0 ? shows->lr : std::min(shows->lr, 0.0);
+    if (e.has_latency && e.latency >= worth) return;
     e.has_latency = true;
-    e.latency = shows->peak > 0 ? shows->lr : std::min(shows->lr, 0.0);
+    e.latency = worth;
     e.latency_strength = shows->peak > 0 ? std::log(std::max(1.0, shows->strength)) : 0;
     e.latency_peak = shows->peak;
     e.rise = shows->after - shows->before + (told != nullptr ? own_rise : 0);

@@ -251,5 +251,20 @@ TEST(Evidence, ARiseTheCalleeSeesTooIsNotTheEdges) {
   EXPECT_LT(seen.edges[0].latency, 1);
 }
 
+TEST(Evidence, AFallOfOnePercentileHidesNoRiseOfAnother) {
+  const auto seen_with = [](double fall) {
+    system_builder b;
+    b.node("service/a").metric("out_p50.b", 20, 0.1).metric("out_p90.b", 60, fall);
+    b.node("service/b").metric("latency.p50_ms", 18);
+    b.calls("service/a", "service/b");
+    return gather_evidence(b.question(), evidence_weights{}).edges.at(0);
+  };
+  const edge_evidence alone = seen_with(0);
+  EXPECT_GT(alone.latency, 1);
+  const edge_evidence both = seen_with(-0.95);
+  EXPECT_EQ(both.latency, alone.latency);
+  EXPECT_EQ(both.latency_metric, "out_p50.b");
+}
+
 }  // namespace
 }  // namespace faultline
