@@ -25,10 +25,9 @@ auto with_room(const keeper_hooks& hooks, Write write) {
   }
 }
 
-/// Into @p batch, with the decision unless it came from there.
 void consume(outbox_entry& entry, partition_id partition, decision_append& batch) {
   batch.outbox_consumed[partition] = entry.seq;
-  if (!is_decided_already(entry.key)) batch.decisions.push_back(std::move(entry.decision));
+  batch.decisions.push_back(std::move(entry.decision));
 }
 
 /// 16 hex digits that sort from new to old.
@@ -170,8 +169,7 @@ caf::result<checkpoint_written> keeper_state::on_checkpoint(const write_checkpoi
     decision_append batch;
     std::vector<std::string> retired;
     for (auto& entry : *appended) {
-      const bool by_silence = is_retirement(entry.key) && !is_decided_already(entry.key);
-      if (by_silence) retired.push_back(entry.entity);
+      if (is_by_silence(entry.key)) retired.push_back(entry.entity);
       consume(entry, w.batch->partition, batch);
     }
     if (auto done = append(batch, sync_when::later); !done) return to_caf_error(done.error());

@@ -190,7 +190,7 @@ private:
   void retire(const std::string& id, const record_mark& where);
   void retire_by_control(const std::string& id, const record_address& where);
   void note_retirement(std::string key, const std::string& id, const record_mark& where,
-                       std::string payload);
+                       operator_command said);
   bool is_of_predecessor(std::string_view id, const record_mark& where) const;
   void forget_retired();
   void retire_silent(const clock_record& before, const clock_record& clock,

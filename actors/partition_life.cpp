@@ -6,6 +6,7 @@
 
 #include "actors/caf_bridge.hpp"
 #include "actors/partition.hpp"
+#include "messages/retirement.hpp"
 
 // Entities come and go: known by an outline, woken by what concerns them, passive again when
 // nothing does, retired, quarantined, released.
@@ -307,14 +308,18 @@ void partition_state::retire_by_control(const std::string& id, const record_addr
   const auto* e = find(id);
   // Replay: it was carried out, and who is there is a namesake that came behind it.
   if (e == nullptr || where.mark() <= e->covered || is_of_predecessor(id, where.mark())) return;
+  operator_command done;
+  done.name = retirement_done;
+  done.payload = "{}";
   note_retirement("x/" + std::to_string(where.position) + "/" + std::to_string(where.index), id,
-                  where.mark(), "{}");
+                  where.mark(), std::move(done));
   retire(id, where.mark());
 }
 
-/// Into the outbox, where a restart finds it. As a decision it ends the entity's alerts and edges.
+/// Into the outbox, where a restart finds it. As a decision it ends the entity's alerts and edges,
+/// also those that it told behind an operator's word.
 void partition_state::note_retirement(std::string key, const std::string& id,
-                                      const record_mark& where, std::string payload) {
+                                      const record_mark& where, operator_command said) {
   outbox_entry entry;
   entry.entity = id;
   entry.key = std::move(key);
@@ -322,9 +327,8 @@ void partition_state::note_retirement(std::string key, const std::string& id,
   entry.tick = clock_.clock().event;
   decision d;
   d.kind = decision_kind::command;
-  d.command.name = "retire";
+  d.command = std::move(said);
   d.command.subject = id;
-  d.command.payload = std::move(payload);
   d.command.at = clock_.clock().arrived;
   entry.decision = encode_decision(d);
   batch_.outbox.push_back(std::move(entry));
@@ -412,8 +416,10 @@ void partition_state::retire_silent(const clock_record& before, const clock_reco
   }
   std::sort(silent.begin(), silent.end());
   for (const auto& id : silent) {
-    note_retirement("r/" + std::to_string(where.position), id, where.mark(),
-                    std::string{retired_by_silence});
+    operator_command said;
+    said.name = "retire";
+    said.payload = retired_by_silence;
+    note_retirement("r/" + std::to_string(where.position), id, where.mark(), std::move(said));
     retire(id, where.mark());
     peers_.counters->retirements.fetch_add(1, std::memory_order_relaxed);
   }

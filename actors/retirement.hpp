@@ -9,15 +9,13 @@
 
 namespace faultline {
 
-/// Keys: "r/<position>" where the partition retired it, "x/<position>/<index>" where an operator
-/// did.
-constexpr bool is_retirement(std::string_view key) noexcept {
-  return key.substr(0, 2) == "r/" || key.substr(0, 2) == "x/";
-}
+/// "r/<position>": the partition retired it.
+constexpr bool is_by_silence(std::string_view key) noexcept { return key.substr(0, 2) == "r/"; }
 
-/// An operator's came from the decision log: it is not appended there again.
-constexpr bool is_decided_already(std::string_view key) noexcept {
-  return key.substr(0, 2) == "x/";
+/// Or "x/<position>/<index>": an operator did. His word stands in the decision log already, perhaps
+/// before something that the entity said until its partition came to it.
+constexpr bool is_retirement(std::string_view key) noexcept {
+  return is_by_silence(key) || key.substr(0, 2) == "x/";
 }
 
 }  // namespace faultline

@@ -8,6 +8,7 @@
 
 #include "judgement/correlator_core_impl.hpp"
 #include "judgement/rules.hpp"
+#include "messages/retirement.hpp"
 
 namespace faultline {
 namespace {
@@ -251,6 +252,7 @@ void correlator_core::impl::on_command(const operator_command& c) {
   if (c.name == "posted_alerts") take_posted(c);
   if (c.name == "posted_again") take_posted_again(c);
   if (c.name == "retire") retire(c.subject);
+  if (c.name == retirement_done) end_retired(c.subject);
   if (c.name == "edge") set_edge(c);
   if (c.name == "incident_feedback") note_remedy(c);
   if (sets_rules(c.name)) take_rules(c);
@@ -307,34 +309,6 @@ void correlator_core::impl::take_rules(const operator_command& c) {
   take_inhibitions(options.inhibit);
   take_windows(fresh);
   mark_all();
-}
-
-/// The entity is forgotten: its edges go, its alerts end.
-void correlator_core::impl::retire(const std::string& entity) {
-  const auto reaching = reached_by.find(entity);
-  const auto touched = reaching == reached_by.end() ? std::set<incident_key>{} : reaching->second;
-  std::vector<std::string> near{entity};
-  graph.visit_neighbours(entity, [&](const std::string& other) { near.push_back(other); });
-  if (graph.forget(entity)) {
-    forget_covered();
-    reach_anew(touched, near);
-  }
-  std::vector<alert> ended;
-  for (const auto& [id, t] : alerts) {
-    if (t.alert.entity != entity || t.alert.state != alert_state::firing) continue;
-    ended.push_back(t.alert);
-    ended.back().transition = t.decided() + 1;
-  }
-  std::set<std::string> posted_ones;
-  for (alert& a : ended) {
-    if (!a.source.empty()) posted_ones.insert(a.id);
-    a.state = alert_state::resolved;
-    a.updated = a.ended.emplace(now);
-    a.explanation = "the entity was retired";
-    on_alert(a);
-  }
-  if (!posted_ones.empty()) forget_posted(posted_ones);
-  forget_episodes(entity);
 }
 
 std::vector<alert> correlator_core::firing() const {

@@ -207,6 +207,8 @@ struct correlator_core::impl {
   void on_sign(const weak_sign& s);
   void acknowledge(const operator_command& c);
   void retire(const std::string& entity);
+  void end_retired(const std::string& entity);
+  void end_alerts_of(const std::string& entity, bool with_posted);
   void take_rules(const operator_command& c);
   void set_edge(const operator_command& c);
   void note_remedy(const operator_command& c);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What operators say of dependencies, and of what helped.
+// What operators say of dependencies, of what helped, and whom they retire.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
@@ -81,6 +81,51 @@ void correlator_core::impl::rank_remedies(std::vector<ranked_cause>& causes) con
         cause.remediation.begin(), cause.remediation.end(),
         [](const remediation_item& a, const remediation_item& b) { return belief(a) > belief(b); });
   }
+}
+
+/// The entity is forgotten: its edges go, its alerts end.
+void correlator_core::impl::retire(const std::string& entity) {
+  const auto reaching = reached_by.find(entity);
+  const auto touched = reaching == reached_by.end() ? std::set<incident_key>{} : reaching->second;
+  std::vector<std::string> near{entity};
+  graph.visit_neighbours(entity, [&](const std::string& other) { near.push_back(other); });
+  if (graph.forget(entity)) {
+    forget_covered();
+    reach_anew(touched, near);
+  }
+  end_alerts_of(entity, true);
+  forget_episodes(entity);
+}
+
+/// Its partition has come to the operator's word: what it said meanwhile ends, too. What others
+/// posted or drew behind that word stays.
+void correlator_core::impl::end_retired(const std::string& entity) {
+  std::set<std::string> others;
+  graph.visit_neighbours(entity, [&](const std::string& other) { others.insert(other); });
+  for (const std::string& other : others)
+    for (const edge_kind kind : {edge_kind::calls, edge_kind::runs_on})
+      draw({entity, other, kind, true, "event", now});
+  end_alerts_of(entity, false);
+  forget_episodes(entity);
+}
+
+void correlator_core::impl::end_alerts_of(const std::string& entity, bool with_posted) {
+  std::vector<alert> ended;
+  for (const auto& [id, t] : alerts) {
+    if (t.alert.entity != entity || t.alert.state != alert_state::firing) continue;
+    if (!with_posted && !t.alert.source.empty()) continue;
+    ended.push_back(t.alert);
+    ended.back().transition = t.decided() + 1;
+  }
+  std::set<std::string> posted_ones;
+  for (alert& a : ended) {
+    if (!a.source.empty()) posted_ones.insert(a.id);
+    a.state = alert_state::resolved;
+    a.updated = a.ended.emplace(now);
+    a.explanation = "the entity was retired";
+    on_alert(a);
+  }
+  if (!posted_ones.empty()) forget_posted(posted_ones);
 }
 
 }  // namespace faultline

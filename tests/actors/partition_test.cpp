@@ -14,6 +14,8 @@
 #include "actors/keeper.hpp"
 #include "actors/librarian.hpp"
 #include "actors/supervisor.hpp"
+#include "judgement/correlator_core.hpp"
+#include "messages/retirement.hpp"
 #include "storage/memory_store.hpp"
 #include "tests/support/actor_fixture.hpp"
 
@@ -523,7 +525,39 @@ TEST_F(Partition, WhoComesBackAfterItWasRetiredTellsItsOwnFaultAlsoAfterARestart
   const auto all = memory->decisions().read(1, 1000);
   ASSERT_TRUE(all);
   for (const auto& d : *all)
-    EXPECT_NE(d.kind, decision_kind::command) << "an operator's word stands there already";
+    EXPECT_NE(d.command.name, "retire") << "an operator's word stands there already";
+}
+
+TEST_F(Partition, AnAlertThatBeginsBeforeTheOperatorsWordIsCarriedOutEndsWithIt) {
+  begin();
+  for (int n = 0; n < 40; ++n) append({"host/a", "host/b"}, n);
+  decision word;
+  word.kind = decision_kind::command;
+  word.command = {"retire", "host/a", "{}", arrival_time_of(start_ms)};
+  decision_append said;
+  said.decisions = {encode_decision(word)};
+  ASSERT_TRUE(memory->decisions().append(said));
+  append_rules(5, 0.1);
+  for (int n = 40; n < 44; ++n) append({"host/a", "host/b"}, n);
+  ASSERT_EQ(alerts_begun().size(), 2U);
+  append_control("retire", "host/a", 6);
+  for (int life = 0; life < 2; ++life) {
+    end_owner();  // carried out in replay, and once more: it is told once
+    advance(1s);
+  }
+  append({"host/a"}, 60);
+  correlator_core told{{}};
+  const auto all = memory->decisions().read(1, 1000);
+  ASSERT_TRUE(all);
+  int times = 0;
+  for (const auto& d : *all) {
+    told.apply(d);
+    times += d.command.name == retirement_done && d.command.subject == "host/a" ? 1 : 0;
+  }
+  EXPECT_EQ(times, 1);
+  const auto firing = told.firing();
+  ASSERT_EQ(firing.size(), 1U);
+  EXPECT_EQ(firing[0].entity, "host/b");
 }
 
 TEST_F(Partition, WhoComesBackAndDiesBeforeItsSnapshotTakesNothingOverFromItsPredecessor) {

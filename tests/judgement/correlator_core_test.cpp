@@ -425,6 +425,25 @@ TEST(Correlator, RetiringAnEntityEndsItsAlertsAndForgetsItsEdges) {
   EXPECT_TRUE(f.core.firing().empty());
 }
 
+TEST(Correlator, WhatARetiredEntitySaidUntilItsPartitionCameToTheWordEndsAndNothingElse) {
+  fold f;
+  f.command("retire", "a", "{}");
+  f.edge("a", "b");
+  f.edge("c", "a");
+  f.fire("a", noon);
+  f.command("edge", "a", R"({"from": "a", "to": "d", "action": "add"})");
+  f.post("Slow", "a", noon, noon + 9 * minute);
+  f.fire("c", noon);
+  f.command("retired", "a", "{}");
+  const auto firing = f.core.firing();
+  ASSERT_EQ(firing.size(), 2u);
+  EXPECT_TRUE(firing[0].entity == "c" || firing[1].entity == "c");
+  EXPECT_TRUE(firing[0].source != "" || firing[1].source != "") << "it was posted behind the word";
+  std::vector<std::string> left;
+  for (const auto& e : f.core.edges()) left.push_back(e.from + ">" + e.to);
+  EXPECT_THAT(left, UnorderedElementsAre("a>d", "c>a"));
+}
+
 TEST(Correlator, NoticesPassThrough) {
   fold f;
   decision d;

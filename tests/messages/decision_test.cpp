@@ -118,7 +118,8 @@ TEST(EncodeDecision, OfTheVersionBeforeIsRead) {
 TEST(Commands, ThatPartitionsMustHearOfAreKnownByName) {
   for (const char* name : {"retire", "release", "configuration", "model"})
     EXPECT_TRUE(is_control(name)) << name;
-  for (const char* name : {"acknowledge", "silence", "alert_feedback", "incident_feedback", ""})
+  for (const char* name :
+       {"acknowledge", "silence", "alert_feedback", "incident_feedback", "retired", ""})
     EXPECT_FALSE(is_control(name)) << name;
   EXPECT_TRUE(sets_rules("configuration") && sets_rules("model"));
   EXPECT_FALSE(sets_rules("retire") || sets_rules("release"));
