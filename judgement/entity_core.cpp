@@ -137,7 +137,11 @@ void entity_core::impl::close_derived(std::size_t waited) {
 applied_as entity_core::impl::observe_calls(const event_view& event, const record_address& where,
                                             std::vector<entity_decision>& out) {
   const bool own = event.peer == event.entity;
-  told_by().note_calls(event.ts, {event.calls, event.failed, event.duration_us},
+  latency_sketch took;
+  byte_reader durations{event.body};
+  if (event.body.empty() || !took.restore(durations) || took.count() > event.calls) took.clear();
+  const auto failed = std::min(event.failed, event.calls);
+  told_by().note_calls(event.ts, {event.calls, failed, event.duration_us, &took},
                        own ? std::string_view{} : event.peer);
   if (!own) note_edge(event.peer, edge_kind::calls, false, "span", event, where, out);
   return applied_as::kept;

@@ -7,24 +7,24 @@
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
-// snapshot := version(u8 = 13) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 14) body checksum(u64: stable_hash of all before it)
 //
 // Versions from 3 end their body with logic(u32) model_key(u64) shadow_ticks(u16), from 6 with
 // told(u8) and, where that is 1, the told_series behind that. The body is the state as it stands in
 // memory, piece by piece; each piece reads itself back and refuses what does not fit. A published
-// version never changes. Versions 1 to 12 are read and no longer written; 12 knows signs by
-// their begin alone, 11 has no operations of spans and no calls that were left out, 10 does not
-// know the newest line and span, 9 has no channels of spans, 8 no words of logs, 7 no weak signs, 6
-// does not know how good the forecasts were, 5 nothing of logs and spans; 4 has a tail of every
-// view and two numbers of each channel that nothing read; 1 knows nothing of crossed limits
-// (alert_lifecycle) and holds wall clock times where events bring their own (accept_past). 1 to 3
-// had other deviations and other tails: what they know of values, levels, profiles, alerts and
-// edges is taken over, how rare things are is learned again.
+// version never changes. Versions 1 to 13 are read and no longer written; 13 has
+// no durations of calls, 12 knows signs by their begin alone, 11 has no operations of spans and no
+// calls that were left out, 10 does not know the newest line and span, 9 has no channels of spans,
+// 8 no words of logs, 7 no weak signs, 6 does not know how good the forecasts were, 5 nothing of
+// logs and spans; 4 has a tail of every view and two numbers of each channel that nothing read; 1
+// knows nothing of crossed limits (alert_lifecycle) and holds wall clock times where events bring
+// their own (accept_past). 1 to 3 had other deviations and other tails: what they know of values,
+// levels, profiles, alerts and edges is taken over, how rare things are is learned again.
 
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 13;
+constexpr std::uint8_t snapshot_version = 14;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;

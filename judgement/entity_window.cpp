@@ -136,7 +136,11 @@ entity_status entity_core::impl::status() const {
   s.belief = belief();
   if (logs) s.words = logs->words();
   if (spans) s.operations = spans->operations();
-  if (told) s.calls_left_out = told->calls_left_out();
+  if (told) {
+    for (auto& calls : told->calls(event_time_of(std::max(clock_ms, last_ms))))
+      s.operations.push_back(std::move(calls));
+    s.calls_left_out = told->calls_left_out();
+  }
   return s;
 }
 

@@ -15,10 +15,10 @@ namespace faultline {
 
 /// One operation of an entity, or of one that it calls, over the last five to ten minutes.
 struct operation_status {
-  std::string operation;                      ///< empty: all those that have no place of their own
-  std::string peer;                           ///< whom it called; empty: its own work
-  double rate = 0;                            ///< spans a second
-  double error_share = 0;                     ///< of its spans, 0..1
+  std::string operation;   ///< empty: all without a place, or calls seen of a peer
+  std::string peer;        ///< whom it called; empty: its own work
+  double rate = 0;         ///< spans a second
+  double error_share = 0;  ///< of its spans, 0..1
   double p50_ms = 0, p95_ms = 0, p99_ms = 0;  ///< within 5 %; NaN where it had no span
   double usual_p95_ms = 0;                    ///< NaN while not known
   double usual_error_share = 0;               ///< NaN while not known

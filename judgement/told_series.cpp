@@ -22,6 +22,8 @@ std::size_t slot_of(std::int64_t number) {
   return static_cast<std::size_t>((number % size + size) % size);
 }
 
+std::int64_t turn_of(event_time ts) { return number_of(ts) / told_series::turn_steps; }
+
 float mean_of(float sum, std::uint32_t count) {
   return count == 0 ? nothing : sum / static_cast<float>(count);
 }
@@ -60,8 +62,8 @@ told_series::peer* told_series::peer_named(std::string_view name) {
     if (idle == peers_.end()) return nullptr;
     fresh = &*idle;
   }
+  *fresh = {};
   fresh->name = name;
-  fresh->at = {};
   return fresh;
 }
 
@@ -86,15 +88,33 @@ void told_series::note_span(event_time ts, double duration_ms, bool failed,
   if (!callee.empty()) add(at, callee, {1, failed ? 1U : 0U, took});
 }
 
-void told_series::add(std::size_t at, std::string_view name, const peer_step& more) {
+told_series::peer* told_series::add(std::size_t at, std::string_view name, const peer_step& more) {
   peer* p = peer_named(name);
   if (p == nullptr) {
     left_out_ += more.spans;
-    return;
+    return nullptr;
   }
   p->at[at].spans += more.spans;
   p->at[at].failed += more.failed;
   p->at[at].duration_ms += more.duration_ms;
+  return p;
+}
+
+void told_series::turn::add(const inner_calls& more) {
+  calls += more.calls;
+  failed += more.failed;
+  if (more.took != nullptr) took.merge(*more.took);
+}
+
+// The time of the calls alone turns: in whatever order they come, what a turn holds is the same.
+void told_series::turn_to(std::int64_t number) noexcept {
+  if (number <= turn_) return;
+  for (peer& p : peers_) {
+    p.before.clear();
+    if (number == turn_ + 1) std::swap(p.before, p.now);
+    p.now.clear();
+  }
+  turn_ = number;
 }
 
 void told_series::note_calls(event_time ts, const inner_calls& inner, std::string_view callee) {
@@ -104,7 +124,39 @@ void told_series::note_calls(event_time ts, const inner_calls& inner, std::strin
   const auto took = static_cast<float>(static_cast<double>(inner.duration_us) / 1000);
   const peer_step sum{inner.calls, inner.failed, std::min(took, 1e12F)};
   add(at, {}, sum);
-  if (!callee.empty()) add(at, callee, sum);
+  if (callee.empty()) return;
+  turn_to(turn_of(ts));
+  peer* const p = add(at, callee, sum);
+  const auto ago = turn_ - turn_of(ts);
+  if (p == nullptr || ago > 1) return;
+  (ago == 0 ? p->now : p->before).add(inner);
+  p->last_ms = std::max(p->last_ms, unix_ms(ts));
+}
+
+std::vector<operation_status> told_series::calls(event_time as_of) const {
+  constexpr std::int64_t told_within_ms = 40'000;  // the door's memory of spans, and its pace
+  const auto ago = std::max<std::int64_t>(turn_of(as_of) - turn_, 0);
+  const std::int64_t begin_ms =
+      std::max(first_, (turn_ - (ago == 0 ? 1 : 0)) * turn_steps) * step_ms;
+  std::vector<operation_status> all;
+  for (const peer& p : peers_) {
+    if (ago > 1 || p.now.calls + (ago == 0 ? p.before.calls : 0) == 0) continue;
+    turn recent = p.now;
+    if (ago == 0) recent.add({p.before.calls, p.before.failed, 0, &p.before.took});
+    operation_status& s = all.emplace_back();
+    s.peer = p.name;
+    const auto end_ms = std::max(p.last_ms + step_ms / 3, unix_ms(as_of) - told_within_ms);
+    s.rate = recent.calls * 1000.0 / static_cast<double>(std::max(end_ms - begin_ms, step_ms / 3));
+    s.error_share = static_cast<double>(recent.failed) / recent.calls;
+    s.p50_ms = recent.took.quantile(0.5) / 1000;
+    s.p95_ms = recent.took.quantile(0.95) / 1000;
+    s.p99_ms = recent.took.quantile(0.99) / 1000;
+    s.usual_p95_ms = s.usual_error_share = std::numeric_limits<double>::quiet_NaN();
+    s.last_ms = p.last_ms;
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.rate > b.rate; });
+  return all;
 }
 
 std::shared_ptr<entity_window> told_series::window(event_time as_of) const {
@@ -161,7 +213,8 @@ std::shared_ptr<entity_window> told_series::window(event_time as_of) const {
 }
 
 // series := first(i64) newest(i64) flags(u8: 1 logs, 2 spans) step* peers(u8, (name peer_step*)*)
-//           left_out(u64)
+//           left_out(u64) turn(i64) calls*;  of each peer in the order above
+// calls  := now before last(i64);  now, before := calls(u32) failed(u32) sketch
 void told_series::save(byte_writer& out) const {
   out.put(first_);
   out.put(newest_);
@@ -173,6 +226,28 @@ void told_series::save(byte_writer& out) const {
     out.put(p.at);
   }
   out.put(left_out_);
+  out.put(turn_);
+  for (const peer& p : peers_) {
+    for (const turn* t : {&p.now, &p.before}) {
+      out.put(t->calls);
+      out.put(t->failed);
+      t->took.save(out);
+    }
+    out.put(p.last_ms);
+  }
+}
+
+bool told_series::restore_calls(byte_reader& in) {
+  in.get(turn_);
+  for (peer& p : peers_) {
+    for (turn* t : {&p.now, &p.before}) {
+      in.get(t->calls);
+      in.get(t->failed);
+      if (!t->took.restore(in) || t->failed > t->calls || t->took.count() > t->calls) return false;
+    }
+    in.get(p.last_ms);
+  }
+  return in.ok();
 }
 
 bool told_series::restore(byte_reader& in, std::uint8_t version) {
@@ -194,12 +269,14 @@ bool told_series::restore(byte_reader& in, std::uint8_t version) {
       if (!std::isfinite(s.duration_ms)) return false;
     }
   }
-  return in.ok() && (version < 12 || in.get(left_out_));
+  if (version > 11) in.get(left_out_);
+  return in.ok() && (version < 14 || restore_calls(in));
 }
 
 std::size_t told_series::memory_bytes() const noexcept {
   std::size_t bytes = sizeof *this + peers_.capacity() * sizeof(peer);
-  for (const peer& p : peers_) bytes += p.name.capacity();
+  for (const peer& p : peers_)
+    bytes += p.name.capacity() + p.now.took.memory_bytes() + p.before.took.memory_bytes();
   return bytes;
 }
 

@@ -47,7 +47,7 @@ struct event_view {
 
   std::vector<metric_point> metrics;
 
-  std::string_view body;  ///< log: cut at 16 KiB
+  std::string_view body;  ///< log: cut at 16 KiB; calls: a latency_sketch
   log_severity severity = log_severity::info;
 
   std::string_view trace, span, parent, operation, peer;  ///< span; empty = nil

@@ -9,7 +9,7 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// blob    := version(u8 = 3) record*
+// blob    := version(u8 = 4) record*
 // record  := length(u32, of what follows) kind(u8) body            -- numbers are little-endian
 // event   := type(u8) flags(u8: bit 0 has_ts) ts(i64) arrived(i64) entity(str16)
 //            attributes(u8, (key(str16) value(str16))*) by-type
@@ -20,6 +20,7 @@
 // edge    := kind(u8) remove(u8) count(u16) depends_on(str16)*
 // change  := kind(u8) summary(str16)
 // calls   := calls(u32) failed(u32) duration_us(u64) peer(str16)    -- not in version 1
+//            durations(str16)  -- from version 4 on: a latency_sketch, or nothing
 // clock   := event(i64) arrived(i64)
 // degrade := on(u8) reason(str16)
 // control := sequence(u64) name(str8) payload(str32)
@@ -29,7 +30,7 @@
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t blob_version = 3;
+constexpr std::uint8_t blob_version = 4;
 constexpr std::size_t length_bytes = 4;
 constexpr std::uint8_t flag_has_ts = 1;
 
@@ -93,7 +94,7 @@ std::size_t room_for(const event_view& e) noexcept {
       n += e.summary.size();
       break;
     case event_type::calls:
-      n += e.peer.size();
+      n += e.peer.size() + e.body.size();
       break;
   }
   return n;
@@ -166,6 +167,7 @@ void write_event(cursor& out, const event_view& e) noexcept {
       out.number(e.failed);
       out.number(e.duration_us);
       out.str16(e.peer);
+      out.str16(e.body);
       break;
   }
 }
@@ -197,7 +199,7 @@ void read_edge(field_reader& in, event_view& e) {
   for (std::size_t i = 0; i < count && in.ok(); ++i) e.depends_on.push_back(in.str16());
 }
 
-void read_event(field_reader& in, event_view& e) {
+void read_event(field_reader& in, std::uint8_t version, event_view& e) {
   e.clear();
   e.type = in.enumeration(event_type::metric, event_type::calls);
   const std::uint8_t flags = in.u8();
@@ -235,6 +237,7 @@ void read_event(field_reader& in, event_view& e) {
       e.failed = in.u32();
       e.duration_us = in.u64();
       e.peer = in.str16();
+      if (version > 3) e.body = in.str16();
       break;
   }
 }
@@ -249,7 +252,7 @@ outcome<std::size_t> read_one(std::string_view blob, std::size_t offset, record_
   const std::uint8_t kind = in.u8();
   switch (static_cast<record_kind>(kind)) {
     case record_kind::event:
-      read_event(in, out.event);
+      read_event(in, static_cast<std::uint8_t>(blob[0]), out.event);
       break;
     case record_kind::clock:
       out.clock.event = event_time_of(in.i64());

@@ -45,7 +45,7 @@ struct record_view {
 
 /// Builds one blob: the records one partition gets from one group commit.
 ///
-///   blob   := version(u8 = 3) record*
+///   blob   := version(u8 = 4) record*
 ///   record := length(u32 LE, of what follows) kind(u8) body
 ///   event  := type(u8) flags(u8) ts(i64) arrived(i64) entity(str16) attributes(u8, (str16 str16)*)
 ///   by-type metric := count(u16) (kind(u8) name(str8) value(f64))*      -- other types in

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "messages/identity.hpp"
+#include "processing/internal/hash_joined.hpp"
 
 namespace faultline {
 namespace {
@@ -18,7 +19,8 @@ constexpr std::uint32_t memory_stamps = span_joiner::memory_ms / stamp_ms + 1;
 constexpr std::int64_t sweep_every_ms = 100;
 constexpr std::int64_t round_ms = 6'000;  // in which the hands come to every bucket
 constexpr std::uint32_t most_names = 1U << 24;
-constexpr std::size_t sparse = 10;  // one in so many places: a full bucket is an accident
+constexpr std::size_t node_bytes = 96;  // of a sketch of those that wait, besides its counts
+constexpr std::size_t sparse = 10;      // one in so many places: a full bucket is an accident
 
 /// Of an id in hex: senders write its letters small or large, and mean the same.
 std::uint64_t hash_of_id(std::string_view id, std::uint64_t seed) {
@@ -58,6 +60,7 @@ void fill_event(const joined_calls& calls, arrival_time now, event_view& out) {
   out.calls = calls.calls;
   out.failed = calls.failed;
   out.duration_us = calls.duration_us;
+  out.body = calls.durations;
 }
 
 std::uint32_t span_joiner::use_name(std::string_view entity) {
@@ -123,6 +126,7 @@ void span_joiner::forget(span_table<outer_span>::place p) noexcept {
 void span_joiner::forget(span_table<inner_spans>::place p) noexcept {
   counts_.orphans += p.value->calls;
   waits_ -= p.value->calls;
+  end_wait(*p.key, *p.value, nullptr);
   drop_name(p.value->who.entity);
   *p.key = 0;
 }
@@ -172,7 +176,7 @@ void span_joiner::note(const event_view& span, std::int64_t now_ms) {
   inner_spans one{};
   one.calls = 1, one.failed = span.status == span_status::error ? 1 : 0;
   one.duration_us = static_cast<float>(span.duration_us);
-  add(names_[found->who.entity].text, *found, span.entity, one);
+  add(names_[found->who.entity].text, *found, span.entity, one, {});
 }
 
 void span_joiner::remember(std::uint64_t key, const event_view& span) {
@@ -202,6 +206,7 @@ void span_joiner::wait(std::uint64_t outer, const event_view& span) {
     known = at.value;
   }
   known->who.came = stamp_of(now_ms_) & 0xffU;
+  if (known->calls != 0) note_wait(outer, *known, static_cast<double>(span.duration_us));
   ++known->calls;
   known->failed = static_cast<std::uint16_t>(known->failed + (span.status == span_status::error));
   known->duration_us += static_cast<float>(span.duration_us);
@@ -213,7 +218,9 @@ void span_joiner::find_inner(std::uint64_t key, const event_view& outer) {
   const outer_span self{{0, 0}, outer.peer.empty() ? 0U : 1U, step_of(outer.ts)};
   inner_.visit(key, [&](auto place) {
     const inner_spans inner = *place.value;
-    add(outer.entity, self, names_[inner.who.entity].text, inner);
+    latency_sketch took;
+    end_wait(key, inner, &took);
+    add(outer.entity, self, names_[inner.who.entity].text, inner, took);
     counts_.joined += inner.calls;
     waits_ -= inner.calls;
     drop_name(inner.who.entity);
@@ -221,8 +228,33 @@ void span_joiner::find_inner(std::uint64_t key, const event_view& outer) {
   });
 }
 
+// The duration of a single one stands in its place; from the second on they are in a sketch.
+void span_joiner::note_wait(std::uint64_t outer, const inner_spans& waits, double us) {
+  const auto key = hash_joined(outer, waits.who.entity);
+  auto at = waits_took_.find(key);
+  if (wait_bytes_ >= most_bytes_ / 8 || memory_bytes() + node_bytes > most_bytes_) return;
+  if (at == waits_took_.end()) {
+    at = waits_took_.try_emplace(key).first;
+    wait_bytes_ += node_bytes;
+  }
+  const auto before = at->second.memory_bytes();
+  if (waits.calls == 1) at->second.add(static_cast<double>(waits.duration_us));
+  at->second.add(us);
+  wait_bytes_ += at->second.memory_bytes() - before;
+}
+
+void span_joiner::end_wait(std::uint64_t outer, const inner_spans& waits,
+                           latency_sketch* took) noexcept {
+  if (waits.calls < 2) return;
+  const auto at = waits_took_.find(hash_joined(outer, waits.who.entity));
+  if (at == waits_took_.end()) return;
+  wait_bytes_ -= node_bytes + at->second.memory_bytes();
+  if (took != nullptr) *took = std::move(at->second);
+  waits_took_.erase(at);
+}
+
 void span_joiner::add(std::string_view caller, const outer_span& outer, std::string_view callee,
-                      const inner_spans& inner) {
+                      const inner_spans& inner, const latency_sketch& took) {
   if (outer.told_peer != 0) callee = caller;
   const auto key = stable_hash(callee, stable_hash(caller, outer.step));
   auto at = sums_.find(key);
@@ -232,20 +264,31 @@ void span_joiner::add(std::string_view caller, const outer_span& outer, std::str
       return;
     }
     at = sums_.try_emplace(key).first;
-    at->second.caller = caller, at->second.callee = callee;
-    at->second.step = event_time_of(static_cast<std::int64_t>(outer.step) * step_ms);
+    at->second.told.caller = caller, at->second.told.callee = callee;
+    at->second.told.step = event_time_of(static_cast<std::int64_t>(outer.step) * step_ms);
   }
-  auto& sum = at->second;
+  auto& sum = at->second.told;
   sum.calls += inner.calls;
   sum.failed += inner.failed;
   sum.duration_us += static_cast<std::uint64_t>(std::min(inner.duration_us, 1.8e19F));
+  if (sketch_bytes_ >= most_sketch_bytes || callee == caller) return;
+  auto& durations = at->second.took;
+  const auto before = durations.memory_bytes();
+  if (inner.calls == 1) durations.add(static_cast<double>(inner.duration_us));
+  durations.merge(took);
+  sketch_bytes_ += durations.memory_bytes() - before;
 }
 
 std::vector<joined_calls> span_joiner::drain() {
   std::vector<joined_calls> all;
   all.reserve(sums_.size());
-  for (auto& [key, sum] : sums_) all.push_back(std::move(sum));
+  for (auto& [key, sum] : sums_) {
+    byte_writer durations{sum.told.durations};
+    if (sum.took.count() != 0) sum.took.save(durations);
+    all.push_back(std::move(sum.told));
+  }
   sums_.clear();
+  sketch_bytes_ = 0;
   std::sort(all.begin(), all.end(), [](const joined_calls& a, const joined_calls& b) {
     return std::tie(a.caller, a.callee, a.step) < std::tie(b.caller, b.callee, b.step);
   });

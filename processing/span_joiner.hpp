@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "messages/event.hpp"
+#include "processing/latency_sketch.hpp"
 #include "processing/span_table.hpp"
 
 namespace faultline {
@@ -20,6 +21,7 @@ struct joined_calls {
   event_time step{};   ///< begin of the step in which the outer spans began
   std::uint32_t calls = 0, failed = 0;
   std::uint64_t duration_us = 0;  ///< of the inner spans, summed
+  std::string durations;          ///< of the inner spans: a latency_sketch, as it is saved
 };
 
 /// The event that tells @p calls to the entity that made them; views point into @p calls.
@@ -34,11 +36,16 @@ void fill_event(const joined_calls& calls, arrival_time now, event_view& out);
 /// waits for its outer one; of the places about half are taken when the memory doubles, up to the
 /// limit. A span that names its peer has told the call itself: what lies within it counts as its
 /// time only, not as a call.
+///
+/// How long each call took is kept in sketches, of those too that wait for one outer span in
+/// numbers: in an eighth of the memory at most. Calls beyond that are counted and have no duration
+/// in the sketch.
 class span_joiner {
 public:
   static constexpr std::int64_t memory_ms = 30'000;
   static constexpr std::int64_t step_ms = 10'000;
   static constexpr std::size_t most_sums = 8'192;
+  static constexpr std::size_t most_sketch_bytes = std::size_t{8} * 1024 * 1024;  ///< of the sums
   static constexpr std::size_t usual_bytes = std::size_t{64} * 1024 * 1024;
 
   struct counts {
@@ -60,13 +67,17 @@ public:
   std::vector<joined_calls> drain();
   bool has_calls() const noexcept { return !sums_.empty(); }
   /// Half of the room for sums is taken: they are to be drained though their time has not come.
-  bool is_crowded() const noexcept { return sums_.size() >= most_sums / 2; }
+  bool is_crowded() const noexcept {
+    return sums_.size() >= most_sums / 2 || sketch_bytes_ >= most_sketch_bytes / 2;
+  }
   const counts& counted() const noexcept { return counts_; }
   /// Spans remembered, as outer ones.
   std::size_t remembered() const noexcept { return remembered_; }
   std::size_t waiting() const noexcept { return waits_; }  ///< inner ones whose outer is not there
   std::size_t names() const noexcept { return name_of_.size(); }  ///< of entities, remembered
-  std::size_t memory_bytes() const noexcept { return outer_.bytes() + inner_.bytes(); }
+  std::size_t memory_bytes() const noexcept {
+    return outer_.bytes() + inner_.bytes() + wait_bytes_;
+  }
 
 private:
   /// Whom it is of, and when it came: seconds / 2 of event time, modulo 256.
@@ -87,6 +98,10 @@ private:
   };
   static std::uint64_t spans_of(const outer_span&) noexcept { return 1; }
   static std::uint64_t spans_of(const inner_spans& v) noexcept { return v.calls; }
+  struct open_sum {
+    joined_calls told;
+    latency_sketch took;
+  };
   struct known_name {
     std::string text;
     std::uint64_t hash = 0;
@@ -107,8 +122,10 @@ private:
   void remember(std::uint64_t key, const event_view& span);
   void wait(std::uint64_t outer, const event_view& span);
   void find_inner(std::uint64_t key, const event_view& outer);
+  void note_wait(std::uint64_t outer, const inner_spans& waits, double us);
+  void end_wait(std::uint64_t outer, const inner_spans& waits, latency_sketch* took) noexcept;
   void add(std::string_view caller, const outer_span& outer, std::string_view callee,
-           const inner_spans& inner);
+           const inner_spans& inner, const latency_sketch& took);
 
   std::size_t most_bytes_;
   span_table<outer_span> outer_;   ///< by trace and id
@@ -121,7 +138,11 @@ private:
   std::int64_t now_ms_ = 0;                                   ///< newest event time
   std::int64_t swept_ms_ = 0;                                 ///< to which the hands have come
   bool forget_all_ = false;
-  std::unordered_map<std::uint64_t, joined_calls> sums_;
+  std::unordered_map<std::uint64_t, open_sum> sums_;
+  std::size_t sketch_bytes_ = 0;
+  /// Of several that wait for one outer span: by that and their entity.
+  std::unordered_map<std::uint64_t, latency_sketch> waits_took_;
+  std::size_t wait_bytes_ = 0;
   counts counts_;
 };
 

@@ -291,7 +291,9 @@ std::string operations_text(const json& entity, const colours& c) {
   rows table;
   for (const json& o : list_of(entity, "operations")) {
     const auto name = text_of(o, "operation");
-    table.push_back({name.empty() ? "all others" : name, text_of(o, "peer"), text_of(o, "rate"),
+    const auto peer = text_of(o, "peer");
+    const char* unnamed = peer.empty() ? "all others" : "calls seen";
+    table.push_back({name.empty() ? unnamed : name, peer, text_of(o, "rate"),
                      share_of(o, "error_share"), share_of(o, "usual_error_share"),
                      text_of(o, "p50_ms"), text_of(o, "p95_ms"), text_of(o, "usual_p95_ms"),
                      text_of(o, "p99_ms")});

@@ -89,6 +89,31 @@ class SpansTest(unittest.TestCase):
         self.assertEqual((asked["last_ts"], e["calls_left_out"]), (START + 4_000, 0))
         self.assertTrue({"span.worst_operation"} <= {m["name"] for m in e["metrics"]}, e["metrics"])
 
+    def test_calls_that_spans_show_have_rate_failures_and_quantiles_also_after_a_kill(self):
+        """Of each trace the inner spans first, as collectors send them; the slow ones are one in ten and lie in one outer span."""
+        def spans():
+            for n in range(40):
+                at = START + n * 100
+                for k in range(10):
+                    yield span("service/cart", n, 2 + k, 1, at, 300_000 if k == 0 else 20_000, status="error" if k == 0 else "ok")
+                yield span("service/web", n, 1, None, at, 400_000)
+        def seen():
+            operations = self.server.api("/api/v1/entities/service%2Fweb")["operations"]
+            return [o for o in operations if (o["operation"], o["peer"]) == ("", "service/cart")]
+        self.send(list(spans()))
+        eventually(lambda: len(seen()) == 1 and self.server.metric("faultline_spans_joined_total") == 400)
+        self.server.wait_applied()
+        before = seen()
+        self.assertAlmostEqual(before[0]["p50_ms"], 20, delta=0.4)
+        self.assertAlmostEqual(before[0]["p95_ms"], 300, delta=6)
+        self.assertAlmostEqual(before[0]["error_share"], 0.1)
+        self.assertGreater(before[0]["rate"], 0)
+        self.assertIsNone(before[0]["usual_p95_ms"])
+        self.server.kill()
+        self.server.start()
+        self.server.wait_applied()
+        eventually(lambda: seen() == before)
+
     def test_the_graph_is_there_after_a_kill(self):
         self.send([e for n in range(10) for e in trace(n)])
         eventually(lambda: span_edges(self.server) == EDGES)

@@ -53,6 +53,7 @@ std::string sample_blob() {
   w.add(e);
   e.type = event_type::calls;
   e.calls = 12, e.failed = 3;
+  e.body = std::string_view{"\1\0\x42\0\x0c\0\0\0", 8};
   w.add(e);
   w.add(clock_record{event_time_of(1'700'000'010'000), arrival_time_of(1'700'000'010'001)});
   w.add(degrade_record{true, "lagging"});
@@ -99,6 +100,10 @@ struct lived_core {
     e.type = event_type::span;
     e.duration_us = 12'345;
     e.operation = "SELECT cart", e.peer = "db/cart";
+    d.give(e, at);
+    e.type = event_type::calls;
+    e.calls = 12, e.failed = 3, e.peer = "db/orders";
+    e.body = std::string_view{"\1\0\x42\0\x0c\0\0\0", 8};
     d.give(e, at);
     blocks = d.core.take_blocks();
   }
@@ -200,7 +205,7 @@ notify_group sample_group() {
 
 std::vector<disk_format> contents() {
   std::vector<disk_format> all;
-  all.push_back({"blob", "blob", 3, false, sample_blob, reread_blob});
+  all.push_back({"blob", "blob", 4, false, sample_blob, reread_blob});
   for (const auto& d : every_decision()) {
     all.push_back(
         {"decision_" + std::to_string(static_cast<int>(d.kind)), "decision", 4, false,
@@ -228,7 +233,7 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "entity snapshot", 13, true,
+  all.push_back({"entity_snapshot", "entity snapshot", 14, true,
                  [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();

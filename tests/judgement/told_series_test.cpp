@@ -195,6 +195,90 @@ TEST(ToldSeries, CallsAreNoSignOfLifeAndDrawAnEdge) {
   EXPECT_TRUE(series(*d.core.window(event_time_of(test_start + 120'000)).told, "span.self_ms"));
 }
 
+std::vector<std::pair<std::string, double>> calm(std::int64_t at) {
+  noise n{3};
+  return calm_row(at, n);
+}
+
+/// What the door tells of calls to @p peer that took as long as @p ms says.
+struct seen_calls {
+  seen_calls(const char* peer, const std::vector<double>& ms, std::uint32_t failed) {
+    latency_sketch took;
+    for (const double m : ms) took.add(m * 1000);
+    byte_writer out{durations};
+    took.save(out);
+    e.type = event_type::calls;
+    e.calls = static_cast<std::uint32_t>(ms.size()), e.failed = failed;
+    e.peer = peer;
+    e.body = durations;
+  }
+  std::string durations;
+  event_view e;
+};
+
+TEST(ToldSeries, CallsThatOthersSpansShowHaveQuantilesInWhateverOrderTheyAreTold) {
+  std::vector<double> fast(100, 20), slow(99, 80);
+  fast.push_back(500);
+  seen_calls a{"db/orders", fast, 0}, b{"db/orders", slow, 11}, c{"cache/c1", {1, 1}, 0};
+  const std::int64_t at = test_start / 300'000 * 300'000;
+
+  for (const bool backwards : {false, true}) {
+    entity_driver d;
+    for (int i = 0; i < 3; ++i) d.row(at + i * 1'000, calm(at));
+    std::vector<std::pair<event_view*, std::int64_t>> told{
+        {&a.e, at + 10'000}, {&c.e, at + 20'000}, {&b.e, at + 310'000}};
+    if (backwards) std::reverse(told.begin(), told.end());
+    for (const auto& [e, ts] : told) d.give(*e, ts);
+    d.row(at + 320'000, calm(at));
+    const auto seen = d.core.status().operations;
+    ASSERT_EQ(seen.size(), 2U) << backwards;
+    EXPECT_EQ(seen[0].peer, "db/orders");
+    EXPECT_EQ(seen[0].operation, "");
+    EXPECT_NEAR(seen[0].rate, 200 / 320.0, 0.01);
+    EXPECT_NEAR(seen[0].error_share, 11 / 200.0, 1e-9);
+    EXPECT_NEAR(seen[0].p50_ms, 20, 0.4);
+    EXPECT_NEAR(seen[0].p95_ms, 80, 1.6);
+    EXPECT_NEAR(seen[1].p99_ms, 1, 0.02);
+    EXPECT_TRUE(std::isnan(seen[0].usual_p95_ms));
+    EXPECT_EQ(seen[0].last_ms, at + 310'000);
+    entity_driver again;
+    ASSERT_TRUE(again.core.restore(d.core.save()));
+    EXPECT_EQ(again.core.save(), d.core.save());
+    EXPECT_EQ(again.core.status().operations.at(0).p95_ms, seen[0].p95_ms);
+  }
+}
+
+TEST(ToldSeries, CallsOfOldRecordsAreCountedAndHaveNoQuantilesAndOldCallsAreLetGo) {
+  seen_calls a{"db/orders", {20, 20}, 1};
+  a.e.body = {};
+  entity_driver d;
+  d.row(test_start, calm(test_start));
+  d.give(a.e, test_start);
+  auto seen = d.core.status().operations;
+  ASSERT_EQ(seen.size(), 1U);
+  EXPECT_EQ(seen[0].error_share, 0.5);
+  EXPECT_GT(seen[0].rate, 0);
+  EXPECT_TRUE(std::isnan(seen[0].p95_ms));
+  a.e.body = "no sketch";
+  a.e.failed = 7;  // of two: no record of ours
+  d.give(a.e, test_start + 1'000);
+  EXPECT_EQ(d.core.status().operations.at(0).error_share, 0.75);
+  entity_driver again;
+  EXPECT_TRUE(again.core.restore(d.core.save()));
+  d.row(test_start + 900'000, calm(test_start));
+  EXPECT_TRUE(d.core.status().operations.empty());
+}
+
+TEST(ToldSeries, CallsThatOthersSpansShowAreNoOperationToBeHeldAgainstItsPast) {
+  entity_driver d;
+  seen_calls a{"db/orders", {20, 30}, 0};
+  for (int i = 0; i < 100; ++i) {
+    d.row(test_start + i * 10'000, calm(test_start));
+    d.give(a.e, test_start + i * 10'000);
+  }
+  for (const auto& m : d.core.status().metrics) EXPECT_NE(m.name.substr(0, 5), "span.");
+}
+
 /// a calls b; their metrics are calm. Both log @p errors more a step in the fault, b first.
 rca_question logged(std::uint32_t errors) {
   root_cause_cases::system_builder b{360, 36};

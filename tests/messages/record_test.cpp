@@ -73,6 +73,7 @@ std::string blob_of_every_kind() {
   e.entity = "service/cart";
   e.peer = "db/orders";
   e.calls = 7, e.failed = 2, e.duration_us = 1234567;
+  e.body = "durations";
   w.add(e);
   w.add(clock_record{event_time_of(11), arrival_time_of(12)});
   w.add(degrade_record{true, "lag"});
@@ -80,13 +81,13 @@ std::string blob_of_every_kind() {
   return w.take();
 }
 
-TEST(BlobWriter, WritesTheBytesOfVersionThree) {
+TEST(BlobWriter, WritesTheBytesOfVersionFour) {
   blob_writer w;
   w.add(metric_event());
   w.add(clock_record{event_time_of(1), arrival_time_of(2)});
   EXPECT_EQ(w.records(), 2U);
   const std::string expected = from_hex(
-      "03"
+      "04"
       "40000000 01 01 01 0068e5cf8b010000 0568e5cf8b010000 0600 686f73742f61"
       "01 0200 617a 0100 31"
       "0200 00 03 637075 000000000000e03f 01 04 72657173 0000000000001c40"
@@ -158,6 +159,7 @@ TEST(BlobReader, GivesBackEveryKindOfRecord) {
   EXPECT_EQ(v.event.calls, 7U);
   EXPECT_EQ(v.event.failed, 2U);
   EXPECT_EQ(v.event.duration_us, 1234567U);
+  EXPECT_EQ(v.event.body, "durations");
   ASSERT_TRUE(*r.next(v));
   EXPECT_EQ(v.kind, record_kind::clock);
   EXPECT_EQ(unix_ms(v.clock.event), 11);
@@ -237,7 +239,7 @@ TEST(BlobReader, FindsNoExtentWhereNoRecordIs) {
 
 TEST(BlobReader, RefusesANewerVersionAndAnUnknownKind) {
   record_view v;
-  auto newer = blob_reader{std::string_view{"\x04", 1}}.next(v);
+  auto newer = blob_reader{std::string_view{"\x05", 1}}.next(v);
   ASSERT_FALSE(newer);
   EXPECT_EQ(newer.error().code, ec::unknown_version);
   const auto unknown_kind = from_hex("01 01000000 09");

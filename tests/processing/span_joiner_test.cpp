@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <random>
 #include <set>
@@ -288,6 +289,114 @@ TEST(SpanJoiner, RecoversEveryCallThatIsThereAndInventsNone) {
   EXPECT_EQ(j.counted().joined, truth);
 }
 
+latency_sketch sketch_of(const joined_calls& calls) {
+  latency_sketch s;
+  byte_reader in{calls.durations};
+  EXPECT_TRUE(calls.durations.empty() || (s.restore(in) && in.at_end()));
+  return s;
+}
+
+/// Requests of web, of which every tenth asks cart for much, one span after the other.
+std::vector<one_span> busy_minute(std::vector<double>& took) {
+  std::mt19937_64 draw{11};
+  std::lognormal_distribution<double> duration{9, 1.2};
+  std::vector<one_span> all;
+  for (int t = 0; t < 400; ++t) {
+    const auto trace = "t" + std::to_string(t);
+    all.push_back({"service/web", trace, "01", "", t * 20});
+    for (int n = 0; n < (t % 10 == 0 ? 40 : 1); ++n) {
+      const auto us = static_cast<std::uint64_t>(std::ceil(duration(draw)));
+      took.push_back(static_cast<double>(us));
+      all.push_back({"service/cart", trace, std::to_string(100 + n), "01", t * 20 + 1, us});
+    }
+  }
+  return all;
+}
+
+TEST(SpanJoiner, QuantilesOfJoinedCallsAreWithinTwoPercentOfTheTrueWhicheverSpanComesFirst) {
+  std::vector<double> took;
+  auto spans = busy_minute(took);
+  std::sort(took.begin(), took.end());
+  for (const bool outer_last : {false, true}) {
+    if (outer_last) std::reverse(spans.begin(), spans.end());
+    span_joiner j;
+    for (const auto& s : spans) note(j, s);
+    latency_sketch all;
+    for (const auto& c : j.drain()) all.merge(sketch_of(c));
+    ASSERT_EQ(all.count(), took.size()) << outer_last;
+    for (const double q : {0.1, 0.5, 0.95, 0.99}) {
+      const double truth = took[static_cast<std::size_t>(q * static_cast<double>(took.size() - 1))];
+      EXPECT_NEAR(all.quantile(q), truth, truth * 0.02001) << q << " " << outer_last;
+    }
+  }
+}
+
+TEST(SpanJoiner, InWhateverOrderSpansComeTheirSumsHaveTheSameBytes) {
+  std::vector<double> took;
+  auto spans = busy_minute(took);
+  std::mt19937_64 draw{5};
+  std::vector<std::string> first;
+  for (int round = 0; round < 5; ++round) {
+    span_joiner j;
+    for (const auto& s : spans) note(j, s);
+    std::vector<std::string> told;
+    for (const auto& c : j.drain())
+      told.push_back(c.callee + std::to_string(c.calls) + c.durations);
+    if (round == 0) first = told;
+    EXPECT_EQ(told, first) << round;
+    std::shuffle(spans.begin(), spans.end(), draw);
+  }
+}
+
+TEST(SpanJoiner, DurationsOfManyThatWaitTakeAnEighthOfTheMemoryAndTheRestIsCounted) {
+  constexpr std::size_t most = 1024 * 1024;
+  span_joiner j{most};
+  constexpr int traces = 2'000, each = 30;
+  std::size_t largest = 0;
+  for (int n = 0; n < each; ++n)
+    for (int t = 0; t < traces; ++t) {
+      note(j, {"service/cart", "t" + std::to_string(t), std::to_string(100 + n), "01", n,
+               static_cast<std::uint64_t>(std::pow(1.3, n) * 100)});
+      largest = std::max(largest, j.memory_bytes());
+    }
+  EXPECT_LE(largest, most + 8192);
+  for (int t = 0; t < traces; ++t) note(j, {"service/web", "t" + std::to_string(t), "01", "", 50});
+  std::uint64_t calls = 0, timed = 0;
+  for (const auto& c : j.drain()) calls += c.calls, timed += sketch_of(c).count();
+  EXPECT_GT(timed, 0U);
+  EXPECT_LT(timed, calls);
+  EXPECT_EQ(calls, j.counted().joined);
+  const auto let_go = j.memory_bytes();
+  for (int n = 0; n < 2; ++n) note(j, {"service/cart", "y", std::to_string(10 + n), "01", 60, 500});
+  EXPECT_GT(j.memory_bytes(), let_go) << "there is room again";
+  for (int n = 0; n < 9; ++n) note(j, {"service/cart", "z", "01", "", 60 + n * 40'000});
+  EXPECT_EQ(j.memory_bytes(), let_go) << "nobody came for them";
+}
+
+TEST(SpanJoiner, SketchesOfManySumsAreDrainedBeforeTheyAreMany) {
+  span_joiner j;
+  for (int e = 0; e < 2'000 && !j.is_crowded(); ++e) {
+    const auto trace = "t" + std::to_string(e);
+    note(j, {"service/web", trace, "01", "", 0});
+    for (int n = 0; n < 500; ++n)
+      note(j, {"service/c" + std::to_string(e), trace, std::to_string(100 + n), "01", 1,
+               static_cast<std::uint64_t>(std::pow(1.041, n)) + 1});
+  }
+  EXPECT_TRUE(j.is_crowded());
+  EXPECT_LT(j.drain().size(), span_joiner::most_sums / 2);
+  EXPECT_FALSE(j.is_crowded());
+}
+
+TEST(SpanJoiner, TimeWithinItsOwnSpansHasNoQuantiles) {
+  span_joiner j;
+  note(j, {"service/web", "aa", "01", "", 0, 9'000, false, "db/orders"});
+  note(j, {"db/orders", "aa", "02", "01", 1, 4'000});
+  const auto calls = j.drain();
+  ASSERT_EQ(calls.size(), 1U);
+  EXPECT_EQ(calls[0].callee, "service/web");
+  EXPECT_TRUE(calls[0].durations.empty());
+}
+
 TEST(SpanJoiner, TheEventItTellsHasTheSumsAndTheStep) {
   span_joiner j;
   note(j, {"service/web", "aa", "01", "", 12'345});
@@ -304,6 +413,8 @@ TEST(SpanJoiner, TheEventItTellsHasTheSumsAndTheStep) {
   EXPECT_EQ(e.calls, 1U);
   EXPECT_EQ(e.failed, 1U);
   EXPECT_EQ(e.duration_us, 4'000U);
+  EXPECT_EQ(e.body, calls.at(0).durations);
+  EXPECT_NEAR(sketch_of(calls.at(0)).quantile(0.5), 4'000, 80);
 }
 
 }  // namespace

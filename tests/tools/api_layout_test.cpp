@@ -185,11 +185,14 @@ TEST(EntityPage, ListsItsOperationsAndWhatIsUsualOfThem) {
           R"(, "operations": [{"operation": "GET /cart\u001b[2J", "peer": "", "rate": 12.5, "error_share": 0.031,
                 "usual_error_share": 0.001, "p50_ms": 40, "p95_ms": 1200, "usual_p95_ms": 80, "p99_ms": 1300, "last_ts": 1},
                {"operation": "", "peer": "", "rate": 0.5, "error_share": 0, "usual_error_share": null,
-                "p50_ms": 1, "p95_ms": 2, "usual_p95_ms": null, "p99_ms": null, "last_ts": 1}], "calls_left_out": 41})",
+                "p50_ms": 1, "p95_ms": 2, "usual_p95_ms": null, "p99_ms": null, "last_ts": 1},
+               {"operation": "", "peer": "db/orders", "rate": 0.5, "error_share": 0, "usual_error_share": null,
+                "p50_ms": 1, "p95_ms": 2, "usual_p95_ms": null, "p99_ms": 7, "last_ts": 1}], "calls_left_out": 41})",
       plain);
   ASSERT_TRUE(page);
-  for (const char* part : {"OPERATION", "GET /cart", "12.5", "3.1 %", "0.1 %", "1200", "80", "1300",
-                           "all others", "41 calls of peers beyond the first"})
+  for (const char* part :
+       {"OPERATION", "GET /cart", "12.5", "3.1 %", "0.1 %", "1200", "80", "1300", "all others",
+        "calls seen", "db/orders", "41 calls of peers beyond the first"})
     EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
   EXPECT_FALSE(has(*page, "\x1b"));
   EXPECT_FALSE(has(*layout_entity(head + "}", plain), "OPERATION"));
