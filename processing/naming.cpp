@@ -216,9 +216,11 @@ std::uint32_t sample_namer::source_of(const sample_labels& labels) const {
 std::string& sample_namer::metric_name(const metric_sample& sample, const sample_labels& labels,
                                        bool with_source) {
   name_.assign(sample.name);
-  const auto unit = unit_word(sample.unit);
+  // Prometheus tells units apart from values, sooner or later: its names do not depend on them.
+  const bool apart = style_ == naming_style::prometheus;
+  const auto unit = apart ? unit_of(sample.unit) : unit_word(sample.unit);
   if (!unit.empty() && unit_of(sample.name).empty()) {
-    if (lacks_unit(sample.name, unit))
+    if (!apart && lacks_unit(sample.name, unit))
       name_.append("_").append(unit);
     else
       tell_unit(sample.name, unit);

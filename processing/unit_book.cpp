@@ -22,11 +22,14 @@ std::string_view unit_book::told(std::string_view metric) const {
 
 std::string_view unit_book::of(std::string_view metric) const {
   if (const auto said = unit_of(metric); !said.empty()) return said;
-  constexpr std::string_view mean = ".mean";
   const auto family = metric.substr(0, metric.find('{'));
   if (const auto unit = told(family); !unit.empty()) return unit;
-  if (family.size() <= mean.size() || family.substr(family.size() - mean.size()) != mean) return {};
-  return told(std::string{family.substr(0, family.size() - mean.size())} + ".sum");
+  constexpr std::string_view mean = "mean", sum = "sum";
+  if (family.size() < mean.size() + 2 || family.substr(family.size() - mean.size()) != mean)
+    return {};
+  const auto stem = family.substr(0, family.size() - mean.size());
+  if (stem.back() != '.' && stem.back() != '_') return {};
+  return told(std::string{stem}.append(sum));
 }
 
 }  // namespace faultline

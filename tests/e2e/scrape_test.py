@@ -116,6 +116,18 @@ class ScrapeTest(Case):
             server.start()
         holds_each_answer_once()
 
+    def test_units_are_those_of_the_name_and_where_it_says_none_those_that_the_target_tells(self):
+        port = free_ports(1)[0]
+        target = Target(port)
+        self.addCleanup(target.close)
+        target.body = (b"# TYPE heat gauge\n# UNIT heat celsius\nheat 21\n# UNIT read_bytes seconds\nread_bytes 5\n"
+                       b"# UNIT queue apples\nqueue 3\n# UNIT\n# EOF\n")
+        server = self.scraping(port)
+        def units():
+            return {name: m["unit"] for name, m in self.metrics_of(server, "host/127.0.0.1").items()}
+        wanted = {"heat": "celsius", "read_bytes": "bytes", "queue": ""}
+        eventually(lambda: wanted.items() <= units().items(), what="units")
+
     def test_what_a_target_should_not_answer_is_refused_and_it_counts_as_down(self):
         port = free_ports(1)[0]
         target = Target(port)

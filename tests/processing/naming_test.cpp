@@ -191,6 +191,27 @@ TEST(Naming, AUnitThatANameDoesNotSayIsTold) {
   EXPECT_EQ(book.of("checkout"), "");
 }
 
+TEST(Naming, AUnitThatPrometheusTellsIsToldAndPartOfNoName) {
+  told t;
+  unit_book book;
+  t.namer.tell_units_to(book);
+  t.begin(naming_style::prometheus);
+  const std::vector<attribute> target{{"instance", "web-1:9100"}, {"path", "/"}};
+  t.metric("checkout", 1, target, now_ms, "seconds");
+  t.metric("lookups_sum", 1, target, now_ms, "seconds");
+  t.metric("energy", 1, target, now_ms, "joules");
+  t.metric("read_bytes", 1, target, now_ms, "seconds");
+  t.namer.finish();
+  EXPECT_EQ(t.values.count("host/web-1 checkout{path=/}"), 1U);
+  EXPECT_EQ(book.of("checkout{path=/}"), "seconds");
+  EXPECT_EQ(book.of("lookups_mean{path=/}"), "seconds");
+  EXPECT_EQ(book.of("lookups_count{path=/}"), "");
+  EXPECT_EQ(book.of("energy{path=/}"), "joules");
+  EXPECT_EQ(book.of("read_bytes{path=/}"), "bytes") << "what a name says counts";
+  for (const char* other : {"mean", "_mean", "lookupsmean", "lookups_meaning", "lookups.mean"})
+    EXPECT_EQ(book.of(other), "") << other;
+}
+
 TEST(UnitBook, KnowsTheLastOfTwoAndNoMoreThanItMay) {
   unit_book book;
   book.learn("a", "seconds");

@@ -24,8 +24,8 @@ std::string series(std::string_view name, std::string_view rest) {
   return text_field(1,
                     label("__name__", name) + label("instance", "web-1:9100") + std::string{rest});
 }
-std::string metadata(std::uint64_t type, std::string_view family) {
-  return text_field(3, number_field(1, type) + text_field(2, family));
+std::string metadata(std::uint64_t type, std::string_view family, std::string_view unit = {}) {
+  return text_field(3, number_field(1, type) + text_field(2, family) + text_field(5, unit));
 }
 
 told_samples write(const std::string& body, prometheus_types types = {}) {
@@ -83,6 +83,46 @@ TEST(RemoteWrite, MetadataCountsInTheRequestThatHasItAndInThoseAfterIt) {
       read_remote_write(series("packets", sample(1, 1)) + metadata(1, "packets"), types, told));
   ASSERT_TRUE(read_remote_write(series("packets", sample(2, 2)), types, told));
   for (const auto& line : told.lines) EXPECT_THAT(line, ::testing::HasSubstr("counter")) << line;
+}
+
+TEST(RemoteWrite, UnitsOfMetadataAreThoseOfItsFamily) {
+  prometheus_types types;
+  told_samples told;
+  ASSERT_TRUE(read_remote_write(metadata(3, "took", "seconds") + metadata(2, "used", "bytes") +
+                                    series("took_sum", sample(1, 1)) + series("used", sample(2, 1)),
+                                types, told));
+  ASSERT_TRUE(read_remote_write(
+      series("took_count", sample(1, 2)) + series("took_sum", sample(1, 2)), types, told));
+  const auto& lines = told.lines;
+  ASSERT_EQ(lines.size(), 4U);
+  for (const std::size_t n : {0U, 3U}) EXPECT_THAT(lines[n], ::testing::EndsWith(" seconds")) << n;
+  EXPECT_THAT(lines[1], ::testing::EndsWith(" bytes"));
+  EXPECT_THAT(lines[2], ::testing::EndsWith("}")) << "how many there were";
+  ASSERT_TRUE(
+      read_remote_write(metadata(2, "used", "") + series("used", sample(2, 3)), types, told));
+  EXPECT_THAT(told.lines.back(), ::testing::EndsWith("}")) << "the last word counts";
+}
+
+TEST(PrometheusTypes, UnitsThatAreNoneAreNotTold) {
+  prometheus_types types;
+  for (const char* unit : {"", "apples", "not_bytes", "bytes_per_second", "seconds ", "1", "By",
+                           "\x01seconds", "\xff"})
+    types.learn_unit("a", unit);
+  types.learn_unit("", "seconds");
+  types.learn_unit(std::string(prometheus_types::longest + 1, 'x'), "seconds");
+  EXPECT_EQ(types.unit_told("a"), "");
+  EXPECT_EQ(types.unit_told(""), "");
+  EXPECT_EQ(types.unit_told("_sum"), "");
+  EXPECT_EQ(types.unit_told(std::string(prometheus_types::longest + 1, 'x')), "");
+  types.learn_unit("a", "joules");
+  EXPECT_EQ(types.unit_told("a"), "joules");
+  EXPECT_EQ(types.unit_told("a_total"), "joules");
+  EXPECT_EQ(types.unit_told("a_max"), "");
+  EXPECT_EQ(types.of("a"), prometheus_type::unknown) << "a unit is no type";
+  for (std::size_t i = 0; i < prometheus_types::most + 10; ++i)
+    types.learn_unit("family" + std::to_string(i), "bytes");
+  EXPECT_EQ(types.unit_told("family0"), "bytes");
+  EXPECT_EQ(types.unit_told("family" + std::to_string(prometheus_types::most)), "");
 }
 
 TEST(RemoteWrite, StaleSeriesBucketsAndNativeHistogramsAreLeftOut) {
@@ -150,6 +190,18 @@ TEST(Exposition, WhatIsBeyondADoubleIsInfiniteOrNothingAndTimesOfOpenMetricsAreS
                           "metric b -inf gauge @0 {} {instance=web-1:9100,job=node}",
                           "metric c 0 gauge @0 {} {instance=web-1:9100,job=node}",
                           "metric d 1 gauge @1750000000123 {} {instance=web-1:9100,job=node}"));
+}
+
+TEST(Exposition, UnitsStandWithTheValuesOfTheirFamily) {
+  const auto told = scrape(
+      "# TYPE lookups counter\n# UNIT lookups seconds\nlookups_total 3\n# UNIT heat celsius\nheat "
+      "3\n"
+      "# UNIT\n# UNIT heat2\n# UNIT heat2 of rooms\nheat2 3\n#UNIT heat3 celsius\nheat3 1\n");
+  ASSERT_EQ(told.lines.size(), 4U);
+  EXPECT_THAT(told.lines[0], ::testing::EndsWith(" seconds"));
+  EXPECT_THAT(told.lines[1], ::testing::EndsWith(" celsius"));
+  EXPECT_THAT(told.lines[2], ::testing::EndsWith("}"));
+  EXPECT_THAT(told.lines[3], ::testing::EndsWith(" celsius"));
 }
 
 TEST(Exposition, BucketsAreLeftOut) {

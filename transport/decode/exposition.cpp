@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 //   text    := line*
-//   line    := "# TYPE" name type | "#" anything | name [labels] value [timestamp]
-//   labels  := "{" [key "=" '"' text '"' ("," ...)*] [","] "}"      -- \\ \" \n in the text
+//   line    := "# TYPE" name type | "# UNIT" name unit | "#" anything | name [labels] value
+//   [timestamp] labels  := "{" [key "=" '"' text '"' ("," ...)*] [","] "}"      -- \\ \" \n in the
+//   text
 #include <cerrno>
 #include <charconv>
 #include <cmath>
@@ -86,9 +87,11 @@ public:
 
 private:
   bool comment(std::string_view rest) {
-    if (take_word(rest) != "TYPE") return true;
+    const auto what = take_word(rest);
+    if (what != "TYPE" && what != "UNIT") return true;
     const auto family = take_word(rest);
     const auto type = take_word(rest);
+    if (what == "UNIT") return types_.learn_unit(family, type), true;
     if (type == "counter") {
       types_.learn(family, prometheus_type::counter);
     } else if (type == "gauge") {

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
+#include "messages/units.hpp"
 #include "transport/decode/internal/prometheus_sample.hpp"
 #include "transport/decode/internal/proto_reader.hpp"
 
@@ -30,19 +32,22 @@ bool has_label(const sample_labels& labels, std::string_view key) noexcept {
                      [key](const attribute& l) { return l.key == key; });
 }
 
-// MetricMetadata: 1 type (1 counter, 2 gauge, 3 histogram, 5 summary), 2 metric_family_name.
+// MetricMetadata: 1 type (1 counter, 2 gauge, 3 histogram, 5 summary), 2 metric_family_name, 5
+// unit.
 bool learn(std::string_view message, prometheus_types& types) {
   proto_reader in{message};
-  std::string_view family;
+  std::string_view family, unit;
   std::uint64_t type = 0;
   while (in.next()) {
     if (in.field() == 1) type = in.natural();
     if (in.field() == 2) family = in.text();
+    if (in.field() == 5) unit = in.text();
   }
   if (type == 1) types.learn(family, prometheus_type::counter);
   if (type == 2) types.learn(family, prometheus_type::gauge);
   if (type == 3) types.learn(family, prometheus_type::histogram);
   if (type == 5) types.learn(family, prometheus_type::summary);
+  types.learn_unit(family, unit);
   return in.ok();
 }
 
@@ -104,17 +109,41 @@ private:
 
 }  // namespace
 
+prometheus_types::known* prometheus_types::at(std::string_view family) {
+  if (family.empty() || family.size() > longest) return nullptr;
+  std::string name{family};
+  if (const auto found = families_.find(name); found != families_.end()) return &found->second;
+  return families_.size() < most ? &families_.try_emplace(std::move(name)).first->second : nullptr;
+}
+
 void prometheus_types::learn(std::string_view family, prometheus_type type) {
-  if (family.empty() || family.size() > longest) return;
-  if (const auto known = types_.find(std::string{family}); known != types_.end())
-    known->second = type;
-  else if (types_.size() < most)
-    types_.emplace(family, type);
+  if (known* const k = at(family)) k->type = type;
+}
+
+void prometheus_types::learn_unit(std::string_view family, std::string_view unit) {
+  const bool word = std::all_of(unit.begin(), unit.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+  const auto said = word ? unit_of(unit) : std::string_view{};
+  if (said.empty() && families_.count(std::string{family}) == 0) return;
+  if (known* const k = at(family)) k->unit = said, has_units_ = has_units_ || !said.empty();
 }
 
 prometheus_type prometheus_types::of(const std::string& family) const {
-  const auto found = types_.find(family);
-  return found == types_.end() ? prometheus_type::unknown : found->second;
+  const auto found = families_.find(family);
+  return found == families_.end() ? prometheus_type::unknown : found->second.type;
+}
+
+std::string_view prometheus_types::unit_told(std::string_view metric) const {
+  const auto of_family = [this](std::string_view family) {
+    const auto found = families_.find(std::string{family});
+    return found == families_.end() ? std::string_view{} : found->second.unit;
+  };
+  if (!has_units_) return {};
+  if (const auto unit = of_family(metric); !unit.empty()) return unit;
+  for (const std::string_view end : {"_sum", "_total"})
+    if (ends_with(metric, end)) return of_family(metric.substr(0, metric.size() - end.size()));
+  return {};
 }
 
 // A gauge that became a counter stays one for its entity (tick_builder), so where nothing is known
@@ -141,6 +170,7 @@ void tell_prometheus(std::string_view name, const sample_labels& labels, double 
     return sink.leave_out(left_out::bucket);
   metric_sample s;
   s.name = name;
+  s.unit = types.unit_told(name);
   s.kind = types.kind_of(name);
   s.value = value;
   s.ts_ms = ts_ms;
