@@ -4,7 +4,7 @@
 
     tests/fuzz/fuzz.py --seconds 60                all targets, so long in all
     tests/fuzz/fuzz.py --runs 10000000 [TARGET...] so many executions of each
-        --state FILE                               in rounds of a minute each; goes on where it was interrupted
+        --state FILE                               in rounds of a minute each, most of them of short inputs; goes on where it was interrupted
     tests/fuzz/fuzz.py --report FILE               what stands in it
     tests/fuzz/fuzz.py --coverage [TARGET...]      lines of the parsers that corpus/ reaches; 95 of 100 in each file, or it fails
     tests/fuzz/fuzz.py --merge [TARGET...]         puts what reaches more into corpus/
@@ -69,7 +69,10 @@ LEAST_COVERAGE = 0.95  # of the lines of each parser
 ROUND_S = 60
 INTERRUPTED = 72  # how libFuzzer ends after SIGINT
 NO_RUNS = {"executions": 0, "seconds": 0, "rounds": 0, "broken": 0}
-LIMITS = ["-timeout=10", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1", "-verbosity=0"]
+LIMITS = ["-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=0"]
+LONGEST = 65536
+# Longest input of a round, in turn: what is read is made of short pieces, and short inputs are tried up to ten times as often.
+LENGTHS = [512, 512, 4096, LONGEST]
 
 
 def compile_all(sources, extra, objects):
@@ -99,13 +102,13 @@ def build(target, kind="fuzz"):
     return program
 
 
-def fuzz(target, program, limits):
+def fuzz(target, program, limits, longest=LONGEST):
     """@returns (good, executions)."""
     found, broken = BUILD / "found" / target, BUILD / "broken"
     found.mkdir(parents=True, exist_ok=True)
     broken.mkdir(parents=True, exist_ok=True)
     words = HERE / "dictionaries" / f"{target}.dict"
-    done = subprocess.run([str(program), *LIMITS, *limits, f"-artifact_prefix={broken}/{target}-",
+    done = subprocess.run([str(program), *LIMITS, f"-max_len={longest}", *limits, f"-artifact_prefix={broken}/{target}-",
                            *([f"-dict={words}"] if words.exists() else []), str(found), str(HERE / "corpus" / target)],
                           capture_output=True, text=True, errors="replace")
     runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.stderr)
@@ -171,7 +174,8 @@ def fuzz_on(targets, runs, seed, state):
         for target in list(waiting):
             so_far, begun = known[target], time.monotonic()
             good, done = fuzz(target, programs[target], [f"-runs={runs - so_far['executions']}", f"-max_total_time={ROUND_S}",
-                                                         f"-seed={seed + so_far['rounds']}"])
+                                                         f"-seed={seed + so_far['rounds']}"],
+                              LENGTHS[so_far["rounds"] % len(LENGTHS)])
             for what, more in (("executions", done), ("seconds", round(time.monotonic() - begun)), ("rounds", 1), ("broken", int(not good))):
                 so_far[what] += more
             part = pathlib.Path(f"{state}.part")
