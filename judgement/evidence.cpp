@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "judgement/cause_question.hpp"
 #include "judgement/entity_logs.hpp"
 #include "judgement/entity_spans.hpp"
 #include "judgement/told_series.hpp"
@@ -17,8 +18,10 @@ namespace {
 constexpr double many_metrics = 0.5;
 /// From here on a deviation dates the node's trouble.
 constexpr double dates_from = 1.5;
-/// What a silence is worth, and an alert at least, nats.
+/// What a silence is worth, and an alert at least and at most, nats.
 constexpr double silence_lr = 3.0;
+constexpr double alert_least = 1.0;
+constexpr double alert_most = 4.0;
 /// A silence is this many ticks of one that sent in at least this share of them.
 constexpr int silent_ticks = 4;
 constexpr double regular = 0.8;
@@ -26,8 +29,6 @@ constexpr double regular = 0.8;
 /// within them. The latter weighs nothing: decision 0031.
 constexpr std::string_view span_latency = "span.latency_ms";
 constexpr std::string_view span_self = "span.self_ms";
-constexpr double alert_least = 1.0;
-constexpr double alert_most = 4.0;
 
 bool begins_with(std::string_view text, std::string_view start) {
   return text.substr(0, start.size()) == start;
@@ -50,12 +51,6 @@ bool says_little(metric_role role) {
 double log_strength(const metric_evidence& m) {
   if (m.meaning.worse * m.shows.peak < 0 || says_little(m.meaning.role)) return 0;
   return std::log(std::max(1.0, m.shows.strength));
-}
-
-/// "cart" of "service/cart".
-std::string_view short_name(std::string_view entity) {
-  const auto slash = entity.find('/');
-  return slash == std::string_view::npos ? entity : entity.substr(slash + 1);
 }
 
 /// The node a metric's peer names: among the neighbours first, then anyone of that name.
@@ -383,13 +378,7 @@ std::vector<bool> calls_in(const rca_question& q, std::size_t from, bool told,
 
 std::vector<std::vector<std::size_t>> callees_in(const rca_question& q) {
   std::vector<std::vector<std::size_t>> callees(q.nodes.size());
-  std::map<std::string_view, std::size_t> by_id;
-  for (std::size_t n = 0; n < q.nodes.size(); ++n) by_id.emplace(q.nodes[n].entity, n);
-  for (const rca_edge& e : q.edges) {
-    const auto from = by_id.find(e.from);
-    const auto to = by_id.find(e.to);
-    if (from != by_id.end() && to != by_id.end()) callees[from->second].push_back(to->second);
-  }
+  for (const placed_edge& e : placed_edges(q)) callees[e.from].push_back(e.to);
   for (auto& list : callees) std::sort(list.begin(), list.end());
   return callees;
 }

@@ -3,14 +3,25 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <string_view>
+
+#include "judgement/cause_question.hpp"
 
 namespace faultline {
 namespace {
 
 constexpr std::size_t role_index(metric_role r) { return static_cast<std::size_t>(r); }
 constexpr std::size_t class_index(fault_class c) { return static_cast<std::size_t>(c); }
+
+/// Shares of a sign that count for a class which it does not tell apart from others: packets that a
+/// machine counts are lost by whoever it talks to; what fails, is late or is full may be so because
+/// of another fault of the same entity; more traffic is no fault by itself; and behind a change
+/// anything may show.
+constexpr double counted_packets = 0.6;
+constexpr double failures = 0.8;
+constexpr double lateness = 0.6;
+constexpr double saturation = 0.5;
+constexpr double more_traffic = 0.6;
+constexpr double changed_and_shows = 0.5;
 
 /// log((q e^lr + 1 - q) / (b e^lr + 1 - b)): what it is worth that the cause reaches a node with
 /// this evidence, against nothing reaching it.
@@ -50,14 +61,7 @@ public:
         w_{w},
         callees_(q.nodes.size()),
         edges_of_(q.nodes.size()) {
-    std::map<std::string_view, std::size_t> by_id;
-    for (std::size_t n = 0; n < q.nodes.size(); ++n) by_id.emplace(q.nodes[n].entity, n);
-    for (const rca_edge& e : q.edges) {
-      const auto from = by_id.find(e.from);
-      const auto to = by_id.find(e.to);
-      if (from == by_id.end() || to == by_id.end()) continue;
-      callees_[from->second].push_back(to->second);
-    }
+    for (const placed_edge& e : placed_edges(q)) callees_[e.from].push_back(e.to);
     for (std::size_t e = 0; e < seen.edges.size(); ++e) {
       edges_of_[seen.edges[e].from].push_back(e);
       edges_of_[seen.edges[e].to].push_back(e);
@@ -74,7 +78,8 @@ public:
     own_symptoms(r, t);
     others(r, t);
     order(r, t);
-    change(r, t);
+    // Its worth is in the class `change` already; named on its own for the explanation.
+    if (t.change_index) t.change = t.by_class[class_index(fault_class::change)];
     if (!of_any_size(r)) {
       t.magnitude = -w_.magnitude * std::min(strongest_ - strength_[r], w_.magnitude_most);
     }
@@ -138,15 +143,16 @@ private:
     k[class_index(fault_class::disk)] = role(r, metric_role::disk);
     k[class_index(fault_class::network_delay)] = edge_mean(r, false);
     k[class_index(fault_class::packet_loss)] =
-        std::max(edge_mean(r, true), 0.6 * role(r, metric_role::network));
+        std::max(edge_mean(r, true), counted_packets * role(r, metric_role::network));
     k[class_index(fault_class::error_burst)] =
-        0.8 * beyond_callees(role(r, metric_role::errors), callees_[r], seen_, metric_role::errors);
+        failures *
+        beyond_callees(role(r, metric_role::errors), callees_[r], seen_, metric_role::errors);
     const double late =
         beyond_callees(role(r, metric_role::latency), callees_[r], seen_, metric_role::latency);
     // An entity that stops answering: silent, slow by itself, or its callers' calls to it fail.
     k[class_index(fault_class::dependency)] =
-        std::max({e.silent ? w_.evidence.most / 2 : unseen(r), 0.6 * late, 0.8 * edge_mean(r, true),
-                  0.5 * role(r, metric_role::saturation)});
+        std::max({e.silent ? w_.evidence.most / 2 : unseen(r), lateness * late,
+                  failures * edge_mean(r, true), saturation * role(r, metric_role::saturation)});
     k[class_index(fault_class::load)] = load(r);
     std::vector<double> all;
     double strongest = 0;
@@ -154,7 +160,8 @@ private:
       lr = w_.own * std::clamp(lr, w_.evidence.least, w_.evidence.most);
       strongest = std::max(strongest, lr);
     }
-    k[class_index(fault_class::change)] = 0.5 * strongest + w_.change * change_lr(r, t);
+    k[class_index(fault_class::change)] =
+        changed_and_shows * strongest + w_.change * change_lr(r, t);
     for (const double lr : k) all.push_back(lr);
     const double sum = log_sum_exp(all);
     for (std::size_t n = 0; n < k.size(); ++n) {
@@ -173,7 +180,7 @@ private:
     for (std::size_t n = 0; n < q_.nodes.size(); ++n) {
       if (n != r && passing_[r][n] > 0) return unseen(r);
     }
-    return d.peak > 0 ? 0.6 * role(r, metric_role::traffic) : unseen(r);
+    return d.peak > 0 ? more_traffic * role(r, metric_role::traffic) : unseen(r);
   }
 
   void own_symptoms(std::size_t r, cause_terms& t) const {
@@ -255,11 +262,6 @@ private:
     return best;
   }
 
-  void change(std::size_t, cause_terms& t) const {
-    // Its worth is in the class `change` already; named on its own for the explanation.
-    if (t.change_index) t.change = t.by_class[class_index(fault_class::change)];
-  }
-
   const rca_question& q_;
   const evidence& seen_;
   const reach_table& passing_;
@@ -283,16 +285,11 @@ double unobserved_score(const evidence& seen, const posterior_weights& w, double
 
 reach_table passing_chances(const rca_question& question, const posterior_weights& weights) {
   const std::size_t count = question.nodes.size();
-  std::map<std::string_view, std::size_t> by_id;
-  for (std::size_t n = 0; n < count; ++n) by_id.emplace(question.nodes[n].entity, n);
   std::vector<std::vector<std::pair<std::size_t, double>>> callers(count);
-  for (const rca_edge& e : question.edges) {
-    const auto from = by_id.find(e.from);
-    const auto to = by_id.find(e.to);
-    if (from == by_id.end() || to == by_id.end() || from->second == to->second) continue;
-    callers[to->second].emplace_back(
-        from->second,
-        (e.kind == edge_kind::runs_on ? weights.runs_on : weights.calls) * e.confidence);
+  for (const auto& [from, to, edge] : placed_edges(question)) {
+    if (from == to) continue;
+    const double passes = edge->kind == edge_kind::runs_on ? weights.runs_on : weights.calls;
+    callers[to].emplace_back(from, passes * edge->confidence);
   }
   reach_table table(count, std::vector<double>(count, 0));
   for (std::size_t r = 0; r < count; ++r) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "judgement/cause_question.hpp"
 #include "processing/fast_math.hpp"
 
 namespace faultline {
@@ -52,11 +53,6 @@ void write_channel(const channel_series& s, const entity_window& frame, event_ti
   }
 }
 
-std::string_view short_name(std::string_view entity) {
-  const auto slash = entity.find('/');
-  return slash == std::string_view::npos ? entity : entity.substr(slash + 1);
-}
-
 }  // namespace
 
 ranker_graph ranker_graph_of(const rca_question& question) {
@@ -70,11 +66,7 @@ ranker_graph ranker_graph_of(const rca_question& question, const seen_question& 
   using channels = std::array<channel_series, ranker_shape::channels>;
   std::vector<channels> best(count);
   std::map<std::string_view, std::size_t> by_name;
-  std::map<std::string_view, std::size_t> by_id;
-  for (std::size_t n = 0; n < count; ++n) {
-    by_id.emplace(question.nodes[n].entity, n);
-    by_name.emplace(short_name(question.nodes[n].entity), n);
-  }
+  for (std::size_t n = 0; n < count; ++n) by_name.emplace(short_name(question.nodes[n].entity), n);
   for (std::size_t n = 0; n < count; ++n) {
     const entity_window& w = question.nodes[n].window;
     for (std::size_t m = 0; m < w.metrics.size(); ++m) {
@@ -102,12 +94,10 @@ ranker_graph ranker_graph_of(const rca_question& question, const seen_question& 
       write_channel(s, *s.window, question.as_of, graph.nodes[n].z[c], graph.nodes[n].mask[c]);
     }
   }
-  for (const rca_edge& e : question.edges) {
-    const auto from = by_id.find(e.from);
-    const auto to = by_id.find(e.to);
-    if (from == by_id.end() || to == by_id.end()) continue;
-    graph.edges.push_back({static_cast<std::uint32_t>(from->second),
-                           static_cast<std::uint32_t>(to->second), e.kind == edge_kind::runs_on});
+  for (const auto& [from, to, edge] : placed_edges(question)) {
+    if (from >= count || to >= count) continue;
+    graph.edges.push_back({static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to),
+                           edge->kind == edge_kind::runs_on});
   }
   return graph;
 }

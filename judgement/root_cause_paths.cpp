@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <string_view>
+
+#include "judgement/cause_question.hpp"
 
 namespace faultline {
 namespace {
@@ -22,15 +22,9 @@ bool anomalous(const cause_story& s, std::size_t n) {
 
 /// Direct callers of each node, each once, in order.
 std::vector<std::vector<std::size_t>> callers_of(const rca_question& q) {
-  std::map<std::string_view, std::size_t> by_id;
-  for (std::size_t n = 0; n < q.nodes.size(); ++n) by_id.emplace(q.nodes[n].entity, n);
   std::vector<std::vector<std::size_t>> callers(q.nodes.size());
-  for (const rca_edge& e : q.edges) {
-    const auto from = by_id.find(e.from);
-    const auto to = by_id.find(e.to);
-    if (from == by_id.end() || to == by_id.end() || from == to) continue;
-    callers[to->second].push_back(from->second);
-  }
+  for (const placed_edge& e : placed_edges(q))
+    if (e.from != e.to) callers[e.to].push_back(e.from);
   for (auto& list : callers) {
     std::sort(list.begin(), list.end());
     list.erase(std::unique(list.begin(), list.end()), list.end());
