@@ -266,12 +266,9 @@ void entity_core::impl::fill_contributors(alert& a, const tick_judgement& t) con
   for (auto& r : order)  // what shows in milliseconds or failures as well is told in these
     if (builder.channels()[r.channel].name == entity_spans::worst_operation) r.surprise *= 0.5f;
   for (const auto& limit : limits) {  // a crossed limit comes first
-    const double v = t.channels->values[limit.channel];
-    for (auto& r : order) {
-      if (r.channel == limit.channel &&
-          ((limit.above && v > *limit.above) || (limit.below && v < *limit.below)))
-        r.surprise += 1e6f;
-    }
+    if (!limit.is_beyond(t.channels->values[limit.channel])) continue;
+    for (auto& r : order)
+      if (r.channel == limit.channel) r.surprise += limit.critical ? 2e6f : 1e6f;
   }
   std::stable_sort(order.begin(), order.end(),
                    [](const ranked& x, const ranked& y) { return x.surprise > y.surprise; });

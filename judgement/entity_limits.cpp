@@ -34,21 +34,29 @@ float deviation_of(const tick_channels& t, std::size_t c) noexcept {
 
 }  // namespace
 
-// Which of the operator's limits concern which channel; the last that matches wins.
+// Which of the operator's limits concern which channel: of each severity and side the last that
+// matches.
 void entity_core::impl::rules_changed() {
   limits.clear();
+  const auto keep = [this](const channel_limit& found) {
+    const auto same = std::find_if(limits.begin(), limits.end(), [&](const channel_limit& l) {
+      return l.channel == found.channel && l.above == found.above && l.critical == found.critical;
+    });
+    if (same == limits.end())
+      limits.push_back(found);
+    else
+      same->bound = found.bound;
+  };
   for (std::size_t c = 0; c < builder.channels().size(); ++c) {
-    channel_limit found;
-    found.channel = static_cast<std::uint16_t>(c);
+    const auto channel = static_cast<std::uint16_t>(c);
     for (const auto& limit : rules->detection.limits) {
       if (!glob_matches(limit.entity, id) ||
           !glob_matches(limit.metric, builder.channels()[c].name))
         continue;
-      if (limit.above) found.above = limit.above;
-      if (limit.below) found.below = limit.below;
-      found.critical = limit.severity != "warning";
+      const bool critical = limit.severity != "warning";
+      if (limit.above) keep({channel, true, critical, *limit.above});
+      if (limit.below) keep({channel, false, critical, *limit.below});
     }
-    if (found.above || found.below) limits.push_back(found);
   }
 }
 
@@ -56,9 +64,7 @@ bool entity_core::impl::beyond_limit() const noexcept {
   if (!flying) return false;
   const auto& values = builder.front().values;
   return std::any_of(limits.begin(), limits.end(), [&](const channel_limit& l) {
-    if (l.channel >= values.size()) return false;
-    const double value = values[l.channel];  // NaN is beyond nothing
-    return (l.above && value > *l.above) || (l.below && value < *l.below);
+    return l.channel < values.size() && l.is_beyond(values[l.channel]);
   });
 }
 
@@ -90,9 +96,8 @@ double entity_core::impl::capacity_of(std::size_t c) const {
 // Where a channel that deviates is going: to an operator's limit, or to its capacity.
 void entity_core::impl::look_ahead(tick_judgement& t, std::size_t c) const {
   const bool has_capacity = (traits[c] & channel_trait::capacity) != 0;
-  const auto limited = std::find_if(limits.begin(), limits.end(),
-                                    [&](const channel_limit& l) { return l.channel == c; });
-  if (!has_capacity && limited == limits.end()) return;
+  const auto on_it = [&](const channel_limit& l) { return l.channel == c; };
+  if (!has_capacity && std::none_of(limits.begin(), limits.end(), on_it)) return;
   const auto& b = blocks[c / width];
   const auto i = c % width;
   const double tick_s = static_cast<double>(t.tick_ms) / 1000.0;
@@ -103,12 +108,9 @@ void entity_core::impl::look_ahead(tick_judgement& t, std::size_t c) const {
     if (const auto left = forecast_limit(course, b, i, capacity_of(c), true))
       keep_lead(t, c, *left);
   }
-  if (limited == limits.end()) return;
-  const double value = t.channels->values[c];
-  for (const auto& [limit, rises] :
-       {std::pair{limited->above, true}, std::pair{limited->below, false}}) {
-    if (!limit || (rises ? value > *limit : value < *limit)) continue;
-    const auto left = forecast_limit(course, b, i, *limit, rises);
+  for (const channel_limit& limit : limits) {
+    if (!on_it(limit) || limit.is_beyond(t.channels->values[c])) continue;
+    const auto left = forecast_limit(course, b, i, limit.bound, limit.above);
     if (!left) continue;
     keep_lead(t, c, *left);
     // A page beside the budget: what rose for some minutes is no trend yet.
@@ -128,8 +130,7 @@ void entity_core::impl::look_at_limits(tick_judgement& t) const {
       t.limit_unknown = t.limit_unknown || b.seen(limit.channel % width) > 0;
       continue;
     }
-    const bool over =
-        (limit.above && value > *limit.above) || (limit.below && value < *limit.below);
+    const bool over = limit.is_beyond(value);
     t.over_limit = t.over_limit || over;
     t.over_critical_limit = t.over_critical_limit || (over && limit.critical);
   }

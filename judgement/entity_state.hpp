@@ -24,12 +24,15 @@
 
 namespace faultline {
 
-/// An operator's limits on one channel.
+/// One of an operator's limits on a channel: at most one above and one below of each severity.
 struct channel_limit {
   std::uint16_t channel = 0;
-  std::optional<double> above;
-  std::optional<double> below;
+  bool above = true;  ///< or below
   bool critical = true;
+  double bound = 0;
+
+  /// NaN is beyond nothing.
+  bool is_beyond(double value) const noexcept { return above ? value > bound : value < bound; }
 };
 
 using attribute_list = std::vector<std::pair<std::string, std::string>>;

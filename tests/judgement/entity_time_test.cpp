@@ -330,10 +330,15 @@ TEST(EntityLimits, ATickBeyondOneIsLookedAtAsSoonAsItsResultIsThere) {
 }
 
 struct limited_driver : entity_driver {
-  limited_driver() : entity_driver{make_rules()} {}
-  static std::shared_ptr<judgement_rules> make_rules() {
+  limited_driver() : limited_driver{one()} {}
+  explicit limited_driver(std::vector<operator_limit> limits)
+      : entity_driver{make_rules(std::move(limits))} {}
+  static std::vector<operator_limit> one() {
+    return {{"service/*", "queue_*", 20.0, {}, "critical"}};
+  }
+  static std::shared_ptr<judgement_rules> make_rules(std::vector<operator_limit> limits) {
     auto rules = std::make_shared<judgement_rules>(*test_rules());
-    rules->detection.limits.push_back({"service/*", "queue_*", 20.0, {}, "critical"});
+    rules->detection.limits = std::move(limits);
     return rules;
   }
   void tick_with(double queue, bool missing = false) {
@@ -377,6 +382,37 @@ TEST(EntityLimits, AValueThatSwingsAboutTheLimitIsOneEpisode) {
   EXPECT_EQ(d.alerts().back().state, alert_state::firing);
 }
 
+TEST(EntityLimits, ThoseOfEachSeverityHoldWhateverTheirOrder) {
+  const operator_limit low{"*", "queue_*", 20.0, {}, "warning"};
+  const operator_limit high{"service/*", "queue_*", 40.0, {}, "critical"};
+  const operator_limit empty{"*", "queue_*", {}, 1.0, "warning"};
+  for (const auto& limits : {std::vector{low, high, empty}, std::vector{empty, high, low}}) {
+    limited_driver d{limits};
+    for (int k = 0; k < 1000; ++k) d.tick_with(3);
+    for (int k = 0; k < 10; ++k) d.tick_with(25);
+    ASSERT_FALSE(d.of_limit().empty());
+    EXPECT_EQ(d.of_limit().back().severity, alert_severity::warning);
+    for (int k = 0; k < 10; ++k) d.tick_with(50);
+    EXPECT_EQ(d.of_limit().back().severity, alert_severity::critical);
+    EXPECT_EQ(d.of_limit().back().episode, 1U) << "it rises";
+    for (int k = 0; k < 10; ++k) d.tick_with(3);
+    EXPECT_EQ(d.of_limit().back().state, alert_state::resolved);
+    for (int k = 0; k < 10; ++k) d.tick_with(0);
+    EXPECT_EQ(d.of_limit().back().state, alert_state::firing);
+    EXPECT_EQ(d.of_limit().back().severity, alert_severity::warning);
+  }
+}
+
+TEST(EntityLimits, OfOneSeverityTheLastThatMatchesHolds) {
+  limited_driver d{
+      {{"*", "queue_*", 20.0, {}, "critical"}, {"service/*", "*", 40.0, {}, "critical"}}};
+  for (int k = 0; k < 1000; ++k) d.tick_with(3 + (k * 7) % 30);
+  for (int k = 0; k < 10; ++k) d.tick_with(35);
+  EXPECT_TRUE(d.of_limit().empty());
+  for (int k = 0; k < 10; ++k) d.tick_with(45);
+  EXPECT_FALSE(d.of_limit().empty());
+}
+
 TEST(EntityLimits, AMetricThatStaysAwayIsNotWithinItsLimit) {
   limited_driver d;
   for (int k = 0; k < 1000; ++k) d.tick_with(3);
@@ -406,7 +442,7 @@ TEST(EntityLimits, RemembersTheEchoOverASnapshot) {
     for (int k = 0; k < 20; ++k) d->tick_with(500);
     for (int k = 0; k < 120; ++k) {
       if (d == &stopped) {
-        entity_core fresh{"service/cart", limited_driver::make_rules()};
+        entity_core fresh{"service/cart", limited_driver::make_rules(limited_driver::one())};
         ASSERT_TRUE(fresh.restore(d->core.save()));
         d->core = std::move(fresh);
       }
