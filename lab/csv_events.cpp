@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <charconv>
-#include <optional>
+#include <cmath>
 
 #include "lab/csv_table.hpp"
+#include "messages/severity_word.hpp"
 
 namespace faultline {
 
@@ -70,18 +72,33 @@ bool read_integer(const std::string& text, Integer& value) {
   return error == std::errc{} && stop == text.data() + text.size();
 }
 
-std::optional<log_severity> severity_of(std::string_view name) {
-  for (auto s : {log_severity::trace, log_severity::debug, log_severity::info, log_severity::warn,
-                 log_severity::error, log_severity::fatal})
-    if (name == to_string(s)) return s;
-  return std::nullopt;
+bool holds(std::string_view text, std::string_view word) {
+  return std::search(text.begin(), text.end(), word.begin(), word.end(),
+                     [](char a, char b) { return (a | 0x20) == b; }) != text.end();
 }
 
-std::optional<span_status> status_of(std::string_view name) {
-  if (name.empty()) return span_status::unset;
-  if (name == "ok") return span_status::ok;
-  if (name == "error") return span_status::error;
-  return std::nullopt;
+/// Words as OpenTelemetry has them, with or without STATUS_CODE_; its numbers, those of gRPC above
+/// them, those of HTTP. What says nothing is unset.
+span_status status_of(const std::string& word) {
+  int number = 0;
+  if (read_integer(word, number)) {
+    if (number < 0 || number > 599) return span_status::unset;
+    if (number >= 100) return number >= 500 ? span_status::error : span_status::ok;
+    return number >= 2 ? span_status::error : number == 1 ? span_status::ok : span_status::unset;
+  }
+  if (holds(word, "err") || holds(word, "fail")) return span_status::error;
+  return holds(word, "ok") ? span_status::ok : span_status::unset;
+}
+
+/// Whole microseconds; a part of one is rounded, and less than none is none.
+bool read_duration(const std::string& text, std::uint64_t& us) {
+  if (read_integer(text, us)) return true;
+  double value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || stop != text.data() + text.size() || !std::isfinite(value))
+    return false;
+  us = static_cast<std::uint64_t>(std::clamp(std::round(value), 0.0, 1e15));
+  return true;
 }
 
 const char* name_of(span_status s) {
@@ -96,41 +113,38 @@ const char* name_of(span_status s) {
   return "";
 }
 
-// Walks the records of @p text and hands each to @p take, which says what is wrong or nullptr.
-template <class Take>
-outcome<void> each_record(std::string_view text, const std::string& file, std::string_view header,
-                          std::size_t columns, Take take) {
+// Walks the records of @p text and hands each to @p take, which says what is wrong or nullptr; the
+// rows are put in order of time then, for converters write one source behind the other.
+template <class Row, class Take>
+outcome<std::vector<Row>> rows_of(std::string_view text, const std::string& file,
+                                  std::string_view header, std::size_t columns, Take take) {
   const auto head = text.substr(0, text.find_first_of("\r\n"));
   if (head != header) return bad_row(file, 1, "the header is not '" + std::string{header} + "'");
   std::size_t at = text.find('\n');
   at = at == std::string_view::npos ? text.size() : at + 1;
   std::vector<std::string> fields;
-  std::optional<std::int64_t> last;
+  std::vector<Row> rows;
   for (std::size_t row = 2; at < text.size(); ++row) {
     if (!take_record(text, at, fields)) return bad_row(file, row, "a quote is not closed");
     if (fields.size() != columns) return bad_row(file, row, "wrong number of fields");
     std::int64_t ms = 0;
     if (!read_integer(fields[0], ms)) return bad_row(file, row, "ts is no integer");
-    if (last && ms < *last) return bad_row(file, row, "ts descends");
-    last = ms;
-    if (const char* why = take(event_time_of(ms), fields)) return bad_row(file, row, why);
+    if (const char* why = take(event_time_of(ms), fields, rows)) return bad_row(file, row, why);
   }
-  return {};
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const Row& a, const Row& b) { return a.ts < b.ts; });
+  return rows;
 }
 
 }  // namespace
 
 outcome<std::vector<log_line>> parse_logs(std::string_view text, const std::string& file) {
-  std::vector<log_line> out;
-  auto take = [&](event_time ts, std::vector<std::string>& f) -> const char* {
-    const auto severity = severity_of(f[2]);
-    if (!severity) return "unknown severity";
-    out.push_back({ts, std::move(f[1]), *severity, std::move(f[3])});
+  const auto take = [](event_time ts, std::vector<std::string>& f,
+                       std::vector<log_line>& out) -> const char* {
+    out.push_back({ts, std::move(f[1]), severity_of_word(f[2]), std::move(f[3])});
     return nullptr;
   };
-  auto ok = each_record(text, file, log_header, 4, take);
-  if (!ok) return ok.error();
-  return out;
+  return rows_of<log_line>(text, file, log_header, 4, take);
 }
 
 std::string format_logs(const std::vector<log_line>& logs) {
@@ -147,19 +161,15 @@ std::string format_logs(const std::vector<log_line>& logs) {
 }
 
 outcome<std::vector<span_row>> parse_spans(std::string_view text, const std::string& file) {
-  std::vector<span_row> out;
-  auto take = [&](event_time ts, std::vector<std::string>& f) -> const char* {
+  const auto take = [](event_time ts, std::vector<std::string>& f,
+                       std::vector<span_row>& out) -> const char* {
     std::uint64_t duration_us = 0;
-    if (!read_integer(f[6], duration_us)) return "duration_us is no integer";
-    const auto status = status_of(f[7]);
-    if (!status) return "unknown status";
+    if (!read_duration(f[6], duration_us)) return "duration_us is no number";
     out.push_back({ts, std::move(f[1]), std::move(f[2]), std::move(f[3]), std::move(f[4]),
-                   std::move(f[5]), std::move(f[8]), duration_us, *status});
+                   std::move(f[5]), std::move(f[8]), duration_us, status_of(f[7])});
     return nullptr;
   };
-  auto ok = each_record(text, file, span_header, 9, take);
-  if (!ok) return ok.error();
-  return out;
+  return rows_of<span_row>(text, file, span_header, 9, take);
 }
 
 std::string format_spans(const std::vector<span_row>& spans) {

@@ -67,6 +67,11 @@ bool read_number(const char* begin, const char* end, double& value) noexcept {
   return error == std::errc{} && stop == end && std::isfinite(value);
 }
 
+/// Empty, or what libraries write for a value that is not there.
+bool is_missing(std::string_view field) noexcept {
+  return field.empty() || field == "NaN" || field == "nan" || field == "null" || field == "NA";
+}
+
 bool read_integer(std::string_view text, std::int64_t& value) noexcept {
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc{} && stop == text.data() + text.size();
@@ -118,7 +123,8 @@ const char* parse_row(std::string_view line, std::size_t columns, entity_series&
     at = stop + 1;
     stop = field_end();
     double value = std::numeric_limits<double>::quiet_NaN();
-    if (at != stop && !read_number(at, stop, value)) return "a value is no finite number";
+    if (!is_missing({at, static_cast<std::size_t>(stop - at)}) && !read_number(at, stop, value))
+      return "a value is no finite number";
     const auto kept = static_cast<float>(value);
     if (std::isinf(kept)) return "a value does not fit into 32 bits";
     into.values.push_back(kept);

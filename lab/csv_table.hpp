@@ -11,9 +11,12 @@
 namespace faultline {
 
 // metrics := "ts" ("," name)* "\n" (row "\n")*     name of [a-z0-9._-]; ts Unix ms, ascending
-// row     := ts ("," number?)*                     as many fields as the header; empty = missing
-// logs    := "ts,entity,severity,body\n" rows      fields quoted as in RFC 4180 where needed
+// row     := ts ("," number?)*                     as many fields as the header; empty, NaN, nan,
+//                                                   null or NA = missing
+// logs    := "ts,entity,severity,body\n" rows      fields quoted as in RFC 4180 where needed, rows
+//                                                   in any order; severity: severity_of_word()
 // spans   := "ts,entity,trace,span,parent,operation,duration_us,status,peer\n" rows
+//                                                   status: ok, error; empty or anything else: none
 
 /// Fills metrics, ts and values of @p into. @p file stands in the sentence of a failure.
 outcome<void> parse_metrics(std::string_view text, const std::string& file, entity_series& into);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 #include "lab/csv_table.hpp"
@@ -54,8 +56,7 @@ TEST(HostileRecording, BrokenTablesAreRefusedWithFileAndLine) {
       {"ts,cpu\n1.5,1\n", "line 2: ts is no integer"},
       {"ts,cpu\n,1\n", "line 2: ts is no integer"},
       {"ts,cpu\n99999999999999999999,1\n", "line 2: ts is no integer"},
-      {"ts,cpu\n1,nan\n", "line 2: a value is no finite number"},
-      {"ts,cpu\n1,NaN\n", "line 2: a value is no finite number"},
+      {"ts,cpu\n1,nano\n", "line 2: a value is no finite number"},
       {"ts,cpu\n1,inf\n", "line 2: a value is no finite number"},
       {"ts,cpu\n1,-inf\n", "line 2: a value is no finite number"},
       {"ts,cpu\n1,0x10\n", "line 2: a value is no finite number"},
@@ -166,15 +167,60 @@ TEST(GzipFile, SeveralMembersAreOneText) {
 TEST(EventTables, BrokenOnesAreRefused) {
   EXPECT_FALSE(parse_logs("", "f"));
   EXPECT_FALSE(parse_logs("ts,entity,severity\n", "f"));
-  EXPECT_FALSE(parse_logs("ts,entity,severity,body\n1,a,loud,x\n", "f"));
-  EXPECT_FALSE(parse_logs("ts,entity,severity,body\n2,a,info,x\n1,a,info,x\n", "f"));
   EXPECT_FALSE(parse_logs("ts,entity,severity,body\n1,a,info,\"x\n", "f"));
   EXPECT_FALSE(parse_logs("ts,entity,severity,body\n1,a,info,x,y\n", "f"));
   EXPECT_TRUE(parse_logs("ts,entity,severity,body\r\n1,a,info,x\r\n", "f"));
   const std::string head = "ts,entity,trace,span,parent,operation,duration_us,status,peer\n";
-  EXPECT_FALSE(parse_spans(head + "1,a,t,s,,op,-5,ok,\n", "f"));
-  EXPECT_FALSE(parse_spans(head + "1,a,t,s,,op,5,fine,\n", "f"));
+  EXPECT_FALSE(parse_spans(head + "1,a,t,s,,op,long,ok,\n", "f"));
+  EXPECT_FALSE(parse_spans(head + "1,a,t,s,,op,,ok,\n", "f"));
   EXPECT_TRUE(parse_spans(head + "1,a,t,s,,op,5,,\n", "f"));
+}
+
+TEST(EventTables, RowsOfSeveralSourcesComeInOrderOfTime) {
+  const auto logs =
+      parse_logs("ts,entity,severity,body\n2,a,info,x\n1,b,info,y\n2,b,info,z\n", "f");
+  ASSERT_TRUE(logs);
+  std::string order;
+  for (const auto& l : *logs) order += l.body;
+  EXPECT_EQ(order, "yxz") << "and as they stand at one time";
+}
+
+TEST(EventTables, SeveritiesAndStatesAreReadAsTheirWritersMeanThem) {
+  const auto severity = [](const std::string& word) {
+    const auto logs = parse_logs("ts,entity,severity,body\n1,a," + word + ",x\n", "f");
+    return logs ? logs->at(0).severity : log_severity::trace;
+  };
+  for (const char* word : {"", "INFO", "Notice", "loud"})
+    EXPECT_EQ(severity(word), log_severity::info) << word;
+  for (const char* word : {"WARNING", "warn", "W"})
+    EXPECT_EQ(severity(word), log_severity::warn) << word;
+  for (const char* word : {"ERR", "Error", "failure"})
+    EXPECT_EQ(severity(word), log_severity::error) << word;
+  for (const char* word : {"CRITICAL", "emergency", "SEVERE", "F"})
+    EXPECT_EQ(severity(word), log_severity::fatal) << word;
+  for (const char* word : {"DEBUG", "fine"}) EXPECT_EQ(severity(word), log_severity::debug) << word;
+  const auto span = [](const std::string& duration, const std::string& status) {
+    return parse_spans(
+               "ts,entity,trace,span,parent,operation,duration_us,status,peer\n1,a,t,s,,op," +
+                   duration + "," + status + ",\n",
+               "f")
+        ->at(0);
+  };
+  for (const char* word : {"", "Unset", "STATUS_CODE_UNSET", "0", "-1", "fine", "99999"})
+    EXPECT_EQ(span("5", word).status, span_status::unset) << word;
+  for (const char* word : {"ok", "OK", "STATUS_CODE_OK", "200", "404", "1"})
+    EXPECT_EQ(span("5", word).status, span_status::ok) << word;
+  for (const char* word : {"error", "STATUS_CODE_ERROR", "Failed", "503", "2", "14"})
+    EXPECT_EQ(span("5", word).status, span_status::error) << word;
+  EXPECT_EQ(span("12.6", "").duration_us, 13u);
+  EXPECT_EQ(span("-5", "").duration_us, 0u);
+  EXPECT_EQ(span("1e30", "").duration_us, 1'000'000'000'000'000u);
+}
+
+TEST(MetricTables, WhatLibrariesWriteForNothingIsMissing) {
+  entity_series read;
+  ASSERT_TRUE(parse_metrics("ts,a,b,c,d,e\n1,NaN,nan,,null,NA\n", "f", read));
+  for (const float v : read.values) EXPECT_TRUE(std::isnan(v));
 }
 
 }  // namespace

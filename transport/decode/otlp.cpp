@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "messages/severity_word.hpp"
 #include "transport/decode/internal/otlp_points.hpp"
 
 namespace faultline {
@@ -29,25 +30,6 @@ std::optional<double> seconds_of(const otlp_point& p) noexcept {
 log_severity severity_of(std::int64_t number) noexcept {
   if (number < 1 || number > 24) return log_severity::info;
   return static_cast<log_severity>((number - 1) / 4);
-}
-
-log_severity severity_of(std::string_view text) noexcept {
-  if (text.empty()) return log_severity::info;
-  switch (text.front() | 0x20) {  // lower case
-    case 't':
-      return log_severity::trace;
-    case 'd':
-      return log_severity::debug;
-    case 'w':
-      return log_severity::warn;
-    case 'e':
-      return log_severity::error;
-    case 'f':
-    case 'c':
-      return log_severity::fatal;
-    default:
-      return log_severity::info;
-  }
 }
 
 void put_varint(std::string& out, std::uint64_t v) {
@@ -157,7 +139,7 @@ void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
 void otlp_teller::tell(const otlp_log& l, const sample_labels& labels) {
   log_sample s;
   s.ts_ms = ms_of(l.time_ns != 0 ? l.time_ns : l.observed_ns);
-  s.severity = l.severity != 0 ? severity_of(l.severity) : severity_of(l.severity_text);
+  s.severity = l.severity != 0 ? severity_of(l.severity) : severity_of_word(l.severity_text);
   s.body = l.body.empty() ? l.event_name : l.body;
   to_.log(s, labels);
 }
