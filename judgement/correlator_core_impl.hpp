@@ -82,6 +82,8 @@ inline constexpr double sign_stronger = 0.2;
 /// so many over what is accepted per entity and month.
 inline constexpr double sign_cause = 0.9;
 inline constexpr double sign_looks = 180;
+/// Of entities that nobody connects with anything so many may be candidates for their signs alone.
+inline constexpr std::size_t unconnected = 16;
 /// Silences that have ended are kept so many and so long.
 inline constexpr std::size_t ended_silences = 1'000;
 inline constexpr std::int64_t ended_silence_ms = 5 * 86'400'000LL;
@@ -238,7 +240,8 @@ struct correlator_core::impl {
   void ask(incident_key key);
   rca_request request_of(const tracked_incident& i) const;
   void fill_neighbourhood(rca_request& r, const std::vector<std::string>& seeds, std::uint32_t hops,
-                          std::size_t limit) const;
+                          std::size_t limit, const std::vector<std::string>& others = {}) const;
+  std::vector<std::string> unconnected_with_signs(event_time onset, event_time as_of) const;
   event_time ends(const tracked_incident& i) const;
   void tell_growth(tracked_incident& i);
   void tell(tracked_incident& i);

@@ -233,7 +233,8 @@ rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
     symptoms.insert(a->entity);
   }
   const std::vector<std::string> seeds{symptoms.begin(), symptoms.end()};
-  fill_neighbourhood(r, seeds, options.hops, correlator_limits::candidates);
+  fill_neighbourhood(r, seeds, options.hops, correlator_limits::candidates,
+                     unconnected_with_signs(r.onset, r.as_of));
   const std::set<std::string> candidates{r.candidates.begin(), r.candidates.end()};
   for (const alert* a : members) {
     if (candidates.count(a->entity) != 0) r.alerts.push_back(*a);
@@ -241,14 +242,18 @@ rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
   return r;
 }
 
-/// Candidates about @p seeds, what connects them, and what was changed there.
+/// Candidates about @p seeds, and @p others, what connects them, and what was changed there.
 void correlator_core::impl::fill_neighbourhood(rca_request& r,
                                                const std::vector<std::string>& seeds,
-                                               std::uint32_t hops, std::size_t limit) const {
+                                               std::uint32_t hops, std::size_t limit,
+                                               const std::vector<std::string>& others) const {
   for (near_entity& n : graph.neighbourhood(seeds, hops, limit)) {
     r.candidates.push_back(std::move(n.id));
   }
-  const std::set<std::string> candidates{r.candidates.begin(), r.candidates.end()};
+  std::set<std::string> candidates{r.candidates.begin(), r.candidates.end()};
+  for (const std::string& other : others) {
+    if (candidates.insert(other).second) r.candidates.push_back(other);
+  }
   for (dependency_edge& e : graph.edges_among(r.candidates)) {
     r.edges.push_back({std::move(e.from), std::move(e.to), e.kind, e.confidence});
   }

@@ -98,6 +98,23 @@ std::vector<std::string> correlator_core::impl::signs_near(const std::string& en
   return list;
 }
 
+/// What has no edge may be behind anything: those of it that have shown a sign since half a window
+/// before @p onset, the first ones.
+std::vector<std::string> correlator_core::impl::unconnected_with_signs(event_time onset,
+                                                                       event_time as_of) const {
+  std::vector<std::string> list;
+  auto at = signs_by_time.lower_bound({onset - options.window / 2, std::string{}});
+  for (; at != signs_by_time.end() && at->first <= as_of; ++at) {
+    bool connected = false;
+    graph.visit_neighbours(at->second,
+                           [&](const std::string& o) { connected = connected || o != at->second; });
+    if (connected) continue;
+    list.push_back(at->second);
+    if (list.size() == correlator_limits::unconnected) break;
+  }
+  return list;
+}
+
 /// Fisher's sum over an entity and its direct neighbours, in decades.
 double correlator_core::impl::strength_at(const std::string& entity, event_time at) const {
   double sum = 0;

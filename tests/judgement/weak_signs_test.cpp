@@ -68,6 +68,21 @@ TEST_F(WeakSigns, OfAnEntityWithoutNeighboursAreNotAskedAbout) {
   EXPECT_TRUE(f.clock(asked_at).requests.empty());
 }
 
+TEST_F(WeakSigns, OfWhatNothingConnectsMakeCandidatesOfIncidents) {
+  sign("long/ago", noon - 20 * minute);
+  sign("shortly/before", noon - minute);
+  sign("a", noon - minute);  // it has its own neighbours
+  const auto fired = f.fire("alone", noon);
+  ASSERT_EQ(fired.requests.size(), 1u);
+  EXPECT_THAT(fired.requests[0].candidates, UnorderedElementsAre("alone", "shortly/before"));
+  answer(fired.requests[0], "alone", 0.9, 6);
+  sign("behind", noon + minute);
+  for (int n = 0; n < 40; ++n) sign("crowd/" + std::to_string(n), noon + minute);
+  const auto later = f.clock(noon + 3 * minute);  // asked once more
+  ASSERT_EQ(later.requests.size(), 1u);
+  EXPECT_EQ(later.requests[0].candidates.size(), 1 + 16u) << "bounded";
+}
+
 TEST_F(WeakSigns, OneOlderThanAllThatAreKeptIsLetGo) {
   for (int n = 0; n < 65'536; ++n) sign("quiet/" + std::to_string(n), noon);
   EXPECT_NO_THROW(sign("c", noon - minute / 60));
