@@ -4,6 +4,8 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <future>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -257,6 +259,19 @@ outcome<void> node::impl::drain() {
   return result;
 }
 
+/// Waits for it, but not for long: what is not recorded ends as it was recorded before.
+void node::impl::close_posts() {
+  constexpr std::chrono::seconds patience{2};
+  if (!cycle || !the_keeper || gave_up) return;
+  const auto heard = std::make_shared<std::promise<outcome<bool>>>();
+  auto said = heard->get_future();
+  cycle->close_posts([heard](outcome<bool> done) { heard->set_value(std::move(done)); });
+  if (said.wait_for(patience) != std::future_status::ready)
+    spdlog::warn("ends of posted alerts not recorded reason=\"no answer\"");
+  else if (auto done = said.get(); !done)
+    spdlog::warn("ends of posted alerts not recorded reason=\"{}\"", done.error().what);
+}
+
 node::node() = default;
 
 outcome<std::unique_ptr<node>> node::start(const node_options& options,
@@ -299,6 +314,7 @@ outcome<void> node::stop() {
   if (i.system && i.the_supervisor && !i.gave_up) result = i.drain();
   if (i.notifications) i.notifications->stop();
   if (i.web) i.web->stop();
+  i.close_posts();
   if (i.watchers) i.watchers->stop();
   if (i.sockets) i.sockets->stop();
   i.link->set(correlator_actor{});

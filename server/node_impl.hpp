@@ -96,6 +96,7 @@ struct node::impl {
   void tell_recovered();
   void measure_replay(double passed_s);
   outcome<void> drain();
+  void close_posts();
   void tell(notice n);
   void watch_load();
   void watch_skew();

@@ -52,6 +52,8 @@ public:
   void search_alerts(alert_search search, answer<alert_page> done) override;
   /// Records what was said of posted alerts and is due; the node asks each second.
   void tend_posts();
+  /// At the end of the node, when nobody posts any more: records what was said and is not due yet.
+  void close_posts(answer<bool> done);
   void post_alerts(std::vector<posted_alert> alerts, answer<std::size_t> done) override;
   void silences(silence_filter filter, answer<std::vector<silence_row>> done) override;
   void set_silence(silence_word word, answer<std::string> done) override;

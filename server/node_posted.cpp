@@ -35,4 +35,11 @@ void node_life_cycle::tend_posts() {
       [this](std::vector<operator_command> c, answer<bool> said) { record(std::move(c), said); });
 }
 
+void node_life_cycle::close_posts(answer<bool> done) {
+  parts_.posted->close(
+      event_time_of(unix_ms(parts_.now())),
+      [this](std::vector<operator_command> c, answer<bool> said) { record(std::move(c), said); },
+      std::move(done));
+}
+
 }  // namespace faultline

@@ -187,6 +187,26 @@ void posted_notes::tend(event_time now, const recorder& record) {
   if (!commands.empty()) send(std::move(commands), d.number, record);
 }
 
+void posted_notes::close(event_time now, const recorder& record, answer<bool> done) {
+  auto mine = std::make_shared<waiting>();
+  mine->done = done;
+  draft d;
+  std::vector<operator_command> commands;
+  {
+    const std::lock_guard<std::mutex> lock{mutex_};
+    d.number = ++newest_;
+    for (auto& [print, n] : notes_) {
+      if (n.said <= n.ends || n.ends <= now) continue;
+      n.batch = d.number;  // behind what is under way: the log has it in this order
+      d.all.push_back({print, n.said});
+    }
+    d.again = d.all;
+    commands = open_batch(d, mine);
+  }
+  if (commands.empty()) return done(true);
+  send(std::move(commands), d.number, record);
+}
+
 void posted_notes::retired(const std::string& entity) {
   const std::lock_guard<std::mutex> lock{mutex_};
   for (auto at = by_entity_.lower_bound({entity, {}});

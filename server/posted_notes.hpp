@@ -42,6 +42,9 @@ public:
   /// Records the ends that were said last, where what is recorded is over soon: nobody may post
   /// these alerts any more. Ask each second.
   void tend(event_time now, const recorder& record);
+  /// Records every end that was said and is not recorded: the server ends, and the next one knows
+  /// the log alone. @p done hears when that is durable. Call it once nobody posts any more.
+  void close(event_time now, const recorder& record, answer<bool> done);
   /// The log says that @p entity was retired, which has ended its alerts: what is posted of them
   /// from now on is recorded whole.
   void retired(const std::string& entity);

@@ -3,10 +3,11 @@
 
 import datetime
 import json
+import subprocess
 import time
 import unittest
 
-from support import Publisher, Server
+from support import BIN, Publisher, Server
 from wire import eventually
 
 
@@ -71,6 +72,22 @@ class PostedTest(unittest.TestCase):
         self.post(self.alert("Slow", "gone"))
         again = eventually(lambda: self.alerts("gone", "firing"), what="the alert, posted again")
         self.assertNotEqual(again[0]["id"], first[0]["id"])
+
+    def test_an_orderly_end_records_the_end_that_was_said_last(self):
+        server = Server("processing: {tick: 1s}\n")
+        self.addCleanup(server.close)
+        server.start()
+        now = round(time.time(), 3)
+        for ends in (now + 240, now + 245):  # good for as long as before: not recorded when it is said
+            status, body = server.request("POST", "/api/v2/alerts", [self.alert("Slow", "rolls", endsAt=ends)])
+            self.assertEqual(status, 200, body)
+        self.assertEqual(server.stop(), 0)
+        dump = subprocess.run([BIN / "faultline", "store", "dump", server.directory / "store", "--what", "decisions"],
+                              capture_output=True, text=True, timeout=60)
+        said = [json.loads(line).get("command", {}) for line in dump.stdout.splitlines()]
+        again = [c["payload"] for c in said if c.get("name") == "posted_again"]
+        self.assertEqual(len(again), 1, dump.stdout + dump.stderr)
+        self.assertIn(str(millis(now + 245)), json.dumps(again))
 
     def test_of_a_list_all_are_taken_but_those_that_begin_after_their_end(self):
         body = self.post(self.alert("Good", "list"), self.alert("Late", "list", startsAt=time.time() + 3600), status=400)

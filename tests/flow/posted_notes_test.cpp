@@ -38,6 +38,10 @@ public:
     notes.tend(at(now), recorder());
     return names();
   }
+  std::vector<std::string> close(double now) {
+    notes.close(at(now), recorder(), [this](const outcome<bool>& ok) { closed = ok ? 1 : -1; });
+    return names();
+  }
   /// What was recorded first of what waits is durable, or not.
   void settle(bool well = true) {
     const auto done = waiting.front();
@@ -52,6 +56,7 @@ public:
   std::vector<std::string> answers;
   std::deque<answer<bool>> waiting;
   std::vector<operator_command> recorded;  ///< by the last call
+  int closed = 0;                          ///< 1: well
   posted_notes notes{3};
 
 private:
@@ -144,6 +149,36 @@ TEST(PostedNotes, TheEndThatWasSaidLastIsRecordedBeforeTheOneThatWasRecordedPass
   d.settle();
   EXPECT_THAT(d.tend(4.9), IsEmpty());
   EXPECT_THAT(d.tend(5), IsEmpty());
+}
+
+TEST(PostedNotes, AnOrderlyEndRecordsTheEndsThatWereSaidLast) {
+  desk d;
+  d.post({slow(4), alert_of("Full", 60), alert_of("Over", 4)}, 0);
+  EXPECT_THAT(d.post({slow(5), alert_of("Over", 5)}, 1), IsEmpty());
+  d.post({alert_of("Over", 1)}, 1);
+  d.holds = true;
+  EXPECT_THAT(d.close(1.5), ElementsAre("posted_again"));
+  EXPECT_EQ(end_again(d), at(5)) << "of the one that rolls on alone";
+  EXPECT_EQ(d.closed, 0);
+  d.settle(false);
+  EXPECT_EQ(d.closed, -1);
+  desk none;
+  none.post({slow(4)}, 0);
+  EXPECT_THAT(none.close(1), IsEmpty());
+  EXPECT_EQ(none.closed, 1) << "the log says all of it";
+}
+
+TEST(PostedNotes, AnOrderlyEndComesBehindWhatIsUnderWay) {
+  desk d;
+  d.holds = true;
+  d.post({slow(4)}, 0);
+  d.post({slow(4.1)}, 0.1);
+  EXPECT_THAT(d.close(0.2), ElementsAre("posted_again"));
+  d.settle();
+  EXPECT_THAT(d.answers, ElementsAre("taken", "taken"));
+  EXPECT_EQ(d.closed, 0);
+  d.settle();
+  EXPECT_EQ(d.closed, 1);
 }
 
 TEST(PostedNotes, WhoSaysWhatAnotherIsRecordingHearsWhetherThatIsDurable) {
