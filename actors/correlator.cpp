@@ -27,6 +27,8 @@ constexpr std::size_t most_held = 128;
 constexpr std::chrono::minutes store_deadline{1};
 constexpr milliseconds clock_step{10'000};  ///< event time between clock decisions
 constexpr int deadly = 2;                   ///< throws after which a decision is not folded again
+/// What we tell ourselves while somebody waits for an answer: it comes behind what is here already.
+constexpr std::uint64_t no_decision = 0;
 }  // namespace
 
 correlator_state::~correlator_state() {
@@ -76,6 +78,11 @@ void correlator_state::on_image(const correlator_image& image) {
 }
 
 void correlator_state::on_available(const decisions_available& d) {
+  if (d.last == no_decision) {
+    answering_ = false;
+    answer_held();
+    return;
+  }
   known_last_ = std::max(known_last_, d.last);
   read_on();
 }
@@ -221,7 +228,7 @@ void correlator_state::on_clock(const event_clock_at& c) {
 }
 
 caf::result<correlator_view> correlator_state::on_question(const correlator_question& q) {
-  if (whole()) return view_of(q);
+  if (whole() && held_.empty()) return view_of(q);
   if (held_.size() == most_held) {  // who has waited longest is likeliest not to wait any more
     held_.front().to.deliver(to_caf_error({ec::overloaded, "too many ask while it begins"}));
     held_.pop_front();
@@ -232,8 +239,19 @@ caf::result<correlator_view> correlator_state::on_question(const correlator_ques
 
 void correlator_state::tell_whole() {
   if (peers_.whole != nullptr) peers_.whole->store(whole());
-  for (; whole() && !held_.empty(); held_.pop_front())
-    held_.front().to.deliver(view_of(held_.front().what));
+  go_on_answering();
+}
+
+void correlator_state::go_on_answering() {
+  if (!whole() || held_.empty() || std::exchange(answering_, true)) return;
+  self->send(self, decisions_available{no_decision});
+}
+
+void correlator_state::answer_held() {
+  if (!whole() || held_.empty()) return;
+  held_.front().to.deliver(view_of(held_.front().what));
+  held_.pop_front();
+  go_on_answering();
 }
 
 correlator_view correlator_state::view_of(const correlator_question& q) const {

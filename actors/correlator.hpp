@@ -40,7 +40,8 @@ struct correlator_state {
   void begin(correlation_options correlation, actor_options o, correlator_peers p);
   void on_available(const decisions_available& d);
   void on_clock(const event_clock_at& c);
-  /// Answered at once, but while what was told is folded again: then as soon as that is done.
+  /// Answered at once, but while what was told is folded again: then as soon as that is done, one
+  /// after the other, and other work between them.
   caf::result<correlator_view> on_question(const correlator_question& q);
 
   correlator_actor::pointer self;
@@ -54,6 +55,8 @@ private:
   void load();
   bool whole() const noexcept { return loaded_ && through_ >= told_through_; }
   void tell_whole();
+  void answer_held();
+  void go_on_answering();
   correlator_view view_of(const correlator_question& q) const;
   void on_image(const correlator_image& image);
   void read_on();
@@ -88,6 +91,7 @@ private:
   bool caught_up_ = false;  ///< has been at the end of the log since it began
   bool busy_ = false;
   bool clock_asked_ = false;
+  bool answering_ = false;  ///< we have told ourselves that somebody waits
 };
 
 /// Reads the decision log in order, folds it, writes the feed. After a restart it folds again what

@@ -79,9 +79,9 @@ public:
     told_ = std::move(view);
     came_.notify_one();
   }
-  std::optional<outcome<correlator_view>> take() {
+  std::optional<outcome<correlator_view>> take(std::chrono::milliseconds patience) {
     std::unique_lock<std::mutex> lock{mutex_};
-    came_.wait_for(lock, answered_soon, [this] { return told_.has_value(); });
+    came_.wait_for(lock, patience, [this] { return told_.has_value(); });
     return std::exchange(told_, std::nullopt);
   }
 
@@ -91,8 +91,9 @@ private:
   std::optional<outcome<correlator_view>> told_;
 };
 
-std::optional<outcome<std::string>> feed_door::snapshot() {
-  if (!asked_) {
+std::optional<outcome<std::string>> feed_door::snapshot(wire_encoding encoding, bool again) {
+  const bool fresh = asked_ == nullptr;
+  if (fresh) {
     asked_ = std::make_shared<question>();
     system_.spawn([to = asked_, whom = correlator_](caf::event_based_actor* self) {
       self->request(whom, correlator_deadline, correlator_question{true, true, false, false})
@@ -100,19 +101,30 @@ std::optional<outcome<std::string>> feed_door::snapshot() {
                 [to](const caf::error& why) { to->tell(from_caf_error(why)); });
     });
   }
-  const auto view = asked_->take();
-  if (!view) return std::nullopt;
-  asked_.reset();
-  if (!*view) return view->error();
-  return snapshot_of(**view);
+  if (!told_) told_ = asked_->take(fresh ? answered_soon : std::chrono::milliseconds{0});
+  if (!told_) {
+    if (!again) ++waiting_;
+    return std::nullopt;
+  }
+  if (again && waiting_ != 0) --waiting_;
+  auto reply = *told_ ? snapshot_of(**told_, encoding) : outcome<std::string>{told_->error()};
+  if (waiting_ == 0) {
+    asked_.reset();
+    told_.reset();
+    snapshots_.clear();
+  }
+  return reply;
 }
 
-outcome<std::string> feed_door::snapshot_of(const correlator_view& view) {
+outcome<std::string> feed_door::snapshot_of(const correlator_view& view, wire_encoding encoding) {
+  if (const auto made = snapshots_.find(encoding); made != snapshots_.end()) return made->second;
   const auto alerts = told_payloads(from_, view.firing);
   if (!alerts) return alerts.error();
   const auto incidents = told_payloads(from_, view.open);
   if (!incidents) return incidents.error();
-  return snapshot_reply(view.feed_seq, *alerts, *incidents, encoding_);
+  std::string made = snapshot_reply(view.feed_seq, *alerts, *incidents, encoding);
+  if (waiting_ != 0) snapshots_.emplace(encoding, made);
+  return made;
 }
 
 outcome<std::string> feed_door::replay(const feed_request& request) {
@@ -122,13 +134,12 @@ outcome<std::string> feed_door::replay(const feed_request& request) {
                       request.encoding);
 }
 
-std::optional<std::string> feed_door::on_feed_request(std::string_view bytes) {
+std::optional<std::string> feed_door::on_feed_request(std::string_view bytes, bool again) {
   const auto request = decode_feed_request(bytes);
   if (!request) return error_reply("bad_request", request.error().what, 0, encoding_of(bytes));
-  encoding_ = request->encoding;
   std::optional<outcome<std::string>> reply;
   if (request->what == feed_request::op::snapshot)
-    reply = snapshot();
+    reply = snapshot(request->encoding, again);
   else
     reply = replay(*request);
   if (!reply) return std::nullopt;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,8 +18,8 @@
 namespace faultline {
 
 /// Answers snapshot and replay requests and makes the heartbeat. Called on the feed thread, which
-/// may read the store; the correlator is asked with a deadline, and waited for no more than a
-/// moment.
+/// may read the store; the correlator is asked with a deadline, once for all who wait for a
+/// snapshot, and waited for no more than a moment.
 class feed_door final : public feed_handler {
 public:
   feed_door(caf::actor_system& system, store& from, correlator_actor correlator,
@@ -28,21 +30,23 @@ public:
         now_{std::move(now)},
         before_{from.feed().last()} {}
 
-  std::optional<std::string> on_feed_request(std::string_view request) override;
+  std::optional<std::string> on_feed_request(std::string_view request, bool again) override;
   std::string heartbeat(std::uint64_t published) override;
 
 private:
   class question;
 
-  std::optional<outcome<std::string>> snapshot();
-  outcome<std::string> snapshot_of(const correlator_view& view);
+  std::optional<outcome<std::string>> snapshot(wire_encoding encoding, bool again);
+  outcome<std::string> snapshot_of(const correlator_view& view, wire_encoding encoding);
   outcome<std::string> replay(const feed_request& request);
 
-  wire_encoding encoding_ = wire_encoding::msgpack;  ///< of the request being answered
   caf::actor_system& system_;
   store& from_;
   correlator_actor correlator_;
-  std::shared_ptr<question> asked_;  ///< the one that is under way
+  std::shared_ptr<question> asked_;                 ///< the one that is under way
+  std::optional<outcome<correlator_view>> told_;    ///< its answer, until all have it who waited
+  std::map<wire_encoding, std::string> snapshots_;  ///< made of it
+  std::size_t waiting_ = 0;
   std::function<arrival_time()> now_;
   std::uint64_t before_;  ///< newest record when the doors were opened
 };

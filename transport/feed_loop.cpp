@@ -78,15 +78,16 @@ void feed_loop::run() {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(next_beat_ - clock::now());
     std::int64_t most = std::max<std::int64_t>(left.count(), 0);
     if (!held_.empty()) most = std::min<std::int64_t>(most, held_replies::retry_ms);
-    if (unanswered_) most = std::min(most, ask_again_ms);
-    wait_for(items, unanswered_ ? 2 : 3, static_cast<int>(most));
+    if (!unanswered_.empty()) most = std::min(most, ask_again_ms);
+    wait_for(items, has_room() ? 3 : 2, static_cast<int>(most));
     if (items[0].revents != 0) wake_.clear();
     look_for_lost_rights();
     if (stopping_) break;
     read_subscriptions();
     publish_waiting(records_per_turn);
     held_.again();
-    if (unanswered_ || items[2].revents != 0) answer_requests();
+    answer_waiting();
+    if (items[2].revents != 0) answer_requests();
     if (clock::now() >= next_beat_) beat();
   }
   if (publisher_) publish_waiting(capacity_);
@@ -150,11 +151,7 @@ void feed_loop::send_frames(std::string_view topic, std::string_view payload) {
 }
 
 void feed_loop::answer_requests() {
-  if (unanswered_) {
-    if (!answer(*unanswered_)) return;
-    unanswered_.reset();
-  }
-  for (std::size_t n = 0; n < requests_per_turn && receive(replay_, message_); ++n) {
+  for (std::size_t n = 0; n < requests_per_turn && has_room() && receive(replay_, message_); ++n) {
     const bool delimiter = message_.count > 2 && message_[1].empty();
     const std::size_t body = delimiter ? 2 : 1;
     // A request of several frames is answered like one that cannot be read.
@@ -167,16 +164,31 @@ void feed_loop::answer_requests() {
           error_reply("not_allowed", "this key has no right to the feed", 0, encoding_of(request)));
       continue;
     }
-    asked by{std::string{message_[0]}, delimiter, std::string{request}};
-    if (answer(by)) continue;
-    unanswered_ = std::move(by);
-    return;
+    asked by{std::string{message_[0]}, delimiter, std::string{request}, false};
+    if (!waits(by.route) && answer(by)) continue;
+    unanswered_bytes_ += by.request.size();
+    unanswered_.push_back(std::move(by));
   }
 }
 
-/// Whether there is an answer to it by now.
-bool feed_loop::answer(const asked& by) {
-  auto reply = handler_->on_feed_request(by.request);
+/// In their order, as many as have a reply by now and are no more than a turn's.
+void feed_loop::answer_waiting() {
+  for (std::size_t n = 0; n < requests_per_turn && !unanswered_.empty(); ++n) {
+    if (!answer(unanswered_.front())) return;
+    unanswered_bytes_ -= unanswered_.front().request.size();
+    unanswered_.pop_front();
+  }
+}
+
+/// Who asks gets the replies in the order in which he asked.
+bool feed_loop::waits(std::string_view route) const {
+  return std::any_of(unanswered_.begin(), unanswered_.end(),
+                     [&](const asked& by) { return by.route == route; });
+}
+
+/// Whether there is a reply to it by now.
+bool feed_loop::answer(asked& by) {
+  auto reply = handler_->on_feed_request(by.request, std::exchange(by.before, true));
   if (!reply) return false;
   held_.send(replay_, 0, by.route, by.delimiter, std::move(*reply));
   return true;

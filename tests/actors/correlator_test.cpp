@@ -234,6 +234,33 @@ TEST_F(Correlation, AfterARestartAQuestionWaitsUntilWhatWasToldIsKnownAgain) {
   EXPECT_EQ(ask<correlator_view>(r.reader, correlator_question{}).firing.size(), 2U);
 }
 
+TEST_F(Correlation, OtherWorkGoesOnBetweenTheAnswersToThoseWhoWaited) {
+  room r;
+  begin(r);
+  append(r, fires("a", noon));
+  end(r);
+  begin(r, true);
+  std::deque<asker> many(100);
+  for (auto& by : many) ask_view(r, by);
+  const auto answered = [&] {
+    return std::count_if(many.begin(), many.end(), [](const asker& by) { return by.got; });
+  };
+  std::ptrdiff_t before = -1;  // the other's turn
+  const auto other = spawn([&, whom = r.reader](caf::event_based_actor* self) -> caf::behavior {
+    return {[&, self, whom](bool) {
+      self->request(whom, std::chrono::seconds{10}, pulse_question{})
+          .then([&](const pulse&) { before = answered(); },
+                [](const caf::error& why) { ADD_FAILURE() << to_string(why); });
+    }};
+  });
+  caf::anon_send(r.gate, true);
+  sched.try_run_once();  // it hands on the question
+  caf::anon_send(other, true);
+  run();  // the page comes, then the other's question
+  EXPECT_EQ(answered(), 100);
+  EXPECT_EQ(before, 0);
+}
+
 TEST_F(Correlation, WhoHasWaitedLongestIsToldToComeAgainWhenManyWaitAndAllHearOfItsEnd) {
   room r;
   begin(r);

@@ -37,7 +37,7 @@ protected:
   json ask_replay(int from) {
     feed_door door{system, *memory, correlator_actor{}, [] { return arrival_time{}; }};
     return json::parse(
-        *door.on_feed_request(json{{"op", "replay"}, {"from", from}, {"limit", 10}}.dump()));
+        *door.on_feed_request(json{{"op", "replay"}, {"from", from}, {"limit", 10}}.dump(), false));
   }
 
   std::unique_ptr<store> memory = open_memory_store(4);
@@ -75,8 +75,8 @@ struct FeedDoorSnapshot : FeedDoor {
               }};
     });
   }
-  std::optional<std::string> ask_snapshot() {
-    auto reply = door.on_feed_request(R"({"op": "snapshot"})");
+  std::optional<std::string> ask_snapshot(bool again = true) {
+    auto reply = door.on_feed_request(R"({"op": "snapshot"})", again);
     run();
     return reply;
   }
@@ -89,7 +89,7 @@ struct FeedDoorSnapshot : FeedDoor {
 };
 
 TEST_F(FeedDoorSnapshot, IsNotWaitedForOnTheFeedThread) {
-  EXPECT_FALSE(ask_snapshot());
+  EXPECT_FALSE(ask_snapshot(false));
   EXPECT_FALSE(ask_snapshot());
   EXPECT_EQ(questions, 1) << "it is asked once";
   caf::anon_send(correlator, std::uint64_t{3});
@@ -98,14 +98,30 @@ TEST_F(FeedDoorSnapshot, IsNotWaitedForOnTheFeedThread) {
   ASSERT_TRUE(reply);
   EXPECT_EQ(json::parse(*reply),
             (json{{"as_of", 3}, {"alerts", json::array()}, {"incidents", json::array()}}));
-  EXPECT_FALSE(ask_snapshot()) << "the next one asks anew";
+  EXPECT_FALSE(ask_snapshot(false)) << "the next one asks anew";
   EXPECT_EQ(questions, 2);
   caf::anon_send(correlator, std::uint64_t{4});  // who asks lives until then
   run();
 }
 
+TEST_F(FeedDoorSnapshot, AllWhoWaitHaveOneAnswerAndItsFailure) {
+  for (int n = 0; n < 3; ++n) EXPECT_FALSE(ask_snapshot(false));
+  EXPECT_EQ(questions, 1);
+  caf::anon_send(correlator, std::uint64_t{3});
+  run();
+  for (int n = 0; n < 3; ++n) EXPECT_EQ(json::parse(*ask_snapshot())["as_of"], 3);
+  for (int n = 0; n < 2; ++n) EXPECT_FALSE(ask_snapshot(false));
+  EXPECT_EQ(questions, 2);
+  advance(std::chrono::seconds{5});
+  for (int n = 0; n < 2; ++n) EXPECT_EQ(json::parse(*ask_snapshot())["code"], "deadline_passed");
+  EXPECT_FALSE(ask_snapshot(false)) << "and that is of nobody else";
+  EXPECT_EQ(questions, 3);
+  caf::anon_send(correlator, std::uint64_t{4});
+  run();
+}
+
 TEST_F(FeedDoorSnapshot, WithoutAnAnswerInTimeIsAnError) {
-  EXPECT_FALSE(ask_snapshot());
+  EXPECT_FALSE(ask_snapshot(false));
   advance(std::chrono::seconds{5});
   const auto reply = ask_snapshot();
   ASSERT_TRUE(reply);

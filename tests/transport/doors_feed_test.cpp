@@ -198,28 +198,57 @@ TEST(DoorsFeed, ReplaySocketServesDealerAndReqInTheirEncoding) {
   EXPECT_EQ(h.house->counters().feed_requests, 3U);
 }
 
+struct asking_dealer {
+  explicit asking_dealer(const std::string& replay) : socket{context(), zmq::socket_type::dealer} {
+    socket.set(zmq::sockopt::linger, 0);
+    socket.set(zmq::sockopt::rcvtimeo, 30000);
+    socket.connect(replay);
+  }
+  void ask(const std::string& request) { socket.send(zmq::buffer(request), zmq::send_flags::none); }
+  nlohmann::json answer() {
+    zmq::message_t got;
+    if (!socket.recv(got)) return {};
+    return nlohmann::json::parse(got.to_string());
+  }
+  zmq::socket_t socket;
+};
+const char* const for_snapshot = R"({"op":"snapshot"})";
+const char* const for_replay = R"({"op":"replay","from":1,"limit":10})";
+
 TEST(DoorsFeed, BeatsAndPublishesWhileARequestHasNoAnswerYetAndThenAnswersAllInOrder) {
   open_house h;
   h.feed.ready = false;
   h.start();
-  zmq::socket_t dealer{context(), zmq::socket_type::dealer};
-  dealer.set(zmq::sockopt::linger, 0);
-  dealer.set(zmq::sockopt::rcvtimeo, 30000);
-  dealer.connect(h.replay);
-  dealer.send(zmq::str_buffer(R"({"op":"snapshot"})"), zmq::send_flags::none);
-  dealer.send(zmq::str_buffer(R"({"op":"replay","from":1,"limit":10})"), zmq::send_flags::none);
+  asking_dealer one{h.replay};
+  one.ask(for_snapshot);
+  one.ask(for_replay);
   while (h.feed.asked < 2) std::this_thread::yield();  // the same again
   subscriber s{h.publish, {"notice/"}};                // by a heartbeat
   h.house->publish(h.feed.add("x", "y"), {});
   EXPECT_EQ(s.next().first, "notice/x/y");
-  EXPECT_EQ(h.house->counters().feed_requests, 1U) << "one at a time";
   h.feed.ready = true;
-  zmq::message_t answer;
-  ASSERT_TRUE(dealer.recv(answer));
-  EXPECT_EQ(nlohmann::json::parse(answer.to_string())["as_of"], 1);
-  ASSERT_TRUE(dealer.recv(answer));
-  EXPECT_EQ(nlohmann::json::parse(answer.to_string())["last"], 1);
+  EXPECT_EQ(one.answer()["as_of"], 1);
+  EXPECT_EQ(one.answer()["last"], 1);
   EXPECT_EQ(h.house->counters().feed_requests, 2U);
+}
+
+TEST(DoorsFeed, WhatOthersAskIsAnsweredWhileASnapshotIsNot) {
+  open_house h;
+  h.feed.ready = false;
+  h.start();
+  asking_dealer first{h.replay}, second{h.replay}, other{h.replay};
+  first.ask(for_snapshot);
+  while (h.feed.asked < 2) std::this_thread::yield();
+  second.ask(for_snapshot);
+  second.ask(for_replay);
+  for (int n = 0; n < 3; ++n) {
+    other.ask(for_replay);
+    EXPECT_EQ(other.answer()["last"], 0);
+  }
+  h.feed.ready = true;
+  EXPECT_EQ(first.answer()["as_of"], 0);
+  EXPECT_EQ(second.answer()["as_of"], 0) << "its replay comes behind it";
+  EXPECT_EQ(second.answer()["last"], 0);
 }
 
 TEST(DoorsFeed, HostileSubscriptionsDisturbNobody) {

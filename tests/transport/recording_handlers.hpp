@@ -110,12 +110,12 @@ private:
 /// A feed store in memory that answers replay requests as the server does.
 class memory_feed : public feed_handler {
 public:
-  std::optional<std::string> on_feed_request(std::string_view request) override {
+  std::optional<std::string> on_feed_request(std::string_view request, bool) override {
     const std::lock_guard lock{mutex};
     ++asked;
-    if (!ready) return std::nullopt;
     const auto read = decode_feed_request(request);
     if (!read) return error_reply("bad_request", read.error().what, 0, wire_encoding::msgpack);
+    if (!ready && read->what == feed_request::op::snapshot) return std::nullopt;
     std::string json = read->what == feed_request::op::snapshot ? snapshot() : page(*read);
     return read->encoding == wire_encoding::json ? json : *json_to_msgpack(json);
   }
@@ -138,7 +138,7 @@ public:
   std::uint64_t first_seq = 1;
   bool tells_published = false;  ///< what has gone out rather than what is stored
   std::atomic<int> asked{0};
-  std::atomic<bool> ready{true};  ///< false: there is no answer yet
+  std::atomic<bool> ready{true};  ///< false: there is no snapshot yet
   std::mutex mutex;
   std::vector<feed_record> records;
 

@@ -28,13 +28,16 @@ namespace faultline {
 ///         after what waits has been handed to libzmq.
 /// Limits: `capacity` records wait at most; one more drops the oldest, which subscribers miss by
 /// its
-///         seq and replay. A subscriber that does not read loses alone: XPUB drops for it. One
-///         request waits for its reply at most; the others wait in libzmq's buffers meanwhile.
+///         seq and replay. A subscriber that does not read loses alone: XPUB drops for it. Requests
+///         that have no reply yet wait, and what their senders ask behind them; beyond that
+///         everybody's wait in libzmq's buffers.
 class feed_loop {
 public:
   static constexpr std::size_t subscriptions_per_turn = 256;
   static constexpr std::size_t requests_per_turn = 16;
   static constexpr std::size_t records_per_turn = 256;
+  static constexpr std::size_t most_unanswered = 1024;
+  static constexpr std::size_t most_unanswered_bytes = std::size_t{1} << 20;
   /// JSON prefixes remembered; with more, JSON is published until the server ends.
   static constexpr std::size_t max_json_prefixes = 4096;
 
@@ -65,6 +68,7 @@ private:
     std::string route;
     bool delimiter = false;
     std::string request;
+    bool before = false;  ///< the handler knows of it
   };
   using clock = std::chrono::steady_clock;
 
@@ -76,7 +80,12 @@ private:
   void send_record(const outgoing& record);
   void send_frames(std::string_view topic, std::string_view payload);
   void answer_requests();
-  bool answer(const asked& by);
+  void answer_waiting();
+  bool answer(asked& by);
+  bool waits(std::string_view route) const;
+  bool has_room() const noexcept {
+    return unanswered_.size() < most_unanswered && unanswered_bytes_ < most_unanswered_bytes;
+  }
   void beat();
   bool may_ask();
   void look_for_lost_rights();
@@ -94,7 +103,8 @@ private:
   wake_up wake_;
   frame_list message_;
   held_replies held_;
-  std::optional<asked> unanswered_;
+  std::deque<asked> unanswered_;  ///< in their order
+  std::size_t unanswered_bytes_ = 0;
   std::set<std::string, std::less<>> json_prefixes_;
   bool json_overflow_ = false;
   clock::time_point next_beat_{};
