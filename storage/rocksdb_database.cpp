@@ -402,6 +402,12 @@ store_memory rocksdb_database::memory_held() const {
   return held;
 }
 
+std::uint64_t rocksdb_database::about_keys(family f) const {
+  std::uint64_t keys = 0;
+  db_->GetIntProperty(at(f), rocksdb::DB::Properties::kEstimateNumKeys, &keys);
+  return keys;
+}
+
 outcome<void> rocksdb_database::flush() {
   if (auto healthy = health_->check(); !healthy || access_ == access::read) return healthy;
   auto status = db_->FlushWAL(true);

@@ -14,8 +14,11 @@ namespace {
 
 /// Messages one read looks at, whatever its prefix lets through.
 constexpr std::size_t read_span = 65'536;
-/// Records one sweep looks at.
-constexpr std::size_t sweep_span = 512;
+/// Records one step of a sweep looks at, while nobody else writes.
+constexpr std::uint64_t sweep_span = 512;
+/// All there are take that many sweeps, and each is over soon.
+constexpr std::uint64_t sweeps_per_round = 60;
+constexpr std::uint64_t most_swept = 16'384;
 
 }  // namespace
 
@@ -180,11 +183,24 @@ outcome<bool> rocksdb_feed::is_left_over(std::string_view key, std::uint64_t fee
 }
 
 outcome<void> rocksdb_feed::sweep_records() {
+  if (sweep_from_.empty())
+    sweep_pace_ = std::clamp<std::uint64_t>(database_.about_keys(family::feed) / sweeps_per_round,
+                                            sweep_span, most_swept);
+  for (std::uint64_t left = sweep_pace_; left != 0;) {
+    const auto span = std::min(left, sweep_span);
+    if (auto done = sweep_step(span); !done) return done;
+    left -= span;
+    if (sweep_from_.empty()) break;  // once round
+  }
+  return {};
+}
+
+outcome<void> rocksdb_feed::sweep_step(std::uint64_t span) {
   const std::lock_guard writing{writing_};
   rocksdb::WriteBatch out;
   scan found{database_, family::feed, std::max(sweep_from_, keys::feed_record("")),
              keys::after_prefix(keys::feed_record(""))};
-  for (std::size_t n = 0; found.valid() && n < sweep_span; found.next(), ++n) {
+  for (std::uint64_t n = 0; found.valid() && n < span; found.next(), ++n) {
     const auto row = rows::read_record(found.value());
     if (!row) return row.error();
     const auto key = found.key().substr(keys::feed_record_offset);

@@ -108,6 +108,8 @@ public:
   outcome<void> begin_flush(family f);
   std::uint64_t bytes_on_disk() const;
   store_memory memory_held() const;
+  /// How many keys @p f has, about: what was removed may still count for a while.
+  std::uint64_t about_keys(family f) const;
   space_report tend_space();
   outcome<void> flush();
   outcome<void> copy_to(const std::string& directory);

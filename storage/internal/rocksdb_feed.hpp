@@ -34,17 +34,21 @@ public:
   /// Removes messages below @p below, but never the newest.
   outcome<void> drop_below(std::uint64_t below);
   /// Removes resolved records whose last message was dropped, and copies by time whose record has
-  /// moved or is gone. Looks at a few hundred records per call and goes on there at the next.
+  /// moved or is gone. Goes on where the last call ended, in steps between which others write, so
+  /// far that sixty calls come by all there is: some hundreds of records, or up to 16,384. One call
+  /// at a time.
   outcome<void> sweep_records();
 
 private:
+  outcome<void> sweep_step(std::uint64_t span);
   outcome<bool> is_left_over(std::string_view key, std::uint64_t feed_seq);
 
   rocksdb_database& database_;
   std::mutex writing_;
-  std::uint64_t through_ = 0;   ///< guarded by writing_
-  std::string sweep_from_;      ///< guarded by writing_
-  std::uint64_t appended_ = 0;  ///< seq of the newest message written; guarded by writing_
+  std::uint64_t through_ = 0;     ///< guarded by writing_
+  std::string sweep_from_;        ///< empty: a round begins; of the one call of sweep_records()
+  std::uint64_t sweep_pace_ = 0;  ///< records a call, in this round; of the same
+  std::uint64_t appended_ = 0;    ///< seq of the newest message written; guarded by writing_
   /// The newest message that is on the disk, and those behind it: seq, rocksdb_database::written().
   mutable std::mutex ends_mutex_;
   mutable std::deque<std::pair<std::uint64_t, std::uint64_t>> ends_;  ///< guarded by ends_mutex_

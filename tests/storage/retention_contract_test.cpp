@@ -217,6 +217,34 @@ TYPED_TEST(RetentionContract, ForgetsCopiesByTimeWithTheirRecordAndThoseItLeftBe
   EXPECT_TRUE(store->feed().record(of_on)->has_value());
 }
 
+TYPED_TEST(RetentionContract, SweepsAllRecordsInAnHourHoweverManyThereAre) {
+  constexpr int count = 20'000;  // with their copies more than sixty sweeps of the least pace
+  auto store = this->maker.open();
+  alert over;
+  over.state = alert_state::resolved;
+  const auto bytes = encode_alert(over);
+  const auto item = [](std::uint64_t) { return std::string{"m"}; };
+  for (int n = 0; n < count;) {
+    feed_append f;
+    f.items = {{"a", item}};
+    for (int i = 0; i < 1000; ++i, ++n) {
+      const auto id = std::to_string(100'000 + n);
+      f.records.push_back({"alert/" + id, bytes, 0});
+      f.records.push_back({"alerts-by-time/fffffe6ec5d7ffff/" + id, bytes, 0});
+    }
+    ASSERT_TRUE(store->feed().append(f));
+  }
+  feed_append last;
+  last.items = {{"b", item}, {"c", item}};
+  ASSERT_TRUE(store->feed().append(last));
+  ASSERT_TRUE(store->sweep_retention(begin));
+  for (int minute = 1; minute < 60; ++minute)  // the round in which nothing is old enough
+    ASSERT_TRUE(store->sweep_retention(begin + 1min * minute));
+  for (int minute = 0; minute < 62; ++minute)
+    ASSERT_TRUE(store->sweep_retention(begin + 24h * 31 + 1min * minute));
+  EXPECT_THAT(*store->feed().records("alert", "", 10), IsEmpty());
+}
+
 TYPED_TEST(RetentionContract, ForgetsDeadLettersByAge) {
   auto store = this->maker.open();
   ASSERT_TRUE(store->dead_letters().append(
