@@ -214,8 +214,10 @@ TEST(ProcessUsage, OfOurselvesIsSomething) {
   EXPECT_FALSE(read_usage(-1));
 }
 
-TEST(FindServer, SaysWhatToDoWhenThereIsNone) {
-  const auto found = find_server("/nowhere/faultlined");
+TEST(ServerOptions, SayWhatToDoWhenThereIsNoServer) {
+  own_server_options wanted;
+  wanted.faultlined = "/nowhere/faultlined";
+  const auto found = server_options(wanted);
   ASSERT_FALSE(found);
   EXPECT_NE(found.error().what.find("--faultlined"), std::string::npos);
 }
