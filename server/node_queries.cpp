@@ -21,6 +21,7 @@
 #include "messages/units.hpp"
 #include "processing/unit_book.hpp"
 #include "server/asking.hpp"
+#include "server/entity_pages.hpp"
 #include "server/node.hpp"
 #include "server/reading_desk.hpp"
 #include "server/told_records.hpp"
@@ -29,7 +30,6 @@ namespace faultline {
 
 namespace {
 
-constexpr auto deadline = question_deadline;
 constexpr std::size_t live_window_ticks = 512;
 
 /// @p units: what senders said of them; none: names alone tell.
@@ -68,24 +68,6 @@ std::string feedback_json(const feedback& f) {
   if (f.worked) j["remediation"] = f.remediation, j["worked"] = *f.worked;
   return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
-
-/// Gathers the rows of a page, one answer per entity, in the order asked.
-struct row_gatherer {
-  std::vector<entity_row> rows;
-  std::vector<bool> known;
-  std::size_t left = 0;
-  std::string next;
-  answer<entity_page> done;
-
-  void finish_one() {
-    if (--left != 0) return;
-    entity_page page;
-    page.next = next;
-    for (std::size_t i = 0; i < rows.size(); ++i)
-      if (known[i]) page.entities.push_back(std::move(rows[i]));
-    done(std::move(page));
-  }
-};
 
 /// Nothing when the entity has no such metric; empty series while no tick of it has closed.
 std::optional<window_series> series_of(const entity_window& w, const std::string& metric) {
@@ -151,53 +133,8 @@ void node_queries::metrics_text(answer<std::string> done) {
 
 void node_queries::entities(std::string prefix, std::size_t limit, std::string next,
                             answer<entity_page> done) {
-  struct gathered {
-    std::vector<std::string> ids;
-    std::size_t left = 0;
-  };
-  auto all = std::make_shared<gathered>();
-  all->left = parts_.directory->size();
-  // One actor gathers: its handlers run one at a time, so the lists need no lock.
-  system_.spawn([this, all, limit, done,
-                 q = list_question{prefix, next, limit + 1}](caf::event_based_actor* self) {
-    const auto finish = [this, self, all, limit, done] {
-      std::sort(all->ids.begin(), all->ids.end());
-      auto rows = std::make_shared<row_gatherer>();
-      rows->done = done;
-      if (all->ids.size() > limit) {
-        all->ids.resize(limit);
-        rows->next = all->ids.back();
-      }
-      rows->left = all->ids.size();
-      rows->rows.resize(all->ids.size());
-      rows->known.assign(all->ids.size(), false);
-      if (all->ids.empty()) {
-        done(entity_page{});
-        return;
-      }
-      for (std::size_t i = 0; i < all->ids.size(); ++i)
-        self->request(parts_.directory->owner_of(all->ids[i]), deadline,
-                      entity_question{all->ids[i], true})
-            .then(
-                [rows, i](const entity_answer& a) {
-                  rows->known[i] = a.known;
-                  rows->rows[i] = entity_row{a.status.id, a.status.state, a.status.observations,
-                                             unix_ms(a.status.last_ts)};
-                  rows->finish_one();
-                },
-                [rows](const caf::error&) { rows->finish_one(); });
-    };
-    for (partition_id p = 0; p < parts_.directory->size(); ++p)
-      self->request(parts_.directory->owner(p), deadline, q)
-          .then(
-              [all, finish](list_answer& a) {
-                std::move(a.entities.begin(), a.entities.end(), std::back_inserter(all->ids));
-                if (--all->left == 0) finish();
-              },
-              [all, finish](const caf::error&) {
-                if (--all->left == 0) finish();
-              });
-  });
+  gather_entities(system_, *parts_.directory, {std::move(prefix), std::move(next), limit},
+                  std::move(done));
 }
 
 void node_queries::entity(std::string id, answer<entity_details> done) {
