@@ -43,6 +43,10 @@ struct post_result {
   std::string why;                         ///< not taken, or the first that was refused
 };
 
+/// What a sender is told, and its letter says, of a body that we failed at; the log says why.
+inline constexpr std::string_view own_failure_text =
+    "the server failed at this body: its log says why";
+
 /// The doors' side of the log: decodes payloads, checks them, dedupes requests, and hands what is
 /// taken to the group commit. Called on the ingest thread and, for posts, on those of
 /// their receivers: whatever it holds is guarded by the mutex of publishers(); never blocks.
@@ -73,6 +77,8 @@ public:
   /// A request of another protocol that cannot be read: a dead letter. From any thread.
   void on_unreadable(event_door door, std::string_view from, reject_reason reason,
                      std::string_view text, std::string_view body);
+  /// The same of one that we failed at, whatever it holds: a dead letter `internal_error`.
+  void on_own_failure(event_door door, std::string_view from, std::string_view body);
   /// Who was heard of. Lock its mutex().
   publisher_accounts& publishers() { return publishers_; }
 

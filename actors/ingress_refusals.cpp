@@ -57,6 +57,14 @@ void ingress::on_unreadable(event_door door, std::string_view from, reject_reaso
   door_sums::add(counters_.doors.undecodable, reason);
 }
 
+void ingress::on_own_failure(event_door door, std::string_view from, std::string_view body) {
+  const auto now = now_();
+  const std::lock_guard<std::mutex> guard{publishers_.mutex()};
+  auto into = into_.begin();
+  refuse(into, {account(door, from, {}, now), nullptr, "internal_error", own_failure_text, body},
+         now);
+}
+
 void ingress::on_bad_request(reply_address from, const sender& who, std::string_view header,
                              std::string_view why_code, std::string_view text) {
   const auto now = now_();

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <utility>
 
+#include <spdlog/spdlog.h>
+
 #include "transport/decode/content.hpp"
 
 namespace faultline {
@@ -33,8 +35,8 @@ post_fate fate_of(ec code) noexcept {
 }  // namespace
 
 const char* to_string(post_fate fate) noexcept {
-  constexpr const char* names[post_fates] = {"taken",     "partly",    "refused",    "retry",
-                                             "malformed", "too_large", "unsupported"};
+  constexpr const char* names[post_fates] = {"taken",     "partly",    "refused",     "retry",
+                                             "malformed", "too_large", "unsupported", "failed"};
   return names[static_cast<std::size_t>(fate)];
 }
 
@@ -130,9 +132,18 @@ void post_desk::work(post next) {
     if (!waits && hand_over(d, true)) return let_go(d.from);
     hold(std::move(d));
   } catch (const std::exception& failed) {
-    refuse(d.from, post_fate::malformed, 500, failed.what());
+    fail(d, failed.what());
     let_go(d.from);
   }
+}
+
+/// Nobody sends again what came by a listener, so that the letter is all that is left of it.
+void post_desk::fail(decoded& d, std::string_view what) {
+  const auto from = sender_of(*d.from.by, d.from.request);
+  spdlog::error("post desk failed source=\"{}\" bytes={} what=\"{}\"", from,
+                d.from.request.body.size(), what);
+  door_.on_own_failure(d.from.by->door, from, d.from.request.body);
+  if (!d.unread) refuse(d.from, post_fate::failed, 500, own_failure_text);
 }
 
 /// From here on it counts as what was made of it.

@@ -33,8 +33,9 @@ enum class post_fate : std::uint8_t {
   malformed,    ///< cannot be read
   too_large,    ///< once it is unpacked
   unsupported,  ///< an encoding nobody here knows
+  failed,       ///< an error of ours, whatever its sender sent
 };
-inline constexpr std::size_t post_fates = 7;
+inline constexpr std::size_t post_fates = 8;
 const char* to_string(post_fate fate) noexcept;
 
 /// What a receiver has to make events with. Used on the desk's thread alone.
@@ -140,6 +141,7 @@ private:
   void let_go(const post& p);
   void keep_names();
   void tend_names();
+  void fail(decoded& d, std::string_view what);
   void refuse(post& p, post_fate fate, int status, std::string_view message);
   void count(const receiver& by, post_fate fate);
 

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/actors/intake_support.hpp"
+#include "tests/support/heard_log.hpp"
 
 namespace faultline {
 namespace {
@@ -257,15 +258,48 @@ TEST(PostDesk, WhatWaitsAtItsEndIsReadToItsEnd) {
   EXPECT_EQ(answered, 20);
 }
 
-TEST(PostDesk, AReceiverThatThrowsIsAnsweredAndTheNextIsServed) {
+outcome<void> broken(const http_request&, std::string_view, post_tools&) {
+  throw std::runtime_error{"broken"};
+}
+
+TEST(PostDesk, AnErrorOfOursIsNotItsSendersFaultAndTheNextIsServed) {
+  const testing::heard_log log;
   desk_rig r;
   const auto read = r.by.read;
-  r.by.read = [](const http_request&, std::string_view, post_tools&) -> outcome<void> {
-    throw std::runtime_error{"broken"};
-  };
-  EXPECT_EQ(r.post("x").status, 500);
+  r.by.read = broken;
+  const auto answer = r.post("x");
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(answer.body.find("broken"), std::string::npos) << answer.body;
   r.by.read = read;
   EXPECT_EQ(r.post("web-1").status, 200);
+  EXPECT_EQ(r.count(post_fate::failed), 1U);
+  EXPECT_EQ(r.count(post_fate::malformed), 0U);
+  EXPECT_NE(log.text().find("source=\"words 10.0.0.7\" bytes=1 what=\"broken\""), std::string::npos)
+      << log.text();
+  const auto letters = r.letters();
+  ASSERT_EQ(letters.size(), 1U);
+  EXPECT_EQ(letters[0].reason, "internal_error");
+  EXPECT_EQ(letters[0].source, "http words 10.0.0.7");
+  EXPECT_EQ(letters[0].payload, "x");
+}
+
+TEST(PostDesk, WhatAListenerOfferedAndWeFailedAtIsADeadLetter) {
+  const testing::heard_log log;
+  desk_rig r;
+  r.by.door = event_door::syslog;
+  const auto read = r.by.read;
+  r.by.read = broken;
+  http_request lost;
+  lost.body = "lost";
+  lost.address = "10.0.0.7";
+  ASSERT_TRUE(r.desk.offer(r.by, lost));
+  for (int n = 0; n < 5000 && r.count(post_fate::failed) == 0; ++n)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  EXPECT_EQ(r.count(post_fate::failed), 1U);
+  r.by.read = read;
+  EXPECT_EQ(r.post("web-1").status, 200);
+  ASSERT_EQ(r.letters().size(), 1U);
+  EXPECT_EQ(r.letters()[0].payload, "lost");
 }
 
 TEST(PostDesk, WhatHoldsMoreThanMayBeMadeOfOneBodyIsTooLarge) {
