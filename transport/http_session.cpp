@@ -14,6 +14,8 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/write.hpp>
 
+#include <spdlog/spdlog.h>
+
 #include "transport/internal/curve.hpp"
 #include "transport/internal/http_headers.hpp"
 #include "transport/internal/http_text.hpp"
@@ -281,10 +283,12 @@ void http_session::on_request() {
     if (!why) self->answer(number, http_error(504, "deadline_passed", "no answer in time"));
   });
   http_responder respond = responder();
+  const auto path = request.path;
   try {
     shared_.handler(std::move(request), respond);
-  } catch (const std::exception& failed) {
-    respond(http_error(500, "internal", failed.what()));
+  } catch (const std::exception& failed) {  // an error of ours: for whoever runs us, not who asked
+    spdlog::error("request failed path=\"{}\" what=\"{}\"", path, failed.what());
+    respond(http_error(500, "internal", "the server failed at this request: its log says why"));
   }
 }
 

@@ -10,12 +10,14 @@
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/heard_log.hpp"
 #include "tests/transport/raw_http.hpp"
 
 namespace faultline {
 namespace {
 
 using namespace std::chrono_literals;
+using faultline::testing::heard_log;
 using faultline::testing::raw_http;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -341,11 +343,15 @@ TEST_F(HttpServer, StopLetsAnAnswerUnderWayGoOut) {
   EXPECT_THAT(client.answer(), HasSubstr("last words"));
 }
 
-TEST_F(HttpServer, AHandlerThatThrowsIsA500) {
+TEST_F(HttpServer, AHandlerThatThrowsIsA500AndTheLogAloneSaysWhy) {
+  const heard_log log;
   open();
   const std::string got = ask("GET /throw HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_THAT(got, StartsWith("HTTP/1.1 500"));
   EXPECT_EQ(error_of(got)["error"]["code"], "internal");
+  EXPECT_THAT(got, Not(HasSubstr("a handler broke")));
+  EXPECT_THAT(log.text(),
+              HasSubstr("error request failed path=\"/throw\" what=\"a handler broke\""));
 }
 
 TEST_F(HttpServer, AHeaderValueCannotSmuggleAnotherHeader) {
