@@ -346,72 +346,74 @@ outcome<entity_story> story_of_entity(store& memory, const std::string& id) {
   return story;
 }
 
-outcome<quality_view> quality_ledger::read() {
+outcome<void> quality_ledger::read_on() {
   constexpr std::uint64_t most_at_first = 200'000;
-  const std::lock_guard<std::mutex> lock{mutex_};
-  auto& log = memory_.decisions();
-  if (next_ == 0) next_ = log.last() > most_at_first ? log.last() - most_at_first : 1;
+  if (next_ == 0) next_ = log_.last() > most_at_first ? log_.last() - most_at_first : 1;
   for (;;) {
-    auto page = log.read(next_, chunk);
+    auto page = log_.read(next_, chunk);
     if (!page) return page.error();
     for (const auto& d : *page) {
-      take(d);
+      if (auto taken = take(d); !taken) return taken;
       next_ = d.seq + 1;
     }
-    if (page->size() < chunk) break;
+    if (page->size() < chunk) return {};
   }
+}
+
+outcome<quality_view> quality_ledger::read() {
+  const std::lock_guard<std::mutex> lock{mutex_};
+  if (auto done = read_on(); !done) return done.error();
   quality_view q;
   q.since = since_;
   q.until = until_;
   q.episodes = episodes_;
   q.critical = critical_;
   q.critical_at_once = at_once_;
-  q.incidents = asked_.size();
-  for (const auto& [id, verdict] : alert_verdicts_) ++q.alert_verdicts[verdict];
-  for (const auto& [id, verdict] : incident_verdicts_) ++q.incident_verdicts[verdict];
+  q.incidents = incidents_;
+  for (const auto& [id, verdict] : alert_verdicts_.values()) ++q.alert_verdicts[verdict];
+  for (const auto& [id, verdict] : incident_verdicts_.values()) ++q.incident_verdicts[verdict];
   q.lead_s.assign(lead_s_.begin(), lead_s_.end());
   std::sort(q.lead_s.begin(), q.lead_s.end());
   std::map<std::int64_t, std::uint64_t> called_false;
-  for (const auto& [id, verdict] : alert_verdicts_)
-    if (const auto found = started_.find(id); verdict == "false" && found != started_.end())
-      ++called_false[found->second / day_ms];
+  for (const auto& [id, verdict] : alert_verdicts_.values())
+    if (const auto* started = started_.find(id); verdict == "false" && started != nullptr)
+      ++called_false[*started / day_ms];
   for (const auto& [day, n] : days_) q.days.push_back({day * day_ms, n, called_false[day]});
   return q;
 }
 
-void quality_ledger::take(const decision& d) {
-  if (d.kind == decision_kind::command) return take_word(d.command);
+outcome<void> quality_ledger::take(const decision& d) {
   if (d.kind == decision_kind::root_cause) return take_question(d.root_cause.incident);
-  if (d.kind == decision_kind::notice) return;  // some have the wall clock's time
+  if (d.kind == decision_kind::notice) return {};  // some have the wall clock's time
+  if (d.kind == decision_kind::command) {
+    take_word(d.command);
+    return {};
+  }
   const auto at = time_of(d);
   if (since_ == 0 || at < since_) since_ = at;
   until_ = std::max(until_, at);
   if (d.kind == decision_kind::alert) take_alert(d.alert);
+  return {};
 }
 
 /// Weak signs are asked about, too, and most of them never become an incident.
-void quality_ledger::take_question(const std::string& incident) {
-  constexpr std::size_t most_asked = 100'000;
-  if (asked_.count(incident) > 0) return;
-  const auto known = memory_.feed().record("incident/" + incident);
-  if (known && *known) asked_.insert(incident);
-  if (asked_.size() > most_asked) asked_.erase(asked_.begin());
+outcome<void> quality_ledger::take_question(const std::string& incident) {
+  if (asked_.find(incident) != nullptr) return {};
+  const auto known = feed_.record("incident/" + incident);
+  if (!known) return known.error();
+  if (*known && asked_.put(incident, true)) ++incidents_;
+  return {};
 }
 
 void quality_ledger::take_alert(const alert& a) {
-  constexpr std::size_t most_leads = 10'000, most_days = 30, most_started = 100'000;
+  constexpr std::size_t most_leads = 10'000, most_days = 30;
   const auto at = unix_ms(a.updated);
   const auto [found, fresh] = open_.try_emplace(a.id);
   episode& e = found->second;
-  if (fresh && a.state == alert_state::firing && started_.count(a.id) == 0) {
+  if (fresh && a.state == alert_state::firing && started_.find(a.id) == nullptr) {
     ++episodes_;
     e.started = at;
-    started_[a.id] = at;
-    started_order_.push_back(a.id);
-    if (started_order_.size() > most_started) {
-      started_.erase(started_order_.front());
-      started_order_.pop_front();
-    }
+    started_.put(a.id, at);
     ++days_[at / day_ms];
     if (days_.size() > most_days) days_.erase(days_.begin());
   }
@@ -429,14 +431,12 @@ void quality_ledger::take_alert(const alert& a) {
 }
 
 void quality_ledger::take_word(const operator_command& c) {
-  constexpr std::size_t most_words = 100'000;
   const bool of_alert = c.name == "alert_feedback";
   if (!of_alert && c.name != "incident_feedback") return;
   const auto verdict = text_in(c.payload, "verdict");
   if (verdict.empty()) return;
   auto& words = of_alert ? alert_verdicts_ : incident_verdicts_;
-  words[c.subject] = verdict;
-  if (words.size() > most_words) words.erase(words.begin());
+  words.put(c.subject, verdict);
 }
 
 }  // namespace faultline

@@ -97,7 +97,7 @@ bool wanted(const alert& a, const alert_filter& f) {
 node_queries::node_queries(caf::actor_system& system, node_parts parts)
     : system_{system},
       parts_{std::move(parts)},
-      ledger_{std::make_shared<quality_ledger>(*parts_.memory)},
+      ledger_{std::make_shared<quality_ledger>(parts_.memory->decisions(), parts_.memory->feed())},
       overview_{make_overview_desk()},
       reads_{std::make_unique<reading_desk>()} {}
 

@@ -254,7 +254,7 @@ TEST_F(Chronicle, AnOutlineCountsWhatFiresAndHasTheNearestLimit) {
 }
 
 TEST_F(Chronicle, CountsEpisodesLeadsAndTheNewestVerdictOfEach) {
-  quality_ledger ledger{*memory};
+  quality_ledger ledger{memory->decisions(), memory->feed()};
   transition("a", 0, alert_severity::warning);
   transition("a", 5 * minute, alert_severity::critical);
   transition("a", 6 * minute, alert_severity::critical, alert_state::resolved);
@@ -285,6 +285,77 @@ TEST_F(Chronicle, CountsEpisodesLeadsAndTheNewestVerdictOfEach) {
   ASSERT_TRUE(q);
   EXPECT_EQ(q->episodes, 4U);
   EXPECT_EQ(q->until, begin + 7 * minute);
+}
+
+/// A feed of which no record can be read while `broken`.
+class breaking_feed final : public feed_store {
+public:
+  explicit breaking_feed(feed_store& whole) : whole_{whole} {}
+  outcome<std::vector<feed_record>> append(const feed_append& batch, sync_when when) override {
+    return whole_.append(batch, when);
+  }
+  outcome<page> read(std::uint64_t from, std::size_t limit, std::string_view prefix) override {
+    return whole_.read(from, limit, prefix);
+  }
+  std::uint64_t last() const override { return whole_.last(); }
+  std::uint64_t oldest() const override { return whole_.oldest(); }
+  outcome<correlator_checkpoint> load_correlator() override { return whole_.load_correlator(); }
+  outcome<std::vector<std::pair<std::string, std::string>>> records(std::string_view prefix,
+                                                                    std::string_view after,
+                                                                    std::size_t limit) override {
+    return whole_.records(prefix, after, limit);
+  }
+  outcome<std::optional<std::string>> record(std::string_view key) override {
+    if (broken) return failure{ec::store_unavailable, "the disk is gone"};
+    return whole_.record(key);
+  }
+  outcome<std::uint64_t> record_seq(std::string_view key) override {
+    return whole_.record_seq(key);
+  }
+
+  bool broken = true;
+
+private:
+  feed_store& whole_;
+};
+
+TEST_F(Chronicle, AFullLedgerForgetsTheOldestVerdictWhateverItsId) {
+  quality_ledger ledger{memory->decisions(), memory->feed(), 2};
+  word("alert_feedback", "z", R"({"verdict":"false"})", 0);
+  word("alert_feedback", "b", R"({"verdict":"partly"})", 0);
+  word("alert_feedback", "a", R"({"verdict":"true"})", 0);
+  const auto q = ledger.read();
+  ASSERT_TRUE(q);
+  EXPECT_EQ(q->alert_verdicts, (std::map<std::string, std::uint64_t>{{"partly", 1}, {"true", 1}}));
+}
+
+TEST_F(Chronicle, AFullLedgerCountsEachFurtherIncidentOnce) {
+  quality_ledger ledger{memory->decisions(), memory->feed(), 2};
+  for (const char* id : {"c", "b", "a"}) {
+    keep(some_incident(id, {"a"}), {});
+    cause(id, "db/x", 0);
+    cause(id, "db/x", minute);
+  }
+  cause("b", "db/x", 2 * minute);
+  const auto q = ledger.read();
+  ASSERT_TRUE(q);
+  EXPECT_EQ(q->incidents, 3U);
+}
+
+TEST_F(Chronicle, AnIncidentThatCannotBeReadNowIsCountedWhenItCan) {
+  breaking_feed feed{memory->feed()};
+  quality_ledger ledger{memory->decisions(), feed};
+  transition("a", 0, alert_severity::warning);
+  keep(some_incident("i", {"a"}), {});
+  cause("i", "db/x", 0);
+  const auto failed = ledger.read();
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, ec::store_unavailable);
+  feed.broken = false;
+  const auto q = ledger.read();
+  ASSERT_TRUE(q) << q.error().what;
+  EXPECT_EQ(q->incidents, 1U);
+  EXPECT_EQ(q->episodes, 1U) << "what came before it is counted once";
 }
 
 }  // namespace
