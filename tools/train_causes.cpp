@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -27,7 +32,7 @@ constexpr const char* train_set = "simulated, train";
 constexpr const char* validation_set = "simulated, validation";
 
 struct causes_fit_arguments : evaluate_arguments {
-  std::vector<std::string> shares;  ///< SET=SHARE
+  std::map<std::string, double> shares;  ///< by set
   std::string leave_out;
   std::size_t systems = 72, validation = 75, rounds = 6;
   std::uint64_t first = 1;
@@ -35,21 +40,8 @@ struct causes_fit_arguments : evaluate_arguments {
 
 /// What a set of recordings weighs: 1 unless @p a says otherwise.
 double share_of(const causes_fit_arguments& a, const std::string& set) {
-  for (const std::string& text : a.shares) {
-    const auto at = text.find('=');
-    if (at != std::string::npos && text.substr(0, at) == set) return std::stod(text.substr(at + 1));
-  }
-  return 1;
-}
-
-std::string share_problem(const std::string& text) {
-  const auto at = text.find('=');
-  try {
-    if (at == std::string::npos || at == 0) return "is not SET=SHARE";
-    return std::stod(text.substr(at + 1)) >= 0 ? "" : "is less than 0";
-  } catch (const std::exception&) {
-    return "has no number behind =";
-  }
+  const auto found = a.shares.find(set);
+  return found == a.shares.end() ? 1 : found->second;
 }
 
 outcome<void> gather(const causes_fit_arguments& a, cause_fitting& fitting) {
@@ -146,6 +138,18 @@ int run_fit(const causes_fit_arguments& a, const command_session& session) {
 
 }  // namespace
 
+outcome<std::pair<std::string, double>> parse_share(const std::string& text) {
+  const auto at = text.find('=');
+  if (at == std::string::npos || at == 0) return failure{ec::invalid, text + " is not SET=SHARE"};
+  double share = 0;
+  const char* const last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data() + at + 1, last, share);
+  if (error != std::errc{} || end != last || !std::isfinite(share))
+    return failure{ec::invalid, text + " has no number behind ="};
+  if (share < 0) return failure{ec::invalid, text + " is less than 0"};
+  return std::make_pair(text.substr(0, at), share);
+}
+
 void add_train_causes(CLI::App& group, command_session& session) {
   auto a = std::make_shared<causes_fit_arguments>();
   a->no_lstm = true;
@@ -166,8 +170,17 @@ void add_train_causes(CLI::App& group, command_session& session) {
       ->capture_default_str();
   sub->add_option("--leave-out", a->leave_out,
                   "A set that counts nothing, for example the directory online-boutique");
-  sub->add_option("--share", a->shares, "What a set counts, SET=0.4; 1 when not given")
-      ->check(CLI::Validator{[](std::string& text) { return share_problem(text); }, "SET=SHARE"});
+  sub->add_option_function<std::vector<std::string>>(
+         "--share",
+         [a](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) {
+             auto share = parse_share(text);
+             if (!share) throw CLI::ValidationError{"--share", share.error().what};
+             a->shares.insert(std::move(*share));
+           }
+         },
+         "What a set counts, SET=0.4; 1 when not given")
+      ->type_name("SET=SHARE");
   auto* ranker = sub->add_option("--ranker", a->ranker, "Ranker; the shipped one when not given");
   sub->add_flag("--no-ranker", a->no_ranker, "Say nothing of the ranker")->excludes(ranker);
   sub->add_option("--out", a->out, "Also write the result as JSON to this file");
