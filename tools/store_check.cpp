@@ -140,7 +140,7 @@ void add_store_commands(CLI::App& app, command_session& session) {
       "store", "Looks into a store's files, also while a server uses it; changes nothing");
   group->require_subcommand(1);
   CLI::App* check = group->add_subcommand(
-      "check", "Verify every checksum and read every record: 0 clean, 1 damaged");
+      "check", "Verify every checksum and read every record: 0 clean, 1 damaged, 2 no store there");
   check->add_option("path", a->path, "storage.path, or the directory of the files")->required();
   check->callback(
       [a, &session] { session.run = [a, &session] { return run_check(*a, session); }; });

@@ -54,7 +54,7 @@ void add_token_commands(CLI::App& app, command_session& session) {
   sub->add_option("name", a->user.name, "Whose it is")->required();
   sub->add_option(
          "--role", a->role,
-         "publisher (send events), viewer (read), operator (answer back), admin (reload, models)")
+         "publisher (send events), viewer (read), operator (answer back), admin (reload, models, backups)")
       ->check(CLI::IsMember({"publisher", "viewer", "operator", "admin"}))
       ->capture_default_str();
   sub->add_option("--file", a->file, "The server's web.tokens")->required();
