@@ -22,7 +22,8 @@ constexpr std::uint64_t saved_bytes_per_decision = 512;
 /// Questions kept while we are behind; as many as may wait for the root-cause actor. One that is
 /// let go is asked again when its time for an answer has passed.
 constexpr std::size_t most_requests = 1024;
-/// Questions from outside that wait until we know what we had told; those who ask have a deadline.
+/// Questions from outside that wait until we know what we had told, or what they ask for; those who
+/// ask have a deadline.
 constexpr std::size_t most_held = 128;
 constexpr std::chrono::minutes store_deadline{1};
 constexpr milliseconds clock_step{10'000};  ///< event time between clock decisions
@@ -228,9 +229,9 @@ void correlator_state::on_clock(const event_clock_at& c) {
 }
 
 caf::result<correlator_view> correlator_state::on_question(const correlator_question& q) {
-  if (whole() && held_.empty()) return view_of(q);
+  if (can_answer(q) && !answering_) return view_of(q);
   if (held_.size() == most_held) {  // who has waited longest is likeliest not to wait any more
-    held_.front().to.deliver(to_caf_error({ec::overloaded, "too many ask while it begins"}));
+    held_.front().to.deliver(to_caf_error({ec::overloaded, "too many ask and wait"}));
     held_.pop_front();
   }
   held_.push_back({q, self->make_response_promise<correlator_view>()});
@@ -242,15 +243,22 @@ void correlator_state::tell_whole() {
   go_on_answering();
 }
 
+/// The first of those that wait whose answer is known.
+std::deque<correlator_state::held_question>::iterator correlator_state::next_held() {
+  return std::find_if(held_.begin(), held_.end(),
+                      [this](const held_question& h) { return can_answer(h.what); });
+}
+
 void correlator_state::go_on_answering() {
-  if (!whole() || held_.empty() || std::exchange(answering_, true)) return;
+  if (next_held() == held_.end() || std::exchange(answering_, true)) return;
   self->send(self, decisions_available{no_decision});
 }
 
 void correlator_state::answer_held() {
-  if (!whole() || held_.empty()) return;
-  held_.front().to.deliver(view_of(held_.front().what));
-  held_.pop_front();
+  const auto next = next_held();
+  if (next == held_.end()) return;
+  next->to.deliver(view_of(next->what));
+  held_.erase(next);
   go_on_answering();
 }
 

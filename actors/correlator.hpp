@@ -40,8 +40,8 @@ struct correlator_state {
   void begin(correlation_options correlation, actor_options o, correlator_peers p);
   void on_available(const decisions_available& d);
   void on_clock(const event_clock_at& c);
-  /// Answered at once, but while what was told is folded again: then as soon as that is done, one
-  /// after the other, and other work between them.
+  /// Answered at once, but while what was told is folded again, or until the decision it asks for
+  /// is: then as soon as that is done, one after the other, and other work between them.
   caf::result<correlator_view> on_question(const correlator_question& q);
 
   correlator_actor::pointer self;
@@ -54,7 +54,11 @@ private:
 
   void load();
   bool whole() const noexcept { return loaded_ && through_ >= told_through_; }
+  bool can_answer(const correlator_question& q) const noexcept {
+    return whole() && through_ >= q.from;
+  }
   void tell_whole();
+  std::deque<held_question>::iterator next_held();
   void answer_held();
   void go_on_answering();
   correlator_view view_of(const correlator_question& q) const;
@@ -83,7 +87,7 @@ private:
   std::unordered_map<std::string, std::size_t>
       requested_;                        ///< incident -> its number, from the first
   std::size_t requests_let_go_ = 0;      ///< at the front of requests_
-  std::deque<held_question> held_;       ///< until whole(), in their order
+  std::deque<held_question> held_;       ///< until can_answer(), in their order
   std::set<std::uint64_t> skipped_;      ///< decisions that are never folded
   std::map<std::uint64_t, int> thrown_;  ///< how often a decision threw
   event_time clock_told_{};

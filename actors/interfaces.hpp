@@ -263,6 +263,7 @@ struct correlator_question {
   bool incidents = true;
   bool topology = true;
   bool silences = false;
+  std::uint64_t from = 0;  ///< answered once this decision is folded
 };
 struct correlator_view {
   std::vector<alert> firing;

@@ -133,6 +133,15 @@ void node_life_cycle::with_view(bool alerts, answer<correlator_view> done) {
 }
 
 void node_life_cycle::record(std::vector<operator_command> commands, answer<bool> done) {
+  record_at(std::move(commands), [done](outcome<std::uint64_t> first) {
+    if (!first) return done(first.error());
+    done(true);
+  });
+}
+
+/// @p done hears the number of the first decision.
+void node_life_cycle::record_at(std::vector<operator_command> commands,
+                                answer<std::uint64_t> done) {
   std::vector<decision> batch;
   for (operator_command& c : commands) {
     decision& d = batch.emplace_back();
@@ -143,8 +152,19 @@ void node_life_cycle::record(std::vector<operator_command> commands, answer<bool
   ask<decisions_appended>(system_, parts_.keeper, append_decisions{std::move(batch)},
                           [done](outcome<decisions_appended> a) {
                             if (!a) return done(a.error());
-                            done(true);
+                            done(a->first);
                           });
+}
+
+/// Said back when who asks next will see it. It is durable before: late is as good as done.
+void node_life_cycle::record_and_fold(std::vector<operator_command> commands, answer<bool> done) {
+  const auto count = commands.size();
+  record_at(std::move(commands), [this, count, done](outcome<std::uint64_t> first) {
+    if (!first) return done(first.error());
+    correlator_question folded{false, false, false, false, *first + count - 1};
+    ask<correlator_view>(system_, parts_.correlator, folded,
+                         [done](const outcome<correlator_view>&) { done(true); });
+  });
 }
 
 /// The feed hears of everything.
@@ -312,7 +332,7 @@ void node_life_cycle::settle_silence(silence_word word, const std::vector<told_s
     s.id = new_id(s);
   }
   commands.push_back({"silence", s.id, silence_json(s), {}});
-  record(std::move(commands), [id = s.id, done](outcome<bool> ok) {
+  record_and_fold(std::move(commands), [id = s.id, done](outcome<bool> ok) {
     if (!ok) return done(ok.error());
     done(id);
   });
@@ -325,7 +345,7 @@ void node_life_cycle::end_silence(std::string id, std::string by, answer<bool> d
     if (s == nullptr) return done(false);
     if (s->state == silence_state::expired)
       return done(failure{ec::invalid, "silence " + id + " has ended already"});
-    record({{"unsilence", id, by_json(by), {}}}, done);
+    record_and_fold({{"unsilence", id, by_json(by), {}}}, done);
   });
 }
 

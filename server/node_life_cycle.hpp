@@ -67,6 +67,8 @@ private:
   std::vector<std::string> receivers_of(const alert& a) const;
   void with_view(bool alerts, answer<correlator_view> done);
   void record(std::vector<operator_command> commands, answer<bool> done);
+  void record_at(std::vector<operator_command> commands, answer<std::uint64_t> done);
+  void record_and_fold(std::vector<operator_command> commands, answer<bool> done);
   void take_silence(silence_word word, answer<std::string> done);
   outcome<label_matchers> checked(silence_word& word) const;
   void settle_silence(silence_word word, const std::vector<told_silence>& known,

@@ -95,9 +95,11 @@ struct Correlation : actor_fixture {
               waiting->clear();
             }};
   }
-  void ask_view(room& r, asker& by) {
-    spawn([&by, whom = r.reader](caf::event_based_actor* self) {
-      self->request(whom, std::chrono::seconds{10}, correlator_question{})
+  void ask_view(room& r, asker& by, std::uint64_t from = 0) {
+    correlator_question what;
+    what.from = from;
+    spawn([&by, what, whom = r.reader](caf::event_based_actor* self) {
+      self->request(whom, std::chrono::seconds{10}, what)
           .then([&by](const correlator_view& v) { by.got = v; },
                 [&by](const caf::error& why) { by.why = from_caf_error(why); });
     });
@@ -232,6 +234,24 @@ TEST_F(Correlation, AfterARestartAQuestionWaitsUntilWhatWasToldIsKnownAgain) {
   }
   EXPECT_TRUE(r.whole);
   EXPECT_EQ(ask<correlator_view>(r.reader, correlator_question{}).firing.size(), 2U);
+}
+
+TEST_F(Correlation, WhoAsksForADecisionIsAnsweredWhenItIsFoldedAndOthersAtOnce) {
+  room r;
+  begin(r);
+  asker second, first, other;
+  ask_view(r, second, 2);
+  ask_view(r, first, 1);
+  ask_view(r, other);
+  EXPECT_TRUE(other.got);
+  EXPECT_FALSE(first.got || second.got);
+  append(r, fires("a", noon));
+  ASSERT_TRUE(first.got);
+  EXPECT_EQ(first.got->firing.size(), 1U);
+  EXPECT_FALSE(second.got);
+  append(r, fires("b", noon));
+  ASSERT_TRUE(second.got);
+  EXPECT_EQ(second.got->firing.size(), 2U);
 }
 
 TEST_F(Correlation, OtherWorkGoesOnBetweenTheAnswersToThoseWhoWaited) {
