@@ -86,8 +86,7 @@ void get_windows(api_call call) {
     if (!got) return respond(error_answer(got.error()));
     json list = json::array();
     for (const maintenance_row& row : *got) list.push_back(row_value(row));
-    respond(json_answer(
-        json{{"windows", std::move(list)}}.dump(-1, ' ', false, json::error_handler_t::replace)));
+    respond(json_answer(text_of({{"windows", std::move(list)}})));
   });
 }
 

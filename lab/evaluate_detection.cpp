@@ -10,6 +10,7 @@
 #include "lab/evaluation.hpp"
 #include "lab/evaluation_run.hpp"
 #include "lab/gzip_file.hpp"
+#include "lab/internal/json_text.hpp"
 
 namespace faultline {
 
@@ -36,7 +37,7 @@ std::string alert_lines(const std::vector<told_alert>& alerts) {
     line["metric"] = a.metric;
     if (a.lead_time_s) line["lead_time_s"] = *a.lead_time_s;
     line["id"] = a.id;
-    text += line.dump() + "\n";
+    text += json_text(line) + "\n";
   }
   return text;
 }

@@ -8,6 +8,7 @@
 
 #include "lab/cause_questions.hpp"
 #include "lab/evaluation_run.hpp"
+#include "lab/internal/json_text.hpp"
 
 namespace faultline {
 
@@ -279,7 +280,7 @@ std::string causes_line(const cause_answer& answer) {
     line["onset"] = unix_ms(answer.onset);
     line["as_of"] = unix_ms(answer.as_of);
   }
-  return line.dump();
+  return json_text(line);
 }
 
 }  // namespace faultline

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "messages/feed.hpp"
+#include "server/internal/json_text.hpp"
 
 namespace faultline {
 
@@ -69,7 +70,7 @@ std::string brief_of(const alert& a, std::uint64_t seq) {
   if (!a.assigned_to.empty()) row["assigned_to"] = a.assigned_to;
   if (a.silenced) row["silenced_by"] = a.silenced_by;
   if (!a.maintenance.empty()) row["maintenance"] = a.maintenance;
-  return row.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(row);
 }
 
 std::string brief_of(const feed_record& r) {

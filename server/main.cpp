@@ -21,6 +21,7 @@
 #include "actors/flight_recorder.hpp"
 #include "config/config.hpp"
 #include "server/early_signals.hpp"
+#include "server/internal/json_text.hpp"
 #include "server/machine.hpp"
 #include "server/node.hpp"
 #include "server/options_of.hpp"
@@ -52,7 +53,7 @@ public:
   void format(const spdlog::details::log_msg& m, const std::tm&,
               spdlog::memory_buf_t& to) override {
     const nlohmann::json text = std::string{m.payload.data(), m.payload.size()};
-    const auto written = text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    const auto written = json_text(text);
     to.append(written.data(), written.data() + written.size());
   }
   std::unique_ptr<custom_flag_formatter> clone() const override {

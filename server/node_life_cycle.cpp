@@ -16,6 +16,7 @@
 #include "server/asking.hpp"
 
 namespace faultline {
+#include "server/internal/json_text.hpp"
 
 namespace {
 
@@ -112,9 +113,7 @@ private:
       std::chrono::steady_clock::now() + question_deadline;
 };
 
-std::string by_json(const std::string& by) {
-  return nlohmann::json{{"by", by}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+std::string by_json(const std::string& by) { return json_text(nlohmann::json{{"by", by}}); }
 
 const told_silence* find_silence(const std::vector<told_silence>& all, const std::string& id) {
   const auto at =

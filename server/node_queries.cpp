@@ -20,6 +20,7 @@
 #include "actors/post_desk.hpp"
 #include "messages/units.hpp"
 #include "processing/unit_book.hpp"
+#include "server/internal/json_text.hpp"
 #include "server/asking.hpp"
 #include "server/entity_pages.hpp"
 #include "server/node.hpp"
@@ -66,7 +67,7 @@ std::string feedback_json(const feedback& f) {
   nlohmann::json j{{"verdict", f.verdict}, {"comment", f.comment}, {"by", f.by}};
   j["cause"] = f.cause ? nlohmann::json(*f.cause) : nlohmann::json(nullptr);
   if (f.worked) j["remediation"] = f.remediation, j["worked"] = *f.worked;
-  return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return json_text(j);
 }
 
 /// Nothing when the entity has no such metric; empty series while no tick of it has closed.
@@ -348,17 +349,13 @@ void node_queries::record_acknowledgement(std::string subject, const acknowledge
                                           answer<bool> done) {
   const nlohmann::json payload{
       {"by", a.by}, {"comment", a.comment}, {"off", !a.acknowledged}, {"assign", a.assign}};
-  record_command("acknowledge", std::move(subject),
-                 payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                 std::move(done));
+  record_command("acknowledge", std::move(subject), json_text(payload), std::move(done));
 }
 
 void node_queries::set_edge(edge_word w, answer<bool> done) {
   const nlohmann::json payload{{"from", w.from},     {"to", w.to}, {"kind", w.kind},
                                {"action", w.action}, {"by", w.by}, {"comment", w.comment}};
-  record_command("edge", w.from,
-                 payload.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
-                 std::move(done));
+  record_command("edge", w.from, json_text(payload), std::move(done));
 }
 
 // The correlator ends its alerts and edges, the entity's partition forgets it: both from the one

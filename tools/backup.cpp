@@ -13,6 +13,7 @@
 
 #include "tools/api.hpp"
 #include "tools/commands.hpp"
+#include "tools/internal/json_text.hpp"
 #include "tools/progress.hpp"
 #include "tools/store_commands.hpp"
 #include "tools/version.hpp"
@@ -84,7 +85,7 @@ int print_card(const command_session& session, const std::string& directory,
                    {"bytes", card.bytes()},         {"format", card.format},
                    {"partitions", card.partitions}, {"made_ms", card.made_ms},
                    {"written_by", card.written_by}};
-    std::puts(out.dump(2, ' ', false, json::error_handler_t::replace).c_str());
+    std::puts(json_text(out, 2).c_str());
     return exit_code::ok;
   }
   std::printf("%s %s: %zu files, %s, format %llu, made %s by %s\n", harmless(directory).c_str(),

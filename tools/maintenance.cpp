@@ -11,6 +11,7 @@
 
 #include "tools/api.hpp"
 #include "tools/commands.hpp"
+#include "tools/internal/json_text.hpp"
 #include "transport/http_server.hpp"
 
 namespace faultline {
@@ -106,8 +107,7 @@ outcome<json> body_of(const maintenance_arguments& a) {
 int run_add(const command_session& session, const maintenance_arguments& a) {
   const auto body = body_of(a);
   if (!body) return report_usage(body.error().what);
-  const auto answer = api_post(session.server, api_target("maintenance", {}),
-                               body->dump(-1, ' ', false, json::error_handler_t::replace));
+  const auto answer = api_post(session.server, api_target("maintenance", {}), json_text(*body));
   if (!answer) return report_failure(answer.error());
   if (session.format == output_format::json)
     std::puts(answer->c_str());

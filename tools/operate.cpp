@@ -10,6 +10,7 @@
 
 #include "inference/model_file.hpp"
 #include "tools/api.hpp"
+#include "tools/internal/json_text.hpp"
 #include "transport/http_server.hpp"
 
 namespace faultline {
@@ -23,14 +24,10 @@ struct operation_arguments {
   bool undo = false, worked = false, failed = false;
 };
 
-std::string text_of(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
 /// Sends a change and says @p done, or the answer as it is with -o json.
 int send_change(const command_session& session, const std::string& target, const json& body,
                 const std::string& done) {
-  const auto answer = api_post(session.server, target, text_of(body));
+  const auto answer = api_post(session.server, target, json_text(body));
   if (!answer) return report_failure(answer.error());
   std::puts(session.format == output_format::json ? answer->c_str() : harmless(done).c_str());
   return exit_code::ok;
@@ -83,7 +80,7 @@ int run_activate(const command_session& session, const operation_arguments& a) {
   if (card->kind != model_kind::forecaster)
     return report_failure(a.file + " is a " + to_string(card->kind) + ", not a forecaster");
   const auto answer =
-      api_post(session.server, api_target("model", {}), text_of({{"sha256", card->sha256}}));
+      api_post(session.server, api_target("model", {}), json_text(json{{"sha256", card->sha256}}));
   if (!answer) return report_failure(answer.error());
   if (session.format == output_format::json) {
     std::puts(answer->c_str());

@@ -13,6 +13,7 @@
 #include "tools/api_layout.hpp"
 #include "tools/chart.hpp"
 #include "tools/commands.hpp"
+#include "tools/internal/json_text.hpp"
 #include "tools/operate.hpp"
 #include "transport/http_server.hpp"
 
@@ -101,8 +102,7 @@ int show_incident(const command_session& session, const std::string& id) {
     names.erase("");
     whole[key] = names;
   }
-  return show_body(session, whole.dump(-1, ' ', false, json::error_handler_t::replace),
-                   layout_incident);
+  return show_body(session, json_text(whole), layout_incident);
 }
 
 std::string limit_text(const list_arguments& a) { return std::to_string(a.limit); }
@@ -151,8 +151,7 @@ int show_history(const command_session& session, const api_query& asked, std::st
     all["next"] = page["next"];
     next = page["next"].is_string() ? page["next"].get<std::string>() : std::string{};
   } while (!next.empty() && all["alerts"].size() < limit);
-  return show_body(session, all.dump(-1, ' ', false, json::error_handler_t::replace),
-                   layout_alerts);
+  return show_body(session, json_text(all), layout_alerts);
 }
 
 /// Alerts of the past, by what stands in them.

@@ -13,6 +13,7 @@
 #include "tools/api.hpp"
 #include "tools/api_layout.hpp"
 #include "tools/commands.hpp"
+#include "tools/internal/json_text.hpp"
 #include "transport/http_server.hpp"
 
 namespace faultline {
@@ -26,10 +27,6 @@ struct silence_arguments {
   std::string author, comment, start, end, duration = "1h", id, created_by;
   bool expired = false, quiet = false, force = false;
 };
-
-std::string dumped(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 std::string quoted(const std::string& value) {
   const std::string text = matcher_text({"x", value});
@@ -79,7 +76,7 @@ outcome<json> body_of(const silence_arguments& a) {
 int run_add(const command_session& session, const silence_arguments& a) {
   const auto body = body_of(a);
   if (!body) return report_usage(body.error().what);
-  const auto answer = api_post(session.server, api_target("silences", {}), dumped(*body));
+  const auto answer = api_post(session.server, api_target("silences", {}), json_text(*body));
   if (!answer) return report_failure(answer.error());
   const json read = json::parse(*answer, nullptr, false);
   if (session.format == output_format::json || !read.is_object())
@@ -168,7 +165,7 @@ int run_preview(const command_session& session, const silence_arguments& a) {
   const auto matchers = matchers_of(a.words);
   if (!matchers) return report_usage(matchers.error().what);
   const auto answer = api_post(session.server, api_target("silences/preview", {}),
-                               dumped({{"matchers", *matchers}}));
+                               json_text(json{{"matchers", *matchers}}));
   if (!answer) return report_failure(answer.error());
   const json reach = json::parse(*answer, nullptr, false);
   if (!reach.is_object()) return report_failure("the server's answer is not what is expected");

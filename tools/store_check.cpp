@@ -13,6 +13,7 @@
 #include "processing/publisher_window.hpp"
 #include "processing/window_ring.hpp"
 #include "tools/commands.hpp"
+#include "tools/internal/json_text.hpp"
 #include "tools/progress.hpp"
 #include "tools/store_commands.hpp"
 
@@ -131,7 +132,7 @@ std::string report_json(const store_report& r) {
                  {"in_use", r.in_use},         {"format", r.format},
                  {"partitions", r.partitions}, {"kinds", std::move(kinds)},
                  {"problems", problems},       {"problem_count", r.problem_count}};
-  return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+  return json_text(out, 2) + "\n";
 }
 
 void add_store_commands(CLI::App& app, command_session& session) {

@@ -9,6 +9,7 @@
 #include "judgement/entity_core.hpp"
 #include "messages/record.hpp"
 #include "processing/publisher_window.hpp"
+#include "tools/internal/json_text.hpp"
 #include "tools/store_commands.hpp"
 
 namespace faultline {
@@ -20,10 +21,6 @@ using line_taker = std::function<bool(const std::string&)>;
 
 constexpr std::size_t page = 1024;
 constexpr std::size_t page_bytes = std::size_t{4} << 20;
-
-std::string text_of(const json& value) {
-  return value.dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 /// Text that is JSON as a value, any other as a string.
 json parsed(std::string_view text) {
@@ -174,7 +171,7 @@ public:
 private:
   /// false: enough.
   bool write(const json& value) {
-    if (going_) going_ = line_(text_of(value));
+    if (going_) going_ = line_(json_text(value));
     return going_;
   }
 

@@ -12,6 +12,7 @@
 
 #include "tools/commands.hpp"
 #include "tools/feed_text.hpp"
+#include "tools/internal/json_text.hpp"
 #include "tools/option_text.hpp"
 #include "transport/feed_client.hpp"
 
@@ -37,7 +38,7 @@ outcome<std::string> json_line(const feed_message& message) {
   if (!payload.is_object()) return failure{ec::malformed, "a feed record that is no map"};
   nlohmann::ordered_json line{{"topic", message.topic}};
   line.update(payload);
-  return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return json_text(line);
 }
 
 outcome<std::string> text_line(const feed_message& message, const colours& c) {

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "tools/internal/json_text.hpp"
 #include "tools/output.hpp"
 
 namespace faultline {
@@ -165,17 +166,17 @@ std::string difference_json(const what_if_difference& d) {
   json before = json::array(), after = json::array();
   for (const auto& a : d.only_before) before.push_back(alert_value(a));
   for (const auto& a : d.only_after) after.push_back(alert_value(a));
-  return json{{"from", d.from},
-              {"to", d.to},
-              {"entities", d.entities},
-              {"differs", !d.none()},
-              {"before", totals_value(d.before)},
-              {"after", totals_value(d.after)},
-              {"only_before", before},
-              {"only_after", after},
-              {"moved", pair_values(d.moved)},
-              {"changed", pair_values(d.changed)}}
-      .dump(2, ' ', false, json::error_handler_t::replace);
+  return json_text(json{{"from", d.from},
+                        {"to", d.to},
+                        {"entities", d.entities},
+                        {"differs", !d.none()},
+                        {"before", totals_value(d.before)},
+                        {"after", totals_value(d.after)},
+                        {"only_before", before},
+                        {"only_after", after},
+                        {"moved", pair_values(d.moved)},
+                        {"changed", pair_values(d.changed)}},
+                   2);
 }
 
 std::string difference_text(const what_if_difference& d) {

@@ -131,6 +131,14 @@ TEST(MatchIncidents, AbstainsWhereNothingOverlaps) {
             R"({"recording":"test/two","fault":"f","abstained":true,"causes":[],"alerting":[]})");
 }
 
+TEST(CausesLine, OfANameThatIsNoUtf8IsALineAllTheSame) {
+  cause_answer answer;
+  answer.recording = "caf\xe9";
+  const auto line = nlohmann::json::parse(causes_line(answer), nullptr, false);
+  ASSERT_TRUE(line.is_object());
+  EXPECT_EQ(line["recording"], "caf\xef\xbf\xbd");
+}
+
 TEST(MatchIncidents, LeavesOutWhatIsNoCandidate) {
   incident_run run;
   run.incidents = {history(
