@@ -12,6 +12,7 @@
 #include <caf/event_based_actor.hpp>
 
 #include "actors/caf_bridge.hpp"
+#include "actors/correlator_questions.hpp"
 #include "actors/keeper.hpp"
 #include "messages/feed_reply.hpp"
 
@@ -96,7 +97,7 @@ std::optional<outcome<std::string>> feed_door::snapshot(wire_encoding encoding, 
   if (fresh) {
     asked_ = std::make_shared<question>();
     system_.spawn([to = asked_, whom = correlator_](caf::event_based_actor* self) {
-      self->request(whom, correlator_deadline, correlator_question{true, true, false, false})
+      self->request(whom, correlator_deadline, alerts_and_incidents())
           .then([to](correlator_view& view) { to->tell(std::move(view)); },
                 [to](const caf::error& why) { to->tell(from_caf_error(why)); });
     });

@@ -10,6 +10,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/correlator_questions.hpp"
+#include "judgement/alert_lifecycle.hpp"
 #include "judgement/maintenance.hpp"
 #include "judgement/silence_limits.hpp"
 #include "messages/identity.hpp"
@@ -127,8 +129,7 @@ node_life_cycle::node_life_cycle(caf::actor_system& system, life_cycle_parts par
     : system_{system}, parts_{std::move(parts)} {}
 
 void node_life_cycle::with_view(bool alerts, answer<correlator_view> done) {
-  ask<correlator_view>(system_, parts_.correlator, correlator_question{alerts, false, false, true},
-                       std::move(done));
+  ask<correlator_view>(system_, parts_.correlator, silences_and(alerts), std::move(done));
 }
 
 void node_life_cycle::record(std::vector<operator_command> commands, answer<bool> done) {

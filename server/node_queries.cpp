@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <caf/event_based_actor.hpp>
+#include "actors/correlator_questions.hpp"
 #include <caf/scoped_actor.hpp>
 
 #include "actors/caf_bridge.hpp"
@@ -215,7 +216,7 @@ void node_queries::incident_by_id(std::string id, answer<told<incident>> done) {
 }
 
 void node_queries::topology(answer<topology_view> done) {
-  ask<correlator_view>(system_, parts_.correlator, correlator_question{true, false, true, false},
+  ask<correlator_view>(system_, parts_.correlator, alerts_and_topology(),
                        [done, registry = parts_.registry](outcome<correlator_view> v) {
                          if (!v) return done(v.error());
                          topology_view t;
