@@ -22,6 +22,18 @@ int bits_of(unsigned value) noexcept {
 
 }  // namespace
 
+const char* alert_name(alert_reason reason) noexcept {
+  switch (reason) {
+    case alert_reason::deviation:
+      return "EntityDeviates";
+    case alert_reason::limit:
+      return "LimitCrossed";
+    case alert_reason::silence:
+      return "EntitySilent";
+  }
+  return "EntityDeviates";
+}
+
 const char* to_string(alert_reason reason) noexcept {
   switch (reason) {
     case alert_reason::deviation:

@@ -14,6 +14,10 @@ namespace faultline {
 /// Why an episode began. Stands in its id.
 enum class alert_reason : std::uint8_t { deviation = 0, limit, silence };
 const char* to_string(alert_reason) noexcept;
+inline constexpr alert_reason all_alert_reasons[] = {alert_reason::deviation, alert_reason::limit,
+                                                     alert_reason::silence};
+/// What it is called by label `alertname`.
+const char* alert_name(alert_reason) noexcept;
 
 /// What one judged tick says about the alert.
 struct tick_signs {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "judgement/alert_lifecycle.hpp"
 #include "judgement/correlator_core_impl.hpp"
 #include "judgement/silence_limits.hpp"
 #include "messages/bytes.hpp"
@@ -175,7 +176,7 @@ bool correlator_core::impl::silences_entity(const std::string& entity) {
   return std::any_of(silences.begin(), silences.end(), [&](const auto& entry) {
     const kept_silence& s = entry.second;
     return s.state == silence_state::active &&
-           s.matchers.matches({{"alertname", "EntityDeviates"},
+           s.matchers.matches({{"alertname", alert_name(alert_reason::deviation)},
                                {"entity", entity},
                                {"severity", to_string(alert_severity::warning)}});
   });

@@ -50,18 +50,6 @@ std::string lead_text(const limit_forecast& lead) {
   return text;
 }
 
-const char* alert_name(alert_reason reason) noexcept {
-  switch (reason) {
-    case alert_reason::deviation:
-      return "EntityDeviates";
-    case alert_reason::limit:
-      return "LimitCrossed";
-    case alert_reason::silence:
-      return "EntitySilent";
-  }
-  return "EntityDeviates";
-}
-
 alert_reason reason_of(const alert& a) noexcept {
   const auto name = a.labels.find("alertname");
   if (name != a.labels.end()) {

@@ -16,9 +16,9 @@
 #include "judgement/silence_limits.hpp"
 #include "messages/identity.hpp"
 #include "server/asking.hpp"
+#include "server/internal/json_text.hpp"
 
 namespace faultline {
-#include "server/internal/json_text.hpp"
 
 namespace {
 
@@ -26,9 +26,6 @@ constexpr const char* feed_receiver = "feed";
 constexpr std::size_t shown_alerts = 1000;
 constexpr std::size_t shown_entities = 100;
 constexpr std::size_t list_page = 8192;
-
-/// Alerts that the detector raises; see entity_alerts.
-constexpr const char* own_names[] = {"EntityDeviates", "LimitCrossed", "EntitySilent"};
 
 std::map<std::string, std::string> labels_to_match(const alert& a) {
   auto labels = a.labels;
@@ -39,9 +36,10 @@ std::map<std::string, std::string> labels_to_match(const alert& a) {
 /// Whether @p m could cover an alert of the detector, whatever its entity.
 bool may_cover_own(const label_matchers& m) {
   const label_matchers rest = m.without("entity");
-  for (const char* name : own_names)
+  for (const auto reason : all_alert_reasons)
     for (const auto severity : {alert_severity::warning, alert_severity::critical})
-      if (rest.matches({{"alertname", name}, {"severity", to_string(severity)}})) return true;
+      if (rest.matches({{"alertname", alert_name(reason)}, {"severity", to_string(severity)}}))
+        return true;
   return false;
 }
 
