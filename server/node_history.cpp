@@ -34,10 +34,7 @@ bool wanted_in(const alert_search& s, const label_matchers& m, const alert& a) {
 }  // namespace
 
 void node_life_cycle::alert_by_id(std::string id, answer<told<alert>> done) {
-  auto bytes = parts_.memory->feed().record("alert/" + id);
-  if (!bytes) return done(bytes.error());
-  if (!*bytes) return done(failure{ec::not_found, "no alert " + id});
-  auto record = decode_alert(**bytes);
+  auto record = record_named(*parts_.memory, "alert", id, decode_alert);
   if (!record) return done(record.error());
   done(as_told(*parts_.memory, std::move(*record)));
 }

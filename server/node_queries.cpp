@@ -2,28 +2,25 @@
 #include "server/node_queries.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
+#include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
-#include <caf/event_based_actor.hpp>
-#include "actors/correlator_questions.hpp"
-#include <caf/scoped_actor.hpp>
-
 #include "actors/caf_bridge.hpp"
+#include "actors/correlator_questions.hpp"
 #include "actors/ingress.hpp"
 #include "actors/keeper.hpp"
 #include "actors/post_desk.hpp"
 #include "messages/units.hpp"
 #include "processing/unit_book.hpp"
-#include "server/internal/json_text.hpp"
 #include "server/asking.hpp"
 #include "server/entity_pages.hpp"
+#include "server/internal/json_text.hpp"
 #include "server/node.hpp"
 #include "server/reading_desk.hpp"
 #include "server/told_records.hpp"
@@ -33,6 +30,8 @@ namespace faultline {
 namespace {
 
 constexpr std::size_t live_window_ticks = 512;
+/// Later than any event: its times end with the year 2099.
+constexpr event_time end_of_time{milliseconds{4'102'444'800'000}};
 
 /// @p units: what senders said of them; none: names alone tell.
 entity_details details_of(const entity_status& s, const unit_book* units) {
@@ -84,6 +83,39 @@ std::optional<window_series> series_of(const entity_window& w, const std::string
     return s;
   }
   return std::nullopt;
+}
+
+/// @p then hears what is known of the entity; that nothing is, or why, goes to @p done.
+template <class Answer, class Then>
+void ask_known(caf::actor_system& system, const partition_directory& all, entity_question q,
+               answer<Answer> done, Then then) {
+  const std::string id = q.entity;
+  ask<entity_answer>(system, all.owner_of(id), std::move(q),
+                     [id, done, then](outcome<entity_answer> a) {
+                       if (!a) return done(a.error());
+                       if (!a->known) return done(failure{ec::not_found, "no entity " + id});
+                       then(*a);
+                     });
+}
+
+topology_view topology_of(const correlator_view& v, entity_registry& registry) {
+  std::map<std::string_view, alert_severity> worst;
+  for (const auto& a : v.firing) {
+    auto& severity = worst.try_emplace(a.entity, a.severity).first->second;
+    severity = std::max(severity, a.severity);
+  }
+  topology_view t;
+  for (const auto& n : v.nodes) {
+    const auto alerting = worst.find(n.id);
+    const char* const quiet = registry.knows(stable_hash(n.id)) ? "ok" : "unknown";
+    t.nodes.push_back({n.id, alerting == worst.end() ? quiet : to_string(alerting->second)});
+  }
+  for (const auto& e : v.edges)
+    t.edges.push_back(
+        {e.from, e.to, to_string(e.kind), e.source, e.confidence, unix_ms(e.last_seen)});
+  for (const auto& e : v.taken_away)
+    t.taken_away.push_back({e.from, e.to, to_string(e.kind), {}, 1, 0});
+  return t;
 }
 
 bool wanted(const alert& a, const alert_filter& f) {
@@ -141,30 +173,25 @@ void node_queries::entities(std::string prefix, std::size_t limit, std::string n
 
 void node_queries::entity(std::string id, answer<entity_details> done) {
   const auto* const units = parts_.posts != nullptr ? &parts_.posts->units() : nullptr;
-  ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id, false},
-                     [id, units, done](outcome<entity_answer> a) {
-                       if (!a) return done(a.error());
-                       if (!a->known) return done(failure{ec::not_found, "no entity " + id});
-                       done(details_of(a->status, units));
-                     });
+  ask_known(system_, *parts_.directory, {std::move(id), false}, done,
+            [units, done](const entity_answer& a) { done(details_of(a.status, units)); });
 }
 
 void node_queries::window(std::string id, std::string metric, answer<window_series> done) {
-  const event_time always{milliseconds{4'102'444'800'000}};
   auto& system = system_;
   const auto librarian = parts_.librarian;
   ask<window_answer>(
-      system_, parts_.directory->owner_of(id), window_question{id, always},
-      [&system, librarian, id, metric, done, always](outcome<window_answer> a) {
+      system_, parts_.directory->owner_of(id), window_question{id, end_of_time},
+      [&system, librarian, id, metric, done](outcome<window_answer> a) {
         if (!a) return done(a.error());
         if (!a->known) return done(failure{ec::not_found, "no entity " + id});
         // Only now: what the entity does not hold any more is on disk.
         ask<blocks_answer>(
             system, librarian, load_blocks{id},
-            [id, metric, done, always, own = std::move(*a)](outcome<blocks_answer> stored) mutable {
+            [id, metric, done, own = std::move(*a)](outcome<blocks_answer> stored) mutable {
               if (!stored) return done(stored.error());
               auto joined = join_window(with_fresh(std::move(stored->blocks), std::move(own.fresh)),
-                                        std::move(own.tail), live_window_ticks, always);
+                                        std::move(own.tail), live_window_ticks, end_of_time);
               if (!joined) return done(joined.error());
               auto series = series_of(*joined, metric);
               if (!series) return done(failure{ec::not_found, "no metric " + metric + " of " + id});
@@ -207,10 +234,7 @@ void node_queries::incidents(incident_filter f, answer<incident_page> done) {
 }
 
 void node_queries::incident_by_id(std::string id, answer<told<incident>> done) {
-  auto bytes = parts_.memory->feed().record("incident/" + id);
-  if (!bytes) return done(bytes.error());
-  if (!*bytes) return done(failure{ec::not_found, "no incident " + id});
-  auto record = decode_incident(**bytes);
+  auto record = record_named(*parts_.memory, "incident", id, decode_incident);
   if (!record) return done(record.error());
   done(as_told(*parts_.memory, std::move(*record)));
 }
@@ -219,78 +243,8 @@ void node_queries::topology(answer<topology_view> done) {
   ask<correlator_view>(system_, parts_.correlator, alerts_and_topology(),
                        [done, registry = parts_.registry](outcome<correlator_view> v) {
                          if (!v) return done(v.error());
-                         topology_view t;
-                         for (const auto& n : v->nodes) {
-                           std::string state =
-                               registry->knows(stable_hash(n.id)) ? "ok" : "unknown";
-                           for (const auto& a : v->firing)
-                             if (a.entity == n.id && state != "critical")
-                               state = to_string(a.severity);
-                           t.nodes.push_back({n.id, state});
-                         }
-                         for (const auto& e : v->edges)
-                           t.edges.push_back({e.from, e.to, to_string(e.kind), e.source,
-                                              e.confidence, unix_ms(e.last_seen)});
-                         for (const auto& e : v->taken_away)
-                           t.taken_away.push_back({e.from, e.to, to_string(e.kind), {}, 1, 0});
-                         done(std::move(t));
+                         done(topology_of(*v, *registry));
                        });
-}
-
-namespace {
-
-/// Payloads in one page of dead letters.
-constexpr std::size_t letter_page_bytes = 4UL * 1024 * 1024;
-
-std::optional<std::uint64_t> number_of(const std::string& text) {
-  std::uint64_t n = 0;
-  const char* const last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(text.data(), last, n);
-  if (error != std::errc{} || end != last) return {};
-  return n;
-}
-
-dead_letter_view::letter letter_of(dead_letter&& l) {
-  return {std::to_string(l.id), std::move(l.reason), std::move(l.source),  std::move(l.text),
-          std::move(l.payload), unix_ms(l.arrived),  to_string(l.content), l.payload_bytes};
-}
-
-}  // namespace
-
-void node_queries::dead_letters(dead_letter_filter f, answer<dead_letter_view> done) {
-  auto& letters = parts_.memory->dead_letters();
-  letter_filter filter;
-  filter.reason = std::move(f.reason);
-  filter.limit = f.limit;
-  filter.max_bytes = letter_page_bytes;
-  if (!f.next.empty()) {
-    const auto below = number_of(f.next);
-    if (!below) return done(failure{ec::invalid, "next is not one of a page before"});
-    filter.below = *below;
-  }
-  auto found = letters.read(filter);
-  if (!found) return done(found.error());
-  dead_letter_view view;
-  view.total = letters.total();
-  view.kept = view.total + 1 - letters.oldest();
-  view.by_reason = letters.by_reason();
-  // What was refused too often to keep a letter of each is counted all the same.
-  for (const auto& [name, n] : parts_.memory->events().counters()) {
-    if (name.rfind(unlettered_prefix, 0) != 0) continue;
-    view.by_reason[name.substr(unlettered_prefix.size())] += n;
-    view.total += n;
-  }
-  for (auto& l : found->letters) view.letters.push_back(letter_of(std::move(l)));
-  if (found->next != 0) view.next = std::to_string(found->next);
-  done(std::move(view));
-}
-
-void node_queries::dead_letter_by_id(std::string id, answer<dead_letter_view::letter> done) {
-  const auto number = number_of(id);
-  auto found = parts_.memory->dead_letters().find(number.value_or(0));
-  if (!found) return done(found.error());
-  if (!*found) return done(failure{ec::not_found, "no dead letter " + id});
-  done(letter_of(std::move(**found)));
 }
 
 void node_queries::record_command(const char* name, std::string subject, std::string payload,
@@ -322,10 +276,7 @@ void node_queries::incident_feedback(std::string id, feedback f, answer<bool> do
 }
 
 void node_queries::acknowledge_alert(std::string id, acknowledgement a, answer<bool> done) {
-  auto known = parts_.memory->feed().record("alert/" + id);
-  if (!known) return done(known.error());
-  if (!*known) return done(failure{ec::not_found, "no alert " + id});
-  const auto alert = decode_alert(**known);
+  const auto alert = record_named(*parts_.memory, "alert", id, decode_alert);
   if (!alert) return done(alert.error());
   if (alert->state == alert_state::resolved)
     return done(
@@ -334,15 +285,11 @@ void node_queries::acknowledge_alert(std::string id, acknowledgement a, answer<b
 }
 
 void node_queries::acknowledge_incident(std::string id, acknowledgement a, answer<bool> done) {
-  auto known = parts_.memory->feed().record("incident/" + id);
-  if (!known) return done(known.error());
-  if (!*known) return done(failure{ec::not_found, "no incident " + id});
-  const auto incident = decode_incident(**known);
+  const auto incident = record_named(*parts_.memory, "incident", id, decode_incident);
   if (!incident) return done(incident.error());
   if (incident->state == incident_state::resolved)
-    return done(failure{ec::invalid, "incident " + id +
-                                         " has ended: only an open one is "
-                                         "acknowledged"});
+    return done(
+        failure{ec::invalid, "incident " + id + " has ended: only an open one is acknowledged"});
   record_acknowledgement(std::move(id), a, std::move(done));
 }
 
@@ -362,44 +309,15 @@ void node_queries::set_edge(edge_word w, answer<bool> done) {
 // The correlator ends its alerts and edges, the entity's partition forgets it: both from the one
 // decision.
 void node_queries::retire_entity(std::string id, answer<bool> done) {
-  ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id, true},
-                     [this, id, done](outcome<entity_answer> a) {
-                       if (!a) return done(a.error());
-                       if (!a->known) return done(failure{ec::not_found, "no entity " + id});
-                       record_command("retire", id, "{}", done);
-                     });
+  ask_known(system_, *parts_.directory, {id, true}, done,
+            [this, id, done](const entity_answer&) { record_command("retire", id, "{}", done); });
 }
 
 void node_queries::release_entity(std::string id, answer<bool> done) {
-  ask<entity_answer>(system_, parts_.directory->owner_of(id), entity_question{id, true},
-                     [this, id, done](outcome<entity_answer> a) {
-                       if (!a) return done(a.error());
-                       if (!a->known) return done(failure{ec::not_found, "no entity " + id});
-                       if (!a->quarantined)
-                         return done(failure{ec::invalid, id + " is not in quarantine"});
-                       record_command("release", id, "{}", done);
-                     });
-}
-
-void node_queries::publishers(std::size_t limit, answer<publisher_page> done) {
-  publisher_page page;
-  {
-    const std::lock_guard<std::mutex> guard{parts_.publishers->mutex()};
-    parts_.publishers->for_each([&page](const publisher_account& a) {
-      publisher_info p{a.name, to_string(a.door), unix_ms(a.last_seen), a.accepted, a.rejected,
-                       a.shed, a.retried,         std::nullopt};
-      if (a.skew.known()) p.skew_ms = a.skew.median().count();
-      page.publishers.push_back(std::move(p));
-    });
-  }
-  page.total = page.publishers.size();
-  std::sort(page.publishers.begin(), page.publishers.end(),
-            [](const publisher_info& a, const publisher_info& b) {
-              return a.last_seen != b.last_seen ? a.last_seen > b.last_seen
-                                                : a.publisher < b.publisher;
-            });
-  if (page.publishers.size() > limit) page.publishers.resize(limit);
-  done(std::move(page));
+  ask_known(system_, *parts_.directory, {id, true}, done, [this, id, done](const entity_answer& a) {
+    if (!a.quarantined) return done(failure{ec::invalid, id + " is not in quarantine"});
+    record_command("release", id, "{}", done);
+  });
 }
 
 void node_queries::reload(answer<reload_report> done) { aside(system_, parts_.reload, done); }

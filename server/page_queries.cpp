@@ -13,6 +13,7 @@
 #include "server/asking.hpp"
 #include "server/node_queries.hpp"
 #include "server/reading_desk.hpp"
+#include "server/told_records.hpp"
 
 namespace faultline {
 
@@ -101,10 +102,7 @@ void node_queries::overview(answer<overview_view> done) {
 }
 
 void node_queries::story(std::string id, answer<incident_story> done) {
-  auto bytes = parts_.memory->feed().record("incident/" + id);
-  if (!bytes) return done(bytes.error());
-  if (!*bytes) return done(failure{ec::not_found, "no incident " + id});
-  auto record = decode_incident(**bytes);
+  auto record = record_named(*parts_.memory, "incident", id, decode_incident);
   if (!record) return done(record.error());
   reads_->ask<incident_story>(
       [memory = parts_.memory, i = std::move(*record)] { return story_of(*memory, i); },

@@ -35,6 +35,17 @@ told<Record> as_told(store& from, Record record) {
   return t;
 }
 
+/// What is told of @p id now, as @p read decodes it. @p kind: "alert", "incident".
+/// Fails: ec::not_found, and as the store does.
+template <class Record>
+outcome<Record> record_named(store& from, const std::string& kind, const std::string& id,
+                             outcome<Record> (*read)(std::string_view bytes)) {
+  const auto bytes = from.feed().record(kind + "/" + id);
+  if (!bytes) return bytes.error();
+  if (!*bytes) return failure{ec::not_found, "no " + kind + " " + id};
+  return read(**bytes);
+}
+
 /// Whether @p bytes, which hold @p record, are what is told of it now: not those of an older start,
 /// which has moved (incidents merge), nor of one beyond retention.
 template <class Record>
