@@ -14,6 +14,7 @@
 
 #include "judgement/correlator_core.hpp"
 #include "judgement/inhibition.hpp"
+#include "messages/durations.hpp"
 #include "messages/posted_alert.hpp"
 #include "messages/silence.hpp"
 #include "processing/label_matchers.hpp"
@@ -86,7 +87,7 @@ inline constexpr double sign_looks = 180;
 inline constexpr std::size_t unconnected = 16;
 /// Silences that have ended are kept so many and so long.
 inline constexpr std::size_t ended_silences = 1'000;
-inline constexpr std::int64_t ended_silence_ms = 5 * 86'400'000LL;
+inline constexpr std::int64_t ended_silence_ms = 5 * day_ms;
 /// A cause inhibits its consequences from this probability on.
 inline constexpr double inhibiting_cause = 0.5;
 /// So many episodes within this time are flapping; entities and names for which begins are kept.
@@ -96,7 +97,7 @@ inline constexpr std::size_t flaps = 65'536;
 /// Posted alerts that fire at once; more are not taken.
 inline constexpr std::size_t posted = 65'536;
 /// Edges learned from spans go when they have not been seen for so long.
-inline constexpr std::int64_t edge_age_ms = 7 * 86'400'000LL;
+inline constexpr std::int64_t edge_age_ms = 7 * day_ms;
 }  // namespace correlator_limits
 
 /// An incident is named inside by the sequence of the decision that opened it, or a later number

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "judgement/entity_state.hpp"
+#include "messages/durations.hpp"
 #include "messages/units.hpp"
 
 namespace faultline {
@@ -17,7 +18,7 @@ constexpr float fault_decades = 1.0f;  // symptoms so far above: under way
 constexpr float fault_symptom = 3.5f;  // decades of an error or latency metric
 // How long a deviation is a fault: with errors or slowness a day, else until it is clear that the
 // entity has changed its ways.
-constexpr std::int64_t settle_ms = 86'400'000;
+constexpr std::int64_t settle_ms = day_ms;
 constexpr std::int64_t harmless_settle_ms = 6 * 3'600'000;
 constexpr std::size_t most_contributors = 5;
 constexpr double lead_first_s = 60;   // between two records of an alert that fires

@@ -8,6 +8,7 @@
 
 #include "judgement/entity_state.hpp"
 #include "judgement/maintenance.hpp"
+#include "messages/durations.hpp"
 #include "messages/units.hpp"
 #include "processing/fast_math.hpp"
 #include "processing/roles.hpp"
@@ -18,13 +19,13 @@ namespace {
 constexpr std::size_t width = channel_block::width;
 constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint8_t no_slot = 255;
-constexpr double day_ms = 86'400'000.0;
+constexpr double pi = 3.14159265358979;  // to the digits with which the model was trained
 // So far out is a fault, also where too little was seen to say how rare: multiples of what is
 // usual, more with every half hour, until the tails know better.
 constexpr float gross_deviation = 8;
 constexpr float gross_per_block = 1;
 constexpr float forecast_debt_rate = 0.002f;  // some hundred ticks
-constexpr std::int64_t episode_most_ms = 86'400'000;
+constexpr std::int64_t episode_most_ms = day_ms;
 constexpr std::uint64_t accept_every = 8;  // ticks
 constexpr std::int64_t pause_ms = 4 * 3'600'000;
 constexpr std::int64_t return_ms = 600'000;
@@ -221,9 +222,10 @@ forecast_tick entity_core::impl::forecast_tick_of(const block_scores* scores) co
 // Time of day and gap of the tick at the front.
 void entity_core::impl::fill_time(forecast_tick& in) const {
   const auto& tick = builder.front();
-  const double turn = std::fmod(static_cast<double>(unix_ms(tick.ts)), day_ms) / day_ms;
-  in.sin_day = static_cast<float>(std::sin(2 * 3.14159265358979 * turn));
-  in.cos_day = static_cast<float>(std::cos(2 * 3.14159265358979 * turn));
+  constexpr auto day = static_cast<double>(day_ms);
+  const double turn = std::fmod(static_cast<double>(unix_ms(tick.ts)), day) / day;
+  in.sin_day = static_cast<float>(std::sin(2 * pi * turn));
+  in.cos_day = static_cast<float>(std::cos(2 * pi * turn));
   const double usual = static_cast<double>(tick.tick_ms);
   in.log_dt = tick.gap_ms <= 0
                   ? 0.0f

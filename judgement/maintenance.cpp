@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "messages/durations.hpp"
 #include "messages/glob.hpp"
 
 namespace faultline {
@@ -13,7 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::int64_t day_ms = 86'400'000;
 constexpr std::int64_t longest_days = 8;  ///< a week, and what a change of clocks adds
 constexpr std::int64_t ahead_days = 9;    ///< within which a window of any weekday begins again
 

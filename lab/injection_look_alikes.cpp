@@ -5,12 +5,13 @@
 #include <cmath>
 #include <limits>
 
+#include "messages/durations.hpp"
+
 namespace faultline {
 
 namespace {
 
 constexpr std::int64_t minute_ms = 60'000;
-constexpr std::int64_t day_ms = 86'400'000;
 
 milliseconds ms(double x) { return milliseconds{static_cast<std::int64_t>(x)}; }
 

@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "messages/durations.hpp"
+
 namespace faultline {
 
 namespace {
 
 constexpr std::size_t in_a_row = 3;
-constexpr double day_ms = 86'400'000;
 
 struct metric_limit {
   double mean = 0;

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "messages/durations.hpp"
 #include "server/told_records.hpp"
 
 namespace faultline {
@@ -24,7 +25,6 @@ constexpr std::uint64_t most_looked_back = 20'000;
 constexpr std::size_t told_of_entity = 200;
 constexpr std::int64_t before_ms = 3'600'000;
 constexpr std::int64_t after_ms = 600'000;
-constexpr std::int64_t day_ms = 86'400'000;
 constexpr std::size_t names_in_outline = 6;
 constexpr std::size_t related_told = 8;
 constexpr std::size_t related_looked_at = 512;
