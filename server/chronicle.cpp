@@ -75,19 +75,23 @@ outcome<std::uint64_t> first_at(decision_log& log, std::int64_t ms) {
   return low;
 }
 
-std::string text_in(const std::string& payload, const char* key) {
-  const json read = json::parse(payload, nullptr, false);
-  if (!read.is_object()) return {};
-  const auto found = read.find(key);
-  return found != read.end() && found->is_string() ? found->get<std::string>() : std::string{};
-}
+/// What an operator said: the payload of a command. Says nothing where it is no JSON object.
+class said {
+public:
+  explicit said(const std::string& payload) : read_(json::parse(payload, nullptr, false)) {}
 
-bool is_off(const std::string& payload) {
-  const json read = json::parse(payload, nullptr, false);
-  if (!read.is_object()) return false;
-  const auto found = read.find("off");
-  return found != read.end() && found->is_boolean() && found->get<bool>();
-}
+  std::string text(const char* key) const {
+    const auto found = read_.find(key);
+    return found != read_.end() && found->is_string() ? found->get<std::string>() : std::string{};
+  }
+  bool is(const char* key) const {
+    const auto found = read_.find(key);
+    return found != read_.end() && found->is_boolean() && found->get<bool>();
+  }
+
+private:
+  json read_;
+};
 
 std::string percent(double p) { return std::to_string(std::lround(p * 100)) + " %"; }
 
@@ -122,7 +126,9 @@ public:
         if (d.notice.subject == about_.id || entities_.count(d.notice.subject) > 0)
           add({unix_ms(d.notice.at), "notice", d.notice.subject, d.notice.what, d.notice.text, {}});
         return;
-      default:
+      case decision_kind::topology:
+      case decision_kind::clock:
+      case decision_kind::sign:
         return;
     }
   }
@@ -157,18 +163,18 @@ private:
   }
   void take(const operator_command& c) {
     if (c.subject != about_.id && alerts_.count(c.subject) == 0) return;
+    const said word{c.payload};
     std::string state = c.name;
-    if (c.name == "acknowledge" && is_off(c.payload)) state = "unacknowledge";
-    if (const auto verdict = text_in(c.payload, "verdict"); !verdict.empty()) state = verdict;
-    std::string text = text_in(c.payload, "comment");
-    if (const auto cause = text_in(c.payload, "cause"); !cause.empty())
+    if (c.name == "acknowledge" && word.is("off")) state = "unacknowledge";
+    if (const auto verdict = word.text("verdict"); !verdict.empty()) state = verdict;
+    std::string text = word.text("comment");
+    if (const auto cause = word.text("cause"); !cause.empty())
       text = "cause " + cause + (text.empty() ? "" : ": " + text);
-    if (const auto remedy = text_in(c.payload, "remediation"); !remedy.empty())
+    if (const auto remedy = word.text("remediation"); !remedy.empty())
       text = remedy + (text.empty() ? "" : ": " + text);
-    if (const auto to = text_in(c.payload, "assign"); !to.empty())
+    if (const auto to = word.text("assign"); !to.empty())
       text = "assigned to " + to + (text.empty() ? "" : ": " + text);
-    add({unix_ms(c.at), "word", c.subject, std::move(state), std::move(text),
-         text_in(c.payload, "by")});
+    add({unix_ms(c.at), "word", c.subject, std::move(state), std::move(text), word.text("by")});
   }
 
   const incident& about_;
@@ -433,7 +439,7 @@ void quality_ledger::take_alert(const alert& a) {
 void quality_ledger::take_word(const operator_command& c) {
   const bool of_alert = c.name == "alert_feedback";
   if (!of_alert && c.name != "incident_feedback") return;
-  const auto verdict = text_in(c.payload, "verdict");
+  const auto verdict = said{c.payload}.text("verdict");
   if (verdict.empty()) return;
   auto& words = of_alert ? alert_verdicts_ : incident_verdicts_;
   words.put(c.subject, verdict);
