@@ -57,8 +57,9 @@ inline constexpr std::size_t always_told = 16;
 inline constexpr std::int64_t tell_later_ms = 10'000;
 /// Ended episodes whose last transition is remembered.
 inline constexpr std::size_t finished = 65'536;
-/// Changes kept as evidence: how many, and how old before the onset.
+/// Words of operators on remedies that are remembered.
 inline constexpr std::size_t remedies = 4'096;
+/// Changes kept as evidence: how many, and how old before the onset.
 inline constexpr std::size_t changes = 4'096;
 inline constexpr std::int64_t change_age_ms = 6 * 3'600'000;
 /// Weak signs: how many are remembered, how many neighbourhoods are under suspicion, and how many
@@ -201,31 +202,35 @@ struct correlator_core::impl {
   // correlator_core.cpp: one member per kind of decision
   void on_alert(const alert& told);
   void place_alert(const alert& a, bool known);
-  void on_topology(const topology_change& t);
-  void expire_edges(event_time at);
-  dependency_graph::change draw(const topology_change& t);
   void on_change(const change_note& c);
   void on_command(const operator_command& c);
   void on_notice(const notice& n);
-  void on_sign(const weak_sign& s);
   void acknowledge(const operator_command& c);
-  void retire(const std::string& entity);
-  void end_retired(const std::string& entity);
-  void end_alerts_of(const std::string& entity, bool with_posted);
   void take_rules(const operator_command& c);
-  void set_edge(const operator_command& c);
-  void note_remedy(const operator_command& c);
-  void rank_remedies(std::vector<ranked_cause>& causes) const;
-  void forget_covered();
-  void reach_anew(const std::set<incident_key>& keys, const std::vector<std::string>& near);
-  bool is_near(const ranked_cause& cause, const std::vector<std::string>& near) const;
-  void mark_consequences(const std::vector<std::string>& entities);
-  void mind_removal(const topology_change& t, dependency_graph::change done);
   void apply_marks(alert& a, const tracked_alert* before);
   bool seen(const alert& a) const;
   void let_go(const std::string& alert_id);
   void say(const alert& a);
   void say_notice(std::string what, std::string subject, std::string text);
+
+  // correlator_core_topology.cpp: dependencies that come, go and expire, and whom that concerns
+  void on_topology(const topology_change& t);
+  void expire_edges(event_time at);
+  dependency_graph::change draw(const topology_change& t);
+  void forget_covered();
+  void reach_anew(const std::set<incident_key>& keys, const std::vector<std::string>& near);
+  bool is_near(const ranked_cause& cause, const std::vector<std::string>& near) const;
+  void mark_consequences(const std::vector<std::string>& entities);
+  void mind_removal(const topology_change& t, dependency_graph::change done);
+
+  // correlator_core_operator.cpp: what operators say of dependencies and of what helped, and whom
+  // they retire
+  void set_edge(const operator_command& c);
+  void note_remedy(const operator_command& c);
+  void rank_remedies(std::vector<ranked_cause>& causes) const;
+  void retire(const std::string& entity);
+  void end_retired(const std::string& entity);
+  void end_alerts_of(const std::string& entity, bool with_posted);
 
   // correlator_core_incidents.cpp: the life of an incident
   static bool opens(const alert& a);
@@ -272,6 +277,7 @@ struct correlator_core::impl {
   void recount(tracked_incident& i) const;
 
   // correlator_core_signs.cpp: what is too weak for a page, and may be an incident all the same
+  void on_sign(const weak_sign& s);
   void keep_sign(const weak_sign& s);
   std::vector<std::string> signs_near(const std::string& entity, event_time at) const;
   double strength_at(const std::string& entity, event_time at) const;
@@ -322,8 +328,6 @@ struct correlator_core::impl {
   void mark_around(const std::string& alert_id);
   bool note_episode(const alert& a);
   void forget_episodes(const std::string& entity);
-  std::string save_quiet() const;
-  bool read_quiet(std::string_view bytes);
 
   // correlator_core_maintenance.cpp: when what is seen is expected
   void take_windows(const std::vector<maintenance_window>& fresh);
@@ -344,11 +348,13 @@ struct correlator_core::impl {
   std::string save_posted() const;
   bool read_posted(std::string_view bytes);
 
-  // correlator_core_codec.cpp
+  // correlator_core_codec.cpp: how it is saved
   std::string save() const;
   outcome<void> read(std::string_view bytes);
   std::string save_signs() const;
   bool read_signs(std::string_view bytes);
+  std::string save_quiet() const;
+  bool read_quiet(std::string_view bytes);
   void derive();
 
   // correlator_core_reach.cpp: which entities lie within `hops` of an incident

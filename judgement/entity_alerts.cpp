@@ -21,8 +21,9 @@ constexpr float fault_symptom = 3.5f;  // decades of an error or latency metric
 constexpr std::int64_t settle_ms = day_ms;
 constexpr std::int64_t harmless_settle_ms = 6 * 3'600'000;
 constexpr std::size_t most_contributors = 5;
-constexpr double lead_first_s = 60;   // between two records of an alert that fires
-constexpr double lead_again_s = 300;  // likewise, where a time was told
+constexpr double silence_score = 0.9;  // of an alert that says so: nothing was judged
+constexpr double lead_first_s = 60;    // between two records of an alert that fires
+constexpr double lead_again_s = 300;   // likewise, where a time was told
 
 std::string number(double v) {
   char text[32];
@@ -174,25 +175,9 @@ bool entity_core::impl::lead_is_news(const tick_judgement& t) const {
 void entity_core::impl::emit(alert_step step, const tick_judgement* t, const record_mark& cause,
                              event_time tick, std::vector<entity_decision>& out) {
   if (step == alert_step::none) return;
-  auto reason = alert_reason::silence;
-  auto severity = alert_severity::warning;
-  if (t != nullptr) {
-    reason = t->over_limit || t->near_limit ? alert_reason::limit : alert_reason::deviation;
-    if (t->over_critical_limit || life.wants_critical()) severity = alert_severity::critical;
-  }
-  life.apply(step, severity, reason, unix_ms(tick));
-  alert a;
-  if (step != alert_step::fire && open) a = *open;
-  a.transition = life.transition();
-  a.episode = life.episode();
-  a.entity = id;
-  a.started = event_time_of(life.started_ms());
-  a.id = alert_id(id, life.reason(), life.started_ms(), life.episode());
-  a.updated = tick;
-  a.severity = life.severity();
-  a.was_warning = a.was_warning || a.severity == alert_severity::warning;
-  a.was_critical = a.was_critical || a.severity == alert_severity::critical;
-  a.model = rules->model.name + " " + rules->model.version;
+  take_step(step, t, tick);
+  alert a = step != alert_step::fire && open ? *open : alert{};
+  fill_episode(a, tick);
   if (step != alert_step::tell) a.learning = learning();
   const double score = a.score;
   if (step == alert_step::resolve) {
@@ -204,18 +189,51 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, const rec
     fill_alert(a, *t);
     if (step == alert_step::tell) a.score = std::max(a.score, score);
   } else {
-    a.degraded = degraded;
-    a.metric = "silence_s";
-    const double silent = static_cast<double>(silent_ms()) / 1000;
-    a.contributors = {{"silence_s", silent, static_cast<double>(tick_ms()) / 1000, 0,
-                       static_cast<double>(silence_limit_ms()) / 1000, 0}};
-    a.score = 0.9;
-    a.detectors = {{"staleness", silent * 1000 / static_cast<double>(silence_limit_ms())}};
-    a.explanation = id + " has sent nothing for " + duration_text(silent) + ", it used to every " +
-                    duration_text(static_cast<double>(tick_ms()) / 1000) + ".";
+    fill_silence(a);
   }
   fill_labels(a);
   open = life.firing() ? std::make_unique<alert>(a) : nullptr;
+  out.push_back(decision_of(std::move(a), cause, tick));
+}
+
+void entity_core::impl::take_step(alert_step step, const tick_judgement* t, event_time tick) {
+  auto reason = alert_reason::silence;
+  auto severity = alert_severity::warning;
+  if (t != nullptr) {
+    reason = t->over_limit || t->near_limit ? alert_reason::limit : alert_reason::deviation;
+    if (t->over_critical_limit || life.wants_critical()) severity = alert_severity::critical;
+  }
+  life.apply(step, severity, reason, unix_ms(tick));
+}
+
+void entity_core::impl::fill_episode(alert& a, event_time tick) const {
+  a.transition = life.transition();
+  a.episode = life.episode();
+  a.entity = id;
+  a.started = event_time_of(life.started_ms());
+  a.id = alert_id(id, life.reason(), life.started_ms(), life.episode());
+  a.updated = tick;
+  a.severity = life.severity();
+  a.was_warning = a.was_warning || a.severity == alert_severity::warning;
+  a.was_critical = a.was_critical || a.severity == alert_severity::critical;
+  a.model = rules->model.name + " " + rules->model.version;
+}
+
+void entity_core::impl::fill_silence(alert& a) const {
+  const double silent_s = static_cast<double>(silent_ms()) / 1000;
+  const double usual_s = static_cast<double>(tick_ms()) / 1000;
+  const auto limit_ms = static_cast<double>(silence_limit_ms());
+  a.degraded = degraded;
+  a.metric = "silence_s";
+  a.contributors = {{"silence_s", silent_s, usual_s, 0, limit_ms / 1000, 0}};
+  a.score = silence_score;
+  a.detectors = {{"staleness", silent_s * 1000 / limit_ms}};
+  a.explanation = id + " has sent nothing for " + duration_text(silent_s) + ", it used to every " +
+                  duration_text(usual_s) + ".";
+}
+
+entity_decision entity_core::impl::decision_of(alert a, const record_mark& cause,
+                                               event_time tick) const {
   entity_decision d;
   d.key = "a/" + std::to_string(a.episode) + "/" + std::to_string(a.transition);
   d.cause = cause;
@@ -223,7 +241,7 @@ void entity_core::impl::emit(alert_step step, const tick_judgement* t, const rec
   d.what.kind = decision_kind::alert;
   d.what.model = rules->model.sha256;
   d.what.alert = std::move(a);
-  out.push_back(std::move(d));
+  return d;
 }
 
 std::string entity_core::impl::end_text(const tick_judgement* t) const {

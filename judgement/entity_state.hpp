@@ -86,7 +86,6 @@ struct entity_core::impl {
                std::vector<entity_decision>& out);
   void remember_attributes(const event_view& event);
   void take_attributes();
-  void rules_changed();
   bool learning() const noexcept;
   bool staleness_possible() const noexcept;
   std::int64_t silence_limit_ms() const noexcept;
@@ -96,7 +95,15 @@ struct entity_core::impl {
   std::int64_t now_ms() const noexcept;
   std::int64_t silent_ms() const noexcept { return now_ms() - last_heard_ms; }
   std::uint32_t idle_ticks() const noexcept;
+  void note_gap(double gap_ms) noexcept;
   std::int64_t tick_ms() const noexcept { return builder.tick_ms(rules->processing); }
+
+  // lines, spans and calls, as channels of its ticks: entity_core.cpp
+  told_series& told_by();
+  applied_as note_log(const event_view& event, const record_address& where);
+  applied_as note_span(const event_view& event, const record_address& where);
+  void touch_tick(const event_view& event, const record_address& where);
+  void close_derived(std::size_t waited);
 
   // ticks: entity_tick.cpp
   void begin_tick(forecast_row& row);
@@ -111,20 +118,26 @@ struct entity_core::impl {
   forecast_tick forecast_tick_of(const block_scores* scores) const;
   void fill_time(forecast_tick& in) const;
   void load_values(const closed_tick& tick);
-  /// Whether the tick in flight is beyond an operator's limit.
-  bool beyond_limit() const noexcept;
   void score_tick(const forecast_result* result, tick_judgement& t);
   void learn_tick(const tick_judgement& t);
   bool apart(event_time tick) const;
   bool was_apart(event_time from, event_time to) const;
   void forget_deviations();
   bool silent_episode(const tick_judgement& t);
-  void note_gap(double gap_ms) noexcept;
   void rebase_due();
   void rebase(std::size_t channel, double center, double scale);
   void give_slots(bool anonymous_too);
   bool returning(std::int64_t tick_ms) const noexcept;
   bool where_it_was(const tick_judgement& t) const noexcept;
+
+  // limits: entity_limits.cpp
+  void rules_changed();
+  /// Whether the tick in flight is beyond an operator's limit.
+  bool beyond_limit() const noexcept;
+  void look_at_limits(tick_judgement& t) const;
+  void look_ahead(tick_judgement& t, std::size_t channel) const;
+  double capacity_of(std::size_t channel) const;
+  void keep_lead(tick_judgement& t, std::size_t channel, const limit_forecast& left) const;
 
   // levels: entity_levels.cpp
   void find_levels(const tick_judgement& t);
@@ -145,16 +158,16 @@ struct entity_core::impl {
   const entity_decision* recorded_look(event_time clock) const noexcept;
   bool told_before(const record_mark& cause) const noexcept;
   tick_signs signs_of(const tick_judgement& t) const;
-  void check_limits(tick_judgement& t) const;
   std::string explain(const alert& a, const tick_judgement& t) const;
+  /// @p t none: it has fallen silent, or speaks again.
   void emit(alert_step step, const tick_judgement* t, const record_mark& cause, event_time tick,
             std::vector<entity_decision>& out);
+  void take_step(alert_step step, const tick_judgement* t, event_time tick);
+  void fill_episode(alert& a, event_time tick) const;
+  void fill_silence(alert& a) const;
+  entity_decision decision_of(alert a, const record_mark& cause, event_time tick) const;
   void fill_alert(alert& a, const tick_judgement& t) const;
   void fill_contributors(alert& a, const tick_judgement& t) const;
-  void look_at_limits(tick_judgement& t) const;
-  void look_ahead(tick_judgement& t, std::size_t channel) const;
-  double capacity_of(std::size_t channel) const;
-  void keep_lead(tick_judgement& t, std::size_t channel, const limit_forecast& left) const;
   void fill_labels(alert& a) const;
   std::string end_text(const tick_judgement* t) const;
   void note_silence(const record_mark& cause, event_time tick, std::vector<entity_decision>& out);
@@ -167,12 +180,7 @@ struct entity_core::impl {
   void note_sign(const tick_judgement& t, const record_mark& cause,
                  std::vector<entity_decision>& out) const;
 
-  told_series& told_by();
-  applied_as note_log(const event_view& event, const record_address& where);
-  applied_as note_span(const event_view& event, const record_address& where);
-  void touch_tick(const event_view& event, const record_address& where);
-  void close_derived(std::size_t waited);
-  // edges and changes: entity_topology.cpp
+  // edges, changes and what an entity may not have: entity_topology.cpp
   void note_edge(std::string_view to, edge_kind kind, bool removed, const char* source,
                  const event_view& event, const record_address& where,
                  std::vector<entity_decision>& out);

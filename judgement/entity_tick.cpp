@@ -27,6 +27,9 @@ constexpr float gross_per_block = 1;
 constexpr float forecast_debt_rate = 0.002f;  // some hundred ticks
 constexpr std::int64_t episode_most_ms = day_ms;
 constexpr std::uint64_t accept_every = 8;  // ticks
+// Blocks that nobody has taken. Whoever keeps them takes them after every record, long before there
+// are so many: fewer ticks wait than these hold. Who wants none need not take them.
+constexpr std::size_t most_blocks_out = 8;
 constexpr std::int64_t pause_ms = 4 * 3'600'000;
 constexpr std::int64_t return_ms = 600'000;
 constexpr std::uint32_t return_ticks = 12;
@@ -273,7 +276,7 @@ void entity_core::impl::finish_tick(const forecast_result* result,
     blocks_out.push_back(
         {static_cast<std::uint32_t>(ring.pushed() / window_ring::ticks - 1),
          pack_block(ring, window_ring::ticks, builder.channels(), blocks, slots, t.tick_ms)});
-    if (blocks_out.size() > 8) blocks_out.erase(blocks_out.begin());
+    if (blocks_out.size() > most_blocks_out) blocks_out.erase(blocks_out.begin());
   }
   if (logs) logs->judged(t.ts);
   if (spans) spans->judged(t.ts);
