@@ -23,6 +23,11 @@ constexpr std::uint8_t counter_after = 50;  // gauge values that never fell
 constexpr std::uint32_t crowded_from = 3;
 constexpr std::uint32_t crowded_most = 16;
 
+/// So far apart come rows of which there is about one a tick; and those that do where a tick has
+/// begun since the last.
+std::int64_t about_a_tick(std::int64_t tick_ms) noexcept { return tick_ms * 6 / 10; }
+std::int64_t into_the_next(std::int64_t tick_ms) noexcept { return tick_ms * 3 / 10; }
+
 std::int64_t round_div(std::int64_t a, std::int64_t b) noexcept {
   const std::int64_t doubled = 2 * a + b;
   const std::int64_t q = doubled / (2 * b);
@@ -41,11 +46,10 @@ std::int64_t tick_builder::tick_ms(const processing_options& options) const noex
   return std::max<std::int64_t>({options.tick.count(), median_ms_, 1});
 }
 
-// The channel of a metric: where it stood in the last event, else by name, else a new one.
-std::size_t tick_builder::channel_of(const metric_point& point, std::size_t hint) {
+std::size_t tick_builder::find_or_add_channel(const metric_point& point, std::size_t nth) {
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     if (channels_[c].name == point.name) {
-      layout_[hint] = static_cast<std::uint16_t>(c);
+      layout_[nth] = static_cast<std::uint16_t>(c);
       return c;
     }
   }
@@ -55,7 +59,7 @@ std::size_t tick_builder::channel_of(const metric_point& point, std::size_t hint
   channel.kind = point.kind;
   channels_.push_back(std::move(channel));
   row_of_event().push_back(missing);
-  layout_[hint] = static_cast<std::uint16_t>(channels_.size() - 1);
+  layout_[nth] = static_cast<std::uint16_t>(channels_.size() - 1);
   return channels_.size() - 1;
 }
 
@@ -100,7 +104,7 @@ bool tick_builder::read_event(const event_view& event, std::int64_t ts) {
   for (std::size_t i = 0; i < count; ++i) {
     const auto& point = event.metrics[i];
     std::size_t c = layout_[i];
-    if (c >= channels_.size() || channels_[c].name != point.name) c = channel_of(point, i);
+    if (c >= channels_.size() || channels_[c].name != point.name) c = find_or_add_channel(point, i);
     if (c == max_channels) {
       ++ignored_;
       continue;
@@ -151,6 +155,21 @@ bool tick_builder::is_late(event_time at, std::int64_t newest_ms,
   return index <= closed_through_ || only_derived();
 }
 
+// Where lines and spans have gone on beyond a metric at @p ts, it is of the tick in which it comes:
+// @p index is that of the next one then. @returns when it counts as sent.
+std::int64_t tick_builder::place_behind_derived(std::int64_t& index, std::int64_t ts,
+                                                std::int64_t tick) noexcept {
+  const bool first = only_derived();
+  if (!first && (ts - newest_ms_ < about_a_tick(tick) || !has_derived())) return ts;
+  index = closed_through_ + 1;
+  if (first) newest_ms_ = ts;
+  if (ts <= last_closed_ms_)
+    return std::max(last_closed_ms_ + 1, anchor_ms_ + (index - base_index_) * tick - tick / 2);
+  base_index_ = index;
+  anchor_ms_ = ts;
+  return ts;
+}
+
 tick_builder::result tick_builder::add(const event_view& event, const record_mark& cause,
                                        const processing_options& options) {
   const std::int64_t tick = pace_ms_ = tick_ms(options);
@@ -165,17 +184,7 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
   // later.
   if (merging && index == closed_through_ && ts > last_closed_ms_) ++index;
   const std::int64_t since = ts - newest_ms_;
-  std::int64_t at = ts;
-  const bool first = index <= closed_through_ && only_derived();
-  if (first || (index <= closed_through_ && since >= tick * 6 / 10 && has_derived())) {
-    // Lines and spans have gone on beyond it: it is of the tick in which it comes.
-    index = closed_through_ + 1;
-    if (first) newest_ms_ = ts;
-    if (ts > last_closed_ms_)
-      base_index_ = index, anchor_ms_ = ts;
-    else
-      at = std::max(last_closed_ms_ + 1, anchor_ms_ + (index - base_index_) * tick - tick / 2);
-  }
+  const std::int64_t at = index <= closed_through_ ? place_behind_derived(index, ts, tick) : ts;
   if (index <= closed_through_) {
     ++late_;
     metrics_come();
@@ -185,8 +194,8 @@ tick_builder::result tick_builder::add(const event_view& event, const record_mar
   bool row = read_event(event, ts);
   // Only what comes about once a tick shows where the middle of a tick is. What comes more often
   // would drag the grid along, and no tick would ever end.
-  if (at == ts && (since >= tick * 6 / 10 || (since >= tick * 3 / 10 && index > base_index_)))
-    follow(index, ts, tick);
+  const bool next_begun = since >= into_the_next(tick) && index > base_index_;
+  if (at == ts && (since >= about_a_tick(tick) || next_begun)) follow(index, ts, tick);
   newest_ms_ = std::max(newest_ms_, ts);
   const auto before = waiting_;
   if (expected_ == 0 && !open_.empty() && open_.front().index < index &&

@@ -121,7 +121,10 @@ private:
     std::vector<std::uint32_t> count;
   };
 
-  std::size_t channel_of(const metric_point& point, std::size_t hint);
+  /// The channel of @p point, which is added where there is none and room for it; else
+  /// max_channels. Remembers it as that of the @p nth metric of an event, and makes room for its
+  /// value in the row under way.
+  std::size_t find_or_add_channel(const metric_point& point, std::size_t nth);
   bool read_event(const event_view& event, std::int64_t ts);
   std::optional<double> value_of(channel_info& channel, const metric_point& point,
                                  std::int64_t ts) noexcept;
@@ -132,6 +135,8 @@ private:
   void close_through(std::int64_t index) noexcept;
   void find_origin() noexcept;
   void follow(std::int64_t index, std::int64_t ts, std::int64_t tick) noexcept;
+  std::int64_t place_behind_derived(std::int64_t& index, std::int64_t ts,
+                                    std::int64_t tick) noexcept;
   void merge(std::int64_t index, std::int64_t ts);
   void close_row(std::int64_t index, std::int64_t ts, const record_mark& cause);
   void close_open_below(std::int64_t index, const record_mark& cause);
