@@ -58,20 +58,22 @@ bool evaluation_events::step() {
     const dependency& edge = source_.edges[edge_++];
     return take(edge.from, edge.to, edge.kind, first_);
   }
-  event_time limit = rows_.peek().value_or(event_time::max());
-  if (const auto* log = due(source_.logs, log_order_, log_, limit)) limit = log->ts;
-  if (const auto* span = due(source_.spans, span_order_, span_, limit)) limit = span->ts;
-  const auto* change = due(source_.changes, change_order_, change_, limit);
-  if (change != nullptr) limit = change->ts;
-  if (change != nullptr) {
+  const event_time row_at = rows_.peek().value_or(event_time::max());
+  const auto* change = due(source_.changes, change_order_, change_, row_at);
+  const auto* log = due(source_.logs, log_order_, log_, row_at);
+  const auto* span = due(source_.spans, span_order_, span_, row_at);
+  const event_time log_at = log != nullptr ? log->ts : row_at;
+  const event_time span_at = span != nullptr ? span->ts : row_at;
+  // Of one time a change comes first, then a line, a span, a row.
+  if (change != nullptr && change->ts <= std::min(log_at, span_at)) {
     ++change_;
     return take(*change);
   }
-  if (const auto* log = due(source_.logs, log_order_, log_, limit)) {
+  if (log != nullptr && log_at <= span_at) {
     ++log_;
     return take(*log);
   }
-  if (const auto* span = due(source_.spans, span_order_, span_, limit)) {
+  if (span != nullptr) {
     ++span_;
     return take(*span);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lab/internal/fault_ramp.hpp"
 #include "processing/roles.hpp"
 
 namespace faultline {
@@ -129,16 +130,7 @@ double injected_shape::at(std::int64_t since_ms) const noexcept {
   if (since_ms <= 0 || since_ms > end_ms) return 0;
   const double x =
       ramp_ms > 0 ? clamp01(static_cast<double>(since_ms) / static_cast<double>(ramp_ms)) : 1;
-  switch (form) {
-    case fault_shape::abrupt:
-      return 1;
-    case fault_shape::linear:
-      return x;
-    case fault_shape::exponential:
-      return (portable_exp(4 * x) - 1) / (portable_exp(4) - 1);
-    case fault_shape::intermittent:
-      break;
-  }
+  if (const auto ramp = ramp_at(form, x)) return *ramp;
   for (const burst& b : bursts)
     if (since_ms > b.from && since_ms <= b.to) return 1;
   return 0;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 
+#include "lab/internal/fault_ramp.hpp"
 #include "lab/rng.hpp"
 
 namespace faultline {
@@ -209,16 +210,7 @@ void press_more(const sim_fault& f, double g, sim_pressure& p) noexcept {
 double shape_at(const sim_fault& f, double t) noexcept {
   const double ramp = seconds_of(f.plan.ramp);
   const double x = ramp > 0 ? std::min(1.0, t / ramp) : 1;
-  switch (f.plan.shape) {
-    case fault_shape::abrupt:
-      return 1;
-    case fault_shape::linear:
-      return x;
-    case fault_shape::exponential:
-      return (portable_exp(4 * x) - 1) / (portable_exp(4) - 1);
-    case fault_shape::intermittent:
-      break;
-  }
+  if (const auto risen = ramp_at(f.plan.shape, x)) return *risen;
   if (f.plan.type == fault_type::memory_leak || f.plan.type == fault_type::disk_fill)
     return std::floor(x * 6) / 6;
   for (const auto& b : f.bursts)
