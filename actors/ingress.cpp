@@ -131,7 +131,7 @@ ingress::ingress(group_commit& into, entity_registry& known, node_counters& coun
       intake_{intake},
       now_{std::move(now)},
       aliases_{std::move(aliases)},
-      publishers_{intake.max_lag_records / 8},
+      publishers_{intake.max_lag_records / lag_parts},
       new_entities_{static_cast<double>(entities.max_new_per_second), now_()},
       joiner_{intake.join_memory_bytes} {}
 
@@ -167,16 +167,17 @@ const char* ingress::refuse_entity(std::string_view entity, publisher_account& f
 bool ingress::paced(const publisher_account& from) const {
   const bool answered = from.door == event_door::router || from.door == event_door::http;
   return answered && counters_.recovering() &&
-         counters_.lag() >= intake_.max_lag_records / recovery_parts;
+         counters_.lag() >= intake_.max_lag_records / lag_parts;
 }
 
 void ingress::pass_time(arrival_time now) {
   constexpr milliseconds longest{1000};
   const auto passed = std::chrono::duration_cast<milliseconds>(now - std::exchange(paced_at_, now));
   if (counters_.recovering() && passed > milliseconds{0})
-    paced_ += intake_.max_lag_records / recovery_parts *
+    paced_ += intake_.max_lag_records / lag_parts *
               static_cast<std::uint64_t>(std::min(passed, longest).count());
-  publishers_.pass_time(now, counters_.finished.load(std::memory_order_relaxed) + paced_ / 1000);
+  publishers_.pass_time(now,
+                        counters_.finished.load(std::memory_order_relaxed) + paced_ / thousandths);
 }
 
 const char* ingress::reason() const {

@@ -157,9 +157,10 @@ private:
   client_ledger clients_;
   span_joiner joiner_;
   arrival_time calls_told_{};
-  static constexpr std::uint64_t recovery_parts = 8;  ///< of max_lag_records: see paced()
+  static constexpr std::uint64_t lag_parts = 8;  ///< of max_lag_records; one is let in at once
   arrival_time paced_at_{};
-  std::uint64_t paced_ = 0;  ///< thousandths of events that the pace has let in
+  static constexpr std::uint64_t thousandths = 1000;  ///< of an event: a second in milliseconds
+  std::uint64_t paced_ = 0;                           ///< of these, what the pace has let in
 };
 
 }  // namespace faultline
