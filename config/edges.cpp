@@ -41,13 +41,7 @@ configured_edge read_edge(const YAML::Node& node, const std::string& path, probl
 
 void read_edges(const yaml_entry& entry, const std::string& key, server_config& config,
                 problem_list& problems) {
-  config.correlation.edges.clear();
-  if (entry.value.IsNull()) return;
-  if (!entry.value.IsSequence()) return problems.add(entry.at, key, "is not a list");
-  std::size_t index = 0;
-  for (const auto& item : entry.value)
-    config.correlation.edges.push_back(
-        read_edge(item, key + "[" + std::to_string(index++) + "]", problems));
+  read_list(entry, key, config.correlation.edges, read_edge, problems);
 }
 
 std::string show_edges(const server_config& config) {

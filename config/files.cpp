@@ -3,6 +3,8 @@
 // Files of the configuration as they are read; what stands in them is for the readers beside.
 #include <fstream>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "config/config.hpp"
 #include "config/internal/setting.hpp"
@@ -32,47 +34,42 @@ bool read_text(const std::string& file, std::string& text, problem_list& problem
   return false;
 }
 
+namespace {
+
+/// What @p read makes of the text of @p file, by its name.
+template <class T, class Read>
+loaded<T> load(const std::filesystem::path& file, Read read) {
+  problem_list problems{file.string()};
+  std::string text;
+  if (read_text(file.string(), text, problems)) return read(text, file.string());
+  loaded<T> result;
+  result.problems = problems.take();
+  return result;
+}
+
+}  // namespace
+
 loaded<server_config> load_config(const std::filesystem::path& file) {
   server_config config;
   return load_config(file, config);
 }
 
 loaded<server_config> load_config(const std::filesystem::path& file, server_config& partly) {
-  problem_list problems{file.string()};
-  std::string text;
-  if (!read_text(file.string(), text, problems)) {
-    loaded<server_config> result;
-    result.problems = problems.take();
-    return result;
-  }
-  return read_config(text, file.string(), partly);
+  return load<server_config>(file, [&partly](std::string_view yaml, const std::string& name) {
+    return read_config(yaml, name, partly);
+  });
 }
 
 loaded<std::vector<operator_limit>> load_limits(const std::filesystem::path& file) {
-  problem_list problems{file.string()};
-  std::string text;
-  if (read_text(file.string(), text, problems)) return read_limits_file(text, file.string());
-  loaded<std::vector<operator_limit>> result;
-  result.problems = problems.take();
-  return result;
+  return load<std::vector<operator_limit>>(file, read_limits_file);
 }
 
 loaded<std::vector<role_rule>> load_roles(const std::filesystem::path& file) {
-  problem_list problems{file.string()};
-  std::string text;
-  if (read_text(file.string(), text, problems)) return read_roles(text, file.string());
-  loaded<std::vector<role_rule>> result;
-  result.problems = problems.take();
-  return result;
+  return load<std::vector<role_rule>>(file, read_roles);
 }
 
 loaded<std::vector<runbook>> load_runbooks(const std::filesystem::path& file) {
-  problem_list problems{file.string()};
-  std::string text;
-  if (read_text(file.string(), text, problems)) return read_runbooks(text, file.string());
-  loaded<std::vector<runbook>> result;
-  result.problems = problems.take();
-  return result;
+  return load<std::vector<runbook>>(file, read_runbooks);
 }
 
 }  // namespace faultline

@@ -31,14 +31,7 @@ std::string joined(const std::vector<std::string>& all) {
 
 void read_inhibit(const yaml_entry& entry, const std::string& key, server_config& config,
                   problem_list& problems) {
-  auto& rules = config.correlation.inhibit;
-  rules.clear();
-  if (entry.value.IsNull()) return;
-  if (!entry.value.IsSequence()) return problems.add(entry.at, key, "is not a list");
-  if (entry.value.size() > most) return problems.add(entry.at, key, "has more than 256 entries");
-  std::size_t index = 0;
-  for (const auto& item : entry.value)
-    rules.push_back(read_rule(item, key + "[" + std::to_string(index++) + "]", problems));
+  read_list(entry, key, config.correlation.inhibit, read_rule, problems, most);
 }
 
 std::string show_inhibit(const server_config& config) {

@@ -49,13 +49,7 @@ operator_limit read_limit(const YAML::Node& node, const std::string& path, probl
 
 void read_limits(const yaml_entry& entry, const std::string& key, server_config& config,
                  problem_list& problems) {
-  config.detection.limits.clear();
-  if (entry.value.IsNull()) return;
-  if (!entry.value.IsSequence()) return problems.add(entry.at, key, "is not a list");
-  std::size_t index = 0;
-  for (const auto& item : entry.value)
-    config.detection.limits.push_back(
-        read_limit(item, key + "[" + std::to_string(index++) + "]", problems));
+  read_list(entry, key, config.detection.limits, read_limit, problems);
 }
 
 loaded<std::vector<operator_limit>> read_limits_file(std::string_view yaml,

@@ -2,6 +2,7 @@
 // `maintenance`: windows in which what is seen of some entities is expected.
 #include "config/maintenance.hpp"
 
+#include <chrono>
 #include <map>
 #include <set>
 
@@ -10,6 +11,9 @@
 
 namespace faultline {
 namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
 
 constexpr std::size_t most = 1000;
 
@@ -23,23 +27,18 @@ window_words read_window(const YAML::Node& node, const std::string& path, proble
       {"at", &words.at},     {"zone", &words.zone},     {"comment", &words.comment}};
   for (const auto& e : entries_of(node, path, known, problems)) {
     const std::string key = path + "." + e.name;
-    std::string text;
     if (const auto into = texts.find(e.name); into != texts.end()) {
       scalar_text(e, key, *into->second, problems);
     } else if (e.name == "entities") {
       text_list(e, key, words.entities, problems);
     } else if (e.name == "days") {
       text_list(e, key, words.days, problems);
-    } else if (!scalar_text(e, key, text, problems)) {
-      continue;
     } else if (e.name == "dependents") {
-      if (text != "true" && text != "false")
-        problems.add(e.value.Mark(), key, "\"" + text + "\" is neither true nor false");
-      words.dependents = text == "true";
+      words.dependents = read_flag(e, key, problems).value_or(false);
     } else {
-      const auto us = parse_duration_us(text);
-      if (!us) problems.add(e.value.Mark(), key, "\"" + text + "\" is not a time such as 90m");
-      words.lasts_ms = us.value_or(0) / 1000;
+      const auto lasts =
+          read_duration(e, key, milliseconds{0}, longest_duration, milliseconds{1}, problems);
+      words.lasts_ms = lasts ? duration_cast<milliseconds>(*lasts).count() : 0;
     }
   }
   if (node.IsMap() && words.name.empty()) problems.add(node.Mark(), path, "has no name");
@@ -50,14 +49,7 @@ window_words read_window(const YAML::Node& node, const std::string& path, proble
 
 void read_maintenance(const yaml_entry& entry, const std::string& key, server_config& config,
                       problem_list& problems) {
-  config.maintenance.clear();
-  if (entry.value.IsNull()) return;
-  if (!entry.value.IsSequence()) return problems.add(entry.at, key, "is not a list");
-  if (entry.value.size() > most) return problems.add(entry.at, key, "has more than 1000 entries");
-  std::size_t index = 0;
-  for (const auto& item : entry.value)
-    config.maintenance.push_back(
-        read_window(item, key + "[" + std::to_string(index++) + "]", problems));
+  read_list(entry, key, config.maintenance, read_window, problems, most);
   std::set<std::string> names;
   for (const window_words& w : config.maintenance)
     if (!w.name.empty() && !names.insert(w.name).second)

@@ -28,13 +28,7 @@ naming_rule read_rule(const YAML::Node& node, const std::string& path, problem_l
 
 void read_naming_rules(const yaml_entry& entry, const std::string& key, server_config& config,
                        problem_list& problems) {
-  config.naming.entities.clear();
-  if (entry.value.IsNull()) return;
-  if (!entry.value.IsSequence()) return problems.add(entry.at, key, "is not a list");
-  std::size_t index = 0;
-  for (const auto& item : entry.value)
-    config.naming.entities.push_back(
-        read_rule(item, key + "[" + std::to_string(index++) + "]", problems));
+  read_list(entry, key, config.naming.entities, read_rule, problems);
 }
 
 std::string show_naming_rules(const server_config& config) {

@@ -16,7 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t most = 256;
-constexpr std::int64_t longest_us = 3650LL * 86'400 * 1'000'000;
 
 const std::map<std::string, receiver_kind> kinds{{"webhook", receiver_kind::webhook},
                                                  {"alertmanager", receiver_kind::alertmanager},
@@ -37,31 +36,18 @@ bool mail_address(const std::string& text) {
 
 void read_time(const yaml_entry& e, const std::string& key, milliseconds& into,
                problem_list& problems) {
-  std::string text;
-  if (!scalar_text(e, key, text, problems)) return;
-  const auto us = parse_duration_us(text);
-  if (!us || *us < 0 || *us > longest_us || *us % 1000 != 0)
-    return problems.add(e.value.Mark(), key,
-                        "\"" + text + "\" is not a time with its unit, such as 30s, 5m or 4h");
-  into = milliseconds{*us / 1000};
+  const auto time =
+      read_duration(e, key, milliseconds{0}, longest_duration, milliseconds{1}, problems);
+  if (time) into = std::chrono::duration_cast<milliseconds>(*time);
 }
 
 void read_flag(const yaml_entry& e, const std::string& key, bool& into, problem_list& problems) {
-  std::string text;
-  if (!scalar_text(e, key, text, problems)) return;
-  if (text != "true" && text != "false")
-    return problems.add(e.value.Mark(), key, "\"" + text + "\" is neither true nor false");
-  into = text == "true";
+  if (const auto flag = read_flag(e, key, problems)) into = *flag;
 }
 
 void read_rate(const yaml_entry& e, const std::string& key, std::uint32_t& into,
                problem_list& problems) {
-  std::string text;
-  if (!scalar_text(e, key, text, problems)) return;
-  const auto n = parse_integer(text);
-  if (!n || *n < 1 || *n > 60'000)
-    return problems.add(e.value.Mark(), key, "\"" + text + "\" is not between 1 and 60000");
-  into = static_cast<std::uint32_t>(*n);
+  if (const auto n = read_whole(e, key, 1, 60'000, problems)) into = static_cast<std::uint32_t>(*n);
 }
 
 void read_kind(const yaml_entry& e, const std::string& key, receiver_kind& into,
@@ -155,18 +141,6 @@ notify_route read_route(const YAML::Node& node, const std::string& path, problem
   return r;
 }
 
-template <class T, class Read>
-void read_list(const yaml_entry& entry, const std::string& key, std::vector<T>& into, Read read,
-               problem_list& problems) {
-  into.clear();
-  if (entry.value.IsNull()) return;
-  if (!entry.value.IsSequence()) return problems.add(entry.at, key, "is not a list");
-  if (entry.value.size() > most) return problems.add(entry.at, key, "has more than 256 entries");
-  std::size_t index = 0;
-  for (const auto& item : entry.value)
-    into.push_back(read(item, key + "[" + std::to_string(index++) + "]", problems));
-}
-
 std::string joined(const std::vector<std::string>& all) {
   std::string text;
   for (const std::string& one : all) text += (text.empty() ? "" : ", ") + one;
@@ -179,7 +153,7 @@ std::string time_text(milliseconds t) { return show_duration_us(t.count() * 1000
 
 void read_receivers(const yaml_entry& entry, const std::string& key, server_config& config,
                     problem_list& problems) {
-  read_list(entry, key, config.notify.receivers, read_receiver, problems);
+  read_list(entry, key, config.notify.receivers, read_receiver, problems, most);
   std::set<std::string> names;
   for (const notify_receiver& r : config.notify.receivers)
     if (!r.name.empty() && !names.insert(r.name).second)
@@ -188,7 +162,7 @@ void read_receivers(const yaml_entry& entry, const std::string& key, server_conf
 
 void read_routes(const yaml_entry& entry, const std::string& key, server_config& config,
                  problem_list& problems) {
-  read_list(entry, key, config.notify.routes, read_route, problems);
+  read_list(entry, key, config.notify.routes, read_route, problems, most);
 }
 
 /// An address may be a secret: of it only that it is another one is said.

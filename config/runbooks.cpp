@@ -65,17 +65,14 @@ loaded<std::vector<runbook>> read_runbooks(std::string_view yaml, const std::str
   std::set<std::string> seen;
   const YAML::Node root = parse_yaml(yaml, problems);
   for (const auto& top : entries_of(root, "", {"runbooks"}, problems)) {
-    if (!top.value.IsSequence()) {
-      problems.add(top.at, top.name, "is not a list");
-      continue;
-    }
-    for (const auto& item : top.value) {
-      const std::string path = "runbooks[" + std::to_string(runbooks.size()) + "]";
-      runbooks.push_back(read_runbook(item, path, problems));
-      const runbook& r = runbooks.back();
+    const auto read = [&seen](const YAML::Node& node, const std::string& path, problem_list& to) {
+      auto r = read_runbook(node, path, to);
       if (!seen.insert(r.component + "\n" + r.fault_class + "\n" + r.title).second)
-        problems.add(item.Mark(), path, "the same title stands twice for this case");
-    }
+        to.add(node.Mark(), path, "the same title stands twice for this case");
+      return r;
+    };
+    if (top.value.IsNull()) problems.add(top.at, top.name, "is not a list");
+    read_list(top, top.name, runbooks, read, problems);
   }
   loaded<std::vector<runbook>> result;
   if (problems.empty()) result.value = std::move(runbooks);

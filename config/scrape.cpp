@@ -10,7 +10,6 @@ namespace faultline {
 namespace {
 
 constexpr std::size_t most_targets = 4096;
-constexpr std::int64_t second_us = 1'000'000;
 
 bool has_scheme(const std::string& url, const char* scheme) { return url.rfind(scheme, 0) == 0; }
 
@@ -23,12 +22,9 @@ std::string whole_url(std::string url) {
 
 void read_time(const yaml_entry& e, const std::string& key, std::chrono::milliseconds& into,
                problem_list& problems) {
-  std::string text;
-  if (!scalar_text(e, key, text, problems)) return;
-  const auto us = parse_duration_us(text);
-  if (!us || *us < second_us || *us > 3600 * second_us)
-    return problems.add(e.value.Mark(), key, "\"" + text + "\" is no time between 1s and 1h");
-  into = std::chrono::milliseconds{*us / 1000};
+  const auto time = read_duration(e, key, std::chrono::seconds{1}, std::chrono::hours{1},
+                                  std::chrono::milliseconds{1}, problems);
+  if (time) into = std::chrono::duration_cast<std::chrono::milliseconds>(*time);
 }
 
 scrape_target read_target(const YAML::Node& node, const std::string& path, problem_list& problems) {
@@ -58,15 +54,7 @@ scrape_target read_target(const YAML::Node& node, const std::string& path, probl
 
 void read_scrape(const yaml_entry& entry, const std::string& key, server_config& config,
                  problem_list& problems) {
-  config.receivers.scrape.clear();
-  if (entry.value.IsNull()) return;
-  if (!entry.value.IsSequence()) return problems.add(entry.at, key, "is not a list");
-  if (entry.value.size() > most_targets)
-    return problems.add(entry.at, key, "has over 4,096 targets");
-  std::size_t index = 0;
-  for (const auto& item : entry.value)
-    config.receivers.scrape.push_back(
-        read_target(item, key + "[" + std::to_string(index++) + "]", problems));
+  read_list(entry, key, config.receivers.scrape, read_target, problems, most_targets);
 }
 
 std::string show_scrape(const server_config& config) {

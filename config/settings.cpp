@@ -4,12 +4,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <limits>
 
 #include "config/edges.hpp"
 #include "config/inhibit.hpp"
-#include "config/internal/setting.hpp"
-#include "config/internal/units.hpp"
+#include "config/internal/setting_kinds.hpp"
 #include "config/maintenance.hpp"
 #include "config/naming.hpp"
 #include "config/notifications.hpp"
@@ -18,7 +16,6 @@
 namespace faultline {
 namespace {
 
-using std::chrono::duration_cast;
 using std::chrono::hours;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
@@ -29,128 +26,6 @@ constexpr std::uint64_t KiB = 1024;
 constexpr std::uint64_t MiB = 1024 * KiB;
 constexpr std::uint64_t GiB = 1024 * MiB;
 constexpr std::uint64_t TiB = 1024 * GiB;
-
-template <class Field>
-using value_of_field =
-    std::decay_t<decltype(std::declval<Field>()(std::declval<server_config&>()))>;
-
-/// A time with its unit, between @p least and @p most, without loss in the field's own unit.
-template <class Field>
-setting duration(const char* section, const char* name, Field field, microseconds least,
-                 microseconds most) {
-  using type = value_of_field<Field>;
-  setting s{section, name, {}, {}};
-  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
-    std::string text;
-    if (!scalar_text(e, key, text, to)) return;
-    const auto us = parse_duration_us(text);
-    if (!us)
-      return to.add(e.value.Mark(), key,
-                    "\"" + text + "\" is not a time with its unit, such as 250ms, 10s, 1h or 7d");
-    const auto value = duration_cast<type>(microseconds{*us});
-    if (microseconds{*us} < least || microseconds{*us} > most)
-      return to.add(e.value.Mark(), key,
-                    text + " is not between " + show_duration_us(least.count()) + " and " +
-                        show_duration_us(most.count()));
-    if (duration_cast<microseconds>(value).count() != *us)
-      return to.add(e.value.Mark(), key, text + " is finer than this setting can be");
-    field(c) = value;
-  };
-  s.show = [=](const server_config& c) {
-    return show_duration_us(duration_cast<microseconds>(field(c)).count());
-  };
-  return s;
-}
-
-template <class Field>
-setting size(const char* section, const char* name, Field field, std::uint64_t least,
-             std::uint64_t most) {
-  setting s{section, name, {}, {}};
-  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
-    std::string text;
-    if (!scalar_text(e, key, text, to)) return;
-    const auto bytes = parse_size(text);
-    if (!bytes)
-      return to.add(e.value.Mark(), key,
-                    "\"" + text + "\" is not a size, such as 4096, 256KiB or 20GiB");
-    if (*bytes < least || *bytes > most)
-      return to.add(e.value.Mark(), key,
-                    text + " is not between " + show_size(least) + " and " + show_size(most));
-    field(c) = static_cast<value_of_field<Field>>(*bytes);
-  };
-  s.show = [=](const server_config& c) { return show_size(static_cast<std::uint64_t>(field(c))); };
-  return s;
-}
-
-template <class Field>
-setting integer(const char* section, const char* name, Field field, std::int64_t least,
-                std::int64_t most) {
-  setting s{section, name, {}, {}};
-  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
-    std::string text;
-    if (!scalar_text(e, key, text, to)) return;
-    const auto value = parse_integer(text);
-    if (!value) return to.add(e.value.Mark(), key, "\"" + text + "\" is not a whole number");
-    if (*value < least || *value > most)
-      return to.add(
-          e.value.Mark(), key,
-          text + " is not between " + std::to_string(least) + " and " + std::to_string(most));
-    field(c) = static_cast<value_of_field<Field>>(*value);
-  };
-  s.show = [=](const server_config& c) { return std::to_string(field(c)); };
-  return s;
-}
-
-template <class Field>
-setting cores(const char* section, const char* name, Field field) {
-  setting s{section, name, {}, {}};
-  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
-    std::string text;
-    if (!scalar_text(e, key, text, to)) return;
-    auto value = text.empty() ? std::optional{core_set{}} : parse_cores(text);
-    if (!value)
-      return to.add(e.value.Mark(), key,
-                    "\"" + text + "\" is not a list of cores below " + std::to_string(most_cores) +
-                        ", such as 0-3,6");
-    field(c) = std::move(*value);
-  };
-  s.show = [=](const server_config& c) { return show_cores(field(c)); };
-  return s;
-}
-
-template <class Field>
-setting number(const char* section, const char* name, Field field, double least, double most) {
-  setting s{section, name, {}, {}};
-  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
-    std::string text;
-    if (!scalar_text(e, key, text, to)) return;
-    const auto value = parse_number(text);
-    if (!value) return to.add(e.value.Mark(), key, "\"" + text + "\" is not a number");
-    if (*value < least || *value > most)
-      return to.add(e.value.Mark(), key,
-                    text + " is not between " + show_number(least) + " and " + show_number(most));
-    field(c) = *value;
-  };
-  s.show = [=](const server_config& c) { return show_number(field(c)); };
-  return s;
-}
-
-template <class Field>
-setting boolean(const char* section, const char* name, Field field) {
-  setting s{section, name, {}, {}};
-  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
-    std::string text;
-    if (!scalar_text(e, key, text, to)) return;
-    if (text != "true" && text != "false")
-      return to.add(e.value.Mark(), key, "\"" + text + "\" is neither true nor false");
-    field(c) = text == "true";
-  };
-  s.show = [=](const server_config& c) { return std::string{field(c) ? "true" : "false"}; };
-  return s;
-}
-
-/// A rule for a text: what is wrong with it, or nullptr.
-using text_rule = const char* (*)(const std::string&);
 
 const char* any_text(const std::string&) { return nullptr; }
 
@@ -203,40 +78,6 @@ const char* log_format(const std::string& text) {
 
 const char* curve_mode_text(const std::string& text) {
   return text == "network" || text == "always" ? nullptr : "is neither network nor always";
-}
-
-template <class Field>
-setting text(const char* section, const char* name, Field field, text_rule rule) {
-  setting s{section, name, {}, {}};
-  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
-    std::string value;
-    if (!scalar_text(e, key, value, to)) return;
-    if (const char* wrong = rule(value))
-      return to.add(e.value.Mark(), key, "\"" + value + "\" " + wrong);
-    field(c) = value;
-  };
-  s.show = [=](const server_config& c) { return field(c); };
-  return s;
-}
-
-template <class Field>
-setting texts(const char* section, const char* name, Field field, text_rule rule) {
-  setting s{section, name, {}, {}};
-  s.read = [=](const yaml_entry& e, const std::string& key, server_config& c, problem_list& to) {
-    std::vector<std::string> values;
-    if (!text_list(e, key, values, to)) return;
-    for (const auto& value : values) {
-      if (const char* wrong = rule(value))
-        return to.add(e.value.Mark(), key, "\"" + value + "\" " + wrong);
-    }
-    field(c) = values;
-  };
-  s.show = [=](const server_config& c) {
-    std::string all;
-    for (const auto& value : field(c)) all += (all.empty() ? "" : ", ") + value;
-    return "[" + all + "]";
-  };
-  return s;
 }
 
 /// The field of the configuration that a key sets.

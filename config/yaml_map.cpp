@@ -9,6 +9,9 @@
 #include "config/internal/yaml_map.hpp"
 
 namespace faultline {
+
+using std::chrono::microseconds;
+
 namespace {
 
 std::string joined(const std::string& path, const std::string& name) {
@@ -124,6 +127,49 @@ bool scalar_text(const yaml_entry& entry, const std::string& key, std::string& t
   }
   problems.add(entry.at, key, entry.value.IsNull() ? "has no value" : "is not one value");
   return false;
+}
+
+std::optional<bool> read_flag(const yaml_entry& entry, const std::string& key,
+                              problem_list& problems) {
+  std::string text;
+  if (!scalar_text(entry, key, text, problems)) return {};
+  if (text == "true" || text == "false") return text == "true";
+  problems.add(entry.value.Mark(), key, "\"" + text + "\" is neither true nor false");
+  return {};
+}
+
+std::optional<std::int64_t> read_whole(const yaml_entry& entry, const std::string& key,
+                                       std::int64_t least, std::int64_t most,
+                                       problem_list& problems) {
+  std::string text;
+  if (!scalar_text(entry, key, text, problems)) return {};
+  const auto value = parse_integer(text);
+  if (value && *value >= least && *value <= most) return value;
+  problems.add(
+      entry.value.Mark(), key,
+      value ? text + " is not between " + std::to_string(least) + " and " + std::to_string(most)
+            : "\"" + text + "\" is not a whole number");
+  return {};
+}
+
+std::optional<microseconds> read_duration(const yaml_entry& entry, const std::string& key,
+                                          microseconds least, microseconds most, microseconds unit,
+                                          problem_list& problems) {
+  std::string text;
+  if (!scalar_text(entry, key, text, problems)) return {};
+  const auto us = parse_duration_us(text);
+  std::string wrong;
+  if (!us)
+    wrong = "\"" + text + "\" is not a time with its unit, such as 250ms, 10s, 1h or 7d";
+  else if (*us < least.count() || *us > most.count())
+    wrong = text + " is not between " + show_duration_us(least.count()) + " and " +
+            show_duration_us(most.count());
+  else if (*us % unit.count() != 0)
+    wrong = text + " is finer than this setting can be";
+  else
+    return microseconds{*us};
+  problems.add(entry.value.Mark(), key, std::move(wrong));
+  return {};
 }
 
 bool text_list(const yaml_entry& entry, const std::string& key, std::vector<std::string>& texts,

@@ -3,8 +3,14 @@
 
 #include <yaml-cpp/yaml.h>
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/problem.hpp"
@@ -46,8 +52,35 @@ std::vector<yaml_entry> entries_of(const YAML::Node& node, const std::string& pa
 /// A scalar's text. A problem when it is none.
 bool scalar_text(const yaml_entry& entry, const std::string& key, std::string& text,
                  problem_list& problems);
+/// The value of a scalar that is true or false, a whole number of @p least to @p most, or a time
+/// with its unit of @p least to @p most in whole @p unit. Nothing, and a problem, when it is not.
+std::optional<bool> read_flag(const yaml_entry& entry, const std::string& key,
+                              problem_list& problems);
+std::optional<std::int64_t> read_whole(const yaml_entry& entry, const std::string& key,
+                                       std::int64_t least, std::int64_t most,
+                                       problem_list& problems);
+std::optional<std::chrono::microseconds> read_duration(
+    const yaml_entry& entry, const std::string& key, std::chrono::microseconds least,
+    std::chrono::microseconds most, std::chrono::microseconds unit, problem_list& problems);
+inline constexpr std::chrono::hours longest_duration{3650 * 24};
+
 /// A list of texts; one text alone is a list of one.
 bool text_list(const yaml_entry& entry, const std::string& key, std::vector<std::string>& texts,
                problem_list& problems);
+/// Each item of a list as @p read(item, "KEY[INDEX]", problems) makes it, in place of what is in
+/// @p into; nothing is an empty list. A problem when it is no list, or has more than @p most items;
+/// without a bound that of the file holds.
+template <class T, class Read>
+void read_list(const yaml_entry& entry, const std::string& key, std::vector<T>& into, Read read,
+               problem_list& problems, std::size_t most = std::numeric_limits<std::size_t>::max()) {
+  into.clear();
+  if (entry.value.IsNull()) return;
+  if (!entry.value.IsSequence()) return problems.add(entry.at, key, "is not a list");
+  if (entry.value.size() > most)
+    return problems.add(entry.at, key, "has more than " + std::to_string(most) + " entries");
+  std::size_t index = 0;
+  for (const auto& item : entry.value)
+    into.push_back(read(item, key + "[" + std::to_string(index++) + "]", problems));
+}
 
 }  // namespace faultline
