@@ -48,14 +48,8 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
   if (life.firing() && life.reason() == alert_reason::silence)
     note_return(where.mark(), event.ts, out);
   switch (event.type) {
-    case event_type::metric: {
-      builder.note_record(where);
-      const auto waited = builder.waiting_ticks();
-      const auto result = builder.add(event, where.mark(), rules->processing);
-      close_derived(waited);
-      if (builder.channels().size() != traits.size()) open_channels();
-      return result == tick_builder::result::late ? applied_as::late : applied_as::taken;
-    }
+    case event_type::metric:
+      return note_metrics(event, where);
     case event_type::log:
       return note_log(event, where);
     case event_type::span:
@@ -75,13 +69,34 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
   return applied_as::kept;
 }
 
+// Buckets of histograms are no channels: they are of the tick that closes next, which may be by
+// this very event.
+applied_as entity_core::impl::note_metrics(const event_view& event, const record_address& where) {
+  const event_view* metrics = &event;
+  event_view others;
+  if (histogram_quantiles::has_buckets(event)) {
+    if (!histograms) histograms = std::make_unique<histogram_quantiles>();
+    const auto newest = newest_told_ms();
+    histograms->take(event, unix_ms(event.ts), others.metrics);
+    if (others.metrics.empty()) return touch_tick(event, newest, where), applied_as::kept;
+    others.ts = event.ts;
+    metrics = &others;
+  }
+  builder.note_record(where);
+  const auto waited = builder.waiting_ticks();
+  const auto result = builder.add(*metrics, where.mark(), rules->processing);
+  close_derived(waited);
+  if (builder.channels().size() != traits.size()) open_channels();
+  return result == tick_builder::result::late ? applied_as::late : applied_as::taken;
+}
+
 // One that is late is evidence of its own time and part of no tick.
 applied_as entity_core::impl::note_log(const event_view& event, const record_address& where) {
   told_by().note_log(event.ts, event.severity);
   if (!logs) logs = std::make_unique<entity_logs>();
   const bool late = builder.is_late(event.ts, logs->newest_ms(), rules->processing);
   if (!late) {
-    touch_tick(event, where);
+    touch_tick(event, newest_told_ms(), where);
     logs->note_newest(builder.placed_ms(event.ts, rules->processing));
   }
   logs->take(event, !apart(event.ts), late);
@@ -96,27 +111,33 @@ applied_as entity_core::impl::note_span(const event_view& event, const record_ad
   const auto took = milliseconds{std::min<std::uint64_t>(event.duration_us / 1000, day_ms)};
   if (builder.is_late(event.ts + took, spans->newest_ms(), rules->processing))
     return applied_as::late;
-  touch_tick(event, where);
+  touch_tick(event, newest_told_ms(), where);
   spans->note_newest(builder.placed_ms(event.ts, rules->processing));
   spans->take(event);
   return applied_as::kept;
 }
 
-void entity_core::impl::touch_tick(const event_view& event, const record_address& where) {
+// Of what is no channel by itself, and opens ticks where no metric comes.
+std::int64_t entity_core::impl::newest_told_ms() const noexcept {
+  return std::max({logs ? logs->newest_ms() : 0, spans ? spans->newest_ms() : 0,
+                   histograms ? histograms->newest_ms() : 0});
+}
+
+void entity_core::impl::touch_tick(const event_view& event, std::int64_t newest_ms,
+                                   const record_address& where) {
   const auto waited = builder.waiting_ticks();
-  const auto newest = std::max(logs ? logs->newest_ms() : 0, spans ? spans->newest_ms() : 0);
   builder.note_record(where);
-  builder.touch(event.ts, newest, where.mark(), rules->processing);
+  builder.touch(event.ts, newest_ms, where.mark(), rules->processing);
   close_derived(waited);
 }
 
-// Ticks behind the first @p waited have just closed: the first holds all lines and spans since the
-// one before it. Where some of these may be of a maintenance window and the tick is not, it has no
-// value of them: they say nothing of what follows.
+// Ticks behind the first @p waited have just closed: the first holds all lines, spans and buckets
+// since the one before it. Where some of these may be of a maintenance window and the tick is not,
+// it has no value of them: they say nothing of what follows.
 void entity_core::impl::close_derived(std::size_t waited) {
   for (std::size_t n = waited; n < builder.waiting_ticks(); ++n) {
     derive_means(builder, n);
-    if (!logs && !spans) continue;
+    if (!logs && !spans && !histograms) continue;
     const auto& tick = builder.waiting_tick(n);
     const auto ms = tick.gap_ms > 0 && !builder.only_derived() ? tick.gap_ms : tick.tick_ms;
     const double dt_s = static_cast<double>(ms) / 1000;
@@ -126,6 +147,10 @@ void entity_core::impl::close_derived(std::size_t waited) {
       for (std::size_t i = 0; i < values.size(); ++i)
         if (const auto c = builder.derive(names[i])) builder.set_derived(n, *c, values[i]);
     };
+    if (histograms)
+      for (const auto& q : histograms->close())
+        if (const auto c = mixed ? std::nullopt : builder.derive(q.name, most_made_channels))
+          builder.set_derived(n, *c, q.value);
     if (logs) set(entity_logs::names, logs->close(tick.ts, dt_s).all());
     if (spans)
       set(entity_spans::names, spans->close(tick.ts, dt_s, !mixed && !apart(tick.ts)).all());
@@ -326,7 +351,8 @@ float entity_core::loud_threshold() const noexcept {
 }
 
 std::vector<closed_block> entity_core::take_blocks() {
-  return std::exchange(impl_->blocks_out, {});
+  const auto out = std::exchange(impl_->blocks_out, nullptr);
+  return out ? std::move(*out) : std::vector<closed_block>{};
 }
 
 std::string entity_core::save() const { return impl_->save(); }
@@ -363,7 +389,10 @@ entity_status entity_core::status() const { return impl_->status(); }
 entity_outline entity_core::outline() const { return impl_->outline(); }
 std::string_view entity_core::id() const noexcept { return impl_->id; }
 std::uint64_t entity_core::observations() const noexcept { return impl_->observations; }
-std::uint64_t entity_core::left_out() const noexcept { return impl_->builder.ignored(); }
+std::uint64_t entity_core::left_out() const noexcept { return impl_->left_out(); }
+std::uint64_t entity_core::impl::left_out() const noexcept {
+  return builder.ignored() + (histograms ? histograms->left_out() : 0);
+}
 std::uint32_t entity_core::idle_ticks() const noexcept { return impl_->idle_ticks(); }
 tick_verdict entity_core::last_verdict() const noexcept {
   return {event_time_of(impl_->last_tick_ms), impl_->last_score, impl_->last_excess};
@@ -372,7 +401,8 @@ tick_verdict entity_core::last_verdict() const noexcept {
 std::size_t entity_core::told_bytes() const noexcept {
   const auto& s = *impl_;
   return (s.told ? s.told->memory_bytes() : 0) + (s.logs ? s.logs->memory_bytes() : 0) +
-         (s.spans ? s.spans->memory_bytes() : 0);
+         (s.spans ? s.spans->memory_bytes() : 0) +
+         (s.histograms ? sizeof(histogram_quantiles) + s.histograms->memory_bytes() : 0);
 }
 
 void entity_core::prefetch_state() const noexcept { prefetch(impl_.get(), sizeof(impl)); }
@@ -395,7 +425,8 @@ std::size_t entity_core::memory_bytes() const noexcept {
                       s.traits.capacity() + s.limits.capacity() * sizeof(channel_limit) +
                       s.edges.capacity() * sizeof(known_edge) + (s.model ? sizeof(model_view) : 0) +
                       (s.open ? sizeof(alert) + 512 : 0) + told_bytes();
-  for (const auto& b : s.blocks_out) bytes += sizeof b + b.bytes.capacity();
+  if (s.blocks_out)
+    for (const auto& b : *s.blocks_out) bytes += sizeof b + b.bytes.capacity();
   for (const auto& a : s.attributes) bytes += sizeof a + a.first.capacity() + a.second.capacity();
   return bytes;
 }

@@ -7,12 +7,12 @@
 #include "judgement/entity_state.hpp"
 #include "messages/version.hpp"
 
-// snapshot := version(u8 = 14) body checksum(u64: stable_hash of all before it)
+// snapshot := version(u8 = 15) body checksum(u64: stable_hash of all before it)
 //
 // Versions from 3 end their body with logic(u32) model_key(u64) shadow_ticks(u16), from 6 with
 // told(u8) and, where that is 1, the told_series behind that. The body is the state as it stands in
 // memory, piece by piece; each piece reads itself back and refuses what does not fit. A published
-// version never changes. Versions 1 to 13 are read and no longer written; 13 has
+// version never changes. Versions 1 to 14 are read and no longer written; 14 has no histograms, 13
 // no durations of calls, 12 knows signs by their begin alone, 11 has no operations of spans and no
 // calls that were left out, 10 does not know the newest line and span, 9 has no channels of spans,
 // 8 no words of logs, 7 no weak signs, 6 does not know how good the forecasts were, 5 nothing of
@@ -24,7 +24,7 @@
 namespace faultline {
 namespace {
 
-constexpr std::uint8_t snapshot_version = 14;
+constexpr std::uint8_t snapshot_version = 15;
 constexpr std::size_t checksum_bytes = 8;
 constexpr std::size_t most_attributes = 33;  // an event's, and `ephemeral` from one before
 constexpr std::size_t most_text = 64 * 1024;
@@ -140,6 +140,8 @@ std::string entity_core::impl::save() const {
   if (logs) logs->save(out);
   out.put(static_cast<std::uint8_t>(spans ? 1 : 0));
   if (spans) spans->save(out);
+  out.put(static_cast<std::uint8_t>(histograms ? 1 : 0));
+  if (histograms) histograms->save(out);
   out.put(stable_hash(bytes));
   return bytes;
 }
@@ -214,7 +216,16 @@ bool entity_core::impl::restore_told(std::uint8_t version, byte_reader& in) {
     logs = std::make_unique<entity_logs>();
     if (!logs->restore(in, version)) return false;
   }
-  return version < 10 || read_spans(in, version);
+  if (version > 9 && !read_spans(in, version)) return false;
+  return version < 15 || read_histograms(in);
+}
+
+bool entity_core::impl::read_histograms(byte_reader& in) {
+  std::uint8_t has = 0;
+  if (!in.get(has) || has > 1) return false;
+  if (has == 0) return true;
+  histograms = std::make_unique<histogram_quantiles>();
+  return histograms->restore(in);
 }
 
 /// Of versions before 13 how rare the last sign was: as good a lull.

@@ -19,6 +19,7 @@
 #include "judgement/views.hpp"
 #include "processing/channel_block.hpp"
 #include "processing/daily_profile.hpp"
+#include "processing/histogram_quantiles.hpp"
 #include "processing/tick_builder.hpp"
 #include "processing/window_ring.hpp"
 
@@ -100,9 +101,11 @@ struct entity_core::impl {
 
   // lines, spans and calls, as channels of its ticks: entity_core.cpp
   told_series& told_by();
+  applied_as note_metrics(const event_view& event, const record_address& where);
   applied_as note_log(const event_view& event, const record_address& where);
   applied_as note_span(const event_view& event, const record_address& where);
-  void touch_tick(const event_view& event, const record_address& where);
+  void touch_tick(const event_view& event, std::int64_t newest_ms, const record_address& where);
+  std::int64_t newest_told_ms() const noexcept;
   void close_derived(std::size_t waited);
 
   // ticks: entity_tick.cpp
@@ -197,6 +200,8 @@ struct entity_core::impl {
   bool restore_told(std::uint8_t version, byte_reader& in);
   bool read_signs(std::uint8_t version, byte_reader& in);
   bool read_spans(byte_reader& in, std::uint8_t version);
+  bool read_histograms(byte_reader& in);
+  std::uint64_t left_out() const noexcept;
   entity_window window(event_time as_of, window_detail detail) const;  // entity_window.cpp
   entity_status status() const;
   entity_belief belief() const;
@@ -222,10 +227,11 @@ struct entity_core::impl {
   std::unique_ptr<model_view> model;  ///< from the first answer of a model on
   std::unique_ptr<alert> open;        ///< last transition of the episode that is firing
   std::vector<known_edge> edges;
-  std::unique_ptr<told_series> told;    ///< from its first log or span on
-  std::unique_ptr<entity_logs> logs;    ///< from its first log on
-  std::unique_ptr<entity_spans> spans;  ///< from its first span on
-  std::vector<closed_block> blocks_out;
+  std::unique_ptr<told_series> told;                      ///< from its first log or span on
+  std::unique_ptr<entity_logs> logs;                      ///< from its first log on
+  std::unique_ptr<entity_spans> spans;                    ///< from its first span on
+  std::unique_ptr<histogram_quantiles> histograms;        ///< from its first bucket on
+  std::unique_ptr<std::vector<closed_block>> blocks_out;  ///< null: none
 
   record_address covered;
   std::uint64_t observations = 0;

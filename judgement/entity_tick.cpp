@@ -273,10 +273,11 @@ void entity_core::impl::finish_tick(const forecast_result* result,
   if (rebase_tick(ticks) && !suspicious) rebase_due();
   if (ticks == anonymous_slots_at) give_slots(true);
   if (ring.pushed() % window_ring::ticks == 0) {
-    blocks_out.push_back(
+    if (!blocks_out) blocks_out = std::make_unique<std::vector<closed_block>>();
+    blocks_out->push_back(
         {static_cast<std::uint32_t>(ring.pushed() / window_ring::ticks - 1),
          pack_block(ring, window_ring::ticks, builder.channels(), blocks, slots, t.tick_ms)});
-    if (blocks_out.size() > most_blocks_out) blocks_out.erase(blocks_out.begin());
+    if (blocks_out->size() > most_blocks_out) blocks_out->erase(blocks_out->begin());
   }
   if (logs) logs->judged(t.ts);
   if (spans) spans->judged(t.ts);

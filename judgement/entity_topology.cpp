@@ -56,7 +56,9 @@ void entity_core::impl::note_full(const event_view* event, const record_address&
   if (!deciding || told_before(where.mark())) return;
   std::string first = "one of those made of its lines and spans";
   const auto& known = builder.channels();
+  const bool lacks_buckets = histograms && histograms->left_out() != 0;
   const auto is_known = [&](const metric_point& p) {
+    if (!lacks_buckets && bucket_name_of(p.name)) return true;
     return std::any_of(known.begin(), known.end(),
                        [&](const channel_info& c) { return c.name == p.name; });
   };

@@ -131,7 +131,7 @@ entity_status entity_core::impl::status() const {
     m.profile_weight = b.shape_weight[i];
     s.metrics.push_back(std::move(m));
   }
-  s.left_out = builder.ignored();
+  s.left_out = left_out();
   if (life.firing() && open) s.alerts.push_back(open->id);
   s.belief = belief();
   if (logs) s.words = logs->words();

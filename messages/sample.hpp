@@ -22,6 +22,9 @@ struct metric_sample {
   double value = 0;           ///< perhaps not finite
   std::int64_t start_ms = 0;  ///< from when on a counter or rate counted; 0: not told
   instances_join join = instances_join::mean;
+  /// Of a bucket of a histogram: the value counts what was observed up to this bound, a number as
+  /// it stands in names. The name ends in "bucket", and no label says it. Empty: it is no bucket.
+  std::string_view le;
 };
 
 struct log_sample {
@@ -41,7 +44,7 @@ struct span_sample {
 
 /// Why a sample is not in any event.
 enum class left_out : std::uint8_t {
-  bucket,      ///< of a histogram: its count and sum are kept
+  bucket,      ///< of a histogram that cannot be read or whose bound finds no room in its name
   stale,       ///< a staleness marker: the series has ended
   not_finite,  ///< NaN or infinite
   no_value,    ///< a data point that says it has none, or of an unknown kind

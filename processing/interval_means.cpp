@@ -3,22 +3,10 @@
 
 #include <cmath>
 
-#include "messages/event_codec.hpp"
-#include "messages/units.hpp"
-#include "processing/roles.hpp"
+#include "processing/made_names.hpp"
 
 namespace faultline {
 namespace {
-
-constexpr std::string_view sum_word = "sum";
-/// Beyond so many channels no new mean is made: the rest is for what is sent.
-constexpr std::size_t most_with_means = 192;
-
-bool is_throughput(std::string_view name) {
-  for (const char* per : {"_per_", ".per.", ".per_", "_per."})
-    if (name.find(per) != std::string_view::npos) return true;
-  return false;
-}
 
 /// The channel of counter @p name; those of one histogram mostly stand side by side.
 std::optional<std::size_t> counter_named(const tick_builder& ticks, const std::string& name,
@@ -37,24 +25,10 @@ std::optional<std::size_t> counter_named(const tick_builder& ticks, const std::s
 }  // namespace
 
 std::optional<mean_names> mean_names_of(std::string_view sum) {
-  const auto base = sum.substr(0, sum.find('{'));
-  const auto labels = sum.substr(base.size());
-  const auto at = base.rfind(sum_word);
-  if (at == std::string_view::npos || at < 2 || (base[at - 1] != '.' && base[at - 1] != '_'))
-    return std::nullopt;
-  const auto unit = base.substr(at + sum_word.size());  // as the namer adds it
-  if (!unit.empty() && (unit.front() != '_' || unit_of(unit) != unit.substr(1)))
-    return std::nullopt;
-  const std::string stem{base.substr(0, at)};  // with what separates
-  mean_names names;
-  names.count = stem + "count";
-  names.count.append(labels);
-  names.mean = stem + "mean";
-  if (is_time_unit(unit_of(base)) && !is_throughput(base) &&
-      role_of(names.mean) != metric_role::latency)
-    names.mean = stem + "latency" + base[at - 1] + "mean";
-  names.mean.append(unit).append(labels);
-  if (names.mean.size() > payload_limits::metric_name_bytes) return std::nullopt;
+  const auto of = counter_name_of(sum, "sum");
+  if (!of) return std::nullopt;
+  mean_names names{std::string{of->stem}.append("count").append(of->labels), mean_name(*of)};
+  if (names.mean.empty()) return std::nullopt;
   return names;
 }
 
@@ -72,7 +46,7 @@ void derive_means(tick_builder& ticks, std::size_t nth) {
     if (!count || !(value_of(*count) > 0)) continue;
     const double mean = value_of(c) / value_of(*count);
     if (!std::isfinite(mean)) continue;
-    if (const auto to = ticks.derive(names->mean, most_with_means))
+    if (const auto to = ticks.derive(names->mean, most_made_channels))
       ticks.set_derived(nth, *to, mean);
   }
 }

@@ -10,6 +10,10 @@
 
 namespace faultline {
 
+/// Beyond so many channels no new one is made of counters of histograms: the rest is for what is
+/// sent.
+inline constexpr std::size_t most_made_channels = 192;
+
 /// The other two names of a counter that sums up what something took.
 struct mean_names {
   std::string count;  ///< of the counter that says how often

@@ -6,26 +6,25 @@
 #include <utility>
 
 #include "messages/event_codec.hpp"
-#include "messages/glob.hpp"
 #include "messages/identity.hpp"
 #include "messages/text.hpp"
-#include "messages/units.hpp"
 #include "processing/internal/hash_joined.hpp"
 #include "processing/internal/naming_tables.hpp"
-#include "processing/roles.hpp"
+#include "processing/internal/naming_texts.hpp"
 
 namespace faultline {
 
 namespace {
 
+using naming_texts::begins_with;
+using naming_texts::without_port;
+
 constexpr std::int64_t edge_told_again_ms = 600'000;
 constexpr std::size_t most_edges = 65'536;
-constexpr std::size_t most_dropped_known = 4096;
 constexpr std::size_t most_family_bytes = 4096;
 /// Of one sample's labels: a body may say a long one once, and mean a million samples by it.
 constexpr std::size_t most_label_bytes = 16 * 1024;
 constexpr std::size_t row_bytes = 512;  ///< what a row takes, beside its names
-constexpr std::size_t hash_digits = 8;  ///< at the end of a name that had to be cut
 
 std::string_view value_of(const sample_labels& labels, std::string_view key) noexcept {
   for (const auto& l : labels)
@@ -37,57 +36,6 @@ std::size_t bytes_of(const sample_labels& labels) noexcept {
   std::size_t sum = 0;
   for (const auto& l : labels) sum += l.key.size() + l.value.size();
   return sum;
-}
-
-/// "web-1" of "web-1:9100", "::1" of "[::1]:9100"; what has no port stays as it is.
-std::string_view without_port(std::string_view address) noexcept {
-  const auto colon = address.rfind(':');
-  if (colon == std::string_view::npos || colon + 1 == address.size()) return address;
-  for (const char c : address.substr(colon + 1))
-    if (c < '0' || c > '9') return address;
-  auto host = address.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    return host.substr(1, host.size() - 2);
-  return host.empty() || host.find(':') != std::string_view::npos ? address : host;
-}
-
-bool begins_with(std::string_view text, std::string_view with) noexcept {
-  return text.substr(0, with.size()) == with;
-}
-
-/// What of a label of a target tells it apart from others on the same host; nothing of most.
-std::string_view told_apart_by(const attribute& label) noexcept {
-  if (label.key == "job" || label.key == "namespace" || label.key == "cluster") return label.value;
-  if (label.key != "instance") return {};
-  const auto host = without_port(label.value);
-  return host.size() == label.value.size() ? std::string_view{}
-                                           : label.value.substr(label.value.rfind(':') + 1);
-}
-
-/// Whether the name does not say what it measures. What a histogram sums up has to say that it is a
-/// time: its mean is a latency (interval_means).
-bool lacks_unit(std::string_view name, std::string_view unit) {
-  constexpr std::string_view sum = ".sum";
-  const auto role = role_of(name);
-  const bool sums = name.size() > sum.size() && name.substr(name.size() - sum.size()) == sum;
-  return role == metric_role::none || (sums && is_time_unit(unit) && role != metric_role::latency);
-}
-
-/// Whether the label says what the entity is, and so not which of its metrics.
-bool names_the_source(naming_style style, std::string_view key) noexcept {
-  if (begins_with(key, "__")) return true;
-  const auto in = [key](const auto& table) {
-    return std::find(table.begin(), table.end(), key) != table.end();
-  };
-  switch (style) {
-    case naming_style::prometheus:
-      return in(naming_tables::prometheus_source);
-    case naming_style::plain:
-      return in(naming_tables::plain_source);
-    case naming_style::otel:
-      break;
-  }
-  return false;
 }
 
 }  // namespace
@@ -203,72 +151,6 @@ void sample_namer::tell_edge(const std::string& from, const std::string& to) {
   take_(event_, 0);
 }
 
-/// Of what tells two targets of one entity apart; 0: nothing does.
-std::uint32_t sample_namer::source_of(const sample_labels& labels) const {
-  if (style_ != naming_style::prometheus) return 0;
-  std::uint64_t all = 0;
-  for (const auto& l : labels)
-    if (const auto tells = told_apart_by(l); !tells.empty())
-      all += hash_joined(stable_hash(l.key), stable_hash(tells));  // in whatever order they come
-  return static_cast<std::uint32_t>(all >> 32U);
-}
-
-std::string& sample_namer::metric_name(const metric_sample& sample, const sample_labels& labels,
-                                       bool with_source) {
-  name_.assign(sample.name);
-  // Prometheus tells units apart from values, sooner or later: its names do not depend on them.
-  const bool apart = style_ == naming_style::prometheus;
-  const auto unit = apart ? unit_of(sample.unit) : unit_word(sample.unit);
-  if (!unit.empty() && unit_of(sample.name).empty()) {
-    if (!apart && lacks_unit(sample.name, unit))
-      name_.append("_").append(unit);
-    else
-      tell_unit(sample.name, unit);
-  }
-  sorted_.clear();
-  // Families that every exporter has: two of them on one host are told apart by their job.
-  const bool everybodys =
-      style_ == naming_style::prometheus &&
-      std::any_of(naming_tables::everybodys.begin(), naming_tables::everybodys.end(),
-                  [&](std::string_view p) { return begins_with(sample.name, p); });
-  for (const auto& l : labels)
-    if (!l.value.empty() && (!names_the_source(style_, l.key) || (everybodys && l.key == "job")))
-      sorted_.push_back(l);
-    else if (const auto tells = told_apart_by(l); with_source && !tells.empty())
-      sorted_.push_back({l.key == "instance" ? "port" : l.key, tells});
-  if (sorted_.empty()) return cut_name();
-  std::sort(sorted_.begin(), sorted_.end(),
-            [](const attribute& a, const attribute& b) { return a.key < b.key; });
-  for (std::size_t i = 0; i < sorted_.size(); ++i)
-    name_.append(i == 0 ? "{" : ",").append(sorted_[i].key).append("=").append(sorted_[i].value);
-  name_.append("}");
-  return cut_name();
-}
-
-std::string& sample_namer::cut_name() {
-  if (name_.size() <= payload_limits::metric_name_bytes) return name_;
-  const auto whole = to_hex(stable_hash(name_)).substr(0, hash_digits);
-  name_.resize(cut_utf8(name_, payload_limits::metric_name_bytes - hash_digits - 1).size());
-  return name_.append("~").append(whole);
-}
-
-void sample_namer::tell_unit(std::string_view metric, std::string_view unit) {
-  if (units_ == nullptr) return;
-  if (units_told_.size() >= unit_book::most) units_told_.clear();
-  if (units_told_.insert(hash_joined(stable_hash(metric), stable_hash(unit))).second)
-    units_->learn(metric, unit);
-}
-
-bool sample_namer::is_dropped(std::string_view family) {
-  if (options_.drop.empty()) return false;
-  key_.assign(family);
-  if (const auto known = dropped_.find(key_); known != dropped_.end()) return known->second;
-  if (dropped_.size() >= most_dropped_known) dropped_.clear();
-  return dropped_[key_] =
-             std::any_of(options_.drop.begin(), options_.drop.end(),
-                         [&](const std::string& glob) { return glob_matches(glob, family); });
-}
-
 void sample_namer::metric(const metric_sample& sample, const sample_labels& labels) {
   if (overflowed()) return;
   if (!std::isfinite(sample.value)) return leave_out(left_out::not_finite);
@@ -282,21 +164,14 @@ void sample_namer::metric(const metric_sample& sample, const sample_labels& labe
     entity = &entity_;
   }
   if (entity->empty()) return leave_out(left_out::no_entity);
-  const auto& name = metric_name(sample, labels, false);
-  // One that no event may have would take all others of its entity along.
-  if (sample.name.empty() || check_name(name) != text_fault::none)
-    return leave_out(left_out::malformed);
-  const auto source = source_of(labels);
-  auto has = names_.may_have(*entity, sample.name, name, source);
-  if (has == name_register::claim::of_another)
-    has = names_.may_have(*entity, sample.name, metric_name(sample, labels, true), source);
-  if (has != name_register::claim::granted) return leave_out(left_out::too_many);
+  if (!may_tell(*entity, sample, labels)) return;
+  const auto& name = name_;
   // What a host counts is the same whoever of it tells.
   if (instance_ != 0 && !of_host && join_instances(*entity, name, sample)) return;
   bool begun = false;
   auto& r = row_at(*entity, sample.ts_ms, begun);
   if (begun) set_attributes(source_.empty() ? labels : source_, *entity, r.attributes);
-  r.metrics.push_back({arena_.size(), name.size(), sample.value, sample.kind});
+  r.metrics.push_back({arena_.size(), name.size(), sample.value, sample.kind, !sample.le.empty()});
   arena_ += name;
   gathered_bytes_ += name.size() + sizeof(named);
   ++taken_;
@@ -388,15 +263,21 @@ void sample_namer::span(const span_sample& sample, const sample_labels& labels) 
 
 void sample_namer::finish() {
   hand_out_joined();
-  for (const auto& r : rows_) hand_out(r);
+  for (auto& r : rows_) hand_out(r);
   rows_.clear();
   row_index_.clear();
 }
 
-/// One event, or several where a row has more names than an event may.
-void sample_namer::hand_out(const row& r) {
-  for (std::size_t from = 0; from < r.metrics.size(); from += payload_limits::metrics) {
-    const auto to = std::min(from + payload_limits::metrics, r.metrics.size());
+/// One event, or several where a row has more names than an event may: then buckets come first, so
+/// that the others are a row of their entity as before, and by its end the buckets are there.
+void sample_namer::hand_out(row& r) {
+  const auto others = r.metrics.size() <= payload_limits::metrics
+                          ? r.metrics.end()
+                          : std::stable_partition(r.metrics.begin(), r.metrics.end(),
+                                                  [](const named& m) { return m.bucket; });
+  const auto buckets = static_cast<std::size_t>(others - r.metrics.begin());
+  for (std::size_t from = 0, to = 0; from < r.metrics.size(); from = to) {
+    to = std::min(from + payload_limits::metrics, from < buckets ? buckets : r.metrics.size());
     event_.clear();
     event_.type = event_type::metric;
     event_.entity = r.entity;

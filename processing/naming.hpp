@@ -96,6 +96,7 @@ private:
     std::size_t at = 0, size = 0;  ///< its name in arena_
     double value = 0;
     metric_kind kind = metric_kind::gauge;
+    bool bucket = false;
   };
   struct row {
     std::string entity;
@@ -112,6 +113,7 @@ private:
     std::uint64_t series = 0;
     std::size_t owner = 0;         ///< in owners_
     std::size_t at = 0, size = 0;  ///< its name in arena_
+    bool bucket = false;
   };
   enum class about : std::uint8_t { metrics, words };  ///< words: logs and spans
 
@@ -124,15 +126,16 @@ private:
   row& row_at(const std::string& entity, std::int64_t ts_ms, bool& begun);
   void set_attributes(const sample_labels& labels, const std::string& entity,
                       std::vector<std::pair<std::string, std::string>>& out) const;
-  std::string& metric_name(const metric_sample& sample, const sample_labels& labels,
-                           bool with_source);
+  void metric_name(const metric_sample& sample, const sample_labels& labels, bool with_source);
+  bool may_tell(const std::string& entity, const metric_sample& sample,
+                const sample_labels& labels);
   std::uint32_t source_of(const sample_labels& labels) const;
-  std::string& cut_name();
+  void cut_name();
   void tell_unit(std::string_view metric, std::string_view unit);
   bool is_dropped(std::string_view family);
   void tell_edges(const sample_labels& labels);
   void tell_edge(const std::string& from, const std::string& to);
-  void hand_out(const row& r);
+  void hand_out(row& r);
 
   const naming_options options_;
   naming_style style_ = naming_style::otel;
@@ -163,7 +166,7 @@ private:
   std::unordered_map<std::uint64_t, std::int64_t> edges_told_;
   std::vector<std::uint64_t> telling_;  ///< in this body
 
-  std::string entity_, name_, key_, body_;  ///< scratch
+  std::string entity_, name_, counted_, key_, body_;  ///< scratch
   std::vector<attribute> sorted_;
   event_view event_;
 };

@@ -52,7 +52,7 @@ bool sample_namer::join_instances(const std::string& entity, const std::string& 
     owners_.push_back({entity, {}});
     set_attributes(source_, entity, owners_.back().attributes);
   }
-  joined_.push_back({series, owners_.size() - 1, arena_.size(), name.size()});
+  joined_.push_back({series, owners_.size() - 1, arena_.size(), name.size(), !sample.le.empty()});
   arena_ += name;
   gathered_bytes_ += name.size() + 2 * sizeof(joined_series);
   return true;
@@ -69,7 +69,7 @@ void sample_namer::hand_out_joined() {
     bool begun = false;
     auto& r = row_at(of.entity, all->ts_ms, begun);
     if (begun) r.attributes = of.attributes;
-    r.metrics.push_back({j.at, j.size, all->value, all->kind});
+    r.metrics.push_back({j.at, j.size, all->value, all->kind, j.bucket});
   }
 }
 

@@ -24,12 +24,13 @@ std::string_view unit_book::of(std::string_view metric) const {
   if (const auto said = unit_of(metric); !said.empty()) return said;
   const auto family = metric.substr(0, metric.find('{'));
   if (const auto unit = told(family); !unit.empty()) return unit;
-  constexpr std::string_view mean = "mean", sum = "sum";
-  if (family.size() < mean.size() + 2 || family.substr(family.size() - mean.size()) != mean)
-    return {};
-  const auto stem = family.substr(0, family.size() - mean.size());
-  if (stem.back() != '.' && stem.back() != '_') return {};
-  return told(std::string{stem}.append(sum));
+  for (const std::string_view made : {"mean", "p99", "q99"}) {
+    if (family.size() < made.size() + 2 || family.substr(family.size() - made.size()) != made)
+      continue;
+    const auto stem = family.substr(0, family.size() - made.size());
+    if (stem.back() == '.' || stem.back() == '_') return told(std::string{stem}.append("sum"));
+  }
+  return {};
 }
 
 }  // namespace faultline

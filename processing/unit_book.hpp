@@ -24,7 +24,7 @@ public:
   /// @p unit is a word of unit_word() or unit_of().
   void learn(std::string_view metric, std::string_view unit);
   /// The unit that @p metric, with its labels, says in its name, or was told to have; that of
-  /// NAME.mean (NAME_mean) is NAME.sum's. Empty: not known.
+  /// NAME.mean, .p99 and .q99 (NAME_mean) is NAME.sum's. Empty: not known.
   std::string_view of(std::string_view metric) const;
 
 private:

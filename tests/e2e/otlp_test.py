@@ -224,6 +224,8 @@ class OtlpInstancesTest(unittest.TestCase):
         self.assertEqual({m["name"]: m["kind"] for m in metrics}, {"requests": "counter", "depth": "gauge"})
 
     def test_deltas_and_histograms_of_instances_add_up(self):
+        """Of a hundred requests in all, 95 took up to 0.1 s and five up to 1 s; those that waited lie at two eighths of a doubling from 1 s."""
+        quick_and_slow = {"one": [15, 5], "two": [80, 0]}
         for i in range(30):
             self.at_ms += self.STEP_MS
             for name, count in [("one", 20), ("two", 80)]:
@@ -232,13 +234,19 @@ class OtlpInstancesTest(unittest.TestCase):
                                                     "dataPoints": [{"asInt": str(count), **times}]}},
                            {"name": "took", "histogram": {"aggregationTemporality": 2, "dataPoints": [
                                {"count": str(count * (i + 1)), "sum": count * (i + 1) * 0.25, "timeUnixNano": times["timeUnixNano"],
-                                "startTimeUnixNano": str(self.begun_ms * 10**6)}]}}]
+                                "startTimeUnixNano": str(self.begun_ms * 10**6),
+                                "explicitBounds": [0.1, 1], "bucketCounts": [str(n * (i + 1)) for n in quick_and_slow[name] + [0]]}]}},
+                           {"name": "waited", "unit": "s", "exponentialHistogram": {"aggregationTemporality": 1, "dataPoints": [
+                               {"count": str(count), "sum": count * 1.5, **times, "scale": 3, "zeroCount": "0",
+                                "positive": {"offset": 0, "bucketCounts": [str(n) for n in [*quick_and_slow[name], 0]]}}]}}]
                 resource = [{"key": k, "value": {"stringValue": v}} for k, v in [("service.name", "shop"), ("process.pid", name)]]
                 body = json.dumps({"resourceMetrics": [{"resource": {"attributes": resource}, "scopeMetrics": [{"metrics": metrics}]}]})
                 self.assertEqual(post(self.server.http, "/v1/metrics", body, JSON)[0], 200)
         settled = self.begun_ms + 5 * self.STEP_MS
-        for metric, wanted in [("sent", 10), ("took.count", 10), ("took.sum", 2.5), ("took.mean", 0.25)]:
+        for metric, wanted in [("sent", 10), ("took.count", 10), ("took.sum", 2.5), ("took.mean", 0.25),
+                               ("took.q99", 0.1 + 0.9 * 0.8), ("waited.p99_seconds", 2 ** 0.25 - (2 ** 0.25 - 1) / 100)]:
             self.expect_only(metric, wanted, settled, 15)
+        self.assertFalse([m["name"] for m in entity_of(self.server, "service/shop")["metrics"] if "le=" in m["name"]])
 
 
 class OtlpTokenTest(unittest.TestCase):

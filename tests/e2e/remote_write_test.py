@@ -8,6 +8,7 @@ import urllib.request
 
 from integrations import Case, at, block
 from posts import kill_under_load, number, post, real, text, varint
+from scrape_test import Histogram, Target
 from support import Server, free_ports
 from wire import entity_of, eventually
 from witness import remote_write_events, series_of
@@ -69,6 +70,18 @@ class PrometheusTest(Case):
         self.holds_what_it_acknowledged(server, witness, host, remote_write_events)
         self.assertEqual(server.metric('faultline_posts_total{outcome="malformed",receiver="remote_write"}'), 0)
 
+
+    def test_a_histogram_that_the_real_prometheus_scrapes_has_its_99th_percentile(self):
+        server = self.serve(config="processing: {tick: 1s}\n")
+        web, port = free_ports(2)
+        histogram = Histogram(Target(port))
+        self.addCleanup(histogram.target.close)
+        config = (f"global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: shop, static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}]\n"
+                  + at(block("prometheus.md", "prometheus.yml"), {7800: server.http}) + "    queue_config: {batch_send_deadline: 1s, max_samples_per_send: 3}\n")
+        self.tool(["/usr/bin/prometheus", "--config.file=DIR/prometheus.yml", "--storage.tsdb.path=DIR/data",
+                   f"--web.listen-address=127.0.0.1:{web}"], {"prometheus.yml": config}).start()
+        eventually(lambda: histogram.seen(self.metrics_of(server, "host/127.0.0.1")), what="its 99th percentile")
+        self.assertFalse([name for name in self.metrics_of(server, "host/127.0.0.1") if "le=" in name], "buckets are no metrics")
 
     def lacks_nothing_that_prometheus_has(self, witness, web):
         """What Prometheus scraped while the server was down, or was killed, was sent again and acknowledged."""

@@ -70,6 +70,26 @@ class Target:
         self.thread.join()
 
 
+class Histogram:
+    """One of a target: of a hundred requests ninety take up to 0.1 s, ten up to 1 s, so the 99th percentile is 0.91."""
+
+    def __init__(self, target):
+        self.target, self.asked = target, 0
+        self.ask()
+
+    def ask(self):
+        self.asked += 1
+        buckets = {"0.1": 90 * self.asked, "1": 100 * self.asked, "+Inf": 100 * self.asked}
+        lines = [f'took_seconds_bucket{{path="/",le="{le}"}} {n}' for le, n in buckets.items()]
+        self.target.body = "\n".join(["# TYPE took_seconds histogram", *lines, f'took_seconds_sum{{path="/"}} {20 * self.asked}',
+                                      f'took_seconds_count{{path="/"}} {100 * self.asked}', ""]).encode()
+
+    def seen(self, metrics):
+        self.ask()  # so that there is something to count
+        last = metrics.get("took_seconds_p99{path=/}", {}).get("last")
+        return last is not None and abs(last - 0.91) < 0.02
+
+
 class ScrapeTest(Case):
     def scraping(self, port, every=1):
         """A server that asks @p port every second, as the page says it."""
@@ -115,6 +135,23 @@ class ScrapeTest(Case):
             target.go_on()
             server.start()
         holds_each_answer_once()
+
+    def test_a_histogram_has_the_99th_percentile_of_a_tick_also_after_kill_9(self):
+        port = free_ports(1)[0]
+        target = Target(port)
+        self.addCleanup(target.close)
+        histogram = Histogram(target)
+        server = self.scraping(port)
+
+        def quantile():
+            return histogram.seen(self.metrics_of(server, "host/127.0.0.1"))
+        eventually(quantile, what="its 99th percentile")
+        metrics = self.metrics_of(server, "host/127.0.0.1")
+        self.assertFalse([name for name in metrics if "le=" in name], "buckets are no metrics")
+        self.assertEqual((metrics["took_seconds_p99{path=/}"]["role"], metrics["took_seconds_p99{path=/}"]["unit"]), ("latency", "seconds"))
+        server.kill()
+        server.start()
+        eventually(quantile, what="it again")
 
     def test_units_are_those_of_the_name_and_where_it_says_none_those_that_the_target_tells(self):
         port = free_ports(1)[0]

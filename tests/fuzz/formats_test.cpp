@@ -105,6 +105,10 @@ struct lived_core {
     e.calls = 12, e.failed = 3, e.peer = "db/orders";
     e.body = std::string_view{"\1\0\x42\0\x0c\0\0\0", 8};
     d.give(e, at);
+    e.type = event_type::metric;
+    e.metrics = {{"took_bucket{le=0.5}", 7, metric_kind::counter},
+                 {"took_bucket{le=+Inf}", 9, metric_kind::counter}};
+    d.give(e, at);
     blocks = d.core.take_blocks();
   }
   entity_driver d;
@@ -233,7 +237,7 @@ std::vector<disk_format> contents() {
                    if (auto read = g.restore(b); !read) return read.error();
                    return g.save();
                  }});
-  all.push_back({"entity_snapshot", "entity snapshot", 14, true,
+  all.push_back({"entity_snapshot", "entity snapshot", 15, true,
                  [] { return lived_core{}.d.core.save(); },
                  [](std::string_view b) -> outcome<std::string> {
                    static const auto rules = test_rules();

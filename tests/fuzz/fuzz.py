@@ -32,7 +32,7 @@ MESSAGES = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "messages").glob("*.
 BASIC = ["messages/error.cpp", "messages/text.cpp"]
 # What decodes other protocols, and names what they tell.
 FOREIGN = sorted(str(f.relative_to(ROOT)) for f in (ROOT / "transport/decode").glob("*.cpp")) + [
-    "processing/naming.cpp", "processing/naming_instances.cpp", "processing/instance_rounds.cpp", "processing/name_register.cpp",
+    "processing/naming.cpp", "processing/naming_instances.cpp", "processing/naming_metrics.cpp", "processing/instance_rounds.cpp", "processing/name_register.cpp",
     "processing/roles.cpp", "processing/unit_book.cpp"] + MESSAGES
 FOREIGN_LIBRARIES = ["-lprotobuf", "-lsnappy", "-lz", "-lxxhash"]
 # Target: its sources beside its own file, libraries, and what its coverage is of.

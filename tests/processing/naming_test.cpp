@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processing/naming.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -204,12 +208,122 @@ TEST(Naming, AUnitThatPrometheusTellsIsToldAndPartOfNoName) {
   t.namer.finish();
   EXPECT_EQ(t.values.count("host/web-1 checkout{path=/}"), 1U);
   EXPECT_EQ(book.of("checkout{path=/}"), "seconds");
-  EXPECT_EQ(book.of("lookups_mean{path=/}"), "seconds");
+  for (const char* made : {"lookups_mean{path=/}", "lookups_p99{path=/}", "lookups_q99"})
+    EXPECT_EQ(book.of(made), "seconds") << made;
   EXPECT_EQ(book.of("lookups_count{path=/}"), "");
   EXPECT_EQ(book.of("energy{path=/}"), "joules");
   EXPECT_EQ(book.of("read_bytes{path=/}"), "bytes") << "what a name says counts";
   for (const char* other : {"mean", "_mean", "lookupsmean", "lookups_meaning", "lookups.mean"})
     EXPECT_EQ(book.of(other), "") << other;
+}
+
+void bucket(told& t, std::string_view name, std::string_view le, double count,
+            const sample_labels& labels = {}, std::string_view unit = {}) {
+  metric_sample s;
+  s.name = name;
+  s.kind = metric_kind::counter;
+  s.value = count;
+  s.ts_ms = now_ms;
+  s.unit = unit;
+  s.le = le;
+  t.namer.metric(s, labels);
+}
+
+TEST(Naming, TheBoundOfABucketStandsLastInItsNameAndItsUnitWhereThatOfItsSumDoes) {
+  told t;
+  t.begin(naming_style::otel);
+  t.namer.source({{"service.name", "cart"}});
+  bucket(t, "db.requests.bucket", "0.5", 1, {{"zone", "a"}, {"code", "2"}}, "ms");
+  bucket(t, "took.bucket", "+Inf", 2);
+  t.namer.finish();
+  EXPECT_EQ(t.values.count("service/cart db.requests.bucket_milliseconds{code=2,zone=a,le=0.5}"),
+            1U);
+  EXPECT_EQ(t.values.count("service/cart took.bucket{le=+Inf}"), 1U);
+  EXPECT_EQ(t.events, 1U);
+}
+
+TEST(Naming, BucketsHaveThePlaceOfTheirCountAndTakeNoneOfTheirOwn) {
+  naming_options few;
+  few.max_metrics = 2;
+  told t{few};
+  t.begin(naming_style::prometheus);
+  const sample_labels target{{"instance", "web-1:9100"}};
+  for (const char* le : {"1", "2", "4", "+Inf"}) bucket(t, "took_bucket", le, 1, target);
+  t.metric("took_sum", 1, target);
+  t.metric("took_count", 1, target);
+  bucket(t, "other_bucket", "1", 1, target);
+  t.metric("other_count", 1, target);
+  t.namer.finish();
+  EXPECT_EQ(t.values.size(), 6U);
+  EXPECT_EQ(t.namer.left_out_because(left_out::too_many), 2U);
+}
+
+TEST(Naming, BucketsOfTwoTargetsOfOneEntityAreTwoHistograms) {
+  told t;
+  t.begin(naming_style::prometheus);
+  for (const char* port : {"1", "2"})
+    bucket(t, "took_bucket", "1", 1,
+           {{"instance", std::string_view{port[0] == '1' ? "a:1" : "a:2"}}, {"job", "shop"}});
+  t.namer.finish();
+  EXPECT_EQ(t.values.count("host/a took_bucket{le=1}"), 1U);
+  EXPECT_EQ(t.values.count("host/a took_bucket{job=shop,port=2,le=1}"), 1U);
+}
+
+TEST(Naming, ABucketWhoseNameIsTooLongIsLeftOutAndCutsNothing) {
+  told t;
+  t.begin(naming_style::otel);
+  t.namer.source({{"service.name", "cart"}});
+  const std::string longest(128 - 7 - 6, 'x');  // with .bucket and {le=1}
+  bucket(t, longest + ".bucket", "1", 1);
+  bucket(t, longest + ".bucket", "11", 1);
+  t.namer.finish();
+  EXPECT_EQ(t.values.size(), 1U);
+  EXPECT_EQ(t.namer.left_out_because(left_out::bucket), 1U);
+}
+
+TEST(Naming, WhereBucketsNeedEventsOfTheirOwnTheyComeFirst) {
+  told t;
+  std::vector<std::pair<std::size_t, std::size_t>> events;  // metrics, buckets
+  t.namer.begin(naming_style::otel, {}, now_ms, [&](const event_view& e, std::size_t) {
+    const auto buckets = std::count_if(
+        e.metrics.begin(), e.metrics.end(),
+        [](const metric_point& m) { return m.name.find("le=") != std::string_view::npos; });
+    events.emplace_back(e.metrics.size(), buckets);
+  });
+  t.namer.source({{"service.name", "cart"}});
+  for (int n = 0; n < 60; ++n) {
+    const auto name = "h" + std::to_string(n);
+    t.metric(name + ".count", 1, {});
+    for (const char* le : {"1", "2", "3", "4", "+Inf"}) bucket(t, name + ".bucket", le, 1);
+  }
+  t.namer.finish();
+  EXPECT_EQ(events,
+            (std::vector<std::pair<std::size_t, std::size_t>>{{256, 256}, {44, 44}, {60, 0}}));
+}
+
+TEST(Naming, BucketsOfInstancesAddUpInRounds) {
+  told t;
+  const auto export_of = [&](const char* id, std::int64_t at, double low, double all) {
+    t.begin(naming_style::otel, {}, at);
+    t.namer.source({{"service.name", "cart"}, {"service.instance.id", id}});
+    for (const auto& [le, count] : {std::pair{"1", low}, std::pair{"+Inf", all}}) {
+      metric_sample s;
+      s.name = "took.bucket", s.kind = metric_kind::counter, s.ts_ms = at, s.value = count,
+      s.le = le;
+      t.namer.metric(s, {});
+    }
+    t.namer.finish();
+    t.namer.taken_over();
+  };
+  for (int n = 0; n < 6; ++n) {
+    t.values.clear();
+    export_of("a", now_ms + n * 10'000, n * 30, n * 40);
+    export_of("b", now_ms + n * 10'000 + 1'000, n * 10, n * 60);
+  }
+  const double low = t.values.at("service/cart took.bucket{le=1}");
+  const double all = t.values.at("service/cart took.bucket{le=+Inf}");
+  EXPECT_NEAR(low, 4, 0.5);
+  EXPECT_NEAR(low / all, 0.4, 0.01);
 }
 
 TEST(UnitBook, KnowsTheLastOfTwoAndNoMoreThanItMay) {

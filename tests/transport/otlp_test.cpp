@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/decode/otlp.hpp"
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
 
@@ -69,6 +71,108 @@ TEST(OtlpProtobuf, OfAHistogramCountAndSumAreCounters) {
       told.lines,
       ElementsAre("metric took.count 12 counter @1750000000000 {service.name=cart} {path=/}",
                   "metric took.sum 3.5 counter @1750000000000 {service.name=cart} {path=/} s"));
+}
+
+std::string fixed_list(std::initializer_list<std::uint64_t> numbers) {
+  std::string bytes;
+  for (const auto n : numbers) bytes.append(reinterpret_cast<const char*>(&n), sizeof n);
+  return bytes;
+}
+std::string real_list(const std::vector<double>& numbers) {
+  std::string bytes;
+  for (const auto n : numbers) bytes.append(reinterpret_cast<const char*>(&n), sizeof n);
+  return bytes;
+}
+/// "0.5: 3 counter" of each bucket of a histogram of which @p fields are.
+std::vector<std::string> buckets_of(const told_samples& told) {
+  std::vector<std::string> all;
+  for (const auto& line : told.lines)
+    if (const auto at = line.find(" le="); at != std::string::npos)
+      all.push_back(line.substr(at + 4) + ": " + line.substr(19, line.find(" @") - 19));
+  return all;
+}
+told_samples histogram(int kind, const std::string& fields, std::uint64_t temporality = 2) {
+  const auto times = fixed_field(2, begun_ns) + fixed_field(3, at_ns) + fixed_field(4, 12);
+  return read(otlp_signal::metrics, request(text_field(1, "took") + text_field(3, "s") +
+                                            text_field(kind, text_field(1, times + fields) +
+                                                                 number_field(2, temporality))));
+}
+constexpr int explicit_kind = 9, exponential_kind = 10;
+std::uint64_t zigzag(std::int64_t n) {
+  return (static_cast<std::uint64_t>(n) << 1U) ^ static_cast<std::uint64_t>(n >> 63U);
+}
+std::string exponential(std::int64_t scale, std::int64_t offset, const std::string& counts,
+                        std::uint64_t zeros = 0) {
+  return number_field(6, zigzag(scale)) + fixed_field(7, zeros) +
+         text_field(8, number_field(1, zigzag(offset)) + text_field(2, counts));
+}
+
+TEST(OtlpProtobuf, BucketsOfAHistogramAreCountedUpToTheirBounds) {
+  const auto packed =
+      text_field(6, fixed_list({3, 0, 8, 1})) + text_field(7, real_list({0.1, 1, 10}));
+  EXPECT_THAT(buckets_of(histogram(explicit_kind, packed)),
+              ElementsAre("0.1: 3 counter", "1: 3 counter", "10: 11 counter", "+Inf: 12 counter"));
+  EXPECT_THAT(buckets_of(histogram(explicit_kind, packed, 1)),
+              ElementsAre("0.1: 0.3 rate", "1: 0.3 rate", "10: 1.1 rate", "+Inf: 1.2 rate"));
+  const auto apart = fixed_field(6, 3) + fixed_field(6, 9) + real_field(7, 0.5);
+  EXPECT_THAT(buckets_of(histogram(explicit_kind, apart)),
+              ElementsAre("0.5: 3 counter", "+Inf: 12 counter"));
+  EXPECT_THAT(histogram(explicit_kind, apart).lines.back(), ::testing::HasSubstr(" s le=+Inf"));
+}
+
+TEST(OtlpProtobuf, BucketsOfAnExponentialHistogramLieFourToADoublingOrCoarser) {
+  // Scale 3: eight to a doubling; two of them are one of four.
+  EXPECT_THAT(
+      buckets_of(histogram(exponential_kind, exponential(3, -2, std::string{"\1\2\3\4", 4}, 5))),
+      ElementsAre("0.840896: 5 counter", "1: 8 counter", "1.18921: 15 counter",
+                  "+Inf: 15 counter"));
+  EXPECT_THAT(buckets_of(histogram(exponential_kind, exponential(0, 0, std::string{"\1\2", 2}), 1)),
+              ElementsAre("1: 0 rate", "2: 0.1 rate", "4: 0.3 rate", "+Inf: 0.3 rate"));
+  const auto wide =
+      buckets_of(histogram(exponential_kind, exponential(2, -7, std::string(160, '\1'))));
+  EXPECT_LE(wide.size(), 64U);
+  EXPECT_EQ(wide.back(), "+Inf: 160 counter");
+  EXPECT_EQ(wide.at(wide.size() - 2).substr(wide.at(wide.size() - 2).find(':')), ": 160 counter");
+}
+
+TEST(OtlpProtobuf, OfTooManyBoundsSomeAreLeftOutAndCountsStayCounts) {
+  std::vector<double> bounds;
+  std::string counts;
+  for (int n = 1; n <= 200; ++n) bounds.push_back(n), counts += fixed_list({1});
+  const auto told = buckets_of(histogram(
+      explicit_kind, text_field(6, counts + fixed_list({1})) + text_field(7, real_list(bounds))));
+  EXPECT_LE(told.size(), 64U);
+  EXPECT_EQ(told.at(told.size() - 2), "200: 200 counter");
+  EXPECT_EQ(told.back(), "+Inf: 201 counter");
+}
+
+TEST(OtlpProtobuf, BucketsThatCannotBeReadAreLeftOutAndTheirHistogramIsThere) {
+  const double nan = std::nan("");
+  const auto of = [](std::initializer_list<std::uint64_t> counts,
+                     const std::vector<double>& bounds) {
+    return text_field(6, fixed_list(counts)) + text_field(7, real_list(bounds));
+  };
+  for (const auto& fields :
+       {of({1, 2}, {1, 2}), of({1, 2, 3}, {2, 1}), of({1, 2, 3}, {1, 1}), of({1, 2}, {nan}),
+        of({1, 2}, {HUGE_VAL}), of({1, 2, 3, 4}, {1}), text_field(6, "buckets"),
+        text_field(6, std::string(8 * 3'000, '\0')) + text_field(7, real_list({1}))}) {
+    const auto told = histogram(explicit_kind, fields);
+    EXPECT_EQ(told.out_because(left_out::bucket), 1U);
+    EXPECT_EQ(told.lines.size(), 1U) << "its count";
+  }
+  const auto negative = text_field(9, text_field(2, std::string{"\0\1", 2}));
+  for (const auto& fields :
+       {exponential(2, 0, "\1") + negative, exponential(21, 0, "\1"), exponential(-11, 0, "\1"),
+        exponential(2, std::int64_t{1} << 40U, "\1"), exponential(0, 5'000, "\1"),
+        exponential(2, 0, "\x80"), exponential(2, 0, std::string(11, '\xff')),
+        exponential(2, 0, std::string(3'000, '\1')), text_field(8, "\x0b")}) {
+    const auto told = histogram(exponential_kind, fields);
+    EXPECT_EQ(told.out_because(left_out::bucket), 1U);
+    EXPECT_EQ(told.lines.size(), 1U);
+  }
+  for (const auto& none : {of({5}, {}), std::string{}})
+    EXPECT_EQ(histogram(explicit_kind, none).out_because(left_out::bucket), 0U);
+  EXPECT_EQ(histogram(exponential_kind, exponential(2, 0, "")).out_because(left_out::bucket), 0U);
 }
 
 TEST(OtlpProtobuf, OfADeltaHistogramTheRatesAndTheGreatest) {
@@ -199,7 +303,27 @@ TEST(OtlpJson, MetricsAreReadAsInProtobuf) {
           "metric cpu 0.5 gauge @1750000000000 {service.name=cart} {}",
           "metric cpu nan gauge @1750000000000 {service.name=cart} {}",
           "metric took.count 12 counter @1750000000000 {service.name=cart} {}",
-          "metric took.sum 3.5 counter @1750000000000 {service.name=cart} {}"));
+          "metric took.sum 3.5 counter @1750000000000 {service.name=cart} {}",
+          "metric took.bucket 1 counter @1750000000000 {service.name=cart} {} le=1",
+          "metric took.bucket 12 counter @1750000000000 {service.name=cart} {} le=+Inf"));
+}
+
+TEST(OtlpJson, BucketsOfExponentialHistogramsAreReadAsInProtobuf) {
+  const auto read_point = [](const std::string& point) {
+    return read(otlp_signal::metrics,
+                R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"took",
+                    "exponentialHistogram":{"aggregationTemporality":2,"dataPoints":[)" +
+                    point + "]}}]}]}]}",
+                otlp_encoding::json);
+  };
+  EXPECT_THAT(
+      buckets_of(read_point(R"({"count":"15","scale":3,"zeroCount":"5","positive":{"offset":-2,
+                                       "bucketCounts":["1",2,"3",4]},"negative":{"bucketCounts":["0"]}})")),
+      ElementsAre("0.840896: 5 counter", "1: 8 counter", "1.18921: 15 counter",
+                  "+Inf: 15 counter"));
+  const auto told = read_point(R"({"count":"1","scale":3,"positive":{"bucketCounts":[1]},
+                                   "negative":{"bucketCounts":[1]}})");
+  EXPECT_EQ(told.out_because(left_out::bucket), 1U);
 }
 
 TEST(OtlpJson, LogsAndSpansAreReadAsInProtobuf) {

@@ -125,16 +125,40 @@ TEST(PrometheusTypes, UnitsThatAreNoneAreNotTold) {
   EXPECT_EQ(types.unit_told("family" + std::to_string(prometheus_types::most)), "");
 }
 
-TEST(RemoteWrite, StaleSeriesBucketsAndNativeHistogramsAreLeftOut) {
+TEST(RemoteWrite, StaleSeriesAndNativeHistogramsAreLeftOut) {
   const std::string stale = fixed_field(1, 0x7ff0000000000002ULL) + number_field(2, 1000);
   const auto told =
-      write(series("a", text_field(2, stale)) +
-            series("took_bucket", label("le", "0.5") + sample(1, 1000)) +
-            series("took", text_field(4, "histogram")) + series("nan", sample(std::nan(""), 1000)));
+      write(series("a", text_field(2, stale)) + series("took", text_field(4, "histogram")) +
+            series("nan", sample(std::nan(""), 1000)));
   EXPECT_EQ(told.out_because(left_out::stale), 1U);
-  EXPECT_EQ(told.out_because(left_out::bucket), 1U);
   EXPECT_EQ(told.out_because(left_out::no_value), 1U);
   EXPECT_EQ(told.lines.size(), 1U);  // the namer leaves out what is not finite
+}
+
+TEST(RemoteWrite, BucketsAreCountersUpToTheirBound) {
+  const auto told = write(metadata(3, "took", "seconds") +
+                          series("took_bucket", label("le", "0.5") + label("path", "/") +
+                                                    sample(1, 1000) + sample(2, 2000)));
+  EXPECT_THAT(told.lines,
+              ElementsAre("metric took_bucket 1 counter @1000 {} {instance=web-1:9100,path=/} "
+                          "seconds le=0.5",
+                          "metric took_bucket 2 counter @2000 {} {instance=web-1:9100,path=/} "
+                          "seconds le=0.5"));
+}
+
+TEST(RemoteWrite, BucketsWithoutABoundAndThoseOfGaugesAreLeftOut) {
+  for (const char* le : {"", "x", "1x", "NaN", "-Inf", "+Inf ", "1e999"}) {
+    const auto told = write(series("took_bucket", label("le", le) + sample(1, 1000)));
+    EXPECT_EQ(told.out_because(left_out::bucket), 1U) << le;
+  }
+  for (const std::uint64_t type : {2U, 4U}) {
+    const auto told =
+        write(metadata(type, "took") + series("took_bucket", label("le", "1") + sample(1, 1000)));
+    EXPECT_EQ(told.out_because(left_out::bucket), 1U) << type;
+  }
+  const auto others = write(series("took_bucket", sample(1, 1000)) +
+                            series("took", label("le", "1") + sample(1, 1000)));
+  EXPECT_EQ(others.lines.size(), 2U) << "are no buckets";
 }
 
 TEST(RemoteWrite, WhatIsNotWholeIsMalformed) {
@@ -204,11 +228,15 @@ TEST(Exposition, UnitsStandWithTheValuesOfTheirFamily) {
   EXPECT_THAT(told.lines[3], ::testing::EndsWith(" celsius"));
 }
 
-TEST(Exposition, BucketsAreLeftOut) {
-  const auto told =
-      scrape("# TYPE took histogram\ntook_bucket{le=\"1\"} 3\ntook_sum 2\ntook_count 3\n");
+TEST(Exposition, BucketsAreCountersUpToTheirBound) {
+  const auto told = scrape(
+      "# TYPE took histogram\ntook_bucket{le=\"1\"} 3\ntook_bucket{le=\"+Inf\",a=\"b\"} 4\n"
+      "# TYPE now gaugehistogram\nnow_bucket{le=\"1\"} 3\n");
+  EXPECT_THAT(told.lines,
+              ElementsAre("metric took_bucket 3 counter @0 {} {instance=web-1:9100,job=node} le=1",
+                          "metric took_bucket 4 counter @0 {} {a=b,instance=web-1:9100,job=node} "
+                          "le=+Inf"));
   EXPECT_EQ(told.out_because(left_out::bucket), 1U);
-  EXPECT_EQ(told.lines.size(), 2U);
 }
 
 TEST(Exposition, ALineOfAnotherFormIsNamed) {

@@ -20,7 +20,8 @@ struct told_samples final : sample_sink {
                      : s.kind == metric_kind::rate  ? " rate"
                                                     : " gauge") +
                     " @" + std::to_string(s.ts_ms) + " " + from + " " + text_of(labels) +
-                    (s.unit.empty() ? "" : " " + std::string{s.unit}));
+                    (s.unit.empty() ? "" : " " + std::string{s.unit}) +
+                    (s.le.empty() ? "" : " le=" + std::string{s.le}));
   }
   void log(const log_sample& s, const sample_labels& labels) override {
     lines.push_back("log " + std::string{to_string(s.severity)} + " @" + std::to_string(s.ts_ms) +

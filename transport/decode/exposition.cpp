@@ -94,7 +94,7 @@ private:
     if (what == "UNIT") return types_.learn_unit(family, type), true;
     if (type == "counter") {
       types_.learn(family, prometheus_type::counter);
-    } else if (type == "gauge") {
+    } else if (type == "gauge" || type == "gaugehistogram") {
       types_.learn(family, prometheus_type::gauge);
     } else if (type == "histogram") {
       types_.learn(family, prometheus_type::histogram);

@@ -14,11 +14,8 @@ namespace faultline {
 
 namespace {
 
-constexpr std::uint64_t ns_per_ms = 1'000'000;
 constexpr std::uint64_t no_recorded_value = 1;  ///< of a data point's flags
 constexpr std::int64_t client = 3, producer = 4;
-
-std::int64_t ms_of(std::uint64_t ns) noexcept { return static_cast<std::int64_t>(ns / ns_per_ms); }
 
 /// What a delta is of; nothing where it does not say.
 std::optional<double> seconds_of(const otlp_point& p) noexcept {
@@ -110,8 +107,8 @@ void otlp_teller::tell(const otlp_metric& m, const otlp_point& p, const sample_l
   }
 }
 
-// Cumulative ones as counters, those that begin anew each time as rates: the entity makes a mean of
-// either.
+// Cumulative ones as counters, those that begin anew each time as rates: the entity makes a mean
+// and a quantile of either.
 void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
                             const sample_labels& labels) {
   const auto count = static_cast<double>(p.count);
@@ -126,7 +123,7 @@ void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
     if (p.max && p.count != 0)
       tell_value(p, with(".max"), m.unit, metric_kind::gauge, *p.max, labels,
                  instances_join::largest);
-    return;
+    return tell_buckets(m, p, labels, metric_kind::rate, *passed_s);
   }
   tell_value(p, with(".count"), {}, metric_kind::counter, count, labels);
   if (p.sum) tell_value(p, with(".sum"), m.unit, metric_kind::counter, *p.sum, labels);
@@ -134,6 +131,7 @@ void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
     name_.assign(m.name).append(".p").append(number_text(std::round(quantile * 1e4) / 100));
     tell_value(p, name_, m.unit, metric_kind::gauge, value, labels, instances_join::largest);
   }
+  if (m.what == otlp_metric::kind::histogram) tell_buckets(m, p, labels, metric_kind::counter, 1);
 }
 
 void otlp_teller::tell(const otlp_log& l, const sample_labels& labels) {

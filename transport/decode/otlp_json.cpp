@@ -74,8 +74,7 @@ Number whole_at(const json& object, const char* key) {
   return whole<Number>(at(object, key), key);
 }
 
-std::optional<double> real_at(const json& object, const char* key) {
-  const auto& v = at(object, key);
+std::optional<double> real_of(const json& v, const char* key) {
   if (v.is_null()) return std::nullopt;
   if (v.is_number()) return v.get<double>();
   if (!v.is_string()) throw wrong_type{key};
@@ -87,6 +86,19 @@ std::optional<double> real_at(const json& object, const char* key) {
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (failed != std::errc{} || end != text.data() + text.size()) throw wrong_type{key};
   return value;
+}
+
+std::optional<double> real_at(const json& object, const char* key) {
+  return real_of(at(object, key), key);
+}
+
+/// Calls @p each with the items of a list of numbers.
+template <class Each>
+void each_at(const json& object, const char* key, Each each) {
+  const auto& list = at(object, key);
+  if (list.is_null()) return;
+  if (!list.is_array()) throw wrong_type{key};
+  for (const auto& item : list) each(item);
 }
 
 /// An enumeration as its number, or as its name, of which @p names are the ends from 0 on.
@@ -181,6 +193,7 @@ private:
       if (at(object, key).is_null()) continue;
       const auto& data = object_at(object, key);
       m.what = what;
+      m.exponential = std::string_view{key} == "exponentialHistogram";
       m.delta =
           enum_at(data, "aggregationTemporality", {"UNSPECIFIED", "DELTA", "CUMULATIVE"}) == 1;
       const auto& grows = at(data, "isMonotonic");
@@ -207,7 +220,31 @@ private:
       if (point_.quantiles.size() < 32)
         point_.quantiles.emplace_back(real_at(q, "quantile").value_or(0),
                                       real_at(q, "value").value_or(0));
+    if (m.what == otlp_metric::kind::histogram) buckets(m, object);
     to_.tell(m, point_, labels_);
+  }
+
+  void buckets(const otlp_metric& m, const json& object) {
+    const auto& positive = m.exponential ? object_at(object, "positive") : object;
+    each_at(positive, "bucketCounts", [this](const json& n) {
+      if (point_.counts.size() < otlp_point::most_counts)
+        point_.counts.push_back(whole<std::uint64_t>(n, "bucketCounts"));
+      else
+        point_.cut = true;
+    });
+    each_at(object, "explicitBounds", [this](const json& le) {
+      if (point_.bounds.size() < otlp_point::most_counts)
+        point_.bounds.push_back(real_of(le, "explicitBounds").value_or(0));
+      else
+        point_.cut = true;
+    });
+    if (!m.exponential) return;
+    point_.scale = whole_at<std::int64_t>(object, "scale");
+    point_.zeros = whole_at<std::uint64_t>(object, "zeroCount");
+    point_.offset = whole_at<std::int64_t>(positive, "offset");
+    each_at(object_at(object, "negative"), "bucketCounts", [this](const json& n) {
+      point_.negative = point_.negative || whole<std::uint64_t>(n, "bucketCounts") != 0;
+    });
   }
 
   void log(const json& object) {

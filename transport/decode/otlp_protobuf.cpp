@@ -6,6 +6,8 @@
 //   resource_*         1 resource, 2 scope_*   KeyValue   1 key, 2 value
 //   scope_*            2 metrics, log_records or spans
 //   AnyValue           1 string, 2 bool, 3 int, 4 double, 5 array, 6 kvlist, 7 bytes
+#include <cstring>
+
 #include "transport/decode/internal/otlp_points.hpp"
 #include "transport/decode/internal/proto_reader.hpp"
 
@@ -16,6 +18,23 @@ namespace {
 constexpr int deepest =
     16;  ///< lists in lists of an attribute or a body; what is deeper is left out
 constexpr std::size_t most_labels = 256;
+
+/// Calls @p each with all numbers of a packed field. @returns false where its end is cut off.
+template <class Each>
+bool each_varint(std::string_view bytes, Each each) {
+  while (!bytes.empty()) {
+    std::uint64_t n = 0;
+    for (unsigned shift = 0;; shift += 7) {
+      if (bytes.empty() || shift > 63) return false;
+      const auto byte = static_cast<std::uint8_t>(bytes.front());
+      bytes.remove_prefix(1);
+      n |= std::uint64_t{byte & 0x7fU} << shift;
+      if (byte < 0x80) break;
+    }
+    each(n);
+  }
+  return true;
+}
 
 /// Reads one request. A message within is looked at twice where an order of its fields is needed
 /// that the format does not promise.
@@ -164,6 +183,7 @@ private:
              : which == 11 ? otlp_metric::kind::summary
              : which != 0  ? otlp_metric::kind::histogram
                            : otlp_metric::kind::none;
+    m.exponential = which == 10;
     return data_points(m, which, data);
   }
 
@@ -221,6 +241,9 @@ private:
     if (in.field() == flags) point_.flags = in.natural();
     if (in.field() == min) point_.min = in.real();
     if (min > 0 && in.field() == min + 1) point_.max = in.real();
+    if (which == 9 && in.field() == 6) counts_of(in);
+    if (which == 9 && in.field() == 7) bounds_of(in);
+    if (which == 10) exponential_field(in);
     if (which != 11 || in.field() != 6) return true;
     std::pair<double, double> q{0, 0};
     proto_reader value{in.text()};
@@ -230,6 +253,70 @@ private:
     }
     if (point_.quantiles.size() < 32) point_.quantiles.push_back(q);
     return value.ok();
+  }
+
+  // Repeated numbers stand in one field, or each in its own; those of explicit buckets are fixed.
+  void add_count(std::uint64_t n) {
+    if (point_.counts.size() < otlp_point::most_counts)
+      point_.counts.push_back(n);
+    else
+      point_.cut = true;
+  }
+
+  void counts_of(const proto_reader& in) {
+    if (!in.is_text()) return add_count(in.natural());
+    each_fixed(in.text(), [this](std::uint64_t n) { add_count(n); });
+  }
+
+  void bounds_of(const proto_reader& in) {
+    const auto add = [this](double le) {
+      if (point_.bounds.size() < otlp_point::most_counts)
+        point_.bounds.push_back(le);
+      else
+        point_.cut = true;
+    };
+    if (!in.is_text()) return add(in.real());
+    each_fixed(in.text(), [&](std::uint64_t bits) {
+      double le = 0;
+      std::memcpy(&le, &bits, sizeof le);
+      add(le);
+    });
+  }
+
+  template <class Each>
+  void each_fixed(std::string_view bytes, Each each) {
+    if (bytes.size() % sizeof(std::uint64_t) != 0) point_.cut = true;
+    for (; bytes.size() >= sizeof(std::uint64_t) && !point_.cut;
+         bytes.remove_prefix(sizeof(std::uint64_t))) {
+      std::uint64_t n = 0;
+      std::memcpy(&n, bytes.data(), sizeof n);  // little-endian, as we are
+      each(n);
+    }
+  }
+
+  // 6 scale (zigzag), 7 zero_count, 8 positive, 9 negative; of these 1 offset (zigzag), 2 counts.
+  void exponential_field(const proto_reader& in) {
+    const auto zigzag = [](std::uint64_t n) {
+      return static_cast<std::int64_t>(n >> 1U) ^ -static_cast<std::int64_t>(n & 1U);
+    };
+    if (in.field() == 6) point_.scale = zigzag(in.natural());
+    if (in.field() == 7) point_.zeros = in.natural();
+    if (in.field() != 8 && in.field() != 9) return;
+    const bool negative = in.field() == 9;
+    proto_reader buckets{in.text()};
+    const auto add = [&](std::uint64_t n) {
+      if (!negative)
+        add_count(n);
+      else if (n != 0)
+        point_.negative = true;
+    };
+    while (buckets.next()) {
+      if (buckets.field() == 1 && !negative) point_.offset = zigzag(buckets.natural());
+      if (buckets.field() == 2 && !buckets.is_text()) add(buckets.natural());
+      if (buckets.field() == 2 && buckets.is_text() && !each_varint(buckets.text(), add))
+        point_.cut = true;
+    }
+    if (!buckets.ok()) point_.cut = true;
   }
 
   // LogRecord: 1 time, 2 severity_number, 3 severity_text, 5 body, 6 attributes, 11 observed, 12

@@ -2,6 +2,8 @@
 #include "transport/decode/prometheus.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -16,6 +18,7 @@ namespace {
 /// The NaN that says that a series has ended.
 constexpr std::uint64_t stale_bits = 0x7ff0000000000002ULL;
 constexpr std::size_t most_labels = 256;
+constexpr std::string_view bucket_end = "_bucket";
 
 bool ends_with(std::string_view name, std::string_view end) noexcept {
   return name.size() > end.size() && name.substr(name.size() - end.size()) == end;
@@ -27,13 +30,15 @@ bool is_stale(double value) noexcept {
   return bits == stale_bits;
 }
 
-bool has_label(const sample_labels& labels, std::string_view key) noexcept {
-  return std::any_of(labels.begin(), labels.end(),
-                     [key](const attribute& l) { return l.key == key; });
+bool is_bound(std::string_view text) noexcept {
+  if (text == "+Inf") return true;
+  double le = 0;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), le);
+  return failed == std::errc{} && end == text.data() + text.size() && std::isfinite(le);
 }
 
-// MetricMetadata: 1 type (1 counter, 2 gauge, 3 histogram, 5 summary), 2 metric_family_name, 5
-// unit.
+// MetricMetadata: 1 type (1 counter, 2 gauge, 3 histogram, 4 gauge histogram, 5 summary), 2
+// metric_family_name, 5 unit.
 bool learn(std::string_view message, prometheus_types& types) {
   proto_reader in{message};
   std::string_view family, unit;
@@ -44,7 +49,7 @@ bool learn(std::string_view message, prometheus_types& types) {
     if (in.field() == 5) unit = in.text();
   }
   if (type == 1) types.learn(family, prometheus_type::counter);
-  if (type == 2) types.learn(family, prometheus_type::gauge);
+  if (type == 2 || type == 4) types.learn(family, prometheus_type::gauge);
   if (type == 3) types.learn(family, prometheus_type::histogram);
   if (type == 5) types.learn(family, prometheus_type::summary);
   types.learn_unit(family, unit);
@@ -163,11 +168,38 @@ metric_kind prometheus_types::kind_of(std::string_view metric) const {
   return family == prometheus_type::gauge ? metric_kind::gauge : metric_kind::counter;
 }
 
+namespace {
+
+void tell_bucket(std::string_view name, const sample_labels& labels, const attribute& le,
+                 double value, std::int64_t ts_ms, const prometheus_types& types,
+                 sample_sink& sink) {
+  const std::string family{name.substr(0, name.size() - bucket_end.size())};
+  const bool gauges =
+      types.of(family) == prometheus_type::gauge;  // of an OpenMetrics gaugehistogram
+  if (gauges || !is_bound(le.value)) return sink.leave_out(left_out::bucket);
+  sample_labels others;
+  others.reserve(labels.size());
+  for (const auto& l : labels)
+    if (&l != &le) others.push_back(l);
+  metric_sample s;
+  s.name = name;
+  s.unit = types.unit_told(family);
+  s.kind = metric_kind::counter;
+  s.value = value;
+  s.ts_ms = ts_ms;
+  s.le = le.value;
+  sink.metric(s, others);
+}
+
+}  // namespace
+
 void tell_prometheus(std::string_view name, const sample_labels& labels, double value,
                      std::int64_t ts_ms, const prometheus_types& types, sample_sink& sink) {
   if (is_stale(value)) return sink.leave_out(left_out::stale);
-  if (ends_with(name, "_bucket") && has_label(labels, "le"))
-    return sink.leave_out(left_out::bucket);
+  const auto le =
+      std::find_if(labels.begin(), labels.end(), [](const attribute& l) { return l.key == "le"; });
+  if (ends_with(name, bucket_end) && le != labels.end())
+    return tell_bucket(name, labels, *le, value, ts_ms, types, sink);
   metric_sample s;
   s.name = name;
   s.unit = types.unit_told(name);

@@ -24,6 +24,7 @@ struct otlp_metric {
   kind what = kind::none;
   bool monotonic = false;
   bool delta = false;  ///< temporality; else cumulative
+  bool exponential = false;
 };
 
 struct otlp_point {
@@ -33,8 +34,18 @@ struct otlp_point {
   std::uint64_t count = 0;      ///< histogram, summary; like the rest
   std::optional<double> sum, min, max;
   std::vector<std::pair<double, double>> quantiles;
+  static constexpr std::size_t most_counts = 2'048;
+  std::vector<double> bounds;          ///< of a histogram with explicit ones
+  std::vector<std::uint64_t> counts;   ///< of its buckets
+  std::int64_t scale = 0, offset = 0;  ///< of an exponential one
+  std::uint64_t zeros = 0;             ///< likewise
+  bool negative = false;               ///< likewise: some were
+  bool cut = false;                    ///< there are more counts, or some cannot be read
 
   void clear() {
+    bounds.clear(), counts.clear();
+    scale = offset = 0, zeros = 0;
+    negative = cut = false;
     start_ns = time_ns = flags = count = 0;
     value = sum = min = max = std::nullopt;
     quantiles.clear();
@@ -64,6 +75,9 @@ public:
 
 private:
   void tell_sums(const otlp_metric& m, const otlp_point& p, const sample_labels& labels);
+  /// @p passed_s: what rates are of; of counters 1.
+  void tell_buckets(const otlp_metric& m, const otlp_point& p, const sample_labels& labels,
+                    metric_kind kind, double passed_s);
   void tell_value(const otlp_point& p, std::string_view name, std::string_view unit,
                   metric_kind kind, double value, const sample_labels& labels,
                   instances_join join = instances_join::mean);
@@ -98,6 +112,9 @@ inline constexpr std::size_t most_list_bytes = 64 * 1024;
 
 /// Lower-case hex of @p bytes; of more than 64, nothing: no id is that long.
 std::string hex_text(std::string_view bytes);
+constexpr std::int64_t ms_of(std::uint64_t ns) noexcept {
+  return static_cast<std::int64_t>(ns / 1'000'000);
+}
 /// A number as an attribute's text: 3, 0.25.
 std::string number_text(double value);
 

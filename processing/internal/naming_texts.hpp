@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+// Looks at the texts that naming reads.
+namespace faultline::naming_texts {
+
+/// "web-1" of "web-1:9100", "::1" of "[::1]:9100"; what has no port stays as it is.
+inline std::string_view without_port(std::string_view address) noexcept {
+  const auto colon = address.rfind(':');
+  if (colon == std::string_view::npos || colon + 1 == address.size()) return address;
+  for (const char c : address.substr(colon + 1))
+    if (c < '0' || c > '9') return address;
+  auto host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    return host.substr(1, host.size() - 2);
+  return host.empty() || host.find(':') != std::string_view::npos ? address : host;
+}
+
+inline bool begins_with(std::string_view text, std::string_view with) noexcept {
+  return text.substr(0, with.size()) == with;
+}
+
+inline bool ends_with(std::string_view text, std::string_view with) noexcept {
+  return text.size() > with.size() && text.substr(text.size() - with.size()) == with;
+}
+
+}  // namespace faultline::naming_texts
