@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "dashboard/internal/answering.hpp"
+#include "dashboard/internal/json_text.hpp"
 
 namespace faultline {
 namespace {

@@ -84,7 +84,8 @@ inline constexpr double sign_stronger = 0.2;
 /// so many over what is accepted per entity and month.
 inline constexpr double sign_cause = 0.9;
 inline constexpr double sign_looks = 180;
-/// Of entities that nobody connects with anything so many may be candidates for their signs alone.
+/// Of entities that nobody connects with anything so many may be candidates because they are in
+/// trouble at the time; of so many of the newest incidents.
 inline constexpr std::size_t unconnected = 16;
 /// Silences that have ended are kept so many and so long.
 inline constexpr std::size_t ended_silences = 1'000;
@@ -247,7 +248,7 @@ struct correlator_core::impl {
   rca_request request_of(const tracked_incident& i) const;
   void fill_neighbourhood(rca_request& r, const std::vector<std::string>& seeds, std::uint32_t hops,
                           std::size_t limit, const std::vector<std::string>& others = {}) const;
-  std::vector<std::string> unconnected_with_signs(event_time onset, event_time as_of) const;
+  std::vector<std::string> unconnected_in_trouble(event_time onset, event_time as_of) const;
   event_time ends(const tracked_incident& i) const;
   void tell_growth(tracked_incident& i);
   void tell(tracked_incident& i);
@@ -340,6 +341,7 @@ struct correlator_core::impl {
   static bool only_informs(const alert& a);
   void take_posted(const operator_command& c);
   void take_posted_again(const operator_command& c);
+  void take_words(const posted_alert& p, const std::string& id);
   void begin_posted(const posted_alert& p, const std::string& print, std::size_t number,
                     event_time at);
   void forget_posted(const std::set<std::string>& ended);

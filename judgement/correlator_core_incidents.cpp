@@ -208,7 +208,8 @@ void correlator_core::impl::ask(incident_key key) {
   ++i.requests;
   i.awaiting = true;
   i.again = false;
-  i.asked = now;
+  // What others post, and what they say was changed, carries their time, which ours may be behind.
+  i.asked = std::max(now, i.begins());
   // An alert of this decision may yet join: apply() fills the request in when all is settled.
   asked.push_back(key);
 }
@@ -234,7 +235,7 @@ rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
   }
   const std::vector<std::string> seeds{symptoms.begin(), symptoms.end()};
   fill_neighbourhood(r, seeds, options.hops, correlator_limits::candidates,
-                     unconnected_with_signs(r.onset, r.as_of));
+                     unconnected_in_trouble(r.onset, r.as_of));
   const std::set<std::string> candidates{r.candidates.begin(), r.candidates.end()};
   for (const alert* a : members) {
     if (candidates.count(a->entity) != 0) r.alerts.push_back(*a);

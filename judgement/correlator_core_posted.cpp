@@ -59,10 +59,12 @@ void correlator_core::impl::take_posted(const operator_command& c) {
     if (known != posted.end()) {
       posted_agenda.erase({known->second.ends, print});
       known->second.ends = p.ends;
-      if (over)
+      if (over) {
         end_posted(print, p.ends);
-      else
+      } else {
         posted_agenda.emplace(p.ends, print);
+        take_words(p, known->second.alert);
+      }
     } else if (!over && posted.size() >= correlator_limits::posted) {
       ++refused;
     } else if (!over) {
@@ -74,6 +76,16 @@ void correlator_core::impl::take_posted(const operator_command& c) {
     say_notice("posted_alerts", "node",
                std::to_string(refused) + " refused: there are " +
                    std::to_string(correlator_limits::posted) + " of them");
+}
+
+/// What is said anew of one that goes on. Nobody is told: it is the same alert.
+void correlator_core::impl::take_words(const posted_alert& p, const std::string& id) {
+  const auto at = alerts.find(id);
+  if (at == alerts.end()) return;
+  alert& a = at->second.alert;
+  a.annotations = p.annotations;
+  a.generator = p.generator;
+  a.explanation = sentence_of(p);
 }
 
 /// Of those that fire; what is not known has ended meanwhile and will be posted whole.

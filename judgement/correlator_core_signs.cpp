@@ -98,21 +98,31 @@ std::vector<std::string> correlator_core::impl::signs_near(const std::string& en
   return list;
 }
 
-/// What has no edge may be behind anything: those of it that have shown a sign since half a window
-/// before @p onset, the first ones.
-std::vector<std::string> correlator_core::impl::unconnected_with_signs(event_time onset,
+/// What has no edge may be behind anything: those of it that page or have shown a sign since half a
+/// window before @p onset, the newest incidents' and the first signs'.
+std::vector<std::string> correlator_core::impl::unconnected_in_trouble(event_time onset,
                                                                        event_time as_of) const {
-  std::vector<std::string> list;
-  auto at = signs_by_time.lower_bound({onset - options.window / 2, std::string{}});
-  for (; at != signs_by_time.end() && at->first <= as_of; ++at) {
+  const event_time oldest = onset - options.window / 2;
+  std::set<std::string> found;
+  const auto take = [&](const std::string& entity) {
     bool connected = false;
-    graph.visit_neighbours(at->second,
-                           [&](const std::string& o) { connected = connected || o != at->second; });
-    if (connected) continue;
-    list.push_back(at->second);
-    if (list.size() == correlator_limits::unconnected) break;
+    graph.visit_neighbours(
+        entity, [&](const std::string& other) { connected = connected || other != entity; });
+    if (!connected) found.insert(entity);
+    return found.size() < unconnected;
+  };
+  std::size_t looked_at = 0;
+  for (auto i = incidents.rbegin(); i != incidents.rend() && looked_at < unconnected; ++i) {
+    const tracked_incident& other = i->second;
+    ++looked_at;
+    if (other.last_onset < oldest || other.first_onset > as_of || other.record.entities.empty())
+      continue;
+    if (!take(other.record.entities.front())) break;
   }
-  return list;
+  for (auto at = signs_by_time.lower_bound({oldest, std::string{}});
+       at != signs_by_time.end() && at->first <= as_of && found.size() < unconnected; ++at)
+    take(at->second);
+  return {found.begin(), found.end()};
 }
 
 /// Fisher's sum over an entity and its direct neighbours, in decades.

@@ -40,14 +40,19 @@ std::int64_t utc_of(const maintenance_window& w, std::int64_t local_ms) {
   return local_ms - before;
 }
 
-/// Begin of the one that begins on local day @p day; nothing where it does not.
-std::optional<std::int64_t> begin_on(const maintenance_window& w, std::int64_t day) {
+struct opening {
+  std::int64_t begin_ms = 0, end_ms = 0;
+};
+
+/// The one that begins on local day @p day, as far as it lies within the window's own bounds.
+std::optional<opening> opening_on(const maintenance_window& w, std::int64_t day) {
   const std::int64_t weekday = ((day + 3) % 7 + 7) % 7;  // 1970-01-01 was a Thursday
   if ((w.weekdays >> weekday & 1) == 0) return {};
   const std::int64_t begin = utc_of(w, day * day_ms + w.at_ms);
-  if (begin < unix_ms(w.starts)) return {};
-  if (w.ends != event_time{} && begin >= unix_ms(w.ends)) return {};
-  return begin;
+  opening o{std::max(begin, unix_ms(w.starts)), begin + w.lasts_ms};
+  if (w.ends != event_time{}) o.end_ms = std::min(o.end_ms, unix_ms(w.ends));
+  if (o.begin_ms >= o.end_ms) return {};
+  return o;
 }
 
 std::int64_t local_day(const maintenance_window& w, event_time t) {
@@ -99,8 +104,8 @@ bool open_at(const maintenance_window& w, event_time t) {
   if (!w.recurs) return w.starts <= t && t < w.ends;
   const std::int64_t today = local_day(w, t);
   for (std::int64_t day = today - longest_days; day <= today + 1; ++day) {
-    const auto begin = begin_on(w, day);
-    if (begin && *begin <= unix_ms(t) && unix_ms(t) < *begin + w.lasts_ms) return true;
+    const auto o = opening_on(w, day);
+    if (o && o->begin_ms <= unix_ms(t) && unix_ms(t) < o->end_ms) return true;
   }
   return false;
 }
@@ -117,10 +122,10 @@ event_time next_change(const maintenance_window& w, event_time t) {
   }
   const std::int64_t first = local_day(w, std::max(t, w.starts));
   for (std::int64_t day = first - longest_days; day <= first + ahead_days; ++day) {
-    const auto begin = begin_on(w, day);
-    if (!begin) continue;
-    consider(event_time_of(*begin));
-    consider(event_time_of(*begin + w.lasts_ms));
+    const auto o = opening_on(w, day);
+    if (!o) continue;
+    consider(event_time_of(o->begin_ms));
+    consider(event_time_of(o->end_ms));
   }
   return next;
 }

@@ -90,9 +90,9 @@ span_status status_of(const std::string& word) {
   return holds(word, "ok") ? span_status::ok : span_status::unset;
 }
 
-/// Whole microseconds; a part of one is rounded, and less than none is none.
+/// Whole microseconds; a part of one is rounded, and less than none is none, as is nothing said.
 bool read_duration(const std::string& text, std::uint64_t& us) {
-  if (read_integer(text, us)) return true;
+  if (text.empty() || read_integer(text, us)) return true;
   double value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || stop != text.data() + text.size() || !std::isfinite(value))
@@ -118,6 +118,7 @@ const char* name_of(span_status s) {
 template <class Row, class Take>
 outcome<std::vector<Row>> rows_of(std::string_view text, const std::string& file,
                                   std::string_view header, std::size_t columns, Take take) {
+  text = without_mark(text);
   const auto head = text.substr(0, text.find_first_of("\r\n"));
   if (head != header) return bad_row(file, 1, "the header is not '" + std::string{header} + "'");
   std::size_t at = text.find('\n');
@@ -126,6 +127,7 @@ outcome<std::vector<Row>> rows_of(std::string_view text, const std::string& file
   std::vector<Row> rows;
   for (std::size_t row = 2; at < text.size(); ++row) {
     if (!take_record(text, at, fields)) return bad_row(file, row, "a quote is not closed");
+    if (fields.size() == 1 && fields[0].empty()) continue;  // a blank line
     if (fields.size() != columns) return bad_row(file, row, "wrong number of fields");
     std::int64_t ms = 0;
     if (!read_integer(fields[0], ms)) return bad_row(file, row, "ts is no integer");

@@ -157,15 +157,21 @@ float six_digits(double value) noexcept {
   return static_cast<float>(value < 0 ? -rounded : rounded);
 }
 
+std::string_view without_mark(std::string_view text) noexcept {
+  constexpr std::string_view mark = "\xef\xbb\xbf";
+  return text.substr(0, mark.size()) == mark ? text.substr(mark.size()) : text;
+}
+
 outcome<void> parse_metrics(std::string_view text, const std::string& file, entity_series& into) {
+  text = without_mark(text);
   if (text.empty()) return bad_line(file, 1, "no header");
   if (auto ok = parse_header(take_line(text), file, into.metrics); !ok) return ok;
   const std::size_t columns = into.metrics.size();
   for (std::size_t line = 2; !text.empty(); ++line) {
     const auto row = take_line(text);
-    if (row.empty() && text.empty()) break;
+    if (row.empty()) continue;
     if (const char* why = parse_row(row, columns, into)) return bad_line(file, line, why);
-    if (line == 2 && !row.empty()) {  // one guess of the size instead of many copies
+    if (line == 2) {  // one guess of the size instead of many copies
       const std::size_t rows = text.size() / row.size() + 16;
       into.ts.reserve(rows);
       into.values.reserve(rows * columns);

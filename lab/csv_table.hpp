@@ -10,6 +10,8 @@
 
 namespace faultline {
 
+// Blank lines do not count, nor does a byte order mark.
+//
 // metrics := "ts" ("," name)* "\n" (row "\n")*     name of [a-z0-9._-]; ts Unix ms, ascending
 // row     := ts ("," number?)*                     as many fields as the header; empty, NaN, nan,
 //                                                   null or NA = missing
@@ -27,6 +29,9 @@ std::string format_logs(const std::vector<log_line>& logs);
 
 outcome<std::vector<span_row>> parse_spans(std::string_view text, const std::string& file);
 std::string format_spans(const std::vector<span_row>& spans);
+
+/// @p text without the byte order mark that some programs put in front of UTF-8.
+std::string_view without_mark(std::string_view text) noexcept;
 
 /// Whether @p name can be a column of a metrics file.
 bool is_metric_name(std::string_view name) noexcept;

@@ -39,7 +39,8 @@ struct span_sample {
   span_status status = span_status::unset;
   std::string_view trace, span, parent;  ///< hex
   std::string_view operation;
-  bool leaves = false;  ///< CLIENT or PRODUCER: its labels may say whom it called
+  bool leaves = false;   ///< CLIENT or PRODUCER: its labels may say whom it called
+  bool arrives = false;  ///< SERVER or CONSUMER: a peer it names is who called it
 };
 
 /// Why a sample is not in any event.

@@ -63,17 +63,21 @@ bool is_time_unit(std::string_view word) noexcept {
   return std::find(times.begin(), times.end(), word) != times.end();
 }
 
-// The last word that is a unit counts: process_cpu_seconds_total, disk.read.bytes{dev=a}.
+// The last word that is a unit counts: process_cpu_seconds_total, disk.read.bytes{dev=a}. What is
+// counted has none, however the rest is called (http_request_seconds_count), and what stands behind
+// `per` is not the unit of the whole.
 std::string_view unit_of(std::string_view metric) noexcept {
   metric = metric.substr(0, metric.find('{'));
-  std::string_view found;
+  std::string_view found, word;
   std::size_t from = 0;
   for (std::size_t i = 0; i <= metric.size(); ++i) {
     if (i < metric.size() && !is_end(metric[i])) continue;
-    if (const auto unit = unit_named(metric.substr(from, i - from)); !unit.empty()) found = unit;
+    const bool per = word == "per";
+    word = metric.substr(from, i - from);
+    if (const auto unit = unit_named(word); !unit.empty() && !per) found = unit;
     from = i + 1;
   }
-  return found;
+  return word == "count" ? std::string_view{} : found;
 }
 
 std::string unit_behind(std::string_view word, bool per_second) {

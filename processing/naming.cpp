@@ -238,7 +238,8 @@ void sample_namer::span(const span_sample& sample, const sample_labels& labels) 
   std::string peer;
   for (const auto& rule : naming_tables::peer_rules) {
     const auto v = value_of(labels, rule.label);
-    if (v.empty() || (!sample.leaves && rule.label != "peer.service")) continue;
+    if (v.empty() || sample.arrives) continue;
+    if (!sample.leaves && rule.label != "peer.service") continue;
     if (!rule.needs.empty() && value_of(labels, rule.needs).empty()) continue;
     peer.assign(rule.kind).append("/").append(v);
     if (const auto alias = options_.aliases.find(peer); alias != options_.aliases.end())

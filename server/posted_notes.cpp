@@ -5,10 +5,14 @@
 #include <chrono>
 #include <utility>
 
+#include "messages/identity.hpp"
+
 namespace faultline {
 namespace {
 
 constexpr std::chrono::minutes whole_again{15};
+/// With other annotations: many carry a value that is another one each minute.
+constexpr std::chrono::minutes other_words_again{5};
 constexpr std::chrono::minutes resolve_timeout{5};  ///< Alertmanager's, for alerts without an end
 /// What ends sooner is recorded as it is said.
 constexpr std::chrono::minutes least_spared{2};
@@ -18,6 +22,13 @@ constexpr int same_share = 16;
 constexpr std::chrono::seconds same_most{30};
 /// Part of its time that is left when an end that was said is recorded.
 constexpr int tended_share = 4;
+
+/// Of what an alert says beside its labels and times.
+std::uint64_t words_of(const posted_alert& a) {
+  std::uint64_t hash = stable_hash(a.generator);
+  for (const auto& [key, text] : a.annotations) hash = stable_hash(text, stable_hash(key, hash));
+  return hash;
+}
 
 }  // namespace
 
@@ -56,7 +67,8 @@ void posted_notes::look_at(posted_alert& a, event_time now, draft& d) {
   const auto known = notes_.find(print);
   const bool over = a.ends <= now;
   const bool fires = known != notes_.end() && known->second.ends > now && !over;
-  if (fires && known->second.whole + whole_again > now) {
+  const auto rests = fires && known->second.words != words_of(a) ? other_words_again : whole_again;
+  if (fires && known->second.whole + rests > now) {
     note& n = known->second;
     const milliseconds lasts = std::chrono::duration_cast<milliseconds>(a.ends - now);
     const bool same_way = n.lasts >= least_spared &&
@@ -79,6 +91,7 @@ void posted_notes::look_at(posted_alert& a, event_time now, draft& d) {
   if (!over && (known != notes_.end() || notes_.size() < most_)) {
     note_record(print, a, now, d);
     notes_[print].whole = now;
+    notes_[print].words = words_of(a);
   }
   d.whole.push_back(std::move(a));
 }

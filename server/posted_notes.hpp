@@ -24,7 +24,8 @@ void complete(std::vector<posted_alert>& alerts, event_time now);
 /// What the decision log says of posted alerts, so that it need not be told everything again each
 /// minute. Who posts alerts again and again, each time good for as long, adds nothing while more
 /// than half of the time that was recorded is left; then a short record says that it goes on, and
-/// every quarter of an hour a whole one. Any other end is recorded when it is said.
+/// every quarter of an hour a whole one, with other annotations every five minutes. Any other end
+/// is recorded when it is said.
 ///
 /// Threads: any. Limits: as many alerts as the correlator takes; of more, each post is recorded
 /// whole, for it may be taken by then.
@@ -55,6 +56,7 @@ private:
     event_time ends{};        ///< as recorded
     event_time said{};        ///< as said last, where that is later
     event_time whole{};       ///< when it was recorded whole
+    std::uint64_t words = 0;  ///< what it said then: a hash
     milliseconds lasts{0};    ///< what was left to the end when it was recorded
     std::uint64_t batch = 0;  ///< that is not durable yet and has it; 0: all is
     event_time due{};         ///< its entry in the agenda

@@ -108,6 +108,17 @@ TEST(PostedNotes, WhatIsPostedEachMinuteIsRecordedEverySecondOneAndWholeEachQuar
   EXPECT_LE(again, 30);
 }
 
+TEST(PostedNotes, OtherAnnotationsAreRecordedEveryFiveMinutes) {
+  desk d;
+  std::vector<double> whole;
+  for (int n = 0; n < 16; ++n) {
+    auto a = slow(n + 4);
+    a.annotations = {{"value", std::to_string(n)}};
+    if (d.post({a}, n) == std::vector<std::string>{"posted_alerts"}) whole.push_back(n);
+  }
+  EXPECT_THAT(whole, ElementsAre(0, 5, 10, 15));
+}
+
 TEST(PostedNotes, AnEndIsRecordedAndSoIsWhatBeginsAgain) {
   desk d;
   EXPECT_THAT(d.post({slow(4)}, 0), ElementsAre("posted_alerts"));

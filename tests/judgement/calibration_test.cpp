@@ -273,6 +273,27 @@ TEST(AlertLifecycle, TheEchoOfACrossedLimitOpensNothingForTenMinutes) {
   EXPECT_TRUE(life.firing());
 }
 
+TEST(AlertLifecycle, OneTickBeyondALimitOnTheWayToItEndsNoEpisode) {
+  alert_lifecycle life;
+  tick_signs near, crossed, within;
+  near.limit = true;
+  crossed.limit = crossed.crossed = true;
+  std::int64_t ts = 0;
+  const auto give = [&](const tick_signs& s) {
+    const auto step = life.next(s, ts += minute, minute);
+    life.apply(step, alert_severity::warning, alert_reason::limit, ts);
+  };
+  for (int i = 0; i < 4; ++i) give(near);
+  ASSERT_TRUE(life.firing());
+  give(crossed);
+  for (int i = 0; i < 4; ++i) give(near);
+  EXPECT_TRUE(life.firing());
+  for (int i = 0; i < 2; ++i) give(crossed);
+  EXPECT_EQ(life.episode(), 1u);
+  for (int i = 0; i < 3; ++i) give(within);
+  EXPECT_FALSE(life.firing()) << "what did cross it ends as ever";
+}
+
 // The largest of many scores is larger: what is rare for one channel is not for thirty.
 TEST(Calibration, ExpectsLargerScoresOfMoreChannelsUntilItHasSeenThem) {
   view_scores scores{};

@@ -65,6 +65,20 @@ TEST(Maintenance, ARecurringWindowIsOpenOnItsDaysAtItsTime) {
       << "Sunday";
 }
 
+TEST(Maintenance, OneThatRecursIsOpenWithinItsOwnBoundsAlone) {
+  auto w = nightly();  // Mondays from 2:00 to 3:30
+  w.starts = event_time_of(monday + 2 * hour + 30 * minute);
+  w.ends = event_time_of(monday + 3 * hour);
+  EXPECT_FALSE(open_at(w, event_time_of(monday + 2 * hour + 30 * minute - 1)));
+  EXPECT_TRUE(open_at(w, event_time_of(monday + 2 * hour + 30 * minute)));
+  EXPECT_TRUE(open_at(w, event_time_of(monday + 3 * hour - 1)));
+  EXPECT_FALSE(open_at(w, event_time_of(monday + 3 * hour)));
+  EXPECT_EQ(next_change(w, event_time_of(monday)), event_time_of(monday + 2 * hour + 30 * minute));
+  EXPECT_EQ(next_change(w, event_time_of(monday + 2 * hour + 40 * minute)),
+            event_time_of(monday + 3 * hour));
+  EXPECT_EQ(next_change(w, event_time_of(monday + 3 * hour)), event_time::max());
+}
+
 TEST(Maintenance, LocalTimeFollowsTheClocksOfTheZone) {
   const auto w = nightly("Europe/Berlin");
   EXPECT_TRUE(open_at(w, event_time_of(monday + hour))) << "02:00 in winter is 01:00 UTC";

@@ -34,6 +34,38 @@ TEST(PostedAlerts, EndWhenNobodyPostsThemAnyMore) {
   EXPECT_FALSE(f.core.wants_clock(event_time_of(noon + 50 * minute)) && f.core.open().empty());
 }
 
+TEST(PostedAlerts, SayWhatWasPostedLastAndNobodyIsToldOfThatAlone) {
+  fold f;
+  f.post("Slow", "cart", noon, noon + 4 * minute);
+  posted_alert p;
+  p.labels = {{"alertname", "Slow"}, {"severity", "critical"}, {"service", "cart"}};
+  p.entity = "cart";
+  p.starts = event_time_of(noon);
+  p.ends = event_time_of(noon + 8 * minute);
+  p.annotations = {{"summary", "slower still"}};
+  p.generator = "http://there/2";
+  const auto out = f.command("posted_alerts", "", posted_json({p}));
+  EXPECT_TRUE(out.feed.empty());
+  const auto firing = f.core.firing();
+  ASSERT_EQ(firing.size(), 1u);
+  EXPECT_EQ(firing[0].explanation, "slower still");
+  EXPECT_EQ(firing[0].annotations.at("summary"), "slower still");
+  EXPECT_EQ(firing[0].generator, "http://there/2");
+}
+
+// The clock of the decisions rests where nothing fires.
+TEST(PostedAlerts, AreAskedAboutAsOfWhenTheyBegan) {
+  fold f;
+  decision d;
+  d.kind = decision_kind::change;
+  d.change = {"cart", change_kind::deploy, "2.1", event_time_of(noon - minute)};
+  f.apply(d);
+  const auto out = f.post("Slow", "cart", noon, noon + 4 * minute);
+  ASSERT_EQ(out.requests.size(), 1u);
+  EXPECT_EQ(out.requests[0].as_of, event_time_of(noon));
+  ASSERT_EQ(out.requests[0].changes.size(), 1u);
+}
+
 TEST(PostedAlerts, GoOnByAShortRecordToo) {
   fold f;
   f.post("Slow", "cart", noon, noon + 4 * minute);

@@ -8,6 +8,7 @@
 namespace faultline {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
 
@@ -76,11 +77,13 @@ TEST_F(WeakSigns, OfWhatNothingConnectsMakeCandidatesOfIncidents) {
   ASSERT_EQ(fired.requests.size(), 1u);
   EXPECT_THAT(fired.requests[0].candidates, UnorderedElementsAre("alone", "shortly/before"));
   answer(fired.requests[0], "alone", 0.9, 6);
+  f.fire("other/that/pages", noon + minute / 2);
   sign("behind", noon + minute);
   for (int n = 0; n < 40; ++n) sign("crowd/" + std::to_string(n), noon + minute);
   const auto later = f.clock(noon + 3 * minute);  // asked once more
   ASSERT_EQ(later.requests.size(), 1u);
-  EXPECT_EQ(later.requests[0].candidates.size(), 1 + 16u) << "bounded";
+  EXPECT_EQ(later.requests[0].candidates.size(), 16u) << "bounded, itself included";
+  EXPECT_THAT(later.requests[0].candidates, Contains("other/that/pages"));
 }
 
 TEST_F(WeakSigns, OneOlderThanAllThatAreKeptIsLetGo) {

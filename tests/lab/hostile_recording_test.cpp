@@ -65,7 +65,7 @@ TEST(HostileRecording, BrokenTablesAreRefusedWithFileAndLine) {
       {"ts,cpu\n1, 1\n", "line 2: a value is no finite number"},
       {"ts,cpu\n1,1e999\n", "line 2: a value is no finite number"},
       {"ts,cpu\n1,1e60\n", "line 2: a value does not fit"},
-      {"ts,cpu\n\n1,1\n", "line 2: ts is no integer"},
+      {"ts,cpu\n\n,1\n", "line 3: ts is no integer"},
   };
   for (const auto& [csv, why] : cases) {
     const failure f = reading(csv);
@@ -172,7 +172,6 @@ TEST(EventTables, BrokenOnesAreRefused) {
   EXPECT_TRUE(parse_logs("ts,entity,severity,body\r\n1,a,info,x\r\n", "f"));
   const std::string head = "ts,entity,trace,span,parent,operation,duration_us,status,peer\n";
   EXPECT_FALSE(parse_spans(head + "1,a,t,s,,op,long,ok,\n", "f"));
-  EXPECT_FALSE(parse_spans(head + "1,a,t,s,,op,,ok,\n", "f"));
   EXPECT_TRUE(parse_spans(head + "1,a,t,s,,op,5,,\n", "f"));
 }
 
@@ -214,7 +213,18 @@ TEST(EventTables, SeveritiesAndStatesAreReadAsTheirWritersMeanThem) {
     EXPECT_EQ(span("5", word).status, span_status::error) << word;
   EXPECT_EQ(span("12.6", "").duration_us, 13u);
   EXPECT_EQ(span("-5", "").duration_us, 0u);
+  EXPECT_EQ(span("", "").duration_us, 0u);
   EXPECT_EQ(span("1e30", "").duration_us, 1'000'000'000'000'000u);
+}
+
+TEST(EventTables, BlankLinesAndAMarkInFrontDoNotCount) {
+  const auto logs =
+      parse_logs("\xef\xbb\xbfts,entity,severity,body\n\n1,a,info,x\r\n\r\n2,a,info,y\n\n", "f");
+  ASSERT_TRUE(logs) << logs.error().what;
+  EXPECT_EQ(logs->size(), 2u);
+  entity_series read;
+  ASSERT_TRUE(parse_metrics("\xef\xbb\xbfts,cpu\n\n1,2\n\r\n2,3\n\n", "f", read));
+  EXPECT_EQ(read.rows(), 2u);
 }
 
 TEST(MetricTables, WhatLibrariesWriteForNothingIsMissing) {

@@ -612,7 +612,7 @@ TEST(Naming, MetricsOfTheSystemAreTheHostsWhicheverServiceSendsThem) {
 
 TEST(Naming, ASpanThatLeavesSaysWhomItCalls) {
   told t;
-  const auto peer = [&t](const sample_labels& labels, bool leaves) {
+  const auto peer = [&t](const sample_labels& labels, bool leaves, bool arrives = false) {
     t.begin(naming_style::otel);
     const sample_labels resource{{"service.name", "cart"}};
     t.namer.source(resource);
@@ -621,6 +621,7 @@ TEST(Naming, ASpanThatLeavesSaysWhomItCalls) {
     s.span = "b7ad6b7169203331";
     s.operation = "GET /";
     s.leaves = leaves;
+    s.arrives = arrives;
     t.namer.span(s, labels);
     return t.last_peer;
   };
@@ -630,6 +631,8 @@ TEST(Naming, ASpanThatLeavesSaysWhomItCalls) {
   EXPECT_EQ(peer({{"messaging.destination.name", "jobs"}}, true), "queue/jobs");
   EXPECT_EQ(peer({{"server.address", "10.0.0.7"}}, true), "remote/10.0.0.7");
   EXPECT_EQ(peer({{"server.address", "10.0.0.7"}}, false), "");  // of a server: itself
+  EXPECT_EQ(peer({{"peer.service", "auth"}}, false), "service/auth") << "of an inner span";
+  EXPECT_EQ(peer({{"peer.service", "front"}}, false, true), "") << "of a server: who called it";
 }
 
 TEST(Naming, AnExceptionIsPartOfTheLine) {
@@ -666,6 +669,10 @@ TEST(Naming, UnitsAreReadFromNames) {
   EXPECT_EQ(unit_of("disk_used_percent"), "percent");
   EXPECT_EQ(unit_of("node_rapl_package_joules_total"), "joules");
   EXPECT_EQ(unit_of("requests_total"), "");
+  EXPECT_EQ(unit_of("requests_per_second"), "");
+  EXPECT_EQ(unit_of("bytes_per_second"), "bytes");
+  EXPECT_EQ(unit_of("http_request_duration_seconds_count"), "") << "how often, not how long";
+  EXPECT_EQ(unit_of("http_request_duration_seconds_sum"), "seconds");
   EXPECT_EQ(unit_word("By"), "bytes");
   EXPECT_EQ(unit_word("{job}"), "");
   EXPECT_EQ(unit_word("seconds"), "seconds");

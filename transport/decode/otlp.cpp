@@ -15,7 +15,7 @@ namespace faultline {
 namespace {
 
 constexpr std::uint64_t no_recorded_value = 1;  ///< of a data point's flags
-constexpr std::int64_t client = 3, producer = 4;
+constexpr std::int64_t server = 2, client = 3, producer = 4, consumer = 5;
 
 /// What a delta is of; nothing where it does not say.
 std::optional<double> seconds_of(const otlp_point& p) noexcept {
@@ -154,6 +154,7 @@ void otlp_teller::tell(const otlp_span& s, const sample_labels& labels) {
   out.parent = s.parent;
   out.operation = s.name;
   out.leaves = s.kind == client || s.kind == producer;
+  out.arrives = s.kind == server || s.kind == consumer;
   to_.span(out, labels);
 }
 
