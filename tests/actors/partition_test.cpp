@@ -592,6 +592,26 @@ TEST_F(Partition, ReplayBringsNobodyBackWhoIsRetired) {
   expect_whole_sums(7);
 }
 
+TEST_F(Partition, ReplayLeavesANamesakeAloneThatWasSavedBehindTheRetirement) {
+  options.recovery.sweep_interval = 1h;  // who does not leave is not saved
+  begin();
+  for (int n = 0; n < 3; ++n) append({"host/a", "host/b"}, n);
+  append_control("retire", "host/a");
+  append({"host/a"}, 3);
+  for (int n = 4; n < 20; ++n) {
+    append_clock(n);
+    append({"host/b"}, n);
+  }
+  ASSERT_EQ(counters.passivations.load(), 1U) << "it is saved";
+  ASSERT_EQ(memory->checkpoints().load_checkpoint(0)->position, 0U) << "host/b is not";
+  const auto retired = counters.events_retired.load();
+  end_owner();
+  EXPECT_EQ(counters.events_replayed.load(), 4U) << "its predecessor's, and its own";
+  EXPECT_EQ(counters.events_retired.load(), retired);
+  EXPECT_EQ(observations("host/a"), 1U);
+  EXPECT_EQ(observations("host/b"), 19U);
+}
+
 TEST_F(Partition, WhatItsPredecessorSavedIsNotTakenForItsOwnSnapshot) {
   begin();
   for (int n = 0; n < 3; ++n) append({"host/a"}, n);
