@@ -224,11 +224,20 @@ int serve(const flags& f) {
                   }};
   options->read_again = [&reload] { return reload.read_again(); };
   trouble in;
-  if (const int signal = early_end(); signal != 0) {
+  int signal = 0;
+  options->told_to_end = [&signal] {
+    if (signal == 0) signal = early_end();
+    return signal != 0;
+  };
+  if (options->told_to_end()) {
     spdlog::info("ending before the start signal={}", signal);
     return 0;
   }
   auto house = node::start(*options, [&](const std::string& why) { in.give_up(why); });
+  if (!house && signal != 0 && house.error().code == ec::shutting_down) {
+    spdlog::info("ending during the start signal={}", signal);
+    return 0;
+  }
   if (!house) {
     spdlog::error("start failed code={} reason=\"{}\"", to_string(house.error().code),
                   house.error().what);

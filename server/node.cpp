@@ -32,6 +32,12 @@ void node::impl::step_done(const char* step) const {
                 std::chrono::duration_cast<milliseconds>(passed).count(), process_cpu_seconds());
 }
 
+outcome<void> node::impl::go_on(const char* step) const {
+  step_done(step);
+  if (!options.told_to_end || !options.told_to_end()) return {};
+  return failure{ec::shutting_down, std::string{"told to end behind the step "} + step};
+}
+
 outcome<void> node::impl::open_store() {
   const placed here{"fl-storage", options.placement.storage};
   auto opened = open_rocksdb_store(options.storage,
@@ -45,11 +51,12 @@ outcome<void> node::impl::open() {
   clock.follow(wall_clock(), running_clock());
   if (auto possible = check_placement(options.placement); !possible) return possible;
   if (auto done = open_store(); !done) return done;
-  step_done("store");
+  if (auto more = go_on("store"); !more) return more;
   for (partition_id p = 0; p < memory->events().partitions(); ++p)
     had_records = had_records || memory->events().last(p) != 0;
   if (auto read = read_flight(); !read) return read;
   if (auto done = settle_rules(); !done) return done;
+  if (auto more = go_on("rules"); !more) return more;
   if (auto made = make_notifier(); !made) return made;
   directory = std::make_unique<partition_directory>(memory->events().partitions());
   const placed here{"fl-doors", options.placement.doors};
@@ -57,7 +64,7 @@ outcome<void> node::impl::open() {
   if (!bound) return bound.error();
   sockets = std::move(*bound);
   watchers = std::make_unique<live_desk>(*memory);
-  return {};
+  return go_on("bound");
 }
 
 // What has killed the process twice is never tried again (rule 10): it is named before anything
@@ -173,6 +180,7 @@ outcome<void> node::impl::open_doors_and_web() {
   commit = std::make_unique<group_commit>(*memory, options.intake, options.processing, counters,
                                           std::move(hooks));
   if (auto loaded = commit->load_publishers(); !loaded) return loaded;
+  if (auto more = go_on("publishers"); !more) return more;
   {
     const placed here{"fl-log", options.placement.storage};
     commit->start();
@@ -262,7 +270,7 @@ outcome<void> node::impl::drain() {
 /// Waits for it, but not for long: what is not recorded ends as it was recorded before.
 void node::impl::close_posts() {
   constexpr std::chrono::seconds patience{2};
-  if (!cycle || !the_keeper || gave_up) return;
+  if (!serves || gave_up) return;
   const auto heard = std::make_shared<std::promise<outcome<bool>>>();
   auto said = heard->get_future();
   cycle->close_posts([heard](outcome<bool> done) { heard->set_value(std::move(done)); });
@@ -285,11 +293,12 @@ outcome<std::unique_ptr<node>> node::start(const node_options& options,
     i.system = std::make_unique<caf::actor_system>(i.config);
   }
   i.spawn();
-  i.step_done("actors");
+  if (auto more = i.go_on("actors"); !more) return more.error();
   if (auto done = i.open_doors_and_web(); !done) return done.error();
   if (i.notifications) i.notifications->start();
   i.clock_thread = std::thread{[&i] { i.run_clock(); }};
   i.step_done("doors");
+  i.serves = true;
   i.reloads.succeeded_at_ms.store(unix_ms(i.time_now()));
   return house;
 }
@@ -311,7 +320,8 @@ outcome<void> node::stop() {
   if (i.posts) i.posts->stop();
   if (i.desk) i.desk->close();
   if (i.commit) i.commit->stop();
-  if (i.system && i.the_supervisor && !i.gave_up) result = i.drain();
+  // Who was told to end before it served has applied nothing that the log does not hold.
+  if (i.serves && !i.gave_up) result = i.drain();
   if (i.notifications) i.notifications->stop();
   if (i.web) i.web->stop();
   i.close_posts();

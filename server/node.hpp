@@ -59,12 +59,15 @@ struct node_options {
   std::string models_directory;
   /// What the configuration says now, for a reload; empty: there is none to read.
   std::function<outcome<fresh_settings>()> read_again;
+  /// Whether the node is to end before it serves; asked after each step of its start. Empty: never.
+  std::function<bool()> told_to_end;
 };
 
 /// The house: opens the store, spawns the actors from the last hop to the first, opens the doors.
 class node {
 public:
   /// @p give_up is called at most once, from any thread, when the node cannot go on.
+  /// @returns ec::shutting_down where it was told to end before it served.
   static outcome<std::unique_ptr<node>> start(const node_options& options,
                                               std::function<void(const std::string&)> give_up);
   ~node();

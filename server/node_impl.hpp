@@ -93,6 +93,8 @@ struct node::impl {
   void run_clock();
   /// Where the time of a start goes: one line of the debug log for each step.
   void step_done(const char* step) const;
+  /// That, and whether there is to be another step.
+  outcome<void> go_on(const char* step) const;
   void tell_recovered();
   void measure_replay(double passed_s);
   outcome<void> drain();
@@ -161,6 +163,7 @@ struct node::impl {
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   bool had_records = false;     ///< the store was not new: a restart
   bool recovered_told = false;  ///< of the clock thread
+  bool serves = false;          ///< the start is over: an end has to save what was applied
   bool stopped = false;
   posted_notes posted;                        ///< the keeper tells it; stop() waits for all actors
   std::atomic<bool> correlator_whole{false};  ///< see correlator_peers

@@ -395,5 +395,38 @@ TEST(NodeFlow, ARequestSentAgainCountsOnce) {
   }
 }
 
+TEST(NodeFlow, AStartThatIsToldToEndEndsBehindTheStepItIsAtAndTheNextOneServes) {
+  const folder disk;
+  auto options = small_node(disk.path());
+  entity_events events;
+  payload_writer writer;
+  writer.add(events.at(0, 0.5));
+  {
+    house h{options};
+    ASSERT_NO_FATAL_FAILURE(h.start());
+    const auto publisher = h.publisher("one");
+    ASSERT_TRUE(publisher->send(writer.take(), patience));
+    ASSERT_TRUE(publisher->flush(patience));
+    h.stop();
+  }
+  int steps = 0;
+  for (bool ended = true; ended && steps < 100; ++steps) {
+    int asked = 0;
+    options.told_to_end = [&] { return asked++ == steps; };
+    auto made = node::start(options, [](const std::string& why) { ADD_FAILURE() << why; });
+    ended = !made;
+    if (ended) {
+      EXPECT_EQ(made.error().code, ec::shutting_down) << made.error().what;
+    }
+    EXPECT_EQ(asked, steps + (ended ? 1 : 0)) << "it goes no step further";
+  }
+  EXPECT_GE(steps, 6);
+  options.told_to_end = nullptr;
+  house h{options};
+  ASSERT_NO_FATAL_FAILURE(h.start());
+  EXPECT_EQ(observations(h), 1U);
+  h.stop();
+}
+
 }  // namespace
 }  // namespace faultline
