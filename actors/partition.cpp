@@ -78,8 +78,7 @@ void partition_state::drive() {
   dispatch();
   count_read();
   fetch();
-  // An ending server reads no further: what it has not read is in the log.
-  if (queue_.empty() && !live_ && draining_.empty()) read_on();
+  if (queue_.empty() && !live_) read_on();
   answer_drain();
 }
 

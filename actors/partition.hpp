@@ -216,6 +216,7 @@ private:
   void flush();
   void on_flushed(const std::shared_ptr<const checkpoint_batch>& batch);
   log_position checkpoint_position();
+  void leave_unread();
   void answer_drain();
   void fail(const caf::error& why);
 

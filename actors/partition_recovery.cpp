@@ -109,7 +109,8 @@ bool partition_state::join_ahead() {
 }
 
 void partition_state::read_on() {
-  if (!loaded_ || live_ || reading_ || !queue_.empty()) return;
+  // An ending server reads no further: what it has not read is in the log.
+  if (!loaded_ || live_ || reading_ || !queue_.empty() || !draining_.empty()) return;
   if (join_ahead()) {
     go_live();
     drive();
@@ -127,6 +128,7 @@ void partition_state::read_on() {
 
 void partition_state::on_page(const log_page& page) {
   reading_ = false;
+  if (!draining_.empty()) return;
   for (const auto& blob : page.blobs) {
     if (blob->position < next_) continue;
     next_ = blob->position + 1;  // positions below the trim are gone on purpose

@@ -243,9 +243,20 @@ void partition_state::tell_stored(const std::vector<window_block>& blocks) {
 caf::result<drained> partition_state::on_drain() {
   auto promise = self->make_response_promise<drained>();
   draining_.push_back(promise);
+  if (!live_) leave_unread();
   drive();
   answer_drain();
   return promise;
+}
+
+/// Who catches up may have read far ahead of its entities: the next start reads that again.
+void partition_state::leave_unread() {
+  const std::size_t begun = offset_ == 0 ? 0 : 1;
+  if (queue_.size() > begun) {
+    next_ = queue_[begun]->position;
+    queue_.resize(begun);
+  }
+  ahead_.clear();
 }
 
 void partition_state::answer_drain() {

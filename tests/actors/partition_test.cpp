@@ -782,6 +782,23 @@ TEST_F(Partition, EndsInOrderWhileItStillCatchesUpWithTheLog) {
   EXPECT_TRUE(saved && saved->has_value()) << "what was applied is saved";
 }
 
+TEST_F(Partition, WhoCatchesUpEndsWithoutApplyingAllThatItHasRead) {
+  options.recovery.sweep_interval = 1h;  // no snapshots: all of it is to be read again
+  begin();
+  for (int n = 0; n < 200; ++n) append({"host/a"}, n);
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+  while (counters.read_restart == 0 && sched.try_run_once()) continue;
+  ASSERT_NE(counters.read_restart.load(), 0U);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  EXPECT_LT(counters.read_restart.load(), 100U);
+  const auto checkpoint = memory->checkpoints().load_checkpoint(0);
+  ASSERT_TRUE(checkpoint);
+  EXPECT_EQ(checkpoint->position, counters.read_restart.load()) << "what was applied is saved";
+  end_owner();
+  EXPECT_EQ(observations("host/a"), 200U);
+  EXPECT_EQ(counters.lag(), 0U);
+}
+
 /// CAF's clock keeps the deadline of a request until it is due, answered or not.
 TEST_F(Partition, LeavesNoDeadlineBehindForWhatTheKeeperHasAnswered) {
   begin();
