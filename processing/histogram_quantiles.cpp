@@ -29,6 +29,11 @@ std::optional<double> bound_of(std::string_view text) {
   return le;
 }
 
+float bounded(double count) noexcept {
+  constexpr double most = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(count, -most, most));
+}
+
 }  // namespace
 
 std::optional<bucket_name> bucket_name_of(std::string_view metric) {
@@ -148,8 +153,7 @@ void histogram_quantiles::add_up(histogram& h) {
   if (h.rates) {
     for (auto& b : h.bounds) {
       if (std::isnan(b.now)) continue;
-      b.grown =
-          static_cast<float>((std::isnan(b.grown) ? 0 : static_cast<double>(b.grown)) + b.now);
+      b.grown = bounded(std::isnan(b.grown) ? b.now : static_cast<double>(b.grown) + b.now);
       b.now = nothing;
     }
     return;
@@ -160,7 +164,7 @@ void histogram_quantiles::add_up(histogram& h) {
   const bool anew = any([](const bound& b) { return b.now < b.base; });
   for (auto& b : h.bounds) {
     const double grown = static_cast<double>(b.grown) + b.now - (anew ? 0 : b.base);
-    b.grown = is_new ? 0 : static_cast<float>(grown);
+    b.grown = is_new ? 0 : bounded(grown);
     b.base = b.now;
   }
 }

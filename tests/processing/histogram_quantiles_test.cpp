@@ -150,6 +150,21 @@ TEST(HistogramQuantiles, BoundsThatAreGoneAreForgottenAndNewOnesCountFromTheirSe
   EXPECT_NEAR(closed(h).at("took_seconds_p99"), 0.1 + 4.9 * 0.98, 1e-3);
 }
 
+TEST(HistogramQuantiles, CountsThatNobodyCanHaveCountedAreAValueOrNone) {
+  for (const auto kind : {metric_kind::counter, metric_kind::rate}) {
+    histogram_quantiles h;
+    for (int n = 0; n < 3; ++n) {
+      const double huge = n % 2 == 0 ? -1.7e308 : 1.7e308;
+      give(h, 1'000 + n, {{"1", huge}, {"2", -huge}, {"+Inf", huge}}, kind);
+    }
+    for (const auto& [name, value] : closed(h)) EXPECT_TRUE(std::isfinite(value)) << name;
+    histogram_quantiles again;
+    const auto bytes = saved(h);
+    byte_reader in{bytes};
+    EXPECT_TRUE(again.restore(in));
+  }
+}
+
 TEST(HistogramQuantiles, WhatIsNoBucketStaysAMetric) {
   histogram_quantiles h;
   for (const char* name : {"took",

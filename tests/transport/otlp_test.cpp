@@ -2,6 +2,7 @@
 #include "transport/decode/otlp.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include <gmock/gmock.h>
 #include <nlohmann/json.hpp>
@@ -163,7 +164,8 @@ TEST(OtlpProtobuf, BucketsThatCannotBeReadAreLeftOutAndTheirHistogramIsThere) {
   const auto negative = text_field(9, text_field(2, std::string{"\0\1", 2}));
   for (const auto& fields :
        {exponential(2, 0, "\1") + negative, exponential(21, 0, "\1"), exponential(-11, 0, "\1"),
-        exponential(2, std::int64_t{1} << 40U, "\1"), exponential(0, 5'000, "\1"),
+        exponential(2, std::int64_t{1} << 40U, "\1"),
+        exponential(2, std::numeric_limits<std::int64_t>::min(), "\1"), exponential(0, 5'000, "\1"),
         exponential(2, 0, "\x80"), exponential(2, 0, std::string(11, '\xff')),
         exponential(2, 0, std::string(3'000, '\1')), text_field(8, "\x0b")}) {
     const auto told = histogram(exponential_kind, fields);

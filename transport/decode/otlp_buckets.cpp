@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 
 #include "transport/decode/internal/otlp_points.hpp"
 
@@ -37,7 +38,8 @@ bool read_explicit(const otlp_point& p, std::vector<count_up_to>& out) {
 /// the next scale below.
 bool read_exponential(const otlp_point& p, std::vector<count_up_to>& out) {
   const bool known = p.scale >= least_scale && p.scale <= greatest_scale &&
-                     std::abs(p.offset) <= (std::int64_t{1} << 31);
+                     p.offset >= std::numeric_limits<std::int32_t>::min() &&
+                     p.offset <= std::numeric_limits<std::int32_t>::max();
   if (!known || p.negative) return false;
   const auto last = p.offset + static_cast<std::int64_t>(p.counts.size()) - 1;
   std::int64_t scale = p.scale;
