@@ -211,14 +211,19 @@ def run(count, seed, state=None, control=False):
     return any("SILENT" in line and "'log'" in line for line in bad) if control else not bad
 
 
-def main():
+def read_arguments(description, count, control):
+    """The command line of a campaign of damage; @control says what that one must find. SIGTERM ends it in order from now on."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--count", type=int, default=36)
+    arguments = argparse.ArgumentParser(description=description.splitlines()[0])
+    arguments.add_argument("--count", type=int, default=count)
     arguments.add_argument("--seed", type=int, default=1)
-    arguments.add_argument("--control", action="store_true", help="a campaign that must find whole files with other records")
+    arguments.add_argument("--control", action="store_true", help=control)
     arguments.add_argument("--state", help="a line for each case")
-    wanted = arguments.parse_args()
+    return arguments.parse_args()
+
+
+def main():
+    wanted = read_arguments(__doc__, 36, "a campaign that must find whole files with other records")
     return 0 if run(wanted.count, wanted.seed, wanted.state, wanted.control) else 1
 
 

@@ -15,7 +15,6 @@ off, and a server that starts on it. Good ends are
 Fails on anything else: rights that differ and nobody says so, or a server that ends by a signal.
 """
 
-import argparse
 import pathlib
 import random
 import shutil
@@ -28,7 +27,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from support import BIN, Server  # noqa: E402
-from damage import WAYS, damage, run_cases  # noqa: E402
+from damage import WAYS, damage, read_arguments, run_cases  # noqa: E402
 
 KINDS = {"key": ["server.secret"], "client": ["clients.d/probe.pub", "clients.d/pager.pub", "clients.d/hub.pub"],
          "tokens": ["tokens"]}
@@ -136,13 +135,7 @@ def run(count, seed, state=None):
 
 
 def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--count", type=int, default=50)
-    arguments.add_argument("--seed", type=int, default=1)
-    arguments.add_argument("--control", action="store_true", help="one that must find another right")
-    arguments.add_argument("--state", help="a line for each case")
-    wanted = arguments.parse_args()
+    wanted = read_arguments(__doc__, 50, "one that must find another right")
     return 0 if (control() if wanted.control else run(wanted.count, wanted.seed, wanted.state)) else 1
 
 

@@ -28,7 +28,9 @@ import msgpack
 import zmq
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from support import Publisher, Server, check_sums  # noqa: E402
+from loads import memory_of  # noqa: E402
 
 KNOWN = 500
 ROWS = 25  # of known entities in a request
@@ -71,13 +73,6 @@ def flood(port, names, seed, go, told):
     socket.close(linger=0)
     context.term()
     told.put((accepted, refused, other))
-
-
-def rss(server):
-    for line in pathlib.Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("the server is gone")
 
 
 class Known:
@@ -142,7 +137,7 @@ def live_beside(server, told):
         if heard - before < 1:  # a share is kept for who was heard of in the last second
             kept += len(new)
             kept_taken += now
-        peak = max(peak, rss(server))
+        peak = max(peak, memory_of(server.process.pid, "VmRSS"))
         time.sleep(0.2)
     quiet.close()
     return {"quiet_new": fresh, "quiet_taken": taken, "quiet_kept": kept, "quiet_kept_taken": kept_taken, "rss_peak": peak}
@@ -156,7 +151,7 @@ def run(names=1_000_000, seed=1, quiet_s=2.0):
         known.reply_to(known.send([{"entity": f"host/known-{n}", "values": {"cpu": 0.5}} for n in range(KNOWN)]))
         known.close()
         time.sleep(2)
-        before = rss(server)
+        before = memory_of(server.process.pid, "VmRSS")
         told, go = multiprocessing.Queue(), multiprocessing.Event()
         flooding = multiprocessing.Process(target=flood, args=(server.router, names, seed, go, told))
         flooding.start()

@@ -26,29 +26,9 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
+sys.path.insert(0, str(ROOT / "tests/campaigns"))
 from support import Publisher, Server  # noqa: E402
-
-TICK_MS = 600_000
-START = 1_700_000_000_000 // TICK_MS * TICK_MS
-CALM = 60  # ticks of ten minutes: learning takes some hours of them
-CONFIG = (
-    "processing: {tick: 10m, accept_past: true}\n"
-    "detection: {learning: 1h}\n"
-    "entities: {max_new_per_second: 100000, max_per_publisher: 0}\n"
-    "limits: [{entity: 'service/*', metric: level, above: 90}]\n"
-)
-
-
-def rows(n, numbers, level):
-    ts = START + n * TICK_MS
-    return [{"entity": f"service/s{e}", "ts": ts, "values": {"level": level, "requests": 100.0 + (n * 7 + e) % 5}} for e in numbers]
-
-
-def edges(nodes, fan=8):
-    callees = {}
-    for e in range(1, nodes):
-        callees.setdefault((e - 1) // fan, []).append(f"service/s{e}")
-    return [{"type": "edge", "entity": f"service/s{caller}", "ts": START, "depends_on": all_of} for caller, all_of in callees.items()]
+from loads import CALM, SERVICES, service_edges, service_rows  # noqa: E402
 
 
 def send(publisher, events):
@@ -62,11 +42,11 @@ def send(publisher, events):
 def storm(server, publisher, options):
     spare = range(options.alerts, options.alerts + options.updates)  # they cross later, one by one
     everybody = [*range(options.alerts), *spare]
-    send(publisher, edges(options.nodes))
+    send(publisher, service_edges(options.nodes, 8))
     for n in range(CALM):
-        send(publisher, rows(n, everybody, 40.0))
-    send(publisher, rows(CALM, range(options.alerts), 95.0) + rows(CALM, spare, 40.0))
-    send(publisher, rows(CALM + 1, everybody[:options.alerts], 96.0) + rows(CALM + 1, spare, 40.0))
+        send(publisher, service_rows(n, everybody, 40.0))
+    send(publisher, service_rows(CALM, range(options.alerts), 95.0) + service_rows(CALM, spare, 40.0))
+    send(publisher, service_rows(CALM + 1, everybody[:options.alerts], 96.0) + service_rows(CALM + 1, spare, 40.0))
     if options.during:
         return
     end = time.monotonic() + 300
@@ -97,7 +77,7 @@ def browse(server, publisher, options):
             browser.stdin.flush()
             n = int(rest)
             tick = CALM + 2 + 2 * (n - options.alerts)  # its partition's clock goes on with it; the second row closes the first
-            publisher.send(rows(tick, [n], 97.0) + rows(tick + 1, [n], 97.0))
+            publisher.send(service_rows(tick, [n], 97.0) + service_rows(tick + 1, [n], 97.0))
             publisher.flush()
         elif word == "figures":
             figures = json.loads(rest)
@@ -121,7 +101,7 @@ def main():
     parser.add_argument("--screenshots", help="also: screenshots of these pages into this directory")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    server = Server(CONFIG).start()
+    server = Server(SERVICES).start()
     try:
         publisher = Publisher(server.router, "page")
         storm(server, publisher, options)

@@ -28,34 +28,20 @@ import msgpack
 import zmq
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from support import Publisher, Server  # noqa: E402
+from loads import CYCLE, STORM, memory_of, storm_rows  # noqa: E402
 
-TICK_MS = 600_000
-START = 1_700_000_000_000 // TICK_MS * TICK_MS
-HIGH, LOW = 2, 3  # ticks over the limit and below it: two alert records in five ticks
-CYCLE = HIGH + LOW
 MEMORY_BUDGET = 64 * 1024 * 1024
-CONFIG = (
-    "processing: {{tick: 10m, accept_past: true}}\n"
-    "detection: {{learning: {learning}}}\n"
-    "limits: [{{entity: 'storm/*', metric: level, above: 90}}]\n"
-)
 
 
 def server_with_small_buffers(incidents):
     """Small RocksDB buffers fill in the warm-up: what grows afterwards is not theirs. Who is still learning opens no
     incidents."""
-    server = Server(CONFIG.format(learning="1h" if incidents else "90d"))
+    server = Server(STORM + f"detection: {{learning: {'1h' if incidents else '90d'}}}\n")
     text = server.config.read_text()
     server.config.write_text(text.replace("storage: {", "storage: {cache: 32MiB, write_buffer: 32MiB, "))
     return server
-
-
-def rows(n, entities):
-    """One tick of every entity; their cycles are spread, so that every tick fires and resolves as many."""
-    ts = START + n * TICK_MS
-    return [{"entity": f"storm/{e}", "ts": ts, "values": {"level": 99.0 if (n + e) % CYCLE < HIGH else 40.0}}
-            for e in range(entities)]
 
 
 def publish(port, entities, rate, told):
@@ -64,7 +50,7 @@ def publish(port, entities, rate, told):
     per_tick = 2 * entities / CYCLE
     begin, n = time.monotonic(), 0
     while not told["stop"].is_set():
-        batch = rows(n, entities)
+        batch = storm_rows(n, entities)
         for at in range(0, entities, 500):
             publisher.send(batch[at:at + 500])
         while len(publisher.waiting) > 16:
@@ -150,13 +136,6 @@ def subscribe(server_ports, out, told, buffer_bytes):
     out.send((report, seen))
 
 
-def anonymous_memory(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("no RssAnon")
-
-
 class Subscribers:
     """The stopped one and two that read on, each a process of its own."""
 
@@ -206,7 +185,7 @@ def watch(server, seconds, samples, records=0):
     while time.monotonic() - begin < seconds or feed_seq(server) - first < records:
         if time.monotonic() - begin > seconds + 120:
             raise RuntimeError(f"only {feed_seq(server) - first} records came")
-        samples.append(anonymous_memory(server.process.pid))
+        samples.append(memory_of(server.process.pid, "RssAnon"))
         time.sleep(0.25)
     return first, feed_seq(server)
 

@@ -29,32 +29,9 @@ import msgpack
 import zmq
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from support import Publisher, Server  # noqa: E402
-
-TICK_MS = 600_000
-START = 1_700_000_000_000 // TICK_MS * TICK_MS
-CALM = 60  # ticks of ten minutes: learning takes some hours of them
-CONFIG = (
-    "processing: {tick: 10m, accept_past: true}\n"
-    "detection: {learning: 1h}\n"
-    "entities: {max_new_per_second: 100000, max_per_publisher: 0}\n"
-    "limits: [{entity: 'service/*', metric: level, above: 90}]\n"
-)
-
-
-def rows(n, entities, level):
-    ts = START + n * TICK_MS
-    return [{"entity": f"service/s{e}", "ts": ts, "values": {"level": level, "requests": 100.0 + (n * 7 + e) % 5}}
-            for e in range(entities)]
-
-
-def edges(entities, fan):
-    """A tree: entity e is called by (e - 1) / fan."""
-    callees = {}
-    for e in range(1, entities):
-        callees.setdefault((e - 1) // fan, []).append(f"service/s{e}")
-    return [{"type": "edge", "entity": f"service/s{caller}", "ts": START, "depends_on": all_of}
-            for caller, all_of in callees.items()]
+from loads import CALM, SERVICES, service_edges, service_rows  # noqa: E402
 
 
 def send(publisher, events, seconds=0.0):
@@ -150,16 +127,16 @@ def at(values, share):
 def measure(server, args):
     publisher = Publisher(server.router, "storm", resend_s=30)
     if args.fan:
-        send(publisher, edges(args.alerts, args.fan))
+        send(publisher, service_edges(args.alerts, args.fan))
     for n in range(CALM):
-        send(publisher, rows(n, args.alerts, 40.0 + n % 3))
+        send(publisher, service_rows(n, range(args.alerts), 40.0 + n % 3))
     heard, over = {"alerts": {}, "incidents": set(), "last": 0.0}, threading.Event()
     feed = threading.Thread(target=listen, args=(server, heard, over), daemon=True)
     api, replays = Asker(ask_api(server)), Asker(ask_replay(server))
     for thread in (feed, api, replays):
         thread.start()
     time.sleep(2)
-    storm = rows(CALM, args.alerts, 99.0)
+    storm = service_rows(CALM, range(args.alerts), 99.0)
     begun = time.monotonic()
     send(publisher, storm, 1.0)
     sent = time.monotonic()
@@ -194,7 +171,7 @@ def main():
     parser.add_argument("--p99", type=float, default=100.0, help="milliseconds for an answer")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    server = Server(CONFIG)
+    server = Server(SERVICES)
     try:
         server.start()
         result = measure(server, args)

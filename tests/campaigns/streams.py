@@ -29,19 +29,12 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from support import Publisher, Server  # noqa: E402
+from loads import CYCLE, STORM, memory_of, storm_rows  # noqa: E402
 
-TICK_MS = 600_000
-START = 1_700_000_000_000 // TICK_MS * TICK_MS
-HIGH, LOW = 2, 3  # ticks over the limit and below it: two alert records in five ticks
-CYCLE = HIGH + LOW
 USUAL_FILES = 1024
 ID = re.compile(rb"^id: (\d+)$", re.MULTILINE)
-CONFIG = (
-    "processing: {tick: 10m, accept_past: true}\n"
-    "detection: {learning: 90d}\n"
-    "limits: [{entity: 'storm/*', metric: level, above: 90}]\n"
-)
 
 
 class Stream:
@@ -120,13 +113,6 @@ def percentile(values, q):
     return values[min(len(values) - 1, int(q * len(values)))] if values else 0.0
 
 
-def rss(server):
-    for line in pathlib.Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
 class Asker(threading.Thread):
     """Asks the API now and then, as somebody who opens the page does."""
 
@@ -151,13 +137,11 @@ def load(server, publisher, from_tick, options):
     per_tick = 2 * entities / CYCLE
     asker, acks, begin, n, peak = Asker(server), [], time.monotonic(), 0, 0
     while time.monotonic() - begin < options.seconds:
-        ts = START + (from_tick + n) * TICK_MS
         sent = time.monotonic()
-        seq = publisher.send([{"entity": f"storm/{e}", "ts": ts, "values": {"level": 99.0 if (from_tick + n + e) % CYCLE < HIGH else 40.0}}
-                              for e in range(entities)])
+        seq = publisher.send(storm_rows(from_tick + n, entities))
         publisher.reply_to(seq)
         acks.append((time.monotonic() - sent) * 1000)
-        peak = max(peak, rss(server))
+        peak = max(peak, memory_of(server.process.pid, "RssAnon"))
         n += 1
         time.sleep(max(0.0, begin + n * per_tick / options.rate - time.monotonic()))
     asker.done.set()
@@ -184,11 +168,11 @@ def run(server, options):
     tick, figures["before"] = load(server, publisher, tick, options)
     orders, answers = multiprocessing.Queue(), multiprocessing.Queue()
     reader = multiprocessing.Process(target=follow, args=(server.http, options.streams, orders, answers), daemon=True)
-    figures["alone_bytes"] = rss(server)
+    figures["alone_bytes"] = memory_of(server.process.pid, "RssAnon")
     reader.start()
     figures["open"] = answers.get(timeout=120)
     first = settled_seq(server)
-    figures["open_bytes"] = rss(server)
+    figures["open_bytes"] = memory_of(server.process.pid, "RssAnon")
     status, body = server.get("/api/v1/stream")
     figures["refused"] = {"status": status, "says": json.loads(body)["error"]["message"] if status != 200 else ""}
     orders.put("read, one in ten not")
@@ -246,7 +230,7 @@ def main():
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    server = Server(CONFIG)
+    server = Server(STORM + "detection: {learning: 90d}\n")
     server.config.write_text(server.config.read_text().replace("web: {", f"web: {{max_streams: {options.streams}, "))
     try:
         server.start(files=(USUAL_FILES, most))
