@@ -6,6 +6,7 @@
 
 #include "dashboard/internal/api_json.hpp"
 #include "messages/event_codec.hpp"
+#include "messages/text.hpp"
 
 namespace faultline {
 
@@ -29,6 +30,10 @@ outcome<std::string> read_string(const json& body, const char* key, std::size_t 
     return failure{ec::invalid,
                    std::string{"\""} + key + "\" is over " + std::to_string(bytes) + " bytes"};
   return text;
+}
+
+failure bad_name() {
+  return failure{ec::invalid, "the name of an entity has a control character, or is no UTF-8"};
 }
 
 /// Which step was taken, and whether it helped: both or neither.
@@ -65,6 +70,8 @@ outcome<edge_word> read_edge_word(std::string_view body) {
     if (!said) return said.error();
     *text = std::move(*said);
   }
+  for (const std::string* name : {&w.from, &w.to})
+    if (check_name(*name) != text_fault::none) return bad_name();
   auto kind = read_string(read, "kind", 16);
   if (!kind) return kind.error();
   if (!kind->empty()) w.kind = std::move(*kind);
@@ -96,6 +103,7 @@ outcome<feedback> read_feedback(std::string_view body, feedback_kind kind) {
   if (kind == feedback_kind::incident) {
     auto cause = read_string(read, "cause", payload_limits::entity_bytes);
     if (!cause) return cause.error();
+    if (check_name(*cause) != text_fault::none) return bad_name();
     if (!cause->empty()) f.cause = *cause;
     if (auto read_on = read_remedy(read, f); !read_on) return read_on.error();
   }

@@ -23,7 +23,7 @@ const std::vector<named_shape>& named_shapes() {
        "id: string, entity: string, metric: string, severity: warning|critical, "
        "state: firing|resolved, started: integer, updated: integer, ended?: integer, "
        "score: number, lead_time_s?: number, acknowledged?: string, assigned_to?: string, "
-       "silenced?: string"},
+       "silenced?: string, maintenance?: [string]"},
       {"Evidence", "kind: string, text: string, weight: number"},
       {"Remediation",
        "title: string, steps: [string], runbook: string, worked: integer, tried: integer"},

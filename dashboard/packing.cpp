@@ -22,7 +22,11 @@ bool takes_gzip(const http_request& request) noexcept {
     std::string_view item = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), item.size() + 1));
     while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
-    if (item.substr(0, 4) != "gzip") continue;
+    constexpr std::string_view name = "gzip";
+    const auto same = [](char a, char b) { return (a | 0x20) == b; };
+    if (item.size() < name.size() || !std::equal(name.begin(), name.end(), item.begin(),
+                                                 [&](char b, char a) { return same(a, b); }))
+      continue;
     item.remove_prefix(4);
     const auto quality = item.find("q=");
     if (quality == std::string_view::npos)

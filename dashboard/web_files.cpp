@@ -75,13 +75,27 @@ http_response page_answer(int status, std::string_view type, std::string body) {
   return r;
 }
 
+/// Whether a list of entity tags, weak ones or not, names @p tag; "*" names any (RFC 9110, 13.1.2).
+bool names_tag(std::string_view list, std::string_view tag) {
+  if (list == "*") return true;
+  while (!list.empty()) {
+    std::string_view item = list.substr(0, list.find(','));
+    list.remove_prefix(std::min(list.size(), item.size() + 1));
+    while (!item.empty() && item.front() == ' ') item.remove_prefix(1);
+    while (!item.empty() && item.back() == ' ') item.remove_suffix(1);
+    if (item.substr(0, 2) == "W/") item.remove_prefix(2);
+    if (item == tag) return true;
+  }
+  return false;
+}
+
 http_response index_answer(const web_files* page, const http_request& request) {
   if (page == nullptr) return page_answer(200, "text/html; charset=utf-8", no_page());
   http_response r = page_answer(200, "text/html; charset=utf-8", {});
   const std::string tag = '"' + page->edition() + '"';
   r.headers.emplace_back("ETag", tag);
   r.headers.emplace_back("Cache-Control", "no-cache");
-  if (header_of(request, "If-None-Match") == tag)
+  if (names_tag(header_of(request, "If-None-Match"), tag))
     r.status = 304;
   else
     r.body = page->index();

@@ -133,6 +133,12 @@ public:
     }
   }
 
+  /// Of what others posted no decision stands for its own: its begin and its end are as recorded.
+  void take_posted(const alert& a) {
+    add({unix_ms(a.started), "alert", a.entity, to_string(a.severity), a.explanation, {}});
+    if (a.ended) add({unix_ms(*a.ended), "alert", a.entity, "resolved", a.metric, {}});
+  }
+
 private:
   void add(story_item item) {
     if (story_.items.size() < most_told)
@@ -159,7 +165,8 @@ private:
       text = "likely cause, " + percent(r.causes.front().probability);
       if (!r.causes.front().metric.empty()) text += ", seen in " + r.causes.front().metric;
     }
-    add({unix_ms(r.as_of), "cause", first, none ? "none" : "named", std::move(text), {}});
+    const auto ts = unix_ms(std::max(r.as_of, about_.started));
+    add({ts, "cause", first, none ? "none" : "named", std::move(text), {}});
   }
   void take(const operator_command& c) {
     if (c.subject != about_.id && alerts_.count(c.subject) == 0) return;
@@ -189,6 +196,8 @@ outcome<void> tell(store& memory, const incident& i, incident_story& story) {
   const auto from = first_at(log, unix_ms(i.started) - before_ms);
   if (!from) return from.error();
   story_teller teller{i, story};
+  for (const told<alert>& known : story.alerts)
+    if (!known.record.source.empty()) teller.take_posted(known.record);
   const std::int64_t end = i.ended ? unix_ms(*i.ended) + after_ms : 0;
   std::size_t past_the_end = 0;
   std::uint64_t at = *from;
@@ -302,9 +311,6 @@ incident_outline outline_of(const incident& i, const std::map<std::string, const
 
 outcome<incident_story> story_of(store& memory, const incident& i) {
   incident_story story;
-  if (auto done = tell(memory, i, story); !done) return done.error();
-  std::stable_sort(story.items.begin(), story.items.end(),
-                   [](const auto& a, const auto& b) { return a.ts < b.ts; });
   for (const auto& id : i.alerts) {
     if (story.alerts.size() == alerts_told) break;
     auto bytes = memory.feed().record("alert/" + id);
@@ -314,6 +320,9 @@ outcome<incident_story> story_of(store& memory, const incident& i) {
     if (!a) return a.error();
     story.alerts.push_back({std::move(*a), 0, 0});
   }
+  if (auto done = tell(memory, i, story); !done) return done.error();
+  std::stable_sort(story.items.begin(), story.items.end(),
+                   [](const auto& a, const auto& b) { return a.ts < b.ts; });
   auto related = related_to(memory, i);
   if (!related) return related.error();
   story.related = std::move(*related);

@@ -16,13 +16,16 @@ bool same(std::string_view a, std::string_view b) noexcept {
                     [](char x, char y) { return lower(x) == lower(y); });
 }
 
-/// "host" of "host", "host:port", "[v6]" and "[v6]:port".
+/// "host" of "host", "host:port", "[v6]" and "[v6]:port"; of anything else all of it, which is
+/// nobody's name.
 std::string_view without_port(std::string_view host) noexcept {
   const auto bracket = host.rfind(']');
-  const auto colon = host.rfind(':');
-  if (colon == std::string_view::npos) return host;
-  if (bracket != std::string_view::npos) return host.substr(0, bracket + 1);
-  return host.substr(0, colon);
+  const auto end = bracket == std::string_view::npos ? host.rfind(':') : bracket + 1;
+  if (end == std::string_view::npos || end == host.size()) return host;
+  const auto port = host.substr(end + 1);
+  const bool digits =
+      std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return host[end] == ':' && digits ? host.substr(0, end) : host;
 }
 
 /// An IPv4-mapped loopback address is one as well: a socket of IPv6 takes both.

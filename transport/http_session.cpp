@@ -164,7 +164,7 @@ bool http_session::let_in() {
   };
   const bool tokens = shared_.tokens != nullptr;
   const auto host = text(request[http::field::host]);
-  if (!host.empty() && !is_our_name(host, shared_.options, tokens)) {
+  if (request.count(http::field::host) != 0 && !is_our_name(host, shared_.options, tokens)) {
     fail(421, "wrong_host", "this server does not go by that name: see web.hosts");
     return false;
   }

@@ -58,6 +58,9 @@ TEST_F(WebFiles, ServesTheIndexWithItsEditionAndSaysWhenItIsTheSame) {
   EXPECT_EQ(again.status, 304);
   EXPECT_EQ(again.body, "");
   EXPECT_EQ(ask("/", {{"If-None-Match", "\"other\""}}).status, 200);
+  for (const std::string& list : {"\"other\", " + tag, "W/" + tag, std::string{"*"}})
+    EXPECT_EQ(ask("/", {{"If-None-Match", list}}).status, 304) << list;
+  EXPECT_EQ(ask("/", {{"If-None-Match", "\"a\", W/\"b\""}}).status, 200);
 }
 
 TEST_F(WebFiles, AllowsNoScriptButItsOwnAndNothingToBecomeOne) {
@@ -102,6 +105,7 @@ TEST_F(WebFiles, GivesThePackedFileToWhoTakesIt) {
   EXPECT_EQ(packed.body, "packed");
   EXPECT_THAT(packed.headers, Contains(Pair("Content-Encoding", "gzip")));
   EXPECT_THAT(packed.headers, Contains(Pair("Vary", "Accept-Encoding")));
+  EXPECT_EQ(asset("a.js", {{"Accept-Encoding", "GZip"}}).body, "packed");
   for (const char* refuses : {"", "br", "gzip;q=0", "gzip;q=0.0", "xgzip"})
     EXPECT_EQ(asset("a.js", {{"Accept-Encoding", refuses}}).body, "long text") << refuses;
   EXPECT_EQ(asset("b.js", {{"Accept-Encoding", "gzip"}}).body, "not packed");

@@ -190,6 +190,25 @@ TEST_F(Chronicle, TellsChangesAlertsCausesAndWordsInTheOrderInWhichTheyHappened)
   EXPECT_EQ(story->items[6].text, "cause db/x");
 }
 
+TEST_F(Chronicle, TellsOfPostedAlertsThoughNoDecisionIsOfOneAlone) {
+  alert a;
+  a.id = "p";
+  a.entity = "service/p";
+  a.metric = "Slow";
+  a.source = "alertmanager";
+  a.explanation = "p is slow";
+  a.severity = alert_severity::critical;
+  a.started = event_time_of(begin);
+  a.state = alert_state::resolved;
+  a.ended = event_time_of(begin + 9 * minute);
+  const auto i = some_incident("i", {"p"});
+  keep(i, {a});
+  cause("i", "db/x", -minute);  // asked as of a clock that was behind
+  EXPECT_EQ(told(i),
+            (lines{"alert service/p critical", "cause db/x named", "alert service/p resolved"}));
+  EXPECT_EQ(story_of(*memory, i)->items[1].ts, begin) << "no cause before the incident";
+}
+
 TEST_F(Chronicle, LeavesOutWhatBelongsToOthersAndWhatChangesNothing) {
   transition("other", 0, alert_severity::warning);
   change("service/other", 0);

@@ -96,7 +96,8 @@ TEST_F(WebGuard, WithoutTokensLoopbackIsOpen) {
 TEST_F(WebGuard, AFalseNameIsRefusedThoughItLeadsHere) {
   ASSERT_TRUE(open());
   for (const char* host : {"evil.example.org", "evil.example.org:7800", "localhost.example.org",
-                           "127.0.0.1.example.org", "10.0.0.7"})
+                           "127.0.0.1.example.org", "10.0.0.7", "", "[::1]evil.example.org",
+                           "[::1]:evil", "localhost:evil", "127.0.0.1:80:80"})
     EXPECT_THAT(ask(std::string{"Host: "} + host + "\r\n"), StartsWith("HTTP/1.1 421")) << host;
   for (const char* host : {"localhost", "LOCALHOST:7800", "127.0.0.1", "127.0.0.1:9", "[::1]:7800"})
     EXPECT_THAT(ask(std::string{"Host: "} + host + "\r\n"), StartsWith("HTTP/1.1 200")) << host;
