@@ -4,9 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
-#include "dashboard/internal/json_text.hpp"
 #include "dashboard/internal/packing.hpp"
 #include "dashboard/internal/routes.hpp"
 #include "messages/event_codec.hpp"
@@ -56,16 +53,6 @@ std::string_view decode_ids(std::vector<std::string>& ids) {
   return {};
 }
 
-/// In the words of the API that was asked: Alertmanager's errors are a JSON text.
-http_response refusal(const http_request& request, int status, std::string_view code,
-                      const std::string& message) {
-  http_response r = http_error(status, code, message);
-  constexpr std::string_view alertmanager = "/api/v2/";
-  if (request.path.compare(0, alertmanager.size(), alertmanager) == 0)
-    r.body = text_of(nlohmann::json(message));
-  return r;
-}
-
 void serve(queries& answers, life_cycle& cycle, std::string_view edition,
            const http_request& request, http_responder respond) {
   std::string_view method{request.method};
@@ -80,18 +67,19 @@ void serve(queries& answers, life_cycle& cycle, std::string_view edition,
       continue;
     }
     if (method != "GET" && from_another_site(request))
-      return respond(refusal(request, 403, "not_allowed", "changes from another site are refused"));
+      return respond(http_error(403, "not_allowed", "changes from another site are refused"));
     if (request.role < r.role)
-      return respond(refusal(request, 403, "not_allowed",
-                             std::string{"this takes the role "} + to_string(r.role)));
+      return respond(
+          http_error(403, "not_allowed", std::string{"this takes the role "} + to_string(r.role)));
     if (const std::string_view wrong = decode_ids(ids); !wrong.empty())
-      return respond(refusal(request, 400, to_string(ec::invalid), std::string{wrong}));
+      return respond(http_error(400, to_string(ec::invalid), wrong));
     return r.serve({answers, cycle, request, std::move(respond), std::move(ids), edition});
   }
   if (allowed.empty())
-    return respond(refusal(request, 404, to_string(ec::not_found),
-                           "there is nothing at " + request.path + "; GET /api/v1 lists the API"));
-  http_response r = refusal(request, 405, "method_not_allowed", "this path allows " + allowed);
+    return respond(
+        http_error(404, to_string(ec::not_found),
+                   "there is nothing at " + request.path + "; GET /api/v1 lists the API"));
+  http_response r = http_error(405, "method_not_allowed", "this path allows " + allowed);
   r.headers.emplace_back("Allow", allowed);
   respond(std::move(r));
 }

@@ -84,9 +84,9 @@ inline constexpr double sign_stronger = 0.2;
 /// so many over what is accepted per entity and month.
 inline constexpr double sign_cause = 0.9;
 inline constexpr double sign_looks = 180;
-/// Of entities that nobody connects with anything so many may be candidates because they are in
-/// trouble at the time; of so many of the newest incidents.
-inline constexpr std::size_t unconnected = 16;
+/// Of entities that nobody connects with anything so many at most may be candidates because they
+/// are in trouble at the time.
+inline constexpr std::size_t unconnected = 32;
 /// Silences that have ended are kept so many and so long.
 inline constexpr std::size_t ended_silences = 1'000;
 inline constexpr std::int64_t ended_silence_ms = 5 * day_ms;

@@ -99,7 +99,8 @@ std::vector<std::string> correlator_core::impl::signs_near(const std::string& en
 }
 
 /// What has no edge may be behind anything: those of it that page or have shown a sign since half a
-/// window before @p onset, the newest incidents' and the first signs'.
+/// window before @p onset, among the newest incidents. Where they are many nothing tells them
+/// apart, and none is asked.
 std::vector<std::string> correlator_core::impl::unconnected_in_trouble(event_time onset,
                                                                        event_time as_of) const {
   const event_time oldest = onset - options.window / 2;
@@ -109,19 +110,18 @@ std::vector<std::string> correlator_core::impl::unconnected_in_trouble(event_tim
     graph.visit_neighbours(
         entity, [&](const std::string& other) { connected = connected || other != entity; });
     if (!connected) found.insert(entity);
-    return found.size() < unconnected;
+    return found.size() <= unconnected;
   };
   std::size_t looked_at = 0;
-  for (auto i = incidents.rbegin(); i != incidents.rend() && looked_at < unconnected; ++i) {
+  for (auto i = incidents.rbegin(); i != incidents.rend() && ++looked_at <= candidates; ++i) {
     const tracked_incident& other = i->second;
-    ++looked_at;
     if (other.last_onset < oldest || other.first_onset > as_of || other.record.entities.empty())
       continue;
-    if (!take(other.record.entities.front())) break;
+    if (!take(other.record.entities.front())) return {};
   }
   for (auto at = signs_by_time.lower_bound({oldest, std::string{}});
-       at != signs_by_time.end() && at->first <= as_of && found.size() < unconnected; ++at)
-    take(at->second);
+       at != signs_by_time.end() && at->first <= as_of; ++at)
+    if (!take(at->second)) return {};
   return {found.begin(), found.end()};
 }
 

@@ -419,12 +419,8 @@ TEST_F(RestApi, UnknownPathsAndMethodsSaySo) {
                            "/api/v1/status/", "//", "/../etc/passwd", "/%2e%2e"}) {
     const http_response r = ask("GET", path);
     EXPECT_EQ(r.status, 404) << path;
-    if (std::string_view{path}.substr(0, 8) == "/api/v2/")
-      EXPECT_TRUE(nlohmann::json::parse(r.body).is_string()) << "as Alertmanager says it";
-    else
-      EXPECT_EQ(code_of(r), "not_found");
+    EXPECT_EQ(code_of(r), "not_found");
   }
-  EXPECT_TRUE(nlohmann::json::parse(ask("PUT", "/api/v2/alerts").body).is_string());
   const http_response wrong = ask("PUT", "/api/v1/entities/a");
   EXPECT_EQ(wrong.status, 405);
   EXPECT_THAT(wrong.headers, ::testing::Contains(::testing::Pair("Allow", "GET, HEAD, DELETE")));
