@@ -612,6 +612,22 @@ TEST_F(Partition, ReplayLeavesANamesakeAloneThatWasSavedBehindTheRetirement) {
   EXPECT_EQ(observations("host/b"), 19U);
 }
 
+TEST_F(Partition, ReplayLeavesANamesakeInQuarantineThatWasNeverSaved) {
+  options.recovery.sweep_interval = 1h;
+  begin();
+  append({"host/a", "host/b"}, 0);
+  append_control("retire", "host/a");
+  for (int n = 1; n <= 6; ++n) {
+    append({"host/b", "host/a"}, n, true);
+    advance(2s);
+  }
+  ASSERT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", true}).quarantined);
+  ASSERT_FALSE(memory->checkpoints().load_snapshot("host/a")->has_value());
+  ASSERT_EQ(memory->checkpoints().load_checkpoint(0)->position, 0U);
+  end_owner();
+  EXPECT_TRUE(ask<entity_answer>(directory.owner(0), entity_question{"host/a", true}).quarantined);
+}
+
 TEST_F(Partition, WhatItsPredecessorSavedIsNotTakenForItsOwnSnapshot) {
   begin();
   for (int n = 0; n < 3; ++n) append({"host/a"}, n);

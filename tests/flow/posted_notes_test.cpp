@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr std::int64_t minute = 60'000;
 event_time at(double minutes) {
@@ -139,7 +140,8 @@ TEST(PostedNotes, AnEndThatIsNoRollingTimeoutIsRecordedWhenItIsSaid) {
   desk days;
   days.post({slow(1440)}, 0);
   EXPECT_THAT(days.post({slow(1439.6)}, 1), IsEmpty()) << "its pair has another clock";
-  EXPECT_THAT(days.post({slow(1410)}, 60), ElementsAre("posted_alerts")) << "sooner";
+  EXPECT_THAT(days.post({slow(1439)}, 2), ElementsAre("posted_alerts"))
+      << "sooner by more than a pair is apart, and by less than a sixteenth";
   desk soon;
   soon.post({slow(1)}, 0);
   EXPECT_THAT(soon.post({slow(1.02)}, 0.02), ElementsAre("posted_again"))
@@ -190,6 +192,20 @@ TEST(PostedNotes, AnOrderlyEndComesBehindWhatIsUnderWay) {
   EXPECT_EQ(d.closed, 0);
   d.settle();
   EXPECT_EQ(d.closed, 1);
+}
+
+TEST(PostedNotes, WhatIsUnderWayIsNotTendedBeforeItIsKnownWhetherTheLogHasIt) {
+  for (const bool well : {true, false}) {
+    desk d;
+    d.holds = true;
+    d.post({slow(4)}, 0);
+    EXPECT_THAT(d.post({slow(5)}, 1), IsEmpty());
+    EXPECT_THAT(d.tend(3), IsEmpty());
+    d.settle(well);
+    d.holds = false;
+    EXPECT_THAT(d.tend(3.1), SizeIs(well ? 1 : 0)) << "nobody tends what nobody was promised";
+    EXPECT_THAT(d.post({slow(7)}, 3.2), ElementsAre(well ? "posted_again" : "posted_alerts"));
+  }
 }
 
 TEST(PostedNotes, WhoSaysWhatAnotherIsRecordingHearsWhetherThatIsDurable) {
