@@ -222,6 +222,29 @@ notifications:
   EXPECT_FALSE(changed_keys(*c, *other).empty());
 }
 
+TEST(Config, FlagsTimesAndNumbersAreRefusedInTheSameWordsWhereverTheyStand) {
+  const auto window = [](const std::string& key) {
+    return problems_of("maintenance: [{name: w, entities: ['*'], " + key + "}]");
+  };
+  const auto route = [](const std::string& key) {
+    return problems_of("notifications: {routes: [{receiver: a, " + key + "}]}");
+  };
+  const std::pair<std::string, const char*> rows[] = {
+      {problems_of("storage: {sync: yes}"), "storage.sync: \"yes\" is neither true nor false"},
+      {window("dependents: yes"), "dependents: \"yes\" is neither true nor false"},
+      {route("continue: yes"), "continue: \"yes\" is neither true nor false"},
+      {problems_of("processing: {tick: 10}"), "tick: \"10\" is not a time with its unit"},
+      {window("duration: 90"), "duration: \"90\" is not a time with its unit"},
+      {route("group_wait: 90"), "group_wait: \"90\" is not a time with its unit"},
+      {window("duration: 90us"), "duration: 90us is finer than this setting can be"},
+      {route("group_wait: 5000d"), "group_wait: 5000d is not between 0s and"},
+      {problems_of("storage: {partitions: 1.5}"), "partitions: \"1.5\" is not a whole number"},
+      {problems_of("notifications: {receivers: [{name: a, max_per_minute: x}]}"),
+       "max_per_minute: \"x\" is not a whole number"}};
+  for (const auto& [said, wanted] : rows)
+    EXPECT_NE(said.find(wanted), std::string::npos) << said << "\nlacks: " << wanted;
+}
+
 TEST(Config, AReceiverThatCannotBeReachedIsAProblem) {
   const auto of = [](const std::string& receiver) {
     return problems_of("notifications: {receivers: [" + receiver + "]}");
