@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+
 #include "actors/interfaces.hpp"
 
 // What of the correlator's view is asked for: each part is a copy.
@@ -25,6 +27,14 @@ inline correlator_question silences_and(bool alerts) {
   q.alerts = alerts;
   q.incidents = q.topology = false;
   q.silences = true;
+  return q;
+}
+
+/// Nothing but that decision @p number is folded: answered then.
+inline correlator_question folded_through(std::uint64_t number) {
+  correlator_question q;
+  q.alerts = q.incidents = q.topology = false;
+  q.from = number;
   return q;
 }
 

@@ -159,8 +159,7 @@ void node_life_cycle::record_and_fold(std::vector<operator_command> commands, an
   const auto count = commands.size();
   record_at(std::move(commands), [this, count, done](outcome<std::uint64_t> first) {
     if (!first) return done(first.error());
-    correlator_question folded{false, false, false, false, *first + count - 1};
-    ask<correlator_view>(system_, parts_.correlator, folded,
+    ask<correlator_view>(system_, parts_.correlator, folded_through(*first + count - 1),
                          [done](const outcome<correlator_view>&) { done(true); });
   });
 }
