@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// Entities come and go.
+#include "tests/actors/partition_fixture.hpp"
+
+namespace faultline {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST_F(Partition, AnEntityLeavesAfterTwelveIdleTicksAndComesBackWithItsNextEvent) {
+  begin();
+  for (int n = 0; n < 5; ++n) append({"host/a", "host/b"}, n);
+  append_clock(14);
+  append_clock(15);
+  advance(1s);
+  EXPECT_EQ(counters.entities_active.load(), 2U) << "eleven ticks are not twelve";
+  append_clock(16);
+  advance(1s);
+  EXPECT_EQ(counters.entities_active.load(), 0U);
+  EXPECT_EQ(counters.entities.load(), 2U) << "known, not forgotten";
+  EXPECT_EQ(counters.passivations.load(), 2U);
+  EXPECT_EQ(observations("host/a"), 5U) << "answered from its snapshot";
+  EXPECT_EQ(counters.entities_active.load(), 0U) << "and nobody was woken for it";
+  append({"host/a"}, 18);
+  EXPECT_EQ(counters.entities_active.load(), 1U);
+  EXPECT_EQ(observations("host/a"), 6U);
+  EXPECT_EQ(counters.lag(), 0U);
+}
+
+// The write of an older snapshot is no leave to go: its next event would find that one on disk.
+TEST_F(Partition, AnEntityLeavesOnlyWhenItsNewestSnapshotIsOnDisk) {
+  begin();
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  gate->open = false;
+  for (int i = 0; i < 8 && gate->waiting.empty(); ++i) advance(250ms);  // a sweep saves it
+  ASSERT_EQ(gate->waiting.size(), 1U);
+  for (int n = 3; n < 6; ++n) append({"host/a"}, n);
+  for (int n = 6; n < 20; ++n) append_clock(n);  // idle: it is saved again, to leave
+  caf::anon_send(gatekeeper, group_due{});
+  run();
+  EXPECT_EQ(counters.passivations.load(), 0U) << "three of six events are on disk";
+  append({"host/a"}, 20);
+  EXPECT_EQ(observations("host/a"), 7U);
+  gate->open = true;
+  caf::anon_send(gatekeeper, group_due{});
+  run();
+  for (int n = 21; n < 36; ++n) append_clock(n);
+  for (int i = 0; i < 8; ++i) advance(250ms);
+  EXPECT_EQ(counters.passivations.load(), 1U);
+  append({"host/a"}, 36);
+  EXPECT_EQ(observations("host/a"), 8U);
+}
+
+TEST_F(Partition, OneThatWouldLeaveDoesSoWithoutAnotherClockWhereverTimeWasLost) {
+  begin();
+  int n = 0;
+  const auto idle_until_the_last = [&](const std::string& id, int clocks) {
+    for (int i = 0; i < 3; ++i) append({id}, n++);
+    for (int i = 0; i < clocks; ++i) append_clock(n++);
+  };
+  idle_until_the_last("host/first", 20);
+  ASSERT_EQ(counters.passivations.load(), 1U);
+  int clocks = 0;  // after which one leaves
+  idle_until_the_last("host/second", 0);
+  for (; counters.passivations == 1 && clocks < 20; ++clocks) append_clock(n++);
+  ASSERT_LT(clocks, 20);
+  for (int step = 0; step < 20; ++step) {
+    idle_until_the_last("host/" + std::to_string(step), clocks - 1);
+    post_blob(clock_blob(n++), 1);
+    for (int job = 0; sched.try_run_once(); ++job)
+      if (job == step) sched.advance_time(11s);  // longer than a snapshot may take
+    for (int i = 0; i < 8; ++i) advance(250ms);
+    ASSERT_EQ(counters.passivations.load(), step + 3U) << "lost after job " << step;
+  }
+}
+
+TEST_F(Partition, WhatIsDecidedDoesNotWaitForSnapshotsThatAreUnderWay) {
+  begin();
+  append_rules(1, 5.0);
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  gate->open = false;
+  for (int i = 0; i < 8 && gate->waiting.empty(); ++i) advance(250ms);  // a sweep saves it
+  ASSERT_EQ(gate->waiting.size(), 1U);
+  ASSERT_TRUE(gate->waiting[0].second.batch->outbox.empty());
+  append({"host/a"}, 3, false, 100.0);
+  append({"host/a"}, 4, false, 100.0);
+  for (int n = 5; n < 9; ++n) append({"host/a"}, n, false, 100.0);
+  ASSERT_EQ(gate->waiting.size(), 2U) << "the alert is on its way beside the snapshot";
+  const auto& told = *gate->waiting[1].second.batch;
+  EXPECT_EQ(told.outbox.size(), 1U);
+  EXPECT_TRUE(told.snapshots.empty());
+  EXPECT_FALSE(told.checkpoint) << "it covers nothing";
+  gate->open = true;
+  caf::anon_send(gatekeeper, group_due{});
+  run();
+  EXPECT_EQ(memory->decisions().last(), 1U);
+}
+
+TEST_F(Partition, OneThatWentAndCameBackIsTheSameAsOneThatStayed) {
+  begin();
+  const auto life = [&](int from) {
+    for (int n = from; n < from + 20; ++n) append({"host/a"}, n);
+  };
+  life(0);
+  for (int n = 20; n < 40; ++n) append_clock(n);
+  advance(1s);
+  ASSERT_EQ(counters.entities_active.load(), 0U);
+  for (int n = 40; n < 60; ++n) append({"host/a"}, n);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  const auto went = memory->checkpoints().load_snapshot("host/a");
+
+  // The same records, and nobody ever leaves: it is asked for its snapshot only at the end.
+  entity_core stayed{"host/a", std::make_shared<judgement_rules>()};
+  std::vector<entity_decision> decided;
+  auto blobs = memory->events().read(0, 1, 1000, 1 << 30);
+  ASSERT_TRUE(blobs);
+  partition_time clock;
+  for (const auto& blob : *blobs) {
+    blob_reader reader{blob.bytes};
+    record_view r;
+    for (auto index = reader.index(); *reader.next(r); index = reader.index()) {
+      const record_address where{0, blob.position, index};
+      if (r.kind == record_kind::clock) {
+        clock.follow(r.clock, false, processing_options{});
+        stayed.advance(clock, where, decided);
+      }
+      if (r.kind == record_kind::event) stayed.observe(r.event, where, decided);
+      forecast_row row;
+      while (stayed.row_waiting()) {
+        stayed.begin_tick(row);
+        stayed.finish_tick(nullptr, decided);
+      }
+    }
+  }
+  ASSERT_TRUE(went && went->has_value());
+  EXPECT_EQ((*went)->bytes, stayed.save());
+}
+
+TEST_F(Partition, StartsWithoutItsEntitiesAndBringsBackOnlyWhomARecordNeeds) {
+  begin();
+  for (int n = 0; n < 5; ++n) append({"host/a", "host/b", "host/c"}, n);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+  run();
+  EXPECT_EQ(counters.partitions_ready.load(), 1U);
+  EXPECT_EQ(counters.wakes.load(), 0U);
+  EXPECT_EQ(ask<list_answer>(directory.owner(0), list_question{"host/", "", 10}).entities.size(),
+            3U);
+  const auto brief = ask<entity_answer>(directory.owner(0), entity_question{"host/b", true});
+  EXPECT_EQ(brief.status.observations, 5U);
+  EXPECT_EQ(brief.status.state, "learning");
+  const auto whole = ask<entity_answer>(directory.owner(0), entity_question{"host/b", false});
+  EXPECT_EQ(whole.status.metrics.size(), 2U);
+  EXPECT_EQ(ask<window_answer>(directory.owner(0),
+                               window_question{"host/c", event_time_of(start_ms + 1'000'000)})
+                .tail.ts.size(),
+            5U);
+  append({"host/b"}, 5);
+  EXPECT_EQ(counters.wakes.load(), 1U);
+  EXPECT_EQ(observations("host/b"), 6U);
+}
+
+TEST_F(Partition, AStoreWithoutSummariesIsReadOnceAndHasThemThen) {
+  begin();
+  for (int n = 0; n < 5; ++n) append({"host/a"}, n);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  const auto snapshot = memory->checkpoints().load_snapshot("host/a");
+  const auto other = open_memory_store(1);
+  checkpoint_batch old;
+  old.snapshots = {{"host/a", 1, 0, (*snapshot)->bytes}};
+  old.checkpoint = partition_checkpoint{1, 1};
+  ASSERT_TRUE(other->checkpoints().write(old));
+  const load_partition what{0, std::make_shared<judgement_rules>()};
+  for (int twice = 0; twice < 2; ++twice) {
+    const auto image = read_partition_image(*other, what);
+    ASSERT_TRUE(image);
+    ASSERT_EQ(image->entities.size(), 1U);
+    EXPECT_EQ(image->entities[0].outline.observations, 5U);
+  }
+  std::size_t rows = 0;
+  const auto whole = other->checkpoints().load_summaries(0, [&](const entity_summary&) { ++rows; });
+  EXPECT_TRUE(whole && *whole);
+  EXPECT_EQ(rows, 1U);
+}
+
+// Complaint: timers-reset
+TEST_F(Partition, TheSilentAlertComesAtTheSameClockWithAndWithoutARestart) {
+  std::vector<std::string> ids[2];
+  for (const bool restart : {false, true}) {
+    memory = open_memory_store(1);
+    begin();
+    for (int n = 0; n < 400; ++n) {  // longer than it learns: its silence is news
+      append_clock(n);
+      append({"host/a", "host/b"}, n);
+    }
+    for (int n = 400; n < 440; ++n) {
+      append_clock(n);
+      append({"host/b"}, n);
+      if (restart && n == 403) {
+        EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+        caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+        run();
+      }
+    }
+    advance(1s);
+    const auto all = memory->decisions().read(1, 1000);
+    ASSERT_TRUE(all);
+    for (const auto& d : *all)
+      if (d.kind == decision_kind::alert) ids[restart ? 1 : 0].push_back(d.alert.id);
+    end_boss();
+  }
+  ASSERT_EQ(ids[0].size(), 1U);
+  EXPECT_EQ(ids[0], ids[1]);
+}
+
+TEST_F(Partition, DecidesTheSameWhetherEntitiesStayOrComeAndGo) {
+  std::vector<std::string> told[2];
+  std::uint64_t went[2] = {0, 0};
+  for (const bool crowded : {false, true}) {
+    memory = open_memory_store(1);
+    options.entities.max_active = crowded ? 1 : 0;
+    const auto before = counters.passivations.load();
+    begin();
+    for (int n = 0; n < 420; ++n) {
+      append_clock(n);
+      // One goes wild for a while, another falls silent.
+      append({"host/a"}, n, false, n >= 380 && n < 395 ? 40.0 : 1.0);
+      if (n < 400) append({"host/b"}, n);
+      append({"host/c"}, n);
+    }
+    advance(1s);
+    const auto all = memory->decisions().read(1, 1000);
+    ASSERT_TRUE(all);
+    for (const auto& d : *all)
+      if (d.kind == decision_kind::alert)
+        told[crowded ? 1 : 0].push_back(d.alert.id + "/" + std::to_string(d.alert.transition) +
+                                        " " + to_string(d.alert.state) + " " +
+                                        std::to_string(unix_ms(d.alert.updated)));
+    std::sort(told[crowded ? 1 : 0].begin(), told[crowded ? 1 : 0].end());
+    went[crowded ? 1 : 0] = counters.passivations.load() - before;
+    end_boss();
+  }
+  EXPECT_LE(went[0], 1U) << "only the silent one";
+  EXPECT_GT(went[1], 400U);
+  EXPECT_EQ(told[0].size(), 3U) << "one wild for a while, one silent";
+  EXPECT_EQ(told[0], told[1]);
+}
+
+TEST_F(Partition, WhatLinesTakeIsCountedWhileTheirEntityIsInMemory) {
+  begin();
+  blob_writer writer;
+  for (int n = 0; n < 64; ++n) {
+    event_view e;
+    e.type = event_type::log;
+    e.entity = "host/a";
+    e.ts = event_time_of(start_ms + n * 10'000);
+    e.has_ts = true;
+    e.body = "connection refused by upstream";
+    writer.add(e);
+  }
+  append_blob(writer.take(), 64);
+  EXPECT_GT(counters.told_bytes.load(), 1'000U);
+  EXPECT_GT(counters.room_taken(), 0U);
+  append({"host/b"}, 1);
+  append_control("retire", "host/a");
+  advance(1s);
+  EXPECT_EQ(counters.told_bytes.load(), 0U) << "host/b sends metrics alone";
+}
+
+TEST_F(Partition, AKnownEntityComesBackWhenTheIdlestMakesRoom) {
+  options.entities.max_active = 2;
+  begin();
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  append({"host/b"}, 3);
+  append({"host/c"}, 4);  // the door would have refused it: from the log it is taken
+  advance(1s);
+  EXPECT_EQ(counters.entities_active.load(), 2U);
+  append({"host/a"}, 5);
+  advance(1s);
+  EXPECT_EQ(counters.entities_active.load(), 2U);
+  EXPECT_EQ(observations("host/a"), 4U);
+  EXPECT_EQ(observations("host/b"), 1U);
+  EXPECT_EQ(observations("host/c"), 1U);
+}
+
+TEST_F(Partition, OneThatDiesWhileItsSnapshotIsUnderWayComesBackWithAllItKnew) {
+  begin();
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  advance(250ms);  // the sweep has asked; what it got is written by the next one
+  ASSERT_FALSE(memory->checkpoints().load_snapshot("host/a")->has_value());
+  append({"host/b", "host/a"}, 3, true);
+  advance(101ms);
+  advance(101ms);
+  EXPECT_EQ(observations("host/a"), 3U);
+}
+
+}  // namespace
+}  // namespace faultline
