@@ -229,7 +229,7 @@ void correlator_state::on_clock(const event_clock_at& c) {
 }
 
 caf::result<correlator_view> correlator_state::on_question(const correlator_question& q) {
-  if (can_answer(q) && !answering_) return view_of(q);
+  if (can_answer(q)) return view_of(q);
   if (held_.size() == most_held) {  // who has waited longest is likeliest not to wait any more
     held_.front().to.deliver(to_caf_error({ec::overloaded, "too many ask and wait"}));
     held_.pop_front();

@@ -48,8 +48,8 @@ const char* to_string(alert_reason reason) noexcept {
 
 void alert_lifecycle::follow_limit(const tick_signs& signs) noexcept {
   if (signs.crossed) {
-    // Of an episode that began because the limit was near, one tick beyond it is noise on the way.
-    if (!firing_ || within_run_ <= 1) crossed_ = true;
+    // One tick beyond a limit that is near is noise on the way to it, unless it fires alone.
+    if (within_run_ <= 1 || (!firing_ && signs.extreme)) crossed_ = true;
     within_run_ = unknown_run_ = 0;
   } else if (signs.limit_unknown && unknown_run_ < unknown_most) {
     ++unknown_run_;

@@ -87,6 +87,8 @@ inline constexpr double sign_looks = 180;
 /// Of entities that nobody connects with anything so many at most may be candidates because they
 /// are in trouble at the time.
 inline constexpr std::size_t unconnected = 32;
+/// Where more than so many signs would have to be looked through for them, none is.
+inline constexpr std::size_t signs_looked_at = 1'024;
 /// Silences that have ended are kept so many and so long.
 inline constexpr std::size_t ended_silences = 1'000;
 inline constexpr std::int64_t ended_silence_ms = 5 * day_ms;

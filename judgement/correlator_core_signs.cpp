@@ -106,10 +106,7 @@ std::vector<std::string> correlator_core::impl::unconnected_in_trouble(event_tim
   const event_time oldest = onset - options.window / 2;
   std::set<std::string> found;
   const auto take = [&](const std::string& entity) {
-    bool connected = false;
-    graph.visit_neighbours(
-        entity, [&](const std::string& other) { connected = connected || other != entity; });
-    if (!connected) found.insert(entity);
+    if (!graph.has_neighbour(entity)) found.insert(entity);
     return found.size() <= unconnected;
   };
   std::size_t looked_at = 0;
@@ -119,9 +116,10 @@ std::vector<std::string> correlator_core::impl::unconnected_in_trouble(event_tim
       continue;
     if (!take(other.record.entities.front())) return {};
   }
+  looked_at = 0;
   for (auto at = signs_by_time.lower_bound({oldest, std::string{}});
        at != signs_by_time.end() && at->first <= as_of; ++at)
-    if (!take(at->second)) return {};
+    if (!take(at->second) || ++looked_at > signs_looked_at) return {};
   return {found.begin(), found.end()};
 }
 

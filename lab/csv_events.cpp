@@ -72,9 +72,9 @@ bool read_integer(const std::string& text, Integer& value) {
   return error == std::errc{} && stop == text.data() + text.size();
 }
 
-bool holds(std::string_view text, std::string_view word) {
-  return std::search(text.begin(), text.end(), word.begin(), word.end(),
-                     [](char a, char b) { return (a | 0x20) == b; }) != text.end();
+bool is_word(std::string_view text, std::string_view word) {
+  return std::equal(text.begin(), text.end(), word.begin(), word.end(),
+                    [](char a, char b) { return (a | 0x20) == b; });
 }
 
 /// Words as OpenTelemetry has them, with or without STATUS_CODE_; its numbers, those of gRPC above
@@ -86,8 +86,12 @@ span_status status_of(const std::string& word) {
     if (number >= 100) return number >= 500 ? span_status::error : span_status::ok;
     return number >= 2 ? span_status::error : number == 1 ? span_status::ok : span_status::unset;
   }
-  if (holds(word, "err") || holds(word, "fail")) return span_status::error;
-  return holds(word, "ok") ? span_status::ok : span_status::unset;
+  constexpr std::string_view prefix = "STATUS_CODE_";
+  std::string_view said = word;
+  if (said.substr(0, prefix.size()) == prefix) said.remove_prefix(prefix.size());
+  for (const char* bad : {"error", "err", "fail", "failed", "failure"})
+    if (is_word(said, bad)) return span_status::error;
+  return is_word(said, "ok") ? span_status::ok : span_status::unset;
 }
 
 /// Whole microseconds; a part of one is rounded, and less than none is none, as is nothing said.

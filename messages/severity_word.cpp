@@ -10,11 +10,12 @@ namespace faultline {
 namespace {
 
 /// How the words begin; the first that fits holds.
-constexpr std::array<std::pair<std::string_view, log_severity>, 13> beginnings{{
+constexpr std::array<std::pair<std::string_view, log_severity>, 14> beginnings{{
     {"eme", log_severity::fatal},  // emergency
     {"pan", log_severity::fatal},
     {"ale", log_severity::fatal},  // alert
     {"sev", log_severity::fatal},  // severe
+    {"con", log_severity::debug},  // config, of java.util.logging
     {"c", log_severity::fatal},    // critical
     {"fin", log_severity::debug},  // fine, finer, finest
     {"fai", log_severity::error},  // failure

@@ -80,6 +80,17 @@ std::string_view unit_of(std::string_view metric) noexcept {
   return word == "count" ? std::string_view{} : found;
 }
 
+bool names_a_unit(std::string_view metric) noexcept {
+  metric = metric.substr(0, metric.find('{'));
+  std::size_t from = 0;
+  for (std::size_t i = 0; i <= metric.size(); ++i) {
+    if (i < metric.size() && !is_end(metric[i])) continue;
+    if (!unit_named(metric.substr(from, i - from)).empty()) return true;
+    from = i + 1;
+  }
+  return false;
+}
+
 std::string unit_behind(std::string_view word, bool per_second) {
   std::string text;
   if (word.empty() || word == "ratio") return text;

@@ -40,9 +40,9 @@ std::optional<bucket_name> bucket_name_of(std::string_view metric) {
   if (metric.empty() || metric.back() != '}') return std::nullopt;
   const auto end = metric.size() - 1;
   const auto from = end > longest_bound + 4 ? end - longest_bound - 4 : 0;
-  const auto at = metric.find_last_of(",{");
-  if (at == std::string_view::npos || at < from || metric.substr(at + 1, 3) != "le=")
-    return std::nullopt;
+  const auto behind = metric.substr(from).find_last_of(",{");
+  const auto at = from + behind;
+  if (behind == std::string_view::npos || metric.substr(at + 1, 3) != "le=") return std::nullopt;
   const auto le = bound_of(metric.substr(at + 4, end - at - 4));
   if (!le || !counter_name_of(metric.substr(0, at), "bucket")) return std::nullopt;
   return bucket_name{metric.substr(0, at), *le};
@@ -140,11 +140,30 @@ void histogram_quantiles::note(histogram& h, double le, double value) {
       --bounds_;
       at = h.bounds.begin() + place;
     }
+    if (bounds_ >= most_bounds_of_all) {
+      ++left_out_;
+      return;
+    }
     at = h.bounds.insert(at, bound{le, nothing, 0, h.rates ? no_growth : 0});
     ++bounds_;
   }
   at->now = value;
   at->came = true;
+}
+
+// A new bound between two that had counted the same has counted that, too: of a latency that is
+// higher than ever the buckets are new, and must not take the tick's quantile with them.
+void histogram_quantiles::infer_bases(std::vector<bound>& bounds) {
+  double below = 0;
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    if (std::isnan(bounds[i].base)) {
+      const auto known = std::find_if(bounds.begin() + static_cast<std::ptrdiff_t>(i), bounds.end(),
+                                      [](const bound& b) { return !std::isnan(b.base); });
+      if (known == bounds.end() || known->base != below) continue;
+      bounds[i].base = below;
+    }
+    below = bounds[i].base;
+  }
 }
 
 // Of rates there need not be all: each time has bounds of its own. Where one bound is new nothing
@@ -159,6 +178,7 @@ void histogram_quantiles::add_up(histogram& h) {
     return;
   }
   if (!std::all_of(h.bounds.begin(), h.bounds.end(), [](const bound& b) { return b.came; })) return;
+  infer_bases(h.bounds);
   const auto any = [&h](auto is) { return std::any_of(h.bounds.begin(), h.bounds.end(), is); };
   const bool is_new = any([](const bound& b) { return std::isnan(b.base); });
   const bool anew = any([](const bound& b) { return b.now < b.base; });

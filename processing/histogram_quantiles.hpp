@@ -28,7 +28,8 @@ std::optional<bucket_name> bucket_name_of(std::string_view metric);
 ///
 /// A histogram counts when all its bounds have come with one time; those that are missing three
 /// times in a row are no bounds of it any more. A bound that is new says nothing before its second
-/// time, nor do the others then. When any of its counts falls, all have begun anew.
+/// time, nor do the others then, unless those about it had counted the same. When any of its counts
+/// falls, all have begun anew.
 ///
 /// Limits: `most_bounds` of a histogram, the highest: what lies below is one bucket, for counts are
 /// cumulative. Histograms as long as there are fewer than `most_bounds_of_all` bounds; who was not
@@ -83,6 +84,7 @@ private:
   void take(const metric_point& point, const bucket_name& bucket, std::int64_t ts_ms);
   void note(histogram& h, double le, double value);
   void begin(histogram& h, std::int64_t ts_ms, bool rates);
+  static void infer_bases(std::vector<bound>& bounds);
   static void add_up(histogram& h);
   static double quantile_of(const histogram& h, double q);
 

@@ -78,7 +78,7 @@ void sample_namer::metric_name(const metric_sample& sample, const sample_labels&
   // Prometheus tells units apart from values, sooner or later: its names do not depend on them.
   const bool apart = style_ == naming_style::prometheus;
   const auto unit = apart ? unit_of(sample.unit) : unit_word(sample.unit);
-  if (!unit.empty() && unit_of(sample.name).empty()) {
+  if (!unit.empty() && !names_a_unit(sample.name)) {
     if (!apart && lacks_unit(sample.name, unit))
       name_.append("_").append(unit);
     else

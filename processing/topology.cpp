@@ -346,6 +346,15 @@ void dependency_graph::visit_neighbours(
   for (const node_index c : nodes_[*n].callers) visit(nodes_[c].id);
 }
 
+bool dependency_graph::has_neighbour(std::string_view entity) const {
+  const auto n = find(entity);
+  if (!n) return false;
+  const auto is_other = [&](node_index other) { return other != *n; };
+  const auto& of = nodes_[*n];
+  return std::any_of(of.callees.begin(), of.callees.end(), is_other) ||
+         std::any_of(of.callers.begin(), of.callers.end(), is_other);
+}
+
 std::vector<std::string> dependency_graph::nodes() const {
   std::vector<std::string> ids;
   ids.reserve(index_.size());

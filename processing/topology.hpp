@@ -96,6 +96,8 @@ public:
   /// part of the contract: only for what comes out the same in any order.
   void visit_neighbours(std::string_view entity,
                         const std::function<void(const std::string&)>& visit) const;
+  /// Whether an edge joins @p entity with another.
+  bool has_neighbour(std::string_view entity) const;
 
   /// All entities in order of id; all edges in order of (from, to, kind).
   std::vector<std::string> nodes() const;

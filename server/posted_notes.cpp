@@ -209,7 +209,7 @@ void posted_notes::close(event_time now, const recorder& record, answer<bool> do
     const std::lock_guard<std::mutex> lock{mutex_};
     d.number = ++newest_;
     for (auto& [print, n] : notes_) {
-      if (n.said <= n.ends || n.ends <= now) continue;
+      if (n.said <= n.ends || n.said <= now) continue;
       n.batch = d.number;  // behind what is under way: the log has it in this order
       d.all.push_back({print, n.said});
     }

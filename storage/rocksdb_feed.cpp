@@ -18,7 +18,7 @@ constexpr std::size_t read_span = 65'536;
 constexpr std::uint64_t sweep_span = 512;
 /// All there are take that many sweeps, and each is over soon.
 constexpr std::uint64_t sweeps_per_round = 60;
-constexpr std::uint64_t most_swept = 16'384;
+constexpr std::uint64_t most_swept = 4'096;
 
 }  // namespace
 

@@ -197,7 +197,8 @@ TEST(EventTables, SeveritiesAndStatesAreReadAsTheirWritersMeanThem) {
     EXPECT_EQ(severity(word), log_severity::error) << word;
   for (const char* word : {"CRITICAL", "emergency", "SEVERE", "F"})
     EXPECT_EQ(severity(word), log_severity::fatal) << word;
-  for (const char* word : {"DEBUG", "fine"}) EXPECT_EQ(severity(word), log_severity::debug) << word;
+  for (const char* word : {"DEBUG", "fine", "CONFIG"})
+    EXPECT_EQ(severity(word), log_severity::debug) << word;
   const auto span = [](const std::string& duration, const std::string& status) {
     return parse_spans(
                "ts,entity,trace,span,parent,operation,duration_us,status,peer\n1,a,t,s,,op," +
@@ -205,7 +206,8 @@ TEST(EventTables, SeveritiesAndStatesAreReadAsTheirWritersMeanThem) {
                "f")
         ->at(0);
   };
-  for (const char* word : {"", "Unset", "STATUS_CODE_UNSET", "0", "-1", "fine", "99999"})
+  for (const char* word :
+       {"", "Unset", "STATUS_CODE_UNSET", "0", "-1", "NOT_OK", "broken", "99999"})
     EXPECT_EQ(span("5", word).status, span_status::unset) << word;
   for (const char* word : {"ok", "OK", "STATUS_CODE_OK", "200", "404", "1"})
     EXPECT_EQ(span("5", word).status, span_status::ok) << word;

@@ -150,6 +150,25 @@ TEST(HistogramQuantiles, BoundsThatAreGoneAreForgottenAndNewOnesCountFromTheirSe
   EXPECT_NEAR(closed(h).at("took_seconds_p99"), 0.1 + 4.9 * 0.98, 1e-3);
 }
 
+TEST(HistogramQuantiles, ALatencyThatIsHigherThanEverIsToldAtOnce) {
+  histogram_quantiles h;
+  give(h, 1'000, {{"0.1", 100}, {"+Inf", 100}});
+  closed(h);
+  give(h, 11'000, {{"0.1", 100}, {"1", 180}, {"2", 200}, {"+Inf", 200}});
+  EXPECT_GT(closed(h).at("took_seconds_p99"), 1);
+  give(h, 21'000, {{"0.1", 100}, {"1", 180}, {"1.5", 190}, {"2", 290}, {"+Inf", 300}});
+  EXPECT_TRUE(closed(h).empty()) << "between two that had counted otherwise nothing is known";
+}
+
+TEST(HistogramQuantiles, BoundsOfAllAreBoundedInWhateverOrderTheyCome) {
+  histogram_quantiles h;
+  for (int le = 1; le <= 8; ++le)
+    for (int n = 0; n < 500; ++n)
+      give(h, 1'000, {{std::to_string(le), 1}}, metric_kind::counter,
+           "h" + std::to_string(n) + "_seconds_bucket");
+  EXPECT_EQ(h.left_out(), 8u * 500 - histogram_quantiles::most_bounds_of_all);
+}
+
 TEST(HistogramQuantiles, CountsThatNobodyCanHaveCountedAreAValueOrNone) {
   for (const auto kind : {metric_kind::counter, metric_kind::rate}) {
     histogram_quantiles h;
