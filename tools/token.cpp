@@ -52,9 +52,9 @@ void add_token_commands(CLI::App& app, command_session& session) {
   CLI::App* sub = group->add_subcommand(
       "create", "Make a token, show it once, and add its hash to the file of web.tokens");
   sub->add_option("name", a->user.name, "Whose it is")->required();
-  sub->add_option(
-         "--role", a->role,
-         "publisher (send events), viewer (read), operator (answer back), admin (reload, models, backups)")
+  sub->add_option("--role", a->role,
+                  "publisher (send events), viewer (read), operator (answer back), admin (reload, "
+                  "models, backups)")
       ->check(CLI::IsMember({"publisher", "viewer", "operator", "admin"}))
       ->capture_default_str();
   sub->add_option("--file", a->file, "The server's web.tokens")->required();
