@@ -41,6 +41,18 @@ constexpr bool is_end(char c) noexcept {
   return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9');
 }
 
+/// Calls @p take with each word of @p metric, without its labels.
+template <class Take>
+void each_word(std::string_view metric, Take take) {
+  metric = metric.substr(0, metric.find('{'));
+  std::size_t from = 0;
+  for (std::size_t i = 0; i <= metric.size(); ++i) {
+    if (i < metric.size() && !is_end(metric[i])) continue;
+    take(metric.substr(from, i - from));
+    from = i + 1;
+  }
+}
+
 std::string_view unit_named(std::string_view word) noexcept {
   for (const auto& [ucum, name] : words_of_units)
     if (word == name) return name;
@@ -67,28 +79,18 @@ bool is_time_unit(std::string_view word) noexcept {
 // counted has none, however the rest is called (http_request_seconds_count), and what stands behind
 // `per` is not the unit of the whole.
 std::string_view unit_of(std::string_view metric) noexcept {
-  metric = metric.substr(0, metric.find('{'));
-  std::string_view found, word;
-  std::size_t from = 0;
-  for (std::size_t i = 0; i <= metric.size(); ++i) {
-    if (i < metric.size() && !is_end(metric[i])) continue;
-    const bool per = word == "per";
-    word = metric.substr(from, i - from);
-    if (const auto unit = unit_named(word); !unit.empty() && !per) found = unit;
-    from = i + 1;
-  }
-  return word == "count" ? std::string_view{} : found;
+  std::string_view found, last;
+  each_word(metric, [&](std::string_view word) {
+    if (const auto unit = unit_named(word); !unit.empty() && last != "per") found = unit;
+    last = word;
+  });
+  return last == "count" ? std::string_view{} : found;
 }
 
 bool names_a_unit(std::string_view metric) noexcept {
-  metric = metric.substr(0, metric.find('{'));
-  std::size_t from = 0;
-  for (std::size_t i = 0; i <= metric.size(); ++i) {
-    if (i < metric.size() && !is_end(metric[i])) continue;
-    if (!unit_named(metric.substr(from, i - from)).empty()) return true;
-    from = i + 1;
-  }
-  return false;
+  bool any = false;
+  each_word(metric, [&](std::string_view word) { any = any || !unit_named(word).empty(); });
+  return any;
 }
 
 std::string unit_behind(std::string_view word, bool per_second) {
