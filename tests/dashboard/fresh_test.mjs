@@ -4,36 +4,11 @@ import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import { launch, openPage, wrongsOf } from "./browser.mjs";
 import { openLine } from "./line.mjs";
+import { alertOf, ask, base, eventually, patience } from "./server.mjs";
 
-const base = process.env.PAGE_URL;
-const patience = { timeout: 60_000 };
 let browser;
 before(async () => { browser = await launch(); });
 after(async () => { await browser?.close(); });
-
-async function ask(path, body) {
-  const answer = await fetch(`${base}${path}`, body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-  assert.ok(answer.ok, `${path}: ${answer.status}`);
-  const text = await answer.text();
-  return text === "" ? null : JSON.parse(text);
-}
-
-/** What @p look gives, once that is something. */
-async function eventually(look, what) {
-  for (let n = 0; n < 600; ++n) {
-    const found = await look();
-    if (found) return found;
-    await new Promise((go) => setTimeout(go, 100));
-  }
-  throw new Error(`in vain for a minute: ${what}`);
-}
-
-/** Raises an alert of service/@p name, or ends it. @returns it as the server tells it. */
-async function alertOf(name, state = "firing") {
-  await ask("/api/v2/alerts", [{ labels: { alertname: "Slow", service: name }, ...(state === "firing" ? {} : { endsAt: "2026-01-01T00:00:00Z" }) }]);
-  const ofIt = async () => (await ask(`/api/v1/alerts?state=${state}&entity=${encodeURIComponent(`service/${name}`)}`)).alerts[0];
-  return eventually(ofIt, `service/${name} is ${state}`);
-}
 
 /** The page at @p place, through a line that the test has in its hand. */
 async function openThrough(t, place, prepare = async () => {}) {

@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { backOff, eventReader } from "../../dashboard/web/lib/events.js";
-import { bytes, clock, count, distance, duration, entityParts, limitAt, limitText, many, measured, moment, number, percent, quantile, unitOf, words } from "../../dashboard/web/lib/format.js";
+import { briefMoment, bytes, clock, count, day, distance, duration, entityParts, limitAt, limitText, many, measured, moment, number, percent, quantile, unitOf, words } from "../../dashboard/web/lib/format.js";
 import { judged, promise, readMetrics, total } from "../../dashboard/web/lib/judged.js";
 import { layersOf, place, subset } from "../../dashboard/web/lib/layout.js";
 import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/lib/matchers.js";
 import { byWorst, pieces } from "../../dashboard/web/lib/logs.js";
 import { link, readRoute } from "../../dashboard/web/lib/route.js";
 import { briefOf, filterOf, seen, wantsMore, withAlert, withAlerts } from "../../dashboard/web/lib/rows.js";
-import { chartsOf, incidentGraph, isPosted, itemsOf, propagation, remediesOf, safeLink, whoOf } from "../../dashboard/web/lib/story.js";
+import { chartsOf, incidentGraph, isPosted, itemsOf, propagation, remediesOf, safeLink, titleOf, whoOf } from "../../dashboard/web/lib/story.js";
 import { allAcknowledged, byUrgency, outlineOf, withIncident } from "../../dashboard/web/lib/urgency.js";
 import { instantOf, scheduleOf } from "../../dashboard/web/lib/windows.js";
 
@@ -51,6 +51,24 @@ test("the time to a limit is as of when it was told, and runs down", () => {
   assert.equal(limitText(limitAt(alert), 360_000), "7 min");
   assert.equal(limitText(limitAt(alert), 840_000), "crossed 1 min ago");
   for (const none of [{ ...alert, state: "resolved" }, { ...alert, lead_time_s: undefined }, { ...alert, lead_time_s: null }]) assert.equal(limitAt(none), null);
+});
+
+test("a time of today is a clock's, of another day it has the date, of another year the year", () => {
+  const ts = Date.UTC(2026, 0, 5, 23, 4, 5);
+  assert.equal(briefMoment(ts, "UTC", ts + 3_000_000), "23:04:05");
+  assert.equal(briefMoment(ts, "UTC", ts + 3_600_000), "5 Jan 23:04");
+  assert.equal(briefMoment(ts, "Europe/Paris", ts + 3_600_000), "00:04:05", "the day is that of the zone");
+  assert.equal(briefMoment(ts, "UTC", Date.UTC(2027, 5, 1)), "5 Jan 2026 23:04");
+  assert.equal(day(Date.UTC(2026, 11, 31, 23), "Europe/Paris", Date.UTC(2026, 5, 1)), "Fri 1 Jan 2027", "the year is that of the zone, too");
+});
+
+test("the title of an incident leaves out what stands beside it as a fact, and nothing of its names", () => {
+  const titled = (summary) => titleOf({ summary });
+  assert.equal(titled("load of db/a and 2 others since 14:03; likely cause: disk in db/a (99 %)"), "load of db/a and 2 others");
+  assert.equal(titled("load of db/a from 14:03 to 15:10; no cause stands out"), "load of db/a");
+  assert.equal(titled("load of db/a since 14:03 (split from 0a1b)"), "load of db/a (split from 0a1b)");
+  assert.equal(titled("x since 11:11 of db/from 01:02 to 03:04 y since 14:03"), "x since 11:11 of db/from 01:02 to 03:04 y");
+  assert.equal(titled("merged into 0a1b"), "merged into 0a1b");
 });
 
 test("numbers are short and keep their size", () => {

@@ -59,12 +59,23 @@ export function clock(ts, zone) {
   return formatOf(zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(ts);
 }
 
+/** "Mon 8 Jan", with the year when it is not that of @p now. */
+export function day(ts, zone, now) {
+  const year = (t) => formatOf(zone, { year: "numeric" }).format(t);
+  const date = { weekday: "short", day: "numeric", month: "short" };
+  if (year(ts) !== year(now)) date.year = "numeric";
+  return formatOf(zone, date).format(ts).replace(",", "");
+}
+
 /** "Mon 8 Jan 14:05:09", with the year when it is not that of @p now. */
 export function moment(ts, zone, now) {
-  const other = new Date(ts).getUTCFullYear() !== new Date(now).getUTCFullYear();
-  const date = { weekday: "short", day: "numeric", month: "short" };
-  if (other) date.year = "numeric";
-  return `${formatOf(zone, date).format(ts).replace(",", "")} ${clock(ts, zone)}`;
+  return `${day(ts, zone, now)} ${clock(ts, zone)}`;
+}
+
+/** "14:05:09" of the day of @p now, of another one "8 Jan 14:05". */
+export function briefMoment(ts, zone, now) {
+  const date = day(ts, zone, now);
+  return date === day(now, zone, now) ? clock(ts, zone) : `${date.replace(/^\S+ /, "")} ${clock(ts, zone).slice(0, 5)}`;
 }
 
 /** "08:00–08:12 UTC+1"-like name of a zone at an instant. */

@@ -11,6 +11,19 @@ export function useTick(ms = 1000) {
   }, [ms]);
 }
 
+/** Whether the media @p query holds. */
+export function useMedia(query) {
+  const [holds, set] = useState(() => matchMedia(query).matches);
+  useEffect(() => {
+    const media = matchMedia(query);
+    const look = () => set(media.matches);
+    look();
+    media.addEventListener("change", look);
+    return () => media.removeEventListener("change", look);
+  }, [query]);
+  return holds;
+}
+
 /** Calls @p run every @p ms while the page is seen. */
 export function useEvery(ms, run) {
   const latest = useRef(run);

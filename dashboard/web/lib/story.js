@@ -23,6 +23,13 @@ export function incidentGraph(incident, topology) {
   return { nodes, edges };
 }
 
+const clockOf = /( since \d\d:\d\d| from \d\d:\d\d to \d\d:\d\d)(; no cause stands out|; likely cause: .*)?( \(split from [^()]*\))?$/s;
+
+/** The summary of an incident without what stands beside it as a fact: its cause, and when it was, which the server's summary says in UTC. */
+export function titleOf(incident) {
+  return String(incident.summary).replace(clockOf, "$3");
+}
+
 /** Trouble goes from what is depended on to who depends: the shortest ways from the cause to each touched entity. */
 export function propagation(cause, touched, edges) {
   const found = { nodes: new Set(), edges: new Set() };

@@ -3,9 +3,10 @@
 // scrolled to are loaded.
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
-import { distance, duration, limitAt, limitText, many, percent } from "../lib/format.js";
+import { briefMoment, duration, limitAt, limitText, many, moment, percent, zoneName } from "../lib/format.js";
 import { onFeed, now, useLive } from "../lib/live.js";
-import { useFeed, useTick } from "../lib/hooks.js";
+import { useFeed, useMedia, useTick } from "../lib/hooks.js";
+import { usePrefs } from "../lib/prefs.js";
 import { link } from "../lib/route.js";
 import { filterOf, seen, wantsMore, withAlerts } from "../lib/rows.js";
 import { Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
@@ -15,7 +16,7 @@ import { Windows } from "../parts/maintenance.js";
 import { PastIncidents } from "../parts/past.js";
 import { Silences } from "../parts/silence.js";
 
-const rowHeight = 44;
+const rowHeights = { wide: 44, narrow: 62 }; // px; narrow: of two lines
 const pageSize = 200;
 const states = [
   ["firing", "Firing"],
@@ -200,6 +201,8 @@ function Nothing({ filter }) {
 function Rows({ list, total }) {
   const view = useRef(null);
   const [at, move] = useState({ top: 0, height: 900 });
+  const { zone } = usePrefs();
+  const rowHeight = rowHeights[useMedia("(max-width: 900px)") ? "narrow" : "wide"];
   useTick(5000);
   useEffect(() => {
     const box = view.current;
@@ -218,29 +221,31 @@ function Rows({ list, total }) {
   }, [last, list.rows.length, list.next]);
   const drawn = [];
   for (let n = first; n < last; ++n)
-    drawn.push(list.rows[n] ? html`<${Line} key=${list.rows[n].id} row=${list.rows[n]} n=${n} />` : null);
+    drawn.push(list.rows[n] ? html`<${Line} key=${list.rows[n].id} row=${list.rows[n]} n=${n} height=${rowHeight} zone=${zone} />` : null);
   return html`<div class="rows" role="table" aria-rowcount=${total} aria-label="Alerts">
     <div class="rows-head" role="row"><span role="columnheader" aria-label="State"></span><span role="columnheader">Entity</span>
         <span role="columnheader">Metric</span><span role="columnheader">Score</span>
-        <span role="columnheader">Began</span><span role="columnheader">Lasts</span><span role="columnheader" aria-label="Note"></span></div>
+        <span role="columnheader">Began, ${zoneName(zone, now())}</span><span role="columnheader">Lasts</span><span role="columnheader" aria-label="Note"></span></div>
     <div class="view" ref=${view} tabIndex="0" role="rowgroup">
         <div class="fill" style=${{ height: `${total * rowHeight}px` }}>${drawn}</div></div></div>`;
 }
 
-function Line({ row, n }) {
+function Line({ row, n, height, zone }) {
   const over = row.state === "resolved";
   const query = {
     ...Object.fromEntries(new URLSearchParams(location.hash.split("?")[1] ?? "")),
     alert: row.id,
     entity: row.entity,
   };
-  return html`<div class="line" role="row" aria-rowindex=${n + 1} style=${{ transform: `translateY(${n * rowHeight}px)` }}>
+  const note = noteOf(row);
+  const began = `${moment(row.started, zone, now())} ${zoneName(zone, row.started)}`;
+  return html`<div class=${note ? "line noted" : "line"} role="row" aria-rowindex=${n + 1} style=${{ height: `${height}px`, transform: `translateY(${n * height}px)` }}>
     <span role="cell"><${Sign} state=${over ? "resolved" : row.severity} /></span>
     <span role="cell" class="who"><a class="line-link" href=${link("alerts", "", query)} aria-label=${`${row.entity}, ${over ? "over" : stateName(row.severity)}`}><${Entity} id=${row.entity} plain /></a></span>
     <code role="cell">${row.metric}</code><span role="cell" class="num">${percent(row.score)}</span>
-    <span role="cell">${distance(row.started, now())}</span><span role="cell" class="over-time">
-        ${duration((row.ended ?? now()) - row.started)}</span>
-    <span role="cell" class="quiet small">${noteOf(row)}</span></div>`;
+    <span role="cell" class="began"><time dateTime=${new Date(row.started).toISOString()} title=${began}>${briefMoment(row.started, zone, now())}</time></span>
+    <span role="cell" class="over-time">${duration((row.ended ?? now()) - row.started)}</span>
+    <span role="cell" class="note-of quiet small" title=${note}>${note}</span></div>`;
 }
 
 /** What is to be known of a row beside its figures: that somebody has it in hand, else how long there is. */

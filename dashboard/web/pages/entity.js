@@ -6,6 +6,7 @@ import { api } from "../lib/api.js";
 import { count, duration, many, measured, number, percent, unitOf, words } from "../lib/format.js";
 import { useEvery, useFeed, useLoaded } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
+import { titleOf } from "../lib/story.js";
 import { Ago, At, Empty, Entity as Name, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { MetricChart } from "../parts/chart.js";
 import { Logs } from "../parts/logs.js";
@@ -59,7 +60,7 @@ export default function Entity({ id, query }) {
       <span aria-hidden="true">/</span><${Sign} state=${e.state} quiet /> ${stateName(e.state)}</p>
       <h1><${Name} id=${e.id} plain /></h1>
       <dl class="facts"><${Fact} name="Events">${count(e.observations)}</${Fact}><${Fact} name="First heard of">
-          <${At} ts=${e.first_ts} /></${Fact}><${Fact} name="Last heard of"><${Ago} ts=${e.last_ts} /></${Fact}>
+          <${At} ts=${e.first_ts} zone /></${Fact}><${Fact} name="Last heard of"><${Ago} ts=${e.last_ts} /></${Fact}>
         <${Fact} name="Metrics">${count(e.metrics.length)}</${Fact}></dl>
       <div class="row"><button type="button" data-key="s" onClick=${() => silence(true)}>Silence</button></div></header>
     <div class="columns"><div class="stack"><section class="panel" aria-label="Metrics"><h2>Metrics</h2>
@@ -150,7 +151,7 @@ function Incidents({ story }) {
   if (incidents.length === 0) return html`<p class="quiet">In none that is still kept.</p>`;
   return html`<ul class="related">${incidents.map(
     (i) => html`<li key=${i.id}><a href=${link("incident", i.id)}>
-        <${Sign} state=${i.state === "open" ? i.severity : "resolved"} /> ${i.cause ? `${i.cause.entity}${i.cause.fault_class ? `, ${words(i.cause.fault_class)}` : ""}` : i.summary}</a>
+        <${Sign} state=${i.state === "open" ? i.severity : "resolved"} /> ${i.cause ? `${i.cause.entity}${i.cause.fault_class ? `, ${words(i.cause.fault_class)}` : ""}` : titleOf(i)}</a>
       <p><${At} ts=${i.started} />, ${many(i.entities, "entity", "entities")}${i.ended ? `, lasted ${duration(i.ended - i.started)}` : ""}</p></li>`,
   )}</ul>`;
 }

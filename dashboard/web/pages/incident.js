@@ -8,7 +8,7 @@ import { now, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { allAcknowledged } from "../lib/urgency.js";
 import { matchersOf } from "../lib/matchers.js";
-import { chartsOf, incidentGraph, isPosted, remediesOf, whoOf } from "../lib/story.js";
+import { chartsOf, incidentGraph, isPosted, remediesOf, titleOf, whoOf } from "../lib/story.js";
 import { At, Entity, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { Causes, Remedies } from "../parts/causes.js";
 import { MetricChart } from "../parts/chart.js";
@@ -63,7 +63,7 @@ export default function Incident({ id }) {
           </section>
       <section class="panel" aria-label="Related incidents"><h2>Before</h2><${Related} related=${story.related} /></section>
     </div></div>
-    ${dialog?.kind === "acknowledge" && html`<${Acknowledge} what="incidents" id=${id} name=${incident.causes[0]?.entity ?? incident.summary} close=${() => open(null)} done=${whole.reload} />`}
+    ${dialog?.kind === "acknowledge" && html`<${Acknowledge} what="incidents" id=${id} name=${incident.causes[0]?.entity ?? titleOf(incident)} close=${() => open(null)} done=${whole.reload} />`}
     ${dialog?.kind === "silence" && html`<${SilenceForm} choices=${silenceChoices(incident)} close=${() => open(null)} done=${whole.reload} />`}
     ${dialog?.kind === "feedback" && html`<${Feedback} what="incidents" id=${id} ...${dialog} close=${() => open(null)} done=${whole.reload} />`}
   </article>`;
@@ -82,12 +82,6 @@ function silenceChoices(incident) {
   return choices;
 }
 
-/** The summary without what stands below it as a fact of its own. */
-function headline(incident) {
-  const at = incident.causes.length > 0 ? incident.summary.lastIndexOf("; likely cause: ") : -1;
-  return at > 0 ? incident.summary.slice(0, at) : incident.summary;
-}
-
 function Top({ incident: i, alerts, state, open, say }) {
   const cause = i.causes[0];
   const limits = alerts.map(limitAt).filter(Boolean);
@@ -98,13 +92,13 @@ function Top({ incident: i, alerts, state, open, say }) {
     <p class="over"><a href=${link("now")}>Now</a><span aria-hidden="true">/</span>
         <${Sign} state=${i.state === "open" ? i.severity : "resolved"} />
       ${i.state === "open" ? `${i.severity}, open for ${duration(now() - i.started)}` : `over since ${distance(i.ended ?? i.updated, now())}, lasted ${duration((i.ended ?? i.updated) - i.started)}`}</p>
-    <h1>${headline(i)}</h1>
+    <h1>${titleOf(i)}</h1>
     <dl class="facts">
       <${Fact} name=${cause && i.abstained ? "Most likely, though none stands out" : "Likely cause"}>
           ${cause ? html`<${Entity} id=${cause.entity} /> <span class="quiet">${words(cause.fault_class)}
           </span>` : "being looked for"}</${Fact}>
       <${Fact} name="Probability">${cause ? html`<${Sure} p=${cause.probability} />` : "–"}</${Fact}>
-      <${Fact} name="Began"><${At} ts=${i.started} /></${Fact}>
+      <${Fact} name="Began"><${At} ts=${i.started} zone /></${Fact}>
       ${limit && html`<${Fact} name="Time to limit">
           ${limitText(limit, now())}</${Fact}>`}
       ${by.length > 0 && !(done && i.state === "open") && html`<${Fact} name="Acknowledged">by ${by.join(", ")}</${Fact}>`}
@@ -174,7 +168,7 @@ function Related({ related }) {
     (
       r,
     ) => html`<li key=${r.id}><a href=${link("incident", r.id)}>
-        ${r.cause ? `${r.cause.entity}${r.cause.fault_class ? `, ${words(r.cause.fault_class)}` : ""}` : r.summary}</a>
+        ${r.cause ? `${r.cause.entity}${r.cause.fault_class ? `, ${words(r.cause.fault_class)}` : ""}` : titleOf(r)}</a>
     <p><${At} ts=${r.started} />, ${many(r.entities, "entity", "entities")}${r.cause ? `, ${percent(r.cause.probability)}` : ""}${r.ended ? `, lasted ${duration(r.ended - r.started)}` : ""}</p></li>`,
   )}</ul>`;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong now, most urgent first.
 import { html, useState } from "../vendor/htm.js";
-import { count, distance, limitText, many, percent, words } from "../lib/format.js";
+import { count, limitText, many, percent, words } from "../lib/format.js";
 import { useTick } from "../lib/hooks.js";
 import { now, refresh, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
+import { titleOf } from "../lib/story.js";
 import { allAcknowledged } from "../lib/urgency.js";
-import { Empty, Entity, Fact, Sure, Waiting } from "../parts/bits.js";
+import { Ago, Empty, Entity, Fact, Sure, Waiting } from "../parts/bits.js";
 import { Acknowledge } from "../parts/dialogs.js";
 import { Sign } from "../parts/signs.js";
 
@@ -61,18 +62,18 @@ function Card({ incident: i }) {
   const done = allAcknowledged(i);
   const known = i.cause && !i.abstained;
   return html`<li class=${`card card-${i.severity} ${done ? "done" : ""}`} data-incident=${i.id}>
-    <a class="cover" href=${link("incident", i.id)} aria-label=${`Open the incident: ${i.summary}`}></a>
+    <a class="cover" href=${link("incident", i.id)} aria-label=${`Open the incident: ${titleOf(i)}`}></a>
     <div class="card-sign"><${Sign} state=${i.severity} size="28" /></div>
     <div class="card-body">
       <p class="over">
           ${known ? "Likely cause" : i.cause ? "No cause stands out; most likely" : "Cause is being looked for"}</p>
-      <h2>${i.cause ? html`<${Entity} id=${i.cause.entity} plain />` : i.summary}</h2>
+      <h2>${i.cause ? html`<${Entity} id=${i.cause.entity} plain />` : titleOf(i)}</h2>
       <p class="sub">
           ${i.cause ? html`${words(i.cause.fault_class)}${i.cause.metric && html`${i.cause.fault_class ? ", seen in " : "seen in "}<code>${i.cause.metric}</code>`}` : ""}</p>
       <dl class="facts">
         <${Fact} name="Probability">
             ${i.cause ? html`<${Sure} p=${i.cause.probability} label="probability of this cause" />` : "–"}</${Fact}>
-        <${Fact} name="Began">${distance(i.started, now())}</${Fact}>
+        <${Fact} name="Began"><${Ago} ts=${i.started} /></${Fact}>
         <${Fact} name="Time to limit">
             ${i.limit_at ? html`<strong>${limitText(i.limit_at, now())}</strong>` : html`<span class="quiet">none forecast</span>`}</${Fact}>
         <${Fact} name="Touches">${many(i.entities, "entity", "entities")}</${Fact}>
@@ -91,6 +92,6 @@ function Card({ incident: i }) {
       <span class="quiet small">
           ${i.cause && i.unobserved > 0.2 ? `${percent(i.unobserved)} that it is something not observed` : ""}</span>
     </div>
-    ${asking && html`<${Acknowledge} what="incidents" id=${i.id} name=${i.cause?.entity ?? i.summary} close=${() => ask(false)} done=${refresh} />`}
+    ${asking && html`<${Acknowledge} what="incidents" id=${i.id} name=${i.cause?.entity ?? titleOf(i)} close=${() => ask(false)} done=${refresh} />`}
   </li>`;
 }

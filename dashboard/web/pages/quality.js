@@ -20,7 +20,7 @@ export default function Quality() {
   const p = promise(q);
   const alerts = judged(q.alert_verdicts, ["true", "expected", "false"]);
   const causes = judged(q.incident_verdicts, ["right", "partly", "wrong"]);
-  return html`<${Head} title="Quality"><span class="quiet">from <${At} ts=${q.since} /> to <${At} ts=${q.until} />
+  return html`<${Head} title="Quality"><span class="quiet">from <${At} ts=${q.since} /> to <${At} ts=${q.until} zone />
       </span></${Head}>
     <div class="tiles">
       <${Tile} name="Promised false alarms" value=${number(p.promised)} text=${`${number(q.promised_per_entity_month)} an entity and month, ${many(q.entities, "entity", "entities")}, ${number(p.days)} days`} />

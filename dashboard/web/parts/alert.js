@@ -54,7 +54,7 @@ function Body({ alert: a, open }) {
       <${Entity} id=${a.entity} /></strong> <code>${a.metric}</code></p>
     <p class="quiet">${a.explanation}</p>
     ${isPosted(a) ? html`<p class="quiet small">Posted by ${a.source}: its value is measured there.</p>` : html`<${MetricChart} entity=${a.entity} metric=${a.metric} unit=${a.contributors?.find((c) => c.metric === a.metric)?.unit ?? ""} marks=${marks} height=${140} />`}
-    <dl class="facts"><${Fact} name="Began"><${At} ts=${a.started} /></${Fact}>
+    <dl class="facts"><${Fact} name="Began"><${At} ts=${a.started} zone /></${Fact}>
       ${a.ended && html`<${Fact} name="Lasted">${duration(a.ended - a.started)}</${Fact}>`}
       <${Fact} name="Score">${percent(a.score)}</${Fact}>
       ${a.acknowledged && html`<${Fact} name="Acknowledged">${a.acknowledged_by ? `by ${a.acknowledged_by}` : "yes"}</${Fact}>`}

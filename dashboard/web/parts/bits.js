@@ -12,10 +12,12 @@ export function Ago({ ts, prefix = "" }) {
   return html`<time dateTime=${new Date(ts).toISOString()} title=${`${moment(ts, prefs.zone, now())} ${zoneName(prefs.zone, ts)}`}>${prefix}${distance(Math.min(ts, now()), now())}</time>`;
 }
 
-export function At({ ts, short = false }) {
+/** An instant; its title is the zone it is in, with @p zone its text says that, too. */
+export function At({ ts, short = false, zone = false }) {
   if (!ts) return null;
   const text = short ? clock(ts, prefs.zone) : moment(ts, prefs.zone, now());
-  return html`<time dateTime=${new Date(ts).toISOString()} title=${zoneName(prefs.zone, ts)}>${text}</time>`;
+  const name = zoneName(prefs.zone, ts);
+  return html`<time dateTime=${new Date(ts).toISOString()} title=${name}>${text}${zone && html` <span class="zone">${name}</span>`}</time>`;
 }
 
 /** The name of an entity as a link to it; its kind stands back. */

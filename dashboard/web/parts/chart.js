@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import uPlot from "../vendor/uplot.js";
 import { api } from "../lib/api.js";
-import { clock, measured, number } from "../lib/format.js";
+import { clock, day, measured, number, zoneName } from "../lib/format.js";
 import { isDark, usePrefs } from "../lib/prefs.js";
 import { useLoaded } from "../lib/hooks.js";
 
@@ -62,6 +62,17 @@ function drawShape(ctx, state, x, y, r) {
   else ctx.fill();
 }
 
+/** Clock times of ticks, in seconds where they are closer than a minute; where a day begins, that day. */
+function tickTexts(ticks, zone) {
+  const fine = ticks.length > 1 && ticks[1] - ticks[0] < 60;
+  const date = (s) => day(s * 1000, zone, s * 1000).replace(/^\S+ /, "");
+  return ticks.map((s, n) => {
+    const text = clock(s * 1000, zone);
+    if (n > 0 && date(s) !== date(ticks[n - 1])) return date(s);
+    return fine ? text : text.slice(0, 5);
+  });
+}
+
 function optionsOf(width, height, zone, marks, unit) {
   const soft = colour("--faint");
   const axis = {
@@ -83,11 +94,11 @@ function optionsOf(width, height, zone, marks, unit) {
       },
     },
     axes: [
-      { ...axis, space: 80, values: (_, ticks) => ticks.map((s) => clock(s * 1000, zone).slice(0, 5)) },
+      { ...axis, space: 80, size: 30, values: (_, ticks) => tickTexts(ticks, zone) },
       { ...axis, size: 56, values: (_, ticks) => ticks.map(number) },
     ],
     series: [
-      { label: "Time", value: (_, s) => (s ? clock(s * 1000, zone) : "–") },
+      { label: "Time", value: (_, s) => (s ? `${clock(s * 1000, zone)} ${zoneName(zone, s * 1000)}` : "–") },
       {
         label: "Value",
         stroke: colour("--text"),

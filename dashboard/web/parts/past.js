@@ -5,6 +5,7 @@ import { api } from "../lib/api.js";
 import { duration, many, percent, words } from "../lib/format.js";
 import { useFeed } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
+import { titleOf } from "../lib/story.js";
 import { At, Empty, Head, Trouble, Waiting } from "./bits.js";
 import { Sign } from "./signs.js";
 
@@ -70,7 +71,7 @@ export function PastIncidents({ filters }) {
 function Row({ incident: i }) {
   const cause = i.abstained ? null : i.causes[0];
   return html`<tr data-incident=${i.id}><td><${Sign} state=${i.severity} /></td>
-    <td class="words"><a href=${link("incident", i.id)}>${cause ? html`<bdi>${cause.entity}</bdi>` : i.summary}</a>
+    <td class="words"><a href=${link("incident", i.id)}>${cause ? html`<bdi>${cause.entity}</bdi>` : titleOf(i)}</a>
       ${i.summary.startsWith(merged) && html` <span class="quiet">merged into <a href=${link("incident", i.summary.slice(merged.length))}>another</a></span>`}
       ${cause?.fault_class && html` <span class="quiet">${words(cause.fault_class)}</span>`}</td>
     <td class="num">${cause ? percent(cause.probability) : "–"}</td><td><${At} ts=${i.started} /></td>

@@ -52,7 +52,7 @@ export function SilenceForm({ choices = [], silence = null, close, done }) {
     <label>For<select name="seconds" value=${seconds} onChange=${(e) => last(Number(e.target.value))}>
       ${silence && html`<option value=${asItIs}>As it is</option>`}
       ${lengths.map(([s, name]) => html`<option key=${s} value=${s}>${name}${starts ? " from its start" : silence ? " from now" : ""}</option>`)}</select>
-      <span class="quiet small"> ${starts && html`from <${At} ts=${starts} /> `}until <${At} ts=${ends} /></span></label>
+      <span class="quiet small"> ${starts && html`from <${At} ts=${starts} /> `}until <${At} ts=${ends} zone /></span></label>
   </${WordForm}>`;
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happened, in the order in which it did.
 import { html, useState } from "../vendor/htm.js";
-import { words } from "../lib/format.js";
+import { day, words, zoneName } from "../lib/format.js";
+import { now } from "../lib/live.js";
+import { usePrefs } from "../lib/prefs.js";
 import { itemsOf } from "../lib/story.js";
 import { At, Entity } from "./bits.js";
 import { Sign } from "./signs.js";
@@ -10,16 +12,20 @@ const shownAtEnds = 7; // how it began, and what was last; what is between on de
 
 export function Story({ incident, story }) {
   const [all, more] = useState(false);
+  const { zone } = usePrefs();
   const items = itemsOf(story);
   if (items.length === 0) return html`<p class="quiet">Nothing is kept of it any more.</p>`;
   const hidden = all ? 0 : Math.max(0, items.length - 2 * shownAtEnds);
-  const list = (items) =>
-    html`<ol class="story">${items.map((item, n) => html`<${Item} key=${n} item=${item} incident=${incident} />`)}</ol>`;
+  const dayOf = (item) => item && day(item.ts, zone, now());
+  const list = (items, before = null) =>
+    html`<ol class="story">${items.map((item, n) => html`
+      ${dayOf(item) !== dayOf(items[n - 1] ?? before) && html`<li key=${`day ${n}`} class="day">${dayOf(item)} <span class="quiet">${zoneName(zone, item.ts)}</span></li>`}
+      <${Item} key=${n} item=${item} incident=${incident} />`)}</ol>`;
   if (hidden === 0) return html`${list(items)}${cut(story)}`;
   return html`${list(items.slice(0, shownAtEnds))}
     <p class="between"><button type="button" class="plain small" onClick=${() => more(true)}>
         ${hidden} more between</button></p>
-    ${list(items.slice(-shownAtEnds))}${cut(story)}`;
+    ${list(items.slice(-shownAtEnds), items[shownAtEnds - 1])}${cut(story)}`;
 }
 
 function cut(story) {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is read on the page is whole, and says one thing; tests/e2e/page_read_test.py starts the server and says where it is.
+import assert from "node:assert/strict";
+import test, { after, before } from "node:test";
+import { launch, openPage, wrongsOf } from "./browser.mjs";
+import { alertOf, ask, base, eventually, patience } from "./server.mjs";
+
+const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
+let browser;
+before(async () => { browser = await launch(); });
+after(async () => { await browser?.close(); });
+
+/** The open incident that @p alert is in. */
+const incidentOf = (alert) => eventually(async () => (await ask("/api/v1/incidents?state=open&limit=100")).incidents.find((i) => i.alerts.includes(alert.id)),
+  `the incident of ${alert.entity}`);
+
+test("all times of a page are in the zone that it names, and the day stands where it changes", async () => {
+  const alert = await alertOf("in-kathmandu");
+  const incident = await incidentOf(alert);
+  const page = await openPage(browser, { timezoneId: "Asia/Kathmandu", locale: "en-GB" });
+  const here = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Kathmandu", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(alert.started);
+  await page.goto(`${base}/#/incident/${incident.id}`);
+  const began = page.locator(".incident-head .fact", { hasText: "Began" });
+  await began.getByText(here).waitFor(patience);
+  assert.match(await began.innerText(), /GMT\+5:45/);
+  assert.doesNotMatch(await page.locator("h1").innerText(), /\d\d:\d\d/, "the summary's time is UTC");
+  assert.match(await page.locator(".story .day").first().innerText(), /^\w+ \d+ \w+ GMT\+5:45/);
+  // Words of the next day stand under that.
+  const told = await ask(`/api/v1/incidents/${incident.id}/story`);
+  const word = { ts: alert.started + 86_400_000, kind: "word", state: "right", subject: incident.id, by: "ann", text: "the day after" };
+  await page.route("**/story", (route) => route.fulfill({ json: { ...told, items: [...told.items, word] } }));
+  await page.reload();
+  await page.locator(".story li", { hasText: "the day after" }).waitFor(patience);
+  assert.equal(await page.locator(".story .day").count(), 2);
+  await page.goto(`${base}/#/alerts?text=in-kathmandu`);
+  await page.getByRole("columnheader", { name: "Began, GMT+5:45" }).waitFor(patience);
+  await page.locator(".line .began").getByText(here).waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("on a phone a row of an alert says what it is about, since when, and who has it in hand", async () => {
+  const alert = await alertOf("in-a-pocket");
+  const page = await openPage(browser, phone);
+  await page.goto(`${base}/#/alerts?text=in-a-pocket`);
+  const row = page.locator(".line");
+  for (const words of [alert.entity, alert.metric]) await row.getByText(words).waitFor(patience);
+  await row.locator("time").waitFor(patience);
+  await row.locator(".over-time").waitFor(patience);
+  await ask(`/api/v1/alerts/${alert.id}/acknowledge`, { by: "ann", acknowledged: true });
+  await row.getByText("acknowledged by ann").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});

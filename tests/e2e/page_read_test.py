@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is read on the page is whole, and says one thing.
+
+What the browser does and sees stands in tests/dashboard/read_test.mjs.
+"""
+
+import unittest
+
+import page_test
+from support import Server
+
+CONFIG = "processing: {tick: 1s}\ncorrelation: {settle: 1s}\n"
+
+
+class Read(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        page_test.libraries()
+        cls.server = Server(CONFIG).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def browse(self, pattern, **more):
+        page_test.browse(self, "read_test.mjs", self.server, pattern, **more)
+
+    def test_times_are_in_one_zone(self):
+        self.browse("all times of a page")
+
+    def test_a_row_on_a_phone_says_what_matters(self):
+        self.browse("on a phone a row")
+
+
+if __name__ == "__main__":
+    unittest.main()
