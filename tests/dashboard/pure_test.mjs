@@ -77,7 +77,7 @@ test("numbers are short and keep their size", () => {
 });
 
 test("a value has its unit behind it where there is one, and what is counted is per second", () => {
-  for (const [value, unit, text] of [[0.25, "seconds", "0.25 seconds"], [1_234_567, "bytes per second", "1.23M bytes per second"],
+  for (const [value, unit, text] of [[0.25, "seconds", "0.25 s"], [3, "percent", "3 %"], [1_234_567, "bytes per second", "1.23M bytes per second"],
     [0.5, "ratio", "0.5"], [3, "", "3"], [3, undefined, "3"], [null, "seconds", "–"]]) assert.equal(measured(value, unit), text);
   for (const [metric, text] of [[{ kind: "gauge", unit: "bytes" }, "bytes"], [{ kind: "counter", unit: "bytes" }, "bytes per second"],
     [{ kind: "counter", unit: "" }, ""], [{ kind: "gauge" }, ""]]) assert.equal(unitOf(metric), text);

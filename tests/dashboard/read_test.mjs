@@ -50,3 +50,40 @@ test("on a phone a row of an alert says what it is about, since when, and who ha
   await row.getByText("acknowledged by ann").waitFor(patience);
   assert.deepEqual(await wrongsOf(page), []);
 });
+
+test("the panel of an alert begins at its top, says all that was posted, and leads to its incident and its runbook", async () => {
+  const said = {
+    summary: "s".repeat(4000),
+    description: "the pod restarts again and again",
+    runbook_url: "https://runbooks.example.org/pay",
+    dashboard: "javascript:window.hacked=1",
+  };
+  const alert = await alertOf("pays", "firing", { annotations: said, generatorURL: "javascript:window.hacked=1",
+    labels: { alertname: "Restarts", service: "pays", zone: "eu-1", severity: "critical" } });
+  const incident = await incidentOf(alert);
+  const page = await openPage(browser, phone);
+  await page.goto(`${base}/#/alerts?text=pays`);
+  const row = page.locator(".line-link");
+  await row.focus();
+  await page.keyboard.press("Enter");
+  const panel = page.getByRole("dialog");
+  await panel.getByText("zone=eu-1").waitFor(patience);
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), "DIALOG");
+  assert.equal(await panel.evaluate((box) => box.scrollTop), 0);
+  assert.equal(await panel.evaluate((box) => box.scrollWidth - box.clientWidth), 0, "nothing stands beyond its edge");
+  const { y, height } = await panel.getByRole("button", { name: "Acknowledge" }).boundingBox();
+  assert.ok(y + height <= phone.viewport.height, "what can be done is in sight");
+  await panel.getByText("the pod restarts again and again").waitFor(patience);
+  assert.equal(await panel.getByRole("link", { name: "Runbook" }).getAttribute("href"), said.runbook_url);
+  assert.deepEqual(await panel.getByRole("link").evaluateAll((all) => all.map((a) => a.protocol).filter((p) => p === "javascript:")), []);
+  assert.equal(await panel.getByText("s".repeat(1000)).count(), 0, "what is long is cut");
+  await panel.getByRole("button", { name: "all of it" }).click();
+  await panel.getByText("s".repeat(4000).slice(0, 2000)).waitFor(patience);
+  await page.keyboard.press("Escape");
+  await panel.waitFor({ state: "detached", ...patience });
+  assert.equal(await row.evaluate((a) => document.activeElement === a), true, "who reads on goes on there");
+  await row.click();
+  await panel.locator(".fact", { hasText: "Incident" }).getByRole("link").click();
+  await page.waitForFunction((id) => location.hash === `#/incident/${id}`, incident.id, patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});

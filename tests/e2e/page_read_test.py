@@ -31,6 +31,9 @@ class Read(unittest.TestCase):
     def test_a_row_on_a_phone_says_what_matters(self):
         self.browse("on a phone a row")
 
+    def test_the_panel_of_an_alert_is_whole(self):
+        self.browse("the panel of an alert begins")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -101,10 +101,12 @@ export function number(value) {
   return precise(value);
 }
 
-/** "1.2k bytes": @p value with its unit, where it is known and says something. */
+const short = { seconds: "s", milliseconds: "ms", microseconds: "µs", nanoseconds: "ns", percent: "%" };
+
+/** "1.2k bytes", "3.4 ms": @p value with its unit, where it is known and says something. */
 export function measured(value, unit) {
   const text = number(value);
-  return unit && unit !== "ratio" && text !== "–" ? `${text} ${unit}` : text;
+  return unit && unit !== "ratio" && text !== "–" ? `${text} ${short[unit] ?? unit}` : text;
 }
 
 /** The unit of the values of @p metric, a metric of an entity: of a counter they are that per second. */

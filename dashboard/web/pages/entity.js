@@ -7,7 +7,7 @@ import { count, duration, many, measured, number, percent, unitOf, words } from 
 import { useEvery, useFeed, useLoaded } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
 import { titleOf } from "../lib/story.js";
-import { Ago, At, Empty, Entity as Name, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
+import { Ago, At, Empty, Entity as Name, Fact, Long, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { MetricChart } from "../parts/chart.js";
 import { Logs } from "../parts/logs.js";
 import { Operations } from "../parts/operations.js";
@@ -140,7 +140,7 @@ function Past({ alerts }) {
     ) => html`<li key=${a.id}>
         <a href=${link("alerts", "", { state: "all", text: a.entity, alert: a.id, entity: a.entity })}>
         <${Sign} state=${a.state === "firing" ? a.severity : "resolved"} /> ${a.metric}</a>
-    <p><${At} ts=${a.started} />, ${a.explanation}</p></li>`,
+    <p><${At} ts=${a.started} />, <${Long} text=${a.explanation} /></p></li>`,
   )}</ul>`;
 }
 
@@ -165,7 +165,7 @@ function Done({ story }) {
     return html`<p class="quiet">Nothing is known. Send a <code>change</code> event when you deploy or configure it: what changed shortly before a fault is evidence for its cause, and stands as a mark in the charts.</p>`;
   return html`<ul class="related">${items.map(
     (i, n) => html`<li key=${n}><strong><${Sign} state=${i.kind === "change" ? "change" : "note"} quiet /> ${i.by && `${i.by}: `}${words(i.state)}</strong>
-      <p><${At} ts=${i.ts} />${i.text && `, ${i.text}`}</p></li>`,
+      <p><${At} ts=${i.ts} />${i.text && html`, <${Long} text=${i.text} />`}</p></li>`,
   )}</ul>
   ${story.value.cut && html`<p class="quiet small">There may be older ones: <code>faultline store dump</code> has all of it.</p>`}`;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small pieces that every page is made of.
-import { html } from "../vendor/htm.js";
+import { html, useState } from "../vendor/htm.js";
 import { clock, distance, entityParts, moment, percent, zoneName } from "../lib/format.js";
 import { now } from "../lib/live.js";
 import { prefs } from "../lib/prefs.js";
@@ -18,6 +18,14 @@ export function At({ ts, short = false, zone = false }) {
   const text = short ? clock(ts, prefs.zone) : moment(ts, prefs.zone, now());
   const name = zoneName(prefs.zone, ts);
   return html`<time dateTime=${new Date(ts).toISOString()} title=${name}>${text}${zone && html` <span class="zone">${name}</span>`}</time>`;
+}
+
+/** Words of others; where they are many the first @p most letters, and the rest on demand. */
+export function Long({ text, most = 360 }) {
+  const [all, more] = useState(false);
+  const words = String(text ?? "");
+  if (all || words.length < 1.3 * most) return words;
+  return html`${words.slice(0, most).replace(/[\ud800-\udbff]$/, "")}… <button type="button" class="plain small more" onClick=${() => more(true)}>all of it</button>`;
 }
 
 /** The name of an entity as a link to it; its kind stands back. */

@@ -34,6 +34,7 @@ function markPlugin(marks) {
         }
         ctx.restore();
       },
+      setCursor: (plot) => plot.root.classList.toggle("pointed", plot.cursor.idx !== null), // at a value: its words are shown
     },
   };
 }
@@ -107,15 +108,20 @@ function optionsOf(width, height, zone, marks, unit) {
         value: (_, v) => measured(v, unit),
       },
       {
-        label: "Expected",
+        label: "expected",
         stroke: colour("--accent"),
         width: 1.2,
         dash: [5, 4],
         points: { show: false },
         value: (_, v) => number(v),
       },
-      { label: "Lower", stroke: "transparent", points: { show: false }, value: (_, v) => number(v) },
-      { label: "Upper", stroke: "transparent", points: { show: false }, value: (_, v) => number(v) },
+      {
+        label: "usual",
+        stroke: "transparent",
+        points: { show: false },
+        value: (plot, v, _, at) => `${number(v)} to ${number(plot.data[4][at])}`,
+      },
+      { label: "upper", stroke: "transparent", points: { show: false } }, // told with the lower end
     ],
     bands: [{ series: [4, 3], fill: colour("--band") }],
     plugins: [markPlugin(marks)],
@@ -131,6 +137,11 @@ function isWhole(plot) {
   const [ts] = plot.data;
   const { min, max } = plot.scales.x;
   return min <= ts[0] && max >= ts[ts.length - 1];
+}
+
+/** With the line below it for what the pointer is at; kept while it loads, so that nothing jumps. */
+function roomOf(height) {
+  return { minHeight: `${height + 19}px` };
 }
 
 /** Draws @p data ({ts, values, expected, lower, upper}), of @p unit, with @p marks. */
@@ -162,7 +173,7 @@ export function Chart({ data, unit = "", marks = [], height = 170, label }) {
     plot.current.setData(columnsOf(data), whole);
     if (!whole) plot.current.redraw(); // who looks closer at a part goes on doing so
   }, [data]);
-  return html`<div class="chart" ref=${box} role="img" aria-label=${label}></div>`;
+  return html`<div class="chart" ref=${box} role="img" aria-label=${label} style=${roomOf(height)}></div>`;
 }
 
 /** What a chart shows, in a sentence for those who do not see it. */
@@ -172,11 +183,11 @@ export function chartText(metric, data, unit = "") {
 }
 
 /** Loads the window of a metric and draws it; anew when @p turn changes. */
-export function MetricChart({ entity, metric, unit = "", marks, turn = 0, height }) {
+export function MetricChart({ entity, metric, unit = "", marks, turn = 0, height = 170 }) {
   const { value, error } = useLoaded((signal) => api.window(entity, metric, signal), [entity, metric], turn);
   if (error && (!value || error.status === 404))
     return html`<p class="quiet small">${error.status === 404 ? "Its window is not kept any more." : error.message}</p>`;
-  if (!value) return html`<div class="chart" aria-busy="true"></div>`;
+  if (!value) return html`<div class="chart" aria-busy="true" style=${roomOf(height)}></div>`;
   if (value.ts.length === 0)
     return html`<p class="quiet small">No tick has closed yet: a value comes with the next.</p>`;
   return html`<${Chart} data=${value} unit=${unit} marks=${marks} height=${height} label=${chartText(metric, value, unit)} />`;

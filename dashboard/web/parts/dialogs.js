@@ -4,14 +4,15 @@ import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { prefs, setPref, usePrefs } from "../lib/prefs.js";
 
-/** A modal dialog; @p close is called when it is left by Escape. */
-export function Dialog({ title, close, children }) {
+/** A modal dialog; @p close is called when it is left by Escape. One to @p read begins at its top, others at their first field. */
+export function Dialog({ title, close, read = false, children }) {
   const box = useRef(null);
   useEffect(() => {
     box.current.showModal();
+    if (read) box.current.focus();
     return () => box.current?.close();
   }, []);
-  return html`<dialog ref=${box} class="dialog" aria-label=${title} onCancel=${(e) => {
+  return html`<dialog ref=${box} class=${read ? "dialog read" : "dialog"} aria-label=${title} tabIndex="-1" onCancel=${(e) => {
     e.preventDefault();
     close();
   }}>

@@ -6,7 +6,7 @@ import { duration } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
 import { usePrefs } from "../lib/prefs.js";
 import { days, instantOf, scheduleOf } from "../lib/windows.js";
-import { At, Empty, Head, Trouble, Waiting } from "./bits.js";
+import { At, Empty, Head, Long, Trouble, Waiting } from "./bits.js";
 import { WordForm } from "./dialogs.js";
 
 const lengths = [
@@ -125,7 +125,7 @@ function Table({ rows, open }) {
         ${w.dependents && html`<span class="quiet"> and what depends on them</span>`}</p></td>
       <td>${scheduleOf(w)}<p class="quiet small">${w.next_change === null ? "it is over" : html`${w.open ? "closes" : "opens"}${" "}
         <${At} ts=${w.next_change} />${` (${duration(w.next_change - Date.now())})`}`}</p></td>
-      <td>${w.configured ? "the configuration" : w.by}</td><td class="why">${w.comment}</td>
+      <td>${w.configured ? "the configuration" : w.by}</td><td class="why"><${Long} text=${w.comment} /></td>
       <td><div class="row end">${!w.configured && html`<button type="button" class="small" onClick=${() => open({ kind: "remove", window: w })}>Remove</button>`}</div></td>
     </tr>`)}</tbody></table></div>`;
 }

@@ -5,7 +5,7 @@ import { api } from "../lib/api.js";
 import { count, distance, duration, many } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
 import { readMatchers, textOf } from "../lib/matchers.js";
-import { At, Empty, Entity, Head, Trouble, Waiting } from "./bits.js";
+import { At, Empty, Entity, Head, Long, Trouble, Waiting } from "./bits.js";
 import { WordForm } from "./dialogs.js";
 import { Sign } from "./signs.js";
 
@@ -129,7 +129,7 @@ function Table({ rows, open }) {
     <tbody>${rows.map((s) => html`<tr key=${s.id} data-silence=${s.id}>
       <td><code>${s.text}</code>${s.state === "pending" && html` <span class="tag">from <${At} ts=${s.starts} /></span>`}</td>
       <td><${At} ts=${s.ends} /><p class="quiet small">${open ? `${duration(s.ends - Date.now())} left` : distance(s.ends, Date.now())}</p></td>
-      <td>${s.created_by}</td><td class="why">${s.comment}</td>
+      <td>${s.created_by}</td><td class="why"><${Long} text=${s.comment} /></td>
       ${open && html`<td><div class="row end"><button type="button" class="small" onClick=${() => open({ kind: "change", silence: s })}>Change</button>
         <button type="button" class="small" onClick=${() => open({ kind: "end", silence: s })}>End</button></div></td>`}</tr>`)}</tbody>
   </table></div>`;

@@ -5,7 +5,7 @@ import { day, words, zoneName } from "../lib/format.js";
 import { now } from "../lib/live.js";
 import { usePrefs } from "../lib/prefs.js";
 import { itemsOf } from "../lib/story.js";
-import { At, Entity } from "./bits.js";
+import { At, Entity, Long } from "./bits.js";
 import { Sign } from "./signs.js";
 
 const shownAtEnds = 7; // how it began, and what was last; what is between on demand
@@ -35,7 +35,7 @@ function cut(story) {
 
 function Item({ item, incident }) {
   return html`<li><${At} ts=${item.ts} short /><span class="mark">${mark(item)}</span><div>
-      ${title(item, incident)}${item.text && html`<p>${item.text}</p>`}</div></li>`;
+      ${title(item, incident)}${item.text && html`<p><${Long} text=${item.text} /></p>`}</div></li>`;
 }
 
 function mark(item) {
