@@ -26,7 +26,7 @@ outcome<notify_snapshot> node::impl::open_now() {
   for (;;) {
     if (ending) return failure{ec::shutting_down, "ending"};
     outcome<notify_snapshot> got{failure{ec::overloaded, "the correlator is starting"}};
-    asker->request(the_correlator, patience, alerts_and_incidents())
+    asker->request(actors.correlator, patience, alerts_and_incidents())
         .receive(
             [&](correlator_view& v) {
               got = notify_snapshot{v.feed_seq, std::move(v.firing), std::move(v.open)};

@@ -57,9 +57,9 @@ struct node_parts {
   rule_desk* desk = nullptr;
   const reload_status* reloads = nullptr;
   backup_desk* backups = nullptr;
-  const http_server* web = nullptr;  ///< set by watch()
+  const http_server* web = nullptr;
   live_desk* live = nullptr;
-  const post_desk* posts = nullptr;  ///< likewise
+  const post_desk* posts = nullptr;
   const other_listeners* listeners = nullptr;
   const notifier* notifications = nullptr;  ///< none without receivers
   /// Both block; each is called on a thread of its own.
@@ -78,12 +78,6 @@ public:
   node_queries(caf::actor_system& system, node_parts parts);
   ~node_queries() override;
 
-  /// Before @p web starts to ask: its counters are shown, too.
-  void watch(const http_server& web) { parts_.web = &web; }
-  void watch(const post_desk& posts, const other_listeners& listeners) {
-    parts_.posts = &posts;
-    parts_.listeners = &listeners;
-  }
   bool ready() const override;
   void status(answer<server_status> done) override;
   void metrics_text(answer<std::string> done) override;

@@ -33,7 +33,7 @@ void node::impl::tell(notice n) {
   decision d;
   d.kind = decision_kind::notice;
   d.notice = std::move(n);
-  caf::anon_send(the_keeper, append_decisions{{std::move(d)}});
+  caf::anon_send(actors.keeper, append_decisions{{std::move(d)}});
 }
 
 void node::impl::watch_load() {
@@ -84,7 +84,7 @@ void node::impl::watch_clock() {
 void node::impl::tell_time() {
   if (options.processing.accept_past) return;
   const auto behind = std::max<milliseconds>(2 * options.processing.tick, seconds{10});
-  caf::anon_send(the_correlator, event_clock_at{event_time_of(unix_ms(time_now())) - behind});
+  caf::anon_send(actors.correlator, event_clock_at{event_time_of(unix_ms(time_now())) - behind});
 }
 
 void node::impl::watch_space() {
