@@ -24,6 +24,9 @@ constexpr std::size_t most_contributors = 5;
 constexpr double silence_score = 0.9;  // of an alert that says so: nothing was judged
 constexpr double lead_first_s = 60;    // between two records of an alert that fires
 constexpr double lead_again_s = 300;   // likewise, where a time was told
+// An alert of an entity that is still only learning is in doubt until it has lasted so long, and
+// at least three ticks: what is over by then is mostly what nobody had seen yet.
+constexpr std::int64_t doubt_ms = 5 * 60'000;
 
 std::string number(double v) {
   char text[32];
@@ -93,7 +96,7 @@ tick_signs entity_core::impl::signs_of(const tick_judgement& t) const {
   const float excess = t.result.excess();
   s.over = excess > 0 && ticks >= least_ticks && !returning(t.tick_ms);
   s.extreme = s.over;  // one tick has its own threshold, see calibration
-  s.quiet = excess < -quiet_decades;
+  s.quiet = excess < -quiet_decades && !t.still_gross;
   s.limit = t.over_limit || t.near_limit;
   s.crossed = t.over_limit;
   s.limit_unknown = t.limit_unknown;
@@ -145,7 +148,7 @@ void entity_core::impl::decide(tick_judgement& t, const record_mark& cause,
   t.settled = life.firing() && unix_ms(t.ts) - life.started_ms() >= settles && !t.over_limit;
   auto step = life.next(signs_of(t), unix_ms(t.ts), t.tick_ms);
   if (!deciding) return;
-  if (step == alert_step::none && lead_is_news(t)) step = alert_step::tell;
+  if (step == alert_step::none && (lead_is_news(t) || doubt_ends(t))) step = alert_step::tell;
   const bool was_firing = life.firing();
   const bool sign = !was_firing && step == alert_step::none && sign_begins(t);
   if (adopting(here))
@@ -172,13 +175,26 @@ bool entity_core::impl::lead_is_news(const tick_judgement& t) const {
   return left <= 0 || (certain && (t.lead->seconds < 0.5 * left || t.lead->seconds > 2 * left));
 }
 
+// An alert that was told while the entity only learned stands as any other once it has lasted, or
+// is one that would be told now; an operator's limit was never a matter of learning.
+bool entity_core::impl::doubt_ends(const tick_judgement& t) const {
+  if (!life.firing() || !open || !open->learning || life.reason() == alert_reason::silence)
+    return false;
+  if (t.over_limit) return true;
+  if (t.result.excess() <= 0 && !t.still_gross) return false;
+  return !learning() || unix_ms(t.ts) - life.started_ms() >= std::max(doubt_ms, 3 * t.tick_ms);
+}
+
 void entity_core::impl::emit(alert_step step, const tick_judgement* t, const record_mark& cause,
                              event_time tick, std::vector<entity_decision>& out) {
   if (step == alert_step::none) return;
+  const bool doubted = step == alert_step::fire
+                           ? learning() && !(t != nullptr && t->over_limit)
+                           : open && open->learning && !(t != nullptr && doubt_ends(*t));
   take_step(step, t, tick);
   alert a = step != alert_step::fire && open ? *open : alert{};
   fill_episode(a, tick);
-  if (step != alert_step::tell) a.learning = learning();
+  a.learning = doubted;
   const double score = a.score;
   if (step == alert_step::resolve) {
     a.state = alert_state::resolved;

@@ -155,6 +155,7 @@ struct entity_core::impl {
   // decisions: entity_alerts.cpp
   void decide(tick_judgement& t, const record_mark& cause, std::vector<entity_decision>& out);
   bool lead_is_news(const tick_judgement& t) const;
+  bool doubt_ends(const tick_judgement& t) const;
   bool adopting(const decision_mark& at) const;
   void adopt_through(const decision_mark& at);
   void adopt_rest(const decision_mark& before);

@@ -21,9 +21,12 @@ constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::uint8_t no_slot = 255;
 constexpr double pi = 3.14159265358979;  // to the digits with which the model was trained
 // So far out is a fault, also where too little was seen to say how rare: multiples of what is
-// usual, more with every half hour, until the tails know better.
+// usual, more with every half hour, until the tails know better. While they do not, it lasts until
+// it is half as far from the profile: the hours before follow a fault within minutes there.
 constexpr float gross_deviation = 8;
 constexpr float gross_per_block = 1;
+constexpr float gross_ends = 0.5f;
+constexpr float gross_known = 48;             // blocks: a day
 constexpr float forecast_debt_rate = 0.002f;  // some hundred ticks
 constexpr std::int64_t episode_most_ms = day_ms;
 constexpr std::uint64_t accept_every = 8;  // ticks
@@ -329,18 +332,20 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   }
   for (std::size_t v = 0; v < view_count; ++v)
     if ((rules->detection.without_views >> v & 1U) != 0) t.scores[v] = 0;
-  if (t.scores[static_cast<std::size_t>(view::level)] == 0) t.gross = 0;
+  if (t.scores[static_cast<std::size_t>(view::level)] == 0) t.gross = t.away = 0;
   const double budget = rules->detection.false_pages_per_entity_month;
   t.result = tails.judge(t.scores, budget, learning());
   if (returning(t.tick_ms)) {
     if (t.result.decades < same_decades && where_it_was(t)) {
       since_pause = never_paused;  // it is where it was
     } else {
-      t.scores.fill(0), t.symptom = t.gross = 0;
+      t.scores.fill(0), t.symptom = t.gross = t.away = 0;
       t.result = tails.judge(t.scores, budget, learning());
     }
   }
-  if (t.gross > gross_deviation + gross_per_block * tails.blocks()) tails.raise(t.result);
+  const float gross = gross_deviation + gross_per_block * tails.blocks();
+  if (t.gross > gross) tails.raise(t.result);
+  t.still_gross = tails.blocks() < gross_known && t.away > gross_ends * gross;
 }
 
 bool entity_core::impl::where_it_was(const tick_judgement& t) const noexcept {

@@ -108,9 +108,10 @@ void score_views(tick_judgement& t, const std::uint8_t* traits, std::size_t chan
     const bool up = s.size[fast_profile][lane] > 0;
     if (up && (traits[i] & channel_trait::symptom) != 0)
       t.symptom = std::max({t.symptom, here.lasting, here.abrupt});
-    if (up || (traits[i] & channel_trait::relief) == 0)
-      t.gross = std::max(t.gross, std::min(std::fabs(s.ratio[fast_profile][lane]),
-                                           std::fabs(s.ratio[fast_hours][lane])));
+    if (!up && (traits[i] & channel_trait::relief) != 0) continue;
+    const float away = std::fabs(s.ratio[fast_profile][lane]);
+    t.away = std::max(t.away, away);
+    t.gross = std::max(t.gross, std::min(away, std::fabs(s.ratio[fast_hours][lane])));
   }
   out[static_cast<std::size_t>(view::residual)] = abrupt.length();
   out[static_cast<std::size_t>(view::level)] = lasting.length();

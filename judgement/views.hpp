@@ -35,6 +35,8 @@ struct tick_judgement {
   judged result;
   float symptom = 0;  ///< largest scaled rise of errors or latency
   float gross = 0;    ///< largest deviation of three ticks, in multiples of its 98th percentile
+  float away = 0;     ///< the same against the profile alone, which an alert keeps as it was
+  bool still_gross = false;  ///< an alert that fires is not over, whatever the tails say
   bool over_critical_limit = false;
   bool over_limit = false;
   bool near_limit = false;     ///< an operator's limit is about to be met

@@ -133,6 +133,53 @@ TEST(Runner, TellsNothingBeforeAlertingIsOn) {
   EXPECT_EQ(quiet.alerts.size(), 0u);
 }
 
+// Three hosts that nothing connects, seen for so many minutes; then one of them is slow for so
+// long.
+told first_hour(int minutes_known, int minutes_slow) {
+  runner r{options(), nullptr, nullptr};
+  told t;
+  r.on_feed = [&](const feed_event& e) {
+    if (e.what == feed_event::kind::alert) t.alerts.push_back(e.alert);
+    if (e.what == feed_event::kind::incident) t.incidents.push_back(e.incident);
+  };
+  noise n{11};
+  const int onset = 6 * minutes_known, ends = onset + 6 * minutes_slow;
+  event_view e;
+  for (int i = 0; i < ends + 60; ++i) {
+    for (int k = 0; k < 3; ++k) {
+      auto row = calm_row(test_start + i * tick, n);
+      if (k == 0 && i >= onset && i < ends) row[7].second *= 6;
+      e.clear();
+      for (const auto& [name, value] : row) e.metrics.push_back({name, value, metric_kind::gauge});
+      const std::string id = "host/" + std::to_string(k);
+      e.entity = id;
+      e.has_ts = true;
+      e.ts = event_time_of(test_start + i * tick + k * 100);
+      e.arrived = arrival_time_of(test_start + i * tick + k * 100);
+      r.take(e);
+    }
+  }
+  r.advance_to(event_time_of(test_start + (ends + 200) * tick));
+  return t;
+}
+
+TEST(Runner, InTheFirstHourWhatLastsOpensAnIncidentWithoutAnEdge) {
+  const auto t = first_hour(25, 12);
+  ASSERT_FALSE(t.alerts.empty());
+  EXPECT_TRUE(t.alerts.front().learning);
+  ASSERT_FALSE(t.incidents.empty());
+  EXPECT_EQ(t.incidents.front().entities, std::vector<std::string>{"host/0"});
+  EXPECT_GE(t.incidents.front().updated - t.alerts.front().started, milliseconds{300'000});
+  EXPECT_EQ(t.incidents.back().state, incident_state::resolved);
+}
+
+TEST(Runner, InTheFirstHourWhatIsOverInMinutesOpensNone) {
+  const auto t = first_hour(25, 3);
+  ASSERT_FALSE(t.alerts.empty());
+  EXPECT_TRUE(t.alerts.back().learning);
+  EXPECT_TRUE(t.incidents.empty());
+}
+
 TEST(Runner, AnswersForAnEntityAndNotForAStranger) {
   runner r{options(), nullptr, nullptr};
   noise n{1};
