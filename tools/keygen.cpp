@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/option_text.hpp"
 #include "transport/key_file.hpp"
 #include "transport/seal.hpp"
 
@@ -101,9 +102,9 @@ void add_keygen_command(CLI::App& app, command_session& session) {
                   "Beginning of the entities it may speak of (may be repeated; default: all)")
       ->allow_extra_args(false);
   sub->add_option("--rate", a->client.events_per_second, "Events a second it may send")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Validator(above_zero, "POSITIVE"));
   sub->add_option("--max-entities", a->client.max_entities, "New entities it may bring in")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Validator(above_zero, "POSITIVE"));
   sub->add_option("--not-after", a->not_after,
                   "When it ends, such as 2027-01-31 or 2027-01-31T12:00:00Z");
   sub->add_option("--endpoint", a->client.endpoint,

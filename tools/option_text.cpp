@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/option_text.hpp"
 
+#include <cmath>
+#include <cstdlib>
 #include <utility>
 
 #include "lab/simulator.hpp"
@@ -13,6 +15,14 @@ std::function<std::string(const std::string&)> duration_check() {
     const auto read = parse_duration(text);
     return read ? std::string{} : read.error().what;
   };
+}
+
+std::string above_zero(const std::string& text) {
+  char* end = nullptr;
+  const double number = std::strtod(text.c_str(), &end);
+  const bool whole = end != text.c_str() && *end == '\0';
+  if (whole && std::isfinite(number) && number > 0) return {};
+  return "'" + text + "' is no number above 0";
 }
 
 std::string fault_type_names() {

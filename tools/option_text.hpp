@@ -13,6 +13,10 @@ namespace faultline {
 /// failure. @returns what CLI11 wants of a validator: empty when fine.
 std::function<std::string(const std::string&)> duration_check();
 
+/// For CLI11's check(): a finite number above 0. CLI11's own PositiveNumber takes "nan", and says
+/// of what it refuses that it is not in a range of 300 digits.
+std::string above_zero(const std::string& text);
+
 /// "cpu_hog|memory_leak|..." for help texts.
 std::string fault_type_names();
 

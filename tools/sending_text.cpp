@@ -95,7 +95,7 @@ void add_sending_options(CLI::App& command, sending_options& o) {
 
 void add_pace_options(CLI::App& command, replay_pace& pace) {
   auto* speed = command.add_option("--speed", pace.speed, "So many times faster than it happened")
-                    ->check(CLI::PositiveNumber);
+                    ->check(CLI::Validator(above_zero, "POSITIVE"));
   command.add_flag("--fast", "As fast as the server acknowledges (the default)")->excludes(speed);
   auto* keep = command.add_flag("--keep-time", pace.keep_time, "Leave the time stamps as they are");
   command.add_flag("--start-now", pace.start_now, "Let its start be now, not its end")

@@ -14,6 +14,7 @@
 #include "processing/window_ring.hpp"
 #include "tools/commands.hpp"
 #include "tools/internal/json_text.hpp"
+#include "tools/option_text.hpp"
 #include "tools/progress.hpp"
 #include "tools/store_commands.hpp"
 
@@ -153,7 +154,8 @@ void add_store_commands(CLI::App& app, command_session& session) {
   dump->add_option("--partition", a->partition, "Of this partition alone")
       ->check(CLI::Range(0, 65'535));
   dump->add_option("--from", a->dump.from, "From this position, seq or id on");
-  dump->add_option("--limit", a->dump.limit, "At most so many")->check(CLI::PositiveNumber);
+  dump->add_option("--limit", a->dump.limit, "At most so many")
+      ->check(CLI::Validator(above_zero, "POSITIVE"));
   dump->callback([a, &session] { session.run = [a] { return run_dump(*a); }; });
 }
 

@@ -85,6 +85,16 @@ class FilesTest(unittest.TestCase):
         self.assertEqual(run(BIN / "faultline", "keygen", "other", "--allow", "feed", "--not-after", "2031-13-31",
                              "--out", self.dir).returncode, 2)
 
+    def test_a_number_that_has_to_be_above_zero_is_one(self):
+        for number in ("nan", "inf", "0", "-1", "1e400", "x"):
+            done = run(BIN / "faultline", "keygen", "probe", "--allow", "ingest", "--rate", number, "--out", self.dir)
+            self.assertEqual(done.returncode, 2, number)
+            self.assertIn(f"'{number}' is no number above 0", done.stderr)
+            self.assertFalse((self.dir / "probe.pub").exists(), "keys without the rate that was asked for")
+        done = run(BIN / "faultline", "keygen", "probe", "--allow", "ingest", "--rate", "0.5", "--max-entities", "7", "--out", self.dir)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('events-per-second = "0.5"', (self.dir / "probe.pub").read_text())
+
     def test_a_word_that_is_no_command_is_named(self):
         for words, named in ((["staus"], "no command 'staus'"), (["alert", "foo"], "no command 'foo': `faultline alert --help`"),
                              (["-o", "yaml", "status"], "'yaml' is none of json, simple")):
