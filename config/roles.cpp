@@ -15,10 +15,14 @@ const std::vector<std::string> known_roles{"cpu",        "memory",  "disk",   "n
 
 constexpr std::size_t most_words = 1000, longest_word = 64;
 
+/// One word, or two with a blank between them.
 bool is_word(const std::string& text) {
-  return !text.empty() && text.size() <= longest_word &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
+  if (text.empty() || text.size() > longest_word || text.front() == ' ' || text.back() == ' ')
+    return false;
+  return std::count(text.begin(), text.end(), ' ') <= 1 &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == ' ';
+         });
 }
 
 void read_group(const YAML::Node& node, const std::string& path, std::set<std::string>& seen,
@@ -40,8 +44,9 @@ void read_group(const YAML::Node& node, const std::string& path, std::set<std::s
   if (words.empty()) problems.add(node.Mark(), path, "has no words");
   for (const auto& word : words) {
     if (!is_word(word))
-      problems.add(node.Mark(), path,
-                   "\"" + word + "\" is not one to 64 lower-case letters and digits");
+      problems.add(
+          node.Mark(), path,
+          "\"" + word + "\" is not one to 64 lower-case letters and digits, one word or two");
     else if (!seen.insert(word).second)
       problems.add(node.Mark(), path, "\"" + word + "\" is given twice");
     else

@@ -17,8 +17,13 @@ struct word_rule {
 };
 
 // The first rule whose word stands in the name decides: symptoms before resources, so that the
-// latency of a disk is a latency and the errors of a network interface are errors.
+// latency of a disk is a latency and the errors of a network interface are errors. Before these
+// stand pairs in which a word means something else: a page fault is no error.
 constexpr std::array rules{
+    word_rule{"memory fail", metric_role::memory},
+    word_rule{"page fault", metric_role::memory},
+    word_rule{"pgfault", metric_role::memory},
+    word_rule{"pgmajfault", metric_role::memory},
     word_rule{"error", metric_role::errors},
     word_rule{"fail", metric_role::errors},
     word_rule{"5xx", metric_role::errors},
@@ -29,6 +34,13 @@ constexpr std::array rules{
     word_rule{"timeout", metric_role::errors},
     word_rule{"reject", metric_role::errors},
     word_rule{"fault", metric_role::errors},
+    word_rule{"deadlock", metric_role::errors},
+    word_rule{"rollback", metric_role::errors},
+    word_rule{"abort", metric_role::errors},
+    word_rule{"unhealthy", metric_role::errors},
+    word_rule{"response bytes", metric_role::network},
+    word_rule{"response size", metric_role::network},
+    word_rule{"responses", metric_role::traffic},
     word_rule{"latency", metric_role::latency},
     word_rule{"duration", metric_role::latency},
     word_rule{"delay", metric_role::latency},
@@ -63,6 +75,7 @@ constexpr std::array rules{
     word_rule{"iops", metric_role::disk},
     word_rule{"io", metric_role::disk},
     word_rule{"storage", metric_role::disk},
+    word_rule{"blkio", metric_role::disk},
     word_rule{"cpu", metric_role::cpu},
     word_rule{"processor", metric_role::cpu},
     word_rule{"request", metric_role::traffic},
@@ -76,6 +89,10 @@ constexpr std::array rules{
     word_rule{"messages", metric_role::traffic},
     word_rule{"calls", metric_role::traffic},
     word_rule{"invocation", metric_role::traffic},
+    word_rule{"commands", metric_role::traffic},
+    word_rule{"transaction", metric_role::traffic},
+    word_rule{"ops", metric_role::traffic},
+    word_rule{"tps", metric_role::traffic},
     word_rule{"network", metric_role::network},
     word_rule{"net", metric_role::network},
     word_rule{"bandwidth", metric_role::network},
@@ -83,7 +100,15 @@ constexpr std::array rules{
     word_rule{"rx", metric_role::network},
     word_rule{"tx", metric_role::network},
     word_rule{"bytes", metric_role::network},
+    word_rule{"eth", metric_role::network},
     word_rule{"socket", metric_role::saturation},
+    word_rule{"clients", metric_role::saturation},
+    word_rule{"blocked", metric_role::saturation},
+    word_rule{"conntrack", metric_role::saturation},
+    word_rule{"descriptor", metric_role::saturation},
+    word_rule{"fds", metric_role::saturation},
+    word_rule{"processes", metric_role::saturation},
+    word_rule{"goroutine", metric_role::saturation},
 };
 
 constexpr std::array<std::string_view, 8> share_words{"percent", "pct",   "util", "utilization",
@@ -111,13 +136,29 @@ bool ends_word(std::string_view name, std::size_t end) noexcept {
   return name[end] >= 'A' && name[end] <= 'Z';
 }
 
-// Words of up to three letters must stand whole; longer ones may be the beginning of a word.
+/// Where @p word ends that begins at @p at; npos when it does not. Between two words of a pair
+/// stands what is neither letter nor digit, or nothing where camelCase turns.
+std::size_t end_of(std::string_view name, std::size_t at, std::string_view word) noexcept {
+  for (const char c : word) {
+    if (c == ' ') {
+      if (at >= name.size()) return std::string_view::npos;
+      if (!is_letter(name[at]) && !is_digit(name[at]))
+        ++at;
+      else if (!begins_word(name, at, false))
+        return std::string_view::npos;
+    } else if (at >= name.size() || lowered(name[at++]) != c) {
+      return std::string_view::npos;
+    }
+  }
+  return at;
+}
+
+// Words of up to three letters must stand whole; longer ones, and pairs, may be the beginning of a
+// word.
 bool has_word(std::string_view name, std::string_view word) noexcept {
-  for (std::size_t at = 0; at + word.size() <= name.size(); ++at) {
-    std::size_t i = 0;
-    while (i < word.size() && lowered(name[at + i]) == word[i]) ++i;
-    if (i != word.size() || !begins_word(name, at, is_digit(word[0]))) continue;
-    const auto end = at + word.size();
+  for (std::size_t at = 0; at < name.size(); ++at) {
+    const auto end = end_of(name, at, word);
+    if (end == std::string_view::npos || !begins_word(name, at, is_digit(word[0]))) continue;
     const bool plural = end < name.size() && lowered(name[end]) == 's' && ends_word(name, end + 1);
     if (word.size() > 3 || plural || ends_word(name, end)) return true;
   }
@@ -156,16 +197,23 @@ const char* to_string(metric_role role) noexcept {
 
 namespace {
 
+template <class Rules>
+metric_role first_role(std::string_view metric, const Rules& of) noexcept {
+  const auto at = std::find_if(of.begin(), of.end(),
+                               [&](const auto& rule) { return has_word(metric, rule.word); });
+  return at == of.end() ? metric_role::none : at->role;
+}
+
+/// How many durations were measured says how much was asked, not how long it took.
+bool counts(std::string_view metric) noexcept {
+  for (const std::string_view rate : {".rate", "_rate"})
+    if (ends_with(metric, rate)) metric.remove_suffix(rate.size());
+  return ends_with(metric, "_count") || ends_with(metric, ".count");
+}
+
 metric_role find_role(std::string_view metric, const std::vector<role_word>* words) noexcept {
-  if (words != nullptr) {
-    for (const auto& rule : *words)
-      if (has_word(metric, rule.word)) return rule.role;
-    return metric_role::none;
-  }
-  for (const auto& rule : rules) {
-    if (has_word(metric, rule.word)) return rule.role;
-  }
-  return metric_role::none;
+  const auto role = words != nullptr ? first_role(metric, *words) : first_role(metric, rules);
+  return role == metric_role::latency && counts(metric) ? metric_role::traffic : role;
 }
 
 bool find_share(std::string_view metric) noexcept {

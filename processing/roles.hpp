@@ -27,7 +27,7 @@ const char* to_string(metric_role) noexcept;
 std::optional<metric_role> role_named(std::string_view text) noexcept;
 
 /// A word that tells a role: lower case; up to three letters stand whole, longer ones may begin a
-/// word.
+/// word. Two with a blank between them stand side by side in the name.
 struct role_word {
   std::string word;
   metric_role role = metric_role::none;
@@ -41,7 +41,7 @@ public:
   /// Words that are those built in, in their order, make the same table as none.
   explicit role_table(std::vector<role_word> words);
   /// Role by the words of a metric's name ("system.cpu.util", "http_requests_total"): whole words,
-  /// the most telling first ("disk_io_latency" is a latency). none where no word is known.
+  /// the most telling first ("disk_io_latency"); of a latency its "_count" is traffic. Else none.
   metric_role role_of(std::string_view metric) const;
   bool built_in() const noexcept { return words_ == nullptr; }
   /// @pre !built_in()

@@ -63,9 +63,12 @@ TEST(Roles, AreReadInOrderAndCheckedWordByWord) {
   ASSERT_EQ(r->size(), 2U);
   EXPECT_EQ((*r)[1].word, "5xx");
   EXPECT_EQ((*r)[1].role, "errors");
-  for (const char* yaml : {"roles: [{role: erors, words: [a]}]", "roles: [{role: cpu}]",
-                           "roles: [{role: cpu, words: [A]}]", "roles: [{words: [a]}]",
-                           "roles: [{role: cpu, words: [a, a]}]", "roles: 1"})
+  EXPECT_TRUE(read_roles("roles: [{role: memory, words: [page fault]}]", "r.yaml"));
+  for (const char* yaml :
+       {"roles: [{role: erors, words: [a]}]", "roles: [{role: cpu}]",
+        "roles: [{role: cpu, words: [A]}]", "roles: [{words: [a]}]",
+        "roles: [{role: cpu, words: [a, a]}]", "roles: 1", "roles: [{role: cpu, words: [' a']}]",
+        "roles: [{role: cpu, words: [a b c]}]"})
     EXPECT_FALSE(read_roles(yaml, "r.yaml")) << yaml;
 }
 

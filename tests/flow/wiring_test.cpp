@@ -6,6 +6,7 @@
 #include <cctype>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -209,14 +210,24 @@ TEST(Roles, FileEqualsTheRulesInTheCode) {
   ASSERT_TRUE(file) << to_string(file.problems);
   ASSERT_FALSE(file->empty());
   // Of two words in one name the one that stands first in the file decides: its role, and its
-  // place before the other, are those of the code.
+  // place before the other, are those of the code. Two that are a pair of the file are that pair.
+  std::set<std::string> pairs;
+  for (const auto& rule : *file)
+    if (rule.word.find(' ') != std::string::npos) pairs.insert(rule.word);
+  const auto are_a_pair = [&](const std::string& a, const std::string& b) {
+    return pairs.count(a + ' ' + b) != 0;
+  };
   for (std::size_t i = 0; i < file->size(); ++i) {
     const auto& first = (*file)[i];
     EXPECT_EQ(to_string(role_of(first.word)), first.role) << first.word;
     for (std::size_t j = i + 1; j < file->size(); ++j) {
       const auto& second = (*file)[j];
-      for (const auto& name : {first.word + "_" + second.word, second.word + "." + first.word})
-        EXPECT_EQ(to_string(role_of(name)), first.role) << name;
+      if (!are_a_pair(first.word, second.word)) {
+        EXPECT_EQ(to_string(role_of(first.word + "_" + second.word)), first.role) << second.word;
+      }
+      if (!are_a_pair(second.word, first.word)) {
+        EXPECT_EQ(to_string(role_of(second.word + "." + first.word)), first.role) << second.word;
+      }
     }
   }
 }
@@ -226,6 +237,7 @@ TEST(Roles, WordsStandAsTheFileSaysTheyDo) {
   ASSERT_TRUE(file) << to_string(file.problems);
   for (const auto& rule : *file) {
     EXPECT_EQ(to_string(role_of("Some." + rule.word + "_x")), rule.role);
+    if (rule.word.find(' ') != std::string::npos) continue;
     EXPECT_STREQ(to_string(role_of("zz" + rule.word)),
                  rule.word[0] >= '0' && rule.word[0] <= '9' ? rule.role.c_str() : "none")
         << "a word inside a word is none: zz" << rule.word;

@@ -497,10 +497,31 @@ TEST(Roles, ReadTheWordsOfAName) {
   EXPECT_EQ(role_of("latency-p99"), metric_role::latency);
   EXPECT_EQ(role_of("m17"), metric_role::none);
   EXPECT_EQ(role_of("priority"), metric_role::none);  // "io" is no word in it
+  EXPECT_EQ(role_of("redis_instantaneous_ops_per_sec"), metric_role::traffic);
+  EXPECT_EQ(role_of("process_open_fds"), metric_role::saturation);
   EXPECT_EQ(role_of(""), metric_role::none);
   EXPECT_TRUE(names_a_counter("http_requests_total"));
   EXPECT_FALSE(names_a_counter("total_requests"));
   EXPECT_TRUE(names_a_share("cpu_usage"));
+}
+
+TEST(Roles, PageFaultsAreOfTheMemoryAndNoErrors) {
+  for (const char* name : {"container_memory_failures_total", "container-memory-failcnt",
+                           "memoryFailures", "node_vmstat_pgmajfault", "process.page_faults"})
+    EXPECT_EQ(role_of(name), metric_role::memory) << name;
+  EXPECT_EQ(role_of("fault.rate"), metric_role::errors);
+  EXPECT_EQ(role_of("memory_and_failures"), metric_role::errors);  // they do not stand together
+  EXPECT_EQ(role_of("inmemory_failures"), metric_role::errors);
+}
+
+TEST(Roles, HowOftenALatencyWasMeasuredIsTraffic) {
+  EXPECT_EQ(role_of("http_request_duration_seconds_count"), metric_role::traffic);
+  EXPECT_EQ(role_of("istio_request_duration_milliseconds_count.rate"), metric_role::traffic);
+  EXPECT_EQ(role_of("http_request_duration_seconds_sum"), metric_role::latency);
+  EXPECT_EQ(role_of("http_response_size_bytes"), metric_role::network);
+  EXPECT_EQ(role_of("TargetResponseTime"), metric_role::latency);
+  EXPECT_EQ(role_of("http_responses_total"), metric_role::traffic);
+  EXPECT_EQ(role_of("HTTPCode_Target_5XX_Count"), metric_role::errors);
 }
 
 TEST(Roles, OfATableOfOnesOwnAreReadByItsWordsAndTheOthersStay) {
