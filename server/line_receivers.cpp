@@ -9,6 +9,7 @@
 #include "server/internal/receivers.hpp"
 #include "transport/decode/frames.hpp"
 #include "transport/decode/statsd.hpp"
+#include "transport/decode/syslog_header.hpp"
 
 namespace faultline {
 
@@ -22,9 +23,10 @@ public:
     to_.add(event);
     taken = true;
   }
-  void reject(std::size_t, reject_reason, std::string_view) override {}
+  void reject(std::size_t, reject_reason why, std::string_view) override { refused = why; }
   void drop_value(std::size_t, std::string_view) override {}
   bool taken = false;
+  reject_reason refused{};
 
 private:
   payload_writer& to_;
@@ -39,13 +41,17 @@ receiver syslog_receiver() {
   r.read = [decoder = std::make_shared<payload_decoder>()](
                const http_request&, std::string_view body, post_tools& tools) -> outcome<void> {
     std::string_view sender, line;
+    std::string made, readable;
     while (take_frame(body, sender, line)) {
       if (line.empty() || line.front() != '<') {
         tools.refuse_piece(line, "no line of syslog: it begins with no <PRI>");
         continue;
       }
       line_event to{tools.events};
-      decoder->decode(line, to);
+      const auto whole = complete_syslog(line, sender, made);
+      decoder->decode(whole, to);
+      if (!to.taken && to.refused == reject_reason::bad_utf8)
+        decoder->decode(readable_utf8(whole, readable), to);
       // One that breaks a rule is refused as by any other way: a dead letter with its reason.
       if (!to.taken) tools.events.add_payload(line);
     }

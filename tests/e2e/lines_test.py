@@ -63,6 +63,19 @@ class SyslogTest(Case):
             self.assertTrue(letter["source"].startswith("syslog "), letter)
         self.assertEqual(entity_of(server, "host/forged"), {})
 
+    def test_lines_of_devices_and_libraries_without_a_header_are_those_of_who_sent_them(self):
+        tcp, udp = free_ports(2)
+        server = self.serve(f"syslog: ['tcp://127.0.0.1:{tcp}', 'udp://127.0.0.1:{udp}']")
+        me = "host/" + socket.gethostname()
+        for line in [b"<14>a python program says hello\0", b"<134>Nov 27 02:34:34 haproxy[7]: proxy started",
+                     b"<189>29: *Mar  1 18:48:50.483: %SYS-5-CONFIG_I: Configured from console", b"<11>caf\xe9 is closed"]:
+            datagram(udp, line)
+        stream(tcp, b"<14>first by stream\0<14>second thing comes\0")
+        wanted = {"a python program says hello", "proxy started", "Configured from console", "caf\ufffd is closed", "first by stream", "second thing comes"}
+        eventually(lambda: {x["example"] for x in entity_of(server, me)["logs"]} == wanted, what="lines")
+        self.assertEqual([e["id"] for e in server.api("/api/v1/entities")["entities"]], [me])
+        self.assertEqual(server.api("/api/v1/dead-letters")["total"], 0)
+
     def test_a_line_without_end_is_cut_and_a_count_that_cannot_be_ends_its_stream_alone(self):
         port = free_ports(1)[0]
         server = self.serve(at(ingest_of("syslog.md"), {5514: port}))

@@ -53,7 +53,7 @@ TARGETS = {
     "otlp": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/otlp.cpp", "transport/decode/otlp_json.cpp", "transport/decode/otlp_protobuf.cpp"]),
     "prometheus": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/prometheus.cpp", "transport/decode/exposition.cpp"]),
     "lines": (FOREIGN, FOREIGN_LIBRARIES, ["transport/decode/influx.cpp", "transport/decode/collectd.cpp", "transport/decode/statsd.cpp",
-                                           "transport/decode/frames.cpp"]),
+                                           "transport/decode/frames.cpp", "transport/decode/syslog_header.cpp"]),
     "content": (["transport/decode/content.cpp"] + BASIC, ["-lsnappy", "-lz"], ["transport/decode/content.cpp"]),
     "key_file": (["transport/key_file.cpp", "transport/right_files.cpp", "transport/client_file.cpp", "transport/zpl.cpp", "transport/tokens.cpp",
                   "transport/token_file.cpp", "transport/seal.cpp", "transport/access.cpp", "transport/secret.cpp"] + BASIC,

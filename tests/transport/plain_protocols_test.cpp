@@ -8,6 +8,7 @@
 #include "transport/decode/frames.hpp"
 #include "transport/decode/influx.hpp"
 #include "transport/decode/statsd.hpp"
+#include "transport/decode/syslog_header.hpp"
 
 namespace faultline {
 namespace {
@@ -229,6 +230,57 @@ TEST(Frames, AreReadAsTheyWereWritten) {
     EXPECT_FALSE(take_frame(bad, sender, bytes)) << bad;
 }
 
+std::string completed(std::string_view line) {
+  std::string made;
+  return std::string{complete_syslog(line, "10.0.0.7", made)};
+}
+
+TEST(SyslogHeader, WhatHasAHeaderOfRfc5424OrNoPriIsLeftAsItIs) {
+  for (std::string_view line :
+       {"<165>1 - web-1 app - - - text", "<1>1 ", "text", "<>x", "<1234>x", "<x>a", "<12", ""})
+    EXPECT_EQ(completed(line), line);
+}
+
+TEST(SyslogHeader, TimeAndHostThatAreThereStay) {
+  EXPECT_EQ(completed("<11>Nov  7 02:34:34 web-1 app[7]: text"),
+            "<11>Jan  1 00:00:00 web-1 app[7]: text");
+  EXPECT_EQ(completed("<11>2026-11-27T02:34:34.123456789+01:00 2001:db8::7 app: text"),
+            "<11>2026-11-27T01:34:34.123Z 2001:db8::7 app: text");
+}
+
+TEST(SyslogHeader, WhoNamesNoHostIsTheSender) {
+  const std::string begin = "<13>Jan  1 00:00:00 10.0.0.7 ";
+  EXPECT_EQ(completed("<13>just text"), begin + "just text");
+  EXPECT_EQ(completed("<13>app: text: more"), begin + "app: text: more");
+  EXPECT_EQ(completed("<13>Nov 27 02:34:34 haproxy[7]: text"), begin + "haproxy[7]: text");
+  EXPECT_EQ(completed("<13>Nov 27 02:34:34 kernel: text"), begin + "kernel: text");
+  EXPECT_EQ(completed("<13>2026-11-27T02:34:34Z app: text"),
+            "<13>2026-11-27T02:34:34.000Z 10.0.0.7 app: text");
+  EXPECT_EQ(completed("<13>date=2026-11-27 time=02:30:00 level=notice"),
+            begin + "date=2026-11-27 time=02:30:00 level=notice");
+  for (std::string_view no_time :
+       {"Nov 27 2:34:34 a b", "Foo 27 02:34:34 a b", "Nov x 02:34:34 a b",
+        "2026-13-27T02:34:34Z a b", "Nov 27", "29: a", "*Nov"})
+    EXPECT_EQ(completed("<13>" + std::string{no_time}), begin + std::string{no_time});
+}
+
+TEST(SyslogHeader, TimesOfCiscoAreReadOver) {
+  const std::string begin = "<189>Jan  1 00:00:00 ";
+  EXPECT_EQ(completed("<189>29: *Mar  1 18:48:50.483 UTC: %SYS-5-CONFIG_I: text"),
+            begin + "10.0.0.7 %SYS-5-CONFIG_I: text");
+  EXPECT_EQ(completed("<189>123: sw-1: .Mar  1 2026 18:48:50: %LINK-3-UPDOWN: text"),
+            begin + "sw-1 %LINK-3-UPDOWN: text");
+  EXPECT_EQ(completed("<189>Nov 27 2026 02:34:34: %ASA-3-710003: text"),
+            begin + "10.0.0.7 %ASA-3-710003: text");
+  EXPECT_EQ(completed("<189>Nov 27 2026 02:34:34 fw-1 : %ASA-6-302013: text"),
+            begin + "fw-1 %ASA-6-302013: text");
+}
+
+TEST(SyslogHeader, BytesThatAreNotUtf8AreReplacedOneByOne) {
+  std::string made;
+  EXPECT_EQ(readable_utf8("caf\xe9 \xc3\xa9\xff", made), "caf\xef\xbf\xbd \xc3\xa9\xef\xbf\xbd");
+}
+
 std::vector<std::string> cut(const std::vector<std::string>& pieces, bool* sound = nullptr) {
   syslog_cutter c;
   std::vector<std::string> messages;
@@ -247,6 +299,12 @@ TEST(SyslogCutter, CutsLinesAndCountedMessagesHoweverTheyCome) {
   EXPECT_THAT(cut({"8", " ", "<1>a\n", "b c<", "2>x", "\n<3>"}),
               ElementsAre("<1>a\nb c", "<2>x", "rest:<3>"));
   EXPECT_THAT(cut({"\n\n<1>a\n"}), ElementsAre("<1>a"));
+}
+
+TEST(SyslogCutter, ANulEndsALineAsALineBreakDoes) {
+  using namespace std::string_literals;
+  EXPECT_THAT(cut({"<1>a\0<2>b\0"s, "<3>c"s, "\0\n6 <1>a\0b"s}),
+              ElementsAre("<1>a", "<2>b", "<3>c", "<1>a\0b"s));
 }
 
 TEST(SyslogCutter, ALineThatIsTooLongIsCutAndTheNextIsRead) {

@@ -12,6 +12,13 @@ namespace {
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 
+/// Where a line ends: at a line break, or at the NUL that Python's SysLogHandler sends instead.
+std::size_t end_of_line(std::string_view s) noexcept {
+  const auto end = s.find('\n');
+  const auto nul = s.substr(0, end).find('\0');
+  return nul == std::string_view::npos ? end : nul;
+}
+
 }  // namespace
 
 void add_frame(std::string& body, std::string_view sender, std::string_view bytes) {
@@ -43,7 +50,7 @@ syslog_cutter::found syslog_cutter::next(std::string_view& rest, std::string_vie
     const auto what = counted(rest, message, is_line);
     if (!is_line) return what;
   }
-  const auto end = rest.find('\n');
+  const auto end = end_of_line(rest);
   if (skipping_) {
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     skipping_ = end == std::string_view::npos;

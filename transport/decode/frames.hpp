@@ -13,7 +13,7 @@ void add_frame(std::string& body, std::string_view sender, std::string_view byte
 bool take_frame(std::string_view& body, std::string_view& sender, std::string_view& bytes);
 
 /// Cuts what a stream of syslog has sent into messages: octet counting ("LENGTH SP <...") where one
-/// begins like that, else up to a line break (RFC 6587).
+/// begins like that, else up to a line break or a NUL (RFC 6587).
 ///
 /// Lives:  as long as its connection.
 /// Limits: `longest` bytes a message; of a longer line the rest is left out, a longer count ends

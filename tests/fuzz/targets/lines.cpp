@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Influx lines, collectd's JSON, StatsD, streams of syslog: the first byte says which, and the
 // precision of Influx's times.
+#include "messages/text.hpp"
 #include "tests/fuzz/targets/named.hpp"
 #include "transport/decode/collectd.hpp"
 #include "transport/decode/frames.hpp"
 #include "transport/decode/influx.hpp"
 #include "transport/decode/statsd.hpp"
+#include "transport/decode/syslog_header.hpp"
 
 namespace {
 
@@ -30,6 +32,14 @@ void cut(std::string_view body) {
   }
 }
 
+/// A header is all that is added.
+void complete(std::string_view line) {
+  std::string made, readable, twice;
+  check(complete_syslog(line, "web-1", made).size() <= line.size() + 32);
+  const auto text = readable_utf8(line, readable);
+  check(is_utf8(text) && readable_utf8(text, twice) == text);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -38,6 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view body{reinterpret_cast<const char*>(data + 1), size - 1};
   if (data[0] % 4 == 3) {
     cut(body);
+    complete(body);
     return 0;
   }
   events.take(naming_style::plain, [&](sample_sink& sink) {
