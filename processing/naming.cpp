@@ -17,6 +17,8 @@ namespace faultline {
 namespace {
 
 using naming_texts::begins_with;
+using naming_texts::host_of_url;
+using naming_texts::is_number;
 using naming_texts::without_port;
 
 constexpr std::int64_t edge_told_again_ms = 600'000;
@@ -228,6 +230,24 @@ void sample_namer::log(const log_sample& sample, const sample_labels& labels) {
   take_(event_, 1);
 }
 
+namespace {
+
+/// Whom a span calls, or nothing.
+std::string called_by(const span_sample& sample, const sample_labels& labels) {
+  for (const auto& rule : naming_tables::peer_rules) {
+    auto v = value_of(labels, rule.label);
+    if (rule.url) v = host_of_url(v);
+    if (v.empty() || (!sample.leaves && rule.label != "peer.service")) continue;
+    const bool of_database = rule.kind == "db";
+    if (of_database && rule.needs.empty() && is_number(v)) continue;
+    if (!rule.needs.empty() && value_of(labels, rule.needs).empty()) continue;
+    return std::string{rule.kind}.append("/").append(v);
+  }
+  return {};
+}
+
+}  // namespace
+
 void sample_namer::span(const span_sample& sample, const sample_labels& labels) {
   const std::string* entity = &words_entity_;
   if (entity->empty()) {
@@ -235,17 +255,9 @@ void sample_namer::span(const span_sample& sample, const sample_labels& labels) 
     entity = &entity_;
   }
   if (entity->empty()) return leave_out(left_out::no_entity);
-  std::string peer;
-  for (const auto& rule : naming_tables::peer_rules) {
-    const auto v = value_of(labels, rule.label);
-    if (v.empty() || sample.arrives) continue;
-    if (!sample.leaves && rule.label != "peer.service") continue;
-    if (!rule.needs.empty() && value_of(labels, rule.needs).empty()) continue;
-    peer.assign(rule.kind).append("/").append(v);
-    if (const auto alias = options_.aliases.find(peer); alias != options_.aliases.end())
-      peer = alias->second;
-    break;
-  }
+  std::string peer = sample.arrives ? std::string{} : called_by(sample, labels);
+  if (const auto alias = options_.aliases.find(peer); alias != options_.aliases.end())
+    peer = alias->second;
   event_.clear();
   event_.type = event_type::span;
   event_.entity = *entity;

@@ -65,21 +65,27 @@ inline constexpr std::array<std::string_view, 8> kept_attributes{"k8s.namespace.
                                                                  "namespace",
                                                                  "cluster"};
 
-/// Whom a span calls: the first that is there. @c needs: only beside this label.
+/// Whom a span calls: the first that is there. @c needs: only beside this label. @c url: its host.
+/// Those with `net.`, `http.` and `messaging.destination` are of instrumentations of before 2023.
 struct peer_rule {
   std::string_view label;
   std::string_view kind;
   std::string_view needs = {};
+  bool url = false;
 };
 inline constexpr std::array peer_rules{
     peer_rule{"peer.service", "service"},
     peer_rule{"db.namespace", "db"},
     peer_rule{"db.name", "db"},
     peer_rule{"messaging.destination.name", "queue"},
+    peer_rule{"messaging.destination", "queue"},
     peer_rule{"server.address", "db", "db.system"},
     peer_rule{"server.address", "db", "db.system.name"},
+    peer_rule{"net.peer.name", "db", "db.system"},
     peer_rule{"server.address", "remote"},
     peer_rule{"net.peer.name", "remote"},
+    peer_rule{"url.full", "remote", {}, true},
+    peer_rule{"http.url", "remote", {}, true},
     peer_rule{"network.peer.address", "remote"},
 };
 

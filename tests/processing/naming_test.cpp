@@ -628,11 +628,23 @@ TEST(Naming, ASpanThatLeavesSaysWhomItCalls) {
   EXPECT_EQ(peer({{"peer.service", "auth"}}, true), "service/auth");
   EXPECT_EQ(peer({{"db.system", "postgresql"}, {"db.name", "orders"}}, true), "db/orders");
   EXPECT_EQ(peer({{"db.system", "redis"}, {"server.address", "redis-1"}}, true), "db/redis-1");
+  EXPECT_EQ(
+      peer({{"db.system.name", "redis"}, {"db.namespace", "0"}, {"server.address", "redis-1"}},
+           true),
+      "db/redis-1");
   EXPECT_EQ(peer({{"messaging.destination.name", "jobs"}}, true), "queue/jobs");
   EXPECT_EQ(peer({{"server.address", "10.0.0.7"}}, true), "remote/10.0.0.7");
   EXPECT_EQ(peer({{"server.address", "10.0.0.7"}}, false), "");  // of a server: itself
   EXPECT_EQ(peer({{"peer.service", "auth"}}, false), "service/auth") << "of an inner span";
   EXPECT_EQ(peer({{"peer.service", "front"}}, false, true), "") << "of a server: who called it";
+  // What instrumentations of before 2023 say, Python's by default still.
+  EXPECT_EQ(peer({{"db.system", "redis"}, {"net.peer.name", "redis-1"}}, true), "db/redis-1");
+  EXPECT_EQ(peer({{"messaging.destination", "jobs"}}, true), "queue/jobs");
+  EXPECT_EQ(peer({{"http.url", "http://ann:x@api.local:8080/pay?to=a@b"}}, true),
+            "remote/api.local");
+  EXPECT_EQ(peer({{"url.full", "https://api.local"}}, true), "remote/api.local");
+  EXPECT_EQ(peer({{"http.url", "/pay"}}, true), "");
+  EXPECT_EQ(peer({{"http.url", "http://api.local/"}}, false), "");
 }
 
 TEST(Naming, AnExceptionIsPartOfTheLine) {
