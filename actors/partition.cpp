@@ -109,7 +109,7 @@ bool partition_state::step_front() {
   if (offset_ >= blob->bytes.size()) return false;
   const auto extent = extent_at(blob->bytes, offset_);
   if (!extent) {  // the store checks its bytes: a blob that does not parse is a bug, not an event
-    tell("poison", std::to_string(options_.id), "blob unreadable: " + extent.error().what);
+    tell("poison", subject(), "blob unreadable: " + extent.error().what);
     return false;
   }
   const auto begin = extent->begin;
@@ -239,7 +239,7 @@ void partition_state::take_other(const shared_blob& blob, std::size_t offset, st
   if (counted({blob->position, index}))
     peers_.counters->finished.fetch_add(1, std::memory_order_relaxed);
   if (!read) {
-    tell("poison", std::to_string(options_.id), "record unreadable: " + read.error().what);
+    tell("poison", subject(), "record unreadable: " + read.error().what);
     return;
   }
   const record_address where{options_.id, blob->position, index};
@@ -275,7 +275,7 @@ void partition_state::pass_clock(const clock_record& clock, const record_address
 void partition_state::take_control(const control_record& control, const record_address& where) {
   const auto taken = rules_.take(control, where.position);
   if (!taken) {
-    tell("poison", std::to_string(options_.id), "control unreadable: " + taken.error().what);
+    tell("poison", subject(), "control unreadable: " + taken.error().what);
     return;
   }
   if (*taken == rules_history::step::seen) return;

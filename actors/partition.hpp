@@ -200,6 +200,7 @@ private:
   bool is_quarantined(const entity_entry& e, const record_mark& where) const;
   void forget_quarantines();
   void tell(std::string what, std::string subject, std::string text);
+  std::string subject() const { return "partition/" + std::to_string(options_.id); }
   void end_actor(entity_entry& e);
   void return_credit(entity_entry& e, std::atomic<std::uint64_t>& undone);
   void give_up_waiting(entity_entry& e, std::atomic<std::uint64_t>& as);

@@ -454,7 +454,7 @@ void partition_state::quarantine(entity_entry& e) {
   for (const auto& [id, q] : quarantines_) held += q.until == 0 ? 1 : 0;
   const bool many = held * notice_share > entities_.size();
   if (many && !many_quarantined_)
-    tell("quarantine", "partition/" + std::to_string(options_.id),
+    tell("quarantine", subject(),
          std::to_string(held) + " of " + std::to_string(entities_.size()) +
              " entities of partition " + std::to_string(options_.id) + " are quarantined");
   many_quarantined_ = many;

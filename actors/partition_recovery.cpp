@@ -47,7 +47,7 @@ void partition_state::on_image(partition_image& image) {
   }
   forget_retired();
   if (auto begun = rules_.begin(image.rules, options_.rules); !begun)
-    tell("poison", std::to_string(options_.id), "rules unreadable: " + begun.error().what);
+    tell("poison", subject(), "rules unreadable: " + begun.error().what);
   rules_written_ = image.rules.sequence;
   clock_.begin(*point, absence_of(*rules_.current()));
   for (auto& known : image.entities) know(known);

@@ -22,6 +22,19 @@ TEST_F(Partition, SkipsTheRecordThatKillsItsEntityAndLosesNoOther) {
   EXPECT_EQ(counters.lag(), 0U);
 }
 
+TEST_F(Partition, NoticesOfPoisonNameItsPartitionAsAllOthersDo) {
+  begin();
+  append_control("configuration", "no rules", 1);
+  append_blob("no records", 1);
+  std::vector<std::string> subjects;
+  const auto all = memory->decisions().read(1, 100);
+  ASSERT_TRUE(all);
+  for (const auto& d : *all)
+    if (d.kind == decision_kind::notice && d.notice.what == "poison")
+      subjects.push_back(d.notice.subject);
+  EXPECT_EQ(subjects, (std::vector<std::string>{"partition/0", "partition/0"}));
+}
+
 // It is the clock that would say, alone, that the entity is silent: five minutes while it is young.
 TEST_F(Partition, AClockThatIsSkippedIsSkippedForARevivedEntityToo) {
   constexpr int ticks = 40, patience = 30;
