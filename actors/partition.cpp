@@ -51,6 +51,7 @@ void partition_state::fail(const caf::error& why) {
 }
 
 void partition_state::on_blob(const blob_appended& b) {
+  if (ending_) return;
   highest_known_ = std::max(highest_known_, b.blob->position);
   if (!live_) {
     keep_ahead(b.blob);

@@ -256,6 +256,7 @@ private:
   bool loaded_ = false;
   bool live_ = false;
   bool reading_ = false;
+  bool ending_ = false;  ///< told to end: nothing more is read, not when that is done either
   std::deque<shared_blob> queue_;
   std::deque<shared_blob> ahead_;  ///< told while the log is read: without a gap, up to the newest
   std::size_t offset_ = 0;         ///< in queue_.front(); 0 = not begun

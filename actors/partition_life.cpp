@@ -215,7 +215,7 @@ void partition_state::on_idle(const entity_idle& i) {
 }
 
 void partition_state::pump_leaving() {
-  while (leaving_ < most_leaving && !idle_.empty() && draining_.empty()) {
+  while (leaving_ < most_leaving && !idle_.empty() && !ending_) {
     auto* e = find(idle_.front());
     idle_.pop_front();
     if (e == nullptr || e->where != presence::active || !e->idle_told) continue;

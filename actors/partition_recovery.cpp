@@ -110,7 +110,7 @@ bool partition_state::join_ahead() {
 
 void partition_state::read_on() {
   // An ending server reads no further: what it has not read is in the log.
-  if (!loaded_ || live_ || reading_ || !queue_.empty() || !draining_.empty()) return;
+  if (!loaded_ || live_ || reading_ || !queue_.empty() || ending_) return;
   if (join_ahead()) {
     go_live();
     drive();
@@ -128,7 +128,7 @@ void partition_state::read_on() {
 
 void partition_state::on_page(const log_page& page) {
   reading_ = false;
-  if (!draining_.empty()) return;
+  if (ending_) return;
   for (const auto& blob : page.blobs) {
     if (blob->position < next_) continue;
     next_ = blob->position + 1;  // positions below the trim are gone on purpose
@@ -228,7 +228,7 @@ void partition_state::skip_poison(entity_entry& e, const std::string& why) {
 
 void partition_state::on_rest_over(const rest_over& r) {
   auto* e = find(r.entity);
-  if (e == nullptr || e->where != presence::resting || e->aside->turn != r.turn) return;
+  if (ending_ || e == nullptr || e->where != presence::resting || e->aside->turn != r.turn) return;
   if (snapshot_under_way(r.entity)) {  // the log is read only from behind it
     flush();
     self->delayed_send(self, first_rest / 2, r);

@@ -243,6 +243,7 @@ void partition_state::tell_stored(const std::vector<window_block>& blocks) {
 caf::result<drained> partition_state::on_drain() {
   auto promise = self->make_response_promise<drained>();
   draining_.push_back(promise);
+  ending_ = true;
   if (!live_) leave_unread();
   drive();
   answer_drain();

@@ -205,6 +205,13 @@ struct Partition : actor_fixture {
     run();
   }
 
+  /// Its successor has begun to read again what no snapshot covers.
+  void end_owner_and_run_until_it_reads() {
+    caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
+    while (counters.read_restart == 0 && sched.try_run_once()) continue;
+    ASSERT_NE(counters.read_restart.load(), 0U);
+  }
+
   /// The sums of docs/flow.md, with nothing under way.
   void expect_whole_sums(std::uint64_t events) const {
     const auto& n = counters;

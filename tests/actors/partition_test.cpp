@@ -221,9 +221,7 @@ TEST_F(Partition, WhoCatchesUpEndsWithoutApplyingAllThatItHasRead) {
   options.recovery.sweep_interval = 1h;  // no snapshots: all of it is to be read again
   begin();
   for (int n = 0; n < 200; ++n) append({"host/a"}, n);
-  caf::anon_send_exit(directory.owner(0), caf::exit_reason::unhandled_exception);
-  while (counters.read_restart == 0 && sched.try_run_once()) continue;
-  ASSERT_NE(counters.read_restart.load(), 0U);
+  end_owner_and_run_until_it_reads();
   EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
   EXPECT_LT(counters.read_restart.load(), 100U);
   const auto checkpoint = memory->checkpoints().load_checkpoint(0);
@@ -231,6 +229,37 @@ TEST_F(Partition, WhoCatchesUpEndsWithoutApplyingAllThatItHasRead) {
   EXPECT_EQ(checkpoint->position, counters.read_restart.load()) << "what was applied is saved";
   end_owner();
   EXPECT_EQ(observations("host/a"), 200U);
+  EXPECT_EQ(counters.lag(), 0U);
+}
+
+TEST_F(Partition, ReadsNothingMoreWhenItHasSaidThatItIsDrainedWhileItCaughtUp) {
+  options.recovery.sweep_interval = 1h;  // no snapshots: all of it is to be read again
+  begin();
+  for (int n = 0; n < 200; ++n) append({"host/a"}, n);
+  end_owner_and_run_until_it_reads();
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  const auto read = counters.read_restart.load();
+  ASSERT_LT(read, 200U);
+  append({"host/a"}, 200);
+  EXPECT_EQ(counters.read_restart.load(), read);
+  EXPECT_EQ(counters.read_log.load(), 200U);
+  end_owner();
+  EXPECT_EQ(observations("host/a"), 201U) << "it is in the log";
+  EXPECT_EQ(counters.lag(), 0U);
+}
+
+TEST_F(Partition, ReadsNothingMoreWhenItHasSaidThatItIsDrained) {
+  begin();
+  append({"host/a", "host/b"}, 0);
+  append({"host/a"}, 1, true);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  append({"host/a", "host/b"}, 2);
+  EXPECT_EQ(counters.read_log.load(), 3U);
+  advance(100ms);
+  EXPECT_EQ(counters.read_revival.load(), 0U) << "nor does it bring back who died";
+  end_owner();
+  EXPECT_EQ(observations("host/a"), 2U);
+  EXPECT_EQ(observations("host/b"), 2U);
   EXPECT_EQ(counters.lag(), 0U);
 }
 
