@@ -123,9 +123,10 @@ struct partition_state {
   void on_rest_over(const rest_over& r);
   void on_entity_down(caf::actor_id who, const caf::error& why);
   caf::result<drained> on_drain();
+  // ec::overloaded until it knows whom it knows.
   caf::result<window_answer> on_window(const window_question& q);
   caf::result<entity_answer> on_question(const entity_question& q);
-  list_answer on_list(const list_question& q);
+  caf::result<list_answer> on_list(const list_question& q);
 
   partition_actor::pointer self;
 

@@ -68,7 +68,19 @@ void rca_state::ask_window(const shared_case& c, const std::string& entity) {
   self->request(owner, options_.deadline,
                 window_question{entity, c->question.as_of, window_detail::values})
       .then([this, c, entity](window_answer& a) { take_window(c, entity, a); },
-            [this, c](const caf::error&) { answered(c); });
+            [this, c, entity](const caf::error& why) {
+              // Its partition is starting, and does not know yet whom it knows.
+              const bool passing = from_caf_error(why).code == ec::overloaded;
+              if (!passing || !later(c, entity)) answered(c);
+            });
+}
+
+/// False when it was asked often enough.
+bool rca_state::later(const shared_case& c, const std::string& entity) {
+  const auto budget = static_cast<std::uint32_t>(options_.deadline / ask_again);
+  if (c->tries[entity]++ >= budget) return false;
+  self->delayed_send(self, ask_again, ask_again_for{c, entity});
+  return true;
 }
 
 void rca_state::take_window(const shared_case& c, const std::string& entity, window_answer& a) {
@@ -79,11 +91,7 @@ void rca_state::take_window(const shared_case& c, const std::string& entity, win
     return;
   }
   const bool passed = a.tail.watermark >= c->question.as_of;
-  const auto budget = static_cast<std::uint32_t>(options_.deadline / ask_again);
-  if (!passed && c->tries[entity]++ < budget) {
-    self->delayed_send(self, ask_again, ask_again_for{c, entity});
-    return;
-  }
+  if (!passed && later(c, entity)) return;
   node.incomplete = !passed;
   add_blocks(c, entity, std::move(a));
 }

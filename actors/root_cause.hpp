@@ -48,6 +48,7 @@ struct rca_state {
 private:
   using shared_case = std::shared_ptr<rca_case>;
   void start_next();
+  bool later(const shared_case& c, const std::string& entity);
   void take_window(const shared_case& c, const std::string& entity, window_answer& a);
   void add_blocks(const shared_case& c, const std::string& entity, window_answer a);
   void answered(const shared_case& c);

@@ -41,16 +41,21 @@ inline correlator_actor::behavior_type recording_correlator(correlator_actor::po
   };
 }
 
-/// Hands everything on to @p real, pages of the log only while @p open.
+/// Hands everything on to @p real, pages of the log only while @p open, and whom a partition knows
+/// only while it is @p loadable.
 inline librarian_actor::behavior_type gated_librarian(librarian_actor::pointer self,
                                                       librarian_actor real,
-                                                      std::shared_ptr<bool> open) {
+                                                      std::shared_ptr<bool> open,
+                                                      std::shared_ptr<bool> loadable) {
   return {
       [=](const read_log& q) -> caf::result<log_page> {
         if (*open) return self->delegate(real, q);
         return self->make_response_promise<log_page>();
       },
-      [=](const load_partition& q) { return self->delegate(real, q); },
+      [=](const load_partition& q) -> caf::result<partition_image> {
+        if (*loadable) return self->delegate(real, q);
+        return self->make_response_promise<partition_image>();
+      },
       [=](const load_entity& q) { return self->delegate(real, q); },
       [=](const load_snapshots& q) { return self->delegate(real, q); },
       [=](const read_entity& q) { return self->delegate(real, q); },
@@ -100,7 +105,8 @@ struct Partition : actor_fixture {
     hooks.publish = [](const feed_record&, const std::vector<std::string>&) {};
     hooks.now = [] { return arrival_time_of(start_ms); };
     auto plan = std::make_shared<supervisor_plan>();
-    plan->peers.librarian = spawn(gated_librarian, spawn(librarian, memory.get()), log_readable);
+    plan->peers.librarian =
+        spawn(gated_librarian, spawn(librarian, memory.get()), log_readable, loadable);
     gatekeeper = spawn(gated_keeper, spawn(keeper, memory.get(), hooks), gate);
     plan->peers.keeper = gatekeeper;
     plan->peers.correlator = spawn(recording_correlator, heard);
@@ -233,6 +239,17 @@ struct Partition : actor_fixture {
     return ids;
   }
 
+  /// Why @p question is not answered; nothing when it is.
+  template <class Answer, class Question>
+  std::optional<ec> refusal(Question question) {
+    std::optional<ec> why;
+    auto waiting = probe->request(directory.owner(0), std::chrono::seconds{10}, question);
+    run();
+    waiting.receive([](const Answer&) {},
+                    [&](const caf::error& e) { why = from_caf_error(e).code; });
+    return why;
+  }
+
   std::uint64_t observations(const std::string& id) {
     return ask<entity_answer>(directory.owner(0), entity_question{id, false}).status.observations;
   }
@@ -242,6 +259,7 @@ struct Partition : actor_fixture {
   entity_registry registry;
   partition_options options;
   std::shared_ptr<bool> log_readable = std::make_shared<bool>(true);
+  std::shared_ptr<bool> loadable = std::make_shared<bool>(true);
   std::shared_ptr<checkpoint_gate> gate = std::make_shared<checkpoint_gate>();
   keeper_actor gatekeeper;
   std::vector<log_position> log_ends;  ///< as the node found them at its start

@@ -378,6 +378,21 @@ TEST_F(Partition, ListsWhoHasComeSinceTheLastPage) {
             (std::vector<std::string>{"host/b"}));
 }
 
+TEST_F(Partition, SaysThatItStartsAndNotThatThereIsNobodyWhileItReadsWhomItKnows) {
+  begin();
+  append({"host/a"}, 0);
+  *loadable = false;
+  end_owner();
+  const window_question window{"host/a", event_time_of(start_ms), window_detail::bands};
+  EXPECT_EQ(refusal<list_answer>(list_question{"", "", 10}), ec::overloaded);
+  EXPECT_EQ(refusal<entity_answer>(entity_question{"host/a", true}), ec::overloaded);
+  EXPECT_EQ(refusal<window_answer>(window), ec::overloaded);
+  *loadable = true;
+  end_owner();
+  EXPECT_EQ(ask<list_answer>(directory.owner(0), list_question{"", "", 10}).entities.size(), 1U);
+  EXPECT_EQ(refusal<window_answer>(window), std::nullopt);
+}
+
 TEST_F(Partition, ListsItsEntitiesInOrderAfterTheGivenOne) {
   begin();
   append({"host/c", "host/a", "db/x", "host/b"}, 0);

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/caf_bridge.hpp"
 #include "actors/keeper.hpp"
 #include "actors/librarian.hpp"
 #include "storage/memory_store.hpp"
@@ -27,6 +28,7 @@ constexpr std::int64_t noon = 1'750'000'000'000;
 struct neighbourhood {
   std::map<std::string, std::int64_t> watermarks;
   std::set<std::string> mute;
+  bool starting = false;  ///< the partition does not know yet whom it knows
   std::map<std::string, int> asked;
 };
 
@@ -34,6 +36,7 @@ struct neighbourhood {
 caf::behavior answering(caf::event_based_actor* self, std::shared_ptr<neighbourhood> n) {
   return {[self, n](const window_question& q) -> caf::result<window_answer> {
     ++n->asked[q.entity];
+    if (n->starting) return to_caf_error({ec::overloaded, "a partition is starting"});
     if (n->mute.count(q.entity) != 0) return self->make_response_promise<window_answer>();
     window_answer a;
     const auto known = n->watermarks.find(q.entity);
@@ -142,6 +145,25 @@ TEST_F(RootCause, WhoIsOnlyInTheGraphHasNothingToWaitFor) {
 TEST_F(RootCause, APartitionWithoutAnOwnerIsIncompleteAtOnce) {
   directory.set(0, partition_actor{});
   find("i", {"a"});
+  ASSERT_EQ(recorded().size(), 1U);
+  EXPECT_EQ(recorded()[0].incomplete, std::vector<std::string>{"a"});
+}
+
+TEST_F(RootCause, OfAPartitionThatStartsItIsAskedAgainUntilItKnowsWhomItKnows) {
+  around->starting = true;
+  around->watermarks = {{"a", noon}};
+  find("i", {"a"});
+  EXPECT_TRUE(recorded().empty());
+  around->starting = false;
+  advance(100ms);
+  ASSERT_EQ(recorded().size(), 1U);
+  EXPECT_TRUE(recorded()[0].incomplete.empty());
+}
+
+TEST_F(RootCause, APartitionThatDoesNotStartInTimeIsIncomplete) {
+  around->starting = true;
+  find("i", {"a"});
+  wait();
   ASSERT_EQ(recorded().size(), 1U);
   EXPECT_EQ(recorded()[0].incomplete, std::vector<std::string>{"a"});
 }
