@@ -17,6 +17,7 @@
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
 
 #include "actors/directory.hpp"
 #include "actors/entity.hpp"
@@ -207,6 +208,14 @@ private:
   void give_up_waiting(entity_entry& e, std::atomic<std::uint64_t>& as);
   void send_observation(entity_entry& e, observation o);
   void resize_credit();
+  // Questions: partition_questions.cpp
+  template <class Question, class Answer>
+  void answer(const entity_entry* e, const Question& q,
+              caf::typed_response_promise<Answer> promise);
+  void answer_without_actor(const entity_entry& e, const window_question& q,
+                            caf::typed_response_promise<window_answer> promise);
+  void answer_without_actor(const entity_entry& e, const entity_question& q,
+                            caf::typed_response_promise<entity_answer> promise);
   // Snapshots, outbox, checkpoint: partition_sweep.cpp
   std::uint64_t replay_budget() const;
   void ask_snapshot(entity_entry& e);

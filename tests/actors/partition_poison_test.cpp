@@ -22,6 +22,37 @@ TEST_F(Partition, SkipsTheRecordThatKillsItsEntityAndLosesNoOther) {
   EXPECT_EQ(counters.lag(), 0U);
 }
 
+TEST_F(Partition, WhoDiesBeforeItAnswersIsToldAsRestarting) {
+  begin();
+  for (int n = 0; n < 3; ++n) append({"host/a"}, n);
+  for (const bool brief : {true, false}) {
+    auto bytes = event_blob({"host/a"}, 3);
+    bytes[bytes.rfind("requests.rate") - 1] = static_cast<char>(0xff);  // it dies of this
+    post_blob(std::move(bytes), 1);
+    const auto a = ask<entity_answer>(directory.owner(0), entity_question{"host/a", brief});
+    EXPECT_TRUE(a.known);
+    EXPECT_EQ(a.status.state, "restarting");
+    advance(1s);
+  }
+  EXPECT_EQ(counters.entity_restarts.load(), 2U);
+}
+
+TEST_F(Partition, TheWindowOfWhoDiesBeforeItAnswersIsThatOfTheDisk) {
+  begin();
+  for (int n = 0; n < 40; ++n) append({"host/a"}, n);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  end_owner();
+  append({"host/a"}, 40);
+  auto bytes = event_blob({"host/a"}, 41);
+  bytes[bytes.rfind("requests.rate") - 1] = static_cast<char>(0xff);
+  post_blob(std::move(bytes), 1);
+  const auto a = ask<window_answer>(
+      directory.owner(0),
+      window_question{"host/a", event_time_of(start_ms + 500'000), window_detail::values});
+  EXPECT_TRUE(a.known);
+  EXPECT_EQ(counters.entity_restarts.load(), 1U);
+}
+
 TEST_F(Partition, NoticesOfPoisonNameItsPartitionAsAllOthersDo) {
   begin();
   append_control("configuration", "no rules", 1);
