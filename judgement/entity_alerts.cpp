@@ -306,9 +306,9 @@ void entity_core::impl::fill_contributors(alert& a, const tick_judgement& t) con
     c.metric = builder.channels()[r.channel].name;
     c.actual = t.channels->values[r.channel];
     c.expected = raw_of(b, i, s.expected[i]);
-    c.lower = raw_of(b, i, s.expected[i] - band);
+    c.lower = std::max(raw_of(b, i, s.expected[i] - band), least_of(r.channel));
     c.upper = raw_of(b, i, s.expected[i] + band);
-    c.score = static_cast<double>((s.z[i] - s.expected[i]) / band * 3.5f);
+    c.score = static_cast<double>((s.z[i] - s.expected[i]) / spread_of(b, i));
     a.contributors.push_back(std::move(c));
   }
 }

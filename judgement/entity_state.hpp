@@ -204,6 +204,8 @@ struct entity_core::impl {
   bool read_histograms(byte_reader& in);
   std::uint64_t left_out() const noexcept;
   entity_window window(event_time as_of, window_detail detail) const;  // entity_window.cpp
+  /// Below that no band of a channel begins: zero for an amount that was not below it of late.
+  double least_of(std::size_t channel) const;
   entity_status status() const;
   entity_belief belief() const;
   entity_outline outline() const;

@@ -5,6 +5,8 @@
 #include <map>
 
 #include "judgement/entity_state.hpp"
+#include "messages/units.hpp"
+#include "processing/roles.hpp"
 
 namespace faultline {
 
@@ -40,6 +42,23 @@ entity_outline::standing standing_of(const alert_lifecycle& life, bool learning)
   return learning ? standing::learning : standing::ok;
 }
 
+/// Whether its name says that a metric is an amount, of which there is never less than nothing.
+/// What has been below it all the same is not one.
+bool names_an_amount(std::string_view name, metric_kind kind) {
+  if (kind == metric_kind::counter || is_log_channel(name)) return true;
+  const auto unit = unit_of(name);
+  if (unit == "celsius" || unit == "volts") return false;
+  return !unit.empty() || role_of(name) != metric_role::none;
+}
+
+/// Below that no band of a series begins. Its values are right to a part of @p scale.
+double least_of(std::string_view name, metric_kind kind, const std::vector<float>& values,
+                double scale) {
+  const auto zero = static_cast<float>(-scale / 500);
+  const bool below = std::any_of(values.begin(), values.end(), [&](float v) { return v < zero; });
+  return !below && names_an_amount(name, kind) ? 0 : -std::numeric_limits<double>::infinity();
+}
+
 /// Adds the ticks @p wanted of a block's channel behind the @p known ones of a window.
 void append(metric_window& to, std::size_t known, const packed_channel& from,
             const std::vector<std::size_t>& wanted, window_detail detail) {
@@ -50,10 +69,11 @@ void append(metric_window& to, std::size_t known, const packed_channel& from,
   b.center[0] = from.center;
   b.scale[0] = from.scale;
   for (auto* series : {&to.expected, &to.lower, &to.upper}) series->resize(known, missing);
+  const double least = least_of(from.name, from.kind, from.values, static_cast<double>(from.scale));
   for (const std::size_t tick : wanted) {
     const double z = z_of(b, 0, from.expected[tick]);
     to.expected.push_back(from.expected[tick]);
-    to.lower.push_back(finite_float(raw_of(b, 0, z - from.band)));
+    to.lower.push_back(finite_float(std::max(raw_of(b, 0, z - from.band), least)));
     to.upper.push_back(finite_float(raw_of(b, 0, z + from.band)));
   }
 }
@@ -76,14 +96,16 @@ entity_window entity_core::impl::window(event_time as_of, window_detail detail) 
     m.name = channels[c].name;
     m.kind = channels[c].kind;
     m.role = slots[c];
-    const float band = band_of(b, i);
+    const bool banded = detail != window_detail::values;
+    const float band = banded ? band_of(b, i) : 0.0f;
+    const double least = banded ? least_of(c) : 0.0;
     m.values.reserve(ring.size() - newest);
     for (std::size_t back = ring.size(); back-- > newest;) {
       m.values.push_back(value_of_code(b.center[i], b.scale[i], ring.code(back, c), detail));
-      if (detail == window_detail::values) continue;
+      if (!banded) continue;
       const float z = ring.expected(back, c);
       m.expected.push_back(finite_float(raw_of(b, i, z)));
-      m.lower.push_back(finite_float(raw_of(b, i, z - band)));
+      m.lower.push_back(finite_float(std::max(raw_of(b, i, z - band), least)));
       m.upper.push_back(finite_float(raw_of(b, i, z + band)));
     }
   }
@@ -99,6 +121,19 @@ entity_window entity_core::impl::window(event_time as_of, window_detail detail) 
   // Every tick that ended by then is in: the newest one's end, or the clock if nothing is open.
   w.watermark = event_time_of(builder.idle() ? std::max(clock_ms, last_tick_ms) : last_tick_ms);
   return w;
+}
+
+double entity_core::impl::least_of(std::size_t channel) const {
+  const auto& b = blocks[channel / width];
+  const auto i = channel % width;
+  std::vector<float> lately;
+  for (std::size_t back = 0; back < ring.size(); ++back) {
+    const auto code = ring.code(back, channel);
+    if (code != window_ring::missing)
+      lately.push_back(finite_float(raw_of(b, i, window_ring::z(code))));
+  }
+  const auto& c = builder.channels()[channel];
+  return faultline::least_of(c.name, c.kind, lately, static_cast<double>(b.scale[i]));
 }
 
 entity_status entity_core::impl::status() const {
@@ -123,7 +158,7 @@ entity_status entity_core::impl::status() const {
       m.last = m.kind == metric_kind::counter ? missing : channels[c].last;
     const float base = ring.size() != 0 ? ring.expected(0, c) : b.level[i];
     m.expected = raw_of(b, i, base);
-    m.lower = raw_of(b, i, base - band_of(b, i));
+    m.lower = std::max(raw_of(b, i, base - band_of(b, i)), least_of(c));
     m.upper = raw_of(b, i, base + band_of(b, i));
     const auto& usual = b.usual[fast_profile];
     m.off = static_cast<double>(std::fabs(std::sinh(b.fast[i]))) /

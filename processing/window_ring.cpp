@@ -85,10 +85,25 @@ std::uint32_t gap_between(std::int64_t before, std::int64_t now) noexcept {
 
 }  // namespace
 
-float band_of(const channel_block& b, std::size_t lane) noexcept {
+float spread_of(const channel_block& b, std::size_t lane) noexcept {
   const float w = b.shape_weight[lane];
   const float spread = w * b.error_shape[lane] + (1.0f - w) * b.error_level[lane];
-  return 3.5f * std::max(spread, 0.5f * b.spread_floor(lane));
+  return std::max(spread, 0.5f * b.spread_floor(lane));
+}
+
+float band_of(const channel_block& b, std::size_t lane) noexcept {
+  // The scale knows at once of a young channel what its quantiles are still on their way to.
+  const double scaled =
+      b.seen(lane) < window_ring::ticks ? static_cast<double>(b.scale[lane]) : 0.0;
+  const double low =
+      std::min(raw_of(b, lane, std::min(b.q05[lane], b.level[lane])), b.center[lane] - scaled);
+  const double high =
+      std::max(raw_of(b, lane, std::max(b.q95[lane], b.level[lane])), b.center[lane] + scaled);
+  const double beyond = 0.5 * (high - low);
+  const float up = static_cast<float>(z_of(b, lane, high + beyond)) - b.level[lane];
+  const float down = b.level[lane] - static_cast<float>(z_of(b, lane, low - beyond));
+  const float narrowest = 0.5f * b.spread_floor(lane);
+  return std::max(std::min(3.5f * spread_of(b, lane), std::max(up, down)), 3.5f * narrowest);
 }
 
 namespace {

@@ -114,7 +114,12 @@ float value_of_code(double center, double scale, std::int16_t code, window_detai
 /// granted. Beyond |z| = 16 a value is cut, and its code says only that it is there or beyond.
 float shown_value(double center, double scale, double z) noexcept;
 
-/// Half width of the band a value is expected in, in z.
+/// How far a value is usually off, in z.
+float spread_of(const channel_block& b, std::size_t lane) noexcept;
+
+/// Half width of the band a value is expected in, in z: 3.5 times that. A mean of z is one of
+/// logarithms where values lie far apart, and hardly one of a few values: so no farther than half
+/// the span of nine in ten of all that was seen, beyond these.
 float band_of(const channel_block& b, std::size_t lane) noexcept;
 
 }  // namespace faultline

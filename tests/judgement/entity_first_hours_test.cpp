@@ -73,5 +73,56 @@ TEST(FirstHours, AnOperatorsLimitIsNoMatterOfLearning) {
   EXPECT_FALSE(d.alerts().front().learning);
 }
 
+TEST(FirstHours, BandsLieAboutWhatWasSeenHoweverLittleThatIs) {
+  entity_driver d;
+  noise n{3};
+  for (int i = 0; i < 700; ++i) {
+    const double two = n.uniform() < 0.5 ? 50 : 100;
+    d.row(test_start + i * tick,
+          {{"level", 40 + 20 * n.uniform()}, {"two_ways", two + n.normal()}, {"steady", 50}});
+    if (i < 24 || (i < 64 ? i % 4 : i % 64) != 0) continue;
+    for (const auto& m : d.core.status().metrics) {
+      if (m.name == "steady") continue;
+      const bool level = m.name == "level";
+      EXPECT_GT(m.lower, level ? 20 : -30) << m.name << " at tick " << i;
+      EXPECT_LT(m.upper, level ? 80 : 165) << m.name << " at tick " << i;
+      EXPECT_LT(m.lower, level ? 44 : 60) << m.name << " at tick " << i;
+      EXPECT_GT(m.upper, level ? 56 : 90) << m.name << " at tick " << i;
+    }
+  }
+}
+
+TEST(FirstHours, AnAlertsBandIsThatOfWhatWasSeen) {
+  entity_driver d;
+  noise n{3};
+  for (int i = 0; i < 260; ++i)
+    d.row(test_start + i * tick, {{"level", i < 200 ? 40 + 20 * n.uniform() : 900.0}});
+  ASSERT_FALSE(d.alerts().empty());
+  for (const auto& a : d.alerts()) {
+    ASSERT_FALSE(a.contributors.empty());
+    EXPECT_GT(a.contributors.front().lower, 15) << a.explanation;
+    EXPECT_LT(a.contributors.front().upper, 90) << a.explanation;
+  }
+}
+
+TEST(FirstHours, NoBandOfAnAmountBeginsBelowZeroUnlessItsValuesDo) {
+  entity_driver d;
+  noise n{3};
+  for (int i = 0; i < 300; ++i)
+    d.row(test_start + i * tick, {{"errors_per_second", n.uniform() < 0.1 ? 2 * n.uniform() : 0.0},
+                                  {"clock_offset_seconds", 1e-4 * n.normal()},
+                                  {"balance", 3 + n.normal()}});
+  for (const auto& m : d.core.status().metrics) {
+    EXPECT_TRUE(m.name != "errors_per_second" || m.lower >= 0) << m.lower;
+    EXPECT_TRUE(m.name != "clock_offset_seconds" || m.lower < 0) << m.lower;
+  }
+  for (const auto& m : d.core.window(event_time::max(), window_detail::bands).metrics) {
+    for (const float lower : m.lower) {
+      EXPECT_TRUE(m.name != "errors_per_second" || lower >= 0) << lower;
+      EXPECT_TRUE(m.name != "clock_offset_seconds" || lower < 0) << lower;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace faultline
