@@ -25,7 +25,9 @@ public:
     double lines = 0;        ///< a second
     double error_share = 0;  ///< errors / (lines + 1)
     double fresh = 0;        ///< templates never seen before
-    double surprise = 0;     ///< of the template that came most beyond its habit, nats
+    /// Of the template that came most beyond its habit, nats: at most 30 of a tick, more only of an
+    /// error that was never written before and keeps coming.
+    double surprise = 0;
     std::array<double, channels> all() const { return {lines, error_share, fresh, surprise}; }
   };
 
@@ -37,6 +39,8 @@ public:
   std::int64_t newest_ms() const noexcept { return newest_ms_; }  ///< 0: none known
   /// Ends a tick at @p ts that is @p dt_s long: everything taken since the last call is of it.
   values close(event_time ts, double dt_s);
+  /// Whether a value of log.surprise is that of a new error that keeps coming.
+  static bool lasts(double surprise) noexcept { return surprise > 30; }
   /// What the log said in the tick at @p ts, for people: its most surprising template with an
   /// example. Empty when nothing was surprising. Valid until judged().
   std::string telling(event_time ts) const;
@@ -58,6 +62,10 @@ public:
   std::size_t memory_bytes() const noexcept;
 
 private:
+  /// How surprising it is that a template keeps coming, in nats; 0 where it is no error, not new,
+  /// or seldom.
+  double lasting_error(const log_habit& habit, std::int64_t now_ms) const;
+
   struct told {
     event_time tick;
     std::string text;

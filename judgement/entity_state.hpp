@@ -131,6 +131,7 @@ struct entity_core::impl {
   void rebase(std::size_t channel, double center, double scale);
   void give_slots(bool anonymous_too);
   bool returning(std::int64_t tick_ms) const noexcept;
+  bool lasting_error(const tick_judgement& t) const;
   bool where_it_was(const tick_judgement& t) const noexcept;
 
   // limits: entity_limits.cpp

@@ -26,7 +26,10 @@ constexpr double pi = 3.14159265358979;  // to the digits with which the model w
 constexpr float gross_deviation = 8;
 constexpr float gross_per_block = 1;
 constexpr float gross_ends = 0.5f;
-constexpr float gross_known = 48;             // blocks: a day
+constexpr float gross_known = 48;  // blocks: a day
+// Decades that its pages have made the entity stricter by: two or three of late, and new errors are
+// judged as everything else.
+constexpr float errors_told = 0.5f;
 constexpr float forecast_debt_rate = 0.002f;  // some hundred ticks
 constexpr std::int64_t episode_most_ms = day_ms;
 constexpr std::uint64_t accept_every = 8;  // ticks
@@ -344,8 +347,20 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
     }
   }
   const float gross = gross_deviation + gross_per_block * tails.blocks();
-  if (t.gross > gross) tails.raise(t.result);
+  if (t.gross > gross || (lasting_error(t) && tails.stricter() < errors_told))
+    tails.raise(t.result);
   t.still_gross = tails.blocks() < gross_known && t.away > gross_ends * gross;
+}
+
+// A new error that keeps coming is one, also where too little was seen of the log to say how rare.
+bool entity_core::impl::lasting_error(const tick_judgement& t) const {
+  if (!logs || returning(t.tick_ms)) return false;
+  const auto& channels = builder.channels();
+  for (std::size_t c = 0; c < channels.size(); ++c) {
+    if (channels[c].derived && channels[c].name == entity_logs::names.back())
+      return entity_logs::lasts(t.channels->values[c]);
+  }
+  return false;
 }
 
 bool entity_core::impl::where_it_was(const tick_judgement& t) const noexcept {

@@ -77,6 +77,10 @@ public:
 
   const std::vector<log_template>& templates() const noexcept { return templates_; }
   std::uint64_t lines() const noexcept { return lines_; }
+  /// Less than half full: what is not among them was never seen, as nothing was dropped for room.
+  bool roomy() const noexcept {
+    return 2 * templates_.size() < limits_.templates && 2 * bytes_ < limits_.bytes;
+  }
   std::size_t memory_bytes() const noexcept;
 
   /// miner := version(u8) lines(u64) count(u16) (id lines born seen form habit)*

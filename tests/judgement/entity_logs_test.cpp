@@ -113,6 +113,66 @@ TEST(EntityLogs, ANewTemplateThatKeepsComingPagesThoughItIsNoError) {
   EXPECT_NE(e.d.alerts()[before].explanation.find("heap is tight"), std::string::npos);
 }
 
+/// A service of few metrics and a dull log; after @p calm_minutes it writes @p body so many times
+/// in 30 minutes, evenly.
+std::vector<alert> dull_service(int calm_minutes, int times, std::string_view body,
+                                log_severity severity, int already = 0) {
+  writing_entity e{false};
+  const int onset = 6 * calm_minutes, ends = onset + 180;
+  int written = 0;
+  for (int i = 0; i < ends + 60; ++i) {
+    e.d.row(e.at, {{"latency_ms", 40 + 10 * e.n.uniform()}});
+    if (e.n.uniform() < 0.3) e.log("GET /cart/" + std::to_string(i) + " 200 in 3 ms");
+    if (i % 30 == 0) e.log("checkpoint complete: wrote 17 buffers");
+    if (i < already) e.log(body, severity);
+    for (; i >= onset && i < ends && written * 180 < times * (i - onset); ++written)
+      e.log(body, severity);
+    e.at += e_tick;
+  }
+  return e.d.alerts();
+}
+
+TEST(EntityLogs, ANewErrorThatKeepsComingPagesOnceTheLogIsKnownForAnHour) {
+  constexpr auto line = "unhandled exception in the worker loop";
+  const auto alerts = dull_service(75, 120, line, log_severity::error);
+  ASSERT_FALSE(alerts.empty());
+  const auto onset = event_time_of(test_start + 75 * 60'000);
+  EXPECT_GE(alerts[0].started, onset);
+  EXPECT_LE(alerts[0].started, onset + milliseconds{7 * 60'000});
+  EXPECT_FALSE(alerts[0].learning);
+  EXPECT_NE(alerts[0].explanation.find(line), std::string::npos) << alerts[0].explanation;
+  EXPECT_NE(alerts[0].explanation.find(" minutes, never before"), std::string::npos)
+      << alerts[0].explanation;
+  EXPECT_GE(alerts.back().ended, onset + milliseconds{29 * 60'000}) << "it lasts as long";
+
+  EXPECT_TRUE(dull_service(45, 120, line, log_severity::error).empty());
+}
+
+TEST(EntityLogs, WhatIsKnownOrSeldomOrNoErrorIsJudgedAsAllElse) {
+  constexpr auto line = "unhandled exception in the worker loop";
+  EXPECT_TRUE(dull_service(75, 120, line, log_severity::error, 3).empty());
+  EXPECT_TRUE(dull_service(75, 20, line, log_severity::error).empty());
+  EXPECT_TRUE(dull_service(75, 120, line, log_severity::warn).empty());
+}
+
+TEST(EntityLogs, WhoseNewErrorsHavePagedThreeTimesIsNotToldOfEachThatFollows) {
+  const std::vector<std::string> bodies{"alpha failed",  "beta is gone",  "no more gamma",
+                                        "delta refused", "epsilon broke", "zeta is not there"};
+  writing_entity e{false};
+  for (int i = 0; i < 6 * 60 * 8; ++i) {
+    e.d.row(e.at, {{"latency_ms", 40 + 10 * e.n.uniform()}});
+    if (e.n.uniform() < 0.3) e.log("GET /cart/" + std::to_string(i) + " 200 in 3 ms");
+    const int hour = i / 360;
+    if (hour >= 2 && i % 360 < 120 && i % 2 == 0)
+      e.log(bodies[static_cast<std::size_t>(hour - 2)], log_severity::error);
+    e.at += e_tick;
+  }
+  std::size_t episodes = 0;
+  for (const auto& a : e.d.alerts()) episodes += a.transition == 1 ? 1 : 0;
+  EXPECT_GE(episodes, 2U);
+  EXPECT_LE(episodes, 3U);
+}
+
 TEST(EntityLogs, UsualLinesPageNobody) {
   writing_entity e;
   for (int i = 0; i < 4000; ++i) e.calm();
