@@ -50,14 +50,26 @@ void other_listeners::fetched(const scrape_target& from, outcome<std::string> bo
   request.address = instance;
   request.query = {{"instance", instance}, {"job", from.job}, {"up", body ? "1" : "0"}};
   auto* count = &scrapes_;
+  tell_change(from, body);
   if (body) {
     request.body = std::move(*body);
   } else {
     count = &scrapes_failed_;
-    spdlog::debug("scrape failed url={} reason=\"{}\"", from.url, body.error().what);
   }
   if (!desk_->offer(scrape_, request)) count = &scrapes_dropped_;
   count->fetch_add(1, std::memory_order_relaxed);
+}
+
+/// Logs that a target does not answer any more, or does again; its URL may hold a password.
+void other_listeners::tell_change(const scrape_target& from, const outcome<std::string>& body) {
+  auto& is_down = down_[from.job + " " + from.url];
+  if (is_down == !body) return;
+  is_down = !body;
+  if (body)
+    spdlog::info("scraped again job={} instance={}", from.job, instance_of(from.url));
+  else
+    spdlog::warn("scrape failed job={} instance={} reason=\"{}\"", from.job, instance_of(from.url),
+                 body.error().what);
 }
 
 void other_listeners::tick(std::chrono::steady_clock::time_point now) {

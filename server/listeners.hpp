@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,12 +43,14 @@ public:
 
 private:
   void fetched(const scrape_target& from, outcome<std::string> body);
+  void tell_change(const scrape_target& from, const outcome<std::string>& body);
 
   receiver syslog_, statsd_, scrape_;
   std::unique_ptr<line_doors> lines_;
   std::unique_ptr<scraper> scraper_;
   post_desk* desk_ = nullptr;
-  bool gathers_ = false;  ///< StatsD is spoken
+  std::map<std::string, bool> down_;  ///< targets, as told; the scraper's thread alone
+  bool gathers_ = false;              ///< StatsD is spoken
   std::chrono::milliseconds flush_{10'000};
   std::chrono::steady_clock::time_point flushed_ = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> scrapes_{0}, scrapes_failed_{0}, scrapes_dropped_{0};

@@ -99,8 +99,10 @@ bool scraper::impl::prepare(fetch& f) {
   option(CURLOPT_ACCEPT_ENCODING, "gzip");
   option(CURLOPT_TIMEOUT_MS, static_cast<long>(f.target->timeout.count()));
   option(CURLOPT_NOSIGNAL, 1L);
-  option(CURLOPT_FOLLOWLOCATION, 0L);
+  option(CURLOPT_FOLLOWLOCATION, 1L);
+  option(CURLOPT_MAXREDIRS, 5L);
   option(CURLOPT_PROTOCOLS_STR, "http,https");
+  option(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   option(CURLOPT_FAILONERROR, 1L);
   option(CURLOPT_PROXY, "");
   option(CURLOPT_USERAGENT, "faultline");

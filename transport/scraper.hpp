@@ -18,9 +18,10 @@ namespace faultline {
 /// thread.
 ///
 /// Lives:  start() runs the thread; stop() breaks off what is under way and ends it.
-/// Limits: a body has at most scrape_body_bytes once unpacked, an answer its target's timeout; no
-///         redirects, http and https alone. One that takes longer than its interval is not asked
-///         again before it has answered.
+/// Limits: a body has at most scrape_body_bytes once unpacked, an answer its target's timeout; it
+///         is looked for at five further addresses at most, by http and https alone, and what
+///         stands before an '@' is not told to other hosts. One that takes longer than its interval
+///         is not asked again before it has answered.
 class scraper {
 public:
   /// What came of one fetch. On the scraper's thread; must not block.

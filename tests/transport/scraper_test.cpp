@@ -20,11 +20,17 @@ struct rig {
     target->start([this](http_request request, http_responder respond) {
       if (request.path == "/slow") return held.push_back(std::move(respond));
       http_response r;
-      r.status = request.path == "/broken" ? 500 : request.path == "/moved" ? 302 : 200;
-      if (r.status == 302) r.headers.emplace_back("Location", "/metrics");
+      r.status = request.path == "/broken" ? 500 : 200;
+      if (request.path == "/moved") moved(r, "/metrics");
+      if (request.path == "/around") moved(r, "/around");
+      if (request.path == "/elsewhere") moved(r, "file:///etc/hostname");
       r.body = request.path == "/large" ? std::string((16U << 20U) + 1, 'x') : "a 1\n";
       respond(std::move(r));
     });
+  }
+  static void moved(http_response& r, const char* to) {
+    r.status = 307;
+    r.headers.emplace_back("Location", to);
   }
   /// The first result of fetching @p path.
   outcome<std::string> fetch(const std::string& path) {
@@ -60,12 +66,20 @@ TEST(Scraper, FetchesWhatATargetSays) {
   EXPECT_EQ(*got, "a 1\n");
 }
 
-TEST(Scraper, AnErrorARedirectionSilenceAndTooMuchAreFailures) {
+TEST(Scraper, ATargetThatHasMovedIsFollowedButNotForEverAndNotToAFile) {
+  rig r;
+  const auto got = r.fetch("/moved");
+  ASSERT_TRUE(got) << got.error().what;
+  EXPECT_EQ(*got, "a 1\n");
+  EXPECT_EQ(r.fetch("/around").error().code, ec::io_failed);
+  EXPECT_EQ(r.fetch("/elsewhere").error().code, ec::io_failed);
+}
+
+TEST(Scraper, AnErrorSilenceAndTooMuchAreFailures) {
   rig r;
   EXPECT_EQ(r.fetch("/broken").error().code, ec::io_failed);
   EXPECT_EQ(r.fetch("/large").error().code, ec::too_large);
   EXPECT_EQ(r.fetch("/slow").error().code, ec::deadline_passed);
-  EXPECT_EQ(r.fetch("/moved").error().code, ec::io_failed);  // it is not followed
 }
 
 TEST(Scraper, ATargetThatIsNotThereIsAFailure) {
