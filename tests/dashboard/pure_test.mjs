@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { backOff, eventReader } from "../../dashboard/web/lib/events.js";
 import { briefMoment, bytes, clock, count, day, distance, duration, entityParts, limitAt, limitText, many, measured, moment, number, percent, quantile, unitOf, words } from "../../dashboard/web/lib/format.js";
+import { entitiesLike, foundOf, kindsOf } from "../../dashboard/web/lib/finding.js";
 import { judged, promise, readMetrics, total } from "../../dashboard/web/lib/judged.js";
 import { layersOf, place, subset } from "../../dashboard/web/lib/layout.js";
 import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/lib/matchers.js";
@@ -323,4 +324,26 @@ test("templates are told worst first, and where lines differ", () => {
   assert.deepEqual(byWorst(logs).map((l) => l.id), ["d", "c", "b", "a"]);
   assert.deepEqual(pieces("opened <*> for <b><*>"), [{ text: "opened " }, { hole: true }, { text: " for <b>" }, { hole: true }]);
   assert.deepEqual(pieces(""), []);
+});
+
+/** Asks of a list of ids in order, as the server does. */
+const asksOf = (ids) => async ({ prefix = "", next = "", limit }) => {
+  const all = ids.filter((id) => id.startsWith(prefix) && id > next);
+  return { entities: all.slice(0, limit).map((id) => ({ id })), next: all.length > limit ? all[limit - 1] : null };
+};
+
+test("an entity is found by the beginning of its name, whatever its kind, and what is drawn comes first", async () => {
+  const ask = asksOf(["bare", "db/web", "host/web-1", "host/web-2", "service/cart", "service/web"].sort());
+  const kinds = await kindsOf(ask);
+  assert.deepEqual(kinds, ["db", "host", "service"]);
+  const ids = async (...with_) => (await entitiesLike(ask, ...with_)).map((e) => e.id);
+  assert.deepEqual(await ids("web", kinds), ["db/web", "host/web-1", "host/web-2", "service/web"]);
+  assert.deepEqual(await ids("host/web-2", kinds), ["host/web-2"]);
+  assert.deepEqual(await ids("ba", kinds), ["bare"]);
+  assert.deepEqual(await ids("web", kinds, 2), ["db/web", "host/web-1"]);
+  assert.deepEqual(await kindsOf(asksOf([])), []);
+  assert.equal((await kindsOf(asksOf(Array.from({ length: 40 }, (_, n) => `k${n + 10}/a`)))).length, 16, "as many kinds as are asked for");
+  const found = foundOf([{ id: "host/web-2" }, { id: "db/x" }], [{ id: "host/web-1" }, { id: "host/web-2" }], "WEB");
+  assert.deepEqual(found.map((e) => e.id), ["host/web-2", "host/web-1"]);
+  assert.deepEqual(foundOf([{ id: "a" }], [], ""), []);
 });

@@ -87,3 +87,47 @@ test("the panel of an alert begins at its top, says all that was posted, and lea
   await page.waitForFunction((id) => location.hash === `#/incident/${id}`, incident.id, patience);
   assert.deepEqual(await wrongsOf(page), []);
 });
+
+test("an entity that nothing connects is found by its name, and one that was only posted of has a page", async () => {
+  const write = (host) => fetch(`${base}/write`, { method: "POST", body: `load,host=${host} level=3` });
+  for (const host of ["lonely-1", "lonely-2"]) assert.equal((await write(host)).status, 204);
+  await eventually(async () => (await ask("/api/v1/entities?prefix=host/lonely-2")).entities.length > 0, "the lonely ones");
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/topology`);
+  await page.locator("section[aria-label=Entities]").getByText("lonely-1").waitFor(patience);
+  await page.getByRole("searchbox").fill("lonely");
+  await page.locator(".found a").nth(1).waitFor(patience);
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelector("main h1")?.textContent === "host/lonely-2", undefined, patience);
+  assert.deepEqual(await wrongsOf(page), []);
+
+  const alert = await alertOf("only-posted-of");
+  const incident = await incidentOf(alert);
+  await page.goto(`${base}/#/entity/${encodeURIComponent(alert.entity)}`);
+  await page.getByText("known by what others post").waitFor(patience);
+  await page.locator(`section[aria-label=Incidents] a[href="#/incident/${incident.id}"]`).waitFor(patience);
+  await page.locator("section[aria-label=Alerts] a").first().click();
+  await page.getByRole("dialog").getByText("posted by alertmanager").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("what of the topology is shown stands in the address, and is shown again to who gets it", async () => {
+  for (const [from, to] of [["service/shop", "db/shop"], ["service/shop", "cache/shop"], ["service/blog", "db/blog"]]) await ask("/api/v1/topology/edges", { from, to, action: "add", by: "ann" });
+  await eventually(async () => (await ask("/api/v1/topology")).edges.length >= 3, "three dependencies");
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/topology`);
+  await page.getByLabel("Kind").selectOption("cache");
+  await page.getByRole("searchbox").fill("sho");
+  await page.waitForFunction(() => location.hash === "#/topology?find=sho&kind=cache", undefined, patience);
+  const other = await openPage(browser);
+  await other.goto(page.url());
+  await other.getByRole("img", { name: /^2 entities,/ }).waitFor(patience);
+  assert.equal(await other.getByLabel("Kind").inputValue(), "cache");
+  assert.equal(await other.getByRole("searchbox").inputValue(), "sho");
+  assert.equal(await other.locator(".peek").count(), 0, "no entity is called so");
+  await other.goto(`${base}/#/topology?find=${encodeURIComponent("db/blog")}`);
+  await other.locator(".peek").getByRole("link", { name: "db/blog" }).waitFor(patience);
+  for (const window of [page, other]) assert.deepEqual(await wrongsOf(window), []);
+});

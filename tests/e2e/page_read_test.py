@@ -34,6 +34,12 @@ class Read(unittest.TestCase):
     def test_the_panel_of_an_alert_is_whole(self):
         self.browse("the panel of an alert begins")
 
+    def test_1_every_entity_is_found(self):
+        self.browse("an entity that nothing connects")
+
+    def test_2_what_is_shown_of_the_topology_can_be_shared(self):  # from then on something is connected
+        self.browse("what of the topology")
+
 
 if __name__ == "__main__":
     unittest.main()

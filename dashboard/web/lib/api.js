@@ -91,6 +91,7 @@ export const api = {
   status: (signal) => api.get("status", signal),
   incident: (id, signal) => api.get(`incidents/${part(id)}`, signal),
   story: (id, signal) => api.get(`incidents/${part(id)}/story`, signal),
+  entities: (query, signal) => api.get(`entities?${new URLSearchParams(query)}`, signal),
   entity: (id, signal) => api.get(`entities/${part(id)}`, signal),
   entityStory: (id, signal) => api.get(`entities/${part(id)}/story`, signal),
   window: (id, metric, signal) => api.get(`entities/${part(id)}/window?metric=${part(metric)}`, signal),

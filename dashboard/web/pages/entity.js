@@ -40,10 +40,11 @@ export default function Entity({ id, query }) {
     next((n) => n + 1);
   });
   useEvery(2 * every, topology.reload);
+  const form = silencing && html`<${SilenceForm} choices=${[[`Every alert of ${id}`, [{ name: "entity", op: "=", value: id }]]]} close=${() => silence(false)} />`;
   if (entity.error && !entity.value) {
     if (entity.error.status !== 404) return html`<${Trouble} error=${entity.error} again=${entity.reload} />`;
-    return html`<${Empty} title=${`${id} is not known here`}>
-        <p>It may have been retired, or has not sent an event yet. Its dependencies are told by others: see <a href=${link("topology", "", { find: id })}>the topology</a>.</p></${Empty}>`;
+    if (alerts.loading || story.loading || topology.loading) return html`<${Waiting} />`;
+    return html`<${Outsider} id=${id} alerts=${alerts.value?.alerts ?? []} topology=${topology.value} story=${story} silence=${() => silence(true)}>${form}</${Outsider}>`;
   }
   if (!entity.value) return html`<${Waiting} />`;
   const e = entity.value;
@@ -82,7 +83,30 @@ export default function Entity({ id, query }) {
       <section class="panel" aria-label="Incidents"><h2>Incidents it was in</h2><${Incidents} story=${story} /></section>
       <section class="panel" aria-label="Changes"><h2>What was done to it</h2><${Done} story=${story} /></section>
     </div></div>
-    ${silencing && html`<${SilenceForm} choices=${[[`Every alert of ${id}`, [{ name: "entity", op: "=", value: id }]]]} close=${() => silence(false)} />`}</article>`;
+    ${form}</article>`;
+}
+
+/** One that has sent nothing itself: what others post of it, and depend on it for. */
+function Outsider({ id, alerts, topology, story, silence, children }) {
+  const node = topology?.nodes.find((n) => n.id === id);
+  const fires = alerts.filter((a) => a.state === "firing");
+  const state = fires.some((a) => a.severity === "critical") ? "critical" : fires.length > 0 ? "warning" : (node?.state ?? "unknown");
+  if (!node && alerts.length === 0 && !story.value?.incidents.length) {
+    return html`<${Empty} title=${`${id} is not known here`}>
+      <p>It may have been retired, or has not sent an event yet, and nobody depends on it. <a href=${link("topology", "", { find: id })}>Look for others</a>.</p></${Empty}>`;
+  }
+  return html`<article><header class="incident-head"><p class="over"><a href=${link("topology")}>Topology</a>
+      <span aria-hidden="true">/</span><${Sign} state=${state} quiet /> ${stateName(state)}</p>
+      <h1><${Name} id=${id} plain /></h1>
+      <p class="quiet">It has sent no event that came here: it is known by what others post or say of it.</p>
+      <div class="row"><button type="button" data-key="s" onClick=${silence}>Silence</button></div></header>
+    <div class="columns"><div class="stack">
+      <section class="panel" aria-label="Alerts"><h2>Its alerts</h2><${Past} alerts=${alerts} /></section>
+      <section class="panel" aria-label="Incidents"><h2>Incidents it was in</h2><${Incidents} story=${story} /></section>
+    </div><div class="stack">
+      <section class="panel" aria-label="Neighbours"><h2>Beside it</h2><${Neighbours} id=${id} topology=${topology} /></section>
+      <section class="panel" aria-label="Changes"><h2>What was done to it</h2><${Done} story=${story} /></section>
+    </div></div>${children}</article>`;
 }
 
 function Metric({ id, metric: m, marks, turn }) {

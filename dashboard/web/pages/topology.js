@@ -6,15 +6,22 @@ import { count, many, percent } from "../lib/format.js";
 import { useFeed, useLoaded } from "../lib/hooks.js";
 import { place, subset } from "../lib/layout.js";
 import { link } from "../lib/route.js";
-import { Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
+import { Ago, Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
+import { Finder } from "../parts/finder.js";
 import { Graph } from "../parts/graph.js";
 import { Icon, Sign, stateName } from "../parts/signs.js";
 
 const standing = { width: 4, aspect: 0.7 }; // of a phone
 
+/** Puts the filter into the address, which is what the page goes by; no step of its own to go back. */
+function set({ text, state, kind }) {
+  history.replaceState(null, "", link("topology", "", { find: text, state, kind }));
+  dispatchEvent(new HashChangeEvent("hashchange"));
+}
+
 export default function Topology({ query }) {
   const { value, error, reload } = useLoaded((signal) => api.topology(signal), []);
-  const [filter, set] = useState({ text: query.find ?? "", state: "", kind: "" });
+  const filter = { text: query.find ?? "", state: query.state ?? "", kind: query.kind ?? "" };
   const [chosen, choose] = useState("");
   const drawing = useRef(null);
   useFeed((r) => r.kind === "alert" || (r.kind === "notice" && r.what === "edge"), reload, 2000);
@@ -23,13 +30,14 @@ export default function Topology({ query }) {
     const part = subset(value, filter);
     const spots = place(part.nodes, part.edges, innerWidth < 720 ? standing : {});
     return { nodes: part.nodes.map((n) => ({ ...n, position: spots.get(n.id) })), edges: part.edges };
-  }, [value, filter]);
+  }, [value, filter.text, filter.state, filter.kind]);
   if (error && !value) return html`<${Trouble} error=${error} again=${reload} />`;
   if (!value) return html`<${Waiting} />`;
   if (value.nodes.length === 0) {
-    return html`<${Head} title="Topology" /><${Empty} title="No dependency is known yet">
+    return html`<${Head} title="Topology" /><${Filters} topology=${value} filter=${filter} />
+    <${Empty} title="No dependency is known yet">
         <p>They come from <code>edge</code> events, from spans that name a <code>peer</code> or lie within one of another entity, from <code>edges</code> in the configuration,
-      or from you: <code>faultline topology add service/cart db/orders --by you</code>. With them, alerts of one fault become one incident.</p></${Empty}>`;
+      or from you: <code>faultline topology add service/cart db/orders --by you</code>. With them, alerts of one fault become one incident.</p></${Empty}><${Known} />`;
   }
   const trouble = value.nodes.filter((n) => n.state === "critical" || n.state === "warning").length;
   const show = (id) => {
@@ -53,7 +61,7 @@ export default function Topology({ query }) {
   };
   return html`<${Head} title="Topology"><span class="quiet">
       ${many(value.nodes.length, "entity", "entities")}, ${many(value.edges.length, "dependency", "dependencies")}${trouble > 0 ? `, ${count(trouble)} in trouble` : ""}</span></${Head}>
-    <${Filters} topology=${value} filter=${filter} set=${set} find=${find} />
+    <${Filters} topology=${value} filter=${filter} find=${find} />
     ${
       graph.nodes.length === 0
         ? html`<${Empty} title="None fits">
@@ -62,7 +70,7 @@ export default function Topology({ query }) {
             cy,
           ) => {
             drawing.current = cy;
-            if (query.find) find(query.find);
+            if (graph.nodes.some((n) => n.id === query.find)) find(query.find);
           }} label=${`${graph.nodes.length} entities, ${trouble} in trouble; the list beside the search names them`} />
           ${chosen && html`<${Peek} id=${chosen} topology=${value} close=${() => show("")} />`}</div>`
     }
@@ -71,39 +79,11 @@ export default function Topology({ query }) {
         <span><${Sign} state="unknown" quiet /> never heard</span><span>solid: calls, dashed: runs on</span><span>drag to move, wheel to come nearer</span></p>`;
 }
 
-function Filters({ topology, filter, set, find }) {
-  const [text, type] = useState(filter.text);
-  const [open, show] = useState(false);
-  useEffect(() => {
-    const timer = setTimeout(() => text !== filter.text && set({ ...filter, text }), 300);
-    return () => clearTimeout(timer);
-  }, [text]);
+function Filters({ topology, filter, find }) {
   const kinds = [...new Set(topology.nodes.map((n) => n.id.split("/")[0]))].sort().slice(0, 30);
-  const part = text.toLowerCase();
-  const found =
-    part === "" ? [] : topology.nodes.filter((n) => n.id.toLowerCase().includes(part)).slice(0, 12);
   return html`<div class="filters" role="search">
-      <div class="finder" onFocusOut=${(e) => !e.currentTarget.contains(e.relatedTarget) && show(false)}>
-      <input type="search" placeholder="Find an entity" aria-label="Find an entity" value=${text} onFocus=${() => show(true)} onInput=${(
-        e,
-      ) => {
-        type(e.target.value);
-        show(true);
-      }} />
-      ${
-        open &&
-        found.length > 0 &&
-        html`<ul class="found">${found.map(
-          (n) =>
-            html`<li key=${n.id}><a href=${link("entity", n.id)} onClick=${(e) => {
-              if (e.ctrlKey || e.metaKey) return;
-              e.preventDefault();
-              show(false);
-              find(n.id);
-            }}><${Sign} state=${n.state} /><span>${n.id}</span></a></li>`,
-        )}</ul>`
-      }</div>
-    <div class="group" role="group" aria-label="State">${[
+    <${Finder} nodes=${topology.nodes} text=${filter.text} write=${(text) => text !== filter.text && set({ ...filter, text })} show=${find} />
+    ${topology.nodes.length > 0 && html`<div class="group" role="group" aria-label="State">${[
       ["", "All"],
       ["trouble", "In trouble"],
     ].map(
@@ -112,7 +92,25 @@ function Filters({ topology, filter, set, find }) {
     )}</div>
     <select aria-label="Kind" value=${filter.kind} onChange=${(e) => set({ ...filter, kind: e.target.value })}>
         <option value="">every kind</option>${kinds.map((k) => html`<option key=${k} value=${k}>${k}</option>`)}
-        </select></div>`;
+        </select>`}</div>`;
+}
+
+/** Where nothing is drawn: who is known all the same, page by page. */
+function Known() {
+  const [pages, keep] = useState([]);
+  const next = pages.at(-1)?.next ?? null;
+  const [error, fail] = useState(null);
+  const load = (after) =>
+    api.entities({ limit: 50, ...(after ? { next: after } : {}) }).then((page) => keep((all) => [...all, page]), fail);
+  useEffect(() => {
+    load("");
+  }, []);
+  const entities = pages.flatMap((page) => page.entities);
+  if (error) return html`<p class="quiet">${error.message}</p>`;
+  if (entities.length === 0) return null;
+  return html`<section class="panel" aria-label="Entities"><h2>Who is known</h2><ul class="neighbours">${entities.map(
+    (e) => html`<li key=${e.id}><${Sign} state=${e.state} /><${Entity} id=${e.id} /> <span class="quiet small">${many(e.observations, "event")}, last <${Ago} ts=${e.last_ts} /></span></li>`,
+  )}</ul>${next !== null && html`<p><button type="button" class="plain" onClick=${() => load(next)}>More</button></p>`}</section>`;
 }
 
 function Peek({ id, topology, close }) {
