@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dashboard/internal/answering.hpp"
+#include "dashboard/internal/json_text.hpp"
 #include "dashboard/internal/routes.hpp"
 #include "dashboard/rest_api.hpp"
 
@@ -43,6 +44,13 @@ std::string as_events(const live_page& page, bool brief) {
   return out;
 }
 
+/// Which page the server has, and who asks: what a page offers depends on it.
+std::string hello_of(const api_call& call) {
+  return text_of({{"edition", call.edition},
+                  {"role", to_string(call.request.role)},
+                  {"user", call.request.user}});
+}
+
 }  // namespace
 
 void get_stream(api_call call) {
@@ -55,8 +63,7 @@ void get_stream(api_call call) {
   http_response r;
   r.content_type = "text/event-stream";
   r.headers.emplace_back("X-Accel-Buffering", "no");  // a proxy shall not gather events
-  r.body =
-      "retry: 1000\nevent: hello\ndata: {\"edition\":\"" + std::string{call.edition} + "\"}\n\n";
+  r.body = "retry: 1000\nevent: hello\ndata: " + hello_of(call) + "\n\n";
   r.live = [feed = std::move(feed),
             short_form = brief == "true"](std::function<void(std::optional<std::string>)> done) {
     feed->next([done = std::move(done), short_form](outcome<live_page> page) {

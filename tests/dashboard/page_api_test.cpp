@@ -78,6 +78,7 @@ TEST_F(PageApi, TheStreamTellsMessagesOfTheFeedAsEvents) {
   EXPECT_EQ(asked.asked, "live 6");
   const std::string all = all_of(r);
   EXPECT_THAT(all, ::testing::StartsWith("retry: 1000\nevent: hello\n"));
+  EXPECT_THAT(all, HasSubstr(R"("role":"admin","user":"")")) << "where no token is asked for";
   EXPECT_THAT(all,
               HasSubstr("id: 7\nevent: alert\ndata: {\"id\":\"a\"}\n\nid: 8\nevent: notice\n"));
   EXPECT_THAT(all, HasSubstr("event: heartbeat\ndata: {\"last\":8}\n\n"));

@@ -131,3 +131,42 @@ test("what of the topology is shown stands in the address, and is shown again to
   await other.locator(".peek").getByRole("link", { name: "db/blog" }).waitFor(patience);
   for (const window of [page, other]) assert.deepEqual(await wrongsOf(window), []);
 });
+
+test("who may only read is offered nothing to say, who may say it does so by the token's name, and who leaves is asked anew", async () => {
+  const alert = await alertOf("guarded");
+  const incident = await incidentOf(alert);
+  await ask("/api/v1/silences", { matchers: [{ name: "entity", op: "=", value: "service/quiet" }], created_by: "", comment: "known", duration_s: 3600 });
+  const page = await openPage(browser);
+  const enter = async (token) => {
+    await page.getByLabel("Token").fill(token);
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.locator(".link-live").waitFor(patience);
+  };
+  const places = ["#/now", `#/incident/${incident.id}`, `#/entity/${encodeURIComponent(alert.entity)}`, `#/alerts?alert=${alert.id}`, "#/alerts?state=silences", "#/alerts?state=planned"];
+  const says = /^(Acknowledge|Silence|Right|Partly|Wrong|This was it|Worked|A true alarm|False|Expected|New silence|Change|End|Plan work)$/;
+  const offered = async () => {
+    const all = [];
+    for (const place of places) {
+      await page.goto(`${base}/${place}`);
+      await page.waitForFunction(() => document.querySelector("main h1, main h2") && !document.querySelector(".waiting, .link-starting"), undefined, patience);
+      all.push(...(await page.getByRole("button", { name: says }).allInnerTexts()).map((name) => `${place}: ${name}`));
+    }
+    return all;
+  };
+  await page.goto(base);
+  await enter(process.env.PAGE_VIEWER);
+  await page.getByText("viewer, may only read").waitFor(patience);
+  assert.deepEqual(await offered(), []);
+  await page.keyboard.press("Escape");
+  await page.goto(`${base}/#/now`);
+  await page.getByRole("button", { name: "Leave: forget the token" }).click();
+  await enter(process.env.PAGE_TOKEN);
+  assert.ok((await offered()).length >= 10);
+  await page.goto(`${base}/#/incident/${incident.id}`);
+  await page.getByRole("button", { name: "Acknowledge", exact: true }).click();
+  const form = page.getByRole("dialog");
+  assert.equal(await form.getByLabel("Your name").count(), 0);
+  await form.locator("button.main").click();
+  await page.getByText("acknowledged by operator").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});

@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 
 export const base = process.env.PAGE_URL;
+const token = process.env.PAGE_TOKEN ? { Authorization: `Bearer ${process.env.PAGE_TOKEN}` } : {};
 export const patience = { timeout: 60_000 };
 
 /** What the server says at @p path; with @p body that is posted. */
 export async function ask(path, body) {
-  const answer = await fetch(`${base}${path}`, body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const post = { method: "POST", headers: { "Content-Type": "application/json", ...token }, body: JSON.stringify(body) };
+  const answer = await fetch(`${base}${path}`, body === undefined ? { headers: token } : post);
   assert.ok(answer.ok, `${path}: ${answer.status}`);
   const text = await answer.text();
   return text === "" ? null : JSON.parse(text);

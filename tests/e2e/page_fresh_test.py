@@ -4,11 +4,10 @@
 What the browser does and sees stands in tests/dashboard/fresh_test.mjs.
 """
 
-import subprocess
 import unittest
 
 import page_test
-from support import BIN, Server
+from support import Server
 
 CONFIG = "processing: {tick: 1s}\ncorrelation: {settle: 1s}\n"
 
@@ -60,15 +59,7 @@ class Fresh(unittest.TestCase):
 class Tokens(unittest.TestCase):
     def setUp(self):
         page_test.libraries()
-        self.server = Server()
-        self.addCleanup(self.server.remove)  # what it counted is told to who has a token
-        file = self.server.directory / "tokens"
-        create = lambda role: subprocess.run([BIN / "faultline", "token", "create", role, "--role", role, "--file", file], check=True, timeout=60,
-                                             stdout=subprocess.PIPE, text=True).stdout.strip()
-        self.tokens = {role: create(role) for role in ("publisher", "viewer")}
-        text = self.server.config.read_text()
-        self.server.config.write_text(text.replace("web: {", f"web: {{tokens: {file}, "))
-        self.server.start()
+        self.server, self.tokens = page_test.server_with_tokens(self, "publisher", "viewer")
 
     def test_a_token_that_does_not_do_is_told_why(self):
         page_test.browse(self, "fresh_test.mjs", self.server, "a token that does not do",

@@ -41,5 +41,12 @@ class Read(unittest.TestCase):
         self.browse("what of the topology")
 
 
+class Roles(unittest.TestCase):
+    def test_who_may_only_read_is_offered_nothing_else(self):
+        page_test.libraries()
+        self.server, tokens = page_test.server_with_tokens(self, "viewer", "operator")
+        page_test.browse(self, "read_test.mjs", self.server, "who may only read", PAGE_VIEWER=tokens["viewer"], PAGE_TOKEN=tokens["operator"])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -86,6 +86,18 @@ def browse(test, file, server, pattern, **more):
     test.assertNotIn("# pass 0", done.stdout)
 
 
+def server_with_tokens(test, *roles):
+    """@returns a server that asks for tokens, and one token of each of @p roles, which is called like its role."""
+    server = Server()
+    test.addCleanup(server.remove)  # what it counted is told to who has a token
+    file = server.directory / "tokens"
+    create = lambda role: subprocess.run([BIN / "faultline", "token", "create", role, "--role", role, "--file", file], check=True, timeout=60,
+                                         stdout=subprocess.PIPE, text=True).stdout.strip()
+    tokens = {role: create(role) for role in roles}
+    server.config.write_text(server.config.read_text().replace("web: {", f"web: {{tokens: {file}, "))
+    return server.start(), tokens
+
+
 class Page(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -133,6 +133,8 @@ class WebKeysTest(unittest.TestCase):
         self.assertEqual((answer.status, answer.getheader("Content-Type")), (200, "text/event-stream"))
         self.assertEqual(answer.readline(), b"retry: 1000\n")
         self.assertEqual(answer.readline(), b"event: hello\n")
+        hello = json.loads(answer.readline().removeprefix(b"data: "))
+        self.assertEqual((hello["role"], hello["user"]), ("viewer", "viewer"))
         self.assertEqual(self.status("POST", "/-/reload", self.house.tokens["admin"]), 200)
         try:
             rest = answer.read()

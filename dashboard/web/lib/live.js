@@ -17,6 +17,8 @@ export const live = {
   refused: "", // locked: why the token that was given does not do
   trouble: "", // why the overview is not up to date
   turnedAway: "", // why the server does not let this page follow
+  role: "", // what the token that is held may do; empty until it is known
+  user: "", // whose it is; empty where no tokens are asked for
   outdated: false, // the server has another page than this
   overview: null,
   offset: 0, // of the server's time from this clock; where the past is replayed it is the past's
@@ -137,6 +139,20 @@ export function unlock(token) {
   start();
 }
 
+/** Forgets the token, and what was read with it. */
+export function leave() {
+  stop();
+  setPref("token", "");
+  entered = false;
+  Object.assign(live, { link: "locked", refused: "", role: "", user: "", overview: null, seq: 0 });
+  changed();
+}
+
+/** Whether who looks may say anything, too; as long as that is not known the server has the last word. */
+export function mayAct() {
+  return live.role !== "viewer";
+}
+
 /** The time it is for what is watched. */
 export function now() {
   return Date.now() + live.offset;
@@ -146,6 +162,8 @@ let away = false; // something may have come that this page was not told of
 
 function greeted(hello) {
   live.outdated = edition !== "" && hello.edition !== edition;
+  live.role = hello.role ?? "";
+  live.user = hello.user ?? "";
   live.link = "live";
   live.turnedAway = "";
   refreshNow();

@@ -7,7 +7,7 @@ import { count, duration, many, measured, number, percent, unitOf, words } from 
 import { useEvery, useFeed, useLoaded } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
 import { titleOf } from "../lib/story.js";
-import { Ago, At, Empty, Entity as Name, Fact, Long, Sure, Trouble, Waiting } from "../parts/bits.js";
+import { Act, Ago, At, Empty, Entity as Name, Fact, Long, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { MetricChart } from "../parts/chart.js";
 import { Logs } from "../parts/logs.js";
 import { Operations } from "../parts/operations.js";
@@ -63,7 +63,7 @@ export default function Entity({ id, query }) {
       <dl class="facts"><${Fact} name="Events">${count(e.observations)}</${Fact}><${Fact} name="First heard of">
           <${At} ts=${e.first_ts} zone /></${Fact}><${Fact} name="Last heard of"><${Ago} ts=${e.last_ts} /></${Fact}>
         <${Fact} name="Metrics">${count(e.metrics.length)}</${Fact}></dl>
-      <div class="row"><button type="button" data-key="s" onClick=${() => silence(true)}>Silence</button></div></header>
+      <div class="row"><${Act} data-key="s" onClick=${() => silence(true)}>Silence</${Act}></div></header>
     <div class="columns"><div class="stack"><section class="panel" aria-label="Metrics"><h2>Metrics</h2>
       ${metrics.length === 0 && html`<p class="quiet">It has sent no metric. What its log and span events come to is judged like metrics; changes are evidence for causes.</p>`}
       ${metrics.length > 0 && html`<p class="legend above"><span><${Sign} state="critical" quiet /> <${Sign} state="warning" quiet /> an alert begins</span><span>
@@ -99,7 +99,7 @@ function Outsider({ id, alerts, topology, story, silence, children }) {
       <span aria-hidden="true">/</span><${Sign} state=${state} quiet /> ${stateName(state)}</p>
       <h1><${Name} id=${id} plain /></h1>
       <p class="quiet">It has sent no event that came here: it is known by what others post or say of it.</p>
-      <div class="row"><button type="button" data-key="s" onClick=${silence}>Silence</button></div></header>
+      <div class="row"><${Act} data-key="s" onClick=${silence}>Silence</${Act}></div></header>
     <div class="columns"><div class="stack">
       <section class="panel" aria-label="Alerts"><h2>Its alerts</h2><${Past} alerts=${alerts} /></section>
       <section class="panel" aria-label="Incidents"><h2>Incidents it was in</h2><${Incidents} story=${story} /></section>

@@ -9,7 +9,7 @@ import { link } from "../lib/route.js";
 import { allAcknowledged } from "../lib/urgency.js";
 import { matchersOf } from "../lib/matchers.js";
 import { chartsOf, incidentGraph, isPosted, remediesOf, titleOf, whoOf } from "../lib/story.js";
-import { At, Entity, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
+import { Act, At, Entity, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { Causes, Remedies } from "../parts/causes.js";
 import { MetricChart } from "../parts/chart.js";
 import { Acknowledge, Feedback } from "../parts/dialogs.js";
@@ -111,14 +111,14 @@ function Top({ incident: i, alerts, state, open, say }) {
         (done
           ? html`<span class="chip">
               <${Sign} state="ok" size="14" quiet /> acknowledged${by.length > 0 ? ` by ${by.join(", ")}` : ""}</span>`
-          : html`<button type="button" class="main" data-key="a" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</button>`)
+          : html`<${Act} class="main" data-key="a" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</${Act}>`)
       }
       ${state.silenced.length > 0 && html`<${Silenced} by=${state.silenced.length === state.firing ? state.silenced[0].silenced_by : `${state.silenced[0].silenced_by}, ${state.silenced.length} of ${state.firing}`} />`}
-      ${i.state === "open" && i.entities.length > 0 && html`<button type="button" data-key="s" onClick=${() => open({ kind: "silence" })}>Silence</button>`}
+      ${i.state === "open" && i.entities.length > 0 && html`<${Act} data-key="s" onClick=${() => open({ kind: "silence" })}>Silence</${Act}>`}
       <span class="gap" aria-hidden="true"></span>
-      <button type="button" onClick=${() => say({ verdict: "right", cause: cause?.entity, text: cause ? `The cause was ${cause.entity}, as said.` : "It was a fault." })}>Right</button>
-      <button type="button" onClick=${() => say({ verdict: "partly", cause: null, text: "Part of it is right: say in the comment what is not." })}>Partly</button>
-      <button type="button" onClick=${() => say({ verdict: "wrong", cause: null, text: "The cause was another one, or there was no fault. If you know it, name it at the cause below, or in the comment." })}>Wrong</button>
+      <${Act} onClick=${() => say({ verdict: "right", cause: cause?.entity, text: cause ? `The cause was ${cause.entity}, as said.` : "It was a fault." })}>Right</${Act}>
+      <${Act} onClick=${() => say({ verdict: "partly", cause: null, text: "Part of it is right: say in the comment what is not." })}>Partly</${Act}>
+      <${Act} onClick=${() => say({ verdict: "wrong", cause: null, text: "The cause was another one, or there was no fault. If you know it, name it at the cause below, or in the comment." })}>Wrong</${Act}>
     </div>
   </header>`;
 }

@@ -7,7 +7,7 @@ import { now, refresh, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { titleOf } from "../lib/story.js";
 import { allAcknowledged } from "../lib/urgency.js";
-import { Ago, Empty, Entity, Fact, Sure, Waiting } from "../parts/bits.js";
+import { Act, Ago, Empty, Entity, Fact, Sure, Waiting } from "../parts/bits.js";
 import { Acknowledge } from "../parts/dialogs.js";
 import { Sign } from "../parts/signs.js";
 
@@ -87,7 +87,7 @@ function Card({ incident: i }) {
           ? html`<span class="chip"><${Sign} state="ok" size="14" quiet /> acknowledged</span>`
           : i.firing > 0 && i.silenced >= i.firing
           ? html`<span class="chip chip-still"><${Sign} state="quarantined" size="14" quiet /> silenced</span>`
-          : html`<button type="button" onClick=${() => ask(true)}>Acknowledge</button>`
+          : html`<${Act} onClick=${() => ask(true)}>Acknowledge</${Act}>`
       }
       <span class="quiet small">
           ${i.cause && i.unobserved > 0.2 ? `${percent(i.unobserved)} that it is something not observed` : ""}</span>

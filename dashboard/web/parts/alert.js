@@ -4,10 +4,10 @@ import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { duration, limitAt, limitText, measured, number, percent, words } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
-import { now } from "../lib/live.js";
+import { mayAct, now } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { isPosted, safeLink, titleOf } from "../lib/story.js";
-import { At, Entity, Fact, Long, Trouble, Waiting } from "./bits.js";
+import { Act, At, Entity, Fact, Long, Trouble, Waiting } from "./bits.js";
 import { MetricChart } from "./chart.js";
 import { Acknowledge, Dialog, Feedback } from "./dialogs.js";
 import { Sign } from "./signs.js";
@@ -47,9 +47,9 @@ function silenceChoices(alert) {
 
 /** What can be done about one that fires, or who does it. */
 function Acts({ alert: a, open }) {
-  return html`${a.acknowledged ? html`<span class="chip"><${Sign} state="ok" size="14" quiet /> acknowledged${a.acknowledged_by ? ` by ${a.acknowledged_by}` : ""}</span>` : html`<button type="button" class="main" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</button>`}
+  return html`${a.acknowledged ? html`<span class="chip"><${Sign} state="ok" size="14" quiet /> acknowledged${a.acknowledged_by ? ` by ${a.acknowledged_by}` : ""}</span>` : html`<${Act} class="main" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</${Act}>`}
     ${a.maintenance && html`<${Planned} windows=${a.maintenance} />`}
-    ${a.silenced ? html`<${Silenced} by=${a.silenced_by} />` : html`<button type="button" onClick=${() => open({ kind: "silence" })}>Silence</button>`}`;
+    ${a.silenced ? html`<${Silenced} by=${a.silenced_by} />` : html`<${Act} onClick=${() => open({ kind: "silence" })}>Silence</${Act}>`}`;
 }
 
 function Body({ alert: a, open }) {
@@ -72,8 +72,8 @@ function Body({ alert: a, open }) {
       ${a.model && html`<${Fact} name="Model">${a.model}${a.degraded ? ", degraded" : ""}${a.learning ? ", still learning" : ""}</${Fact}>`}
       <${Within} alert=${a} /></dl>
     ${a.contributors?.length > 0 && html`<${Contributors} of=${a.contributors} />`}
-    <div class="row"><span class="quiet small">Was it right to say so?</span>
-      ${Object.entries(verdicts).map(([verdict, text]) => html`<button type="button" class="small" onClick=${() => open({ verdict, text })}>${{ true: "A true alarm", false: "False", expected: "Expected" }[verdict]}</button>`)}</div></div>`;
+    ${mayAct() && html`<div class="row"><span class="quiet small">Was it right to say so?</span>
+      ${Object.entries(verdicts).map(([verdict, text]) => html`<${Act} class="small" onClick=${() => open({ verdict, text })}>${{ true: "A true alarm", false: "False", expected: "Expected" }[verdict]}</${Act}>`)}</div>`}</div>`;
 }
 
 /** Why it fires; of a posted alert that is an annotation, and may be cut. */

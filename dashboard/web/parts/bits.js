@@ -2,7 +2,7 @@
 // Small pieces that every page is made of.
 import { html, useState } from "../vendor/htm.js";
 import { clock, distance, entityParts, moment, percent, zoneName } from "../lib/format.js";
-import { now } from "../lib/live.js";
+import { mayAct, now, useLive } from "../lib/live.js";
 import { prefs } from "../lib/prefs.js";
 import { link } from "../lib/route.js";
 
@@ -59,6 +59,12 @@ export function Trouble({ error, again }) {
 
 export function Waiting() {
   return html`<div class="waiting" role="status" aria-label="loading"><i></i><i></i><i></i></div>`;
+}
+
+/** A button for what is not for who may only read. */
+export function Act({ children, ...more }) {
+  useLive();
+  return mayAct() ? html`<button type="button" ...${more}>${children}</button>` : null;
 }
 
 export function Fact({ name, children }) {

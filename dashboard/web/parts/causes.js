@@ -3,7 +3,7 @@
 import { html, useState } from "../vendor/htm.js";
 import { count, number, percent, words } from "../lib/format.js";
 import { safeLink } from "../lib/story.js";
-import { Entity, Sure } from "./bits.js";
+import { Act, Entity, Sure } from "./bits.js";
 
 export function Causes({ incident, say }) {
   const [all, more] = useState(false);
@@ -36,7 +36,7 @@ function Cause({ cause, first, say }) {
           <span class="quiet">Nothing speaks for it but that it is near.</span></li>`}
     </ul>
     <p class="row end">
-        <button type="button" class="plain small" onClick=${() => say({ verdict: first ? "right" : "wrong", cause: cause.entity, text: `The cause was ${cause.entity}.` })}>This was it</button></p>
+        <${Act} class="plain small" onClick=${() => say({ verdict: first ? "right" : "wrong", cause: cause.entity, text: `The cause was ${cause.entity}.` })}>This was it</${Act}></p>
   </details>`;
 }
 
@@ -62,6 +62,6 @@ function Remedy({ remedy: r, first, say }) {
       ${r.tried > 0 ? `worked ${r.worked} of ${r.tried} times` : "not tried yet"}</span></summary>
     ${r.steps.length > 0 && html`<ol>${r.steps.map((s) => html`<li>${s}</li>`)}</ol>`}
     ${runbook && html`<p class="small"><a href=${runbook} rel="noreferrer noopener" target="_blank">Runbook</a></p>`}
-    <p class="row"><button type="button" class="small" onClick=${() => tell(true)}>Worked</button>
-        <button type="button" class="small" onClick=${() => tell(false)}>Did not</button></p></details>`;
+    <p class="row"><${Act} class="small" onClick=${() => tell(true)}>Worked</${Act}>
+        <${Act} class="small" onClick=${() => tell(false)}>Did not</${Act}></p></details>`;
 }

@@ -2,6 +2,7 @@
 // Words of an operator: each is a small form that says what it will do.
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
+import { live } from "../lib/live.js";
 import { prefs, setPref, usePrefs } from "../lib/prefs.js";
 
 /** A modal dialog; @p close is called when it is left by Escape. One to @p read begins at its top, others at their first field. */
@@ -19,7 +20,9 @@ export function Dialog({ title, close, read = false, children }) {
     <h2>${title}</h2>${children}</dialog>`;
 }
 
+/** Who says it; a token has a name of its own, and that is recorded. */
 function Name({ value, set }) {
+  if (live.user) return html`<p class="quiet small">It is recorded as said by <strong>${live.user}</strong>.</p>`;
   return html`<label>Your name<input name="by" required maxLength="200" autoComplete="name" value=${value}
     onInput=${(e) => set(e.target.value)} /></label>`;
 }
@@ -29,13 +32,13 @@ function Name({ value, set }) {
  * at first (null: none is asked for), @p needed that there must be one.
  */
 export function WordForm({ title, text, action, send, close, children, comment: first = "", needed = false }) {
-  const [by, setBy] = useState(prefs.name);
+  const [by, setBy] = useState(live.user || prefs.name);
   const [comment, setComment] = useState(first ?? "");
   const [state, set] = useState({ busy: false, error: null });
   const submit = async (event) => {
     event.preventDefault();
     set({ busy: true, error: null });
-    setPref("name", by.trim());
+    if (!live.user) setPref("name", by.trim());
     try {
       await send({ by: by.trim(), comment: comment.trim() });
       close();

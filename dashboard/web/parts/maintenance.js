@@ -6,7 +6,7 @@ import { duration } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
 import { usePrefs } from "../lib/prefs.js";
 import { days, instantOf, scheduleOf } from "../lib/windows.js";
-import { At, Empty, Head, Long, Trouble, Waiting } from "./bits.js";
+import { Act, At, Empty, Head, Long, Trouble, Waiting } from "./bits.js";
 import { WordForm } from "./dialogs.js";
 
 const lengths = [
@@ -102,7 +102,7 @@ export function Windows({ filters }) {
     return () => clearInterval(timer);
   }, []);
   const all = value?.windows ?? [];
-  return html`<${Head} title="Alerts"><button type="button" class="main" onClick=${() => open({ kind: "new" })}>Plan work</button></${Head}>
+  return html`<${Head} title="Alerts"><${Act} class="main" onClick=${() => open({ kind: "new" })}>Plan work</${Act}></${Head}>
     ${filters}
     ${error && !value ? html`<${Trouble} error=${error} again=${reload} />` : !value ? html`<${Waiting} />` : ""}
     ${value && all.length === 0 && html`<${Empty} title="No work is planned"><p>A backup every night, a release tonight: say it with the button above, with
@@ -126,6 +126,6 @@ function Table({ rows, open }) {
       <td>${scheduleOf(w)}<p class="quiet small">${w.next_change === null ? "it is over" : html`${w.open ? "closes" : "opens"}${" "}
         <${At} ts=${w.next_change} />${` (${duration(w.next_change - Date.now())})`}`}</p></td>
       <td>${w.configured ? "the configuration" : w.by}</td><td class="why"><${Long} text=${w.comment} /></td>
-      <td><div class="row end">${!w.configured && html`<button type="button" class="small" onClick=${() => open({ kind: "remove", window: w })}>Remove</button>`}</div></td>
+      <td><div class="row end">${!w.configured && html`<${Act} class="small" onClick=${() => open({ kind: "remove", window: w })}>Remove</${Act}>`}</div></td>
     </tr>`)}</tbody></table></div>`;
 }

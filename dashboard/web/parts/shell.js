@@ -2,7 +2,7 @@
 // What is around every page: where one can go, whether it is live, zone and theme.
 import { html } from "../vendor/htm.js";
 import { count, zoneName } from "../lib/format.js";
-import { now, useLive } from "../lib/live.js";
+import { leave, now, useLive } from "../lib/live.js";
 import { setPref, usePrefs } from "../lib/prefs.js";
 import { link, pages } from "../lib/route.js";
 import { Icon } from "./signs.js";
@@ -36,6 +36,14 @@ function Link() {
       ${linkText[state]}${past && state === "live" ? ", replaying the past" : ""}</span></span>`;
 }
 
+/** Whose token is held, what it may do, and how to part with it. */
+function Who() {
+  const { user, role } = useLive();
+  if (!user) return null;
+  return html`<div class="who"><span><strong>${user}</strong>${role === "viewer" ? ", may only read" : ""}</span>
+    <button type="button" class="plain small" aria-label="Leave: forget the token" onClick=${leave}>Leave</button></div>`;
+}
+
 export function Shell({ page, help, children }) {
   const prefs = usePrefs();
   const { outdated, trouble, turnedAway } = useLive();
@@ -52,6 +60,7 @@ export function Shell({ page, help, children }) {
       <${Nav} page=${page} />
       <div class="foot">
         <${Link} />
+        <${Who} />
         <div class="row">
           <button type="button" class="plain small" title="Time zone (z)" onClick=${() => setPref("zone", zone)}>
               ${prefs.zone === "UTC" ? "UTC" : zoneName("local", now())}</button>

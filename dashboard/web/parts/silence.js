@@ -5,7 +5,7 @@ import { api } from "../lib/api.js";
 import { count, distance, duration, many } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
 import { readMatchers, textOf } from "../lib/matchers.js";
-import { At, Empty, Entity, Head, Long, Trouble, Waiting } from "./bits.js";
+import { Act, At, Empty, Entity, Head, Long, Trouble, Waiting } from "./bits.js";
 import { WordForm } from "./dialogs.js";
 import { Sign } from "./signs.js";
 
@@ -105,7 +105,7 @@ export function Silences({ filters }) {
   const all = value?.silences ?? [];
   const held = all.filter((s) => s.state !== "expired");
   const over = all.filter((s) => s.state === "expired");
-  return html`<${Head} title="Alerts"><button type="button" class="main" onClick=${() => open({ kind: "new" })}>New silence</button></${Head}>
+  return html`<${Head} title="Alerts"><${Act} class="main" onClick=${() => open({ kind: "new" })}>New silence</${Act}></${Head}>
     ${filters}
     ${error && !value ? html`<${Trouble} error=${error} again=${reload} />` : !value ? html`<${Waiting} />` : ""}
     ${value && held.length === 0 && html`<${Empty} title="Nothing is silenced"><p>Silence what is known and worked on: with the button of an incident or an alert, with the one above,
@@ -130,7 +130,7 @@ function Table({ rows, open }) {
       <td><code>${s.text}</code>${s.state === "pending" && html` <span class="tag">from <${At} ts=${s.starts} /></span>`}</td>
       <td><${At} ts=${s.ends} /><p class="quiet small">${open ? `${duration(s.ends - Date.now())} left` : distance(s.ends, Date.now())}</p></td>
       <td>${s.created_by}</td><td class="why"><${Long} text=${s.comment} /></td>
-      ${open && html`<td><div class="row end"><button type="button" class="small" onClick=${() => open({ kind: "change", silence: s })}>Change</button>
-        <button type="button" class="small" onClick=${() => open({ kind: "end", silence: s })}>End</button></div></td>`}</tr>`)}</tbody>
+      ${open && html`<td><div class="row end"><${Act} class="small" onClick=${() => open({ kind: "change", silence: s })}>Change</${Act}>
+        <${Act} class="small" onClick=${() => open({ kind: "end", silence: s })}>End</${Act}></div></td>`}</tr>`)}</tbody>
   </table></div>`;
 }
