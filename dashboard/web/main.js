@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Begins, and shows the page that the address names.
-import { html, render, useEffect, useState } from "./vendor/htm.js";
+import { html, render, useEffect, useErrorBoundary, useState } from "./vendor/htm.js";
 import { isTyping } from "./lib/hooks.js";
 import { live, start, unlock, useLive } from "./lib/live.js";
 import { prefs, setPref, usePrefs } from "./lib/prefs.js";
@@ -42,9 +42,18 @@ function Page({ route }) {
     );
   }, [route.page]);
   if (error) return html`<${Trouble} error=${error} again=${() => location.reload()} />`;
+  const key = `${route.page}/${route.id}`;
   return Known
-    ? html`<${Known} key=${`${route.page}/${route.id}`} id=${route.id} query=${route.query} />`
+    ? html`<${Guard} key=${key}><${Known} key=${key} id=${route.id} query=${route.query} /></${Guard}>`
     : html`<${Waiting} />`;
+}
+
+/** What cannot be shown is said, and the rest of the page goes on. */
+function Guard({ children }) {
+  const [error, again] = useErrorBoundary((why) => console.error(why));
+  if (!error) return children;
+  const message = `What the server said cannot be shown here (${error.message}). It may be of another version: load the page anew.`;
+  return html`<${Trouble} error=${{ status: 500, message }} again=${again} />`;
 }
 
 /** The next (or the one before) of what can be opened in a list. */

@@ -132,6 +132,32 @@ test("what of the topology is shown stands in the address, and is shown again to
   for (const window of [page, other]) assert.deepEqual(await wrongsOf(window), []);
 });
 
+test("an answer that cannot be read is told of, and the rest of the page goes on", async () => {
+  const page = await openPage(browser);
+  const answers = async (answer) => {
+    await page.unroute("**/api/v1/quality");
+    if (answer) await page.route("**/api/v1/quality", (route) => route.fulfill(answer));
+  };
+  const alert = page.getByRole("alert");
+  await page.goto(`${base}/#/system`);
+  await page.getByRole("heading", { name: "System", exact: true }).waitFor(patience);
+  await answers({ status: 200, contentType: "text/html", body: "<h1>502 Bad Gateway</h1>" });
+  await page.keyboard.press("4");
+  await alert.getByText("what answers is not faultline").waitFor(patience);
+  await answers(null);
+  await alert.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("heading", { name: "Quality", exact: true }).waitFor(patience);
+  await answers({ json: { of: "another version" } });
+  await page.reload();
+  await alert.getByText("cannot be shown here").waitFor(patience);
+  await page.keyboard.press("5");
+  await page.getByRole("heading", { name: "System", exact: true }).waitFor(patience);
+  await answers(null);
+  await page.keyboard.press("4");
+  await page.getByRole("heading", { name: "Quality", exact: true }).waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("who may only read is offered nothing to say, who may say it does so by the token's name, and who leaves is asked anew", async () => {
   const alert = await alertOf("guarded");
   const incident = await incidentOf(alert);

@@ -40,6 +40,9 @@ class Read(unittest.TestCase):
     def test_2_what_is_shown_of_the_topology_can_be_shared(self):  # from then on something is connected
         self.browse("what of the topology")
 
+    def test_an_answer_that_cannot_be_read_is_told_of(self):
+        self.browse("an answer that cannot be read")
+
 
 class Roles(unittest.TestCase):
     def test_who_may_only_read_is_offered_nothing_else(self):

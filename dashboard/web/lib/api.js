@@ -28,7 +28,8 @@ function within(ms, signal) {
   return { signal: end.signal, done: () => clearTimeout(timer) };
 }
 
-async function call(method, path, { body, signal } = {}) {
+/** What @p path says, which is an object, or nothing to what was told; with @p plain its text. */
+async function call(method, path, { body, signal, plain = false } = {}) {
   const until = within(answerWithin, signal);
   const { token } = prefs;
   const options = { method, signal: until.signal, headers: headers(), cache: "no-store", credentials: "omit" };
@@ -47,14 +48,18 @@ async function call(method, path, { body, signal } = {}) {
   } finally {
     until.done();
   }
+  if (answer.ok && plain) return text;
   const value = valueOf(text);
-  if (answer.ok) return value ?? text;
-  throw refusal(answer.status, value, token);
+  if (!answer.ok) throw refusal(answer.status, value, token);
+  if (value !== null || (method !== "GET" && text === "")) return value;
+  throw new ApiError(answer.status, "garbled", "what answers is not faultline; something may stand in between");
 }
 
+/** The object that @p text is, or null. */
 function valueOf(text) {
   try {
-    return JSON.parse(text);
+    const value = JSON.parse(text);
+    return typeof value === "object" && !Array.isArray(value) ? value : null;
   } catch {
     return null;
   }
@@ -86,7 +91,7 @@ const part = encodeURIComponent;
 
 export const api = {
   get: (path, signal) => call("GET", `api/v1/${path}`, { signal }),
-  text: (path, signal) => call("GET", path, { signal }),
+  text: (path, signal) => call("GET", path, { signal, plain: true }),
   overview: (signal) => api.get("overview", signal),
   status: (signal) => api.get("status", signal),
   incident: (id, signal) => api.get(`incidents/${part(id)}`, signal),

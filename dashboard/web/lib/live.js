@@ -97,6 +97,7 @@ async function load() {
   last = performance.now();
   try {
     const overview = await api.overview();
+    if (!Array.isArray(overview.incidents) || !overview.firing) throw new Error("the server's answer is no overview");
     overview.incidents.sort(byUrgency);
     live.overview = overview;
     live.offset = (overview.now || Date.now()) - Date.now();
@@ -172,16 +173,24 @@ function greeted(hello) {
   changed();
 }
 
+function recordOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
 function take(event) {
-  if (event.event === "hello") return greeted(JSON.parse(event.data));
+  if (event.event === "hello") return greeted(recordOf(event.data) ?? {});
   if (event.event === "heartbeat") return;
-  if (event.event === "gap" || event.event === "many") {
-    // More happened than is told one by one: lists are loaded anew.
+  const record = recordOf(event.data);
+  if (event.event === "gap" || event.event === "many" || record === null) {
+    // More happened than is told one by one, or can be read: lists are loaded anew.
     live.seq = Number(event.id) || live.seq;
     refresh();
     return tell({ kind: "many" });
   }
-  const record = JSON.parse(event.data);
   live.seq = Number(event.id) || live.seq;
   if (record.kind === "incident" && live.overview) {
     live.overview = { ...live.overview, incidents: withIncident(live.overview.incidents, record).slice(0, mostShown) };

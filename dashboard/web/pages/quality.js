@@ -3,13 +3,15 @@
 import { html } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { count, duration, many, moment, number, percent, quantile } from "../lib/format.js";
-import { useLoaded } from "../lib/hooks.js";
+import { useEvery, useFeed, useLoaded } from "../lib/hooks.js";
 import { prefs } from "../lib/prefs.js";
 import { judged, promise } from "../lib/judged.js";
 import { At, Empty, Head, Trouble, Waiting } from "../parts/bits.js";
 
 export default function Quality() {
   const { value: q, error, reload } = useLoaded((signal) => api.get("quality", signal), []);
+  useFeed(() => false, reload); // when the line was broken
+  useEvery(60_000, reload);
   if (error && !q) return html`<${Trouble} error=${error} again=${reload} />`;
   if (!q) return html`<${Waiting} />`;
   if (q.episodes === 0 && q.incidents === 0) {

@@ -81,6 +81,8 @@ export function Feedback({ what, id, verdict, cause, text, close, done, more = {
 /** Where the server asks for a token; @p refused says why the one before does not do. */
 export function TokenForm({ refused, given }) {
   const [token, set] = useState("");
+  const box = useRef(null);
+  useEffect(() => box.current.focus(), []);
   return html`<div class="gate"><form onSubmit=${(e) => {
     e.preventDefault();
     given(token.trim());
@@ -88,7 +90,7 @@ export function TokenForm({ refused, given }) {
     <h1>faultline</h1><p>This server asks who you are. Paste a token; <code>faultline token create</code> makes one.
     It is kept until this tab is closed.</p>
     ${refused && html`<p class="wrong" role="alert">${refused}</p>`}
-    <label>Token<input type="password" name="token" autoComplete="current-password" required value=${token} onInput=${(e) => set(e.target.value)} /></label>
+    <label>Token<input ref=${box} type="password" name="token" autoComplete="current-password" required value=${token} onInput=${(e) => set(e.target.value)} /></label>
     <button class="main" type="submit">Go on</button></form></div>`;
 }
 
