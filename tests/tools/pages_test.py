@@ -9,7 +9,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = {".cpp", ".hpp", ".py", ".mjs", ".js", ".sh", ".yaml", ".txt", ".cmake", ".proto"}
-LEFT_OUT = {"build", ".git", "tests/fuzz/corpus"}
+LEFT_OUT = {"build", ".git", "tests/fuzz/corpus", "tests/dashboard/node_modules"}
 # Not ours: of other programs, of files that a command writes, examples, and the data beside the repository.
 FOREIGN = {"room/file.hpp", "_test.cpp", "Suite.Case", "bars.md", "report.md", "exporter.mjs", "nosync.yaml",
            "shared/eval/score_logs.py", "shared/eval/BASELINES.md", "shared/eval/BASELINES-RCA.md",
