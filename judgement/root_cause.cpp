@@ -54,12 +54,13 @@ std::string metric_of(const evidence& seen, std::size_t r, std::size_t best_clas
   return named(e.best);
 }
 
-/// Classes of the ranker and of the sum, as one.
+/// Classes of the ranker and of the sum, as one. A change is named where one is known.
 fault_class class_of(const cause_terms& t, const ranker_scores* scores, std::size_t r,
                      double ranker_weight) {
   std::size_t best = t.best_class;
   double most = -1e300;
   for (std::size_t k = 0; k < fault_class_count; ++k) {
+    if (static_cast<fault_class>(k) == fault_class::change && !t.change_index) continue;
     double value = t.by_class[k];
     if (scores != nullptr && r < scores->class_logit.size()) {
       value += ranker_weight * static_cast<double>(scores->class_logit[r][k]);

@@ -131,6 +131,19 @@ TEST(RootCause, ARecentDeployRaisesItsEntityAndAnOldOneDoesNot) {
   EXPECT_GT(probability_of_b(recent), probability_of_b(found(build(5 * 3600))));
 }
 
+TEST(RootCause, NobodyIsToldOfAChangeWhereNoneIsKnown) {
+  for (const bool changed : {false, true}) {
+    system_builder b;
+    b.service("service/front", 3).service("service/a", 2).service("service/calm");
+    b.calls("service/front", "service/a").calls("service/front", "service/calm");
+    if (changed) b.change("service/calm", 60);
+    const auto r = found(b.question());
+    ASSERT_EQ(r.causes.size(), 3U);
+    for (const auto& c : r.causes)
+      EXPECT_EQ(c.fault_class == "change", changed && c.entity == "service/calm") << c.entity;
+  }
+}
+
 TEST(RootCause, ANodeKnownFromTheGraphAloneMayBeTheCauseOfAllItsCallers) {
   system_builder b;
   b.service("service/a", 3).service("service/b", 3).service("service/c", 3).node("db/shared");
