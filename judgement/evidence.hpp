@@ -42,7 +42,7 @@ struct evidence_weights {
   double words_reach = 8;
   double words_slope = 2.2;
   double words_most = 4;
-  /// A log that is known for less says nothing, seconds.
+  /// A log that is known for less must say it more plainly, seconds.
   double words_known_s = 1800;
   /// Metrics of unknown meaning, and bytes on the wire, which follow the traffic.
   double little_most = 1.5;

@@ -10,6 +10,7 @@ namespace {
 constexpr double most_surprise = 60;  // nats
 constexpr double unseen = 0.5;        // lines before the first, as entity_logs has it
 constexpr double not_new = 0.5;
+constexpr double least_known_s = 300;  // a log that is known for less says nothing
 
 }  // namespace
 
@@ -19,9 +20,12 @@ std::optional<word_evidence> words_of(const entity_window& told, event_time onse
   const std::int64_t begin = (unix_ms(onset) - weights.onset_margin_ms) / step * step;
   const std::int64_t end = unix_ms(as_of);
   const double known_s = log_habit::exposure_s(unix_ms(told.words_since), begin);
-  if (told.words.empty() || end <= begin || known_s < weights.words_known_s) return std::nullopt;
+  if (told.words.empty() || end <= begin || known_s < least_known_s) return std::nullopt;
   const double lasts_s = static_cast<double>(end - begin) / 1000;
-  const double reach = weights.words_reach + std::log(static_cast<double>(told.words.size()));
+  // Much of what a young log says it says for the first time.
+  const double young = std::sqrt(std::max(1.0, weights.words_known_s / known_s));
+  const double reach =
+      young * (weights.words_reach + std::log(static_cast<double>(told.words.size())));
   word_evidence best;
   for (const log_word& w : told.words) {
     const bool bad = w.habit.severity() >= log_severity::warn;

@@ -75,7 +75,7 @@ TEST(WordsOfLogs, ANewLineThatIsNoTroubleIsWorthLittle) {
   EXPECT_LE(e->lr, weights.little_most);
 }
 
-TEST(WordsOfLogs, UsualLinesAYoungLogAndWhatCameLaterAreNoEvidence) {
+TEST(WordsOfLogs, UsualLinesALogOfMinutesAndWhatCameLaterAreNoEvidence) {
   log_of_a_day usual;
   noise n{3};
   for (int w = 0; w < 20; ++w) {
@@ -87,13 +87,27 @@ TEST(WordsOfLogs, UsualLinesAYoungLogAndWhatCameLaterAreNoEvidence) {
   }
   EXPECT_FALSE(usual.seen());
   log_of_a_day young;
-  young.told.words_since = event_time_of(onset - 10 * minute);
+  young.told.words_since = event_time_of(onset - 6 * minute);
   young.word("disk is full", log_severity::error, onset, onset + 10 * minute, 20'000);
   EXPECT_FALSE(young.seen());
   log_of_a_day later;
   later.word("disk is full", log_severity::error, onset + 16 * minute, onset + 20 * minute, 10'000);
   EXPECT_FALSE(later.seen());
   EXPECT_FALSE(log_of_a_day{}.seen());
+}
+
+TEST(WordsOfLogs, AYoungLogMustSayItMorePlainly) {
+  const auto said = [](std::int64_t known, std::int64_t every) {
+    log_of_a_day log;
+    log.told.words_since = event_time_of(onset - known);
+    log.word("disk is full", log_severity::error, onset, onset + 10 * minute, every);
+    const auto e = log.seen();
+    return e ? e->lr : 0;
+  };
+  EXPECT_GT(said(20 * minute, minute), 0);
+  EXPECT_LT(said(20 * minute, minute), said(24 * 60 * minute, minute));
+  EXPECT_GT(said(12 * minute, 2'000), 2);
+  EXPECT_EQ(said(12 * minute, 3 * minute), 0);
 }
 
 TEST(WordsOfLogs, TheEntityThatWritesWhatItNeverWroteIsTheCauseAndItsLineIsQuoted) {
