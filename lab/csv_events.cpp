@@ -147,7 +147,8 @@ outcome<std::vector<Row>> rows_of(std::string_view text, const std::string& file
 outcome<std::vector<log_line>> parse_logs(std::string_view text, const std::string& file) {
   const auto take = [](event_time ts, std::vector<std::string>& f,
                        std::vector<log_line>& out) -> const char* {
-    out.push_back({ts, std::move(f[1]), severity_of_word(f[2]), std::move(f[3])});
+    const auto severity = f[2].empty() ? severity_of_line(f[3]) : severity_of_word(f[2]);
+    out.push_back({ts, std::move(f[1]), severity, std::move(f[3])});
     return nullptr;
   };
   return rows_of<log_line>(text, file, log_header, 4, take);

@@ -16,7 +16,8 @@ namespace faultline {
 // row     := ts ("," number?)*                     as many fields as the header; empty, NaN, nan,
 //                                                   null or NA = missing
 // logs    := "ts,entity,severity,body\n" rows      fields quoted as in RFC 4180 where needed, rows
-//                                                   in any order; severity: severity_of_word()
+//                                                   any order; severity_of_word(), of none
+//                                                   severity_of_line()
 // spans   := "ts,entity,trace,span,parent,operation,duration_us,status,peer\n" rows
 //                                                   status: ok, error; empty or anything else: none
 

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "lab/csv_table.hpp"
 #include "lab/row_cursor.hpp"
 #include "tests/lab/folder.hpp"
 
@@ -101,6 +102,29 @@ TEST(Recording, ComesBackAsItWasWritten) {
   EXPECT_EQ(back->spans[0].duration_us, 1500U);
   ASSERT_EQ(back->changes.size(), 1U);
   EXPECT_EQ(back->changes[0].kind, change_kind::deploy);
+}
+
+TEST(Recording, ALineWithoutASeverityIsAsBadAsItSays) {
+  const auto said = [](const std::string& body) {
+    const auto lines = parse_logs("ts,entity,severity,body\n1000,service/a,," + body + "\n", "x");
+    return lines && lines->size() == 1 ? lines->front().severity : log_severity::trace;
+  };
+  for (const char* error :
+       {"2024-01-20 05:32:01.123 ERROR 1 --- [nio-8080] o.s.OrderService : no order",
+        R"("{""message"":""request error"",""severity"":""error""}")", "level=error msg=x",
+        "[Sun Dec 04 04:47:44 2005] [error] mod_jk child init 1 -2",
+        "java.lang.NullPointerException: order is null", "ValueError: could not convert",
+        "rpc error: code = Internal desc = failed", "Error: ECONNREFUSED",
+        "E0102 10:00:00.123456 1 server.go:12] cannot bind"})
+    EXPECT_EQ(said(error), log_severity::error) << error;
+  for (const char* info :
+       {"received ad request (context_words=[kitchen])", "INFO: 0 errors ERROR_COUNT=0",
+        R"("{""severity"":""info"",""message"":""error budget is 99 %""}")",
+        "terror alert level raised", "loaded ErrorHandler and ExceptionMapper", "errors: 0", "",
+        "GET /error 200", "I0102 10:00:00.123456 1 x.go:1] ValueError: seen"})
+    EXPECT_EQ(said(info), log_severity::info) << info;
+  EXPECT_EQ(said("WARN slow call"), log_severity::warn);
+  EXPECT_EQ(said("panic: runtime error: index out of range"), log_severity::fatal);
 }
 
 TEST(Recording, LabelsComeBackAsTheyWereWritten) {

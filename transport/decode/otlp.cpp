@@ -137,8 +137,10 @@ void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
 void otlp_teller::tell(const otlp_log& l, const sample_labels& labels) {
   log_sample s;
   s.ts_ms = ms_of(l.time_ns != 0 ? l.time_ns : l.observed_ns);
-  s.severity = l.severity != 0 ? severity_of(l.severity) : severity_of_word(l.severity_text);
   s.body = l.body.empty() ? l.event_name : l.body;
+  s.severity = l.severity != 0            ? severity_of(l.severity)
+               : !l.severity_text.empty() ? severity_of_word(l.severity_text)
+                                          : severity_of_line(s.body);
   to_.log(s, labels);
 }
 
