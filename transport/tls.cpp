@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <unistd.h>
+#include <cerrno>
+#include <cstring>
+
 #include <boost/asio/buffer.hpp>
 
 #include "transport/internal/http_stream.hpp"
@@ -18,8 +23,17 @@ void harden(ssl::context& context) {
                                                    SSL_OP_CIPHER_SERVER_PREFERENCE);
 }
 
-failure in_file(const std::string& file, const char* what) {
-  return {ec::malformed, file + " holds no " + what};
+failure in_file(const std::string& file, const char* what, const error_code& why) {
+  if (::access(file.c_str(), R_OK) != 0)
+    return {ec::io_failed, file + " cannot be read: " + std::strerror(errno)};
+  return {ec::malformed, file + " holds no " + what + ": " + why.message()};
+}
+
+/// OpenSSL says so when it is handed the key, if both are of one kind; else the check after it
+/// does.
+bool of_another_certificate(const error_code& why) {
+  const auto code = static_cast<unsigned long>(static_cast<unsigned>(why.value()));
+  return ERR_GET_LIB(code) == ERR_LIB_X509 && ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH;
 }
 
 /// Whether the same certificates stand between the server's and its root's.
@@ -42,14 +56,15 @@ outcome<tls_context> server_tls(const std::string& certificate, const std::strin
   harden(*context);
   error_code why;
   context->use_certificate_chain_file(certificate, why);
-  if (why) return in_file(certificate, "certificate in PEM form");
+  if (why) return in_file(certificate, "certificate in PEM form that can be used", why);
   // Read by us, so that it is refused where others may read it.
   const auto text = read_secret_file(key);
   if (!text) return text.error();
   const auto bytes = text->reveal();
   context->use_private_key(boost::asio::buffer(bytes.data(), bytes.size()), ssl::context::pem, why);
-  if (why) return in_file(key, "private key in PEM form without a passphrase");
-  if (SSL_CTX_check_private_key(context->native_handle()) != 1)
+  if (why && !of_another_certificate(why))
+    return in_file(key, "private key in PEM form without a passphrase", why);
+  if (why || SSL_CTX_check_private_key(context->native_handle()) != 1)
     return failure{ec::invalid, key + " is not the key of the certificate in " + certificate};
   return context;
 }
@@ -70,7 +85,7 @@ outcome<tls_context> client_tls(const std::string& ca_file) {
     context->set_default_verify_paths(why);
   } else {
     context->load_verify_file(ca_file, why);
-    if (why) return in_file(ca_file, "certificate in PEM form");
+    if (why) return in_file(ca_file, "certificate in PEM form", why);
   }
   return context;
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <sstream>
@@ -239,6 +240,21 @@ TEST_F(WebGuard, AKeyOfTlsThatOthersMayReadIsRefused) {
   EXPECT_THAT(open().error().what, HasSubstr("chmod 600"));
   options.tls_key.clear();
   EXPECT_THAT(open().error().what, HasSubstr("go together"));
+}
+
+TEST_F(WebGuard, WhatCannotBeUsedOfACertificateIsToldByItsCause) {
+  certificate();
+  std::ostringstream before;
+  before << std::ifstream{options.tls_key}.rdbuf();
+  certificate();  // renewed, and the key of the old one left beside it
+  std::ofstream{options.tls_key} << before.str();
+  EXPECT_THAT(open().error().what, HasSubstr("is not the key of the certificate in"));
+  std::ofstream{options.tls_key} << "no key";
+  EXPECT_THAT(open().error().what, HasSubstr("holds no private key in PEM form"));
+  std::ofstream{options.tls_certificate} << "no certificate";
+  EXPECT_THAT(open().error().what, HasSubstr("holds no certificate in PEM form"));
+  std::filesystem::remove(options.tls_certificate);
+  EXPECT_THAT(open().error().what, HasSubstr("web.pem cannot be read: No such file"));
 }
 
 TEST_F(WebGuard, ASecretGoesOverANetworkEncryptedOnly) {
