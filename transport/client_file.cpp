@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -38,6 +39,12 @@ outcome<void> allow(const zpl_entry& e, client_rights& client) {
     (word == "ingest" ? client.ingest : client.feed) = true;
   }
   return {};
+}
+
+/// Of two lines that bound the same, nobody can say which one was meant.
+outcome<void> said_once(const zpl_entry& e, std::set<std::string>& said) {
+  if (e.name == "allow" || e.name == "entity" || said.insert(e.name).second) return {};
+  return at_line(e, "stands there twice");
 }
 
 outcome<void> take(const zpl_entry& e, client_rights& client) {
@@ -90,11 +97,17 @@ outcome<client_rights> read_client(std::string_view text, const std::string& nam
   client.name = name;
   if (check_name(name) != text_fault::none) return failure{ec::malformed, "its name is no text"};
   std::uint8_t key[32];
+  std::set<std::string> said;
   for (const zpl_entry& e : *entries) {
     if (e.section == "curve" && e.name == "secret-key")
       return failure{ec::invalid, "holds a secret key, which only its client may have"};
-    if (e.section == "curve" && e.name == "public-key") client.public_key = e.value;
-    if (e.section != "faultline") continue;
+    const bool is_key = e.section == "curve" && e.name == "public-key";
+    if (!is_key && e.section != "faultline") continue;
+    if (auto once = said_once(e, said); !once) return once.error();
+    if (is_key) {
+      client.public_key = e.value;
+      continue;
+    }
     if (auto taken = take(e, client); !taken) return taken.error();
   }
   if (client.public_key.size() != 40 || zmq_z85_decode(key, client.public_key.c_str()) == nullptr)

@@ -84,6 +84,19 @@ TEST(KeyFile, ARightThatIsMisspeltIsAnErrorAndNotNoRestriction) {
   }
 }
 
+TEST(KeyFile, ABoundThatStandsThereTwiceIsAnErrorAndNotTheLooserOne) {
+  const std::string allow = "    allow = \"ingest\"\n";
+  for (const char* line :
+       {"    events-per-second = 5\n", "    max-entities = 7\n", "    not-after = 2027-01-31\n"}) {
+    EXPECT_TRUE(read_client(client(allow + line), "probe")) << line;
+    const auto read = read_client(client(allow + line + line), "probe");
+    ASSERT_FALSE(read) << line;
+    EXPECT_THAT(read.error().what, HasSubstr("stands there twice")) << line;
+  }
+  const std::string two_prefixes = "    entity = \"host/\"\n    entity = \"db/\"\n";
+  EXPECT_TRUE(read_client(client(allow + two_prefixes), "probe"));
+}
+
 TEST(KeyFile, WithoutAWholeKeyOrWithASecretOneIsRefused) {
   EXPECT_FALSE(
       read_client("curve\n    public-key = \"short\"\nfaultline\n    allow = \"feed\"\n", "probe"));
