@@ -104,6 +104,7 @@ void correlator_core::impl::join(incident_key key, const std::string& alert_id) 
   }
   t.incident = key;
   tracked_incident& i = incidents.at(key);
+  if (i.record.alerts.empty() && !i.signs.empty()) i.first_text = alert_text(a);
   i.record.alerts.push_back(alert_id);
   const auto known = i.reach.find(a.entity);
   const bool member = known != i.reach.end() && known->second == 0;

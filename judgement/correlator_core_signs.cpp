@@ -9,7 +9,8 @@ namespace faultline {
 
 // Weak signs, each too little for a page, are asked about where they come together. What is asked
 // is the whole neighbourhood of theirs: did something go wrong here, and what? Only where one cause
-// is strong an incident is opened; nobody hears of the rest (decision 0018).
+// is strong an incident is opened; nobody hears of the rest (decision 0018). What nothing connects
+// is asked about alone, where few such are in trouble (decision 0044).
 
 namespace {
 
@@ -43,7 +44,10 @@ void correlator_core::impl::on_sign(const weak_sign& s) {
        graph.neighbourhood({s.entity}, std::min(options.hops, sign_hops), sign_candidates)) {
     near.push_back(std::move(n.id));
   }
-  if (near.size() < 2) return;  // nobody could confirm it
+  if (near.size() < 2) {  // nobody could confirm it but itself
+    if (graph.has_neighbour(s.entity) || unconnected_in_trouble(s.at, s.at).empty()) return;
+    near.assign(1, s.entity);
+  }
   std::sort(near.begin(), near.end());
   const double strength = strength_at(s.entity, s.at);
   for (auto& [key, other] : suspicions) {
@@ -187,7 +191,10 @@ void correlator_core::impl::pass_doubts() {
     const auto under_way = std::count_if(suspicions.begin(), suspicions.end(),
                                          [](const auto& entry) { return entry.second.awaiting; });
     ++s.asks;
-    if (under_way < sign_questions) {
+    const std::string& about = s.entities.front();
+    const bool crowded =
+        !graph.has_neighbour(about) && unconnected_in_trouble(s.onset, now).empty();
+    if (under_way < sign_questions && !crowded) {
       s.awaiting = true;
       s.asked = now;
       asked_suspicions.push_back(key);
@@ -202,7 +209,8 @@ rca_request correlator_core::impl::request_of(const suspicion& s) const {
   r.incident = s.id;
   r.onset = s.onset;
   r.as_of = s.asked;
-  fill_neighbourhood(r, s.entities, std::min(options.hops, sign_hops), sign_candidates);
+  fill_neighbourhood(r, s.entities, std::min(options.hops, sign_hops), sign_candidates,
+                     {s.entities.front()});
   return r;
 }
 

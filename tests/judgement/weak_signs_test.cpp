@@ -63,9 +63,32 @@ TEST_F(WeakSigns, AreAskedAboutWithTheirNeighboursAndNobodyIsTold) {
   EXPECT_TRUE(f.core.open().empty());
 }
 
-TEST_F(WeakSigns, OfAnEntityWithoutNeighboursAreNotAskedAbout) {
+TEST_F(WeakSigns, OfAnEntityWithoutNeighboursAreAskedAboutAlone) {
   sign("alone", noon, 1.9);
-  EXPECT_TRUE(f.clock(asked_at).requests.empty());
+  sign("another", noon, 1.9);
+  const auto asked = f.clock(asked_at);
+  ASSERT_EQ(asked.requests.size(), 2u);
+  for (const auto& r : asked.requests) EXPECT_EQ(r.candidates.size(), 1u);
+  const auto told = incidents_in(answer(asked.requests[0], "alone", 0.95, 6));
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_THAT(told[0].entities, UnorderedElementsAre("alone"));
+  EXPECT_TRUE(incidents_in(answer(asked.requests[1], "another", 0.95, 5)).empty());
+}
+
+TEST_F(WeakSigns, OfManyWithoutNeighboursNoneIsAskedAbout) {
+  for (int n = 0; n < 33; ++n) sign("crowd/" + std::to_string(n), noon);
+  sign("alone", noon + minute);
+  sign("c", noon + minute);
+  const auto asked = f.clock(noon + 4 * minute).requests;
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_THAT(asked[0].candidates, UnorderedElementsAre("a", "b", "c"));
+}
+
+TEST_F(WeakSigns, AnIncidentOfTheirsIsNamedAfterTheAlertThatJoins) {
+  answer(question(), "a", 0.95, 6);
+  const auto told = incidents_in(f.fire("c", noon + 3 * minute));
+  ASSERT_FALSE(told.empty());
+  EXPECT_EQ(told.back().summary.find("weak signs"), std::string::npos) << told.back().summary;
 }
 
 TEST_F(WeakSigns, OfWhatNothingConnectsMakeCandidatesOfIncidents) {
@@ -79,10 +102,13 @@ TEST_F(WeakSigns, OfWhatNothingConnectsMakeCandidatesOfIncidents) {
   f.fire("other/that/pages", noon + minute / 2);
   sign("behind", noon + minute);
   const auto later = f.clock(noon + 3 * minute);  // asked once more
-  ASSERT_EQ(later.requests.size(), 1u);
-  EXPECT_THAT(later.requests[0].candidates,
+  const auto again =
+      std::find_if(later.requests.begin(), later.requests.end(),
+                   [&](const rca_request& r) { return r.incident == fired.requests[0].incident; });
+  ASSERT_NE(again, later.requests.end());
+  EXPECT_THAT(again->candidates,
               UnorderedElementsAre("alone", "shortly/before", "other/that/pages", "behind"));
-  answer(later.requests[0], "alone", 0.9, 6);
+  answer(*again, "alone", 0.9, 6);
   for (int n = 0; n < 40; ++n) sign("crowd/" + std::to_string(n), noon + 2 * minute);
   const auto crowded = f.clock(noon + 6 * minute);
   const auto about =
