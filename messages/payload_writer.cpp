@@ -52,9 +52,9 @@ std::vector<payload_writer::batch> payload_writer::take() {
 }
 
 const char* to_string(left_out why) noexcept {
-  constexpr const char* names[left_out_reasons] = {"bucket",   "stale",     "not_finite",
-                                                   "no_value", "no_entity", "too_many",
-                                                   "dropped",  "malformed", "no_begin"};
+  constexpr const char* names[left_out_reasons] = {
+      "bucket",   "stale",   "not_finite", "no_value", "no_entity",
+      "too_many", "dropped", "malformed",  "no_begin", "created"};
   return names[static_cast<std::size_t>(why)];
 }
 

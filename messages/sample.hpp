@@ -54,8 +54,9 @@ enum class left_out : std::uint8_t {
   dropped,     ///< by naming.drop
   malformed,   ///< a line or value that cannot be read, among others that can
   no_begin,    ///< a delta that does not say from when on it counted
+  created,     ///< when a counter, histogram or summary began: NAME_created of Prometheus
 };
-inline constexpr std::size_t left_out_reasons = 9;
+inline constexpr std::size_t left_out_reasons = 10;
 const char* to_string(left_out why) noexcept;
 
 using sample_labels = std::vector<attribute>;

@@ -216,6 +216,17 @@ TEST(Exposition, WhatIsBeyondADoubleIsInfiniteOrNothingAndTimesOfOpenMetricsAreS
                           "metric d 1 gauge @1750000000123 {} {instance=web-1:9100,job=node}"));
 }
 
+TEST(Exposition, WhenACounterOrHistogramBeganIsNoMetric) {
+  const auto told = scrape(
+      "# TYPE paid_total counter\npaid_total 3\n# TYPE paid_created gauge\npaid_created 1.7e9\n"
+      "# TYPE took histogram\ntook_created{a=\"b\"} 1.7e9\n# TYPE om counter\nom_created 1.7e9\n"
+      "# TYPE users gauge\nusers_created 5\nother_created 6\n");
+  EXPECT_EQ(told.out_because(left_out::created), 3U);
+  ASSERT_EQ(told.lines.size(), 3U);
+  EXPECT_THAT(told.lines[1], ::testing::StartsWith("metric users_created 5 gauge "));
+  EXPECT_THAT(told.lines[2], ::testing::StartsWith("metric other_created 6 gauge "));
+}
+
 TEST(Exposition, UnitsStandWithTheValuesOfTheirFamily) {
   const auto told = scrape(
       "# TYPE lookups counter\n# UNIT lookups seconds\nlookups_total 3\n# UNIT heat celsius\nheat "

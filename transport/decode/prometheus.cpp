@@ -151,6 +151,15 @@ std::string_view prometheus_types::unit_told(std::string_view metric) const {
   return {};
 }
 
+bool prometheus_types::is_begin(std::string_view metric) const {
+  constexpr std::string_view end = "_created";
+  if (!ends_with(metric, end)) return false;
+  std::string family{metric.substr(0, metric.size() - end.size())};
+  const auto type = of(family);
+  return (type != prometheus_type::unknown && type != prometheus_type::gauge) ||
+         of(family.append("_total")) == prometheus_type::counter;
+}
+
 // A gauge that became a counter stays one for its entity (tick_builder), so where nothing is known
 // it is a gauge; but who is called _total is a counter in every convention.
 metric_kind prometheus_types::kind_of(std::string_view metric) const {
@@ -196,6 +205,7 @@ void tell_bucket(std::string_view name, const sample_labels& labels, const attri
 void tell_prometheus(std::string_view name, const sample_labels& labels, double value,
                      std::int64_t ts_ms, const prometheus_types& types, sample_sink& sink) {
   if (is_stale(value)) return sink.leave_out(left_out::stale);
+  if (types.is_begin(name)) return sink.leave_out(left_out::created);
   const auto le =
       std::find_if(labels.begin(), labels.end(), [](const attribute& l) { return l.key == "le"; });
   if (ends_with(name, bucket_end) && le != labels.end())

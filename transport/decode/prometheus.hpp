@@ -35,6 +35,10 @@ public:
   /// observations. Empty: not told.
   std::string_view unit_told(std::string_view metric) const;
 
+  /// Whether @p metric says when a counter, histogram or summary began (NAME_created): a constant
+  /// that leaps when the process begins anew.
+  bool is_begin(std::string_view metric) const;
+
 private:
   struct known {
     prometheus_type type = prometheus_type::unknown;
