@@ -344,6 +344,16 @@ TEST(OtlpJson, LogsAndSpansAreReadAsInProtobuf) {
                           "b7ad6b7169203331/ @1750000000000 2000us status 1 leaves {} {}"));
 }
 
+TEST(OtlpJson, AWholeNumberMayBeWrittenAsARealOne) {
+  const auto told =
+      read(otlp_signal::metrics,
+           R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"a","gauge":{"dataPoints":[
+                             {"asInt":12.0,"timeUnixNano":1.75e18},{"asInt":-3e2,"timeUnixNano":1.75E18}]}}]}]}]})",
+           otlp_encoding::json);
+  EXPECT_THAT(told.lines, ElementsAre("metric a 12 gauge @1750000000000 {} {}",
+                                      "metric a -300 gauge @1750000000000 {} {}"));
+}
+
 TEST(OtlpJson, WhatHasTheWrongTypeIsMalformed) {
   told_samples told;
   for (const char* body :
@@ -351,7 +361,13 @@ TEST(OtlpJson, WhatHasTheWrongTypeIsMalformed) {
         R"({"resourceMetrics":[{"resource":[]}]})",
         R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":7}]}]}]})",
         R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"a","gauge":{"dataPoints":[
-            {"asInt":"x"}]}}]}]}]})"}) {
+            {"asInt":"x"}]}}]}]}]})",
+        R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"a","gauge":{"dataPoints":[
+            {"asInt":1.5}]}}]}]}]})",
+        R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"a","gauge":{"dataPoints":[
+            {"asInt":1,"timeUnixNano":-1.0}]}}]}]}]})",
+        R"({"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"a","gauge":{"dataPoints":[
+            {"asInt":1e19}]}}]}]}]})"}) {
     const auto read = read_otlp(otlp_signal::metrics, otlp_encoding::json, body, told);
     ASSERT_FALSE(read) << body;
     EXPECT_EQ(read.error().code, ec::malformed) << body;

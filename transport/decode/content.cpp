@@ -63,8 +63,11 @@ outcome<std::string> unsnapped(std::string_view body, std::size_t most) {
 
 }  // namespace
 
-outcome<std::string> decoded_content(std::string_view body, std::string_view encoding,
+outcome<std::string> decoded_content(std::string_view body, std::string_view said,
                                      std::size_t most) {
+  std::string encoding{said};  // of RFC 9110: case does not count
+  for (char& c : encoding)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   if (encoding.empty() || encoding == "identity") {
     if (body.size() > most) return over(most);
     return std::string{body};

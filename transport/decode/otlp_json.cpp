@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include <nlohmann/json.hpp>
 
@@ -63,6 +64,12 @@ Number whole(const json& v, const char* key) {
   if (v.is_null()) return n;
   if (v.is_number_unsigned()) return static_cast<Number>(v.get<std::uint64_t>());
   if (v.is_number_integer()) return static_cast<Number>(v.get<std::int64_t>());
+  if (v.is_number_float()) {  // 12.0, and 1.7e18 of a Python program
+    const auto real = v.get<double>();
+    const bool fits = std::fabs(real) < 0x1p63 && (std::is_signed_v<Number> || real >= 0);
+    if (!fits || std::trunc(real) != real) throw wrong_type{key};
+    return static_cast<Number>(real);
+  }
   if (!v.is_string()) throw wrong_type{key};
   const auto& text = v.get_ref<const std::string&>();
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), n);
