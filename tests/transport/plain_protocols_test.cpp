@@ -171,6 +171,20 @@ TEST(Statsd, TimersHaveRateMeanTailAndMaximumAndSetsASize) {
                                       "metric who 2 gauge @1000 {} {host=a}"));
 }
 
+TEST(Statsd, SeveralValuesOfOneLineAreAsManyLines) {
+  statsd_gatherer g;
+  EXPECT_EQ(g.take("hits:1:2:7|c|@0.5\ntook:10:30|ms\ntemp:5:+1|g\nwho:a:b|s", "a").malformed, 0U);
+  EXPECT_THAT(flushed(g), ElementsAre("metric hits 2 gauge @1000 {} {host=a}",
+                                      "metric temp 6 gauge @1000 {} {host=a}",
+                                      "metric took.rate 0.2 gauge @1000 {} {host=a}",
+                                      "metric took.mean 20 gauge @1000 {} {host=a}",
+                                      "metric took.p99 30 gauge @1000 {} {host=a}",
+                                      "metric took.max 30 gauge @1000 {} {host=a}",
+                                      "metric who 1 gauge @1000 {} {host=a}"));
+  EXPECT_EQ(g.take("hits:1:|c\nhits:1::2|c\nhits:1:x|c\nhits::1|c", "a").malformed, 4U);
+  EXPECT_THAT(flushed(g), IsEmpty());
+}
+
 TEST(Statsd, TagsAreLabelsAndMayNameTheHost) {
   statsd_gatherer g;
   g.take("hits:1|c|#service:cart,zone:b\nhits:1|c|#host:other", "a");

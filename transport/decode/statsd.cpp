@@ -33,6 +33,15 @@ bool read_number(std::string_view text, double& value) noexcept {
          std::isfinite(value);
 }
 
+/// Several values in one line, "1.5:2:3", are of version 1.1 of DogStatsD's protocol.
+bool all_numbers(std::string_view text) noexcept {
+  double value = 0;
+  if (text.back() == ':') return false;
+  while (!text.empty())
+    if (!read_number(take_until(text, ':'), value)) return false;
+  return true;
+}
+
 void split_tags(std::string_view text,
                 std::vector<std::pair<std::string_view, std::string_view>>& out) {
   while (!text.empty() && out.size() < most_tags) {
@@ -81,8 +90,7 @@ bool statsd_gatherer::line(std::string_view text, std::string_view sender, taken
                     : kind == "c" ? type::counter
                     : kind == "g" ? type::gauge
                                   : type::set;
-  double value = 0;
-  if (what != type::set && !read_number(value_text, value)) return false;
+  if (what != type::set && !all_numbers(value_text)) return false;
   series* s = find(name, what, tags, sender);
   if (s == nullptr) {
     ++counts.too_many;
@@ -90,22 +98,24 @@ bool statsd_gatherer::line(std::string_view text, std::string_view sender, taken
   }
   s->touched = true;
   s->idle = 0;
-  switch (what) {
-    case type::counter:
-      s->value += value / rate;
-      break;
-    case type::gauge:
-      s->value = value_text.front() == '+' || value_text.front() == '-' ? s->value + value : value;
-      break;
-    case type::timer:
-      add_value(*s, value, rate);
-      break;
-    case type::set:
-      if (s->members.size() < most_members && hold(*s, member_bytes))
-        s->members.insert(stable_hash(value_text));
-      break;
+  if (what == type::set) {
+    if (s->members.size() < most_members && hold(*s, member_bytes))
+      s->members.insert(stable_hash(value_text));
+    return true;
   }
+  for (auto rest = value_text; !rest.empty();) add(*s, take_until(rest, ':'), rate);
   return true;
+}
+
+void statsd_gatherer::add(series& s, std::string_view text, double rate) {
+  double value = 0;
+  read_number(text, value);
+  if (s.what == type::counter)
+    s.value += value / rate;
+  else if (s.what == type::gauge)
+    s.value = text.front() == '+' || text.front() == '-' ? s.value + value : value;
+  else
+    add_value(s, value, rate);
 }
 
 // Who sends is part of what it is only where no tag says whom it is about: several processes of a

@@ -32,7 +32,7 @@ public:
   struct taken {
     std::size_t lines = 0, malformed = 0, too_many = 0;
   };
-  /// One datagram: lines NAME:VALUE|TYPE[|@RATE][|#TAGS].
+  /// One datagram: lines NAME:VALUE[:VALUE...]|TYPE[|@RATE][|#TAGS]; the value of a set is one.
   taken take(std::string_view datagram, std::string_view sender);
   /// What came in the last @p passed_s seconds.
   void flush(double passed_s, std::int64_t ts_ms, sample_sink& sink);
@@ -55,6 +55,7 @@ private:
 
   bool line(std::string_view text, std::string_view sender, taken& counts);
   series* find(std::string_view name, type what, std::string_view tags, std::string_view sender);
+  void add(series& s, std::string_view text, double rate);
   void add_value(series& s, double value, double rate);
   bool hold(series& s, std::size_t bytes);
   static void tell(series& s, double passed_s, std::int64_t ts_ms, sample_sink& sink);
