@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 
 #include "messages/identity.hpp"
 
@@ -15,6 +16,7 @@ constexpr std::size_t most_values = 1024;
 constexpr std::size_t most_members = 4096;
 constexpr std::size_t most_tags = 32;
 constexpr std::uint32_t idle_flushes = 360;
+constexpr std::uint32_t zero_flushes = 30;
 constexpr std::size_t longest_line = 8192;
 constexpr std::size_t series_bytes = 512;  ///< of a series without its texts, with its place
 constexpr std::size_t member_bytes = 48;
@@ -31,6 +33,10 @@ bool read_number(std::string_view text, double& value) noexcept {
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
   return !text.empty() && failed == std::errc{} && end == text.data() + text.size() &&
          std::isfinite(value);
+}
+
+bool says_whom(std::string_view tag) noexcept {
+  return tag == "host" || tag == "service" || tag == "pod" || tag == "pod_name";
 }
 
 /// Several values in one line, "1.5:2:3", are of version 1.1 of DogStatsD's protocol.
@@ -124,10 +130,9 @@ statsd_gatherer::series* statsd_gatherer::find(std::string_view name, type what,
                                                std::string_view tags, std::string_view sender) {
   tags_.clear();
   split_tags(tags, tags_);
-  const bool says_whom = std::any_of(tags_.begin(), tags_.end(), [](const auto& t) {
-    return t.first == "host" || t.first == "service" || t.first == "pod" || t.first == "pod_name";
-  });
-  if (!says_whom) tags_.emplace_back("host", sender);
+  const bool named =
+      std::any_of(tags_.begin(), tags_.end(), [](const auto& t) { return says_whom(t.first); });
+  if (!named) tags_.emplace_back("host", sender);
   key_.assign(1, static_cast<char>('0' + static_cast<int>(what)));
   key_.append(name);
   for (const auto& [key, value] : tags_)
@@ -165,19 +170,41 @@ void statsd_gatherer::add_value(series& s, double value, double rate) {
   if (const auto at = chosen_ % s.seen; at < s.values.size()) s.values[at] = value;
 }
 
+// A counter that nobody increments is 0 while its sender tells something else: so it is seen that
+// requests no longer come, and so StatsD and the agent of Datadog tell it. Who tells nothing at all
+// is silent.
 void statsd_gatherer::flush(double passed_s, std::int64_t ts_ms, sample_sink& sink) {
+  std::set<std::string> heard;
+  for (const auto& [key, s] : series_)
+    if (s.touched) heard.insert(whom(s));
   for (auto at = series_.begin(); at != series_.end();) {
     auto& s = at->second;
-    if (s.touched && passed_s > 0) tell(s, passed_s, ts_ms, sink);
-    const bool keep = s.what == type::gauge && ++s.idle < idle_flushes;
-    if (keep) {
+    const bool counts = s.what == type::counter;
+    if ((s.touched || (counts && heard.count(whom(s)) != 0)) && passed_s > 0)
+      tell(s, passed_s, ts_ms, sink);
+    if (keeps(s)) {
       s.touched = false;
+      if (counts) s.value = 0;
       ++at;
     } else {
       held_ -= s.bytes;
       at = series_.erase(at);
     }
   }
+}
+
+/// Whether @p s outlives a flush: there must be room for what is new.
+bool statsd_gatherer::keeps(series& s) const {
+  const bool room = series_.size() <= most_series / 2 && held_ <= most_bytes / 2;
+  if (s.what == type::gauge) return ++s.idle < idle_flushes;
+  return s.what == type::counter && room && ++s.idle <= zero_flushes;
+}
+
+std::string statsd_gatherer::whom(const series& s) {
+  std::string who;
+  for (const auto& [key, value] : s.tags)
+    if (says_whom(key)) who.append(key).append(1, ':').append(value).append(1, '\n');
+  return who;
 }
 
 void statsd_gatherer::tell(series& s, double passed_s, std::int64_t ts_ms, sample_sink& sink) {

@@ -23,7 +23,8 @@ namespace faultline {
 /// Limits: most_series between two flushes and most_bytes of names, values and members, beyond
 /// which
 ///         new ones are left out; 1,024 values of a timer (a fair choice of more), 4,096 members of
-///         a set. A gauge that nobody sets for 360 flushes is forgotten.
+///         a set. A gauge that nobody sets for 360 flushes is forgotten, a counter after 30, or at
+///         once where half the room is taken.
 class statsd_gatherer {
 public:
   static constexpr std::size_t most_series = 65'536;
@@ -58,6 +59,8 @@ private:
   void add(series& s, std::string_view text, double rate);
   void add_value(series& s, double value, double rate);
   bool hold(series& s, std::size_t bytes);
+  bool keeps(series& s) const;
+  static std::string whom(const series& s);
   static void tell(series& s, double passed_s, std::int64_t ts_ms, sample_sink& sink);
 
   std::map<std::string, series, std::less<>> series_;
