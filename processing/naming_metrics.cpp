@@ -36,8 +36,8 @@ std::string_view told_apart_by(const attribute& label) noexcept {
 /// Whether the name does not say what it measures. What a histogram sums up has to say that it is a
 /// time, and so have its buckets: its mean is a latency (interval_means).
 bool lacks_unit(std::string_view name, std::string_view unit) {
-  const auto role = role_of(name);
   const bool made_of = ends_with(name, ".sum") || ends_with(name, ".bucket");
+  const auto role = role_of(made_of ? name.substr(0, name.rfind('.')) : name);
   return role == metric_role::none ||
          (made_of && is_time_unit(unit) && role != metric_role::latency);
 }

@@ -197,23 +197,32 @@ const char* to_string(metric_role role) noexcept {
 
 namespace {
 
-template <class Rules>
-metric_role first_role(std::string_view metric, const Rules& of) noexcept {
-  const auto at = std::find_if(of.begin(), of.end(),
-                               [&](const auto& rule) { return has_word(metric, rule.word); });
-  return at == of.end() ? metric_role::none : at->role;
-}
+/// What a histogram adds up: how often something happened, or how long all of it took together.
+enum class adds_up { nothing, count, sum };
 
-/// How many durations were measured says how much was asked, not how long it took.
-bool counts(std::string_view metric) noexcept {
+adds_up what_adds_up(std::string_view metric) noexcept {
+  metric = metric.substr(0, metric.find('{'));
   for (const std::string_view rate : {".rate", "_rate"})
     if (ends_with(metric, rate)) metric.remove_suffix(rate.size());
-  return ends_with(metric, "_count") || ends_with(metric, ".count");
+  if (ends_with(metric, "_count") || ends_with(metric, ".count")) return adds_up::count;
+  return ends_with(metric, "_sum") || ends_with(metric, ".sum") ? adds_up::sum : adds_up::nothing;
+}
+
+/// Counts and sums grow with traffic, and are no latency whatever they are called.
+template <class Rules>
+metric_role first_role(std::string_view metric, const Rules& of) noexcept {
+  const auto what = what_adds_up(metric);
+  bool of_latency = false;
+  for (const auto& rule : of) {
+    if (!has_word(metric, rule.word)) continue;
+    if (what == adds_up::nothing || rule.role != metric_role::latency) return rule.role;
+    of_latency = true;
+  }
+  return of_latency && what == adds_up::count ? metric_role::traffic : metric_role::none;
 }
 
 metric_role find_role(std::string_view metric, const std::vector<role_word>* words) noexcept {
-  const auto role = words != nullptr ? first_role(metric, *words) : first_role(metric, rules);
-  return role == metric_role::latency && counts(metric) ? metric_role::traffic : role;
+  return words != nullptr ? first_role(metric, *words) : first_role(metric, rules);
 }
 
 bool find_share(std::string_view metric) noexcept {

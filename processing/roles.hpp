@@ -41,7 +41,7 @@ public:
   /// Words that are those built in, in their order, make the same table as none.
   explicit role_table(std::vector<role_word> words);
   /// Role by the words of a metric's name ("system.cpu.util", "http_requests_total"): whole words,
-  /// the most telling first ("disk_io_latency"); of a latency its "_count" is traffic. Else none.
+  /// the most telling first ("disk_io_latency"); counts and sums are no latency. Else none.
   metric_role role_of(std::string_view metric) const;
   bool built_in() const noexcept { return words_ == nullptr; }
   /// @pre !built_in()

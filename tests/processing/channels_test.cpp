@@ -495,6 +495,14 @@ TEST(Roles, ReadTheWordsOfAName) {
   EXPECT_EQ(role_of("httpRequests_total"), metric_role::traffic);
   EXPECT_EQ(role_of("node_load1"), metric_role::saturation);
   EXPECT_EQ(role_of("latency-p99"), metric_role::latency);
+  // How often, and how long all of it took: that is more where there is more traffic.
+  EXPECT_EQ(role_of("http_request_duration_seconds_count{path=/}"), metric_role::traffic);
+  EXPECT_EQ(role_of("http.server.request.duration.sum"), metric_role::traffic);
+  EXPECT_EQ(role_of("jvm_gc_duration_count"), metric_role::memory);
+  EXPECT_EQ(role_of("probe_duration_count"), metric_role::traffic);
+  EXPECT_EQ(role_of("probe_duration_sum"), metric_role::none);
+  EXPECT_EQ(role_of("request_errors_count"), metric_role::errors);
+  EXPECT_EQ(role_of("latency_counted"), metric_role::latency);
   EXPECT_EQ(role_of("m17"), metric_role::none);
   EXPECT_EQ(role_of("priority"), metric_role::none);  // "io" is no word in it
   EXPECT_EQ(role_of("redis_instantaneous_ops_per_sec"), metric_role::traffic);
@@ -517,7 +525,7 @@ TEST(Roles, PageFaultsAreOfTheMemoryAndNoErrors) {
 TEST(Roles, HowOftenALatencyWasMeasuredIsTraffic) {
   EXPECT_EQ(role_of("http_request_duration_seconds_count"), metric_role::traffic);
   EXPECT_EQ(role_of("istio_request_duration_milliseconds_count.rate"), metric_role::traffic);
-  EXPECT_EQ(role_of("http_request_duration_seconds_sum"), metric_role::latency);
+  EXPECT_EQ(role_of("http_request_duration_seconds_sum"), metric_role::traffic);
   EXPECT_EQ(role_of("http_response_size_bytes"), metric_role::network);
   EXPECT_EQ(role_of("TargetResponseTime"), metric_role::latency);
   EXPECT_EQ(role_of("http_responses_total"), metric_role::traffic);
