@@ -47,6 +47,20 @@ TEST(Influx, EscapesAndTextsAreRead) {
   EXPECT_EQ(told.out_because(left_out::no_value), 1U);
 }
 
+TEST(Influx, WhatTelegrafCountsIsACounter) {
+  EXPECT_THAT(influx("net,interface=eth0 bytes_recv=5i,bytes=5i,bytes_sent=5\nswap in=1u,free=2i\n"
+                     "diskio,name=sda io_time=3i,iops_in_progress=1i,io=1i\nnets bytes_recv=1i\n")
+                  .lines,
+              ElementsAre("metric net.bytes_recv 5 counter @0 {} {interface=eth0}",
+                          "metric net.bytes 5 gauge @0 {} {interface=eth0}",
+                          "metric net.bytes_sent 5 gauge @0 {} {interface=eth0}",
+                          "metric swap.in 1 counter @0 {} {}", "metric swap.free 2 gauge @0 {} {}",
+                          "metric diskio.io_time 3 counter @0 {} {name=sda}",
+                          "metric diskio.iops_in_progress 1 gauge @0 {} {name=sda}",
+                          "metric diskio.io 1 gauge @0 {} {name=sda}",
+                          "metric nets.bytes_recv 1 gauge @0 {} {}"));
+}
+
 TEST(Influx, TimesAreInTheirUnit) {
   for (const auto& [unit, time] : {std::pair<const char*, const char*>{"ns", "1750000000000000000"},
                                    {"u", "1750000000000000"},

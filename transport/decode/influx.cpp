@@ -5,6 +5,7 @@
 #include "transport/decode/influx.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string>
 #include <vector>
@@ -22,7 +23,35 @@ struct field {
   std::string_view key;
   double value = 0;
   bool has_value = false;
+  bool is_whole = false;  ///< written as an integer
 };
+
+/// What Telegraf's plugins of a machine count since it began; the line protocol does not say so.
+struct counted {
+  std::string_view measurement;
+  std::string_view fields;
+};
+constexpr std::array counted_by_telegraf{
+    counted{"net",
+            " bytes_sent bytes_recv packets_sent packets_recv err_in err_out drop_in "
+            "drop_out "},
+    counted{"diskio",
+            " reads writes read_bytes write_bytes read_time write_time io_time "
+            "weighted_io_time merged_reads merged_writes "},
+    counted{"kernel",
+            " interrupts context_switches processes_forked disk_pages_in "
+            "disk_pages_out "},
+    counted{"swap", " in out "},
+};
+
+bool is_counted(std::string_view measurement, const field& f) {
+  if (f.key == "counter") return true;
+  if (!f.is_whole) return false;
+  for (const auto& c : counted_by_telegraf)
+    if (c.measurement == measurement)
+      return c.fields.find(std::string{" "}.append(f.key).append(" ")) != std::string_view::npos;
+  return false;
+}
 
 /// Reads a body line by line, each byte of it once or twice, whatever stands in it.
 class reader {
@@ -128,7 +157,8 @@ private:
       return out.value = 1, true;
     if (text == "f" || text == "F" || text == "false" || text == "False" || text == "FALSE")
       return out.value = 0, true;
-    if (!text.empty() && (text.back() == 'i' || text.back() == 'u')) text.remove_suffix(1);
+    out.is_whole = !text.empty() && (text.back() == 'i' || text.back() == 'u');
+    if (out.is_whole) text.remove_suffix(1);
     if (!text.empty() && text.front() == '+') text.remove_prefix(1);
     const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), out.value);
     return !text.empty() && failed == std::errc{} && end == text.data() + text.size();
@@ -169,7 +199,7 @@ private:
     name_.assign(measurement);
     if (f.key != "value" && f.key != "gauge" && f.key != "counter") name_.append(".").append(f.key);
     s.name = name_;
-    s.kind = f.key == "counter" ? metric_kind::counter : metric_kind::gauge;
+    s.kind = is_counted(measurement, f) ? metric_kind::counter : metric_kind::gauge;
     s.value = f.value;
     s.ts_ms = ts_ms;
     sink_.metric(s, tags_);
