@@ -77,11 +77,12 @@ bool is_time_unit(std::string_view word) noexcept {
 
 // The last word that is a unit counts: process_cpu_seconds_total, disk.read.bytes{dev=a}. What is
 // counted has none, however the rest is called (http_request_seconds_count), and what stands behind
-// `per` is not the unit of the whole.
+// `per` is not the unit of the whole. Percent of something is percent (percent_bytes of collectd).
 std::string_view unit_of(std::string_view metric) noexcept {
   std::string_view found, last;
   each_word(metric, [&](std::string_view word) {
-    if (const auto unit = unit_named(word); !unit.empty() && last != "per") found = unit;
+    const auto unit = unit_named(word);
+    if (!unit.empty() && last != "per" && found != "percent") found = unit;
     last = word;
   });
   return last == "count" ? std::string_view{} : found;

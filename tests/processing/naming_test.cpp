@@ -679,6 +679,7 @@ TEST(Naming, UnitsAreReadFromNames) {
   EXPECT_EQ(unit_of("node_memory_MemFree_bytes"), "bytes");
   EXPECT_EQ(unit_of("latency_ms{path=/bytes}"), "milliseconds");
   EXPECT_EQ(unit_of("disk_used_percent"), "percent");
+  EXPECT_EQ(unit_of("df.root.percent_bytes.used"), "percent");
   EXPECT_EQ(unit_of("node_rapl_package_joules_total"), "joules");
   EXPECT_EQ(unit_of("requests_total"), "");
   EXPECT_EQ(unit_of("requests_per_second"), "");
