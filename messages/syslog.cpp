@@ -144,12 +144,14 @@ event_fault parse_5424(std::string_view rest, event_view& out, std::string_view&
     out.has_ts = true;
     out.ts = event_time_of(ms);
   }
+  const auto data = rest;
   if (!skip_data(rest)) return malformed("RFC 5424: STRUCTURED-DATA is missing or not closed");
   add_attribute(out, "app", app);
   add_attribute(out, "procid", process);
   add_attribute(out, "msgid", message_id);
   if (rest.substr(0, 3) == "\xef\xbb\xbf") rest.remove_prefix(3);
-  out.body = rest;
+  // Where there is no MSG, as Juniper's brief form has it, the data are what is said.
+  out.body = rest.empty() && data[0] == '[' ? data : rest;
   return {};
 }
 

@@ -288,6 +288,9 @@ TEST(PayloadDecoder, ReadsSyslogOfBothKinds) {
   EXPECT_EQ(precise.accepted[0].entity, "host/web-2");
   EXPECT_EQ(precise.accepted[0].ts, 1'700'000'000'250);
   EXPECT_EQ(precise.accepted[0].body, "ran");
+  const auto brief = decoded(R"(<165>1 - router mgd 3046 LOGOUT [junos@2636 user="ann"][b])");
+  ASSERT_EQ(brief.accepted.size(), 1U) << brief.reasons() << brief.result.text;
+  EXPECT_EQ(brief.accepted[0].body, R"([junos@2636 user="ann"][b])") << "no MSG: the data";
   const auto zone = decoded("<11>1 2023-11-14T23:43:20+01:30 h - - - -");
   ASSERT_EQ(zone.accepted.size(), 1U) << zone.result.text;
   EXPECT_EQ(zone.accepted[0].ts, 1'700'000'000'000);

@@ -287,6 +287,12 @@ TEST(SyslogHeader, WhatHasAHeaderOfRfc5424OrNoPriIsLeftAsItIs) {
     EXPECT_EQ(completed(line), line);
 }
 
+TEST(SyslogHeader, ANilHostOfRfc5424IsTheSender) {
+  EXPECT_EQ(completed("<13>1 - - app - - - a - b"), "<13>1 - 10.0.0.7 app - - - a - b");
+  for (std::string_view line : {"<13>1 - -", "<13>1 -", "<13>1 - -x app - - - - b"})
+    EXPECT_EQ(completed(line), line);
+}
+
 TEST(SyslogHeader, TimeAndHostThatAreThereStay) {
   EXPECT_EQ(completed("<11>Nov  7 02:34:34 web-1 app[7]: text"),
             "<11>Jan  1 00:00:00 web-1 app[7]: text");

@@ -108,6 +108,16 @@ std::string_view skip_origin(std::string_view& rest) {
   return host;
 }
 
+/// A line of RFC 5424 whose HOSTNAME is "-".
+std::string_view with_host(std::string_view line, std::string_view sender, std::string& made) {
+  const auto time = line.find(' ') + 1;
+  const auto host = line.find(' ', time);
+  constexpr std::string_view nil = " - ";
+  if (host == std::string_view::npos || !begins(line.substr(host), nil)) return line;
+  made.assign(line.substr(0, host + 1)).append(sender).append(line.substr(host + 2));
+  return made;
+}
+
 }  // namespace
 
 std::string_view complete_syslog(std::string_view line, std::string_view sender,
@@ -115,7 +125,7 @@ std::string_view complete_syslog(std::string_view line, std::string_view sender,
   const auto number = line.empty() || line[0] != '<' ? 0 : digits_at(line, 1);
   if (number < 1 || number > 3 || !begins(line.substr(number + 1), ">")) return line;
   auto rest = line.substr(number + 2);
-  if (begins(rest, "1 ")) return line;  // RFC 5424
+  if (begins(rest, "1 ")) return with_host(line, sender, made);
   auto host = skip_origin(rest);
   const auto time = stamp_at(rest);
   rest.remove_prefix(time.size);
