@@ -67,8 +67,13 @@ std::optional<std::size_t> peer_of(const rca_question& q, const std::vector<std:
 
 void keep_best(node_evidence& e, int index, double lr) {
   const metric_evidence& m = e.metrics[static_cast<std::size_t>(index)];
+  const bool resource = !is_external(m.meaning.role) && m.meaning.role != metric_role::traffic;
   const auto better = [&](int& best, double known) {
-    if (best >= 0 && known >= lr) return false;
+    const bool plainer =
+        best < 0 || known < lr ||
+        (resource && known == lr &&  // both at the bound
+         e.metrics[static_cast<std::size_t>(best)].shows.strength < m.shows.strength);
+    if (!plainer) return false;
     best = index;
     return true;
   };

@@ -131,6 +131,18 @@ TEST(RootCause, ARecentDeployRaisesItsEntityAndAnOldOneDoesNot) {
   EXPECT_GT(probability_of_b(recent), probability_of_b(found(build(5 * 3600))));
 }
 
+TEST(RootCause, OfTwoMetricsThatBothSayTheMostTheOneFurthestOutIsNamed) {
+  for (const bool first : {false, true}) {
+    system_builder b;
+    b.service("service/front", 3).node("service/a");
+    b.metric("cpu.user", 0.2, first ? 400 : 4).metric("cpu.total", 0.2, first ? 4 : 400);
+    b.calls("service/front", "service/a");
+    const auto r = found(b.question());
+    EXPECT_EQ(r.causes[0].entity, "service/a");
+    EXPECT_EQ(r.causes[0].metric, first ? "cpu.user" : "cpu.total");
+  }
+}
+
 TEST(RootCause, NobodyIsToldOfAChangeWhereNoneIsKnown) {
   for (const bool changed : {false, true}) {
     system_builder b;
