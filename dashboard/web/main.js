@@ -5,6 +5,7 @@ import { isTyping } from "./lib/hooks.js";
 import { live, start, unlock, useLive } from "./lib/live.js";
 import { prefs, setPref, usePrefs } from "./lib/prefs.js";
 import { link, pages, readRoute } from "./lib/route.js";
+import { titleOf } from "./lib/story.js";
 import Now from "./pages/now.js";
 import { Trouble, Waiting } from "./parts/bits.js";
 import { KeyHelp, TokenForm } from "./parts/dialogs.js";
@@ -120,16 +121,18 @@ function App() {
     };
   }, []);
   useEffect(() => {
-    document.title = titleOf(route);
+    document.title = windowTitle(route);
   });
   if (state === "locked") return html`<${TokenForm} refused=${refused} given=${unlock} />`;
   return html`<${Shell} page=${route.page} help=${() => help(true)}>
     <${Page} route=${route} />${helping && html`<${KeyHelp} close=${() => help(false)} />`}</${Shell}>`;
 }
 
-function titleOf(route) {
+function windowTitle(route) {
   const open = live.overview?.open ?? 0;
-  const name = route.id || route.page[0].toUpperCase() + route.page.slice(1);
+  const page = route.page[0].toUpperCase() + route.page.slice(1);
+  const of = route.page === "incident" && live.overview?.incidents.find((i) => i.id === route.id);
+  const name = of ? (of.cause?.entity ?? titleOf(of)) : route.page === "entity" ? route.id : page;
   return `${open > 0 ? `(${open}) ` : ""}${name} · faultline`;
 }
 

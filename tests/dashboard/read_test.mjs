@@ -158,6 +158,70 @@ test("an answer that cannot be read is told of, and the rest of the page goes on
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+/** Texts that are seen and have less than 4.5 to 1 (large ones 3) to what they lie on, in the page. */
+function faintTexts() {
+  const parts = (colour) => {
+    const [r, g, b, a = 1] = colour.match(/[\d.]+/g).map(Number);
+    return { rgb: [r, g, b], a };
+  };
+  const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const paper = (e) => {
+    if (!e) return [255, 255, 255];
+    const { rgb, a } = parts(getComputedStyle(e).backgroundColor);
+    return a === 1 ? rgb : paper(e.parentElement).map((v, n) => v * (1 - a) + rgb[n] * a);
+  };
+  const faint = [];
+  for (const e of document.querySelectorAll("#page *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim() !== "");
+    const { color, fontSize, fontWeight, visibility } = getComputedStyle(e);
+    if (!own || e.closest("svg, canvas, :disabled, .uplot") || visibility === "hidden" || e.getClientRects().length === 0) continue;
+    const [a, b] = [light(parts(color).rgb), light(paper(e))].sort((x, y) => y - x);
+    const size = parseFloat(fontSize);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < (size >= 24 || (size >= 18.6 && fontWeight >= 700) ? 3 : 4.5)) faint.push(`${e.outerHTML.slice(0, 80)}: ${ratio.toFixed(2)}`);
+  }
+  return faint;
+}
+
+test("every text stands out from what it lies on, by day and by night, and what is scrolled is reached by keys", async () => {
+  const alert = await alertOf("is-read-at-night");
+  const incident = await incidentOf(alert);
+  await ask("/api/v1/silences", { matchers: [{ name: "entity", op: "=", value: "service/quiet" }], created_by: "ann", comment: "known", duration_s: 3600 });
+  const places = ["#/now", "#/topology", "#/alerts?state=all", `#/alerts?alert=${alert.id}`, "#/alerts?state=silences", "#/alerts?state=planned",
+    "#/quality", "#/system", `#/incident/${incident.id}`, `#/entity/${encodeURIComponent(alert.entity)}`];
+  const found = {};
+  for (const colorScheme of ["light", "dark"]) {
+    const page = await openPage(browser, { colorScheme });
+    for (const place of places) {
+      await page.goto(`${base}/${place}`);
+      await page.waitForFunction(() => document.querySelector("main h1, main h2") && !document.querySelector(".waiting"), undefined, patience);
+      const wrong = await page.evaluate(faintTexts);
+      wrong.push(...await page.evaluate(() => [...document.querySelectorAll("th, [role=columnheader]")].filter((e) => e.textContent.trim() === "").map((e) => `no name: ${e.outerHTML}`)));
+      wrong.push(...await page.evaluate(() => [...document.querySelectorAll("main .scroll")].filter((e) => e.scrollWidth > e.clientWidth && e.tabIndex < 0 && !e.querySelector("a, button")).map((e) => `no key: ${e.outerHTML.slice(0, 80)}`)));
+      if (wrong.length > 0) found[`${colorScheme} ${place}`] = wrong;
+    }
+    assert.deepEqual(await wrongsOf(page), []);
+  }
+  assert.deepEqual(found, {});
+});
+
+test("on a phone what may help stands before the charts, and the window is called by what is looked at", async () => {
+  const alert = await alertOf("ails");
+  const incident = await incidentOf(alert);
+  const page = await openPage(browser, phone);
+  await page.goto(`${base}/#/incident/${incident.id}`);
+  await page.getByRole("heading", { name: "Why" }).waitFor(patience);
+  const titles = (await page.getByRole("heading", { level: 2 }).allInnerTexts());
+  assert.deepEqual(titles, ["Why", "What may help", "How it spread", "In order", "What was seen", "Before"]);
+  await page.waitForFunction((id) => document.title.includes("ails") && !document.title.includes(id), incident.id, patience);
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await page.waitForFunction(() => document.querySelectorAll("main h2")[1]?.textContent === "How it spread", undefined, patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("who may only read is offered nothing to say, who may say it does so by the token's name, and who leaves is asked anew", async () => {
   const alert = await alertOf("guarded");
   const incident = await incidentOf(alert);

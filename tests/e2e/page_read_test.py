@@ -43,6 +43,12 @@ class Read(unittest.TestCase):
     def test_an_answer_that_cannot_be_read_is_told_of(self):
         self.browse("an answer that cannot be read")
 
+    def test_every_text_stands_out(self):
+        self.browse("every text stands out")
+
+    def test_what_helps_comes_first_on_a_phone(self):
+        self.browse("on a phone what may help")
+
 
 class Roles(unittest.TestCase):
     def test_who_may_only_read_is_offered_nothing_else(self):

@@ -223,9 +223,9 @@ function Rows({ list, total }) {
   for (let n = first; n < last; ++n)
     drawn.push(list.rows[n] ? html`<${Line} key=${list.rows[n].id} row=${list.rows[n]} n=${n} height=${rowHeight} zone=${zone} />` : null);
   return html`<div class="rows" role="table" aria-rowcount=${total} aria-label="Alerts">
-    <div class="rows-head" role="row"><span role="columnheader" aria-label="State"></span><span role="columnheader">Entity</span>
+    <div class="rows-head" role="row"><span role="columnheader"><span class="unseen">State</span></span><span role="columnheader">Entity</span>
         <span role="columnheader">Metric</span><span role="columnheader">Score</span>
-        <span role="columnheader">Began, ${zoneName(zone, now())}</span><span role="columnheader">Lasts</span><span role="columnheader" aria-label="Note"></span></div>
+        <span role="columnheader">Began, ${zoneName(zone, now())}</span><span role="columnheader">Lasts</span><span role="columnheader"><span class="unseen">Note</span></span></div>
     <div class="view" ref=${view} tabIndex="0" role="rowgroup">
         <div class="fill" style=${{ height: `${total * rowHeight}px` }}>${drawn}</div></div></div>`;
 }

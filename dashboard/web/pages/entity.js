@@ -7,7 +7,7 @@ import { count, duration, many, measured, number, percent, unitOf, words } from 
 import { useEvery, useFeed, useLoaded } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
 import { titleOf } from "../lib/story.js";
-import { Act, Ago, At, Empty, Entity as Name, Fact, Long, Sure, Trouble, Waiting } from "../parts/bits.js";
+import { Act, Ago, At, Columns, Empty, Entity as Name, Fact, Long, Panel, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { MetricChart } from "../parts/chart.js";
 import { Logs } from "../parts/logs.js";
 import { Operations } from "../parts/operations.js";
@@ -57,6 +57,17 @@ export default function Entity({ id, query }) {
     ...(a.ended ? [{ ts: a.ended, state: "resolved" }] : []),
   ]);
   marks.push(...changes.map((c) => ({ ts: c.ts, state: "change" })));
+  const seen = html`<${Panel} name="Metrics" title="Metrics">
+      ${metrics.length === 0 && html`<p class="quiet">It has sent no metric. What its log and span events come to is judged like metrics; changes are evidence for causes.</p>`}
+      ${metrics.length > 0 && html`<p class="legend above"><span><${Sign} state="critical" quiet /> <${Sign} state="warning" quiet /> an alert begins</span><span>
+          <${Sign} state="resolved" quiet /> it ends</span><span><${Sign} state="change" quiet /> a change</span><span>band: what is usual</span><span>dashed: expected</span></p>`}
+      ${(all ? metrics : metrics.slice(0, shownFirst)).map((m) => html`<${Metric} key=${m.name} id=${id} metric=${m} marks=${marks} turn=${turn} />`)}
+      ${metrics.length > shownFirst && html`<button type="button" class="plain" onClick=${() => more(!all)}>
+          ${all ? "Fewer" : `All ${count(metrics.length)} metrics`}</button>`}</${Panel}>`;
+  const logs = html`<${Panel} name="Logs" title="What it logs"><${Logs} logs=${e.logs ?? []} /></${Panel}>`;
+  const asked = html`<${Panel} name="Operations" title="What it is asked for"><${Operations} operations=${e.operations ?? []} leftOut=${e.calls_left_out ?? 0} /></${Panel}>`;
+  const belief = html`<${Panel} name="Belief" title="What is believed"><${Belief} belief=${e.belief} /></${Panel}>`;
+  const { beside, fired, past, done } = toldOf(id, alerts.value?.alerts ?? [], topology.value, story);
   return html`<article><header class="incident-head"><p class="over"><a href=${link("topology")}>Topology</a>
       <span aria-hidden="true">/</span><${Sign} state=${e.state} quiet /> ${stateName(e.state)}</p>
       <h1><${Name} id=${e.id} plain /></h1>
@@ -64,26 +75,18 @@ export default function Entity({ id, query }) {
           <${At} ts=${e.first_ts} zone /></${Fact}><${Fact} name="Last heard of"><${Ago} ts=${e.last_ts} /></${Fact}>
         <${Fact} name="Metrics">${count(e.metrics.length)}</${Fact}></dl>
       <div class="row"><${Act} data-key="s" onClick=${() => silence(true)}>Silence</${Act}></div></header>
-    <div class="columns"><div class="stack"><section class="panel" aria-label="Metrics"><h2>Metrics</h2>
-      ${metrics.length === 0 && html`<p class="quiet">It has sent no metric. What its log and span events come to is judged like metrics; changes are evidence for causes.</p>`}
-      ${metrics.length > 0 && html`<p class="legend above"><span><${Sign} state="critical" quiet /> <${Sign} state="warning" quiet /> an alert begins</span><span>
-          <${Sign} state="resolved" quiet /> it ends</span><span><${Sign} state="change" quiet /> a change</span><span>band: what is usual</span><span>dashed: expected</span></p>`}
-      ${(all ? metrics : metrics.slice(0, shownFirst)).map((m) => html`<${Metric} key=${m.name} id=${id} metric=${m} marks=${marks} turn=${turn} />`)}
-      ${metrics.length > shownFirst && html`<button type="button" class="plain" onClick=${() => more(!all)}>
-          ${all ? "Fewer" : `All ${count(metrics.length)} metrics`}</button>`}
-    </section>
-      <section class="panel" aria-label="Logs"><h2>What it logs</h2><${Logs} logs=${e.logs ?? []} /></section>
-      <section class="panel" aria-label="Operations"><h2>What it is asked for</h2><${Operations} operations=${e.operations ?? []} leftOut=${e.calls_left_out ?? 0} /></section>
-    </div><div class="stack">
-      <section class="panel" aria-label="Belief"><h2>What is believed</h2><${Belief} belief=${e.belief} /></section>
-      <section class="panel" aria-label="Neighbours"><h2>Beside it</h2>
-          <${Neighbours} id=${id} topology=${topology.value} /></section>
-      <section class="panel" aria-label="Alerts"><h2>Its alerts</h2><${Past} alerts=${alerts.value?.alerts ?? []} />
-          </section>
-      <section class="panel" aria-label="Incidents"><h2>Incidents it was in</h2><${Incidents} story=${story} /></section>
-      <section class="panel" aria-label="Changes"><h2>What was done to it</h2><${Done} story=${story} /></section>
-    </div></div>
+    <${Columns} left=${[seen, logs, asked]} right=${[belief, beside, fired, past, done]} narrow=${[fired, seen, beside, past, done, logs, asked, belief]} />
     ${form}</article>`;
+}
+
+/** Panels of what others tell of it. */
+function toldOf(id, alerts, topology, story) {
+  return {
+    beside: html`<${Panel} name="Neighbours" title="Beside it"><${Neighbours} id=${id} topology=${topology} /></${Panel}>`,
+    fired: html`<${Panel} name="Alerts" title="Its alerts"><${Past} alerts=${alerts} /></${Panel}>`,
+    past: html`<${Panel} name="Incidents" title="Incidents it was in"><${Incidents} story=${story} /></${Panel}>`,
+    done: html`<${Panel} name="Changes" title="What was done to it"><${Done} story=${story} /></${Panel}>`,
+  };
 }
 
 /** One that has sent nothing itself: what others post of it, and depend on it for. */
@@ -95,18 +98,13 @@ function Outsider({ id, alerts, topology, story, silence, children }) {
     return html`<${Empty} title=${`${id} is not known here`}>
       <p>It may have been retired, or has not sent an event yet, and nobody depends on it. <a href=${link("topology", "", { find: id })}>Look for others</a>.</p></${Empty}>`;
   }
+  const { beside, fired, past, done } = toldOf(id, alerts, topology, story);
   return html`<article><header class="incident-head"><p class="over"><a href=${link("topology")}>Topology</a>
       <span aria-hidden="true">/</span><${Sign} state=${state} quiet /> ${stateName(state)}</p>
       <h1><${Name} id=${id} plain /></h1>
       <p class="quiet">It has sent no event that came here: it is known by what others post or say of it.</p>
       <div class="row"><${Act} data-key="s" onClick=${silence}>Silence</${Act}></div></header>
-    <div class="columns"><div class="stack">
-      <section class="panel" aria-label="Alerts"><h2>Its alerts</h2><${Past} alerts=${alerts} /></section>
-      <section class="panel" aria-label="Incidents"><h2>Incidents it was in</h2><${Incidents} story=${story} /></section>
-    </div><div class="stack">
-      <section class="panel" aria-label="Neighbours"><h2>Beside it</h2><${Neighbours} id=${id} topology=${topology} /></section>
-      <section class="panel" aria-label="Changes"><h2>What was done to it</h2><${Done} story=${story} /></section>
-    </div></div>${children}</article>`;
+    <${Columns} left=${[fired, past]} right=${[beside, done]} narrow=${[fired, past, beside, done]} />${children}</article>`;
 }
 
 function Metric({ id, metric: m, marks, turn }) {

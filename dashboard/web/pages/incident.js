@@ -9,7 +9,7 @@ import { link } from "../lib/route.js";
 import { allAcknowledged } from "../lib/urgency.js";
 import { matchersOf } from "../lib/matchers.js";
 import { chartsOf, incidentGraph, isPosted, remediesOf, titleOf, whoOf } from "../lib/story.js";
-import { Act, At, Entity, Fact, Sure, Trouble, Waiting } from "../parts/bits.js";
+import { Act, At, Columns, Entity, Fact, Panel, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { Causes, Remedies } from "../parts/causes.js";
 import { MetricChart } from "../parts/chart.js";
 import { Acknowledge, Feedback } from "../parts/dialogs.js";
@@ -48,21 +48,15 @@ export default function Incident({ id }) {
     silenced: firing.filter((a) => a.silenced),
   };
   const say = (words) => open({ kind: "feedback", ...words });
+  const why = html`<${Panel} name="Causes" title="Why"><${Causes} incident=${incident} say=${say} /></${Panel}>`;
+  const spread = html`<${Panel} name="Propagation" title="How it spread"><${Spread} incident=${incident} topology=${topology} /></${Panel}>`;
+  const seen = html`<${Panel} name="Charts" title="What was seen"><${Charts} incident=${incident} alerts=${story.alerts} turn=${turn} /></${Panel}>`;
+  const help = html`<${Panel} name="Remediation" title="What may help"><${Remedies} remedies=${remediesOf(incident)} say=${say} /></${Panel}>`;
+  const order = html`<${Panel} name="Time line" title="In order"><${Story} incident=${incident} story=${story} /></${Panel}>`;
+  const past = html`<${Panel} name="Related incidents" title="Before"><${Related} related=${story.related} /></${Panel}>`;
   return html`<article>
     <${Top} incident=${incident} alerts=${story.alerts} state=${state} open=${open} say=${say} />
-    <div class="columns"><div class="stack">
-      <section class="panel" aria-label="Causes"><h2>Why</h2><${Causes} incident=${incident} say=${say} /></section>
-      <section class="panel" aria-label="Propagation"><h2>How it spread</h2>
-          <${Spread} incident=${incident} topology=${topology} /></section>
-      <section class="panel" aria-label="Charts"><h2>What was seen</h2>
-          <${Charts} incident=${incident} alerts=${story.alerts} turn=${turn} /></section>
-    </div><div class="stack">
-      <section class="panel" aria-label="Remediation"><h2>What may help</h2>
-          <${Remedies} remedies=${remediesOf(incident)} say=${say} /></section>
-      <section class="panel" aria-label="Time line"><h2>In order</h2><${Story} incident=${incident} story=${story} />
-          </section>
-      <section class="panel" aria-label="Related incidents"><h2>Before</h2><${Related} related=${story.related} /></section>
-    </div></div>
+    <${Columns} left=${[why, spread, seen]} right=${[help, order, past]} narrow=${[why, help, spread, order, seen, past]} />
     ${dialog?.kind === "acknowledge" && html`<${Acknowledge} what="incidents" id=${id} name=${incident.causes[0]?.entity ?? titleOf(incident)} close=${() => open(null)} done=${whole.reload} />`}
     ${dialog?.kind === "silence" && html`<${SilenceForm} choices=${silenceChoices(incident)} close=${() => open(null)} done=${whole.reload} />`}
     ${dialog?.kind === "feedback" && html`<${Feedback} what="incidents" id=${id} ...${dialog} close=${() => open(null)} done=${whole.reload} />`}

@@ -33,7 +33,7 @@ export default function Quality() {
     </div>
     <div class="halves">
       <section class="panel" aria-label="Alerts by day"><h2>Alerts by day</h2><${Days} days=${q.days} />
-          <p class="legend"><span>blue: alerts</span><span>yellow: called false</span></p></section>
+          <p class="legend"><span><i class="swatch"></i> alerts</span><span><i class="swatch false"></i> of these called false</span></p></section>
       <section class="panel" aria-label="Lead times"><h2>Time from warning to critical</h2>
           <${Leads} leads=${q.lead_s} /></section>
     </div>
@@ -48,6 +48,8 @@ function Days({ days }) {
   if (days.length === 0) return html`<p class="quiet">None.</p>`;
   const most = Math.max(...days.map((d) => d.episodes), 1);
   const step = 600 / Math.max(days.length, 10);
+  const width = Math.max(1, step - 4); // of a bar
+  const high = (n) => (98 * n) / most;
   return html`<svg class="bars" viewBox="0 0 600 140" role="img" aria-label=${`${days.length} days, at most ${most} alerts a day`}>
     <line x1="0" y1="120" x2="600" y2="120" />
     ${days.map(
@@ -56,8 +58,9 @@ function Days({ days }) {
         n,
       ) => html`<g key=${d.ts}><title>
           ${moment(d.ts, "UTC", Date.now()).slice(0, -9)}: ${many(d.episodes, "alert")}, ${count(d.called_false)} called false</title>
-      <rect x=${n * step + 2} width=${step - 4} y=${120 - (110 * d.episodes) / most} height=${(110 * d.episodes) / most} rx="2" />
-      <rect class="false" x=${n * step + 2} width=${step - 4} y=${120 - (110 * d.called_false) / most} height=${(110 * d.called_false) / most} rx="2" /></g>`,
+      <rect x=${n * step + 2} width=${width} y=${120 - high(d.episodes)} height=${high(d.episodes)} rx="2" />
+      <rect class="false" x=${n * step + 2} width=${width} y=${120 - high(d.called_false)} height=${high(d.called_false)} rx="2" />
+      ${(days.length <= 20 || d.episodes === most) && d.episodes > 0 && html`<text x=${n * step + 2 + width / 2} y=${115 - high(d.episodes)} text-anchor="middle">${count(d.episodes)}</text>`}</g>`,
     )}
     <text x="2" y="136">${dayName(days[0].ts)}</text>
         ${days.length > 4 && html`<text x=${(days.length - 1) * step} y="136" text-anchor="middle">

@@ -106,7 +106,7 @@ function Health({ status, samples }) {
 function Publishers({ page }) {
   if (page.publishers.length === 0)
     return html`<p class="quiet">Nobody has sent anything since the start. <code>faultline publish events.jsonl</code>, or any ZeroMQ socket: PUSH to 7801, DEALER to 7802.</p>`;
-  return html`<div class="scroll"><table><thead><tr><th>Publisher</th><th>Door</th><th class="num">Taken</th>
+  return html`<div class="scroll publishers" role="region" tabIndex="0" aria-label="Publishers, a table"><table><thead><tr><th>Publisher</th><th>Door</th><th class="num">Taken</th>
       <th class="num">Refused</th><th class="num">Told to wait</th><th>Heard of</th></tr></thead>
     <tbody>${page.publishers.map(
       (
@@ -136,7 +136,7 @@ function Letters({ letters }) {
   if (reasons.length === 0) return html`<p class="quiet">Nothing was refused.</p>`;
   return html`<dl class="facts">${reasons.slice(0, 8).map(([reason, n]) => html`<${Fact} key=${reason} name=${reason}>
       ${count(n)}</${Fact}>`)}</dl>
-    <div class="scroll"><table><thead><tr><th>When</th><th>Reason</th><th>From</th><th>What is wrong</th></tr></thead>
+    <div class="scroll" role="region" tabIndex="0" aria-label="Dead letters, a table"><table><thead><tr><th>When</th><th>Reason</th><th>From</th><th>What is wrong</th></tr></thead>
         <tbody>${letters.letters.map((l) => html`<tr key=${l.id}><td><${When} ts=${l.ts} /></td><td>${l.reason}</td><td class="name">
         ${l.source}</td><td class="words">${l.text}</td></tr>`)}</tbody></table></div>
     <p class="quiet small">When the cause is mended: <code>faultline dead-letter replay</code>.</p>`;

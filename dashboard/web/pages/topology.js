@@ -56,7 +56,7 @@ export default function Topology({ query }) {
     if (node?.nonempty())
       drawing.current.animate(
         { center: { eles: node }, zoom: Math.max(1, drawing.current.zoom()) },
-        { duration: 150 },
+        { duration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 150 },
       );
   };
   return html`<${Head} title="Topology"><span class="quiet">

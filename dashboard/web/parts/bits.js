@@ -2,6 +2,7 @@
 // Small pieces that every page is made of.
 import { html, useState } from "../vendor/htm.js";
 import { clock, distance, entityParts, moment, percent, zoneName } from "../lib/format.js";
+import { useMedia } from "../lib/hooks.js";
 import { mayAct, now, useLive } from "../lib/live.js";
 import { prefs } from "../lib/prefs.js";
 import { link } from "../lib/route.js";
@@ -69,6 +70,16 @@ export function Act({ children, ...more }) {
 
 export function Fact({ name, children }) {
   return html`<div class="fact"><dt>${name}</dt><dd>${children}</dd></div>`;
+}
+
+export function Panel({ name, title, children }) {
+  return html`<section class="panel" aria-label=${name}><h2>${title}</h2>${children}</section>`;
+}
+
+/** Panels in two columns; where there is room for one, in the order of @p narrow, which is that of who needs them now. */
+export function Columns({ left, right, narrow }) {
+  const one = useMedia("(max-width: 1080px)"); // as incident.css has it
+  return html`<div class="columns">${one ? html`<div class="stack">${narrow}</div>` : html`<div class="stack">${left}</div><div class="stack">${right}</div>`}</div>`;
 }
 
 /** A page's head: what it is, and what can be done here. */

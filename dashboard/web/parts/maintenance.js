@@ -119,7 +119,7 @@ export function Windows({ filters }) {
 
 function Table({ rows, open }) {
   return html`<div class="panel scroll silences"><table>
-    <thead><tr><th>What</th><th>When</th><th>By</th><th>Why</th><th aria-label="Actions"></th></tr></thead>
+    <thead><tr><th>What</th><th>When</th><th>By</th><th>Why</th><th><span class="unseen">Actions</span></th></tr></thead>
     <tbody>${rows.map((w) => html`<tr key=${w.name} data-window=${w.name}>
       <td><strong>${w.name}</strong>${w.open && html` <span class="tag">open</span>`}<p class="small"><code>${w.entities.join(" ")}</code>
         ${w.dependents && html`<span class="quiet"> and what depends on them</span>`}</p></td>

@@ -2,8 +2,10 @@
 // Incidents that are over, the newest first, page by page.
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
-import { duration, many, percent, words } from "../lib/format.js";
+import { duration, many, percent, words, zoneName } from "../lib/format.js";
 import { useFeed } from "../lib/hooks.js";
+import { now } from "../lib/live.js";
+import { prefs } from "../lib/prefs.js";
 import { link } from "../lib/route.js";
 import { titleOf } from "../lib/story.js";
 import { At, Empty, Head, Trouble, Waiting } from "./bits.js";
@@ -61,7 +63,7 @@ export function PastIncidents({ filters }) {
           ? html`<${Waiting} />`
           : list.rows.length === 0 && list.next === null
             ? html`<${Empty} title="No incident is over yet"><p>What is open stands on <a href=${link("now")}>Now</a>. Incidents are kept as long as the feed (<code>retention.feed</code>).</p></${Empty}>`
-            : html`<div class="scroll panel past"><table><thead><tr><th></th><th>Likely cause</th><th class="num">Probability</th><th>Began</th><th>Lasted</th><th>Touched</th></tr></thead>
+            : html`<div class="scroll panel past"><table><thead><tr><th><span class="unseen">Severity</span></th><th>Likely cause</th><th class="num">Probability</th><th>Began, ${zoneName(prefs.zone, now())}</th><th>Lasted</th><th>Touched</th></tr></thead>
                 <tbody>${list.rows.map((i) => html`<${Row} key=${i.id} incident=${i} />`)}</tbody></table></div>`
     }
     ${list.error && list.rows.length > 0 && html`<${Trouble} error=${list.error} again=${list.next !== null ? list.more : list.again} />`}
@@ -72,8 +74,8 @@ function Row({ incident: i }) {
   const cause = i.abstained ? null : i.causes[0];
   return html`<tr data-incident=${i.id}><td><${Sign} state=${i.severity} /></td>
     <td class="words"><a href=${link("incident", i.id)}>${cause ? html`<bdi>${cause.entity}</bdi>` : titleOf(i)}</a>
-      ${i.summary.startsWith(merged) && html` <span class="quiet">merged into <a href=${link("incident", i.summary.slice(merged.length))}>another</a></span>`}
-      ${cause?.fault_class && html` <span class="quiet">${words(cause.fault_class)}</span>`}</td>
+      ${cause?.fault_class && html` <span class="quiet">${words(cause.fault_class)}</span>`}
+      ${i.summary.startsWith(merged) && html` <span class="quiet">merged into <a href=${link("incident", i.summary.slice(merged.length))}>another</a></span>`}</td>
     <td class="num">${cause ? percent(cause.probability) : "–"}</td><td><${At} ts=${i.started} /></td>
     <td>${duration((i.ended ?? i.updated) - i.started)}</td>
     <td>${many(i.entities.length, "entity", "entities")}, ${many(i.alerts.length, "alert")}</td></tr>`;

@@ -2,8 +2,10 @@
 // Silences: asked for with a look at what they would cover, listed, changed, ended.
 import { html, useEffect, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
-import { count, distance, duration, many } from "../lib/format.js";
+import { count, distance, duration, many, zoneName } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
+import { now } from "../lib/live.js";
+import { prefs } from "../lib/prefs.js";
 import { readMatchers, textOf } from "../lib/matchers.js";
 import { Act, At, Empty, Entity, Head, Long, Trouble, Waiting } from "./bits.js";
 import { WordForm } from "./dialogs.js";
@@ -125,7 +127,7 @@ export function Silences({ filters }) {
 
 function Table({ rows, open }) {
   return html`<div class="panel scroll silences"><table>
-    <thead><tr><th>What</th><th>${open ? "Ends" : "Ended"}</th><th>By</th><th>Why</th>${open && html`<th aria-label="Actions"></th>`}</tr></thead>
+    <thead><tr><th>What</th><th>${open ? "Ends" : "Ended"}, ${zoneName(prefs.zone, now())}</th><th>By</th><th>Why</th>${open && html`<th><span class="unseen">Actions</span></th>`}</tr></thead>
     <tbody>${rows.map((s) => html`<tr key=${s.id} data-silence=${s.id}>
       <td><code>${s.text}</code>${s.state === "pending" && html` <span class="tag">from <${At} ts=${s.starts} /></span>`}</td>
       <td><${At} ts=${s.ends} /><p class="quiet small">${open ? `${duration(s.ends - Date.now())} left` : distance(s.ends, Date.now())}</p></td>
