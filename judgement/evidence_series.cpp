@@ -174,20 +174,22 @@ void means(const std::vector<double>& sums, std::size_t from, std::size_t to, st
   for (std::size_t n = 0; n < out.size(); ++n) out[n] = (high[n] - low[n]) * share;
 }
 
-/// Whether at least @p many means over `width` values of [0, to) count for more than @p bound.
-bool often_beyond(const std::vector<double>& sums, std::size_t to, std::size_t width, int worse,
-                  double wrong_way, double bound, std::size_t many) {
+/// How many means over `width` values of [0, to) @p count for more than @p bound.
+template <class Count>
+std::size_t means_beyond(const std::vector<double>& sums, std::size_t to, std::size_t width,
+                         double bound, Count count) {
   const double share = 1 / static_cast<double>(width);
   std::size_t beyond = 0;
   for (std::size_t n = 0; n + width <= to; ++n)
-    beyond += counted((sums[n + width] - sums[n]) * share, worse, wrong_way) > bound ? 1 : 0;
-  return beyond >= many;
+    beyond += count((sums[n + width] - sums[n]) * share) > bound ? 1 : 0;
+  return beyond;
 }
 
 /// z holds present values only; [0, history) is the baseline, [changed, size) the part that may
 /// show it.
 best_mean strongest(const std::vector<double>& z, std::size_t history, std::size_t changed,
                     int worse, const evidence_weights& weights) {
+  const auto count = [&](double mean) { return counted(mean, worse, weights.wrong_way); };
   best_mean best;
   std::vector<double> usual, now, largest;
   std::vector<double> sums(z.size() + 1, 0);
@@ -198,7 +200,7 @@ best_mean strongest(const std::vector<double>& z, std::size_t history, std::size
     std::size_t top = 0;
     double most = -1;
     for (std::size_t n = 0; n < now.size(); ++n) {
-      const double c = counted(now[n], worse, weights.wrong_way);
+      const double c = count(now[n]);
       if (c <= most) continue;
       most = c;
       top = n;
@@ -210,12 +212,12 @@ best_mean strongest(const std::vector<double>& z, std::size_t history, std::size
     const double level =
         std::max(history_quantile, 1 - looked_for / static_cast<double>(now.size()));
     // Most often a look tells that the quantile is too high to matter.
-    if (best.strength > 0 && often_beyond(sums, history, width, worse, weights.wrong_way,
-                                          most / (best.strength * history_headroom),
-                                          kept_of(history - width + 1, level)))
+    if (best.strength > 0 &&
+        means_beyond(sums, history, width, most / (best.strength * history_headroom), count) >=
+            kept_of(history - width + 1, level))
       continue;
     means(sums, 0, history, width, usual);
-    for (double& m : usual) m = counted(m, worse, weights.wrong_way);
+    for (double& m : usual) m = count(m);
     const double reach = std::max(floor, history_headroom * upper_quantile(usual, level, largest));
     if (most / reach <= best.strength) continue;
     best = {most / reach, now[top], changed + top, changed + top + width, width};
