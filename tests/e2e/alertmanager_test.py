@@ -6,7 +6,7 @@ import subprocess
 import unittest
 
 from integrations import Case, at, block
-from support import BIN, Server, free_ports
+from support import Server, free_ports
 from wire import eventually, wait_for
 
 
@@ -104,33 +104,27 @@ class AlertmanagerTest(unittest.TestCase):
         self.assertEqual(status, 200, body)
         self.assertTrue(wait_for(lambda: not self.alerts(server)))
 
-    def faultline(self, server, *arguments, status=0):
-        done = subprocess.run([str(BIN / "faultline"), "--server", f"http://127.0.0.1:{server.http}", *arguments],
-                              capture_output=True, text=True, timeout=30)
-        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
-        return done.stdout + done.stderr
-
     def test_our_own_command_has_the_habits_of_amtool(self):
         server = self.server("silences: {max_entities: 2}\n")
         for name in ("a", "b", "c"):
             self.amtool(server, "alert", "add", "Slow", f"service={name}")
         self.assertTrue(wait_for(lambda: len(self.alerts(server)) == 3))
-        said = self.faultline(server, "silence", "preview", "Slow", status=1)
+        said = server.command("silence", "preview", "Slow", status=1)
         self.assertIn("3 alerts that fire, 3 entities (0 are watched)", said)
         self.assertIn("say force", said)
-        self.faultline(server, "silence", "add", "Slow", "-c", "storm", "-a", "ann", status=1)
-        self.faultline(server, "silence", "add", "Slow", status=2)
-        self.faultline(server, "silence", "add", "-c", "nothing", status=2)
-        silence = self.faultline(server, "silence", "add", "service=~a|b", "-c", "known", "-a", "ann",
+        server.command("silence", "add", "Slow", "-c", "storm", "-a", "ann", status=1)
+        server.command("silence", "add", "Slow", status=2)
+        server.command("silence", "add", "-c", "nothing", status=2)
+        silence = server.command("silence", "add", "service=~a|b", "-c", "known", "-a", "ann",
                                  "-d", "2h").strip()
-        rows = wait_for(lambda: json.loads(self.faultline(server, "-o", "json", "silence", "query", "service=~.*"))["silences"])
+        rows = wait_for(lambda: json.loads(server.command("-o", "json", "silence", "query", "service=~.*"))["silences"])
         self.assertEqual([(r["id"], r["text"], r["created_by"]) for r in rows],
                          [(silence, '{service=~"a|b"}', "ann")])
-        self.assertEqual(self.faultline(server, "silence", "query", "-q").strip(), silence)
-        self.faultline(server, "silence", "expire", silence, "-a", "bob")
-        self.assertTrue(wait_for(lambda: not self.faultline(server, "silence", "query", "-q").strip()))
-        self.assertIn(silence, self.faultline(server, "silence", "query", "--expired"))
-        self.faultline(server, "silence", "expire", silence, status=1)
+        self.assertEqual(server.command("silence", "query", "-q").strip(), silence)
+        server.command("silence", "expire", silence, "-a", "bob")
+        self.assertTrue(wait_for(lambda: not server.command("silence", "query", "-q").strip()))
+        self.assertIn(silence, server.command("silence", "query", "--expired"))
+        server.command("silence", "expire", silence, status=1)
 
 
 class PageTest(Case):

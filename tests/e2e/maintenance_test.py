@@ -2,12 +2,11 @@
 """Maintenance windows of a running server: said by API and command, kept over kill and reload."""
 
 import json
-import subprocess
 import time
 import unittest
 import urllib.parse
 
-from support import BIN, Publisher, Server
+from support import Publisher, Server
 from wire import wait_for
 
 
@@ -20,12 +19,6 @@ class MaintenanceTest(unittest.TestCase):
         server = Server(config).start()
         self.addCleanup(server.close)
         return server
-
-    def command(self, server, *arguments, status=0):
-        done = subprocess.run([str(BIN / "faultline"), "--server", f"http://127.0.0.1:{server.http}", *arguments],
-                              capture_output=True, text=True, timeout=30)
-        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
-        return done.stdout + done.stderr
 
     def windows(self, server):
         return {w["name"]: w for w in server.api("/api/v1/maintenance")["windows"]}
@@ -42,7 +35,7 @@ class MaintenanceTest(unittest.TestCase):
     # Complaint: planned-change
     def test_a_window_keeps_alerts_from_being_incidents_until_it_is_taken_away(self):
         server = self.server()
-        self.command(server, "maintenance", "add", "deploy", "--entity", "service/c*", "-d", "1h", "-a", "ann",
+        server.command("maintenance", "add", "deploy", "--entity", "service/c*", "-d", "1h", "-a", "ann",
                      "-c", "release")
         self.post(server, "cart")
         told = wait_for(lambda: self.firing(server, "service/cart"))
@@ -56,27 +49,27 @@ class MaintenanceTest(unittest.TestCase):
         self.assertTrue(kept["deploy"]["open"])
         self.assertEqual((kept["backup"]["days"], kept["backup"]["at"], kept["backup"]["zone"]),
                          (["sat", "sun"], "02:00", "Europe/Berlin"))
-        self.assertIn("release", self.command(server, "maintenance", "list"))
-        self.command(server, "maintenance", "remove", "deploy")
+        self.assertIn("release", server.command("maintenance", "list"))
+        server.command("maintenance", "remove", "deploy")
         self.assertTrue(wait_for(lambda: server.api("/api/v1/incidents?state=open")["incidents"]))
         self.assertNotIn("maintenance", self.firing(server, "service/cart")[0])
 
     def test_windows_of_the_file_change_with_a_reload_and_not_by_command(self):
         server = self.server()
-        self.command(server, "maintenance", "remove", "backup", status=1)
-        self.command(server, "maintenance", "remove", "nothing", status=1)
-        self.command(server, "maintenance", "add", "x", "--entity", "a", "--at", "25:00", "-d", "1h", "-c", "y", status=1)
-        self.command(server, "maintenance", "add", "x", "--entity", "a", "--at", "02:00", "-d", "1h", "--zone",
+        server.command("maintenance", "remove", "backup", status=1)
+        server.command("maintenance", "remove", "nothing", status=1)
+        server.command("maintenance", "add", "x", "--entity", "a", "--at", "25:00", "-d", "1h", "-c", "y", status=1)
+        server.command("maintenance", "add", "x", "--entity", "a", "--at", "02:00", "-d", "1h", "--zone",
                      "Mars/Olympus", "-c", "y", status=1)
-        self.command(server, "maintenance", "add", "night", "--entity", "a", "--at", "02:00", "-d", "1h", "-a", "ann", "-c", "dump")
+        server.command("maintenance", "add", "night", "--entity", "a", "--at", "02:00", "-d", "1h", "-a", "ann", "-c", "dump")
         text = server.config.read_text()
         server.config.write_text(text.replace("name: backup", "name: weekly"))
-        self.assertIn("maintenance", self.command(server, "reload"))
+        self.assertIn("maintenance", server.command("reload"))
         self.assertEqual(set(self.windows(server)), {"weekly", "night"})
         server.config.write_text(text.replace("Europe/Berlin", "Mars/Olympus"))
-        self.assertIn("time zone", self.command(server, "reload", status=1))
+        self.assertIn("time zone", server.command("reload", status=1))
         self.assertEqual(set(self.windows(server)), {"weekly", "night"})
-        self.assertIn("time zone", self.command(server, "check-config", str(server.config), status=1))
+        self.assertIn("time zone", server.command("check-config", str(server.config), status=1))
 
     def test_one_that_is_over_is_listed_until_the_next_change_and_can_be_removed(self):
         server = self.server()
@@ -86,12 +79,12 @@ class MaintenanceTest(unittest.TestCase):
         self.assertIn("older", self.windows(server))
         past = ("maintenance", "add", "past", "--entity", "a", "--start", "2026-01-01", "--end", "1767312000000", "-a", "ann",
                 "-c", "c")
-        self.assertIn("it is over already", self.command(server, *past, status=2))
-        self.command(server, *past, "--force")
+        self.assertIn("it is over already", server.command(*past, status=2))
+        server.command(*past, "--force")
         self.assertEqual([self.windows(server)["past"][k] for k in ("starts", "ends")],
                          ["2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"])
         self.assertEqual(set(self.windows(server)), {"backup", "past"}, "the next change")
-        self.command(server, "maintenance", "remove", "past")
+        server.command("maintenance", "remove", "past")
         self.assertEqual(set(self.windows(server)), {"backup"})
 
     def test_who_ends_one_writes_no_lines_into_the_log(self):
@@ -118,17 +111,17 @@ class MaintenanceTest(unittest.TestCase):
         self.post(server, "c")
         self.assertTrue(wait_for(lambda: self.firing(server, "service/c")))
         add = ("maintenance", "add", "all", "--entity", "service/*", "-a", "ann")
-        self.command(server, *add, "-d", "1h", status=2)
+        server.command(*add, "-d", "1h", status=2)
         body = {"name": "all", "entities": ["service/*"], "starts": "2026-01-01T00:00:00Z", "duration_s": 60, "by": "ann"}
         status, answer = server.request("POST", "/api/v1/maintenance", body)
         self.assertEqual(status, 400)
         self.assertIn("comment", json.loads(answer)["error"]["message"])
-        self.assertIn("max_entities (2)", self.command(server, *add, "-d", "1h", "-c", "move", status=1))
-        self.command(server, "maintenance", "add", "two", "--entity", "service/a", "--entity", "service/c", "-a", "ann",
+        self.assertIn("max_entities (2)", server.command(*add, "-d", "1h", "-c", "move", status=1))
+        server.command("maintenance", "add", "two", "--entity", "service/a", "--entity", "service/c", "-a", "ann",
                      "-c", "move", "-d", "1h")
-        self.assertIn("silences.longest", self.command(server, "maintenance", "add", "long", "--entity", "service/a", "-a",
+        self.assertIn("silences.longest", server.command("maintenance", "add", "long", "--entity", "service/a", "-a",
                                                        "ann", "-c", "move", "-d", "2d", status=1))
-        self.command(server, *add, "-c", "move", "-d", "2d", "--force")
+        server.command(*add, "-c", "move", "-d", "2d", "--force")
         self.assertEqual(set(self.windows(server)), {"all", "two"})
 
 

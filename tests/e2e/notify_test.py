@@ -6,13 +6,12 @@ import json
 import os
 import pathlib
 import socketserver
-import subprocess
 import tempfile
 import threading
 import time
 import unittest
 
-from support import BIN, Server, free_ports
+from support import Server, free_ports
 from wire import wait_for
 
 # The figures of the promise by command: FAULTLINE_NOTIFY_ALERTS=500; a tenth of them here.
@@ -125,12 +124,6 @@ class NotifyTest(unittest.TestCase):
     def receivers(self, server):
         return {r["name"]: r for r in server.api("/api/v1/receivers")["receivers"]}
 
-    def faultline(self, server, *arguments, status=0):
-        done = subprocess.run([str(BIN / "faultline"), "--server", f"http://127.0.0.1:{server.http}", *arguments],
-                              capture_output=True, text=True, timeout=30)
-        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
-        return done.stdout + done.stderr
-
     def test_every_kind_of_receiver_is_told_and_secrets_stay_in_their_files(self):
         sink, mail = self.sink(), Mailbox()
         self.addCleanup(mail.close)
@@ -162,12 +155,12 @@ class NotifyTest(unittest.TestCase):
         self.assertIn("cart is slow", mail.mails[0])
         self.assertIn("Bearer s3cr3t-token", [h.get("Authorization") for h in sink.headers])
         for name in ("hook", "mail"):
-            self.faultline(server, "notify", "test", name)
+            server.command("notify", "test", name)
         self.assertTrue(wait_for(lambda: len(mail.mails) == 2))
-        self.faultline(server, "notify", "test", "nobody", status=1)
+        server.command("notify", "test", "nobody", status=1)
         sink.status = 500
-        self.assertIn("answered 500", self.faultline(server, "notify", "test", "hook", status=1))
-        self.assertIn("hook", self.faultline(server, "notify", "list"))
+        self.assertIn("answered 500", server.command("notify", "test", "hook", status=1))
+        self.assertIn("hook", server.command("notify", "list"))
         log = (server.directory / "faultlined.log").read_text()
         everything = log + server.get("/metrics")[1] + server.get("/api/v1/receivers")[1]
         self.assertNotIn("s3cr3t", everything)

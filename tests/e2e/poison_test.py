@@ -4,12 +4,11 @@ built in (tests/e2e/deadly): three metrics abort, fault or throw where a tick is
 names where decisions are folded and causes looked for.
 """
 
-import subprocess
 import time
 import unittest
 import urllib.parse
 
-from support import BIN, Publisher, Server
+from support import Publisher, Server
 
 CONFIG = ("processing: {accept_past: true}\n"
           "detection: {learning: 1m}\n"
@@ -219,19 +218,13 @@ class Poison(unittest.TestCase):
         self.assertEqual(self.server.metric("faultline_entities_quarantined"), 1)
         status, _ = self.server.request("POST", path_of("host/none") + "/release")
         self.assertEqual(status, 404)
-        done = subprocess.run(
-            [str(BIN / "faultline"), "--server", f"http://127.0.0.1:{self.server.http}",
-             "entity", "release", "host/a"], capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.server.command("entity", "release", "host/a")
         self.eventually(lambda: self.server.api(path_of("host/a"))["state"] != "quarantined")
         self.send(row("host/a", 8))
         self.eventually(lambda: self.observations("host/a") >= 1)
         status, _ = self.server.request("POST", path_of("host/a") + "/release")
         self.assertEqual(status, 400, "it is not in quarantine any more")
-        done = subprocess.run(
-            [str(BIN / "faultline"), "--server", f"http://127.0.0.1:{self.server.http}",
-             "entity", "retire", "host/a"], capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        self.server.command("entity", "retire", "host/a")
         self.eventually(lambda: self.server.get(path_of("host/a"))[0] == 404)
 
 

@@ -141,6 +141,13 @@ class Server:
             raise RuntimeError(f"GET {path}: {status} {body}")
         return json.loads(body)
 
+    def command(self, *words, status=0, timeout=60):
+        """What `faultline` says, against this server. It must end with @p status."""
+        done = subprocess.run([str(BIN / "faultline"), "--server", f"http://127.0.0.1:{self.http}", *words],
+                              capture_output=True, text=True, timeout=timeout)
+        assert done.returncode == status, f"ended with {done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
     def metric(self, name):
         """Sum of a metric's samples on /metrics."""
         total = 0.0
