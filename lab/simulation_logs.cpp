@@ -104,10 +104,12 @@ void sim_narrator::trace(event_time at, const sim_model& model) {
   trace_id_ = hex(rng_.next());
   trace_first_ = spans_.size();
   const sim_state& front = model.states()[0];
-  const std::size_t operation = draw_operation();
-  walk(0, operation, "", 0,
-       front.p95_ms * mean_over_p95 * rng_.uniform(0.6, 1.6) * operations[operation].takes,
-       rng_.chance(front.errors), 0, model);
+  served_call first;
+  first.operation = draw_operation();
+  first.failed = rng_.chance(front.errors);
+  first.duration_ms =
+      front.p95_ms * mean_over_p95 * rng_.uniform(0.6, 1.6) * operations[first.operation].takes;
+  walk(first, model);
 }
 
 std::size_t sim_narrator::draw_operation() {
@@ -121,32 +123,37 @@ std::size_t sim_narrator::draw_operation() {
   return operations_ - 1;
 }
 
-void sim_narrator::walk(std::size_t node, std::size_t operation, const std::string& parent,
-                        double start_ms, double duration_ms, bool failed, int depth,
-                        const sim_model& model) {
-  if (spans_.size() - trace_first_ >= most_spans || depth > deepest) return;
+void sim_narrator::walk(const served_call& call, const sim_model& model) {
+  if (spans_.size() - trace_first_ >= most_spans || call.depth > deepest) return;
   span_row s;
-  s.ts = trace_at_ + milliseconds{static_cast<std::int64_t>(start_ms)};
-  s.entity = graph_->nodes[node].id;
+  s.ts = trace_at_ + milliseconds{static_cast<std::int64_t>(call.start_ms)};
+  s.entity = graph_->nodes[call.node].id;
   s.trace = trace_id_;
   s.span = hex(rng_.next());
-  s.parent = parent;
-  const auto& kind = operations[operation];
+  s.parent = call.parent;
+  const auto& kind = operations[call.operation];
   s.operation = operations_ == 1 ? "handle /" + short_name(s.entity)
                                  : std::string{kind.verb} + " /" + short_name(s.entity) + kind.end;
-  s.duration_us = static_cast<std::uint64_t>(std::max(1.0, duration_ms * 1000));
-  s.status = failed ? span_status::error : span_status::ok;
+  s.duration_us = static_cast<std::uint64_t>(std::max(1.0, call.duration_ms * 1000));
+  s.status = call.failed ? span_status::error : span_status::ok;
   const std::string id = s.span;
   spans_.push_back(std::move(s));
-  double at_ms = start_ms;
+  double at_ms = call.start_ms;
   for (std::size_t i = 0; i < graph_->edges.size(); ++i) {
     const sim_edge& e = graph_->edges[i];
-    if (e.from != node || !rng_.chance(std::min(1.0, e.calls))) continue;
+    if (e.from != call.node || !rng_.chance(std::min(1.0, e.calls))) continue;
     const sim_call& c = model.calls()[i];
-    const std::size_t asked = draw_operation();
-    const double took = c.p95_ms * mean_over_p95 * rng_.uniform(0.6, 1.6) * operations[asked].takes;
-    walk(e.to, asked, id, at_ms, took, rng_.chance(c.errors), depth + 1, model);
-    at_ms += took;
+    served_call made;
+    made.node = e.to;
+    made.operation = draw_operation();
+    made.parent = id;
+    made.start_ms = at_ms;
+    made.duration_ms =
+        c.p95_ms * mean_over_p95 * rng_.uniform(0.6, 1.6) * operations[made.operation].takes;
+    made.failed = rng_.chance(c.errors);
+    made.depth = call.depth + 1;
+    walk(made, model);
+    at_ms += made.duration_ms;
   }
 }
 

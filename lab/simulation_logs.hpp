@@ -28,8 +28,18 @@ private:
   void log_node(std::size_t node, event_time at, const sim_model& model, const sim_pressure& p);
   void log(std::size_t node, event_time at, log_severity severity, std::string body);
   void trace(event_time at, const sim_model& model);
-  void walk(std::size_t node, std::size_t operation, const std::string& parent, double start_ms,
-            double duration_ms, bool failed, int depth, const sim_model& model);
+  /// One call that a trace shows.
+  struct served_call {
+    std::size_t node = 0;
+    std::size_t operation = 0;
+    std::string parent;   ///< the span it was made in; none: the trace begins with it
+    double start_ms = 0;  ///< into the trace
+    double duration_ms = 0;
+    bool failed = false;
+    int depth = 0;
+  };
+  /// Its span, and those of the calls made for it.
+  void walk(const served_call& call, const sim_model& model);
   std::size_t draw_operation();
   std::string number(std::uint64_t below) { return std::to_string(rng_.below(below)); }
 
