@@ -18,12 +18,15 @@ double seconds_between(event_time from, event_time to) {
   return static_cast<double>((to - from).count()) / 1000;
 }
 
-fault_outcome outcome_of(const fault_verdict& v, const std::string& set, const std::string& name,
-                         double step_s) {
+double step_seconds(const scored_truth& truth) {
+  return static_cast<double>(truth.step().count()) / 1000;
+}
+
+fault_outcome outcome_of(const fault_verdict& v, const judged_recording& r) {
   const fault_label& f = *v.fault;
   fault_outcome o;
-  o.set = set;
-  o.recording = name;
+  o.set = r.set;
+  o.recording = r.name;
   o.id = f.id;
   o.type = f.type;
   o.form = f.form;
@@ -35,18 +38,18 @@ fault_outcome outcome_of(const fault_verdict& v, const std::string& set, const s
   o.ramp_s = f.ramp_end ? seconds_between(f.start, *f.ramp_end) : 0;
   o.effect_s = f.full_effect ? seconds_between(f.start, *f.full_effect) : 0;
   if (!v.paged) return o;
-  o.delay_ticks = seconds_between(f.visible_from.value_or(f.start), *v.paged) / step_s;
+  o.delay_ticks =
+      seconds_between(f.visible_from.value_or(f.start), *v.paged) / step_seconds(r.truth);
   o.lead_s = f.full_effect ? seconds_between(*v.paged, *f.full_effect) : 0;
   return o;
 }
 
-void append(const recording_verdict& verdict, const std::string& set, const std::string& name,
-            const std::vector<std::string>& entities, double step_s, detector_outcome& to) {
-  for (const auto& f : verdict.faults) to.faults.push_back(outcome_of(f, set, name, step_s));
-  for (std::size_t e = 0; e < entities.size(); ++e) {
+void append(const recording_verdict& verdict, const judged_recording& r, detector_outcome& to) {
+  for (const auto& f : verdict.faults) to.faults.push_back(outcome_of(f, r));
+  for (std::size_t e = 0; e < r.entities.size(); ++e) {
     const auto& v = verdict.entities[e];
     to.entities.push_back(
-        {set, name, entities[e], static_cast<double>(v.free_rows) * verdict.step_days, v});
+        {r.set, r.name, r.entities[e], static_cast<double>(v.free_rows) * verdict.step_days, v});
   }
 }
 
@@ -83,9 +86,10 @@ std::vector<std::vector<float>> scores_of(const detection_run& run, const teleme
   return out;
 }
 
-void rank(const scored_truth& truth, const std::vector<std::vector<float>>& scores,
-          const std::string& set, const std::string& name, const std::vector<std::string>& entities,
+/// How well @p scores, by entity and row, put the faulty rows above the others.
+void rank(const judged_recording& r, const std::vector<std::vector<float>>& scores,
           std::size_t vus_buffer, detector_outcome& to) {
+  const auto& truth = r.truth;
   for (std::size_t e = 0; e < truth.entities(); ++e) {
     std::vector<bool> label;
     std::vector<float> score;
@@ -99,13 +103,9 @@ void rank(const scored_truth& truth, const std::vector<std::vector<float>>& scor
     if (!ap) continue;
     const auto faulty = static_cast<double>(std::count(label.begin(), label.end(), true));
     const auto vus = vus_pr(label, score, std::min(vus_buffer, label.size() / 10));
-    to.rankings.push_back(
-        {set, name, entities[e], *ap, vus.value_or(0), faulty / static_cast<double>(label.size())});
+    to.rankings.push_back({r.set, r.name, r.entities[e], *ap, vus.value_or(0),
+                           faulty / static_cast<double>(label.size())});
   }
-}
-
-double step_seconds(const scored_truth& truth) {
-  return static_cast<double>(truth.step().count()) / 1000;
 }
 
 }  // namespace
@@ -155,10 +155,10 @@ void detection_study::add(const std::string& set, const evaluation_input& input,
     for (const auto& v : options_.variants)
       variants_.push_back(
           {v.name, v.options.detection.false_pages_per_entity_month, false, {}, {}, {}, {}});
-  kept k{set, input.scored.name, ids_of(input.scored), scored_truth{input.scored, truth}, {}, {}};
+  kept k{{set, input.scored.name, ids_of(input.scored), scored_truth{input.scored, truth}}, {}, {}};
   std::uint64_t before = 0;
   for (std::size_t v = 0; v < options_.variants.size(); ++v) {
-    run_variant(v, set, input, k, models, [&](std::uint64_t done) {
+    run_variant(v, input, k, models, [&](std::uint64_t done) {
       if (progress) progress(before + done);
     });
     before += input.events();
@@ -169,20 +169,17 @@ void detection_study::add(const std::string& set, const evaluation_input& input,
   kept_.push_back(std::move(k));
 }
 
-void detection_study::run_variant(std::size_t v, const std::string& set,
-                                  const evaluation_input& input, kept& into,
+void detection_study::run_variant(std::size_t v, const evaluation_input& input, kept& into,
                                   const evaluation_models& models,
                                   const evaluation_progress& progress) {
   const study_variant& variant = options_.variants[v];
   evaluation_models with = models;
   if (!variant.with_forecaster) with.forecast = nullptr;
   const auto run = run_detection(input, variant.options, with, progress);
-  append(into.truth.judge(alarms_of(run, input.scored)), set, into.name, into.entities,
-         step_seconds(into.truth), variants_[v]);
+  append(into.truth.judge(alarms_of(run, input.scored)), into, variants_[v]);
   if (!variant.with_rankings && v != 0) return;
   auto scores = scores_of(run, input.scored, into.truth);
-  if (variant.with_rankings)
-    rank(into.truth, scores, set, into.name, into.entities, options_.vus_buffer, variants_[v]);
+  if (variant.with_rankings) rank(into, scores, options_.vus_buffer, variants_[v]);
   if (v == 0) into.scores = std::move(scores);
 }
 
@@ -199,8 +196,8 @@ void detection_study::add_baselines(double per_month, std::vector<detector_outco
       by_global.push_back(spans_above(r.truth.rows(e), r.levels.scored[e], k, r.truth.step()));
       by_own.push_back(spans_above(r.truth.rows(e), r.levels.scored[e], limit, r.truth.step()));
     }
-    append(r.truth.judge(by_global), r.set, r.name, r.entities, step_seconds(r.truth), global);
-    append(r.truth.judge(by_own), r.set, r.name, r.entities, step_seconds(r.truth), own);
+    append(r.truth.judge(by_global), r, global);
+    append(r.truth.judge(by_own), r, own);
   }
   out.push_back(std::move(global));
   out.push_back(std::move(own));
@@ -225,11 +222,9 @@ std::vector<double> candidates(std::vector<float> values) {
   return out;
 }
 
+/// A recording and what a limit is tried on: by entity and row.
 struct swept {
-  const scored_truth* truth;
-  const std::string* set;
-  const std::string* name;
-  const std::vector<std::string>* entities;
+  const judged_recording* of;
   std::vector<std::vector<float>> level;
 };
 
@@ -238,9 +233,10 @@ detector_outcome judged_at(const std::vector<swept>& all, double limit, const st
   detector_outcome out{name, per_month, true, {}, {}, {}, {}};
   for (const swept& s : all) {
     recording_alarms alarms;
-    for (std::size_t e = 0; e < s.entities->size(); ++e)
-      alarms.push_back(spans_above(s.truth->rows(e), s.level[e], limit, s.truth->step()));
-    append(s.truth->judge(alarms), *s.set, *s.name, *s.entities, step_seconds(*s.truth), out);
+    const auto& truth = s.of->truth;
+    for (std::size_t e = 0; e < s.of->entities.size(); ++e)
+      alarms.push_back(spans_above(truth.rows(e), s.level[e], limit, truth.step()));
+    append(truth.judge(alarms), *s.of, out);
   }
   return out;
 }
@@ -285,7 +281,7 @@ void detection_study::add_oracles(const detector_outcome& like,
       days > 0 ? std::max(wrong / days, like.promised_per_month / days_of_month) : 0;
   std::vector<swept> score, global, own;
   for (const kept& r : kept_) {
-    swept s{&r.truth, &r.set, &r.name, &r.entities, r.scores};
+    swept s{&r, r.scores};
     score.push_back(s);
     s.level = r.levels.scored;
     global.push_back(s);

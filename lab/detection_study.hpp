@@ -73,6 +73,14 @@ std::vector<study_variant> variants_at(const evaluation_options& options,
 /// At one budget: as it is, without the forecaster, and without each view in turn.
 std::vector<study_variant> ablation_variants(const evaluation_options& options, bool forecaster);
 
+/// A recording as the study knows it once it was run.
+struct judged_recording {
+  std::string set;
+  std::string name;
+  std::vector<std::string> entities;
+  scored_truth truth;
+};
+
 /// Runs recordings one after the other through our judgement and the baselines. Labels are looked
 /// at after the runs only. Thresholds of detectors that are no oracles come from training rows.
 class detection_study {
@@ -88,15 +96,11 @@ public:
   std::vector<detector_outcome> finish();
 
 private:
-  struct kept {
-    std::string set;
-    std::string name;
-    std::vector<std::string> entities;
-    scored_truth truth;
+  struct kept : judged_recording {
     threshold_levels levels;
     std::vector<std::vector<float>> scores;  ///< of the first variant
   };
-  void run_variant(std::size_t v, const std::string& set, const evaluation_input& input, kept& into,
+  void run_variant(std::size_t v, const evaluation_input& input, kept& into,
                    const evaluation_models& models, const evaluation_progress& progress);
   void add_baselines(double per_month, std::vector<detector_outcome>& out) const;
   void add_oracles(const detector_outcome& like, std::vector<detector_outcome>& out) const;
