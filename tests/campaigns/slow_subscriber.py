@@ -16,6 +16,7 @@ Needs a build (FAULTLINE_BIN or build/release/bin). Ends with 0 when all of it h
 """
 
 import argparse
+import dataclasses
 import json
 import multiprocessing
 import os
@@ -217,7 +218,9 @@ def run(rate, seconds, warm_up, entities, records=0, budget=MEMORY_BUDGET, incid
         reports = subscribers.reports(last, 300)
         caught_up = time.monotonic() - awake
         status = server.stop()
-        return judge(rate, seconds, entities, span, spent, before, during, last, reports, caught_up, status, budget)
+        return judge(Seen(rate=rate, seconds=seconds, entities=entities, span=span, cpu_s=spent, memory_before=max(before),
+                          memory_grown=max(during) - max(before), last=last, reports=reports, caught_up_s=caught_up, status=status),
+                     budget)
     finally:
         told["stop"].set()
         if sender.is_alive():
@@ -241,35 +244,53 @@ def settled(server):
     return last
 
 
-def judge(rate, seconds, entities, span, spent, before, during, last, reports, caught_up, status, budget):
-    wrong = []
+@dataclasses.dataclass
+class Seen:
+    """What came of a campaign."""
+
+    rate: int  # asked for
+    seconds: float  # that the subscriber stood still
+    entities: int
+    span: tuple  # seq of the feed before and after these
+    cpu_s: float  # of the server meanwhile
+    memory_before: int  # bytes
+    memory_grown: int
+    last: int  # seq of the record that all waited for
+    reports: dict  # by subscriber: its counts, and what it saw by seq
+    caught_up_s: float
+    status: int  # the server's exit
+
+
+def judge(seen, budget):
+    """@returns the result; under "wrong" what did not hold."""
+    wrong, reports = [], seen.reports
     # Causes that are still being looked for are told later: what counts is up to the record that all waited for.
-    seen = {name: {seq: what for seq, what in reports[name][1].items() if seq <= last} for name in reports}
-    everything = seen["one"]
-    if sorted(everything) != list(range(1, last + 1)):
+    told = {name: {seq: what for seq, what in reports[name][1].items() if seq <= seen.last} for name in reports}
+    everything = told["one"]
+    if sorted(everything) != list(range(1, seen.last + 1)):
         wrong.append("a subscriber that read on has not every record")
     for name in ("slow", "other"):
-        if seen[name] != everything:
+        if told[name] != everything:
             wrong.append(f"{name} has other records than the first")
     for name in ("one", "other"):
         if reports[name][0]["gaps"] > 0:
             wrong.append(f"{name} lost messages though it read: {reports[name][0]['gaps']} gaps")
     if reports["slow"][0]["replayed"] == 0:
         wrong.append("the stopped subscriber missed nothing: it was not tested")
-    alerts = sum(1 for seq in range(span[0] + 1, span[1] + 1) if everything.get(seq, ("",) * 4)[3] == "alert")
-    grown = max(during) - max(before)
-    if grown > budget:
-        wrong.append(f"the server grew by {grown >> 20} MiB")
-    if status != 0:
-        wrong.append(f"exit status {status}")
+    first, after = seen.span
+    alerts = sum(1 for seq in range(first + 1, after + 1) if everything.get(seq, ("",) * 4)[3] == "alert")
+    if seen.memory_grown > budget:
+        wrong.append(f"the server grew by {seen.memory_grown >> 20} MiB")
+    if seen.status != 0:
+        wrong.append(f"exit status {seen.status}")
     return {
-        "rate_asked": rate, "rate_reached": round(alerts / seconds),
-        "records_per_second": round((span[1] - span[0]) / seconds), "seconds": round(seconds), "entities": entities,
-        "records": last, "of_incidents": reports["one"][0]["incidents"],
-        "memory_before_mib": max(before) >> 20, "memory_grown_mib": round(grown / (1 << 20), 1),
-        "slow_replayed": reports["slow"][0]["replayed"], "caught_up_s": round(caught_up, 1),
+        "rate_asked": seen.rate, "rate_reached": round(alerts / seen.seconds),
+        "records_per_second": round((after - first) / seen.seconds), "seconds": round(seen.seconds), "entities": seen.entities,
+        "records": seen.last, "of_incidents": reports["one"][0]["incidents"],
+        "memory_before_mib": seen.memory_before >> 20, "memory_grown_mib": round(seen.memory_grown / (1 << 20), 1),
+        "slow_replayed": reports["slow"][0]["replayed"], "caught_up_s": round(seen.caught_up_s, 1),
         "others_worst_lag_ms": round(max(reports[n][0]["worst_lag_ms"] for n in ("one", "other"))),
-        "server_cpu_s_per_second": round(spent / seconds, 2), "wrong": wrong,
+        "server_cpu_s_per_second": round(seen.cpu_s / seen.seconds, 2), "wrong": wrong,
     }
 
 
