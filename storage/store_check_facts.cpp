@@ -9,6 +9,10 @@
 
 namespace faultline::checking {
 
+namespace {
+constexpr const char* facts_kind = "settings and sums";
+}  // namespace
+
 std::string in_partition(partition_id p, const char* what, std::uint64_t n) {
   return "partition " + std::to_string(p) + ", " + what + " " + std::to_string(n);
 }
@@ -29,60 +33,64 @@ std::string hex_of(std::string_view key) {
 }
 
 void record_checker::check_meta() {
-  each(family::meta, "settings and sums", "", "",
+  each(family::meta, facts_kind, "", "",
        [this](std::string_view key, std::string_view value) { check_fact(key, value); });
 }
 
+// One letter says what a key is of: keys.cpp.
 void record_checker::check_fact(std::string_view key, std::string_view value) {
-  constexpr const char* kind = "settings and sums";
-  if (key.empty()) return report_.problem(kind, "the empty key", "is no key of this format");
-  const std::string where = key == keys::format() || key == keys::upgrade()
-                                ? std::string{key}
-                                : std::string(1, key.empty() ? '?' : key[0]) + ", " + hex_of(key);
-  if (key == keys::correlator_state()) {
-    const auto row = rows::read_record(value);
-    if (!readable(row, kind, "correlator state")) return;
-    if (readers_.correlator) readable(readers_.correlator(row->bytes), kind, "correlator state");
-    if (row->feed_seq > facts_.correlator_through)
-      report_.problem(kind, "correlator state", "is ahead of what the correlator has seen");
-    return;
+  if (key.empty()) return report_.problem(facts_kind, "the empty key", "is no key of this format");
+  if (key == keys::correlator_state()) return check_correlator_state(value);
+  const bool of_format = key == keys::format() || key == keys::upgrade();
+  const char subject = of_format ? '-' : key[0];
+  const std::string where =
+      of_format ? std::string{key} : std::string(1, subject) + ", " + hex_of(key);
+  switch (subject) {
+    case 'N':
+      readable(rows::read_text(value), "notes", where);
+      break;
+    case 'X':
+      readable(rows::read_text(value), "skipped records", where);
+      break;
+    case 'R':
+    case 'Z':
+      check_rules(subject, key, value, where);
+      break;
+    case 'E':
+    case 'U':
+    case 'Q':
+      check_partition_fact(subject, key, value, where);
+      break;
+    default:
+      check_numbers(subject, key, value, where);
   }
-  const char subject = key == keys::format() || key == keys::upgrade() ? '-' : key[0];
-  if (subject == 'N') {
-    readable(rows::read_text(value), "notes", where);
-    return;
-  }
-  if (subject == 'X') {
-    readable(rows::read_text(value), "skipped records", where);
-    return;
-  }
-  if (subject == 'R' || subject == 'Z') {
-    check_rules(subject, key, value, where);
-    return;
-  }
-  if (subject == 'E' || subject == 'U' || subject == 'Q') {
-    check_partition_fact(subject, key, value, where);
-    return;
-  }
-  constexpr std::string_view numbers_of = "-TMHSFOPCLWY";
-  if (numbers_of.find(subject) == std::string_view::npos)
-    return report_.problem(kind, where, "is no key of this format");
+}
+
+void record_checker::check_correlator_state(std::string_view value) {
+  constexpr const char* what = "correlator state";
+  const auto row = rows::read_record(value);
+  if (!readable(row, facts_kind, what)) return;
+  if (readers_.correlator) readable(readers_.correlator(row->bytes), facts_kind, what);
+  if (row->feed_seq > facts_.correlator_through)
+    report_.problem(facts_kind, what, "is ahead of what the correlator has seen");
+}
+
+void record_checker::check_numbers(char subject, std::string_view key, std::string_view value,
+                                   const std::string& where) {
+  constexpr std::string_view subjects = "-TMHSFOPCLWY", of_partitions = "FOPW";
+  if (subjects.find(subject) == std::string_view::npos)
+    return report_.problem(facts_kind, where, "is no key of this format");
   const auto numbers = rows::read_numbers(value);
-  if (!readable(numbers, kind, where)) return;
+  if (!readable(numbers, facts_kind, where)) return;
   const auto single = [&]() -> std::uint64_t {
     if (numbers->size() == 1) return numbers->front();
-    report_.problem(kind, where, "is not one number");
+    report_.problem(facts_kind, where, "is not one number");
     return 0;
   };
   const auto partition = static_cast<partition_id>(keys::number_at(key, keys::meta_offset, 2));
-  const bool of_partition = subject == 'F' || subject == 'O' || subject == 'P' || subject == 'W';
-  if (of_partition && !known_partition(partition, kind, where)) return;
+  const bool of_partition = of_partitions.find(subject) != std::string_view::npos;
+  if (of_partition && !known_partition(partition, facts_kind, where)) return;
   switch (subject) {
-    case '-':
-    case 'T':
-    case 'M':
-    case 'W':
-      break;
     case 'Y':
       facts_.controls = std::max(facts_.controls, single());
       break;
@@ -99,7 +107,7 @@ void record_checker::check_fact(std::string_view key, std::string_view value) {
       facts_.consumed[partition] = single();
       break;
     case 'P':
-      if (numbers->size() != 2) return report_.problem(kind, where, "is not two numbers");
+      if (numbers->size() != 2) return report_.problem(facts_kind, where, "is not two numbers");
       facts_.checkpoint[partition] = {(*numbers)[0], (*numbers)[1]};
       break;
     case 'C':
@@ -108,8 +116,8 @@ void record_checker::check_fact(std::string_view key, std::string_view value) {
     case 'L':
       facts_.letters += single();
       break;
-    default:
-      report_.problem(kind, hex_of(key), "is no key of this format");
+    default:  // the others are held against nothing
+      break;
   }
 }
 

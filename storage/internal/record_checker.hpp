@@ -131,6 +131,9 @@ private:
   void check_partition_fact(char subject, std::string_view key, std::string_view value,
                             const std::string& where);
   void check_fact(std::string_view key, std::string_view value);
+  void check_correlator_state(std::string_view value);
+  void check_numbers(char subject, std::string_view key, std::string_view value,
+                     const std::string& where);
   void check_rules(char subject, std::string_view key, std::string_view value,
                    const std::string& where);
   void check_segment(std::uint64_t number, const std::vector<std::uint64_t>& row);
