@@ -46,60 +46,74 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
 
   const std::lock_guard appending{appending_};
   rocksdb::WriteBatch batch{bytes};
-  log_segment next;
-  const auto segment = choose_segment(batch, next);
+  staged_group staged;
+  const auto segment = choose_segment(batch, staged.begun);
   if (!segment) return segment.error();
-  std::vector<log_position> positions;
-  if (auto put = put_blobs(group, *segment, batch, positions); !put) return put.error();
-  const std::uint64_t delta_number = last_publisher_delta() + 1;
+  if (auto put = put_blobs(group, *segment, batch, staged.positions); !put) return put.error();
+  stage_publishers(group, batch, staged);
+  stage_sums(group, batch, staged);
+  rocksdb_letters::staged letters{letters_, group.dead_letters, batch};
+  if (batch.Count() == 0) return staged.positions;
+  if (auto done = database_.write(batch, when == sync_when::now, write_kind::intake); !done)
+    return done.error();
+  letters.written();
+  written(group, staged);
+  return std::move(staged.positions);
+}
+
+void rocksdb_event_log::stage_publishers(const append_group& group, rocksdb::WriteBatch& batch,
+                                         staged_group& staged) const {
+  staged.delta_number = last_publisher_delta() + 1;
   if (!group.publishers.empty()) {
-    batch.Put(database_.at(family::publishers), keys::publisher_deltas(delta_number),
+    batch.Put(database_.at(family::publishers), keys::publisher_deltas(staged.delta_number),
               rows::deltas(group.publishers));
   }
-  const std::uint64_t forgotten_through = delta_number - (group.publishers.empty() ? 1 : 0);
+  staged.forgotten_through = staged.delta_number - (group.publishers.empty() ? 1 : 0);
   for (const auto& key : group.forgotten) {
     batch.Put(database_.at(family::publishers), keys::publisher_row(key),
-              rows::publisher(forgotten_through, ""));
+              rows::publisher(staged.forgotten_through, ""));
   }
-  auto totals = counters();
+}
+
+void rocksdb_event_log::stage_sums(const append_group& group, rocksdb::WriteBatch& batch,
+                                   staged_group& staged) const {
+  staged.totals = counters();
   for (const auto& [name, count] : group.counters) {
-    totals[name] += count;
-    batch.Put(database_.at(family::meta), keys::counter(name), rows::number(totals[name]));
+    auto& total = staged.totals[name];
+    total += count;
+    batch.Put(database_.at(family::meta), keys::counter(name), rows::number(total));
   }
-  const bool controls = group.control_sequence > control_sequence();
-  if (controls) {
+  staged.controls = group.control_sequence > control_sequence();
+  if (staged.controls) {
     batch.Put(database_.at(family::meta), keys::controls_copied(),
               rows::number(group.control_sequence));
   }
-  rocksdb_letters::staged letters{letters_, group.dead_letters, batch};
-  if (batch.Count() == 0) return positions;
-  if (auto done = database_.write(batch, when == sync_when::now, write_kind::intake); !done)
-    return done.error();
+}
 
-  letters.written();
+/// What is known in memory follows what is on its way to the disk.
+void rocksdb_event_log::written(const append_group& group, staged_group& staged) {
   for (const auto& entry : group.log) bytes_written_ += entry.blob.size();
   segment_is_ours_ = true;
-  if (next.number != 0) {
+  if (staged.begun.number != 0) {
     const std::lock_guard lock{directory_mutex_};
-    directory_.add(std::move(next));
+    directory_.add(std::move(staged.begun));
   }
-  for (std::size_t i = 0; i < positions.size(); ++i) {
-    last_[group.log[i].partition].store(positions[i], std::memory_order_release);
+  for (std::size_t i = 0; i < staged.positions.size(); ++i) {
+    last_[group.log[i].partition].store(staged.positions[i], std::memory_order_release);
   }
-  if (controls) control_sequence_.store(group.control_sequence);
+  if (staged.controls) control_sequence_.store(group.control_sequence);
   if (!group.publishers.empty() || !group.forgotten.empty()) {
     const std::lock_guard lock{publishers_mutex_};
-    for (const auto& d : group.publishers) deltas_.appended(d.key, delta_number);
+    for (const auto& d : group.publishers) deltas_.appended(d.key, staged.delta_number);
     for (const auto& key : group.forgotten) {
-      deltas_.folded(key, forgotten_through);
-      forgotten_[key] = forgotten_through;
+      deltas_.folded(key, staged.forgotten_through);
+      forgotten_[key] = staged.forgotten_through;
     }
   }
   if (!group.counters.empty()) {
     const std::lock_guard lock{counters_mutex_};
-    counters_ = std::move(totals);
+    counters_ = std::move(staged.totals);
   }
-  return positions;
 }
 
 /// The segment to write to. When the newest is full, or of an earlier run, @p next becomes a new

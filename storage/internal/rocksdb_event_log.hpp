@@ -52,6 +52,20 @@ private:
   outcome<void> load_counters();
   outcome<void> load_deltas();
   outcome<void> check(const append_group& group) const;
+  /// What a group is to become, once it is written.
+  struct staged_group {
+    std::vector<log_position> positions;
+    log_segment begun;                            ///< number 0: none is
+    std::uint64_t delta_number = 0;               ///< of its publishers' deltas
+    std::uint64_t forgotten_through = 0;          ///< the last delta that forgotten rows include
+    std::map<std::string, std::uint64_t> totals;  ///< its counters added
+    bool controls = false;                        ///< it has newer ones
+  };
+  void stage_publishers(const append_group& group, rocksdb::WriteBatch& batch,
+                        staged_group& staged) const;
+  void stage_sums(const append_group& group, rocksdb::WriteBatch& batch,
+                  staged_group& staged) const;
+  void written(const append_group& group, staged_group& staged);
   outcome<std::uint64_t> choose_segment(rocksdb::WriteBatch& batch, log_segment& next);
   outcome<void> put_blobs(const append_group& group, std::uint64_t segment,
                           rocksdb::WriteBatch& batch, std::vector<log_position>& positions) const;
