@@ -257,9 +257,13 @@ int main(int argc, char** argv) {
   flags f;
   CLI::App app{"faultlined: early warning and root cause for people who run systems"};
   app.set_version_flag("--version", version());
-  app.add_option("--config.file", f.config_file, "YAML configuration");
-  app.add_option("--storage.path", f.storage_path, "directory of the store");
-  app.add_option("--web.listen-address", f.listen_address, "host:port of the HTTP listener");
+  // An empty one is a variable of a script that is not set: the defaults were not meant.
+  const CLI::Validator said{
+      [](const std::string& text) { return std::string{text.empty() ? "is empty" : ""}; }, ""};
+  app.add_option("--config.file", f.config_file, "YAML configuration")->check(said);
+  app.add_option("--storage.path", f.storage_path, "directory of the store")->check(said);
+  app.add_option("--web.listen-address", f.listen_address, "host:port of the HTTP listener")
+      ->check(said);
   app.add_option("--log.level", f.log_level, "trace, debug, info, warn, error")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
   app.add_option("--log.format", f.log_format, "text, json")

@@ -353,7 +353,8 @@ class Models(ControlTest):
 
 class Program(unittest.TestCase):
     def test_a_wrong_command_line_ends_with_2_and_says_why(self):
-        for words in (["--nonsense"], ["--config.file"], ["stray"], ["--config.file", "/nowhere/faultline.yaml"]):
+        for words in (["--nonsense"], ["--config.file"], ["stray"], ["--config.file", "/nowhere/faultline.yaml"],
+                      ["--config.file", ""], ["--storage.path", ""], ["--web.listen-address", ""]):
             done = subprocess.run([str(BIN / "faultlined"), *words], cwd=ROOT, timeout=60,
                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             self.assertEqual(done.returncode, 2, f"{words}: {done.stdout}{done.stderr}")
