@@ -64,10 +64,14 @@ std::size_t give_mail(char* bytes, std::size_t size, std::size_t count, void* fr
   return n;
 }
 
-/// What curl says of its own, without the address.
-failure said_by(CURLcode code) {
+/// What curl says of its own, without the address; and the number by which a mail server refused.
+failure said_by(CURL* h, CURLcode code) {
   const bool late = code == CURLE_OPERATION_TIMEDOUT;
-  return {late ? ec::deadline_passed : ec::io_failed, curl_easy_strerror(code)};
+  std::string what = curl_easy_strerror(code);
+  long status = 0;
+  if (curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status >= 400)
+    what += ": answered " + std::to_string(status);
+  return {late ? ec::deadline_passed : ec::io_failed, what};
 }
 
 outcome<curl_handle> handle_for(const notify_target& to, const std::string& url,
@@ -120,7 +124,7 @@ outcome<void> post(const notify_target& to, const std::string& url, const std::s
   curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take_answer);
   curl_easy_setopt(h, CURLOPT_WRITEDATA, &answer);
-  if (const CURLcode code = curl_easy_perform(h); code != CURLE_OK) return said_by(code);
+  if (const CURLcode code = curl_easy_perform(h); code != CURLE_OK) return said_by(h, code);
   long status = 0;
   curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
   if (status >= 200 && status < 300) return {};
@@ -152,7 +156,7 @@ outcome<void> mail(const notify_target& to, const std::string& url, const std::s
   curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
   curl_easy_setopt(h, CURLOPT_READFUNCTION, give_mail);
   curl_easy_setopt(h, CURLOPT_READDATA, &u);
-  if (const CURLcode code = curl_easy_perform(h); code != CURLE_OK) return said_by(code);
+  if (const CURLcode code = curl_easy_perform(h); code != CURLE_OK) return said_by(h, code);
   return {};
 }
 

@@ -66,6 +66,7 @@ class Mailbox:
 
     def __init__(self):
         self.mails = []
+        self.answer = "250 taken"
         box = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -86,7 +87,7 @@ class Mailbox:
                     while (part := self.rfile.readline()) != b".\r\n":
                         mail.append(part.decode())
                     box.mails.append("".join(mail))
-                    self.say("250 taken")
+                    self.say(box.answer)
 
         self.port = free_ports(1)[0]
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Handler)
@@ -161,6 +162,8 @@ class NotifyTest(unittest.TestCase):
         sink.status = 500
         self.assertIn("answered 500", server.command("notify", "test", "hook", status=1))
         self.assertIn("hook", server.command("notify", "list"))
+        mail.answer = "554 no spam"
+        self.assertIn("answered 554", server.command("notify", "test", "mail", status=1))
         log = (server.directory / "faultlined.log").read_text()
         everything = log + server.get("/metrics")[1] + server.get("/api/v1/receivers")[1]
         self.assertNotIn("s3cr3t", everything)
