@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "server/rule_desk.hpp"
+#include "storage/copy_lease.hpp"
 
 namespace faultline {
 
@@ -33,12 +34,22 @@ outcome<void> backup_desk::remove() const {
   return {};
 }
 
+/// Removes the last one, unless somebody takes it away.
+outcome<void> backup_desk::make_room() const {
+  std::error_code unseen;  // what cannot be seen is told of by remove()
+  if (!fs::exists(directory_, unseen)) return {};
+  const auto mine = copy_lease::to_make(directory_);
+  if (!mine && mine.error().code == ec::overloaded) return mine.error();
+  return remove();
+}
+
 outcome<void> backup_desk::write() const {
-  if (auto gone = remove(); !gone) return gone;
   std::error_code failed;
   fs::create_directories(directory_, failed);
   if (!failed) fs::permissions(directory_, fs::perms::owner_all, failed);
   if (failed) return failure{ec::io_failed, directory_ + ": " + failed.message()};
+  const auto mine = copy_lease::to_make(directory_);
+  if (!mine) return mine.error();
   if (auto copied = memory_.copy_to(directory_ + "/store"); !copied) return copied;
   const auto models = models_of(storage_path_);
   if (fs::exists(models, failed)) fs::copy(models, directory_ + "/models", failed);
@@ -49,6 +60,7 @@ outcome<void> backup_desk::write() const {
 outcome<backup_state> backup_desk::make() {
   const std::unique_lock making{making_, std::try_to_lock};
   if (!making) return failure{ec::overloaded, "a backup is being made already"};
+  if (auto room = make_room(); !room) return room.error();
   {
     const std::lock_guard lock{mutex_};
     state_ = {"writing", directory_, {}};

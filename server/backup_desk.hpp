@@ -23,14 +23,15 @@ public:
   backup_desk(const backup_desk&) = delete;
   backup_desk& operator=(const backup_desk&) = delete;
 
-  /// Makes one in the place of the last. Blocks. Fails: ec::overloaded while another is made, or as
-  /// store::copy_to().
+  /// Makes one in the place of the last. Blocks. Fails: ec::overloaded while another is made or
+  /// taken away, or as store::copy_to().
   outcome<backup_state> make();
   backup_state state() const;
   /// Fails: ec::overloaded while one is made, ec::io_failed.
   outcome<backup_state> drop();
 
 private:
+  outcome<void> make_room() const;
   outcome<void> write() const;
   outcome<void> remove() const;
 

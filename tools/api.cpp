@@ -27,6 +27,7 @@ failure refused(const http_response& response) {
       text = error["message"].get<std::string>();
   }
   const ec code = response.status == 404   ? ec::not_found
+                  : response.status == 504 ? ec::deadline_passed
                   : response.status >= 500 ? ec::store_unavailable
                                            : ec::invalid;
   return {code, "the server refused that: " + harmless(text)};

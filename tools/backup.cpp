@@ -11,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "storage/copy_lease.hpp"
 #include "tools/api.hpp"
 #include "tools/commands.hpp"
 #include "tools/internal/json_text.hpp"
@@ -62,12 +63,14 @@ outcome<json> state_of(const outcome<std::string>& answer) {
 /// Has the server make its copy and waits for it. @returns where it is.
 outcome<std::string> have_it_made(const api_server& server) {
   auto state = state_of(api_post(server, target(), ""));
-  // It may take longer than the server lets a request wait.
-  if (!state) {
+  // It may take longer than the server lets a request wait. One that somebody else has made is
+  // none of ours: it may lack what was acknowledged since it began.
+  if (!state && state.error().code == ec::deadline_passed) {
     const auto now = state_of(api_get(server, target()));
     if (!now || (*now)["state"] != "writing") return state.error();
     state = now;
   }
+  if (!state) return state.error();
   while ((*state)["state"] == "writing") {
     std::this_thread::sleep_for(next_look);
     state = state_of(api_get(server, target()));
@@ -106,6 +109,9 @@ int run_create(const command_session& session, const backup_arguments& a) {
     return report_failure("the server's copy is in " + harmless(*made) +
                           ", which cannot be read here: run this where the server runs, as a user "
                           "who may read its files");
+  // Until the server has dropped it: nobody else has another made in its place meanwhile.
+  const auto lease = copy_lease::to_take(*made);
+  if (!lease) return report_failure(lease.error());
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   const auto card = write_backup(*made, a.directory, program_version,
                                  std::chrono::duration_cast<std::chrono::milliseconds>(now).count(),

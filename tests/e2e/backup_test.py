@@ -3,8 +3,10 @@
 held against what was sent and acknowledged by the verifier of the campaigns (tests/campaigns/verifier.py).
 """
 
+import fcntl
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -98,6 +100,23 @@ class BackupTest(unittest.TestCase):
         self.assertFalse((self.server.directory / "store" / "backup").exists())
         self.assertEqual(self.server.get("/-/ready")[0], 200)
         self.assertEqual(self.made["partitions"], 64)
+
+    def test_a_copy_that_somebody_takes_away_is_not_replaced(self):
+        self.assertEqual(self.server.request("POST", "/api/v1/backup")[0], 200)
+        held = os.open(self.server.directory / "store" / "backup", os.O_RDONLY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH)  # as `backup create` does while it copies
+            before = sorted((self.server.directory / "store" / "backup").rglob("*"))
+            status, said = self.faultline("create", self.scratch / "second", "--server",
+                                          f"http://127.0.0.1:{self.server.http}")
+            self.assertEqual(status, 1, said)
+            self.assertIn("is being taken away", said)
+            self.assertEqual(sorted((self.server.directory / "store" / "backup").rglob("*")), before)
+        finally:
+            os.close(held)  # as when it is killed
+        status, said = self.faultline("create", self.scratch / "second", "--server",
+                                      f"http://127.0.0.1:{self.server.http}")
+        self.assertEqual(status, 0, said)
 
     def test_a_damaged_backup_is_refused_by_the_file_and_leaves_nothing(self):
         for pattern in ("store/*.sst", "store/MANIFEST-*", "store/CURRENT", "BACKUP"):

@@ -7,9 +7,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "storage/copy_lease.hpp"
 #include "storage/internal/backup_files.hpp"
 #include "tests/storage/files.hpp"
 #include "tests/storage/makers.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 namespace faultline::testing {
 namespace {
@@ -183,6 +185,20 @@ TEST_F(Backup, CannotBeMadeOfAStoreInMemoryOrWhereSomethingIs) {
   ASSERT_FALSE(again);
   EXPECT_THAT(again.error().what, HasSubstr(copy + "/store"));
   EXPECT_TRUE(live->events().append(group_of({{0, "x", 1}}))) << "the store goes on";
+}
+
+TEST(CopyLease, KeepsWhoMakesACopyFromWhoTakesItAwayAndTheOtherWayRound) {
+  const scratch_directory folder;
+  auto one = copy_lease::to_take(folder.path().string());
+  ASSERT_TRUE(one);
+  EXPECT_TRUE(copy_lease::to_take(folder.path().string()))
+      << "of several that take it none harms another";
+  EXPECT_EQ(copy_lease::to_make(folder.path().string()).error().code, ec::overloaded);
+  *one = copy_lease{};
+  const auto making = copy_lease::to_make(folder.path().string());
+  ASSERT_TRUE(making);
+  EXPECT_EQ(copy_lease::to_take(folder.path().string()).error().code, ec::overloaded);
+  EXPECT_EQ(copy_lease::to_take((folder.path() / "none").string()).error().code, ec::io_failed);
 }
 
 }  // namespace
