@@ -219,6 +219,11 @@ int serve(const flags& f) {
   fit_to_open_files(*options);
   flight_recorder::watch_signals();
   reloader reload{*config, [&f] { return configuration(f); },
+                  [](const server_config& fresh) -> outcome<void> {
+                    if (const auto possible = options_of(fresh); !possible)
+                      return failure{ec::invalid, possible.error().what};
+                    return {};
+                  },
                   [](const std::string& level) {
                     spdlog::default_logger()->set_level(spdlog::level::from_str(level));
                   }};

@@ -66,10 +66,7 @@ struct notifier::worker {
   std::thread thread;
 };
 
-outcome<std::unique_ptr<notifier>> notifier::make(const notify_options& options, store& memory,
-                                                  std::function<arrival_time()> now,
-                                                  snapshot_source open,
-                                                  std::function<void(const std::string&)> give_up) {
+outcome<notifier_core> notifier::core_of(const notify_options& options) {
   auto core = notifier_core::make(options);
   if (!core) return core.error();
   for (const notify_receiver& r : options.receivers)
@@ -77,6 +74,15 @@ outcome<std::unique_ptr<notifier>> notifier::make(const notify_options& options,
       if (auto good = check_template(*text); !good)
         return failure{ec::invalid,
                        "notifications.receivers: " + r.name + ": " + good.error().what};
+  return core;
+}
+
+outcome<std::unique_ptr<notifier>> notifier::make(const notify_options& options, store& memory,
+                                                  std::function<arrival_time()> now,
+                                                  snapshot_source open,
+                                                  std::function<void(const std::string&)> give_up) {
+  auto core = core_of(options);
+  if (!core) return core.error();
   std::unique_ptr<notifier> made{new notifier{options, std::move(*core), memory}};
   made->now_ = std::move(now);
   made->open_ = std::move(open);

@@ -52,7 +52,9 @@ struct notifier_status {
 class notifier {
 public:
   using snapshot_source = std::function<outcome<notify_snapshot>()>;
-  /// Fails as notifier_core::make() and check_template().
+  /// What make() begins with. Fails as notifier_core::make() and check_template().
+  static outcome<notifier_core> core_of(const notify_options& options);
+  /// Fails as core_of().
   static outcome<std::unique_ptr<notifier>> make(const notify_options& options, store& memory,
                                                  std::function<arrival_time()> now,
                                                  snapshot_source open,

@@ -10,6 +10,7 @@
 #include "judgement/window_words.hpp"
 #include "messages/text.hpp"
 #include "processing/label_matchers.hpp"
+#include "server/notifier.hpp"
 #include "transport/addresses.hpp"
 
 namespace faultline {
@@ -39,6 +40,17 @@ outcome<void> check_addresses(const server_config& c) {
   for (const auto& found :
        {address_problems(c.web), address_problems(c.sockets), address_problems(c.receivers)})
     if (!found.empty()) return failure{ec::invalid, found.front().key + " " + found.front().text};
+  return {};
+}
+
+/// What can be told to be wrong by the settings alone.
+outcome<void> check_settings(const server_config& c) {
+  if (auto good = check_inhibit(c.correlation.inhibit); !good) return good;
+  if (auto good = check_addresses(c); !good) return good;
+  if (const auto good = notifier::core_of(c.notify); !good) return good.error();
+  for (const auto& [other, name] : c.naming.aliases)
+    if (check_name(name) != text_fault::none)
+      return failure{ec::invalid, "naming.aliases: what " + other + " is called is no name"};
   return {};
 }
 
@@ -96,11 +108,7 @@ outcome<node_options> options_of(const server_config& config) {
   o.root_cause = config.root_cause;
   o.silences = config.silences;
   o.notify = config.notify;
-  if (auto good = check_inhibit(config.correlation.inhibit); !good) return good.error();
-  if (auto good = check_addresses(config); !good) return good.error();
-  for (const auto& [other, name] : config.naming.aliases)
-    if (check_name(name) != text_fault::none)
-      return failure{ec::invalid, "naming.aliases: what " + other + " is called is no name"};
+  if (auto good = check_settings(config); !good) return good.error();
   auto windows = windows_of(config.maintenance, true);
   if (!windows) return windows.error();
   o.maintenance = std::move(*windows);

@@ -20,7 +20,8 @@ outcome<std::vector<maintenance_window>> windows_of(const std::vector<window_wor
                                                     bool configured);
 
 /// What a node is built from, by configuration: fills in the shipped models and runbooks where the
-/// file names none. Fails when a named file is missing or runbooks cannot be read.
+/// file names none. Fails when a named file is missing or runbooks cannot be read, or when settings
+/// are none that a node starts with: addresses, receivers.
 outcome<node_options> options_of(const server_config& config);
 
 }  // namespace faultline

@@ -37,9 +37,11 @@ bool changes_live(const std::string& key) {
 }
 
 reloader::reloader(server_config running, std::function<outcome<server_config>()> load,
+                   std::function<outcome<void>(const server_config&)> startable,
                    std::function<void(const std::string&)> set_log_level)
     : running_{std::move(running)},
       load_{std::move(load)},
+      startable_{std::move(startable)},
       set_log_level_{std::move(set_log_level)} {}
 
 outcome<fresh_settings> reloader::read_again() {
@@ -56,6 +58,8 @@ outcome<fresh_settings> reloader::read_again() {
   s.storage = fresh->storage;
   for (auto& key : changed_keys(running_, *fresh))
     (changes_live(key) ? s.applied : s.restart).push_back(std::move(key));
+  if (!s.restart.empty())
+    if (auto good = startable_(*fresh); !good) return good.error();
   s.accepted = [this, config = *fresh] { accept(config); };
   return s;
 }

@@ -265,6 +265,21 @@ class Rules(ControlTest):
         self.settle(server)
         self.assertEqual(self.transitions(server), before, "replay meets the limit where it was changed")
 
+    def test_a_file_that_the_next_start_would_refuse_is_refused_by_a_reload(self):
+        server = self.server("")
+        good = server.config.read_text()
+        for text, words in (("runbooks: /nowhere\n", "/nowhere"), ("security: {curve: always}\n", "asks for keys"),
+                            ("notifications: {routes: [{receiver: nobody}]}\n", "nobody")):
+            server.config.write_text(good + text)
+            status, body = server.request("POST", "/-/reload")
+            self.assertEqual(status, 400, text + body)
+            self.assertIn(words, body)
+            self.assertEqual(server.metric("faultline_config_last_reload_successful"), 0)
+        server.config.write_text(good + "entities: {max_active: 5000}\n")
+        status, body = server.request("POST", "/-/reload")
+        self.assertEqual(status, 200, body)
+        self.assertIn("entities.max_active", body)
+
     def test_sighup_and_the_command_reload_too(self):
         server = self.server(limit(90))
         self.rewrite(server, "above: 90", "above: 80")

@@ -221,6 +221,7 @@ TEST(Reload, TellsWhatIsInForceFromWhatNeedsARestart) {
   server_config file = running;
   std::string level;
   reloader r{running, [&] { return outcome<server_config>{file}; },
+             [](const server_config&) { return outcome<void>{}; },
              [&](const std::string& to) { level = to; }};
   file.detection.learning = milliseconds{1};
   file.storage.feed_retention = std::chrono::hours{1};
@@ -238,6 +239,35 @@ TEST(Reload, TellsWhatIsInForceFromWhatNeedsARestart) {
   EXPECT_EQ(level, "debug");
   EXPECT_TRUE(r.read_again()->applied.empty());
   EXPECT_EQ(r.read_again()->restart.size(), 2U);
+}
+
+TEST(Reload, RefusesWhatWaitsForARestartThatWouldFail) {
+  server_config running;
+  server_config file = running;
+  reloader r{running, [&] { return outcome<server_config>{file}; },
+             [](const server_config& c) -> outcome<void> {
+               if (c.runbooks.empty()) return {};
+               return failure{ec::invalid, "no file"};
+             },
+             [](const std::string&) {}};
+  file.entities.max_active = 5;
+  EXPECT_TRUE(r.read_again());
+  file.runbooks = "/nowhere";
+  const auto refused = r.read_again();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().what, "no file");
+}
+
+TEST(Reload, AsksForNothingOfAStartWhereNothingWaitsForOne) {
+  server_config running;
+  server_config file = running;
+  file.detection.learning = milliseconds{1};
+  reloader r{running, [&] { return outcome<server_config>{file}; },
+             [](const server_config&) -> outcome<void> {
+               return failure{ec::io_failed, "a file of the program is away during its upgrade"};
+             },
+             [](const std::string&) {}};
+  EXPECT_TRUE(r.read_again()) << "limits and rights must be changeable meanwhile";
 }
 
 }  // namespace
