@@ -4,12 +4,13 @@
 namespace faultline {
 
 // Plain on purpose: no script, no style. Every text in it is ours, so nothing needs escaping.
-std::string index_page() {
+std::string index_page(ways_in open) {
   std::string page =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>faultline</title>"
       "</head><body>\n<h1>faultline</h1>\n<p>Early warning and root cause. This server speaks "
       "JSON:</p>\n<table>\n";
   for (const route& r : api_routes()) {
+    if (!open.posted_alerts && r.method == "POST" && r.path == "/api/v2/alerts") continue;
     std::string path{r.path};
     if (const auto star = path.find('*'); star != std::string::npos) path.replace(star, 1, "ID");
     const bool link = r.method == "GET" && path.find("ID") == std::string::npos;

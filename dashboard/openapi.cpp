@@ -149,14 +149,11 @@ json components() {
           {"securitySchemes", {{"token", {{"type", "http"}, {"scheme", "bearer"}}}}}};
 }
 
-void get_openapi(api_call call) {
-  static const std::string document = openapi_document();
-  call.respond(json_answer(document));
-}
+void get_openapi(api_call call) { call.respond(json_answer(openapi_document(call.open))); }
 
 }  // namespace
 
-std::string openapi_document() {
+std::string openapi_document(ways_in open) {
   json paths = json::object();
   for (const route& r : api_routes())
     for (const operation_shape& shape : operation_shapes()) {
@@ -165,7 +162,7 @@ std::string openapi_document() {
       for (char& c : method) c = static_cast<char>(c - 'A' + 'a');
       paths[path_of(r.path)][method] = operation_of(r, shape);
     }
-  paths["/api/v1/write"]["post"] = remote_write();
+  if (open.remote_write) paths["/api/v1/write"]["post"] = remote_write();
   const json whole{{"openapi", "3.0.3"},
                    {"info",
                     {{"title", "faultline"},

@@ -53,7 +53,7 @@ std::string_view decode_ids(std::vector<std::string>& ids) {
   return {};
 }
 
-void serve(queries& answers, life_cycle& cycle, std::string_view edition,
+void serve(queries& answers, life_cycle& cycle, std::string_view edition, ways_in open,
            const http_request& request, http_responder respond) {
   std::string_view method{request.method};
   if (method == "HEAD") method = "GET";
@@ -73,7 +73,7 @@ void serve(queries& answers, life_cycle& cycle, std::string_view edition,
           http_error(403, "not_allowed", std::string{"this takes the role "} + to_string(r.role)));
     if (const std::string_view wrong = decode_ids(ids); !wrong.empty())
       return respond(http_error(400, to_string(ec::invalid), wrong));
-    return r.serve({answers, cycle, request, std::move(respond), std::move(ids), edition});
+    return r.serve({answers, cycle, request, std::move(respond), std::move(ids), edition, open});
   }
   if (allowed.empty())
     return respond(
@@ -114,12 +114,13 @@ int http_status_of(ec code) noexcept {
 }
 
 http_handler make_rest_api(queries& answers, life_cycle& cycle,
-                           std::shared_ptr<const web_files> page) {
-  return [&answers, &cycle, page = std::move(page)](http_request request, http_responder respond) {
+                           std::shared_ptr<const web_files> page, ways_in open) {
+  return [&answers, &cycle, page = std::move(page), open](http_request request,
+                                                          http_responder respond) {
     if (is_page_path(request.path)) return respond(answer_page(page.get(), request));
     respond = packed_for(request, std::move(respond));
-    serve(answers, cycle, page ? std::string_view{page->edition()} : std::string_view{}, request,
-          std::move(respond));
+    serve(answers, cycle, page ? std::string_view{page->edition()} : std::string_view{}, open,
+          request, std::move(respond));
   };
 }
 

@@ -216,7 +216,7 @@ void get_publishers(api_call call) {
 }
 
 void get_index(api_call call) {
-  http_response r = json_answer(index_page());
+  http_response r = json_answer(index_page(call.open));
   r.content_type = "text/html; charset=utf-8";
   call.respond(std::move(r));
 }

@@ -90,7 +90,8 @@ outcome<void> node::impl::open_web() {
   auto page = web_files::read(options.web.pages);
   if (!page) spdlog::warn("the page is not served reason=\"{}\"", page.error().what);
   const bool posted_alerts = options.receivers.alertmanager;
-  auto api = make_rest_api(*answers, *cycle, page ? *page : nullptr);
+  auto api = make_rest_api(*answers, *cycle, page ? *page : nullptr,
+                           {receivers.takes("/api/v1/write"), posted_alerts});
   if (!posted_alerts) api = without_posted_alerts(std::move(api));
   web->start(receivers.before(audited(std::move(api)), *posts),
              [this, posted_alerts](std::string_view path) {

@@ -8,6 +8,7 @@
 
 #include "dashboard/life_cycle.hpp"
 #include "dashboard/queries.hpp"
+#include "dashboard/rest_api.hpp"
 #include "transport/http_server.hpp"
 
 namespace faultline {
@@ -20,6 +21,7 @@ struct api_call {
   http_responder respond;
   std::vector<std::string> ids;  ///< decoded, in the order they stand in the path
   std::string_view edition{};    ///< of the page; empty: there is none
+  ways_in open{};
 };
 
 /// One line of the API: method, path with "*" for an id, what it does, who answers.
@@ -45,10 +47,10 @@ const std::vector<route>& api_routes();
 void get_stream(api_call call);
 
 /// All of /api/v1 and /-/ as JSON of OpenAPI 3.0.
-std::string openapi_document();
+std::string openapi_document(ways_in open);
 
 /// The page at "/api/v1": what one can ask for, for people.
-std::string index_page();
+std::string index_page(ways_in open);
 /// What "/" says where the page's files are not.
 std::string no_page();
 

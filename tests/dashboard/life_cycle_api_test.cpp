@@ -35,7 +35,7 @@ protected:
     request.role = role;
     http_response got;
     int answers = 0;
-    make_rest_api(asked, cycle)(std::move(request), [&](http_response r) {
+    make_rest_api(asked, cycle, nullptr, open)(std::move(request), [&](http_response r) {
       got = std::move(r);
       ++answers;
     });
@@ -62,6 +62,7 @@ protected:
   faultline::testing::made_queries asked;
   faultline::testing::made_life_cycle cycle;
   std::string user;
+  ways_in open;
   web_role role = web_role::admin;
 };
 
@@ -345,6 +346,16 @@ TEST_F(LifeCycleApi, IsDescribedAsItIsServed) {
       whole["paths"]["/api/v1"]["get"]["responses"]["2XX"]["content"].contains("text/html"));
   EXPECT_EQ(whole["paths"]["/api/v1/write"]["post"]["x-role"], "publisher");
   EXPECT_FALSE(whole["paths"].contains("/api/v2/alerts")) << "others describe theirs";
+}
+
+TEST_F(LifeCycleApi, WhatIsOffInTheConfigurationIsToldToNobody) {
+  const std::string post_alerts = "<td>POST</td><td>/api/v2/alerts</td>";
+  EXPECT_NE(ask("GET", "/api/v1").body.find(post_alerts), std::string::npos);
+  open.posted_alerts = false;
+  EXPECT_TRUE(get("/api/v1/openapi.json")["paths"].contains("/api/v1/write"));
+  EXPECT_EQ(ask("GET", "/api/v1").body.find(post_alerts), std::string::npos);
+  open.remote_write = false;
+  EXPECT_FALSE(get("/api/v1/openapi.json")["paths"].contains("/api/v1/write"));
 }
 
 TEST_F(LifeCycleApi, EveryRouteHasADescriptionAndEveryDescriptionARoute) {
