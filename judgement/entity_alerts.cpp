@@ -329,6 +329,16 @@ void entity_core::impl::fill_alert(alert& a, const tick_judgement& t) const {
   a.explanation = explain(a, t);
 }
 
+// "at this pace disk.used_percent rises to 95 percent in about 12 min"; a limit is called so where
+// an operator has set it.
+std::string entity_core::impl::pace_text(const tick_judgement& t) const {
+  const auto& channel = builder.channels()[t.lead_channel];
+  return "; at this pace " + channel.name.str() + (t.lead->rises ? " rises" : " falls") +
+         (t.lead->is_set ? " to its limit of " : " to ") + number(t.lead->at) +
+         unit_behind(unit_of(channel.name), channel.kind == metric_kind::counter) + " in " +
+         lead_text(*t.lead);
+}
+
 std::string entity_core::impl::explain(const alert& a, const tick_judgement& t) const {
   if (a.contributors.empty()) return id + " behaves as it never did.";
   const auto& c = a.contributors.front();
@@ -336,19 +346,17 @@ std::string entity_core::impl::explain(const alert& a, const tick_judgement& t) 
   const bool counted = std::any_of(all.begin(), all.end(), [&](const channel_info& channel) {
     return channel.kind == metric_kind::counter && channel.name == c.metric;
   });
-  std::string text = c.metric + " of " + id + " is " + number(c.actual) +
-                     unit_behind(unit_of(c.metric), counted) + ", expected " + number(c.expected) +
-                     " (" + number(c.lower) + " to " + number(c.upper) + ")";
+  const auto logged = logs ? logs->telling(t.ts) : std::string{};
+  const bool by_log = !logged.empty() && is_log_channel(c.metric);  // its line says more
+  std::string text = by_log ? id + ": " + logged + "; " + c.metric : c.metric + " of " + id;
+  text += " is " + number(c.actual) + unit_behind(unit_of(c.metric), counted) + ", expected " +
+          number(c.expected) + " (" + number(c.lower) + " to " + number(c.upper) + ")";
   if (t.over_limit) text += ", beyond its limit";
   if (a.contributors.size() > 1) text += "; so does " + a.contributors[1].metric + " deviate";
   if (a.contributors.size() > 2)
     text += " and " + std::to_string(a.contributors.size() - 2) + " more";
-  if (a.lead_time_s && t.lead) {
-    text += "; at this pace " + builder.channels()[t.lead_channel].name.str() +
-            (t.lead->rises ? " rises" : " falls") + " to its limit in " + lead_text(*t.lead);
-  }
-  if (const auto said = logs ? logs->telling(t.ts) : std::string{}; !said.empty())
-    text += "; " + said;
+  if (a.lead_time_s && t.lead) text += pace_text(t);
+  if (!logged.empty() && !by_log) text += "; " + logged;
   if (const auto said = spans ? spans->telling(t.ts) : std::string{}; !said.empty())
     text += "; " + said;
   return text + ".";

@@ -110,8 +110,9 @@ void entity_core::impl::look_ahead(tick_judgement& t, std::size_t c) const {
   }
   for (const channel_limit& limit : limits) {
     if (!on_it(limit) || limit.is_beyond(t.channels->values[c])) continue;
-    const auto left = forecast_limit(course, b, i, limit.bound, limit.above);
+    auto left = forecast_limit(course, b, i, limit.bound, limit.above);
     if (!left) continue;
+    left->is_set = true;
     keep_lead(t, c, *left);
     // A page beside the budget: what rose for some minutes is no trend yet.
     const double least_s = std::min(near_span_s, near_ticks * tick_s);

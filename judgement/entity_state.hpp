@@ -164,6 +164,7 @@ struct entity_core::impl {
   bool told_before(const record_mark& cause) const noexcept;
   tick_signs signs_of(const tick_judgement& t) const;
   std::string explain(const alert& a, const tick_judgement& t) const;
+  std::string pace_text(const tick_judgement& t) const;
   /// @p t none: it has fallen silent, or speaks again.
   void emit(alert_step step, const tick_judgement* t, const record_mark& cause, event_time tick,
             std::vector<entity_decision>& out);

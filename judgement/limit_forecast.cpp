@@ -137,7 +137,7 @@ std::optional<limit_forecast> forecast_limit(const channel_course& c, const chan
   const double pace = std::fabs(c.slope), far = std::fabs(way);
   const double most = c.span_s > 0 ? std::min(farthest_s, spans * c.span_s) : farthest_s;
   if (!(far / pace <= most)) return std::nullopt;
-  limit_forecast f{far / pace, far / (pace + 2 * c.error), {}, rises};
+  limit_forecast f{far / pace, far / (pace + 2 * c.error), {}, rises, raw};
   if (const double least = pace - 2 * c.error; least > 0 && far / least <= farthest_s)
     f.latest = far / least;
   return f;

@@ -16,6 +16,8 @@ struct limit_forecast {
   double soonest = 0;            ///< with the slope two standard errors steeper,
   std::optional<double> latest;  ///< and so much flatter; nothing: it might never
   bool rises = false;
+  double at = 0;        ///< the limit, in the metric's units
+  bool is_set = false;  ///< by an operator: else it is what the metric can be, or ever was and more
 };
 
 /// Where a channel is going, in its own scale units: at @p now at the tick, @p slope a second from

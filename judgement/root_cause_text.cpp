@@ -22,6 +22,11 @@ std::string number(double v) {
   return text;
 }
 
+/// @p v beside @p other: what is nothing to it is zero, as values are kept to some digits.
+std::string beside(double v, double other) {
+  return number(std::abs(v) < 1e-5 * std::abs(other) ? 0.0 : v);
+}
+
 std::string span_text(double seconds) {
   const double s = std::abs(seconds);
   if (s < 90) return std::to_string(std::lround(s)) + " s";
@@ -38,7 +43,8 @@ bool symptomatic(const node_evidence& e) { return std::max(e.external, e.interna
 std::string moved(const metric_evidence& m) {
   const deviation& d = m.shows;
   return std::string{m.name} + (d.peak >= 0 ? " rose " : " fell ") + number(std::abs(d.peak)) +
-         " robust deviations, from " + number(d.before) + " to " + number(d.after);
+         " robust deviations, from " + beside(d.before, d.after) + " to " +
+         beside(d.after, d.before);
 }
 
 class teller {

@@ -73,6 +73,27 @@ TEST(FirstHours, AnOperatorsLimitIsNoMatterOfLearning) {
   EXPECT_FALSE(d.alerts().front().learning);
 }
 
+TEST(FirstHours, WhereAMetricIsGoingIsSaidAndCalledALimitOnlyWhereOneIsSet) {
+  const auto explained = [](std::shared_ptr<const judgement_rules> rules) {
+    entity_driver d{std::move(rules)};
+    noise n{5};
+    std::string all;
+    for (int i = 0; i < 330; ++i) {
+      const double memory = 40 + (i < 270 ? 0 : 0.7 * (i - 270)) + 0.1 * n.normal();
+      d.row(test_start + i * tick, {{"memory_used_percent", memory}});
+    }
+    for (const auto& a : d.alerts()) all += a.explanation;
+    return all;
+  };
+  const auto set = explained(limited_rules());
+  EXPECT_NE(set.find("memory_used_percent rises to its limit of 90 percent in about"),
+            std::string::npos)
+      << set;
+  const auto none = explained(test_rules());
+  EXPECT_NE(none.find("memory_used_percent rises to 95 percent in about"), std::string::npos)
+      << none;
+}
+
 TEST(FirstHours, BandsLieAboutWhatWasSeenHoweverLittleThatIs) {
   entity_driver d;
   noise n{3};

@@ -188,7 +188,7 @@ TEST(LimitForecast, AnAlertOfADiskThatFillsWithinHalfAnHourTellsWhenItIsFull) {
     ++told;
     EXPECT_GT(*a.lead_time_s, disk.left(a) / 1.5) << a.explanation;
     EXPECT_LT(*a.lead_time_s, disk.left(a) * 1.5) << a.explanation;
-    EXPECT_THAT(a.explanation, HasSubstr("disk.used_ratio rises to its limit in about "));
+    EXPECT_THAT(a.explanation, HasSubstr("disk.used_ratio rises to 0.95 in about "));
   }
   EXPECT_GT(told, 0);
 }
