@@ -26,7 +26,7 @@ constexpr double pi = 3.14159265358979;  // to the digits with which the model w
 constexpr float gross_deviation = 8;
 constexpr float gross_per_block = 1;
 constexpr float gross_ends = 0.5f;
-constexpr float gross_known = 48;  // blocks: a day
+constexpr float gross_known = 24;  // blocks: most of a day
 // Decades that its pages have made the entity stricter by: two or three of late, and new errors are
 // judged as everything else.
 constexpr float errors_told = 0.5f;
