@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "lab/csv_table.hpp"
+#include "messages/identity.hpp"
 #include "messages/severity_word.hpp"
 
 namespace faultline {
@@ -105,6 +106,15 @@ bool read_duration(const std::string& text, std::uint64_t& us) {
   return true;
 }
 
+/// Ids as the wire takes them: hex digits as they are, those of other tracers (X-Ray's with dashes,
+/// SkyWalking's with dots) by their hash.
+void make_hex(std::string& id) {
+  constexpr std::size_t longest = 64;
+  const bool hex =
+      id.size() <= longest && id.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+  if (!hex) id = to_hex(stable_hash(id));
+}
+
 const char* name_of(span_status s) {
   switch (s) {
     case span_status::unset:
@@ -172,6 +182,7 @@ outcome<std::vector<span_row>> parse_spans(std::string_view text, const std::str
                        std::vector<span_row>& out) -> const char* {
     std::uint64_t duration_us = 0;
     if (!read_duration(f[6], duration_us)) return "duration_us is no number";
+    for (const std::size_t id : {2U, 3U, 4U}) make_hex(f[id]);
     out.push_back({ts, std::move(f[1]), std::move(f[2]), std::move(f[3]), std::move(f[4]),
                    std::move(f[5]), std::move(f[8]), duration_us, status_of(f[7])});
     return nullptr;

@@ -19,7 +19,7 @@ namespace faultline {
 //                                                   any order; severity_of_word(), of none
 //                                                   severity_of_line()
 // spans   := "ts,entity,trace,span,parent,operation,duration_us,status,peer\n" rows
-//                                                   status: ok, error; empty or anything else: none
+//                                                   status: ok, error, else none; ids: hex
 
 /// Fills metrics, ts and values of @p into. @p file stands in the sentence of a failure.
 outcome<void> parse_metrics(std::string_view text, const std::string& file, entity_series& into);

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <tuple>
 
 #include "lab/csv_table.hpp"
 #include "lab/row_cursor.hpp"
@@ -41,7 +42,7 @@ telemetry small_telemetry() {
   t.aliases = {{"db/a b/ü", "service/web"}};
   t.logs = {{event_time_of(10000), "service/web", log_severity::error, "a \"b\",\nc"},
             {event_time_of(30000), "service/web", log_severity::info, ""}};
-  t.spans = {{event_time_of(9000), "service/web", "t1", "s1", "", "GET /", "db/x", 1500,
+  t.spans = {{event_time_of(9000), "service/web", "a1", "b1", "", "GET /", "db/x", 1500,
               span_status::error}};
   t.changes = {{event_time_of(15000), "service/web", change_kind::deploy, "version 2"}};
   return t;
@@ -102,6 +103,24 @@ TEST(Recording, ComesBackAsItWasWritten) {
   EXPECT_EQ(back->spans[0].duration_us, 1500U);
   ASSERT_EQ(back->changes.size(), 1U);
   EXPECT_EQ(back->changes[0].kind, change_kind::deploy);
+}
+
+TEST(Recording, IdsOfSpansThatAreNoHexAreTakenByTheirHash) {
+  const auto spans = parse_spans(
+      "ts,entity,trace,span,parent,operation,duration_us,status,peer\n"
+      "1000,service/a,1-5f84c7a1-aa,12.3.4,,GET,5,,\n"
+      "1001,service/b,1-5f84c7a1-aa,0AF7,12.3.4,GET,5,,\n",
+      "x");
+  ASSERT_TRUE(spans);
+  const auto& [first, second] = std::tie((*spans)[0], (*spans)[1]);
+  for (const auto& id : {first.trace, first.span, second.parent})
+    EXPECT_TRUE(!id.empty() && id.size() <= 64 &&
+                id.find_first_not_of("0123456789abcdef") == std::string::npos)
+        << id;
+  EXPECT_EQ(first.trace, second.trace);
+  EXPECT_EQ(first.span, second.parent);
+  EXPECT_EQ(first.parent, "");
+  EXPECT_EQ(second.span, "0AF7");
 }
 
 TEST(Recording, ALineWithoutASeverityIsAsBadAsItSays) {
