@@ -183,6 +183,7 @@ outcome<std::vector<span_row>> parse_spans(std::string_view text, const std::str
     std::uint64_t duration_us = 0;
     if (!read_duration(f[6], duration_us)) return "duration_us is no number";
     for (const std::size_t id : {2U, 3U, 4U}) make_hex(f[id]);
+    if (f[5].empty()) f[5] = "?";  // who calls whom is known without a name of what was asked
     out.push_back({ts, std::move(f[1]), std::move(f[2]), std::move(f[3]), std::move(f[4]),
                    std::move(f[5]), std::move(f[8]), duration_us, status_of(f[7])});
     return nullptr;

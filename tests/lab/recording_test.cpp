@@ -105,11 +105,11 @@ TEST(Recording, ComesBackAsItWasWritten) {
   EXPECT_EQ(back->changes[0].kind, change_kind::deploy);
 }
 
-TEST(Recording, IdsOfSpansThatAreNoHexAreTakenByTheirHash) {
+TEST(Recording, SpansAreReadAsTheWireTakesThem) {
   const auto spans = parse_spans(
       "ts,entity,trace,span,parent,operation,duration_us,status,peer\n"
       "1000,service/a,1-5f84c7a1-aa,12.3.4,,GET,5,,\n"
-      "1001,service/b,1-5f84c7a1-aa,0AF7,12.3.4,GET,5,,\n",
+      "1001,service/b,1-5f84c7a1-aa,0AF7,12.3.4,,5,,\n",
       "x");
   ASSERT_TRUE(spans);
   const auto& [first, second] = std::tie((*spans)[0], (*spans)[1]);
@@ -121,6 +121,7 @@ TEST(Recording, IdsOfSpansThatAreNoHexAreTakenByTheirHash) {
   EXPECT_EQ(first.span, second.parent);
   EXPECT_EQ(first.parent, "");
   EXPECT_EQ(second.span, "0AF7");
+  EXPECT_FALSE(second.operation.empty()) << "the wire takes none without";
 }
 
 TEST(Recording, ALineWithoutASeverityIsAsBadAsItSays) {
