@@ -78,7 +78,7 @@ test("the panel of an alert that a notification links to is closed to the list b
   const page = await openPage(browser);
   await page.goto(`${base}/#/alerts?alert=${alert.id}`);
   const panel = page.getByRole("dialog");
-  await panel.getByRole("link", { name: "service/told-by-pager" }).waitFor(patience);
+  await panel.getByRole("link", { name: "service/told-by-pager", exact: true }).waitFor(patience);
   await panel.getByRole("button", { name: "Close", exact: true }).click();
   await panel.waitFor({ state: "detached", ...patience });
   assert.equal(new URL(page.url()).hash, "#/alerts?state=firing");
@@ -87,7 +87,7 @@ test("the panel of an alert that a notification links to is closed to the list b
   await page.getByRole("heading", { name: "System", exact: true }).waitFor(patience);
   await page.keyboard.press("3");
   await row(page, "told-by-pager").click();
-  await panel.getByRole("link", { name: "service/told-by-pager" }).waitFor(patience);
+  await panel.getByRole("link", { name: "service/told-by-pager", exact: true }).waitFor(patience);
   await page.keyboard.press("Escape");
   await panel.waitFor({ state: "detached", ...patience });
   await page.waitForFunction(() => location.hash === "#/alerts", undefined, patience);

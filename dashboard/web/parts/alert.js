@@ -78,9 +78,10 @@ function Body({ alert: a, open }) {
 
 /** Why it fires; of a posted alert that is an annotation, and may be cut. */
 function wholeOf(a) {
-  const beginning = a.explanation.slice(0, 200);
+  const explanation = a.explanation ?? "";
+  const beginning = explanation.slice(0, 200);
   const whole = Object.values(a.annotations ?? {}).find((text) => beginning !== "" && text.startsWith(beginning));
-  return whole && whole.length > a.explanation.length ? whole : a.explanation;
+  return whole && whole.length > explanation.length ? whole : explanation;
 }
 
 /** The incident it is in, where there is one. */
