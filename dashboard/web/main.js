@@ -65,6 +65,14 @@ function step(by) {
   all[Math.max(0, Math.min(all.length - 1, at < 0 ? 0 : at + by))].focus();
 }
 
+/** Into the search of the page; from one that has none, into that for an entity, once it is there. */
+function search(tries = 30) {
+  const box = document.querySelector("main input[type=search]");
+  if (box) return box.focus();
+  if (tries === 30) location.hash = link("topology");
+  if (tries > 0) setTimeout(() => search(tries - 1), 100);
+}
+
 function onKey(event, help) {
   if (
     event.ctrlKey ||
@@ -82,7 +90,7 @@ function onKey(event, help) {
     z: () => setPref("zone", prefs.zone === "UTC" ? "local" : "UTC"),
     a: () => document.querySelector("main [data-key=a]")?.click(),
     s: () => document.querySelector("main [data-key=s]")?.click(),
-    "/": () => document.querySelector("main input[type=search]")?.focus(),
+    "/": () => search(),
     Escape: () =>
       history.length > 1 && ["incident", "entity"].includes(readRoute(location.hash).page) && history.back(),
   };

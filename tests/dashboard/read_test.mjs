@@ -95,7 +95,11 @@ test("an entity that nothing connects is found by its name, and one that was onl
   const page = await openPage(browser);
   await page.goto(`${base}/#/topology`);
   await page.locator("section[aria-label=Entities]").getByText("lonely-1").waitFor(patience);
-  await page.getByRole("searchbox").fill("lonely");
+  await page.keyboard.press("5");
+  await page.getByRole("heading", { name: "System", exact: true }).waitFor(patience);
+  await page.keyboard.press("/");
+  await page.waitForFunction(() => document.activeElement?.type === "search", undefined, patience);
+  await page.keyboard.type("lonely");
   await page.locator(".found a").nth(1).waitFor(patience);
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowDown");
@@ -219,6 +223,23 @@ test("on a phone what may help stands before the charts, and the window is calle
   await page.waitForFunction((id) => document.title.includes("ails") && !document.title.includes(id), incident.id, patience);
   await page.setViewportSize({ width: 1440, height: 900 });
   await page.waitForFunction(() => document.querySelectorAll("main h2")[1]?.textContent === "How it spread", undefined, patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("of many open incidents the most urgent stands first and large, and the others have a line each", async () => {
+  for (let n = 0; n < 9; ++n) await incidentOf(await alertOf(`one-of-many-${n}`));
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/now`);
+  await page.locator(".card-small").nth(7).waitFor(patience);
+  assert.equal(await page.locator(".card").first().evaluate((e) => e.classList.contains("card-small")), false);
+  const whole = await page.locator(".card").evaluateAll((all) => all.filter((e) => e.getBoundingClientRect().bottom <= innerHeight).length);
+  assert.ok(whole >= 5, `${whole} of them are seen at once`);
+  const small = page.locator(".card-small").first();
+  await small.getByRole("button", { name: "Acknowledge" }).waitFor(patience);
+  const { height } = await small.boundingBox();
+  assert.ok(height < 120, `${height} pixels are more than a line`);
+  await small.locator("a.cover").click();
+  await page.getByRole("heading", { name: "Why" }).waitFor(patience);
   assert.deepEqual(await wrongsOf(page), []);
 });
 

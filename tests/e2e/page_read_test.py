@@ -49,6 +49,9 @@ class Read(unittest.TestCase):
     def test_what_helps_comes_first_on_a_phone(self):
         self.browse("on a phone what may help")
 
+    def test_3_of_many_the_most_urgent_is_large(self):
+        self.browse("of many open incidents")
+
 
 class Roles(unittest.TestCase):
     def test_who_may_only_read_is_offered_nothing_else(self):

@@ -4,7 +4,7 @@ import { html, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { count, distance, duration, limitAt, limitText, many, percent, words } from "../lib/format.js";
 import { useEvery, useFeed, useLoaded, useTick } from "../lib/hooks.js";
-import { now, useLive } from "../lib/live.js";
+import { mayAct, now, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { allAcknowledged } from "../lib/urgency.js";
 import { matchersOf } from "../lib/matchers.js";
@@ -107,12 +107,12 @@ function Top({ incident: i, alerts, state, open, say }) {
               <${Sign} state="ok" size="14" quiet /> acknowledged${by.length > 0 ? ` by ${by.join(", ")}` : ""}</span>`
           : html`<${Act} class="main" data-key="a" onClick=${() => open({ kind: "acknowledge" })}>Acknowledge</${Act}>`)
       }
-      ${state.silenced.length > 0 && html`<${Silenced} by=${state.silenced.length === state.firing ? state.silenced[0].silenced_by : `${state.silenced[0].silenced_by}, ${state.silenced.length} of ${state.firing}`} />`}
+      ${state.silenced.length > 0 && html`<${Silenced} by=${state.silenced[0].silenced_by} part=${state.silenced.length < state.firing ? `${state.silenced.length} of ${many(state.firing, "alert")}` : ""} />`}
       ${i.state === "open" && i.entities.length > 0 && html`<${Act} data-key="s" onClick=${() => open({ kind: "silence" })}>Silence</${Act}>`}
-      <span class="gap" aria-hidden="true"></span>
-      <${Act} onClick=${() => say({ verdict: "right", cause: cause?.entity, text: cause ? `The cause was ${cause.entity}, as said.` : "It was a fault." })}>Right</${Act}>
-      <${Act} onClick=${() => say({ verdict: "partly", cause: null, text: "Part of it is right: say in the comment what is not." })}>Partly</${Act}>
-      <${Act} onClick=${() => say({ verdict: "wrong", cause: null, text: "The cause was another one, or there was no fault. If you know it, name it at the cause below, or in the comment." })}>Wrong</${Act}>
+      ${mayAct() && html`<div class="row asked"><span class="quiet small">${cause ? "Was the cause right?" : "Was it right?"}</span>
+          <${Act} onClick=${() => say({ verdict: "right", cause: cause?.entity, text: cause ? `The cause was ${cause.entity}, as said.` : "It was a fault." })}>Right</${Act}>
+          <${Act} onClick=${() => say({ verdict: "partly", cause: null, text: "Part of it is right: say in the comment what is not." })}>Partly</${Act}>
+          <${Act} onClick=${() => say({ verdict: "wrong", cause: null, text: "The cause was another one, or there was no fault. If you know it, name it at the cause below, or in the comment." })}>Wrong</${Act}></div>`}
     </div>
   </header>`;
 }

@@ -12,6 +12,7 @@ import { Acknowledge } from "../parts/dialogs.js";
 import { Sign } from "../parts/signs.js";
 
 const shownFirst = 50; // most urgent first: who has more open looks at these
+const allLarge = 4; // where more are open, all but the most urgent have a line each
 
 export default function Now() {
   const { overview } = useLive();
@@ -23,7 +24,7 @@ export default function Now() {
     ${
       overview.incidents.length === 0
         ? html`<${Quiet} overview=${overview} />`
-        : html`<ol class="cards">${overview.incidents.slice(0, all ? undefined : shownFirst).map((i) => html`<${Card} key=${i.id} incident=${i} />`)}</ol>`
+        : html`<ol class="cards">${overview.incidents.slice(0, all ? undefined : shownFirst).map((i, n) => html`<${Card} key=${i.id} incident=${i} small=${n > 0 && overview.incidents.length > allLarge} />`)}</ol>`
     }
     ${!all && overview.incidents.length > shownFirst && html`<p><button type="button" class="plain" onClick=${() => more(true)}>
         ${count(overview.incidents.length - shownFirst)} more that are less urgent</button></p>`}
@@ -57,16 +58,17 @@ function Quiet({ overview }) {
     <a href=${link("system")}>System</a> shows whether events come in. No publisher yet? <code>faultline publish events.jsonl</code>, or any ZeroMQ socket at port 7802.</p></${Empty}>`;
 }
 
-function Card({ incident: i }) {
+function Card({ incident: i, small }) {
   const [asking, ask] = useState(false);
   const done = allAcknowledged(i);
   const known = i.cause && !i.abstained;
-  return html`<li class=${`card card-${i.severity} ${done ? "done" : ""}`} data-incident=${i.id}>
+  const names = i.entities > 1 || i.first_entities[0] !== i.cause?.entity;
+  return html`<li class=${`card card-${i.severity} ${done ? "done" : ""} ${small ? "card-small" : ""}`} data-incident=${i.id}>
     <a class="cover" href=${link("incident", i.id)} aria-label=${`Open the incident: ${titleOf(i)}`}></a>
-    <div class="card-sign"><${Sign} state=${i.severity} size="28" /></div>
+    <div class="card-sign"><${Sign} state=${i.severity} size=${small ? 20 : 28} /></div>
     <div class="card-body">
       <p class="over">
-          ${known ? "Likely cause" : i.cause ? "No cause stands out; most likely" : "Cause is being looked for"}</p>
+          ${known ? "Likely cause" : i.cause ? (small ? "None stands out; likeliest" : "No cause stands out; most likely") : "Cause is being looked for"}</p>
       <h2>${i.cause ? html`<${Entity} id=${i.cause.entity} plain />` : titleOf(i)}</h2>
       <p class="sub">
           ${i.cause ? html`${words(i.cause.fault_class)}${i.cause.metric && html`${i.cause.fault_class ? ", seen in " : "seen in "}<code>${i.cause.metric}</code>`}` : ""}</p>
@@ -75,11 +77,11 @@ function Card({ incident: i }) {
             ${i.cause ? html`<${Sure} p=${i.cause.probability} label="probability of this cause" />` : "–"}</${Fact}>
         <${Fact} name="Began"><${Ago} ts=${i.started} /></${Fact}>
         <${Fact} name="Time to limit">
-            ${i.limit_at ? html`<strong>${limitText(i.limit_at, now())}</strong>` : html`<span class="quiet">none forecast</span>`}</${Fact}>
+            ${i.limit_at ? html`<strong>${limitText(i.limit_at, now())}</strong>` : html`<span class="quiet">${small ? "–" : "none forecast"}</span>`}</${Fact}>
         <${Fact} name="Touches">${many(i.entities, "entity", "entities")}</${Fact}>
       </dl>
-      <p class="names">
-          ${i.first_entities.map((e) => html`<${Entity} key=${e} id=${e} plain />`)}${i.entities > i.first_entities.length && html`<span>and ${count(i.entities - i.first_entities.length)} more</span>`}</p>
+      ${names && html`<p class="names">
+          ${i.first_entities.map((e) => html`<${Entity} key=${e} id=${e} plain />`)}${i.entities > i.first_entities.length && html`<span>and ${count(i.entities - i.first_entities.length)} more</span>`}</p>`}
     </div>
     <div class="card-side">
       ${

@@ -100,7 +100,7 @@ const keys = [
   ["Enter", "open what is chosen"],
   ["a", "acknowledge the incident that is shown"],
   ["s", "silence the incident that is shown"],
-  ["/", "search"],
+  ["/", "search; where there is none, for an entity"],
   ["t", "light, dark, as the system"],
   ["z", "local time, UTC"],
   ["?", "this list"],

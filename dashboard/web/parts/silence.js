@@ -89,9 +89,9 @@ function Reach({ text, matchers, wrong, insist, anyway }) {
   </div>`;
 }
 
-/** Of an alert or an incident: that it is silenced, and by whom. */
-export function Silenced({ by }) {
-  return html`<span class="chip chip-still"><${Sign} state="quarantined" size="14" quiet /> silenced${by && ` by ${by}`}</span>`;
+/** Of an alert or an incident: that it is silenced, or @p part of it, and by whom. */
+export function Silenced({ by, part = "" }) {
+  return html`<span class="chip chip-still"><${Sign} state="quarantined" size="14" quiet /> ${part && `${part} `}silenced${by && ` by ${by}`}</span>`;
 }
 
 /** Those that hold or will, and those that ended; each can be changed or ended. */
