@@ -7,21 +7,19 @@
 #include <utility>
 #include <vector>
 
-#include "judgement/cause_question.hpp"
+#include "judgement/lone_correlator.hpp"
 #include "judgement/tick_feed.hpp"
 #include "processing/partition_time.hpp"
 
 namespace faultline {
 namespace {
 
-constexpr std::size_t window_ticks = 512;
-constexpr std::size_t blocks_kept = 8;
 /// Event time between clock decisions, as in actors/correlator.cpp.
 constexpr milliseconds clock_step{10'000};
 
 struct partition_side;
 
-/// One entity and what stands for its mailbox, its lane slot and its disk.
+/// One entity, of one partition.
 struct log_resident : fed_core {
   log_resident(std::string_view id, partition_side& of,
                std::shared_ptr<const judgement_rules> rules)
@@ -29,7 +27,6 @@ struct log_resident : fed_core {
   partition_side* side;
   event_time clock{};
   bool event_since_clock = false;
-  std::vector<closed_block> blocks;
 };
 
 struct partition_side {
@@ -43,7 +40,17 @@ struct partition_side {
 }  // namespace
 
 struct log_runner::impl {
-  explicit impl(options o) : settings{std::move(o)}, correlator{settings.correlation} {}
+  impl(options o, const log_runner& of)
+      : model_of{std::move(o.model)},
+        correlator{correlator_core{o.correlation},
+                   o.root_cause,
+                   std::move(o.runbooks),
+                   o.ranker,
+                   {},
+                   [this](std::string_view id, event_time as_of) { return window_of(id, as_of); },
+                   [&of](const feed_event& event) {
+                     if (of.on_feed) of.on_feed(event);
+                   }} {}
 
   void take_event(const event_view& event, const record_address& where);
   void take_clock(const clock_record& clock, const record_address& where);
@@ -52,21 +59,16 @@ struct log_runner::impl {
   void enqueue(log_resident& r);
   void flush();
   void finish(log_resident& r, const forecast_result* result);
-  void decide(decision d);
   void decide_all();
-  void explain(const rca_request& request);
-  entity_window window_of(std::string_view id, event_time as_of);
+  entity_window window_of(std::string_view id, event_time as_of) const;
 
-  options settings;
-  correlator_core correlator;
-  role_table roles;
+  std::function<forecaster*(const std::string& sha256)> model_of;
+  lone_correlator correlator;
   std::map<partition_id, partition_side> sides;
   std::map<std::string, log_resident*, std::less<>> by_id;
   tick_feed<log_resident> feed;
   std::vector<entity_decision> decided;
-  std::uint64_t seq = 0;
   event_time clock_told{};
-  std::function<void(const feed_event&)>* on_feed = nullptr;
 };
 
 void log_runner::impl::take_event(const event_view& event, const record_address& where) {
@@ -100,12 +102,12 @@ void log_runner::impl::take_clock(const clock_record& clock, const record_addres
     r->event_since_clock = false;
   }
   flush();
-  if (clock.event < clock_told + clock_step || !correlator.wants_clock(clock.event)) return;
+  if (clock.event < clock_told + clock_step || !correlator.core.wants_clock(clock.event)) return;
   clock_told = clock.event;
   decision d;
   d.kind = decision_kind::clock;
   d.clock = clock.event;
-  decide(std::move(d));
+  correlator.decide(std::move(d));
 }
 
 void log_runner::impl::follow_clock(log_resident& r, const partition_time& clock,
@@ -126,7 +128,7 @@ void log_runner::impl::take_control(const control_record& control, partition_id 
   d.kind = decision_kind::command;
   d.command.name = "retire";
   d.command.subject = control.payload;
-  decide(std::move(d));
+  correlator.decide(std::move(d));
 }
 
 void log_runner::impl::enqueue(log_resident& r) {
@@ -141,48 +143,21 @@ void log_runner::impl::flush() {
 }
 
 void log_runner::impl::finish(log_resident& r, const forecast_result* result) {
-  r.core.finish_tick(result, decided);
-  for (auto& block : r.core.take_blocks()) {
-    r.blocks.push_back(std::move(block));
-    if (r.blocks.size() > blocks_kept) r.blocks.erase(r.blocks.begin());
-  }
+  r.finish_tick(result, decided);
   decide_all();
 }
 
 void log_runner::impl::decide_all() {
   const auto now = std::exchange(decided, {});
-  for (const auto& d : now) decide(d.what);
+  for (const auto& d : now) correlator.decide(d.what);
 }
 
-void log_runner::impl::decide(decision d) {
-  d.seq = ++seq;
-  const auto said = correlator.apply(d);
-  for (const auto& event : said.feed)
-    if (on_feed != nullptr && *on_feed) (*on_feed)(event);
-  for (const auto& request : said.requests) explain(request);
-}
-
-void log_runner::impl::explain(const rca_request& request) {
-  auto q = question_of(request, roles);
-  for (auto& node : q.nodes) node.window = window_of(node.entity, request.as_of);
-  decision d;
-  d.kind = decision_kind::root_cause;
-  d.root_cause = find_root_cause(q, settings.root_cause, settings.runbooks, settings.ranker);
-  decide(std::move(d));
-}
-
-entity_window log_runner::impl::window_of(std::string_view id, event_time as_of) {
+entity_window log_runner::impl::window_of(std::string_view id, event_time as_of) const {
   const auto found = by_id.find(id);
-  if (found == by_id.end()) return {};
-  const auto& r = *found->second;
-  auto tail = r.core.window(as_of, window_detail::values);
-  auto joined = join_window(r.blocks, tail, window_ticks, as_of, window_detail::values);
-  return joined ? std::move(*joined) : tail;
+  return found == by_id.end() ? entity_window{} : found->second->window(as_of);
 }
 
-log_runner::log_runner(options o) : impl_{std::make_unique<impl>(std::move(o))} {
-  impl_->on_feed = &on_feed;
-}
+log_runner::log_runner(options o) : impl_{std::make_unique<impl>(std::move(o), *this)} {}
 log_runner::~log_runner() = default;
 
 void log_runner::set_rules(partition_id partition, std::shared_ptr<const judgement_rules> rules) {
@@ -195,18 +170,18 @@ void log_runner::set_rules(partition_id partition, std::shared_ptr<const judgeme
   }
   impl_->flush();
   side.rules = std::move(rules);
-  side.model = impl_->settings.model ? impl_->settings.model(side.rules->model.sha256) : nullptr;
+  side.model = impl_->model_of ? impl_->model_of(side.rules->model.sha256) : nullptr;
   for (auto& [id, r] : side.residents) r->core.set_rules(side.rules);
 }
 
 void log_runner::set_correlation(const rules_record& rules) {
-  impl_->settings.root_cause = rules.root_cause;
-  impl_->roles = rules.rules.roles;
+  impl_->correlator.root_cause = rules.root_cause;
+  impl_->correlator.roles = rules.rules.roles;
   decision d;
   d.kind = decision_kind::command;
   d.command.name = "configuration";
   d.command.payload = encode_rules(rules);
-  impl_->decide(std::move(d));
+  impl_->correlator.decide(std::move(d));
 }
 
 void log_runner::take(const record_view& record, const record_address& where) {

@@ -7,21 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "inference/forecaster.hpp"
-#include "judgement/entity_core.hpp"
+#include "judgement/fed_core.hpp"
 
 namespace faultline {
-
-/// An entity core between its ticks and a model, where there is no lane: see tick_feed.
-struct fed_core {
-  template <class... Args>
-  explicit fed_core(Args&&... args) : core{std::forward<Args>(args)...} {}
-  entity_core core;
-  bool queued = false;  ///< a row of it waits in the feed
-  bool scored = false;  ///< `result` is the model's answer to `row`
-  forecast_row row;
-  forecast_result result;
-};
 
 /// Feeds the closed ticks of many entities to their models, in passes as full as can be, as the
 /// lane does for the server but on one thread: the ticks of an entity stay in order, one that is
