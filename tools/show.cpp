@@ -41,20 +41,27 @@ CLI::App* add_list(CLI::App* group, const char* what, list_arguments& a) {
 }
 
 /// A command that changes one entity and says what is so now.
-void add_change(CLI::App* group, command_session& session, const char* name, const char* what,
-                const char* method, const char* path_end, const char* done) {
+struct entity_change {
+  const char* name;
+  const char* what;
+  const char* method;
+  const char* path_end;  ///< behind the entity's id
+  const char* done;      ///< said of the entity, behind its id
+};
+
+void add_change(CLI::App* group, command_session& session, const entity_change& change) {
   auto id = std::make_shared<std::string>();
-  CLI::App* sub = group->add_subcommand(name, what);
+  CLI::App* sub = group->add_subcommand(change.name, change.what);
   sub->add_option("id", *id, "Id of the entity, for example service/cart")->required();
   sub->callback([=, &session] {
     session.run = [=, &session] {
-      const auto answer = api_change(session.server, method,
-                                     api_target("entities/" + percent_encode(*id) + path_end, {}));
+      const std::string path = "entities/" + percent_encode(*id) + change.path_end;
+      const auto answer = api_change(session.server, change.method, api_target(path, {}));
       if (!answer) return report_failure(answer.error());
       if (session.format == output_format::json)
         std::puts(answer->c_str());
       else
-        std::printf("%s %s\n", id->c_str(), done);
+        std::printf("%s %s\n", id->c_str(), change.done);
       return exit_code::ok;
     };
   });
@@ -270,10 +277,12 @@ void add_entity_commands(CLI::App& app, command_session& session) {
   show->callback([a, &session] {
     session.run = [a, &session] { return show_entity(session, a->id, a->metric); };
   });
-  add_change(group, session, "retire", "Forget an entity; its alerts end", "DELETE", "",
-             "is retired: a new event starts it afresh");
-  add_change(group, session, "release", "End the quarantine of an entity", "POST", "/release",
-             "is released: it goes on with its next event");
+  add_change(group, session,
+             {"retire", "Forget an entity; its alerts end", "DELETE", "",
+              "is retired: a new event starts it afresh"});
+  add_change(group, session,
+             {"release", "End the quarantine of an entity", "POST", "/release",
+              "is released: it goes on with its next event"});
 }
 
 }  // namespace faultline

@@ -188,16 +188,22 @@ int run_preview(const command_session& session, const silence_arguments& a) {
   return refused ? exit_code::failed : exit_code::ok;
 }
 
-using runner = int (*)(const command_session&, const silence_arguments&);
+/// A command about silences, which takes their ids or matchers.
+struct silence_command {
+  const char* name;
+  const char* what;
+  const char* words;  ///< what its words are: "Ids", or what is said of matchers
+  int (*run)(const command_session&, const silence_arguments&);
+};
 
 CLI::App* add_one(CLI::App* group, command_session& session,
-                  const std::shared_ptr<silence_arguments>& a, const char* name, const char* what,
-                  const char* words, runner run) {
-  const bool ids = std::string_view{words} == "Ids";
-  CLI::App* sub = group->add_subcommand(name, what);
-  sub->add_option(ids ? "id" : "matcher", a->words, words)->option_text("...");
-  sub->callback(
-      [a, run, &session] { session.run = [a, run, &session] { return run(session, *a); }; });
+                  const std::shared_ptr<silence_arguments>& a, const silence_command& c) {
+  const bool ids = std::string_view{c.words} == "Ids";
+  CLI::App* sub = group->add_subcommand(c.name, c.what);
+  sub->add_option(ids ? "id" : "matcher", a->words, c.words)->option_text("...");
+  sub->callback([a, run = c.run, &session] {
+    session.run = [a, run, &session] { return run(session, *a); };
+  });
   return sub;
 }
 
@@ -210,7 +216,7 @@ void add_silence_commands(CLI::App& app, command_session& session) {
   group->require_subcommand(1);
   auto a = std::make_shared<silence_arguments>();
   CLI::App* add =
-      add_one(group, session, a, "add", "Silence alerts; says the id", matchers, run_add);
+      add_one(group, session, a, {"add", "Silence alerts; says the id", matchers, run_add});
   add->add_option("-a,--author,--by", a->author, "Who says so [$USER, or the account]");
   add->add_option("-c,--comment", a->comment, "Why")->required();
   add->add_option("-d,--duration", a->duration, "How long")->capture_default_str();
@@ -219,17 +225,19 @@ void add_silence_commands(CLI::App& app, command_session& session) {
   add->add_option("--id", a->id, "Change this one");
   add->add_flag("--force", a->force, "However much it covers");
   auto q = std::make_shared<silence_arguments>();
-  CLI::App* query = add_one(group, session, q, "query", "Those that are active or will be",
-                            "Only those with such matchers", run_query);
+  CLI::App* query = add_one(
+      group, session, q,
+      {"query", "Those that are active or will be", "Only those with such matchers", run_query});
   query->add_flag("--expired", q->expired, "Those that have ended instead");
   query->add_flag("-q,--quiet", q->quiet, "Ids alone");
   query->add_option("--created-by", q->created_by, "Of this owner");
   auto e = std::make_shared<silence_arguments>();
-  CLI::App* expire = add_one(group, session, e, "expire", "End silences now", "Ids", run_expire);
+  CLI::App* expire = add_one(group, session, e, {"expire", "End silences now", "Ids", run_expire});
   expire->get_option("id")->required();
   expire->add_option("-a,--author,--by", e->author, "Who says so [$USER, or the account]");
-  add_one(group, session, std::make_shared<silence_arguments>(), "preview",
-          "What a silence would cover; fails where it would be refused", matchers, run_preview);
+  add_one(group, session, std::make_shared<silence_arguments>(),
+          {"preview", "What a silence would cover; fails where it would be refused", matchers,
+           run_preview});
 }
 
 }  // namespace faultline

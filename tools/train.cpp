@@ -202,13 +202,20 @@ int run_train_ranker(const train_arguments& a, const command_session& session) {
                       session);
 }
 
-void add_one(CLI::App& group, const char* name, const char* what, std::size_t systems,
-             const char* out, int (*run)(const train_arguments&, const command_session&),
-             command_session& session) {
+/// A command that trains one model.
+struct train_command {
+  const char* name;
+  const char* what;
+  std::size_t systems;  ///< to learn from where nobody says otherwise
+  const char* out;
+  int (*run)(const train_arguments&, const command_session&);
+};
+
+void add_one(CLI::App& group, const train_command& c, command_session& session) {
   auto a = std::make_shared<train_arguments>();
-  a->systems = systems;
-  a->out = out;
-  CLI::App* sub = group.add_subcommand(name, what);
+  a->systems = c.systems;
+  a->out = c.out;
+  CLI::App* sub = group.add_subcommand(c.name, c.what);
   sub->add_option("--seeds", a->first_system, "Seed of the first simulated system")
       ->capture_default_str();
   sub->add_option("--systems", a->systems, "Simulated systems to learn from")
@@ -224,8 +231,9 @@ void add_one(CLI::App& group, const char* name, const char* what, std::size_t sy
   sub->add_option("--version", a->version, "Of the model, for its card")->capture_default_str();
   sub->add_option("--date", a->date, "For the card, 2024-01-08 [today]");
   sub->add_option("--revision", a->revision, "Of the code, for the card");
-  sub->callback(
-      [a, run, &session] { session.run = [a, run, &session] { return run(*a, session); }; });
+  sub->callback([a, run = c.run, &session] {
+    session.run = [a, run, &session] { return run(*a, session); };
+  });
 }
 
 }  // namespace
@@ -233,10 +241,11 @@ void add_one(CLI::App& group, const char* name, const char* what, std::size_t sy
 void add_train_commands(CLI::App& app, command_session& session) {
   CLI::App* group = app.add_subcommand("train", "Train the models on simulated systems");
   group->require_subcommand(1);
-  add_one(*group, "lstm", "The forecaster of all entities", 64, "models/lstm.flm", run_train_lstm,
+  add_one(*group, {"lstm", "The forecaster of all entities", 64, "models/lstm.flm", run_train_lstm},
           session);
-  add_one(*group, "ranker", "The network that ranks causes", 600, "models/ranker.flm",
-          run_train_ranker, session);
+  add_one(*group,
+          {"ranker", "The network that ranks causes", 600, "models/ranker.flm", run_train_ranker},
+          session);
   add_train_causes(*group, session);
 }
 
