@@ -2,13 +2,13 @@
 #include "storage/internal/free_space.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <string>
 
 #include "storage/internal/ballast.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 namespace faultline::testing {
 namespace {
@@ -48,51 +48,43 @@ TEST(FreeSpace, WhatCannotBeReadIsFull) {
   EXPECT_GT(free_bytes_at("/"), 0u);
 }
 
-/// A directory that is gone with the test.
-struct directory {
-  directory()
-      : path{(std::filesystem::temp_directory_path() / "faultline-ballast-XXXXXX").string()} {
-    if (mkdtemp(path.data()) == nullptr) ADD_FAILURE() << path;
-  }
-  ~directory() { std::filesystem::remove_all(path); }
-  std::string path;
-};
+std::string ballast_in(const scratch_directory& d) { return (d.path() / "ballast").string(); }
 
 TEST(Ballast, TakesItsRoomInBlocksAndGivesItBackOnce) {
-  const directory d;
-  ballast b{d.path + "/ballast", 1 << 20};
+  const scratch_directory d;
+  ballast b{ballast_in(d), 1 << 20};
   EXPECT_FALSE(b.there());
   ASSERT_TRUE(b.build());
   EXPECT_TRUE(b.there());
   struct stat file {};
-  ASSERT_EQ(::stat((d.path + "/ballast").c_str(), &file), 0);
+  ASSERT_EQ(::stat(ballast_in(d).c_str(), &file), 0);
   EXPECT_EQ(file.st_size, 1 << 20);
   EXPECT_GE(file.st_blocks * 512, 1 << 20) << "a hole takes no room";
-  EXPECT_TRUE(ballast(d.path + "/ballast", 1 << 20).there()) << "found again by the next process";
+  EXPECT_TRUE(ballast(ballast_in(d), 1 << 20).there()) << "found again by the next process";
   EXPECT_TRUE(b.release());
   EXPECT_FALSE(b.release());
-  EXPECT_FALSE(std::filesystem::exists(d.path + "/ballast"));
+  EXPECT_FALSE(std::filesystem::exists(ballast_in(d)));
 }
 
 TEST(Ballast, OfAnotherSizeIsBuiltAgainAndOfNoSizeIsNotTouched) {
-  const directory d;
-  ASSERT_TRUE(ballast(d.path + "/ballast", 1 << 20).build());
-  ballast none{d.path + "/ballast", 0};
+  const scratch_directory d;
+  ASSERT_TRUE(ballast(ballast_in(d), 1 << 20).build());
+  ballast none{ballast_in(d), 0};
   EXPECT_FALSE(none.release());
-  EXPECT_EQ(std::filesystem::file_size(d.path + "/ballast"), 1U << 20);
-  ballast larger{d.path + "/ballast", 2 << 20};
+  EXPECT_EQ(std::filesystem::file_size(ballast_in(d)), 1U << 20);
+  ballast larger{ballast_in(d), 2 << 20};
   EXPECT_FALSE(larger.there());
   ASSERT_TRUE(larger.build());
-  EXPECT_EQ(std::filesystem::file_size(d.path + "/ballast"), 2U << 20);
+  EXPECT_EQ(std::filesystem::file_size(ballast_in(d)), 2U << 20);
 }
 
 TEST(Ballast, ThatCannotBeBuiltLeavesNothingBehind) {
-  const directory d;
-  EXPECT_FALSE(ballast(d.path + "/nowhere/ballast", 1 << 20).build());
-  ballast huge{d.path + "/ballast", std::uint64_t{1} << 60};
+  const scratch_directory d;
+  EXPECT_FALSE(ballast((d.path() / "nowhere/ballast").string(), 1 << 20).build());
+  ballast huge{ballast_in(d), std::uint64_t{1} << 60};
   EXPECT_FALSE(huge.build());
   EXPECT_FALSE(huge.there());
-  EXPECT_FALSE(std::filesystem::exists(d.path + "/ballast"));
+  EXPECT_FALSE(std::filesystem::exists(ballast_in(d)));
 }
 
 }  // namespace
