@@ -7,25 +7,18 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "tests/support/scratch_directory.hpp"
+
 namespace faultline {
 namespace {
 
 struct FlightRecorder : ::testing::Test {
-  FlightRecorder() {
-    std::string name = (std::filesystem::temp_directory_path() / "faultline-XXXXXX").string();
-    if (mkdtemp(name.data()) != nullptr) directory = name;
-  }
-  ~FlightRecorder() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory, ignored);
-  }
-  std::string file() const { return directory + "/flight"; }
+  std::string file() const { return (directory.path() / "flight").string(); }
 
   std::vector<flight_suspect> suspects() const {
     const auto recorder = flight_recorder::open(file());
@@ -53,7 +46,7 @@ struct FlightRecorder : ::testing::Test {
     return status;
   }
 
-  std::string directory;
+  const testing::scratch_directory directory;
 };
 
 const record_address here{3, 77, 2};
@@ -108,7 +101,7 @@ TEST_F(FlightRecorder, ADamagedFileBeginsAfresh) {
   one_life(here, [] { std::abort(); });
   std::ofstream{file(), std::ios::binary} << std::string(10'000, 'x');
   EXPECT_TRUE(suspects().empty());
-  EXPECT_FALSE(flight_recorder::open(directory + "/none/flight"));
+  EXPECT_FALSE(flight_recorder::open((directory.path() / "none/flight").string()));
 }
 
 std::vector<record_address> pass_suspects_in(const std::string& file) {
