@@ -120,20 +120,18 @@ struct ingress::taker final : event_sink {
   std::size_t dropped_values = 0;
 };
 
-ingress::ingress(group_commit& into, entity_registry& known, node_counters& counters,
-                 processing_options processing, entity_options entities, intake_options intake,
-                 std::function<arrival_time()> now, entity_aliases aliases)
-    : into_{into},
-      known_{known},
-      counters_{counters},
-      processing_{processing},
-      entities_{entities},
-      intake_{intake},
-      now_{std::move(now)},
-      aliases_{std::move(aliases)},
-      publishers_{intake.max_lag_records / lag_parts},
-      new_entities_{static_cast<double>(entities.max_new_per_second), now_()},
-      joiner_{intake.join_memory_bytes} {}
+ingress::ingress(ingress_peers peers, ingress_options options)
+    : into_{peers.into},
+      known_{peers.known},
+      counters_{peers.counters},
+      processing_{options.processing},
+      entities_{options.entities},
+      intake_{options.intake},
+      now_{std::move(peers.now)},
+      aliases_{std::move(options.aliases)},
+      publishers_{intake_.max_lag_records / lag_parts},
+      new_entities_{static_cast<double>(entities_.max_new_per_second), now_()},
+      joiner_{intake_.join_memory_bytes} {}
 
 ingress::~ingress() = default;
 

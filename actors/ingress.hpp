@@ -47,6 +47,22 @@ struct post_result {
 inline constexpr std::string_view own_failure_text =
     "the server failed at this body: its log says why";
 
+/// Whom an ingress works with. All outlive it.
+struct ingress_peers {
+  group_commit& into;
+  entity_registry& known;
+  node_counters& counters;
+  std::function<arrival_time()> now;
+};
+
+/// What it takes, and from how many.
+struct ingress_options {
+  processing_options processing;
+  entity_options entities;
+  intake_options intake;
+  entity_aliases aliases;  ///< by which names events are taken, whatever door they come by
+};
+
 /// The doors' side of the log: decodes payloads, checks them, dedupes requests, and hands what is
 /// taken to the group commit. Called on the ingest thread and, for posts, on those of
 /// their receivers: whatever it holds is guarded by the mutex of publishers(); never blocks.
@@ -55,10 +71,7 @@ inline constexpr std::string_view own_failure_text =
 /// the others are answered `retry`, or their events are shed where nobody waits for an answer.
 class ingress final : public ingest_handler {
 public:
-  /// @p aliases: by which names events are taken, whatever door they come by.
-  ingress(group_commit& into, entity_registry& known, node_counters& counters,
-          processing_options processing, entity_options entities, intake_options intake,
-          std::function<arrival_time()> now, entity_aliases aliases = {});
+  ingress(ingress_peers peers, ingress_options options);
   ~ingress() override;
 
   void on_event_payload(const event_source& from, std::string_view topic,

@@ -62,8 +62,9 @@ outcome<void> node::impl::serve() {
 outcome<void> node::impl::open_intake() {
   if (auto opened = desk->open(*commit); !opened) return opened;
   intake = std::make_unique<ingress>(
-      *commit, registry, counters, options.processing, options.entities, options.intake,
-      [this] { return time_now(); }, entity_aliases{options.naming.aliases});
+      ingress_peers{*commit, registry, counters, [this] { return time_now(); }},
+      ingress_options{options.processing, options.entities, options.intake,
+                      entity_aliases{options.naming.aliases}});
   shelf = std::make_unique<name_shelf>(memory->notes(), registry, counters);
   posts = std::make_unique<post_desk>(
       *intake, options.naming, options.intake, [this] { return time_now(); }, shelf.get());

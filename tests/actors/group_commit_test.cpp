@@ -145,7 +145,7 @@ TEST(GroupCommit, KnowsHowFarThePastHadComeAfterARestart) {
   group_commit again{*rig.memory, {}, past, rig.counters, rig.hooks()};
   ASSERT_TRUE(again.load_publishers());
   again.start();
-  ingress door{again, rig.registry, rig.counters, past, {}, {}, [&] { return rig.now; }};
+  ingress door{{again, rig.registry, rig.counters, [&] { return rig.now; }}, {past, {}, {}, {}}};
   const auto before = rig.count();
   door.on_request(reply_address{0, "r", false}, {}, rig.header(2),
                   rig.event("host/a", 1, start + 60'000));

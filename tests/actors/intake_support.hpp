@@ -22,7 +22,7 @@ struct intake_rig {
                       entity_aliases aliases = {})
       : memory{open_memory_store(4)},
         commit{*memory, i, p, counters, hooks()},
-        door{commit, registry, counters, p, e, i, [this] { return now; }, std::move(aliases)} {
+        door{{commit, registry, counters, [this] { return now; }}, {p, e, i, std::move(aliases)}} {
     commit.start();
   }
   ~intake_rig() { commit.stop(); }

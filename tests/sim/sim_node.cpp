@@ -51,8 +51,8 @@ sim_node::sim_node(sim_store& memory, std::shared_ptr<const judgement_rules> rul
   commit_ = std::make_unique<group_commit>(memory_, intake_options{}, processing, counters_,
                                            std::move(after));
   if (const auto loaded = commit_->load_publishers(); !loaded) gave_up_ = loaded.error().what;
-  door_ = std::make_unique<ingress>(*commit_, registry_, counters_, processing, entity_options{},
-                                    intake_options{}, hooks_.now);
+  door_ = std::make_unique<ingress>(ingress_peers{*commit_, registry_, counters_, hooks_.now},
+                                    ingress_options{processing, {}, {}, {}});
 }
 
 void sim_node::spawn_all(std::shared_ptr<const judgement_rules> rules) {
