@@ -41,9 +41,9 @@ struct commit_hooks {
 ///
 /// Threads: intake is used under its lock by any thread; one thread of our own writes.
 /// Bounds:  max_pending_bytes of records wait; room() says when a door must refuse.
-/// Fails:   no space: keeps the group and tries again, doors answer `retry` meanwhile. Any other
-/// failure
-///          of the store ends the node through give_up: nothing that was not durable is ever acked.
+/// Fails:   no space: keeps the group and tries again, doors answer `retry`
+///          meanwhile. Any other failure of the store ends the node
+///          through give_up: nothing that was not durable is ever acked.
 class group_commit {
 public:
   group_commit(store& into, intake_options options, processing_options processing,

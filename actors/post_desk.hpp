@@ -85,9 +85,9 @@ struct receiver_counters {
 ///
 /// Lives:  made before the HTTP server starts; stop() before the group commit's, which reads what
 ///         waits to its end.
-/// Limits: max_posted_bytes of bodies; beyond it take() answers 503 with Retry-After. Listeners
-/// have
-///         half of it, and what they offer beyond it stays theirs.
+/// Limits: max_posted_bytes of bodies; beyond it take()
+///         answers 503 with Retry-After. Listeners have half
+///         of it, and what they offer beyond it stays theirs.
 class post_desk {
 public:
   /// @p names: where names of entities are kept; null: in memory alone.
@@ -99,8 +99,8 @@ public:
   void stop();
   /// From any thread. @p by outlives the desk.
   void take(const receiver& by, http_request request, http_responder respond);
-  /// The same of a listener, where nobody waits for an answer. @returns false: there is no room,
-  /// and
+  /// The same of a listener, where nobody waits for
+  /// an answer. @returns false: there is no room, and
   /// @p request is as it was.
   bool offer(const receiver& by, http_request& request);
   /// What the group commit says of a post whose events are durable. From any thread.

@@ -13,8 +13,8 @@
 
 namespace faultline {
 
-/// The files of the page, read once: what was not read is not there, so no path leads anywhere
-/// else.
+/// The files of the page, read once: what was not
+/// read is not there, so no path leads anywhere else.
 ///
 /// They are asked for as /assets/EDITION/NAME, where the edition is a hash of all of them: such an
 /// address never means anything else and may be kept for ever. "/" is index.html, asked for anew

@@ -40,8 +40,8 @@ struct channel_course {
 channel_course course_of(const channel_block& block, const window_ring& ring, std::size_t channel,
                          event_time at, double tick_seconds, bool drifts);
 
-/// When a course is at @p raw, a value in the metric's units, coming from below (@p rises) or
-/// above.
+/// When a course is at @p raw, a value in the metric's
+/// units, coming from below (@p rises) or above.
 /// @returns nothing where it leads elsewhere or takes more than four hours, or more than ten times
 /// as long as the ticks that tell it.
 std::optional<limit_forecast> forecast_limit(const channel_course& course,

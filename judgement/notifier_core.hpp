@@ -68,8 +68,8 @@ enum class delivery : std::uint8_t {
 ///
 /// Durable: changes() are rows for a store; a core that restore() got them goes on where they were
 /// written. They are written before what due() says is sent: whoever may have heard of an alert
-/// hears of its end. A notification is repeated, under its id, only when nobody knows whether it
-/// came.
+/// hears of its end. A notification is repeated, under
+/// its id, only when nobody knows whether it came.
 ///
 /// A route is named by its receiver; further ones of the same receiver by their matchers, too.
 class notifier_core {

@@ -38,8 +38,8 @@ struct injected_recording {
 /// each metric's own robust noise before train_until (lab/metric_habits.hpp), is drawn: one in
 /// seven too little to be seen, else 3.5 to 25. `visible_from`: first row on which some metric is
 /// three units off, of three at least; `full_effect`: the end of the ramp; `impact`, for want of a
-/// service level: eight units or more. Values keep to what a metric can be (shares, nothing
-/// negative).
+/// service level: eight units or more. Values keep to
+/// what a metric can be (shares, nothing negative).
 ///
 /// Look-alikes (restart, load peak, backup, failover drill) stay within the 0.1 % and 99.9 %
 /// quantiles of each metric's training part. Faults of different entities of one recording may

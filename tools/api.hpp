@@ -16,9 +16,9 @@ using api_query = std::vector<std::pair<std::string, std::string>>;
 /// "/api/v1/<path>?a=b&c=d"; pairs without a value are left out.
 std::string api_target(std::string_view path, const api_query& query);
 
-/// Who does it, for the records: @p given, else $USER, else the name of the account, else its
-/// number
-/// ("uid 1000", in a container without names).
+/// Who does it, for the records: @p given, else
+/// $USER, else the name of the account, else its
+/// number ("uid 1000", in a container without names).
 std::string who_says(const std::string& given);
 
 /// Body of GET <server><target>. A server that does not answer, and an answer that is not 200, are

@@ -34,9 +34,9 @@ struct process_usage {
 
 /// A `faultlined` of our own as a child process: empty store, free ports on the loopback.
 ///
-/// Lives:  from start() to its destructor, which ends it (SIGTERM to its pid, SIGKILL when that
-/// does
-///         not help) and removes its directory. It dies with us, too.
+/// Lives:  from start() to its destructor, which ends it (SIGTERM
+///         to its pid, SIGKILL when that does not help) and
+///         removes its directory. It dies with us, too.
 /// Fails:  ec::io_failed with the end of its log when it ends early or is not ready in time.
 class bench_server {
 public:

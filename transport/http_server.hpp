@@ -72,12 +72,12 @@ struct http_counters {
   std::uint64_t refused_bodies = 0;      ///< told 503: event_bodies_bytes are being handled
 };
 
-/// HTTP/1.1 on Boost.Beast, one thread. Header, body and time limits; security headers on every
-/// answer.
+/// HTTP/1.1 on Boost.Beast, one thread. Header, body
+/// and time limits; security headers on every answer.
 ///
-/// Lives:  bound by open(); start() runs the thread; stop() lets answers under way go out (at most
-/// a
-///         second) and ends it. A responder may be called after that: it does nothing.
+/// Lives:  bound by open(); start() runs the thread; stop() lets
+///         answers under way go out (at most a second) and ends it.
+///         A responder may be called after that: it does nothing.
 /// Limits: web_options; a body is refused by its length (413), and one that brings events for want
 ///         of room (503), before any of it is read. With `max_connections` open the one that has
 ///         kept us waiting longest for a request makes room, but not before `first_word`: until

@@ -14,8 +14,8 @@
 
 namespace faultline {
 
-/// Fetches the metrics of targets, each at its interval, spread over it, with libcurl on one
-/// thread.
+/// Fetches the metrics of targets, each at its interval,
+/// spread over it, with libcurl on one thread.
 ///
 /// Lives:  start() runs the thread; stop() breaks off what is under way and ends it.
 /// Limits: a body has at most scrape_body_bytes once unpacked, an answer its target's timeout; it

@@ -6,8 +6,8 @@
 
 namespace faultline {
 
-// What bodies of the API look like, in a line each: members of an object, "name: type, name?:
-// type".
+// What bodies of the API look like, in a line each:
+// members of an object, "name: type, name?: type".
 // "?" behind a name: it may be missing; behind a type: or null. A type is string, integer, number,
 // boolean or any; [type] a list; {type} a map; one|two one of these words; Name an object that has
 // one; Name|Other one of them; a media type such as text/html a text that is no JSON.

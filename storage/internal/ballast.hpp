@@ -9,8 +9,8 @@
 namespace faultline {
 
 /// A file whose only use is its room: given up when the disk is so full that what was taken in
-/// could not be worked off, or the store could not be opened or ended; built again when there is
-/// plenty.
+/// could not be worked off, or the store could not be
+/// opened or ended; built again when there is plenty.
 ///
 /// Threads: one at a time.
 class ballast {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One log, many lives: makes the log of an eventful system, lets a node replay it, and prints what
-// it decided. tests/campaigns/determinism.py runs it and compares what store_tool reads in the
-// stores.
+// it decided. tests/campaigns/determinism.py runs it
+// and compares what store_tool reads in the stores.
 //
 //   determinism make STORE [--live] [--one-blob]
 //                                             writes the log of a store, and nothing but the log:

@@ -16,9 +16,9 @@ bool take_frame(std::string_view& body, std::string_view& sender, std::string_vi
 /// begins like that, else up to a line break or a NUL (RFC 6587).
 ///
 /// Lives:  as long as its connection.
-/// Limits: `longest` bytes a message; of a longer line the rest is left out, a longer count ends
-/// the
-///         stream.
+/// Limits: `longest` bytes a message; of a
+///         longer line the rest is left out,
+///         a longer count ends the stream.
 class syslog_cutter {
 public:
   static constexpr std::size_t longest = std::size_t{64} * 1024;

@@ -50,8 +50,8 @@ private:
   bool has_units_ = false;
 };
 
-/// Reads a request of remote write 1.0, unpacked. Staleness markers and native histograms are left
-/// out.
+/// Reads a request of remote write 1.0, unpacked.
+/// Staleness markers and native histograms are left out.
 /// Fails: ec::malformed.
 outcome<void> read_remote_write(std::string_view body, prometheus_types& types, sample_sink& sink);
 

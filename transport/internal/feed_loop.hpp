@@ -26,9 +26,9 @@ namespace faultline {
 ///
 /// Lives:  made by open_doors() with its sockets bound; start() runs the thread, stop() ends it
 ///         after what waits has been handed to libzmq.
-/// Limits: `capacity` records wait at most; one more drops the oldest, which subscribers miss by
-/// its
-///         seq and replay. A subscriber that does not read loses alone: XPUB drops for it. Requests
+/// Limits: `capacity` records wait at most; one more drops the oldest,
+///         which subscribers miss by its seq and replay. A subscriber
+///         that does not read loses alone: XPUB drops for it. Requests
 ///         that have no reply yet wait, and what their senders ask behind them; beyond that
 ///         everybody's wait in libzmq's buffers.
 class feed_loop {

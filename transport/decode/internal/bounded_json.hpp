@@ -9,8 +9,8 @@
 
 namespace faultline {
 
-/// @p text as a tree, of at most 500,000 values and 64 levels: a tree takes many times the bytes of
-/// its text.
+/// @p text as a tree, of at most 500,000 values and 64
+/// levels: a tree takes many times the bytes of its text.
 /// Fails: ec::malformed, ec::too_large.
 outcome<nlohmann::json> parse_bounded_json(std::string_view text);
 
