@@ -378,18 +378,12 @@ using rca_actor =
 /// Runs the posterior and the ranker. Detached: LibTorch blocks.
 using rca_worker_actor = caf::typed_actor<caf::replies_to<cause_question>::with<cause_found>>;
 
-/// Starts the partitions' owners and restarts the one that died.
-struct partitions_ready_question {};
-struct partitions_ready {
-  std::uint32_t ready = 0;
-  std::uint32_t total = 0;
-};
 struct partition_recovered {
   partition_id partition = 0;
 };
+/// Starts the partitions' owners and restarts the one that died.
 using supervisor_actor =
     caf::typed_actor<caf::reacts_to<partition_recovered>,
-                     caf::replies_to<partitions_ready_question>::with<partitions_ready>,
                      caf::replies_to<drain_request>::with<drained>,
                      // Asks partitions, correlator and keeper, and waits for their answers.
                      caf::replies_to<pulse_question>::with<pulse>>;
@@ -453,8 +447,6 @@ FAULTLINE_LOCAL_MESSAGE(find_cause)
 FAULTLINE_LOCAL_MESSAGE(ask_again_for)
 FAULTLINE_LOCAL_MESSAGE(cause_question)
 FAULTLINE_LOCAL_MESSAGE(cause_found)
-FAULTLINE_LOCAL_MESSAGE(partitions_ready_question)
-FAULTLINE_LOCAL_MESSAGE(partitions_ready)
 FAULTLINE_LOCAL_MESSAGE(partition_recovered)
 FAULTLINE_LOCAL_MESSAGE(pulse_question)
 FAULTLINE_LOCAL_MESSAGE(pulse)

@@ -109,10 +109,6 @@ void supervisor_state::on_recovered(partition_id p) {
   plan_->peers.counters->partitions_ready.store(ready_.size());
 }
 
-partitions_ready supervisor_state::on_question() const {
-  return partitions_ready{static_cast<std::uint32_t>(ready_.size()), plan_->directory->size()};
-}
-
 caf::result<drained> supervisor_state::on_drain() {
   auto promise = self->make_response_promise<drained>();
   auto left = std::make_shared<std::size_t>(plan_->directory->size());
@@ -164,7 +160,6 @@ supervisor_actor::behavior_type supervisor(
   self->state.begin(std::move(plan));
   return {
       [self](const partition_recovered& r) { self->state.on_recovered(r.partition); },
-      [self](const partitions_ready_question&) { return self->state.on_question(); },
       [self](const drain_request&) { return self->state.on_drain(); },
       [self](const pulse_question& q) { return self->state.on_pulse(q); },
   };

@@ -41,7 +41,6 @@ struct supervisor_state {
   void begin(std::shared_ptr<supervisor_plan> p);
   void on_down(const caf::actor_addr& who, const caf::error& why);
   void on_recovered(partition_id p);
-  partitions_ready on_question() const;
   caf::result<drained> on_drain();
   caf::result<pulse> on_pulse(const pulse_question& q);
 

@@ -40,6 +40,7 @@ void node_life_cycle::alert_by_id(std::string id, answer<told<alert>> done) {
 }
 
 void node_life_cycle::search_alerts(alert_search s, answer<alert_page> done) {
+  if (!s.next.empty() && !goes_on_under(alerts_by_time, s.next)) return done(no_such_page());
   std::vector<label_matcher> all;
   for (const std::string& text : s.matchers) {
     auto some = parse_matchers(text);
@@ -58,7 +59,7 @@ void node_life_cycle::search_alerts(alert_search s, answer<alert_page> done) {
           after = std::max(after, time_key(bound));
         }
         auto page = newest<alert>(
-            *memory, "alerts-by-time/", std::move(after), s.limit,
+            *memory, alerts_by_time, std::move(after), s.limit,
             [](const std::string& bytes) { return decode_alert(bytes); },
             [&](const alert& a) { return wanted_in(s, m, a); },
             [&] { return std::chrono::steady_clock::now() > until; });

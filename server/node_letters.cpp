@@ -10,6 +10,7 @@
 #include "actors/ingress.hpp"
 #include "actors/publishers.hpp"
 #include "server/node_queries.hpp"
+#include "server/told_records.hpp"
 
 namespace faultline {
 
@@ -41,7 +42,7 @@ void node_queries::dead_letters(dead_letter_filter f, answer<dead_letter_view> d
   filter.max_bytes = letter_page_bytes;
   if (!f.next.empty()) {
     const auto below = number_of(f.next);
-    if (!below) return done(failure{ec::invalid, "next is not one of a page before"});
+    if (!below || *below == 0 || *below > letters.total()) return done(no_such_page());
     filter.below = *below;
   }
   auto found = letters.read(filter);

@@ -16,6 +16,7 @@
 #include "actors/ingress.hpp"
 #include "actors/keeper.hpp"
 #include "actors/post_desk.hpp"
+#include "messages/text.hpp"
 #include "messages/units.hpp"
 #include "processing/unit_book.hpp"
 #include "server/asking.hpp"
@@ -167,6 +168,11 @@ void node_queries::metrics_text(answer<std::string> done) {
 
 void node_queries::entities(std::string prefix, std::size_t limit, std::string next,
                             answer<entity_page> done) {
+  // The last name of a page before: with what all of them begin.
+  if (!next.empty() &&
+      (next.compare(0, prefix.size(), prefix) != 0 || next.size() > payload_limits::entity_bytes ||
+       check_name(next) != text_fault::none))
+    return done(no_such_page());
   gather_entities(system_, *parts_.directory, {std::move(prefix), std::move(next), limit},
                   std::move(done));
 }
@@ -201,11 +207,12 @@ void node_queries::window(std::string id, std::string metric, answer<window_seri
 }
 
 void node_queries::alerts(alert_filter f, answer<alert_page> done) {
+  if (!f.next.empty() && !goes_on_under(alerts_by_time, f.next)) return done(no_such_page());
   reads_->ask<alert_page>(
       [memory = parts_.memory, f]() -> outcome<alert_page> {
         const auto until = std::chrono::steady_clock::now() + longest_search;
         auto page = newest<alert>(
-            *memory, "alerts-by-time/", f.next, f.limit,
+            *memory, alerts_by_time, f.next, f.limit,
             [](const std::string& bytes) { return decode_alert(bytes); },
             [&](const alert& a) { return wanted(a, f); },
             [&] { return std::chrono::steady_clock::now() > until; });
@@ -216,11 +223,12 @@ void node_queries::alerts(alert_filter f, answer<alert_page> done) {
 }
 
 void node_queries::incidents(incident_filter f, answer<incident_page> done) {
+  if (!f.next.empty() && !goes_on_under(incidents_by_time, f.next)) return done(no_such_page());
   reads_->ask<incident_page>(
       [memory = parts_.memory, f]() -> outcome<incident_page> {
         const auto until = std::chrono::steady_clock::now() + longest_search;
         auto page = newest<incident>(
-            *memory, "incidents-by-time/", f.next, f.limit,
+            *memory, incidents_by_time, f.next, f.limit,
             [](const std::string& bytes) { return decode_incident(bytes); },
             [&](const incident& i) {
               return (f.state.empty() || f.state == to_string(i.state)) &&

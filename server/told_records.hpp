@@ -55,6 +55,22 @@ outcome<bool> is_current(store& from, const Record& record, const std::string& b
   return *current && **current == bytes;
 }
 
+inline constexpr const char* alerts_by_time = "alerts-by-time/";
+inline constexpr const char* incidents_by_time = "incidents-by-time/";
+
+/// What is wrong with a `next` that no page before has told.
+inline failure no_such_page() { return {ec::invalid, "next is not one of a page before"}; }
+
+/// Whether @p next may be the key of a record under @p prefix, "<time>/<id>" behind it.
+inline bool goes_on_under(std::string_view prefix, std::string_view next) {
+  constexpr std::size_t time_digits = 16;
+  if (next.size() < prefix.size() + time_digits + 2 || next.substr(0, prefix.size()) != prefix)
+    return false;
+  const auto time = next.substr(prefix.size(), time_digits);
+  return next[prefix.size() + time_digits] == '/' &&
+         time.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 /// A page of records under @p prefix, newest first, that are current and @p keep accepts. @p read
 /// decodes one. Ends before its time, with where to go on, when @p enough says so. After a full
 /// page the next one to keep is looked for among as many records as are read at once, so that

@@ -61,7 +61,8 @@ class DeadLetters(unittest.TestCase):
             ids += [int(letter["id"]) for letter in page["letters"]]
             following = page["next"]
         self.assertEqual(ids, list(range(25, 0, -1)))
-        self.assertEqual(self.server.get("/api/v1/dead-letters?next=x")[0], 400)
+        for wrong in ("x", "0", "18446744073709551615"):
+            self.assertEqual(self.server.get(f"/api/v1/dead-letters?next={wrong}")[0], 400, wrong)
         self.assertEqual(self.server.get("/api/v1/dead-letters/99")[0], 404)
 
     def test_a_letter_is_taken_once_what_is_wrong_is_told_and_what_was_cut_is_not_sent(self):

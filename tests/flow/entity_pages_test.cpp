@@ -10,6 +10,7 @@
 
 #include "actors/caf_bridge.hpp"
 #include "server/node_queries.hpp"
+#include "server/told_records.hpp"
 #include "storage/memory_store.hpp"
 #include "tests/support/actor_fixture.hpp"
 
@@ -155,6 +156,45 @@ TEST_F(EntityPages, AreNoneWhereARowFailed) {
   const auto got = page();
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, ec::store_corrupt);
+}
+
+TEST_F(EntityPages, ThatNoPageBeforeHasNamedAreRefused) {
+  begin();
+  for (const std::string& next :
+       {std::string{"host/a\n"}, std::string{"\xff"}, std::string(257, 'a')}) {
+    const auto got = page(4, next);
+    ASSERT_FALSE(got) << next;
+    EXPECT_EQ(got.error().code, ec::invalid);
+  }
+  std::optional<outcome<entity_page>> beside;
+  queries->entities("host/", 4, "db/a", [&](outcome<entity_page> a) { beside = std::move(a); });
+  ASSERT_TRUE(beside && !*beside) << "names of the page before begin with the prefix";
+  EXPECT_EQ(beside->error().code, ec::invalid);
+}
+
+// A wrong one led to the first page, or past the end.
+TEST_F(EntityPages, LikeThoseOfAlertsAndIncidentsGoOnFromPagesBeforeAlone) {
+  begin();
+  const std::vector<std::string> wrong{"x",
+                                       "zzz",
+                                       "alerts-by-time/",
+                                       "alerts-by-time/x/y",
+                                       "alert/0123456789abcdef/a",
+                                       "alerts-by-time/0123456789ABCDEF/a"};
+  for (const std::string& next : wrong) {
+    std::optional<ec> alerts, incidents;
+    queries->alerts({"", "", "", "", 10, next}, [&](outcome<alert_page> a) {
+      alerts = a ? std::optional<ec>{} : a.error().code;
+    });
+    queries->incidents({"", "", 10, next}, [&](outcome<incident_page> a) {
+      incidents = a ? std::optional<ec>{} : a.error().code;
+    });
+    EXPECT_EQ(alerts, ec::invalid) << next;
+    EXPECT_EQ(incidents, ec::invalid) << next;
+  }
+  alert a;
+  a.id = "a";
+  EXPECT_TRUE(goes_on_under(alerts_by_time, time_key(a)));
 }
 
 TEST_F(EntityPages, OfNobodyAreEmpty) {
