@@ -163,6 +163,7 @@ told first_hour(int minutes_known, int minutes_slow) {
   return t;
 }
 
+// Complaint: cold-start
 TEST(Runner, InTheFirstHourWhatLastsOpensAnIncidentWithoutAnEdge) {
   const auto t = first_hour(25, 12);
   ASSERT_FALSE(t.alerts.empty());
@@ -173,6 +174,7 @@ TEST(Runner, InTheFirstHourWhatLastsOpensAnIncidentWithoutAnEdge) {
   EXPECT_EQ(t.incidents.back().state, incident_state::resolved);
 }
 
+// Complaint: cold-start
 TEST(Runner, InTheFirstHourWhatIsOverInMinutesOpensNone) {
   const auto t = first_hour(25, 3);
   ASSERT_FALSE(t.alerts.empty());
