@@ -7,23 +7,10 @@ What the browser does and sees stands in tests/dashboard/fresh_test.mjs.
 import unittest
 
 import page_test
-from support import Server
-
-CONFIG = "processing: {tick: 1s}\ncorrelation: {settle: 1s}\n"
 
 
-class Fresh(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        page_test.libraries()
-        cls.server = Server(CONFIG).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.close()
-
-    def browse(self, pattern, **more):
-        page_test.browse(self, "fresh_test.mjs", self.server, pattern, **more)
+class Fresh(page_test.OnOneServer, unittest.TestCase):
+    file = "fresh_test.mjs"
 
     def test_what_came_while_the_line_was_broken_is_shown(self):
         self.browse("a list has what came while the line was cut")

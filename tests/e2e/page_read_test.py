@@ -7,23 +7,10 @@ What the browser does and sees stands in tests/dashboard/read_test.mjs.
 import unittest
 
 import page_test
-from support import Server
-
-CONFIG = "processing: {tick: 1s}\ncorrelation: {settle: 1s}\n"
 
 
-class Read(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        page_test.libraries()
-        cls.server = Server(CONFIG).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.close()
-
-    def browse(self, pattern, **more):
-        page_test.browse(self, "read_test.mjs", self.server, pattern, **more)
+class Read(page_test.OnOneServer, unittest.TestCase):
+    file = "read_test.mjs"
 
     def test_times_are_in_one_zone(self):
         self.browse("all times of a page")

@@ -98,6 +98,25 @@ def server_with_tokens(test, *roles):
     return server.start(), tokens
 
 
+class OnOneServer:
+    """For a TestCase whose tests read the page of one server; @c file has what the browser does."""
+
+    CONFIG = "processing: {tick: 1s}\ncorrelation: {settle: 1s}\n"
+    file = None
+
+    @classmethod
+    def setUpClass(cls):
+        libraries()
+        cls.server = Server(cls.CONFIG).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.close()
+
+    def browse(self, pattern, **more):
+        browse(self, self.file, self.server, pattern, **more)
+
+
 class Page(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
