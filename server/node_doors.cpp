@@ -94,10 +94,14 @@ outcome<void> node::impl::open_web() {
   auto api = make_rest_api(*answers, *cycle, page ? *page : nullptr,
                            {receivers.takes("/api/v1/write"), posted_alerts});
   if (!posted_alerts) api = without_posted_alerts(std::move(api));
-  web->start(receivers.before(audited(std::move(api)), *posts),
-             [this, posted_alerts](std::string_view path) {
-               return receivers.takes(path) || (posted_alerts && path == posted_alerts_path);
-             });
+  web->start(
+      receivers.before(audited(std::move(api)), *posts),
+      [this, posted_alerts](std::string_view path) {
+        return receivers.takes(path) || (posted_alerts && path == posted_alerts_path);
+      },
+      [this, tell = audited_refusals()](const http_request& request, int status) {
+        if (!receivers.takes(request.path)) tell(request, status);
+      });
   return {};
 }
 

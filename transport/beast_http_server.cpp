@@ -45,7 +45,7 @@ public:
     const std::lock_guard lock{shared_.counters_mutex};
     return shared_.counters;
   }
-  void start(http_handler handler, http_takes_events takes_events) override;
+  void start(http_handler handler, http_takes_events takes_events, http_refused refused) override;
   std::string bound_address() const override { return bound_; }
   void stop() override;
 
@@ -166,9 +166,11 @@ outcome<void> beast_http_server::open() {
   return {};
 }
 
-void beast_http_server::start(http_handler handler, http_takes_events takes_events) {
+void beast_http_server::start(http_handler handler, http_takes_events takes_events,
+                              http_refused refused) {
   if (thread_.joinable() || stopped_) return;
   shared_.takes_events = std::move(takes_events);
+  shared_.refused = std::move(refused);
   shared_.handler = std::move(handler);
   shared_.gate = gate_;
   accept();

@@ -51,6 +51,11 @@ using http_handler = std::function<void(http_request, http_responder)>;
 /// role that may send events is asked for. Called on the server's thread.
 using http_takes_events = std::function<bool(std::string_view path)>;
 
+/// Hears of a request that the doors refused before its body was read, so that no handler did: its
+/// method, path, address, and user and role where these are known; and what it was answered. Called
+/// on the server's thread.
+using http_refused = std::function<void(const http_request& request, int status)>;
+
 /// Value of the first header called @p name (case does not count), or nothing.
 std::string_view header_of(const http_request& request, std::string_view name) noexcept;
 
@@ -91,7 +96,8 @@ struct http_counters {
 class http_server {
 public:
   virtual ~http_server() = default;
-  virtual void start(http_handler handler, http_takes_events takes_events = {}) = 0;
+  virtual void start(http_handler handler, http_takes_events takes_events = {},
+                     http_refused refused = {}) = 0;
   /// Reads tokens and certificate again; connections that are open keep theirs, requests do not.
   /// The changes: "web.tokens: NAME removed", "web.tls_certificate". Fails as load_tokens() and
   /// server_tls(). From any thread, one reload at a time.

@@ -136,6 +136,9 @@ void http_session::read_header() {
   parser_->body_limit(std::max(shared_.options.body_bytes, shared_.options.event_body_bytes));
   ++number_;
   head_ = false;
+  user_.clear();  // a connection may bring requests of several users
+  expiry_.reset();
+  role_ = web_role::admin;
   keep_alive_ = false;
   // One deadline for the whole header: it does not move when a byte comes.
   stream_.expires_after(shared_.options.header_timeout);
@@ -165,20 +168,16 @@ bool http_session::let_in() {
   const bool tokens = shared_.tokens != nullptr;
   const auto host = text(request[http::field::host]);
   if (request.count(http::field::host) != 0 && !is_our_name(host, shared_.options, tokens)) {
-    fail(421, "wrong_host", "this server does not go by that name: see web.hosts");
+    turn_away(http_error(421, "wrong_host", "this server does not go by that name: see web.hosts"));
     return false;
   }
-  user_.clear();
-  expiry_.reset();
-  role_ = web_role::admin;
   if (!tokens || is_open_path(text(request.target()))) return true;
   const auto token = bearer_of(text(request[http::field::authorization]));
   const web_user* user = token.empty() ? nullptr : shared_.tokens->find(token, key_clock_now());
   if (user == nullptr) {
     http_response no = http_error(401, "no_token", "a token is asked for: Authorization: Bearer");
     no.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"faultline\"");
-    keep_alive_ = false;
-    write(std::move(no));
+    turn_away(std::move(no));
     return false;
   }
   user_ = user->name;
@@ -199,13 +198,14 @@ bool http_session::has_room_for_body() {
   const std::size_t most = events ? o.event_body_bytes : o.body_bytes;
   const auto length = parser_->content_length();
   if (length && *length > most) {
-    fail(413, "too_large", "the body is over " + std::to_string(most) + " bytes");
+    turn_away(http_error(413, "too_large", "the body is over " + std::to_string(most) + " bytes"));
     return false;
   }
   parser_->body_limit(most);
   if (!events) return true;
   if (!may_send_events(role_)) {
-    fail(403, "not_allowed", "this takes a role that may send events: publisher, operator, admin");
+    turn_away(http_error(403, "not_allowed",
+                         "this takes a role that may send events: publisher, operator, admin"));
     return false;
   }
   const auto need = static_cast<std::size_t>(length ? *length : most);
@@ -214,8 +214,7 @@ bool http_session::has_room_for_body() {
     shared_.count(&http_counters::refused_bodies);
     http_response no = http_error(503, "overloaded", "too much is being received, send it again");
     no.headers.emplace_back("Retry-After", "1");
-    keep_alive_ = false;
-    write(std::move(no));
+    turn_away(std::move(no));
     return false;
   }
   kept_for_body_ = need;
@@ -250,7 +249,7 @@ void http_session::on_read_failure(error_code why) {
     return fail(431, "header_too_large",
                 "the header is over " + std::to_string(shared_.options.header_bytes) + " bytes");
   if (why == http::error::body_limit)
-    return fail(413, "too_large", "the body has more bytes than this path takes");
+    return turn_away(http_error(413, "too_large", "the body has more bytes than this path takes"));
   const bool malformed = why.category() == make_error_code(http::error::bad_method).category();
   if (malformed && why != http::error::end_of_stream && why != http::error::partial_message)
     return fail(400, "bad_request", "the request cannot be read: " + why.message());
@@ -315,6 +314,25 @@ void http_session::answer(std::uint64_t number, http_response response) {
 void http_session::fail(int status, std::string_view code, std::string_view message) {
   keep_alive_ = false;
   write(http_error(status, code, message));
+}
+
+/// A request of which the header alone is known: no handler hears of it.
+void http_session::turn_away(http_response response) {
+  keep_alive_ = false;
+  if (shared_.refused) {
+    const auto& head = parser_->get();
+    const auto method = head.method_string();
+    const auto target = head.target();
+    http_request request;
+    const bool is_head = head.method() == http::verb::head;
+    request.method = is_head ? "GET" : std::string{method.data(), method.size()};
+    request.path.assign(target.data(), std::min(target.find('?'), target.size()));
+    request.address = address_;
+    request.user = user_;
+    request.role = role_;
+    shared_.refused(request, response.status);
+  }
+  write(std::move(response));
 }
 
 void http_session::write(http_response response) {

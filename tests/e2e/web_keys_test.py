@@ -156,12 +156,16 @@ class WebKeysTest(unittest.TestCase):
         self.status("POST", "/-/reload", self.house.tokens["viewer"])
         self.status("POST", "/-/reload", self.house.tokens["admin"])
         self.status("DELETE", "/api/v1/entities/host%2F%0Aforged", self.house.tokens["operator"])
+        self.status("POST", "/api/v1/silences", "nobodys")
+        self.status("POST", "/v1/logs", "nobodys")
         lines = [line for line in self.house.log().splitlines() if " audit " in line]
         for wanted in ["user=viewer role=viewer address=127.0.0.1 method=POST path=/-/reload status=403",
                        "user=admin role=admin address=127.0.0.1 method=POST path=/-/reload status=200",
+                       "user=- role=- address=127.0.0.1 method=POST path=/api/v1/silences status=401",
                        "user=operator role=operator address=127.0.0.1 method=DELETE "
                        "path=/api/v1/entities/host%2F%0Aforged status=400"]:
             self.assertTrue(any(wanted in line for line in lines), wanted)
+        self.assertFalse([line for line in lines if "/v1/logs" in line], "events are no changes")
 
     def test_our_own_command_takes_a_token(self):
         done = self.house.cli("viewer", "status")

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <mutex>
 #include <regex>
 #include <sstream>
 
@@ -49,7 +50,12 @@ protected:
           for (const auto& [name, value] : request.headers) r.body += " " + name + "=" + value;
           respond(std::move(r));
         },
-        std::move(takes_events));
+        std::move(takes_events),
+        [this](const http_request& r, int status) {
+          const std::lock_guard lock{mutex};
+          refused.push_back(r.user + "/" + to_string(r.role) + " " + r.method + " " + r.path + " " +
+                            r.address + " " + std::to_string(status));
+        });
     return {};
   }
   std::string tokens_file() const { return (folder.path / "tokens").string(); }
@@ -87,6 +93,8 @@ protected:
   key_folder folder;
   web_options options;
   std::unique_ptr<http_server> server;
+  std::mutex mutex;
+  std::vector<std::string> refused;  ///< guarded by mutex; until the server is stopped
 };
 
 TEST_F(WebGuard, WithoutTokensLoopbackIsOpen) {
@@ -136,6 +144,50 @@ TEST_F(WebGuard, WithoutAGoodTokenNothingIsAnsweredButHealth) {
   EXPECT_THAT(ask(host, "/-/healthy?x=1"), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(ask(host, "/-/healthy/../../metrics"), StartsWith("HTTP/1.1 401"));
   EXPECT_GE(server->counters().answers[401], 9U);
+}
+
+TEST_F(WebGuard, WhatIsRefusedBeforeAHandlerHearsOfItIsToldOnce) {
+  options.body_bytes = 100;
+  options.event_body_bytes = 200;
+  options.hosts = {"localhost"};
+  const auto eve = token("eve", web_role::viewer), ann = token("ann", web_role::operating);
+  ASSERT_TRUE(open([](std::string_view path) { return path == "/events"; }));
+  const auto post = [this](const std::string& path, const std::string& of, const std::string& host,
+                           const std::string& more) {
+    raw_http client{server->bound_address()};
+    client.send("POST " + path + " HTTP/1.1\r\nHost: " + host + "\r\nAuthorization: Bearer " + of +
+                "\r\n" + more);
+    return client.answer();
+  };
+  const std::string empty = "Content-Length: 0\r\n\r\n";
+  EXPECT_THAT(post("/x?secret=1", "none", "localhost", empty), StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(post("/x", ann, "elsewhere", empty), StartsWith("HTTP/1.1 421"));
+  EXPECT_THAT(post("/x", ann, "localhost", "Content-Length: 101\r\n\r\n"),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(post("/x", ann, "localhost",
+                   "Transfer-Encoding: chunked\r\n\r\n80\r\n" + std::string(128, 'x')),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(post("/events", eve, "localhost", empty), StartsWith("HTTP/1.1 403"));
+  EXPECT_THAT(post("/x", ann, "localhost", empty), StartsWith("HTTP/1.1 200"));
+  server->stop();
+  EXPECT_THAT(refused, ElementsAre("/admin POST /x 127.0.0.1 401", "/admin POST /x 127.0.0.1 421",
+                                   "ann/operator POST /x 127.0.0.1 413",
+                                   "ann/operator POST /x 127.0.0.1 413",
+                                   "eve/viewer POST /events 127.0.0.1 403"));
+}
+
+TEST_F(WebGuard, WhoIsRefusedBeforeATokenIsLookedAtIsNotWhoAskedBeforeOnThatConnection) {
+  options.body_bytes = options.event_body_bytes = 100;
+  const auto ann = token("ann", web_role::operating);
+  ASSERT_TRUE(open());
+  raw_http client{server->bound_address()};
+  client.send("POST /x HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + ann +
+              "\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_THAT(client.answer(), StartsWith("HTTP/1.1 200"));
+  client.send("POST /y HTTP/1.1\r\nHost: localhost\r\nContent-Length: 101\r\n\r\n");
+  EXPECT_THAT(client.answer(), StartsWith("HTTP/1.1 413"));
+  server->stop();
+  EXPECT_THAT(refused, ElementsAre("/admin POST /y 127.0.0.1 413"));
 }
 
 TEST_F(WebGuard, AReloadTakesATokenAwayAlsoFromAConnectionThatIsOpen) {

@@ -46,6 +46,7 @@ struct http_shared {
   std::set<http_session*> refusing;  ///< those being told 503
   std::set<http_session*> streams;   ///< those with a live answer; they count against max_streams
   http_takes_events takes_events;
+  http_refused refused;
   body_budget event_bodies;  ///< that bring events
   bool stopping = false;
   tls_context tls;                           ///< none: plain
@@ -98,6 +99,7 @@ private:
   http_responder responder();
   void answer(std::uint64_t number, http_response response);
   void fail(int status, std::string_view code, std::string_view message);
+  void turn_away(http_response response);
   void write(http_response response);
   template <class Message>
   void write_message(std::shared_ptr<Message> message);

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/audit.hpp"
+
+#include <gmock/gmock.h>
+
+#include <string>
+
+#include "tests/support/heard_log.hpp"
+
+namespace faultline {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Audit : ::testing::Test {
+  static http_request post(std::string user = {}) {
+    http_request r;
+    r.method = "POST";
+    r.path = "/api/v1/silences";
+    r.address = "10.0.0.7";
+    r.role = web_role::viewer;
+    r.user = std::move(user);
+    return r;
+  }
+  testing::heard_log log;
+  std::chrono::steady_clock::time_point clock{std::chrono::hours{1}};
+  http_refused tell = audited_refusals([this] { return clock; });
+};
+
+TEST_F(Audit, ARefusedChangeIsALine) {
+  tell(post(), 401);
+  tell(post("eve"), 413);
+  EXPECT_THAT(log.text(), HasSubstr("info audit user=- role=- address=10.0.0.7 method=POST "
+                                    "path=/api/v1/silences status=401\n"));
+  EXPECT_THAT(log.text(), HasSubstr("audit user=eve role=viewer"));
+}
+
+TEST_F(Audit, WhatChangesNothingIsNone) {
+  auto get = post();
+  get.method = "GET";
+  tell(get, 401);
+  EXPECT_EQ(log.text(), "");
+}
+
+TEST_F(Audit, RefusalsDoNotFillTheLogAndAreCountedInTheNextLine) {
+  for (unsigned n = 0; n < refusals_told; ++n) tell(post(), 401);
+  for (int n = 0; n < 1000; ++n) tell(post("flood"), 401);
+  EXPECT_THAT(log.text(), Not(HasSubstr("flood")));
+  clock += std::chrono::minutes{1};
+  tell(post("later"), 401);
+  EXPECT_THAT(log.text(), HasSubstr("user=later role=viewer address=10.0.0.7 method=POST "
+                                    "path=/api/v1/silences status=401 left_out_before=1000\n"));
+  tell(post("last"), 401);
+  EXPECT_THAT(log.text(), Not(HasSubstr("status=401 left_out_before=0")));
+}
+
+TEST_F(Audit, NamesOfMethodsAreCutAndHaveNoControlCharacters) {
+  auto odd = post();
+  odd.method = std::string(8000, 'X');
+  odd.path = "/a b\x01";
+  tell(odd, 401);
+  EXPECT_THAT(log.text(), HasSubstr("method=XXXXXXXXXXXXXXXX path=/a b? status"));
+}
+
+}  // namespace
+}  // namespace faultline
