@@ -20,7 +20,8 @@ namespace faultline {
 
 namespace {
 
-constexpr std::chrono::seconds correlator_deadline{5};
+/// How long who asks for a snapshot waits for it.
+constexpr std::chrono::seconds snapshot_deadline{5};
 /// What an answer takes as a rule, and no more than the feed may be late by.
 constexpr std::chrono::milliseconds answered_soon{1};
 
@@ -92,22 +93,28 @@ private:
   std::optional<outcome<correlator_view>> told_;
 };
 
-std::optional<outcome<std::string>> feed_door::snapshot(wire_encoding encoding, bool again) {
+std::optional<outcome<std::string>> feed_door::snapshot(wire_encoding encoding, bool again,
+                                                        std::chrono::milliseconds waited) {
+  // It came when all had given up who waited for it: by now it may be old.
+  if (asked_ && waiting_ == 0 && asked_->take(std::chrono::milliseconds{0})) asked_.reset();
   const bool fresh = asked_ == nullptr;
   if (fresh) {
     asked_ = std::make_shared<question>();
     system_.spawn([to = asked_, whom = correlator_](caf::event_based_actor* self) {
-      self->request(whom, correlator_deadline, alerts_and_incidents())
+      // Until it answers or ends: who waits gives up by himself, and who comes later goes on.
+      self->request(whom, caf::infinite, alerts_and_incidents())
           .then([to](correlator_view& view) { to->tell(std::move(view)); },
                 [to](const caf::error& why) { to->tell(from_caf_error(why)); });
     });
   }
   if (!told_) told_ = asked_->take(fresh ? answered_soon : std::chrono::milliseconds{0});
-  if (!told_) {
+  const bool late = waited >= snapshot_deadline;
+  if (!told_ && !late) {
     if (!again) ++waiting_;
     return std::nullopt;
   }
   if (again && waiting_ != 0) --waiting_;
+  if (!told_) return outcome<std::string>{failure{ec::deadline_passed, "no answer in time"}};
   auto reply = *told_ ? snapshot_of(**told_, encoding) : outcome<std::string>{told_->error()};
   if (waiting_ == 0) {
     asked_.reset();
@@ -135,12 +142,13 @@ outcome<std::string> feed_door::replay(const feed_request& request) {
                       request.encoding);
 }
 
-std::optional<std::string> feed_door::on_feed_request(std::string_view bytes, bool again) {
+std::optional<std::string> feed_door::on_feed_request(std::string_view bytes, bool again,
+                                                      std::chrono::milliseconds waited) {
   const auto request = decode_feed_request(bytes);
   if (!request) return error_reply("bad_request", request.error().what, 0, encoding_of(bytes));
   std::optional<outcome<std::string>> reply;
   if (request->what == feed_request::op::snapshot)
-    reply = snapshot(request->encoding, again);
+    reply = snapshot(request->encoding, again, waited);
   else
     reply = replay(*request);
   if (!reply) return std::nullopt;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -18,8 +19,8 @@
 namespace faultline {
 
 /// Answers snapshot and replay requests and makes the heartbeat. Called on the feed thread, which
-/// may read the store; the correlator is asked with a deadline, once for all who wait for a
-/// snapshot, and waited for no more than a moment.
+/// may read the store; the correlator is asked once for all who wait for a snapshot, and waited for
+/// no more than a moment. Each who waits has five seconds of his own.
 class feed_door final : public feed_handler {
 public:
   feed_door(caf::actor_system& system, store& from, correlator_actor correlator,
@@ -30,13 +31,15 @@ public:
         now_{std::move(now)},
         before_{from.feed().last()} {}
 
-  std::optional<std::string> on_feed_request(std::string_view request, bool again) override;
+  std::optional<std::string> on_feed_request(std::string_view request, bool again,
+                                             std::chrono::milliseconds waited) override;
   std::string heartbeat(std::uint64_t published) override;
 
 private:
   class question;
 
-  std::optional<outcome<std::string>> snapshot(wire_encoding encoding, bool again);
+  std::optional<outcome<std::string>> snapshot(wire_encoding encoding, bool again,
+                                               std::chrono::milliseconds waited);
   outcome<std::string> snapshot_of(const correlator_view& view, wire_encoding encoding);
   outcome<std::string> replay(const feed_request& request);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -71,8 +72,9 @@ public:
   /// @returns the reply for one request frame, in its encoding. Never fails: errors are replies.
   /// Nothing while there is none yet: asked the same @p again within milliseconds, until there is.
   /// Others may be asked before that; those without a reply are asked again in their order, the
-  /// first before any other.
-  virtual std::optional<std::string> on_feed_request(std::string_view request, bool again) = 0;
+  /// first before any other. @p waited: since the request came.
+  virtual std::optional<std::string> on_feed_request(std::string_view request, bool again,
+                                                     std::chrono::milliseconds waited) = 0;
   /// Payload of the heartbeat, msgpack; called once a second. @p published: seq of the newest
   /// record that has gone out, 0 for none since the start. One that is still on its way is not
   /// named: who compares would miss what is about to come.

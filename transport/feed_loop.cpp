@@ -164,7 +164,7 @@ void feed_loop::answer_requests() {
           error_reply("not_allowed", "this key has no right to the feed", 0, encoding_of(request)));
       continue;
     }
-    asked by{std::string{message_[0]}, delimiter, std::string{request}, false};
+    asked by{std::string{message_[0]}, delimiter, std::string{request}};
     if (!waits(by.route) && answer(by)) continue;
     unanswered_bytes_ += by.request.size();
     unanswered_.push_back(std::move(by));
@@ -188,7 +188,8 @@ bool feed_loop::waits(std::string_view route) const {
 
 /// Whether there is a reply to it by now.
 bool feed_loop::answer(asked& by) {
-  auto reply = handler_->on_feed_request(by.request, std::exchange(by.before, true));
+  const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - by.came);
+  auto reply = handler_->on_feed_request(by.request, std::exchange(by.before, true), waited);
   if (!reply) return false;
   held_.send(replay_, 0, by.route, by.delimiter, std::move(*reply));
   return true;

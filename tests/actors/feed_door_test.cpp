@@ -6,8 +6,11 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <chrono>
 #include <optional>
+#include <string>
 
+#include "actors/caf_bridge.hpp"
 #include "storage/memory_store.hpp"
 #include "tests/support/actor_fixture.hpp"
 
@@ -15,6 +18,7 @@ namespace faultline {
 namespace {
 
 using nlohmann::json;
+using namespace std::chrono_literals;
 
 class FeedDoor : public actor_fixture {
 protected:
@@ -36,8 +40,8 @@ protected:
   }
   json ask_replay(int from) {
     feed_door door{system, *memory, correlator_actor{}, [] { return arrival_time{}; }};
-    return json::parse(
-        *door.on_feed_request(json{{"op", "replay"}, {"from", from}, {"limit", 10}}.dump(), false));
+    return json::parse(*door.on_feed_request(
+        json{{"op", "replay"}, {"from", from}, {"limit", 10}}.dump(), false, 0ms));
   }
 
   std::unique_ptr<store> memory = open_memory_store(4);
@@ -72,11 +76,15 @@ struct FeedDoorSnapshot : FeedDoor {
                 correlator_view view;
                 view.feed_seq = as_of;
                 promise.deliver(view);
+              },
+              [this](const std::string& why) {
+                promise.deliver(to_caf_error({ec::store_unavailable, why}));
               }};
     });
   }
-  std::optional<std::string> ask_snapshot(bool again = true) {
-    auto reply = door.on_feed_request(R"({"op": "snapshot"})", again);
+  std::optional<std::string> ask_snapshot(bool again = true,
+                                          std::chrono::milliseconds waited = 0ms) {
+    auto reply = door.on_feed_request(R"({"op": "snapshot"})", again, waited);
     run();
     return reply;
   }
@@ -104,28 +112,58 @@ TEST_F(FeedDoorSnapshot, IsNotWaitedForOnTheFeedThread) {
   run();
 }
 
-TEST_F(FeedDoorSnapshot, AllWhoWaitHaveOneAnswerAndItsFailure) {
+TEST_F(FeedDoorSnapshot, AllWhoWaitHaveOneAnswer) {
   for (int n = 0; n < 3; ++n) EXPECT_FALSE(ask_snapshot(false));
   EXPECT_EQ(questions, 1);
   caf::anon_send(correlator, std::uint64_t{3});
   run();
   for (int n = 0; n < 3; ++n) EXPECT_EQ(json::parse(*ask_snapshot())["as_of"], 3);
-  for (int n = 0; n < 2; ++n) EXPECT_FALSE(ask_snapshot(false));
-  EXPECT_EQ(questions, 2);
-  advance(std::chrono::seconds{5});
-  for (int n = 0; n < 2; ++n) EXPECT_EQ(json::parse(*ask_snapshot())["code"], "deadline_passed");
   EXPECT_FALSE(ask_snapshot(false)) << "and that is of nobody else";
-  EXPECT_EQ(questions, 3);
+  EXPECT_EQ(questions, 2);
   caf::anon_send(correlator, std::uint64_t{4});
   run();
 }
 
+TEST_F(FeedDoorSnapshot, AllWhoWaitHearThatItFailed) {
+  for (int n = 0; n < 2; ++n) EXPECT_FALSE(ask_snapshot(false));
+  caf::anon_send(correlator, std::string{"no disk"});
+  run();
+  for (int n = 0; n < 2; ++n) EXPECT_EQ(json::parse(*ask_snapshot())["code"], "store_unavailable");
+}
+
 TEST_F(FeedDoorSnapshot, WithoutAnAnswerInTimeIsAnError) {
   EXPECT_FALSE(ask_snapshot(false));
-  advance(std::chrono::seconds{5});
-  const auto reply = ask_snapshot();
+  EXPECT_FALSE(ask_snapshot(true, 4999ms));
+  const auto reply = ask_snapshot(true, 5s);
   ASSERT_TRUE(reply);
   EXPECT_EQ(json::parse(*reply)["code"], "deadline_passed");
+  caf::anon_send(correlator, std::uint64_t{4});
+  run();
+}
+
+TEST_F(FeedDoorSnapshot, ThatCameWhenNobodyWaitedForItAnyMoreIsToldToNobody) {
+  EXPECT_FALSE(ask_snapshot(false));
+  EXPECT_EQ(json::parse(*ask_snapshot(true, 5s))["code"], "deadline_passed");
+  caf::anon_send(correlator, std::uint64_t{7});
+  run();
+  EXPECT_FALSE(ask_snapshot(false));
+  EXPECT_EQ(questions, 2);
+  caf::anon_send(correlator, std::uint64_t{8});
+  run();
+  EXPECT_EQ(json::parse(*ask_snapshot())["as_of"], 8);
+}
+
+TEST_F(FeedDoorSnapshot, WhoJoinsOneThatIsWaitedForHasFiveSecondsOfHisOwn) {
+  EXPECT_FALSE(ask_snapshot(false));
+  advance(4900ms);
+  EXPECT_FALSE(ask_snapshot(false));
+  advance(100ms);
+  EXPECT_EQ(json::parse(*ask_snapshot(true, 5s))["code"], "deadline_passed");
+  EXPECT_FALSE(ask_snapshot(true, 100ms)) << "he has just asked";
+  caf::anon_send(correlator, std::uint64_t{7});
+  run();
+  EXPECT_EQ(json::parse(*ask_snapshot(true, 200ms))["as_of"], 7);
+  EXPECT_EQ(questions, 1);
 }
 
 }  // namespace

@@ -110,7 +110,8 @@ private:
 /// A feed store in memory that answers replay requests as the server does.
 class memory_feed : public feed_handler {
 public:
-  std::optional<std::string> on_feed_request(std::string_view request, bool) override {
+  std::optional<std::string> on_feed_request(std::string_view request, bool,
+                                             std::chrono::milliseconds) override {
     const std::lock_guard lock{mutex};
     ++asked;
     const auto read = decode_feed_request(request);

@@ -59,6 +59,7 @@ public:
   void stop() noexcept;
 
 private:
+  using clock = std::chrono::steady_clock;
   struct outgoing {
     std::uint64_t seq = 0;
     std::vector<std::string> topics;
@@ -69,8 +70,8 @@ private:
     bool delimiter = false;
     std::string request;
     bool before = false;  ///< the handler knows of it
+    clock::time_point came = clock::now();
   };
-  using clock = std::chrono::steady_clock;
 
   void run();
   void read_subscriptions();
