@@ -23,6 +23,7 @@
 #include "server/entity_pages.hpp"
 #include "server/internal/json_text.hpp"
 #include "server/node.hpp"
+#include "server/overview_desk.hpp"
 #include "server/reading_desk.hpp"
 #include "server/told_records.hpp"
 
@@ -133,7 +134,7 @@ node_queries::node_queries(caf::actor_system& system, node_parts parts)
     : system_{system},
       parts_{std::move(parts)},
       ledger_{std::make_shared<quality_ledger>(parts_.memory->decisions(), parts_.memory->feed())},
-      overview_{make_overview_desk()},
+      overview_{std::make_shared<overview_desk>(parts_.correlator)},
       reads_{std::make_unique<reading_desk>()} {}
 
 node_queries::~node_queries() = default;

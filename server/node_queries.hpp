@@ -69,7 +69,6 @@ struct node_parts {
 
 class overview_desk;
 class reading_desk;
-std::shared_ptr<overview_desk> make_overview_desk();
 
 /// Answers the dashboard's questions by asking the actors, with deadlines; every question has an
 /// actor of its own that ends with its answer.
