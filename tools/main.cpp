@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <clocale>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <string>
 
@@ -115,12 +120,30 @@ int run(int argc, char** argv) {
   return session.run();
 }
 
+bool reader_has_gone() {
+  pollfd output{STDOUT_FILENO, POLLOUT, 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
+/// Whatever a command has printed must have come out: half a list with status 0 is taken for a
+/// whole one. A reader that goes away early (`| head`) has what it wanted.
+int with_output_written(int status) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  const int why = errno;
+  if (reader_has_gone()) return status;
+  std::string what = "the output cannot be written";
+  if (why != 0) what += std::string{": "} + std::strerror(why);
+  const int failed = faultline::report_failure(what);
+  return status == faultline::exit_code::ok ? failed : status;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write()
   try {
-    return run(argc, argv);
+    return with_output_written(run(argc, argv));
   } catch (const std::exception& e) {
     return faultline::report_failure(std::string{"unexpected: "} + e.what());
   }

@@ -76,7 +76,7 @@ int follow(feed_client& feed, const tail_arguments& a, const command_session& se
         session.format == output_format::json ? json_line(**message) : text_line(**message, c);
     if (!line) return report_failure(line.error());
     if (std::printf("%s\n", line->c_str()) < 0 || std::fflush(stdout) != 0)
-      return exit_code::ok;  // nobody reads us any more
+      return exit_code::ok;  // nobody reads us any more, or main() says why not
     if (++shown == a.count) return exit_code::ok;
   }
 }

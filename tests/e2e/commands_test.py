@@ -113,6 +113,21 @@ class FilesTest(unittest.TestCase):
         self.assertNotIn("running", done.stderr)
         self.assertIn("Is it running", run(BIN / "faultline", "status", "--server", f"http://127.0.0.1:{free_ports(1)[0]}").stderr)
 
+    def test_what_could_not_be_written_is_a_failure_and_a_reader_that_leaves_is_none(self):
+        """A disk that is full stands behind many a `>`; a token is shown but once."""
+        model = pathlib.Path(__file__).resolve().parents[2] / "models" / "lstm.flm"
+        for words in (["--help-all"], ["--version"], ["check-config", self.file("")], ["model", "show", model],
+                      ["token", "create", "pager", "--file", self.dir / "tokens"]):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([BIN / "faultline", *words], stdout=full, stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual((done.returncode, b"cannot be written" in done.stderr), (1, True), (words, done.stderr))
+            reader, writer = os.pipe()
+            os.close(reader)
+            done = subprocess.run([BIN / "faultline", *words], stdout=writer, stderr=subprocess.PIPE, timeout=60)
+            os.close(writer)
+            if words[0] != "token":  # there is one of this name now
+                self.assertEqual((done.returncode, done.stderr), (0, b""), words)
+
     def test_headline_without_its_data_says_where_to_get_it(self):
         done = run(BIN / "faultline", "evaluate", "headline", "--data", self.dir, "--no-lstm", "--out", self.dir / "h")
         self.assertEqual(done.returncode, 1)
