@@ -90,21 +90,78 @@ surprise unexplained(const block_scores& s, std::size_t lane, std::uint8_t trait
   return here;
 }
 
+constexpr float same_share = 0.06f;  // what rounding and a scale of its own leave between two names
+constexpr float same_decades = 0.02f;
+
+bool nearly(float a, float b) noexcept {
+  return std::fabs(a - b) <= same_share * std::max(a, b) + same_decades;
+}
+
+// A share and its bytes, free and used, a sum and its mean: another unit or sign, and as surprised
+// against every baseline. They are told apart by that alone, which needs no memory of pairs.
+bool one_signal(const tick_channels& c, std::size_t i, std::size_t j) noexcept {
+  const auto& a = c.scores[i / channel_block::width];
+  const auto& b = c.scores[j / channel_block::width];
+  const auto m = i % channel_block::width;
+  const auto n = j % channel_block::width;
+  const auto as_far = [&](std::size_t baseline) {
+    return nearly(std::fabs(a.ratio[baseline][m]), std::fabs(b.ratio[baseline][n]));
+  };
+  return nearly(a.abrupt[m], b.abrupt[n]) && nearly(a.lasting[m], b.lasting[n]) &&
+         nearly(a.drifting[m], b.drifting[n]) && as_far(tick_profile) && as_far(fast_hours);
+}
+
+/// Euclidean length of the three largest signals, each by the most surprised of the channels that
+/// show it: under how many names something is measured is no evidence.
+class three_signals {
+public:
+  explicit three_signals(const tick_channels& channels) noexcept : channels_{&channels} {}
+
+  void add(std::size_t channel, float surprise) noexcept {
+    if (surprise <= surprise_.back()) return;
+    std::size_t at = place_of(channel);
+    if (surprise <= surprise_[at]) return;
+    for (; at > 0 && surprise_[at - 1] < surprise; --at) {
+      surprise_[at] = surprise_[at - 1];
+      shown_by_[at] = shown_by_[at - 1];
+    }
+    surprise_[at] = surprise;
+    shown_by_[at] = channel;
+  }
+  float length() const noexcept {
+    float squares = 0;
+    for (const float s : surprise_) squares += s * s;
+    return std::sqrt(squares);
+  }
+
+private:
+  /// Of the signal that @p channel shows; of the smallest one where it is new.
+  std::size_t place_of(std::size_t channel) const noexcept {
+    for (std::size_t k = 0; k < surprise_.size() && surprise_[k] > 0; ++k)
+      if (one_signal(*channels_, channel, shown_by_[k])) return k;
+    return surprise_.size() - 1;
+  }
+
+  const tick_channels* channels_;
+  std::array<float, 3> surprise_{};
+  std::array<std::size_t, 3> shown_by_{};
+};
+
 }  // namespace
 
 void score_views(tick_judgement& t, const std::uint8_t* traits, std::size_t channels) noexcept {
   const tick_channels& c = *t.channels;
   view_scores& out = t.scores;
-  top_three abrupt, lasting, drifting;
+  three_signals abrupt{c}, lasting{c}, drifting{c};
   const load_rise load = load_of(c, traits, channels);
   for (std::size_t i = 0; i < channels; ++i) {
     const auto& s = c.scores[i / channel_block::width];
     const auto lane = i % channel_block::width;
     if (s.ready[lane] == 0) continue;
     const surprise here = unexplained(s, lane, traits[i], load);
-    abrupt.add(here.abrupt);
-    lasting.add(here.lasting);
-    drifting.add(here.drifting);
+    abrupt.add(i, here.abrupt);
+    lasting.add(i, here.lasting);
+    drifting.add(i, here.drifting);
     const bool up = s.size[fast_profile][lane] > 0;
     if (up && (traits[i] & channel_trait::symptom) != 0)
       t.symptom = std::max({t.symptom, here.lasting, here.abrupt});

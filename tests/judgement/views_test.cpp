@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <vector>
 
 #include "judgement/entity_state.hpp"
 #include "tests/judgement/entity_fixture.hpp"
@@ -118,6 +120,7 @@ public:
     score_views(t, traits_.data(), traits_.size());
     return t;
   }
+  block_scores& scores() { return channels_.scores[0]; }
   float residual() { return scored().scores[static_cast<std::size_t>(view::residual)]; }
 
 private:
@@ -165,6 +168,39 @@ TEST(Load, LessUseAndFewerErrorsAreLittleSurprise) {
   other.add(0, 5, false);
   EXPECT_FLOAT_EQ(other.residual(), 5) << "of a metric nobody knows both ways count";
   EXPECT_FLOAT_EQ(other.scored().gross, 5);
+}
+
+TEST(Signals, OneUnderSeveralNamesCountsOnce) {
+  surprised_tick memory;
+  memory.add(0, 5);
+  memory.add(0, 4.9f, false);  // what is free, where the other is what is used
+  memory.add(0, 5.1f);         // the share of it
+  EXPECT_FLOAT_EQ(memory.residual(), 5.1f);
+  memory.add(0, 3);
+  EXPECT_FLOAT_EQ(memory.residual(), std::sqrt(5.1f * 5.1f + 3 * 3))
+      << "and its names take no place of another signal";
+}
+
+TEST(Signals, ThatAreEquallySurprisedByChanceInOneWayCountEach) {
+  surprised_tick two;
+  two.add(0, 5);
+  two.add(0, 5);
+  two.scores().drifting[1] = 1;
+  EXPECT_FLOAT_EQ(two.residual(), std::sqrt(50.0f)) << "half an hour tells them apart";
+  surprised_tick far;
+  far.add(0, 5);
+  far.add(0, 5);
+  far.scores().ratio[fast_hours][1] = 9;
+  EXPECT_FLOAT_EQ(far.residual(), std::sqrt(50.0f)) << "and so does the size against the hours";
+}
+
+TEST(Signals, AreTheThreeMostSurprisedInAnyOrder) {
+  std::vector<float> decades{1, 7, 3, 5, 2};
+  do {
+    surprised_tick t;
+    for (const float d : decades) t.add(0, d);
+    ASSERT_FLOAT_EQ(t.residual(), std::sqrt(49.0f + 25 + 9));
+  } while (std::next_permutation(decades.begin(), decades.end()));
 }
 
 }  // namespace
