@@ -6,23 +6,20 @@
 
 namespace faultline {
 
-outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, zmq::socket_type type,
-                                          std::string_view what, const std::string& endpoint,
-                                          const socket_limits& limits, const curve_keys* keys,
-                                          const std::vector<std::string>& subscriptions) {
+outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, const client_end& end) {
   try {
-    zmq::socket_t socket{context, type};
-    set_limits(socket, limits, endpoint);
-    if (keys != nullptr) prove_keys(socket, keys->own, keys->server_key);
+    zmq::socket_t socket{context, end.type};
+    set_limits(socket, end.limits, end.endpoint);
+    if (end.keys != nullptr) prove_keys(socket, end.keys->own, end.keys->server_key);
     socket.set(zmq::sockopt::reconnect_ivl_max, 1000);
     // Messages wait with us, not in a pipe to a server that is not there.
-    if (type != zmq::socket_type::sub) socket.set(zmq::sockopt::immediate, true);
-    for (const std::string& prefix : subscriptions) socket.set(zmq::sockopt::subscribe, prefix);
-    if (auto done = connect_socket(socket, what, endpoint); !done) return done.error();
+    if (end.type != zmq::socket_type::sub) socket.set(zmq::sockopt::immediate, true);
+    for (const std::string& prefix : end.subscriptions) socket.set(zmq::sockopt::subscribe, prefix);
+    if (auto done = connect_socket(socket, end.what, end.endpoint); !done) return done.error();
     return socket;
   } catch (const zmq::error_t& why) {
     return failure{ec::io_failed,
-                   std::string{"cannot open "}.append(what) + ": " + std::string{why.what()}};
+                   std::string{"cannot open "}.append(end.what) + ": " + std::string{why.what()}};
   }
 }
 

@@ -177,9 +177,12 @@ outcome<std::unique_ptr<feed_client>> feed_client::connect(const feed_client_opt
   std::vector<std::string> subscriptions = options.prefixes;
   subscriptions.emplace_back(heartbeat_topic);
   auto context = client_context();
-  auto socket =
-      open_client_socket(*context, zmq::socket_type::sub, "feed", options.publish,
-                         {options.high_water_mark, -1, 0}, options.keys.get(), subscriptions);
+  auto socket = open_client_socket(*context, {zmq::socket_type::sub,
+                                              "feed",
+                                              options.publish,
+                                              {options.high_water_mark, -1, 0},
+                                              options.keys.get(),
+                                              std::move(subscriptions)});
   if (!socket) return socket.error();
   auto made = std::make_unique<impl>(options, std::move(context), std::move(*socket));
   if (options.from > 0) {

@@ -101,8 +101,8 @@ feed_requests::feed_requests(std::shared_ptr<zmq::context_t> context, std::strin
 
 outcome<std::string> feed_requests::ask(std::string_view request) {
   if (!socket_) {
-    auto opened = open_client_socket(*context_, zmq::socket_type::dealer, "feed replay", endpoint_,
-                                     {16, -1, 0}, keys_.get());
+    auto opened = open_client_socket(
+        *context_, {zmq::socket_type::dealer, "feed replay", endpoint_, {16, -1, 0}, keys_.get()});
     if (!opened) return opened.error();
     socket_.emplace(std::move(*opened));
   }

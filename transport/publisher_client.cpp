@@ -215,9 +215,11 @@ outcome<std::unique_ptr<publisher_client>> publisher_client::connect(
   try {
     auto context = client_context();
     // Nothing lingers: what is not acknowledged is the caller's to send again.
-    auto socket =
-        open_client_socket(*context, zmq::socket_type::dealer, "publisher", options.endpoint,
-                           {2048, 4LL * 1024 * 1024, 0}, options.keys.get());
+    auto socket = open_client_socket(*context, {zmq::socket_type::dealer,
+                                                "publisher",
+                                                options.endpoint,
+                                                {2048, 4LL * 1024 * 1024, 0},
+                                                options.keys.get()});
     if (!socket) return socket.error();
     auto made = std::make_unique<impl>(options, std::move(context), std::move(*socket));
     if (auto watched = made->watch(); !watched) return watched.error();

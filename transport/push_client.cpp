@@ -20,8 +20,8 @@ outcome<std::unique_ptr<push_client>> push_client::connect(const push_options& o
   auto context = client_context();
   const socket_limits limits{options.high_water_mark, 4LL * 1024 * 1024,
                              static_cast<int>(options.linger.count())};
-  auto socket = open_client_socket(*context, zmq::socket_type::push, "push client",
-                                   options.endpoint, limits, options.keys.get());
+  auto socket = open_client_socket(*context, {zmq::socket_type::push, "push client",
+                                              options.endpoint, limits, options.keys.get()});
   if (!socket) return socket.error();
   auto made = std::make_unique<impl>(impl{std::move(context), std::move(*socket)});
   return std::unique_ptr<push_client>{new push_client{std::move(made)}};

@@ -70,17 +70,16 @@ std::string number_text(double value) {
   return failed == std::errc{} ? std::string{text, end} : std::string{};
 }
 
-void otlp_teller::tell_value(const otlp_point& p, std::string_view name, std::string_view unit,
-                             metric_kind kind, double value, const sample_labels& labels,
-                             instances_join join) {
+void otlp_teller::tell_value(const otlp_point& p, const sample_labels& labels,
+                             const made_value& made) {
   metric_sample s;
-  s.name = name;
-  s.unit = unit;
-  s.kind = kind;
-  s.value = value;
+  s.name = made.name;
+  s.unit = made.unit;
+  s.kind = made.kind;
+  s.value = made.value;
   s.ts_ms = ms_of(p.time_ns);
-  if (kind != metric_kind::gauge) s.start_ms = ms_of(p.start_ns);
-  s.join = join;
+  if (made.kind != metric_kind::gauge) s.start_ms = ms_of(p.start_ns);
+  s.join = made.join;
   to_.metric(s, labels);
 }
 
@@ -92,11 +91,12 @@ void otlp_teller::tell(const otlp_metric& m, const otlp_point& p, const sample_l
       if (!p.value) return to_.leave_out(left_out::no_value);
       const bool sum = m.what == otlp_metric::kind::sum;
       if (!sum || !m.monotonic)
-        return tell_value(p, m.name, m.unit, metric_kind::gauge, *p.value, labels,
-                          sum ? instances_join::sum : instances_join::mean);
-      if (!m.delta) return tell_value(p, m.name, m.unit, metric_kind::counter, *p.value, labels);
+        return tell_value(p, labels,
+                          {m.name, m.unit, metric_kind::gauge, *p.value,
+                           sum ? instances_join::sum : instances_join::mean});
+      if (!m.delta) return tell_value(p, labels, {m.name, m.unit, metric_kind::counter, *p.value});
       if (const auto passed_s = seconds_of(p))
-        return tell_value(p, m.name, m.unit, metric_kind::rate, *p.value / *passed_s, labels);
+        return tell_value(p, labels, {m.name, m.unit, metric_kind::rate, *p.value / *passed_s});
       return to_.leave_out(left_out::no_begin);
     }
     case otlp_metric::kind::histogram:
@@ -118,18 +118,18 @@ void otlp_teller::tell_sums(const otlp_metric& m, const otlp_point& p,
   if (m.delta && m.what == otlp_metric::kind::histogram) {
     const auto passed_s = seconds_of(p);
     if (!passed_s) return to_.leave_out(left_out::no_begin);
-    tell_value(p, with(".count"), {}, metric_kind::rate, count / *passed_s, labels);
-    if (p.sum) tell_value(p, with(".sum"), m.unit, metric_kind::rate, *p.sum / *passed_s, labels);
+    tell_value(p, labels, {with(".count"), {}, metric_kind::rate, count / *passed_s});
+    if (p.sum) tell_value(p, labels, {with(".sum"), m.unit, metric_kind::rate, *p.sum / *passed_s});
     if (p.max && p.count != 0)
-      tell_value(p, with(".max"), m.unit, metric_kind::gauge, *p.max, labels,
-                 instances_join::largest);
+      tell_value(p, labels,
+                 {with(".max"), m.unit, metric_kind::gauge, *p.max, instances_join::largest});
     return tell_buckets(m, p, labels, metric_kind::rate, *passed_s);
   }
-  tell_value(p, with(".count"), {}, metric_kind::counter, count, labels);
-  if (p.sum) tell_value(p, with(".sum"), m.unit, metric_kind::counter, *p.sum, labels);
+  tell_value(p, labels, {with(".count"), {}, metric_kind::counter, count});
+  if (p.sum) tell_value(p, labels, {with(".sum"), m.unit, metric_kind::counter, *p.sum});
   for (const auto& [quantile, value] : p.quantiles) {
     name_.assign(m.name).append(".p").append(number_text(std::round(quantile * 1e4) / 100));
-    tell_value(p, name_, m.unit, metric_kind::gauge, value, labels, instances_join::largest);
+    tell_value(p, labels, {name_, m.unit, metric_kind::gauge, value, instances_join::largest});
   }
   if (m.what == otlp_metric::kind::histogram) tell_buckets(m, p, labels, metric_kind::counter, 1);
 }

@@ -179,10 +179,10 @@ metric_kind prometheus_types::kind_of(std::string_view metric) const {
 
 namespace {
 
-void tell_bucket(std::string_view name, const sample_labels& labels, const attribute& le,
-                 double value, std::int64_t ts_ms, const prometheus_types& types,
-                 sample_sink& sink) {
-  const std::string family{name.substr(0, name.size() - bucket_end.size())};
+/// @p le: the one of @p labels that says the bucket.
+void tell_bucket(metric_sample s, const sample_labels& labels, const attribute& le,
+                 const prometheus_types& types, sample_sink& sink) {
+  const std::string family{s.name.substr(0, s.name.size() - bucket_end.size())};
   const bool gauges =
       types.of(family) == prometheus_type::gauge;  // of an OpenMetrics gaugehistogram
   if (gauges || !is_bound(le.value)) return sink.leave_out(left_out::bucket);
@@ -190,12 +190,8 @@ void tell_bucket(std::string_view name, const sample_labels& labels, const attri
   others.reserve(labels.size());
   for (const auto& l : labels)
     if (&l != &le) others.push_back(l);
-  metric_sample s;
-  s.name = name;
   s.unit = types.unit_told(family);
   s.kind = metric_kind::counter;
-  s.value = value;
-  s.ts_ms = ts_ms;
   s.le = le.value;
   sink.metric(s, others);
 }
@@ -206,16 +202,16 @@ void tell_prometheus(std::string_view name, const sample_labels& labels, double 
                      std::int64_t ts_ms, const prometheus_types& types, sample_sink& sink) {
   if (is_stale(value)) return sink.leave_out(left_out::stale);
   if (types.is_begin(name)) return sink.leave_out(left_out::created);
+  metric_sample s;
+  s.name = name;
+  s.value = value;
+  s.ts_ms = ts_ms;
   const auto le =
       std::find_if(labels.begin(), labels.end(), [](const attribute& l) { return l.key == "le"; });
   if (ends_with(name, bucket_end) && le != labels.end())
-    return tell_bucket(name, labels, *le, value, ts_ms, types, sink);
-  metric_sample s;
-  s.name = name;
+    return tell_bucket(s, labels, *le, types, sink);
   s.unit = types.unit_told(name);
   s.kind = types.kind_of(name);
-  s.value = value;
-  s.ts_ms = ts_ms;
   sink.metric(s, labels);
 }
 

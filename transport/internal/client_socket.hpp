@@ -12,12 +12,17 @@
 
 namespace faultline {
 
-/// A connecting socket of a client, with the limits of clients set. @p keys: nullptr where the
-/// server asks for none. Fails: ec::io_failed.
-outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, zmq::socket_type type,
-                                          std::string_view what, const std::string& endpoint,
-                                          const socket_limits& limits, const curve_keys* keys,
-                                          const std::vector<std::string>& subscriptions = {});
+struct client_end {
+  zmq::socket_type type;
+  std::string_view what;  ///< what a failure calls it
+  std::string endpoint;
+  socket_limits limits;
+  const curve_keys* keys;                    ///< nullptr where the server asks for none
+  std::vector<std::string> subscriptions{};  ///< prefixes, of a SUB
+};
+
+/// A socket that connects, with the limits of clients set. Fails: ec::io_failed.
+outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, const client_end& end);
 
 /// Sends one frame without waiting. @returns false when nobody can take it now.
 bool try_send(zmq::socket_t& socket, std::string_view frame, bool more = false);

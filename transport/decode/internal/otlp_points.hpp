@@ -78,9 +78,13 @@ private:
   /// @p passed_s: what rates are of; of counters 1.
   void tell_buckets(const otlp_metric& m, const otlp_point& p, const sample_labels& labels,
                     metric_kind kind, double passed_s);
-  void tell_value(const otlp_point& p, std::string_view name, std::string_view unit,
-                  metric_kind kind, double value, const sample_labels& labels,
-                  instances_join join = instances_join::mean);
+  struct made_value {
+    std::string_view name, unit;
+    metric_kind kind;
+    double value;
+    instances_join join = instances_join::mean;
+  };
+  void tell_value(const otlp_point& p, const sample_labels& labels, const made_value& made);
   sample_sink& to_;
   std::string name_;
 };
