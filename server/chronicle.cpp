@@ -6,16 +6,12 @@
 #include <set>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
-#include "messages/durations.hpp"
+#include "server/internal/decided.hpp"
 #include "server/told_records.hpp"
 
 namespace faultline {
 
 namespace {
-
-using nlohmann::json;
 
 constexpr std::size_t chunk = 512;
 constexpr std::size_t most_looked_at = 50'000;
@@ -28,29 +24,6 @@ constexpr std::int64_t after_ms = 600'000;
 constexpr std::size_t names_in_outline = 6;
 constexpr std::size_t related_told = 8;
 constexpr std::size_t related_looked_at = 512;
-
-/// Event time of a decision; a command has the operator's.
-std::int64_t time_of(const decision& d) {
-  switch (d.kind) {
-    case decision_kind::alert:
-      return unix_ms(d.alert.updated);
-    case decision_kind::topology:
-      return unix_ms(d.topology.at);
-    case decision_kind::change:
-      return unix_ms(d.change.at);
-    case decision_kind::root_cause:
-      return unix_ms(d.root_cause.as_of);
-    case decision_kind::command:
-      return unix_ms(d.command.at);
-    case decision_kind::notice:
-      return unix_ms(d.notice.at);
-    case decision_kind::clock:
-      return unix_ms(d.clock);
-    case decision_kind::sign:
-      return unix_ms(d.sign.at);
-  }
-  return 0;
-}
 
 /// The first decision that may be of @p ms or later. The log is in the order of arrival, so times
 /// go up but for words and for what came late; the margin before is wide.
@@ -74,24 +47,6 @@ outcome<std::uint64_t> first_at(decision_log& log, std::int64_t ms) {
   }
   return low;
 }
-
-/// What an operator said: the payload of a command. Says nothing where it is no JSON object.
-class said {
-public:
-  explicit said(const std::string& payload) : read_(json::parse(payload, nullptr, false)) {}
-
-  std::string text(const char* key) const {
-    const auto found = read_.find(key);
-    return found != read_.end() && found->is_string() ? found->get<std::string>() : std::string{};
-  }
-  bool is(const char* key) const {
-    const auto found = read_.find(key);
-    return found != read_.end() && found->is_boolean() && found->get<bool>();
-  }
-
-private:
-  json read_;
-};
 
 std::string percent(double p) { return std::to_string(std::lround(p * 100)) + " %"; }
 
@@ -359,99 +314,6 @@ outcome<entity_story> story_of_entity(store& memory, const std::string& id) {
   if (!incidents) return incidents.error();
   story.incidents = std::move(*incidents);
   return story;
-}
-
-outcome<void> quality_ledger::read_on() {
-  constexpr std::uint64_t most_at_first = 200'000;
-  if (next_ == 0) next_ = log_.last() > most_at_first ? log_.last() - most_at_first : 1;
-  for (;;) {
-    auto page = log_.read(next_, chunk);
-    if (!page) return page.error();
-    for (const auto& d : *page) {
-      if (auto taken = take(d); !taken) return taken;
-      next_ = d.seq + 1;
-    }
-    if (page->size() < chunk) return {};
-  }
-}
-
-outcome<quality_view> quality_ledger::read() {
-  const std::lock_guard<std::mutex> lock{mutex_};
-  if (auto done = read_on(); !done) return done.error();
-  quality_view q;
-  q.since = since_;
-  q.until = until_;
-  q.episodes = episodes_;
-  q.critical = critical_;
-  q.critical_at_once = at_once_;
-  q.incidents = incidents_;
-  for (const auto& [id, verdict] : alert_verdicts_.values()) ++q.alert_verdicts[verdict];
-  for (const auto& [id, verdict] : incident_verdicts_.values()) ++q.incident_verdicts[verdict];
-  q.lead_s.assign(lead_s_.begin(), lead_s_.end());
-  std::sort(q.lead_s.begin(), q.lead_s.end());
-  std::map<std::int64_t, std::uint64_t> called_false;
-  for (const auto& [id, verdict] : alert_verdicts_.values())
-    if (const auto* started = started_.find(id); verdict == "false" && started != nullptr)
-      ++called_false[*started / day_ms];
-  for (const auto& [day, n] : days_) q.days.push_back({day * day_ms, n, called_false[day]});
-  return q;
-}
-
-outcome<void> quality_ledger::take(const decision& d) {
-  if (d.kind == decision_kind::root_cause) return take_question(d.root_cause.incident);
-  if (d.kind == decision_kind::notice) return {};  // some have the wall clock's time
-  if (d.kind == decision_kind::command) {
-    take_word(d.command);
-    return {};
-  }
-  const auto at = time_of(d);
-  if (since_ == 0 || at < since_) since_ = at;
-  until_ = std::max(until_, at);
-  if (d.kind == decision_kind::alert) take_alert(d.alert);
-  return {};
-}
-
-/// Weak signs are asked about, too, and most of them never become an incident.
-outcome<void> quality_ledger::take_question(const std::string& incident) {
-  if (asked_.find(incident) != nullptr) return {};
-  const auto known = feed_.record("incident/" + incident);
-  if (!known) return known.error();
-  if (*known && asked_.put(incident, true)) ++incidents_;
-  return {};
-}
-
-void quality_ledger::take_alert(const alert& a) {
-  constexpr std::size_t most_leads = 10'000, most_days = 30;
-  const auto at = unix_ms(a.updated);
-  const auto [found, fresh] = open_.try_emplace(a.id);
-  episode& e = found->second;
-  if (fresh && a.state == alert_state::firing && started_.find(a.id) == nullptr) {
-    ++episodes_;
-    e.started = at;
-    started_.put(a.id, at);
-    ++days_[at / day_ms];
-    if (days_.size() > most_days) days_.erase(days_.begin());
-  }
-  if (a.severity == alert_severity::critical && a.state == alert_state::firing && !e.critical) {
-    e.critical = true;
-    ++critical_;
-    if (fresh) {
-      ++at_once_;
-    } else {
-      lead_s_.push_back(static_cast<double>(at - e.started) / 1000);
-      if (lead_s_.size() > most_leads) lead_s_.pop_front();
-    }
-  }
-  if (a.state == alert_state::resolved) open_.erase(found);
-}
-
-void quality_ledger::take_word(const operator_command& c) {
-  const bool of_alert = c.name == "alert_feedback";
-  if (!of_alert && c.name != "incident_feedback") return;
-  const auto verdict = said{c.payload}.text("verdict");
-  if (verdict.empty()) return;
-  auto& words = of_alert ? alert_verdicts_ : incident_verdicts_;
-  words.put(c.subject, verdict);
 }
 
 }  // namespace faultline

@@ -24,11 +24,24 @@ namespace {
 struct page {
   prometheus::Registry registry;
 
-  void counter(const char* name, const char* help, double value) {
-    prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({}).Increment(value);
+  template <class Number>
+  void counter(const char* name, const char* help, const Number& value) {
+    prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({}).Increment(
+        number(value));
   }
-  void gauge(const char* name, const char* help, double value) {
-    prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({}).Set(value);
+  template <class Number>
+  void gauge(const char* name, const char* help, const Number& value) {
+    prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({}).Set(number(value));
+  }
+
+private:
+  template <class Number>
+  static double number(const Number& value) {
+    return static_cast<double>(value);
+  }
+  template <class Number>
+  static double number(const std::atomic<Number>& value) {
+    return static_cast<double>(value.load());
   }
 };
 
@@ -60,19 +73,18 @@ void add_sums(page& p, const door_sums& d) {
                          d.messages);
   p.counter("faultline_events_derived_total",
             "Records of calls between entities, which the door adds up from their spans.",
-            static_cast<double>(d.derived.load()));
+            d.derived);
   p.counter("faultline_spans_joined_total", "Spans that found the span they lie in.",
-            static_cast<double>(d.spans_joined.load()));
+            d.spans_joined);
   p.counter("faultline_spans_orphaned_total", "Spans whose outer span did not come in time.",
-            static_cast<double>(d.spans_orphaned.load()));
+            d.spans_orphaned);
   p.counter(
       "faultline_spans_left_early_total",
       "Spans forgotten before half a minute was over: more came than ingest.join_memory holds.",
-      static_cast<double>(d.spans_left_early.load()));
-  p.gauge("faultline_span_join_bytes", "What is remembered of spans takes.",
-          static_cast<double>(d.join_bytes.load()));
+      d.spans_left_early);
+  p.gauge("faultline_span_join_bytes", "What is remembered of spans takes.", d.join_bytes);
   p.counter("faultline_calls_dropped_total", "Joined spans beyond 8,192 sums at once.",
-            static_cast<double>(d.calls_dropped.load()));
+            d.calls_dropped);
   add_each<event_door>(p, "faultline_events_offered_total",
                        "Events of the payloads that were taken or shed.", "door", d.offered);
   add_each<event_door>(p, "faultline_events_admitted_total", "Of these, taken.", "door",
@@ -105,81 +117,72 @@ void add_records(page& p, const node_counters& n) {
           {"retired", &n.events_retired}});
   family("faultline_values_refused_total", "Single values of events that were taken, by reason.",
          "reason", {{"not_finite", &n.doors.values_dropped}, {"too_many", &n.values_too_many}});
-  p.gauge("faultline_events_in_flight", "Of these, in the mailbox of their entity.",
-          static_cast<double>(n.in_flight.load()));
-  p.counter("faultline_log_records_total", "Records appended to the log since start.",
-            static_cast<double>(n.appended.load()));
-  p.gauge("faultline_log_lag_records", "Records appended and not yet applied.",
-          static_cast<double>(n.lag()));
-  p.counter("faultline_log_commits_total", "Group commits.", static_cast<double>(n.commits.load()));
+  p.gauge("faultline_events_in_flight", "Of these, in the mailbox of their entity.", n.in_flight);
+  p.counter("faultline_log_records_total", "Records appended to the log since start.", n.appended);
+  p.gauge("faultline_log_lag_records", "Records appended and not yet applied.", n.lag());
+  p.counter("faultline_log_commits_total", "Group commits.", n.commits);
   p.counter("faultline_log_committed_bytes_total", "Bytes of records in group commits.",
-            static_cast<double>(n.committed_bytes.load()));
+            n.committed_bytes);
 }
 
-void add_judgement(page& p, const node_counters& n) {
-  p.gauge("faultline_entities", "Entities known.", static_cast<double>(n.entities.load()));
+void add_entities(page& p, const node_counters& n) {
+  p.gauge("faultline_entities", "Entities known.", n.entities);
   p.gauge("faultline_entity_told_bytes",
           "Memory that lines and spans take in entities; counts as entities of 12 KiB.",
-          static_cast<double>(n.told_bytes.load()));
+          n.told_bytes);
   p.gauge("faultline_entities_active", "Entities in memory; the others wait on disk.",
-          static_cast<double>(n.entities_active.load()));
+          n.entities_active);
   p.gauge("faultline_replay_records_per_second",
-          "Records a second that a restart is taken to apply, as measured.",
-          static_cast<double>(n.replay_rate.load()));
+          "Records a second that a restart is taken to apply, as measured.", n.replay_rate);
   p.gauge("faultline_entities_quarantined", "Entities whose events are stored and not applied.",
-          static_cast<double>(n.entities_quarantined.load()));
+          n.entities_quarantined);
   p.counter("faultline_clock_leaps_total",
-            "Leaps of the machine's clock that were not followed at once.",
-            static_cast<double>(n.clock_leaps.load()));
+            "Leaps of the machine's clock that were not followed at once.", n.clock_leaps);
   p.gauge("faultline_clock_held_off_seconds",
           "How far the machine's clock is ahead of the time held; 0: it is followed.",
           static_cast<double>(n.clock_held_off_ms.load()) / 1000);
-  p.counter("faultline_weak_signs_total", "Signs of entities too weak for a page.",
-            static_cast<double>(n.weak_signs.load()));
+  p.counter("faultline_weak_signs_total", "Signs of entities too weak for a page.", n.weak_signs);
   p.counter("faultline_weak_sign_questions_total", "Neighbourhoods asked for a cause of these.",
-            static_cast<double>(n.sign_questions.load()));
+            n.sign_questions);
   p.counter("faultline_weak_sign_incidents_total", "Incidents that a strong cause opened.",
-            static_cast<double>(n.sign_incidents.load()));
+            n.sign_incidents);
   p.counter("faultline_entity_passivations_total",
-            "Entities that went to disk, for want of events.",
-            static_cast<double>(n.passivations.load()));
-  p.counter("faultline_entity_wakes_total", "Entities that came back from disk.",
-            static_cast<double>(n.wakes.load()));
+            "Entities that went to disk, for want of events.", n.passivations);
+  p.counter("faultline_entity_wakes_total", "Entities that came back from disk.", n.wakes);
   p.counter("faultline_entities_retired_total", "Entities retired after entities.retire_after.",
-            static_cast<double>(n.retirements.load()));
-  p.counter("faultline_ticks_scored_total", "Entity ticks scored with the LSTM.",
-            static_cast<double>(n.ticks_scored.load()));
+            n.retirements);
+}
+
+/// Ticks, and the lane that scores them.
+void add_scoring(page& p, const node_counters& n) {
+  p.counter("faultline_ticks_scored_total", "Entity ticks scored with the LSTM.", n.ticks_scored);
   p.counter("faultline_ticks_degraded_total", "Entity ticks scored by the cheap views alone.",
-            static_cast<double>(n.ticks_degraded.load()));
+            n.ticks_degraded);
   p.counter("faultline_model_faults_total", "Rows whose pass failed or was not finite.",
-            static_cast<double>(n.model_faults.load()));
-  p.counter("faultline_lane_passes_total", "Passes of the inference lane.",
-            static_cast<double>(n.lane_passes.load()));
-  p.counter("faultline_lane_rows_total", "Rows in passes of the inference lane.",
-            static_cast<double>(n.lane_rows.load()));
-  p.counter("faultline_lane_waits_total", "Passes that waited for company.",
-            static_cast<double>(n.lane_waits.load()));
+            n.model_faults);
+  p.counter("faultline_lane_passes_total", "Passes of the inference lane.", n.lane_passes);
+  p.counter("faultline_lane_rows_total", "Rows in passes of the inference lane.", n.lane_rows);
+  p.counter("faultline_lane_waits_total", "Passes that waited for company.", n.lane_waits);
   p.counter("faultline_lane_dropped_total", "Results of a row that was no longer asked for.",
-            static_cast<double>(n.lane_dropped.load()));
-  p.counter("faultline_lane_knocks_total", "Results that woke their entity.",
-            static_cast<double>(n.knocks.load()));
-  p.counter("faultline_lane_loud_total", "Of these, results nobody waited for.",
-            static_cast<double>(n.knocks_loud.load()));
-  p.counter("faultline_decisions_total", "Decisions of entities.",
-            static_cast<double>(n.decisions.load()));
-  p.counter("faultline_snapshots_total", "Entity snapshots taken.",
-            static_cast<double>(n.snapshots.load()));
-  p.counter("faultline_snapshot_bytes_total", "Bytes of entity snapshots.",
-            static_cast<double>(n.snapshot_bytes.load()));
+            n.lane_dropped);
+  p.counter("faultline_lane_knocks_total", "Results that woke their entity.", n.knocks);
+  p.counter("faultline_lane_loud_total", "Of these, results nobody waited for.", n.knocks_loud);
+}
+
+/// What is decided and kept, and who had to be started again for it.
+void add_keeping(page& p, const node_counters& n) {
+  p.counter("faultline_decisions_total", "Decisions of entities.", n.decisions);
+  p.counter("faultline_snapshots_total", "Entity snapshots taken.", n.snapshots);
+  p.counter("faultline_snapshot_bytes_total", "Bytes of entity snapshots.", n.snapshot_bytes);
   p.gauge("faultline_publisher_windows", "Epochs of publishers whose last seqs are remembered.",
-          static_cast<double>(n.publisher_windows.load()));
+          n.publisher_windows);
   p.counter("faultline_publisher_windows_forgotten_total",
             "Epochs of publishers that were forgotten for newer ones.",
-            static_cast<double>(n.publisher_windows_forgotten.load()));
+            n.publisher_windows_forgotten);
   p.counter("faultline_entity_restarts_total", "Entities restarted from their snapshot.",
-            static_cast<double>(n.entity_restarts.load()));
+            n.entity_restarts);
   p.counter("faultline_partition_restarts_total", "Partition owners restarted.",
-            static_cast<double>(n.partition_restarts.load()));
+            n.partition_restarts);
   auto& pulses = prometheus::BuildCounter()
                      .Name("faultline_actor_pulses_total")
                      .Help("Times the actors were asked whether they still answer.")
@@ -200,33 +203,29 @@ void add_keys(page& p, const door_counters& c) {
       family.Add({{"domain", domains[d]}, {"outcome", to_string(static_cast<handshake>(o))}})
           .Increment(static_cast<double>(c.handshakes[d][o]));
   p.counter("faultline_feed_requests_refused_total",
-            "Requests to feed.replay of keys without the right to the feed.",
-            static_cast<double>(c.feed_refused));
+            "Requests to feed.replay of keys without the right to the feed.", c.feed_refused);
   p.counter("faultline_feed_rebound_total",
             "Times feed.publish was bound anew, because a key lost the right to the feed.",
-            static_cast<double>(c.feed_rebound));
+            c.feed_rebound);
 }
 
 void add_doors(page& p, const node_parts& parts) {
   const auto c = parts.sockets->counters();
   p.counter("faultline_door_event_messages_total", "Fire-and-forget messages read.",
-            static_cast<double>(c.event_messages));
-  p.counter("faultline_door_requests_total", "Acknowledged requests read.",
-            static_cast<double>(c.requests));
+            c.event_messages);
+  p.counter("faultline_door_requests_total", "Acknowledged requests read.", c.requests);
   p.counter("faultline_door_bad_requests_total", "Requests whose frames could not be read.",
-            static_cast<double>(c.bad_requests));
-  p.counter("faultline_door_replies_total", "Replies sent.", static_cast<double>(c.replies));
+            c.bad_requests);
+  p.counter("faultline_door_replies_total", "Replies sent.", c.replies);
   p.counter("faultline_door_replies_unroutable_total", "Replies whose peer had gone.",
-            static_cast<double>(c.replies_unroutable));
-  p.counter("faultline_door_received_bytes_total", "Bytes of payload read.",
-            static_cast<double>(c.bytes_in));
-  p.counter("faultline_feed_published_total", "Feed records published.",
-            static_cast<double>(c.published));
+            c.replies_unroutable);
+  p.counter("faultline_door_received_bytes_total", "Bytes of payload read.", c.bytes_in);
+  p.counter("faultline_feed_published_total", "Feed records published.", c.published);
   p.counter("faultline_feed_publish_dropped_total", "Feed records left to replay: queue full.",
-            static_cast<double>(c.publish_dropped));
+            c.publish_dropped);
   add_keys(p, c);
   p.gauge("faultline_feed_last_seq", "Sequence number of the newest feed record.",
-          static_cast<double>(parts.memory->feed().last()));
+          parts.memory->feed().last());
   auto& letters = prometheus::BuildCounter()
                       .Name("faultline_dead_letters_total")
                       .Help("Payloads and events refused, by reason.")
@@ -240,7 +239,7 @@ void add_doors(page& p, const node_parts& parts) {
   for (const auto& [name, n] : parts.memory->events().counters())
     durable.Add({{"as", name}}).Increment(static_cast<double>(n));
   p.gauge("faultline_events_accepted_at_start", "faultline_events_total{as=\"accepted\"} at start.",
-          static_cast<double>(parts.accepted_at_start));
+          parts.accepted_at_start);
 }
 
 void add_web(page& p, const http_counters& c) {
@@ -251,10 +250,9 @@ void add_web(page& p, const http_counters& c) {
           .Register(p.registry);
   for (const auto& [status, n] : c.answers)
     answers.Add({{"status", std::to_string(status)}}).Increment(static_cast<double>(n));
-  p.counter("faultline_http_tls_failures_total", "TLS handshakes that failed.",
-            static_cast<double>(c.tls_failures));
+  p.counter("faultline_http_tls_failures_total", "TLS handshakes that failed.", c.tls_failures);
   p.counter("faultline_http_evicted_total", "Connections closed to make room for newer ones.",
-            static_cast<double>(c.evicted));
+            c.evicted);
   auto& refused = prometheus::BuildCounter()
                       .Name("faultline_http_refused_connections_total")
                       .Help(
@@ -266,10 +264,9 @@ void add_web(page& p, const http_counters& c) {
   refused.Add({{"reason", "bodies"}}).Increment(static_cast<double>(c.refused_bodies));
   refused.Add({{"reason", "address"}}).Increment(static_cast<double>(c.refused_address));
   refused.Add({{"reason", "streams"}}).Increment(static_cast<double>(c.streams_refused));
-  p.gauge("faultline_http_streams", "Live answers under way: pages that are open.",
-          static_cast<double>(c.streams));
+  p.gauge("faultline_http_streams", "Live answers under way: pages that are open.", c.streams);
   p.counter("faultline_http_streams_cut_total", "Live answers cut because nobody took a piece.",
-            static_cast<double>(c.streams_cut));
+            c.streams_cut);
 }
 
 void add_overload(page& p, const overload_ladder& ladder) {
@@ -298,8 +295,7 @@ void add_publishers(page& p, publisher_accounts& publishers) {
   std::vector<clock> clocks;
   {
     const std::lock_guard<std::mutex> guard{publishers.mutex()};
-    p.gauge("faultline_publishers", "Publishers heard of, at most 4,096.",
-            static_cast<double>(publishers.size()));
+    p.gauge("faultline_publishers", "Publishers heard of, at most 4,096.", publishers.size());
     publishers.for_each([&clocks](const publisher_account& a) {
       if (a.skew.known())
         clocks.push_back(
@@ -349,20 +345,18 @@ void add_notifications(page& p, const notifier_status& s) {
         .Increment(static_cast<double>(r.refused));
   }
   p.gauge("faultline_notification_groups_waiting", "Groups of alerts with a message to come.",
-          static_cast<double>(s.waiting));
+          s.waiting);
   p.gauge("faultline_notifications_behind", "Feed records that nobody was notified of yet.",
-          static_cast<double>(s.behind));
+          s.behind);
   p.counter("faultline_notifications_left_out_total",
-            "Alerts beyond those that are kept for notifications.",
-            static_cast<double>(s.left_out));
+            "Alerts beyond those that are kept for notifications.", s.left_out);
 }
 
 void add_windows(page& p, const std::vector<maintenance_window>& all, event_time now) {
   const auto open =
       std::count_if(all.begin(), all.end(), [&](const auto& w) { return open_at(w, now); });
-  p.gauge("faultline_maintenance_windows", "Maintenance windows known.",
-          static_cast<double>(all.size()));
-  p.gauge("faultline_maintenance_windows_open", "Of these, open now.", static_cast<double>(open));
+  p.gauge("faultline_maintenance_windows", "Maintenance windows known.", all.size());
+  p.gauge("faultline_maintenance_windows_open", "Of these, open now.", open);
 }
 
 }  // namespace
@@ -377,13 +371,11 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
       .Set(1);
   p.gauge("faultline_up_seconds", "Time since start.", uptime_s);
   p.gauge("faultline_ready", "1 once recovery is done and all sockets are bound.", ready ? 1 : 0);
-  p.gauge("faultline_store_bytes", "Bytes of the store on disk.",
-          static_cast<double>(parts.memory->bytes_on_disk()));
+  p.gauge("faultline_store_bytes", "Bytes of the store on disk.", parts.memory->bytes_on_disk());
   const auto space = parts.memory->tend_space();
-  p.gauge("faultline_store_free_bytes", "Bytes free where the store is.",
-          static_cast<double>(space.free_bytes));
+  p.gauge("faultline_store_free_bytes", "Bytes free where the store is.", space.free_bytes);
   p.gauge("faultline_store_ballast_bytes", "Bytes of the ballast that is there.",
-          static_cast<double>(space.ballast_bytes));
+          space.ballast_bytes);
   add_memory(p, parts);
   add_sums(p, parts.counters->doors);
   p.gauge("faultline_config_last_reload_successful", "1 while the last reload was not refused.",
@@ -392,10 +384,12 @@ std::string metrics_page(const node_parts& parts, bool ready, double uptime_s) {
           "Unix time of the start, or of the last reload that was not refused.",
           static_cast<double>(parts.reloads->succeeded_at_ms.load()) / 1000);
   p.gauge("faultline_rules_since_decision", "Number of the decision that set the rules in force.",
-          static_cast<double>(parts.desk->since()));
+          parts.desk->since());
   add_windows(p, parts.desk->current().rules.maintenance, event_time_of(unix_ms(parts.now())));
   add_records(p, *parts.counters);
-  add_judgement(p, *parts.counters);
+  add_entities(p, *parts.counters);
+  add_scoring(p, *parts.counters);
+  add_keeping(p, *parts.counters);
   add_doors(p, parts);
   if (parts.web != nullptr) add_web(p, parts.web->counters());
   if (parts.posts != nullptr) add_receivers(p.registry, *parts.posts, parts.listeners->counters());

@@ -59,7 +59,7 @@ void node_life_cycle::search_alerts(alert_search s, answer<alert_page> done) {
           after = std::max(after, time_key(bound));
         }
         auto page = newest<alert>(
-            *memory, alerts_by_time, std::move(after), s.limit,
+            *memory, {alerts_by_time, std::move(after), s.limit},
             [](const std::string& bytes) { return decode_alert(bytes); },
             [&](const alert& a) { return wanted_in(s, m, a); },
             [&] { return std::chrono::steady_clock::now() > until; });

@@ -20,6 +20,7 @@
 #include "messages/units.hpp"
 #include "processing/unit_book.hpp"
 #include "server/asking.hpp"
+#include "server/chronicle.hpp"
 #include "server/entity_pages.hpp"
 #include "server/internal/json_text.hpp"
 #include "server/node.hpp"
@@ -213,7 +214,7 @@ void node_queries::alerts(alert_filter f, answer<alert_page> done) {
       [memory = parts_.memory, f]() -> outcome<alert_page> {
         const auto until = std::chrono::steady_clock::now() + longest_search;
         auto page = newest<alert>(
-            *memory, alerts_by_time, f.next, f.limit,
+            *memory, {alerts_by_time, f.next, f.limit},
             [](const std::string& bytes) { return decode_alert(bytes); },
             [&](const alert& a) { return wanted(a, f); },
             [&] { return std::chrono::steady_clock::now() > until; });
@@ -229,7 +230,7 @@ void node_queries::incidents(incident_filter f, answer<incident_page> done) {
       [memory = parts_.memory, f]() -> outcome<incident_page> {
         const auto until = std::chrono::steady_clock::now() + longest_search;
         auto page = newest<incident>(
-            *memory, incidents_by_time, f.next, f.limit,
+            *memory, {incidents_by_time, f.next, f.limit},
             [](const std::string& bytes) { return decode_incident(bytes); },
             [&](const incident& i) {
               return (f.state.empty() || f.state == to_string(i.state)) &&

@@ -71,32 +71,37 @@ inline bool goes_on_under(std::string_view prefix, std::string_view next) {
          time.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-/// A page of records under @p prefix, newest first, that are current and @p keep accepts. @p read
-/// decodes one. Ends before its time, with where to go on, when @p enough says so. After a full
-/// page the next one to keep is looked for among as many records as are read at once, so that
-/// `next` of the last page leads nowhere.
+/// A page of the records under a prefix: at most so many, from behind a key on.
+struct record_range {
+  const char* prefix;
+  std::string after;
+  std::size_t limit;
+};
+
+/// Those of @p range, newest first, that are current and @p keep accepts. @p read decodes one. Ends
+/// before its time, with where to go on, when @p enough says so. After a full page the next one to
+/// keep is looked for among as many records as are read at once, so that `next` of the last page
+/// leads nowhere.
 template <class Record, class Decode, class Keep, class Enough>
-outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from,
-                                                                  const std::string& prefix,
-                                                                  std::string after,
-                                                                  std::size_t limit, Decode read,
-                                                                  Keep keep, Enough enough) {
+outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from, record_range range,
+                                                                  Decode read, Keep keep,
+                                                                  Enough enough) {
   std::vector<told<Record>> found;
   std::string last;
   std::size_t beyond = 0;
   for (;;) {
-    auto page = from.feed().records(prefix, after, page_scan);
+    auto page = from.feed().records(range.prefix, range.after, page_scan);
     if (!page) return page.error();
     for (auto& [key, bytes] : *page) {
-      after = key;
+      range.after = key;
       auto record = read(bytes);
       if (!record) return record.error();
       const auto current = is_current(from, *record, bytes);
       if (!current) return current.error();
-      const bool full = found.size() == limit;
+      const bool full = found.size() == range.limit;
       const bool wanted = *current && keep(*record);
       if (full && (wanted || ++beyond == page_scan)) return std::make_pair(std::move(found), last);
-      if (!full) last = after;
+      if (!full) last = range.after;
       if (wanted) found.push_back(as_told(from, std::move(*record)));
       if (enough()) return std::make_pair(std::move(found), last);
     }

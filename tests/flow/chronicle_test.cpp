@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "server/quality_ledger.hpp"
 #include "server/told_records.hpp"
 #include "storage/memory_store.hpp"
 
@@ -121,7 +122,7 @@ TEST_F(Chronicle, APageEndsInTimeAlsoAmongRecordsThatAreGone) {
   ASSERT_TRUE(memory->feed().append(f));
   int looks = 0;
   const auto page = newest<incident>(
-      *memory, "incidents-by-time/", "", 10,
+      *memory, {incidents_by_time, "", 10},
       [](const std::string& bytes) { return decode_incident(bytes); },
       [](const incident&) { return true; }, [&] { return ++looks == 100; });
   ASSERT_TRUE(page);
