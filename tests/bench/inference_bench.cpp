@@ -12,13 +12,14 @@
 #include "inference/ranker_training.hpp"
 #include "tests/inference/made_models.hpp"
 #include "tests/inference/synthetic_cases.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 namespace faultline {
 namespace {
 
 /// range(0): the capacity of the forecaster; range(1): the rows of a call.
 void forecaster_step(benchmark::State& state) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   const auto file = folder.path() / "bench.flm";
   test::write_random_forecaster(file, 7);
   auto loaded = load_forecaster(file, static_cast<std::size_t>(state.range(0)));
@@ -51,7 +52,7 @@ BENCHMARK(forecaster_step)
 
 /// range(0): nodes of the graph. The weights are those of one short training.
 void ranker_graph_of(benchmark::State& state) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   ranker_training_options options;
   options.file = folder.path() / "bench.flm";
   options.max_epochs = 1;

@@ -10,6 +10,7 @@
 
 #include "tests/inference/made_models.hpp"
 #include "tests/inference/synthetic_sequences.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 namespace faultline {
 namespace {
@@ -42,7 +43,7 @@ training_options quick(const std::filesystem::path& file) {
 }
 
 TEST(ForecasterTraining, LearnsWavesAndAutoregressionBetterThanPersistence) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   training_options o = quick(folder.path() / "f.flm");
   o.max_epochs = 8;
   std::vector<training_progress> seen;
@@ -70,7 +71,7 @@ TEST(ForecasterTraining, LearnsWavesAndAutoregressionBetterThanPersistence) {
 /// Serving must see what training saw: the error measured through the forecaster on rows built
 /// with the public functions is the error that the report claims.
 TEST(ForecasterTraining, TheLoadedModelHasTheErrorThatTheReportClaims) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   const training_options o = quick(folder.path() / "f.flm");
   const auto validation = sequences(2, 400, 900);
   const auto report = train_forecaster(sequences(8, 600, 1), validation, o);
@@ -106,7 +107,7 @@ TEST(ForecasterTraining, TheLoadedModelHasTheErrorThatTheReportClaims) {
 }
 
 TEST(ForecasterTraining, TheSameSeedGivesTheSameFileAndAnotherSeedDoesNot) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   const auto train = sequences(4, 300, 1);
   training_options a = quick(folder.path() / "a.flm");
   training_options b = quick(folder.path() / "b.flm");
@@ -121,7 +122,7 @@ TEST(ForecasterTraining, TheSameSeedGivesTheSameFileAndAnotherSeedDoesNot) {
 
 /// A value that only ever appears where ticks are not usable must leave no trace.
 TEST(ForecasterTraining, TicksThatAreNotUsableAreNoTargets) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   auto train = sequences(2, 300, 1);
   for (auto& sequence : train) {
     for (training_tick& t : sequence.ticks) t.usable = false;
@@ -133,7 +134,7 @@ TEST(ForecasterTraining, TicksThatAreNotUsableAreNoTargets) {
 }
 
 TEST(ForecasterTraining, AValueThatIsNotANumberEndsItWithoutAFile) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   auto train = sequences(2, 300, 1);
   train[1].ticks[100].in.z.fill(std::numeric_limits<float>::quiet_NaN());
   train[1].ticks[100].in.mask.fill(1);
@@ -144,7 +145,7 @@ TEST(ForecasterTraining, AValueThatIsNotANumberEndsItWithoutAFile) {
 }
 
 TEST(ForecasterTraining, OptionsThatMakeNoSenseAreRefused) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   const auto train = sequences(1, 100, 1);
   EXPECT_EQ(train_forecaster({}, {}, quick(folder.path() / "f.flm")).error().code, ec::invalid);
   training_options o = quick(folder.path() / "f.flm");
@@ -158,7 +159,7 @@ TEST(ForecasterTraining, OptionsThatMakeNoSenseAreRefused) {
 }
 
 TEST(ForecasterTraining, TheCallbackCanStopIt) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   training_options o = quick(folder.path() / "f.flm");
   o.max_epochs = 50;
   const auto report = train_forecaster(sequences(2, 200, 1), {}, o,

@@ -9,6 +9,7 @@
 #include "inference/internal/seeded_rng.hpp"
 #include "tests/inference/made_models.hpp"
 #include "tests/inference/scalar_step.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 namespace faultline {
 namespace {
@@ -45,7 +46,7 @@ protected:
     return order;
   }
 
-  test::temporary_folder folder_;
+  testing::scratch_directory folder_;
   std::filesystem::path file_ = folder_.path() / "f.flm";
 };
 

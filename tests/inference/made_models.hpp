@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <unistd.h>
-
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <random>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -16,26 +13,6 @@
 #include "inference/model_file.hpp"
 
 namespace faultline::test {
-
-/// A folder of its own under the system's one for temporary files, gone at the end.
-class temporary_folder {
-public:
-  temporary_folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "faultline-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::runtime_error{"no temporary folder"};
-    path_ = name;
-  }
-  temporary_folder(const temporary_folder&) = delete;
-  temporary_folder& operator=(const temporary_folder&) = delete;
-  ~temporary_folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
-private:
-  std::filesystem::path path_;
-};
 
 /// Uniform in [-1, 1), the same on every platform.
 inline float draw(std::mt19937_64& rng) {

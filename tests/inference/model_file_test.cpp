@@ -11,6 +11,7 @@
 #include <random>
 
 #include "tests/inference/made_models.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 namespace faultline {
 namespace {
@@ -47,7 +48,7 @@ std::string mutated(std::string bytes, std::mt19937_64& rng) {
 }
 
 TEST(ModelFile, GivesBackWhatWasWritten) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   const auto file = folder.path() / "m.flm";
   const model_content content = test::random_forecaster(3);
   ASSERT_TRUE(write_model_file(file, content));
@@ -155,7 +156,7 @@ TEST(ModelFile, DeeplyNestedMetadataIsRefused) {
 }
 
 TEST(ModelFile, TheCardNamesEverythingButTheWeights) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   const auto file = folder.path() / "m.flm";
   test::write_random_forecaster(file, 3);
   const auto card = read_model_card(file);
@@ -170,7 +171,7 @@ TEST(ModelFile, TheCardNamesEverythingButTheWeights) {
 }
 
 TEST(ModelFile, AMissingFileOrAFolderIsSaidSo) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   EXPECT_EQ(read_model_card(folder.path() / "none.flm").error().code, ec::not_found);
   EXPECT_EQ(read_model_card(folder.path()).error().code, ec::io_failed);
   std::ofstream{folder.path() / "empty.flm"};
@@ -178,14 +179,14 @@ TEST(ModelFile, AMissingFileOrAFolderIsSaidSo) {
 }
 
 TEST(ModelFile, AFileOfAnotherKindIsNotLoaded) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   const auto file = folder.path() / "m.flm";
   test::write_random_forecaster(file, 3);
   EXPECT_EQ(load_model_file(file, model_kind::ranker).error().code, ec::model_failed);
 }
 
 TEST(ModelFile, ATooLargeFileIsNotRead) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   const auto file = folder.path() / "large.flm";
   std::ofstream{file};
   std::filesystem::resize_file(file, model_limits::file_bytes + 1);

@@ -13,6 +13,7 @@
 #include "inference/ranker_training.hpp"
 #include "tests/inference/made_models.hpp"
 #include "tests/inference/synthetic_cases.hpp"
+#include "tests/support/scratch_directory.hpp"
 
 namespace faultline {
 namespace {
@@ -37,7 +38,7 @@ std::string bytes_of(const std::filesystem::path& file) {
 class Ranker : public ::testing::Test {
 protected:
   static void SetUpTestSuite() {
-    folder = new test::temporary_folder;
+    folder = new testing::scratch_directory;
     const auto made = train_ranker(test::synthetic_cases(48, 1), {}, quick(file()));
     ASSERT_TRUE(made) << made.error().what;
   }
@@ -53,9 +54,9 @@ protected:
     return std::move(*loaded);
   }
 
-  static test::temporary_folder* folder;
+  static testing::scratch_directory* folder;
 };
-test::temporary_folder* Ranker::folder = nullptr;
+testing::scratch_directory* Ranker::folder = nullptr;
 
 TEST_F(Ranker, TheOrderOfNodesAndEdgesDoesNotMatter) {
   const auto ranker = load();
@@ -158,7 +159,7 @@ TEST_F(Ranker, AFileOfAnotherKindOrShapeIsRefused) {
 }
 
 TEST(RankerTraining, FindsTheRootOfCasesItHasNotSeen) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   ranker_training_options o = quick(folder.path() / "r.flm");
   o.max_epochs = 6;
   const auto report =
@@ -178,7 +179,7 @@ TEST(RankerTraining, FindsTheRootOfCasesItHasNotSeen) {
 }
 
 TEST(RankerTraining, TheSameSeedGivesTheSameFile) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   const auto cases = test::synthetic_cases(32, 1);
   ASSERT_TRUE(train_ranker(cases, {}, quick(folder.path() / "a.flm")));
   ASSERT_TRUE(train_ranker(cases, {}, quick(folder.path() / "b.flm")));
@@ -190,7 +191,7 @@ TEST(RankerTraining, TheSameSeedGivesTheSameFile) {
 }
 
 TEST(RankerTraining, CasesThatMakeNoSenseAreRefused) {
-  const test::temporary_folder folder;
+  const testing::scratch_directory folder;
   const auto o = quick(folder.path() / "r.flm");
   EXPECT_EQ(train_ranker({}, {}, o).error().code, ec::invalid);
   auto cases = test::synthetic_cases(4, 1);
