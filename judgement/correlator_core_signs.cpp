@@ -30,6 +30,19 @@ bool strong(const root_cause_result& r, double per_entity_month) {
          r.support >= support_wanted(per_entity_month);
 }
 
+/// The last question, when more has been seen of what is slight, is for those whose neighbours can
+/// confirm it: each further look at what stands alone is one more at chance.
+std::uint32_t most_asks(const dependency_graph& graph, const suspicion& s) {
+  return graph.has_neighbour(s.entities.front()) ? sign_asks : sign_asks - 1;
+}
+
+/// Whether @p r, which was not strong, leaves room for the next question about @p s; for the last
+/// one it must be half way there.
+bool worth_another(const root_cause_result& r, const suspicion& s, double per_entity_month) {
+  const bool last = s.asks + 1 == sign_asks;
+  return r.support >= (last ? support_wanted(per_entity_month) / 2 : sign_hopeless);
+}
+
 }  // namespace
 
 void correlator_core::impl::on_sign(const weak_sign& s) {
@@ -161,7 +174,7 @@ void correlator_core::impl::plan(incident_key key) {
   if (s.due) doubts.erase({*s.due, key});
   if (s.awaiting) {
     s.due = s.asked + milliseconds{answer_ms};
-  } else if (s.asks < sign_asks) {
+  } else if (s.asks < most_asks(graph, s)) {
     s.due = s.onset + milliseconds{sign_ask_ms[s.asks]};
   } else {
     s.due = s.rests_until;
@@ -180,7 +193,7 @@ void correlator_core::impl::pass_doubts() {
     const incident_key key = doubts.begin()->second;
     suspicion& s = suspicions.at(key);
     s.awaiting = false;  // if it was, its answer will not come any more
-    if (s.asks >= sign_asks) {
+    if (s.asks >= most_asks(graph, s)) {
       if (s.rests_until <= now) {
         drop(key);
         continue;
@@ -223,7 +236,8 @@ bool correlator_core::impl::take_suspicion(const root_cause_result& r) {
   if (strong(r, options.false_incidents_per_entity_month)) {
     confirm(at->first, r);
   } else {
-    if (r.support < sign_hopeless) at->second.asks = sign_asks;
+    if (!worth_another(r, at->second, options.false_incidents_per_entity_month))
+      at->second.asks = sign_asks;
     plan(at->first);
   }
   return true;

@@ -188,6 +188,37 @@ TEST_F(WeakSigns, AreNotAskedAboutAgainWhereNothingWrongIsLikelier) {
   EXPECT_FALSE(f.core.wants_clock()) << "and nothing waits any more";
 }
 
+TEST_F(WeakSigns, AreAskedAboutALastTimeWhereTheSecondAnswerIsHalfWayThere) {
+  answer(question(), "a", 0.6, 1);
+  const auto second = f.clock(noon + 5 * minute).requests;
+  ASSERT_EQ(second.size(), 1u);
+  answer(second[0], "a", 0.95, 3);  // ln(180 / 1) / 2 = 2.60
+  const auto last = f.clock(noon + 10 * minute).requests;
+  ASSERT_EQ(last.size(), 1u);
+  EXPECT_EQ(incidents_in(answer(last[0], "a", 0.95, 6)).size(), 1u);
+}
+
+TEST_F(WeakSigns, AreNotAskedAboutALastTimeWhereTheSecondAnswerIsLess) {
+  answer(question(), "a", 0.6, 1);
+  const auto second = f.clock(noon + 5 * minute).requests;
+  ASSERT_EQ(second.size(), 1u);
+  answer(second[0], "a", 0.95, 2);
+  EXPECT_TRUE(f.clock(noon + 10 * minute).requests.empty());
+  EXPECT_FALSE(f.core.wants_clock());
+}
+
+TEST_F(WeakSigns, OfAnEntityWithoutNeighboursAreAskedAboutTwiceAtMost) {
+  sign("alone", noon);
+  const auto first = f.clock(asked_at).requests;
+  ASSERT_EQ(first.size(), 1u);
+  answer(first[0], "alone", 0.95, 4);
+  const auto second = f.clock(noon + 5 * minute).requests;
+  ASSERT_EQ(second.size(), 1u);
+  answer(second[0], "alone", 0.95, 4);
+  EXPECT_TRUE(f.clock(noon + 10 * minute).requests.empty());
+  EXPECT_FALSE(f.core.wants_clock());
+}
+
 TEST_F(WeakSigns, ASilencedEntityHasNone) {
   f.silence("s1", {{"entity", "c"}}, noon - minute, noon + 60 * minute);
   sign("c", noon);
