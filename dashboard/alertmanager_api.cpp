@@ -220,12 +220,14 @@ void post_silence(api_call call) {
 void delete_silence(api_call call) {
   std::string by;
   sign(call, by);
-  call.cycle.end_silence(call.ids[0], std::move(by),
-                         [id = call.ids[0], respond = call.respond](outcome<bool> done) {
-                           if (!done) return fail(respond, done.error());
-                           if (!*done) return fail(respond, {ec::not_found, "no silence " + id});
-                           respond(json_answer("{}"));
-                         });
+  call.cycle.end_silence(
+      call.ids[0], std::move(by), [id = call.ids[0], respond = call.respond](outcome<bool> done) {
+        const bool over = !done && done.error().code == ec::invalid;
+        if (over) return respond(json_answer("{}"));  // it has ended: so does Alertmanager
+        if (!done) return fail(respond, done.error());
+        if (!*done) return fail(respond, {ec::not_found, "no silence " + id});
+        respond(json_answer("{}"));
+      });
 }
 
 }  // namespace

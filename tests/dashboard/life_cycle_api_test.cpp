@@ -169,6 +169,14 @@ TEST_F(LifeCycleApi, ASilenceIsEndedInBothWays) {
       << "Alertmanager's clients read a text";
 }
 
+TEST_F(LifeCycleApi, ASilenceThatHasEndedIsEndedAgainAsAlertmanagerDoes) {
+  cycle.fails = failure{ec::invalid, "silence s1 has ended already"};
+  EXPECT_EQ(ask("DELETE", "/api/v2/silence/s1").status, 200);
+  EXPECT_EQ(ask("DELETE", "/api/v1/silences/s1").status, 400);
+  cycle.fails = failure{ec::overloaded, "later"};
+  EXPECT_EQ(ask("DELETE", "/api/v2/silence/s1").status, 503);
+}
+
 TEST_F(LifeCycleApi, AlertmanagersSilencesAreReadAndWritten) {
   cycle.rows = {one_silence()};
   const json row = get("/api/v2/silences", {{"filter", "a=b"}, {"filter", "c=d"}})[0];

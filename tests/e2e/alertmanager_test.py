@@ -78,6 +78,7 @@ class AlertmanagerTest(unittest.TestCase):
         self.assertTrue(wait_for(lambda: self.alerts(server)), "what is silenced no more is active")
         self.assertEqual(self.silences(server), [])
         self.assertIn(silence, self.amtool(server, "silence", "query", "--expired", "--within=1h"))
+        self.amtool(server, "silence", "expire", silence)  # again, as scripts do
         self.amtool(server, "silence", "expire", "00000000-0000-4000-8000-000000000000", status=1)
         said = self.amtool(server, "silence", "add", "alertname=~.*", "--comment=all", status=1)
         self.assertIn("must not match an empty label", said)
