@@ -195,6 +195,13 @@ private:
 
 }  // namespace
 
+void skip_utf8_mark(std::istream& in) {
+  for (const int byte : {0xef, 0xbb, 0xbf}) {
+    if (in.peek() != byte) return;
+    in.get();
+  }
+}
+
 outcome<std::unique_ptr<event_input>> csv_input(std::shared_ptr<std::istream> in,
                                                 const csv_input_options& options,
                                                 std::uint64_t bytes) {

@@ -35,6 +35,9 @@ public:
   std::function<void(std::uint64_t line, const std::string& why)> on_fault;
 };
 
+/// Passes over the mark of UTF-8 that Excel and PowerShell begin a file with, if it is there.
+void skip_utf8_mark(std::istream& in);
+
 /// csv  := "ts" ("," name)+ "\n" (row "\n")*    ts in Unix milliseconds
 /// row  := ts ("," number?)*                    empty = missing
 struct csv_input_options {

@@ -79,6 +79,7 @@ outcome<opened_input> open_input(const std::string& file, const publish_argument
   std::uint64_t bytes = 0;
   auto in = open_text(file, bytes);
   if (!in) return in.error();
+  skip_utf8_mark(**in);
   const auto format = a.format == input_format::automatic ? format_of(**in) : a.format;
   if (format == input_format::json) {
     opened.input = json_lines_input(*in, bytes);

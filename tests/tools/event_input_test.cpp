@@ -67,6 +67,20 @@ TEST(CsvInput, MakesOneEventOfEachRowAndLeavesOutWhatIsMissing) {
   EXPECT_EQ(unix_ms(read.events[1].ts), 1700000060000);
 }
 
+TEST(EventInput, AMarkOfUtf8InFrontIsNoPartOfTheFile) {
+  const auto marked = text("\xef\xbb\xbfts,cpu\r\n1700000000000,1\r\n");
+  skip_utf8_mark(*marked);
+  const auto csv = csv_input(marked, {"host/a", {}});
+  ASSERT_TRUE(csv) << csv.error().what;
+  EXPECT_EQ(read_all{**csv}.events.size(), 1U);
+  const auto plain = text("ts,cpu\n");
+  skip_utf8_mark(*plain);
+  EXPECT_TRUE(csv_input(plain, {"host/a", {}}));
+  const auto empty = text("");
+  skip_utf8_mark(*empty);
+  EXPECT_EQ(csv_input(empty, {"host/a", {}}).error().code, ec::malformed);
+}
+
 TEST(CsvInput, NamesTheLinesThatHoldNoRowAndGoesOn) {
   const auto input =
       csv_input(text("ts,cpu\nx,1\n1,2,3\n2,many\n3,nan\n4,\n5,1e400\n6,7\n"), {"host/a", {}});
