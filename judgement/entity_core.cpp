@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "judgement/entity_state.hpp"
+#include "messages/durations.hpp"
 #include "processing/interval_means.hpp"
 #include "processing/prefetch.hpp"
 #include "processing/roles.hpp"
@@ -12,12 +13,7 @@
 namespace faultline {
 namespace {
 
-constexpr std::int64_t day_ms = 86'400'000;
-constexpr double gap_memory_ms = 20.0 * day_ms;  // in which the longest gap fades
-constexpr std::uint64_t steady_ticks = 30;       // before silence means anything
-constexpr std::uint32_t passivation_ticks = 12;
-constexpr std::size_t most_attributes = 32;    // and `ephemeral`: a snapshot holds no more
-constexpr std::int64_t learning_patience = 5;  // times as long: its pace is not known well
+constexpr std::size_t most_attributes = 32;  // and `ephemeral`: a snapshot holds no more
 
 bool is_covered(const record_address& where, const record_address& covered) noexcept {
   if (where.position == 0) return false;  // not from a log
@@ -54,11 +50,11 @@ applied_as entity_core::impl::observe(const event_view& event, const record_addr
       return note_log(event, where);
     case event_type::span:
       if (!event.peer.empty() && event.peer != event.entity)
-        note_edge(event.peer, edge_kind::calls, false, "span", event, where, out);
+        note_edge({event.peer, edge_kind::calls, "span"}, event, where, out);
       return note_span(event, where);
     case event_type::edge:
       for (const auto to : event.depends_on)
-        note_edge(to, event.edge, event.remove, "event", event, where, out);
+        note_edge({to, event.edge, "event", event.remove}, event, where, out);
       return applied_as::kept;
     case event_type::change:
       note_change(event, where, out);
@@ -168,7 +164,7 @@ applied_as entity_core::impl::observe_calls(const event_view& event, const recor
   const auto failed = std::min(event.failed, event.calls);
   told_by().note_calls(event.ts, {event.calls, failed, event.duration_us, &took},
                        own ? std::string_view{} : event.peer);
-  if (!own) note_edge(event.peer, edge_kind::calls, false, "span", event, where, out);
+  if (!own) note_edge({event.peer, edge_kind::calls, "span"}, event, where, out);
   return applied_as::kept;
 }
 
@@ -231,55 +227,6 @@ void entity_core::impl::advance(const partition_time& clock, const record_addres
   if (!flying && builder.idle()) note_silence(where.mark(), clock.event, out);
 }
 
-// When an event was heard. Where time is the events' own, an old one is a sign of life as well.
-std::int64_t entity_core::impl::heard_ms(const event_view& event) const noexcept {
-  if (rules->processing.accept_past) return std::max(unix_ms(event.ts), clock_ms);
-  return unix_ms(event.arrived);
-}
-
-std::int64_t entity_core::impl::now_ms() const noexcept {
-  return rules->processing.accept_past ? clock_ms : clock_arrived_ms;
-}
-
-// What nobody could hear is no silence of the entity, and no pace of its either.
-void entity_core::impl::note_deafness(arrival_time heard_since) noexcept {
-  if (rules->processing.accept_past || last_heard_ms == 0) return;
-  if (unix_ms(heard_since) <= last_heard_ms) return;
-  last_heard_ms = unix_ms(heard_since);
-  builder.note_deafness(partition_time::longest_pause(rules->processing).count());
-}
-
-// Six of its own intervals; ten seconds where they are short.
-std::int64_t entity_core::impl::least_silence_ms() const noexcept {
-  constexpr std::int64_t least = 10'000;
-  return std::max(6 * tick_ms(), least);
-}
-
-// One long silence, an outage, must not excuse all that come after it.
-void entity_core::impl::note_gap(double gap_ms) noexcept {
-  const double most = 4.0 * std::max(2.5 * longest_gap_ms, static_cast<double>(least_silence_ms()));
-  const double kept = longest_gap_ms * (1.0 - std::min(gap_ms / gap_memory_ms, 0.5));
-  longest_gap_ms = std::max(std::min(gap_ms, most), kept);
-}
-
-std::int64_t entity_core::impl::silence_limit_ms() const noexcept {
-  const auto usual = static_cast<std::int64_t>(2.5 * longest_gap_ms);
-  const auto limit = std::max(least_silence_ms(), std::min(usual, day_ms));
-  return learning() ? learning_patience * limit : limit;
-}
-
-bool entity_core::impl::staleness_possible() const noexcept {
-  return !ephemeral && deciding && ticks >= steady_ticks && !builder.only_derived();
-}
-
-std::uint32_t entity_core::impl::idle_ticks() const noexcept {
-  if (last_heard_ms == 0 || silent_ms() <= 0 || !builder.idle() || flying) return 0;
-  const std::int64_t idle = std::min<std::int64_t>(silent_ms() / tick_ms(), 1'000'000);
-  const bool waiting = staleness_possible() && !life.firing();
-  return static_cast<std::uint32_t>(waiting ? std::min<std::int64_t>(idle, passivation_ticks - 1)
-                                            : idle);
-}
-
 entity_core::entity_core(std::string_view id, std::shared_ptr<const judgement_rules> rules)
     : impl_{std::make_unique<impl>(id, std::move(rules))} {}
 entity_core::~entity_core() = default;
@@ -320,15 +267,6 @@ std::size_t entity_core::waiting_ticks() const noexcept {
 
 bool entity_core::in_flight() const noexcept { return impl_->flying; }
 
-bool entity_core::may_fall_silent(const partition_time& clock) const noexcept {
-  const bool past = impl_->rules->processing.accept_past;
-  if (unix_ms(clock.event) <= impl_->clock_ms) return false;
-  const auto now = past ? unix_ms(clock.event) : unix_ms(clock.arrived);
-  const auto heard =
-      past ? impl_->last_heard_ms : std::max(impl_->last_heard_ms, unix_ms(clock.heard_since));
-  return now - heard > impl_->least_silence_ms();
-}
-
 void entity_core::set_degraded(bool on) noexcept { impl_->builder.set_degraded(on); }
 
 bool entity_core::row_degraded() const noexcept { return impl_->builder.front().degraded; }
@@ -364,22 +302,6 @@ outcome<void> entity_core::restore(std::string_view bytes) {
   fresh->recorded = std::move(impl_->recorded);
   impl_ = std::move(fresh);
   return {};
-}
-
-void entity_core::adopt(std::vector<entity_decision> recorded, log_position decided_through) {
-  impl_->recorded.reset();
-  if (recorded.empty() && decided_through == 0) return;
-  auto& taken = *(impl_->recorded = std::make_unique<recorded_decisions>());
-  taken.decided_through = decided_through;
-  for (auto& d : recorded) {
-    const bool of_a_tick = d.what.kind == decision_kind::alert ||
-                           d.what.kind == decision_kind::notice ||
-                           d.what.kind == decision_kind::sign;
-    if (of_a_tick && !tells_full(d))
-      taken.all.push_back(std::move(d));
-    else if (d.cause.second != whole_blob)  // else told again, under the same key
-      taken.told = std::max(taken.told, d.cause);
-  }
 }
 
 entity_window entity_core::window(event_time as_of, window_detail detail) const {

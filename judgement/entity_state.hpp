@@ -74,6 +74,14 @@ struct recorded_decisions {
   log_position decided_through = 0;
 };
 
+/// What an event says of an edge from its entity.
+struct seen_edge {
+  std::string_view to;
+  edge_kind kind;
+  const char* source;
+  bool removed = false;
+};
+
 /// State of one entity behind entity_core. Everything saved is a function of the records alone.
 struct entity_core::impl {
   impl(std::string_view name, std::shared_ptr<const judgement_rules> with);
@@ -88,6 +96,9 @@ struct entity_core::impl {
   void remember_attributes(const event_view& event);
   void take_attributes();
   bool learning() const noexcept;
+  std::int64_t tick_ms() const noexcept { return builder.tick_ms(rules->processing); }
+
+  // how long it may be silent: entity_silence.cpp
   bool staleness_possible() const noexcept;
   std::int64_t silence_limit_ms() const noexcept;
   std::int64_t least_silence_ms() const noexcept;
@@ -97,7 +108,8 @@ struct entity_core::impl {
   std::int64_t silent_ms() const noexcept { return now_ms() - last_heard_ms; }
   std::uint32_t idle_ticks() const noexcept;
   void note_gap(double gap_ms) noexcept;
-  std::int64_t tick_ms() const noexcept { return builder.tick_ms(rules->processing); }
+  void note_silence(const record_mark& cause, event_time tick, std::vector<entity_decision>& out);
+  void note_return(const record_mark& cause, event_time tick, std::vector<entity_decision>& out);
 
   // lines, spans and calls, as channels of its ticks: entity_core.cpp
   told_series& told_by();
@@ -157,11 +169,6 @@ struct entity_core::impl {
   void decide(tick_judgement& t, const record_mark& cause, std::vector<entity_decision>& out);
   bool lead_is_news(const tick_judgement& t) const;
   bool doubt_ends(const tick_judgement& t) const;
-  bool adopting(const decision_mark& at) const;
-  void adopt_through(const decision_mark& at);
-  void adopt_rest(const decision_mark& before);
-  const entity_decision* recorded_look(event_time clock) const noexcept;
-  bool told_before(const record_mark& cause) const noexcept;
   tick_signs signs_of(const tick_judgement& t) const;
   std::string explain(const alert& a, const tick_judgement& t) const;
   std::string pace_text(const tick_judgement& t) const;
@@ -176,10 +183,15 @@ struct entity_core::impl {
   void fill_contributors(alert& a, const tick_judgement& t) const;
   void fill_labels(alert& a) const;
   std::string end_text(const tick_judgement* t) const;
-  void note_silence(const record_mark& cause, event_time tick, std::vector<entity_decision>& out);
-  void note_return(const record_mark& cause, event_time tick, std::vector<entity_decision>& out);
   void note_regime(const std::string& metrics, const record_mark& cause, event_time tick,
                    std::vector<entity_decision>& out);
+
+  // what stands recorded is taken over: entity_adoption.cpp
+  bool adopting(const decision_mark& at) const;
+  void adopt_through(const decision_mark& at);
+  void adopt_rest(const decision_mark& before);
+  const entity_decision* recorded_look(event_time clock) const noexcept;
+  bool told_before(const record_mark& cause) const noexcept;
 
   // weak signs: entity_signs.cpp
   bool sign_begins(const tick_judgement& t);
@@ -187,8 +199,7 @@ struct entity_core::impl {
                  std::vector<entity_decision>& out) const;
 
   // edges, changes and what an entity may not have: entity_topology.cpp
-  void note_edge(std::string_view to, edge_kind kind, bool removed, const char* source,
-                 const event_view& event, const record_address& where,
+  void note_edge(const seen_edge& seen, const event_view& event, const record_address& where,
                  std::vector<entity_decision>& out);
   void note_change(const event_view& event, const record_address& where,
                    std::vector<entity_decision>& out);
@@ -213,7 +224,8 @@ struct entity_core::impl {
   entity_outline outline() const;
 
   static constexpr std::uint32_t never_paused = 1'000'000;
-  static constexpr std::uint64_t least_ticks = 30;  ///< before them nothing is unusual
+  static constexpr std::uint64_t least_ticks = 30;   ///< before them nothing is unusual
+  static constexpr std::uint64_t steady_ticks = 30;  ///< before them silence means nothing
 
   std::string id;
   std::shared_ptr<const judgement_rules> rules;

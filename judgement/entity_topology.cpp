@@ -18,10 +18,10 @@ std::uint64_t hash_of(std::initializer_list<std::string_view> parts) {
 }  // namespace
 
 // An edge is told when it is new, when it goes, and once an hour while it is confirmed.
-void entity_core::impl::note_edge(std::string_view to, edge_kind kind, bool removed,
-                                  const char* source, const event_view& event,
+void entity_core::impl::note_edge(const seen_edge& seen, const event_view& event,
                                   const record_address& where, std::vector<entity_decision>& out) {
-  const auto hash = hash_of({to, to_string(kind), source});
+  const std::string_view kind = to_string(seen.kind);
+  const auto hash = hash_of({seen.to, kind, seen.source});
   const std::int64_t now = unix_ms(event.ts);
   auto known =
       std::find_if(edges.begin(), edges.end(), [&](const known_edge& e) { return e.hash == hash; });
@@ -35,17 +35,18 @@ void entity_core::impl::note_edge(std::string_view to, edge_kind kind, bool remo
     }
   }
   const bool present = known->present != 0;
-  if (present == !removed && known->told_ms != 0 && now - known->told_ms < refresh_ms) return;
+  if (present == !seen.removed && known->told_ms != 0 && now - known->told_ms < refresh_ms) return;
   known->told_ms = now;
-  known->present = removed ? 0 : 1;
+  known->present = seen.removed ? 0 : 1;
   if (told_before(where.mark())) return;
   entity_decision d;
-  d.key = "t/" +
-          to_hex(hash_of({to, to_string(kind), source, removed ? "-" : "+", std::to_string(now)}));
+  d.key =
+      "t/" +
+      to_hex(hash_of({seen.to, kind, seen.source, seen.removed ? "-" : "+", std::to_string(now)}));
   d.cause = where.mark();
   d.tick = event.ts;
   d.what.kind = decision_kind::topology;
-  d.what.topology = {id, std::string{to}, kind, removed, source, event.ts};
+  d.what.topology = {id, std::string{seen.to}, seen.kind, seen.removed, seen.source, event.ts};
   out.push_back(std::move(d));
 }
 
