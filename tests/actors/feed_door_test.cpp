@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include <caf/event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
 #include <chrono>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "actors/caf_bridge.hpp"
 #include "storage/memory_store.hpp"
 #include "tests/support/actor_fixture.hpp"
+#include "tests/support/later_correlator.hpp"
 
 namespace faultline {
 namespace {
@@ -66,21 +66,7 @@ TEST_F(FeedDoor, AReplayFromAboveItHasNoGap) {
 /// A correlator that answers when it is told to.
 struct FeedDoorSnapshot : FeedDoor {
   caf::actor answers_later() {
-    return spawn([this](caf::event_based_actor* self) -> caf::behavior {
-      return {[this, self](const correlator_question&) {
-                ++questions;
-                promise = self->make_response_promise<correlator_view>();
-                return promise;
-              },
-              [this](std::uint64_t as_of) {
-                correlator_view view;
-                view.feed_seq = as_of;
-                promise.deliver(view);
-              },
-              [this](const std::string& why) {
-                promise.deliver(to_caf_error({ec::store_unavailable, why}));
-              }};
-    });
+    return spawn([this](caf::event_based_actor* self) { return asked.behavior_of(self); });
   }
   std::optional<std::string> ask_snapshot(bool again = true,
                                           std::chrono::milliseconds waited = 0ms) {
@@ -89,8 +75,7 @@ struct FeedDoorSnapshot : FeedDoor {
     return reply;
   }
 
-  int questions = 0;
-  caf::typed_response_promise<correlator_view> promise;
+  later_correlator asked{ec::store_unavailable};
   caf::actor correlator = answers_later();
   feed_door door{system, *memory, caf::actor_cast<correlator_actor>(correlator),
                  [] { return arrival_time{}; }};
@@ -99,7 +84,7 @@ struct FeedDoorSnapshot : FeedDoor {
 TEST_F(FeedDoorSnapshot, IsNotWaitedForOnTheFeedThread) {
   EXPECT_FALSE(ask_snapshot(false));
   EXPECT_FALSE(ask_snapshot());
-  EXPECT_EQ(questions, 1) << "it is asked once";
+  EXPECT_EQ(asked.questions, 1) << "it is asked once";
   caf::anon_send(correlator, std::uint64_t{3});
   run();
   const auto reply = ask_snapshot();
@@ -107,19 +92,19 @@ TEST_F(FeedDoorSnapshot, IsNotWaitedForOnTheFeedThread) {
   EXPECT_EQ(json::parse(*reply),
             (json{{"as_of", 3}, {"alerts", json::array()}, {"incidents", json::array()}}));
   EXPECT_FALSE(ask_snapshot(false)) << "the next one asks anew";
-  EXPECT_EQ(questions, 2);
+  EXPECT_EQ(asked.questions, 2);
   caf::anon_send(correlator, std::uint64_t{4});  // who asks lives until then
   run();
 }
 
 TEST_F(FeedDoorSnapshot, AllWhoWaitHaveOneAnswer) {
   for (int n = 0; n < 3; ++n) EXPECT_FALSE(ask_snapshot(false));
-  EXPECT_EQ(questions, 1);
+  EXPECT_EQ(asked.questions, 1);
   caf::anon_send(correlator, std::uint64_t{3});
   run();
   for (int n = 0; n < 3; ++n) EXPECT_EQ(json::parse(*ask_snapshot())["as_of"], 3);
   EXPECT_FALSE(ask_snapshot(false)) << "and that is of nobody else";
-  EXPECT_EQ(questions, 2);
+  EXPECT_EQ(asked.questions, 2);
   caf::anon_send(correlator, std::uint64_t{4});
   run();
 }
@@ -147,7 +132,7 @@ TEST_F(FeedDoorSnapshot, ThatCameWhenNobodyWaitedForItAnyMoreIsToldToNobody) {
   caf::anon_send(correlator, std::uint64_t{7});
   run();
   EXPECT_FALSE(ask_snapshot(false));
-  EXPECT_EQ(questions, 2);
+  EXPECT_EQ(asked.questions, 2);
   caf::anon_send(correlator, std::uint64_t{8});
   run();
   EXPECT_EQ(json::parse(*ask_snapshot())["as_of"], 8);
@@ -163,7 +148,7 @@ TEST_F(FeedDoorSnapshot, WhoJoinsOneThatIsWaitedForHasFiveSecondsOfHisOwn) {
   caf::anon_send(correlator, std::uint64_t{7});
   run();
   EXPECT_EQ(json::parse(*ask_snapshot(true, 200ms))["as_of"], 7);
-  EXPECT_EQ(questions, 1);
+  EXPECT_EQ(asked.questions, 1);
 }
 
 }  // namespace

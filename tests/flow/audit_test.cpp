@@ -57,10 +57,10 @@ TEST_F(Audit, RefusalsDoNotFillTheLogAndAreCountedInTheNextLine) {
 
 TEST_F(Audit, NamesOfMethodsAreCutAndHaveNoControlCharacters) {
   auto odd = post();
-  odd.method = std::string(8000, 'X');
+  odd.method = std::string(8000, 'M');
   odd.path = "/a b\x01";
   tell(odd, 401);
-  EXPECT_THAT(log.text(), HasSubstr("method=XXXXXXXXXXXXXXXX path=/a b? status"));
+  EXPECT_THAT(log.text(), HasSubstr("method=MMMMMMMMMMMMMMMM path=/a b? status"));
 }
 
 }  // namespace

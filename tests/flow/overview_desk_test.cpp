@@ -7,10 +7,10 @@
 #include <utility>
 
 #include <caf/event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
 #include "actors/caf_bridge.hpp"
 #include "tests/support/actor_fixture.hpp"
+#include "tests/support/later_correlator.hpp"
 
 namespace faultline {
 namespace {
@@ -22,21 +22,7 @@ struct OverviewDesk : actor_fixture {
   using told = std::shared_ptr<std::optional<outcome<overview_view>>>;
 
   caf::actor answers_later() {
-    return spawn([this](caf::event_based_actor* self) -> caf::behavior {
-      return {[this, self](const correlator_question&) {
-                ++questions;
-                promise = self->make_response_promise<correlator_view>();
-                return promise;
-              },
-              [this](std::uint64_t feed_seq) {
-                correlator_view view;
-                view.feed_seq = feed_seq;
-                promise.deliver(view);
-              },
-              [this](const std::string& why) {
-                promise.deliver(to_caf_error({ec::overloaded, why}));
-              }};
-    });
+    return spawn([this](caf::event_based_actor* self) { return asked.behavior_of(self); });
   }
   told ask() {
     auto heard = std::make_shared<std::optional<outcome<overview_view>>>();
@@ -55,8 +41,7 @@ struct OverviewDesk : actor_fixture {
   static std::uint64_t seq_of(const told& t) { return *t && **t ? (**t)->feed_seq : 0; }
   static ec why_not(const told& t) { return *t && !**t ? (**t).error().code : ec::malformed; }
 
-  int questions = 0;
-  caf::typed_response_promise<correlator_view> promise;
+  later_correlator asked{ec::overloaded};
   caf::actor correlator = answers_later();
   std::shared_ptr<overview_desk> desk =
       std::make_shared<overview_desk>(caf::actor_cast<correlator_actor>(correlator));
@@ -69,10 +54,10 @@ TEST_F(OverviewDesk, AllWhoAskMeanwhileOrSoonAfterHaveOneAnswer) {
   EXPECT_EQ(seq_of(first), 3U);
   EXPECT_EQ(seq_of(second), 3U);
   EXPECT_EQ(seq_of(ask()), 3U);
-  EXPECT_EQ(questions, 1);
+  EXPECT_EQ(asked.questions, 1);
   advance(overview_desk::fresh_for);
   const auto later = ask();
-  EXPECT_EQ(questions, 2);
+  EXPECT_EQ(asked.questions, 2);
   correlator_says(std::uint64_t{4});
   EXPECT_EQ(seq_of(later), 4U);
 }
@@ -100,7 +85,7 @@ TEST_F(OverviewDesk, WhoJoinsOneThatIsWaitedForHasFiveSecondsOfHisOwn) {
   EXPECT_EQ(why_not(second), ec::deadline_passed);
   correlator_says(std::uint64_t{7});
   EXPECT_EQ(seq_of(third), 7U);
-  EXPECT_EQ(questions, 1);
+  EXPECT_EQ(asked.questions, 1);
 }
 
 TEST_F(OverviewDesk, WhoComesWhenAllBeforeHaveGivenUpIsToldToo) {
@@ -120,7 +105,7 @@ TEST_F(OverviewDesk, AFailureIsToldToAllAndTheNextOneAsksAnew) {
   EXPECT_EQ(why_not(first), ec::overloaded);
   EXPECT_EQ(why_not(second), ec::overloaded);
   const auto third = ask();
-  EXPECT_EQ(questions, 2);
+  EXPECT_EQ(asked.questions, 2);
   correlator_says(std::uint64_t{9});
   EXPECT_EQ(seq_of(third), 9U);
 }
