@@ -76,20 +76,49 @@ void add_commands(CLI::App& app, command_session& session) {
   add_token_commands(app, session);
 }
 
+/// The command that was named, as far as there is one, and the words that led to it.
+struct named_command {
+  const CLI::App* app;
+  std::string words = "faultline";
+};
+
+named_command named_by(const CLI::App& app) {
+  named_command named{&app};
+  for (auto chosen = app.get_subcommands(); !chosen.empty();
+       chosen = named.app->get_subcommands()) {
+    named.app = chosen.front();
+    named.words += " " + named.app->get_name();
+  }
+  return named;
+}
+
+/// What to say of the first option that no command takes; empty where there is none.
+std::string unknown_option(const CLI::App& app) {
+  for (const std::string& word : app.remaining(true)) {
+    if (word.size() < 2 || word.front() != '-' || word == "--") continue;
+    return "no option '" + faultline::harmless(word.substr(0, word.find('='))) + "': `" +
+           named_by(app).words + " --help` lists them";
+  }
+  return {};
+}
+
 /// What to say where a word stands in the place of a command and is none; else empty.
 std::string unknown_command(const CLI::App& app) {
-  std::string words = "faultline";
-  const CLI::App* deepest = &app;
-  for (auto chosen = deepest->get_subcommands(); !chosen.empty();
-       chosen = deepest->get_subcommands()) {
-    deepest = chosen.front();
-    words += " " + deepest->get_name();
-  }
-  if (deepest->get_subcommands([](const CLI::App*) { return true; }).empty()) return {};
+  const named_command named = named_by(app);
+  if (named.app->get_subcommands([](const CLI::App*) { return true; }).empty()) return {};
   for (const std::string& word : app.remaining(true))
     if (!word.empty() && word.front() != '-')
-      return "no command '" + faultline::harmless(word) + "': `" + words + " --help` lists them";
+      return "no command '" + faultline::harmless(word) + "': `" + named.words +
+             " --help` lists them";
   return {};
+}
+
+/// What CLI11 says of what is missing or too much hides the word that was misspelt.
+std::string misspelt(const CLI::App& app, const CLI::ParseError& why) {
+  const bool missing = dynamic_cast<const CLI::RequiredError*>(&why) != nullptr;
+  if (!missing && dynamic_cast<const CLI::ExtrasError*>(&why) == nullptr) return {};
+  if (std::string option = unknown_option(app); !option.empty()) return option;
+  return missing ? unknown_command(app) : std::string{};
 }
 
 int run(int argc, char** argv) {
@@ -109,11 +138,9 @@ int run(int argc, char** argv) {
   add_commands(app, session);
   try {
     app.parse(argc, argv);
-  } catch (const CLI::RequiredError& e) {
-    if (const std::string unknown = unknown_command(app); !unknown.empty())
-      return faultline::report_usage(unknown);
-    return app.exit(e) == 0 ? faultline::exit_code::ok : faultline::exit_code::usage;
   } catch (const CLI::ParseError& e) {
+    if (const std::string word = misspelt(app, e); !word.empty())
+      return faultline::report_usage(word);
     return app.exit(e) == 0 ? faultline::exit_code::ok : faultline::exit_code::usage;
   }
   if (!session.run) return faultline::report_usage("no command (try --help)");

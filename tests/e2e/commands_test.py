@@ -103,6 +103,18 @@ class FilesTest(unittest.TestCase):
             self.assertIn(named, done.stdout + done.stderr)
         self.assertNotIn("\0", run(BIN / "faultline", "evaluate", "told", "--help").stdout)
 
+    def test_an_option_that_nobody_knows_is_named_first(self):
+        """Whatever else is missing: it may be missing because the option was misspelt."""
+        for words, named, where in ((["--bogus"], "--bogus", "faultline"), (["--bogus", "status"], "--bogus", "faultline status"),
+                                    (["status", "--bogus=3"], "--bogus", "faultline status"), (["alert", "-x"], "-x", "faultline alert"),
+                                    (["publish", "--fil", "x.csv", "-r"], "--fil", "faultline publish"),
+                                    (["silence", "add", "--coment", "why", "a=b"], "--coment", "faultline silence add")):
+            done = run(BIN / "faultline", *words)
+            self.assertEqual((done.returncode, done.stderr), (2, f"faultline: no option '{named}': `{where} --help` lists them\n"))
+        done = run(BIN / "faultline", "status", "today")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("not expected: today", done.stdout + done.stderr)
+
     def test_what_is_wrong_with_a_token_file_is_said_alone(self):
         token = self.dir / "token"
         token.write_text("x\n")
