@@ -38,6 +38,7 @@ int run_keygen(keygen_arguments a, const command_session& session) {
     return report_usage("a key with limits needs --allow ingest, --allow feed, or both");
   ::umask(077);
   const auto made = write_new_keys(a.directory, a.client);
+  if (!made && made.error().code == ec::invalid) return report_usage(made.error().what);
   if (!made) return report_failure(made.error());
   const std::string stem = a.directory + "/" + made->name;
   if (session.format == output_format::json) {

@@ -16,11 +16,18 @@
 #include "tools/operate.hpp"
 #include "tools/option_text.hpp"
 #include "tools/version.hpp"
+#include "transport/http_client.hpp"
 
 namespace {
 
 using faultline::command_session;
 using faultline::output_format;
+
+/// For CLI11: what is wrong with @p text as the address of a server.
+std::string wrong_address(const std::string& text) {
+  const auto right = faultline::check_address(text);
+  return right ? std::string{} : right.error().what;
+}
 
 /// The options that every command takes, in front of it or behind it.
 void add_common_options(CLI::App& app, command_session& session) {
@@ -34,6 +41,7 @@ void add_common_options(CLI::App& app, command_session& session) {
       ->option_text("simple|json");
   app.add_option("--server", session.server.address, "Address of the server's HTTP API")
       ->envname("FAULTLINE_SERVER")
+      ->check(CLI::Validator(wrong_address, ""))
       ->capture_default_str();
   app.add_option("--token-file", session.server.token_file, "File of a token for the HTTP API")
       ->envname("FAULTLINE_TOKEN_FILE");

@@ -129,6 +129,11 @@ private:
 
 }  // namespace
 
+outcome<void> check_address(std::string_view address) {
+  const auto read = read_address(address);
+  return read ? outcome<void>{} : outcome<void>{read.error()};
+}
+
 outcome<http_response> http_call(const http_client_options& options, std::string_view method,
                                  std::string_view target, std::string_view body,
                                  std::string_view content_type) {

@@ -19,6 +19,9 @@ struct http_client_options {
   std::string ca_file;     ///< certificates to trust, with "https://"; empty: those of the system
 };
 
+/// Whether @p address is one for http_client_options. Fails: ec::invalid.
+outcome<void> check_address(std::string_view address);
+
 /// One request on a connection of its own, blocking. Any status is an answer.
 /// @param target path and query, percent-encoded by the caller (percent_encode())
 /// Fails: ec::invalid (address or target), ec::io_failed (no connection, no HTTP),

@@ -85,6 +85,20 @@ class FilesTest(unittest.TestCase):
         self.assertEqual(run(BIN / "faultline", "keygen", "other", "--allow", "feed", "--not-after", "2031-13-31",
                              "--out", self.dir).returncode, 2)
 
+    def test_a_name_or_an_address_that_is_none_is_wrong_usage(self):
+        for words in (["a/b"], ["b", "--allow", "feed", "--entity", ""], ["c", "--endpoint", "nonsense"]):
+            done = run(BIN / "faultline", "keygen", *words, "--out", self.dir)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(f"'{words[-1]}' is no ", done.stderr)
+        self.assertEqual(list(self.dir.iterdir()), [])
+        self.assertEqual(run(BIN / "faultline", "keygen", "d", "--out", self.dir / "absent").returncode, 1)
+        for address in ("nonsense", "http://127.0.0.1", "127.0.0.1:99999", ""):
+            done = run(BIN / "faultline", "status", "--server", address)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(f"'{address}' is not an address like 127.0.0.1:7800", done.stdout + done.stderr)
+        done = run(BIN / "faultline", "status", environment={**os.environ, "FAULTLINE_SERVER": "nonsense"})
+        self.assertEqual(done.returncode, 2, done.stderr)
+
     def test_a_number_that_has_to_be_above_zero_is_one(self):
         for number in ("nan", "inf", "0", "-1", "1e400", "x"):
             done = run(BIN / "faultline", "keygen", "probe", "--allow", "ingest", "--rate", number, "--out", self.dir)
