@@ -276,9 +276,9 @@ void entity_state::pump() {
   begin_rows();
   if (waiting_for_lane_ && (core_->waiting_ticks() != 0 || snapshot_wanted() || !held_.empty())) {
     // Somebody waits for this very result: ticks behind it, a snapshot, or what is held.
-    slot_->knock_wanted.store(true, std::memory_order_seq_cst);
+    slot_->want_knock(asked_);
     if (slot_->state.load(std::memory_order_seq_cst) == lane_slot::done &&
-        slot_->knock_wanted.exchange(false))
+        slot_->take_knock(asked_))
       self->send(self, result_ready{});
   }
   send_decisions();
@@ -291,7 +291,10 @@ void entity_state::submit() {
   slot_->asked = asked_;
   slot_->model = model_;
   slot_->loud_threshold = std::max(core_->loud_threshold(), least_loud);
-  slot_->knock_wanted.store(core_->expectant(), std::memory_order_relaxed);
+  if (core_->expectant())
+    slot_->want_knock(asked_);
+  else
+    slot_->want_no_knock();
   slot_->state.store(lane_slot::submitted, std::memory_order_release);
   slot_->held = owed_ != 0 ? 1 : 0;
   owed_ -= slot_->held;

@@ -253,7 +253,7 @@ void lane::finish(const asked_row& row, bool failed, const forecast_result& resu
   slot.content = result;
   give_back(slot);
   slot.state.store(lane_slot::done, std::memory_order_seq_cst);
-  if (!slot.knock_wanted.exchange(false, std::memory_order_seq_cst)) {
+  if (!slot.take_knock(row.name)) {
     if (!knock_now) return;
     counters_.knocks_loud.fetch_add(1, std::memory_order_relaxed);
   }

@@ -38,9 +38,9 @@ struct row_name {
 struct lane_slot {
   enum : std::uint32_t { idle = 0, submitted = 1, done = 2 };
   std::atomic<std::uint32_t> state{idle};
-  std::atomic<bool> knock_wanted{false};  ///< the entity waits for this very result
-  bool failed = false;                    ///< the pass failed, or row or result are not finite
-  std::uint32_t model = 0;                ///< lane::model_number() of the rules in force
+  std::atomic<std::uint32_t> knock_wanted{0};  ///< 0: nobody waits; see want_knock()
+  bool failed = false;                         ///< the pass failed, or row or result are not finite
+  std::uint32_t model = 0;                     ///< lane::model_number() of the rules in force
   row_name asked;
   row_name answered;
   record_address about;  ///< the last event of the row's tick; position 0: not known
@@ -56,11 +56,27 @@ struct lane_slot {
   std::uint32_t held = 0;
   std::uint32_t held_counted = 0;
 
+  /// The entity waits for the result of @p row, and for none before it: the lane takes a knock when
+  /// the result is there already, and the entity may have asked for its next row by then.
+  void want_knock(const row_name& row) noexcept { knock_wanted.store(knock_for(row)); }
+  void want_no_knock() noexcept { knock_wanted.store(0, std::memory_order_relaxed); }
+  /// @returns true, once, when the result of @p row is waited for.
+  bool take_knock(const row_name& row) noexcept {
+    auto wanted = knock_for(row);
+    return knock_wanted.compare_exchange_strong(wanted, 0);
+  }
+
   /// An empty row. @pre state != submitted
   forecast_row& begin_row() { return content.emplace<forecast_row>(); }
   const forecast_row& row() const { return std::get<forecast_row>(content); }
   /// @pre state == done
   const forecast_result& result() const { return std::get<forecast_result>(content); }
+
+private:
+  /// Never 0.
+  static std::uint32_t knock_for(const row_name& row) noexcept {
+    return static_cast<std::uint32_t>(row.tick) | (std::uint32_t{1} << 31);
+  }
 };
 
 /// Gathers rows of many entities into passes of one fixed padded shape, on a thread of its own.

@@ -189,6 +189,20 @@ TEST_F(Lane, ANamedAnswerIsOfTheRowThatWasAsked) {
   EXPECT_NE(slot->answered, (row_name{1, 4}));
 }
 
+TEST_F(Lane, KnocksForTheRowThatIsWaitedForAndLeavesTheWishForALaterOne) {
+  open(4);
+  model->close_gate();
+  auto waited_for = submit(3);
+  auto moved_on = submit(4);
+  waited_for->want_knock({1, 3});
+  moved_on->want_knock({1, 5});  // its entity has its result, and has asked for the next row
+  model->open_gate();
+  under_test->stop();
+  EXPECT_EQ(counters.knocks.load(), 1U);
+  EXPECT_FALSE(waited_for->take_knock({1, 3})) << "once";
+  EXPECT_TRUE(moved_on->take_knock({1, 5}));
+}
+
 TEST_F(Lane, FinishesWhatWaitsWhenItIsStopped) {
   open(4);
   std::vector<std::shared_ptr<lane_slot>> slots;
