@@ -117,8 +117,10 @@ run_tests() {
     "$1: ${counts% *} passed, ${counts#* } failed")")
 }
 
-# What parses bytes of others, once more under AddressSanitizer and UBSan.
-sanitized="messages_test transport_decode_test"
+# What parses bytes of others and what is made of them, once more under AddressSanitizer and UBSan.
+# What this takes: docs/reliability.md, "Sanitizers".
+sanitized="messages_test transport_decode_test processing_door_test processing_labels_test"
+sanitized+=" processing_logs_test processing_ticks_test processing_topology_test"
 build_sanitized() {
   TARGETS=$sanitized deploy/build.sh asan-units
 }

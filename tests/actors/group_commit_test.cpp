@@ -267,13 +267,13 @@ TEST(GroupCommit, SavesThePublishersWindowsUnderSteadyLoad) {
   rig.request(rig.header(++seq), rig.event("host/a"));
   EXPECT_EQ(saved().first, 1U);
   EXPECT_LT(saved().second, 50'000U);
+  const auto missing = rig.commit.begin().window("0:1:p0:").missing().size();
   node_counters counters;
   group_commit again{*rig.memory, {}, {}, counters, rig.hooks()};
   ASSERT_TRUE(again.load_publishers());
   auto intake = again.begin();
   EXPECT_EQ(intake.window("0:1:p0:").last(), seq);
-  EXPECT_EQ(intake.window("0:1:p0:").missing().size(),
-            rig.commit.begin().window("0:1:p0:").missing().size());
+  EXPECT_EQ(intake.window("0:1:p0:").missing().size(), missing);
 }
 
 }  // namespace
