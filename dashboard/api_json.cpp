@@ -107,6 +107,7 @@ std::string api_json(const entity_details& entity) {
   const entity_beliefs& b = entity.belief;
   json belief{{"probability", number(b.probability)},
               {"excess", number(b.excess)},
+              {"soon", number(b.soon)},
               {"false_pages_per_month", number(b.false_pages_per_month)},
               {"accepted_by_now", number(b.accepted_by_now)},
               {"pages", b.pages},

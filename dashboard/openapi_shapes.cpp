@@ -59,7 +59,7 @@ const std::vector<named_shape>& named_shapes() {
        "p95_ms: number?, p99_ms: number?, usual_p95_ms: number?, usual_error_share: number?, "
        "last_ts: integer"},
       {"Belief",
-       "probability: number?, excess: number?, false_pages_per_month: number?, "
+       "probability: number?, excess: number?, soon: number?, false_pages_per_month: number?, "
        "accepted_by_now: number?, pages: integer, stricter: number?, half_hours: number?, "
        "weekdays: integer, weekend_days: integer, forecaster: string"},
       {"Node", "id: string, state: string"},

@@ -61,6 +61,7 @@ struct entity_metric {
 /// What the detector believes of an entity; see entity_belief in judgement.
 struct entity_beliefs {
   double probability = 0, excess = 0;
+  double soon = 0;  ///< NaN: nothing is said
   double false_pages_per_month = 0, accepted_by_now = 0;
   std::uint64_t pages = 0;
   double stricter = 0, half_hours = 0;

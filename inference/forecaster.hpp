@@ -41,7 +41,9 @@ struct forecast_result {
   /// Laplace location and log scale, [horizon][slot]. log_b is clamped to [-4, 4].
   std::array<std::array<float, forecast_shape::slots>, forecast_shape::horizons> mu{};
   std::array<std::array<float, forecast_shape::slots>, forecast_shape::horizons> log_b{};
-  float fault_logit = 0;  ///< supervised head: logit of P(fault onset within 15 min)
+  /// Supervised head: logit of the probability that a fault which builds up takes its full effect
+  /// within 15 min. Learnt from simulated faults alone.
+  float fault_logit = 0;
   std::array<float, forecast_shape::hidden> h{};
   std::array<float, forecast_shape::hidden> c{};
 };

@@ -317,7 +317,7 @@ std::uint64_t entity_core::impl::left_out() const noexcept {
 }
 std::uint32_t entity_core::idle_ticks() const noexcept { return impl_->idle_ticks(); }
 tick_verdict entity_core::last_verdict() const noexcept {
-  return {event_time_of(impl_->last_tick_ms), impl_->last_score, impl_->last_excess};
+  return {event_time_of(impl_->last_tick_ms), impl_->last_score, impl_->last_excess, impl_->soon()};
 }
 
 std::size_t entity_core::told_bytes() const noexcept {

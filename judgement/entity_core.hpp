@@ -119,6 +119,10 @@ const char* to_string(forecaster_standing) noexcept;
 struct entity_belief {
   double probability = 0;  ///< that a fault is under way, 0..1
   double excess = 0;       ///< decades of rarity above the page threshold; below it: negative
+  /// Probability, by the forecaster's supervised head, that a fault which builds up takes its full
+  /// effect within 15 min; nothing before there was a forecast. Said beside the views: it decides
+  /// nothing (docs/decisions/0045).
+  std::optional<double> soon;
   double false_pages_per_month = 0;  ///< accepted by the operator (30 days)
   double accepted_by_now = 0;        ///< the same for the time since it was first seen
   std::uint64_t pages = 0;           ///< episodes told since then, true or false
@@ -156,6 +160,7 @@ struct tick_verdict {
   event_time tick{};
   double score = 0;   ///< probability that a fault is under way, 0..1, comparable over entities
   double excess = 0;  ///< decades of rarity above the page threshold
+  std::optional<double> soon;  ///< as entity_belief::soon
 };
 
 /// Everything faultline knows and decides about one entity: cleansing, ticks, scaling, profile,

@@ -221,6 +221,7 @@ struct entity_core::impl {
   double least_of(std::size_t channel) const;
   entity_status status() const;
   entity_belief belief() const;
+  std::optional<double> soon() const noexcept;
   entity_outline outline() const;
 
   static constexpr std::uint32_t never_paused = 1'000'000;

@@ -179,11 +179,19 @@ entity_status entity_core::impl::status() const {
   return s;
 }
 
+std::optional<double> entity_core::impl::soon() const noexcept {
+  if (!model || shadow_ticks != 0) return std::nullopt;
+  const auto logit = model->fault_logit();
+  if (!logit) return std::nullopt;
+  return 1.0 / (1.0 + std::exp(-static_cast<double>(*logit)));
+}
+
 entity_belief entity_core::impl::belief() const {
   constexpr double month_ms = 30.0 * 86'400'000;
   entity_belief b;
   b.probability = last_score;
   b.excess = last_excess;
+  b.soon = soon();
   b.false_pages_per_month = rules->detection.false_pages_per_entity_month;
   b.accepted_by_now = b.false_pages_per_month *
                       static_cast<double>(std::max<std::int64_t>(last_ms - first_ms, 0)) / month_ms;

@@ -116,7 +116,7 @@ void runner::impl::finish(fed_core& r, const forecast_result* result) {
   r.finish_tick(result, decided);
   if (on_score) {
     const auto verdict = r.core.last_verdict();
-    on_score({r.core.id(), verdict.tick, verdict.score});
+    on_score({r.core.id(), verdict.tick, verdict.score, verdict.soon});
   }
   decide_all();
 }

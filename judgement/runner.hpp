@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,8 @@ struct runner_options {
 struct tick_score {
   std::string_view entity;
   event_time tick{};
-  double score = 0;  ///< calibrated, comparable over entities: larger is more suspicious
+  double score = 0;            ///< calibrated, comparable over entities: larger is more suspicious
+  std::optional<double> soon;  ///< as entity_belief::soon
 };
 
 /// The whole judgement over all entities on one thread at full speed on event time: what the server

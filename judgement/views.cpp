@@ -11,6 +11,7 @@ namespace faultline {
 namespace {
 
 constexpr std::uint32_t warm_after = 16;     // answers before the model is heard
+constexpr std::uint32_t most_warm = 1000;    // counted
 constexpr std::uint32_t learned_after = 24;  // comparisons before one is judged
 constexpr float spread_floor = 0.3f;
 constexpr float most_error = 3;  // one wild value decides nothing
@@ -176,6 +177,7 @@ void score_views(tick_judgement& t, const std::uint8_t* traits, std::size_t chan
 }
 
 model_view::model_view() noexcept {
+  static_assert(sizeof(model_view) <= 1280);  // what the allocator hands out next is 1,536
   for (auto& horizon : tail_) horizon.fill(3.5f);
   for (auto& horizon : spread_) horizon.fill(1.0f);
 }
@@ -191,6 +193,11 @@ void model_view::fill(forecast_row& row, const forecast_tick& tick) const noexce
 std::optional<float> model_view::expected(std::size_t slot) const noexcept {
   if (warm_ < warm_after) return std::nullopt;
   return mu_[slot];
+}
+
+std::optional<float> model_view::fault_logit() const noexcept {
+  if (warm_ < warm_after || fault_logit_ == no_logit) return std::nullopt;
+  return static_cast<float>(fault_logit_) / 256.0f;
 }
 
 void model_view::compare(std::size_t h, const forecast_tick& tick, const float* mu,
@@ -272,13 +279,16 @@ void model_view::take(const forecast_tick& tick, const forecast_result* result,
   lags_.push(tick);
   if (result == nullptr) {
     warm_ = 0;  // what it knew is old: listen again after some answers
+    fault_logit_ = no_logit;
     return;
   }
   h_ = result->h;
   c_ = result->c;
   mu_ = result->mu[0];
   log_b_ = result->log_b[0];
-  warm_ = std::min<std::uint32_t>(warm_ + 1, 1000);
+  warm_ = static_cast<std::uint16_t>(std::min(warm_ + 1u, most_warm));
+  fault_logit_ =
+      static_cast<std::int16_t>(std::lrint(clamped(result->fault_logit, -64.0f, 64.0f) * 256.0f));
   for (std::size_t f = 0; f + 1 < horizons; ++f) {
     const std::size_t ahead = horizon_ticks(f + 1, tick_seconds);
     const std::size_t stride = (ahead + depth - 1) / depth;
@@ -312,7 +322,7 @@ void model_view::save(byte_writer& out) const {
   out.put(held_);
   out.put(seen_);
   out.put(tick_);
-  out.put(warm_);
+  out.put(std::uint32_t{warm_});
 }
 
 bool model_view::restore(byte_reader& in) {
@@ -334,7 +344,10 @@ bool model_view::restore(byte_reader& in) {
   in.get(held_);
   in.get(seen_);
   in.get(tick_);
-  return in.get(warm_) && all_finite(h_.data(), h_.size()) && all_finite(c_.data(), c_.size()) &&
+  std::uint32_t warm = 0;
+  if (!in.get(warm)) return false;
+  warm_ = static_cast<std::uint16_t>(std::min(warm, most_warm));
+  return all_finite(h_.data(), h_.size()) && all_finite(c_.data(), c_.size()) &&
          all_finite(mu_.data(), slots) && all_finite(log_b_.data(), slots) &&
          all_finite(spread_[0].data(), slots * horizons) &&
          all_finite(tail_[0].data(), slots * horizons) && all_finite(held_.data(), held_.size());

@@ -92,6 +92,8 @@ public:
   void take(const forecast_tick& tick, const forecast_result* result, double tick_seconds) noexcept;
   /// One-tick forecast of a slot, if there is one.
   std::optional<float> expected(std::size_t slot) const noexcept;
+  /// forecast_result::fault_logit of the newest answer; nothing where the last tick had none.
+  std::optional<float> fault_logit() const noexcept;
 
   void save(byte_writer& out) const;
   bool restore(byte_reader& in);
@@ -100,6 +102,7 @@ private:
   static constexpr std::size_t slots = forecast_shape::slots;
   static constexpr std::size_t horizons = forecast_shape::horizons;
   static constexpr std::size_t depth = 8;  ///< forecasts kept per far horizon
+  static constexpr std::int16_t no_logit = -0x8000;
 
   struct far_forecast {
     std::uint32_t due = 0;  ///< tick it speaks of; 0 = empty
@@ -121,7 +124,9 @@ private:
   std::array<float, horizons - 1> held_{};  ///< score of the newest far comparison
   std::array<std::uint32_t, horizons> seen_{};
   std::uint32_t tick_ = 0;
-  std::uint32_t warm_ = 0;  ///< answers in a row, at most 1000
+  std::uint16_t warm_ = 0;  ///< answers in a row, at most 1000
+  /// Of the newest answer, in 256ths. Decides nothing, so that it need not survive a restart.
+  std::int16_t fault_logit_ = no_logit;
 };
 
 }  // namespace faultline

@@ -108,6 +108,13 @@ void take_rankings(const detector_outcome& all, const std::string& set, detectio
 
 }  // namespace
 
+head_study head_of(const detector_outcome& outcome, const std::string& set) {
+  head_study pooled;
+  for (const auto& [name, head] : outcome.heads)
+    if (set.empty() || name == set) pooled.add(head);
+  return pooled;
+}
+
 detection_figures figures_of(const detector_outcome& outcome, const std::string& set,
                              std::uint64_t seed) {
   detection_figures out;

@@ -158,7 +158,7 @@ void detection_study::add(const std::string& set, const evaluation_input& input,
   kept k{{set, input.scored.name, ids_of(input.scored), scored_truth{input.scored, truth}}, {}, {}};
   std::uint64_t before = 0;
   for (std::size_t v = 0; v < options_.variants.size(); ++v) {
-    run_variant(v, input, k, models, [&](std::uint64_t done) {
+    run_variant(v, input, truth, k, models, [&](std::uint64_t done) {
       if (progress) progress(before + done);
     });
     before += input.events();
@@ -169,8 +169,8 @@ void detection_study::add(const std::string& set, const evaluation_input& input,
   kept_.push_back(std::move(k));
 }
 
-void detection_study::run_variant(std::size_t v, const evaluation_input& input, kept& into,
-                                  const evaluation_models& models,
+void detection_study::run_variant(std::size_t v, const evaluation_input& input, const labels& truth,
+                                  kept& into, const evaluation_models& models,
                                   const evaluation_progress& progress) {
   const study_variant& variant = options_.variants[v];
   evaluation_models with = models;
@@ -179,7 +179,10 @@ void detection_study::run_variant(std::size_t v, const evaluation_input& input, 
   append(into.truth.judge(alarms_of(run, input.scored)), into, variants_[v]);
   if (!variant.with_rankings && v != 0) return;
   auto scores = scores_of(run, input.scored, into.truth);
-  if (variant.with_rankings) rank(into, scores, options_.vus_buffer, variants_[v]);
+  if (variant.with_rankings) {
+    rank(into, scores, options_.vus_buffer, variants_[v]);
+    variants_[v].heads[into.set].add(run, truth, into.truth.step());
+  }
   if (v == 0) into.scores = std::move(scores);
 }
 

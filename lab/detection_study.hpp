@@ -2,11 +2,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "lab/evaluation.hpp"
+#include "lab/fault_head.hpp"
 #include "lab/scoring.hpp"
 #include "lab/statistics.hpp"
 #include "lab/threshold_rules.hpp"
@@ -47,8 +49,9 @@ struct detector_outcome {
   bool oracle = false;            ///< its threshold was chosen on the scored rows
   std::vector<fault_outcome> faults;
   std::vector<entity_outcome> entities;
-  std::vector<ranking_outcome> rankings;  ///< of detectors with scores
-  reliability probabilities;              ///< of the score as the probability of a fault
+  std::vector<ranking_outcome> rankings;      ///< of detectors with scores
+  reliability probabilities;                  ///< of the score as the probability of a fault
+  std::map<std::string, head_study> heads{};  ///< by set, of detectors with a forecaster
 };
 
 /// A way of running our own judgement.
@@ -100,7 +103,7 @@ private:
     threshold_levels levels;
     std::vector<std::vector<float>> scores;  ///< of the first variant
   };
-  void run_variant(std::size_t v, const evaluation_input& input, kept& into,
+  void run_variant(std::size_t v, const evaluation_input& input, const labels& truth, kept& into,
                    const evaluation_models& models, const evaluation_progress& progress);
   void add_baselines(double per_month, std::vector<detector_outcome>& out) const;
   void add_oracles(const detector_outcome& like, std::vector<detector_outcome>& out) const;
@@ -144,6 +147,9 @@ struct detection_figures {
   std::optional<double> average_precision, chance, vus_pr;  ///< means over entities with faults
   double brier = 0, calibration_error = 0;                  ///< 0 without scores
 };
+
+/// What is known of the forecaster's head. @p set: of one set only; empty: pooled.
+head_study head_of(const detector_outcome& outcome, const std::string& set);
 
 /// @p set: of one set only; empty: pooled.
 detection_figures figures_of(const detector_outcome& outcome, const std::string& set,

@@ -75,7 +75,8 @@ detection_run run_detection(const evaluation_input& input, const evaluation_opti
       at = place.emplace(std::string{s.entity}, run.entities.size()).first;
       run.entities.emplace_back(s.entity);
     }
-    run.scores.push_back({s.tick, at->second, static_cast<float>(s.score)});
+    run.scores.push_back(
+        {s.tick, at->second, static_cast<float>(s.score), static_cast<float>(s.soon.value_or(-1))});
   };
   pass.run(progress);
   run.alerts = book.release();

@@ -78,6 +78,7 @@ struct scored_tick {
   event_time ts{};
   std::uint32_t entity = 0;  ///< index in detection_run::entities
   float score = 0;           ///< 0..1, larger is more suspicious
+  float soon = -1;           ///< what the forecaster's head says (entity_belief::soon); -1: nothing
 };
 
 struct detection_run {

@@ -52,6 +52,20 @@ json of(const detection_figures& f) {
           {"calibration_error", f.calibration_error}};
 }
 
+json of(const head_study& h) {
+  json out{{"ticks", h.ticks()},
+           {"ticks_before_full_effect", h.yes()},
+           {"ranking", h.ranking()},
+           {"brier", h.probabilities().brier()},
+           {"calibration_error", h.probabilities().expected_error()},
+           {"ramps", h.ramps()}};
+  for (std::size_t l = 0; l < head_study::levels.size(); ++l)
+    out["said"].push_back({{"probability", head_study::levels[l]},
+                           {"ramps", h.ramps_said(l)},
+                           {"false_per_month", h.false_a_month(l)}});
+  return out;
+}
+
 json cases_of(const detector_outcome& o) {
   json out = json::array();
   for (const auto& f : o.faults)
@@ -147,7 +161,10 @@ std::string report_json(const std::vector<detector_outcome>& outcomes, std::uint
   for (const auto& set : sets_of(outcomes)) {
     json rows = json::array();
     for (const auto& o : outcomes) rows.push_back(of(figures_of(o, set, seed)));
-    root["sets"][set.empty() ? "pooled" : set] = std::move(rows);
+    const std::string name = set.empty() ? "pooled" : set;
+    root["sets"][name] = std::move(rows);
+    const auto head = head_of(outcomes.front(), set);
+    if (head.ticks() > 0) root["fault_head"][name] = of(head);
   }
   if (!outcomes.empty()) root["cases"] = cases_of(outcomes.front());
   return root.dump(1) + "\n";

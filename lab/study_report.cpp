@@ -116,6 +116,8 @@ std::string report_markdown(const std::vector<detector_outcome>& outcomes, std::
            std::to_string(all.front().warned.of) + " progressive), " +
            text_of(all.front().entity_days, 1) + " fault-free entity-days\n\n";
     out += detection_table(all) + "\n" + time_table(all) + gains(all);
+    if (const auto head = head_markdown(head_of(outcomes.front(), set)); !head.empty())
+      out += "\n" + head;
   }
   if (!outcomes.empty() && outcomes[0].probabilities.count() > 0)
     out += "\nThe score as a probability: Brier " + text_of(outcomes[0].probabilities.brier(), 4) +

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -52,9 +53,17 @@ entity_details details_of(const entity_status& s, const unit_book* units) {
         std::string{units != nullptr ? units->of(m.name) : unit_of(m.name)}, m.last, m.expected,
         m.lower, m.upper, m.off, m.profile_weight});
   const auto& b = s.belief;
-  d.belief = {b.probability,          b.excess,   b.false_pages_per_month,
-              b.accepted_by_now,      b.pages,    b.stricter,
-              b.half_hours,           b.weekdays, b.weekend_days,
+  constexpr double unsaid = std::numeric_limits<double>::quiet_NaN();
+  d.belief = {b.probability,
+              b.excess,
+              b.soon.value_or(unsaid),
+              b.false_pages_per_month,
+              b.accepted_by_now,
+              b.pages,
+              b.stricter,
+              b.half_hours,
+              b.weekdays,
+              b.weekend_days,
               to_string(b.forecaster)};
   for (const auto& w : s.words)
     d.logs.push_back({to_hex(w.id), w.text, to_string(w.habit.severity()), w.habit.example(),

@@ -277,7 +277,12 @@ std::string belief_text(const json& e) {
   out += "experience  " + format_number(std::round(figure(b, "half_hours"))) +
          " half hours; this time of day on " + count_of(b, "weekdays") + " weekdays and " +
          count_of(b, "weekend_days") + " weekend days\n";
-  return out + "forecaster  " + forecaster_text(text_of(b, "forecaster")) + "\n\n";
+  out += "forecaster  " + forecaster_text(text_of(b, "forecaster")) + "\n";
+  if (const auto soon = b.find("soon"); soon != b.end() && soon->is_number())
+    out += "soon        " + format_number(rounded(100 * soon->get<double>())) +
+           " % that a fault which builds up is whole within 15 minutes, says its head that "
+           "learnt from simulated faults; decides nothing\n";
+  return out + "\n";
 }
 
 std::string share_of(const json& from, const char* key) {

@@ -7,15 +7,13 @@
 
 #include "judgement/entity_core.hpp"
 #include "lab/evaluation_events.hpp"
+#include "lab/fault_head.hpp"
 #include "lab/rng.hpp"
 
 namespace faultline {
 
 namespace {
 
-constexpr milliseconds soon{15 * 60 * 1000};
-/// After a fault the entity is not at once what it was.
-constexpr milliseconds recovery{10 * 60 * 1000};
 /// Ticks until scales and slots of a new entity have settled.
 constexpr std::size_t settling_ticks = 64;
 
@@ -48,27 +46,15 @@ std::shared_ptr<const judgement_rules> training_rules(const telemetry& t) {
   return rules;
 }
 
-bool concerns(const fault_label& fault, const std::string& entity) {
-  const auto has = [&](const std::vector<std::string>& list) {
-    return std::find(list.begin(), list.end(), entity) != list.end();
-  };
-  return has(fault.entities) || has(fault.roots);
-}
-
 /// What is known of a tick of @p entity at @p ts.
 void label_tick(const labels& truth, const std::string& entity, event_time ts,
                 training_tick& tick) {
-  tick.fault_soon = 0;
-  for (const fault_label& fault : truth.faults) {
-    if (!concerns(fault, entity)) continue;
-    const event_time effect = fault.full_effect.value_or(fault.start);
-    if (ts >= fault.start && ts <= fault.end + recovery) {
-      tick.usable = false;
-      tick.fault_soon = ts < effect && effect - ts <= soon ? 1 : -1;
-    } else if (ts < fault.start && effect - ts <= soon) {
-      tick.fault_soon = -1;  // it comes, and nothing can show it yet
-    }
-  }
+  const auto in_fault = [&](const fault_label& fault) {
+    return is_of_fault(fault, entity) && ts >= fault.start && ts <= fault.end + fault_recovery;
+  };
+  tick.usable = std::none_of(truth.faults.begin(), truth.faults.end(), in_fault);
+  const soon_truth soon = truth_of_soon(truth, entity, ts);
+  tick.fault_soon = soon == soon_truth::unknown ? -1 : soon == soon_truth::yes ? 1 : 0;
 }
 
 /// The model's inputs out of a row, as fill_input() wrote them.

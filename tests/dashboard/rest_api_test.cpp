@@ -95,6 +95,7 @@ TEST_F(RestApi, EntitiesArePagedAndFiltered) {
 TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
   entity_beliefs belief;
   belief.pages = 2, belief.forecaster = "heard", belief.accepted_by_now = 0.25;
+  belief.soon = 0.125;
   asked.details = {"service/cart",
                    "active",
                    3,
@@ -120,6 +121,7 @@ TEST_F(RestApi, AnEntityIsNamedByItsEncodedId) {
   EXPECT_EQ(entity["belief"]["pages"], 2);
   EXPECT_EQ(entity["belief"]["accepted_by_now"], 0.25);
   EXPECT_EQ(entity["belief"]["forecaster"], "heard");
+  EXPECT_EQ(entity["belief"]["soon"], 0.125);
   EXPECT_EQ(entity["logs"],
             json::parse(R"([{"id": "00ff", "template": "job <*>", "severity": "error",
       "lines": 3, "first_ts": 1, "last_ts": 2, "example": "job 7"}])"));

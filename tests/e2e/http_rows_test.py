@@ -142,6 +142,7 @@ class Http(unittest.TestCase):
         belief = e["belief"]
         self.assertEqual((belief["false_pages_per_month"], belief["pages"]), (2, 1))
         self.assertTrue(0 <= belief["probability"] <= 1, belief)
+        self.assertTrue(belief["soon"] is None or 0 <= belief["soon"] <= 1, belief)
         self.assertIn(belief["forecaster"], ("absent", "listening", "heard", "unheard"))
         self.assertEqual(self.api("entities/" + quoted(ODD))["id"], ODD)
         self.assertEqual(self.refused("GET", "/api/v1/entities/nobody", 404), "not_found")

@@ -80,8 +80,20 @@ class LabCommands(unittest.TestCase):
         self.refused("inject", self.dir / "plain", "--out", self.dir / "faulty")  # it is there already
         text = self.run_ok("evaluate", "report", self.dir / "faulty", "--no-lstm", "--out", self.dir / "report")
         self.assertIn("limits per entity, oracle", text)
+        self.assertNotIn("The forecaster's head", text)
+        self.assertNotIn("fault_head", json.loads((self.dir / "report" / "report.json").read_text()))
         for name in ("report.md", "report.json", "detection.svg", "lead.svg", "reliability.svg"):
             self.assertTrue((self.dir / "report" / name).stat().st_size > 200, name)
+
+    def test_a_report_says_how_good_the_head_for_faults_that_build_up_is(self):
+        self.simulated("s/leak", "--edition", "2", "--services", "5", "--duration", "12h", "--interval", "60s", "--fault", "memory_leak",
+                       "--shape", "linear", "--ramp", "90m", "--onset", "9h", "--fault-duration", "2h")
+        text = self.run_ok("evaluate", "report", self.dir / "s/leak", "--budgets", "30", "--out", self.dir / "report")
+        self.assertIn("The forecaster's head for faults that build up", text)
+        head = json.loads((self.dir / "report" / "report.json").read_text())["fault_head"]["s"]
+        self.assertEqual(head["ramps"], 1)
+        self.assertGreaterEqual(head["ticks_before_full_effect"], 14)
+        self.assertGreater(head["ticks"], 1000)
 
     def test_headline_says_for_each_bar_whether_it_holds(self):
         text = self.run_ok("evaluate", "headline", "--simulated-only", "--no-lstm", "--systems", "1", "--days", "4", "--faults", "2",

@@ -27,6 +27,7 @@ public:
       while (d_.core.row_waiting()) answer(off);
     }
   }
+  void say_fault(float logit) { fault_logit_ = logit; }
   entity_belief belief() const { return d_.core.status().belief; }
   entity_driver& driver() { return d_; }
 
@@ -34,6 +35,7 @@ private:
   void answer(float off) {
     forecast_row row;
     forecast_result result;
+    result.fault_logit = fault_logit_;
     d_.core.begin_tick(row);
     for (std::size_t s = 0; s < forecast_shape::slots; ++s) {
       float mean = 0;
@@ -47,6 +49,7 @@ private:
   entity_driver d_;
   noise noise_{5};
   std::int64_t ts_ = test_start;
+  float fault_logit_ = -5;
 };
 
 TEST(Belief, AForecasterThatIsBetterThanTheLastValueIsHeard) {
@@ -104,6 +107,34 @@ TEST(Belief, AnotherForecasterBeginsWithoutDebt) {
   EXPECT_EQ(e.belief().forecaster, forecaster_standing::listening);
   e.ticks(model_shadow_ticks + 30, 0);
   EXPECT_EQ(e.belief().forecaster, forecaster_standing::heard);
+}
+
+TEST(Belief, WhatTheHeadOfTheForecasterSaysOfTheNextMinutesStandsBesideTheRest) {
+  forecast_entity e;
+  e.ticks(8, 0);
+  EXPECT_FALSE(e.belief().soon) << "first answers are only listened to";
+  e.ticks(400, 0);
+  ASSERT_TRUE(e.belief().soon);
+  EXPECT_NEAR(*e.belief().soon, 0.0067, 0.0001);
+  e.say_fault(std::log(0.25F / 0.75F));
+  e.ticks(1, 0);
+  EXPECT_NEAR(*e.belief().soon, 0.25, 0.001);
+  e.say_fault(1e30F);
+  e.ticks(1, 0);
+  EXPECT_EQ(*e.belief().soon, 1);
+  entity_core again{"service/cart", test_rules()};
+  ASSERT_TRUE(again.restore(e.driver().core.save()));
+  EXPECT_FALSE(again.status().belief.soon) << "it is of the newest answer, and this one has none";
+}
+
+TEST(Belief, WhatTheHeadSaysDecidesNothing) {
+  forecast_entity calm, loud;
+  loud.say_fault(30);
+  calm.ticks(400, 0);
+  loud.ticks(400, 0);
+  EXPECT_GT(*loud.belief().soon, 0.99);
+  EXPECT_EQ(calm.driver().core.save(), loud.driver().core.save());
+  EXPECT_EQ(loud.driver().decisions.size(), calm.driver().decisions.size());
 }
 
 TEST(Belief, CountsPagesAgainstTheBudgetOfItsTime) {

@@ -148,6 +148,9 @@ TEST(EntityPage, SaysWhatTheDetectorBelieves) {
         "UNIT", "ratio"})
     EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
   EXPECT_TRUE(has(*layout_entity(head + R"("heard"}})", plain), "better than the last value"));
+  EXPECT_FALSE(has(*page, "within 15 minutes"));
+  EXPECT_FALSE(has(*layout_entity(head + R"("heard", "soon": null}})", plain), "15 minutes"));
+  EXPECT_TRUE(has(*layout_entity(head + R"("heard", "soon": 0.314}})", plain), "31.4 % that"));
 }
 
 TEST(EntityPage, SaysNothingIsUsualBeforeThereAreThreeTicks) {
