@@ -37,12 +37,6 @@ constexpr civil civil_from_days(std::int64_t z) noexcept {
           doy - (153 * mp + 2) / 5 + 1};
 }
 
-unsigned days_in(std::int64_t year, unsigned month) noexcept {
-  constexpr unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  return month == 2 && leap ? 29 : days[month - 1];
-}
-
 /// Takes fixed fields from the front of a text.
 class cursor {
 public:
@@ -93,6 +87,13 @@ private:
 
 }  // namespace
 
+bool is_date(std::int64_t year, unsigned month, unsigned day) noexcept {
+  constexpr unsigned days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  if (month < 1 || month > 12 || day < 1) return false;
+  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  return day <= (month == 2 && leap ? 29 : days[month - 1]);
+}
+
 std::string rfc3339(event_time t) {
   std::int64_t ms = unix_ms(t);
   std::int64_t days = ms / (day_s * 1000);
@@ -130,7 +131,7 @@ outcome<event_time> parse_rfc3339(std::string_view text) {
     offset_s += static_cast<std::int64_t>(in.number(2, 0, 59)) * 60;
     if (zone == '-') offset_s = -offset_s;
   }
-  if (!in.done() || day > days_in(year, month)) return bad;
+  if (!in.done() || !is_date(year, month, day)) return bad;
   const std::int64_t s =
       days_from_civil(year, month, day) * day_s + hour * 3600LL + minute * 60LL + second - offset_s;
   return event_time_of(s * 1000 + ms);

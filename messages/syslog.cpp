@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "messages/rfc3339.hpp"
 #include "messages/text.hpp"
 
 // line      := "<" PRI ">" (rfc5424 | rfc3164)
@@ -68,9 +69,10 @@ bool read_rfc3339(std::string_view s, std::int64_t& ms) noexcept {
   const int hour = digits(s, 11, 2);
   const int minute = digits(s, 14, 2);
   const int second = digits(s, 17, 2);
-  if (year < 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 ||
-      minute < 0 || minute > 59 || second < 0 || second > 60)
+  if (year < 0 || month < 0 || day < 0 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+      second < 0 || second > 60)
     return false;
+  if (!is_date(year, static_cast<unsigned>(month), static_cast<unsigned>(day))) return false;
   if (s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':') return false;
   std::size_t at = 19;
   int fraction_ms = 0;

@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "messages/rfc3339.hpp"
+
 namespace faultline {
 
 namespace {
@@ -152,36 +154,21 @@ outcome<milliseconds> parse_duration(std::string_view text) {
 }
 
 outcome<std::int64_t> parse_time(std::string_view text) {
-  const bool day = text.size() == 10 && text[4] == '-' && text[7] == '-';
-  if (day) return parse_time(std::string{text} + "T00:00:00Z");
   std::int64_t ms = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
   if (error == std::errc{} && end == text.data() + text.size()) return ms;
-  std::tm parts{};
-  int fraction = 0, used = 0;
-  const std::string copy{text};
-  const failure bad{ec::invalid, "'" + copy +
-                                     "' is no time: write Unix milliseconds, 2024-01-08 or "
-                                     "2024-01-08T12:00:00Z"};
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2d%*1[T ]%2d:%2d:%2d%n", &parts.tm_year, &parts.tm_mon,
-                  &parts.tm_mday, &parts.tm_hour, &parts.tm_min, &parts.tm_sec, &used) != 6)
-    return bad;
-  std::string_view rest = std::string_view{copy}.substr(static_cast<std::size_t>(used));
-  if (!rest.empty() && rest.front() == '.') {
-    const std::size_t digits = std::min(rest.find_first_not_of("0123456789", 1), rest.size());
-    std::string three{rest.substr(1, std::min<std::size_t>(digits - 1, 3))};
-    three.resize(3, '0');
-    fraction = std::atoi(three.c_str());
-    rest.remove_prefix(digits);
-  }
-  const bool in_range = parts.tm_year >= 1970 && parts.tm_mon >= 1 && parts.tm_mon <= 12 &&
-                        parts.tm_mday >= 1 && parts.tm_mday <= 31 && parts.tm_hour >= 0 &&
-                        parts.tm_hour < 24 && parts.tm_min >= 0 && parts.tm_min < 60 &&
-                        parts.tm_sec >= 0 && parts.tm_sec < 61;
-  if ((!rest.empty() && rest != "Z") || !in_range) return bad;
-  parts.tm_year -= 1900;
-  parts.tm_mon -= 1;
-  return static_cast<std::int64_t>(timegm(&parts)) * 1000 + fraction;
+  const bool day = text.size() == 10 && text[4] == '-' && text[7] == '-';
+  std::string whole{text};
+  if (day)
+    whole += "T00:00:00Z";
+  else if (!whole.empty() && whole.back() >= '0' && whole.back() <= '9')
+    whole += 'Z';  // so that an offset is none of ours
+  const auto read = parse_rfc3339(whole);
+  if (read && *read >= event_time{}) return unix_ms(*read);
+  return failure{ec::invalid,
+                 "'" + std::string{text} +
+                     "' is no time: write Unix milliseconds, a day of the calendar such as "
+                     "2024-01-08, or 2024-01-08T12:00:00Z"};
 }
 
 std::string harmless(std::string_view text) {

@@ -56,7 +56,7 @@ TARGETS = {
                                            "transport/decode/frames.cpp", "transport/decode/syslog_header.cpp"]),
     "content": (["transport/decode/content.cpp"] + BASIC, ["-lsnappy", "-lz"], ["transport/decode/content.cpp"]),
     "key_file": (["transport/key_file.cpp", "transport/right_files.cpp", "transport/client_file.cpp", "transport/zpl.cpp", "transport/tokens.cpp",
-                  "transport/token_file.cpp", "transport/seal.cpp", "transport/access.cpp", "transport/secret.cpp"] + BASIC,
+                  "transport/token_file.cpp", "transport/seal.cpp", "transport/access.cpp", "transport/secret.cpp", "messages/rfc3339.cpp"] + BASIC,
                  ["-lzmq", "-lsodium"], ["transport/client_file.cpp", "transport/zpl.cpp", "transport/token_file.cpp",
                                                         "transport/seal.cpp"]),
     "http": (["transport/http_text.cpp"] + BASIC, [], ["transport/http_text.cpp"]),

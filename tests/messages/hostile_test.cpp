@@ -141,6 +141,7 @@ std::vector<hostile> whole_payloads() {
       {"syslog without data", "<13>1 - h a p m", r::malformed_syslog, whole},
       {"syslog data not closed", "<13>1 - h a p m [x y=\"]", r::malformed_syslog, whole},
       {"syslog bad timestamp", "<13>1 2023-13-01T00:00:00Z h - - - -", r::malformed_syslog, whole},
+      {"syslog of no day", "<13>1 2023-02-29T00:00:00Z h - - - -", r::malformed_syslog, whole},
       {"syslog with words only", "<13>hello world", r::malformed_syslog, whole},
       {"syslog month that is none", "<13>Foo 11 22:14:15 h x", r::malformed_syslog, whole},
   };

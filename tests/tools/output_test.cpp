@@ -53,9 +53,22 @@ TEST(Times, ReadAndWrittenAreTheSame) {
 }
 
 TEST(Times, ThatAreNoneAreRefused) {
-  for (const char* text : {"", "today", "2024-01", "2024-13-08", "2024-13-08T12:00:00Z",
-                           "2024-01-08T12:00:00+01:00", "2024-01-08T25:00:00Z"})
+  for (const char* text :
+       {"", "today", "2024-01", "2024-13-08", "2024-13-08T12:00:00Z", "2024-01-08T12:00:00+01:00",
+        "2024-01-08T25:00:00Z", "2024-01-08T12:60:00Z", "2024- 1- 8T12:00:00Z", "1969-12-31"})
     EXPECT_FALSE(parse_time(text)) << text;
+}
+
+TEST(Times, AreOfDaysThatTheCalendarHas) {
+  for (const char* text : {"2026-02-31", "2026-02-29", "2026-04-31", "2100-02-29", "2026-00-10",
+                           "2026-01-00", "2026-02-30T12:00:00Z"}) {
+    const auto read = parse_time(text);
+    ASSERT_FALSE(read) << text;
+    EXPECT_NE(read.error().what.find(text), std::string::npos) << read.error().what;
+  }
+  for (const char* text : {"2024-02-29", "2000-02-29", "2026-12-31"})
+    EXPECT_EQ(format_time(*parse_time(text)), std::string{text} + "T00:00:00Z");
+  EXPECT_EQ(format_time(*parse_time("2024-01-08 12:00:00.5")), "2024-01-08T12:00:00.500Z");
 }
 
 TEST(Numbers, AreWrittenForPeople) {

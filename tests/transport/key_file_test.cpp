@@ -77,6 +77,8 @@ TEST(KeyFile, ARightThatIsMisspeltIsAnErrorAndNotNoRestriction) {
         "    allow = \"ingest\"\n    events-per-second = many\n",
         "    allow = \"ingest\"\n    max-entities = 0\n",
         "    allow = \"ingest\"\n    not-after = tomorrow\n",
+        "    allow = \"ingest\"\n    not-after = 2027-02-29\n",
+        "    allow = \"ingest\"\n    not-after = 2027-04-31T12:00:00Z\n",
         "    allow = \"ingest\"\n    entity = \"\"\n", "    entity = \"host/\"\n", ""}) {
     const auto read = read_client(client(wrong), "probe");
     ASSERT_FALSE(read) << wrong;

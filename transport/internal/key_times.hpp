@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "messages/rfc3339.hpp"
 #include "messages/time.hpp"
 
 namespace faultline {
@@ -14,7 +15,9 @@ inline std::optional<arrival_time> key_time_of(const std::string& text) {
   for (const char* form : {"%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"}) {
     std::tm parts{};
     const char* end = ::strptime(text.c_str(), form, &parts);
-    if (end != nullptr && *end == '\0')
+    if (end == nullptr || *end != '\0') continue;
+    if (is_date(parts.tm_year + 1900, static_cast<unsigned>(parts.tm_mon) + 1,
+                static_cast<unsigned>(parts.tm_mday)))
       return arrival_time_of(1000 * std::int64_t{::timegm(&parts)});
   }
   return std::nullopt;
