@@ -12,6 +12,7 @@
 #include "tools/api.hpp"
 #include "tools/commands.hpp"
 #include "tools/internal/json_text.hpp"
+#include "tools/option_text.hpp"
 #include "transport/http_server.hpp"
 
 namespace faultline {
@@ -87,7 +88,7 @@ outcome<json> body_of(const maintenance_arguments& a) {
             {"zone", a.zone},
             {"force", a.force}};
   if (!a.duration.empty()) {
-    auto lasts = parse_duration(a.duration);
+    const auto lasts = length_of("--duration", a.duration, seconds{1});
     if (!lasts) return lasts.error();
     body["duration_s"] = lasts->count() / 1000;
   }

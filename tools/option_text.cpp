@@ -25,6 +25,15 @@ std::string above_zero(const std::string& text) {
   return "'" + text + "' is no number above 0";
 }
 
+outcome<milliseconds> length_of(const char* name, const std::string& text, milliseconds least) {
+  const auto read = parse_duration(text);
+  if (!read) return failure{ec::invalid, std::string{name} + ": " + read.error().what};
+  if (*read < least)
+    return failure{ec::invalid, std::string{name} + ": '" + text + "' is less than " +
+                                    format_duration(least) + ": write 90s, 20m, 1h30m or 7d"};
+  return *read;
+}
+
 std::string fault_type_names() {
   std::string names;
   for (const fault_type type : every_fault_type())

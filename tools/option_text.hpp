@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "messages/outcome.hpp"
 #include "messages/time.hpp"
 
 namespace faultline {
@@ -16,6 +17,10 @@ std::function<std::string(const std::string&)> duration_check();
 /// For CLI11's check(): a finite number above 0. CLI11's own PositiveNumber takes "nan", and says
 /// of what it refuses that it is not in a range of 300 digits.
 std::string above_zero(const std::string& text);
+
+/// How long something lasts, at least @p least, as the option @p name says it. Fails: ec::invalid,
+/// naming the option.
+outcome<milliseconds> length_of(const char* name, const std::string& text, milliseconds least);
 
 /// "cpu_hog|memory_leak|..." for help texts.
 std::string fault_type_names();

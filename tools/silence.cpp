@@ -14,6 +14,7 @@
 #include "tools/api_layout.hpp"
 #include "tools/commands.hpp"
 #include "tools/internal/json_text.hpp"
+#include "tools/option_text.hpp"
 #include "transport/http_server.hpp"
 
 namespace faultline {
@@ -50,6 +51,10 @@ outcome<json> matchers_of(const std::vector<std::string>& words) {
   return list;
 }
 
+failure of_option(const char* name, const failure& why) {
+  return {why.code, std::string{name} + ": " + why.what};
+}
+
 outcome<json> body_of(const silence_arguments& a) {
   auto matchers = matchers_of(a.words);
   if (!matchers) return matchers.error();
@@ -58,16 +63,16 @@ outcome<json> body_of(const silence_arguments& a) {
   if (!a.id.empty()) body["id"] = a.id;
   if (!a.start.empty()) {
     auto start = parse_time(a.start);
-    if (!start) return start.error();
+    if (!start) return of_option("--start", start.error());
     body["starts"] = *start;
   }
   if (!a.end.empty()) {
     auto end = parse_time(a.end);
-    if (!end) return end.error();
+    if (!end) return of_option("--end", end.error());
     body["ends"] = *end;
     return body;
   }
-  auto lasts = parse_duration(a.duration);
+  const auto lasts = length_of("--duration", a.duration, milliseconds{1});
   if (!lasts) return lasts.error();
   body["duration_s"] = (lasts->count() + 999) / 1000;
   return body;

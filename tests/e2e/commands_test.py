@@ -99,6 +99,19 @@ class FilesTest(unittest.TestCase):
         done = run(BIN / "faultline", "status", environment={**os.environ, "FAULTLINE_SERVER": "nonsense"})
         self.assertEqual(done.returncode, 2, done.stderr)
 
+    def test_a_silence_and_a_window_last_some_time_and_a_time_is_one_of_the_calendar(self):
+        """In the words of the options, before a server is asked: none runs here."""
+        silence = ("silence", "add", "-c", "why", "entity=host/a")
+        window = ("maintenance", "add", "backup", "--entity", "db/*", "-c", "why")
+        for words, said in (((*silence, "-d", "0s"), "--duration: '0s' is less than 1ms: write"), ((*silence, "-d", "x"), "--duration: 'x' is no"),
+                            ((*window, "-d", "500ms"), "--duration: '500ms' is less than 1s"), ((*window, "-d", "0"), "--duration: '0'"),
+                            ((*silence, "--start", "2026-02-31"), "--start: '2026-02-31' is no time"),
+                            ((*silence, "--end", "2026-01-01T25:00:00Z"), "--end: '2026-01-01T25:00:00Z' is no time"),
+                            (("keygen", "x", "--allow", "feed", "--not-after", "2027-02-29"), "--not-after: '2027-02-29' is no time")):
+            done = run(BIN / "faultline", *words)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(said, done.stderr)
+
     def test_a_number_that_has_to_be_above_zero_is_one(self):
         for number in ("nan", "inf", "0", "-1", "1e400", "x"):
             done = run(BIN / "faultline", "keygen", "probe", "--allow", "ingest", "--rate", number, "--out", self.dir)
