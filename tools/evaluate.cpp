@@ -16,6 +16,7 @@
 #include "tools/commands.hpp"
 #include "tools/evaluate_options.hpp"
 #include "tools/option_text.hpp"
+#include "tools/out_place.hpp"
 #include "tools/progress.hpp"
 
 namespace faultline {
@@ -79,6 +80,7 @@ int run_detection_command(const evaluate_arguments& a, const command_session& se
     if (!names.insert(directory_name(recording)).second)
       return report_usage("two recordings are called " + directory_name(recording) +
                           ": evaluate them into different directories");
+  if (const auto ok = check_out_directory(a.out); !ok) return report_failure(ok.error());
   const auto models = load_models(a, false);
   if (!models) return report_failure(models.error());
   json rows = json::array();

@@ -10,6 +10,7 @@
 #include "lab/cause_study.hpp"
 #include "tools/commands.hpp"
 #include "tools/evaluate_options.hpp"
+#include "tools/out_place.hpp"
 #include "tools/progress.hpp"
 
 namespace faultline {
@@ -54,6 +55,7 @@ cause_study_options options_of(const causes_arguments& a) {
 int run_causes(const causes_arguments& a, const command_session& session) {
   if (a.recordings.empty() && a.simulated == 0)
     return report_usage("name recordings, or ask for systems with --simulated");
+  if (const auto ok = check_out_directory(a.out); !ok) return report_failure(ok.error());
   const auto models = load_models(a, true);
   if (!models) return report_failure(models.error());
   cause_study study{options_of(a)};

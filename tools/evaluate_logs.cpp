@@ -13,6 +13,7 @@
 #include "tools/commands.hpp"
 #include "tools/evaluate_options.hpp"
 #include "tools/log_file.hpp"
+#include "tools/out_place.hpp"
 
 namespace faultline {
 
@@ -25,6 +26,7 @@ struct logs_arguments {
 };
 
 int run_logs_command(const logs_arguments& a, const command_session& session) {
+  if (const auto ok = check_out_file(a.out); !ok) return report_failure(ok.error());
   const auto text = read_log_file(a.file);
   if (!text) return report_failure(text.error());
   const auto lines = group_log_lines(lines_of(*text));

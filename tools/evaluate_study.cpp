@@ -12,6 +12,7 @@
 #include "lab/study_report.hpp"
 #include "tools/commands.hpp"
 #include "tools/evaluate_options.hpp"
+#include "tools/out_place.hpp"
 #include "tools/progress.hpp"
 
 namespace faultline {
@@ -66,6 +67,7 @@ void judge(detection_study& study, const study_recording& r, const loaded_models
 }
 
 int run_report(const study_arguments& a, const command_session& session) {
+  if (const auto ok = check_out_directory(a.out); !ok) return report_failure(ok.error());
   const auto models = load_models(a, false);
   if (!models) return report_failure(models.error());
   detection_study study{options_of(a)};
@@ -80,6 +82,7 @@ int run_report(const study_arguments& a, const command_session& session) {
 }
 
 int run_headline(const study_arguments& a, const command_session& session) {
+  if (const auto ok = check_out_directory(a.out); !ok) return report_failure(ok.error());
   const auto models = load_models(a, false);
   if (!models) return report_failure(models.error());
   headline_options h = a.headline;

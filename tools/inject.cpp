@@ -11,6 +11,7 @@
 #include "lab/injector.hpp"
 #include "tools/commands.hpp"
 #include "tools/option_text.hpp"
+#include "tools/out_place.hpp"
 
 namespace faultline {
 
@@ -63,6 +64,7 @@ int run_inject(const inject_arguments& a, const command_session& session) {
     return report_usage(a.out + " already holds a recording (--force writes over it)");
   const auto options = options_of(a);
   if (!options) return report_usage(options.error().what);
+  if (const auto ok = check_out_directory(a.out); !ok) return report_failure(ok.error());
   auto observed = read_telemetry(a.recording);
   if (!observed) return report_failure(observed.error());
   if (!observed->train_recording.empty())

@@ -12,6 +12,7 @@
 #include "lab/simulator.hpp"
 #include "tools/commands.hpp"
 #include "tools/option_text.hpp"
+#include "tools/out_place.hpp"
 #include "tools/sending.hpp"
 
 namespace faultline {
@@ -189,6 +190,8 @@ int run_simulate(const simulate_arguments& a, const command_session& session) {
     return report_usage(a.out + " already holds a recording (--force writes over it)");
   const auto options = options_of(a);
   if (!options) return report_usage(options.error().what);
+  if (!a.out.empty())
+    if (const auto ok = check_out_directory(a.out); !ok) return report_failure(ok.error());
   say_that_it_lasts(*options);
   const auto system = simulate(*options);
   if (!system) return report_failure(system.error());

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/out_place.hpp"
 #include "tools/progress.hpp"
 #include "tools/train_causes.hpp"
 #include "tools/training_data.hpp"
@@ -232,7 +233,10 @@ void add_one(CLI::App& group, const train_command& c, command_session& session) 
   sub->add_option("--date", a->date, "For the card, 2024-01-08 [today]");
   sub->add_option("--revision", a->revision, "Of the code, for the card");
   sub->callback([a, run = c.run, &session] {
-    session.run = [a, run, &session] { return run(*a, session); };
+    session.run = [a, run, &session] {
+      if (const auto ok = check_out_replaced(a->out); !ok) return report_failure(ok.error());
+      return run(*a, session);
+    };
   });
 }
 

@@ -16,6 +16,7 @@
 #include "lab/cause_fitting.hpp"
 #include "tools/commands.hpp"
 #include "tools/evaluate_options.hpp"
+#include "tools/out_place.hpp"
 #include "tools/output.hpp"
 #include "tools/progress.hpp"
 #include "tools/train_causes.hpp"
@@ -99,6 +100,8 @@ json json_of(const std::vector<gate_row>& rows) {
 }
 
 int run_fit(const causes_fit_arguments& a, const command_session& session) {
+  if (!a.out.empty())
+    if (const auto ok = check_out_file(a.out); !ok) return report_failure(ok.error());
   const auto models = load_models(a, true);
   if (!models) return report_failure(models.error());
   cause_fitting fitting{models->view().ranker};

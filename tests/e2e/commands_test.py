@@ -167,6 +167,25 @@ class FilesTest(unittest.TestCase):
             if words[0] != "token":  # there is one of this name now
                 self.assertEqual((done.returncode, done.stderr), (0, b""), words)
 
+    def test_where_nothing_can_be_written_is_said_before_the_work(self):
+        """Each of these would take minutes or hours, or would say of its recording that it is not there."""
+        (self.dir / "file").write_text("kept\n")
+        work = [(["train", "lstm", "--systems", "100000"], 1), (["train", "ranker", "--systems", "100000"], 1),
+                (["train", "causes", "--systems", "10000"], 1), (["simulate", "--services", "50", "--duration", "300d"], 0),
+                (["inject", "absent"], 0), (["evaluate", "logs", "absent"], 1), (["evaluate", "rca", "absent", "--no-lstm"], 1),
+                (["evaluate", "detection", "absent"], 0), (["evaluate", "report", "absent"], 0), (["evaluate", "causes", "absent"], 0),
+                (["evaluate", "headline", "--simulated-only", "--systems", "500", "--days", "200"], 0)]
+        for words, one_file in work:
+            for place in (self.dir / "file", self.dir / "file" / "x", "/proc/faultline/x")[one_file:]:
+                done = run(BIN / "faultline", *words, "--out", place)
+                self.assertEqual(done.returncode, 1, (words, done.stdout, done.stderr))
+                self.assertIn("cannot be written", done.stderr, words)
+            if one_file:
+                done = run(BIN / "faultline", *words, "--out", self.dir)
+                self.assertEqual((done.returncode, "cannot be written" in done.stderr), (1, True), (words, done.stderr))
+        self.assertEqual([p.name for p in self.dir.iterdir()], ["file"])
+        self.assertEqual((self.dir / "file").read_text(), "kept\n")
+
     def test_headline_without_its_data_says_where_to_get_it(self):
         done = run(BIN / "faultline", "evaluate", "headline", "--data", self.dir, "--no-lstm", "--out", self.dir / "h")
         self.assertEqual(done.returncode, 1)
