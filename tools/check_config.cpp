@@ -14,6 +14,7 @@
 #include "config/roles.hpp"
 #include "config/runbooks.hpp"
 #include "config/zones.hpp"
+#include "inference/model_file.hpp"
 #include "judgement/inhibition.hpp"
 #include "judgement/notifier_core.hpp"
 #include "judgement/window_words.hpp"
@@ -60,7 +61,7 @@ void check_roles(const std::string& file, check_result& r) {
   if (read) r.holds = std::to_string(read->size()) + " role rules";
 }
 
-/// What only other rooms can say of a file: zones, matchers, templates, addresses.
+/// What only other rooms can say of a file: zones, matchers, templates, addresses, models.
 class further_check {
 public:
   further_check(const std::string& file, const server_config& c, check_result& r)
@@ -78,6 +79,8 @@ public:
     for (const auto& found : {address_problems(config_.web), address_problems(config_.sockets),
                               address_problems(config_.receivers)})
       for (const address_problem& one : found) add(one.key, one.text);
+    check_model("model.lstm", config_.model.lstm, model_kind::forecaster);
+    check_model("model.ranker", config_.model.ranker, model_kind::ranker);
   }
 
 private:
@@ -93,6 +96,11 @@ private:
   }
   void add(const std::string& key, const std::string& text) {
     result_.problems.push_back({file_, 0, 0, key, text});
+  }
+
+  void check_model(const char* key, const std::string& file, model_kind kind) {
+    if (file.empty()) return;
+    if (const auto read = load_model_file(file, kind); !read) add(key, read.error().what);
   }
 
   /// @returns whether nothing is wrong with it.

@@ -65,6 +65,17 @@ class FilesTest(unittest.TestCase):
             self.assertIn(words, started.stderr)
             self.assertFalse((self.dir / "store").exists(), "the store was opened")
 
+    def test_check_config_looks_at_the_models_that_are_named(self):
+        models = pathlib.Path(__file__).resolve().parents[2] / "models"
+        (self.dir / "text.flm").write_text("no model\n")
+        for lstm, ranker, wrong in ((models / "lstm.flm", models / "ranker.flm", []), ("absent.flm", "", ["model.lstm: model file absent.flm: No such"]),
+                                    ("", self.dir, [f"model.ranker: model file {self.dir} is no readable file"]),
+                                    (models / "ranker.flm", self.dir / "text.flm", ["holds a ranker, not a forecaster", "text.flm: "])):
+            done = run(BIN / "faultline", "check-config", self.file(f'model: {{lstm: "{lstm}", ranker: "{ranker}"}}\n'))
+            self.assertEqual((done.returncode, len(done.stdout.splitlines()) if wrong else 0), (1 if wrong else 0, len(wrong)), done.stdout)
+            for words in wrong:
+                self.assertIn(words, done.stdout)
+
     def test_flags_of_the_server_are_checked_before_the_store_is_opened(self):
         for flag, value in (("--web.listen-address", "nope"), ("--web.listen-address", "127.0.0.1:99999"), ("--log.level", "loud")):
             done = run(BIN / "faultlined", "--storage.path", self.dir / "store", flag, value)
