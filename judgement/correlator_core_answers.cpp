@@ -43,7 +43,8 @@ void correlator_core::impl::take_causes(tracked_incident& i, const root_cause_re
   rank_remedies(i.record.causes);
 }
 
-/// An incident that ended before its answer came is told once more, with its causes.
+/// An incident that ended before its answer came is told once more, with its causes. An answer that
+/// says nothing new is not.
 bool correlator_core::impl::take_late(const root_cause_result& r) {
   const auto at = std::find_if(late.begin(), late.end(), [&](const tracked_incident& i) {
     return i.record.id == r.incident;
@@ -53,7 +54,9 @@ bool correlator_core::impl::take_late(const root_cause_result& r) {
   // What is known stands where the answer is to an earlier question, names nobody, or is of what
   // began late in it and was asked for alone.
   const bool better = last && at->asked_burst == event_time{} && !r.abstained && !r.causes.empty();
-  if (better || at->record.causes.empty()) {
+  const bool same = r.causes.empty() && r.abstained == at->record.abstained &&
+                    r.unobserved == at->record.unobserved;
+  if (better || (at->record.causes.empty() && !same)) {
     take_causes(*at, r);
     tell(*at);
   }

@@ -67,6 +67,26 @@ TEST_F(LateAnswer, ThatIsEmptyErasesNothing) {
   EXPECT_THAT(incidents_in(f.apply(failed)), IsEmpty());
 }
 
+TEST_F(LateAnswer, ThatNamesNobodyIsNoSecondEnd) {
+  decision failed;
+  failed.kind = decision_kind::root_cause;
+  failed.root_cause.incident = id;
+  for (const int earlier_ms : {1, 0}) {
+    failed.root_cause.as_of = asked - milliseconds{earlier_ms};
+    EXPECT_THAT(incidents_in(f.apply(failed)), IsEmpty()) << earlier_ms;
+  }
+  EXPECT_THAT(incidents_in(f.answer(id, "b", 0.8, asked)), IsEmpty()) << "it was answered";
+}
+
+TEST_F(LateAnswer, ThatNamesNobodyLeavesRoomForTheNext) {
+  decision failed;
+  failed.kind = decision_kind::root_cause;
+  failed.root_cause.incident = id;
+  failed.root_cause.as_of = asked - milliseconds{1};
+  f.apply(failed);
+  EXPECT_EQ(incidents_in(f.answer(id, "b", 0.8, asked)).size(), 1u);
+}
+
 TEST_F(LateAnswer, ThatIsNotSureErasesNoCauseThatWas) {
   f.answer(id, "b", 0.95, asked - milliseconds{1});
   EXPECT_THAT(incidents_in(f.answer(id, "c", 0.2, asked)), IsEmpty());
