@@ -31,13 +31,6 @@ std::string who_asked(const http_request& request) {
   return who;
 }
 
-/// How many lines there may be in the minute that has begun.
-struct told_refusals {
-  std::chrono::steady_clock::time_point since{};
-  unsigned told = 0;
-  std::uint64_t left_out = 0;
-};
-
 }  // namespace
 
 http_handler audited(http_handler handler) {
@@ -53,25 +46,36 @@ http_handler audited(http_handler handler) {
   };
 }
 
-http_refused audited_refusals(std::function<std::chrono::steady_clock::time_point()> now) {
-  return [now = std::move(now), log = audit_log(), minute = std::make_shared<told_refusals>()](
-             const http_request& request, int status) {
-    if (request.method == "GET") return;
-    const auto at = now();
-    if (minute->told == 0 || at - minute->since >= std::chrono::minutes{1}) {
-      minute->since = at;
-      minute->told = 0;
-    }
-    if (minute->told == refusals_told) {
-      ++minute->left_out;
-      return;
-    }
-    ++minute->told;
-    std::string line = who_asked(request) + " status=" + std::to_string(status);
-    if (const auto n = std::exchange(minute->left_out, 0); n != 0)
-      line += " left_out_before=" + std::to_string(n);
-    log->info("audit {}", line);
-  };
+refusal_audit::refusal_audit(std::function<std::chrono::steady_clock::time_point()> now)
+    : now_{std::move(now)}, log_{audit_log()} {}
+
+refusal_audit::~refusal_audit() { tell_left_out(); }
+
+void refusal_audit::refused(const http_request& request, int status) {
+  if (request.method == "GET") return;
+  const std::lock_guard<std::mutex> guard{mutex_};
+  const auto at = now_();
+  if (told_ == 0 || at - since_ >= std::chrono::minutes{1}) {
+    tell_left_out();
+    since_ = at;
+    told_ = 0;
+  }
+  if (told_ == refusals_told) {
+    ++left_out_;
+    return;
+  }
+  ++told_;
+  log_->info("audit {} status={}", who_asked(request), status);
+}
+
+void refusal_audit::tend() {
+  const std::lock_guard<std::mutex> guard{mutex_};
+  if (left_out_ != 0 && now_() - since_ >= std::chrono::minutes{1}) tell_left_out();
+}
+
+/// @pre who calls holds mutex_, or is the last
+void refusal_audit::tell_left_out() {
+  if (const auto n = std::exchange(left_out_, 0); n != 0) log_->info("audit left_out={}", n);
 }
 
 }  // namespace faultline

@@ -99,8 +99,8 @@ outcome<void> node::impl::open_web() {
       [this, posted_alerts](std::string_view path) {
         return receivers.takes(path) || (posted_alerts && path == posted_alerts_path);
       },
-      [this, tell = audited_refusals()](const http_request& request, int status) {
-        if (!receivers.takes(request.path)) tell(request, status);
+      [this](const http_request& request, int status) {
+        if (!receivers.takes(request.path)) refusals.refused(request, status);
       });
   return {};
 }

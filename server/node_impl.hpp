@@ -29,6 +29,7 @@
 #include "actors/scheduling.hpp"
 #include "actors/supervisor.hpp"
 #include "processing/held_clock.hpp"
+#include "server/audit.hpp"
 #include "server/backup_desk.hpp"
 #include "server/listeners.hpp"
 #include "server/live_desk.hpp"
@@ -195,6 +196,7 @@ struct node::impl {
   std::unique_ptr<overload_ladder> ladder;
 
   // What is asked.
+  refusal_audit refusals;
   std::unique_ptr<http_server> web;
   std::unique_ptr<backup_desk> backups;
   std::unique_ptr<node_queries> answers;

@@ -127,6 +127,7 @@ void node::impl::run_clock() {
       watch_space();
       tell_time();
       cycle->tend_posts();
+      refusals.tend();
     }
     if (now - looked >= skew_interval) {
       looked = now;
