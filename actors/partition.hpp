@@ -169,7 +169,7 @@ private:
   record_mark now_at() const;
   void settle();
   void settle(entity_entry& e, std::atomic<std::uint64_t>& undone);
-  // Coming and going of entities: partition_life.cpp
+  // Coming and going of entities: partition_life.cpp, partition_retirement.cpp
   entity_entry& entry_of(std::string_view id);
   entity_entry& add_entry(std::string id);
   entity_entry* find(std::string_view id);
