@@ -271,7 +271,8 @@ test("an operator reads of an entity what it logs, what was done to it, its inci
   await page.locator("section[aria-label=Changes]").getByText("version 2.1 rolled out").waitFor(patience);
   await page.locator("section[aria-label=Incidents] a").first().waitFor(patience);
   await page.locator("section[aria-label=Metrics]").getByText("a change").waitFor(patience);
-  for (const name of ["Probability of a fault", "Budget", "Learned from", "Forecaster"]) await page.locator("section[aria-label=Belief]").getByText(name).waitFor(patience);
+  for (const name of ["Probability of a fault", "Budget", "Learned from", "Forecaster", "Builds up"])
+    await page.locator("section[aria-label=Belief]").getByText(name, { exact: true }).waitFor(patience);
   await page.keyboard.press("s");
   await page.locator("dialog .reach").getByText("1 entity").waitFor(patience);
   await page.keyboard.press("Escape");

@@ -135,7 +135,7 @@ function Belief({ belief: b }) {
     <${Fact} name="Stricter by">${number(b.stricter)} decades</${Fact}><${Fact} name="Learned from">
         ${duration(b.half_hours * 1800e3)}; this half hour on ${many(b.weekdays, "weekday")} and ${many(b.weekend_days, "weekend day")}</${Fact}>
     <${Fact} name="Forecaster">${heard[b.forecaster] ?? b.forecaster}</${Fact}>
-    ${b.soon != null && html`<${Fact} name="Whole within 15 min"><${Sure} p=${b.soon} /> that a fault builds up and is, says a head of the forecaster that learnt from simulated faults; it decides nothing</${Fact}>`}</dl>`;
+    ${b.soon != null && html`<${Fact} name="Builds up"><${Sure} p=${b.soon} /> that a fault is whole within 15 minutes, says what learnt from simulated faults; it decides nothing</${Fact}>`}</dl>`;
 }
 
 function Neighbours({ id, topology }) {
