@@ -25,7 +25,8 @@ outcome<void> takes_files(const std::string& path, const fs::path& directory) {
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored))
     return cannot_write(path, directory.string() + " is no directory");
-  std::string probe = (directory / ".faultline-XXXXXX").string();
+  std::string probe =
+      (directory / ".faultline-").string() + std::string(6, 'X');  // as mkostemp asks
   const int made = ::mkostemp(probe.data(), O_CLOEXEC);
   if (made < 0) return cannot_write(path, directory.string() + ": " + std::strerror(errno));
   ::close(made);
