@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server under a steady load for hours: does anything grow that should not?
 
-    tests/campaigns/soak.py --hours 2 --load 0.7 [--entities 2000] [--seed 1] [--json]
+    tests/campaigns/soak.py --hours 2 --load 0.7 [--entities 2000] [--seed 1] [--samples FILE] [--json]
 
 Finds what the server applies a second when it is kept full, then sends that share of it, acknowledged, to the end. A tenth of
 the entities takes turns with others every minute, so that some go to disk and come back. Resident memory, open
-files and threads are sampled every five seconds. After the first quarter (at most half an hour) the slope of the resident
+files and threads are sampled every five seconds, what the memory is made of every minute (`--samples`: each minute, a line of
+JSON). After the first quarter (at most half an hour) the slope of the resident
 memory must be at most 1 MB an hour, open files and threads must not grow, everything must be acknowledged, and the sums of
-docs/flow.md must hold in the end.
+docs/flow.md must hold in the end. The slopes of the parts say what a growth is: "held" is what is allocated beyond the store's
+write buffers and cache, "apart" what the allocator holds beyond what is allocated, "of_files" pages of programs and files.
 """
 
 import argparse
@@ -28,6 +30,7 @@ CONFIG = ("processing: {tick: 10s, accept_past: true}\n"
           "limits: [{entity: '*', metric: disk.used, above: 90}]\n"
           "retention: {log_bytes: 256MiB}\n")
 EVERY_S = 5.0
+PARTS_EVERY_S = 60.0
 SLOPE_MB_H = 1.0
 OTHERS = 0.1  # share of the entities that take turns
 
@@ -35,8 +38,23 @@ OTHERS = 0.1  # share of the entities that take turns
 def use_of(pid):
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     kinds = collections.Counter(kind_of(f) for f in pathlib.Path(f"/proc/{pid}/fd").iterdir())
-    return {"rss_kib": int(status.split("VmRSS:")[1].split()[0]), "threads": int(status.split("Threads:")[1].split()[0]),
+    return {"rss_kib": kib_of(status, "VmRSS"), "of_files_kib": kib_of(status, "RssFile"), "threads": int(status.split("Threads:")[1].split()[0]),
             "files": sum(kinds.values()), "kinds": dict(kinds), "cpu_s": cpu_of(pid)}
+
+
+def kib_of(status, name):
+    return int(status.split(name + ":")[1].split()[0])
+
+
+def parts_of(server, pid):
+    """What the memory of the server is made of, in KiB, and how much the store holds."""
+    page = server.metrics()
+    part = {name: page.get(f'faultline_memory_bytes{{part="{name}"}}', 0.0) / 1024
+            for name in ("anonymous", "allocated", "active", "allocator", "store_write_buffers", "store_cache")}
+    part["held"] = part["allocated"] - part["store_write_buffers"] - part["store_cache"]
+    part["apart"] = part["anonymous"] - part["allocated"]
+    part["of_files"] = float(kib_of(pathlib.Path(f"/proc/{pid}/status").read_text(), "RssFile"))
+    return {name: round(kib) for name, kib in part.items()}
 
 
 def kind_of(descriptor):
@@ -81,10 +99,14 @@ class Load:
         got = self.steady.pump() + turn.pump()
         return got + sum(t.pump(more=False) for t in self.turns if t is not turn)
 
-    def pace(self, events_per_second):
+    def rows(self):
+        """Rows that were sent: an event of values each, some with logs and spans beside it."""
+        return sum(s.sent * len(s.entities) / s.batches for s in [self.steady, *self.turns])
+
+    def pace(self, rows_per_second):
         for source in [self.steady, *self.turns]:
             share = OTHERS if source in self.turns else 1 - OTHERS
-            source.pause = min(250, len(source.entities)) / (events_per_second * share)
+            source.pause = len(source.entities) / source.batches / (rows_per_second * share)
 
     def rest(self):
         end = time.monotonic() + 120
@@ -96,37 +118,58 @@ class Load:
 
 
 def full_rate(server, load, seconds):
-    before, begin = server.metric("faultline_events_applied_total"), time.monotonic()
+    """Events a second that are applied when the server is kept full, and rows for each event."""
+    before, rows, begin = server.metric("faultline_events_applied_total"), load.rows(), time.monotonic()
     while time.monotonic() - begin < seconds:
         if not load.pump(60):
             time.sleep(0.001)
-    return (server.metric("faultline_events_applied_total") - before) / (time.monotonic() - begin)
+    events, seconds = server.metric("faultline_events_applied_total") - before, time.monotonic() - begin
+    return events / seconds, (load.rows() - rows) / max(1.0, events)
 
 
-def run(hours, share, entities, seed):
+class Watch:
+    """Samples of a server's use, on time, and of what its memory is made of, each written at once."""
+
+    def __init__(self, server, file):
+        self.server, self.file = server, open(file, "a", encoding="utf-8") if file else None
+        self.begun, self.uses, self.parts, self.due, self.parts_due = time.monotonic(), [], [], 0.0, 0.0
+
+    def look(self):
+        now = time.monotonic() - self.begun
+        if now >= self.due:
+            self.uses.append((now, use_of(self.server.process.pid)))
+            self.due += EVERY_S
+        if now >= self.parts_due:
+            self.parts.append((now, parts_of(self.server, self.server.process.pid)))
+            self.parts_due += PARTS_EVERY_S
+            if self.file:
+                print(json.dumps({"seconds": round(now), **self.uses[-1][1], "parts_kib": self.parts[-1][1]}),
+                      file=self.file, flush=True)
+        return now
+
+
+def run(hours, share, entities, seed, file):
     server = Server(CONFIG).start()
     try:
         load = Load(server, entities, seed)
-        rate = full_rate(server, load, min(20, hours * 360))
-        load.pace(max(1.0, rate * share))
-        begin, samples, due = time.monotonic(), [], 0.0
+        rate, rows_per_event = full_rate(server, load, min(20, hours * 360))
+        load.pace(max(1.0, rate * share * rows_per_event))
         applied = server.metric("faultline_events_applied_total")
-        while time.monotonic() - begin < hours * 3600:
-            if time.monotonic() - begin >= due:
-                samples.append((time.monotonic() - begin, use_of(server.process.pid)))
-                due += EVERY_S
+        watch = Watch(server, file)
+        while watch.look() < hours * 3600:
             if not load.pump(60):
                 time.sleep(0.002)
         left = load.rest()
         server.wait_applied(seconds=120)
         check_sums(server)
         applied = server.metric("faultline_events_applied_total") - applied
-        return judge(samples, rate, share, left, applied)
+        return judge(watch, rate, share, left, applied)
     finally:
         server.close()
 
 
-def judge(samples, rate, share, left, applied):
+def judge(watch, rate, share, left, applied):
+    samples = watch.uses
     seconds = samples[-1][0]
     warm = min(1800.0, seconds / 4)
     later = [(t, u) for t, u in samples if t >= warm]
@@ -137,6 +180,10 @@ def judge(samples, rate, share, left, applied):
                "slope_mb_per_hour": round(slope([(t, u["rss_kib"]) for t, u in later]), 2),
                "rss_mib_after_warm_up": later[0][1]["rss_kib"] >> 10, "rss_mib_end": later[-1][1]["rss_kib"] >> 10,
                "unanswered": left, "wrong": []}
+    parts = [(t, u) for t, u in watch.parts if t >= warm]
+    figures["parts_mib"] = {name: {"first": round(parts[0][1][name] / 1024, 1), "last": round(parts[-1][1][name] / 1024, 1),
+                                   "slope_mb_per_hour": round(slope([(t, u[name]) for t, u in parts]), 2)}
+                            for name in (parts[0][1] if parts else ())}
     figures["kinds_of_files"] = [later[0][1]["kinds"], later[-1][1]["kinds"]]
     for what in ("files", "threads"):
         first, second = (max(u[what] for _, u in part) for part in (later[:half], later[half:]))
@@ -156,9 +203,10 @@ def main():
     arguments.add_argument("--load", type=float, default=0.7)
     arguments.add_argument("--entities", type=int, default=2000)
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--samples", metavar="FILE")
     arguments.add_argument("--json", action="store_true")
     wanted = arguments.parse_args()
-    figures = run(wanted.hours, wanted.load, wanted.entities, wanted.seed)
+    figures = run(wanted.hours, wanted.load, wanted.entities, wanted.seed, wanted.samples)
     print(json.dumps(figures) if wanted.json else "\n".join(f"{k:26} {v}" for k, v in figures.items()))
     return 1 if figures["wrong"] else 0
 
