@@ -513,6 +513,40 @@ TEST(Roles, ReadTheWordsOfAName) {
   EXPECT_TRUE(names_a_share("cpu_usage"));
 }
 
+TEST(Roles, AreReadFromNamesOfCommonExporters) {
+  const std::pair<const char*, metric_role> names[] = {
+      {"system.network.io", metric_role::network},
+      {"system.disk.io", metric_role::disk},
+      {"node_network_receive_errs_total", metric_role::errors},
+      {"net_err_in", metric_role::errors},
+      {"kube_pod_container_status_restarts_total", metric_role::errors},
+      {"node_vmstat_oom_kill", metric_role::errors},
+      {"system.tcp.listen_overflows", metric_role::errors},
+      {"http.server.active_requests", metric_role::saturation},
+      {"zookeeper_outstanding_requests", metric_role::saturation},
+      {"node_netstat_Tcp_CurrEstab", metric_role::saturation},
+      {"innodb_row_lock_waits", metric_role::saturation},
+      {"http_server_requests_seconds_max", metric_role::latency},
+      {"upstream_rq_time", metric_role::latency},
+      {"upstream_rq_total", metric_role::traffic},
+      {"mysql_global_status_slow_queries", metric_role::latency},
+      {"load-rps", metric_role::traffic},
+      {"pg_stat_database_xact_commit", metric_role::traffic},
+      {"pg_stat_database_xact_rollback", metric_role::errors},
+      {"rds_cpuutilization_average", metric_role::cpu},
+      {"pg_database_size_bytes", metric_role::disk},
+      {"wiredtiger_cache_bytes", metric_role::memory},
+      {"system.paging.faults", metric_role::memory},
+      // What only looks like one of these words is none of them.
+      {"clock_offset", metric_role::none},
+      {"interrupts", metric_role::none},
+      {"process_start_time_seconds", metric_role::none},
+      {"request_rate", metric_role::traffic},
+      {"memory_inuse_bytes", metric_role::memory},
+  };
+  for (const auto& [name, role] : names) EXPECT_EQ(role_of(name), role) << name;
+}
+
 TEST(Roles, PageFaultsAreOfTheMemoryAndNoErrors) {
   for (const char* name : {"container_memory_failures_total", "container-memory-failcnt",
                            "memoryFailures", "node_vmstat_pgmajfault", "process.page_faults"})
