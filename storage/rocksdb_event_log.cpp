@@ -40,11 +40,14 @@ outcome<void> rocksdb_event_log::check(const append_group& group) const {
 outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group& group,
                                                              sync_when when) {
   if (auto valid = check(group); !valid) return valid.error();
-  if (auto may = database_.may_write(write_kind::intake); !may) return may.error();
   std::size_t bytes = 4096;
   for (const auto& entry : group.log) bytes += entry.blob.size() + 64;
 
   const std::lock_guard appending{appending_};
+  // What was decided is to be carried out; what comes with it was let in while there was room.
+  const bool decided = group.control_sequence > control_sequence();
+  const auto kind = decided ? write_kind::work : write_kind::intake;
+  if (auto may = database_.may_write(kind); !may) return may.error();
   rocksdb::WriteBatch batch{bytes};
   staged_group staged;
   const auto segment = choose_segment(batch, staged.begun);
@@ -54,8 +57,7 @@ outcome<std::vector<log_position>> rocksdb_event_log::append(const append_group&
   stage_sums(group, batch, staged);
   rocksdb_letters::staged letters{letters_, group.dead_letters, batch};
   if (batch.Count() == 0) return staged.positions;
-  if (auto done = database_.write(batch, when == sync_when::now, write_kind::intake); !done)
-    return done.error();
+  if (auto done = database_.write(batch, when == sync_when::now, kind); !done) return done.error();
   letters.written();
   written(group, staged);
   return std::move(staged.positions);

@@ -106,7 +106,7 @@ public:
   virtual ~event_log() = default;
   virtual std::uint16_t partitions() const noexcept = 0;
   /// @returns the position of each entry of @p group.log, in order.
-  /// Fails: ec::no_space below the free-space watermark (nothing written), ec::store_unavailable.
+  /// Fails: ec::no_space below min_free (of what was decided below half), ec::store_unavailable.
   virtual outcome<std::vector<log_position>> append(const append_group& group,
                                                     sync_when when = sync_when::now) = 0;
   /// False while append() would fail for want of space. Cheap; up to 200 ms old.

@@ -66,10 +66,16 @@ TEST(GroupCommit, WhatWaitsForRoomAtTheEndIsNoFailureOfTheStore) {
   hooks.give_up = [&](const std::string& why) { gave_up = why; };
   group_commit commit{**full, {}, {}, counters, hooks};
   commit.start();
-  commit.begin().add_control(0, control_record{1, "retire", "host/a"});
+  event_view event;
+  event.entity = "host/a";
+  {
+    auto into = commit.begin();
+    into.add(event);
+    into.wake();
+  }
   commit.stop();
   EXPECT_EQ(gave_up, "");
-  EXPECT_EQ((*full)->events().last(0), 0U);
+  for (partition_id p = 0; p < 4; ++p) EXPECT_EQ((*full)->events().last(p), 0U);
 }
 
 // Were it made to wait, this would take as long as the delay.

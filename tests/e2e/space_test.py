@@ -126,6 +126,19 @@ class Space(unittest.TestCase):
             self.refused_until_space_returns(server, publisher, lambda: self.disk.leave(48 * MIB))
         self.assertEqual(server.api("/api/v1/entities/host%2Fspace")["observations"], 22)
 
+    def test_a_start_between_the_watermarks_judges_by_a_configuration_that_has_changed(self):
+        between = f"min_free: {self.disk.free() // 4 * 5}, ballast: 0, write_buffer: 8MiB, cache: 8MiB, partitions: 4"
+        server = Server(store=self.disk.path / "store", storage=between).start()
+        self.addCleanup(server.close)
+        eventually(self, lambda: overload(server) == "no_space", "status never said no_space")
+        first = server.api("/api/v1/rules")["since"]
+        self.assertEqual(server.stop(), 0, server.tail())
+        with open(server.config, "a", encoding="utf-8") as more:
+            more.write("detection: {false_pages_per_entity_month: 3}\n")
+        server.start()
+        self.assertGreater(server.api("/api/v1/rules")["since"], first)
+        self.assertEqual(server.stop(), 0, server.tail())
+
     def test_the_ballast_carries_work_an_end_and_a_start_on_a_full_disk(self):
         if not self.disk.mounted:
             print("space_test: no tmpfs can be mounted here: the ballast is not tested", file=sys.stderr)

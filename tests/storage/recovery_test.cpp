@@ -277,6 +277,20 @@ TEST_F(StoreRecovery, NearTheEndOfTheDiskItTakesNothingInButWorksOffWhatItHas) {
   EXPECT_TRUE(store->events().append(group_of({{0, "a", 1}})));
 }
 
+// What an operator or a configuration has decided: nobody took it in with these records.
+TEST_F(StoreRecovery, NearTheEndOfTheDiskWhatWasDecidedIsCopiedIntoTheLog) {
+  maker.options.min_free_bytes = free_bytes_at(maker.directory.path()) / 4 * 5;
+  auto store = maker.open();
+  ASSERT_TRUE(store);
+  auto decided = group_of({{0, "control", 1}});
+  decided.control_sequence = 7;
+  EXPECT_TRUE(store->events().append(decided));
+  EXPECT_EQ(store->events().control_sequence(), 7u);
+  const auto again = store->events().append(decided);
+  ASSERT_FALSE(again) << "nothing in it is new";
+  EXPECT_EQ(again.error().code, ec::no_space);
+}
+
 TEST_F(StoreRecovery, AfterABackgroundErrorEveryCallFailsWithTheReason) {
   auto store = maker.open();
   ASSERT_TRUE(store->events().append(group_of({{0, "a", 1}})));
