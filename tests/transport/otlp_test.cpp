@@ -344,6 +344,18 @@ TEST(OtlpJson, LogsAndSpansAreReadAsInProtobuf) {
                           "b7ad6b7169203331/ @1750000000000 2000us status 1 leaves {} {}"));
 }
 
+TEST(OtlpJson, FieldsOfALaterOtlpArePassedOverWhereverTheyStand) {
+  const auto told =
+      read(otlp_signal::logs,
+           R"({"later":1,"resourceLogs":[{"later":[1],"resource":{"later":"x","attributes":[
+    {"key":"service.name","later":2,"value":{"anotherValue":7,"stringValue":"cart"}},
+    {"key":"later","value":{"stringValueStrindex":3}}]},
+    "scopeLogs":[{"logRecords":[{"timeUnixNano":"1750000000000000000","later":null,
+      "body":{"arrayValue":{"values":[{"laterValue":"x"},{"intValue":"5","zone":true}]}}}]}]}]})",
+           otlp_encoding::json);
+  EXPECT_THAT(told.lines, ElementsAre("log info @1750000000000 {service.name=cart,later=} {} 5"));
+}
+
 TEST(OtlpJson, AWholeNumberMayBeWrittenAsARealOne) {
   const auto told =
       read(otlp_signal::metrics,

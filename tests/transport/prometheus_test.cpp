@@ -177,6 +177,15 @@ TEST(RemoteWrite, WhatIsNotWholeIsMalformed) {
   EXPECT_TRUE(read_remote_write("", types, told));
 }
 
+TEST(RemoteWrite, ANumberWhereASampleOrALabelStandsIsMalformedAndNoSampleOfZero) {
+  prometheus_types types;
+  told_samples told;
+  EXPECT_FALSE(read_remote_write(series("m", number_field(2, 5)), types, told));
+  EXPECT_FALSE(read_remote_write(series("m", number_field(1, 5)), types, told));
+  EXPECT_FALSE(read_remote_write(number_field(3, 5), types, told));
+  EXPECT_TRUE(told.lines.empty());
+}
+
 TEST(RemoteWrite, TypesOfFamiliesAreBounded) {
   prometheus_types types;
   for (std::size_t i = 0; i < prometheus_types::most + 10; ++i)

@@ -159,31 +159,36 @@ private:
     }
   }
 
+  /// Members that an AnyValue has not are passed over: a later OTLP may have them.
   std::string_view any_value(const json& value, made_texts& texts) {
-    const auto member = value.begin();
-    if (member == value.end()) return {};
-    const auto& key = member.key();
-    const auto& v = member.value();
-    if ((key == "stringValue" || key == "bytesValue") && v.is_string())
-      return v.get_ref<const std::string&>();
-    if (key == "boolValue" && v.is_boolean()) return v.get<bool>() ? "true" : "false";
-    if (key == "intValue") return texts.keep(std::to_string(whole<std::int64_t>(v, "intValue")));
-    if (key == "doubleValue") {
-      const auto number = real_at(value, "doubleValue");
-      return texts.keep(number_text(number.value_or(0)));
+    for (const char* key : {"stringValue", "bytesValue"})
+      if (const auto text = text_at(value, key); !text.empty()) return text;
+    if (const auto& said = at(value, "boolValue"); !said.is_null()) {
+      if (!said.is_boolean()) throw wrong_type{"boolValue"};
+      return said.get<bool>() ? "true" : "false";
     }
+    if (const auto& n = at(value, "intValue"); !n.is_null())
+      return texts.keep(std::to_string(whole<std::int64_t>(n, "intValue")));
+    if (const auto number = real_at(value, "doubleValue")) return texts.keep(number_text(*number));
+    return list_text(value, texts);
+  }
+
+  /// "a b" of an array, "k=v k=v" of a list of keys and values; nothing of what is neither.
+  std::string_view list_text(const json& value, made_texts& texts) {
     std::string list;
-    for (const auto& item : list_at(object_at(value, key.c_str()), "values")) {
+    const bool keys = !at(value, "kvlistValue").is_null();
+    for (const auto& item :
+         list_at(object_at(value, keys ? "kvlistValue" : "arrayValue"), "values")) {
       if (list.size() > most_list_bytes) break;
       if (!list.empty()) list.push_back(' ');
-      if (key == "kvlistValue") {
+      if (keys) {
         list.append(text_at(item, "key")).append("=");
         list.append(any_value(object_at(item, "value"), texts));
       } else {
         list.append(any_value(item, texts));
       }
     }
-    return texts.keep(std::move(list));
+    return list.empty() ? std::string_view{} : texts.keep(std::move(list));
   }
 
   void metric(const json& object) {

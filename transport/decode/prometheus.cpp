@@ -78,7 +78,7 @@ public:
     while (facts.next()) {
       if (facts.field() != 1) continue;
       attribute l;
-      if (!read_label(facts.text(), l)) return false;
+      if (!facts.is_text() || !read_label(facts.text(), l)) return false;
       if (l.key == "__name__")
         name = l.value;
       else if (labels_.size() < most_labels)
@@ -88,7 +88,7 @@ public:
     proto_reader in{message};
     while (in.next()) {
       if (in.field() == 4) sink_.leave_out(left_out::no_value);
-      if (in.field() == 2 && !sample(name, in.text())) return false;
+      if (in.field() == 2 && (!in.is_text() || !sample(name, in.text()))) return false;
     }
     return true;
   }
@@ -219,7 +219,7 @@ outcome<void> read_remote_write(std::string_view body, prometheus_types& types, 
   const failure malformed{ec::malformed, "the body is not a request of remote write 1.0"};
   proto_reader facts{body};
   while (facts.next())
-    if (facts.field() == 3 && !learn(facts.text(), types)) return malformed;
+    if (facts.field() == 3 && (!facts.is_text() || !learn(facts.text(), types))) return malformed;
   if (!facts.ok()) return malformed;
   series_reader series{types, sink};
   proto_reader in{body};
