@@ -12,6 +12,7 @@
 #include "tools/bench_server.hpp"
 #include "tools/internal/bench_output.hpp"
 #include "tools/progress.hpp"
+#include "tools/session_keys.hpp"
 
 namespace faultline {
 
@@ -124,7 +125,7 @@ int run_generate_bench(const generate_bench_options& o, const command_session& s
   if (o.publishers > 0 && o.router.empty()) return report_usage("--publishers needs --router");
   if (o.push > 0 && o.pull.empty()) return report_usage("--push needs --pull");
   auto keys = keys_of(session);
-  if (!keys) return report_failure(keys.error());
+  if (!keys) return report_no_keys(keys.error(), session);
   const auto payloads = prepared_payloads(o);
   if (!payloads) return report_usage(payloads.error().what);
   std::signal(SIGINT, note_interrupt);

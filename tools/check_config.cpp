@@ -2,8 +2,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -22,6 +24,7 @@
 #include "tools/option_text.hpp"
 #include "transport/addresses.hpp"
 #include "transport/notify_text.hpp"
+#include "transport/right_problems.hpp"
 
 namespace faultline {
 
@@ -40,6 +43,7 @@ struct check_arguments {
 /// What was found in a file and in those it names.
 struct check_result {
   std::vector<config_problem> problems;
+  std::vector<config_problem> unseen;  ///< what others than who asks would have to look at
   std::vector<std::pair<std::string, std::string>> settings;  ///< that differ from their defaults
   std::string holds;                                          ///< in words
 };
@@ -61,7 +65,7 @@ void check_roles(const std::string& file, check_result& r) {
   if (read) r.holds = std::to_string(read->size()) + " role rules";
 }
 
-/// What only other rooms can say of a file: zones, matchers, templates, addresses, models.
+/// What only other rooms can say of a file: zones, matchers, templates, addresses, models, keys.
 class further_check {
 public:
   further_check(const std::string& file, const server_config& c, check_result& r)
@@ -81,6 +85,11 @@ public:
       for (const address_problem& one : found) add(one.key, one.text);
     check_model("model.lstm", config_.model.lstm, model_kind::forecaster);
     check_model("model.ranker", config_.model.ranker, model_kind::ranker);
+    check_directory("model.directory", config_.model.directory);
+    const right_findings rights = look_at_rights(config_.sockets, config_.web);
+    for (const address_problem& one : rights.problems) add(one.key, one.text);
+    for (const address_problem& one : rights.unseen)
+      result_.unseen.push_back({file_, 0, 0, one.key, one.text});
   }
 
 private:
@@ -101,6 +110,12 @@ private:
   void check_model(const char* key, const std::string& file, model_kind kind) {
     if (file.empty()) return;
     if (const auto read = load_model_file(file, kind); !read) add(key, read.error().what);
+  }
+
+  void check_directory(const char* key, const std::string& path) {
+    std::error_code ignored;  // what cannot be looked at is none
+    if (path.empty() || std::filesystem::is_directory(path, ignored)) return;
+    add(key, "no directory " + path);
   }
 
   /// @returns whether nothing is wrong with it.
@@ -197,17 +212,25 @@ check_result check(const check_arguments& a) {
   return r;
 }
 
+json list_json(const std::vector<config_problem>& problems) {
+  json list = json::array();
+  for (const auto& p : problems)
+    list.push_back({{"file", p.file},
+                    {"line", p.line},
+                    {"column", p.column},
+                    {"key", p.key},
+                    {"text", p.text}});
+  return list;
+}
+
 std::string result_json(const std::string& file, const check_result& r) {
-  json problems = json::array(), settings = json::object();
-  for (const auto& p : r.problems)
-    problems.push_back({{"file", p.file},
-                        {"line", p.line},
-                        {"column", p.column},
-                        {"key", p.key},
-                        {"text", p.text}});
+  json settings = json::object();
   for (const auto& [key, value] : r.settings) settings[key] = value;
-  return json{
-      {"file", file}, {"ok", r.problems.empty()}, {"problems", problems}, {"settings", settings}}
+  return json{{"file", file},
+              {"ok", r.problems.empty()},
+              {"problems", list_json(r.problems)},
+              {"unseen", list_json(r.unseen)},
+              {"settings", settings}}
       .dump(2);
 }
 
@@ -219,6 +242,8 @@ int run_check(const check_arguments& a, const command_session& session) {
     return code;
   }
   for (const auto& problem : r.problems) std::puts(harmless(to_string(problem)).c_str());
+  for (const auto& one : r.unseen)
+    std::fprintf(stderr, "not looked at: %s\n", harmless(to_string(one)).c_str());
   if (code != exit_code::ok)
     return report_failure(a.file + ": " + std::to_string(r.problems.size()) +
                           (r.problems.size() == 1 ? " problem" : " problems"));

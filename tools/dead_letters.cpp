@@ -18,6 +18,7 @@
 #include "tools/dead_letters.hpp"
 #include "tools/option_text.hpp"
 #include "tools/progress.hpp"
+#include "tools/session_keys.hpp"
 #include "transport/http_server.hpp"
 #include "transport/publisher_client.hpp"
 
@@ -224,6 +225,7 @@ int report(const std::vector<letter_fate>& fates, const command_session& session
 int run_replay(const letter_arguments& a, const command_session& session) {
   if (a.ids.empty() == a.reason.empty())
     return report_usage("name the letters: their ids (faultline dead-letter list), or --reason");
+  if (const auto keys = keys_of(session); !keys) return report_no_keys(keys.error(), session);
   auto ids = a.ids;
   if (!a.reason.empty()) {
     auto found = ids_of_reason(session.server, a.reason);

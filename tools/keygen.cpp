@@ -11,6 +11,7 @@
 
 #include "tools/commands.hpp"
 #include "tools/option_text.hpp"
+#include "tools/session_keys.hpp"
 #include "transport/key_file.hpp"
 #include "transport/seal.hpp"
 
@@ -86,8 +87,16 @@ outcome<std::shared_ptr<const curve_keys>> keys_of(const command_session& sessio
   if (session.key_file.empty() && session.server_key_file.empty())
     return std::shared_ptr<const curve_keys>{};
   if (session.key_file.empty() || session.server_key_file.empty())
-    return failure{ec::invalid, "--key-file and --server-key-file go together"};
+    return failure{ec::invalid,
+                   std::string{"--key-file and --server-key-file go together: "} +
+                       (session.key_file.empty() ? "--key-file" : "--server-key-file") +
+                       " is missing"};
   return load_client_keys(session.key_file, session.server_key_file);
+}
+
+int report_no_keys(const failure& why, const command_session& session) {
+  const bool half = session.key_file.empty() != session.server_key_file.empty();
+  return half ? report_usage(why.what) : report_failure(why);
 }
 
 void add_keygen_command(CLI::App& app, command_session& session) {

@@ -9,7 +9,10 @@
 #include <cstring>
 #include <exception>
 #include <string>
+#include <utility>
 
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 #include <CLI/CLI.hpp>
 
 #include "tools/commands.hpp"
@@ -155,6 +158,13 @@ int run(int argc, char** argv) {
   return session.run();
 }
 
+/// What a room logs is said beside what a command prints, not among it.
+void log_to_the_error_stream() {
+  auto logger = spdlog::stderr_logger_st("faultline");
+  logger->set_pattern("%n: %v");
+  spdlog::set_default_logger(std::move(logger));
+}
+
 bool reader_has_gone() {
   pollfd output{STDOUT_FILENO, POLLOUT, 0};
   return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
@@ -178,6 +188,7 @@ int with_output_written(int status) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is an error of write()
   try {
+    log_to_the_error_stream();
     return with_output_written(run(argc, argv));
   } catch (const std::exception& e) {
     return faultline::report_failure(std::string{"unexpected: "} + e.what());

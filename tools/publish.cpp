@@ -14,6 +14,7 @@
 #include "tools/option_text.hpp"
 #include "tools/recording_events.hpp"
 #include "tools/sending.hpp"
+#include "tools/session_keys.hpp"
 
 namespace faultline {
 
@@ -93,7 +94,7 @@ outcome<opened_input> open_input(const std::string& file, const publish_argument
 
 int run_publish(const publish_arguments& a, const command_session& session) {
   auto keys = keys_of(session);
-  if (!keys) return report_failure(keys.error());
+  if (!keys) return report_no_keys(keys.error(), session);
   auto sender = event_sender::open(a.sending, std::move(*keys));
   if (!sender) return report_failure(sender.error());
   outcome<void> sent;

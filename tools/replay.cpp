@@ -11,6 +11,7 @@
 #include "tools/progress.hpp"
 #include "tools/recording_events.hpp"
 #include "tools/sending.hpp"
+#include "tools/session_keys.hpp"
 
 namespace faultline {
 
@@ -99,7 +100,7 @@ int replay_telemetry(const telemetry& t, const replay_pace& pace, sending_option
           ? milliseconds{0}
           : whole_intervals(now() - (pace.start_now ? span->first : span->last), t.interval_s);
   auto keys = keys_of(session);
-  if (!keys) return report_failure(keys.error());
+  if (!keys) return report_no_keys(keys.error(), session);
   auto sender = event_sender::open(options, std::move(*keys));
   if (!sender) return report_failure(sender.error());
   const auto input = recording_input(t, shift);

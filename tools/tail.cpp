@@ -14,6 +14,7 @@
 #include "tools/feed_text.hpp"
 #include "tools/internal/json_text.hpp"
 #include "tools/option_text.hpp"
+#include "tools/session_keys.hpp"
 #include "transport/feed_client.hpp"
 
 namespace faultline {
@@ -86,7 +87,7 @@ int run_tail(tail_arguments a, const command_session& session) {
   if (!a.timeout.empty() && duration_of(a.timeout) < duration_of(a.live_within))
     a.live_within = a.timeout;
   auto keys = keys_of(session);
-  if (!keys) return report_failure(keys.error());
+  if (!keys) return report_no_keys(keys.error(), session);
   a.feed.keys = std::move(*keys);
   auto feed = feed_client::connect(a.feed);
   if (!feed) return report_failure(feed.error());

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/commands.hpp"
+#include "transport/token_name.hpp"
 #include "transport/tokens.hpp"
 
 namespace faultline {
@@ -23,6 +24,9 @@ struct token_arguments {
 };
 
 int run_create(token_arguments a, const command_session& session) {
+  if (!is_token_name(a.user.name))
+    return report_usage("'" + harmless(a.user.name) +
+                        "' is no name of a token: one word without '#', at most 64 bytes");
   a.user.role = *web_role_of(a.role);
   if (!a.not_after.empty()) {
     const auto at = parse_time(a.not_after);

@@ -35,11 +35,7 @@ std::vector<address_problem> address_problems(const socket_options& o) {
                            " leads over a network, and security.key names no key of this server. "
                            "Make one with `faultline keygen server --out DIRECTORY` and name it"});
     else if (!is_local(endpoint) && s.clients.empty())
-      found.push_back({"ingest.subscribe",
-                       endpoint +
-                           " leads over a network, and no file in security.clients names it: a "
-                           "NAME.pub with the publisher's public key and endpoint = \"" +
-                           endpoint + "\" in its section faultline is needed"});
+      found.push_back({"ingest.subscribe", no_client_behind(endpoint)});
   return found;
 }
 
@@ -61,6 +57,13 @@ std::vector<address_problem> address_problems(const web_options& o) {
                      : "web.tls_certificate and web.tls_key name no certificate") +
                 ", or listen on 127.0.0.1"});
   return found;
+}
+
+std::string no_client_behind(const std::string& endpoint) {
+  return endpoint +
+         " leads over a network, and no file in security.clients names it: a NAME.pub with the "
+         "publisher's public key and endpoint = \"" +
+         endpoint + "\" in its section faultline is needed";
 }
 
 std::optional<std::string> line_address_problem(const std::string& endpoint, bool networks) {

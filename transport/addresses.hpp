@@ -22,6 +22,8 @@ struct address_problem {
 std::vector<address_problem> address_problems(const socket_options& o);
 std::vector<address_problem> address_problems(const web_options& o);
 std::vector<address_problem> address_problems(const receiver_options& o);
+/// Of a PUB in `ingest.subscribe` that leads over a network and that no client's file names.
+std::string no_client_behind(const std::string& endpoint);
 /// Of one endpoint of syslog or StatsD, udp:// or tcp://, in a sentence.
 std::optional<std::string> line_address_problem(const std::string& endpoint, bool networks);
 

@@ -103,11 +103,7 @@ outcome<event_socket> zmq_doors::subscribed(const std::string& endpoint,
   const auto list = access_.get();
   const client_rights* publisher = list->behind(endpoint);
   if (publisher == nullptr && !is_local(endpoint))
-    return failure{ec::invalid,
-                   "ingest.subscribe " + endpoint +
-                       " leads over a network, and no file in security.clients names it: a "
-                       "NAME.pub with the publisher's public key and endpoint = \"" +
-                       endpoint + "\" in its section faultline is needed"};
+    return failure{ec::invalid, "ingest.subscribe " + no_client_behind(endpoint)};
   zmq::socket_t socket{context_, zmq::socket_type::sub};
   set_limits(socket, limits, endpoint);
   if (publisher != nullptr) prove_keys(socket, own_, publisher->public_key);

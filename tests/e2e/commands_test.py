@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -75,6 +76,114 @@ class FilesTest(unittest.TestCase):
             self.assertEqual((done.returncode, len(done.stdout.splitlines()) if wrong else 0), (1 if wrong else 0, len(wrong)), done.stdout)
             for words in wrong:
                 self.assertIn(words, done.stdout)
+
+    def keys(self):
+        """@returns a configuration with keys, clients, tokens and a certificate of its own, all of them sound."""
+        for name in ("server", "probe"):
+            run(BIN / "faultline", "keygen", name, "--out", self.dir, *(["--allow", "ingest"] if name == "probe" else []))
+        (self.dir / "clients").mkdir()
+        (self.dir / "probe.pub").rename(self.dir / "clients/probe.pub")
+        run(BIN / "faultline", "token", "create", "pager", "--file", self.dir / "tokens")
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+            "-subj", "/CN=localhost", "-keyout", self.dir / "web.key", "-out", self.dir / "web.pem")
+        os.chmod(self.dir / "web.key", 0o600)
+        http, *ports = free_ports(5)
+        pull, router, publish, replay = (f"tcp://127.0.0.1:{port}" for port in ports)
+        return (f"storage: {{path: {self.dir / 'store'}}}\n"
+                f"security: {{key: {self.dir / 'server.secret'}, clients: {self.dir / 'clients'}, curve: always}}\n"
+                f"web: {{listen_address: 127.0.0.1:{http}, tls_certificate: {self.dir / 'web.pem'}, tls_key: {self.dir / 'web.key'},"
+                f" tokens: {self.dir / 'tokens'}}}\n"
+                f"ingest: {{pull: ['{pull}'], router: ['{router}']}}\nfeed: {{publish: '{publish}', replay: '{replay}'}}\n")
+
+    def test_what_check_config_lets_pass_the_server_does_not_refuse_for_its_files_of_rights(self):
+        """Each alone, with the same words: a file that ends the start is told before it."""
+        text = self.keys()
+        path = self.file(text)
+        self.assertEqual(run(BIN / "faultline", "check-config", path).returncode, 0)
+        client = (self.dir / "clients/probe.pub").read_text()
+        other = self.dir / "other.key"
+        run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-out", other)
+        os.chmod(other, 0o600)
+        for change, key, words in (
+                (lambda: os.chmod(self.dir / "server.secret", 0o644), "security.key", "chmod 600 it"),
+                (lambda: (self.dir / "server.secret").write_text("curve\n"), "security.key", "there is no public-key"),
+                (lambda: (self.dir / "clients").rename(self.dir / "gone"), "security.clients", "cannot read the directory"),
+                (lambda: (self.dir / "clients/probe.pub").write_text(client.replace("allow", "alow")), "security.clients", "alow is not known"),
+                (lambda: (self.dir / "clients/two.pub").write_text(client), "security.clients", "holds the key of another file"),
+                (lambda: path.write_text(text.replace("web.key", "other.key")), "web.tls_certificate", "is not the key of the certificate"),
+                (lambda: (self.dir / "web.pem").unlink(), "web.tls_certificate", "web.pem cannot be read"),
+                (lambda: (self.dir / "tokens").write_text("pager king 00\n"), "web.tokens", "line 1"),
+                (lambda: os.chmod(self.dir / "tokens", 0o640), "web.tokens", "chmod 600 it"),
+                (lambda: path.write_text(text.replace("router: [", "subscribe: ['tcp://10.0.0.7:5556'], router: [")), "ingest.subscribe",
+                 "no file in security.clients names it")):
+            with self.subTest(words=words), tempfile.TemporaryDirectory() as kept:
+                shutil.copytree(self.dir, kept, dirs_exist_ok=True)
+                change()
+                checked = run(BIN / "faultline", "check-config", path)
+                self.assertEqual((checked.returncode, len(checked.stdout.splitlines())), (1, 1), checked.stdout + checked.stderr)
+                self.assertIn(f"{path}: {key}: ", checked.stdout)
+                self.assertIn(words, checked.stdout)
+                started = run(BIN / "faultlined", "--config.file", path)
+                self.assertEqual(started.returncode, 1, started.stderr)
+                self.assertIn(words, started.stderr)
+                shutil.rmtree(self.dir)
+                shutil.copytree(kept, self.dir)
+
+    def test_check_config_says_what_it_cannot_look_at_and_judges_it_neither_way(self):
+        text = self.keys()
+        locked = self.dir / "locked"
+        locked.mkdir()
+        (self.dir / "server.secret").rename(locked / "server.secret")
+        path = self.file(text.replace("server.secret", "locked/server.secret"))
+        if os.geteuid() == 0:
+            os.chown(locked / "server.secret", 12345, 12345)
+        else:
+            os.chmod(locked, 0)
+            self.addCleanup(os.chmod, locked, 0o700)
+        checked = run(BIN / "faultline", "check-config", path)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        self.assertIn("not looked at", checked.stderr)
+        self.assertIn("server.secret belongs to another user", checked.stderr)
+        told = json.loads(run(BIN / "faultline", "check-config", path, "-o", "json").stdout)
+        self.assertEqual((told["ok"], [one["key"] for one in told["unseen"]]), (True, ["security.key"]))
+
+    def test_check_config_tells_of_a_broken_seal_beside_its_answer(self):
+        path = self.file(self.keys())
+        tokens = self.dir / "tokens"
+        tokens.write_text(tokens.read_text().replace("pager", "paper"))
+        checked = run(BIN / "faultline", "check-config", path, "-o", "json")
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+        self.assertIn(str(tokens), checked.stderr)
+        self.assertTrue(json.loads(checked.stdout)["ok"])
+
+    def test_check_config_looks_for_the_directory_of_models(self):
+        done = run(BIN / "faultline", "check-config", self.file(f"model: {{directory: {self.dir / 'absent'}}}\n"))
+        self.assertEqual((done.returncode, done.stdout.count("\n")), (1, 1), done.stdout)
+        self.assertIn(f"model.directory: no directory {self.dir / 'absent'}", done.stdout)
+        self.assertEqual(run(BIN / "faultline", "check-config", self.file(f"model: {{directory: {self.dir}}}\n")).returncode, 0)
+
+    def test_one_key_of_two_is_wrong_usage(self):
+        run(BIN / "faultline", "keygen", "server", "--out", self.dir)
+        (self.dir / "events.jsonl").write_text("")
+        (self.dir / "recording").mkdir()
+        for words in (["publish", self.dir / "events.jsonl"], ["tail"], ["dead-letter", "replay", "1"],
+                      ["bench", "generate", "--router", "tcp://127.0.0.1:1"]):
+            for key, missing in (("--key-file", "--server-key-file"), ("--server-key-file", "--key-file")):
+                done = run(BIN / "faultline", *words, key, self.dir / "server.secret")
+                self.assertEqual(done.returncode, 2, f"{words}: {done.stdout}{done.stderr}")
+                self.assertIn(f"go together: {missing} is missing", done.stderr)
+        done = run(BIN / "faultline", "publish", self.dir / "events.jsonl", "--key-file", self.dir / "absent", "--server-key-file",
+                   self.dir / "server.pub")
+        self.assertEqual(done.returncode, 1, done.stderr)
+
+    def test_a_name_that_is_none_of_a_token_is_wrong_usage(self):
+        for name in ("two words", "a#b", "", "n" * 65):
+            done = run(BIN / "faultline", "token", "create", name, "--file", self.dir / "tokens")
+            self.assertEqual(done.returncode, 2, done.stdout + done.stderr)
+            self.assertIn("is no name of a token", done.stderr)
+        self.assertFalse((self.dir / "tokens").exists())
+        self.assertEqual(run(BIN / "faultline", "token", "create", "pager", "--file", self.dir / "tokens").returncode, 0)
+        self.assertEqual(run(BIN / "faultline", "token", "create", "pager", "--file", self.dir / "tokens").returncode, 1)
 
     def test_flags_of_the_server_are_checked_before_the_store_is_opened(self):
         for flag, value in (("--web.listen-address", "nope"), ("--web.listen-address", "127.0.0.1:99999"), ("--log.level", "loud")):
