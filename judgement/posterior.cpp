@@ -22,6 +22,7 @@ constexpr double lateness = 0.6;
 constexpr double saturation = 0.5;
 constexpr double more_traffic = 0.6;
 constexpr double changed_and_shows = 0.5;
+constexpr double least_apart_s = 1e-3;  // of two onsets: what a time can tell apart
 
 /// log((q e^lr + 1 - q) / (b e^lr + 1 - b)): what it is worth that the cause reaches a node with
 /// this evidence, against nothing reaching it.
@@ -237,8 +238,9 @@ private:
           static_cast<double>(std::max(q_.nodes[n].window.tick_ms, q_.nodes[r].window.tick_ms)) /
           1000;
       const double late_s = static_cast<double>((*cause.onset - *e.onset).count()) / 1000;
-      // Laplace over the difference of two uncertain onsets, one tick free.
-      const double scale = tick_s + cause.onset_sigma_s + e.onset_sigma_s;
+      // Laplace over the difference of two uncertain onsets, one tick free. What is known by alerts
+      // alone has no tick and an onset to the millisecond.
+      const double scale = std::max(tick_s + cause.onset_sigma_s + e.onset_sigma_s, least_apart_s);
       sum -= std::clamp((late_s - tick_s) / scale, 0.0, w_.order_most_each);
     }
     t.order = w_.order * std::max(sum, -w_.order_most);

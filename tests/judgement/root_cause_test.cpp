@@ -181,6 +181,24 @@ TEST(RootCause, AnAlertOfWhatIsNotMeasuredIsNoCauseAndHasNoRemedy) {
   }
 }
 
+// As one group of Prometheus' rules posts them: of what we do not measure, with one time.
+TEST(RootCause, AlertsOfWhatIsNotMeasuredThatBeginAtOnceHaveProbabilities) {
+  rca_question q;
+  q.onset = q.as_of = system_builder::at(0);
+  for (const char* entity : {"service/cart", "db/cart"}) {
+    rca_node& n = q.nodes.emplace_back();
+    n.entity = entity;
+    n.alerts.emplace_back().entity = entity;
+    n.alerts.back().started = q.onset;
+    n.alerts.back().score = 1;
+  }
+  q.edges.push_back({"service/cart", "db/cart", edge_kind::calls});
+  const auto r = found(q);
+  ASSERT_EQ(r.causes.size(), 2u);
+  for (const auto& c : r.causes) EXPECT_TRUE(std::isfinite(c.probability)) << c.entity;
+  EXPECT_NEAR(sum_of(r), 1, 1e-9);
+}
+
 TEST(RootCause, ASilentDependencyIsSeen) {
   system_builder b;
   b.service("service/front", 3).service("service/cart", 3).service("db/cart");
