@@ -173,6 +173,7 @@ void notifier_core::leave(known_alert& a) {
 
 void notifier_core::take(const alert& fresh, arrival_time now) {
   if (routes_.empty()) return;
+  follow_clock(now);
   const auto known = alerts_.find(fresh.id);
   if (known == alerts_.end()) {
     if (!fires(fresh)) return;
@@ -246,6 +247,7 @@ void notifier_core::part(const std::string& id, const std::string& incident) {
 
 void notifier_core::take(const incident& fresh, arrival_time now) {
   if (routes_.empty()) return;
+  follow_clock(now);
   bool wanted = false;
   for (const std::string& id : fresh.alerts) {
     const auto at = alerts_.find(id);

@@ -59,7 +59,8 @@ enum class delivery : std::uint8_t {
 };
 
 /// Who is to be told of what, and when. Pure: time is handed in. Takes what the feed tells, in
-/// order; the same record twice changes nothing.
+/// order; the same record twice changes nothing. Time that goes back (a clock was wrong and is set
+/// right) holds nobody up: what was done at times that are yet to come counts as done now.
 ///
 /// Alerts go by the first route whose matchers they fulfil (and on, where it says so) into groups;
 /// a group is told of `group_wait` after its first alert, `group_interval` after something changed,
@@ -132,6 +133,8 @@ private:
     bool risen = false;     ///< something critical does, and only warnings have been told
   };
 
+  void follow_clock(arrival_time now);
+  void set_back(arrival_time now, milliseconds by);
   void put(known_alert& a, arrival_time now);
   void leave(known_alert& a);
   bool sends(const std::string& key, const std::string& id) const;
@@ -174,6 +177,7 @@ private:
   std::set<std::string> changed_;  ///< names of rows
   std::map<std::string, notify_counters> counters_;
   std::uint64_t left_out_ = 0;
+  arrival_time clock_{};  ///< as it was handed in last
 };
 
 }  // namespace faultline

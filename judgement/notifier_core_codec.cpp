@@ -42,6 +42,8 @@ outcome<void> notifier_core::restore(const std::map<std::string, std::string>& f
   for (const auto& [name, bytes] : from)
     if (auto done = restore_row(name, bytes); !done)
       return failure{done.error().code, "notifier: " + name + ": " + done.error().what};
+  clock_ = now;
+  set_back(now, milliseconds{0});
   settle_restored(now);
   return {};
 }

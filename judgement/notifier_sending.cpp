@@ -18,6 +18,37 @@ milliseconds backoff(std::uint32_t attempts) {
 
 }  // namespace
 
+void notifier_core::follow_clock(arrival_time now) {
+  const arrival_time before = std::exchange(clock_, now);
+  if (now < before) set_back(now, before - now);
+}
+
+/// Times that are yet to come are @p now. What has waited, or waits for another attempt, waits as
+/// long as it would have: the clock went back @p by, where that is known.
+void notifier_core::set_back(arrival_time now, milliseconds by) {
+  const arrival_time last = now + milliseconds{asked_rest_ms};
+  for (auto& [key, g] : groups_) {
+    const arrival_time first = g.first - by, retry = std::min(g.retry - by, last);
+    bool other = std::exchange(g.first, first) != first;
+    other = std::exchange(g.retry, retry) != retry || other;
+    for (arrival_time* t : {&g.first, &g.sent, &g.calm}) {
+      other = other || *t > now;
+      *t = std::min(*t, now);
+    }
+    if (!other) continue;
+    changed_.insert("group/" + key);
+    to_plan_.insert(key);
+  }
+  for (auto& [id, a] : alerts_) {
+    if (a.ended <= now) continue;
+    a.ended = now;
+    changed_.insert("alert/" + id);
+  }
+  for (auto& [receiver, times] : spent_)
+    for (arrival_time& t : times) t = std::min(t, now);
+  for (auto& [receiver, t] : tired_) t.until = std::min(t.until - by, last);
+}
+
 /// When a receiver may be sent something, from @p wanted on.
 std::optional<arrival_time> notifier_core::allowed(const std::string& receiver,
                                                    arrival_time wanted) const {
@@ -67,6 +98,7 @@ std::optional<arrival_time> notifier_core::next() {
 }
 
 std::vector<notification> notifier_core::due(arrival_time now) {
+  follow_clock(now);
   plan();
   std::vector<notification> all;
   for (auto& [receiver, times] : spent_) {
@@ -194,6 +226,7 @@ void notifier_core::settle_failed(group& g, const std::string& receiver, arrival
 
 void notifier_core::done(const std::string& receiver, delivery how, arrival_time now,
                          milliseconds rest) {
+  follow_clock(now);
   const auto busy = under_way_.find(receiver);
   if (busy == under_way_.end()) return;
   const sending what = std::move(busy->second);

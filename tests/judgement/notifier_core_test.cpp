@@ -440,6 +440,56 @@ TEST_F(Notifier, AnotherConfigurationFindsItsWay) {
   EXPECT_THAT(send(20 * minute), SizeIs(2));
 }
 
+TEST_F(Notifier, AClockThatWasAheadAndIsSetRightHoldsNobodyUp) {
+  constexpr std::int64_t ahead = 24 * 60 * minute;
+  core.take(firing("a"), at(ahead));
+  core.take(of("i1", {"a"}), at(ahead));
+  ASSERT_THAT(send(ahead + 30 * second), SizeIs(1));
+  core.take(firing("b"), at(ahead + minute));
+  core.take(of("i2", {"b"}), at(ahead + minute));
+  core.take(ended("a"), at(ahead + minute));
+  EXPECT_THAT(send(minute), IsEmpty()) << "nor are they told at once";
+  const auto fresh = send(minute + 30 * second);
+  ASSERT_THAT(fresh, SizeIs(1));
+  EXPECT_THAT(entities(fresh[0]), ElementsAre("b"));
+  EXPECT_EQ(core.next(), at(6 * minute)) << "the group's interval from now on";
+  const auto end = send(6 * minute);
+  ASSERT_THAT(end, SizeIs(1));
+  EXPECT_THAT(entities(end[0]), ElementsAre("-a"));
+}
+
+TEST_F(Notifier, AClockThatIsSetRightOverARestartHoldsNobodyUp) {
+  constexpr std::int64_t ahead = 24 * 60 * minute;
+  core.take(firing("a"), at(ahead));
+  core.take(of("i1", {"a"}), at(ahead));
+  ASSERT_THAT(send(ahead + 30 * second), SizeIs(1));
+  core.take(ended("a"), at(ahead + minute));
+  restart(minute);
+  EXPECT_EQ(core.next(), at(6 * minute));
+  EXPECT_THAT(send(6 * minute), SizeIs(1));
+}
+
+TEST_F(Notifier, AfterAClockIsSetBackAFailureIsRepeatedAsSoonAsItWouldHaveBeen) {
+  constexpr std::int64_t ahead = 24 * 60 * minute;
+  core.take(firing("a"), at(ahead));
+  core.take(of("i1", {"a"}), at(ahead));
+  ASSERT_THAT(fail(ahead + 30 * second), SizeIs(1));
+  EXPECT_THAT(send(30 * second), IsEmpty());
+  EXPECT_THAT(send(35 * second), SizeIs(1));
+}
+
+TEST_F(Notifier, WhatAClockThatWasAheadHasSpentOfAShareIsSpentNow) {
+  notify_options o = two_receivers();
+  o.receivers[0].max_per_minute = 1;
+  core = *notifier_core::make(o);
+  constexpr std::int64_t ahead = 24 * 60 * minute;
+  core.take(firing("a"), at(ahead));
+  ASSERT_THAT(send(ahead + 30 * second), SizeIs(1));
+  core.take(firing("b"), at(0));
+  EXPECT_THAT(send(minute - 1), IsEmpty());
+  EXPECT_THAT(send(minute), SizeIs(1));
+}
+
 TEST_F(Notifier, WhatComesAndGoesIsToldOfItsRiseAndThatSomebodyLooksAfterIt) {
   const auto episode = [](int n, alert a) {
     a.id = "id-" + std::to_string(n);
