@@ -217,14 +217,19 @@ void notifier_core::begin_again(const known_alert& a, arrival_time now) {
   }
 }
 
+/// Since when the oldest of its groups waits; @p now where it is in none.
+arrival_time notifier_core::waits_since(const known_alert& a, arrival_time now) const {
+  for (const std::string& key : a.groups) now = std::min(now, groups_.at(key).first);
+  return now;
+}
+
 /// Into the groups of an incident. What was told before stays in its group, which is of that
 /// incident from now on.
 void notifier_core::join(known_alert& a, const incident& of, arrival_time now) {
   const std::string before = std::exchange(a.incident, of.id);
   members_[of.id].insert(a.what.id);
   changed_.insert("alert/" + a.what.id);
-  arrival_time first = now;
-  for (const std::string& key : a.groups) first = std::min(first, groups_.at(key).first);
+  const arrival_time first = waits_since(a, now);
   leave(a);
   for (const std::string& key : a.groups) {
     groups_.at(key).incident = of.id;

@@ -137,6 +137,7 @@ private:
   void set_back(arrival_time now, milliseconds by);
   void put(known_alert& a, arrival_time now);
   void leave(known_alert& a);
+  arrival_time waits_since(const known_alert& a, arrival_time now) const;
   bool sends(const std::string& key, const std::string& id) const;
   bool knows(const std::string& receiver, const known_alert& a) const;
   static bool fires(const alert& a) noexcept { return a.state == alert_state::firing; }

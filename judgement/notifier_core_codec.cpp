@@ -94,7 +94,9 @@ void notifier_core::settle_restored(arrival_time now) {
   std::vector<std::string> over;
   for (auto& [id, a] : alerts_) {
     if (a.what.state == alert_state::firing) {
-      put(a, now);
+      const arrival_time since = waits_since(a, now);
+      leave(a);  // where it was to be told by routes that may be others now
+      put(a, since);
       continue;
     }
     leave(a);  // somebody may not want to hear of ends any more

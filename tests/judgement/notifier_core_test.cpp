@@ -440,6 +440,21 @@ TEST_F(Notifier, AnotherConfigurationFindsItsWay) {
   EXPECT_THAT(send(20 * minute), SizeIs(2));
 }
 
+TEST_F(Notifier, WhatAnotherConfigurationGroupsAnewIsToldOnce) {
+  alert quiet = firing("a");
+  quiet.silenced = true;
+  core.take(quiet, at(0));
+  core.take(firing("b"), at(0));
+  notify_options o = two_receivers();
+  o.routes[1].group_by = {"entity"};
+  restart(second, o);
+  EXPECT_THAT(send(30 * second), SizeIs(1)) << "b has waited since it began";
+  EXPECT_THAT(send(10 * minute), IsEmpty());
+  core.take(firing("a", 2), at(10 * minute));
+  EXPECT_THAT(send(11 * minute), SizeIs(1));
+  EXPECT_THAT(send(20 * minute), IsEmpty());
+}
+
 TEST_F(Notifier, AClockThatWasAheadAndIsSetRightHoldsNobodyUp) {
   constexpr std::int64_t ahead = 24 * 60 * minute;
   core.take(firing("a"), at(ahead));
