@@ -80,9 +80,7 @@ correlator_output correlator_core::apply(const decision& d) {
   state.last_key = 0;
   state.out = &out;
   state.now = std::max(state.now, time_of(d));
-  state.pass_silences();
-  state.pass_posted();
-  state.pass_windows();
+  state.pass_what_is_due();
   switch (d.kind) {
     case decision_kind::alert:
       state.on_alert(d.alert);
@@ -108,11 +106,7 @@ correlator_output correlator_core::apply(const decision& d) {
     case decision_kind::clock:
       break;
   }
-  state.settle_newly_reached();
-  while (!state.merged.empty()) {
-    state.mark_some(std::exchange(state.merged, {}));
-    state.settle_newly_reached();
-  }
+  state.settle();
   state.pass_time();
   state.pass_doubts();
   state.out = nullptr;
@@ -129,6 +123,27 @@ correlator_output correlator_core::apply(const decision& d) {
   }
   state.asked_suspicions.clear();
   return out;
+}
+
+/// All that ends and begins by now does, before any alert is looked at for it: what ends together
+/// leaves no moment in which only one of it has.
+void correlator_core::impl::pass_what_is_due() {
+  const bool silences_moved = pass_silences();
+  const bool windows_moved = pass_windows();
+  pass_posted();
+  if (silences_moved || windows_moved) mark_all();
+  attach_heard();
+}
+
+/// Who belongs together, and what follows from that for who is told, until nothing follows.
+void correlator_core::impl::settle() {
+  attach_heard();
+  settle_newly_reached();
+  while (!merged.empty() || !heard.empty()) {
+    mark_some(std::exchange(merged, {}));
+    attach_heard();
+    settle_newly_reached();
+  }
 }
 
 bool correlator_core::impl::seen(const alert& a) const {

@@ -203,6 +203,8 @@ struct correlator_core::impl {
   }
 
   // correlator_core.cpp: one member per kind of decision
+  void pass_what_is_due();
+  void settle();
   void on_alert(const alert& told);
   void place_alert(const alert& a, bool known);
   void on_change(const change_note& c);
@@ -297,7 +299,7 @@ struct correlator_core::impl {
   // correlator_core_silences.cpp: what operators do not want to hear of for a while
   void set_silence(const operator_command& c);
   void end_silence(const operator_command& c);
-  void pass_silences();
+  bool pass_silences();
   void move_silence(kept_silence& s, silence_state to, const std::string& why);
   void plan_silence(const kept_silence& s, bool planned);
   void forget_old_silences();
@@ -323,6 +325,7 @@ struct correlator_core::impl {
                       const std::string& except) const;
   std::string cause_alert_of(const alert& a);
   void mark_some(const std::set<std::string>& ids);
+  void attach_heard();
   const ranked_cause* speaker_of(incident_key key) const;
   bool speaks_for_others(const tracked_alert& t) const;
   void mark_members(incident_key key);
@@ -335,7 +338,7 @@ struct correlator_core::impl {
   // correlator_core_maintenance.cpp: when what is seen is expected
   void take_windows(const std::vector<maintenance_window>& fresh);
   void plan_windows();
-  void pass_windows();
+  bool pass_windows();
   void find_covered();
   std::vector<std::string> windows_over(const std::string& entity);
 
@@ -407,7 +410,8 @@ struct correlator_core::impl {
   /// Members of incidents that merged, and others that may have come under a cause; empty between
   /// decisions.
   std::set<std::string> merged;
-  incident_key last_key = 0;  ///< handed out in this decision
+  std::set<std::string> heard;  ///< in no incident, and not suppressed any more; likewise
+  incident_key last_key = 0;    ///< handed out in this decision
   /// By incident and severity, as things are while some are marked.
   std::map<std::pair<incident_key, alert_severity>, std::string> best_speakers;
   correlator_output* out = nullptr;            ///< of the decision being applied

@@ -213,9 +213,8 @@ std::string correlator_core::impl::cause_alert_of(const alert& a) {
 }
 
 /// Tells those of @p ids again whose marks have changed; one that nothing suppresses any more may
-/// open an incident.
+/// open an incident, when it is known what else this decision ends and suppresses.
 void correlator_core::impl::mark_some(const std::set<std::string>& ids) {
-  std::vector<std::string> heard_again;
   std::set<incident_key> causes_changed;
   best_speakers.clear();
   std::set<std::string> touched;
@@ -234,12 +233,18 @@ void correlator_core::impl::mark_some(const std::set<std::string>& ids) {
     ++t.marks;
     ++t.alert.transition;
     say(t.alert);
-    if (!suppressed(t.alert) && t.incident == 0) heard_again.push_back(id);
+    if (!suppressed(t.alert) && t.incident == 0) heard.insert(id);
   }
-  for (const std::string& id : heard_again)
-    if (alerts.at(id).incident == 0 && !suppressed(alerts.at(id).alert)) attach(id);
   if (!touched.empty()) mark_some(touched);
   for (const incident_key key : causes_changed) mark_members(key);
+}
+
+void correlator_core::impl::attach_heard() {
+  for (const std::string& id : std::exchange(heard, {})) {
+    const auto at = alerts.find(id);
+    if (at == alerts.end() || at->second.alert.state != alert_state::firing) continue;
+    if (at->second.incident == 0 && !suppressed(at->second.alert)) attach(id);
+  }
 }
 
 bool correlator_core::impl::speaks_for_others(const tracked_alert& t) const {

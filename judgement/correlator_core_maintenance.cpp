@@ -24,10 +24,11 @@ void correlator_core::impl::plan_windows() {
     window_due = std::min(window_due, next_change(w, now));
 }
 
-void correlator_core::impl::pass_windows() {
-  if (window_due > now) return;
+/// @returns whether one has opened or closed.
+bool correlator_core::impl::pass_windows() {
+  if (window_due > now) return false;
   plan_windows();
-  mark_all();
+  return true;
 }
 
 /// Entities that depend on those whom an open window names, with the names of such windows.

@@ -118,7 +118,8 @@ void correlator_core::impl::end_silence(const operator_command& c) {
   forget_old_silences();
 }
 
-void correlator_core::impl::pass_silences() {
+/// @returns whether one has begun or ended.
+bool correlator_core::impl::pass_silences() {
   bool moved = false;
   while (!silence_agenda.empty() && silence_agenda.begin()->first <= now) {
     kept_silence& s = silences.at(silence_agenda.begin()->second);
@@ -130,9 +131,8 @@ void correlator_core::impl::pass_silences() {
       move_silence(s, silence_state::expired, "has come to its end");
     moved = true;
   }
-  if (!moved) return;
-  mark_all();
-  forget_old_silences();
+  if (moved) forget_old_silences();
+  return moved;
 }
 
 void correlator_core::impl::forget_old_silences() {

@@ -194,6 +194,46 @@ TEST_F(Inhibition, ARingOfRulesLeavesSomebodyLoud) {
   }
 }
 
+TEST_F(Inhibition, OneThatEndsRightBehindWhatInhibitedItOpensNoIncident) {
+  rules_record r;
+  r.correlation.inhibit = {{{"severity=critical"}, {"severity=warning"}, {}}};
+  rules(r);
+  posted_alert down, slow;
+  down.labels = {{"alertname", "Down"}, {"severity", "critical"}};
+  down.entity = "cart";
+  slow.labels = {{"alertname", "Slow"}, {"severity", "warning"}};
+  slow.entity = "pay";
+  const auto post = [&](std::int64_t ends) {
+    for (posted_alert* p : {&down, &slow}) {
+      p->starts = event_time_of(noon);
+      p->ends = event_time_of(ends);
+    }
+    return alerts_in(
+        f.command("posted_alerts", "", posted_json({down, slow}), std::min(ends, noon + minute)));
+  };
+  ASSERT_EQ(post(noon + 60 * minute).size(), 2u);
+  ASSERT_EQ(f.core.open().size(), 1u) << "of the one that inhibits";
+  post(noon + minute);
+  EXPECT_TRUE(f.core.firing().empty());
+  EXPECT_EQ(f.core.open().size(), 1u);
+}
+
+TEST_F(Inhibition, ASilenceThatEndsOverBothOpensNoIncidentOfTheInhibitedOne) {
+  rules_record r;
+  r.correlation.inhibit = {{{"severity=critical"}, {"severity=warning"}, {}}};
+  rules(r);
+  f.silence("s1", {{"entity", "a|b", true}}, noon, noon + minute);
+  for (const char* entity : {"a", "b"}) {  // marks are looked at in order of their names
+    auto d =
+        fold::alert_decision(entity, noon, noon, 1, alert_state::firing, alert_severity::warning);
+    d.alert.labels["severity"] = *entity == 'a' ? "warning" : "critical";
+    f.apply(d);
+  }
+  f.clock(noon + minute);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_THAT(f.core.open()[0].entities, ElementsAre("b"));
+}
+
 TEST_F(Inhibition, OneThatNobodyWantsToHearOfInhibitsNothing) {
   f.post("Down", "cart", noon, noon + 60 * minute);
   const auto slow = told(f.post("Slow", "cart", noon, noon + 60 * minute, "warning"));

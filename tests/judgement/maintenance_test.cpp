@@ -241,6 +241,20 @@ TEST_F(MaintenanceOfAlerts, DependentsAreCoveredWhereItSaysSo) {
   EXPECT_THAT(alerts_in(f.fire("stranger", noon + minute)).at(0).maintenance, IsEmpty());
 }
 
+TEST_F(MaintenanceOfAlerts, AWindowThatBeginsAsASilenceEndsLeavesDependentsNoMomentBetween) {
+  f.edge("front", "db");
+  auto w = once(noon + minute, noon + hour, "db");
+  w.dependents = true;
+  rules({w});
+  f.silence("s1", {{"entity", "front"}}, noon, noon + minute);
+  f.fire("front", noon);
+  const auto out = alerts_in(f.clock(noon + minute));
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_FALSE(out[0].silenced);
+  EXPECT_THAT(out[0].maintenance, ElementsAre("once"));
+  EXPECT_TRUE(f.core.open().empty());
+}
+
 TEST_F(MaintenanceOfAlerts, WhoDependsNoMoreIsNotCoveredNorAfterARestart) {
   auto w = once(noon, noon + hour, "db");
   w.dependents = true;

@@ -140,6 +140,15 @@ TEST(Silences, OneThatEndsOverSeveralAlertsOpensAnIncidentEach) {
   EXPECT_EQ(f.core.open()[1].alerts.size(), 1u);
 }
 
+TEST(Silences, WhatEndsWithItsSilenceOpensNoIncident) {
+  fold f;
+  f.silence("s1", of_a, noon, noon + 5 * minute);
+  f.post("Slow", "a", noon, noon + 5 * minute);
+  f.clock(noon + 5 * minute);
+  EXPECT_TRUE(f.core.firing().empty());
+  EXPECT_TRUE(f.core.open().empty());
+}
+
 TEST(Silences, ThatAreEndedByHandAreForgottenToo) {
   fold f;
   for (int n = 0; n < 1010; ++n) {
