@@ -161,7 +161,7 @@ void correlator_core::impl::take_over(incident_key older, incident_key younger, 
 void correlator_core::impl::end_merged(incident_key younger, const std::string& into) {
   tracked_incident& from = incidents.at(younger);
   from.record.state = incident_state::resolved;
-  from.record.ended = now;
+  from.record.ended = std::max(now, from.record.started);
   tell(from);
   out->feed.back().incident.summary = "merged into " + into;
   incidents.erase(younger);

@@ -121,7 +121,7 @@ void correlator_core::impl::end_alerts_of(const std::string& entity, bool with_p
   for (alert& a : ended) {
     if (!a.source.empty()) posted_ones.insert(a.id);
     a.state = alert_state::resolved;
-    a.updated = a.ended.emplace(now);
+    a.updated = a.ended.emplace(std::max(now, a.started));
     a.explanation = "the entity was retired";
     on_alert(a);
   }

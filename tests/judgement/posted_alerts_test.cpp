@@ -172,6 +172,31 @@ TEST(PostedAlerts, AboutARetiredEntityFireAgainWhenTheyAreStillPosted) {
   EXPECT_EQ(alerts_in(f.post("Slow", "cart", noon, noon + 12 * minute)).size(), 1u);
 }
 
+// The clock of the decisions rests where nothing else fires.
+TEST(PostedAlerts, AboutARetiredEntityEndNoEarlierThanTheyBegan) {
+  fold f;
+  f.clock(noon - 60 * minute);
+  f.post("Slow", "cart", noon, noon + 9 * minute);
+  const auto out = alerts_in(f.command("retire", "cart", "", noon + minute));
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].ended, event_time_of(noon));
+}
+
+TEST(PostedAlerts, WhoseIncidentsMergeEndTheYoungerNoEarlierThanItBegan) {
+  correlation_options options;
+  options.hops = 1;
+  fold f{options};
+  f.edge("a", "m");
+  f.edge("m", "z");
+  f.clock(noon - 60 * minute);
+  f.post("Slow", "z", noon, noon + 9 * minute);
+  f.post("Slow", "a", noon, noon + 9 * minute);
+  const auto told = incidents_in(f.post("Slow", "m", noon, noon + 9 * minute));
+  ASSERT_FALSE(told.empty());
+  ASSERT_EQ(told[0].state, incident_state::resolved);
+  EXPECT_EQ(told[0].ended, event_time_of(noon));
+}
+
 TEST(PostedAlerts, OfAClockThatIsAheadBeginNow) {
   fold f;
   const auto out =
