@@ -295,6 +295,7 @@ struct correlator_core::impl {
   bool told_already(const suspicion& s, const std::string& cause);
   void confirm(incident_key key, const root_cause_result& r);
   void drop_suspicions_near(incident_key key);
+  void forget_signs(const std::string& entity);
 
   // correlator_core_silences.cpp: what operators do not want to hear of for a while
   void set_silence(const operator_command& c);

@@ -95,6 +95,7 @@ void correlator_core::impl::retire(const std::string& entity) {
   }
   end_alerts_of(entity, true);
   forget_episodes(entity);
+  forget_signs(entity);
 }
 
 /// Its partition has come to the operator's word: what it said meanwhile ends, too. What others
@@ -107,6 +108,7 @@ void correlator_core::impl::end_retired(const std::string& entity) {
       draw({entity, other, kind, true, "event", now});
   end_alerts_of(entity, false);
   forget_episodes(entity);
+  forget_signs(entity);
 }
 
 void correlator_core::impl::end_alerts_of(const std::string& entity, bool with_posted) {

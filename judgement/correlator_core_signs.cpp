@@ -294,6 +294,22 @@ void correlator_core::impl::confirm(incident_key key, const root_cause_result& r
   for (const std::string& entity : i.signs) extend(fresh, entity, 0);
 }
 
+/// Of an entity that is retired: nobody is to hear of it any more, nor is it behind anything.
+void correlator_core::impl::forget_signs(const std::string& entity) {
+  if (const auto at = signs.find(entity); at != signs.end()) {
+    signs_by_time.erase({at->second.at, entity});
+    signs.erase(at);
+  }
+  std::vector<incident_key> begun;
+  for (auto& [key, s] : suspicions) {
+    if (s.entities.front() == entity)
+      begun.push_back(key);
+    else
+      s.entities.erase(std::remove(s.entities.begin(), s.entities.end(), entity), s.entities.end());
+  }
+  for (const incident_key key : begun) drop(key);
+}
+
 /// An incident that a page opens asks by itself.
 void correlator_core::impl::drop_suspicions_near(incident_key key) {
   const auto& reach = incidents.at(key).reach;

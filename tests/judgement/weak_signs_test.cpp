@@ -225,6 +225,21 @@ TEST_F(WeakSigns, ASilencedEntityHasNone) {
   EXPECT_TRUE(f.clock(asked_at).requests.empty());
 }
 
+TEST_F(WeakSigns, OfARetiredEntityOpenNothing) {
+  const rca_request r = question();
+  f.command("retire", "c", "", asked_at);
+  EXPECT_TRUE(answer(r, "c", 0.95, 6).feed.empty());
+  EXPECT_TRUE(f.core.open().empty());
+}
+
+TEST_F(WeakSigns, OfARetiredEntityAreNoPartOfAnotherOnes) {
+  const rca_request r = question();  // c's, with a
+  f.command("retire", "a", "", asked_at);
+  const auto told = incidents_in(answer(r, "c", 0.95, 6));
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_THAT(told[0].entities, UnorderedElementsAre("c"));
+}
+
 TEST_F(WeakSigns, WhatAPageHasOpenedIsNotAskedAboutTwice) {
   sign("c", noon);
   f.fire("a", noon + minute);
