@@ -14,6 +14,7 @@ constexpr std::int64_t least_patience_ms = 5'000;
 constexpr std::int64_t settled_after_ms = 120'000;
 constexpr std::int64_t most_away_ms = 3'600'000;  // of what belongs to a round of now
 constexpr std::int64_t swept_every_ms = 60'000;
+constexpr std::int64_t set_back_ms = 10'000;  // bodies come out of order by less
 constexpr double part = 0.75;                 // of an interval: what is shorter is more than jitter
 constexpr std::uint8_t known_from_round = 2;  // a body may hold half of what an instance has
 
@@ -30,6 +31,13 @@ void instance_rounds::begin(std::int64_t now_ms) {
     series_[series] = std::move(*old);
   }
   before_.clear();
+  if (now_ms < now_ms_ - set_back_ms) {  // the clock was ahead: nobody was heard in times to come
+    swept_ms_ = std::min(swept_ms_, now_ms);
+    for (auto& [series, s] : series_) {
+      s.since_ms = std::min(s.since_ms, now_ms);
+      for (teller& t : s.tellers) t.heard_ms = std::min(t.heard_ms, now_ms);
+    }
+  }
   now_ms_ = now_ms;
   ++body_;
   if (tellers_ >= most_tellers && now_ms - swept_ms_ >= swept_every_ms) sweep();

@@ -103,6 +103,26 @@ TEST(InstanceRounds, AnInstanceThatEndsIsWaitedForHalfAnIntervalAndThenNotAnyMor
   EXPECT_DOUBLE_EQ(d.give(a, 4200, 7 * minute), 10);
 }
 
+TEST(InstanceRounds, AnInstanceThatEndsIsNotWaitedForLongerWhereTheClockIsSetBack) {
+  rounds_driver d;
+  d.kind = metric_kind::gauge;
+  const auto give = [&d](std::uint64_t instance, double value, std::int64_t at,
+                         std::int64_t ahead) {
+    d.rounds.begin(start + at + ahead);
+    d.rounds.add(d.series, instance, d.sample(value, at), false);
+    const auto all = d.rounds.close(d.series);
+    d.rounds.keep();
+    return all ? all->value : -1;
+  };
+  for (int i = 0; i < 5; ++i) {
+    give(a, 2, i * minute, 30 * minute);
+    give(b, 4, i * minute + 1000, 30 * minute);
+  }
+  EXPECT_EQ(give(a, 2, 5 * minute, 0), 3);
+  EXPECT_EQ(give(a, 2, 6 * minute, 0), -1);  // b may come yet
+  EXPECT_EQ(give(a, 2, 7 * minute, 0), 2);
+}
+
 // A deploy of a service with two instances: every one has a new id, and they overlap.
 TEST(InstanceRounds, NewInstancesInPlaceOfOldOnesCountEverythingOnce) {
   rounds_driver d;
