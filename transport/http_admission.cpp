@@ -84,6 +84,7 @@ void http_session::give_room_back() noexcept {
 /// A request of which the header alone is known: no handler hears of it.
 void http_session::turn_away(http_response response) {
   keep_alive_ = false;
+  turned_away_ = true;
   if (shared_.refused) {
     const auto& head = parser_->get();
     const auto method = head.method_string();

@@ -30,6 +30,10 @@ namespace {
 /// not lost to a reset.
 constexpr std::size_t linger_bytes = 1024 * 1024;
 constexpr std::chrono::seconds linger_time{1};
+/// The same of one whose request was turned away by its header: many clients send all of a body
+/// before they look for an answer.
+constexpr std::size_t unwanted_bytes = 64 * 1024 * 1024;
+constexpr std::chrono::seconds unwanted_time{5};
 constexpr std::size_t buffer_bytes = 32 * 1024;
 
 /// The rule @p request breaks, or nothing. What two programs could read differently is refused.
@@ -153,7 +157,9 @@ void http_session::on_header(error_code why) {
   if (const std::string_view rule = broken_rule(request); !rule.empty())
     return fail(400, "bad_request", rule);
   if (!let_in() || !has_room_for_body()) return;
-  if (boost::beast::iequals(request[http::field::expect], "100-continue")) return send_continue();
+  if (request.version() >= 11 &&  // an older one does not know it
+      boost::beast::iequals(request[http::field::expect], "100-continue"))
+    return send_continue();
   read_body();
 }
 
@@ -261,14 +267,16 @@ void http_session::write(http_response response) {
     auto message =
         std::make_shared<http::response<http::empty_body>>(http::int_to_status(status), 11);
     set_headers(*message, response);
-    message->content_length(response.body.size());
+    if (has_body(response.status)) message->content_length(response.body.size());
     write_message(std::move(message));
   } else {
     auto message =
         std::make_shared<http::response<http::string_body>>(http::int_to_status(status), 11);
     set_headers(*message, response);
-    message->body() = std::move(response.body);
-    message->content_length(message->body().size());
+    if (has_body(response.status)) {
+      message->body() = std::move(response.body);
+      message->content_length(message->body().size());
+    }
     write_message(std::move(message));
   }
 }
@@ -291,28 +299,31 @@ void http_session::after_write(error_code why) {
 }
 
 void http_session::linger() {
-  if (auto* tls = stream_.tls()) {  // says that this was all
-    waiting_since_ = clock::now();
-    stream_.expires_after(linger_time);
-    tls->async_shutdown([self = shared_from_this()](error_code) { self->close(); });
-    return;
-  }
+  waiting_since_ = clock::now();
+  stream_.expires_after(turned_away_ ? unwanted_time : linger_time);
+  if (stream_.tls() != nullptr) return turned_away_ ? discard() : say_goodbye();
   error_code ignored;  // the peer may have gone first
   stream_.socket().shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
-  waiting_since_ = clock::now();
-  stream_.expires_after(linger_time);
-  buffer_.clear();
   discard();
 }
 
 void http_session::discard() {
-  stream_.async_read_some(buffer_.prepare(4096),
-                          [self = shared_from_this()](error_code why, std::size_t bytes) {
-                            self->discarded_ += bytes;
-                            if (why || self->discarded_ > linger_bytes || self->shared_.stopping)
-                              return self->close();
-                            self->discard();
-                          });
+  buffer_.clear();
+  stream_.async_read_some(buffer_.prepare(buffer_bytes), [self = shared_from_this()](
+                                                             error_code why, std::size_t bytes) {
+    self->discarded_ += bytes;
+    const std::size_t most = self->turned_away_ ? unwanted_bytes : linger_bytes;
+    if (why || self->discarded_ > most || self->shared_.stopping) return self->say_goodbye();
+    self->discard();
+  });
+}
+
+/// Under TLS it is said that this was all, and nothing read meanwhile.
+void http_session::say_goodbye() {
+  auto* tls = stream_.tls();
+  if (tls == nullptr || shared_.stopping) return close();
+  stream_.expires_after(linger_time);
+  tls->async_shutdown([self = shared_from_this()](error_code) { self->close(); });
 }
 
 void http_session::close() noexcept { stream_.close(); }

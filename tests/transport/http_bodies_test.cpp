@@ -73,6 +73,31 @@ TEST_F(HttpBodies, APathThatTakesEventsTakesMoreThanTheOthers) {
   EXPECT_THAT(post("/events/", small + 1), StartsWith("HTTP/1.1 413"));
 }
 
+TEST_F(HttpBodies, WhoSendsAllOfABodyThatIsNotWantedBeforeItReadsIsToldSo) {
+  open();
+  const std::size_t large = std::size_t{32} * 1024 * 1024;
+  raw_http with_length{server->bound_address()};
+  with_length.send(head("/events", large));
+  EXPECT_TRUE(with_length.send(std::string(large, 'x'))) << "the connection was reset";
+  EXPECT_THAT(with_length.answer(), StartsWith("HTTP/1.1 413"));
+  raw_http in_chunks{server->bound_address()};
+  in_chunks.send(
+      "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n2000000\r\n");
+  EXPECT_TRUE(in_chunks.send(std::string(large, 'x') + "\r\n0\r\n\r\n"))
+      << "the connection was reset";
+  EXPECT_THAT(in_chunks.answer(), StartsWith("HTTP/1.1 413"));
+}
+
+TEST_F(HttpBodies, WhoSendsWithoutEndAfterARefusalIsCutOff) {
+  open();
+  raw_http client{server->bound_address()};
+  client.send(head("/events", std::size_t{1} << 40U));
+  const std::string part(std::size_t{1} << 20U, 'x');
+  int sent = 0;
+  while (sent < 1024 && client.send(part)) ++sent;
+  EXPECT_LT(sent, 1024);
+}
+
 TEST_F(HttpBodies, ChunksAreHeldToTheLimitOfTheirPath) {
   open();
   const std::string chunk = "8000\r\n" + std::string(0x8000, 'x') + "\r\n";

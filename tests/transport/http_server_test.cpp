@@ -49,6 +49,7 @@ protected:
     r.body = request.method + " " + request.path;
     for (const auto& [key, value] : request.query) r.body += " " + key + "=" + value;
     r.body += " " + std::to_string(request.body.size());
+    if (request.path == "/nothing") r.status = 204;
     if (request.path == "/injected") r.headers.emplace_back("X-A", "b\r\nX-Evil: 1");
     respond(std::move(r));
   }
@@ -93,6 +94,19 @@ TEST_F(HttpServer, HeadSendsTheLengthButNoBody) {
   EXPECT_THAT(client.answer(), HasSubstr("GET /y 0"));
 }
 
+TEST_F(HttpServer, AnAnswerWithoutABodyHasNoLengthAndNoTypeAndTheNextOneFollows) {
+  open();
+  raw_http client{server->bound_address()};
+  client.send(
+      "POST /nothing HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"
+      "GET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+  const std::string nothing = client.answer();
+  EXPECT_THAT(nothing, StartsWith("HTTP/1.1 204"));
+  EXPECT_THAT(nothing, Not(HasSubstr("Content-Length")));
+  EXPECT_THAT(nothing, Not(HasSubstr("Content-Type:")));
+  EXPECT_THAT(client.answer(), HasSubstr("GET /next 0"));
+}
+
 TEST_F(HttpServer, AnswersPipelinedRequestsInOrder) {
   open();
   raw_http client{server->bound_address()};
@@ -115,6 +129,9 @@ TEST_F(HttpServer, ReadsBodiesWithLengthChunkedAndAfterContinue) {
   EXPECT_THAT(client.answer(), StartsWith("HTTP/1.1 100"));
   client.send("ok");
   EXPECT_THAT(client.answer(), HasSubstr("POST /p 2"));
+  EXPECT_THAT(ask("POST /p HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nok"),
+              StartsWith("HTTP/1.1 200"))
+      << "HTTP/1.0 knows no 100";
 }
 
 struct hostile_request {

@@ -19,6 +19,9 @@ inline bool printable(std::string_view text) noexcept {
                       [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
 }
 
+/// Whether an answer of @p status has a body, even an empty one, with its length and type.
+inline bool has_body(int status) noexcept { return status != 204 && status != 304; }
+
 /// What every answer says; headers of @p from stand above it.
 template <class Message>
 void set_headers(Message& message, const http_response& from) {
@@ -29,7 +32,8 @@ void set_headers(Message& message, const http_response& from) {
               boost::beast::string_view{api_security_policy.data(), api_security_policy.size()});
   message.set("Referrer-Policy", "no-referrer");
   message.set(http::field::cache_control, "no-store");
-  if (printable(from.content_type)) message.set(http::field::content_type, from.content_type);
+  if (has_body(from.status) && printable(from.content_type))
+    message.set(http::field::content_type, from.content_type);
   for (const auto& [name, value] : from.headers)
     if (printable(name) && printable(value)) message.set(name, value);
 }

@@ -110,6 +110,7 @@ private:
   void next_piece();
   void write_piece(std::optional<std::string> piece);
   void discard();
+  void say_goodbye();
   void close() noexcept;
 
   http_shared& shared_;
@@ -126,6 +127,7 @@ private:
   bool head_ = false;
   bool keep_alive_ = false;
   bool refused_ = false;
+  bool turned_away_ = false;  ///< by its header: of its body nothing was wanted
   bool writing_ = false;
   std::size_t discarded_ = 0;
   std::optional<arrival_time> expiry_;           ///< of the token, like user_
