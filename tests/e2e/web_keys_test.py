@@ -126,6 +126,9 @@ class WebKeysTest(unittest.TestCase):
         for path in ["/-/healthy", "/-/ready"]:
             self.assertEqual(self.status("GET", path), 200)
 
+    def test_who_sends_all_of_a_body_before_it_reads_hears_that_a_token_is_asked_for(self):
+        self.assertEqual(self.status("POST", "/api/v1/write", body="x" * 3_000_000), 401)
+
     def test_a_stream_under_tls_goes_on_until_the_tokens_are_read_again(self):
         c = http.client.HTTPSConnection("127.0.0.1", self.house.server.http, context=self.house.trust, timeout=20)
         c.request("GET", "/api/v1/stream?after=0", headers={"Authorization": f"Bearer {self.house.tokens['viewer']}"})
