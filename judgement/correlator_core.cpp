@@ -132,6 +132,7 @@ void correlator_core::impl::pass_what_is_due() {
   const bool windows_moved = pass_windows();
   pass_posted();
   if (silences_moved || windows_moved) mark_all();
+  mark_some(std::exchange(merged, {}));
   attach_heard();
 }
 
@@ -213,7 +214,7 @@ void correlator_core::impl::on_alert(const alert& told) {
                      a.severity != before->second.alert.severity ||
                      suppressed(a) != suppressed(before->second.alert);
   place_alert(a, known);
-  mark_some(touched);
+  merged.insert(touched.begin(), touched.end());  // once, however many of this decision touch them
   if (other) mark_around(a.id);
 }
 

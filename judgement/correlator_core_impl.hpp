@@ -408,8 +408,8 @@ struct correlator_core::impl {
   std::set<std::pair<event_time, std::string>> posted_agenda;
   std::set<std::pair<event_time, std::string>> silence_agenda;     ///< what begins or ends next
   std::deque<std::pair<incident_key, std::string>> newly_reached;  ///< empty between decisions
-  /// Members of incidents that merged, and others that may have come under a cause; empty between
-  /// decisions.
+  /// Whose marks may be others when all of the decision is known: members of incidents that merged,
+  /// what came under a cause, whom what began or ended inhibits. Empty between decisions.
   std::set<std::string> merged;
   std::set<std::string> heard;  ///< in no incident, and not suppressed any more; likewise
   incident_key last_key = 0;    ///< handed out in this decision

@@ -218,6 +218,21 @@ TEST_F(Inhibition, OneThatEndsRightBehindWhatInhibitedItOpensNoIncident) {
   EXPECT_EQ(f.core.open().size(), 1u);
 }
 
+TEST_F(Inhibition, OfSourcesThatEndTogetherOthersAreToldOnce) {
+  rules_record r;
+  r.correlation.inhibit = {{{"severity=critical"}, {"severity=warning"}, {}}};
+  rules(r);
+  for (int n = 0; n < 8; ++n)
+    f.post("Down", "cart-" + std::to_string(n), noon, noon + 5 * minute, "critical");
+  const auto slow = told(f.post("Slow", "pay", noon, noon + 60 * minute, "warning"));
+  ASSERT_EQ(slow.inhibited_by.size(), 1u);
+  std::vector<alert> again;
+  for (const alert& a : alerts_in(f.clock(noon + 5 * minute)))
+    if (a.id == slow.id) again.push_back(a);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_THAT(again[0].inhibited_by, IsEmpty());
+}
+
 TEST_F(Inhibition, ASilenceThatEndsOverBothOpensNoIncidentOfTheInhibitedOne) {
   rules_record r;
   r.correlation.inhibit = {{{"severity=critical"}, {"severity=warning"}, {}}};
