@@ -190,13 +190,13 @@ outcome<std::vector<incident_outline>> related_to(store& memory, const incident&
   auto page = memory.feed().records("incidents-by-time/", "", related_looked_at);
   if (!page) return page.error();
   for (const auto& [key, bytes] : *page) {
-    auto other = decode_incident(bytes);
+    auto read = decode_incident(bytes);
+    if (!read) return read.error();
+    auto other = told_now(memory, key, std::move(*read), bytes, decode_incident);
     if (!other) return other.error();
-    const auto current = is_current(memory, *other, bytes);
-    if (!current) return current.error();
-    if (!*current || other->id == i.id || other->started >= i.started) continue;
-    const double score = likeness(i, *other);
-    if (score >= 0.2) found.emplace_back(score, std::move(*other));
+    if (!*other || (*other)->id == i.id || (*other)->started >= i.started) continue;
+    const double score = likeness(i, **other);
+    if (score >= 0.2) found.emplace_back(score, std::move(**other));
   }
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
@@ -215,9 +215,9 @@ outcome<std::vector<incident_outline>> incidents_of(store& memory, const std::st
     if (!i) return i.error();
     if (found.size() == related_told) break;
     if (!touches(*i, entity)) continue;
-    const auto current = is_current(memory, *i, bytes);
+    auto current = told_now(memory, key, std::move(*i), bytes, decode_incident);
     if (!current) return current.error();
-    if (*current) found.push_back(outline_of(*i, {}));
+    if (*current) found.push_back(outline_of(**current, {}));
   }
   return found;
 }

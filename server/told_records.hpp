@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,13 +47,20 @@ outcome<Record> record_named(store& from, const std::string& kind, const std::st
   return read(**bytes);
 }
 
-/// Whether @p bytes, which hold @p record, are what is told of it now: not those of an older start,
-/// which has moved (incidents merge), nor of one beyond retention.
-template <class Record>
-outcome<bool> is_current(store& from, const Record& record, const std::string& bytes) {
+/// What is told now of the @p record that was read as @p bytes at @p key, by time: it may have
+/// changed meanwhile. Nothing: that is an older start, from which it has moved (incidents merge),
+/// or it is beyond retention.
+template <class Record, class Decode>
+outcome<std::optional<Record>> told_now(store& from, const std::string& key, Record record,
+                                        const std::string& bytes, Decode read) {
   const auto current = from.feed().record(record_key(record));
   if (!current) return current.error();
-  return *current && **current == bytes;
+  if (!*current) return std::optional<Record>{};
+  if (**current == bytes) return std::optional<Record>{std::move(record)};
+  auto changed = read(**current);
+  if (!changed) return changed.error();
+  if (time_key(*changed) != key) return std::optional<Record>{};
+  return std::optional<Record>{std::move(*changed)};
 }
 
 inline constexpr const char* alerts_by_time = "alerts-by-time/";
@@ -78,10 +86,10 @@ struct record_range {
   std::size_t limit;
 };
 
-/// Those of @p range, newest first, that are current and @p keep accepts. @p read decodes one. Ends
-/// before its time, with where to go on, when @p enough says so. After a full page the next one to
-/// keep is looked for among as many records as are read at once, so that `next` of the last page
-/// leads nowhere.
+/// Those of @p range, newest first, as they are told now, that @p keep accepts. @p read decodes
+/// one. Ends before its time, with where to go on, when @p enough says so. After a full page the
+/// next one to keep is looked for among as many records as are read at once, so that `next` of the
+/// last page leads nowhere.
 template <class Record, class Decode, class Keep, class Enough>
 outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from, record_range range,
                                                                   Decode read, Keep keep,
@@ -96,13 +104,13 @@ outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from, r
       range.after = key;
       auto record = read(bytes);
       if (!record) return record.error();
-      const auto current = is_current(from, *record, bytes);
+      auto current = told_now(from, key, std::move(*record), bytes, read);
       if (!current) return current.error();
       const bool full = found.size() == range.limit;
-      const bool wanted = *current && keep(*record);
+      const bool wanted = *current && keep(**current);
       if (full && (wanted || ++beyond == page_scan)) return std::make_pair(std::move(found), last);
       if (!full) last = range.after;
-      if (wanted) found.push_back(as_told(from, std::move(*record)));
+      if (wanted) found.push_back(as_told(from, std::move(**current)));
       if (enough()) return std::make_pair(std::move(found), last);
     }
     if (page->size() < page_scan) return std::make_pair(std::move(found), std::string{});

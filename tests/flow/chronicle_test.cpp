@@ -113,6 +113,27 @@ TEST_F(Chronicle, NamesNoIncidentThatIsBeyondRetentionOrHasBegunAnewElsewhere) {
   EXPECT_EQ(story->related.front().id, "kept");
 }
 
+TEST_F(Chronicle, WhatChangesWhileAPageIsReadStandsThereAsItIsNow) {
+  const auto read = some_incident("a", {"a"});
+  auto now = read;
+  now.summary = "what was told since";
+  feed_append
+      f;  // as a reader sees it who read the page before the change, and the record behind it
+  f.records = {{time_key(read), encode_incident(read)}, {record_key(now), encode_incident(now)}};
+  ASSERT_TRUE(memory->feed().append(f));
+  const auto page = newest<incident>(
+      *memory, {incidents_by_time, "", 10},
+      [](std::string_view bytes) { return decode_incident(bytes); },
+      [](const incident&) { return true; }, [] { return false; });
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->first.size(), 1U);
+  EXPECT_EQ(page->first.front().record.summary, now.summary);
+  const auto of_entity = story_of_entity(*memory, "service/a");
+  ASSERT_TRUE(of_entity);
+  ASSERT_EQ(of_entity->incidents.size(), 1U);
+  EXPECT_EQ(of_entity->incidents.front().summary, now.summary);
+}
+
 TEST_F(Chronicle, APageEndsInTimeAlsoAmongRecordsThatAreGone) {
   feed_append f;
   for (int n = 0; n < 1000; ++n) {
