@@ -19,6 +19,9 @@ inline constexpr alert_reason all_alert_reasons[] = {alert_reason::deviation, al
 /// What it is called by label `alertname`.
 const char* alert_name(alert_reason) noexcept;
 
+/// What an alert of a silence calls how long it has lasted: its metric, and its only contributor.
+inline constexpr std::string_view silence_metric = "silence_s";
+
 /// What one judged tick says about the alert.
 struct tick_signs {
   bool over = false;           ///< above the threshold

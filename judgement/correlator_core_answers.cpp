@@ -64,8 +64,11 @@ bool correlator_core::impl::take_late(const root_cause_result& r) {
   return true;
 }
 
-/// Kept for the answer it waits for, with the last few that ended so.
+/// Kept for the answer it waits for, with the last few that ended so. Its alerts are let go, of
+/// which it is known what stopped at once.
 void correlator_core::impl::keep_late(tracked_incident&& i) {
+  if (i.stops >= correlator_limits::stops_together) i.first_text = subject_of(i);
+  i.stops = 0;
   late.push_back(std::move(i));
   if (late.size() > correlator_limits::late) late.pop_front();
 }

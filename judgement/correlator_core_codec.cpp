@@ -399,7 +399,8 @@ void correlator_core::impl::derive() {
   for (const auto& [id, t] : alerts) {
     if (t.incident == 0) loose[t.alert.entity].insert(id);
   }
-  for (const auto& [key, i] : incidents) {
+  for (auto& [key, i] : incidents) {
+    count_stops(i);
     rebuild_reach(key);
     schedule(key);
   }

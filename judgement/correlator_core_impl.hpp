@@ -59,6 +59,8 @@ inline constexpr std::int64_t tell_later_ms = 10'000;
 inline constexpr std::size_t finished = 65'536;
 /// Words of operators on remedies that are remembered.
 inline constexpr std::size_t remedies = 4'096;
+/// So many entities that fell silent at once are spoken of as one thing.
+inline constexpr std::size_t stops_together = 3;
 /// Changes kept as evidence: how many, and how old before the onset.
 inline constexpr std::size_t changes = 4'096;
 inline constexpr std::int64_t change_age_ms = 6 * 3'600'000;
@@ -119,6 +121,16 @@ struct tracked_alert {
   std::uint32_t decided() const noexcept { return alert.transition - marks; }
 };
 
+/// When an entity that is silent was last heard of, and how often it used to be.
+struct stop_mark {
+  event_time last_heard{};
+  milliseconds interval{0};
+};
+/// Of the alert of a silence; nothing: it is another alert.
+std::optional<stop_mark> stop_of(const alert& a);
+/// Whether both may have stopped at once, for one reason.
+bool together(const stop_mark& a, const stop_mark& b);
+
 struct tracked_incident {
   faultline::incident record;
   event_time first_onset{};
@@ -148,6 +160,9 @@ struct tracked_incident {
   std::vector<std::string> signs;  ///< entities with weak signs that opened it; empty: an alert did
   event_time signed_at{};          ///< of the first of these signs
   event_time last_sign{};          ///< newest sign in its reach
+  // A function of its alerts, like `reach`.
+  std::optional<stop_mark> stopped;  ///< of its first alert that is a silence
+  std::size_t stops = 0;             ///< silences that began together with that one
 };
 
 /// Weak signs that came together, and are asked about. Nobody is told of it.
@@ -263,6 +278,11 @@ struct correlator_core::impl {
   bool fits(const tracked_incident& i, event_time onset) const;
   bool fits(const tracked_incident& a, const tracked_incident& b) const;
   bool takes_in(incident_key key, const alert& a) const;
+
+  // correlator_core_stops.cpp: what falls silent at once
+  std::optional<incident_key> stopped_with(const alert& a) const;
+  static bool note_stop(tracked_incident& i, const alert& a);
+  void count_stops(tracked_incident& i) const;
 
   // correlator_core_answers.cpp: what was found to be the cause
   void on_root_cause(const root_cause_result& r);
@@ -423,6 +443,8 @@ struct correlator_core::impl {
 
 /// "latency_p99 of service/front".
 std::string alert_text(const alert& a);
+/// What an incident is about, and of how many: "latency of service/front and 3 others".
+std::string subject_of(const tracked_incident& i);
 /// One sentence on an incident, for example
 /// "latency of service/front and 3 others since 12:03; likely cause: memory leak in db/orders (78
 /// %)".

@@ -55,6 +55,8 @@ void correlator_core::impl::attach(const std::string& alert_id) {
       if (fits(incidents.at(key), t.alert.started)) near.push_back(key);
     }
   }
+  if (near.empty())
+    if (const auto with = stopped_with(t.alert)) near.push_back(*with);
   if (near.empty()) {
     if (opens(t.alert)) {
       open_incident(alert_id);
@@ -111,7 +113,7 @@ void correlator_core::impl::join(incident_key key, const std::string& alert_id) 
   if (!member) i.record.entities.push_back(a.entity);
   i.record.severity = std::max(i.record.severity, a.severity);
   i.record.started = std::min(i.record.started, a.started);
-  note_burst(i, a.started);
+  if (!note_stop(i, a)) note_burst(i, a.started);
   i.first_onset = std::min(i.first_onset, a.started);
   i.last_onset = std::max(i.last_onset, a.started);
   if (a.state == alert_state::firing) ++i.firing;
@@ -147,6 +149,7 @@ void correlator_core::impl::take_over(incident_key older, incident_key younger, 
   into.last_onset = std::max(into.last_onset, from.last_onset);
   into.last_end = std::max(into.last_end, from.last_end);
   into.firing += from.firing;
+  count_stops(into);
   if (from.signs.empty()) return;
   into.last_sign = std::max(into.last_sign, from.last_sign);
   if (into.signs.empty()) into.signed_at = from.signed_at;

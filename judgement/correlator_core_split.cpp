@@ -122,6 +122,7 @@ void correlator_core::impl::recount(tracked_incident& i) const {
     i.last_end = first ? ended : std::max(i.last_end, ended);
     first = false;
   }
+  count_stops(i);
   i.reopened = {};
   i.record.started = i.first_onset;
 }

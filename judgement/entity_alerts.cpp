@@ -174,8 +174,8 @@ void entity_core::impl::fill_silence(alert& a) const {
   const double usual_s = static_cast<double>(tick_ms()) / 1000;
   const auto limit_ms = static_cast<double>(silence_limit_ms());
   a.degraded = degraded;
-  a.metric = "silence_s";
-  a.contributors = {{"silence_s", silent_s, usual_s, 0, limit_ms / 1000, 0}};
+  a.metric = silence_metric;
+  a.contributors = {{a.metric, silent_s, usual_s, 0, limit_ms / 1000, 0}};
   a.score = silence_score;
   a.detectors = {{"staleness", silent_s * 1000 / limit_ms}};
   a.explanation = id + " has sent nothing for " + duration_text(silent_s) + ", it used to every " +

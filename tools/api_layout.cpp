@@ -399,21 +399,29 @@ outcome<std::string> layout_topology(const std::string& body, const colours& c) 
   });
 }
 
-outcome<std::string> layout_publishers(const std::string& body, const colours& c) {
+outcome<std::string> layout_publishers(const std::string& body, const colours& c,
+                                       std::int64_t now) {
   return laid_out(body, [&](const json& answer) {
     rows table;
     for (const json& p : list_of(answer, "publishers")) {
       const auto skew = p.find("skew_ms");
       const bool known = skew != p.end() && skew->is_number();
+      const auto silent_ms = std::max(now - p.value("last_seen", now), std::int64_t{0});
       table.push_back({text_of(p, "publisher"), text_of(p, "door"), time_of(p, "last_seen"),
+                       format_duration(milliseconds{silent_ms / 1000 * 1000}),
                        count_of(p, "accepted"), count_of(p, "rejected"), count_of(p, "shed"),
                        count_of(p, "retried"),
                        known ? format_number(skew->get<double>() / 1000) + " s" : "-"});
     }
     if (table.empty()) return std::string{"no publishers since the server started\n"};
-    return format_table(
-        {"PUBLISHER", "DOOR", "LAST SEEN", "ACCEPTED", "REJECTED", "SHED", "RETRIED", "SKEW"},
-        table, c);
+    std::string out = format_table({"PUBLISHER", "DOOR", "LAST SEEN", "SILENT FOR", "ACCEPTED",
+                                    "REJECTED", "SHED", "RETRIED", "SKEW"},
+                                   table, c);
+    const auto total = answer.value("total", std::size_t{0});
+    if (total > table.size())
+      out += "... and " + std::to_string(total - table.size()) +
+             " more that are silent for longer (--limit)\n";
+    return out;
   });
 }
 

@@ -24,7 +24,8 @@ outcome<std::string> layout_entity(const std::string& body, const colours& c);
 std::string farthest_off(const std::string& body);
 /// Who depends on whom, and how that is known.
 outcome<std::string> layout_topology(const std::string& body, const colours& c);
-outcome<std::string> layout_publishers(const std::string& body, const colours& c);
+/// @p now: Unix milliseconds, since which each has been silent.
+outcome<std::string> layout_publishers(const std::string& body, const colours& c, std::int64_t now);
 outcome<std::string> layout_dead_letters(const std::string& body, const colours& c);
 
 }  // namespace faultline

@@ -26,9 +26,12 @@ std::string bar(double share) {
   return std::string(full, '#') + std::string(cells - full, '.');
 }
 
-/// What stands further down is read in JSON.
+/// What stands further down, and all that speaks of a cause that is hardly one, is read in JSON.
 constexpr std::size_t with_evidence = 4;
 constexpr std::size_t with_remedies = 2;
+constexpr double hardly = 0.005;         ///< "0 %"
+constexpr double worth_a_remedy = 0.05;  ///< of others than the first
+constexpr std::size_t named_entities = 40;
 
 /// Lays one incident out, part by part.
 class incident_page {
@@ -74,8 +77,12 @@ private:
 
   void affected(const json& i) {
     std::string names;
-    for (const json& entity : i.value("entities", json::array()))
-      names += (names.empty() ? "" : ", ") + entity.get<std::string>();
+    const json entities = i.value("entities", json::array());
+    const std::size_t named = std::min(entities.size(), named_entities);
+    for (std::size_t n = 0; n < named; ++n)
+      names += (names.empty() ? "" : ", ") + entities[n].get<std::string>();
+    if (entities.size() > named)
+      names += " and " + std::to_string(entities.size() - named) + " more (-o json names all)";
     const std::size_t alerts = i.value("alerts", json::array()).size();
     out_ += "\n" + wrapped("Affected (" + std::to_string(alerts) +
                                (alerts == 1 ? " alert): " : " alerts): ") + names,
@@ -91,8 +98,17 @@ private:
     const bool abstained = i.value("abstained", false);
     out_ += std::string{"\n"} + c_.bold() +
             (abstained ? "No cause stands out; candidates:" : "Likely causes:") + c_.end() + "\n";
-    std::size_t rank = 0;
-    for (const json& cause : causes) this->cause(++rank, cause, !abstained);
+    std::size_t rank = 0, left_out = 0;
+    for (const json& cause : causes) {
+      const bool worth_a_line =
+          ++rank <= with_evidence || cause.value("probability", 0.0) >= hardly;
+      if (worth_a_line)
+        this->cause(rank, cause, !abstained);
+      else
+        ++left_out;
+    }
+    if (left_out > 0)
+      out_ += "    and " + std::to_string(left_out) + " more that are hardly one (-o json)\n";
     const double unobserved = i.value("unobserved", 0.0);
     out_ += "\n    " + percent(unobserved) + "  " + c_.faint() + bar(unobserved) + c_.end() +
             "  something that is not observed here\n";
@@ -101,17 +117,19 @@ private:
   void cause(std::size_t rank, const json& cause, bool stands_out) {
     const double p = cause.value("probability", 0.0);
     const bool first = rank == 1 && stands_out;
-    if (rank <= with_evidence + 1) out_ += "\n";
+    const bool detailed = rank <= with_evidence && (first || p >= hardly);
+    if (detailed || apart_) out_ += "\n";
+    apart_ = detailed;
     out_ += std::string(rank < 10 ? 1 : 0, ' ') + std::to_string(rank) + ". " + percent(p) + "  " +
             (first ? c_.red() : c_.blue()) + bar(p) + c_.end() + "  " + c_.bold() +
             harmless(cause.value("entity", "?")) + c_.end();
     if (const auto metric = cause.find("metric"); metric != cause.end() && metric->is_string())
       if (!metric->get<std::string>().empty()) out_ += "  " + harmless(metric->get<std::string>());
     out_ += "\n";
-    if (rank > with_evidence) return;
+    if (!detailed) return;
     evidence(cause, "evidence", "+", c_.green());
     evidence(cause, "counter_evidence", "-", c_.yellow());
-    if (rank > with_remedies) return;
+    if (rank > with_remedies || (!first && p < worth_a_remedy)) return;
     for (const json& item : cause.value("remediation", json::array())) remedy(item);
   }
 
@@ -140,6 +158,7 @@ private:
 
   colours c_;
   std::size_t width_;
+  bool apart_ = true;  ///< what comes next stands apart from what is there
   std::string out_;
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <set>
@@ -132,8 +133,11 @@ void add_publisher_commands(CLI::App& app, command_session& session) {
   list->add_option("--limit", a->limit, "At most so many")->capture_default_str();
   list->callback([a, &session] {
     session.run = [a, &session] {
-      return show_answer(session, api_target("publishers", {{"limit", limit_text(*a)}}),
-                         layout_publishers);
+      const auto layout = [](const std::string& body, const colours& c) {
+        const auto now = std::chrono::system_clock::now().time_since_epoch();
+        return layout_publishers(body, c, std::chrono::duration_cast<milliseconds>(now).count());
+      };
+      return show_answer(session, api_target("publishers", {{"limit", limit_text(*a)}}), layout);
     };
   });
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/api_layout.hpp"
 
+#include <algorithm>
+#include <string>
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "tools/api.hpp"
 
@@ -45,6 +49,37 @@ TEST(IncidentPage, SaysSoWhenNoCauseStandsOut) {
   const auto page = layout_incident(body, plain);
   ASSERT_TRUE(page);
   EXPECT_TRUE(has(*page, "No cause stands out"));
+}
+
+TEST(IncidentPage, HasAnEndHoweverManyAreAffectedOrSuspected) {
+  nlohmann::json body = nlohmann::json::parse(incident_body);
+  for (int n = 0; n < 1'000; ++n) {
+    const std::string name = "host/h" + std::to_string(n);
+    body["entities"].push_back(name);
+    body["causes"].push_back(
+        {{"entity", name},
+         {"probability", 0.0001},
+         {"evidence", {{{"text", "nothing of note"}}}},
+         {"remediation", {{{"title", "Restart it"}, {"steps", {"Restart"}}}}}});
+  }
+  const auto page = layout_incident(body.dump(), plain);
+  ASSERT_TRUE(page);
+  EXPECT_LT(std::count(page->begin(), page->end(), '\n'), 60) << *page;
+  EXPECT_TRUE(has(*page, "and 962 more (-o json names all)")) << *page;
+  EXPECT_TRUE(has(*page, "and 998 more that are hardly one (-o json)")) << *page;
+  EXPECT_FALSE(has(*page, "nothing of note")) << "of a cause of 0 %";
+  EXPECT_FALSE(has(*page, "Restart it")) << "of a cause of 0 %";
+}
+
+TEST(IncidentPage, ACandidateOfNothingIsOneLineWhereNoneStandsOut) {
+  nlohmann::json body = nlohmann::json::parse(incident_body);
+  body["abstained"] = true;
+  for (nlohmann::json& cause : body["causes"]) cause["probability"] = 0.0001;
+  const auto page = layout_incident(body.dump(), plain);
+  ASSERT_TRUE(page);
+  EXPECT_TRUE(has(*page, "1.   0%")) << *page;
+  EXPECT_FALSE(has(*page, "was first by 90 s")) << *page;
+  EXPECT_FALSE(has(*page, "Free the disk")) << *page;
 }
 
 TEST(IncidentPage, OfSomethingElseIsAnError) {
@@ -247,11 +282,28 @@ TEST(Publishers, AreListedWithTheirSkew) {
            "rejected": 1, "shed": 0, "retried": 2, "skew_ms": -61500},
           {"publisher": "127.0.0.1:4711", "door": "pull", "last_seen": 1704715200000,
            "accepted": 5, "rejected": 0, "shed": 77, "retried": 0, "skew_ms": null}]})",
-      plain);
+      plain, 1704715200000);
   ASSERT_TRUE(page);
   for (const char* part : {"web-1", "12,345", "-61.5 s", "127.0.0.1:4711", "77"})
     EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
-  EXPECT_TRUE(has(*layout_publishers(R"({"total": 0, "publishers": []})", plain), "no publishers"));
+  EXPECT_FALSE(has(*page, "more")) << *page;
+  EXPECT_TRUE(
+      has(*layout_publishers(R"({"total": 0, "publishers": []})", plain, 0), "no publishers"));
+}
+
+TEST(Publishers, SayForHowLongEachIsSilentAndThatThereAreMore) {
+  const auto page = layout_publishers(
+      R"({"total": 7, "publishers": [
+          {"publisher": "web-1", "door": "router", "last_seen": 1704715200000},
+          {"publisher": "collector", "door": "router", "last_seen": 1704715131500}]})",
+      plain, 1704715200900);
+  ASSERT_TRUE(page);
+  for (const char* part : {"SILENT FOR", "0ms", "1m 9s", "and 5 more that are silent for longer"})
+    EXPECT_TRUE(has(*page, part)) << part << " in\n" << *page;
+  const auto ahead = layout_publishers(
+      R"({"total": 1, "publishers": [{"publisher": "a", "last_seen": 1704715209000}]})", plain,
+      1704715200000);
+  EXPECT_TRUE(has(*ahead, "0ms")) << *ahead;
 }
 
 TEST(ApiTarget, EncodesValuesAndLeavesOutEmptyOnes) {
