@@ -70,6 +70,16 @@ public:
   YAML::Mark second;
 };
 
+/// What YAML says of a tab in front of a key is no help to whoever cannot see it.
+const char* hint_of(std::string_view text, const YAML::Mark& at) {
+  for (int line = 0; line < at.line && !text.empty(); ++line)
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  const auto indent = text.substr(0, text.find_first_not_of(" \t"));
+  return indent.find('\t') == std::string_view::npos
+             ? ""
+             : " (a tab stands in front: YAML is indented by spaces)";
+}
+
 }  // namespace
 
 YAML::Node parse_yaml(std::string_view text, problem_list& problems) {
@@ -85,7 +95,7 @@ YAML::Node parse_yaml(std::string_view text, problem_list& problems) {
     }
     return YAML::Load(std::string{text});
   } catch (const YAML::Exception& e) {
-    problems.add(e.mark, "", "not YAML: " + e.msg);
+    problems.add(e.mark, "", "not YAML: " + e.msg + hint_of(text, e.mark));
     return {};
   }
 }

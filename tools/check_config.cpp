@@ -176,13 +176,21 @@ private:
   check_result& result_;
 };
 
+/// Whether @p key of @p config names a file; a name that leads to none is a problem.
+bool is_file(const std::string& config, const char* key, const std::string& file, check_result& r) {
+  std::error_code ignored;  // what cannot be looked at is none
+  if (file.empty() || std::filesystem::is_regular_file(file, ignored)) return !file.empty();
+  r.problems.push_back({config, 0, 0, key, "no file " + file});
+  return false;
+}
+
 void check_server(const check_arguments& a, check_result& r) {
   server_config partly;
   const auto read = load_config(a.file, partly);
   add_problems(read, r);
   further_check{a.file, partly, r}.run();
-  if (!partly.runbooks.empty()) check_runbooks(partly.runbooks, r);
-  if (!partly.roles.empty()) check_roles(partly.roles, r);
+  if (is_file(a.file, "runbooks", partly.runbooks, r)) check_runbooks(partly.runbooks, r);
+  if (is_file(a.file, "roles", partly.roles, r)) check_roles(partly.roles, r);
   if (!read) return;
   const auto defaults = settings_of(server_config{});
   const auto settings = settings_of(*read);

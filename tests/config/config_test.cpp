@@ -29,6 +29,16 @@ TEST(Config, MoreThanOneDocumentIsRefusedHoweverManyThereAre) {
   EXPECT_EQ(problems_of("storage:\n---\nlimits:\n"), "f.yaml:2:1: more than one YAML document");
 }
 
+TEST(Config, ATabInFrontOfAKeyIsToldAsOne) {
+  const char* hint = "(a tab stands in front: YAML is indented by spaces)";
+  for (const char* yaml : {"processing:\n\ttick: 10s\n", "storage:\n  path: x\n\tsync: true\n"}) {
+    const auto told = problems_of(yaml);
+    EXPECT_NE(told.find("not YAML"), std::string::npos) << told;
+    EXPECT_NE(told.find(hint), std::string::npos) << told;
+  }
+  EXPECT_EQ(problems_of("storage: {path: x\n").find(hint), std::string::npos);
+}
+
 TEST(Config, SetsTheOptionsOfTheRooms) {
   const auto c = read(R"(
 storage: {path: /tmp/x, sync: false, cache: 64MiB}

@@ -162,6 +162,12 @@ class FilesTest(unittest.TestCase):
         self.assertIn(f"model.directory: no directory {self.dir / 'absent'}", done.stdout)
         self.assertEqual(run(BIN / "faultline", "check-config", self.file(f"model: {{directory: {self.dir}}}\n")).returncode, 0)
 
+    def test_a_file_that_is_not_there_is_told_with_the_key_that_names_it(self):
+        done = run(BIN / "faultline", "check-config", self.file(f"roles: {self.dir / 'absent'}\nrunbooks: {self.dir}\n"))
+        self.assertEqual((done.returncode, done.stdout.count("\n")), (1, 2), done.stdout)
+        self.assertIn(f"roles: no file {self.dir / 'absent'}\n", done.stdout)
+        self.assertIn(f"runbooks: no file {self.dir}\n", done.stdout)
+
     def test_one_key_of_two_is_wrong_usage(self):
         run(BIN / "faultline", "keygen", "server", "--out", self.dir)
         (self.dir / "events.jsonl").write_text("")
