@@ -16,6 +16,7 @@
 #include <CLI/CLI.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/completion.hpp"
 #include "tools/operate.hpp"
 #include "tools/option_text.hpp"
 #include "tools/version.hpp"
@@ -85,6 +86,7 @@ void add_commands(CLI::App& app, command_session& session) {
   add_what_if_command(app, session);
   add_keygen_command(app, session);
   add_token_commands(app, session);
+  add_completion_commands(app, session);
 }
 
 /// The command that was named, as far as there is one, and the words that led to it.

@@ -337,6 +337,28 @@ class WhoTest(unittest.TestCase):
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
+    def completed(self, *words):
+        """What bash offers for the last of @p words."""
+        script = "source <(faultline completion bash); COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _faultline; printf '%s\\n' \"${COMPREPLY[@]}\""
+        done = run("bash", "-c", script, "bash", "faultline", *words,
+                   environment={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "FAULTLINE_SERVER": f"127.0.0.1:{self.server.http}"})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.split()
+
+    def test_a_shell_completes_commands_options_and_names_that_the_server_knows(self):
+        publisher = Publisher(self.server.router, "completion")
+        self.addCleanup(publisher.close)
+        publisher.publish([{"entity": f"box/{name}", "values": {"cpu": 1}} for name in ("one", "two", "$(touch x)")])
+        silence = self.faultline("silence", "add", "entity=box/none", "-d", "2h", "-c", "known").strip()
+        self.faultline("maintenance", "add", "complete", "--entity", "box/none", "--duration", "30m", "--comment", "release")
+        for words, offered in ((["ent"], ["entity"]), (["entity", ""], ["list", "show", "retire", "release"]), (["alert", "list", "--st"], ["--state"]),
+                               (["--output", "json", "incident", "s"], ["show"]), (["entity", "list", "--server-k"], ["--server-key-file"]),
+                               (["status", "no"], []), (["silence", "expire", silence[:4]], [silence]), (["maintenance", "remove", "com"], ["complete"])):
+            self.assertEqual(self.completed(*words), offered, words)
+        for words in (["entity", "show", "box/"], ["topology", "add", "box/one", "box/"]):
+            self.assertEqual(wait_for(lambda w=words: len(self.completed(*w)) == 2 and self.completed(*w)), ["box/one", "box/two"], words)
+        self.faultline("completion", "names", "cheeses", status=2)
+
     def test_everything_said_has_somebody_who_said_it(self):
         account = run("id", "-un").stdout.strip()
         silence = self.faultline("silence", "add", "entity=service/who", "-d", "2h", "-c", "migration").strip()
