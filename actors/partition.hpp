@@ -249,7 +249,8 @@ private:
   std::map<std::string, record_mark, std::less<>> retired_;
   std::map<std::string, quarantine_row> quarantines_;
   std::set<record_mark> poison_;
-  std::vector<std::pair<std::string, std::uint64_t>> wanted_;  ///< snapshots to be asked for
+  std::deque<std::pair<std::string, std::uint64_t>> wanted_;  ///< snapshots to be asked for
+  std::size_t fetches_ = 0;                                   ///< questions for some, under way
   std::size_t waking_ = 0;
   std::uint64_t turns_ = 0;
   std::vector<std::string> open_ticks_;  ///< passive, with a tick for a clock to close

@@ -15,6 +15,9 @@ namespace faultline {
 namespace {
 constexpr std::size_t most_leaving = 64;  ///< snapshots of those who leave, under way at once
 constexpr std::size_t most_fetched = 64;  ///< snapshots in one answer
+/// Answers under way at once. All partitions ask the same librarian: what each of them waits for,
+/// with its deadline, is bounded by what all of them may ask, not by how many entities there are.
+constexpr std::size_t most_fetches = 2;
 constexpr std::chrono::minutes load_deadline{2};
 }  // namespace
 
@@ -127,23 +130,23 @@ void partition_state::wake(entity_entry& e) {
 }
 
 void partition_state::fetch() {
-  while (!wanted_.empty()) {
-    const auto n = std::min(wanted_.size(), most_fetched);
-    std::vector<std::pair<std::string, std::uint64_t>> asked{
-        wanted_.begin(), wanted_.begin() + static_cast<std::ptrdiff_t>(n)};
-    wanted_.erase(wanted_.begin(), wanted_.begin() + static_cast<std::ptrdiff_t>(n));
+  for (; !wanted_.empty() && fetches_ < most_fetches; ++fetches_) {
+    std::vector<std::pair<std::string, std::uint64_t>> asked;
     load_snapshots question;
-    for (const auto& [id, turn] : asked) question.entities.push_back(id);
+    for (; !wanted_.empty() && asked.size() < most_fetched; wanted_.pop_front()) {
+      question.entities.push_back(wanted_.front().first);
+      asked.push_back(std::move(wanted_.front()));
+    }
     self->request(peers_.librarian, load_deadline, std::move(question))
         .then([this,
                asked = std::move(asked)](snapshots_answer& answer) { on_snapshots(asked, answer); },
               [this](const caf::error& why) { fail(why); });
   }
-  if (wanted_.capacity() > most_fetched) wanted_ = {};  // of a start: all there were
 }
 
 void partition_state::on_snapshots(const std::vector<std::pair<std::string, std::uint64_t>>& asked,
                                    snapshots_answer& answer) {
+  --fetches_;
   for (std::size_t i = 0; i < asked.size(); ++i) {
     auto* e = find(asked[i].first);
     // Retired meanwhile, or come back another way.

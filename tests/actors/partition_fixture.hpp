@@ -41,12 +41,19 @@ inline correlator_actor::behavior_type recording_correlator(correlator_actor::po
   };
 }
 
+/// Snapshots are read only while `open`; what waits is read with the next question for decisions.
+struct snapshot_gate {
+  bool open = true;
+  std::vector<std::pair<caf::typed_response_promise<snapshots_answer>, load_snapshots>> waiting;
+};
+
 /// Hands everything on to @p real, pages of the log only while @p open, and whom a partition knows
 /// only while it is @p loadable.
 inline librarian_actor::behavior_type gated_librarian(librarian_actor::pointer self,
                                                       librarian_actor real,
                                                       std::shared_ptr<bool> open,
-                                                      std::shared_ptr<bool> loadable) {
+                                                      std::shared_ptr<bool> loadable,
+                                                      std::shared_ptr<snapshot_gate> snapshots) {
   return {
       [=](const read_log& q) -> caf::result<log_page> {
         if (*open) return self->delegate(real, q);
@@ -57,11 +64,19 @@ inline librarian_actor::behavior_type gated_librarian(librarian_actor::pointer s
         return self->make_response_promise<partition_image>();
       },
       [=](const load_entity& q) { return self->delegate(real, q); },
-      [=](const load_snapshots& q) { return self->delegate(real, q); },
+      [=](const load_snapshots& q) -> caf::result<snapshots_answer> {
+        if (snapshots->open) return self->delegate(real, q);
+        snapshots->waiting.emplace_back(self->make_response_promise<snapshots_answer>(), q);
+        return snapshots->waiting.back().first;
+      },
       [=](const read_entity& q) { return self->delegate(real, q); },
       [=](const read_window& q) { return self->delegate(real, q); },
       [=](const load_blocks& q) { return self->delegate(real, q); },
-      [=](const read_decisions& q) { return self->delegate(real, q); },
+      [=](const read_decisions& q) {
+        for (auto& [promise, asked] : std::exchange(snapshots->waiting, {}))
+          promise.delegate(real, asked);
+        return self->delegate(real, q);
+      },
       [=](const load_correlator& q) { return self->delegate(real, q); },
   };
 }
@@ -105,8 +120,9 @@ struct Partition : actor_fixture {
     hooks.publish = [](const feed_record&, const std::vector<std::string>&) {};
     hooks.now = [] { return arrival_time_of(start_ms); };
     auto plan = std::make_shared<supervisor_plan>();
-    plan->peers.librarian =
-        spawn(gated_librarian, spawn(librarian, memory.get()), log_readable, loadable);
+    reader =
+        spawn(gated_librarian, spawn(librarian, memory.get()), log_readable, loadable, snapshots);
+    plan->peers.librarian = reader;
     gatekeeper = spawn(gated_keeper, spawn(keeper, memory.get(), hooks), gate);
     plan->peers.keeper = gatekeeper;
     plan->peers.correlator = spawn(recording_correlator, heard);
@@ -260,6 +276,8 @@ struct Partition : actor_fixture {
   partition_options options;
   std::shared_ptr<bool> log_readable = std::make_shared<bool>(true);
   std::shared_ptr<bool> loadable = std::make_shared<bool>(true);
+  std::shared_ptr<snapshot_gate> snapshots = std::make_shared<snapshot_gate>();
+  librarian_actor reader;
   std::shared_ptr<checkpoint_gate> gate = std::make_shared<checkpoint_gate>();
   keeper_actor gatekeeper;
   std::vector<log_position> log_ends;  ///< as the node found them at its start

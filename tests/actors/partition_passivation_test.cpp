@@ -116,9 +116,9 @@ TEST_F(Partition, OneThatWentAndCameBackIsTheSameAsOneThatStayed) {
   ASSERT_TRUE(blobs);
   partition_time clock;
   for (const auto& blob : *blobs) {
-    blob_reader reader{blob.bytes};
+    blob_reader records{blob.bytes};
     record_view r;
-    for (auto index = reader.index(); *reader.next(r); index = reader.index()) {
+    for (auto index = records.index(); *records.next(r); index = records.index()) {
       const record_address where{0, blob.position, index};
       if (r.kind == record_kind::clock) {
         clock.follow(r.clock, false, processing_options{});
@@ -158,6 +158,29 @@ TEST_F(Partition, StartsWithoutItsEntitiesAndBringsBackOnlyWhomARecordNeeds) {
   append({"host/b"}, 5);
   EXPECT_EQ(counters.wakes.load(), 1U);
   EXPECT_EQ(observations("host/b"), 6U);
+}
+
+// All partitions ask the same librarian: a deadline must not pass because of how many there are.
+TEST_F(Partition, AsksForFewSnapshotsAtOnceHoweverManyItsLogNeeds) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 300; ++i) many.push_back("host/" + std::to_string(i));
+  begin();
+  append(many, 0);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  end_boss();
+  for (int n = 1; n < 3; ++n) {
+    append_group group;
+    group.log.push_back(log_append{0, event_blob(many, n), 300});
+    ASSERT_TRUE(memory->events().append(group));
+  }
+  snapshots->open = false;
+  begin();
+  EXPECT_EQ(snapshots->waiting.size(), 2U);
+  snapshots->open = true;
+  caf::anon_send(reader, read_decisions{});
+  run();
+  EXPECT_EQ(counters.partitions_ready.load(), 1U);
+  for (const auto& id : {many.front(), many.back()}) EXPECT_EQ(observations(id), 3U);
 }
 
 TEST_F(Partition, AStoreWithoutSummariesIsReadOnceAndHasThemThen) {
