@@ -119,7 +119,9 @@ outcome<void> summarise(store& from, const load_partition& what, std::vector<kno
     into.push_back(std::move(known));
   });
   if (!read) return read;
-  return from.checkpoints().write_summaries(what.partition, rows);
+  auto written = from.checkpoints().write_summaries(what.partition, rows);
+  if (!written && written.error().code == ec::no_space) return {};  // the next start does it
+  return written;
 }
 
 outcome<void> read_known(store& from, const load_partition& what, std::vector<known_entity>& into) {

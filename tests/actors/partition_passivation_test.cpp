@@ -7,6 +7,66 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// Those of a build that wrote no summaries, on a disk that has no room for them.
+class full_checkpoints final : public checkpoint_store {
+public:
+  explicit full_checkpoints(checkpoint_store& real) : real_{real} {}
+  outcome<std::vector<outbox_entry>> write(const checkpoint_batch& b, sync_when when) override {
+    return real_.write(b, when);
+  }
+  outcome<partition_checkpoint> load_checkpoint(partition_id p) override {
+    return real_.load_checkpoint(p);
+  }
+  outcome<partition_rules> load_rules(partition_id p) override { return real_.load_rules(p); }
+  outcome<void> load_snapshots(partition_id p,
+                               const std::function<void(entity_snapshot)>& each) override {
+    return real_.load_snapshots(p, each);
+  }
+  outcome<std::optional<entity_snapshot>> load_snapshot(std::string_view entity) override {
+    return real_.load_snapshot(entity);
+  }
+  outcome<bool> load_summaries(partition_id, const std::function<void(entity_summary)>&) override {
+    return false;
+  }
+  outcome<void> write_summaries(partition_id, const std::vector<entity_summary>&) override {
+    return failure{ec::no_space, "no room"};
+  }
+  outcome<std::vector<quarantine_row>> load_quarantine(partition_id p) override {
+    return real_.load_quarantine(p);
+  }
+  outcome<std::vector<window_block>> load_blocks(std::string_view entity) override {
+    return real_.load_blocks(entity);
+  }
+  outcome<std::vector<outbox_entry>> read_outbox(partition_id p, std::uint64_t from,
+                                                 std::size_t limit) override {
+    return real_.read_outbox(p, from, limit);
+  }
+
+private:
+  checkpoint_store& real_;
+};
+
+class full_store final : public store {
+public:
+  explicit full_store(store& real) : real_{real} {}
+  event_log& events() override { return real_.events(); }
+  checkpoint_store& checkpoints() override { return checkpoints_; }
+  decision_log& decisions() override { return real_.decisions(); }
+  feed_store& feed() override { return real_.feed(); }
+  dead_letter_store& dead_letters() override { return real_.dead_letters(); }
+  poison_store& poison() override { return real_.poison(); }
+  note_store& notes() override { return real_.notes(); }
+  std::uint64_t bytes_on_disk() const override { return 0; }
+  outcome<void> sync() override { return real_.sync(); }
+  outcome<void> flush() override { return real_.flush(); }
+  outcome<void> sweep_retention(arrival_time now) override { return real_.sweep_retention(now); }
+  void set_retention(const storage_options& options) override { real_.set_retention(options); }
+
+private:
+  store& real_;
+  full_checkpoints checkpoints_{real_.checkpoints()};
+};
+
 TEST_F(Partition, AnEntityLeavesAfterTwelveIdleTicksAndComesBackWithItsNextEvent) {
   begin();
   for (int n = 0; n < 5; ++n) append({"host/a", "host/b"}, n);
@@ -204,6 +264,17 @@ TEST_F(Partition, AStoreWithoutSummariesIsReadOnceAndHasThemThen) {
   const auto whole = other->checkpoints().load_summaries(0, [&](const entity_summary&) { ++rows; });
   EXPECT_TRUE(whole && *whole);
   EXPECT_EQ(rows, 1U);
+}
+
+TEST_F(Partition, AStoreWithoutSummariesIsReadWhereThereIsNoRoomToWriteThem) {
+  begin();
+  append({"host/a"}, 0);
+  EXPECT_TRUE(ask<drained>(boss, drain_request{}).complete);
+  full_store full{*memory};
+  const auto image = read_partition_image(full, {0, std::make_shared<judgement_rules>()});
+  ASSERT_TRUE(image) << image.error().what;
+  ASSERT_EQ(image->entities.size(), 1U);
+  EXPECT_EQ(image->entities[0].outline.observations, 1U);
 }
 
 // Complaint: timers-reset
