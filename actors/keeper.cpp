@@ -146,22 +146,36 @@ outcome<void> keeper_state::catch_up() {
   feed_seq_ = into->feed().last();
   auto consumed = into->decisions().outbox_consumed();
   if (!consumed) return consumed.error();
-  for (partition_id p = 0; p < into->events().partitions(); ++p) {
-    auto next = (*consumed)[p] + 1;
-    for (;;) {
-      auto page = into->checkpoints().read_outbox(p, next, outbox_page);
-      if (!page) return page.error();
-      if (page->empty()) break;
-      decision_append batch;
-      for (auto& entry : *page) consume(entry, p, batch);
-      next = page->back().seq + 1;
-      if (auto done = append(batch, sync_when::now); !done) return done.error();
-    }
-  }
+  for (partition_id p = 0; p < into->events().partitions(); ++p)
+    if (auto done = catch_up(p, (*consumed)[p] + 1); !done) return done;
   return {};
 }
 
+outcome<void> keeper_state::catch_up(partition_id p, std::uint64_t next) {
+  for (;;) {
+    auto page = into->checkpoints().read_outbox(p, next, outbox_page);
+    if (!page) return page.error();
+    if (page->empty()) return {};
+    decision_append batch;
+    for (auto& entry : *page) consume(entry, p, batch);
+    next = page->back().seq + 1;
+    if (auto done = append(batch, sync_when::now); !done) return done.error();
+  }
+}
+
+/// What stands in the outbox of @p p and found no room in the decision log comes before all that
+/// follows it there.
+outcome<void> keeper_state::catch_up_if_behind(partition_id p) {
+  if (behind_.count(p) == 0) return {};
+  auto consumed = into->decisions().outbox_consumed();
+  if (!consumed) return consumed.error();
+  auto done = catch_up(p, (*consumed)[p] + 1);
+  if (done) behind_.erase(p);
+  return done;
+}
+
 caf::result<checkpoint_written> keeper_state::on_checkpoint(const write_checkpoint& w) {
+  if (auto done = catch_up_if_behind(w.batch->partition); !done) return to_caf_error(done.error());
   auto appended =
       with_room(hooks, [&] { return into->checkpoints().write(*w.batch, sync_when::later); });
   if (!appended) return to_caf_error(appended.error());
@@ -172,7 +186,10 @@ caf::result<checkpoint_written> keeper_state::on_checkpoint(const write_checkpoi
       if (is_by_silence(entry.key)) retired.push_back(entry.entity);
       consume(entry, w.batch->partition, batch);
     }
-    if (auto done = append(batch, sync_when::later); !done) return to_caf_error(done.error());
+    if (auto done = append(batch, sync_when::later); !done) {
+      behind_.insert(w.batch->partition);
+      return to_caf_error(done.error());
+    }
     for (const std::string& entity : retired) hooks.retired(entity);
   }
   const checkpoint_written answer{appended->size()};

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,8 @@ struct keeper_state {
   keeper_hooks hooks;
 
 private:
+  outcome<void> catch_up(partition_id p, std::uint64_t next);
+  outcome<void> catch_up_if_behind(partition_id p);
   void hand_over_controls(std::uint64_t first, const std::vector<decision>& decisions);
   outcome<std::uint64_t> append(const decision_append& batch, sync_when when);
   /// Calls @p then with what became of the wait for the disk: what was written so far is on it. In
@@ -64,8 +67,9 @@ private:
     std::function<void(const outcome<void>&)> then;
   };
   std::deque<waiting> waiting_;
-  std::uint64_t feed_seq_ = 0;  ///< of the newest record written
-  bool asked_ = false;          ///< for the disk; the answer settles, or asks again
+  std::set<partition_id> behind_;  ///< their outbox holds what the decision log does not
+  std::uint64_t feed_seq_ = 0;     ///< of the newest record written
+  bool asked_ = false;             ///< for the disk; the answer settles, or asks again
 };
 
 /// Writes of many senders share one wait for the disk, and what comes meanwhile the next: what is

@@ -18,12 +18,35 @@
 namespace faultline {
 namespace {
 
+/// Takes nothing while it is full.
+class full_log final : public decision_log {
+public:
+  explicit full_log(decision_log& real) : real_{real} {}
+  outcome<std::uint64_t> append(const decision_append& batch, sync_when when) override {
+    if (full) return failure{ec::no_space, "no room"};
+    return real_.append(batch, when);
+  }
+  outcome<std::vector<decision>> read(std::uint64_t from, std::size_t limit) override {
+    return real_.read(from, limit);
+  }
+  std::uint64_t last() const override { return real_.last(); }
+  outcome<std::map<partition_id, std::uint64_t>> outbox_consumed() override {
+    return real_.outbox_consumed();
+  }
+  outcome<control_mark> controls() override { return real_.controls(); }
+
+  bool full = false;
+
+private:
+  decision_log& real_;
+};
+
 /// A store in memory that counts how often somebody waited for the disk, and may fail that.
 class waiting_store final : public store {
 public:
   event_log& events() override { return memory->events(); }
   checkpoint_store& checkpoints() override { return memory->checkpoints(); }
-  decision_log& decisions() override { return memory->decisions(); }
+  decision_log& decisions() override { return log; }
   feed_store& feed() override { return memory->feed(); }
   dead_letter_store& dead_letters() override { return memory->dead_letters(); }
   note_store& notes() override { return memory->notes(); }
@@ -42,6 +65,7 @@ public:
   void set_retention(const storage_options& options) override { memory->set_retention(options); }
 
   std::unique_ptr<store> memory = open_memory_store(4);
+  full_log log{memory->decisions()};
   int waits = 0;
   bool broken = false;
   std::uint64_t epoch = 1;  ///< of writes: between two waits
@@ -77,6 +101,7 @@ protected:
       published.push_back(r.seq);
     };
     hooks.now = [] { return arrival_time_of(1'750'000'000'000); };
+    hooks.ending = [this] { return ending; };
     return spawn(keeper, &disk, hooks);
   }
 
@@ -129,6 +154,7 @@ protected:
   }
 
   waiting_store disk;
+  bool ending = false;
   std::vector<std::uint64_t> decided;
   std::vector<std::uint64_t> published;
   std::vector<std::string> retired;
@@ -186,6 +212,20 @@ TEST_F(Keeper, WritesOnWhileTheDiskIsWaitedForAndAnswersOnlyWhatTheWaitCovers) {
   second.receive(
       [](const checkpoint_written&) { ADD_FAILURE() << "it is not known to be on the disk"; },
       [](const caf::error&) {});
+}
+
+// A partition has two writes under way at once, and room may come between them.
+TEST_F(Keeper, WhatFindsNoRoomInTheLogComesBeforeWhatFollowsItInItsOutbox) {
+  const auto it = spawn_keeper();
+  ending = disk.log.full = true;
+  caf::anon_send(it, transition_of(1, "a/1/1"));
+  run();
+  EXPECT_EQ(disk.decisions().last(), 0U);
+  disk.log.full = false;
+  caf::anon_send(it, transition_of(1, "a/1/2"));
+  run();
+  EXPECT_EQ(disk.decisions().last(), 2U);
+  EXPECT_EQ(decided.back(), 2U);
 }
 
 TEST_F(Keeper, AFeedRecordGoesOutWhenItIsOnTheDiskAndIsAnsweredWhenItIsWritten) {
