@@ -120,6 +120,7 @@ void http_session::evict() {
 
 void http_session::next_request() {
   waiting_since_ = clock::now();
+  skip_empty_line();
   if (buffer_.size() > 0) {  // pipelined behind the last one
     read_header();
     return;
@@ -129,8 +130,16 @@ void http_session::next_request() {
                           [self = shared_from_this()](error_code why, std::size_t bytes) {
                             if (why) return self->close();
                             self->buffer_.commit(bytes);
+                            self->skip_empty_line();
                             self->read_header();
                           });
+}
+
+/// Some clients send one behind a body: RFC 9112, section 2.2, has it ignored.
+void http_session::skip_empty_line() {
+  const auto come = buffer_.cdata();
+  const std::string_view text{static_cast<const char*>(come.data()), come.size()};
+  if (text.substr(0, 2) == "\r\n") buffer_.consume(2);
 }
 
 void http_session::read_header() {

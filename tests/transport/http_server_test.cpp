@@ -117,6 +117,20 @@ TEST_F(HttpServer, AnswersPipelinedRequestsInOrder) {
     EXPECT_THAT(client.answer(), HasSubstr("GET /" + std::to_string(i) + " 0")) << i;
 }
 
+TEST_F(HttpServer, AnEmptyLineBehindABodyBreaksNoRequestThatFollows) {
+  open();
+  raw_http client{server->bound_address()};
+  client.send(
+      "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok\r\n"
+      "GET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_THAT(client.answer(), HasSubstr("POST /p 2"));
+  EXPECT_THAT(client.answer(), HasSubstr("GET /next 0"));
+  client.send("\r\nGET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_THAT(client.answer(), HasSubstr("GET /later 0"));
+  client.send("\r\n\r\nGET /two HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_THAT(client.answer(), StartsWith("HTTP/1.1 400")) << "one line is behind a body, not two";
+}
+
 TEST_F(HttpServer, ReadsBodiesWithLengthChunkedAndAfterContinue) {
   open();
   EXPECT_THAT(ask("POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello"),

@@ -86,6 +86,7 @@ private:
   using parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 
   void next_request();
+  void skip_empty_line();
   void shake_hands();
   void read_header();
   bool let_in();
