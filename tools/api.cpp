@@ -4,6 +4,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -16,6 +17,17 @@
 namespace faultline {
 
 namespace {
+
+/// Where what is there is listed, when @p text says that something is not; else empty.
+std::string where_listed(const std::string& text) {
+  for (const char* what : {"entity", "incident", "alert", "dead letter"}) {
+    if (text.rfind(std::string{"no "} + what + " ", 0) != 0) continue;
+    std::string group = what;
+    std::replace(group.begin(), group.end(), ' ', '-');
+    return ": `faultline " + group + " list` says what there is";
+  }
+  return {};
+}
 
 /// The sentence of {error: {code, message}}, or the status alone.
 failure refused(const http_response& response) {
@@ -30,6 +42,8 @@ failure refused(const http_response& response) {
                   : response.status == 504 ? ec::deadline_passed
                   : response.status >= 500 ? ec::store_unavailable
                                            : ec::invalid;
+  if (const auto where = where_listed(text); code == ec::not_found && !where.empty())
+    return {code, harmless(text) + where};
   return {code, "the server refused that: " + harmless(text)};
 }
 

@@ -337,6 +337,12 @@ class WhoTest(unittest.TestCase):
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
+    def test_what_is_not_there_is_told_with_the_command_that_lists_what_is(self):
+        for words in (["entity", "show", "cart"], ["entity", "release", "cart"], ["incident", "show", "cart"], ["alert", "show", "cart"],
+                      ["alert", "ack", "cart"], ["incident", "ack", "cart"]):
+            said = self.faultline(*words, status=1)
+            self.assertEqual(said, f"faultline: no {words[0]} cart: `faultline {words[0]} list` says what there is\n", words)
+
     def completed(self, *words):
         """What bash offers for the last of @p words."""
         script = "source <(faultline completion bash); COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _faultline; printf '%s\\n' \"${COMPREPLY[@]}\""
