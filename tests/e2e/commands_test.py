@@ -356,7 +356,9 @@ class WhoTest(unittest.TestCase):
         self.addCleanup(publisher.close)
         publisher.publish([{"entity": f"box/{name}", "values": {"cpu": 1}} for name in ("one", "two", "$(touch x)")])
         silence = self.faultline("silence", "add", "entity=box/none", "-d", "2h", "-c", "known").strip()
+        self.addCleanup(self.faultline, "silence", "expire", silence)
         self.faultline("maintenance", "add", "complete", "--entity", "box/none", "--duration", "30m", "--comment", "release")
+        self.addCleanup(self.faultline, "maintenance", "remove", "complete")
         for words, offered in ((["ent"], ["entity"]), (["entity", ""], ["list", "show", "retire", "release"]), (["alert", "list", "--st"], ["--state"]),
                                (["--output", "json", "incident", "s"], ["show"]), (["entity", "list", "--server-k"], ["--server-key-file"]),
                                (["status", "no"], []), (["silence", "expire", silence[:4]], [silence]), (["maintenance", "remove", "com"], ["complete"])):
