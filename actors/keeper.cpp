@@ -7,6 +7,7 @@
 
 #include "actors/caf_bridge.hpp"
 #include "actors/retirement.hpp"
+#include "actors/scheduling.hpp"
 
 namespace faultline {
 
@@ -18,9 +19,12 @@ constexpr std::chrono::milliseconds no_space_pause{100};
 /// What @p write gives, once there is room for it.
 template <class Write>
 auto with_room(const keeper_hooks& hooks, Write write) {
-  for (;;) {
+  for (bool waited = false;;) {
     auto done = write();
-    if (done || done.error().code != ec::no_space || hooks.ending()) return done;
+    const bool waits = !done && done.error().code == ec::no_space && !hooks.ending();
+    if (waits != waited) hooks.full(waits);
+    if (!waits) return done;
+    waited = waits;
     std::this_thread::sleep_for(no_space_pause);
   }
 }
@@ -269,6 +273,24 @@ keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> 
       },
       [self](const group_due&) { self->state.on_group_due(); },
       [](const pulse_question&) { return pulse{}; },
+  };
+}
+
+keeper_actor::behavior_type keeper_door(keeper_actor::pointer self, keeper_actor real,
+                                        std::shared_ptr<const std::atomic<bool>> full) {
+  be_urgent(*self);
+  const auto hand_on = [self, real](const auto& what) { return self->delegate(real, what); };
+  return {
+      [=](const write_checkpoint& w) { return hand_on(w); },
+      [=](const append_decisions& a) -> caf::result<decisions_appended> {
+        if (full->load())
+          return to_caf_error({ec::no_space, "the disk is full: ask again when there is room"});
+        return hand_on(a);
+      },
+      [=](const write_feed& w) { return hand_on(w); },
+      [=](const skip_record& s) { return hand_on(s); },
+      [](const group_due&) {},
+      [=](const pulse_question& q) { return hand_on(q); },
   };
 }
 

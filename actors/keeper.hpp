@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,6 +32,8 @@ struct keeper_hooks {
   std::function<arrival_time()> now;
   /// True once the node is ending: what finds no room is then refused instead of waiting for it.
   std::function<bool()> ending = [] { return false; };
+  /// It waits for room on the disk, or does so no longer.
+  std::function<void(bool waits)> full = [](bool) {};
   /// Waits for the disk while the keeper writes on. None: the keeper waits itself.
   disk_actor disk;
 };
@@ -82,6 +86,12 @@ keeper_actor::behavior_type keeper(keeper_actor::stateful_pointer<keeper_state> 
                                    keeper_hooks hooks);
 
 disk_actor::behavior_type disk(disk_actor::pointer self, store* into);
+
+/// The way to the keeper @p real for whoever asks from outside and waits a few seconds: decisions
+/// are handed on, but while it waits for room (@p full) refused with ec::no_space. So nothing piles
+/// up before it, and nobody who was told that he failed is heard hours later.
+keeper_actor::behavior_type keeper_door(keeper_actor::pointer self, keeper_actor real,
+                                        std::shared_ptr<const std::atomic<bool>> full);
 
 /// Keys of the current records in the feed store: by id, and newest first.
 std::string record_key(const alert& a);

@@ -3,6 +3,7 @@
 #include "server/node_actors.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -34,8 +35,8 @@ std::vector<caf::actor> node_actors::vital() const {
 }
 
 void node_actors::end() {
-  for (const auto& a :
-       untyped(supervisor, correlator, rca, rca_worker, keeper, disk, second_librarian, librarian))
+  for (const auto& a : untyped(supervisor, correlator, rca, rca_worker, keeper_door, keeper, disk,
+                               second_librarian, librarian))
     if (a) caf::anon_send_exit(a, caf::exit_reason::user_shutdown);
   *this = {};
 }
@@ -58,7 +59,11 @@ void node::impl::spawn_keepers() {
   actors.librarian = sys.spawn<caf::detached>(librarian, memory.get());
   actors.second_librarian = sys.spawn<caf::detached>(librarian, memory.get());
   actors.disk = sys.spawn<caf::detached>(disk, memory.get());
-  actors.keeper = sys.spawn<caf::detached>(keeper, memory.get(), hooks_of_keeper());
+  const auto full = std::make_shared<std::atomic<bool>>(false);
+  auto hooks = hooks_of_keeper();
+  hooks.full = [full](bool waits) { full->store(waits); };
+  actors.keeper = sys.spawn<caf::detached>(keeper, memory.get(), std::move(hooks));
+  actors.keeper_door = sys.spawn(faultline::keeper_door, actors.keeper, full);
 }
 
 keeper_hooks node::impl::hooks_of_keeper() {

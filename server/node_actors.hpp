@@ -17,6 +17,7 @@ struct node_actors {
   librarian_actor second_librarian;  ///< of every other partition
   disk_actor disk;                   ///< waits for the disk while the keeper writes on
   keeper_actor keeper;               ///< writes what was decided
+  keeper_actor keeper_door;          ///< to it, for who asks from outside
   rca_worker_actor rca_worker;       ///< ranks causes
   rca_actor rca;                     ///< asks the neighbours of an incident, then the worker
   correlator_actor correlator;

@@ -115,7 +115,7 @@ node_parts node::impl::parts_of_queries() {
   parts.inference = inference.get();
   parts.supervisor = actors.supervisor;
   parts.correlator = actors.correlator;
-  parts.keeper = actors.keeper;
+  parts.keeper = actors.keeper_door;
   parts.librarian = actors.librarian;
   parts.now = [this] { return time_now(); };
   parts.publishers = &intake->publishers();
@@ -142,7 +142,7 @@ life_cycle_parts node::impl::parts_of_life_cycle() {
   parts.reads = &answers->reads();
   parts.directory = directory.get();
   parts.correlator = actors.correlator;
-  parts.keeper = actors.keeper;
+  parts.keeper = actors.keeper_door;
   parts.now = [this] { return time_now(); };
   parts.silences = options.silences;
   parts.notifications = notifications.get();

@@ -72,7 +72,7 @@ outcome<void> node::impl::settle_rules() {
 outcome<std::uint64_t> node::impl::append(decision d) {
   caf::scoped_actor asker{*system};
   outcome<std::uint64_t> result{failure{ec::shutting_down, "ending"}};
-  asker->request(actors.keeper, std::chrono::seconds{10}, append_decisions{{std::move(d)}})
+  asker->request(actors.keeper_door, std::chrono::seconds{10}, append_decisions{{std::move(d)}})
       .receive([&](const decisions_appended& a) { result = a.first; },
                [&](const caf::error& why) { result = from_caf_error(why); });
   return result;

@@ -23,6 +23,7 @@ class full_log final : public decision_log {
 public:
   explicit full_log(decision_log& real) : real_{real} {}
   outcome<std::uint64_t> append(const decision_append& batch, sync_when when) override {
+    if (asked) asked();
     if (full) return failure{ec::no_space, "no room"};
     return real_.append(batch, when);
   }
@@ -36,6 +37,7 @@ public:
   outcome<control_mark> controls() override { return real_.controls(); }
 
   bool full = false;
+  std::function<void()> asked;  ///< hears of each append
 
 private:
   decision_log& real_;
@@ -102,6 +104,7 @@ protected:
     };
     hooks.now = [] { return arrival_time_of(1'750'000'000'000); };
     hooks.ending = [this] { return ending; };
+    hooks.full = [this](bool waits) { full->store(waits); };
     return spawn(keeper, &disk, hooks);
   }
 
@@ -155,9 +158,11 @@ protected:
 
   waiting_store disk;
   bool ending = false;
+  std::shared_ptr<std::atomic<bool>> full = std::make_shared<std::atomic<bool>>(false);
   std::vector<std::uint64_t> decided;
   std::vector<std::uint64_t> published;
   std::vector<std::string> retired;
+  std::vector<bool> seen;
 };
 
 TEST_F(Keeper, SaysWhoWasRetiredByAnOperatorOrBySilenceOnceTheLogSaysSo) {
@@ -226,6 +231,32 @@ TEST_F(Keeper, WhatFindsNoRoomInTheLogComesBeforeWhatFollowsItInItsOutbox) {
   run();
   EXPECT_EQ(disk.decisions().last(), 2U);
   EXPECT_EQ(decided.back(), 2U);
+}
+
+TEST_F(Keeper, WhoAsksFromOutsideIsRefusedWhileItWaitsForRoom) {
+  const auto it = spawn_keeper();
+  const auto door = spawn(keeper_door, it, full);
+  const auto refusal = [&]() -> std::optional<ec> {
+    std::optional<ec> why;
+    auto waiting = probe->request(door, std::chrono::seconds{10}, append_decisions{{happened()}});
+    run();
+    waiting.receive([](const decisions_appended&) {},
+                    [&](const caf::error& e) { why = from_caf_error(e).code; });
+    return why;
+  };
+  EXPECT_EQ(refusal(), std::nullopt);
+  disk.log.full = true;
+  disk.log.asked = [&] {  // while the first of those inside waits
+    if (full->load()) disk.log.full = false;
+    seen.push_back(full->load());
+  };
+  caf::anon_send(it, append_decisions{{happened()}});
+  run();
+  EXPECT_EQ(seen, (std::vector<bool>{false, true}));
+  EXPECT_FALSE(full->load()) << "there is room again";
+  full->store(true);
+  EXPECT_EQ(refusal(), ec::no_space);
+  EXPECT_EQ(disk.decisions().last(), 2U);
 }
 
 TEST_F(Keeper, AFeedRecordGoesOutWhenItIsOnTheDiskAndIsAnsweredWhenItIsWritten) {

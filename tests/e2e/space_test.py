@@ -192,9 +192,15 @@ class Space(unittest.TestCase):
         eventually(self, lambda: overload(server) == "no_space", "status never said no_space")
         self.assertEqual(server.api("/api/v1/entities/host%2Fspace")["observations"], 50)
         self.assertIsNone(server.process.poll())
+        word = {"matchers": [{"name": "alertname", "value": "Slow"}], "duration_s": 3600, "created_by": "ann",
+                "comment": "the disk", "force": True}
+        said = []  # the first may wait with what is written
+        eventually(self, lambda: said.append(server.request("POST", "/api/v1/silences", word)[0]) or 503 in said,
+                   "words of operators wait as well")
         self.disk.release()
         self.assertEqual(publisher.reply_to(publisher.send([row(1)]), 90)["accepted"], 1)
         eventually(self, lambda: notices(server) == ["begin", "end"], "the notices were not written later")
+        self.assertLess(len(server.api("/api/v1/silences")["silences"]), len(said), "one that was refused is done later")
         self.assertEqual(server.stop(), 0, server.tail())
 
 
