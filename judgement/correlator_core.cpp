@@ -152,7 +152,7 @@ bool correlator_core::impl::seen(const alert& a) const {
     return a.transition <= at->second.decided();
   }
   const auto ended = finished.find(a.id);
-  return ended != finished.end() && a.transition <= ended->second;
+  return ended && a.transition <= *ended;
 }
 
 void correlator_core::impl::apply_marks(alert& a, const tracked_alert* before) {
@@ -188,20 +188,15 @@ void correlator_core::impl::let_go(const std::string& alert_id) {
   alert none;
   none.id = alert_id;
   note_inhibitors(none, at->second.alert.inhibited_by);
-  finished[alert_id] = at->second.decided();
-  finished_order.push_back(alert_id);
+  finished.add(alert_id, at->second.decided());
   alerts.erase(at);
-  while (finished_order.size() > correlator_limits::finished) {
-    finished.erase(finished_order.front());
-    finished_order.pop_front();
-  }
 }
 
 void correlator_core::impl::on_alert(const alert& told) {
   if (seen(told)) return;
   const auto before = alerts.find(told.id);
   const bool known = before != alerts.end();
-  if (!known && finished.count(told.id) != 0) return;  // an ended episode stays ended
+  if (!known && finished.find(told.id)) return;  // an ended episode stays ended
   alert a = told;
   a.flapping =
       known ? before->second.alert.flapping : a.state == alert_state::firing && note_episode(a);

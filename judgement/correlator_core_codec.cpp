@@ -6,10 +6,10 @@
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
-// state    := version(u8 = 10) applied(u64) now expired_at graph(str)
+// state    := version(u8 = 11) applied(u64) now expired_at graph(str)
 //             alerts(u32, (alert(str) incident(u64) marks(u32))*)  -- by id
 //             incidents(u32, incident*)                      -- by key
-//             finished(u32, (id transition(u32))*)           -- the oldest first
+//             finished(u32, (hash of the id(u64) transition(u32))*)  -- the oldest first
 //             silences(str)
 //             changes(u32, (entity kind(u8) summary at)*)    -- as they came
 //             window hops(u32) settle                        -- correlation rules in force
@@ -30,7 +30,7 @@
 // Times are i64 milliseconds. Version 1 had neither marks nor rules, version 2 no bursts,
 // version 3 no remedies, version 4 no weak signs, version 5 no posted
 // alerts, version 6 no windows, version 7 no quiet, version 8 none late,
-// version 9 none reopened; up to version 5
+// version 9 none reopened, version 10 ids where hashes of them are now; up to version 5
 // silences were marks of one entity or alert, (u32, (subject by until?)*), which nobody could set.
 // What can be derived (reach, agenda, loose alerts) is not written.
 
@@ -47,7 +47,7 @@ void read_names(field_reader& in, std::vector<std::string>& names) {
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) names.emplace_back(in.str());
 }
 
-constexpr std::uint8_t state_version = 10;
+constexpr std::uint8_t state_version = 11;
 
 enum incident_flag : std::uint8_t {
   flag_frozen = 1,
@@ -131,10 +131,10 @@ std::string correlator_core::impl::save() const {
   }
   w.u32(static_cast<std::uint32_t>(incidents.size()));
   for (const auto& [key, i] : incidents) write_incident(w, key, i);
-  w.u32(static_cast<std::uint32_t>(finished_order.size()));
-  for (const std::string& id : finished_order) {
-    w.str(id);
-    w.u32(finished.at(id));
+  w.u32(static_cast<std::uint32_t>(finished.size()));
+  for (std::size_t n = 0; n < finished.size(); ++n) {
+    w.u64(finished.at(n).id_hash);
+    w.u32(finished.at(n).transition);
   }
   w.str(save_silences());
   w.u32(static_cast<std::uint32_t>(changes.size()));
@@ -307,13 +307,12 @@ outcome<void> read_late(field_reader& in, std::uint8_t version,
   return {};
 }
 
-void read_finished(field_reader& in, std::map<std::string, std::uint32_t>& finished,
-                   std::deque<std::string>& order) {
-  const auto count = in.count(8);
+void read_finished(field_reader& in, std::uint8_t version, ended_episodes& finished) {
+  const auto count = in.count(version > 10 ? 12 : 8);
   for (std::uint32_t n = 0; n < count && in.ok(); ++n) {
-    const std::string id{in.str()};
-    if (!finished.emplace(id, in.u32()).second) in.fail();
-    order.push_back(id);
+    const std::uint64_t hash = version > 10 ? in.u64() : ended_episodes::hash_of(in.str());
+    finished.add_hash(hash, in.u32());
+    if (finished.size() != n + 1) in.fail();  // one of them twice, or too many
   }
 }
 
@@ -349,7 +348,7 @@ outcome<void> correlator_core::impl::read(std::string_view bytes) {
   if (const auto read = graph.restore(in.str()); !read) return read.error();
   if (const auto read = read_alerts(in, version, alerts); !read) return read.error();
   if (const auto read = read_incidents(in, version, incidents, applied); !read) return read.error();
-  read_finished(in, finished, finished_order);
+  read_finished(in, version, finished);
   if (version < 6) {
     pass_old_silences(in);
   } else if (!read_silences(in.str())) {

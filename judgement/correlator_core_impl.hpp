@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "judgement/correlator_core.hpp"
+#include "judgement/ended_episodes.hpp"
 #include "judgement/inhibition.hpp"
 #include "messages/durations.hpp"
 #include "messages/posted_alert.hpp"
@@ -399,8 +400,7 @@ struct correlator_core::impl {
   std::map<std::string, tracked_alert> alerts;         ///< firing, or of an open incident
   std::map<incident_key, tracked_incident> incidents;  ///< open ones
   std::deque<tracked_incident> late;                   ///< ended, and still asked about
-  std::map<std::string, std::uint32_t> finished;       ///< last transition, of ended episodes
-  std::deque<std::string> finished_order;
+  ended_episodes finished{correlator_limits::finished};
   std::map<std::string, kept_silence> silences;  ///< by id
   std::map<std::string, posted_mark> posted;     ///< by fingerprint of the labels
   std::deque<change_note> changes;

@@ -283,7 +283,7 @@ std::vector<disk_format> contents() {
          return encode_notify_alert({resolved_alert(), "i1", arrival_time_of(1'700'000'090'250)});
        },
        [](std::string_view b) { return rewritten(decode_notify_alert(b), encode_notify_alert); }});
-  all.push_back({"correlator_state", "correlator state", 10, false, sample_correlator,
+  all.push_back({"correlator_state", "correlator state", 11, false, sample_correlator,
                  [](std::string_view b) -> outcome<std::string> {
                    correlator_core core{correlation_options{}};
                    if (auto read = core.restore(b); !read) return read.error();
