@@ -71,7 +71,7 @@ inline constexpr std::size_t signs = 65'536;
 inline constexpr std::size_t most_suspicions = 4'096;
 inline constexpr std::ptrdiff_t sign_questions = 4;
 /// Ages of a suspicion at which its neighbourhood is asked.
-inline constexpr std::int64_t sign_ask_ms[] = {120'000, 300'000, 600'000};
+inline constexpr std::int64_t sign_ask_ms[] = {60'000, 180'000, 600'000};
 inline constexpr std::uint32_t sign_asks = 3;
 /// Not asked again when the first answer is below this: nothing wrong is as likely.
 inline constexpr double sign_hopeless = 0;

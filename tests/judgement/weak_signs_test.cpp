@@ -13,7 +13,9 @@ using ::testing::UnorderedElementsAre;
 
 /// a and b are called by c. Each shows a little at noon, and nobody pages.
 struct WeakSigns : ::testing::Test {
-  static constexpr std::int64_t asked_at = noon + 2 * minute;
+  static constexpr std::int64_t asked_at = noon + minute;
+  static constexpr std::int64_t asked_again_at = noon + 3 * minute;
+  static constexpr std::int64_t asked_last_at = noon + 10 * minute;
 
   explicit WeakSigns(correlation_options options = {}) : f{options} {
     f.edge("c", "a");
@@ -93,8 +95,8 @@ TEST_F(WeakSigns, AnIncidentOfTheirsIsNamedAfterTheAlertThatJoins) {
 
 TEST_F(WeakSigns, OfWhatNothingConnectsMakeCandidatesOfIncidents) {
   sign("long/ago", noon - 20 * minute);
-  sign("shortly/before", noon - minute);
-  sign("a", noon - minute);  // it has its own neighbours
+  sign("shortly/before", noon - minute / 2);
+  sign("a", noon - minute / 2);  // it has its own neighbours
   const auto fired = f.fire("alone", noon);
   ASSERT_EQ(fired.requests.size(), 1u);
   EXPECT_THAT(fired.requests[0].candidates, UnorderedElementsAre("alone", "shortly/before"));
@@ -179,31 +181,45 @@ TEST_F(NoFalseIncidentAccepted, NothingIsAsked) {
 
 TEST_F(WeakSigns, AreAskedAboutOnceMoreWhereTheFirstAnswerIsNotHopeless) {
   answer(question(), "a", 0.6, 1);
-  EXPECT_EQ(f.clock(noon + 5 * minute).requests.size(), 1u);
+  EXPECT_EQ(f.clock(asked_again_at).requests.size(), 1u);
 }
 
 TEST_F(WeakSigns, AreNotAskedAboutAgainWhereNothingWrongIsLikelier) {
   answer(question(), "a", 0.6, -1);
-  EXPECT_TRUE(f.clock(noon + 5 * minute).requests.empty());
+  EXPECT_TRUE(f.clock(asked_again_at).requests.empty());
   EXPECT_FALSE(f.core.wants_clock()) << "and nothing waits any more";
+}
+
+TEST_F(WeakSigns, AreAskedAboutAtTheseAgesAndNotBefore) {
+  sign("c", noon);
+  const auto asked = [&](std::int64_t at, double support) {
+    EXPECT_TRUE(f.clock(at - 1).requests.empty()) << at - noon;
+    const auto requests = f.clock(at).requests;
+    ASSERT_EQ(requests.size(), 1u) << at - noon;
+    answer(requests[0], "a", 0.95, support);
+  };
+  asked(asked_at, 1);
+  asked(asked_again_at, 3);
+  asked(asked_last_at, 3);
+  EXPECT_FALSE(f.core.wants_clock());
 }
 
 TEST_F(WeakSigns, AreAskedAboutALastTimeWhereTheSecondAnswerIsHalfWayThere) {
   answer(question(), "a", 0.6, 1);
-  const auto second = f.clock(noon + 5 * minute).requests;
+  const auto second = f.clock(asked_again_at).requests;
   ASSERT_EQ(second.size(), 1u);
   answer(second[0], "a", 0.95, 3);  // ln(180 / 1) / 2 = 2.60
-  const auto last = f.clock(noon + 10 * minute).requests;
+  const auto last = f.clock(asked_last_at).requests;
   ASSERT_EQ(last.size(), 1u);
   EXPECT_EQ(incidents_in(answer(last[0], "a", 0.95, 6)).size(), 1u);
 }
 
 TEST_F(WeakSigns, AreNotAskedAboutALastTimeWhereTheSecondAnswerIsLess) {
   answer(question(), "a", 0.6, 1);
-  const auto second = f.clock(noon + 5 * minute).requests;
+  const auto second = f.clock(asked_again_at).requests;
   ASSERT_EQ(second.size(), 1u);
   answer(second[0], "a", 0.95, 2);
-  EXPECT_TRUE(f.clock(noon + 10 * minute).requests.empty());
+  EXPECT_TRUE(f.clock(asked_last_at).requests.empty());
   EXPECT_FALSE(f.core.wants_clock());
 }
 
@@ -212,10 +228,10 @@ TEST_F(WeakSigns, OfAnEntityWithoutNeighboursAreAskedAboutTwiceAtMost) {
   const auto first = f.clock(asked_at).requests;
   ASSERT_EQ(first.size(), 1u);
   answer(first[0], "alone", 0.95, 4);
-  const auto second = f.clock(noon + 5 * minute).requests;
+  const auto second = f.clock(asked_again_at).requests;
   ASSERT_EQ(second.size(), 1u);
   answer(second[0], "alone", 0.95, 4);
-  EXPECT_TRUE(f.clock(noon + 10 * minute).requests.empty());
+  EXPECT_TRUE(f.clock(asked_last_at).requests.empty());
   EXPECT_FALSE(f.core.wants_clock());
 }
 
