@@ -136,6 +136,8 @@ class Watch:
 
     def look(self):
         now = time.monotonic() - self.begun
+        if self.server.process.poll() is not None:
+            raise SystemExit(f"soak: the server ended with {self.server.process.returncode} after {now:.0f} s:\n{self.server.tail()}")
         if now >= self.due:
             self.uses.append((now, use_of(self.server.process.pid)))
             self.due += EVERY_S
