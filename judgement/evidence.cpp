@@ -8,6 +8,7 @@
 #include "judgement/entity_logs.hpp"
 #include "judgement/entity_spans.hpp"
 #include "judgement/evidence_edges.hpp"
+#include "judgement/evidence_stops.hpp"
 #include "judgement/told_series.hpp"
 
 namespace faultline {
@@ -277,6 +278,7 @@ evidence gather_evidence(const rca_question& question, const seen_question& seen
     date(node, e);
   }
   all.edges = edges_of(question, seen, calls, weights, all.nodes);
+  all.stops = stops_of(question, seen, calls, weights);
   return all;
 }
 

@@ -44,6 +44,12 @@ struct evidence_weights {
   double words_most = 4;
   /// A log that is known for less must say it more plainly, seconds.
   double words_known_s = 1800;
+  /// Calls have stopped when they came in this share of the ticks and then in none of so many in a
+  /// row; a tick is worth so many nats at most, all of them together `stop_most`.
+  double stop_regular = 0.8;
+  std::size_t stop_ticks = 2;
+  double stop_each = 2;
+  double stop_most = 4;
   /// Metrics of unknown meaning, and bytes on the wire, which follow the traffic.
   double little_most = 1.5;
 };
@@ -187,9 +193,20 @@ struct edge_evidence {
   std::optional<event_time> onset;
 };
 
+/// Calls that have ceased while their caller works.
+struct stopped_calls {
+  std::size_t from = 0;
+  std::size_t to = 0;
+  double lr = 0;       ///< log likelihood ratio stopped : a pause by chance
+  event_time since{};  ///< first and last tick of the longest pause
+  event_time until{};
+  std::string_view metric;  ///< points into the question
+};
+
 struct evidence {
   std::vector<node_evidence> nodes;  ///< as the question's
   std::vector<edge_evidence> edges;  ///< measured ones, by (from, to)
+  std::vector<stopped_calls> stops;  ///< by (from, to)
 };
 
 /// What the log of an entity says: lines in (onset - margin, as_of] of each template against its

@@ -78,6 +78,7 @@ public:
     own_evidence(r, t);
     own_symptoms(r, t);
     others(r, t);
+    stops(r, t);
     order(r, t);
     // Its worth is in the class `change` already; named on its own for the explanation.
     if (t.change_index) t.change = t.by_class[class_index(fault_class::change)];
@@ -224,6 +225,34 @@ private:
           gain(lr, w_.background + network * (w_.edge - w_.background), w_.background);
       t.explained += part;
       t.edges.emplace_back(n, part);
+    }
+  }
+
+  /// Chance that trouble of @p r keeps the caller of @p stop from its calls.
+  double stopping_chance(std::size_t r, const stopped_calls& stop) const {
+    if (r == stop.from) return w_.stopped_caller;
+    const node_evidence& callee = seen_.nodes[stop.to];
+    if (r == stop.to) return callee.silent || !callee.observed ? w_.stopped_callee : 0;
+    double passes = 0;
+    for (const std::size_t c : callees_[stop.from])
+      if (c != stop.to) passes = std::max(passes, passing_[r][c]);
+    return w_.stopped_by_callee * passes;
+  }
+
+  /// One caller gives up at one place: what it does not come to after that is one sign.
+  void stops(std::size_t r, cause_terms& t) const {
+    for (std::size_t n = 0; n < seen_.stops.size();) {
+      const std::size_t from = seen_.stops[n].from;
+      std::pair<std::size_t, double> best{n, 0};
+      for (; n < seen_.stops.size() && seen_.stops[n].from == from; ++n) {
+        const double q = stopping_chance(r, seen_.stops[n]);
+        const double part =
+            gain(seen_.stops[n].lr, w_.background + q * (1 - w_.background), w_.background);
+        if (part > best.second) best = {n, part};
+      }
+      if (best.second == 0) continue;
+      t.explained += best.second;
+      t.stops.push_back(best);
     }
   }
 

@@ -33,6 +33,11 @@ struct posterior_weights {
   double internal_share = 0.3;
   /// q of an edge at the cause under a network fault.
   double edge = 0.6;
+  /// q that calls stop: of a cause that makes them, of another callee of the same caller, which
+  /// gives up before it comes so far, and of the callee itself where nobody hears of it.
+  double stopped_caller = 0.5;
+  double stopped_by_callee = 0.25;
+  double stopped_callee = 0.3;
   /// Steps beyond which nothing is passed.
   std::uint32_t reach = 6;
 
@@ -83,6 +88,7 @@ struct cause_terms {
   double probability = 0;
   std::vector<std::pair<std::size_t, double>> others;  ///< node, its part of `explained`; not zero
   std::vector<std::pair<std::size_t, double>> edges;   ///< index into evidence::edges, likewise
+  std::vector<std::pair<std::size_t, double>> stops;   ///< index into evidence::stops, likewise
   std::optional<std::size_t> change_index;             ///< into question.changes
 };
 

@@ -57,6 +57,7 @@ public:
     callers();
     dependencies();
     edges();
+    stops();
     order();
     change();
     ranker();
@@ -203,6 +204,26 @@ private:
           s_.question.nodes[e.from].entity + " sees its calls fail (" + number(e.errors_peak) +
               " robust deviations)",
           part);
+    }
+  }
+
+  void stops() {
+    for (const auto& [index, part] : t_.stops) {
+      const stopped_calls& stop = s_.seen.stops[index];
+      const std::string& callee = s_.question.nodes[stop.to].entity;
+      const double ticks_s =
+          seconds_between(stop.since, stop.until) +
+          static_cast<double>(s_.question.nodes[stop.from].window.tick_ms) / 1000;
+      const std::string lasting = " for " + span_text(ticks_s);
+      if (stop.from == r_)
+        say("edge", "it did not call " + callee + lasting + ", and worked meanwhile", part);
+      else if (stop.to == r_)
+        say("edge", s_.question.nodes[stop.from].entity + " did not call it" + lasting, part);
+      else
+        say("edge",
+            s_.question.nodes[stop.from].entity + ", which depends on it, did not come to call " +
+                callee + lasting,
+            part);
     }
   }
 
