@@ -47,6 +47,78 @@ test("a line that has died without a word is found dead, and another one taken",
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+test("a long list is what is, also after more came than is told one by one", async () => {
+  const alerts = Array.from({ length: 600 }, (_, n) => ({ labels: { alertname: "Slow", service: `flood-${n}` } }));
+  await ask("/api/v2/alerts", alerts);
+  const firing = async () => (await ask("/api/v1/alerts?state=firing&text=flood-&limit=1000")).alerts.length;
+  await eventually(async () => (await firing()) === 600, "that all of them fire");
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/alerts?text=flood-`);
+  await page.getByText("200 alerts so far").waitFor(patience);
+  const list = page.getByRole("table", { name: "Alerts" });
+  await eventually(async () => {
+    await list.locator(".view").evaluate((view) => view.scrollTo(0, view.scrollHeight));
+    return (await list.getAttribute("aria-rowcount")) === "600";
+  }, "that all pages are loaded");
+  await page.getByText("600 alerts", { exact: true }).waitFor(patience);
+  await ask("/api/v2/alerts", alerts.map((a) => ({ ...a, endsAt: "2026-01-01T00:00:00Z" })));
+  await page.getByText("No alert fits").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+/** A made alert, the @p n th. */
+const madeAlert = (n, more = {}) => ({ id: `made-${n}`, entity: `service/made-${n}`, metric: "m", severity: "warning", state: "resolved", started: 1000 * n,
+  updated: 1000 * n, ended: 1000 * n + 1, score: 0.9, ...more });
+
+test("an open list does not grow without end, whatever the feed brings", async () => {
+  const page = await openPage(browser);
+  const rows = Array.from({ length: 200 }, (_, n) => madeAlert(4000 - n));
+  await page.route("**/api/v1/alerts?*", (route) => route.fulfill({ json: { alerts: rows, next: "further" } }));
+  const told = Array.from({ length: 2000 }, (_, n) => `id: ${n + 1}\nevent: alert\ndata: ${JSON.stringify({ kind: "alert", ...madeAlert(5000 + n) })}\n\n`);
+  let asked = 0;
+  await page.route("**/api/v1/stream*", (route) => {
+    const first = asked++ === 0;
+    return route.fulfill({ contentType: "text/event-stream", body: `event: hello\ndata: {}\n\n${first ? told.join("") : ""}` });
+  });
+  const reloaded = page.waitForRequest((r) => r.url().includes("/api/v1/alerts?") && asked > 1, patience);
+  await page.goto(`${base}/#/alerts?state=all`);
+  await reloaded;
+  await page.getByText("200 alerts so far").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("a search that takes the server several pages goes on until it has found something", async () => {
+  const page = await openPage(browser);
+  await page.route("**/api/v1/alerts?*", (route) => {
+    const next = new URL(route.request().url()).searchParams.get("next");
+    return route.fulfill({ json: next === "further" ? { alerts: [madeAlert(1, { state: "firing" })], next: null } : { alerts: [], next: "further" } });
+  });
+  await page.goto(`${base}/#/alerts`);
+  await row(page, "made-1").waitFor(patience);
+  await page.getByText("1 alert", { exact: true }).waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("what could not be loaded once is asked for again, though nothing else happens", async () => {
+  const alert = await alertOf("has-it-in-hand");
+  const page = await openPage(browser);
+  let failing = 1;
+  const fail = (route) => failing-- > 0
+    ? route.fulfill({ status: 503, contentType: "application/json", body: JSON.stringify({ error: { code: "overloaded", message: "later" } }) })
+    : route.continue();
+  await page.route("**/api/v1/alerts?*", fail);
+  await page.goto(`${base}/#/alerts?text=has-it-in-hand`);
+  await row(page, "has-it-in-hand").click();
+  const panel = page.getByRole("dialog");
+  await panel.getByRole("button", { name: "Acknowledge" }).waitFor(patience);
+  await page.route("**/api/v1/alerts/*", fail);
+  failing = 1;
+  await ask(`/api/v1/alerts/${alert.id}/acknowledge`, { by: "ann", acknowledged: true });
+  await panel.getByText("acknowledged by ann").waitFor(patience);
+  assert.ok(failing < 0, "it failed, and then it went");
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("rows of a filter that was left while they were asked for are not shown under the next", async () => {
   await alertOf("still-firing");
   await alertOf("long-over");

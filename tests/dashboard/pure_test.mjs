@@ -10,7 +10,7 @@ import { layersOf, place, subset } from "../../dashboard/web/lib/layout.js";
 import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/lib/matchers.js";
 import { byWorst, pieces } from "../../dashboard/web/lib/logs.js";
 import { link, readRoute } from "../../dashboard/web/lib/route.js";
-import { briefOf, filterOf, seen, wantsMore, withAlert, withAlerts } from "../../dashboard/web/lib/rows.js";
+import { briefOf, filterOf, seen, wantsMore, withAlerts } from "../../dashboard/web/lib/rows.js";
 import { chartsOf, incidentGraph, isPosted, itemsOf, propagation, remediesOf, safeLink, titleOf, whoOf } from "../../dashboard/web/lib/story.js";
 import { allAcknowledged, byUrgency, outlineOf, withIncident } from "../../dashboard/web/lib/urgency.js";
 import { instantOf, scheduleOf } from "../../dashboard/web/lib/windows.js";
@@ -225,18 +225,27 @@ test("only the rows that are seen are drawn, and more are asked for in time", ()
 test("rows follow the feed within their filter", () => {
   const alert = { id: "a", entity: "service/cart", metric: "cpu", severity: "warning", state: "firing", started: 1, updated: 2, score: 0.9, explanation: "CPU is high", acknowledged: true, acknowledged_by: "ann", assigned_to: "bob" };
   const fits = filterOf({ state: "firing", severity: "", text: "CART" });
-  let rows = withAlert([], alert, fits);
+  let rows = withAlerts([], [alert], fits);
   assert.deepEqual([rows[0].acknowledged, rows[0].assigned_to], ["ann", "bob"]);
-  rows = withAlert(rows, { ...alert, severity: "critical" }, fits);
+  rows = withAlerts(rows, [{ ...alert, severity: "critical" }], fits);
   assert.equal(rows.length, 1);
   assert.equal(rows[0].severity, "critical");
-  assert.deepEqual(withAlert(rows, { ...alert, state: "resolved" }, fits), []);
-  assert.deepEqual(withAlert([], { ...alert, entity: "db/x" }, fits), []);
-  assert.equal(withAlert([], alert, filterOf({ state: "all", text: "is high" })).length, 1);
+  assert.deepEqual(withAlerts(rows, [{ ...alert, state: "resolved" }], fits), []);
+  assert.deepEqual(withAlerts([], [{ ...alert, entity: "db/x" }], fits), []);
+  assert.equal(withAlerts([], [alert], filterOf({ state: "all", text: "is high" })).length, 1);
   const told = [alert, { ...alert, id: "other" }, { ...alert, severity: "critical" }];
-  assert.deepEqual(withAlerts([], told, fits).map((r) => [r.id, r.severity]), [["other", alert.severity], [alert.id, "critical"]]);
-  assert.deepEqual(withAlerts([], told, fits, 1).map((r) => r.id), ["other"], "no more than are put in at once");
+  assert.deepEqual(withAlerts([], told, fits).map((r) => [r.id, r.severity]), [[alert.id, "critical"], ["other", alert.severity]]);
   assert.equal(briefOf({ id: "a" }).silenced, undefined);
+});
+
+test("rows stand where the server lists them, and what is behind the last one comes with its page", () => {
+  const fits = filterOf({ state: "all" });
+  const alert = (id, started) => ({ id, started, state: "firing", entity: "e", metric: "m" });
+  const rows = withAlerts([], [alert("b", 20), alert("d", 40)], fits);
+  const ids = (told, more) => withAlerts(rows, told, fits, more).map((r) => r.id);
+  assert.deepEqual(ids([alert("a", 10), alert("c", 30), alert("e", 50)], false), ["e", "d", "c", "b", "a"]);
+  assert.deepEqual(ids([alert("a", 10), alert("c", 30), alert("e", 50)], true), ["e", "d", "c", "b"]);
+  assert.deepEqual(ids([alert("a2", 20), alert("c", 20)], true), ["d", "a2", "b"], "of one time by id");
 });
 
 test("layers follow dependencies and circles end", () => {

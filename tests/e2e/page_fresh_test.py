@@ -18,6 +18,18 @@ class Fresh(page_test.OnOneServer, unittest.TestCase):
     def test_a_dead_line_is_not_live(self):
         self.browse("a line that has died without a word")
 
+    def test_a_long_list_is_true_after_a_storm(self):
+        self.browse("a long list is what is")
+
+    def test_an_open_list_does_not_grow_without_end(self):
+        self.browse("an open list does not grow")
+
+    def test_a_search_goes_on_until_it_has_found_something(self):
+        self.browse("a search that takes")
+
+    def test_what_failed_is_asked_for_again(self):
+        self.browse("what could not be loaded once")
+
     def test_rows_are_those_of_the_filter_that_is_shown(self):
         self.browse("rows of a filter that was left")
 

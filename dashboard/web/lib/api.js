@@ -12,6 +12,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether what failed so may go well a little later. */
+export function passes(error) {
+  return error.status === 0 || error.status >= 500;
+}
+
 function headers(more = {}) {
   const all = { Accept: "application/json", ...more };
   if (prefs.token !== "") all.Authorization = `Bearer ${prefs.token}`;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useRef, useState } from "../vendor/htm.js";
+import { passes } from "./api.js";
+import { retries } from "./events.js";
 import { onFeed } from "./live.js";
 
 /** The time, every @p ms, so that "5 min ago" stays true. */
@@ -36,7 +38,8 @@ export function useEvery(ms, run) {
 
 /**
  * Loads when @p keys change, and anew when @p turn does: {value, error, loading, reload}. What was there stays until
- * something new is; an answer to other keys is dropped, and what is asked for anew waits for the answer under way.
+ * something new is; an answer to other keys is dropped, and what is asked for anew waits for the answer under way. What
+ * failed, and may pass, is asked for again until it comes.
  */
 export function useLoaded(load, keys, turn = 0) {
   const [state, set] = useState({ value: null, error: null, loading: true });
@@ -45,24 +48,29 @@ export function useLoaded(load, keys, turn = 0) {
   latest.current = load;
   const of = useRef(null);
   const asked = useRef(null); // {abort, again} of what is under way
+  const tries = useRef(null);
+  tries.current ??= retries();
   const begin = () => {
     const mine = { abort: new AbortController(), again: false };
     asked.current = mine;
-    const end = (next) => {
+    const end = (next, error = null) => {
       if (asked.current !== mine) return;
       asked.current = null;
       set(next);
+      if (!error) tries.current.went();
       if (mine.again) begin();
+      else if (error && passes(error)) tries.current.later(() => asked.current || begin());
     };
     latest.current(mine.abort.signal).then(
       (value) => end({ value, error: null, loading: false }),
-      (error) => end((s) => ({ value: s.value, error, loading: false })),
+      (error) => end((s) => ({ value: s.value, error, loading: false }), error),
     );
   };
   useEffect(
     () => () => {
       asked.current?.abort.abort();
       asked.current = null;
+      tries.current.went();
     },
     keys,
   );

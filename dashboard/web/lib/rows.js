@@ -13,23 +13,24 @@ export function wantsMore(last, loaded, next, ahead = 100) {
   return next !== null && last + ahead >= loaded;
 }
 
-/** Rows after an alert of the feed: changed in place, or new ones first. Rows that no longer fit the filter go. */
-export function withAlert(rows, alert, fits) {
-  const at = rows.findIndex((row) => row.id === alert.id);
-  const row = briefOf(alert);
-  if (at >= 0) {
-    const copy = rows.slice();
-    if (fits(row, alert)) copy[at] = row;
-    else copy.splice(at, 1);
-    return copy;
-  }
-  return fits(row, alert) ? [row, ...rows] : rows;
+/** The newest first, as the server lists them. */
+function inOrder(a, b) {
+  return b.started - a.started || (a.id < b.id ? -1 : 1);
 }
 
-/** Rows after @p alerts of the feed, each as it was told last; where there are too many, the newest @p most. */
-export function withAlerts(rows, alerts, fits, most = 500) {
-  const last = new Map(alerts.map((a) => [a.id, a]));
-  return [...last.values()].slice(-most).reduce((all, a) => withAlert(all, a, fits), rows);
+/**
+ * Rows after @p alerts of the feed, each as it was told last, where the server would list it. Rows that no longer fit the
+ * filter go. With @p more to be loaded, what comes behind the last row is left to that.
+ */
+export function withAlerts(rows, alerts, fits, more = false) {
+  const all = new Map(rows.map((row) => [row.id, row]));
+  const end = more ? rows.at(-1) : undefined;
+  for (const alert of alerts) {
+    const row = briefOf(alert);
+    if (!fits(row, alert)) all.delete(row.id);
+    else if (all.has(row.id) || !end || inOrder(row, end) < 0) all.set(row.id, row);
+  }
+  return [...all.values()].sort(inOrder);
 }
 
 /** What the list shows of an alert. */

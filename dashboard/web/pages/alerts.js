@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // All alerts: what fires, and what did. Only the rows that are seen are drawn, and only pages that are
-// scrolled to are loaded.
+// scrolled to are loaded; an open page holds little more, however much comes.
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
-import { api } from "../lib/api.js";
+import { api, passes } from "../lib/api.js";
+import { retries } from "../lib/events.js";
 import { briefMoment, duration, limitAt, limitText, many, moment, percent, zoneName } from "../lib/format.js";
 import { onFeed, now, useLive } from "../lib/live.js";
 import { useFeed, useMedia, useTick } from "../lib/hooks.js";
@@ -18,6 +19,8 @@ import { Silences } from "../parts/silence.js";
 
 const rowHeights = { wide: 44, narrow: 62 }; // px; narrow: of two lines
 const pageSize = 200;
+const mostAtOnce = 1000; // that the server gives
+const mostBeyond = 2 * pageSize; // rows that are held behind those that are looked at
 const states = [
   ["firing", "Firing"],
   ["resolved", "Over"],
@@ -38,11 +41,30 @@ function queryOf(filter, after, size) {
   return query;
 }
 
+/** Rows from behind @p after on, @p wanted of them where there are so many: a page may be short, even empty, before the end. */
+async function rowsFrom(filter, after, wanted, signal) {
+  const rows = [];
+  let next = after;
+  do {
+    const size = Math.min(mostAtOnce, Math.max(pageSize, wanted - rows.length));
+    const page = await api.alerts(queryOf(filter, next, size), signal);
+    rows.push(...page.alerts);
+    ({ next } = page);
+  } while (next && rows.length < wanted);
+  return { rows, next };
+}
+
 /** Rows of a filter: loaded page by page, kept up to date by the feed. */
 function useAlerts(filter) {
-  const [state, set] = useState(nothing);
-  const latest = useRef(state);
-  latest.current = state;
+  const [state, show] = useState(nothing);
+  const held = useRef(nothing); // what is shown, or will be at the next frame
+  const looked = useRef(0); // rows that are looked at, from the first on
+  const tries = useRef(null);
+  tries.current ??= retries();
+  const set = (part) => {
+    held.current = { ...held.current, ...part };
+    show(held.current);
+  };
   // The question under way: {abort, after, heard, again, more}, heard the alerts of the feed since it was asked, more: the
   // next page was wanted meanwhile.
   const asked = useRef(null);
@@ -53,36 +75,40 @@ function useAlerts(filter) {
       asked.current.more ||= Boolean(after) && !asked.current.after;
       return;
     }
+    if (after && after !== held.current.next) return; // the list has been loaded anew since
     const mine = { abort: new AbortController(), after, heard: [], again: false, more: false };
     let next = null;
+    let again = false; // in a while
     asked.current = mine;
     try {
-      // Asked anew, it stays as long as it is: who has scrolled keeps the place.
-      const size = after ? pageSize : Math.min(2 * pageSize, Math.max(pageSize, latest.current.rows.length));
-      const page = await api.alerts(queryOf(filter, after, size), mine.abort.signal);
+      // Asked anew, it is as long as what is looked at: who has scrolled keeps the place.
+      const wanted = Math.max(1, looked.current - (after ? held.current.rows.length : 0));
+      const page = await rowsFrom(filter, after, wanted, mine.abort.signal);
       if (asked.current !== mine) return;
-      const before = after ? latest.current.rows : [];
+      const before = after ? held.current.rows : [];
       const known = new Set(before.map((r) => r.id));
-      const all = [...before, ...page.alerts.filter((r) => !known.has(r.id))];
-      const rows = withAlerts(all, mine.heard, filterOf(filter));
-      next = page.next;
-      set({ rows, next, loading: false, error: null });
-      latest.current = { ...latest.current, rows };
+      const all = [...before, ...page.rows.filter((r) => !known.has(r.id))];
+      ({ next } = page);
+      set({ rows: withAlerts(all, mine.heard, filterOf(filter), next !== null), next, loading: false, error: null });
+      tries.current.went();
     } catch (error) {
-      if (asked.current === mine) set((s) => ({ ...s, loading: false, error }));
+      if (asked.current === mine) set({ loading: false, error });
+      again = passes(error);
     }
     if (asked.current !== mine) return; // another filter asks now
     asked.current = null;
     if (mine.again) load("");
     else if (mine.more && next) load(next);
+    else if (again) tries.current.later(() => load(after));
   };
   useEffect(() => {
+    looked.current = 0;
     set(nothing);
-    latest.current = nothing;
     load("");
     return () => {
       asked.current?.abort.abort();
       asked.current = null;
+      tries.current.went();
     };
   }, [key]);
   useEffect(() => {
@@ -94,7 +120,11 @@ function useAlerts(filter) {
       timer = 0;
       const batch = waiting;
       waiting = [];
-      set((s) => ({ ...s, rows: withAlerts(s.rows, batch, fits) }));
+      const more = Boolean(held.current.next);
+      const rows = withAlerts(held.current.rows, batch, fits, more);
+      set({ rows });
+      const tooMany = rows.length > looked.current + mostBeyond;
+      if (!asked.current && (tooMany || (more && rows.length === 0))) load("");
     };
     const stop = onFeed((record) => {
       if (record.kind !== "alert") return;
@@ -107,13 +137,11 @@ function useAlerts(filter) {
       clearTimeout(timer);
     };
   }, [key]);
-  // Who has scrolled far keeps the place; the numbers above are right all the same.
-  useFeed(
-    () => false,
-    () => latest.current.rows.length <= 2 * pageSize && load(""),
-    1000,
-  );
-  return { ...state, more: () => state.next && load(state.next), again: () => load("") };
+  useFeed(() => false, () => load(""), 1000);
+  const look = (n) => {
+    looked.current = n;
+  };
+  return { ...state, look, more: () => state.next && load(state.next), again: () => load("") };
 }
 
 /** Changes the filter in the address, which is what the page goes by; no step of its own to go back. */
@@ -145,24 +173,25 @@ function AlertList({ filter, query }) {
   const close = usePanelEnd(filter, Boolean(query.alert));
   const { overview } = useLive();
   const total = totalOf(filter, list, overview);
-  return html`<${Head} title="Alerts"><span class="quiet">${list.loading ? "" : many(total, "alert")}</span></${Head}>
+  const shown = Math.max(total ?? 0, list.rows.length);
+  return html`<${Head} title="Alerts"><span class="quiet">${list.loading ? "" : `${many(total ?? shown, "alert")}${total === null ? " so far" : ""}`}</span></${Head}>
     <${Filters} filter=${filter} go=${goTo(filter)} />
     ${
       list.error && list.rows.length === 0
         ? html`<${Trouble} error=${list.error} again=${list.again} />`
-        : list.loading && list.rows.length === 0
+        : list.rows.length === 0 && (list.loading || list.next)
           ? html`<${Waiting} />`
           : list.rows.length === 0
             ? html`<${Nothing} filter=${filter} />`
-            : html`<${Rows} list=${list} total=${Math.max(total, list.rows.length)} />`
+            : html`<${Rows} list=${list} total=${shown} />`
     }
     ${query.alert && html`<${AlertPanel} id=${query.alert} close=${close} />`}`;
 }
 
-/** How many there are: of what fires the server says so, of the rest only what is loaded is known. */
+/** How many there are: of what fires the server says so; null where more than what is loaded are not counted. */
 function totalOf(filter, list, overview) {
   if (list.next === null) return list.rows.length;
-  if (filter.state !== "firing" || filter.text || !overview) return list.rows.length;
+  if (filter.state !== "firing" || filter.text || !overview) return null;
   const { critical, warning } = overview.firing;
   return filter.severity ? overview.firing[filter.severity] : critical + warning;
 }
@@ -216,6 +245,7 @@ function Rows({ list, total }) {
     };
   }, []);
   const { first, last } = seen(at.top, at.height, rowHeight, total);
+  list.look(last);
   useEffect(() => {
     if (wantsMore(last, list.rows.length, list.next)) list.more();
   }, [last, list.rows.length, list.next]);
