@@ -99,6 +99,11 @@ function elementsOf(graph) {
   ];
 }
 
+/** Who is drawn, and which ways between them: where that stays, what is said of them changes in place. */
+function shapeOf(graph) {
+  return [...graph.nodes.map((n) => n.id), ...graph.edges.map((e) => `${e.from}\n${e.to}\n${e.kind}`)].join("\n\n");
+}
+
 /**
  * Draws {nodes: [{id, state, touched, cause, position}], edges: [{from, to, kind, path}]}. @p pick gets
  * the id that was chosen; @p hold gets the drawing, to search in it.
@@ -110,7 +115,7 @@ export function Graph({ graph, pick, hold, tall = false, label }) {
   const { theme } = usePrefs();
   const dark = isDark();
   const placed = graph.nodes.every((n) => n.position);
-  const shape = graph.nodes.map((n) => n.id).join("\n") + graph.edges.length;
+  const shape = shapeOf(graph);
   const drawing = useRef(null);
   useEffect(() => {
     const many = graph.nodes.length > 150;
@@ -142,12 +147,13 @@ export function Graph({ graph, pick, hold, tall = false, label }) {
   }, [shape, theme, dark]);
   useEffect(() => {
     const cy = drawing.current;
-    cy.batch(() =>
-      graph.nodes.forEach((n) => {
-        const node = cy.getElementById(n.id);
-        if (node.data("state") !== n.state) node.data("state", n.state);
-      }),
-    );
+    cy.batch(() => {
+      for (const { data } of elementsOf(graph)) {
+        const drawn = cy.getElementById(data.id);
+        for (const key of ["state", "touched", "cause", "path"])
+          if (drawn.data(key) !== data[key]) drawn.data(key, data[key]);
+      }
+    });
   }, [graph]);
   return html`<div class=${tall ? "graph tall" : "graph"} ref=${box} role="img" aria-label=${label}></div>`;
 }
