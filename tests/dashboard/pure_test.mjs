@@ -321,7 +321,10 @@ test("matchers are read as people write them, and back", () => {
   assert.deepEqual(readMatchers(textOf(all)), { matchers: all, error: "" });
   assert.deepEqual(readMatchers("  entity = service/cart \n\nk8s.pod=~ web-.* ").matchers,
     [{ name: "entity", op: "=", value: "service/cart" }, { name: "k8s.pod", op: "=~", value: "web-.*" }]);
-  for (const wrong of ["", "  \n", "entity", "=x", "1a=b", 'entity="x', 'entity="x" y']) assert.notEqual(readMatchers(wrong).error, "", wrong);
+  const odd = [{ name: "app.kubernetes.io/name", op: "=", value: "cart" }, { name: "deploy-id", op: "=~", value: "web-\\d+" }];
+  assert.deepEqual(readMatchers('app.kubernetes.io/name=cart\ndeploy-id=~"web-\\d+"').matchers, odd, "names of attributes are any, and \\d is no mistake");
+  assert.deepEqual(readMatchers(textOf(odd)), { matchers: odd, error: "" });
+  for (const wrong of ["", "  \n", "entity", "=x", 'a=x"y', 'entity="x', 'entity="x" y']) assert.notEqual(readMatchers(wrong).error, "", wrong);
 });
 
 test("bytes have the unit that fits", () => {

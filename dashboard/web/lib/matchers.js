@@ -24,15 +24,18 @@ export function literal(text) {
 
 /** Matchers as lines that readMatchers() reads back. */
 export function textOf(matchers) {
-  return matchers.map((m) => `${m.name}${m.op}${JSON.stringify(m.value)}`).join("\n");
+  const quoted = (value) => `"${value.replace(/["\\]/g, "\\$&").replace(/\n/g, "\\n")}"`;
+  return matchers.map((m) => `${m.name}${m.op}${quoted(m.value)}`).join("\n");
 }
 
-/** {matchers, error} of lines: name="value", also != =~ !~, quotes may be left out. */
+const oneLine = /^\s*([^\s",{}=!~]+)\s*(=~|!~|!=|=)\s*(.*?)\s*$/s;
+
+/** {matchers, error} of lines: name="value", also != =~ !~, quotes may be left out; as the server reads them. */
 export function readMatchers(text) {
   const matchers = [];
   for (const line of String(text).split("\n")) {
     if (line.trim() === "") continue;
-    const found = /^\s*([a-zA-Z_][\w.]*)\s*(=~|!~|!=|=)\s*(.*?)\s*$/.exec(line);
+    const found = oneLine.exec(line);
     const value = found && unquoted(found[3]);
     if (!found || value === null) return { matchers: [], error: `“${line.trim()}” is not name="value"` };
     matchers.push({ name: found[1], op: found[2], value });
@@ -41,11 +44,9 @@ export function readMatchers(text) {
   return { matchers, error: "" };
 }
 
+/** What stands between quotes; a backslash before what needs none stays, for an expression may hold \d. Null: the quotes do not match. */
 function unquoted(text) {
-  if (!text.startsWith('"')) return text;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
+  if (!text.startsWith('"')) return text.includes('"') ? null : text;
+  const found = /^"((?:[^"\\]|\\.)*)"$/s.exec(text);
+  return found && found[1].replace(/\\(["\\n])/g, (_, c) => (c === "n" ? "\n" : c));
 }
