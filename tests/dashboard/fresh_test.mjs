@@ -119,6 +119,105 @@ test("what could not be loaded once is asked for again, though nothing else happ
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+test("what is drawn of an incident has the cause once it is found", async () => {
+  const alert = await alertOf("wakes-the-page");
+  const cause = { entity: "db/drawn", metric: "m", fault_class: "disk", probability: 0.9, evidence: [], counter_evidence: [], remediation: [] };
+  const incident = { id: "a-made-one", state: "open", severity: "warning", started: Date.now(), updated: Date.now(), alerts: [alert.id], entities: ["db/drawn", "service/drawn"],
+    summary: "made", abstained: true, unobserved: 0.1, causes: [] };
+  const topology = { nodes: incident.entities.map((id) => ({ id, state: "warning" })), edges: [{ from: "service/drawn", to: "db/drawn", kind: "calls", confidence: 1 }] };
+  const page = await openPage(browser);
+  await page.route("**/api/v1/topology", (route) => route.fulfill({ json: topology }));
+  await page.route("**/api/v1/incidents/a-made-one", (route) => route.fulfill({ json: incident }));
+  await page.route("**/api/v1/incidents/a-made-one/story", (route) => route.fulfill({ json: { items: [], cut: false, alerts: [], related: [] } }));
+  await page.goto(`${base}/#/incident/a-made-one`);
+  const drawn = () => page.evaluate(() => {
+    const { cy } = document.querySelector(".graph")._cyreg;
+    return [cy.nodes("[?cause]").map((n) => n.id()), cy.edges("[?path]").map((e) => e.source().id())];
+  });
+  await page.locator(".graph canvas").first().waitFor(patience);
+  assert.deepEqual(await drawn(), [[], []]);
+  Object.assign(incident, { abstained: false, causes: [cause] });
+  await ask(`/api/v1/alerts/${alert.id}/acknowledge`, { by: "ann", acknowledged: true });
+  await page.getByText("ringed: the likely cause").waitFor(patience);
+  assert.deepEqual(await drawn(), [["db/drawn"], ["service/drawn"]]);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("what stands in a search is what is searched for, also when the address changes", async () => {
+  await alertOf("is-searched-for");
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/alerts`);
+  await row(page, "is-searched-for").waitFor(patience);
+  const box = page.getByRole("searchbox");
+  await box.fill("nobody is called so");
+  await page.getByText("No alert fits").waitFor(patience);
+  await page.getByRole("link", { name: "Alerts", exact: true }).click();
+  await row(page, "is-searched-for").waitFor(patience);
+  assert.equal(await box.inputValue(), "");
+  // Two parts of the filter in one moment: neither is lost.
+  await page.evaluate(() => {
+    const input = document.querySelector("main input[type=search]");
+    input.value = "searched";
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    [...document.querySelectorAll("main .filters button")].find((b) => b.textContent === "All").click();
+  });
+  await page.waitForFunction(() => location.hash.includes("text=searched"), undefined, patience);
+  assert.equal(new URL(page.url()).hash, "#/alerts?state=all&text=searched");
+  await page.goto(`${base}/#/topology?find=first`);
+  await page.waitForFunction(() => document.querySelector("main input[type=search]")?.value === "first", undefined, patience);
+  await page.getByRole("link", { name: "Topology", exact: true }).click();
+  await page.waitForFunction(() => document.querySelector("main input[type=search]").value === "", undefined, patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("a page that is looked at again is live when it is, and not before", async (t) => {
+  const { line, page } = await openThrough(t, "#/now", (page) => page.clock.install());
+  const look = (state) => page.evaluate((state) => {
+    Object.defineProperty(document, "visibilityState", { configurable: true, get: () => state });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, state);
+  await look("hidden");
+  await page.clock.fastForward(61_000);
+  line.hold();
+  await look("visible");
+  await page.locator(".link-starting").waitFor(patience);
+  line.mend();
+  await page.locator(".link-live").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("work that is planned from now on begins now, whatever the clock of who plans it says", async () => {
+  const page = await openPage(browser);
+  await page.clock.install({ time: Date.now() + 7_200_000 });
+  await page.goto(`${base}/#/alerts?state=planned`);
+  await page.locator(".link-live").waitFor(patience);
+  await page.getByRole("button", { name: "Plan work" }).click();
+  const form = page.getByRole("dialog");
+  await form.getByLabel("Name of the window").fill("two hours ahead");
+  await form.getByLabel("Entities, one a line").fill("host/planned");
+  await form.getByLabel("Your name").fill("ann");
+  await form.getByLabel("Comment").fill("now");
+  await form.getByRole("button", { name: "Plan it" }).click();
+  await form.waitFor({ state: "detached", ...patience });
+  await eventually(async () => (await ask("/api/v1/maintenance")).windows.find((w) => w.name === "two hours ahead")?.open, "that it is open");
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("an entity that is retired while it is looked at is said to be gone", async () => {
+  const entity = "host/retires";
+  const known = async () => (await ask(`/api/v1/entities?prefix=${entity}`)).entities.length > 0;
+  await eventually(async () => {
+    await fetch(`${base}/write`, { method: "POST", body: "load,host=retires level=3" });
+    return known();
+  }, "the entity");
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/entity/${encodeURIComponent(entity)}`);
+  await page.locator("section[aria-label=Metrics]").getByText("now 3,").waitFor(patience);
+  assert.equal((await fetch(`${base}/api/v1/entities/${encodeURIComponent(entity)}`, { method: "DELETE" })).status, 202);
+  await page.getByText(/is not known here|It has sent no event/).waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("rows of a filter that was left while they were asked for are not shown under the next", async () => {
   await alertOf("still-firing");
   await alertOf("long-over");

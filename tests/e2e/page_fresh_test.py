@@ -30,6 +30,21 @@ class Fresh(page_test.OnOneServer, unittest.TestCase):
     def test_what_failed_is_asked_for_again(self):
         self.browse("what could not be loaded once")
 
+    def test_the_cause_is_drawn_once_it_is_found(self):
+        self.browse("what is drawn of an incident")
+
+    def test_a_search_says_what_is_searched_for(self):
+        self.browse("what stands in a search")
+
+    def test_a_page_that_is_looked_at_again_is_not_live_before_it_is(self):
+        self.browse("a page that is looked at again")
+
+    def test_planned_work_begins_now(self):
+        self.browse("work that is planned from now on")
+
+    def test_a_retired_entity_is_gone(self):
+        self.browse("an entity that is retired")
+
     def test_rows_are_those_of_the_filter_that_is_shown(self):
         self.browse("rows of a filter that was left")
 

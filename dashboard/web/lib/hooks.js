@@ -109,6 +109,31 @@ export function useFeed(test, run, ms = 1000) {
   }, []);
 }
 
+/**
+ * [text, type] of a field whose text stands in the address, as @p told: @p write gets what is typed once it stands still,
+ * and what the address says otherwise is in the field.
+ */
+export function useTyped(told, write, ms = 250) {
+  const [text, type] = useState(told);
+  const written = useRef(told);
+  const latest = useRef(write);
+  latest.current = write;
+  useEffect(() => {
+    if (told === written.current) return;
+    written.current = told;
+    type(told);
+  }, [told]);
+  useEffect(() => {
+    if (text === written.current) return undefined;
+    const timer = setTimeout(() => {
+      written.current = text;
+      latest.current(text);
+    }, ms);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return [text, type];
+}
+
 /** Whether @p text is typed into: then keys are letters. */
 export function isTyping(target) {
   return target instanceof Element && target.closest("input, textarea, select, [contenteditable]") !== null;

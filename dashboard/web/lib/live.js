@@ -234,6 +234,8 @@ export async function start() {
   if (running) return;
   const mine = { connection: new AbortController() };
   running = mine;
+  live.link = "starting"; // it may have been live before it was stopped
+  changed();
   refreshNow();
   for (let tries = 0; running === mine; ++tries) {
     const begun = Date.now();

@@ -6,9 +6,9 @@ import { api, passes } from "../lib/api.js";
 import { retries } from "../lib/events.js";
 import { briefMoment, duration, limitAt, limitText, many, moment, percent, zoneName } from "../lib/format.js";
 import { onFeed, now, useLive } from "../lib/live.js";
-import { useFeed, useMedia, useTick } from "../lib/hooks.js";
+import { useFeed, useMedia, useTick, useTyped } from "../lib/hooks.js";
 import { usePrefs } from "../lib/prefs.js";
-import { link } from "../lib/route.js";
+import { link, readRoute } from "../lib/route.js";
 import { filterOf, seen, wantsMore, withAlerts } from "../lib/rows.js";
 import { Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
 import { Sign, stateName } from "../parts/signs.js";
@@ -144,17 +144,19 @@ function useAlerts(filter) {
   return { ...state, look, more: () => state.next && load(state.next), again: () => load("") };
 }
 
+function filterIn(query) {
+  return { state: query.state || "firing", severity: query.severity || "", text: query.text || "" };
+}
+
 /** Changes the filter in the address, which is what the page goes by; no step of its own to go back. */
-function goTo(filter) {
-  return (change) => {
-    history.replaceState(null, "", link("alerts", "", { ...filter, ...change }));
-    dispatchEvent(new HashChangeEvent("hashchange"));
-  };
+function go(change) {
+  history.replaceState(null, "", link("alerts", "", { ...filterIn(readRoute(location.hash).query), ...change }));
+  dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
 export default function Alerts({ query }) {
-  const filter = { state: query.state || "firing", severity: query.severity || "", text: query.text || "" };
-  const bare = html`<${Filters} filter=${filter} go=${goTo(filter)} bare />`;
+  const filter = filterIn(query);
+  const bare = html`<${Filters} filter=${filter} bare />`;
   if (filter.state === "silences") return html`<${Silences} filters=${bare} />`;
   if (filter.state === "incidents") return html`<${PastIncidents} filters=${bare} />`;
   if (filter.state === "planned") return html`<${Windows} filters=${bare} />`;
@@ -162,20 +164,20 @@ export default function Alerts({ query }) {
 }
 
 /** Closes the panel of an alert: back to the list it was opened from, or, where a link led straight to it, to the list behind it. */
-function usePanelEnd(filter, shown) {
+function usePanelEnd(shown) {
   const opened = useRef(false); // from the list, which is a step back
   if (!shown) opened.current = true;
-  return () => (opened.current ? history.back() : goTo(filter)({}));
+  return () => (opened.current ? history.back() : go({}));
 }
 
 function AlertList({ filter, query }) {
   const list = useAlerts(filter);
-  const close = usePanelEnd(filter, Boolean(query.alert));
+  const close = usePanelEnd(Boolean(query.alert));
   const { overview } = useLive();
   const total = totalOf(filter, list, overview);
   const shown = Math.max(total ?? 0, list.rows.length);
   return html`<${Head} title="Alerts"><span class="quiet">${list.loading ? "" : `${many(total ?? shown, "alert")}${total === null ? " so far" : ""}`}</span></${Head}>
-    <${Filters} filter=${filter} go=${goTo(filter)} />
+    <${Filters} filter=${filter} />
     ${
       list.error && list.rows.length === 0
         ? html`<${Trouble} error=${list.error} again=${list.again} />`
@@ -197,12 +199,8 @@ function totalOf(filter, list, overview) {
 }
 
 /** @p bare: the choice of what is shown alone, without what narrows alerts down. */
-function Filters({ filter, go, bare = false }) {
-  const [text, type] = useState(filter.text);
-  useEffect(() => {
-    const timer = setTimeout(() => text !== filter.text && go({ text }), 250);
-    return () => clearTimeout(timer);
-  }, [text]);
+function Filters({ filter, bare = false }) {
+  const [text, type] = useTyped(filter.text, (text) => go({ text }));
   return html`<div class="filters" role="search">
     ${!bare && html`<input type="search" aria-label="Part of an entity, a metric or an explanation" placeholder="Entity, metric, words" value=${text} onInput=${(e) => type(e.target.value)} />`}
     <div class="group" role="group" aria-label="State">

@@ -41,8 +41,9 @@ export default function Entity({ id, query }) {
   });
   useEvery(2 * every, topology.reload);
   const form = silencing && html`<${SilenceForm} choices=${[[`Every alert of ${id}`, [{ name: "entity", op: "=", value: id }]]]} close=${() => silence(false)} />`;
-  if (entity.error && !entity.value) {
-    if (entity.error.status !== 404) return html`<${Trouble} error=${entity.error} again=${entity.reload} />`;
+  const gone = entity.error?.status === 404; // retired, maybe while it was looked at
+  if (entity.error && (gone || !entity.value)) {
+    if (!gone) return html`<${Trouble} error=${entity.error} again=${entity.reload} />`;
     if (alerts.loading || story.loading || topology.loading) return html`<${Waiting} />`;
     return html`<${Outsider} id=${id} alerts=${alerts.value?.alerts ?? []} topology=${topology.value} story=${story} silence=${() => silence(true)}>${form}</${Outsider}>`;
   }
@@ -148,7 +149,7 @@ function Neighbours({ id, topology }) {
   const list = (title, edges) =>
     edges.length > 0 &&
     html`<h3>${title}</h3><ul class="neighbours">${edges.slice(0, 40).map(
-      (e) => html`<li key=${e.other}><${Sign} state=${states.get(e.other)} /><${Name} id=${e.other} />
+      (e) => html`<li key=${`${e.other} ${e.kind}`}><${Sign} state=${states.get(e.other)} /><${Name} id=${e.other} />
     <span class="quiet small">
         ${e.kind === "runs_on" ? "runs on" : "calls"}, from ${e.source}${e.confidence < 1 ? `, ${percent(e.confidence)} sure` : ""}</span></li>`,
     )}</ul>`;

@@ -5,7 +5,7 @@ import { api } from "../lib/api.js";
 import { count, many, percent } from "../lib/format.js";
 import { useFeed, useLoaded } from "../lib/hooks.js";
 import { place, subset } from "../lib/layout.js";
-import { link } from "../lib/route.js";
+import { link, readRoute } from "../lib/route.js";
 import { Ago, Empty, Entity, Head, Trouble, Waiting } from "../parts/bits.js";
 import { Finder } from "../parts/finder.js";
 import { Graph } from "../parts/graph.js";
@@ -19,9 +19,18 @@ function set({ text, state, kind }) {
   dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
+function filterIn(query) {
+  return { text: query.find ?? "", state: query.state ?? "", kind: query.kind ?? "" };
+}
+
+/** As the address has it now: another part of it may have changed since the page was drawn. */
+function filterNow() {
+  return filterIn(readRoute(location.hash).query);
+}
+
 export default function Topology({ query }) {
   const { value, error, reload } = useLoaded((signal) => api.topology(signal), []);
-  const filter = { text: query.find ?? "", state: query.state ?? "", kind: query.kind ?? "" };
+  const filter = filterIn(query);
   const [chosen, choose] = useState("");
   const drawing = useRef(null);
   useFeed((r) => r.kind === "alert" || (r.kind === "notice" && r.what === "edge"), reload, 2000);
@@ -82,15 +91,15 @@ export default function Topology({ query }) {
 function Filters({ topology, filter, find }) {
   const kinds = [...new Set(topology.nodes.map((n) => n.id.split("/")[0]))].sort().slice(0, 30);
   return html`<div class="filters" role="search">
-    <${Finder} nodes=${topology.nodes} text=${filter.text} write=${(text) => text !== filter.text && set({ ...filter, text })} show=${find} />
+    <${Finder} nodes=${topology.nodes} text=${filter.text} write=${(text) => set({ ...filterNow(), text })} show=${find} />
     ${topology.nodes.length > 0 && html`<div class="group" role="group" aria-label="State">${[
       ["", "All"],
       ["trouble", "In trouble"],
     ].map(
       ([state, name]) =>
-        html`<button type="button" class=${filter.state === state ? "on" : ""} aria-pressed=${filter.state === state} onClick=${() => set({ ...filter, state })}>${name}</button>`,
+        html`<button type="button" class=${filter.state === state ? "on" : ""} aria-pressed=${filter.state === state} onClick=${() => set({ ...filterNow(), state })}>${name}</button>`,
     )}</div>
-    <select aria-label="Kind" value=${filter.kind} onChange=${(e) => set({ ...filter, kind: e.target.value })}>
+    <select aria-label="Kind" value=${filter.kind} onChange=${(e) => set({ ...filterNow(), kind: e.target.value })}>
         <option value="">every kind</option>${kinds.map((k) => html`<option key=${k} value=${k}>${k}</option>`)}
         </select>`}</div>`;
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { entitiesLike, foundOf, kindsOf } from "../lib/finding.js";
-import { useLoaded } from "../lib/hooks.js";
+import { useLoaded, useTyped } from "../lib/hooks.js";
 import { link } from "../lib/route.js";
 import { Sign } from "./signs.js";
 
@@ -11,16 +11,13 @@ const settleMs = 250; // after the last key, before the server is asked
 
 /** @p nodes: those that are drawn, which @p show gets when one of them is chosen; @p write gets what is typed once it stands still. */
 export function Finder({ nodes, text: first, write, show }) {
-  const [text, type] = useState(first);
+  const [text, type] = useTyped(first, write, settleMs);
   const [asked, ask] = useState(first);
   const [open, set] = useState(false);
   const box = useRef(null);
   const kinds = useRef(null);
   useEffect(() => {
-    const timer = setTimeout(() => {
-      ask(text);
-      write(text);
-    }, settleMs);
+    const timer = setTimeout(() => ask(text), settleMs);
     return () => clearTimeout(timer);
   }, [text]);
   const more = useLoaded(async (signal) => {

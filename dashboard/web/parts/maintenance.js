@@ -4,6 +4,7 @@ import { html, useEffect, useState } from "../vendor/htm.js";
 import { api } from "../lib/api.js";
 import { duration } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";
+import { now } from "../lib/live.js";
 import { usePrefs } from "../lib/prefs.js";
 import { days, instantOf, scheduleOf } from "../lib/windows.js";
 import { Act, At, Empty, Head, Long, Trouble, Waiting } from "./bits.js";
@@ -70,7 +71,7 @@ export function WindowForm({ entities = [], close, done }) {
 /** The part of the API's word that says when. */
 function whenOf(word, zone) {
   if (word.kind === "again") return { days: word.days, at: word.at, duration_s: word.seconds, zone: word.zone.trim() };
-  if (word.kind === "now") return { starts: new Date().toISOString(), duration_s: word.seconds };
+  if (word.kind === "now") return { starts: new Date(now()).toISOString(), duration_s: word.seconds };
   const [starts, ends] = [instantOf(word.starts, zone), instantOf(word.ends, zone)];
   if (!(ends > starts)) throw new Error("It must end after it begins.");
   return { starts: new Date(starts).toISOString(), ends: new Date(ends).toISOString() };
