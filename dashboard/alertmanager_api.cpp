@@ -52,6 +52,26 @@ bool read_flag(const api_call& call, std::string_view name, bool& out) {
   return false;
 }
 
+/// Alertmanager takes a filter for one matcher, whose value may hold commas though no quotes are
+/// around it: `team=a,b`. Quoted, it is one matcher here, too.
+std::string one_matcher(std::string text) {
+  const auto sign = text.find_first_of("=!");
+  if (sign == std::string::npos || text.front() == '{') return text;
+  auto at = sign + 1;
+  if (at < text.size() && (text[at] == '~' || (text[sign] == '!' && text[at] == '='))) ++at;
+  const auto value = text.find_first_not_of(' ', at);
+  if (value == std::string::npos || text.find('"') != std::string::npos) return text;
+  label_matcher whole;
+  whole.value = text.substr(value, text.find_last_not_of(' ') + 1 - value);
+  return text.substr(0, at) + matcher_text(whole).substr(1);  // which begins with its sign
+}
+
+std::vector<std::string> filters_of(const api_call& call) {
+  std::vector<std::string> all = parameters(call, "filter");
+  for (std::string& text : all) text = one_matcher(std::move(text));
+  return all;
+}
+
 json receivers_value(const std::vector<std::string>& names) {
   json list = json::array();
   for (const std::string& name : names) list.push_back({{"name", name}});
@@ -126,7 +146,7 @@ void get_receivers(api_call call) {
 }
 
 bool read_firing(const api_call& call, firing_filter& filter) {
-  filter.matchers = parameters(call, "filter");
+  filter.matchers = filters_of(call);
   filter.receiver = parameter(call, "receiver");
   return read_flag(call, "active", filter.active) && read_flag(call, "silenced", filter.silenced) &&
          read_flag(call, "inhibited", filter.inhibited);
@@ -185,7 +205,7 @@ void post_alerts(api_call call) {
 
 void get_silences(api_call call) {
   silence_filter filter;
-  filter.matchers = parameters(call, "filter");
+  filter.matchers = filters_of(call);
   call.cycle.silences(
       std::move(filter),
       v2_answer<std::vector<silence_row>>(call.respond, [](const std::vector<silence_row>& rows) {

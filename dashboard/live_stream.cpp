@@ -38,9 +38,8 @@ std::string as_events(const live_page& page, bool brief) {
     out.append("id: " + std::to_string(page.upto) +
                "\nevent: many\ndata: {\"left_out\":" + std::to_string(page.left_out) + "}\n\n");
   if (page.messages.empty())
-    out.append("event: heartbeat\ndata: {\"last\":")
-        .append(std::to_string(page.last))
-        .append("}\n\n");
+    out.append("id: " + std::to_string(page.upto) +
+               "\nevent: heartbeat\ndata: {\"last\":" + std::to_string(page.last) + "}\n\n");
   return out;
 }
 
@@ -63,7 +62,10 @@ void get_stream(api_call call) {
   http_response r;
   r.content_type = "text/event-stream";
   r.headers.emplace_back("X-Accel-Buffering", "no");  // a proxy shall not gather events
-  r.body = "retry: 1000\nevent: hello\ndata: " + hello_of(call) + "\n\n";
+  r.body = "retry: 1000\n";
+  // Who began now, and is cut off before a message has come, goes on from here.
+  if (!*after) r.body += "id: " + std::to_string(feed->began_after()) + "\n";
+  r.body += "event: hello\ndata: " + hello_of(call) + "\n\n";
   r.live = [feed = std::move(feed),
             short_form = brief == "true"](std::function<void(std::optional<std::string>)> done) {
     feed->next([done = std::move(done), short_form](outcome<live_page> page) {

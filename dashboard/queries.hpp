@@ -214,15 +214,17 @@ struct live_message {
 };
 struct live_page {
   std::vector<std::shared_ptr<const live_message>> messages;
-  std::uint64_t last = 0;  ///< newest of the feed
-  bool gap = false;        ///< what came before is not told
-  /// Brief readers: so many messages were left out, up to this one.
-  std::uint64_t left_out = 0, upto = 0;
+  std::uint64_t last = 0;      ///< newest of the feed
+  bool gap = false;            ///< what came before is not told
+  std::uint64_t left_out = 0;  ///< brief readers: messages that are not told one by one
+  std::uint64_t upto = 0;      ///< the reader has had this message, and all before
 };
 /// The feed from one message on, for one reader.
 class live_feed {
 public:
   virtual ~live_feed() = default;
+  /// The message after which it began.
+  virtual std::uint64_t began_after() const noexcept = 0;
   /// What came since, in order, at most about 64 KiB: at once, or as soon as there is something; an
   /// empty page after some seconds. One call at a time; @p done as in queries.
   virtual void next(answer<live_page> done) = 0;

@@ -145,11 +145,12 @@ struct live_desk::shared {
 class live_desk::reader final : public live_feed, public std::enable_shared_from_this<reader> {
 public:
   reader(std::shared_ptr<shared> desk, std::uint64_t after, bool gap, bool brief)
-      : after_{after}, gap_{gap}, brief_{brief}, desk_{std::move(desk)} {}
+      : after_{after}, gap_{gap}, brief_{brief}, began_after_{after}, desk_{std::move(desk)} {}
   ~reader() override {
     const std::lock_guard<std::mutex> lock{desk_->mutex};
     --desk_->readers;
   }
+  std::uint64_t began_after() const noexcept override { return began_after_; }
   void next(answer<live_page> done) override {
     {
       const std::lock_guard<std::mutex> lock{desk_->mutex};
@@ -170,6 +171,7 @@ public:
   clock::time_point not_before_{};  ///< guarded by the desk's mutex
 
 private:
+  const std::uint64_t began_after_;
   std::shared_ptr<shared> desk_;
 };
 
@@ -211,12 +213,13 @@ bool live_desk::shared::page_of(reader& r, bool late, live_page& page) {
   std::size_t bytes = 0;
   for (; at != kept.end() && (r.brief_ || bytes < page_bytes); ++at) {
     bytes += (*at)->json.size();
-    r.after_ = page.upto = (*at)->seq;
+    r.after_ = (*at)->seq;
     if (r.brief_ && page.messages.size() >= most_in_brief_page)
       ++page.left_out;
     else
       page.messages.push_back(*at);
   }
+  page.upto = r.after_;
   page.gap = std::exchange(r.gap_, false);
   const bool answered = late || page.gap || !page.messages.empty();
   if (r.brief_ && answered) r.not_before_ = clock::now() + brief_pace;
@@ -238,6 +241,7 @@ outcome<bool> live_desk::shared::page_from_store(reader& r, std::uint64_t end, l
     r.after_ = record.seq;
   }
   if (read->records.empty()) r.after_ = std::min(end, std::max(r.after_, read->next - 1));
+  page.upto = r.after_;
   return page.gap || !page.messages.empty();
 }
 

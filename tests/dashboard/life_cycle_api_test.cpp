@@ -180,7 +180,17 @@ TEST_F(LifeCycleApi, ASilenceThatHasEndedIsEndedAgainAsAlertmanagerDoes) {
 TEST_F(LifeCycleApi, AlertmanagersSilencesAreReadAndWritten) {
   cycle.rows = {one_silence()};
   const json row = get("/api/v2/silences", {{"filter", "a=b"}, {"filter", "c=d"}})[0];
-  EXPECT_EQ(cycle.matchers.size(), 2u);
+  EXPECT_EQ(cycle.matchers, (std::vector<std::string>{R"(a="b")", R"(c="d")"}));
+  for (const auto& [filter, matcher] :
+       std::vector<std::pair<std::string, std::string>>{{"team=a,b", R"(team="a,b")"},
+                                                        {"x =~ A{1,3}|\\d ", R"(x =~"A{1,3}|\\d")"},
+                                                        {"x!=", "x!="},
+                                                        {R"(x!~"a,b")", R"(x!~"a,b")"},
+                                                        {R"({a="b",c=d})", R"({a="b",c=d})"},
+                                                        {"nothing", "nothing"}}) {
+    get("/api/v2/silences", {{"filter", filter}});
+    EXPECT_EQ(cycle.matchers, std::vector<std::string>{matcher}) << "one matcher, as Alertmanager";
+  }
   EXPECT_EQ(row["startsAt"], "2023-11-15T12:00:00.000Z");
   EXPECT_EQ(row["status"]["state"], "active");
   EXPECT_EQ(row["matchers"][0],

@@ -23,6 +23,7 @@ using header_list = std::vector<std::pair<std::string, std::string>>;
 
 /// Pages that a test put in, one after the other; then the end.
 struct made_feed final : live_feed {
+  std::uint64_t began_after() const noexcept override { return 41; }
   void next(answer<live_page> done) override {
     if (pages.empty()) return done(failure{ec::shutting_down, "no more"});
     live_page page = pages.front();
@@ -67,7 +68,7 @@ TEST_F(PageApi, TheStreamTellsMessagesOfTheFeedAsEvents) {
   first.messages = {std::make_shared<live_message>(live_message{7, "alert", R"({"id":"a"})"}),
                     std::make_shared<live_message>(live_message{8, "notice", R"({"what":"x"})"})};
   live_page none;
-  none.last = 8;
+  none.last = none.upto = 8;
   live_page lost;
   lost.gap = true;
   feed->pages = {first, none, lost};
@@ -81,7 +82,7 @@ TEST_F(PageApi, TheStreamTellsMessagesOfTheFeedAsEvents) {
   EXPECT_THAT(all, HasSubstr(R"("role":"admin","user":"")")) << "where no token is asked for";
   EXPECT_THAT(all,
               HasSubstr("id: 7\nevent: alert\ndata: {\"id\":\"a\"}\n\nid: 8\nevent: notice\n"));
-  EXPECT_THAT(all, HasSubstr("event: heartbeat\ndata: {\"last\":8}\n\n"));
+  EXPECT_THAT(all, HasSubstr("id: 8\nevent: heartbeat\ndata: {\"last\":8}\n\n"));
   EXPECT_THAT(all, HasSubstr("event: gap\n"));
 }
 
@@ -112,6 +113,8 @@ TEST_F(PageApi, TheStreamBeginsNowOrAfterWhatIsNamedAndRefusesWhatIsNoNumber) {
   asked.feed = std::make_shared<made_feed>();
   EXPECT_EQ(ask("GET", "/api/v1/stream").status, 200);
   EXPECT_EQ(asked.asked, "live now");
+  EXPECT_THAT(ask("GET", "/api/v1/stream").body, HasSubstr("id: 41\nevent: hello\n"))
+      << "where it began, for who is cut off before the first message";
   EXPECT_EQ(ask("GET", "/api/v1/stream", {{"after", "0"}}).status, 200);
   EXPECT_EQ(asked.asked, "live 0");
   for (const char* wrong : {"x", "-1", "1.5", "18446744073709551616", "7 "})

@@ -115,6 +115,22 @@ TEST_F(LiveDesk, TellsWhatComesAfterTheReaderAndNothingBefore) {
   EXPECT_EQ(page->last, 5U);
 }
 
+TEST_F(LiveDesk, SaysWhereAReaderBeganAndHowFarItHasCome) {
+  publish(3);
+  const auto now = desk->open({});
+  EXPECT_EQ(now->began_after(), 3U);
+  const auto none = next(now);
+  ASSERT_TRUE(none);
+  EXPECT_TRUE(none->messages.empty());
+  EXPECT_EQ(none->upto, 3U);
+  const auto behind = desk->open(1);
+  EXPECT_EQ(behind->began_after(), 1U);
+  const auto some = next(behind);
+  ASSERT_TRUE(some);
+  ASSERT_FALSE(some->messages.empty());
+  EXPECT_EQ(some->upto, some->messages.back()->seq);
+}
+
 TEST_F(LiveDesk, WhoComesBackHasEveryMessageOnce) {
   publish(500);
   const auto feed = desk->open(100);

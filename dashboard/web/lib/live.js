@@ -182,16 +182,15 @@ function recordOf(text) {
 }
 
 function take(event) {
+  live.seq = Number(event.id) || live.seq;
   if (event.event === "hello") return greeted(recordOf(event.data) ?? {});
   if (event.event === "heartbeat") return;
   const record = recordOf(event.data);
   if (event.event === "gap" || event.event === "many" || record === null) {
     // More happened than is told one by one, or can be read: lists are loaded anew.
-    live.seq = Number(event.id) || live.seq;
     refresh();
     return tell({ kind: "many" });
   }
-  live.seq = Number(event.id) || live.seq;
   if (record.kind === "incident" && live.overview) {
     live.overview = { ...live.overview, incidents: withIncident(live.overview.incidents, record).slice(0, mostShown) };
     live.overview.open = Math.max(live.overview.incidents.length, live.overview.open);
