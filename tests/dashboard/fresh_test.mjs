@@ -307,6 +307,27 @@ test("an overview that fails is told of and asked for again until it comes", asy
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+test("an overview that is older than what was heard is asked for again", async () => {
+  const alert = await alertOf("heard-of-before");
+  const page = await openPage(browser);
+  let old = null; // what the server says once more to who asks right after another
+  await page.route("**/api/v1/overview", async (route) => {
+    const json = old ?? await ask("/api/v1/overview");
+    old = null;
+    await route.fulfill({ json });
+  });
+  await page.goto(`${base}/#/now`);
+  await page.locator(".headline").waitFor(patience);
+  const inHand = (n) => page.locator(".headline").getByText(`${n} acknowledged`).waitFor(patience);
+  const before = await ask("/api/v1/overview");
+  await new Promise((go) => setTimeout(go, 1500)); // what the page has begun is done
+  old = before;
+  await ask(`/api/v1/alerts/${alert.id}/acknowledge`, { by: "ann", acknowledged: true });
+  await inHand(before.firing.acknowledged + 1);
+  assert.equal(old, null, "it was told what is over");
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("a token that does not do is told why, and another can be given", async () => {
   const page = await openPage(browser);
   await page.goto(base);

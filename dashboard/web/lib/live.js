@@ -95,6 +95,7 @@ function retry() {
 async function load() {
   refreshing = true;
   last = performance.now();
+  let behind = false; // what others asked for a moment ago is answered again, without what came since
   try {
     const overview = await api.overview();
     if (!Array.isArray(overview.incidents) || !overview.firing) throw new Error("the server's answer is no overview");
@@ -103,12 +104,14 @@ async function load() {
     live.offset = (overview.now || Date.now()) - Date.now();
     live.trouble = "";
     failures = 0;
+    behind = overview.feed?.seq < live.seq;
   } catch (why) {
     if (!lockedBy(why)) failed(why);
   } finally {
     refreshing = false;
     changed();
   }
+  if (behind && running) refresh();
 }
 
 function failed(why) {
