@@ -42,8 +42,11 @@ std::string_view header_of(const http_request& request, std::string_view name) n
 }
 
 bool from_another_site(const http_request& request) {
+  // No page can make it up, and it is of the address that the browser sees: a proxy in between may
+  // ask for another host than the Origin has.
   const std::string_view site = header_of(request, "Sec-Fetch-Site");
-  if (!site.empty() && site != "same-origin" && site != "none") return true;
+  if (site == "same-origin") return false;
+  if (!site.empty() && site != "none") return true;
   std::string_view origin = header_of(request, "Origin");
   if (origin.empty()) return false;
   const std::size_t scheme = origin.find("://");

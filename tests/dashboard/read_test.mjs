@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is read on the page is whole, and says one thing; tests/e2e/page_read_test.py starts the server and says where it is.
 import assert from "node:assert/strict";
+import { createServer, request } from "node:http";
 import test, { after, before } from "node:test";
 import { launch, openPage, wrongsOf } from "./browser.mjs";
 import { alertOf, ask, base, eventually, patience } from "./server.mjs";
@@ -134,6 +135,41 @@ test("what of the topology is shown stands in the address, and is shown again to
   await other.goto(`${base}/#/topology?find=${encodeURIComponent("db/blog")}`);
   await other.locator(".peek").getByRole("link", { name: "db/blog" }).waitFor(patience);
   for (const window of [page, other]) assert.deepEqual(await wrongsOf(window), []);
+});
+
+test("who comes through a proxy with a sign-in of its own is known to it by each question, and may say something", async () => {
+  const alert = await alertOf("behind-a-proxy");
+  const { port } = new URL(base);
+  const strangers = [];
+  const proxy = createServer((near, answer) => { // asks for another host, as proxies do where nobody tells them not to
+    if (near.url !== "/" && !near.headers.cookie?.includes("signed_in=yes")) strangers.push(near.url);
+    const far = request({ port, method: near.method, path: near.url, headers: { ...near.headers, host: `127.0.0.1:${port}` } }, (said) => {
+      answer.writeHead(said.statusCode, said.headers);
+      said.pipe(answer);
+    });
+    far.on("error", () => answer.destroy());
+    answer.on("close", () => far.destroy());
+    near.pipe(far);
+  });
+  await new Promise((listening) => proxy.listen(0, "127.0.0.1", listening));
+  try {
+    const url = `http://localhost:${proxy.address().port}`;
+    const page = await openPage(browser);
+    await page.context().addCookies([{ name: "signed_in", value: "yes", url }]);
+    await page.goto(`${url}/#/alerts?alert=${alert.id}`);
+    await page.locator(".link-live").waitFor(patience);
+    const panel = page.getByRole("dialog");
+    await panel.getByRole("button", { name: "Acknowledge" }).click();
+    await panel.getByLabel("Your name").fill("ann");
+    await panel.getByRole("button", { name: "Acknowledge" }).click();
+    await panel.getByText("acknowledged by ann").waitFor(patience);
+    assert.deepEqual(strangers, []);
+    assert.deepEqual(await wrongsOf(page), []);
+    await page.context().close();
+  } finally {
+    proxy.closeAllConnections();
+    proxy.close();
+  }
 });
 
 test("an answer that cannot be read is told of, and the rest of the page goes on", async () => {

@@ -442,6 +442,9 @@ TEST_F(RestApi, ChangesFromAnotherSiteAreRefused) {
   EXPECT_EQ(post({{"Origin", "null"}}), 403);
   EXPECT_EQ(post({{"sec-fetch-site", "cross-site"}}), 403);
   EXPECT_EQ(post({{"Origin", "http://127.0.0.1:7800"}, {"Sec-Fetch-Site", "same-origin"}}), 202);
+  EXPECT_EQ(post({{"Origin", "https://watch.example"}, {"Sec-Fetch-Site", "same-origin"}}), 202)
+      << "a proxy may ask for another host than the browser does";
+  EXPECT_EQ(post({{"Origin", "http://evil.example"}, {"Sec-Fetch-Site", "none"}}), 403);
   EXPECT_EQ(post({}), 202);
   EXPECT_EQ(ask("GET", "/api/v1/status", {}, {}, {{"Origin", "http://evil.example"}}).status, 200);
 }

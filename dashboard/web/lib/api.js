@@ -3,6 +3,7 @@
 import { prefs, setPref } from "./prefs.js";
 
 const answerWithin = 30000;
+const credentials = "same-origin"; // none of ours: a proxy before the server may have a cookie of its own, or Basic authentication
 
 export class ApiError extends Error {
   constructor(status, code, message) {
@@ -37,7 +38,7 @@ function within(ms, signal) {
 async function call(method, path, { body, signal, plain = false } = {}) {
   const until = within(answerWithin, signal);
   const { token } = prefs;
-  const options = { method, signal: until.signal, headers: headers(), cache: "no-store", credentials: "omit" };
+  const options = { method, signal: until.signal, headers: headers(), cache: "no-store", credentials };
   if (body !== undefined) {
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
@@ -85,7 +86,7 @@ async function stream(after, signal) {
   const answer = await fetch("api/v1/stream?brief=true", {
     signal,
     cache: "no-store",
-    credentials: "omit",
+    credentials,
     headers: headers({ Accept: "text/event-stream", ...(after ? { "Last-Event-ID": String(after) } : {}) }),
   });
   if (!answer.ok) throw refusal(answer.status, valueOf(await answer.text()), token);
