@@ -15,6 +15,7 @@
 #include "judgement/maintenance.hpp"
 #include "judgement/silence_limits.hpp"
 #include "messages/identity.hpp"
+#include "messages/posted_alert.hpp"
 #include "server/asking.hpp"
 #include "server/internal/json_text.hpp"
 
@@ -41,6 +42,19 @@ bool may_cover_own(const label_matchers& m) {
       if (rest.matches({{"alertname", alert_name(reason)}, {"severity", to_string(severity)}}))
         return true;
   return false;
+}
+
+/// Whom each of @p firing is inhibited by, by fingerprint: so Alertmanager's clients know an alert.
+void name_inhibitors(std::vector<alert>& firing) {
+  std::map<std::string, std::string> known;  // by id
+  for (const alert& a : firing)
+    for (const std::string& id : a.inhibited_by) known.try_emplace(id, id);
+  if (known.empty()) return;
+  for (const alert& a : firing)
+    if (const auto at = known.find(a.id); at != known.end())
+      at->second = label_fingerprint(a.labels);
+  for (alert& a : firing)
+    for (std::string& id : a.inhibited_by) id = known.at(id);
 }
 
 outcome<label_matchers> compiled(const std::vector<std::string>& texts) {
@@ -181,6 +195,7 @@ void node_life_cycle::firing(firing_filter f, answer<std::vector<firing_alert>> 
   with_view(true, [this, f, m = std::move(*matchers), names = std::move(*names),
                    done](outcome<correlator_view> view) {
     if (!view) return done(view.error());
+    name_inhibitors(view->firing);
     std::vector<firing_alert> wanted;
     for (alert& a : view->firing) {
       const bool inhibited = !a.inhibited_by.empty() || !a.maintenance.empty();

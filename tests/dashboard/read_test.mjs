@@ -137,6 +137,22 @@ test("what of the topology is shown stands in the address, and is shown again to
   for (const window of [page, other]) assert.deepEqual(await wrongsOf(window), []);
 });
 
+test("of an entity whose alerts were not all looked at it is not said that it has had none", async () => {
+  const entity = "host/has-a-past";
+  await eventually(async () => {
+    await fetch(`${base}/write`, { method: "POST", body: "load,host=has-a-past level=3" });
+    return (await ask(`/api/v1/entities?prefix=${entity}`)).entities.length > 0;
+  }, "the entity");
+  const page = await openPage(browser);
+  const fired = page.locator("section[aria-label=Alerts]");
+  await page.goto(`${base}/#/entity/${encodeURIComponent(entity)}`);
+  await fired.getByText("It has had none.").waitFor(patience);
+  await page.route("**/api/v1/alerts?*", (route) => route.fulfill({ json: { alerts: [], next: "further" } }));
+  await page.reload();
+  await fired.getByText("None of the newest alerts is of it.").waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("who comes through a proxy with a sign-in of its own is known to it by each question, and may say something", async () => {
   const alert = await alertOf("behind-a-proxy");
   const { port } = new URL(base);

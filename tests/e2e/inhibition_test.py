@@ -64,8 +64,9 @@ class InhibitionTest(unittest.TestCase):
         slow = wait_for(lambda: self.alert("Slow", "cart"))
         down = wait_for(lambda: self.alert("Down", "cart"))
         self.assertEqual(slow["inhibited_by"], [down["id"]])
-        states = {a["labels"]["alertname"]: a["status"] for a in self.server.api("/api/v2/alerts")}
-        self.assertEqual((states["Slow"]["state"], states["Slow"]["inhibitedBy"]), ("suppressed", [down["id"]]))
+        told = {a["labels"]["alertname"]: a for a in self.server.api("/api/v2/alerts")}
+        states = {name: a["status"] for name, a in told.items()}
+        self.assertEqual((states["Slow"]["state"], states["Slow"]["inhibitedBy"]), ("suppressed", [told["Down"]["fingerprint"]]))
         self.assertEqual(states["Down"]["state"], "active")
         self.assertTrue(wait_for(lambda: self.told("Down", "cart")))
         for life in ("first", "second"):

@@ -30,6 +30,9 @@ class Read(page_test.OnOneServer, unittest.TestCase):
     def test_an_answer_that_cannot_be_read_is_told_of(self):
         self.browse("an answer that cannot be read")
 
+    def test_what_was_not_looked_at_is_not_none(self):
+        self.browse("of an entity whose alerts")
+
     def test_a_proxy_may_stand_before_it(self):
         self.browse("who comes through a proxy")
 

@@ -45,7 +45,7 @@ export default function Entity({ id, query }) {
   if (entity.error && (gone || !entity.value)) {
     if (!gone) return html`<${Trouble} error=${entity.error} again=${entity.reload} />`;
     if (alerts.loading || story.loading || topology.loading) return html`<${Waiting} />`;
-    return html`<${Outsider} id=${id} alerts=${alerts.value?.alerts ?? []} topology=${topology.value} story=${story} silence=${() => silence(true)}>${form}</${Outsider}>`;
+    return html`<${Outsider} id=${id} page=${alerts.value} topology=${topology.value} story=${story} silence=${() => silence(true)}>${form}</${Outsider}>`;
   }
   if (!entity.value) return html`<${Waiting} />`;
   const e = entity.value;
@@ -68,7 +68,7 @@ export default function Entity({ id, query }) {
   const logs = html`<${Panel} name="Logs" title="What it logs"><${Logs} logs=${e.logs ?? []} /></${Panel}>`;
   const asked = html`<${Panel} name="Operations" title="What it is asked for"><${Operations} operations=${e.operations ?? []} leftOut=${e.calls_left_out ?? 0} /></${Panel}>`;
   const belief = html`<${Panel} name="Belief" title="What is believed"><${Belief} belief=${e.belief} /></${Panel}>`;
-  const { beside, fired, past, done } = toldOf(id, alerts.value?.alerts ?? [], topology.value, story);
+  const { beside, fired, past, done } = toldOf(id, alerts.value, topology.value, story);
   return html`<article><header class="incident-head"><p class="over"><a href=${link("topology")}>Topology</a>
       <span aria-hidden="true">/</span><${Sign} state=${e.state} quiet /> ${stateName(e.state)}</p>
       <h1><${Name} id=${e.id} plain /></h1>
@@ -80,18 +80,19 @@ export default function Entity({ id, query }) {
     ${form}</article>`;
 }
 
-/** Panels of what others tell of it. */
-function toldOf(id, alerts, topology, story) {
+/** Panels of what others tell of it. @p page: of its alerts, as far as the server looked; null while it does. */
+function toldOf(id, page, topology, story) {
   return {
     beside: html`<${Panel} name="Neighbours" title="Beside it"><${Neighbours} id=${id} topology=${topology} /></${Panel}>`,
-    fired: html`<${Panel} name="Alerts" title="Its alerts"><${Past} alerts=${alerts} /></${Panel}>`,
+    fired: html`<${Panel} name="Alerts" title="Its alerts"><${Past} id=${id} page=${page} /></${Panel}>`,
     past: html`<${Panel} name="Incidents" title="Incidents it was in"><${Incidents} story=${story} /></${Panel}>`,
     done: html`<${Panel} name="Changes" title="What was done to it"><${Done} story=${story} /></${Panel}>`,
   };
 }
 
 /** One that has sent nothing itself: what others post of it, and depend on it for. */
-function Outsider({ id, alerts, topology, story, silence, children }) {
+function Outsider({ id, page, topology, story, silence, children }) {
+  const alerts = page?.alerts ?? [];
   const node = topology?.nodes.find((n) => n.id === id);
   const fires = alerts.filter((a) => a.state === "firing");
   const state = fires.some((a) => a.severity === "critical") ? "critical" : fires.length > 0 ? "warning" : (node?.state ?? "unknown");
@@ -99,7 +100,7 @@ function Outsider({ id, alerts, topology, story, silence, children }) {
     return html`<${Empty} title=${`${id} is not known here`}>
       <p>It may have been retired, or has not sent an event yet, and nobody depends on it. <a href=${link("topology", "", { find: id })}>Look for others</a>.</p></${Empty}>`;
   }
-  const { beside, fired, past, done } = toldOf(id, alerts, topology, story);
+  const { beside, fired, past, done } = toldOf(id, page, topology, story);
   return html`<article><header class="incident-head"><p class="over"><a href=${link("topology")}>Topology</a>
       <span aria-hidden="true">/</span><${Sign} state=${state} quiet /> ${stateName(state)}</p>
       <h1><${Name} id=${id} plain /></h1>
@@ -156,7 +157,11 @@ function Neighbours({ id, topology }) {
   return html`${list("It depends on", down)}${list("Who depends on it", up)}`;
 }
 
-function Past({ alerts }) {
+function Past({ id, page }) {
+  if (!page) return html`<${Waiting} />`;
+  const { alerts, next } = page;
+  if (alerts.length === 0 && next)
+    return html`<p class="quiet">None of the newest alerts is of it. <a href=${link("alerts", "", { state: "all", text: id })}>Look for older ones</a>.</p>`;
   if (alerts.length === 0) return html`<p class="quiet">It has had none.</p>`;
   return html`<ul class="related">${alerts.slice(0, 10).map(
     (
