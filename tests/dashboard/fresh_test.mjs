@@ -200,6 +200,9 @@ test("work that is planned from now on begins now, whatever the clock of who pla
   await form.getByRole("button", { name: "Plan it" }).click();
   await form.waitFor({ state: "detached", ...patience });
   await eventually(async () => (await ask("/api/v1/maintenance")).windows.find((w) => w.name === "two hours ahead")?.open, "that it is open");
+  await ask("/api/v1/silences", { matchers: [{ name: "entity", op: "=", value: "service/for-hours" }], created_by: "ann", comment: "c", duration_s: 14_000 });
+  await page.getByRole("button", { name: "Silences" }).click();
+  await page.locator("[data-silence]", { hasText: "for-hours" }).getByText(/^3 h 5\d min left$/).waitFor(patience);
   assert.deepEqual(await wrongsOf(page), []);
 });
 

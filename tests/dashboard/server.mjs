@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 
 export const base = process.env.PAGE_URL;
 const token = process.env.PAGE_TOKEN ? { Authorization: `Bearer ${process.env.PAGE_TOKEN}` } : {};
-export const patience = { timeout: 20_000 };
+export const patience = { timeout: 60_000 };
 
 /** What the server says at @p path; with @p body that is posted. */
 export async function ask(path, body) {

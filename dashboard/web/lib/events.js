@@ -45,19 +45,3 @@ function readBlock(block, before) {
 export function backOff(n, random) {
   return Math.min(15000, 500 * 2 ** n) * (0.5 + random / 2);
 }
-
-/** Tries again, more and more rarely: {later(again), went()}; `went` ends it, whatever was to come. */
-export function retries(random = Math.random) {
-  let failures = 0;
-  let timer = 0;
-  return {
-    later(again) {
-      clearTimeout(timer);
-      timer = setTimeout(again, backOff(failures++, random()));
-    },
-    went() {
-      clearTimeout(timer);
-      failures = 0;
-    },
-  };
-}

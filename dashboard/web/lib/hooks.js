@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useEffect, useRef, useState } from "../vendor/htm.js";
 import { passes } from "./api.js";
-import { retries } from "./events.js";
+import { backOff } from "./events.js";
 import { onFeed } from "./live.js";
 
 /** The time, every @p ms, so that "5 min ago" stays true. */
@@ -34,6 +34,22 @@ export function useEvery(ms, run) {
     const timer = setInterval(() => document.visibilityState === "visible" && latest.current(), ms);
     return () => clearInterval(timer);
   }, [ms]);
+}
+
+/** Tries again, more and more rarely: {later(again), went()}; `went` ends it, whatever was to come. */
+export function retries() {
+  let failures = 0;
+  let timer = 0;
+  return {
+    later(again) {
+      clearTimeout(timer);
+      timer = setTimeout(again, backOff(failures++, Math.random()));
+    },
+    went() {
+      clearTimeout(timer);
+      failures = 0;
+    },
+  };
 }
 
 /**

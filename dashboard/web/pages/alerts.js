@@ -3,10 +3,9 @@
 // scrolled to are loaded; an open page holds little more, however much comes.
 import { html, useEffect, useRef, useState } from "../vendor/htm.js";
 import { api, passes } from "../lib/api.js";
-import { retries } from "../lib/events.js";
 import { briefMoment, duration, limitAt, limitText, many, moment, percent, zoneName } from "../lib/format.js";
 import { onFeed, now, useLive } from "../lib/live.js";
-import { useFeed, useMedia, useTick, useTyped } from "../lib/hooks.js";
+import { retries, useFeed, useMedia, useTick, useTyped } from "../lib/hooks.js";
 import { usePrefs } from "../lib/prefs.js";
 import { link, readRoute } from "../lib/route.js";
 import { filterOf, seen, wantsMore, withAlerts } from "../lib/rows.js";

@@ -130,7 +130,7 @@ function Table({ rows, open }) {
     <thead><tr><th>What</th><th>${open ? "Ends" : "Ended"}, ${zoneName(prefs.zone, now())}</th><th>By</th><th>Why</th>${open && html`<th><span class="unseen">Actions</span></th>`}</tr></thead>
     <tbody>${rows.map((s) => html`<tr key=${s.id} data-silence=${s.id}>
       <td><code>${s.text}</code>${s.state === "pending" && html` <span class="tag">from <${At} ts=${s.starts} /></span>`}</td>
-      <td><${At} ts=${s.ends} /><p class="quiet small">${open ? `${duration(s.ends - Date.now())} left` : distance(s.ends, Date.now())}</p></td>
+      <td><${At} ts=${s.ends} /><p class="quiet small">${open ? `${duration(s.ends - now())} left` : distance(s.ends, now())}</p></td>
       <td>${s.created_by}</td><td class="why"><${Long} text=${s.comment} /></td>
       ${open && html`<td><div class="row end"><${Act} class="small" onClick=${() => open({ kind: "change", silence: s })}>Change</${Act}>
         <${Act} class="small" onClick=${() => open({ kind: "end", silence: s })}>End</${Act}></div></td>`}</tr>`)}</tbody>
