@@ -53,10 +53,7 @@ outcome<quality_view> quality_ledger::read() {
 outcome<void> quality_ledger::take(const decision& d) {
   if (d.kind == decision_kind::root_cause) return take_question(d.root_cause.incident);
   if (d.kind == decision_kind::notice) return {};  // some have the wall clock's time
-  if (d.kind == decision_kind::command) {
-    take_word(d.command);
-    return {};
-  }
+  if (d.kind == decision_kind::command) return take_word(d.command);
   const auto at = time_of(d);
   if (since_ == 0 || at < since_) since_ = at;
   until_ = std::max(until_, at);
@@ -98,13 +95,28 @@ void quality_ledger::take_alert(const alert& a) {
   if (a.state == alert_state::resolved) open_.erase(found);
 }
 
-void quality_ledger::take_word(const operator_command& c) {
+outcome<void> quality_ledger::take_word(const operator_command& c) {
   const bool of_alert = c.name == "alert_feedback";
-  if (!of_alert && c.name != "incident_feedback") return;
+  if (!of_alert && c.name != "incident_feedback") return {};
   const auto verdict = said{c.payload}.text("verdict");
-  if (verdict.empty()) return;
+  if (verdict.empty()) return {};
+  if (of_alert) {
+    const auto posted = is_posted(c.subject);
+    if (!posted) return posted.error();
+    if (*posted) return {};
+  }
   auto& words = of_alert ? alert_verdicts_ : incident_verdicts_;
   words.put(c.subject, verdict);
+  return {};
+}
+
+/// Whether others raised it: what they promise is not ours, and their episodes are not counted.
+outcome<bool> quality_ledger::is_posted(const std::string& alert) {
+  const auto known = feed_.record("alert/" + alert);
+  if (!known) return known.error();
+  if (!*known) return false;
+  const auto read = decode_alert(**known);
+  return read && !read->source.empty();
 }
 
 }  // namespace faultline

@@ -67,7 +67,8 @@ private:
   outcome<void> take(const decision& d);
   void take_alert(const alert& a);
   outcome<void> take_question(const std::string& incident);
-  void take_word(const operator_command& c);
+  outcome<void> take_word(const operator_command& c);
+  outcome<bool> is_posted(const std::string& alert);
 
   struct episode {
     std::int64_t started = 0;

@@ -360,6 +360,21 @@ private:
   feed_store& whole_;
 };
 
+TEST_F(Chronicle, VerdictsOnWhatOthersPostedAreNoFiguresOfOurs) {
+  quality_ledger ledger{memory->decisions(), memory->feed()};
+  alert own, posted;
+  own.id = "own";
+  posted.id = "posted";
+  posted.source = "alertmanager";
+  keep(some_incident("i", {"own", "posted"}), {own, posted});
+  transition("own", 0, alert_severity::warning);
+  for (const char* id : {"own", "posted", "beyond retention"})
+    word("alert_feedback", id, R"({"verdict":"false"})", minute);
+  const auto q = ledger.read();
+  ASSERT_TRUE(q);
+  EXPECT_EQ(q->alert_verdicts, (std::map<std::string, std::uint64_t>{{"false", 2}}));
+}
+
 TEST_F(Chronicle, AFullLedgerForgetsTheOldestVerdictWhateverItsId) {
   quality_ledger ledger{memory->decisions(), memory->feed(), 2};
   word("alert_feedback", "z", R"({"verdict":"false"})", 0);
