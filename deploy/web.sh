@@ -40,6 +40,7 @@ mkdir -p "$fresh/vendor"
 cp -R dashboard/web/. "$fresh/"
 from=$libraries/node_modules
 install -m 644 "$from/htm/preact/standalone.module.js" "$fresh/vendor/htm.js"
+install -m 644 "$from/htm/dist/htm.module.js" "$fresh/vendor/template.js"
 install -m 644 "$from/uplot/dist/uPlot.esm.js" "$fresh/vendor/uplot.js"
 install -m 644 "$from/uplot/dist/uPlot.min.css" "$fresh/vendor/uplot.css"
 install -m 644 "$from/cytoscape/dist/cytoscape.esm.min.mjs" "$fresh/vendor/cytoscape.mjs"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Begins, and shows the page that the address names.
-import { html, render, useEffect, useErrorBoundary, useState } from "./vendor/htm.js";
+import { html, render, useEffect, useErrorBoundary, useState } from "./lib/html.js";
 import { isTyping } from "./lib/hooks.js";
 import { live, start, unlock, useLive } from "./lib/live.js";
 import { prefs, setPref, usePrefs } from "./lib/prefs.js";

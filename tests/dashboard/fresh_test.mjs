@@ -310,6 +310,32 @@ test("an overview that fails is told of and asked for again until it comes", asy
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+test("an open page holds what it shows, and not the incidents of yesterday", async () => {
+  const page = await openPage(browser);
+  const outline = (n) => ({ id: `made-${n}`, state: "open", severity: "warning", summary: "made", started: n, updated: n, ended: null, abstained: false, unobserved: 0,
+    cause: { entity: `db/made-${n}`, metric: "m", fault_class: "disk", probability: 0.9 }, entities: 2, alerts: 1, firing: 1, acknowledged: 0, silenced: 0,
+    first_entities: ["a", "b"], limit_at: null });
+  let day = 0; // of 40 incidents each half go on the next day
+  const firing = { critical: 0, warning: 40, acknowledged: 0, silenced: 0 };
+  await page.route("**/api/v1/overview", (route) => route.fulfill({ json: { open: 40, firing, feed: { seq: 1e9 }, now: Date.now(),
+    incidents: Array.from({ length: 40 }, (_, n) => outline(20 * day + n)) } }));
+  await page.goto(`${base}/#/now`);
+  const probe = await page.context().newCDPSession(page);
+  const heldAfter = async (last) => {
+    for (; day < last; ++day) {
+      await page.locator(`[data-incident=made-${20 * day + 39}]`).waitFor(patience);
+      await page.evaluate(async (file) => (await import(file)).refresh(), await page.evaluate(() => document.querySelector("script[type=module]").src.replace("main.js", "lib/live.js")));
+    }
+    await page.locator(`[data-incident=made-${20 * day + 39}]`).waitFor(patience);
+    await probe.send("HeapProfiler.collectGarbage");
+    return (await probe.send("Memory.getDOMCounters")).nodes;
+  };
+  const first = await heldAfter(2);
+  const later = await heldAfter(10);
+  assert.ok(later < 1.1 * first, `${first} nodes, then ${later}`);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("an overview that is older than what was heard is asked for again", async () => {
   const alert = await alertOf("heard-of-before");
   const page = await openPage(browser);

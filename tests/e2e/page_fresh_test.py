@@ -57,6 +57,9 @@ class Fresh(page_test.OnOneServer, unittest.TestCase):
     def test_an_overview_that_fails_is_told_of(self):
         self.browse("an overview that fails")
 
+    def test_an_open_page_holds_what_it_shows(self):
+        self.browse("an open page holds")
+
     def test_an_overview_that_is_older_than_what_was_heard(self):
         self.browse("an overview that is older")
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { useEffect, useRef, useState } from "../vendor/htm.js";
+import { useEffect, useRef, useState } from "./html.js";
 import { passes } from "./api.js";
 import { backOff } from "./events.js";
 import { onFeed } from "./live.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is going on now: the overview, kept up to date by the stream, for all parts of the page.
-import { useEffect, useState } from "../vendor/htm.js";
+import { useEffect, useState } from "./html.js";
 import { api } from "./api.js";
 import { backOff, eventReader } from "./events.js";
 import { prefs, setPref } from "./prefs.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the reader chose, kept by the browser: theme, zone, name. The token lasts as long as the tab.
-import { useEffect, useState } from "../vendor/htm.js";
+import { useEffect, useState } from "./html.js";
 
 const listeners = new Set();
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All alerts: what fires, and what did. Only the rows that are seen are drawn, and only pages that are
 // scrolled to are loaded; an open page holds little more, however much comes.
-import { html, useEffect, useRef, useState } from "../vendor/htm.js";
+import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { api, passes } from "../lib/api.js";
 import { briefMoment, duration, limitAt, limitText, many, moment, percent, zoneName } from "../lib/format.js";
 import { onFeed, now, useLive } from "../lib/live.js";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One entity: every metric with its band, alerts and changes as marks; what it logs and is asked for, what the detector
 // believes, what happened to it, who is beside it.
-import { html, useState } from "../vendor/htm.js";
+import { html, useState } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { count, duration, many, measured, number, percent, unitOf, words } from "../lib/format.js";
 import { useEvery, useFeed, useLoaded } from "../lib/hooks.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One incident: what happened, what the likely cause is and why, what helps, and what operators say of it.
-import { html, useState } from "../vendor/htm.js";
+import { html, useState } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { count, distance, duration, limitAt, limitText, many, percent, words } from "../lib/format.js";
 import { useEvery, useFeed, useLoaded, useTick } from "../lib/hooks.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong now, most urgent first.
-import { html, useState } from "../vendor/htm.js";
+import { html, useState } from "../lib/html.js";
 import { count, limitText, many, percent, words } from "../lib/format.js";
 import { useTick } from "../lib/hooks.js";
 import { now, refresh, useLive } from "../lib/live.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What was promised, and what it came to.
-import { html } from "../vendor/htm.js";
+import { html } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { count, duration, many, moment, number, percent, quantile } from "../lib/format.js";
 import { useEvery, useFeed, useLoaded } from "../lib/hooks.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the server itself is: load, who sends, what was refused, the models, memory and disk.
-import { html, useEffect, useRef, useState } from "../vendor/htm.js";
+import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { bytes, count, duration, many, number, percent } from "../lib/format.js";
 import { useEvery, useLoaded } from "../lib/hooks.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who depends on whom, and how each is.
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/htm.js";
+import { html, useEffect, useMemo, useRef, useState } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { count, many, percent } from "../lib/format.js";
 import { useFeed, useLoaded } from "../lib/hooks.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One alert: why it fires, and what operators say of it.
-import { html, useState } from "../vendor/htm.js";
+import { html, useState } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { duration, limitAt, limitText, measured, number, percent, words } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";

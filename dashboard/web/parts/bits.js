@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small pieces that every page is made of.
-import { html, useState } from "../vendor/htm.js";
+import { html, useState } from "../lib/html.js";
 import { clock, distance, entityParts, moment, percent, zoneName } from "../lib/format.js";
 import { useMedia } from "../lib/hooks.js";
 import { mayAct, now, useLive } from "../lib/live.js";

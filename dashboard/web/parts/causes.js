@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ranked causes with what speaks for and against each, and what may help.
-import { html, useState } from "../vendor/htm.js";
+import { html, useState } from "../lib/html.js";
 import { count, number, percent, words } from "../lib/format.js";
 import { safeLink } from "../lib/story.js";
 import { Act, Entity, Sure } from "./bits.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A metric over its live window: what was, what was expected, and the band of what is usual.
-import { html, useEffect, useRef, useState } from "../vendor/htm.js";
+import { html, useEffect, useRef, useState } from "../lib/html.js";
 import uPlot from "../vendor/uplot.js";
 import { api } from "../lib/api.js";
 import { clock, day, measured, number, zoneName } from "../lib/format.js";

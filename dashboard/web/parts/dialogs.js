@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Words of an operator: each is a small form that says what it will do.
-import { html, useEffect, useRef, useState } from "../vendor/htm.js";
+import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { live } from "../lib/live.js";
 import { prefs, setPref, usePrefs } from "../lib/prefs.js";

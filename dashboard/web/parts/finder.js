@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A search for an entity: among those that are drawn, and among all that the server knows.
-import { html, useEffect, useRef, useState } from "../vendor/htm.js";
+import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { entitiesLike, foundOf, kindsOf } from "../lib/finding.js";
 import { useLoaded, useTyped } from "../lib/hooks.js";

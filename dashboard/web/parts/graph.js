@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A dependency graph. States have colours and shapes; what is on the way of the trouble is thick.
-import { html, useEffect, useRef } from "../vendor/htm.js";
+import { html, useEffect, useRef } from "../lib/html.js";
 import cytoscape from "../vendor/cytoscape.mjs";
 import { entityParts } from "../lib/format.js";
 import { isDark, usePrefs } from "../lib/prefs.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an entity logs: the templates of its lines, how often, and one line of each.
-import { html, useState } from "../vendor/htm.js";
+import { html, useState } from "../lib/html.js";
 import { count, many } from "../lib/format.js";
 import { byWorst, pieces } from "../lib/logs.js";
 import { Ago } from "./bits.js";

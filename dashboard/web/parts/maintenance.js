@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Planned work: windows in which nobody is told of some entities, and nothing is learned from them.
-import { html, useEffect, useState } from "../vendor/htm.js";
+import { html, useEffect, useState } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { duration } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an entity is asked for and what it asks of others, by its spans: how often, how many fail, how long they take.
-import { html } from "../vendor/htm.js";
+import { html } from "../lib/html.js";
 import { number, percent } from "../lib/format.js";
 import { Entity } from "./bits.js";
 

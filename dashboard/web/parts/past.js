@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Incidents that are over, the newest first, page by page.
-import { html, useEffect, useRef, useState } from "../vendor/htm.js";
+import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { duration, many, percent, words, zoneName } from "../lib/format.js";
 import { useFeed } from "../lib/hooks.js";

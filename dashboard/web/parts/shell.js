@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is around every page: where one can go, whether it is live, zone and theme.
-import { html } from "../vendor/htm.js";
+import { html } from "../lib/html.js";
 import { count, zoneName } from "../lib/format.js";
 import { leave, now, useLive } from "../lib/live.js";
 import { setPref, usePrefs } from "../lib/prefs.js";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Marks that say by their shape what their colour says: a diamond is critical, a triangle a warning,
 // a disc all right, a ring not known.
-import { html } from "../vendor/htm.js";
+import { html } from "../lib/html.js";
 
 const names = {
   critical: "critical",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Silences: asked for with a look at what they would cover, listed, changed, ended.
-import { html, useEffect, useState } from "../vendor/htm.js";
+import { html, useEffect, useState } from "../lib/html.js";
 import { api } from "../lib/api.js";
 import { count, distance, duration, many, zoneName } from "../lib/format.js";
 import { useFeed, useLoaded, useTick } from "../lib/hooks.js";

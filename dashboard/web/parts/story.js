@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happened, in the order in which it did.
-import { html, useState } from "../vendor/htm.js";
+import { html, useState } from "../lib/html.js";
 import { day, words, zoneName } from "../lib/format.js";
 import { now } from "../lib/live.js";
 import { usePrefs } from "../lib/prefs.js";
