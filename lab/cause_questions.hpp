@@ -8,9 +8,12 @@
 // What `evaluate rca` and its study share.
 namespace faultline {
 
+/// How long after an onset the ranking is taken: ten minutes, or two rows where rows are rarer.
+milliseconds look_for(const telemetry& scored);
+
 /// What the harness gives away of @p fault: its start, or, where the recording knows it, the last
-/// row before its first visible effect; looked at ten minutes later, or two minutes after the full
-/// effect if that is later, and never after its end.
+/// row before its first visible effect; looked at look_for() later, or two minutes after the full
+/// effect if that is later, and never after its end, or the first row where the fault is shorter.
 given_onset given_for(const telemetry& scored, const fault_label& fault);
 
 /// The question a root-cause run gets for @p onset, all entities of the recording being asked.

@@ -19,8 +19,6 @@ namespace {
 
 using wall_clock = std::chrono::steady_clock;
 
-constexpr milliseconds quiet_look{10 * 60 * 1000};
-
 bool sees_all(const cause_variant& v) {
   return v.graph && v.edges && v.alerts && v.changes && v.told && v.words;
 }
@@ -58,13 +56,13 @@ std::vector<given_onset> quiet_moments(const telemetry& t, const labels& truth, 
   std::vector<given_onset> out;
   if (!t.train_recording.empty() || first >= last) return out;
   const auto half = (last - first) / 2;
+  const milliseconds look = look_for(t);
   for (std::size_t n = 0; n < count; ++n) {
     const event_time at = first + half + half * static_cast<int>(n) / static_cast<int>(count);
-    const bool faulty =
-        std::any_of(truth.faults.begin(), truth.faults.end(), [&](const fault_label& f) {
-          return at + quiet_look >= f.start && at <= f.end + quiet_look;
-        });
-    if (!faulty && at + quiet_look < last) out.push_back({at, at + quiet_look});
+    const bool faulty = std::any_of(
+        truth.faults.begin(), truth.faults.end(),
+        [&](const fault_label& f) { return at + look >= f.start && at <= f.end + look; });
+    if (!faulty && at + look < last) out.push_back({at, at + look});
   }
   return out;
 }

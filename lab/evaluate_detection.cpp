@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -57,6 +60,29 @@ std::string score_lines(const detection_run& run) {
   return text;
 }
 
+/// Scores of rows that lie between two ticks, where rows come more often than ticks: what was
+/// believed since the tick before.
+std::vector<scored_tick> between_ticks(const telemetry& scored, const detection_run& run,
+                                       milliseconds tick, event_time from) {
+  std::vector<std::vector<scored_tick>> of(scored.entities.size());
+  for (const scored_tick& s : run.scores)
+    if (const auto e = scored.find(run.entities[s.entity])) of[*e].push_back(s);
+  std::vector<scored_tick> out;
+  for (std::size_t e = 0; e < of.size(); ++e) {
+    const auto& rows = scored.entities[e].ts;
+    auto next = of[e].begin();
+    for (auto row = std::lower_bound(rows.begin(), rows.end(), from); row != rows.end(); ++row) {
+      while (next != of[e].end() && next->ts <= *row) ++next;
+      if (next == of[e].begin()) continue;
+      scored_tick said = *std::prev(next);
+      if (said.ts == *row || *row - said.ts >= tick) continue;
+      said.ts = *row;
+      out.push_back(said);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 detection_run run_detection(const evaluation_input& input, const evaluation_options& options,
@@ -80,6 +106,13 @@ detection_run run_detection(const evaluation_input& input, const evaluation_opti
   };
   pass.run(progress);
   run.alerts = book.release();
+  run.ticks = run.scores.size();
+  const auto between =
+      between_ticks(input.scored, run, options.processing.tick, pass.scored_from());
+  if (between.empty()) return run;
+  run.scores.insert(run.scores.end(), between.begin(), between.end());
+  std::stable_sort(run.scores.begin(), run.scores.end(),
+                   [](const scored_tick& a, const scored_tick& b) { return a.ts < b.ts; });
   return run;
 }
 

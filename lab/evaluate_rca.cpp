@@ -14,8 +14,9 @@ namespace faultline {
 
 namespace {
 
-/// How long after an onset the ranking is taken.
-constexpr milliseconds look_for{10 * 60 * 1000};
+/// How long after an onset the ranking is taken, and in how many rows at least.
+constexpr milliseconds look_least{10 * 60 * 1000};
+constexpr std::int64_t look_rows = 2;
 /// Likewise after the full effect of a fault that came slowly, where it is known.
 constexpr milliseconds after_full_effect{2 * 60 * 1000};
 /// Age of a change that may still be a cause, as the correlator keeps them.
@@ -83,13 +84,18 @@ void answer_from(const incident_run& run, const incident_history& i, const telem
 
 }  // namespace
 
+milliseconds look_for(const telemetry& scored) {
+  const auto interval = static_cast<std::int64_t>(1000 * scored.interval_s);
+  return std::max(look_least, milliseconds{look_rows * interval});
+}
+
 given_onset given_for(const telemetry& scored, const fault_label& fault) {
   const milliseconds interval{static_cast<std::int64_t>(1000 * scored.interval_s)};
   given_onset at{fault.start, {}};
   if (fault.visible_from) at.start = std::max(at.start, *fault.visible_from - interval);
-  event_time look = at.start + look_for;
+  event_time look = at.start + look_for(scored);
   if (fault.full_effect) look = std::max(look, *fault.full_effect + after_full_effect);
-  at.as_of = std::min(fault.end, look);
+  at.as_of = std::min(std::max(fault.end, at.start + interval), look);
   return at;
 }
 
@@ -181,7 +187,7 @@ std::vector<cause_answer> match_incidents(const incident_run& run, const telemet
     answer.fault = fault.id;
     const event_time by = fault.end + late;
     if (const incident_history* page = page_for(run, fault, by); page != nullptr) {
-      answer.as_of = std::min(by, std::max(page->started, fault.start) + look_for);
+      answer.as_of = std::min(by, std::max(page->started, fault.start) + look_for(scored));
       answer.predates = page->started < fault.start;
       answer_from(run, *page, scored, answer);
     }
@@ -191,11 +197,11 @@ std::vector<cause_answer> match_incidents(const incident_run& run, const telemet
 }
 
 incident_rate rate_of(const incident_run& run, const telemetry& scored, const labels& truth) {
+  const milliseconds after = look_for(scored);
   const auto quiet = [&](event_time t) {
     return t >= scored_from(scored) &&
-           std::none_of(truth.faults.begin(), truth.faults.end(), [&](const fault_label& f) {
-             return t >= f.start && t <= f.end + look_for;
-           });
+           std::none_of(truth.faults.begin(), truth.faults.end(),
+                        [&](const fault_label& f) { return t >= f.start && t <= f.end + after; });
   };
   incident_rate rate;
   rate.signs = run.signs;
@@ -233,28 +239,35 @@ std::vector<cause_answer> ask_at_onsets(const evaluation_input& input,
 }
 
 outcome<std::vector<cause_answer>> evaluate_root_cause(
+    const evaluation_input& input, const std::filesystem::path& path, onset_source onset,
+    const evaluation_options& options, const evaluation_models& models,
+    const evaluation_progress& progress, incident_rate* quiet) {
+  if (onset == onset_source::own) {
+    const incident_run run = run_incidents(input, options, models, progress);
+    const auto truth = read_labels(path);
+    if (!truth) return truth.error();
+    if (quiet != nullptr) *quiet = rate_of(run, input.scored, *truth);
+    return match_incidents(run, input.scored, *truth, options.own_grace);
+  }
+  const auto truth = read_labels(path);
+  if (!truth) return truth.error();
+  const std::vector<fault_label> faults = scored_faults(input.scored, *truth);
+  std::vector<given_onset> onsets;
+  for (const fault_label& fault : faults) onsets.push_back(given_for(input.scored, fault));
+  auto answers = ask_at_onsets(input, onsets, options, models, progress);
+  for (std::size_t n = 0; n < faults.size(); ++n) {
+    answers[n].recording = input.scored.name;
+    answers[n].fault = faults[n].id;
+  }
+  return answers;
+}
+
+outcome<std::vector<cause_answer>> evaluate_root_cause(
     const std::filesystem::path& path, onset_source onset, const evaluation_options& options,
     const evaluation_models& models, const evaluation_progress& progress, incident_rate* quiet) {
   const auto input = read_evaluation_input(path);
   if (!input) return input.error();
-  if (onset == onset_source::own) {
-    const incident_run run = run_incidents(*input, options, models, progress);
-    const auto truth = read_labels(path);
-    if (!truth) return truth.error();
-    if (quiet != nullptr) *quiet = rate_of(run, input->scored, *truth);
-    return match_incidents(run, input->scored, *truth, options.own_grace);
-  }
-  const auto truth = read_labels(path);
-  if (!truth) return truth.error();
-  const std::vector<fault_label> faults = scored_faults(input->scored, *truth);
-  std::vector<given_onset> onsets;
-  for (const fault_label& fault : faults) onsets.push_back(given_for(input->scored, fault));
-  auto answers = ask_at_onsets(*input, onsets, options, models, progress);
-  for (std::size_t n = 0; n < faults.size(); ++n) {
-    answers[n].recording = input->scored.name;
-    answers[n].fault = faults[n].id;
-  }
-  return answers;
+  return evaluate_root_cause(*input, path, onset, options, models, progress, quiet);
 }
 
 std::string causes_line(const cause_answer& answer) {

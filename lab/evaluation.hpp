@@ -60,6 +60,10 @@ struct evaluation_input {
 /// read_telemetry() returns, ec::invalid when the training rows are later than the scored ones.
 outcome<evaluation_input> read_evaluation_input(const std::filesystem::path& path);
 
+/// A sentence for each part of @p input that a run will leave out: metrics beyond what an entity
+/// may have, and everything where no row is to be scored.
+std::vector<std::string> what_is_left_out(const evaluation_input& input);
+
 // ---- detection ---------------------------------------------------------------------------------
 
 /// One alert episode as an operator was told of it.
@@ -83,8 +87,11 @@ struct scored_tick {
 
 struct detection_run {
   std::vector<std::string> entities;
-  std::vector<told_alert> alerts;   ///< in the order told
-  std::vector<scored_tick> scores;  ///< of the scored part, in the order judged
+  std::vector<told_alert> alerts;  ///< in the order told
+  /// Of the scored part, in the order judged; in order of time where rows come more often than
+  /// ticks: those between two have what was believed since the first.
+  std::vector<scored_tick> scores;
+  std::size_t ticks = 0;  ///< that were judged
 };
 
 /// Learns from the training part with alerts off, then judges the rest with alerts on.
@@ -151,9 +158,9 @@ incident_run run_incidents(const evaluation_input& input, const evaluation_optio
                            const evaluation_progress& progress = {});
 
 /// What an operator had before him: the first incident that began since the start of each fault, or
-/// the newest of those that stood already, as it stood ten minutes after that (or after the fault's
-/// start), at most @p grace rows after the fault's end. An abstention without causes where there is
-/// none. History of earlier faults is not used.
+/// the newest of those that stood already, as it stood ten minutes (two rows, where rows are rarer)
+/// after that, or after the fault's start, at most @p grace rows after the fault's end. An
+/// abstention without causes where there is none. History of earlier faults is not used.
 std::vector<cause_answer> match_incidents(const incident_run& run, const telemetry& scored,
                                           const labels& truth, double grace = 0);
 
@@ -179,9 +186,15 @@ std::vector<cause_answer> ask_at_onsets(const evaluation_input& input,
                                         const evaluation_models& models,
                                         const evaluation_progress& progress = {});
 
-/// Runs one recording either way: one answer per fault of the scored part, in the order of the
-/// labels. @p quiet, if given, receives the rate of incidents in fault-free time (own onset alone).
-/// @returns what reading the recording returns.
+/// Runs @p input, read from directory @p path, either way: one answer per fault of the scored part,
+/// in the order of the labels. @p quiet, if given, receives the rate of incidents in fault-free
+/// time (own onset alone). @returns what reading the labels returns.
+outcome<std::vector<cause_answer>> evaluate_root_cause(
+    const evaluation_input& input, const std::filesystem::path& path, onset_source onset,
+    const evaluation_options& options, const evaluation_models& models,
+    const evaluation_progress& progress = {}, incident_rate* quiet = nullptr);
+
+/// The same of a recording that is read here. @returns also what reading it returns.
 outcome<std::vector<cause_answer>> evaluate_root_cause(const std::filesystem::path& path,
                                                        onset_source onset,
                                                        const evaluation_options& options,

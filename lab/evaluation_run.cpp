@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lab/evaluation_events.hpp"
+#include "processing/tick_builder.hpp"
 
 namespace faultline {
 
@@ -47,6 +48,27 @@ outcome<evaluation_input> read_evaluation_input(const std::filesystem::path& pat
     if (!series.ts.empty() && series.ts.back() >= first)
       return failure{ec::invalid, input.scored.name + ": trains on rows later than its own"};
   return input;
+}
+
+std::vector<std::string> what_is_left_out(const evaluation_input& input) {
+  std::vector<std::string> out;
+  const telemetry& t = input.scored;
+  const event_time from = faultline::scored_from(t);
+  const auto late = [from](const auto& row) { return row.ts >= from; };
+  bool any = std::any_of(t.logs.begin(), t.logs.end(), late) ||
+             std::any_of(t.spans.begin(), t.spans.end(), late);
+  for (const entity_series& series : t.entities) {
+    any = any || (!series.ts.empty() && series.ts.back() >= from);
+    constexpr std::size_t most = tick_builder::max_channels;
+    if (series.metrics.size() > most)
+      out.push_back(series.id + " has " + std::to_string(series.metrics.size()) +
+                    " metrics: those beyond the first " + std::to_string(most) +
+                    " with a value are left out");
+  }
+  if (!any)
+    out.push_back("nothing at or after train_until, " + std::to_string(unix_ms(t.train_until)) +
+                  " ms: nothing is scored");
+  return out;
 }
 
 evaluation_pass::evaluation_pass(const evaluation_input& input, const evaluation_options& options,

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -61,6 +62,7 @@ outcome<json> detect(const std::string& recording, const evaluate_arguments& a,
   const auto start = wall_clock::now();
   const auto input = read_evaluation_input(recording);
   if (!input) return input.error();
+  say_what_is_left_out(*input);
   const std::string name = directory_name(recording);
   detection_run run;
   {
@@ -70,7 +72,7 @@ outcome<json> detect(const std::string& recording, const evaluate_arguments& a,
   }
   if (auto written = write_detection(fs::path{a.out} / name, run); !written) return written.error();
   return json{{"recording", name},           {"entities", input->scored.entities.size()},
-              {"events", input->events()},   {"ticks scored", run.scores.size()},
+              {"events", input->events()},   {"ticks scored", run.ticks},
               {"alerts", run.alerts.size()}, {"seconds", seconds_since(start)}};
 }
 
@@ -123,6 +125,41 @@ json summary_of(const std::string& recording, const std::vector<cause_answer>& a
   return row;
 }
 
+/// Writes @p answers, but for faults that have a line already: the scorers know a fault by the name
+/// of its recording and its id.
+outcome<void> write_answers(std::ofstream& out, const std::vector<cause_answer>& answers,
+                            std::set<std::pair<std::string, std::string>>& written) {
+  std::size_t twice = 0;
+  for (const cause_answer& answer : answers) {
+    if (written.emplace(answer.recording, answer.fault).second)
+      out << causes_line(answer) << '\n';
+    else
+      ++twice;
+  }
+  if (twice == 0) return {};
+  return failure{ec::invalid, answers.front().recording + ": " + format_count(twice) +
+                                  " faults have a line already and are left out: the name of the "
+                                  "recording, or the id of a fault, stands twice"};
+}
+
+outcome<json> rank(const std::string& recording, const rca_arguments& a,
+                   const loaded_models& models, std::ofstream& out,
+                   std::set<std::pair<std::string, std::string>>& written) {
+  const auto start = wall_clock::now();
+  const auto input = read_evaluation_input(recording);
+  if (!input) return input.error();
+  say_what_is_left_out(*input);
+  progress_bar bar{directory_name(recording), input->events()};
+  incident_rate quiet;
+  const auto answers = evaluate_root_cause(
+      *input, recording, a.onset, a.options, models.view(),
+      [&](std::uint64_t done) { bar.at(done); }, &quiet);
+  bar.finish();
+  if (!answers) return answers.error();
+  if (auto ok = write_answers(out, *answers, written); !ok) return ok.error();
+  return summary_of(recording, *answers, quiet, seconds_since(start));
+}
+
 int run_rca_command(const rca_arguments& a, const command_session& session) {
   const auto models = load_models(a, true);
   if (!models) return report_failure(models.error());
@@ -133,23 +170,16 @@ int run_rca_command(const rca_arguments& a, const command_session& session) {
   if (!out) return report_failure(a.out + " cannot be written");
   json rows = json::array();
   bool failed = false;
+  std::set<std::pair<std::string, std::string>> written;
   for (const std::string& recording : a.recordings) {
-    const auto start = wall_clock::now();
-    progress_bar bar{directory_name(recording), 0};
-    incident_rate quiet;
-    const auto answers = evaluate_root_cause(
-        recording, a.onset, a.options, models->view(),
-        [&](std::uint64_t done) { bar.at(done, "events"); }, &quiet);
-    bar.finish();
-    if (!answers) {
-      report_failure(answers.error());
+    const auto row = rank(recording, a, *models, out, written);
+    if (!row) {
+      report_failure(row.error());
       failed = true;
       continue;
     }
-    for (const cause_answer& answer : *answers) out << causes_line(answer) << '\n';
-    const json row = summary_of(recording, *answers, quiet, seconds_since(start));
-    print_row(row, session);
-    rows.push_back(row);
+    print_row(*row, session);
+    rows.push_back(*row);
   }
   out.close();
   if (!out) return report_failure(a.out + " cannot be written");

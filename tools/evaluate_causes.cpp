@@ -67,6 +67,7 @@ int run_causes(const causes_arguments& a, const command_session& session) {
   for (const std::string& path : a.recordings) {
     const auto input = read_evaluation_input(path);
     if (!input) return report_failure(input.error());
+    say_what_is_left_out(*input);
     const auto truth = read_labels(path);
     if (!truth) return report_failure(truth.error());
     take(set_name(path), *input, *truth);

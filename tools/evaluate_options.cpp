@@ -62,6 +62,11 @@ outcome<loaded_models> load_models(const evaluate_arguments& a, bool with_ranker
   return models;
 }
 
+void say_what_is_left_out(const evaluation_input& input) {
+  for (const std::string& sentence : what_is_left_out(input))
+    std::fprintf(stderr, "%s: %s\n", input.scored.name.c_str(), sentence.c_str());
+}
+
 std::string set_name(const std::string& recording) {
   const std::filesystem::path whole = std::filesystem::absolute(recording).lexically_normal();
   const std::filesystem::path last = whole.has_filename() ? whole : whole.parent_path();

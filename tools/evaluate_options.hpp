@@ -35,6 +35,9 @@ struct loaded_models {
 /// ranks.
 outcome<loaded_models> load_models(const evaluate_arguments& a, bool with_ranker);
 
+/// Tells on the error stream what a run of @p input will leave out.
+void say_what_is_left_out(const evaluation_input& input);
+
 /// "smd/machine-1-6/" -> "machine-1-6".
 std::string directory_name(const std::string& path);
 /// "data/smd/machine-1-6" -> "smd".

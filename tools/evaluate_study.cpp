@@ -74,6 +74,7 @@ int run_report(const study_arguments& a, const command_session& session) {
   for (const std::string& path : a.recordings) {
     auto input = read_evaluation_input(path);
     if (!input) return report_failure(input.error());
+    say_what_is_left_out(*input);
     auto truth = read_labels(path);
     if (!truth) return report_failure(truth.error());
     judge(study, {set_name(path), std::move(*input), std::move(*truth)}, *models);

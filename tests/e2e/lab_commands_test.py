@@ -56,6 +56,14 @@ class LabCommands(unittest.TestCase):
         self.assertEqual([row["method"] for row in figures[2:]], ["N-Sigma", "robust (BARO-like)", "traversal", "random walk"])
         self.assertEqual((self.dir / "c/causes.md").read_text(), told)
 
+    def test_a_fault_has_one_line_however_often_its_recording_is_named(self):
+        self.simulated("one", "--seed", "3", "--duration", "1h")
+        done = subprocess.run([str(FAULTLINE), "evaluate", "rca", str(self.dir / "one"), str(self.dir / "one"), "--no-lstm", "--no-ranker",
+                               "--out", str(self.dir / "c.jsonl")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=110)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("have a line already and are left out", done.stderr)
+        self.assertEqual(len((self.dir / "c.jsonl").read_text().splitlines()), 1)
+
     def test_nonsense_is_refused(self):
         out = self.dir / "x"
         self.refused("evaluate", "causes", "--out", out)

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "judgement/calibration.hpp"
@@ -84,6 +85,57 @@ TEST(EvaluateDetection, WhatComesLaterChangesNothingThatWasSaid) {
     EXPECT_EQ(part.alerts[n].id, whole.alerts[n].id);
     EXPECT_EQ(part.alerts[n].started, whole.alerts[n].started);
   }
+}
+
+TEST(EvaluateDetection, RowsThatComeMoreOftenThanTicksHaveAScoreEach) {
+  simulation_options o;
+  o.seed = 7;
+  o.services = 5;
+  o.duration = seconds{1200};
+  o.interval = seconds{1};
+  o.train_share = 0.5;
+  o.quiet = true;
+  const auto made = simulate(o);
+  ASSERT_TRUE(made) << made.error().what;
+  const telemetry& t = made->observed;
+  const auto run = run_detection(input_of(t), {}, {});
+  std::set<std::pair<std::string, event_time>> scored;
+  for (const scored_tick& s : run.scores)
+    EXPECT_TRUE(scored.emplace(run.entities[s.entity], s.ts).second);
+  EXPECT_GT(run.scores.size(), 8 * run.ticks);
+  std::size_t rows = 0, without = 0;
+  for (const entity_series& series : t.entities)
+    for (const event_time ts : series.ts) {
+      if (ts < t.train_until + seconds{10}) continue;  // before the first tick
+      ++rows;
+      without += scored.count({series.id, ts}) == 0 ? 1 : 0;
+    }
+  EXPECT_LT(without, rows / 50);
+  // What stands between two ticks was believed since the first.
+  const auto part = run_detection(input_of(before(t, t.train_until + seconds{305})), {}, {});
+  std::set<std::tuple<event_time, std::string, float>> all;
+  for (const scored_tick& s : run.scores) all.insert({s.ts, run.entities[s.entity], s.score});
+  const event_time closed = t.train_until + seconds{290};
+  for (const scored_tick& s : part.scores)
+    EXPECT_TRUE(s.ts > closed || all.count({s.ts, part.entities[s.entity], s.score}) == 1);
+}
+
+TEST(EvaluateDetection, WhatARunLeavesOutIsTold) {
+  telemetry t = broken_system(0.6).observed;
+  EXPECT_TRUE(what_is_left_out(input_of(t)).empty());
+  entity_series& wide = t.entities.at(0);
+  const std::size_t rows = wide.rows();
+  wide.metrics.clear();
+  for (int i = 0; i < 257; ++i) wide.metrics.push_back("m" + std::to_string(i));
+  wide.values.assign(rows * 257, 1);
+  auto told = what_is_left_out(input_of(t));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0],
+            wide.id + " has 257 metrics: those beyond the first 256 with a value are left out");
+  t.train_until = wide.ts.back() + seconds{1};
+  told = what_is_left_out(input_of(t));
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_NE(told[1].find("nothing is scored"), std::string::npos);
 }
 
 TEST(EvaluateDetection, LabelsChangeNoByte) {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "lab/cause_questions.hpp"
 #include "lab/evaluation_events.hpp"
 #include "tests/lab/evaluation_cases.hpp"
 #include "tests/lab/folder.hpp"
@@ -68,6 +69,33 @@ TEST(MatchIncidents, TakesWhatStoodTenMinutesAfterTheOnset) {
   EXPECT_EQ(soon[0].as_of, event_time_of(13 * minute));
   EXPECT_EQ(soon[0].causes.at(0).entity, "service/a");
   EXPECT_FALSE(soon[0].predates);
+}
+
+TEST(MatchIncidents, WhereARowIsAQuarterOfAnHourItLooksAtTwoOfThem) {
+  incident_run run;
+  run.incidents = {
+      history({told_incident("i", 15 * minute, 15 * minute, {{"service/a", 0.9}}, 0.1),
+               told_incident("i", 15 * minute, 45 * minute, {{"service/b", 0.9}}, 0.1)},
+              {})};
+  telemetry t = two_candidates();
+  t.interval_s = 900;
+  const auto answers = match_incidents(run, t, one_fault(14 * minute, 90 * minute));
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].as_of, event_time_of(45 * minute));
+  EXPECT_EQ(answers[0].causes.at(0).entity, "service/b");
+}
+
+TEST(GivenOnset, SeesTwoRowsWhereTheyAreRareAndOneOfAFaultThatIsShorter) {
+  telemetry t = two_candidates();
+  const auto as_of = [&](double interval_s, std::int64_t end) {
+    t.interval_s = interval_s;
+    return given_for(t, one_fault(0, end).faults.at(0)).as_of;
+  };
+  EXPECT_EQ(as_of(60, 60 * minute), event_time_of(10 * minute));
+  EXPECT_EQ(as_of(300, 60 * minute), event_time_of(10 * minute));
+  EXPECT_EQ(as_of(900, 60 * minute), event_time_of(30 * minute));
+  EXPECT_EQ(as_of(900, 20 * minute), event_time_of(20 * minute));
+  EXPECT_EQ(as_of(900, 5 * minute), event_time_of(15 * minute));
 }
 
 TEST(MatchIncidents, AnIncidentThatStoodBeforeIsReadTenMinutesIntoTheFaultAndCalledSo) {
