@@ -67,21 +67,24 @@ recording_alarms alarms_of(const detection_run& run, const telemetry& t) {
   return out;
 }
 
-/// The scores on the rows of the truth; 0 where nothing was said.
+/// The scores on the rows of the truth: of each the largest of the interval that ends with it, 0
+/// where nothing was said.
 std::vector<std::vector<float>> scores_of(const detection_run& run, const telemetry& t,
                                           const scored_truth& truth) {
+  std::vector<std::vector<scored_tick>> said(truth.entities());
+  for (const auto& s : run.scores)
+    if (const auto e = t.find(run.entities[s.entity])) said[*e].push_back(s);
   std::vector<std::vector<float>> out;
-  for (std::size_t e = 0; e < truth.entities(); ++e) out.emplace_back(truth.rows(e).size());
-  std::vector<std::size_t> place;
-  for (const auto& name : run.entities) place.push_back(t.find(name).value_or(out.size()));
-  for (const auto& s : run.scores) {
-    const std::size_t e = place[s.entity];
-    if (e >= out.size()) continue;
-    const auto& rows = truth.rows(e);
-    const auto at = std::lower_bound(rows.begin(), rows.end(), s.ts);
-    if (at != rows.end() && *at - s.ts < truth.step())
-      out[e][static_cast<std::size_t>(at - rows.begin())] =
-          std::max(out[e][static_cast<std::size_t>(at - rows.begin())], s.score);
+  for (std::size_t e = 0; e < truth.entities(); ++e) {
+    out.emplace_back();
+    std::size_t from = 0, to = 0;
+    for (const event_time row : truth.rows(e)) {
+      while (to < said[e].size() && said[e][to].ts <= row) ++to;
+      while (from < to && row - said[e][from].ts >= truth.step()) ++from;
+      float most = 0;
+      for (std::size_t n = from; n < to; ++n) most = std::max(most, said[e][n].score);
+      out.back().push_back(most);
+    }
   }
   return out;
 }

@@ -4,7 +4,7 @@
 
     tests/campaigns/scorers_agree.py SET [--bin build/release/bin] [--eval ../shared/eval]
 
-SET is a directory of recordings, ../shared/data/smd for example. Compared at the default budget, pooled: faults
+SET is a directory of recordings, ../shared/data/smd for example. Compared at 1 false page a month, pooled: faults
 found by where an episode begins, false episodes, time under alarm, AP and VUS-PR. About a minute for smd. Give it
 an interpreter with numpy, the scorer is slow without.
 """
@@ -32,7 +32,7 @@ def main():
         raise SystemExit(f"no recordings in {options.set}")
     with tempfile.TemporaryDirectory(prefix="faultline-scorers-") as folder:
         work = pathlib.Path(folder)
-        run(options.bin / "faultline", "evaluate", "detection", *recordings, "--out", work / "out")
+        run(options.bin / "faultline", "evaluate", "detection", *recordings, "--false-pages", 1, "--out", work / "out")
         run(sys.executable, options.eval / "score_detection.py", options.set, work / "out", "--json", work / "theirs.json")
         run(options.bin / "faultline", "evaluate", "report", *recordings, "--budgets", 1, "--out", work / "report")
         theirs = json.loads((work / "theirs.json").read_text())["pooled"]

@@ -64,6 +64,35 @@ TEST(Study, LabelsChangeOnlyTheVerdicts) {
   EXPECT_EQ(figures_of(without[0], "", 1).paged.of, 0U);
 }
 
+TEST(Study, ARowHasTheLargestScoreOfTheIntervalBeforeItWhereRowsAreNotEvenlyApart) {
+  auto system = broken_system(0.6);
+  for (auto& series : system.observed.entities)
+    for (std::size_t n = 0; n < series.ts.size(); n += 2) series.ts[n] += seconds{3};
+  const auto input = input_of(system.observed);
+  detection_study study{usual()};
+  study.add("s", input, system.truth, {});
+  const auto rankings = study.finish()[0].rankings;
+  ASSERT_FALSE(rankings.empty());
+  const auto run = run_detection(input, usual().variants[0].options, {});
+  const scored_truth truth{input.scored, system.truth};
+  for (const auto& r : rankings) {
+    const auto e = input.scored.find(r.entity);
+    ASSERT_TRUE(e);
+    std::vector<bool> label;
+    std::vector<float> score;
+    for (std::size_t n = 0; n < truth.rows(*e).size(); ++n) {
+      if (!truth.counted(*e)[n]) continue;
+      const event_time row = truth.rows(*e)[n];
+      label.push_back(truth.faulty(*e)[n]);
+      score.push_back(0);
+      for (const scored_tick& s : run.scores)
+        if (run.entities[s.entity] == r.entity && s.ts <= row && s.ts > row - truth.step())
+          score.back() = std::max(score.back(), s.score);
+    }
+    EXPECT_DOUBLE_EQ(r.average_precision, average_precision(label, score).value_or(-1)) << r.entity;
+  }
+}
+
 TEST(Ablation, LeavesOutTheForecasterAndEachViewOnce) {
   const auto with = ablation_variants({}, true);
   EXPECT_EQ(with.size(), 1 + 1 + view_count - 1);
