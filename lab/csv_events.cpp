@@ -145,6 +145,7 @@ outcome<std::vector<Row>> rows_of(std::string_view text, const std::string& file
     if (fields.size() != columns) return bad_row(file, row, "wrong number of fields");
     std::int64_t ms = 0;
     if (!read_integer(fields[0], ms)) return bad_row(file, row, "ts is no integer");
+    if (!is_time(ms)) return bad_row(file, row, "ts is no time in milliseconds");
     if (const char* why = take(event_time_of(ms), fields, rows)) return bad_row(file, row, why);
   }
   std::stable_sort(rows.begin(), rows.end(),

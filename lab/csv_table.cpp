@@ -116,6 +116,7 @@ const char* parse_row(std::string_view line, std::size_t columns, entity_series&
   const char* stop = field_end();
   std::int64_t ms = 0;
   if (!read_integer({at, static_cast<std::size_t>(stop - at)}, ms)) return "ts is no integer";
+  if (!is_time(ms)) return "ts is no time in milliseconds";
   if (!into.ts.empty() && event_time_of(ms) <= into.ts.back()) return "ts does not ascend";
   into.ts.push_back(event_time_of(ms));
   for (std::size_t c = 0; c < columns; ++c) {
@@ -133,6 +134,11 @@ const char* parse_row(std::string_view line, std::size_t columns, entity_series&
 }
 
 }  // namespace
+
+bool is_time(std::int64_t unix_ms) noexcept {
+  constexpr std::int64_t most = 253'402'300'799'999;
+  return unix_ms >= -most && unix_ms <= most;
+}
 
 bool is_metric_name(std::string_view name) noexcept {
   if (name.empty() || name.size() > 128) return false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,10 @@ std::string format_spans(const std::vector<span_row>& spans);
 
 /// @p text without the byte order mark that some programs put in front of UTF-8.
 std::string_view without_mark(std::string_view text) noexcept;
+
+/// Whether @p unix_ms lies before the year 10000, so that stamps in microseconds or nanoseconds are
+/// told as such.
+bool is_time(std::int64_t unix_ms) noexcept;
 
 /// Whether @p name can be a column of a metrics file.
 bool is_metric_name(std::string_view name) noexcept;

@@ -42,6 +42,7 @@ std::optional<event_time> time_of(const json& object, const char* key) {
   const json* value = find(object, key);
   if (!value) return std::nullopt;
   if (!value->is_number_integer()) refuse(key, "an integer of milliseconds");
+  if (!is_time(value->get<std::int64_t>())) refuse(key, "a time in milliseconds");
   return event_time_of(value->get<std::int64_t>());
 }
 
