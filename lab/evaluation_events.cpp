@@ -10,13 +10,14 @@ namespace faultline {
 
 namespace {
 
-/// Indices of @p rows in order of time; equal stamps stay in their order.
+/// Indices of @p rows in the order in which they are known; equal stamps stay in their order.
 template <class Row>
 std::vector<std::size_t> by_time(const std::vector<Row>& rows) {
   std::vector<std::size_t> order(rows.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return rows[a].ts < rows[b].ts; });
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return known_at(rows[a]) < known_at(rows[b]);
+  });
   return order;
 }
 
@@ -24,7 +25,7 @@ std::vector<std::size_t> by_time(const std::vector<Row>& rows) {
 template <class Row>
 const Row* due(const std::vector<Row>& rows, const std::vector<std::size_t>& order, std::size_t at,
                event_time limit) {
-  return at < order.size() && rows[order[at]].ts <= limit ? &rows[order[at]] : nullptr;
+  return at < order.size() && known_at(rows[order[at]]) <= limit ? &rows[order[at]] : nullptr;
 }
 
 }  // namespace
@@ -38,7 +39,7 @@ evaluation_events::evaluation_events(const telemetry& source)
   first_ = rows_.peek().value_or(event_time::max());
   if (!source.changes.empty()) first_ = std::min(first_, source.changes[change_order_[0]].ts);
   if (!source.logs.empty()) first_ = std::min(first_, source.logs[log_order_[0]].ts);
-  if (!source.spans.empty()) first_ = std::min(first_, source.spans[span_order_[0]].ts);
+  for (const span_row& span : source.spans) first_ = std::min(first_, span.ts);
   if (first_ == event_time::max()) first_ = source.train_until;
 }
 
@@ -46,7 +47,6 @@ const event_view* evaluation_events::next() {
   while (step()) {
     if (event_.type == event_type::metric && event_.metrics.empty()) continue;
     event_.has_ts = true;
-    event_.arrived = arrival_time_of(unix_ms(event_.ts));
     return &event_;
   }
   return nullptr;
@@ -54,8 +54,10 @@ const event_view* evaluation_events::next() {
 
 bool evaluation_events::step() {
   event_.clear();
+  const auto known = [&](event_time at) { event_.arrived = arrival_time_of(unix_ms(at)); };
   if (edge_ < source_.edges.size()) {
     const dependency& edge = source_.edges[edge_++];
+    known(first_);
     return take(edge.from, edge.to, edge.kind, first_);
   }
   const event_time row_at = rows_.peek().value_or(event_time::max());
@@ -63,20 +65,24 @@ bool evaluation_events::step() {
   const auto* log = due(source_.logs, log_order_, log_, row_at);
   const auto* span = due(source_.spans, span_order_, span_, row_at);
   const event_time log_at = log != nullptr ? log->ts : row_at;
-  const event_time span_at = span != nullptr ? span->ts : row_at;
+  const event_time span_at = span != nullptr ? known_at(*span) : row_at;
   // Of one time a change comes first, then a line, a span, a row.
   if (change != nullptr && change->ts <= std::min(log_at, span_at)) {
     ++change_;
+    known(change->ts);
     return take(*change);
   }
   if (log != nullptr && log_at <= span_at) {
     ++log_;
+    known(log_at);
     return take(*log);
   }
   if (span != nullptr) {
     ++span_;
+    known(span_at);
     return take(*span);
   }
+  known(row_at);
   const auto row = rows_.next();
   return row && take(*row);
 }

@@ -11,9 +11,9 @@
 namespace faultline {
 
 /// The events of a recording as the doors would hand them on: edges first (at the first stamp),
-/// then changes, logs, spans and rows in order of time; at one stamp in that order. A missing value
-/// is left out, a row without any value is passed over. It arrives when it happens. The telemetry
-/// must outlive this and stay as it is.
+/// then changes, logs, spans and rows in the order in which they are known; at one time in that
+/// order. A missing value is left out, a row without any value is passed over. All arrive when they
+/// happen, a span when it ends. The telemetry must outlive this and stay as it is.
 class evaluation_events {
 public:
   explicit evaluation_events(const telemetry& source);

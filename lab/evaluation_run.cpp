@@ -101,7 +101,7 @@ void evaluation_pass::feed(const telemetry& source, event_time alerts_from,
       runner_.set_alerting(true);
       alerting = true;
     }
-    pass_moments(event->ts);
+    pass_moments(event_time_of(unix_ms(event->arrived)));
     runner_.take(*event);
     last = std::max(last, event->ts);
     if (++fed_ % progress_step == 0 && progress) progress(fed_);

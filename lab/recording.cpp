@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "messages/durations.hpp"
+
 namespace faultline {
 
 namespace {
@@ -17,7 +19,7 @@ void cut(entity_series& series, event_time until) {
 template <class Rows>
 void cut_rows(Rows& rows, event_time until) {
   rows.erase(std::remove_if(rows.begin(), rows.end(),
-                            [until](const auto& row) { return row.ts >= until; }),
+                            [until](const auto& row) { return known_at(row) >= until; }),
              rows.end());
 }
 
@@ -33,6 +35,11 @@ std::optional<std::size_t> telemetry::find(std::string_view id) const noexcept {
   for (std::size_t e = 0; e < entities.size(); ++e)
     if (entities[e].id == id) return e;
   return std::nullopt;
+}
+
+event_time known_at(const span_row& span) noexcept {
+  constexpr std::uint64_t most = day_ms;
+  return span.ts + milliseconds{std::min<std::uint64_t>(span.duration_us / 1000, most)};
 }
 
 telemetry before(telemetry whole, event_time until) {

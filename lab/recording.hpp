@@ -62,6 +62,11 @@ struct change_row {
   std::string summary;
 };
 
+// When an observer knows of it: of a span at its end, a day after its start at the latest.
+inline event_time known_at(const log_line& log) noexcept { return log.ts; }
+inline event_time known_at(const change_row& change) noexcept { return change.ts; }
+event_time known_at(const span_row& span) noexcept;
+
 /// What an observer of the system sees, and nothing of what was wrong with it.
 struct telemetry {
   std::string name, source, licence;
@@ -147,7 +152,7 @@ outcome<labels> read_labels(const std::filesystem::path& path);
 /// before `train_until` of itself or of its `train_recording`, with their logs, spans, changes.
 outcome<telemetry> read_training_part(const std::filesystem::path& path, const telemetry& scored);
 
-/// @p whole without the rows, logs, spans and changes at or after @p until.
+/// @p whole without the rows, logs and changes at or after @p until, and the spans that end there.
 telemetry before(telemetry whole, event_time until);
 
 /// First stamp that is scored: `train_until`, or the first row where another recording trains.

@@ -28,7 +28,7 @@ public:
     encode_event(moved, wire_encoding::msgpack, out.bytes);
     out.encoding = wire_encoding::msgpack;
     out.line = 0;
-    out.ts = moved.ts;
+    out.ts = event_time_of(unix_ms(event->arrived)) + shift_;  // when it is due
     return true;
   }
   std::uint64_t done() const override { return done_; }

@@ -195,6 +195,29 @@ given_onset onset_of(const fault_label& fault) {
   return {fault.start, std::min(fault.end, fault.start + milliseconds{10 * minute})};
 }
 
+TEST(EvaluationEvents, ASpanIsKnownWhenItEnds) {
+  telemetry t;
+  entity_series rows;
+  rows.id = "service/a";
+  rows.metrics = {"cpu"};
+  rows.ts = {event_time_of(10'000), event_time_of(40'000)};
+  rows.values = {1, 2};
+  t.entities = {rows};
+  span_row slow;
+  slow.ts = event_time_of(5'000);
+  slow.entity = "service/a";
+  slow.duration_us = 30'000'000;
+  t.spans = {slow};
+  evaluation_events events{t};
+  std::vector<std::pair<event_type, std::int64_t>> seen;
+  while (const event_view* e = events.next()) seen.emplace_back(e->type, unix_ms(e->arrived));
+  const std::vector<std::pair<event_type, std::int64_t>> expected{
+      {event_type::metric, 10'000}, {event_type::span, 35'000}, {event_type::metric, 40'000}};
+  EXPECT_EQ(seen, expected);
+  EXPECT_TRUE(before(t, event_time_of(35'000)).spans.empty());
+  EXPECT_EQ(before(t, event_time_of(35'001)).spans.size(), 1U);
+}
+
 TEST(AskAtOnsets, SeesNothingLaterThanItsMoment) {
   const auto system = broken_system(0.6);
   const auto onset = onset_of(system.truth.faults.at(0));
