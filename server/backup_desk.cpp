@@ -14,22 +14,41 @@ namespace faultline {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+/// A directory in the copy, so that none of its files: where it is missing somebody else has made
+/// what is there.
+constexpr const char* mark = ".made-by-faultlined";
+
+}  // namespace
+
 backup_desk::backup_desk(store& memory, std::string storage_path)
     : memory_{memory},
       storage_path_{std::move(storage_path)},
       directory_{fs::absolute(storage_path_ + "/backup").lexically_normal().string()} {
   if (const auto gone = remove(); !gone)
-    spdlog::warn("an earlier backup stays reason=\"{}\"", gone.error().what);
+    spdlog::warn("no backup can be made reason=\"{}\"", gone.error().what);
 }
 
 backup_desk::~backup_desk() {
-  if (const auto gone = remove(); !gone)
+  if (const auto gone = remove(); !gone && gone.error().code != ec::invalid)
     spdlog::warn("the backup stays reason=\"{}\"", gone.error().what);
 }
 
+/// The mark last: what is left of an interrupted one is still known as ours.
 outcome<void> backup_desk::remove() const {
   std::error_code failed;
-  fs::remove_all(directory_, failed);
+  if (!fs::exists(fs::symlink_status(directory_, failed))) return {};
+  failed.clear();
+  if (!fs::is_directory(fs::path{directory_} / mark, failed) && !fs::is_empty(directory_, failed))
+    return failure{ec::invalid,
+                   directory_ +
+                       " was not made by this server, which needs the name for backups: "
+                       "call it otherwise"};
+  for (fs::directory_iterator at{directory_, failed}, end; !failed && at != end;
+       at.increment(failed))
+    if (at->path().filename() != mark) fs::remove_all(at->path(), failed);
+  if (!failed) fs::remove_all(directory_, failed);
   if (failed) return failure{ec::io_failed, directory_ + ": " + failed.message()};
   return {};
 }
@@ -45,7 +64,7 @@ outcome<void> backup_desk::make_room() const {
 
 outcome<void> backup_desk::write() const {
   std::error_code failed;
-  fs::create_directories(directory_, failed);
+  fs::create_directories(fs::path{directory_} / mark, failed);
   if (!failed) fs::permissions(directory_, fs::perms::owner_all, failed);
   if (failed) return failure{ec::io_failed, directory_ + ": " + failed.message()};
   const auto mine = copy_lease::to_make(directory_);

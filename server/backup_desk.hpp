@@ -14,7 +14,8 @@ namespace faultline {
 
 /// Makes the copy that `faultline backup create` takes away: one at a time, in the directory
 /// `backup` beside the store. It shares the store's files, which stay as long as it does, so it is
-/// removed when it has been taken, with the next one, and at a start and an end.
+/// removed when it has been taken, with the next one, and at a start and an end. A directory called
+/// so that it has not made stays, and no copy is made.
 class backup_desk {
 public:
   /// @p storage_path: the store is below it, and so are the models that go with it.
@@ -24,10 +25,10 @@ public:
   backup_desk& operator=(const backup_desk&) = delete;
 
   /// Makes one in the place of the last. Blocks. Fails: ec::overloaded while another is made or
-  /// taken away, or as store::copy_to().
+  /// taken away, ec::invalid where the directory is somebody else's, or as store::copy_to().
   outcome<backup_state> make();
   backup_state state() const;
-  /// Fails: ec::overloaded while one is made, ec::io_failed.
+  /// Fails: ec::overloaded while one is made, ec::invalid as above, ec::io_failed.
   outcome<backup_state> drop();
 
 private:

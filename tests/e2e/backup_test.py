@@ -118,6 +118,31 @@ class BackupTest(unittest.TestCase):
                                       f"http://127.0.0.1:{self.server.http}")
         self.assertEqual(status, 0, said)
 
+    def test_a_directory_of_somebody_else_in_the_place_of_the_copy_stays(self):
+        second = Server(CONFIG)
+        theirs = second.directory / "store" / "backup"
+        (theirs / "store").mkdir(parents=True)
+        (theirs / "store" / "000004.sst").write_text("copied by hand")
+        second.start()
+        try:
+            status, said = self.faultline("create", self.scratch / "third", "--server", f"http://127.0.0.1:{second.http}")
+            self.assertEqual(status, 1, said)
+            self.assertIn("was not made by this server", said)
+            self.assertEqual(second.request("DELETE", "/api/v1/backup")[0], 400)
+            self.assertEqual(second.stop(), 0)
+            self.assertEqual((theirs / "store" / "000004.sst").read_text(), "copied by hand")
+            theirs.rename(second.directory / "copied")
+            second.start()
+            status, said = self.faultline("create", self.scratch / "third", "--server", f"http://127.0.0.1:{second.http}")
+            self.assertEqual(status, 0, said)
+            self.assertEqual(sorted(f.name for f in (self.scratch / "third").iterdir()), ["BACKUP", "models", "store"])
+            self.assertEqual(second.request("POST", "/api/v1/backup")[0], 200)
+            second.kill()  # what it leaves is its own
+            second.start()
+            self.assertFalse(theirs.exists())
+        finally:
+            second.remove()
+
     def test_a_damaged_backup_is_refused_by_the_file_and_leaves_nothing(self):
         for pattern in ("store/*.sst", "store/MANIFEST-*", "store/CURRENT", "BACKUP"):
             damaged = self.copy("damaged")
