@@ -64,6 +64,12 @@ std::size_t give_mail(char* bytes, std::size_t size, std::size_t count, void* fr
   return n;
 }
 
+/// What is put together with a path that begins with one: an address may end with a slash or not.
+std::string without_slash(std::string address) {
+  while (!address.empty() && address.back() == '/') address.pop_back();
+  return address;
+}
+
 /// What curl says of its own, without the address; and the number by which a mail server refused.
 failure said_by(CURL* h, CURLcode code) {
   const bool late = code == CURLE_OPERATION_TIMEDOUT;
@@ -173,7 +179,7 @@ outcome<void> post_all(const notify_target& to, const std::string& url, const no
   outcome<void> all;
   for (const std::string& body : alertmanager_bodies(n, to.external_url)) {
     const std::string id = n.id + "-" + std::to_string(part++);
-    auto sent = post(to, url + "/api/v2/alerts", body, bearer, id, rest);
+    auto sent = post(to, without_slash(url) + "/api/v2/alerts", body, bearer, id, rest);
     if (!sent && sent.error().code != ec::invalid) return sent;
     if (!sent) all = std::move(sent);
   }
@@ -190,8 +196,10 @@ outcome<void> check_files(const notify_target& to) {
   return {};
 }
 
-outcome<void> send_notification(const notify_target& to, const notification& n,
+outcome<void> send_notification(const notify_target& named, const notification& n,
                                 std::chrono::milliseconds* rest) {
+  notify_target to = named;
+  to.external_url = without_slash(to.external_url);
   std::string url = to.url;
   if (!to.url_file.empty()) {
     auto read = read_secret(to.url_file);

@@ -105,7 +105,7 @@ class NotifyTest(unittest.TestCase):
         return sink
 
     def server(self, receivers, routes, config=""):
-        text = "processing: {tick: 1s}\nnotifications:\n  external_url: http://page.example\n"
+        text = "processing: {tick: 1s}\nnotifications:\n  external_url: http://page.example/\n"
         text += "  receivers:\n" + "".join(f"    - {r}\n" for r in receivers)
         text += "  routes:\n" + "".join(f"    - {r}\n" for r in routes) + config
         server = Server(text).start()
@@ -138,12 +138,12 @@ class NotifyTest(unittest.TestCase):
             [f"{{name: hook, kind: webhook, url_file: {address}, secret_file: {secret}}}",
              f"{{name: own, kind: plain, url: '{sink.url}/plain', title: 'T {{{{ severity }}}}'}}",
              f"{{name: pager, kind: pagerduty, url: '{sink.url}/pager', secret_file: {secret}}}",
-             f"{{name: am, kind: alertmanager, url: '{sink.url}'}}",
+             f"{{name: am, kind: alertmanager, url: '{sink.url}/am/'}}",
              f"{{name: mail, kind: email, url: 'smtp://127.0.0.1:{mail.port}', from: fl@example.org,"
              " to: [ops@example.org]}"],
             [f"{{receiver: {n}, group_wait: 0s, continue: true}}" for n in ("hook", "own", "pager", "am", "mail")])
         self.post(server, ["cart"], severity="critical")
-        paths = {"/s3cr3t-path", "/plain", "/pager", "/api/v2/alerts"}
+        paths = {"/s3cr3t-path", "/plain", "/pager", "/am/api/v2/alerts"}
         self.assertTrue(wait_for(lambda: {p for p, _ in sink.got} == paths and mail.mails), sink.got)
         told = dict(sink.got)
         self.assertEqual(told["/s3cr3t-path"]["alerts"][0]["labels"]["service"], "cart")
@@ -151,7 +151,8 @@ class NotifyTest(unittest.TestCase):
                          ("T critical", ["service/cart"]))
         self.assertEqual((told["/pager"]["event_action"], told["/pager"]["routing_key"]),
                          ("trigger", "s3cr3t-token"))
-        self.assertEqual(told["/api/v2/alerts"][0]["labels"]["alertname"], "Slow")
+        self.assertEqual(told["/am/api/v2/alerts"][0]["labels"]["alertname"], "Slow")
+        self.assertTrue(told["/plain"]["url"].startswith("http://page.example/#/"), told["/plain"]["url"])
         self.assertIn("To: ops@example.org", mail.mails[0])
         self.assertIn("cart is slow", mail.mails[0])
         self.assertIn("Bearer s3cr3t-token", [h.get("Authorization") for h in sink.headers])
