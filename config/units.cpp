@@ -37,6 +37,14 @@ constexpr std::array size_units{unit{"TiB", 1ULL << 40},
 
 constexpr double largest = 9.0e18;
 
+/// @p value where it is a whole number but for the rounding of a product: 1.1 * 3600.
+std::optional<double> whole(double value) noexcept {
+  constexpr double rounding = 8 * std::numeric_limits<double>::epsilon();
+  const double near = std::round(value);
+  if (value > largest || std::abs(value - near) > value * rounding) return std::nullopt;
+  return near;
+}
+
 /// Cuts "12.5" off the front; nothing if no digit is there.
 std::optional<double> take_number(std::string_view& text) noexcept {
   double value = 0;
@@ -97,8 +105,9 @@ std::optional<std::int64_t> parse_duration_us(std::string_view text) noexcept {
     before = factor;
     sum += *number * static_cast<double>(factor);
   }
-  if (sum > largest || sum != std::floor(sum)) return std::nullopt;
-  return static_cast<std::int64_t>(sum);
+  const auto us = whole(sum);
+  if (!us) return std::nullopt;
+  return static_cast<std::int64_t>(*us);
 }
 
 std::string show_duration_us(std::int64_t us) {
@@ -118,10 +127,9 @@ std::optional<std::uint64_t> parse_size(std::string_view text) noexcept {
   if (!number) return std::nullopt;
   while (!text.empty() && text[0] == ' ') text.remove_prefix(1);
   const std::uint64_t factor = text.empty() ? 1 : take_unit(text, size_units);
-  const double bytes = *number * static_cast<double>(factor);
-  if (factor == 0 || !text.empty() || bytes > largest || bytes != std::floor(bytes))
-    return std::nullopt;
-  return static_cast<std::uint64_t>(bytes);
+  const auto bytes = whole(*number * static_cast<double>(factor));
+  if (factor == 0 || !text.empty() || !bytes) return std::nullopt;
+  return static_cast<std::uint64_t>(*bytes);
 }
 
 std::string show_size(std::uint64_t bytes) {

@@ -48,8 +48,29 @@ std::vector<config_problem> problem_list::take() {
 
 namespace {
 
-/// Counts documents; where the second one begins.
-class document_count : public YAML::EventHandler {
+bool is_utf8(std::string_view text) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  for (std::size_t at = 0; at < text.size();) {
+    const unsigned lead = byte(at);
+    const std::size_t length = lead < 0x80                   ? 1
+                               : lead >= 0xc2 && lead < 0xe0 ? 2
+                               : lead >= 0xe0 && lead < 0xf0 ? 3
+                               : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                             : 0;
+    if (length == 0 || length > text.size() - at) return false;
+    for (std::size_t next = 1; next < length; ++next)
+      if ((byte(at + next) & 0xc0U) != 0x80) return false;
+    const unsigned second = length > 2 ? byte(at + 1) : 0x80;
+    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second >= 0xa0) ||
+        (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second >= 0x90))
+      return false;  // overlong, a surrogate, above U+10FFFF
+    at += length;
+  }
+  return true;
+}
+
+/// Counts documents; where the second one begins, and where text is in another encoding.
+class document_look : public YAML::EventHandler {
 public:
   void OnDocumentStart(const YAML::Mark& at) override {
     if (++count == 2) second = at;
@@ -57,8 +78,10 @@ public:
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
   void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                const std::string&) override {}
+  void OnScalar(const YAML::Mark& at, const std::string&, YAML::anchor_t,
+                const std::string& text) override {
+    if (!is_utf8(text)) unreadable.push_back(at);
+  }
   void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
                        YAML::EmitterStyle::value) override {}
   void OnSequenceEnd() override {}
@@ -68,6 +91,7 @@ public:
 
   int count = 0;
   YAML::Mark second;
+  std::vector<YAML::Mark> unreadable;
 };
 
 /// What YAML says of a tab in front of a key is no help to whoever cannot see it.
@@ -87,12 +111,15 @@ YAML::Node parse_yaml(std::string_view text, problem_list& problems) {
     // Not LoadAll: there are texts of which it makes documents for ever.
     std::istringstream in{std::string{text}};
     YAML::Parser parser{in};
-    document_count documents;
+    document_look documents;
     while (documents.count < 2 && parser.HandleNextDocument(documents)) continue;
     if (documents.count > 1) {
       problems.add(documents.second, "", "more than one YAML document");
       return {};
     }
+    for (const YAML::Mark& at : documents.unreadable)
+      problems.add(at, "", "this text is not UTF-8: save the file in that encoding");
+    if (!documents.unreadable.empty()) return {};
     return YAML::Load(std::string{text});
   } catch (const YAML::Exception& e) {
     problems.add(e.mark, "", "not YAML: " + e.msg + hint_of(text, e.mark));

@@ -29,6 +29,17 @@ TEST(Config, MoreThanOneDocumentIsRefusedHoweverManyThereAre) {
   EXPECT_EQ(problems_of("storage:\n---\nlimits:\n"), "f.yaml:2:1: more than one YAML document");
 }
 
+TEST(Config, TextInAnotherEncodingIsToldWithItsPlace) {
+  for (const char* wrong : {"B\xfcro", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "x\xe2\x82"})
+    EXPECT_EQ(problems_of(std::string{"edges:\n  - {from: \""} + wrong + "\", to: b}\n"),
+              "f.yaml:2:12: this text is not UTF-8: save the file in that encoding")
+        << wrong;
+  EXPECT_NE(problems_of("gr\xf6sse: 3\n").find("f.yaml:1:1: this text"), std::string::npos);
+  for (const char* right : {"B\xc3\xbcro", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "# B\xfcro\n    x"})
+    EXPECT_TRUE(read(std::string{"log: {level: info}\nstorage:\n  path:\n    "} + right + "\n"))
+        << right;
+}
+
 TEST(Config, ATabInFrontOfAKeyIsToldAsOne) {
   const char* hint = "(a tab stands in front: YAML is indented by spaces)";
   for (const char* yaml : {"processing:\n\ttick: 10s\n", "storage:\n  path: x\n\tsync: true\n"}) {

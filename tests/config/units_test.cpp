@@ -14,11 +14,14 @@ TEST(Durations, AreReadWithTheirUnit) {
   EXPECT_EQ(parse_duration_us("1w"), 604'800'000'000);
   EXPECT_EQ(parse_duration_us("1.5s"), 1'500'000);
   EXPECT_EQ(parse_duration_us("0s"), 0);
+  EXPECT_EQ(parse_duration_us("1.1h"), 3'960'000'000);  // is no whole number of us as a product
+  EXPECT_EQ(parse_duration_us("4.1s"), 4'100'000);
+  EXPECT_EQ(parse_duration_us("16.1d"), 1'391'040'000'000);
 }
 
 TEST(Durations, ThatAreNoneAreRefused) {
   for (const char* text : {"", "10", "s", "10 s", "-1s", "1s1m", "1s2s", "ten", "1y", "1e3s",
-                           "0.1us", "99999999999999999999d", "1h ", "nan", "infs"})
+                           "0.1us", "1.0000001s", "99999999999999999999d", "1h ", "nan", "infs"})
     EXPECT_FALSE(parse_duration_us(text)) << text;
 }
 
@@ -28,10 +31,12 @@ TEST(Sizes, AreReadWithAndWithoutUnit) {
   EXPECT_EQ(parse_size("20GiB"), 20ULL << 30);
   EXPECT_EQ(parse_size("1.5 MB"), 1'500'000U);
   EXPECT_EQ(parse_size("0"), 0U);
+  EXPECT_EQ(parse_size("8.2GB"), 8'200'000'000U);
 }
 
 TEST(Sizes, ThatAreNoneAreRefused) {
-  for (const char* text : {"", "GiB", "-1", "1.5", "1gib", "1 G", "1GiBs", "1e3", "99999999TiB"})
+  for (const char* text :
+       {"", "GiB", "-1", "1.5", "1.1KiB", "1gib", "1 G", "1GiBs", "1e3", "99999999TiB"})
     EXPECT_FALSE(parse_size(text)) << text;
 }
 
