@@ -20,7 +20,9 @@
 #include "judgement/inhibition.hpp"
 #include "judgement/notifier_core.hpp"
 #include "judgement/window_words.hpp"
+#include "messages/text.hpp"
 #include "tools/commands.hpp"
+#include "tools/internal/json_text.hpp"
 #include "tools/option_text.hpp"
 #include "transport/addresses.hpp"
 #include "transport/notify_text.hpp"
@@ -83,6 +85,9 @@ public:
     for (const auto& found : {address_problems(config_.web), address_problems(config_.sockets),
                               address_problems(config_.receivers)})
       for (const address_problem& one : found) add(one.key, one.text);
+    for (const auto& [other, name] : config_.naming.aliases)
+      if (check_name(name) != text_fault::none)
+        add("naming.aliases", "what " + other + " is called is no name");
     check_model("model.lstm", config_.model.lstm, model_kind::forecaster);
     check_model("model.ranker", config_.model.ranker, model_kind::ranker);
     check_directory("model.directory", config_.model.directory);
@@ -234,12 +239,12 @@ json list_json(const std::vector<config_problem>& problems) {
 std::string result_json(const std::string& file, const check_result& r) {
   json settings = json::object();
   for (const auto& [key, value] : r.settings) settings[key] = value;
-  return json{{"file", file},
-              {"ok", r.problems.empty()},
-              {"problems", list_json(r.problems)},
-              {"unseen", list_json(r.unseen)},
-              {"settings", settings}}
-      .dump(2);
+  const json all{{"file", file},
+                 {"ok", r.problems.empty()},
+                 {"problems", list_json(r.problems)},
+                 {"unseen", list_json(r.unseen)},
+                 {"settings", settings}};
+  return json_text(all, 2);
 }
 
 int run_check(const check_arguments& a, const command_session& session) {

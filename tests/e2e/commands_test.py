@@ -51,12 +51,13 @@ class FilesTest(unittest.TestCase):
             self.assertTrue(any(w in done.stdout for w in words.split("|")), f"{words}: {done.stdout}")
         self.assertEqual(run(BIN / "faultline", "check-config", self.file("processing: {tick: 10s}\n")).returncode, 0)
 
-    def test_what_check_config_lets_pass_the_server_does_not_refuse_for_its_addresses(self):
-        """Each alone: an address that one of the two refuses the other refuses, with the same words."""
+    def test_what_check_config_lets_pass_the_server_does_not_refuse_for_its_addresses_and_names(self):
+        """Each alone: what one of the two refuses the other refuses, with the same words."""
         for text, words in (('web: {listen_address: "0.0.0.0:7800"}\n', "is open to a network"),
                             ('feed: {publish: "tcp://*:7803"}\n', "is open to a network"),
                             ('security: {curve: always}\n', "asks for keys"),
-                            ('ingest: {statsd: ["udp://10.0.0.1:8125"]}\n', "nobody can prove who sends")):
+                            ('ingest: {statsd: ["udp://10.0.0.1:8125"]}\n', "nobody can prove who sends"),
+                            ('naming: {aliases: {host/a: "host/\\x01"}}\n', "what host/a is called is no name")):
             path = self.file(f"storage: {{path: {self.dir / 'store'}}}\n" + text)
             checked = run(BIN / "faultline", "check-config", path)
             self.assertEqual(checked.returncode, 1, text + checked.stdout)
