@@ -16,6 +16,11 @@ import tempfile
 import time
 import urllib.request
 
+# Its server is its own and on this machine, whatever the environment says of others.
+urllib.request.install_opener(urllib.request.build_opener(urllib.request.ProxyHandler({})))
+for name in [name for name in os.environ if name.startswith("FAULTLINE_")]:
+    del os.environ[name]
+
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 

@@ -35,6 +35,9 @@ while [ $# -gt 0 ]; do
   esac
 done
 
+# A proxy of this machine is for what is fetched, not for the servers that tests start.
+export no_proxy="127.0.0.1,localhost,${no_proxy:-${NO_PROXY:-}}"
+
 data=${FAULTLINE_DATA:-../shared/data}
 passed=0
 failed=0

@@ -16,11 +16,12 @@ SEEDS = range(101, 121)
 QUIET_SEEDS = range(201, 206)
 
 
-def play(seed, *more):
+def play(seed, *more, environment=None):
     done = subprocess.run(
         [sys.executable, "-B", str(ROOT / "deploy/demo.py"), "--bin", BIN, "--once", "--silent", "--free-ports",
          "--seed", str(seed), *more],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=180,
+        env={**os.environ, **(environment or {})},
     )
     return done.returncode == 0, done.stdout
 
@@ -41,6 +42,11 @@ class Demo(unittest.TestCase):
             with self.subTest(seed):
                 good, text = play(seed, "--quiet")
                 self.assertTrue(good, text)
+
+    def test_what_the_environment_says_of_proxies_and_other_servers_is_not_for_it(self):
+        good, text = play(201, "--quiet", environment={"http_proxy": "http://127.0.0.1:9", "FAULTLINE_SERVER": "127.0.0.1:9",
+                                                       "FAULTLINE_KEY_FILE": "/nowhere", "FAULTLINE_SERVER_KEY_FILE": "/nowhere"})
+        self.assertTrue(good, text)
 
 
 if __name__ == "__main__":
