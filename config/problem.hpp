@@ -18,7 +18,7 @@ struct config_problem {
 
 /// "faultline.yaml:12:3: processing.tik: unknown key; did you mean tick?"
 std::string to_string(const config_problem& problem);
-/// All of them, one a line.
+/// All of them, in one line.
 std::string to_string(const std::vector<config_problem>& problems);
 
 /// What a file holds, or everything that is wrong with it.

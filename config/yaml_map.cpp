@@ -30,7 +30,7 @@ std::string to_string(const config_problem& p) {
 
 std::string to_string(const std::vector<config_problem>& problems) {
   std::string text;
-  for (const auto& p : problems) text += (text.empty() ? "" : "\n") + to_string(p);
+  for (const auto& p : problems) text += (text.empty() ? "" : "; ") + to_string(p);
   return text;
 }
 

@@ -13,12 +13,11 @@ void add_listeners(prometheus::Registry& to, const listener_counters& c) {
   };
   auto& datagrams = family("faultline_line_datagrams_total",
                            "Datagrams of syslog and StatsD, by what became of them.");
-  datagrams.Add({{"fate", "received"}})
-      .Increment(static_cast<double>(c.lines.datagrams - c.lines.dropped));
+  datagrams.Add({{"fate", "received"}}).Increment(static_cast<double>(c.lines.datagrams));
   datagrams.Add({{"fate", "dropped"}}).Increment(static_cast<double>(c.lines.dropped));
   datagrams.Add({{"fate", "kernel_dropped"}}).Increment(static_cast<double>(c.lines.kernel_drops));
   auto& messages = family("faultline_line_messages_total", "Messages of syslog by TCP.");
-  messages.Add({{"fate", "whole"}}).Increment(static_cast<double>(c.lines.messages - c.lines.cut));
+  messages.Add({{"fate", "whole"}}).Increment(static_cast<double>(c.lines.messages));
   messages.Add({{"fate", "cut"}}).Increment(static_cast<double>(c.lines.cut));
   auto& closed =
       family("faultline_line_connections_closed_total",

@@ -150,23 +150,28 @@ int run_restore(const command_session& session, const backup_arguments& a) {
 
 void add_backup_commands(CLI::App& app, command_session& session) {
   auto a = std::make_shared<backup_arguments>();
+  // An empty one is a variable of a script that is not set.
+  const CLI::Validator said{
+      [](const std::string& text) { return std::string{text.empty() ? "is empty" : ""}; }, ""};
   CLI::App* group = app.add_subcommand("backup", "Copies a store, also while a server uses it");
   group->require_subcommand(1);
   CLI::App* create = group->add_subcommand(
       "create", "Have the server copy its store, and take the copy away (where the server runs)");
   create->add_option("directory", a->directory, "New or empty; on another disk, at best")
-      ->required();
+      ->required()
+      ->check(said);
   create->callback(
       [a, &session] { session.run = [a, &session] { return run_create(session, *a); }; });
   CLI::App* verify =
       group->add_subcommand("verify", "Read every file and record: 0 whole, 1 damaged");
-  verify->add_option("directory", a->directory, "A backup")->required();
+  verify->add_option("directory", a->directory, "A backup")->required()->check(said);
   verify->callback(
       [a, &session] { session.run = [a, &session] { return run_verify(session, *a); }; });
   CLI::App* restore = group->add_subcommand("restore", "Verify it, and copy it to a new store");
-  restore->add_option("directory", a->directory, "A backup")->required();
+  restore->add_option("directory", a->directory, "A backup")->required()->check(said);
   restore->add_option("storage.path", a->storage_path, "New or empty: the storage.path of a server")
-      ->required();
+      ->required()
+      ->check(said);
   restore->callback(
       [a, &session] { session.run = [a, &session] { return run_restore(session, *a); }; });
 }

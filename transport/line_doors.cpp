@@ -156,9 +156,9 @@ void connection::read() {
       ++messages;
       add_frame(self->to.frames, self->sender, message);
     });
-    self->owner.count(&line_door_counters::messages, messages);
-    self->owner.count(&line_door_counters::cut,
-                      self->cutter.cut() - std::exchange(self->cut_before, self->cutter.cut()));
+    const auto cut = self->cutter.cut() - std::exchange(self->cut_before, self->cutter.cut());
+    self->owner.count(&line_door_counters::messages, messages - cut);
+    self->owner.count(&line_door_counters::cut, cut);
     self->owner.came(self->to);
     if (sound) return self->read();
     self->owner.count(&line_door_counters::broken);
@@ -304,10 +304,9 @@ void doors_impl::read_datagrams(udp_door& door) {
       std::memcpy(&drops, CMSG_DATA(c), sizeof drops);
       count(&line_door_counters::kernel_drops, drops - std::exchange(door.drops, drops));
     }
-    count(&line_door_counters::datagrams);
-    if (door.to.full())
-      count(&line_door_counters::dropped);
-    else
+    const bool full = door.to.full();
+    count(full ? &line_door_counters::dropped : &line_door_counters::datagrams);
+    if (!full)
       add_frame(door.to.frames, name_of(from.address()),
                 {datagram_.data(), static_cast<std::size_t>(n)});
   }

@@ -21,8 +21,8 @@ struct line_listener {
 };
 
 struct line_door_counters {
-  std::uint64_t datagrams = 0;
-  std::uint64_t messages = 0;      ///< by TCP
+  std::uint64_t datagrams = 0;     ///< that found room
+  std::uint64_t messages = 0;      ///< by TCP, whole
   std::uint64_t kernel_drops = 0;  ///< datagrams that found the socket's buffer full
   std::uint64_t dropped = 0;       ///< datagrams that found ours full
   std::uint64_t cut = 0;           ///< messages by TCP above 64 KiB, cut there

@@ -110,6 +110,7 @@ TEST(Config, TellsAllProblemsAtOnceInTheOrderOfTheFile) {
   EXPECT_EQ(c.problems[1].key, "storage.sync");
   EXPECT_EQ(c.problems[2].key, "processing.tick");
   EXPECT_EQ(c.problems[2].line, 3);
+  EXPECT_EQ(to_string(c.problems).find('\n'), std::string::npos) << "a log has a line for it";
 }
 
 TEST(Config, RefusesValuesOfTheWrongKind) {

@@ -179,6 +179,11 @@ class BackupTest(unittest.TestCase):
         status, said = self.faultline("verify", busy)
         self.assertEqual(status, 1)
         self.assertIn("holds no backup", said)
+        for words in (["create", "", "--server", f"http://127.0.0.1:{self.server.http}"], ["restore", self.scratch / "kept", ""]):
+            status, said = self.faultline(*words)  # "$DIRECTORY", which is not set
+            self.assertEqual(status, 2, said)
+            self.assertIn("is empty", said)
+        self.assertEqual(self.server.api("/api/v1/backup")["state"], "none")
 
 
 if __name__ == "__main__":

@@ -113,13 +113,18 @@ TEST(LineDoors, WithoutRoomDatagramsAreDroppedAndCounted) {
   rig r{{{"statsd", "udp://127.0.0.1:0"}}};
   r.make_room(false);
   const std::string big(60'000, 'x');
-  for (int i = 0; i < 4000 && r.doors->counters().dropped == 0; ++i) {
+  std::uint64_t sent = 0;
+  while (sent < 4000 && r.doors->counters().dropped == 0) {
     send_datagram(r.address(0), big);
+    ++sent;
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
   EXPECT_GT(r.doors->counters().dropped, 0U);
   r.make_room(true);
   EXPECT_TRUE(r.wait_for(10));
+  r.doors->stop();
+  const auto c = r.doors->counters();
+  EXPECT_LE(c.datagrams + c.dropped + c.kernel_drops, sent) << "each is counted once";
 }
 
 TEST(LineDoors, AStreamThatCannotBeFollowedIsClosed) {
