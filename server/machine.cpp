@@ -62,11 +62,14 @@ std::chrono::milliseconds running_clock() {
 }
 
 std::uint64_t allow_open_files(std::uint64_t wanted) {
+  constexpr rlim_t most_spare = 256;
   rlimit bound{};
   if (::getrlimit(RLIMIT_NOFILE, &bound) != 0) return wanted;
-  if (bound.rlim_cur >= wanted) return bound.rlim_cur;
-  bound.rlim_cur = std::min<rlim_t>(wanted, bound.rlim_max);
-  if (::setrlimit(RLIMIT_NOFILE, &bound) != 0) ::getrlimit(RLIMIT_NOFILE, &bound);
+  const auto allowed = std::max(bound.rlim_cur, std::min<rlim_t>(wanted, bound.rlim_max));
+  const auto spare = std::min(most_spare, bound.rlim_max / 16);
+  bound.rlim_cur = std::min(allowed, bound.rlim_max - spare);
+  if (::setrlimit(RLIMIT_NOFILE, &bound) == 0) return allowed;
+  ::getrlimit(RLIMIT_NOFILE, &bound);
   return bound.rlim_cur;
 }
 

@@ -21,7 +21,9 @@ struct memory_use {
 memory_use memory_use_now();
 
 /// Lets this process open @p wanted files and connections, as far as the machine permits: a shell's
-/// own bound (1,024) is less than the pages that may follow. @returns how many it may open now.
+/// own bound (1,024) is less than the pages that may follow. Some below the machine's bound are
+/// left to the store, which lifts ours for its files. @returns how many it may open now, those
+/// included.
 std::uint64_t allow_open_files(std::uint64_t wanted);
 
 /// Since boot, suspensions included; nobody sets it.

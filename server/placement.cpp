@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/placement.hpp"
 
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -18,9 +19,11 @@ placed::placed(const char* name, const core_set& cores) {
   cpu_set_t wanted;
   CPU_ZERO(&wanted);
   for (const auto core : cores) CPU_SET(core, &wanted);
-  moved_ = ::pthread_getaffinity_np(self, sizeof cores_before_, &cores_before_) == 0 &&
-           ::pthread_setaffinity_np(self, sizeof wanted, &wanted) == 0;
-  if (!moved_) spdlog::warn("threads run on any core name={}", name);
+  int why = ::pthread_getaffinity_np(self, sizeof cores_before_, &cores_before_);
+  if (why == 0) why = ::pthread_setaffinity_np(self, sizeof wanted, &wanted);
+  moved_ = why == 0;
+  if (!moved_)
+    spdlog::warn("threads run on any core name={} reason=\"{}\"", name, std::strerror(why));
 }
 
 placed::~placed() {

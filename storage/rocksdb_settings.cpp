@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/internal/spare_files.hpp"
+
 namespace faultline {
 namespace {
 
@@ -113,6 +115,7 @@ rocksdb::DBOptions database_settings(const storage_options& options,
                                      std::shared_ptr<manifest_mark> mark) {
   constexpr std::size_t mib = 1024 * 1024;
   rocksdb::DBOptions o;
+  o.env = env_with_spare_files();
   o.create_if_missing = true;
   o.create_missing_column_families = true;
   o.paranoid_checks = true;

@@ -1,15 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many pages that follow: as many as web.max_streams says, one more is refused in words, and the rest of the server goes on.
+Many connections to a ZeroMQ socket, which takes all: the store has its files.
 
 At length, with load: tests/campaigns/streams.py.
 """
 
 import json
+import os
 import resource
 import socket
+import struct
 import unittest
 
 from support import Publisher, Server
+from wire import wait_for
+
+
+def zmtp(port):
+    """A connection to a socket that asks for no keys, its handshake done: it stays."""
+    metadata = b"".join(bytes([len(name)]) + name + struct.pack(">I", len(value)) + value
+                        for name, value in ((b"Socket-Type", b"DEALER"), (b"Identity", b"")))
+    ready = b"\x05READY" + metadata
+    s = socket.create_connection(("127.0.0.1", port), timeout=20)
+    s.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+              + bytes([4, len(ready)]) + ready)
+    return s
 
 
 def follow(port):
@@ -26,8 +41,8 @@ class Streams(unittest.TestCase):
         self.open = []
         self.addCleanup(lambda: [s.close() for s in self.open])
 
-    def serve(self, files, config=""):
-        server = Server(config)
+    def serve(self, files, config="", **more):
+        server = Server(config, **more)
         self.addCleanup(server.close)
         return server.start(files=files)
 
@@ -68,6 +83,25 @@ class Streams(unittest.TestCase):
         self.assertIn("120 pages may follow instead of 1000", server.tail())
         self.goes_on(server)
         self.assertEqual(json.loads(server.get("/api/v1/overview")[1])["open"], 0)
+
+    def test_connections_without_number_leave_the_store_its_files(self):
+        server = self.serve((1400, 1400), storage="min_free: 64MiB, write_buffer: 1MiB")
+        p = Publisher(server.router, "probe")
+        self.addCleanup(p.close)
+        p.send([{"entity": "host/1", "values": {"a": 1}}])
+        p.flush(20)
+        descriptors = f"/proc/{server.process.pid}/fd"
+        for _ in range(1500):
+            self.open.append(zmtp(server.router))
+        self.assertTrue(wait_for(lambda: len(os.listdir(descriptors)) > 1250), "nobody else can connect")
+        for _ in range(60):  # six write buffers: tables and logs are begun
+            p.send([{"entity": f"host/{n}", "attributes": {"text": os.urandom(500).hex()}, "values": {"a": n}} for n in range(100)])
+            p.flush(20)
+        for s in self.open:
+            s.close()
+        server.wait_ready()
+        self.goes_on(server)
+        self.assertNotIn("Too many open files", server.tail())
 
 
 if __name__ == "__main__":
