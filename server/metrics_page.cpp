@@ -205,7 +205,7 @@ void add_keys(page& p, const door_counters& c) {
   p.counter("faultline_feed_requests_refused_total",
             "Requests to feed.replay of keys without the right to the feed.", c.feed_refused);
   p.counter("faultline_feed_rebound_total",
-            "Times feed.publish was bound anew, because a key lost the right to the feed.",
+            "Times feed.publish was bound anew: a key lost it, or too much was subscribed to.",
             c.feed_rebound);
 }
 

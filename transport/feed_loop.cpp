@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/internal/feed_loop.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -94,14 +96,25 @@ void feed_loop::run() {
 }
 
 void feed_loop::read_subscriptions() {
-  for (std::size_t n = 0; n < subscriptions_per_turn && receive(publisher_, message_); ++n)
+  for (std::size_t n = 0; n < subscriptions_per_turn && receive(publisher_, message_); ++n) {
     if (message_.count == 1) note_subscription(message_[0]);
+    if (subscribed_bytes_ > most_subscribed_bytes) return cut_subscriptions();
+  }
+}
+
+void feed_loop::cut_subscriptions() {
+  const sender last = sender_of(message_.frames[0], guard_.publisher ? served_.get() : nullptr);
+  spdlog::warn("subscriptions take more than {} bytes: all are cut last_by=\"{}\"",
+               most_subscribed_bytes, last.rights == nullptr ? "" : last.rights->name);
+  rebind_publisher();
 }
 
 // subscription := (0 | 1) prefix     -- 1 somebody wants it, 0 nobody does any more
 void feed_loop::note_subscription(std::string_view message) {
   if (message.empty()) return;
   const std::string_view prefix = message.substr(1);
+  if (message[0] == '\1') subscribed_bytes_ += prefix.size();
+  if (message[0] == '\0') subscribed_bytes_ -= std::min(subscribed_bytes_, prefix.size());
   if (!names_json(prefix)) return;
   if (message[0] == '\1') {
     if (json_prefixes_.size() < max_json_prefixes)
@@ -218,8 +231,8 @@ void feed_loop::look_for_lost_rights() {
   served_since_ = now;
 }
 
-/// libzmq never asks again who subscribed once. So everybody has to come anew: what they miss
-/// meanwhile they see by `seq` and ask for.
+/// libzmq never asks again who subscribed once, and forgets no subscription of who stays. So
+/// everybody has to come anew: what they miss meanwhile they see by `seq` and ask for.
 void feed_loop::rebind_publisher() {
   constexpr std::chrono::milliseconds pause{5};
   constexpr std::chrono::seconds patience{10};
@@ -228,6 +241,7 @@ void feed_loop::rebind_publisher() {
   publisher_.close();
   json_prefixes_.clear();
   json_overflow_ = false;
+  subscribed_bytes_ = 0;
   door_tally::add(tally_.feed_rebound);
   const auto until = clock::now() + patience;
   while (!stopping_ && clock::now() < until) {

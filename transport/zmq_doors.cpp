@@ -197,9 +197,10 @@ outcome<void> zmq_doors::open_feed() {
 std::optional<zmq::socket_t> zmq_doors::publisher_anew(place at) {
   zmq::socket_t socket{context_, at.type};
   set_limits(socket, at.limits, at.endpoint);
-  ask_for_keys(socket, own_, at.domain);
+  const bool secured = asks(at.endpoint);
+  if (secured) ask_for_keys(socket, own_, at.domain);
   if (!bind_socket(socket, at.what, at.endpoint)) return std::nullopt;
-  authenticator_->watch_socket(socket, at.domain);
+  if (secured) authenticator_->watch_socket(socket, at.domain);
   return socket;
 }
 

@@ -6,6 +6,7 @@ the HTTP port. Afterwards the server has lost nothing, holds no more memory than
 """
 
 import json
+import os
 import pathlib
 import random
 import socket
@@ -483,6 +484,29 @@ class Hostile(unittest.TestCase):
         self.server.wait_applied()
         eventually(lambda: self.anonymous() - self.memory_before < 128 * 1024 * 1024, what="memory given back")
         self.assertEqual(self.server.stop(), 0)
+
+
+class Subscriptions(unittest.TestCase):
+    def test_without_number_are_cut_and_the_feed_goes_on(self):
+        server = Server().start()
+        self.addCleanup(server.close)
+        greedy = zmq.Context.instance().socket(zmq.XSUB)
+        self.addCleanup(greedy.close, linger=0)
+        greedy.setsockopt(zmq.SNDHWM, 0)
+        greedy.connect(f"tcp://127.0.0.1:{server.publish}")
+        patient = connect(zmq.SUB, server.publish, b"feed/heartbeat")
+        self.addCleanup(patient.close)
+        receive(patient)
+        for _ in range(30_000):
+            greedy.send(b"\x01" + os.urandom(200))
+        eventually(lambda: server.metric("faultline_feed_rebound_total") >= 1, what="cut")
+        greedy.close(linger=0)
+        end = time.monotonic() + 3
+        while time.monotonic() < end:  # of what was there before
+            receive(patient)
+        receive(patient)
+        self.assertIn("all are cut", server.tail())
+        self.assertEqual(server.stop(), 0)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ namespace faultline {
 ///         which subscribers miss by its seq and replay. A subscriber
 ///         that does not read loses alone: XPUB drops for it. Requests
 ///         that have no reply yet wait, and what their senders ask behind them; beyond that
-///         everybody's wait in libzmq's buffers.
+///         everybody's wait in libzmq's buffers. Subscriptions take
+///         `most_subscribed_bytes`.
 class feed_loop {
 public:
   static constexpr std::size_t subscriptions_per_turn = 256;
@@ -38,6 +39,9 @@ public:
   static constexpr std::size_t records_per_turn = 256;
   static constexpr std::size_t most_unanswered = 1024;
   static constexpr std::size_t most_unanswered_bytes = std::size_t{1} << 20;
+  /// Of all prefixes that are subscribed to. libzmq keeps each byte of them in a node of its own,
+  /// some 34 bytes: with more, everybody has to subscribe anew.
+  static constexpr std::size_t most_subscribed_bytes = std::size_t{4} << 20;
   /// JSON prefixes remembered; with more, JSON is published until the server ends.
   static constexpr std::size_t max_json_prefixes = 4096;
 
@@ -76,6 +80,7 @@ private:
   void run();
   void read_subscriptions();
   void note_subscription(std::string_view message);
+  void cut_subscriptions();
   bool json_wanted() const noexcept { return json_overflow_ || !json_prefixes_.empty(); }
   void publish_waiting(std::size_t most);
   void send_record(const outgoing& record);
@@ -106,6 +111,7 @@ private:
   held_replies held_;
   std::deque<asked> unanswered_;  ///< in their order
   std::size_t unanswered_bytes_ = 0;
+  std::size_t subscribed_bytes_ = 0;  ///< of prefixes that somebody wants now
   std::set<std::string, std::less<>> json_prefixes_;
   bool json_overflow_ = false;
   clock::time_point next_beat_{};
