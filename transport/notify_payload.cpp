@@ -24,6 +24,7 @@ constexpr std::size_t alerts_a_body = 256;
 constexpr std::chrono::minutes good_for{4};
 constexpr std::size_t pagerduty_summary_bytes = 1024;
 constexpr std::size_t mail_line = 998;
+constexpr std::size_t header_line = 900;
 
 bool fires(const alert& a) { return a.state == alert_state::firing; }
 
@@ -265,7 +266,12 @@ std::string mail_message(const notification& n, const std::string& from,
                          const std::vector<std::string>& to, const std::string& title,
                          const std::string& text) {
   std::string all;
-  for (const std::string& one : to) all += (all.empty() ? "" : ", ") + one_line(one);
+  std::size_t begin = 0;  // of the last line
+  for (const std::string& one : to) {
+    const bool full = all.size() + one.size() - begin > header_line;
+    if (full) begin = all.size();
+    all += (all.empty() ? "" : full ? ",\r\n " : ", ") + one_line(one);
+  }
   const std::string thread = to_hex(stable_hash(n.group));
   std::string message = "From: " + one_line(from) + "\r\nTo: " + all +
                         "\r\nSubject: " + header_text(title) + "\r\nDate: " + mail_date(n.at) +

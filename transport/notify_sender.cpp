@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 
+#include "transport/internal/curve.hpp"
 #include "transport/key_file.hpp"
 #include "transport/notify_payload.hpp"
 #include "transport/notify_text.hpp"
@@ -139,6 +140,16 @@ outcome<void> post(const notify_target& to, const std::string& url, const std::s
                  "answered " + std::to_string(status)};
 }
 
+/// Whether @p url leads to this machine alone: its mail server has a certificate of its own making.
+bool stays_here(std::string_view url) {
+  const auto scheme = url.find("://");
+  if (scheme == url.npos) return false;
+  auto host = url.substr(scheme + 3);
+  host = host.substr(0, host.find('/'));
+  const bool port = host.rfind(':') != host.npos && host.back() != ']';
+  return is_local("tcp://" + std::string{host} + (port ? "" : ":25"));
+}
+
 outcome<void> mail(const notify_target& to, const std::string& url, const std::string& message) {
   auto c = handle_for(to, url, "smtp,smtps");
   if (!c) return c.error();
@@ -151,7 +162,8 @@ outcome<void> mail(const notify_target& to, const std::string& url, const std::s
     // A password goes over an encrypted connection or not at all.
     curl_easy_setopt(h, CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_ALL));
   } else {
-    curl_easy_setopt(h, CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_TRY));
+    const auto tls = stays_here(url) ? CURLUSESSL_NONE : CURLUSESSL_TRY;
+    curl_easy_setopt(h, CURLOPT_USE_SSL, static_cast<long>(tls));
   }
   curl_list recipients;
   for (const std::string& one : to.to) add(recipients, "<" + one + ">");

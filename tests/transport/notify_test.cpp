@@ -131,7 +131,9 @@ TEST(NotifyPayload, AMailHasNoHeaderThatSomebodyElseWrote) {
   EXPECT_THAT(mail, HasSubstr("\r\n\r\nline\r\n.dot\r\nend"));
   EXPECT_THAT(mail_message(sample(), "f@x", {"t@x"}, "größer", ""),
               HasSubstr("Subject: =?UTF-8?B?Z3LDtsOfZXI=?=\r\n"));
-  const std::string long_line = mail_message(sample(), "f@x", {"t@x"}, "t", std::string(5000, 'x'));
+  const std::vector<std::string> many(100, std::string(20, 'o') + "@example.org");
+  EXPECT_THAT(mail_message(sample(), "f@x", many, "t", ""), HasSubstr("org,\r\n oooo"));
+  const std::string long_line = mail_message(sample(), "f@x", many, "t", std::string(5000, 'x'));
   for (std::size_t at = 0, next; (next = long_line.find("\r\n", at)) != std::string::npos;
        at = next + 2)
     EXPECT_LE(next - at, 998u);
