@@ -208,9 +208,12 @@ void correlator_core::impl::on_alert(const alert& told) {
   const bool other = !known || a.state != before->second.alert.state ||
                      a.severity != before->second.alert.severity ||
                      suppressed(a) != suppressed(before->second.alert);
+  const incident_key was_in = known ? before->second.incident : 0;
   place_alert(a, known);
   merged.insert(touched.begin(), touched.end());  // once, however many of this decision touch them
-  if (other) mark_around(a.id);
+  const auto placed = alerts.find(a.id);
+  const bool elsewhere = placed != alerts.end() && placed->second.incident != was_in;
+  if (other || elsewhere) mark_around(a.id);
 }
 
 /// Where it belongs: into its incident, out of it, or nowhere.
@@ -308,6 +311,7 @@ void correlator_core::impl::take_rules(const operator_command& c) {
   const bool elsewhere = o.hops != options.hops;
   const bool other = elsewhere || o.window != options.window || o.settle != options.settle;
   options = o;
+  if (elsewhere) forget_covered();
   for (auto& [key, i] : incidents) {
     if (elsewhere && !i.frozen) rebuild_reach(key);
     if (other) schedule(key);

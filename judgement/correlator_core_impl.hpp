@@ -241,7 +241,7 @@ struct correlator_core::impl {
   void forget_covered();
   void reach_anew(const std::set<incident_key>& keys, const std::vector<std::string>& near);
   bool is_near(const ranked_cause& cause, const std::vector<std::string>& near) const;
-  void mark_consequences(const std::vector<std::string>& entities);
+  void mark_dependents(const std::vector<std::string>& entities);
   void mind_removal(const topology_change& t, dependency_graph::change done);
 
   // correlator_core_operator.cpp: what operators say of dependencies and of what helped, and whom
@@ -348,6 +348,7 @@ struct correlator_core::impl {
   std::string cause_alert_of(const alert& a);
   void mark_some(const std::set<std::string>& ids);
   void attach_heard();
+  void mark_joined(incident_key key, const std::string& alert_id);
   const ranked_cause* speaker_of(incident_key key) const;
   bool speaks_for_others(const tracked_alert& t) const;
   void mark_members(incident_key key);
@@ -361,6 +362,7 @@ struct correlator_core::impl {
   void take_windows(const std::vector<maintenance_window>& fresh);
   void plan_windows();
   bool pass_windows();
+  bool covers_dependents() const;
   void find_covered();
   std::vector<std::string> windows_over(const std::string& entity);
 

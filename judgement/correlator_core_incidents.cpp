@@ -130,11 +130,15 @@ void correlator_core::impl::take_over(incident_key older, incident_key younger, 
   tracked_incident& from = incidents.at(younger);
   tracked_incident& into = incidents.at(older);
   if (from.due) agenda.erase({*from.due, younger});
+  const ranked_cause* cause = speaker_of(older);
+  bool speaks = false;  // an alert of its likely cause comes in
   for (const std::string& id : from.record.alerts) {
     alerts.at(id).incident = older;
     if (options.inhibit_consequences) merged.insert(id);
     into.record.alerts.push_back(id);
+    speaks = speaks || (cause != nullptr && alerts.at(id).alert.entity == cause->entity);
   }
+  if (speaks) merged.insert(into.record.alerts.begin(), into.record.alerts.end());
   const std::set<std::string> known{into.record.entities.begin(), into.record.entities.end()};
   for (const std::string& entity : from.record.entities) {
     if (known.count(entity) == 0) into.record.entities.push_back(entity);

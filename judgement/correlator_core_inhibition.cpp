@@ -243,8 +243,21 @@ void correlator_core::impl::attach_heard() {
   for (const std::string& id : std::exchange(heard, {})) {
     const auto at = alerts.find(id);
     if (at == alerts.end() || at->second.alert.state != alert_state::firing) continue;
-    if (at->second.incident == 0 && !suppressed(at->second.alert)) attach(id);
+    if (at->second.incident != 0 || suppressed(at->second.alert)) continue;
+    attach(id);
+    mark_joined(at->second.incident, id);
   }
+}
+
+/// An alert has come into @p key otherwise than by its own word: marked at the end of the decision
+/// is itself, and, where it is of the likely cause, for whom it may speak.
+void correlator_core::impl::mark_joined(incident_key key, const std::string& alert_id) {
+  const ranked_cause* cause = speaker_of(key);
+  if (cause == nullptr) return;
+  merged.insert(alert_id);
+  if (alerts.at(alert_id).alert.entity != cause->entity) return;
+  const auto& members = incidents.at(key).record.alerts;
+  merged.insert(members.begin(), members.end());
 }
 
 bool correlator_core::impl::speaks_for_others(const tracked_alert& t) const {

@@ -31,6 +31,12 @@ bool correlator_core::impl::pass_windows() {
   return true;
 }
 
+bool correlator_core::impl::covers_dependents() const {
+  return std::any_of(windows.begin(), windows.end(), [this](const maintenance_window& w) {
+    return w.dependents && open_at(w, now);
+  });
+}
+
 /// Entities that depend on those whom an open window names, with the names of such windows.
 void correlator_core::impl::find_covered() {
   covered_known = true;

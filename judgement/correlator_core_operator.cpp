@@ -91,6 +91,7 @@ void correlator_core::impl::retire(const std::string& entity) {
   graph.visit_neighbours(entity, [&](const std::string& other) { near.push_back(other); });
   if (graph.forget(entity)) {
     forget_covered();
+    mark_dependents(near);
     reach_anew(touched, near);
   }
   end_alerts_of(entity, true);

@@ -51,7 +51,7 @@ bool correlator_core::impl::join_loose(incident_key key, const std::string& enti
       continue;
     }
     join(key, id);
-    if (speaker_of(key) != nullptr) merged.insert(id);
+    mark_joined(key, id);
   }
   return std::pair{i.begins(), i.last_onset} != before;
 }

@@ -22,6 +22,8 @@ void correlator_core::impl::expire_edges(event_time at) {
   expired_at = at;
   if (graph.expire(at - milliseconds{correlator_limits::edge_age_ms}) == 0) return;
   forget_covered();
+  if (covers_dependents())
+    for (const auto& [entity, ids] : by_entity) merged.insert(ids.begin(), ids.end());
   std::set<incident_key> all;
   for (const auto& [key, i] : incidents) all.insert(all.end(), key);
   reach_anew(all, {});
@@ -48,7 +50,7 @@ dependency_graph::change correlator_core::impl::draw(const topology_change& t) {
         extend(key, far, incidents.at(key).reach.at(near) + 1);
       }
     }
-    mark_consequences({t.from, t.to});
+    mark_dependents({t.from});
   }
   return done;
 }
@@ -57,6 +59,7 @@ dependency_graph::change correlator_core::impl::draw(const topology_change& t) {
 void correlator_core::impl::mind_removal(const topology_change& t, dependency_graph::change done) {
   if (done != dependency_graph::change::removed) return;
   forget_covered();
+  mark_dependents({t.from, t.to});
   std::set<incident_key> keys;
   for (const std::string* entity : {&t.from, &t.to})
     if (const auto at = reached_by.find(*entity); at != reached_by.end())
@@ -85,15 +88,21 @@ bool correlator_core::impl::is_near(const ranked_cause& cause,
          });
 }
 
-/// The alerts of @p entities that an incident's cause may speak for now are marked at the end of
-/// the decision.
-void correlator_core::impl::mark_consequences(const std::vector<std::string>& entities) {
-  if (!options.inhibit_consequences) return;
-  for (const std::string& entity : entities)
-    if (const auto at = by_entity.find(entity); at != by_entity.end())
+/// The alerts of @p entities and of what depends on them are marked at the end of the decision,
+/// where a cause may speak for them, or an open window cover them, by another way than before.
+void correlator_core::impl::mark_dependents(const std::vector<std::string>& entities) {
+  const bool covers = covers_dependents();
+  if (by_entity.empty() || (!covers && !options.inhibit_consequences)) return;
+  for (const std::string& entity : entities) {
+    for (const std::string& dependent : graph.dependents(entity, options.hops)) {
+      const auto at = by_entity.find(dependent);
+      if (at == by_entity.end()) continue;
       for (const std::string& id : at->second)
-        if (const auto t = alerts.find(id); t != alerts.end() && speaker_of(t->second.incident))
+        if (const auto t = alerts.find(id);
+            t != alerts.end() && (covers || speaker_of(t->second.incident)))
           merged.insert(id);
+    }
+  }
 }
 
 }  // namespace faultline

@@ -327,6 +327,25 @@ std::optional<std::uint32_t> dependency_graph::distance(std::string_view caller,
   return std::nullopt;
 }
 
+std::vector<std::string> dependency_graph::dependents(std::string_view entity,
+                                                      std::uint32_t steps) const {
+  const auto n = find(entity);
+  if (!n) return {std::string{entity}};
+  std::vector<std::string> ids;
+  std::set<node_index> seen{*n};
+  std::vector<node_index> ring{*n};
+  for (std::uint32_t step = 0; step < steps && !ring.empty(); ++step) {
+    std::vector<node_index> next;
+    for (const node_index at : ring)
+      for (const node_index c : nodes_[at].callers)
+        if (seen.insert(c).second) next.push_back(c);
+    ring = std::move(next);
+  }
+  for (const node_index s : seen) ids.push_back(nodes_[s].id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
 std::vector<std::string> dependency_graph::neighbours(std::string_view entity) const {
   std::vector<std::string> ids;
   const auto n = find(entity);

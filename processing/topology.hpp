@@ -90,6 +90,9 @@ public:
   /// steps.
   std::optional<std::uint32_t> distance(std::string_view caller, std::string_view callee,
                                         std::uint32_t limit) const;
+  /// Entities from which it is at most @p steps down to @p entity along "depends on", itself
+  /// included, in order of id.
+  std::vector<std::string> dependents(std::string_view entity, std::uint32_t steps) const;
   /// Direct neighbours in both directions, each once, in order of id.
   std::vector<std::string> neighbours(std::string_view entity) const;
   /// Calls @p visit for each edge of @p entity with its other end, without copies. The order is not

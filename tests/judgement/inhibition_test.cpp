@@ -8,8 +8,11 @@
 namespace faultline {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
 
 struct Inhibition : ::testing::Test {
   Inhibition() {
@@ -428,6 +431,82 @@ TEST_F(Inhibition, AMemberThatComesNearerToTheCauseByAnEdgeIsInhibitedAtOnce) {
   ASSERT_FALSE(told.empty());
   EXPECT_EQ(told[0].entity, "off");
   EXPECT_TRUE(suppressed(told[0]));
+}
+
+TEST_F(Inhibition, WhatComesUnderACauseByAnEdgeBetweenOthersIsInhibitedAtOnce) {
+  inhibit_consequences();
+  f.edge("front", "cart");
+  f.edge("front", "db");
+  f.fire("front", noon);
+  f.fire("cart", noon);
+  f.fire("db", noon);
+  f.edge("front", "db", true);
+  f.answer(f.core.open().at(0).id, "db", 0.9);
+  EXPECT_THAT(alerts_in(f.edge("cart", "db")), SizeIs(2)) << "front depends on cart";
+  for (const alert& a : f.core.firing())
+    EXPECT_EQ(a.inhibited_by.empty(), a.entity == "db") << a.entity;
+}
+
+/// front depends on db, which is the likely cause of its incident and has no alert in it.
+struct CauseWithoutAlert : Inhibition {
+  CauseWithoutAlert() {
+    inhibit_consequences();
+    f.edge("front", "db");
+    f.fire("front", noon);
+    f.answer(f.core.open().at(0).id, "db", 0.9);
+  }
+  /// Beyond what was near to it when it began.
+  void grow() {
+    for (int n = 1; n < 4; ++n) {
+      f.edge("late" + std::to_string(n), "front");
+      f.fire("late" + std::to_string(n), noon + n * 10 * minute);
+    }
+  }
+  bool front_is_inhibited() const {
+    for (const alert& a : f.core.firing())
+      if (a.entity == "front") return !a.inhibited_by.empty();
+    return false;
+  }
+};
+
+TEST_F(CauseWithoutAlert, ItsAlertThatComesAsASilenceEndsInhibits) {
+  f.edge("front", "db", true);
+  const auto begun = noon - 10 * minute;
+  f.silence("s1", {{"entity", "db"}}, begun, noon + 40 * minute);
+  f.fire("db", begun);
+  grow();
+  f.edge("front", "db");
+  ASSERT_EQ(f.core.open().size(), 1u);
+  ASSERT_THAT(f.core.open()[0].alerts, Not(Contains(fold::id_of("db", begun))));
+  f.command("unsilence", "s1", "{}", noon);
+  ASSERT_THAT(f.core.open().at(0).alerts, Contains(fold::id_of("db", begun)));
+  EXPECT_TRUE(front_is_inhibited());
+}
+
+TEST_F(CauseWithoutAlert, ItsAlertThatComesWithAnotherIncidentInhibits) {
+  f.edge("late", "front");
+  f.fire("db", noon + 15 * minute);
+  ASSERT_EQ(f.core.open().size(), 2u);
+  EXPECT_FALSE(front_is_inhibited());
+  f.fire("late", noon + 8 * minute);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_TRUE(front_is_inhibited());
+}
+
+TEST_F(CauseWithoutAlert, AConsequenceThatComesByItsSecondWordIsInhibited) {
+  decision back = fold::alert_decision("back", noon - 10 * minute, noon, 1, alert_state::firing,
+                                       alert_severity::warning);
+  back.alert.learning = true;
+  f.apply(back);
+  f.fire("db", noon);
+  grow();
+  f.edge("back", "db");
+  ASSERT_THAT(f.core.open().at(0).alerts, Not(Contains(back.alert.id)));
+  back.alert.transition = 2;
+  back.alert.learning = false;
+  const auto out = alerts_in(f.apply(back));
+  ASSERT_THAT(f.core.open().at(0).alerts, Contains(back.alert.id));
+  EXPECT_THAT(out.back().inhibited_by, SizeIs(1));
 }
 
 TEST_F(Inhibition, AnEdgeThatGoesFarFromACauseLeavesItsConsequencesAndOneOfTheirsDoesNot) {

@@ -241,6 +241,35 @@ TEST_F(MaintenanceOfAlerts, DependentsAreCoveredWhereItSaysSo) {
   EXPECT_THAT(alerts_in(f.fire("stranger", noon + minute)).at(0).maintenance, IsEmpty());
 }
 
+// By the graph as it is: also of what fires already.
+TEST_F(MaintenanceOfAlerts, ADependencyThatComesOrGoesCoversAndFreesDependentsThatFire) {
+  auto w = once(noon, noon + hour, "db");
+  w.dependents = true;
+  rules({w});
+  f.edge("front", "cart");
+  EXPECT_THAT(alerts_in(f.fire("front", noon)).at(0).maintenance, IsEmpty());
+  EXPECT_THAT(alerts_in(f.edge("cart", "db")).at(0).maintenance, ElementsAre("once"));
+  const auto freed = alerts_in(f.edge("cart", "db", true));
+  EXPECT_THAT(freed.at(0).maintenance, IsEmpty());
+  f.edge("cart", "db");
+  EXPECT_THAT(alerts_in(f.command("retire", "cart", "{}", noon)).at(0).maintenance, IsEmpty());
+}
+
+TEST_F(MaintenanceOfAlerts, OtherHopsCoverOthersByTheSameWindows) {
+  f.edge("front", "cart");
+  f.edge("cart", "db");
+  auto w = once(noon, noon + hour, "db");
+  w.dependents = true;
+  rules({w});
+  EXPECT_THAT(alerts_in(f.fire("front", noon)).at(0).maintenance, ElementsAre("once"));
+  rules_record nearer;
+  nearer.rules.maintenance = {w};
+  nearer.correlation.hops = 1;
+  const auto out = alerts_in(f.command("configuration", "", encode_rules(nearer)));
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_THAT(out[0].maintenance, IsEmpty());
+}
+
 TEST_F(MaintenanceOfAlerts, AWindowThatBeginsAsASilenceEndsLeavesDependentsNoMomentBetween) {
   f.edge("front", "db");
   auto w = once(noon + minute, noon + hour, "db");
