@@ -113,8 +113,12 @@ correlator_output correlator_core::apply(const decision& d) {
   for (const incident_key key : state.asked) {
     const auto at = state.incidents.find(key);
     if (at == state.incidents.end() || !at->second.awaiting) continue;
-    at->second.asked_burst = at->second.burst;
-    out.requests.push_back(state.request_of(at->second));
+    tracked_incident& i = at->second;
+    i.asked_burst = i.burst;
+    i.asked =
+        std::max({i.asked, i.begins(), i.burst});  // what came behind the question may be newer
+    state.schedule(key);
+    out.requests.push_back(state.request_of(i));
   }
   state.asked.clear();
   for (const incident_key key : state.asked_suspicions) {

@@ -125,6 +125,7 @@ void correlator_core::impl::end_alerts_of(const std::string& entity, bool with_p
     if (!a.source.empty()) posted_ones.insert(a.id);
     a.state = alert_state::resolved;
     a.updated = a.ended.emplace(std::max(now, a.started));
+    a.lead_time_s.reset();
     a.explanation = "the entity was retired";
     on_alert(a);
   }

@@ -425,6 +425,18 @@ TEST(Correlator, RetiringAnEntityEndsItsAlertsAndForgetsItsEdges) {
   EXPECT_TRUE(f.core.firing().empty());
 }
 
+TEST(Correlator, AnAlertThatEndsAsItsEntityIsRetiredHasNoTimeLeftToALimit) {
+  fold f;
+  decision d =
+      fold::alert_decision("a", noon, noon, 1, alert_state::firing, alert_severity::warning);
+  d.alert.lead_time_s = 600;
+  f.apply(d);
+  const auto ended = alerts_in(f.command("retire", "a", "{}"));
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0].state, alert_state::resolved);
+  EXPECT_FALSE(ended[0].lead_time_s);
+}
+
 TEST(Correlator, WhatARetiredEntitySaidUntilItsPartitionCameToTheWordEndsAndNothingElse) {
   fold f;
   f.command("retire", "a", "{}");

@@ -41,6 +41,31 @@ TEST_F(IncidentSplit, WhatBeginsLongAfterTheRestIsAskedForByItself) {
   EXPECT_EQ(second.requests[0].alerts[0].entity, "b");
 }
 
+// Others post what has begun since anything was heard of.
+TEST_F(IncidentSplit, NothingIsAskedForAsOfBeforeItsOnset) {
+  fold g;
+  g.edge("c", "a");
+  g.edge("c", "b");
+  const auto first = g.fire("a", noon);
+  g.answer(first.requests.at(0).incident, "a", 0.9, first.requests[0].as_of);
+  std::vector<posted_alert> both;
+  for (const auto& [entity, at] : {std::pair{"b", noon + minute}, std::pair{"c", later}}) {
+    posted_alert p;
+    p.labels = {{"alertname", "Slow"}, {"service", entity}};
+    p.entity = entity;
+    p.starts = event_time_of(at);
+    p.ends = event_time_of(later + 60 * minute);
+    both.push_back(p);
+  }
+  const auto out = g.command("posted_alerts", "", posted_json(both), later);
+  ASSERT_EQ(out.requests.size(), 1u);
+  EXPECT_EQ(unix_ms(out.requests[0].onset), later);
+  EXPECT_GE(out.requests[0].as_of, out.requests[0].onset);
+  correlator_core again{{}};
+  ASSERT_TRUE(again.restore(g.core.save()));
+  EXPECT_EQ(again.outstanding().at(0).as_of, out.requests[0].as_of);
+}
+
 TEST_F(IncidentSplit, WhatFollowsSoonIsAskedForWithTheRest) {
   fold g;
   g.edge("c", "a");
