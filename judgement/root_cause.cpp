@@ -54,6 +54,13 @@ std::string metric_of(const evidence& seen, std::size_t r, std::size_t best_clas
   return named(e.best);
 }
 
+/// Whether anything seen of the node says what kind of fault it has: of one that is known from the
+/// graph alone nothing does, unless calls to it were measured.
+bool tells_class(const node_evidence& of, const cause_terms& t) {
+  return of.observed ||
+         std::any_of(t.by_class.begin(), t.by_class.end(), [](double lr) { return lr > 0; });
+}
+
 /// Classes of the ranker and of the sum, as one. A change is named where one is known.
 fault_class class_of(const cause_terms& t, const ranker_scores* scores, std::size_t r,
                      double ranker_weight) {
@@ -187,9 +194,11 @@ root_cause_result find_root_cause(const rca_question& question, const root_cause
   for (const std::size_t r : order) {
     ranked_cause c;
     c.entity = question.nodes[r].entity;
-    const fault_class k = class_of(p.causes[r], said, r, weights.ranker);
-    c.fault_class = to_string(k);
-    c.metric = metric_of(seen, r, static_cast<std::size_t>(k));
+    if (tells_class(seen.nodes[r], p.causes[r])) {
+      const fault_class k = class_of(p.causes[r], said, r, weights.ranker);
+      c.fault_class = to_string(k);
+      c.metric = metric_of(seen, r, static_cast<std::size_t>(k));
+    }
     c.probability = p.causes[r].probability;
     told += c.probability;
     if (result.causes.size() < most_told) {

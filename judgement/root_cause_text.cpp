@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "judgement/alert_lifecycle.hpp"
+
 namespace faultline {
 namespace {
 
@@ -83,6 +85,22 @@ private:
     return index < 0 ? nullptr : &e_.metrics[static_cast<std::size_t>(index)];
   }
 
+  /// Whether the metric itself is out of the usual, and not an alert or a line alone.
+  static bool shows(const metric_evidence* m, double side) {
+    return m != nullptr && side >= shown && m->shows.lr >= shown;
+  }
+
+  /// What speaks of it where its metrics do not.
+  std::string alerted() const {
+    const auto& alerts = s_.question.nodes[r_].alerts;
+    std::string text = "its metrics show little, but it has an alert";
+    if (alerts.empty()) return text;
+    const alert& first = alerts.front();
+    text += " on " + (first.metric.empty() ? std::string{silence_metric} : first.metric);
+    if (alerts.size() > 1) text += " and " + std::to_string(alerts.size() - 1) + " more";
+    return text;
+  }
+
   void own() {
     if (e_.silent) {
       say("deviation",
@@ -92,7 +110,8 @@ private:
     }
     const metric_evidence* internal = metric(e_.best_internal);
     const metric_evidence* external = metric(e_.best_external);
-    if (internal != nullptr && e_.internal >= shown) {
+    const bool resources = shows(internal, e_.internal), symptoms = shows(external, e_.external);
+    if (resources) {
       say("internal", moved(*internal) + first_clause(internal->shows.onset),
           std::max(t_.own, least_weight));
     } else if (internal != nullptr && t_.own < 0) {
@@ -100,8 +119,10 @@ private:
     }
     words();
     if (!e_.silent) {
-      if (external != nullptr && e_.external >= shown) {
+      if (symptoms) {
         say("deviation", moved(*external), t_.own_symptoms);
+      } else if (e_.observed && !resources && !e_.words && symptomatic(e_)) {
+        say("deviation", alerted(), std::max(t_.own_symptoms, least_weight));
       } else if (e_.observed && t_.own_symptoms < 0) {
         say("deviation", "its own latency, errors and traffic are as usual", t_.own_symptoms);
       } else if (!e_.observed) {
@@ -159,14 +180,14 @@ private:
     std::string anomalous;
     double stolen = 0;
     for (std::size_t n = 0; n < s_.question.nodes.size(); ++n) {
-      if (n == r_ || s_.passing[n][r_] <= 0) continue;
-      ++all;
       const node_evidence& e = s_.seen.nodes[n];
+      if (n == r_ || s_.passing[n][r_] <= 0) continue;
+      all += e.observed ? 1 : 0;
       if (!symptomatic(e)) continue;
       stolen = std::max(stolen, std::max(e.external, e.internal));
       anomalous += (anomalous.empty() ? "" : ", ") + s_.question.nodes[n].entity;
     }
-    if (all == 0) return;
+    if (all == 0 && anomalous.empty()) return;
     if (anomalous.empty()) {
       cause_.evidence.push_back({"topology", "its own dependencies are as usual", 0});
     } else {

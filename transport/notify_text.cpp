@@ -55,8 +55,9 @@ void add_cause(const notification& n, std::map<std::string, std::string>& f) {
   if (!n.about || n.about->abstained || n.about->causes.empty()) return;
   const ranked_cause& c = n.about->causes.front();
   f["probability"] = percent(c.probability);
-  f["cause"] = "likely cause: " + (c.fault_class.empty() ? c.metric : c.fault_class) + " in " +
-               c.entity + " (" + percent(c.probability) + ")\n";
+  const std::string& what = c.fault_class.empty() ? c.metric : c.fault_class;
+  f["cause"] = "likely cause: " + (what.empty() ? std::string{"fault"} : what) + " in " + c.entity +
+               " (" + percent(c.probability) + ")\n";
   for (const remediation_item& r : c.remediation) {
     f["steps"] += r.title + "\n";
     for (const std::string& step : r.steps) f["steps"] += "  " + step + "\n";

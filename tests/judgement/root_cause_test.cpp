@@ -20,6 +20,7 @@ using root_cause_cases::slow_network;
 using root_cause_cases::system_builder;
 using root_cause_cases::tree;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::HasSubstr;
 
@@ -164,6 +165,41 @@ TEST(RootCause, ANodeKnownFromTheGraphAloneMayBeTheCauseOfAllItsCallers) {
   EXPECT_EQ(r.causes[0].entity, "db/shared");
   EXPECT_THAT(r.causes[0].counter_evidence,
               Contains(Field(&evidence_item::text, HasSubstr("no metrics of it are known"))));
+}
+
+TEST(RootCause, OfANodeKnownFromTheGraphAloneNoKindOfFaultIsSaid) {
+  system_builder b;
+  b.service("service/a", 3).service("service/b", 3).service("service/c", 3).node("db/shared");
+  for (const char* s : {"service/a", "service/b", "service/c"}) b.calls(s, "db/shared");
+  const std::vector<runbook> books{{"*", "cpu", "more cores", {"add some"}, ""},
+                                   {"*", "*", "look", {"look at it"}, ""}};
+  const auto r = find_root_cause(b.question(), root_cause_options{}, books, nullptr);
+  ASSERT_EQ(r.causes[0].entity, "db/shared");
+  EXPECT_EQ(r.causes[0].fault_class, "");
+  EXPECT_THAT(r.causes[0].remediation, ElementsAre(Field(&remediation_item::title, "look")));
+  for (const auto& c : r.causes)
+    for (const auto& e : c.evidence) EXPECT_NE(e.text, "its own dependencies are as usual");
+}
+
+// What somebody has posted is told as that, and not as a metric that hardly moved.
+TEST(RootCause, AnAlertIsNoDeviationOfAMetricThatIsAsUsual) {
+  for (const char* metric : {"Slow", "cpu.utilization"}) {
+    system_builder b;
+    b.service("service/front").service("service/cart").calls("service/front", "service/cart");
+    rca_question& q = b.question();
+    alert& a = q.nodes[1].alerts.emplace_back();
+    a.entity = "service/cart";
+    a.metric = metric;
+    a.score = 1;
+    a.started = q.onset;
+    const auto r = found(q);
+    ASSERT_EQ(r.causes[0].entity, "service/cart");
+    EXPECT_THAT(r.causes[0].evidence,
+                Contains(Field(&evidence_item::text,
+                               HasSubstr(std::string{"it has an alert on "} + metric))));
+    for (const auto& e : r.causes[0].evidence)
+      EXPECT_EQ(e.text.find("robust deviations"), std::string::npos) << e.text;
+  }
 }
 
 TEST(RootCause, AnAlertOfWhatIsNotMeasuredIsNoCauseAndHasNoRemedy) {

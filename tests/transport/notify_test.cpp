@@ -146,6 +146,11 @@ TEST(NotifyTemplate, FillsItsFieldsAndNothingElse) {
             "firing warning: latency of service/cart i1");
   EXPECT_EQ(fill_template("{{ cause }}{{ url }}", n, fields),
             "likely cause: memory_leak in db/orders (78 %)\nhttp://fl/#/incident/i1");
+  notification unknown = n;
+  unknown.about->causes.front().fault_class.clear();
+  unknown.about->causes.front().metric.clear();
+  EXPECT_EQ(fill_template("{{ cause }}", n, notification_fields(unknown, "http://fl")),
+            "likely cause: fault in db/orders (78 %)\n");
   EXPECT_EQ(fill_template("{{ alerts }}", n, fields),
             "warning service/cart: latency of service/cart is high\n"
             "resolved db/orders: latency of service/cart is high\n");
