@@ -124,8 +124,7 @@ dependency_graph::change dependency_graph::remove(const topology_change& sightin
   if (at == edges_.end()) return change::none;
   const bool set = authority(at->second.source) > 1;
   if (set && authority(sighting.source) < authority(at->second.source)) return change::none;
-  drop_edge({*from, *to, sighting.kind});
-  drop_unfounded_names();
+  drop_edges({{*from, *to, sighting.kind}});
   return change::removed;
 }
 
@@ -136,8 +135,7 @@ dependency_graph::change dependency_graph::reset(const std::string& from, const 
   if (!a || !b) return change::none;
   const auto at = edges_.find({*a, *b, kind});
   if (at == edges_.end() || at->second.source != operator_source) return change::none;
-  drop_edge({*a, *b, kind});
-  drop_unfounded_names();
+  drop_edges({{*a, *b, kind}});
   return change::removed;
 }
 
@@ -199,8 +197,7 @@ bool dependency_graph::forget(std::string_view entity) {
   }
   std::sort(doomed.begin(), doomed.end());
   doomed.erase(std::unique(doomed.begin(), doomed.end()), doomed.end());
-  for (const edge_key& key : doomed) drop_edge(key);
-  drop_unfounded_names();
+  drop_edges(std::move(doomed));
   return true;
 }
 
@@ -236,20 +233,48 @@ std::vector<topology_change> dependency_graph::resolved_addresses(const std::str
   return found;
 }
 
-/// An address stands for an entity while somebody depends on both.
-std::size_t dependency_graph::drop_unfounded_names() {
-  std::vector<edge_key> doomed;
-  for (const edge_key& key : by_name_) {
-    const node_index from = std::get<0>(key), to = std::get<1>(key);
-    const auto calls_both = [&](node_index caller) {
-      const auto& callees = nodes_[caller].callees;
-      return std::find(callees.begin(), callees.end(), to) != callees.end();
-    };
-    const auto& callers = nodes_[from].callers;
-    if (std::none_of(callers.begin(), callers.end(), calls_both)) doomed.push_back(key);
+/// An address stands for an entity while somebody depends on both. Names to or of one of @p ends,
+/// edges to which are gone: no other rested on those.
+std::vector<dependency_graph::edge_key> dependency_graph::unfounded_names(
+    const std::vector<node_index>& ends) const {
+  std::vector<edge_key> found;
+  const auto calls = [&](node_index from, node_index to) {
+    return edges_.count({from, to, edge_kind::calls}) != 0 ||
+           edges_.count({from, to, edge_kind::runs_on}) != 0;
+  };
+  const auto look_at = [&](const edge_key& key) {
+    const auto& callers = nodes_[std::get<0>(key)].callers;
+    const auto calls_both = [&](node_index caller) { return calls(caller, std::get<1>(key)); };
+    if (std::none_of(callers.begin(), callers.end(), calls_both)) found.push_back(key);
+  };
+  for (const node_index end : ends) {
+    for (auto at = by_name_.lower_bound({end, 0, edge_kind::calls});
+         at != by_name_.end() && std::get<0>(*at) == end; ++at)
+      look_at(*at);
+    for (const node_index caller : nodes_[end].callers)
+      for (const edge_kind kind : {edge_kind::calls, edge_kind::runs_on})
+        if (by_name_.count({caller, end, kind}) != 0) look_at({caller, end, kind});
   }
-  for (const edge_key& key : doomed) drop_edge(key);
-  return doomed.size();
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+/// @p doomed, and the names that rested on them. @returns how many.
+std::size_t dependency_graph::drop_edges(std::vector<edge_key> doomed) {
+  std::size_t dropped = 0;
+  while (!doomed.empty()) {
+    std::vector<node_index> ends;
+    for (const edge_key& key : doomed) {
+      ends.push_back(std::get<1>(key));
+      drop_edge(key);
+    }
+    dropped += doomed.size();
+    std::sort(ends.begin(), ends.end());
+    ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
+    doomed = by_name_.empty() ? std::vector<edge_key>{} : unfounded_names(ends);
+  }
+  return dropped;
 }
 
 std::size_t dependency_graph::expire(event_time before_then) {
@@ -257,8 +282,7 @@ std::size_t dependency_graph::expire(event_time before_then) {
   for (const auto& [key, state] : edges_) {
     if (state.source == span_source && state.last_seen < before_then) doomed.push_back(key);
   }
-  for (const edge_key& key : doomed) drop_edge(key);
-  return doomed.size() + (doomed.empty() ? 0 : drop_unfounded_names());
+  return drop_edges(std::move(doomed));
 }
 
 bool dependency_graph::knows(std::string_view entity) const noexcept {
@@ -292,8 +316,15 @@ std::vector<near_entity> dependency_graph::neighbourhood(const std::vector<std::
       for (const node_index c : nodes_[n].callees) visit(c);
       for (const node_index c : nodes_[n].callers) visit(c);
     }
-    std::sort(next.begin(), next.end(),
-              [&](node_index a, node_index b) { return nodes_[a].id < nodes_[b].id; });
+    const auto by_id = [&](node_index a, node_index b) { return nodes_[a].id < nodes_[b].id; };
+    const std::size_t room = limit - found.size();
+    if (next.size() > room) {  // a hub has more than anybody asks for
+      std::partial_sort(next.begin(), next.begin() + static_cast<std::ptrdiff_t>(room), next.end(),
+                        by_id);
+      next.resize(room);
+    } else {
+      std::sort(next.begin(), next.end(), by_id);
+    }
     for (const node_index n : next) found.push_back({nodes_[n].id, step});
     ring = std::move(next);
   }

@@ -132,7 +132,8 @@ private:
   change remove(const topology_change& sighting);
   void drop_edge(const edge_key& key);
   void drop_if_bare(node_index n);
-  std::size_t drop_unfounded_names();
+  std::vector<edge_key> unfounded_names(const std::vector<node_index>& ends) const;
+  std::size_t drop_edges(std::vector<edge_key> doomed);
   dependency_edge described(const edge_key& key, const edge_state& state) const;
 
   topology_limits limits_;

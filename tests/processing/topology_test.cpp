@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <random>
+#include <set>
+
 namespace faultline {
 namespace {
 
@@ -176,6 +180,67 @@ TEST(Topology, WhatIsKnownByNameGoesWithWhatItRestedOn) {
   said.observe(gone("web", "remote/cart.shop.svc"));
   EXPECT_EQ(said.edge_count(), 2u) << "an edge that somebody sent rests on itself";
   EXPECT_EQ(said.edges()[0].source, "event");
+}
+
+// Whatever comes and goes: a name is there as long as somebody depends on both, and no longer.
+TEST(Topology, NamesRestOnWhatIsThereWhateverComesAndGoes) {
+  std::mt19937 dice{7};
+  const std::vector<std::string> all{
+      "service/front",         "service/back",       "host/cart",
+      "host/orders",           "cart.prod.svc:8080", "orders.prod.svc:80",
+      "host/orders.lab.svc:1", "service/middle"};
+  const auto any = [&] { return all[dice() % all.size()]; };
+  dependency_graph g;
+  int names = 0;
+  for (int n = 0; n < 20'000; ++n) {
+    const event_time at = event_time_of(n);
+    const topology_change t{
+        any(), any(), edge_kind::calls, dice() % 3 == 0, dice() % 2 == 0 ? "event" : "span", at};
+    if (dice() % 40 == 0) {
+      g.forget(any());
+    } else if (dice() % 40 == 0) {
+      g.expire(event_time_of(n - 20));
+    } else if (g.observe(t) == dependency_graph::change::added) {
+      for (const auto& same : g.resolved_addresses(t.from, at)) g.observe(same);
+    }
+    std::set<std::pair<std::string, std::string>> pairs;
+    for (const auto& e : g.edges()) pairs.emplace(e.from, e.to);
+    for (const auto& e : g.edges()) {
+      if (e.source != "name") continue;
+      ++names;
+      ASSERT_TRUE(std::any_of(
+          all.begin(), all.end(),
+          [&](const std::string& caller) {
+            return pairs.count({caller, e.from}) != 0 && pairs.count({caller, e.to}) != 0;
+          }))
+          << e.from << " " << e.to << " after " << n;
+    }
+  }
+  EXPECT_GT(names, 1000);
+}
+
+// One that goes looks at the names that rested on it, and not at all there are.
+TEST(Topology, AMultitudeOfNamesCostsARemovalNothing) {
+  dependency_graph g;
+  const auto change = [&](const std::string& from, const std::string& to, bool removed) {
+    g.observe({from, to, edge_kind::calls, removed, "event", event_time_of(1)});
+    if (removed) return;
+    for (const auto& same : g.resolved_addresses(from, event_time_of(1))) g.observe(same);
+  };
+  constexpr int callers = 20'000;
+  const auto caller = [](int n) { return "service/c" + std::to_string(n); };
+  const auto named = [](int n) {
+    std::string word;
+    for (int k = 0; k < 5; ++k, n /= 26) word += static_cast<char>('a' + n % 26);
+    return "host/" + word;
+  };
+  for (int n = 0; n < callers; ++n) {
+    change(caller(n), named(n), false);
+    change(caller(n), named(n) + ".prod.svc:80", false);
+  }
+  ASSERT_EQ(g.edge_count(), 3U * callers);
+  for (int n = 0; n < callers; ++n) change(caller(n), named(n), true);
+  EXPECT_EQ(g.edge_count(), 1U * callers);
 }
 
 TEST(Topology, SameEdgesInAnyOrderAreTheSameBytes) {
