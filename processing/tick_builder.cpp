@@ -319,8 +319,9 @@ void tick_builder::merge(std::int64_t index, std::int64_t ts) {
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     if (std::isnan(row[c])) continue;
     const double sum = at->sum[c] + row[c];
-    at->sum[c] = std::isfinite(sum) ? sum : row[c];
-    ++at->count[c];
+    const bool fits = std::isfinite(sum);  // else the newest value stands for all
+    at->sum[c] = fits ? sum : row[c];
+    at->count[c] = fits ? at->count[c] + 1 : 1;
   }
 }
 

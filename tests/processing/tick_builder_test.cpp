@@ -122,6 +122,14 @@ TEST(TickBuilder, MergesSingleValuesUntilALaterTickAndTheLateness) {
   EXPECT_EQ(d.closed[2].values, (std::vector<double>{3, 20}));  // the mean of 2 and 4
 }
 
+TEST(TickBuilder, TheMeanOfValuesWhoseSumIsTooLargeIsOneOfThem) {
+  builder_driver d;
+  for (const std::int64_t at : {0, 1000, 2000, 3000}) d.give(at, {gauge("a", 1.5e308)});
+  d.clock(3 * tick);
+  ASSERT_THAT(d.closed, SizeIs(1));
+  EXPECT_EQ(d.closed[0].values[0], 1.5e308);
+}
+
 TEST(TickBuilder, ClosesByTheClockWhatNobodyElseCloses) {
   builder_driver d;
   d.give(0, {gauge("a", 1)});
