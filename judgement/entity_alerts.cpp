@@ -35,7 +35,9 @@ std::string number(double v) {
 
 std::string duration_text(double seconds) {
   char text[32];
-  if (seconds < 90)
+  if (seconds > 0 && seconds < 1)
+    std::snprintf(text, sizeof text, "%.0f ms", std::max(1000 * seconds, 1.0));
+  else if (seconds < 90)
     std::snprintf(text, sizeof text, "%.0f s", seconds);
   else if (seconds < 5400)
     std::snprintf(text, sizeof text, "%.0f min", seconds / 60);

@@ -332,6 +332,15 @@ TEST(EntityCore, AdoptsASilenceThatItsSnapshotDoesNotKnow) {
   EXPECT_EQ(again.alerts()[0].id, d.alerts()[0].id);
 }
 
+TEST(EntityCore, TheSilenceOfOneThatSendsTenTimesASecondSaysSo) {
+  entity_driver d{test_rules(100)};
+  for (int i = 0; i < 100; ++i) d.row(test_start + i * 100, {{"cpu", 1.0}});
+  for (int i = 1; i < 80; ++i) d.clock(test_start + i * 1000);
+  ASSERT_THAT(d.alerts(), SizeIs(1));
+  EXPECT_NE(d.alerts()[0].explanation.find("it used to every 100 ms."), std::string::npos)
+      << d.alerts()[0].explanation;
+}
+
 // Complaint: flat-at-100
 TEST(EntityCore, SurvivesExtremeValuesAndConstantSeries) {
   entity_driver d;
