@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/sim/sim_world.hpp"
+#include "judgement/rules.hpp"
 #include "messages/feed.hpp"
 #include "messages/posted_alert.hpp"
 #include "messages/silence.hpp"
@@ -167,10 +168,38 @@ void sim_world::operate() {
   d.kind = decision_kind::command;
   d.command.at = now();
   d.command.subject = id;
-  if (dice_.one_in(3)) {
+  if (dice_.one_in(8)) {
+    rules_record r;
+    r.rules = *rules_;
+    maintenance_window w;
+    w.name = id;
+    w.entities = {host};
+    w.dependents = dice_.one_in(2);
+    w.configured = true;
+    w.starts = event_time_of(ts_of(1 + dice_.below(ticks)));
+    w.ends = w.starts + std::chrono::milliseconds{5 * tick_ms};
+    r.rules.maintenance = {w};
+    r.correlation.inhibit_consequences = dice_.one_in(2);
+    d.command.name = "configuration";
+    d.command.subject = "";
+    d.command.payload = encode_rules(r);
+  } else if (dice_.one_in(6)) {
+    d.command.name = "unsilence";
+    d.command.subject = "w" + std::to_string(1 + dice_.below(words_));
+    d.command.payload = R"({"by":"ann","comment":")" + id + "\"}";
+  } else if (dice_.one_in(6)) {
+    d.command.name = "edge";
+    d.command.payload = R"({"by":"ann","comment":")" + id + R"(","from":")" + host +
+                        R"(","to":"host/)" + std::to_string(dice_.below(entities)) +
+                        R"(","kind":"calls","action":")" +
+                        (dice_.one_in(2)   ? "add"
+                         : dice_.one_in(2) ? "remove"
+                                           : "reset") +
+                        "\"}";
+  } else if (dice_.one_in(3)) {
     silence s;
     s.id = id;
-    s.matchers = {{"entity", host}};
+    s.matchers = {{"entity", dice_.one_in(2) ? host : "host/[0-2]", true, true}};
     s.starts = from;
     s.ends = from + std::chrono::minutes{5};
     s.created_by = "ann";
