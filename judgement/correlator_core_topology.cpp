@@ -60,6 +60,8 @@ void correlator_core::impl::mind_removal(const topology_change& t, dependency_gr
   if (done != dependency_graph::change::removed) return;
   forget_covered();
   mark_dependents({t.from, t.to});
+  if (covers_dependents())  // names may have gone with it, over which others depended
+    for (const auto& [entity, ids] : by_entity) merged.insert(ids.begin(), ids.end());
   std::set<incident_key> keys;
   for (const std::string* entity : {&t.from, &t.to})
     if (const auto at = reached_by.find(*entity); at != reached_by.end())

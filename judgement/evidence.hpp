@@ -50,6 +50,9 @@ struct evidence_weights {
   std::size_t stop_ticks = 2;
   double stop_each = 2;
   double stop_most = 4;
+  /// A call may hang so long, and be known only when it ends: what has not come for less, and has
+  /// not come again, may still be under way.
+  std::int64_t stop_hang_ms = 120'000;
   /// Metrics of unknown meaning, and bytes on the wire, which follow the traffic.
   double little_most = 1.5;
 };
@@ -200,6 +203,8 @@ struct stopped_calls {
   double lr = 0;       ///< log likelihood ratio stopped : a pause by chance
   event_time since{};  ///< first and last tick of the longest pause
   event_time until{};
+  std::int64_t tick_ms = 0;
+  bool may_hang = false;    ///< no call has ended since, and not for so long that none was made
   std::string_view metric;  ///< points into the question
 };
 

@@ -79,7 +79,16 @@ public:
     if (!caller_works(call, since, until)) return;
     stopped_calls& known = found_[{call.from, call.to}];
     if (known.lr >= *lr) return;
-    known = {call.from, call.to, *lr, since, until, w.metrics[call.metric].name};
+    const bool open = pause.end == std::min(parts.end, values.size());
+    const auto lasting = until - since + milliseconds{w.tick_ms};
+    known = {call.from,
+             call.to,
+             *lr,
+             since,
+             until,
+             w.tick_ms,
+             open && lasting < milliseconds{weights_.stop_hang_ms},
+             w.metrics[call.metric].name};
   }
 
   std::vector<stopped_calls> found() const {

@@ -232,7 +232,8 @@ private:
   double stopping_chance(std::size_t r, const stopped_calls& stop) const {
     if (r == stop.from) return w_.stopped_caller;
     const node_evidence& callee = seen_.nodes[stop.to];
-    if (r == stop.to) return callee.silent || !callee.observed ? w_.stopped_callee : 0;
+    const bool heard = callee.observed && !callee.silent && !stop.may_hang;
+    if (r == stop.to) return heard ? 0 : w_.stopped_callee;
     double passes = 0;
     for (const std::size_t c : callees_[stop.from])
       if (c != stop.to) passes = std::max(passes, passing_[r][c]);

@@ -34,7 +34,8 @@ struct posterior_weights {
   /// q of an edge at the cause under a network fault.
   double edge = 0.6;
   /// q that calls stop: of a cause that makes them, of another callee of the same caller, which
-  /// gives up before it comes so far, and of the callee itself where nobody hears of it.
+  /// gives up before it comes so far, and of the callee itself where nobody hears of it or its
+  /// calls may hang.
   double stopped_caller = 0.5;
   double stopped_by_callee = 0.25;
   double stopped_callee = 0.3;

@@ -233,13 +233,17 @@ private:
       const stopped_calls& stop = s_.seen.stops[index];
       const std::string& callee = s_.question.nodes[stop.to].entity;
       const double ticks_s =
-          seconds_between(stop.since, stop.until) +
-          static_cast<double>(s_.question.nodes[stop.from].window.tick_ms) / 1000;
+          seconds_between(stop.since, stop.until) + static_cast<double>(stop.tick_ms) / 1000;
       const std::string lasting = " for " + span_text(ticks_s);
       if (stop.from == r_)
-        say("edge", "it did not call " + callee + lasting + ", and worked meanwhile", part);
+        say("edge",
+            (stop.may_hang ? "none of its calls to " + callee + " ended"
+                           : "it did not call " + callee) +
+                lasting + ", and it worked meanwhile",
+            part);
       else if (stop.to == r_)
-        say("edge", s_.question.nodes[stop.from].entity + " did not call it" + lasting, part);
+        say("edge", "no call of " + s_.question.nodes[stop.from].entity + " to it ended" + lasting,
+            part);
       else
         say("edge",
             s_.question.nodes[stop.from].entity + ", which depends on it, did not come to call " +

@@ -41,10 +41,11 @@ outcome<void> backup_desk::remove() const {
   if (!fs::exists(fs::symlink_status(directory_, failed))) return {};
   failed.clear();
   if (!fs::is_directory(fs::path{directory_} / mark, failed) && !fs::is_empty(directory_, failed))
-    return failure{ec::invalid,
-                   directory_ +
-                       " was not made by this server, which needs the name for backups: "
-                       "call it otherwise"};
+    return failure{
+        ec::invalid,
+        directory_ +
+            " was not made by this server, which needs the name for backups: "
+            "call it otherwise (one that a build without marks left half made may be removed)"};
   for (fs::directory_iterator at{directory_, failed}, end; !failed && at != end;
        at.increment(failed))
     if (at->path().filename() != mark) fs::remove_all(at->path(), failed);

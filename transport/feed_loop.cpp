@@ -86,6 +86,7 @@ void feed_loop::run() {
     look_for_lost_rights();
     if (stopping_) break;
     read_subscriptions();
+    if (stopping_) break;  // the socket may be closed
     publish_waiting(records_per_turn);
     held_.again();
     answer_waiting();
@@ -96,16 +97,24 @@ void feed_loop::run() {
 }
 
 void feed_loop::read_subscriptions() {
+  if (last_cut_ && clock::now() - *last_cut_ >= quiet_after_cut) {
+    last_cut_.reset();
+    subscribed_bound_ = most_subscribed_bytes;
+  }
   for (std::size_t n = 0; n < subscriptions_per_turn && receive(publisher_, message_); ++n) {
     if (message_.count == 1) note_subscription(message_[0]);
-    if (subscribed_bytes_ > most_subscribed_bytes) return cut_subscriptions();
+    if (subscribed_bytes_ > subscribed_bound_) return cut_subscriptions();
   }
 }
 
 void feed_loop::cut_subscriptions() {
   const sender last = sender_of(message_.frames[0], guard_.publisher ? served_.get() : nullptr);
   spdlog::warn("subscriptions take more than {} bytes: all are cut last_by=\"{}\"",
-               most_subscribed_bytes, last.rights == nullptr ? "" : last.rights->name);
+               subscribed_bound_, last.rights == nullptr ? "" : last.rights->name);
+  // Who is cut comes back with all it wanted: more room for those who want a little too much, so
+  // that not everybody is cut again and again.
+  if (last_cut_) subscribed_bound_ = std::min(2 * subscribed_bound_, 4 * most_subscribed_bytes);
+  last_cut_ = clock::now();
   rebind_publisher();
 }
 

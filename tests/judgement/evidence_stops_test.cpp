@@ -78,8 +78,27 @@ TEST(StoppedCalls, PointToTheCallerNotToWhomItDoesNotCall) {
   EXPECT_EQ(found.causes[0].entity, "service/checkout");
   const auto& said = found.causes[0].evidence;
   EXPECT_TRUE(std::any_of(said.begin(), said.end(), [](const evidence_item& e) {
-    return e.text == "it did not call service/mail for 2 min, and worked meanwhile";
+    return e.text == "it did not call service/mail for 2 min, and it worked meanwhile";
   }));
+}
+
+TEST(StoppedCalls, ThatMayStillBeUnderWayAreToldSo) {
+  rca_question q = shop();
+  leave_out(q, checkout, "out_p50.mail", ticks - 3);
+  const auto seen = stops(q);
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_TRUE(seen[0].may_hang);
+  const root_cause_result found = find_root_cause(q, root_cause_options{}, {}, nullptr);
+  const auto by = [&](std::string_view entity, std::string_view text) {
+    return std::any_of(found.causes.begin(), found.causes.end(), [&](const ranked_cause& c) {
+      return c.entity == entity &&
+             std::any_of(c.evidence.begin(), c.evidence.end(),
+                         [&](const evidence_item& e) { return e.text == text; });
+    });
+  };
+  EXPECT_TRUE(by("service/checkout",
+                 "none of its calls to service/mail ended for 30 s, and it worked meanwhile"));
+  EXPECT_TRUE(by("service/mail", "no call of service/checkout to it ended for 30 s"));
 }
 
 cause_posterior weighed(const rca_question& q) {

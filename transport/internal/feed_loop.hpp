@@ -42,6 +42,7 @@ public:
   /// Of all prefixes that are subscribed to. libzmq keeps each byte of them in a node of its own,
   /// some 34 bytes: with more, everybody has to subscribe anew.
   static constexpr std::size_t most_subscribed_bytes = std::size_t{4} << 20;
+  static constexpr std::chrono::hours quiet_after_cut{1};
   /// JSON prefixes remembered; with more, JSON is published until the server ends.
   static constexpr std::size_t max_json_prefixes = 4096;
 
@@ -111,7 +112,9 @@ private:
   held_replies held_;
   std::deque<asked> unanswered_;  ///< in their order
   std::size_t unanswered_bytes_ = 0;
-  std::size_t subscribed_bytes_ = 0;  ///< of prefixes that somebody wants now
+  std::size_t subscribed_bytes_ = 0;                      ///< of prefixes that somebody wants now
+  std::size_t subscribed_bound_ = most_subscribed_bytes;  ///< larger after several cuts
+  std::optional<clock::time_point> last_cut_;
   std::set<std::string, std::less<>> json_prefixes_;
   bool json_overflow_ = false;
   clock::time_point next_beat_{};

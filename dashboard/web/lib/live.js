@@ -185,7 +185,7 @@ function recordOf(text) {
 }
 
 function take(event) {
-  live.seq = Number(event.id) || live.seq;
+  if (event.id) live.seq = Number(event.id) || 0; // 0: of a store that is new
   if (event.event === "hello") return greeted(recordOf(event.data) ?? {});
   if (event.event === "heartbeat") return;
   const record = recordOf(event.data);
