@@ -95,6 +95,8 @@ rocksdb::ColumnFamilyOptions settings_of(family f, const storage_options& option
   table.block_cache = cache;
   table.block_size = shape.block_bytes;
   table.format_version = 5;
+  // Debian builds RocksDB without the processor's CRC32; this one is several times as fast.
+  table.checksum = rocksdb::kXXH3;
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
   if (shape.bloom) {
