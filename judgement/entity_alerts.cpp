@@ -6,6 +6,7 @@
 
 #include "judgement/entity_state.hpp"
 #include "messages/durations.hpp"
+#include "messages/number_words.hpp"
 #include "messages/units.hpp"
 
 namespace faultline {
@@ -27,11 +28,7 @@ constexpr double lead_again_s = 300;   // likewise, where a time was told
 // at least three ticks: what is over by then is mostly what nobody had seen yet.
 constexpr std::int64_t doubt_ms = 5 * 60'000;
 
-std::string number(double v) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", v);
-  return text;
-}
+std::string number(double v) { return number_words(v, 4); }
 
 std::string duration_text(double seconds) {
   char text[32];

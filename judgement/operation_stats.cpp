@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "messages/identity.hpp"
+#include "messages/number_words.hpp"
 #include "processing/log_line.hpp"
 
 namespace faultline {
@@ -38,19 +38,10 @@ double binomial_surprise(double hits, double of, double usual) noexcept {
 }
 
 std::string duration_words(double ms) {
-  char text[32];
-  if (ms < 1000)
-    std::snprintf(text, sizeof text, "%.3g ms", ms);
-  else
-    std::snprintf(text, sizeof text, "%.3g s", ms / 1000);
-  return text;
+  return ms < 1000 ? number_words(ms, 3) + " ms" : number_words(ms / 1000, 3) + " s";
 }
 
-std::string share_words(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2g %%", 100 * share);
-  return text;
-}
+std::string share_words(double share) { return number_words(100 * share, 2) + " %"; }
 
 }  // namespace
 

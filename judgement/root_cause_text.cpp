@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <string>
 #include <string_view>
 
 #include "judgement/alert_lifecycle.hpp"
+#include "messages/number_words.hpp"
 
 namespace faultline {
 namespace {
@@ -18,11 +18,7 @@ constexpr double shown = 1.0;
 constexpr double least_weight = 0.05;
 constexpr std::size_t most_items = 6;
 
-std::string number(double v) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", v);
-  return text;
-}
+std::string number(double v) { return number_words(v, 3); }
 
 /// @p v beside @p other: what is nothing to it is zero, as values are kept to some digits.
 std::string beside(double v, double other) {

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "messages/number_words.hpp"
 #include "messages/rfc3339.hpp"
 
 namespace faultline {
@@ -104,12 +105,10 @@ std::string format_count(std::uint64_t n) {
 }
 
 std::string format_number(double value) {
-  std::array<char, 40> text{};
   const double size = std::fabs(value);
-  if (size >= 1000 && size < 1e7)
-    std::snprintf(text.data(), text.size(), "%.0f", value);
-  else
-    std::snprintf(text.data(), text.size(), "%.4g", value);
+  if (size < 1000 || !(size < 1e7)) return number_words(value, 4);
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "%.0f", value);
   return text.data();
 }
 

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <memory>
 #include <random>
 #include <set>
+#include <sstream>
+#include <string>
 
 #include "judgement/root_cause.hpp"
 
@@ -100,13 +102,23 @@ private:
   std::mt19937_64 engine_;
 };
 
+/// What number_words wrote: "14", "10k", "-1.2M".
+double number_of(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  const std::size_t thousands = std::string{"\0kMGT", 5}.find(*end);
+  return value * std::pow(1000.0, thousands == std::string::npos ? 0 : thousands);
+}
+
 /// "NAME rose 4 robust deviations, from 10 to 14".
 bool goes_as_it_says(const std::string& text) {
   const auto from = text.find("robust deviations, from ");
   if (from == std::string::npos) return true;
-  double before = 0, after = 0;
-  if (std::sscanf(text.c_str() + from, "robust deviations, from %lf to %lf", &before, &after) != 2)
-    return false;
+  std::istringstream words{text.substr(from)};
+  std::string skipped, told_before, told_after;
+  words >> skipped >> skipped >> skipped >> told_before >> skipped >> told_after;
+  if (told_after.empty()) return false;
+  const double before = number_of(told_before), after = number_of(told_after);
   return text.find(" rose ") != std::string::npos ? after >= before : after <= before;
 }
 

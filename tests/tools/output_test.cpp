@@ -77,6 +77,7 @@ TEST(Numbers, AreWrittenForPeople) {
   EXPECT_EQ(format_count(1234567), "1,234,567");
   EXPECT_EQ(format_number(0.12345), "0.1235");
   EXPECT_EQ(format_number(15300.4), "15300");
+  EXPECT_EQ(format_number(92'510'000), "92.51M");
   EXPECT_EQ(format_bytes(512), "512 B");
   EXPECT_EQ(format_bytes(13'107'200), "12.5 MiB");
 }
