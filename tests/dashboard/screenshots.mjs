@@ -37,6 +37,7 @@ async function show(page, hash) {
   await page.waitForFunction(
     () => document.querySelector("main h1, main h2") && !document.querySelector("main .waiting, main [aria-busy=true]"));
   await page.waitForFunction(() => !document.querySelector(".link-starting"));
+  await page.waitForFunction(() => [...document.querySelectorAll("main .chart")].every((chart) => chart.querySelector("canvas")));
   await page.waitForTimeout(600); // drawings settle
 }
 
