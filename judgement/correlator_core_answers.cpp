@@ -4,6 +4,31 @@
 #include "judgement/correlator_core_impl.hpp"
 
 namespace faultline {
+namespace {
+
+bool begins_with(const std::string& text, const std::string& start) {
+  return text.compare(0, start.size(), start) == 0;
+}
+
+/// @p later is an answer that was asked for as of a later onset than @p known, and names the same
+/// entity: its baseline holds the fault already, so what shows there is what the fault has broken
+/// since. What kind of fault it is stays as it was seen from the beginning, with what shows it.
+void keep_kind(const ranked_cause& known, ranked_cause& later) {
+  if (known.entity != later.entity || known.fault_class.empty() || known.metric.empty()) return;
+  if (known.fault_class == later.fault_class && known.metric == later.metric) return;
+  later.fault_class = known.fault_class;
+  later.metric = known.metric;
+  later.remediation = known.remediation;
+  const auto shows = [&](const evidence_item& e) {
+    return begins_with(e.text, known.metric + " ");
+  };
+  auto& told = later.evidence;
+  if (std::any_of(told.begin(), told.end(), shows)) return;
+  const auto from = std::find_if(known.evidence.begin(), known.evidence.end(), shows);
+  if (from != known.evidence.end()) told.insert(told.begin(), *from);
+}
+
+}  // namespace
 
 void correlator_core::impl::on_root_cause(const root_cause_result& r) {
   if (take_suspicion(r) || take_late(r)) return;
@@ -37,7 +62,11 @@ void correlator_core::impl::on_root_cause(const root_cause_result& r) {
 }
 
 void correlator_core::impl::take_causes(tracked_incident& i, const root_cause_result& r) const {
-  i.record.causes = r.causes;
+  std::vector<ranked_cause> causes = r.causes;
+  const bool from_later = std::max(i.begins(), i.asked_burst) > i.first_onset;
+  if (from_later && !i.record.abstained && !i.record.causes.empty() && !causes.empty())
+    keep_kind(i.record.causes.front(), causes.front());
+  i.record.causes = std::move(causes);
   i.record.unobserved = r.unobserved;
   i.record.abstained = r.abstained;
   rank_remedies(i.record.causes);
@@ -118,7 +147,7 @@ std::optional<incident_key> correlator_core::impl::of_same_cause(incident_key ke
 void correlator_core::impl::merge_same_cause(incident_key answered, incident_key other) {
   const incident_key older = std::min(answered, other);
   const incident_key younger = std::max(answered, other);
-  const incident answer = incidents.at(answered).record;
+  incident answer = incidents.at(answered).record;
   tracked_incident& into = incidents.at(older);
   const tracked_incident& from = incidents.at(younger);
   if (!into.frozen) into.reopened = into.begins();
@@ -131,7 +160,11 @@ void correlator_core::impl::merge_same_cause(incident_key answered, incident_key
   into.burst = from.awaiting ? from.burst : event_time{};
   take_over(older, younger, false);
   end_merged(younger, into.record.id);
-  into.record.causes = answer.causes;
+  if (answered == younger) {
+    keep_kind(into.record.causes.front(), answer.causes.front());
+    rank_remedies(answer.causes);
+  }
+  into.record.causes = std::move(answer.causes);
   into.record.unobserved = answer.unobserved;
   into.record.abstained = answer.abstained;
   tell_growth(into);

@@ -94,6 +94,7 @@ public:
     ranked_cause c;
     c.entity = cause;
     c.fault_class = "memory_leak";
+    c.metric = "memory.used";
     c.probability = probability;
     d.root_cause.causes = {c};
     d.root_cause.unobserved = 1 - probability;

@@ -164,6 +164,42 @@ TEST_F(SameCause, OfTwoOpenIncidentsMakesThemOne) {
   EXPECT_THAT(out.requests, IsEmpty()) << "both have just been asked about";
 }
 
+TEST_F(SameCause, IsOfTheKindThatWasSeenFromTheBeginning) {
+  const auto say = [this](const std::string& incident, const std::string& cls,
+                          const std::string& metric, event_time as_of) {
+    decision d;
+    d.kind = decision_kind::root_cause;
+    d.root_cause.incident = incident;
+    d.root_cause.as_of = as_of;
+    ranked_cause c;
+    c.entity = "a";
+    c.probability = 0.95;
+    c.fault_class = cls;
+    c.metric = metric;
+    c.evidence = {{"deviation", metric + " rose 30 robust deviations", 4}};
+    c.remediation = {{"of " + cls, {}, "", 0, 0}};
+    d.root_cause.causes = {c};
+    d.root_cause.abstained = false;
+    return f.apply(d);
+  };
+  const auto seen = [this] { return f.core.open().at(0).causes.at(0); };
+  say(older, "disk", "disk.used", event_time_of(later - minute));
+  say(second.incident, "error_burst", "errors", second.as_of);
+  ASSERT_EQ(f.core.open().size(), 1u);
+  EXPECT_EQ(seen().fault_class, "disk");
+  EXPECT_EQ(seen().metric, "disk.used");
+  EXPECT_EQ(seen().remediation.at(0).title, "of disk");
+  ASSERT_EQ(seen().evidence.size(), 2u);
+  EXPECT_EQ(seen().evidence[0].text, "disk.used rose 30 robust deviations");
+  EXPECT_EQ(seen().evidence[1].text, "errors rose 30 robust deviations");
+
+  f.edge("c", "b");
+  const auto third = f.fire("c", later + 2 * minute).requests.at(0);
+  say(older, "error_burst", "errors", third.as_of);
+  EXPECT_EQ(seen().fault_class, "disk") << "the later answers are as of the later onset, too";
+  EXPECT_EQ(seen().evidence.size(), 2u);
+}
+
 TEST_F(SameCause, TakesInWhatComesAfterwards) {
   f.edge("c", "b");
   answer("a", 0.92);

@@ -125,6 +125,22 @@ TEST_F(IncidentSplit, TheSameCauseKeepsItTogether) {
   EXPECT_THAT(f.core.open()[0].entities, ElementsAre("a", "b"));
 }
 
+TEST_F(IncidentSplit, TheSameCauseIsOfTheKindThatWasSeenFromTheBeginning) {
+  decision d;
+  d.kind = decision_kind::root_cause;
+  d.root_cause.incident = id;
+  d.root_cause.as_of = second.requests.at(0).as_of;
+  ranked_cause c;
+  c.entity = "a";
+  c.probability = 0.8;
+  c.metric = "errors";
+  c.fault_class = "error_burst";
+  d.root_cause.causes = {c};
+  d.root_cause.abstained = false;
+  f.apply(d);
+  EXPECT_EQ(f.core.open().at(0).causes.at(0).fault_class, "memory_leak");
+}
+
 TEST_F(IncidentSplit, ACauseThatIsNotLikelyEnoughKeepsItTogether) {
   answer("b", 0.45);
   ASSERT_EQ(f.core.open().size(), 1u);
