@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "judgement/evidence.hpp"
+#include "judgement/fault_kind.hpp"
 #include "judgement/posterior.hpp"
 #include "judgement/rca_features.hpp"
 #include "judgement/remediation.hpp"
@@ -59,24 +60,6 @@ std::string metric_of(const evidence& seen, std::size_t r, std::size_t best_clas
 bool tells_class(const node_evidence& of, const cause_terms& t) {
   return of.observed ||
          std::any_of(t.by_class.begin(), t.by_class.end(), [](double lr) { return lr > 0; });
-}
-
-/// Classes of the ranker and of the sum, as one. A change is named where one is known.
-fault_class class_of(const cause_terms& t, const ranker_scores* scores, std::size_t r,
-                     double ranker_weight) {
-  std::size_t best = t.best_class;
-  double most = -1e300;
-  for (std::size_t k = 0; k < fault_class_count; ++k) {
-    if (static_cast<fault_class>(k) == fault_class::change && !t.change_index) continue;
-    double value = t.by_class[k];
-    if (scores != nullptr && r < scores->class_logit.size()) {
-      value += ranker_weight * static_cast<double>(scores->class_logit[r][k]);
-    }
-    if (value <= most) continue;
-    most = value;
-    best = k;
-  }
-  return static_cast<fault_class>(best);
 }
 
 /// Whether nothing is measured of the node and nothing else speaks for it: an alert somebody has
@@ -195,7 +178,7 @@ root_cause_result find_root_cause(const rca_question& question, const root_cause
     ranked_cause c;
     c.entity = question.nodes[r].entity;
     if (tells_class(seen.nodes[r], p.causes[r])) {
-      const fault_class k = class_of(p.causes[r], said, r, weights.ranker);
+      const fault_class k = kind_of_fault(seen.nodes[r], p.causes[r], said, r, weights.ranker);
       c.fault_class = to_string(k);
       c.metric = metric_of(seen, r, static_cast<std::size_t>(k));
     }
