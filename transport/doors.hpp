@@ -23,8 +23,10 @@ namespace faultline {
 /// reply to a peer that has gone is dropped and counted).
 struct reply_address {
   std::uint32_t socket = 0;
-  std::string route;       ///< routing id
-  bool delimiter = false;  ///< a REQ client: mirror its empty delimiter
+  std::string route;  ///< routing id
+  /// Goes in front of the reply: what a REQ client, and proxies on the way, put before the request,
+  /// up to the empty delimiter.
+  std::vector<std::string> envelope;
 
   /// `socket` of a message that nobody waits for an answer to (PULL, SUB): a reply is dropped.
   static constexpr std::uint32_t no_reply = 0xffffffff;

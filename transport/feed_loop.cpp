@@ -174,19 +174,19 @@ void feed_loop::send_frames(std::string_view topic, std::string_view payload) {
 
 void feed_loop::answer_requests() {
   for (std::size_t n = 0; n < requests_per_turn && has_room() && receive(replay_, message_); ++n) {
-    const bool delimiter = message_.count > 2 && message_[1].empty();
-    const std::size_t body = delimiter ? 2 : 1;
+    const std::size_t body = begin_of_request(message_);
+    auto envelope = envelope_of(message_, body);
     // A request of several frames is answered like one that cannot be read.
     const std::string_view request =
         message_.count == body + 1 ? message_[body] : std::string_view{};
     door_tally::add(tally_.feed_requests);
     if (!may_ask()) {
       held_.send(
-          replay_, 0, message_[0], delimiter,
+          replay_, 0, message_[0], envelope,
           error_reply("not_allowed", "this key has no right to the feed", 0, encoding_of(request)));
       continue;
     }
-    asked by{std::string{message_[0]}, delimiter, std::string{request}};
+    asked by{std::string{message_[0]}, std::move(envelope), std::string{request}};
     if (!waits(by.route) && answer(by)) continue;
     unanswered_bytes_ += by.request.size();
     unanswered_.push_back(std::move(by));
@@ -213,7 +213,7 @@ bool feed_loop::answer(asked& by) {
   const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now() - by.came);
   auto reply = handler_->on_feed_request(by.request, std::exchange(by.before, true), waited);
   if (!reply) return false;
-  held_.send(replay_, 0, by.route, by.delimiter, std::move(*reply));
+  held_.send(replay_, 0, by.route, by.envelope, std::move(*reply));
   return true;
 }
 

@@ -18,12 +18,12 @@ void held_replies::count(bool sent) noexcept {
 }
 
 void held_replies::send(zmq::socket_t& router, std::uint32_t number, std::string_view route,
-                        bool delimiter, std::string frame) {
+                        const std::vector<std::string>& envelope, std::string frame) {
   std::string key;
   auto found = peers_.end();
   if (!peers_.empty()) found = peers_.find(key = key_of(number, route));
   if (found == peers_.end()) {  // none waits before it
-    const auto sent = send_to(router, route, delimiter, frame);
+    const auto sent = send_to(router, route, envelope, frame);
     if (sent != send_result::full) return count(sent == send_result::sent);
     key = key_of(number, route);
   }
@@ -31,7 +31,7 @@ void held_replies::send(zmq::socket_t& router, std::uint32_t number, std::string
   if (found == peers_.end())
     found = peers_.emplace(key, peer{&router, std::string{route}, {}}).first;
   bytes_ += frame.size();
-  found->second.waiting.push_back({delimiter, std::move(frame), clock::now() + patience});
+  found->second.waiting.push_back({envelope, std::move(frame), clock::now() + patience});
 }
 
 void held_replies::again() {
@@ -42,7 +42,7 @@ void held_replies::again() {
 bool held_replies::settle(peer& to) {
   while (!to.waiting.empty()) {
     const answer& first = to.waiting.front();
-    const auto sent = send_to(*to.router, to.route, first.delimiter, first.frame);
+    const auto sent = send_to(*to.router, to.route, first.envelope, first.frame);
     if (sent == send_result::full && clock::now() < first.until) return false;
     count(sent == send_result::sent);
     bytes_ -= first.frame.size();

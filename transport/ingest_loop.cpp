@@ -109,14 +109,14 @@ void ingest_loop::read_requests(std::size_t router) {
   send_replies();
 }
 
-// request := route delimiter? header payload?     -- the delimiter is an empty frame
+// request := route envelope? header payload?     -- the envelope ends with an empty frame
 void ingest_loop::take_request(std::size_t router) {
   door_tally::add(tally_.bytes_in, bytes_of_message());
   reply_address from;
   from.socket = static_cast<std::uint32_t>(router);
   from.route = message_[0];
-  from.delimiter = message_.count > 1 && message_[1].empty();
-  const std::size_t header = from.delimiter ? 2 : 1;
+  const std::size_t header = begin_of_request(message_);
+  from.envelope = envelope_of(message_, header);
   const std::size_t frames = message_.count - header;
   const sender who = sender_of(last_frame(), routers_[router].secured ? list_.get() : nullptr);
   if (message_.count <= header || frames > 2) {
@@ -168,7 +168,7 @@ void ingest_loop::send_replies() {
   }
   held_.again();
   for (outgoing& out : sending_)
-    held_.send(routers_[out.to.socket].socket, out.to.socket, out.to.route, out.to.delimiter,
+    held_.send(routers_[out.to.socket].socket, out.to.socket, out.to.route, out.to.envelope,
                std::move(out.frame));
   sending_.clear();
 }

@@ -106,6 +106,23 @@ bool receive(zmq::socket_t& socket, frame_list& into) {
   return true;
 }
 
+std::size_t begin_of_request(const frame_list& message) noexcept {
+  constexpr std::size_t longest_id = 255;                   // of a route, in ZMTP
+  constexpr std::size_t last_place = frame_list::kept - 3;  // two frames may follow
+  for (std::size_t i = 1; i < message.count && i <= last_place; ++i) {
+    // An empty frame at the end is a payload.
+    if (message[i].empty()) return i == 1 || i + 1 < message.count ? i + 1 : 1;
+    if (message[i].size() > longest_id) break;
+  }
+  return 1;
+}
+
+std::vector<std::string> envelope_of(const frame_list& message, std::size_t begin) {
+  std::vector<std::string> frames;
+  for (std::size_t i = 1; i < begin; ++i) frames.emplace_back(message[i]);
+  return frames;
+}
+
 namespace {
 
 /// ":port" of the other end of @p descriptor, or nothing: it may be closed, or no TCP.
@@ -139,8 +156,8 @@ std::string_view peer_names::of(zmq::message_t& frame, clock::time_point now) {
   return entry.name;
 }
 
-send_result send_to(zmq::socket_t& router, std::string_view route, bool delimiter,
-                    std::string_view frame) {
+send_result send_to(zmq::socket_t& router, std::string_view route,
+                    const std::vector<std::string>& envelope, std::string_view frame) {
   bool full = false;
   const auto part = [&](std::string_view bytes, int flags) {
     while (zmq_send(router.handle(), bytes.data(), bytes.size(), flags | ZMQ_DONTWAIT) < 0) {
@@ -152,8 +169,9 @@ send_result send_to(zmq::socket_t& router, std::string_view route, bool delimite
     return true;
   };
   if (!part(route, ZMQ_SNDMORE)) return full ? send_result::full : send_result::unroutable;
-  const bool sent = (!delimiter || part("", ZMQ_SNDMORE)) && part(frame, 0);
-  return sent ? send_result::sent : send_result::unroutable;
+  for (const std::string& before : envelope)
+    if (!part(before, ZMQ_SNDMORE)) return send_result::unroutable;
+  return part(frame, 0) ? send_result::sent : send_result::unroutable;
 }
 
 void wait_for(zmq_pollitem_t* items, std::size_t count, int timeout_ms) {

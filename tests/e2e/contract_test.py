@@ -3,6 +3,7 @@
 
 import base64
 import json
+import threading
 import time
 import unittest
 import urllib.parse
@@ -73,6 +74,47 @@ class Contract(unittest.TestCase):
                           json.dumps(row("host/req", 1, cpu=1.0)).encode()])
         self.assertTrue(s.poll(30_000))
         self.assertEqual(json.loads(s.recv())["accepted"], 1)
+
+    def test_answers_req_clients_that_number_their_requests_and_those_behind_a_proxy(self):
+        context = zmq.Context.instance()
+
+        def ask(endpoint, frames, correlate):
+            s = context.socket(zmq.REQ)
+            s.setsockopt(zmq.LINGER, 0)
+            s.setsockopt(zmq.REQ_CORRELATE, correlate)
+            self.addCleanup(s.close)
+            s.connect(endpoint)
+            s.send_multipart([json.dumps(f).encode() for f in frames])
+            self.assertTrue(s.poll(30_000), "no answer")
+            return json.loads(s.recv())
+
+        def proxy_to(port):
+            front, back, control = context.socket(zmq.ROUTER), context.socket(zmq.DEALER), context.socket(zmq.PAIR)
+            steer = context.socket(zmq.PAIR)
+            at = front.bind_to_random_port("tcp://127.0.0.1")
+            back.connect(f"tcp://127.0.0.1:{port}")
+            steer.bind(f"inproc://steer-{port}")
+            control.connect(f"inproc://steer-{port}")
+            thread = threading.Thread(target=zmq.proxy_steerable, args=(front, back, None, control))
+            thread.start()
+
+            def end():
+                steer.send(b"TERMINATE")
+                thread.join()
+                for s in (front, back, control, steer):
+                    s.close(linger=0)
+
+            self.addCleanup(end)
+            return f"tcp://127.0.0.1:{at}"
+
+        for seq, (router, replay) in enumerate([
+                (f"tcp://127.0.0.1:{self.server.router}", f"tcp://127.0.0.1:{self.server.replay}"),
+                (proxy_to(self.server.router), proxy_to(self.server.replay))], 1):
+            for correlate in (0, 1):
+                header = {"publisher": f"numbered-{correlate}", "seq": seq}
+                answer = ask(router, [header, row("host/numbered", seq, cpu=1.0)], correlate)
+                self.assertEqual(answer, {"ack": seq, "accepted": 1, "rejected": []})
+                self.assertIn("as_of", ask(replay, [{"op": "snapshot"}], correlate))
 
     def test_names_the_bad_event_and_takes_the_others(self):
         p = self.publisher("mixed")

@@ -198,6 +198,26 @@ TEST(DoorsFeed, ReplaySocketServesDealerAndReqInTheirEncoding) {
   EXPECT_EQ(h.house->counters().feed_requests, 3U);
 }
 
+TEST(DoorsFeed, WhatProxiesAndNumberedRequestsPutInFrontComesBack) {
+  open_house h;
+  h.start();
+  zmq::socket_t dealer{context(), zmq::socket_type::dealer};
+  dealer.set(zmq::sockopt::linger, 0);
+  dealer.set(zmq::sockopt::rcvtimeo, 30000);
+  dealer.connect(h.replay);
+  for (const char* frame : {"client", "number", ""})
+    dealer.send(zmq::buffer(std::string{frame}), zmq::send_flags::sndmore);
+  dealer.send(zmq::str_buffer(R"({"op":"replay"})"), zmq::send_flags::none);
+  std::vector<std::string> answer(4);
+  for (std::string& frame : answer) {
+    zmq::message_t got;
+    ASSERT_TRUE(dealer.recv(got));
+    frame = got.to_string();
+  }
+  EXPECT_EQ(answer[0] + answer[1] + answer[2], "clientnumber");
+  EXPECT_TRUE(nlohmann::json::parse(answer[3]).contains("records"));
+}
+
 struct asking_dealer {
   explicit asking_dealer(const std::string& replay) : socket{context(), zmq::socket_type::dealer} {
     socket.set(zmq::sockopt::linger, 0);

@@ -131,7 +131,38 @@ TEST(DoorsIngest, ReqGetsItsDelimiterBack) {
   EXPECT_EQ(req.receive(), (std::vector<std::string>{"op last|"}));
   const auto requests = h.ingest.requests_so_far();
   ASSERT_EQ(requests.size(), 2U);
-  EXPECT_TRUE(requests[0].from.delimiter);
+  EXPECT_EQ(requests[0].from.envelope, std::vector<std::string>{""});
+}
+
+TEST(DoorsIngest, WhatProxiesAndNumberedRequestsPutInFrontComesBack) {
+  open_house h;
+  answer_with_payload(h);
+  h.start();
+  peer dealer{zmq::socket_type::dealer, h.router};
+  const auto answered = [&](const std::vector<std::string>& frames) {
+    EXPECT_TRUE(dealer.send(frames));
+    return dealer.receive();
+  };
+  using frames = std::vector<std::string>;
+  EXPECT_EQ(answered({"number", "", "h", "p"}), (frames{"number", "", "h|p"}));
+  EXPECT_EQ(answered({"a", "b", "c", "number", "", "h", ""}),
+            (frames{"a", "b", "c", "number", "", "h|"}));
+  EXPECT_EQ(answered({"number", "", "op last"}), (frames{"number", "", "op last|"}));
+  EXPECT_EQ(answered({"op last", ""}), (frames{"op last|"}));
+  EXPECT_EQ(h.house->counters().bad_requests, 0U);
+  dealer.send({std::string(256, 'x'), "", "h", "p"});
+  dealer.send({"a", "b", "c", "d", "e", "", "h", "p"});
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.bad_requests.size() == 2; }));
+}
+
+TEST(DoorsIngest, AReqClientWhoseRequestsAreNumberedIsAnswered) {
+  open_house h;
+  answer_with_payload(h);
+  h.start();
+  peer req{zmq::socket_type::req, h.router};
+  req.socket.set(zmq::sockopt::req_correlate, true);
+  req.send({"header", "payload"});
+  EXPECT_EQ(req.receive(), (std::vector<std::string>{"header|payload"}));
 }
 
 TEST(DoorsIngest, RepliesComeFromAnyThreadAndLater) {

@@ -72,7 +72,7 @@ private:
   };
   struct asked {
     std::string route;
-    bool delimiter = false;
+    std::vector<std::string> envelope;
     std::string request;
     bool before = false;  ///< the handler knows of it
     clock::time_point came = clock::now();

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <zmq.hpp>
 
@@ -30,15 +31,15 @@ public:
   explicit held_replies(door_tally& tally) noexcept : tally_{tally} {}
 
   /// @p number tells @p router from others of the same thread; it outlives this.
-  void send(zmq::socket_t& router, std::uint32_t number, std::string_view route, bool delimiter,
-            std::string frame);
+  void send(zmq::socket_t& router, std::uint32_t number, std::string_view route,
+            const std::vector<std::string>& envelope, std::string frame);
   /// Sends what has room now.
   void again();
   bool empty() const noexcept { return peers_.empty(); }
 
 private:
   struct answer {
-    bool delimiter;
+    std::vector<std::string> envelope;
     std::string frame;
     clock::time_point until;
   };

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <zmq.hpp>
 
@@ -59,7 +60,7 @@ private:
 /// The frames of one message, kept in libzmq's own buffers. Reused, so that receiving copies
 /// nothing.
 struct frame_list {
-  static constexpr std::size_t kept = 4;
+  static constexpr std::size_t kept = 8;
   std::array<zmq::message_t, kept> frames;
   std::size_t count = 0;  ///< frames of the message; those beyond `kept` were dropped
 
@@ -70,6 +71,12 @@ struct frame_list {
 
 /// Takes one whole message without waiting. @returns false when there is none.
 bool receive(zmq::socket_t& socket, frame_list& into);
+
+/// The frame with which the request in a ROUTER's message begins: after the route, and after the
+/// envelope where there is one, which an empty frame ends.
+std::size_t begin_of_request(const frame_list& message) noexcept;
+/// What stands between the route and the request that begins with frame @p begin.
+std::vector<std::string> envelope_of(const frame_list& message, std::size_t begin);
 
 /// Names of the connections that messages came by: "host:port". ZeroMQ tells the descriptor and the
 /// host; the port is asked of the socket, once a second for each connection, and is kept when the
@@ -96,9 +103,9 @@ enum class send_result : std::uint8_t {
   full,        ///< the peer's queue has no room at the moment; nothing was sent
   unroutable,  ///< the peer has gone
 };
-/// Sends [route]([delimiter])[frame] to a ROUTER that is mandatory, without waiting.
-send_result send_to(zmq::socket_t& router, std::string_view route, bool delimiter,
-                    std::string_view frame);
+/// Sends [route][envelope...][frame] to a ROUTER that is mandatory, without waiting.
+send_result send_to(zmq::socket_t& router, std::string_view route,
+                    const std::vector<std::string>& envelope, std::string_view frame);
 
 /// Waits for events of @p items; an interrupted wait counts as one without events.
 void wait_for(zmq_pollitem_t* items, std::size_t count, int timeout_ms);
