@@ -367,8 +367,23 @@ TEST(SyslogCutter, ALineThatIsTooLongIsCutAndTheNextIsRead) {
   EXPECT_EQ(messages[1], "<1>a");
 }
 
+TEST(SyslogCutter, ACountedMessageThatIsTooLongIsCutAndTheNextIsRead) {
+  const std::string text = "<1>" + std::string(syslog_cutter::longest + 10'000, 'x');
+  const std::string counted = std::to_string(text.size()) + " " + text;
+  for (const std::size_t at : {std::size_t{1}, std::size_t{65'542}, counted.size() - 1}) {
+    bool sound = false;
+    const auto messages =
+        cut({counted.substr(0, at), counted.substr(at) + "4 <2>b6 <3>c\nd"}, &sound);
+    EXPECT_TRUE(sound);
+    EXPECT_THAT(messages, ElementsAre(text.substr(0, syslog_cutter::longest), "<2>b", "<3>c\nd"));
+  }
+  const std::string most = "<1>" + std::string(syslog_cutter::longest - 3, 'x');
+  EXPECT_THAT(cut({std::to_string(most.size()) + " " + most + "4 <2>b"}),
+              ElementsAre(most, "<2>b"));
+}
+
 TEST(SyslogCutter, ACountThatCannotBeIsTheEndAndALineThatBeginsWithDigitsIsALine) {
-  for (const char* bad : {"99999999 <1>x", "65537 <1>x", "0 <1>x"}) {
+  for (const char* bad : {"99999999 <1>x", "16777217 <1>x", "0 <1>x"}) {
     bool sound = true;
     cut({bad}, &sound);
     EXPECT_FALSE(sound) << bad;

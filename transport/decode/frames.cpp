@@ -44,6 +44,9 @@ bool take_frame(std::string_view& body, std::string_view& sender, std::string_vi
 }
 
 syslog_cutter::found syslog_cutter::next(std::string_view& rest, std::string_view& message) {
+  const auto skipped = std::min(to_skip_, rest.size());
+  rest.remove_prefix(skipped);
+  to_skip_ -= skipped;
   if (rest.empty()) return found::none;
   if (!skipping_ && is_digit(rest.front())) {
     bool is_line = false;
@@ -76,10 +79,14 @@ syslog_cutter::found syslog_cutter::counted(std::string_view& rest, std::string_
   const auto seen = rest.substr(n, behind.size());
   is_line = seen != behind.substr(0, seen.size());
   if (is_line || seen.size() < behind.size()) return found::none;
-  if (size > longest || size == 0) return found::broken;
-  if (rest.size() - n - 1 < size) return found::none;
-  message = rest.substr(n + 1, size);
-  rest.remove_prefix(n + 1 + size);
+  if (size > most_counted || size == 0) return found::broken;
+  const auto begin = n + 1;
+  const auto awaited = std::min(size, longest + 1);  // one more shows where a character ends
+  if (rest.size() - begin < awaited) return found::none;
+  message = cut_utf8(rest.substr(begin, awaited), longest);
+  if (size > longest) ++cut_;
+  to_skip_ = size - awaited;
+  rest.remove_prefix(begin + awaited);
   return found::message;
 }
 

@@ -16,12 +16,14 @@ bool take_frame(std::string_view& body, std::string_view& sender, std::string_vi
 /// begins like that, else up to a line break or a NUL (RFC 6587).
 ///
 /// Lives:  as long as its connection.
-/// Limits: `longest` bytes a message; of a
-///         longer line the rest is left out,
-///         a longer count ends the stream.
+/// Limits: `longest` bytes a message, of a
+///         longer one the rest is left out;
+///         a count beyond `most_counted`
+///         ends the stream.
 class syslog_cutter {
 public:
   static constexpr std::size_t longest = std::size_t{64} * 1024;
+  static constexpr std::size_t most_counted = std::size_t{16} * 1024 * 1024;
 
   /// Adds what came; @p each is called with every message that is whole now.
   /// @returns false where the stream cannot be followed any more.
@@ -46,7 +48,8 @@ private:
   found counted(std::string_view& rest, std::string_view& message, bool& is_line);
 
   std::string open_;
-  bool skipping_ = false;  ///< the rest of a line that was too long
+  bool skipping_ = false;    ///< the rest of a line that was too long
+  std::size_t to_skip_ = 0;  ///< of a counted message that was too long
   std::size_t cut_ = 0;
 };
 
