@@ -108,11 +108,16 @@ outcome<std::unique_ptr<flight_recorder>> flight_recorder::open(const std::strin
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return failure{ec::io_failed, file + ": " + std::strerror(errno)};
   void* memory = MAP_FAILED;
-  if (::ftruncate(fd, sizeof(page)) == 0)
+  // Its blocks are there before it is mapped: on a full disk the first write would be a SIGBUS.
+  int why = ::posix_fallocate(fd, 0, sizeof(page));
+  if (why == 0 && ::ftruncate(fd, sizeof(page)) != 0) why = errno;
+  if (why == 0) {
     memory = ::mmap(nullptr, sizeof(page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  const int why = errno;
+    why = errno;
+  }
   ::close(fd);
-  if (memory == MAP_FAILED) return failure{ec::io_failed, file + ": " + std::strerror(why)};
+  if (memory == MAP_FAILED)
+    return failure{why == ENOSPC ? ec::no_space : ec::io_failed, file + ": " + std::strerror(why)};
   auto* mapped = static_cast<page*>(memory);
   if (mapped->magic != magic || mapped->crashed.load() > stuck_number) {
     std::memset(memory, 0, sizeof(page));

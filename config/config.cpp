@@ -68,16 +68,21 @@ loaded<server_config> read_config(std::string_view yaml, const std::string& name
   problem_list problems{name};
   const YAML::Node root = parse_yaml(yaml, problems);
   for (const auto& top : entries_of(root, "", names_in(""), problems)) {
+    problems.note_place(top.at, top.name);
     if (const setting* s = find("", top.name)) {
       s->read(top, top.name, config, problems);
       continue;
     }
-    for (const auto& entry : entries_of(top.value, top.name, names_in(top.name), problems))
-      find(top.name, entry.name)->read(entry, top.name + "." + entry.name, config, problems);
+    for (const auto& entry : entries_of(top.value, top.name, names_in(top.name), problems)) {
+      const std::string key = top.name + "." + entry.name;
+      problems.note_place(entry.at, key);
+      find(top.name, entry.name)->read(entry, key, config, problems);
+    }
   }
   if (problems.empty()) check_together(config, problems);
   loaded<server_config> result;
   if (problems.empty()) result.value = config;
+  result.places = problems.places();
   result.problems = problems.take();
   return result;
 }
@@ -91,6 +96,25 @@ std::vector<std::pair<std::string, std::string>> settings_of(const server_config
   std::vector<std::pair<std::string, std::string>> all;
   for (const auto& s : all_settings()) all.emplace_back(path_of(s), s.show(config));
   return all;
+}
+
+std::vector<config_problem> memory_problems(const server_config& config, std::uint64_t memory) {
+  const std::pair<const char*, std::uint64_t> sizes[] = {
+      {"storage.cache", config.storage.cache_bytes},
+      {"storage.write_buffer", config.storage.write_buffer_bytes},
+      {"ingest.http_waiting", config.web.event_bodies_bytes},
+      {"ingest.max_pending", config.intake.max_pending_bytes},
+      {"ingest.join_memory", config.intake.join_memory_bytes},
+      {"entities.memory", config.entities.memory}};
+  std::vector<config_problem> problems;
+  for (const auto& [key, bytes] : sizes) {
+    if (memory == 0 || bytes <= memory) continue;
+    const auto mib = std::to_string(memory / (1024 * 1024));
+    problems.push_back({"", 0, 0, key,
+                        show_size(bytes) + " is more than the memory of this machine, " + mib +
+                            "MiB"});
+  }
+  return problems;
 }
 
 std::vector<std::string> changed_keys(const server_config& before, const server_config& after) {

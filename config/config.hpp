@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -69,6 +70,9 @@ loaded<server_config> read_config(std::string_view yaml, const std::string& name
 /// Every key with its value as the file would say it ("processing.tick", "10s"), in the order of
 /// the default file.
 std::vector<std::pair<std::string, std::string>> settings_of(const server_config& config);
+/// Sizes that a machine with @p memory bytes cannot hold, however little else it does. 0: unknown,
+/// then there are none. Without file and place.
+std::vector<config_problem> memory_problems(const server_config& config, std::uint64_t memory);
 /// Keys whose values differ.
 std::vector<std::string> changed_keys(const server_config& before, const server_config& after);
 

@@ -40,6 +40,10 @@ void problem_list::add(const YAML::Mark& at, std::string key, std::string text) 
       {file_, known ? at.line + 1 : 0, known ? at.column + 1 : 0, std::move(key), std::move(text)});
 }
 
+void problem_list::note_place(const YAML::Mark& at, const std::string& path) {
+  if (!at.is_null()) places_[path] = {at.line + 1, at.column + 1};
+}
+
 std::vector<config_problem> problem_list::take() {
   std::stable_sort(problems_.begin(), problems_.end(),
                    [](const auto& a, const auto& b) { return a.line < b.line; });

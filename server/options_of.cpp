@@ -10,6 +10,7 @@
 #include "judgement/window_words.hpp"
 #include "messages/text.hpp"
 #include "processing/label_matchers.hpp"
+#include "server/machine.hpp"
 #include "server/notifier.hpp"
 #include "transport/addresses.hpp"
 
@@ -45,12 +46,18 @@ outcome<void> check_addresses(const server_config& c) {
 
 /// What can be told to be wrong by the settings alone.
 outcome<void> check_settings(const server_config& c) {
+  if (const auto found = memory_problems(c, machine_memory_bytes()); !found.empty())
+    return failure{ec::invalid, found.front().key + " " + found.front().text};
   if (auto good = check_inhibit(c.correlation.inhibit); !good) return good;
   if (auto good = check_addresses(c); !good) return good;
   if (const auto good = notifier::core_of(c.notify); !good) return good.error();
   for (const auto& [other, name] : c.naming.aliases)
     if (check_name(name) != text_fault::none)
       return failure{ec::invalid, "naming.aliases: what " + other + " is called is no name"};
+  for (const configured_edge& e : c.correlation.edges)
+    for (const std::string* name : {&e.from, &e.to})
+      if (check_name(*name) != text_fault::none)
+        return failure{ec::invalid, "edges: no entity may have the name \"" + *name + "\""};
   return {};
 }
 

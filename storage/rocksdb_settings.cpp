@@ -128,6 +128,8 @@ rocksdb::DBOptions database_settings(const storage_options& options,
   o.WAL_ttl_seconds = 0;  // with one, a clock that is set back deletes the newest logs
   o.allow_data_in_errors = false;
   o.max_total_wal_size = std::max(16 * mib, options.write_buffer_bytes / 2);
+  // A log reserves ahead what a memtable takes: of large ones more than a disk may have left.
+  o.allow_fallocate = options.write_buffer_bytes <= 1024 * mib;
   o.max_background_jobs = 2;
   // Each start leaves some small tables that are never merged: their number grows with restarts.
   o.max_open_files = 1024;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -48,6 +51,7 @@ struct check_result {
   std::vector<config_problem> unseen;  ///< what others than who asks would have to look at
   std::vector<std::pair<std::string, std::string>> settings;  ///< that differ from their defaults
   std::string holds;                                          ///< in words
+  std::map<std::string, config_place> places;                 ///< in the file
 };
 
 template <class T>
@@ -74,14 +78,16 @@ public:
       : file_{file}, config_{c}, result_{r} {}
 
   void run() {
-    for (const window_words& w : config_.maintenance) check_window(w);
+    each("maintenance", config_.maintenance, [&](const auto& w) { check_window(w); });
     const auto& inhibit = config_.correlation.inhibit;
-    for (std::size_t n = 0; n < inhibit.size(); ++n) check_inhibit_rule(inhibit, n);
-    for (const notify_route& route : config_.notify.routes) check_route(route);
-    for (const notify_receiver& o : config_.notify.receivers)
-      for (const std::string* text : {&o.title, &o.text})
-        if (const auto good = check_template(*text); !good)
-          add("notifications.receivers", o.name + ": " + good.error().what);
+    each("inhibit", inhibit, [&](const auto& rule) { check_inhibit_rule(inhibit, rule); });
+    each("notifications.routes", config_.notify.routes,
+         [&](const auto& route) { check_route(route); });
+    each("notifications.receivers", config_.notify.receivers,
+         [&](const auto& o) { check_templates(o); });
+    each("edges", config_.correlation.edges, [&](const auto& e) { check_edge(e); });
+    for (const config_problem& one : memory_problems(config_, memory_here()))
+      add(one.key, one.text);
     for (const auto& found : {address_problems(config_.web), address_problems(config_.sockets),
                               address_problems(config_.receivers)})
       for (const address_problem& one : found) add(one.key, one.text);
@@ -98,18 +104,51 @@ public:
   }
 
 private:
+  /// @p look sees every item of the list @p key; what it adds stands where the item stands.
+  template <class T, class Look>
+  void each(const std::string& key, const std::vector<T>& items, Look look) {
+    for (const T& one : items) {
+      item_ = key + "[" + std::to_string(&one - items.data()) + "]";
+      look(one);
+    }
+    item_.clear();
+  }
+
   /// One at a time, so that each that is wrong is named, by its place in the file.
-  void check_inhibit_rule(const std::vector<inhibit_rule>& rules, std::size_t n) {
-    const auto good = check_inhibit({rules[n]});
+  void check_inhibit_rule(const std::vector<inhibit_rule>& rules, const inhibit_rule& rule) {
+    const auto good = check_inhibit({rule});
     if (good) return;
     std::string what = good.error().what;
     const std::string alone = "inhibit[0]";
     if (what.rfind(alone, 0) == 0)
-      what.replace(0, alone.size(), "inhibit[" + std::to_string(n) + "]");
+      what.replace(0, alone.size(), "inhibit[" + std::to_string(&rule - rules.data()) + "]");
     add("inhibit", what);
   }
+
+  void check_templates(const notify_receiver& o) {
+    for (const std::string* text : {&o.title, &o.text})
+      if (const auto good = check_template(*text); !good)
+        add("notifications.receivers", o.name + ": " + good.error().what);
+  }
+
+  void check_edge(const configured_edge& e) {
+    for (const std::string* name : {&e.from, &e.to})
+      if (check_name(*name) != text_fault::none)
+        add("edges", "no entity may have the name \"" + *name + "\"");
+  }
+
+  /// 0 where it cannot be told.
+  static std::uint64_t memory_here() {
+    const long pages = ::sysconf(_SC_PHYS_PAGES), bytes = ::sysconf(_SC_PAGESIZE);
+    return pages > 0 && bytes > 0
+               ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(bytes)
+               : 0;
+  }
+
   void add(const std::string& key, const std::string& text) {
-    result_.problems.push_back({file_, 0, 0, key, text});
+    const auto at = result_.places.find(item_.empty() ? key : item_);
+    const config_place place = at == result_.places.end() ? config_place{} : at->second;
+    result_.problems.push_back({file_, place.line, place.column, key, text});
   }
 
   void check_model(const char* key, const std::string& file, model_kind kind) {
@@ -179,13 +218,16 @@ private:
   const std::string& file_;
   const server_config& config_;
   check_result& result_;
+  std::string item_;  ///< of a list, that is looked at: "inhibit[2]"; empty: none
 };
 
 /// Whether @p key of @p config names a file; a name that leads to none is a problem.
 bool is_file(const std::string& config, const char* key, const std::string& file, check_result& r) {
   std::error_code ignored;  // what cannot be looked at is none
   if (file.empty() || std::filesystem::is_regular_file(file, ignored)) return !file.empty();
-  r.problems.push_back({config, 0, 0, key, "no file " + file});
+  const auto at = r.places.find(key);
+  const config_place place = at == r.places.end() ? config_place{} : at->second;
+  r.problems.push_back({config, place.line, place.column, key, "no file " + file});
   return false;
 }
 
@@ -193,6 +235,7 @@ void check_server(const check_arguments& a, check_result& r) {
   server_config partly;
   const auto read = load_config(a.file, partly);
   add_problems(read, r);
+  r.places = read.places;
   further_check{a.file, partly, r}.run();
   if (is_file(a.file, "runbooks", partly.runbooks, r)) check_runbooks(partly.runbooks, r);
   if (is_file(a.file, "roles", partly.roles, r)) check_roles(partly.roles, r);

@@ -50,7 +50,9 @@ bool http_session::has_room_for_body() {
   const auto method = parser_->get().method();
   const bool brings = method != http::verb::get && method != http::verb::head;
   const bool events = brings && shared_.takes_events && shared_.takes_events(path);
-  const std::size_t most = events ? o.event_body_bytes : o.body_bytes;
+  // What all bodies together may take is the most for one: more could never come in.
+  const std::size_t most =
+      events ? std::min(o.event_body_bytes, o.event_bodies_bytes) : o.body_bytes;
   const auto length = parser_->content_length();
   if (length && *length > most) {
     turn_away(http_error(413, "too_large", "the body is over " + std::to_string(most) + " bytes"));

@@ -150,6 +150,30 @@ bool stays_here(std::string_view url) {
   return is_local("tcp://" + std::string{host} + (port ? "" : ":25"));
 }
 
+/// Recipients that a mail server does not take, as the two say it to each other.
+struct recipient_talk {
+  std::string asked;    ///< whose answer comes next
+  std::string refused;  ///< "a@x (550), b@x (452)"
+};
+
+int hear_recipients(CURL*, curl_infotype type, char* bytes, std::size_t size, void* into) {
+  auto& talk = *static_cast<recipient_talk*>(into);
+  const std::string_view line{bytes, size};
+  constexpr std::string_view ask = "RCPT TO:<";
+  if (type == CURLINFO_HEADER_OUT) {
+    const auto end = line.find('>');
+    const bool asks = line.substr(0, ask.size()) == ask && end != line.npos;
+    talk.asked = asks ? line.substr(ask.size(), end - ask.size()) : std::string_view{};
+  } else if (type == CURLINFO_HEADER_IN && !talk.asked.empty() && size > 3 && line[3] != '-') {
+    if (line[0] >= '4')
+      talk.refused += (talk.refused.empty() ? "" : ", ") + talk.asked + " (" +
+                      std::string{line.substr(0, 3)} + ")";
+    talk.asked.clear();
+  }
+  return 0;
+}
+
+/// All who are taken: one recipient that the server refuses keeps the mail from nobody else.
 outcome<void> mail(const notify_target& to, const std::string& url, const std::string& message) {
   auto c = handle_for(to, url, "smtp,smtps");
   if (!c) return c.error();
@@ -174,7 +198,15 @@ outcome<void> mail(const notify_target& to, const std::string& url, const std::s
   curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
   curl_easy_setopt(h, CURLOPT_READFUNCTION, give_mail);
   curl_easy_setopt(h, CURLOPT_READDATA, &u);
+  recipient_talk talk;
+  curl_easy_setopt(h, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
+  curl_easy_setopt(h, CURLOPT_VERBOSE, 1L);  // to whom nobody but hear_recipients() listens
+  curl_easy_setopt(h, CURLOPT_DEBUGFUNCTION, hear_recipients);
+  curl_easy_setopt(h, CURLOPT_DEBUGDATA, &talk);
   if (const CURLcode code = curl_easy_perform(h); code != CURLE_OK) return said_by(h, code);
+  // Not again: everybody else would have it twice.
+  if (!talk.refused.empty())
+    return failure{ec::invalid, "the mail server refuses " + talk.refused + "; the others have it"};
   return {};
 }
 

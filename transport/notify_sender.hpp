@@ -34,7 +34,8 @@ inline constexpr const char* pagerduty_url = "https://events.pagerduty.com/v2/en
 /// stand in a failure.
 /// Fails: ec::io_failed (a file, the connection, an answer that is not 2xx), ec::deadline_passed:
 /// again later, after @p rest where the receiver asks for that; ec::invalid: it has been understood
-/// (400, 413, 415, 422), and will never be taken.
+/// (400, 413, 415, 422), and will never be taken; of a mail some recipients are refused, whom it
+/// names, and all others have it.
 outcome<void> send_notification(const notify_target& to, const notification& n,
                                 std::chrono::milliseconds* rest = nullptr);
 

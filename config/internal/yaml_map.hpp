@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,12 +24,16 @@ public:
   explicit problem_list(std::string file) : file_{std::move(file)} {}
   void add(const YAML::Mark& at, std::string key, std::string text);
   std::vector<config_problem> take();  ///< in the order of the file
+  /// What @p path stands for begins there.
+  void note_place(const YAML::Mark& at, const std::string& path);
+  const std::map<std::string, config_place>& places() const noexcept { return places_; }
   bool empty() const noexcept { return problems_.empty(); }
   std::size_t size() const noexcept { return problems_.size(); }
 
 private:
   std::string file_;
   std::vector<config_problem> problems_;
+  std::map<std::string, config_place> places_;
 };
 
 /// Reads at most 1 MiB. A problem when it cannot.
@@ -79,8 +84,11 @@ void read_list(const yaml_entry& entry, const std::string& key, std::vector<T>& 
   if (entry.value.size() > most)
     return problems.add(entry.at, key, "has more than " + std::to_string(most) + " entries");
   std::size_t index = 0;
-  for (const auto& item : entry.value)
-    into.push_back(read(item, key + "[" + std::to_string(index++) + "]", problems));
+  for (const auto& item : entry.value) {
+    const std::string path = key + "[" + std::to_string(index++) + "]";
+    problems.note_place(item.Mark(), path);
+    into.push_back(read(item, path, problems));
+  }
 }
 
 }  // namespace faultline

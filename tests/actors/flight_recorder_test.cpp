@@ -2,7 +2,9 @@
 #include "actors/flight_recorder.hpp"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -50,6 +52,25 @@ struct FlightRecorder : ::testing::Test {
 };
 
 const record_address here{3, 77, 2};
+
+TEST_F(FlightRecorder, OnAFullDiskIsRefusedInsteadOfDyingLater) {
+  constexpr int no_mounts = 77;
+  const std::string disk = directory.path().string();
+  const pid_t child = fork();
+  if (child == 0) {
+    if (unshare(CLONE_NEWNS) != 0 || mount("", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("full", disk.c_str(), "tmpfs", 0, "size=4096") != 0)
+      _exit(no_mounts);
+    std::ofstream{disk + "/fill"} << std::string(4096, 'x');
+    const auto opened = flight_recorder::open(file());
+    _exit(!opened && opened.error().code == ec::no_space ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == no_mounts) GTEST_SKIP() << "nothing is mounted";
+  EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
 
 TEST_F(FlightRecorder, NamesTheRecordThatWasUnderTheHandsOfTheThreadThatDied) {
   const auto status = one_life(here, [] { std::abort(); });

@@ -194,6 +194,30 @@ TEST(Config, RefusesKeysThatContradictOneAnother) {
   EXPECT_TRUE(read("ingest: {pull: ['tcp://127.0.0.1:0'], router: ['tcp://127.0.0.1:0']}"));
 }
 
+TEST(Config, SizesThatAMachineCannotHoldAreNamed) {
+  constexpr std::uint64_t gib = 1024ULL * 1024 * 1024;
+  EXPECT_TRUE(memory_problems(server_config{}, gib / 4).empty());
+  const auto large = read("storage: {write_buffer: 1TiB}\ningest: {max_pending: 2GiB}\n");
+  ASSERT_TRUE(large);
+  const auto said = memory_problems(*large, gib);
+  ASSERT_EQ(said.size(), 2U);
+  EXPECT_EQ(to_string(said[0]),
+            ": storage.write_buffer: 1TiB is more than the memory of this machine, 1024MiB");
+  EXPECT_EQ(said[1].key, "ingest.max_pending");
+  EXPECT_EQ(memory_problems(*large, 2 * gib).size(), 1U);
+  EXPECT_TRUE(memory_problems(*large, 0).empty()) << "nobody knows the memory";
+}
+
+TEST(Config, SaysWhereKeysAndTheItemsOfListsStand) {
+  const auto c = read("storage:\n  cache: 8MiB\nedges:\n  - {from: a, to: b}\n  - {from: b, to: c}\n");
+  ASSERT_TRUE(c);
+  ASSERT_EQ(c.places.count("edges[1]"), 1U);
+  EXPECT_EQ(c.places.at("edges[1]").line, 5);
+  EXPECT_EQ(c.places.at("edges[1]").column, 5);
+  EXPECT_EQ(c.places.at("storage.cache").line, 2);
+  EXPECT_EQ(c.places.count("storage.sync"), 0U);
+}
+
 TEST(Config, SaysWhichKeysAReloadWouldChange) {
   const auto before = read("processing: {tick: 10s}");
   const auto after = read("processing: {tick: 5s}\nlimits: [{entity: a, above: 1}]\n");

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -51,13 +52,39 @@ class FilesTest(unittest.TestCase):
             self.assertTrue(any(w in done.stdout for w in words.split("|")), f"{words}: {done.stdout}")
         self.assertEqual(run(BIN / "faultline", "check-config", self.file("processing: {tick: 10s}\n")).returncode, 0)
 
+    def test_what_only_other_rooms_can_say_of_a_line_names_that_line(self):
+        done = run(BIN / "faultline", "check-config", self.file("""
+maintenance:
+  - {name: fine, entities: ["db/*"], at: "02:00", duration: 1h}
+  - {name: backup, entities: ["db/*"], at: "25:00", duration: 1h}
+notifications:
+  receivers:
+    - {name: team, url: "http://x", title: "{{ oh }}"}
+  routes:
+    - {receiver: team}
+    - {receiver: nobody}
+inhibit:
+  - {source: ['a="b"'], target: ["b=c"]}
+  - {source: ['a=~"("'], target: ["b=c"]}
+edges:
+  - {from: host/a, to: "host/\\x01"}
+model: {directory: /nowhere/at/all}
+storage:
+  write_buffer: 1TiB
+"""))
+        lines = [line.split(":")[1] + " " + line.split(": ")[1] for line in done.stdout.splitlines()]
+        self.assertEqual(sorted(lines), ["10 notifications.routes", "13 inhibit", "15 edges", "16 model.directory", "18 storage.write_buffer",
+                                         "4 maintenance", "7 notifications.receivers"], done.stdout)
+
     def test_what_check_config_lets_pass_the_server_does_not_refuse_for_its_addresses_and_names(self):
         """Each alone: what one of the two refuses the other refuses, with the same words."""
         for text, words in (('web: {listen_address: "0.0.0.0:7800"}\n', "is open to a network"),
                             ('feed: {publish: "tcp://*:7803"}\n', "is open to a network"),
                             ('security: {curve: always}\n', "asks for keys"),
                             ('ingest: {statsd: ["udp://10.0.0.1:8125"]}\n', "nobody can prove who sends"),
-                            ('naming: {aliases: {host/a: "host/\\x01"}}\n', "what host/a is called is no name")):
+                            ('naming: {aliases: {host/a: "host/\\x01"}}\n', "what host/a is called is no name"),
+                            ('edges: [{from: host/a, to: "host/\\x01"}]\n', "no entity may have the name"),
+                            ('ingest: {max_pending: 64GiB}\n', "is more than the memory of this machine")):
             path = self.file(f"storage: {{path: {self.dir / 'store'}}}\n" + text)
             checked = run(BIN / "faultline", "check-config", path)
             self.assertEqual(checked.returncode, 1, text + checked.stdout)
@@ -122,7 +149,7 @@ class FilesTest(unittest.TestCase):
                 change()
                 checked = run(BIN / "faultline", "check-config", path)
                 self.assertEqual((checked.returncode, len(checked.stdout.splitlines())), (1, 1), checked.stdout + checked.stderr)
-                self.assertIn(f"{path}: {key}: ", checked.stdout)
+                self.assertRegex(checked.stdout, rf"{re.escape(str(path))}(:\d+:\d+)?: {re.escape(key)}: ")
                 self.assertIn(words, checked.stdout)
                 started = run(BIN / "faultlined", "--config.file", path)
                 self.assertEqual(started.returncode, 1, started.stderr)

@@ -69,6 +69,7 @@ class Mailbox:
     def __init__(self, certificate=None):
         self.mails = []
         self.answer = "250 taken"
+        self.refuses = {}  # what is said instead to whom
         box = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -94,7 +95,8 @@ class Mailbox:
                             pass  # a certificate of its own making is not believed
                         return
                     if line.upper() != "DATA":
-                        self.say("250 fine")
+                        named = line[line.find("<") + 1:line.find(">")] if line.upper().startswith("RCPT") else ""
+                        self.say(box.refuses.get(named, "250 fine"))
                         continue
                     self.say("354 go on")
                     mail = []
@@ -182,6 +184,23 @@ class NotifyTest(unittest.TestCase):
         log = (server.directory / "faultlined.log").read_text()
         everything = log + server.get("/metrics")[1] + server.get("/api/v1/receivers")[1]
         self.assertNotIn("s3cr3t", everything)
+
+    def test_a_recipient_that_is_refused_keeps_the_mail_from_nobody_else_and_is_told(self):
+        mail = Mailbox()
+        self.addCleanup(mail.close)
+        mail.refuses = {"gone@example.org": "550-no such\r\n550 user", "full@example.org": "452 full"}
+        server = self.server([f"{{name: mail, kind: email, url: 'smtp://127.0.0.1:{mail.port}', from: fl@example.org,"
+                              " to: [gone@example.org, ops@example.org, full@example.org, own@example.org]}"], ["{receiver: mail, group_wait: 0s}"])
+        refused = "refuses gone@example.org (550), full@example.org (452); the others have it"
+        self.assertIn(refused, server.command("notify", "test", "mail", status=1))
+        self.assertEqual(len(mail.mails), 1)
+        self.post(server, ["cart"])
+        self.assertTrue(wait_for(lambda: len(mail.mails) == 2 and self.receivers(server)["mail"]["last_error"]), mail.mails)
+        self.assertIn(refused, self.receivers(server)["mail"]["last_error"])
+        self.assertTrue(wait_for(lambda: server.metric('faultline_notifications_total{receiver="mail",outcome="refused"}') == 1),
+                        [line for line in server.get("/metrics")[1].splitlines() if "notific" in line])
+        mail.refuses = dict.fromkeys(("gone@example.org", "ops@example.org", "full@example.org", "own@example.org"), "550 nobody")
+        self.assertIn("answered 550", server.command("notify", "test", "mail", status=1))
 
     def test_a_mail_server_of_this_machine_needs_no_certificate_that_anybody_believes(self):
         made = pathlib.Path(tempfile.mkdtemp()) / "own.pem"

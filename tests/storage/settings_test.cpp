@@ -111,5 +111,16 @@ TEST(StoreSettings, KeepMemoryWithinWhatTheConfigurationSays) {
   EXPECT_EQ(cache->GetCapacity(), options.cache_bytes);
 }
 
+TEST(StoreSettings, OfLargeMemtablesNoLogReservesADiskAhead) {
+  constexpr std::size_t gib = 1024ULL * 1024 * 1024;
+  storage_options options;
+  const auto allowed = [&] {
+    return database_settings(options, std::make_shared<store_health>()).allow_fallocate;
+  };
+  EXPECT_TRUE(allowed());
+  options.write_buffer_bytes = 16 * gib;
+  EXPECT_FALSE(allowed());
+}
+
 }  // namespace
 }  // namespace faultline::testing

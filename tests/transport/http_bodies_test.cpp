@@ -136,6 +136,21 @@ TEST_F(HttpBodies, BeyondWhatMayBeReceivedAtOnceASenderIsToldToComeAgainBeforeIt
   EXPECT_EQ(server->counters().refused_bodies, 1U);
 }
 
+TEST_F(HttpBodies, OneThatIsLargerThanAllTogetherMayBeIsNotToldToComeAgain) {
+  web_options options;
+  options.event_body_bytes = 4000;
+  options.event_bodies_bytes = 2000;
+  open(options);
+  raw_http client{server->bound_address()};
+  client.send("POST /events HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+  client.send("5\r\nhello\r\n0\r\n\r\n");
+  EXPECT_THAT(client.answer(), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(post("/events", 2000), StartsWith("HTTP/1.1 200"));
+  raw_http large{server->bound_address()};
+  large.send(head("/events", 3000));
+  EXPECT_THAT(large.answer(), StartsWith("HTTP/1.1 413"));
+}
+
 TEST_F(HttpBodies, WhoAnnouncesBodiesAndSendsNoneKeepsNobodyElseOut) {
   open();
   std::vector<std::unique_ptr<raw_http>> silent;
