@@ -99,6 +99,25 @@ test("a search that takes the server several pages goes on until it has found so
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+test("a search asks for so many pages, and goes on when it is told to", async () => {
+  for (const found of [[], [madeAlert(9, { state: "firing" })]]) {
+    const page = await openPage(browser);
+    let asked = 0;
+    await page.route("**/api/v1/alerts?*", (route) => route.fulfill({ json: { alerts: asked === 0 ? found : [], next: `page-${++asked}` } }));
+    await page.goto(`${base}/#/alerts?text=made`);
+    const on = page.getByRole("button", { name: "Look further back" });
+    await on.waitFor(patience);
+    const first = asked;
+    assert.ok(first < 20, `${first} pages`);
+    await on.click();
+    await eventually(() => asked >= first + 8, "that it goes on");
+    await on.waitFor(patience);
+    assert.ok(asked < 40, `${asked} pages`);
+    assert.equal(await page.locator(".line-link").count(), found.length);
+    assert.deepEqual(await wrongsOf(page), []);
+  }
+});
+
 test("what could not be loaded once is asked for again, though nothing else happens", async () => {
   const alert = await alertOf("has-it-in-hand");
   const page = await openPage(browser);

@@ -2,7 +2,7 @@
 // The page's pure functions: node --test tests/dashboard/pure_test.mjs
 import assert from "node:assert/strict";
 import test from "node:test";
-import { backOff, eventReader } from "../../dashboard/web/lib/events.js";
+import { backOff, eventReader, quietWatch } from "../../dashboard/web/lib/events.js";
 import { briefMoment, bytes, clock, count, day, distance, duration, entityParts, limitAt, limitText, many, measured, moment, number, percent, quantile, unitOf, words } from "../../dashboard/web/lib/format.js";
 import { entitiesLike, foundOf, kindsOf } from "../../dashboard/web/lib/finding.js";
 import { judged, promise, readMetrics, total } from "../../dashboard/web/lib/judged.js";
@@ -14,6 +14,26 @@ import { briefOf, filterOf, seen, wantsMore, withAlerts } from "../../dashboard/
 import { chartsOf, incidentGraph, isPosted, itemsOf, propagation, remediesOf, safeLink, titleOf, whoOf } from "../../dashboard/web/lib/story.js";
 import { allAcknowledged, byUrgency, outlineOf, withIncident } from "../../dashboard/web/lib/urgency.js";
 import { instantOf, scheduleOf } from "../../dashboard/web/lib/windows.js";
+
+test("a stream is given up by the clock, which goes on while a machine sleeps and timers do not", async () => {
+  let clock = 0;
+  let ended = 0;
+  const watch = quietWatch(25_000, () => ++ended, () => clock);
+  const look = () => new Promise((go) => setTimeout(go, 1100));
+  clock = 24_000;
+  await look();
+  assert.equal(ended, 0);
+  watch.spoke();
+  clock = 48_000;
+  await look();
+  assert.equal(ended, 0, "it spoke meanwhile");
+  clock = 8 * 3_600_000; // a night
+  await look();
+  assert.equal(ended, 1);
+  clock *= 2;
+  await look();
+  assert.equal(ended, 1, "once");
+});
 
 test("a maintenance window says in words when it is open", () => {
   const once = { at: null, days: null, zone: null, duration_s: 10_800 };

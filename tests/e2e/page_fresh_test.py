@@ -27,6 +27,9 @@ class Fresh(page_test.OnOneServer, unittest.TestCase):
     def test_a_search_goes_on_until_it_has_found_something(self):
         self.browse("a search that takes")
 
+    def test_a_search_of_what_is_not_there_does_not_ask_for_all_of_history(self):
+        self.browse("a search asks for so many pages")
+
     def test_what_failed_is_asked_for_again(self):
         self.browse("what could not be loaded once")
 

@@ -41,6 +41,25 @@ function readBlock(block, before) {
   return { id, event, data: data.length > 0 ? data.join("\n") : null };
 }
 
+/**
+ * Calls @p end once nothing was spoke() of for @p quiet ms of @p clock. The clock is looked at every second, for a timer
+ * stands still while the machine sleeps, and the time slept would come on top. stop() ends it.
+ */
+export function quietWatch(quiet, end, clock = Date.now) {
+  let last = clock();
+  const timer = setInterval(() => {
+    if (clock() - last <= quiet) return;
+    clearInterval(timer);
+    end();
+  }, 1000);
+  return {
+    spoke() {
+      last = clock();
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
 /** Milliseconds to wait before try number @p n (from 0): doubled, at most 15 s, spread by @p random in 0..1. */
 export function backOff(n, random) {
   return Math.min(15000, 500 * 2 ** n) * (0.5 + random / 2);

@@ -2,7 +2,7 @@
 // What is going on now: the overview, kept up to date by the stream, for all parts of the page.
 import { useEffect, useState } from "./html.js";
 import { api } from "./api.js";
-import { backOff, eventReader } from "./events.js";
+import { backOff, eventReader, quietWatch } from "./events.js";
 import { prefs, setPref } from "./prefs.js";
 import { byUrgency, withIncident } from "./urgency.js";
 
@@ -205,12 +205,7 @@ function take(event) {
 
 /** Takes what the stream says until it ends, is aborted, or says nothing for too long: a dead connection may look open for hours. */
 async function follow(connection) {
-  let patience = 0;
-  const spoke = () => {
-    clearTimeout(patience);
-    patience = setTimeout(() => connection.abort(), quietFor);
-  };
-  spoke();
+  const watch = quietWatch(quietFor, () => connection.abort());
   try {
     const body = await api.stream(live.seq, connection.signal);
     const reader = body.pipeThrough(new TextDecoderStream()).getReader();
@@ -218,13 +213,13 @@ async function follow(connection) {
     for (;;) {
       const { value, done } = await reader.read();
       if (done) return;
-      spoke();
+      watch.spoke();
       for (const event of events.push(value)) take(event);
     }
   } catch (why) {
     if (why.status && !lockedBy(why)) live.turnedAway = why.message;
   } finally {
-    clearTimeout(patience);
+    watch.stop();
     connection.abort();
   }
 }

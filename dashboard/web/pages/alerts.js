@@ -20,6 +20,7 @@ const rowHeights = { wide: 44, narrow: 62 }; // px; narrow: of two lines
 const pageSize = 200;
 const mostAtOnce = 1000; // that the server gives
 const mostBeyond = 2 * pageSize; // rows that are held behind those that are looked at
+const mostPages = 8; // that are asked for without being told to: what fits may lie behind a long history, or nowhere
 const states = [
   ["firing", "Firing"],
   ["resolved", "Over"],
@@ -29,7 +30,8 @@ const states = [
   ["planned", "Planned"],
 ];
 
-const nothing = { rows: [], next: "", loading: true, error: null };
+// far: the pages that were asked for last held nothing, and there are more.
+const nothing = { rows: [], next: "", far: false, loading: true, error: null };
 
 function queryOf(filter, after, size) {
   const query = { brief: "true", limit: size };
@@ -40,16 +42,20 @@ function queryOf(filter, after, size) {
   return query;
 }
 
-/** Rows from behind @p after on, @p wanted of them where there are so many: a page may be short, even empty, before the end. */
+/**
+ * Rows from behind @p after on, @p wanted of them where there are so many: a page may be short, even empty, before the end.
+ * After so many pages it is for who looks to say whether to go on.
+ */
 async function rowsFrom(filter, after, wanted, signal) {
   const rows = [];
   let next = after;
+  let pages = 0;
   do {
     const size = Math.min(mostAtOnce, Math.max(pageSize, wanted - rows.length));
     const page = await api.alerts(queryOf(filter, next, size), signal);
     rows.push(...page.alerts);
     ({ next } = page);
-  } while (next && rows.length < wanted);
+  } while (next && rows.length < wanted && ++pages < mostPages);
   return { rows, next };
 }
 
@@ -88,7 +94,7 @@ function useAlerts(filter) {
       const known = new Set(before.map((r) => r.id));
       const all = [...before, ...page.rows.filter((r) => !known.has(r.id))];
       ({ next } = page);
-      set({ rows: withAlerts(all, mine.heard, filterOf(filter), next !== null), next, loading: false, error: null });
+      set({ rows: withAlerts(all, mine.heard, filterOf(filter), next !== null), next, far: next !== null && page.rows.length === 0, loading: false, error: null });
       tries.current.went();
     } catch (error) {
       if (asked.current === mine) set({ loading: false, error });
@@ -120,10 +126,11 @@ function useAlerts(filter) {
       const batch = waiting;
       waiting = [];
       const more = Boolean(held.current.next);
+      const some = held.current.rows.length > 0;
       const rows = withAlerts(held.current.rows, batch, fits, more);
       set({ rows });
       const tooMany = rows.length > looked.current + mostBeyond;
-      if (!asked.current && (tooMany || (more && rows.length === 0))) load("");
+      if (!asked.current && (tooMany || (more && some && rows.length === 0))) load("");
     };
     const stop = onFeed((record) => {
       if (record.kind !== "alert") return;
@@ -140,7 +147,11 @@ function useAlerts(filter) {
   const look = (n) => {
     looked.current = n;
   };
-  return { ...state, look, more: () => state.next && load(state.next), again: () => load("") };
+  const further = () => {
+    set({ far: false, loading: state.rows.length === 0 });
+    load(state.next);
+  };
+  return { ...state, look, more: () => state.next && load(state.next), further, again: () => load("") };
 }
 
 function filterIn(query) {
@@ -180,13 +191,19 @@ function AlertList({ filter, query }) {
     ${
       list.error && list.rows.length === 0
         ? html`<${Trouble} error=${list.error} again=${list.again} />`
-        : list.rows.length === 0 && (list.loading || list.next)
+        : list.rows.length === 0 && list.loading
           ? html`<${Waiting} />`
-          : list.rows.length === 0
-            ? html`<${Nothing} filter=${filter} />`
-            : html`<${Rows} list=${list} total=${shown} />`
+          : list.rows.length === 0 && list.next
+            ? html`<${Empty} title="No alert fits so far"><p>Those further back were not looked at.</p><${Further} list=${list} /></${Empty}>`
+            : list.rows.length === 0
+              ? html`<${Nothing} filter=${filter} />`
+              : html`<${Rows} list=${list} total=${shown} />${list.far && html`<${Further} list=${list} />`}`
     }
     ${query.alert && html`<${AlertPanel} id=${query.alert} close=${close} />`}`;
+}
+
+function Further({ list }) {
+  return html`<p class="quiet"><button type="button" onClick=${list.further}>Look further back</button></p>`;
 }
 
 /** How many there are: of what fires the server says so; null where more than what is loaded are not counted. */
@@ -244,7 +261,7 @@ function Rows({ list, total }) {
   const { first, last } = seen(at.top, at.height, rowHeight, total);
   list.look(last);
   useEffect(() => {
-    if (wantsMore(last, list.rows.length, list.next)) list.more();
+    if (!list.far && wantsMore(last, list.rows.length, list.next)) list.more();
   }, [last, list.rows.length, list.next]);
   const drawn = [];
   for (let n = first; n < last; ++n)

@@ -50,7 +50,7 @@ function Days({ days }) {
   const step = 600 / Math.max(days.length, 10);
   const width = Math.max(1, step - 4); // of a bar
   const high = (n) => (98 * n) / most;
-  return html`<svg class="bars" viewBox="0 0 600 140" role="img" aria-label=${`${days.length} days, at most ${most} alerts a day`}>
+  return html`<svg class="bars" viewBox="0 0 600 140" role="img" aria-label=${`${days.length} days, at most ${many(most, "alert")} a day`}>
     <line x1="0" y1="120" x2="600" y2="120" />
     ${days.map(
       (

@@ -125,7 +125,7 @@ function Table({ rows, open }) {
       <td><strong>${w.name}</strong>${w.open && html` <span class="tag">open</span>`}<p class="small"><code>${w.entities.join(" ")}</code>
         ${w.dependents && html`<span class="quiet"> and what depends on them</span>`}</p></td>
       <td>${scheduleOf(w)}<p class="quiet small">${w.next_change === null ? "it is over" : html`${w.open ? "closes" : "opens"}${" "}
-        <${At} ts=${w.next_change} />${` (${duration(w.next_change - Date.now())})`}`}</p></td>
+        <${At} ts=${w.next_change} />${` (${duration(w.next_change - now())})`}`}</p></td>
       <td>${w.configured ? "the configuration" : w.by}</td><td class="why"><${Long} text=${w.comment} /></td>
       <td><div class="row end">${!w.configured && html`<${Act} class="small" onClick=${() => open({ kind: "remove", window: w })}>Remove</${Act}>`}</div></td>
     </tr>`)}</tbody></table></div>`;

@@ -43,7 +43,7 @@ export function SilenceForm({ choices = [], silence = null, close, done }) {
     done?.();
   };
   const title = silence ? "Change the silence" : "Silence";
-  const ends = seconds === asItIs ? silence.ends : Math.max(starts ?? 0, Date.now()) + seconds * 1000;
+  const ends = seconds === asItIs ? silence.ends : Math.max(starts ?? 0, now()) + seconds * 1000;
   return html`<${WordForm} title=${title} action=${title} comment=${silence?.comment ?? ""} needed send=${send} close=${close}
     text="Nobody is told of what it covers, and it opens no incident. It is detected and kept all the same.">
     ${choices.length > 1 && html`<label>What<select name="choice" onChange=${(e) => write(textOf(choices[e.target.value][1]))}>
