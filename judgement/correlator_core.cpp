@@ -200,7 +200,12 @@ void correlator_core::impl::on_alert(const alert& told) {
   if (seen(told)) return;
   const auto before = alerts.find(told.id);
   const bool known = before != alerts.end();
-  if (!known && finished.find(told.id)) return;  // an ended episode stays ended
+  // An ended episode stays ended, also where its incident is open yet; what others post may come
+  // again under its name.
+  const bool ended =
+      known ? told.source.empty() && before->second.alert.state == alert_state::resolved
+            : finished.find(told.id).has_value();
+  if (ended) return;
   alert a = told;
   a.flapping =
       known ? before->second.alert.flapping : a.state == alert_state::firing && note_episode(a);

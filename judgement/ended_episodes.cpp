@@ -7,11 +7,13 @@ namespace faultline {
 
 std::uint64_t ended_episodes::hash_of(std::string_view id) noexcept { return stable_hash(id); }
 
-/// Where @p id_hash stands, or the empty place at which it would.
+/// Where @p id_hash stands, or the empty place at which it would. There is always one: the bound is
+/// for an index that is broken, so that whoever breaks it sees that it finds nothing.
 std::size_t ended_episodes::place_of(std::uint64_t id_hash) const noexcept {
   const std::size_t mask = places_.size() - 1;
   std::size_t at = id_hash & mask;
-  while (places_[at] != 0 && ring_[places_[at] - 1].id_hash != id_hash) at = (at + 1) & mask;
+  for (std::size_t n = 0; n < places_.size(); ++n, at = (at + 1) & mask)
+    if (places_[at] == 0 || ring_[places_[at] - 1].id_hash == id_hash) break;
   return at;
 }
 
@@ -50,7 +52,7 @@ void ended_episodes::forget_oldest() noexcept {
 void ended_episodes::take_out(std::size_t place) noexcept {
   const std::size_t mask = places_.size() - 1;
   std::size_t hole = place;
-  for (std::size_t at = (hole + 1) & mask; places_[at] != 0; at = (at + 1) & mask) {
+  for (std::size_t at = (hole + 1) & mask; places_[at] != 0 && at != place; at = (at + 1) & mask) {
     const std::size_t home = ring_[places_[at] - 1].id_hash & mask;
     if (((at - home) & mask) < ((at - hole) & mask)) continue;
     places_[hole] = places_[at];

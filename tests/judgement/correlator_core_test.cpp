@@ -425,6 +425,24 @@ TEST(Correlator, RetiringAnEntityEndsItsAlertsAndForgetsItsEdges) {
   EXPECT_TRUE(f.core.firing().empty());
 }
 
+TEST(Correlator, WhatAnEntitySaysBehindTheWordThatRetiredItFiresNoAlertThatHasEnded) {
+  fold f;
+  f.edge("a", "b");
+  f.fire("a", noon);
+  f.fire("b", noon);
+  ASSERT_EQ(f.core.open().size(), 1u) << "one incident, which stays open";
+  f.command("retire", "a", "{}");
+  // Its partition has not come to the word yet: it was firing there, and rises and is told again.
+  for (const std::uint32_t transition : {2u, 3u, 4u}) {
+    const auto said = alerts_in(f.apply(fold::alert_decision(
+        "a", noon, noon + minute, transition, alert_state::firing, alert_severity::critical)));
+    EXPECT_THAT(said, ::testing::IsEmpty()) << transition;
+  }
+  ASSERT_EQ(f.core.firing().size(), 1u);
+  EXPECT_EQ(f.core.firing()[0].entity, "b");
+  EXPECT_THAT(alerts_in(f.command("retired", "a", "{}")), ::testing::IsEmpty());
+}
+
 TEST(Correlator, AnAlertThatEndsAsItsEntityIsRetiredHasNoTimeLeftToALimit) {
   fold f;
   decision d =

@@ -68,6 +68,11 @@ TEST(StoppedCalls, AreNotOneTickThatIsMissing) {
   leave_out(q, checkout, "out_p50.mail", onset, onset + 1);
   leave_out(q, checkout, "out_p50.mail", onset + 3, onset + 4);
   EXPECT_TRUE(stops(q).empty());
+  evidence_weights dear;  // a tick is worth all that its absence says
+  dear.stop_each = dear.stop_most = 100;
+  EXPECT_TRUE(gather_evidence(q, dear).stops.empty());
+  dear.stop_ticks = 1;
+  EXPECT_EQ(gather_evidence(q, dear).stops.size(), 1u) << "it would say something";
 }
 
 TEST(StoppedCalls, PointToTheCallerNotToWhomItDoesNotCall) {

@@ -255,6 +255,25 @@ TEST_F(MaintenanceOfAlerts, ADependencyThatComesOrGoesCoversAndFreesDependentsTh
   EXPECT_THAT(alerts_in(f.command("retire", "cart", "{}", noon)).at(0).maintenance, IsEmpty());
 }
 
+// An address stands for an entity while somebody depends on both: it goes with his dependency.
+TEST_F(MaintenanceOfAlerts, WhoDependedOverANameThatIsGoneIsFreed) {
+  auto w = once(noon, noon + hour, "db");
+  w.dependents = true;
+  rules({w});
+  f.edge("front", "db.local:5432");
+  f.edge("front", "db");
+  f.edge("other", "db.local:5432");
+  decision name;
+  name.kind = decision_kind::topology;
+  name.topology = {"db.local:5432", "db", edge_kind::calls, false, "name", event_time_of(noon)};
+  f.apply(name);
+  EXPECT_THAT(alerts_in(f.fire("other", noon)).at(0).maintenance, ElementsAre("once"));
+  const auto freed = alerts_in(f.edge("front", "db", true));
+  ASSERT_EQ(freed.size(), 1u);
+  EXPECT_EQ(freed[0].entity, "other");
+  EXPECT_THAT(freed[0].maintenance, IsEmpty());
+}
+
 TEST_F(MaintenanceOfAlerts, OtherHopsCoverOthersByTheSameWindows) {
   f.edge("front", "cart");
   f.edge("cart", "db");
