@@ -7,6 +7,7 @@
 #include <zmq.hpp>
 
 #include "tests/transport/recording_handlers.hpp"
+#include "transport/internal/feed_loop.hpp"
 
 namespace faultline {
 namespace {
@@ -58,6 +59,59 @@ TEST(DoorsFeed, PublishesARecordUnderEachOfItsTopicsOnce) {
   h.house->publish({8, "alert/end", "x"}, {});
   EXPECT_EQ(all.next().first, "alert/end");
   EXPECT_EQ(h.house->counters().published, 2U);
+}
+
+/// More than may be subscribed to at first, and less than after two cuts.
+void want_a_little_too_much(zmq::socket_t& socket) {
+  const std::string rest(1000, 'x');
+  socket.set(zmq::sockopt::linger, 0);
+  socket.set(zmq::sockopt::sndhwm, 0);  // subscriptions beyond it are dropped
+  socket.set(zmq::sockopt::rcvtimeo, 30000);
+  for (std::size_t n = 0; n * rest.size() < feed_loop::most_subscribed_bytes * 5 / 4; ++n)
+    socket.set(zmq::sockopt::subscribe, std::to_string(10'000 + n) + rest);
+  socket.set(zmq::sockopt::subscribe, "feed/heartbeat");
+}
+
+TEST(DoorsFeed, WhoComesBackWithALittleTooManySubscriptionsIsLetBeAfterTwoCuts) {
+  open_house h;
+  h.start();
+  zmq::socket_t greedy{context(), zmq::socket_type::sub};
+  want_a_little_too_much(greedy);
+  greedy.connect(h.publish);
+  zmq::message_t part;
+  for (int beats = 0; beats < 3;) {
+    ASSERT_TRUE(greedy.recv(part)) << h.house->counters().feed_rebound << " cuts";
+    if (part.to_string() == "feed/heartbeat" && h.house->counters().feed_rebound >= 2) ++beats;
+    ASSERT_TRUE(greedy.recv(part));
+  }
+  EXPECT_EQ(h.house->counters().feed_rebound, 2U);
+}
+
+TEST(DoorsFeed, EndsWithItsSocketClosedWhereThatCannotBeBoundAgain) {
+  zmq::context_t own{1};
+  zmq::socket_t publisher{own, zmq::socket_type::xpub}, replay{own, zmq::socket_type::router};
+  publisher.bind("inproc://feed");
+  replay.bind("inproc://replay");
+  std::atomic<bool> asked{false};
+  feed_loop::guards guard;
+  guard.bind_publisher = [&asked]() -> std::optional<zmq::socket_t> {
+    asked = true;
+    return {};
+  };
+  door_tally tally;
+  memory_feed feed;
+  zmq::socket_t greedy{own, zmq::socket_type::sub};
+  {
+    feed_loop loop{std::move(publisher), std::move(replay), 100, guard, tally};
+    loop.start(feed);
+    want_a_little_too_much(greedy);
+    greedy.connect("inproc://feed");
+    for (int n = 0; n < 3000 && !asked; ++n) std::this_thread::sleep_for(10ms);
+    loop.publish({1, "n/waits", "payload"}, {"n/waits"});
+    loop.stop();
+  }
+  EXPECT_TRUE(asked);
+  EXPECT_EQ(tally.published.load(), 0U);
 }
 
 TEST(DoorsFeed, HeartbeatCarriesTheLastSeq) {
