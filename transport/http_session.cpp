@@ -165,11 +165,35 @@ void http_session::on_header(error_code why) {
   head_ = request.method() == http::verb::head;
   if (const std::string_view rule = broken_rule(request); !rule.empty())
     return fail(400, "bad_request", rule);
+  if (!take_absolute_form()) return fail(400, "bad_request", "the request target is no address");
   if (!let_in() || !has_room_for_body()) return;
   if (request.version() >= 11 &&  // an older one does not know it
       boost::beast::iequals(request[http::field::expect], "100-continue"))
     return send_continue();
   read_body();
+}
+
+/// "GET http://host/path": what is asked of whom stands in the target, and Host says nothing
+/// (RFC 9112, section 3.2.2). From here on both are where they are in any other request.
+/// @returns false when it names nobody.
+bool http_session::take_absolute_form() {
+  auto& request = parser_->get();
+  const auto target = request.target();
+  const std::string_view text{target.data(), target.size()};
+  const auto scheme = text.find("://");
+  const bool http =
+      scheme != text.npos && (boost::beast::iequals(target.substr(0, scheme), "http") ||
+                              boost::beast::iequals(target.substr(0, scheme), "https"));
+  if (!http) return true;
+  const auto begin = scheme + 3;
+  const auto end = std::min(text.find_first_of("/?#", begin), text.size());
+  const std::string host{text.substr(begin, end - begin)};
+  if (host.empty() || host.find('@') != host.npos) return false;
+  std::string rest{text.substr(end)};
+  if (rest.empty() || rest.front() != '/') rest.insert(0, 1, '/');
+  request.set(http::field::host, host);
+  request.target(rest);
+  return true;
 }
 
 void http_session::send_continue() {

@@ -161,7 +161,11 @@ TEST_F(HttpServer, RefusesWhatBreaksARuleWithItsOwnStatus) {
   const std::vector<hostile_request> rows{
       {"no host", "GET / HTTP/1.1\r\n\r\n", "400", "bad_request"},
       {"two hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400", "bad_request"},
-      {"no target", "GET http://h/ HTTP/1.1\r\n" + host + "\r\n", "400", "bad_request"},
+      {"no target", "GET h/ HTTP/1.1\r\n" + host + "\r\n", "400", "bad_request"},
+      {"another scheme", "GET ftp://h/ HTTP/1.1\r\n" + host + "\r\n", "400", "bad_request"},
+      {"nobody asked", "GET http:///x HTTP/1.1\r\n" + host + "\r\n", "400", "bad_request"},
+      {"a user", "GET http://a@h/x HTTP/1.1\r\n" + host + "\r\n", "400", "bad_request"},
+      {"absolute, no host", "GET http://h/ HTTP/1.1\r\n\r\n", "400", "bad_request"},
       {"bad escape", "GET /?a=%zz HTTP/1.1\r\n" + host + "\r\n", "400", "bad_request"},
       {"not http", "\x16\x03\x01 hello\r\n\r\n", "400", "bad_request"},
       {"version", "GET / HTTP/9.9\r\n" + host + "\r\n", "400", "bad_request"},
@@ -218,6 +222,22 @@ TEST_F(HttpServer, RefusesWhatBreaksARuleWithItsOwnStatus) {
     EXPECT_TRUE(client.closed_within(10s)) << row.name;
   }
   EXPECT_THAT(ask("GET /still HTTP/1.1\r\nHost: h\r\n\r\n"), HasSubstr("GET /still 0"));
+}
+
+// RFC 9112, section 3.2.2: of a target in absolute form the rest of the server is told as of any.
+TEST_F(HttpServer, TakesTargetsInAbsoluteForm) {
+  open();
+  const std::pair<const char*, const char*> rows[] = {
+      {"http://h/a/b?c=d", "GET /a/b c=d 0"},
+      {"HTTP://h:7800", "GET / 0"},
+      {"https://h?c=d", "GET / c=d 0"},
+      {"http://h/a?u=http://x/", "GET /a u=http://x/ 0"},
+      {"/a?u=http://x/", "GET /a u=http://x/ 0"}};
+  for (const auto& [target, told] : rows)
+    EXPECT_THAT(ask("GET " + std::string{target} + " HTTP/1.1\r\nHost: h\r\n\r\n"), HasSubstr(told))
+        << target;
+  // Whom it asks, and not whom Host names.
+  EXPECT_THAT(ask("GET http://other/ HTTP/1.1\r\nHost: h\r\n\r\n"), StartsWith("HTTP/1.1 421"));
 }
 
 TEST_F(HttpServer, TakesABodyOfExactlyTheLimit) {

@@ -93,6 +93,7 @@ private:
   bool has_room_for_body();
   void give_room_back() noexcept;
   void on_header(error_code why);
+  bool take_absolute_form();
   void send_continue();
   void read_body();
   void on_request();
