@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "judgement/correlator_core_impl.hpp"
+#include "judgement/root_cause.hpp"
 
 namespace faultline {
 namespace {
@@ -12,10 +13,12 @@ bool begins_with(const std::string& text, const std::string& start) {
 
 /// @p later is an answer that was asked for as of a later onset than @p known, and names the same
 /// entity: its baseline holds the fault already, so what shows there is what the fault has broken
-/// since. What kind of fault it is stays as it was seen from the beginning, with what shows it.
+/// since. What kind of fault it is stays as it was seen from the beginning, with what shows it;
+/// unless something was changed in between.
 void keep_kind(const ranked_cause& known, ranked_cause& later) {
   if (known.entity != later.entity || known.fault_class.empty() || known.metric.empty()) return;
   if (known.fault_class == later.fault_class && known.metric == later.metric) return;
+  if (later.fault_class == to_string(fault_class::change)) return;
   later.fault_class = known.fault_class;
   later.metric = known.metric;
   later.remediation = known.remediation;

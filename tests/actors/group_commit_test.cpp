@@ -92,7 +92,7 @@ TEST(GroupCommit, WritesWhatComesSoonAfterAnotherTogether) {
   intake_rig rig{{}, {}, slow};
   rig.request(rig.header(1), rig.event("host/a"));
   for (std::uint64_t seq = 2; seq <= 9; ++seq)
-    rig.door.on_request(reply_address{0, "r", false}, {}, rig.header(seq), rig.event("host/a"));
+    rig.door.on_request(reply_address{0, "r", {}}, {}, rig.header(seq), rig.event("host/a"));
   rig.commit.stop();
   EXPECT_EQ(rig.count(), 9U);
   EXPECT_EQ(rig.counters.commits.load(), 2U);
@@ -153,7 +153,7 @@ TEST(GroupCommit, KnowsHowFarThePastHadComeAfterARestart) {
   again.start();
   ingress door{{again, rig.registry, rig.counters, [&] { return rig.now; }}, {past, {}, {}, {}}};
   const auto before = rig.count();
-  door.on_request(reply_address{0, "r", false}, {}, rig.header(2),
+  door.on_request(reply_address{0, "r", {}}, {}, rig.header(2),
                   rig.event("host/a", 1, start + 60'000));
   while (rig.count() == before) std::this_thread::sleep_for(std::chrono::milliseconds{1});
   again.stop();
@@ -269,7 +269,7 @@ TEST(GroupCommit, SavesThePublishersWindowsUnderSteadyLoad) {
   };
   std::uint64_t seq = 0;
   for (; seq < 50'000; ++seq)
-    rig.door.on_request(reply_address{0, "r", false}, {}, rig.header(seq + 1), rig.event("host/a"));
+    rig.door.on_request(reply_address{0, "r", {}}, {}, rig.header(seq + 1), rig.event("host/a"));
   rig.request(rig.header(++seq), rig.event("host/a"));
   EXPECT_EQ(saved().first, 1U);
   EXPECT_LT(saved().second, 50'000U);

@@ -70,7 +70,7 @@ TEST(IngressRights, WithoutTheRightAMessageOfTooManyFramesIsRefusedAndNothingIsK
   never.ingest = false;
   const std::array<sender, 3> nobody{sender{true, &gone}, {true, &never}, {true, nullptr}};
   for (const auto& who : nobody) {
-    rig.door.on_bad_request({0, "r", false}, who, rig.header(7), "bad_frames", "text");
+    rig.door.on_bad_request({0, "r", {}}, who, rig.header(7), "bad_frames", "text");
     const auto reply = decode_publish_reply(rig.replies.back().second);
     ASSERT_TRUE(reply);
     EXPECT_EQ(reply->code, "not_allowed");
@@ -97,7 +97,7 @@ std::pair<std::uint64_t, std::uint64_t> letters_and_counts(intake_rig& rig, cons
 TEST(IngressRights, AThousandLettersAtOnceAreLeftOfBadRequestsOfOneKey) {
   intake_rig rig;
   auto c = client("c");
-  for (int i = 0; i < 1500; ++i) rig.door.on_request({0, "r", false}, {true, &c}, "no header", "x");
+  for (int i = 0; i < 1500; ++i) rig.door.on_request({0, "r", {}}, {true, &c}, "no header", "x");
   const auto [kept, counted] = letters_and_counts(rig, "bad_header");
   EXPECT_EQ(kept, 1000U);
   EXPECT_EQ(counted, 500U);

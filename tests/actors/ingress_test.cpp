@@ -156,7 +156,7 @@ TEST(Ingress, AnswersAtOnceWhenNothingMoreMayWait) {
 TEST(Ingress, ALetterOfTooManyFramesNamesTheirDoor) {
   intake_rig rig;
   rig.door.on_bad_event({"pull", "10.0.0.7:1"}, "x", "bad_frames", "text");
-  rig.door.on_bad_request(reply_address{0, "route", false}, {}, "x", "bad_frames", "text");
+  rig.door.on_bad_request(reply_address{0, "route", {}}, {}, "x", "bad_frames", "text");
   rig.request(rig.header(1), rig.event("host/a"));
   for (int i = 0; i < 20'000 && rig.memory->dead_letters().total() < 2; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
@@ -177,7 +177,7 @@ TEST(Ingress, CountsEveryRequestUnderOneFate) {
   rig.request(rig.header(2001), std::string(1024 * 1024 + 1, '['));
   rig.request("{}", rig.event("host/a"));
   rig.request(nlohmann::json{{"publisher", "p"}, {"op", "last"}}.dump(), std::string{});
-  rig.door.on_bad_request(reply_address{0, "r", false}, {}, "x", "bad_frames", "text");
+  rig.door.on_bad_request(reply_address{0, "r", {}}, {}, "x", "bad_frames", "text");
   rig.counters.appended = 1'000'000'000;
   rig.request(rig.header(2002), rig.event("host/a"));
   EXPECT_EQ(requests(rig, request_fate::taken), 2U);

@@ -55,7 +55,7 @@ struct intake_rig {
   publish_reply request(const std::string& head, const std::string& payload,
                         const sender& who = {}) {
     const auto before = count();
-    door.on_request(reply_address{0, "r", false}, who, head, payload);
+    door.on_request(reply_address{0, "r", {}}, who, head, payload);
     for (int i = 0; i < 20'000 && count() == before; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds{1});
     const std::lock_guard<std::mutex> lock{mutex};
