@@ -187,10 +187,16 @@ void keep_to_ourselves() {
 /// So many pages may follow as there are files for beside the store's, the sockets' and the other
 /// connections': without, one page too many would keep the store from opening a file.
 void fit_to_open_files(node_options& o) {
-  constexpr std::uint64_t for_the_rest = 1024;
-  const auto others = for_the_rest + o.web.max_connections;
-  const auto allowed = allow_open_files(others + o.web.max_streams);
-  const auto room = allowed > others ? allowed - others : 0;
+  constexpr std::uint64_t for_the_rest = 1024, worth_sharing = 512;
+  const auto allowed = allow_open_files(for_the_rest + o.web.max_connections + o.web.max_streams);
+  const auto left = allowed > for_the_rest ? allowed - for_the_rest : 0;
+  if (o.web.max_connections + o.web.max_streams <= left) return;
+  if (left >= worth_sharing && o.web.max_connections > left / 2) {
+    spdlog::warn("{} open files are allowed: {} other connections instead of {}", allowed, left / 2,
+                 o.web.max_connections);
+    o.web.max_connections = left / 2;
+  }
+  const auto room = left - std::min<std::uint64_t>(left, o.web.max_connections);
   if (room >= o.web.max_streams) return;
   spdlog::warn(
       "{} open files are allowed: {} pages may follow instead of {}; raise LimitNOFILE or ulimit "

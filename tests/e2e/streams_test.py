@@ -84,6 +84,17 @@ class Streams(unittest.TestCase):
         self.goes_on(server)
         self.assertEqual(json.loads(server.get("/api/v1/overview")[1])["open"], 0)
 
+    def test_more_connections_than_files_leave_half_of_them_to_the_pages_that_follow(self):
+        server = Server()
+        self.addCleanup(server.close)
+        server.config.write_text(server.config.read_text().replace("web: {", "web: {max_connections: 60000, "))
+        server.start(files=(1624, 1624))
+        taken, refused = self.take_in(server, 305)
+        self.assertEqual(taken, (1624 - 1024) // 2)
+        self.assertIn(b"503", refused.split(b"\r\n")[0])
+        self.assertIn("300 other connections instead of 60000", server.tail())
+        self.goes_on(server)
+
     def test_connections_without_number_leave_the_store_its_files(self):
         server = self.serve((1400, 1400), storage="min_free: 64MiB, ballast: 0, write_buffer: 1MiB")  # no ballast, whose file is asked for some time after the start
         p = Publisher(server.router, "probe")
