@@ -78,6 +78,7 @@ outcome<void> memory_event_log::trim(partition_id partition, log_position below)
   if (partition >= logs_.size()) return failure{ec::invalid, "there is no such partition"};
   auto& log = logs_[partition];
   while (!log.blobs.empty() && log.blobs.front().position < below) drop_front(log);
+  letters_.forget_skipped(partition, log.last + 1 - log.blobs.size());
   return {};
 }
 
@@ -149,6 +150,7 @@ void memory_event_log::sweep(partition_id partition, log_position old, log_posit
          (log.blobs.front().position <= old || bytes_ > bytes)) {
     drop_front(log);
   }
+  letters_.forget_skipped(partition, log.last + 1 - log.blobs.size());
 }
 
 }  // namespace faultline

@@ -105,6 +105,12 @@ outcome<std::vector<record_address>> memory_letters::load(partition_id partition
   return out;
 }
 
+void memory_letters::forget_skipped(partition_id partition, log_position below) {
+  const std::lock_guard lock{mutex_};
+  skipped_.erase(skipped_.lower_bound({partition, 0, 0}),
+                 skipped_.lower_bound({partition, below, 0}));
+}
+
 void memory_letters::drop_before(arrival_time oldest) {
   const std::lock_guard lock{mutex_};
   while (!letters_.empty() && letters_.front().arrived < oldest) drop_front();

@@ -223,6 +223,12 @@ outcome<void> rocksdb_event_log::trim(partition_id partition, log_position below
   if (target <= first(partition)) return {};
   rocksdb::WriteBatch batch;
   batch.Put(database_.at(family::meta), keys::log_first(partition), rows::number(target));
+  // Nobody reads what they have skipped any more.
+  scan skipped{database_, family::meta, keys::poison({partition, 0, 0}),
+               keys::poison({partition, target, 0})};
+  for (; skipped.valid(); skipped.next())
+    batch.Delete(database_.at(family::meta), slice(skipped.key()));
+  if (auto end = skipped.end(); !end) return end;
   if (auto done = database_.write(batch, false, write_kind::work); !done) return done;
   first_[partition].store(target, std::memory_order_release);
   return drop_segments();

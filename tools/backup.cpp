@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/backup.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -98,6 +99,20 @@ int print_card(const command_session& session, const std::string& directory,
   return exit_code::ok;
 }
 
+/// Whether @p directory is one of the server's own, whose copy is @p made, or lies below one: the
+/// copy is taken away with all that is in it, and the store is RocksDB's alone.
+bool is_of_the_store(const std::string& directory, const std::string& made) {
+  namespace fs = std::filesystem;
+  std::error_code unreadable;
+  const fs::path wanted = fs::weakly_canonical(fs::absolute(directory), unreadable);
+  const fs::path copy = fs::weakly_canonical(made, unreadable);
+  for (const fs::path& own : {copy, copy.parent_path() / "store"}) {
+    const auto end = std::mismatch(own.begin(), own.end(), wanted.begin(), wanted.end()).first;
+    if (!unreadable && end == own.end()) return true;
+  }
+  return false;
+}
+
 int run_create(const command_session& session, const backup_arguments& a) {
   std::error_code unreadable;
   if (std::filesystem::exists(a.directory, unreadable) &&
@@ -109,6 +124,11 @@ int run_create(const command_session& session, const backup_arguments& a) {
     return report_failure("the server's copy is in " + harmless(*made) +
                           ", which cannot be read here: run this where the server runs, as a user "
                           "who may read its files");
+  if (is_of_the_store(a.directory, *made)) {
+    const auto dropped = api_change(session.server, "DELETE", target());
+    if (!dropped) return report_failure(dropped.error());
+    return report_usage(a.directory + " lies in the server's store: name a directory elsewhere");
+  }
   // Until the server has dropped it: nobody else has another made in its place meanwhile.
   const auto lease = copy_lease::to_take(*made);
   if (!lease) return report_failure(lease.error());

@@ -30,6 +30,7 @@ public:
   std::map<std::string, std::uint64_t> by_reason() const override;
   outcome<void> skip(const record_address& where, const dead_letter& why) override;
   outcome<std::vector<record_address>> load(partition_id partition) override;
+  void forget_skipped(partition_id partition, log_position below);
   void drop_before(arrival_time oldest);
 
 private:

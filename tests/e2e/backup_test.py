@@ -118,6 +118,16 @@ class BackupTest(unittest.TestCase):
                                       f"http://127.0.0.1:{self.server.http}")
         self.assertEqual(status, 0, said)
 
+    def test_a_place_in_the_servers_own_store_is_refused_by_name(self):
+        own = self.server.directory / "store"
+        for inside in ("backup", "backup/mine", "store/mine", "backup/../store/mine"):
+            status, said = self.faultline("create", own / inside, "--server", f"http://127.0.0.1:{self.server.http}")
+            self.assertEqual(status, 2, said)
+            self.assertIn("lies in the server's store", said)
+            self.assertFalse((own / "store" / "mine").exists())
+            self.assertFalse((own / "backup").exists(), "a copy is left")
+        self.assertEqual(self.server.get("/-/ready")[0], 200)
+
     def test_a_directory_of_somebody_else_in_the_place_of_the_copy_stays(self):
         second = Server(CONFIG)
         theirs = second.directory / "store" / "backup"

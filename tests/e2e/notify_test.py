@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pathlib
+import socket
 import socketserver
 import ssl
 import subprocess
@@ -197,10 +198,17 @@ class NotifyTest(unittest.TestCase):
         self.post(server, ["cart"])
         self.assertTrue(wait_for(lambda: len(mail.mails) == 2 and self.receivers(server)["mail"]["last_error"]), mail.mails)
         self.assertIn(refused, self.receivers(server)["mail"]["last_error"])
-        self.assertTrue(wait_for(lambda: server.metric('faultline_notifications_total{receiver="mail",outcome="refused"}') == 1),
+        self.assertTrue(wait_for(lambda: server.metric('faultline_notifications_total{outcome="refused",receiver="mail"}') == 1),
                         [line for line in server.get("/metrics")[1].splitlines() if "notific" in line])
         mail.refuses = dict.fromkeys(("gone@example.org", "ops@example.org", "full@example.org", "own@example.org"), "550 nobody")
         self.assertIn("answered 550", server.command("notify", "test", "mail", status=1))
+
+    def test_a_test_of_a_receiver_that_does_not_answer_says_so(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            server = self.server([f"{{name: silent, url: 'http://127.0.0.1:{silent.getsockname()[1]}'}}"], ["{receiver: silent}"])
+            said = server.command("notify", "test", "silent", status=1)
+        self.assertIn("silent was not reached: ", said)
+        self.assertNotIn("the server refused", said)
 
     def test_a_mail_server_of_this_machine_needs_no_certificate_that_anybody_believes(self):
         made = pathlib.Path(tempfile.mkdtemp()) / "own.pem"

@@ -320,6 +320,24 @@ TYPED_TEST(DeadLetterContract, NamesASkippedRecordOnce) {
   EXPECT_EQ(store->dead_letters().total(), 2u);
 }
 
+TYPED_TEST(DeadLetterContract, WhatIsSkippedGoesWithItsLog) {
+  auto store = this->maker.open();
+  append_group blobs;
+  for (const partition_id p : {partition_id{1}, partition_id{2}})
+    blobs.log.push_back(log_append{p, "blob", 1});
+  for (int n = 0; n < 20; ++n) ASSERT_TRUE(store->events().append(blobs));
+  for (const log_position position : {3U, 17U, 18U})
+    ASSERT_TRUE(store->poison().skip({2, position, 1}, letter("poison", "it killed")));
+  ASSERT_TRUE(store->poison().skip({1, 3, 0}, letter("poison", "other partition")));
+  ASSERT_TRUE(store->events().trim(2, 17));
+  store = this->maker.reopen(std::move(store));
+  const auto skipped = store->poison().load(2);
+  ASSERT_TRUE(skipped);
+  ASSERT_EQ(skipped->size(), 2U);
+  EXPECT_EQ(skipped->front().position, 17U);
+  EXPECT_EQ(store->poison().load(1)->size(), 1U);
+}
+
 // ---- notes ------------------------------------------------------------------------------------
 
 template <class Maker>
