@@ -272,9 +272,10 @@ void partition_state::return_credit(entity_entry& e, std::atomic<std::uint64_t>&
     aside_of(e).waiting += left;
 }
 
-/// They were counted as read again later, and will not be.
+/// They were counted as read again later, and will not be: as if they had been, for what was
+/// counted once is never taken back.
 void partition_state::give_up_waiting(entity_entry& e, std::atomic<std::uint64_t>& as) {
-  peers_.counters->events_resent.fetch_sub(e.aside->waiting, std::memory_order_relaxed);
+  peers_.counters->read_revival.fetch_add(e.aside->waiting, std::memory_order_relaxed);
   as.fetch_add(e.aside->waiting, std::memory_order_relaxed);
   peers_.counters->finished.fetch_add(e.aside->waiting, std::memory_order_relaxed);
   e.aside->waiting = 0;

@@ -86,6 +86,20 @@ TEST_F(Partition, WhoComesBackAndDiesBeforeItsSnapshotTakesNothingOverFromItsPre
   EXPECT_EQ(alerts_begun().size(), 2U);
 }
 
+TEST_F(Partition, WhatWaitedForOneThatIsRetiredIsCountedAndNoCountFalls) {
+  begin();
+  append({"host/a"}, 0);
+  append({"host/a"}, 1, true);  // it dies and rests
+  append({"host/a"}, 2);
+  const auto resent = counters.events_resent.load();
+  ASSERT_GT(resent, 0U);
+  append_control("retire", "host/a");
+  advance(100ms);
+  EXPECT_GE(counters.events_resent.load(), resent);
+  EXPECT_GT(counters.events_retired.load(), 0U);
+  expect_whole_sums(3);
+}
+
 TEST_F(Partition, ReplayBringsNobodyBackWhoIsRetired) {
   begin();
   for (int n = 0; n < 3; ++n) append({"host/a", "host/b"}, n);
