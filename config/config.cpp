@@ -110,9 +110,9 @@ std::vector<config_problem> memory_problems(const server_config& config, std::ui
   for (const auto& [key, bytes] : sizes) {
     if (memory == 0 || bytes <= memory) continue;
     const auto mib = std::to_string(memory / (1024 * 1024));
-    problems.push_back({"", 0, 0, key,
-                        show_size(bytes) + " is more than the memory of this machine, " + mib +
-                            "MiB"});
+    problems.push_back(
+        {"", 0, 0, key,
+         show_size(bytes) + " is more than the memory of this machine, " + mib + "MiB"});
   }
   return problems;
 }

@@ -209,7 +209,8 @@ TEST(Config, SizesThatAMachineCannotHoldAreNamed) {
 }
 
 TEST(Config, SaysWhereKeysAndTheItemsOfListsStand) {
-  const auto c = read("storage:\n  cache: 8MiB\nedges:\n  - {from: a, to: b}\n  - {from: b, to: c}\n");
+  const auto c =
+      read("storage:\n  cache: 8MiB\nedges:\n  - {from: a, to: b}\n  - {from: b, to: c}\n");
   ASSERT_TRUE(c);
   ASSERT_EQ(c.places.count("edges[1]"), 1U);
   EXPECT_EQ(c.places.at("edges[1]").line, 5);
