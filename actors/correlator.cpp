@@ -50,7 +50,7 @@ void correlator_state::load() {
   requests_.clear();
   requested_.clear();
   requests_let_go_ = 0;
-  loaded_ = caught_up_ = busy_ = false;
+  loaded_ = caught_up_ = busy_ = telling_ = false;
   tell_whole();
   self->request(peers_.librarian, store_deadline, load_correlator{})
       .then([this](const correlator_image& image) { on_image(image); },
@@ -163,6 +163,7 @@ void correlator_state::on_page(const decision_page& page) {
     if (d.seq <= told_through_) continue;  // told before the restart
     std::move(result->feed.begin(), result->feed.end(), std::back_inserter(out.events));
   }
+  telling_ = !out.events.empty();
   count_signs();
   tell_whole();
   if (page.decisions.empty() || through_ <= told_through_) {
@@ -182,9 +183,10 @@ void correlator_state::on_page(const decision_page& page) {
   self->request<caf::message_priority::high>(peers_.keeper, keeper_deadline, std::move(out))
       .then(
           [this](const feed_written& w) {
-            busy_ = false;
+            busy_ = telling_ = false;
             told_through_ = through_;
             feed_seq_ = w.last_seq;
+            answer_held();  // before more is folded
             send_requests();
             read_on();
           },

@@ -41,7 +41,8 @@ struct correlator_state {
   void on_available(const decisions_available& d);
   void on_clock(const event_clock_at& c);
   /// Answered at once, but while what was told is folded again, or until the decision it asks for
-  /// is: then as soon as that is done, one after the other, and other work between them.
+  /// is: then as soon as that is done, one after the other, and other work between them. Who asks
+  /// for alerts and incidents has them as of `feed_seq`: not while more is being written.
   caf::result<correlator_view> on_question(const correlator_question& q);
 
   correlator_actor::pointer self;
@@ -55,7 +56,7 @@ private:
   void load();
   bool whole() const noexcept { return loaded_ && through_ >= told_through_; }
   bool can_answer(const correlator_question& q) const noexcept {
-    return whole() && through_ >= q.from;
+    return whole() && through_ >= q.from && !(telling_ && q.alerts && q.incidents);
   }
   void tell_whole();
   std::deque<held_question>::iterator next_held();
@@ -94,6 +95,7 @@ private:
   bool loaded_ = false;
   bool caught_up_ = false;  ///< has been at the end of the log since it began
   bool busy_ = false;
+  bool telling_ = false;  ///< messages of what is folded are not in the feed yet
   bool clock_asked_ = false;
   bool answering_ = false;  ///< we have told ourselves that somebody waits
 };

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -25,20 +26,34 @@ constexpr std::chrono::seconds snapshot_deadline{5};
 /// What an answer takes as a rule, and no more than the feed may be late by.
 constexpr std::chrono::milliseconds answered_soon{1};
 
-bool holds(const feed_item& item, const alert&) { return item.alert.state == alert_state::firing; }
-bool holds(const feed_item& item, const incident&) {
-  return item.incident.state == incident_state::open;
+/// Messages that told what fires and is open last, by its key.
+struct told_last {
+  std::map<std::string, std::string> alerts;
+  std::map<std::string, std::string> incidents;
+};
+
+outcome<void> note(told_last& told, std::string payload) {
+  const auto item = read_feed_payload(payload);
+  if (!item) return item.error();
+  const auto keep = [&payload](auto& all, const std::string& key, bool holds) {
+    all.erase(key);
+    if (holds) all.emplace(key, std::move(payload));
+  };
+  if (item->kind == "alert")
+    keep(told.alerts, record_key(item->alert), item->alert.state == alert_state::firing);
+  else if (item->kind == "incident")
+    keep(told.incidents, record_key(item->incident), item->incident.state == incident_state::open);
+  return {};
 }
 
 /// The feed's message that told @p record last; where it is beyond retention, the record with its
-/// seq and without `published`. Nothing while no message of it is out, and when the last one says
-/// that it has ended: who replays from `as_of` on hears of both.
+/// seq and without `published`. Empty while no message of it is out.
 template <class Record>
-outcome<std::optional<std::string>> told_payload(store& from, const Record& record) {
+outcome<std::string> told_payload(store& from, const Record& record) {
   feed_store& feed = from.feed();
   const auto seq = feed.record_seq(record_key(record));
   if (!seq) return seq.error();
-  if (*seq == 0) return std::optional<std::string>{};
+  if (*seq == 0) return std::string{};
   if (*seq > feed.last()) {  // written, and not on the disk yet: read() does not show it
     if (auto synced = from.sync(); !synced) return synced.error();
   }
@@ -47,27 +62,42 @@ outcome<std::optional<std::string>> told_payload(store& from, const Record& reco
   const bool there = !page->records.empty() && page->records.front().seq == *seq;
   if (!there && *seq > feed.last())
     return failure{ec::store_unavailable, "a record is on its way to the disk: ask again"};
-  if (!there) {
-    auto payload = json_to_msgpack(to_json(record, *seq));
-    if (!payload) return payload.error();
-    return std::optional<std::string>{std::move(*payload)};
-  }
-  std::string& payload = page->records.front().payload;
-  const auto item = read_feed_payload(payload);
-  if (!item) return item.error();
-  if (!holds(*item, record)) return std::optional<std::string>{};
-  return std::optional<std::string>{std::move(payload)};
+  if (!there) return json_to_msgpack(to_json(record, *seq));
+  return std::move(page->records.front().payload);
 }
 
 template <class Record>
-outcome<std::vector<std::string>> told_payloads(store& from, const std::vector<Record>& records) {
-  std::vector<std::string> payloads;
-  payloads.reserve(records.size());
+outcome<std::map<std::string, std::string>> told_payloads(store& from,
+                                                          const std::vector<Record>& records) {
+  std::map<std::string, std::string> payloads;
   for (const Record& record : records) {
     auto payload = told_payload(from, record);
     if (!payload) return payload.error();
-    if (*payload) payloads.push_back(std::move(**payload));
+    if (!payload->empty()) payloads.emplace(record_key(record), std::move(*payload));
   }
+  return payloads;
+}
+
+/// What the messages behind @p seq say, to @p last.
+outcome<void> note_later(told_last& told, feed_store& feed, std::uint64_t seq, std::uint64_t last) {
+  constexpr std::size_t at_once = 256;
+  while (seq < last) {
+    auto page = feed.read(seq + 1, at_once, "");
+    if (!page) return page.error();
+    if (page->records.empty()) return {};
+    for (auto& record : page->records) {
+      if (record.seq > last) return {};
+      if (auto noted = note(told, std::move(record.payload)); !noted) return noted;
+    }
+    seq = page->next - 1;
+  }
+  return {};
+}
+
+std::vector<std::string> payloads_of(std::map<std::string, std::string>&& told) {
+  std::vector<std::string> payloads;
+  payloads.reserve(told.size());
+  for (auto& [key, payload] : told) payloads.push_back(std::move(payload));
   return payloads;
 }
 
@@ -126,11 +156,17 @@ std::optional<outcome<std::string>> feed_door::snapshot(wire_encoding encoding, 
 
 outcome<std::string> feed_door::snapshot_of(const correlator_view& view, wire_encoding encoding) {
   if (const auto made = snapshots_.find(encoding); made != snapshots_.end()) return made->second;
-  const auto alerts = told_payloads(from_, view.firing);
+  auto alerts = told_payloads(from_, view.firing);
   if (!alerts) return alerts.error();
-  const auto incidents = told_payloads(from_, view.open);
+  auto incidents = told_payloads(from_, view.open);
   if (!incidents) return incidents.error();
-  std::string made = snapshot_reply(view.feed_seq, *alerts, *incidents, encoding);
+  told_last told{std::move(*alerts), std::move(*incidents)};
+  // Meanwhile more may have been told, also of these: all of that counts, and nothing behind it.
+  const auto as_of = std::max(view.feed_seq, from_.feed().last());
+  if (auto noted = note_later(told, from_.feed(), view.feed_seq, as_of); !noted)
+    return noted.error();
+  std::string made = snapshot_reply(as_of, payloads_of(std::move(told.alerts)),
+                                    payloads_of(std::move(told.incidents)), encoding);
   if (waiting_ != 0) snapshots_.emplace(encoding, made);
   return made;
 }

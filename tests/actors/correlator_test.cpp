@@ -67,6 +67,8 @@ struct Correlation : actor_fixture {
     std::vector<rca_request> asked;
     std::atomic<bool> whole{false};
     caf::actor gate;  ///< of decisions, where they are held back: any message opens it
+    bool writes_late = false;
+    caf::actor pen;  ///< then: each message has the feed written that waits
   };
   /// Somebody who has asked what is wrong now.
   struct asker {
@@ -95,6 +97,18 @@ struct Correlation : actor_fixture {
               waiting->clear();
             }};
   }
+  /// Writes the feed when it is told to.
+  static caf::behavior writes_late(caf::event_based_actor* self, keeper_actor writer) {
+    using held = std::pair<caf::typed_response_promise<feed_written>, write_feed>;
+    auto waiting = std::make_shared<std::vector<held>>();
+    return {[self, waiting](const write_feed& w) {
+              waiting->emplace_back(self->make_response_promise<feed_written>(), w);
+              return waiting->back().first;
+            },
+            [waiting, writer](bool) {
+              for (auto& [promise, w] : std::exchange(*waiting, {})) promise.delegate(writer, w);
+            }};
+  }
   void ask_view(room& r, asker& by, std::uint64_t from = 0) {
     correlator_question what;
     what.from = from;
@@ -118,6 +132,10 @@ struct Correlation : actor_fixture {
       peers.librarian = caf::actor_cast<librarian_actor>(r.gate);
     }
     peers.keeper = r.writer = spawn(keeper, r.memory.get(), hooks);
+    if (r.writes_late) {
+      r.pen = spawn(writes_late, r.writer);
+      peers.keeper = caf::actor_cast<keeper_actor>(r.pen);
+    }
     peers.rca = caf::actor_cast<rca_actor>(spawn([&r](caf::event_based_actor*) -> caf::behavior {
       return {[&r](const find_cause& f) { r.asked.push_back(f.request); }};
     }));
@@ -234,6 +252,28 @@ TEST_F(Correlation, AfterARestartAQuestionWaitsUntilWhatWasToldIsKnownAgain) {
   }
   EXPECT_TRUE(r.whole);
   EXPECT_EQ(ask<correlator_view>(r.reader, correlator_question{}).firing.size(), 2U);
+}
+
+TEST_F(Correlation, AlertsAndIncidentsAreAsOfTheFeedWhileMoreIsBeingWritten) {
+  room r;
+  r.writes_late = true;
+  begin(r);
+  append(r, fires("a", noon));
+  asker early, again;
+  ask_view(r, early);
+  EXPECT_FALSE(early.got) << early.got->firing.size() << " firing as of " << early.got->feed_seq;
+  append(r, ends("a", noon + 10, 2));
+  caf::anon_send(r.pen, true);
+  run();
+  ASSERT_TRUE(early.got);
+  EXPECT_EQ(early.got->firing.size(), 1U) << "its end is folded, and not told";
+  EXPECT_EQ(early.got->feed_seq, r.memory->feed().last());
+  ask_view(r, again);
+  EXPECT_FALSE(again.got);
+  caf::anon_send(r.pen, true);
+  run();
+  ASSERT_TRUE(again.got);
+  EXPECT_TRUE(again.got->firing.empty());
 }
 
 TEST_F(Correlation, WhoAsksForADecisionIsAnsweredWhenItIsFoldedAndOthersAtOnce) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "actors/caf_bridge.hpp"
+#include "actors/keeper.hpp"
 #include "storage/memory_store.hpp"
 #include "tests/support/actor_fixture.hpp"
 #include "tests/support/later_correlator.hpp"
@@ -95,6 +96,35 @@ TEST_F(FeedDoorSnapshot, IsNotWaitedForOnTheFeedThread) {
   EXPECT_EQ(asked.questions, 2);
   caf::anon_send(correlator, std::uint64_t{4});  // who asks lives until then
   run();
+}
+
+TEST_F(FeedDoorSnapshot, IsAsOfOneMessageWhateverIsToldWhileItIsMade) {
+  const auto tell = [this](const std::string& id, alert_state state) {
+    alert a;
+    a.id = id;
+    a.entity = "db/orders";
+    a.state = state;
+    feed_append f;
+    f.items.push_back(
+        {"alert/warning/db/orders", [a](std::uint64_t seq) { return feed_payload(a, seq, {}); }});
+    f.records.push_back({record_key(a), encode_alert(a), 0});
+    EXPECT_TRUE(memory->feed().append(f));
+    return a;
+  };
+  correlator_view view;
+  view.firing = {tell("ends", alert_state::firing), tell("stays", alert_state::firing)};
+  view.feed_seq = memory->feed().last();
+  EXPECT_FALSE(ask_snapshot(false));
+  tell("ends", alert_state::resolved);
+  tell("begins", alert_state::firing);
+  caf::anon_send(correlator, view);
+  run();
+  const auto reply = json::parse(*ask_snapshot());
+  EXPECT_EQ(reply["as_of"], view.feed_seq + 2);
+  ASSERT_EQ(reply["alerts"].size(), 2U);
+  EXPECT_EQ(reply["alerts"][0]["id"], "begins");
+  EXPECT_EQ(reply["alerts"][1]["id"], "stays");
+  EXPECT_EQ(reply["alerts"][1]["seq"], view.feed_seq);
 }
 
 TEST_F(FeedDoorSnapshot, AllWhoWaitHaveOneAnswer) {

@@ -12,8 +12,8 @@
 
 namespace faultline {
 
-/// A correlator that answers when it is told to: by a number with what is so as of that feed
-/// record, by words with a failure of @p code that says them. Outlives its actor.
+/// A correlator that answers when it is told to: by a view, by a number with one of nothing as of
+/// that feed record, by words with a failure of @p code that says them. Outlives its actor.
 struct later_correlator {
   ec code;
   int questions = 0;
@@ -30,6 +30,7 @@ struct later_correlator {
               view.feed_seq = feed_seq;
               promise.deliver(view);
             },
+            [this](const correlator_view& view) { promise.deliver(view); },
             [this](const std::string& why) {
               promise.deliver(to_caf_error({code, why}));
             }};
