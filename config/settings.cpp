@@ -73,7 +73,8 @@ const char* log_level(const std::string& text) {
 }
 
 const char* log_format(const std::string& text) {
-  return text == "text" || text == "json" ? nullptr : "is neither text nor json";
+  const bool known = text == "text" || text == "logfmt" || text == "json";
+  return known ? nullptr : "is none of text, logfmt (the same) and json";
 }
 
 const char* curve_mode_text(const std::string& text) {

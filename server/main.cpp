@@ -277,8 +277,8 @@ int main(int argc, char** argv) {
       ->check(said);
   app.add_option("--log.level", f.log_level, "trace, debug, info, warn, error")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
-  app.add_option("--log.format", f.log_format, "text, json")
-      ->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--log.format", f.log_format, "text (logfmt), json")
+      ->check(CLI::IsMember({"text", "logfmt", "json"}));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

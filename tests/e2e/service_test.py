@@ -152,6 +152,15 @@ class LogTest(unittest.TestCase):
         said = [json.loads(line) for line in lines]
         self.assertTrue(any('what=recovered subject="node"' in line["msg"] for line in said), lines)
 
+    def test_logfmt_is_the_format_of_text(self):
+        server = Server("log: {format: logfmt}\n")
+        self.addCleanup(server.close)
+        server.start()
+        self.assertTrue(server.tail().startswith("ts="), server.tail())
+        done = subprocess.run([BIN / "faultlined", "--log.format=logfmt", "--config.file", "/nowhere"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertIn(" level=error configuration: /nowhere", done.stderr)
+
     def test_words_for_the_log_that_mean_nothing_are_a_wrong_command_line(self):
         for flags in (("--log.level", "loud"), ("--log.format", "xml")):
             done = subprocess.run([BIN / "faultlined", *flags], capture_output=True, text=True, timeout=60)
