@@ -130,6 +130,7 @@ struct entity_core::impl {
   metric_role role_of_channel(const channel_info& channel) const;
   std::uint8_t traits_of(const channel_info& channel) const;
   void follow_roles();
+  void begin_anew(std::size_t channel);
   forecast_tick forecast_tick_of(const block_scores* scores) const;
   void fill_time(forecast_tick& in) const;
   void load_values(const closed_tick& tick);
@@ -292,6 +293,7 @@ inline constexpr std::uint8_t share = 4;     ///< its name says: a share of a ca
 inline constexpr std::uint8_t percent = 8;   ///< in percent, its name says
 inline constexpr std::uint8_t load = 16;     ///< traffic or network: others follow it
 inline constexpr std::uint8_t relief = 32;   ///< less of it is no trouble of its own
+inline constexpr std::uint8_t rate = 64;     ///< its values are rates of a counter
 }  // namespace channel_trait
 
 }  // namespace faultline

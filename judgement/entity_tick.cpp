@@ -91,6 +91,7 @@ std::uint8_t entity_core::impl::traits_of(const channel_info& channel) const {
   if ((bits & (channel_trait::symptom | channel_trait::capacity)) != 0)
     bits |= channel_trait::relief;
   if (channel.derived) bits |= channel_trait::relief;
+  if ((channel.kind == metric_kind::counter) != channel.turned) bits |= channel_trait::rate;
   return bits;
 }
 
@@ -98,8 +99,19 @@ std::uint8_t entity_core::impl::traits_of(const channel_info& channel) const {
 // Free ones go to whom they are now due.
 void entity_core::impl::follow_roles() {
   if (!std::exchange(other_roles, false)) return;
-  for (std::size_t c = 0; c < traits.size(); ++c) traits[c] = traits_of(builder.channels()[c]);
+  for (std::size_t c = 0; c < traits.size(); ++c) {
+    const auto now = traits_of(builder.channels()[c]);
+    if (((now ^ traits[c]) & channel_trait::rate) != 0) begin_anew(c);
+    traits[c] = now;
+  }
   give_slots(false);
+}
+
+// What was learned of the channel is in other units than what comes.
+void entity_core::impl::begin_anew(std::size_t channel) {
+  blocks[channel / width].set_seen(channel % width, 0);
+  ring.forget(channel);
+  profile.forget(channel);
 }
 
 // Roles, limits, room and slots for channels that have appeared.

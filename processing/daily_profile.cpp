@@ -109,6 +109,12 @@ void daily_profile::aim(const profile_place& place, std::vector<channel_block>& 
   }
 }
 
+void daily_profile::forget(std::size_t channel) noexcept {
+  if (channel >= channels_) return;
+  for (auto& kind : values_)
+    if (kind) kind[channel].fill(0);
+}
+
 void daily_profile::rebase(std::size_t channel, const channel_block& old,
                            const channel_block& now) {
   if (channel >= channels_) return;

@@ -35,6 +35,8 @@ public:
   void enter(event_time now, bool learning, std::vector<channel_block>& blocks);
   /// Follows rebase_channel(): @p old is the block before.
   void rebase(std::size_t channel, const channel_block& old, const channel_block& now);
+  /// Nothing was seen of the channel.
+  void forget(std::size_t channel) noexcept;
   /// Days on which each bin was seen, at most 255: [weekday, weekend].
   int days(bool weekend, int bin) const noexcept { return days_[weekend ? 1 : 0][bin]; }
   std::size_t memory_bytes() const noexcept {

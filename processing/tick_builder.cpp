@@ -19,7 +19,7 @@ constexpr std::uint16_t forget_after = 8;  // ticks without a value: no longer e
 constexpr std::int64_t away_ms = 300'000;
 constexpr std::int64_t away_young_ms = 3'600'000;
 constexpr std::int64_t away_steps = 4;      // at least so many ticks with lines or spans
-constexpr std::uint8_t counter_after = 50;  // gauge values that never fell
+constexpr std::uint8_t counter_after = 50;  // rises of a gauge that never fell
 constexpr std::uint32_t crowded_from = 3;
 constexpr std::uint32_t crowded_most = 16;
 
@@ -63,25 +63,41 @@ std::size_t tick_builder::find_or_add_channel(const metric_point& point, std::si
   return channels_.size() - 1;
 }
 
-// Rate of a counter since its last value; a fall is a restart that counted from zero.
+void tick_builder::turn(channel_info& channel, metric_kind into) noexcept {
+  channel.kind = into;
+  channel.rising = 0;
+  channel.turned = !channel.turned;  // there and back is nothing
+  sent_anew_ = true;
+  const auto c = static_cast<std::size_t>(&channel - channels_.data());
+  for (auto& tick : open_)
+    if (c < tick.count.size()) tick.sum[c] = 0, tick.count[c] = 0;
+}
+
+// Rate of a counter since its last value; a fall is a restart that counted from zero. Who calls it
+// a gauge and falls by less than half does not count, whatever its name says.
 std::optional<double> tick_builder::value_of(channel_info& channel, const metric_point& point,
                                              std::int64_t ts) noexcept {
   const double before = channel.last;
   const std::int64_t before_ms = channel.last_ms;
+  const bool was_gauge = channel.kind == metric_kind::gauge && before_ms != 0;
+  if (was_gauge && point.kind != metric_kind::gauge) turn(channel, metric_kind::counter);
   if (point.kind == metric_kind::rate) {  // a counter that comes after it begins anew
     channel.kind = metric_kind::counter;
     channel.last_ms = 0;
     return point.value;
   }
+  if (before_ms != 0 && channel.kind == metric_kind::counter && point.kind == metric_kind::gauge &&
+      point.value < before && point.value > before / 2)
+    turn(channel, metric_kind::gauge);
   if (channel.kind == metric_kind::gauge && point.kind == metric_kind::gauge) {
-    channel.rising = before_ms != 0 && point.value < before
-                         ? 0
-                         : static_cast<std::uint8_t>(std::min(channel.rising + 1, 255));
+    if (before_ms != 0 && point.value < before) channel.rising = 0;
+    const bool rose = before_ms != 0 && point.value > before && channel.rising < counter_after;
+    channel.rising = static_cast<std::uint8_t>(channel.rising + (rose ? 1 : 0));
     channel.last = point.value;
     channel.last_ms = ts;
-    if (channel.rising >= counter_after && names_a_counter(channel.name))
-      channel.kind = metric_kind::counter;
-    return point.value;
+    if (channel.rising < counter_after || !names_a_counter(channel.name)) return point.value;
+    turn(channel, metric_kind::counter);
+    return std::nullopt;
   }
   channel.kind = metric_kind::counter;
   if (before_ms != 0 && ts <= before_ms) return std::nullopt;
@@ -374,6 +390,8 @@ closed_tick& tick_builder::append(std::int64_t ts, const record_mark& cause) {
   tick.tick_ms = pace_ms_;
   tick.degraded = degraded_;
   tick.sent_anew = std::exchange(sent_anew_, false);
+  if (tick.sent_anew)
+    for (auto& channel : channels_) channel.turned = false;
   tick.deaf = deaf_ms_ != 0 && tick.gap_ms > deaf_ms_;
   if (tick.deaf) deaf_ms_ = 0;
   tick.cause = cause;

@@ -24,8 +24,9 @@ struct channel_info {
   interned name;
   metric_kind kind = metric_kind::gauge;
   bool expected = false;     ///< in the set that makes an event a row
-  std::uint8_t rising = 0;   ///< gauge values in a row that did not fall
+  std::uint8_t rising = 0;   ///< rises of a gauge since it last fell
   bool derived = false;      ///< no publisher sends it: see derive()
+  bool turned = false;       ///< into a counter, or back, behind the newest tick that closed
   std::uint16_t missed = 0;  ///< ticks in a row without a value, of lines and spans as well
   double last = 0;           ///< last raw value
   std::int64_t last_ms = 0;  ///< its event time; 0 = none yet
@@ -33,12 +34,13 @@ struct channel_info {
 
 /// One closed tick: the mean of what came, per channel; NaN where nothing did.
 struct closed_tick {
-  event_time ts{};             ///< of the newest event in it
-  std::int64_t gap_ms = 0;     ///< since the tick before; 0 = the first
-  std::int64_t tick_ms = 0;    ///< the entity's tick as it was when this one closed
-  bool degraded = false;       ///< closed while ticks were to be scored without the model
-  bool deaf = false;           ///< its gap holds a time in which nobody listened
-  bool sent_anew = false;      ///< what we made of other channels is sent since the tick before
+  event_time ts{};           ///< of the newest event in it
+  std::int64_t gap_ms = 0;   ///< since the tick before; 0 = the first
+  std::int64_t tick_ms = 0;  ///< the entity's tick as it was when this one closed
+  bool degraded = false;     ///< closed while ticks were to be scored without the model
+  bool deaf = false;         ///< its gap holds a time in which nobody listened
+  /// Since the tick before a channel is another one: sent and no longer made by us, or turned.
+  bool sent_anew = false;
   record_mark cause{0, 0};     ///< the record that closed it
   record_address last;         ///< the last event that went into it; position 0: not known
   std::vector<double> values;  ///< by channel; counters as rates per second
@@ -47,7 +49,9 @@ struct closed_tick {
 /// Turns the metric events of one entity into ticks (rule 5). An event that carries every expected
 /// metric is a row and closes its tick at once; others are merged until an event of a later tick
 /// plus the lateness, or a clock record. The grid follows the entity's own phase, so that jitter
-/// does not put two rows into one tick. Counters become rates; a reset counts from zero.
+/// does not put two rows into one tick. Counters become rates; a reset counts from zero. A gauge
+/// that is called a counter and only rises turns into one; its values until then are of no tick
+/// that is still open.
 ///
 /// Limits: max_channels metrics; the values of further ones are counted as ignored.
 class tick_builder {
@@ -128,6 +132,7 @@ private:
   bool read_event(const event_view& event, std::int64_t ts);
   std::optional<double> value_of(channel_info& channel, const metric_point& point,
                                  std::int64_t ts) noexcept;
+  void turn(channel_info& channel, metric_kind into) noexcept;
   std::int64_t index_of(std::int64_t ts, std::int64_t tick) const noexcept;
   bool metrics_stay_away(std::int64_t index, std::int64_t newest,
                          const processing_options& options) noexcept;

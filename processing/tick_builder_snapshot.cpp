@@ -22,7 +22,7 @@ void tick_builder::save(byte_writer& out) const {
     out.put(static_cast<std::uint8_t>(c.name.size()));
     out.put_bytes(c.name.data(), c.name.size());
     out.put(static_cast<std::uint8_t>(static_cast<std::uint8_t>(c.kind) | (c.expected ? 2 : 0) |
-                                      (c.derived ? 4 : 0)));
+                                      (c.derived ? 4 : 0) | (c.turned ? 8 : 0)));
     out.put(c.rising);
     out.put(c.missed);
     out.put(c.last);
@@ -58,6 +58,7 @@ bool tick_builder::restore(byte_reader& in) {
   started_ = (started & 1) != 0;
   channels_.resize(count);
   expected_ = 0;
+  sent_anew_ = false;
   std::string name;
   for (auto& c : channels_) {
     std::uint8_t size = 0, flags = 0;
@@ -69,10 +70,12 @@ bool tick_builder::restore(byte_reader& in) {
     in.get(c.rising);
     in.get(c.missed);
     in.get(c.last);
-    if (!in.get(c.last_ms) || flags > 7 || !std::isfinite(c.last)) return false;
+    if (!in.get(c.last_ms) || flags > 15 || !std::isfinite(c.last)) return false;
     c.kind = static_cast<metric_kind>(flags & 1);
     c.expected = (flags & 2) != 0;
     c.derived = (flags & 4) != 0;
+    c.turned = (flags & 8) != 0;
+    sent_anew_ = sent_anew_ || c.turned;
     expected_ += c.expected ? 1 : 0;
   }
   std::uint8_t open = 0;

@@ -216,6 +216,12 @@ float window_ring::expected(std::size_t back, std::size_t channel) const noexcep
   return row_at(back, channel).expected[channel % channel_block::width] / expected_unit;
 }
 
+void window_ring::forget(std::size_t channel) noexcept {
+  if (channel >= width_ * channel_block::width) return;
+  for (std::size_t back = 0; back < size_; ++back)
+    row_at(back, channel).values[channel % channel_block::width] = missing;
+}
+
 void window_ring::rebase(std::size_t channel, const channel_block& old, const channel_block& now) {
   if (channel >= width_ * channel_block::width) return;
   const auto i = channel % channel_block::width;

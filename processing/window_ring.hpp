@@ -41,6 +41,8 @@ public:
   float expected(std::size_t back, std::size_t channel) const noexcept;
   /// Follows rebase_channel(): @p old is the block before.
   void rebase(std::size_t channel, const channel_block& old, const channel_block& now);
+  /// No tick had a value of the channel.
+  void forget(std::size_t channel) noexcept;
 
   std::size_t memory_bytes() const noexcept {
     return rows_.capacity() * sizeof(row) + gaps_.capacity() * sizeof(gaps_[0]);

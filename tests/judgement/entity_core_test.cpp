@@ -669,5 +669,25 @@ TEST(EntityOutline, IsReadAsItWasWrittenAndRefusedOtherwise) {
             ec::unknown_version);
 }
 
+// What was learned of the total, a thousand times what is added in a tick, must not be what its
+// rate is judged by.
+TEST(EntityCore, ACounterThatNobodyCalledOneIsJudgedByItsRate) {
+  noise n{11};
+  entity_driver d{test_rules(60'000)};
+  double total = 1e6;
+  std::int64_t at = test_start;
+  const auto minutes = [&](int count, double each) {
+    for (int i = 0; i < count; ++i, at += 60'000)
+      d.row(at, {{"calls_total", total += each + 5 * n.normal()}});
+  };
+  minutes(3 * 1440, 600);
+  EXPECT_TRUE(d.alerts().empty());
+  const auto w = d.core.window(event_time_of(at));
+  EXPECT_NEAR(w.metrics.at(0).expected.back(), 10, 0.5);
+  minutes(10, 60);
+  ASSERT_FALSE(d.alerts().empty());
+  EXPECT_EQ(d.alerts().front().metric, "calls_total");
+}
+
 }  // namespace
 }  // namespace faultline

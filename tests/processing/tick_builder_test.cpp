@@ -90,6 +90,41 @@ TEST(TickBuilder, KnowsTheLastEventOfEachTick) {
   EXPECT_EQ(last, (std::vector<log_position>{2, 3, 5, 6}));
 }
 
+TEST(TickBuilder, AGaugeThatIsCalledACounterTurnsIntoOneOnceItRoseOften) {
+  builder_driver d;
+  for (int i = 0; i <= 60; ++i) d.give(i * tick, {gauge("calls_total", 1e9 + 100.0 * i)});
+  EXPECT_EQ(d.builder.channels().at(0).kind, metric_kind::counter);
+  EXPECT_DOUBLE_EQ(d.closed.at(49).values.at(0), 1e9 + 4900);
+  EXPECT_TRUE(std::isnan(d.closed.at(50).values.at(0)));
+  EXPECT_DOUBLE_EQ(d.closed.at(51).values.at(0), 10);
+  EXPECT_DOUBLE_EQ(d.closed.at(60).values.at(0), 10);
+}
+
+TEST(TickBuilder, AGaugeThatStandsStillIsNoCounterAndNorIsOneThatFallsALittle) {
+  builder_driver d;
+  int i = 0;
+  for (; i < 200; ++i) d.give(i * tick, {gauge("pods_count", 5)});
+  EXPECT_EQ(d.builder.channels().at(0).kind, metric_kind::gauge);
+  for (int rises = 0; rises <= 50; ++rises, ++i) d.give(i * tick, {gauge("pods_count", 6 + rises)});
+  EXPECT_EQ(d.builder.channels().at(0).kind, metric_kind::counter);
+  d.give(i * tick, {gauge("pods_count", 50)});
+  EXPECT_EQ(d.builder.channels().at(0).kind, metric_kind::gauge);
+  EXPECT_DOUBLE_EQ(d.closed.back().values.at(0), 50);
+}
+
+TEST(TickBuilder, OfAGaugeThatTurnsNoValueStaysInATickThatIsOpen) {
+  builder_driver d;
+  for (int i = 0; i < 50; ++i)
+    d.give(i * tick, {gauge("calls_total", 1e9 + 100.0 * i), gauge("a", 1)});
+  d.give(50 * tick, {gauge("calls_total", 1e9 + 5000)});
+  EXPECT_EQ(d.builder.channels().at(0).kind, metric_kind::counter);
+  d.give(51 * tick, {gauge("calls_total", 1e9 + 5100), gauge("a", 1)});
+  for (std::size_t n = 50; n < d.closed.size(); ++n) {
+    const double value = d.closed[n].values.at(0);
+    EXPECT_TRUE(std::isnan(value) || value == 10) << n << ": " << value;
+  }
+}
+
 TEST(TickBuilder, ARateIsTakenAsItIsAndACounterBehindItBeginsAnew) {
   builder_driver d;
   const metric_point rate{"calls", 2.5, metric_kind::rate};
