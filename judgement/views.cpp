@@ -15,8 +15,9 @@ constexpr std::uint32_t most_warm = 1000;    // counted
 constexpr std::uint32_t learned_after = 24;  // comparisons before one is judged
 constexpr float spread_floor = 0.3f;
 constexpr float most_error = 3;  // one wild value decides nothing
-constexpr float explains =
-    1.5f;  // times its own surprise: cpu and queues grow faster than the load
+// Times its own surprise: cpu and queues grow faster than the load.
+constexpr float explains = 1.5f;
+constexpr float usual_load = 3;  // decades: what is rarer than one tick in a thousand is no excuse
 
 /// |z - mu| / b of the tick under way, by horizon and slot; < 0 = not compared. One per thread: the
 /// tick that is scored is learned before another is.
@@ -72,19 +73,29 @@ load_rise load_of(const tick_channels& c, const std::uint8_t* traits,
 
 void scale(surprise& s, float by) noexcept { s.abrupt *= by, s.lasting *= by, s.drifting *= by; }
 
+surprise usual_of(const surprise& load) noexcept {
+  return {std::min(load.abrupt, usual_load), std::min(load.lasting, usual_load),
+          std::min(load.drifting, usual_load)};
+}
+
+void take_off(surprise& s, float times, const surprise& what) noexcept {
+  s.abrupt = std::max(s.abrupt - times * what.abrupt, 0.0f);
+  s.lasting = std::max(s.lasting - times * what.lasting, 0.0f);
+  s.drifting = std::max(s.drifting - times * what.drifting, 0.0f);
+}
+
 // What rises with the load is explained as far as the load is surprising itself, more load alone is
 // half the surprise where it shows whether it is borne, and less use or fewer errors are no trouble
-// of their own.
+// of their own. Load that hardly ever was explains no more than what there is now and then: else
+// what rises far out together, as in a fault, would explain itself away by the name of one.
 surprise unexplained(const block_scores& s, std::size_t lane, std::uint8_t traits,
                      const load_rise& load) noexcept {
   surprise here = surprise_of(s, lane);
   const bool up = is_up(s, lane);
   if ((traits & channel_trait::load) != 0) {
-    if (up && load.shows) scale(here, 0.5f);
+    if (up && load.shows) take_off(here, 0.5f, usual_of(here));
   } else if (up) {
-    here.abrupt = std::max(here.abrupt - explains * load.up.abrupt, 0.0f);
-    here.lasting = std::max(here.lasting - explains * load.up.lasting, 0.0f);
-    here.drifting = std::max(here.drifting - explains * load.up.drifting, 0.0f);
+    take_off(here, explains, usual_of(load.up));
   } else if ((traits & channel_trait::relief) != 0) {
     scale(here, 0.4f);
   }

@@ -134,16 +134,25 @@ constexpr std::uint8_t latency = channel_trait::symptom | channel_trait::relief;
 
 TEST(Load, WhatRisesWithItIsASurpriseOnlyBeyondItsOwn) {
   surprised_tick peak;
-  peak.add(load, 4);
-  peak.add(cpu, 5);
-  EXPECT_FLOAT_EQ(peak.residual(), 2) << "the load's own half: cpu and latency show it is borne";
-  peak.add(latency, 9);
-  EXPECT_FLOAT_EQ(peak.residual(), std::sqrt(2.0f * 2 + 3 * 3))
+  peak.add(load, 2.5f);
+  peak.add(cpu, 3);
+  EXPECT_FLOAT_EQ(peak.residual(), 1.25f)
+      << "the load's own half: cpu and latency show it is borne";
+  peak.add(latency, 6.75f);
+  EXPECT_FLOAT_EQ(peak.residual(), std::sqrt(1.25f * 1.25f + 3 * 3))
       << "latency beyond 1.5 times the load";
   surprised_tick fault;
   fault.add(load, 0);
   fault.add(cpu, 5);
   EXPECT_FLOAT_EQ(fault.residual(), 5) << "without more load it counts whole";
+}
+
+TEST(Load, ThatHardlyEverWasIsNoExcuse) {
+  surprised_tick fault;
+  fault.add(load, 12);
+  fault.add(cpu, 10);
+  fault.add(latency, 8);
+  EXPECT_FLOAT_EQ(fault.residual(), std::sqrt(10.5f * 10.5f + 5.5f * 5.5f + 3.5f * 3.5f));
 }
 
 TEST(Load, ThatFallsExplainsNothing) {
