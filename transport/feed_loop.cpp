@@ -174,7 +174,8 @@ void feed_loop::send_frames(std::string_view topic, std::string_view payload) {
 
 void feed_loop::answer_requests() {
   for (std::size_t n = 0; n < requests_per_turn && has_room() && receive(replay_, message_); ++n) {
-    const std::size_t body = begin_of_request(message_);
+    // One empty frame is a request that cannot be read, and no envelope.
+    const std::size_t body = message_.count == 2 ? 1 : begin_of_request(message_);
     auto envelope = envelope_of(message_, body);
     // A request of several frames is answered like one that cannot be read.
     const std::string_view request =

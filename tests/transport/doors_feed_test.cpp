@@ -270,6 +270,11 @@ TEST(DoorsFeed, WhatProxiesAndNumberedRequestsPutInFrontComesBack) {
   }
   EXPECT_EQ(answer[0] + answer[1] + answer[2], "clientnumber");
   EXPECT_TRUE(nlohmann::json::parse(answer[3]).contains("records"));
+  dealer.send(zmq::str_buffer(""), zmq::send_flags::none);
+  zmq::message_t got;
+  ASSERT_TRUE(dealer.recv(got));
+  EXPECT_FALSE(got.more()) << "an empty request is no envelope";
+  EXPECT_GT(got.size(), 0U);
 }
 
 struct asking_dealer {
