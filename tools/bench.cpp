@@ -218,6 +218,20 @@ void add_lstm(CLI::App& group, command_session& session) {
   run_with(*sub, session, o, run_lstm_bench);
 }
 
+void add_rca(CLI::App& group, command_session& session) {
+  auto o = std::make_shared<rca_bench_options>();
+  CLI::App* sub =
+      group.add_subcommand("rca", "Milliseconds per question for a cause, by entities asked");
+  sub->add_option("--model", o->model, "Model file of the ranker [models/ranker.flm]");
+  sub->add_option("--entities", o->entities, "Of an incident and around it")
+      ->delimiter(',')
+      ->check(CLI::Range(2, 4096));
+  sub->add_option("--seconds", o->seconds, "For each size")
+      ->check(CLI::Range(0.01, 3600.0))
+      ->capture_default_str();
+  run_with(*sub, session, o, run_rca_bench);
+}
+
 void add_logs(CLI::App& group, command_session& session) {
   auto o = std::make_shared<logs_bench_options>();
   CLI::App* sub = group.add_subcommand("logs", "Log lines a second through the template miner");
@@ -240,6 +254,7 @@ void add_bench_commands(CLI::App& app, command_session& session) {
   add_ingest(*group, session);
   add_logs(*group, session);
   add_lstm(*group, session);
+  add_rca(*group, session);
   add_recovery(*group, session);
   add_memory(*group, session);
 }

@@ -100,6 +100,15 @@ struct lstm_bench_options {
 };
 int run_lstm_bench(const lstm_bench_options& options, output_format format);
 
+/// `bench rca`: from what the entities of an incident answered to its ranked causes, by how many
+/// they are.
+struct rca_bench_options {
+  std::string model;  ///< of the ranker; empty: the shipped one
+  std::vector<std::size_t> entities{10, 50, 200};
+  double seconds = 1;  ///< for each size
+};
+int run_rca_bench(const rca_bench_options& options, output_format format);
+
 /// `bench logs`: log lines through one template miner on one core, those of some fifty statements
 /// (or of a file), and lines no two of which are alike.
 struct logs_bench_options {

@@ -92,5 +92,26 @@ class Ingest(unittest.TestCase):
             self.assertIn(says, done.stderr, words)
 
 
+class Rca(unittest.TestCase):
+    def test_says_how_long_a_question_takes_and_where_the_cause_stands(self):
+        done = run("rca", "--entities", "2,30", "--seconds", "0.05", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        sizes = json.loads(done.stdout)["sizes"]
+        self.assertEqual([s["entities"] for s in sizes], [2, 30])
+        for size in sizes:
+            self.assertGreater(size["questions"], 0)
+            self.assertGreaterEqual(size["ms_per_question_p99"], size["ms_per_question"])
+            self.assertGreater(size["ms_per_question"], 0)
+            self.assertEqual(size["rank_of_cause"], 1)
+
+    def test_nonsense_is_refused_with_a_sentence(self):
+        for words, status, says in ((["--entities", "1"], 2, "--entities"),
+                                    (["--seconds", "0"], 2, "--seconds"),
+                                    (["--model", "/nowhere"], 1, "/nowhere")):
+            done = run("rca", *words)
+            self.assertEqual(done.returncode, status, words)
+            self.assertIn(says, done.stderr, words)
+
+
 if __name__ == "__main__":
     unittest.main()
