@@ -151,15 +151,16 @@ entity_status entity_core::impl::status() const {
     m.name = channels[c].name;
     m.role = role_of_channel(channels[c]);
     m.kind = channels[c].kind;
-    // Of a counter its rate: there is none before it has come twice.
-    if (b.seen(i) > 0 || b.last[i] != 0)
+    if (b.seen(i) > 0 || b.last[i] != 0) {
       m.last = b.last[i];
-    else
+      const float base = ring.size() != 0 ? ring.expected(0, c) : b.level[i];
+      m.expected = raw_of(b, i, base);
+      m.lower = std::max(raw_of(b, i, base - band_of(b, i)), least_of(c));
+      m.upper = raw_of(b, i, base + band_of(b, i));
+    } else {  // No tick with it has ended, so nothing is usual; a counter's rate takes two values.
       m.last = m.kind == metric_kind::counter ? missing : channels[c].last;
-    const float base = ring.size() != 0 ? ring.expected(0, c) : b.level[i];
-    m.expected = raw_of(b, i, base);
-    m.lower = std::max(raw_of(b, i, base - band_of(b, i)), least_of(c));
-    m.upper = raw_of(b, i, base + band_of(b, i));
+      m.expected = m.lower = m.upper = missing;
+    }
     const auto& usual = b.usual[fast_profile];
     m.off = static_cast<double>(std::fabs(std::sinh(b.fast[i]))) /
             static_cast<double>(std::max(usual.spread[i], b.spread_floor(i)) * usual.tail[i]);

@@ -11,7 +11,10 @@
 namespace faultline {
 namespace {
 
+using ::testing::DoubleNear;
+using ::testing::Each;
 using ::testing::HasSubstr;
+using ::testing::IsNan;
 using ::testing::SizeIs;
 
 std::vector<std::pair<std::string, double>> row_of(const char* prefix, int count) {
@@ -113,6 +116,21 @@ TEST(EntityStatus, ACounterThatCameOnceHasNoRateYet) {
   EXPECT_EQ(last("level"), 7);
   for (int n = 1; n < 4; ++n) count(1000 + 50 * n, test_start + n * 10'000);
   EXPECT_EQ(last("requests"), 5);
+}
+
+TEST(EntityStatus, NothingIsUsualBeforeTheFirstTickOfAMetricHasEnded) {
+  entity_driver d;
+  const auto usual = [&d](const std::string& name) {
+    for (const auto& m : d.core.status().metrics)
+      if (m.name == name) return std::vector<double>{m.lower, m.expected, m.upper};
+    return std::vector<double>{};
+  };
+  d.row(test_start, {{"queue", 100}});
+  EXPECT_THAT(usual("queue"), Each(IsNan()));
+  d.row(test_start + 10'000, {{"queue", 100}});
+  d.row(test_start + 20'000, {{"queue", 100}, {"late", 5}});
+  EXPECT_THAT(usual("queue"), Each(DoubleNear(100, 1)));
+  EXPECT_THAT(usual("late"), SizeIs(3));
 }
 
 TEST(EntityWindow, ShowsTheNumbersThatWereSentAsFarAsTheyAreCertain) {
