@@ -90,6 +90,9 @@ inline constexpr double sign_looks = 180;
 /// Of entities that nobody connects with anything so many at most may be candidates because they
 /// are in trouble at the time.
 inline constexpr std::size_t unconnected = 32;
+/// The newest signs, so many, are known for a day: who has shown them are all there are where these
+/// are few.
+inline constexpr std::size_t signs_of_a_day = 64;
 /// Where more than so many signs would have to be looked through for them, none is.
 inline constexpr std::size_t signs_looked_at = 1'024;
 /// Silences that have ended are kept so many and so long.
@@ -305,6 +308,7 @@ struct correlator_core::impl {
   // correlator_core_signs.cpp: what is too weak for a page, and may be an incident all the same
   void on_sign(const weak_sign& s);
   void keep_sign(const weak_sign& s);
+  std::vector<std::string> few_unconnected(event_time onset, event_time as_of) const;
   std::vector<std::string> signs_near(const std::string& entity, event_time at) const;
   double strength_at(const std::string& entity, event_time at) const;
   bool belongs_to_open(const weak_sign& s);

@@ -86,15 +86,18 @@ void correlator_core::impl::on_sign(const weak_sign& s) {
   plan(key);
 }
 
-/// Newest sign of each entity, as long as it can be of use.
+/// Newest sign of each entity, as long as it can be of use; of few entities for a day.
 void correlator_core::impl::keep_sign(const weak_sign& s) {
   weak_sign& known = signs[s.entity];
   if (!known.entity.empty()) signs_by_time.erase({known.at, s.entity});
   known = s;
   signs_by_time.emplace(s.at, s.entity);
-  const event_time oldest = s.at - options.window;
-  while (!signs_by_time.empty() && (signs_by_time.begin()->first < oldest ||
-                                    signs_by_time.size() > correlator_limits::signs)) {
+  const auto goes = [&](event_time at) {
+    if (at < s.at - milliseconds{day_ms}) return true;
+    return at < s.at - options.window ? signs_by_time.size() > signs_of_a_day
+                                      : signs_by_time.size() > correlator_limits::signs;
+  };
+  while (!signs_by_time.empty() && goes(signs_by_time.begin()->first)) {
     signs.erase(signs_by_time.begin()->second);
     signs_by_time.erase(signs_by_time.begin());
   }
@@ -115,9 +118,9 @@ std::vector<std::string> correlator_core::impl::signs_near(const std::string& en
   return list;
 }
 
-/// What has no edge may be behind anything: those of it that page or have shown a sign since half a
-/// window before @p onset, among the newest incidents. Where they are many nothing tells them
-/// apart, and none is asked.
+/// What has no edge may be behind anything: those of it that page, in doubt or not, or have shown a
+/// sign since half a window before @p onset, among the newest incidents. Where they are many
+/// nothing tells them apart, and none is asked.
 std::vector<std::string> correlator_core::impl::unconnected_in_trouble(event_time onset,
                                                                        event_time as_of) const {
   const event_time oldest = onset - options.window / 2;
@@ -134,10 +137,32 @@ std::vector<std::string> correlator_core::impl::unconnected_in_trouble(event_tim
     if (!take(other.record.entities.front())) return {};
   }
   looked_at = 0;
+  for (const auto& [entity, ids] : loose) {
+    if (++looked_at > signs_looked_at) break;
+    const bool now_in_trouble = std::any_of(ids.begin(), ids.end(), [&](const std::string& id) {
+      const alert& a = alerts.at(id).alert;
+      return a.started >= oldest && a.started <= as_of && !suppressed(a) && !only_informs(a);
+    });
+    if (now_in_trouble && !take(entity)) return {};
+  }
+  looked_at = 0;
   for (auto at = signs_by_time.lower_bound({oldest, std::string{}});
        at != signs_by_time.end() && at->first <= as_of; ++at)
     if (!take(at->second) || ++looked_at > signs_looked_at) return {};
   return {found.begin(), found.end()};
+}
+
+/// All that no edge connects where they are few: the one behind it may be calm by its own past.
+/// Where they are many, those in trouble.
+std::vector<std::string> correlator_core::impl::few_unconnected(event_time onset,
+                                                                event_time as_of) const {
+  const std::vector<std::string> troubled = unconnected_in_trouble(onset, as_of);
+  if (signs.size() > signs_of_a_day) return troubled;
+  std::set<std::string> all{troubled.begin(), troubled.end()};
+  for (const auto& [entity, sign] : signs)
+    if (!graph.has_neighbour(entity)) all.insert(entity);
+  if (all.size() > unconnected) return troubled;
+  return {all.begin(), all.end()};
 }
 
 /// Fisher's sum over an entity and its direct neighbours, in decades.

@@ -99,7 +99,8 @@ TEST_F(WeakSigns, OfWhatNothingConnectsMakeCandidatesOfIncidents) {
   sign("a", noon - minute / 2);  // it has its own neighbours
   const auto fired = f.fire("alone", noon);
   ASSERT_EQ(fired.requests.size(), 1u);
-  EXPECT_THAT(fired.requests[0].candidates, UnorderedElementsAre("alone", "shortly/before"));
+  EXPECT_THAT(fired.requests[0].candidates,
+              UnorderedElementsAre("alone", "shortly/before", "long/ago"));
   answer(fired.requests[0], "alone", 0.9, 6);
   f.fire("other/that/pages", noon + minute / 2);
   sign("behind", noon + minute);
@@ -108,8 +109,8 @@ TEST_F(WeakSigns, OfWhatNothingConnectsMakeCandidatesOfIncidents) {
       std::find_if(later.requests.begin(), later.requests.end(),
                    [&](const rca_request& r) { return r.incident == fired.requests[0].incident; });
   ASSERT_NE(again, later.requests.end());
-  EXPECT_THAT(again->candidates,
-              UnorderedElementsAre("alone", "shortly/before", "other/that/pages", "behind"));
+  EXPECT_THAT(again->candidates, UnorderedElementsAre("alone", "shortly/before", "long/ago",
+                                                      "other/that/pages", "behind"));
   answer(*again, "alone", 0.9, 6);
   for (int n = 0; n < 40; ++n) sign("crowd/" + std::to_string(n), noon + 2 * minute);
   const auto crowded = f.clock(noon + 6 * minute);
@@ -118,6 +119,28 @@ TEST_F(WeakSigns, OfWhatNothingConnectsMakeCandidatesOfIncidents) {
                    [&](const rca_request& r) { return r.incident == fired.requests[0].incident; });
   ASSERT_NE(about, crowded.requests.end());
   EXPECT_THAT(about->candidates, UnorderedElementsAre("alone"));
+}
+
+TEST_F(WeakSigns, WhatNothingConnectsIsACandidateWhereItsAlertIsInDoubt) {
+  auto doubted =
+      fold::alert_decision("young", noon, noon, 1, alert_state::firing, alert_severity::warning);
+  doubted.alert.learning = true;
+  f.apply(doubted);
+  const auto fired = f.fire("alone", noon + minute);
+  ASSERT_EQ(fired.requests.size(), 1u);
+  EXPECT_THAT(fired.requests[0].candidates, UnorderedElementsAre("alone", "young"));
+}
+
+TEST_F(WeakSigns, WhatNothingConnectsIsNoCandidateCalmWhereTheyAreManyOrOthersHaveNeighbours) {
+  sign("calm", noon - 20 * minute);
+  const auto about_alerts = [](const correlator_output& out) {
+    for (const rca_request& r : out.requests)
+      if (!r.alerts.empty()) return r.candidates;
+    return std::vector<std::string>{};
+  };
+  EXPECT_THAT(about_alerts(f.fire("a", noon)), UnorderedElementsAre("a", "b", "c"));
+  for (int n = 0; n < 40; ++n) sign("crowd/" + std::to_string(n), noon - 20 * minute);
+  EXPECT_THAT(about_alerts(f.fire("alone", noon + minute)), UnorderedElementsAre("alone"));
 }
 
 TEST_F(WeakSigns, OneOlderThanAllThatAreKeptIsLetGo) {
