@@ -128,10 +128,12 @@ const char* name_of(span_status s) {
 }
 
 // Walks the records of @p text and hands each to @p take, which says what is wrong or nullptr; the
-// rows are put in order of time then, for converters write one source behind the other.
+// rows are put in order of time then, for converters write one source behind the other. Behind a
+// record that is none reading goes on with the next line: its quotes may have swallowed others.
 template <class Row, class Take>
 outcome<std::vector<Row>> rows_of(std::string_view text, const std::string& file,
-                                  std::string_view header, std::size_t columns, Take take) {
+                                  std::string_view header, std::size_t columns,
+                                  table_faults* left_out, Take take) {
   text = without_mark(text);
   const auto head = text.substr(0, text.find_first_of("\r\n"));
   if (head != header) return bad_row(file, 1, "the header is not '" + std::string{header} + "'");
@@ -139,15 +141,23 @@ outcome<std::vector<Row>> rows_of(std::string_view text, const std::string& file
   at = at == std::string_view::npos ? text.size() : at + 1;
   std::vector<std::string> fields;
   std::vector<Row> rows;
-  for (std::size_t row = 2; at < text.size(); ++row) {
-    if (!take_record(text, at, fields)) return bad_row(file, row, "a quote is not closed");
-    if (fields.size() == 1 && fields[0].empty()) continue;  // a blank line
-    if (fields.size() != columns) return bad_row(file, row, "wrong number of fields");
+  table_faults faults;
+  while (at < text.size()) {
+    const std::size_t began = at;
     std::int64_t ms = 0;
-    if (!read_integer(fields[0], ms)) return bad_row(file, row, "ts is no integer");
-    if (!is_time(ms)) return bad_row(file, row, "ts is no time in milliseconds");
-    if (const char* why = take(event_time_of(ms), fields, rows)) return bad_row(file, row, why);
+    const char* why = take_record(text, at, fields) ? nullptr : "a quote is not closed";
+    if (why == nullptr && fields.size() == 1 && fields[0].empty()) continue;  // a blank line
+    if (why == nullptr && fields.size() != columns) why = "wrong number of fields";
+    if (why == nullptr) why = read_time(fields[0], ms);
+    if (why == nullptr) why = take(event_time_of(ms), fields, rows);
+    if (why == nullptr) continue;
+    const auto behind = text.begin() + static_cast<std::ptrdiff_t>(began);
+    const auto lines = faults.rows > 0 ? 0 : std::count(text.begin(), behind, '\n');
+    faults.add(&table_faults::rows, static_cast<std::size_t>(lines) + 1, why);
+    at = std::min(text.find('\n', began), text.size() - 1) + 1;
   }
+  if (faults.of_all(rows.size())) return failure{ec::malformed, file + " " + faults.first};
+  if (left_out != nullptr) *left_out = std::move(faults);
   std::stable_sort(rows.begin(), rows.end(),
                    [](const Row& a, const Row& b) { return a.ts < b.ts; });
   return rows;
@@ -155,14 +165,15 @@ outcome<std::vector<Row>> rows_of(std::string_view text, const std::string& file
 
 }  // namespace
 
-outcome<std::vector<log_line>> parse_logs(std::string_view text, const std::string& file) {
+outcome<std::vector<log_line>> parse_logs(std::string_view text, const std::string& file,
+                                          table_faults* left_out) {
   const auto take = [](event_time ts, std::vector<std::string>& f,
                        std::vector<log_line>& out) -> const char* {
     const auto severity = f[2].empty() ? severity_of_line(f[3]) : severity_of_word(f[2]);
     out.push_back({ts, std::move(f[1]), severity, std::move(f[3])});
     return nullptr;
   };
-  return rows_of<log_line>(text, file, log_header, 4, take);
+  return rows_of<log_line>(text, file, log_header, 4, left_out, take);
 }
 
 std::string format_logs(const std::vector<log_line>& logs) {
@@ -178,7 +189,8 @@ std::string format_logs(const std::vector<log_line>& logs) {
   return out;
 }
 
-outcome<std::vector<span_row>> parse_spans(std::string_view text, const std::string& file) {
+outcome<std::vector<span_row>> parse_spans(std::string_view text, const std::string& file,
+                                           table_faults* left_out) {
   const auto take = [](event_time ts, std::vector<std::string>& f,
                        std::vector<span_row>& out) -> const char* {
     std::uint64_t duration_us = 0;
@@ -189,7 +201,7 @@ outcome<std::vector<span_row>> parse_spans(std::string_view text, const std::str
                    std::move(f[5]), std::move(f[8]), duration_us, status_of(f[7])});
     return nullptr;
   };
-  return rows_of<span_row>(text, file, span_header, 9, take);
+  return rows_of<span_row>(text, file, span_header, 9, left_out, take);
 }
 
 std::string format_spans(const std::vector<span_row>& spans) {

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lab/csv_table.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <unordered_set>
+#include <utility>
+
+#include "messages/event_codec.hpp"
+#include "messages/text.hpp"
 
 namespace faultline {
 
@@ -86,52 +92,109 @@ std::string_view take_line(std::string_view& text) noexcept {
   return line;
 }
 
+/// @p kept: of each column, whether it is read.
 outcome<void> parse_header(std::string_view line, const std::string& file,
-                           std::vector<std::string>& names) {
+                           std::vector<std::string>& names, std::vector<bool>& kept,
+                           table_faults& faults) {
   if (line != "ts" && line.substr(0, 3) != "ts,")
     return bad_line(file, 1, "the header does not begin with ts");
   std::unordered_set<std::string_view> seen;
   for (auto at = line.find(','); at != std::string_view::npos;) {
     const auto next = line.find(',', at + 1);
     const auto name = line.substr(at + 1, next == std::string_view::npos ? next : next - at - 1);
-    if (!is_metric_name(name))
-      return bad_line(file, 1, "'" + std::string{name.substr(0, 64)} + "' is no metric name");
-    if (!seen.insert(name).second)
-      return bad_line(file, 1, "'" + std::string{name} + "' stands twice in the header");
-    if (names.size() == max_columns) return bad_line(file, 1, "too many columns");
-    names.emplace_back(name);
+    if (kept.size() == max_columns) return bad_line(file, 1, "too many columns");
+    const bool named = is_metric_name(name);
+    kept.push_back(named && seen.insert(name).second);
+    if (kept.back())
+      names.emplace_back(name);
+    else
+      faults.add(&table_faults::columns, 1,
+                 named ? "'" + std::string{name} + "' stands twice in the header"
+                       : "a column has no metric name");
     at = next;
   }
   return {};
 }
 
-// One row of @p columns values, appended to @p into. @returns what is wrong, or nullptr.
-const char* parse_row(std::string_view line, std::size_t columns, entity_series& into) {
-  const char* at = line.data();
-  const char* const end = at + line.size();
-  auto field_end = [&] {
-    const void* comma = std::memchr(at, ',', static_cast<std::size_t>(end - at));
-    return comma ? static_cast<const char*>(comma) : end;
-  };
-  const char* stop = field_end();
-  std::int64_t ms = 0;
-  if (!read_integer({at, static_cast<std::size_t>(stop - at)}, ms)) return "ts is no integer";
-  if (!is_time(ms)) return "ts is no time in milliseconds";
-  if (!into.ts.empty() && event_time_of(ms) <= into.ts.back()) return "ts does not ascend";
-  into.ts.push_back(event_time_of(ms));
-  for (std::size_t c = 0; c < columns; ++c) {
-    if (stop == end) return "too few fields";
-    at = stop + 1;
-    stop = field_end();
-    double value = std::numeric_limits<double>::quiet_NaN();
-    if (!is_missing({at, static_cast<std::size_t>(stop - at)}) && !read_number(at, stop, value))
-      return "a value is no finite number";
-    const auto kept = static_cast<float>(value);
-    if (std::isinf(kept)) return "a value does not fit into 32 bits";
-    into.values.push_back(kept);
+/// Rows of a metrics file, one after the other.
+class row_reader {
+public:
+  row_reader(const std::vector<bool>& kept, entity_series& into, table_faults& faults)
+      : kept_{kept}, into_{into}, faults_{faults} {}
+
+  void take(std::string_view line, std::size_t number) {
+    line_ = number;
+    const std::size_t whole = into_.values.size();
+    if (const char* why = parse(line)) {
+      into_.values.resize(whole);
+      faults_.add(&table_faults::rows, number, why);
+      return;
+    }
+    ascends_ = ascends_ && (into_.ts.empty() || into_.ts.back() < ts_);
+    into_.ts.push_back(ts_);
   }
-  return stop == end ? nullptr : "too many fields";
-}
+
+  /// Puts the rows in order of time.
+  void finish() {
+    if (ascends_) return;
+    const std::size_t columns = into_.metrics.size();
+    std::vector<std::size_t> order(into_.ts.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return into_.ts[a] < into_.ts[b]; });
+    const entity_series read = std::exchange(into_, {into_.id, into_.metrics, {}, {}});
+    for (const std::size_t row : order) {
+      if (!into_.ts.empty() && into_.ts.back() == read.ts[row]) {
+        faults_.add(&table_faults::rows, 0, "a time stands twice");
+        continue;
+      }
+      into_.ts.push_back(read.ts[row]);
+      into_.values.insert(into_.values.end(), read.row(row), read.row(row) + columns);
+    }
+  }
+
+private:
+  /// Appends the values. @returns why it is no row, or nullptr.
+  const char* parse(std::string_view line) {
+    const char* at = line.data();
+    const char* const end = at + line.size();
+    auto field_end = [&] {
+      const void* comma = std::memchr(at, ',', static_cast<std::size_t>(end - at));
+      return comma ? static_cast<const char*>(comma) : end;
+    };
+    const char* stop = field_end();
+    std::int64_t ms = 0;
+    if (const char* why = read_time({at, static_cast<std::size_t>(stop - at)}, ms)) return why;
+    ts_ = event_time_of(ms);
+    for (const bool kept : kept_) {
+      if (stop == end) return "too few fields";
+      at = stop + 1;
+      stop = field_end();
+      if (kept) into_.values.push_back(value_of(at, stop));
+    }
+    return stop == end ? nullptr : "too many fields";
+  }
+
+  float value_of(const char* begin, const char* end) {
+    constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+    if (is_missing({begin, static_cast<std::size_t>(end - begin)})) return missing;
+    double value = 0;
+    if (!read_number(begin, end, value))
+      return faults_.add(&table_faults::values, line_, "a value is no finite number"), missing;
+    const auto kept = static_cast<float>(value);
+    if (std::isinf(kept))
+      return faults_.add(&table_faults::values, line_, "a value does not fit into 32 bits"),
+             missing;
+    return kept;
+  }
+
+  const std::vector<bool>& kept_;
+  entity_series& into_;
+  table_faults& faults_;
+  std::size_t line_ = 0;
+  event_time ts_{};
+  bool ascends_ = true;
+};
 
 }  // namespace
 
@@ -140,11 +203,38 @@ bool is_time(std::int64_t unix_ms) noexcept {
   return unix_ms >= -most && unix_ms <= most;
 }
 
+const char* read_time(std::string_view text, std::int64_t& unix_ms) noexcept {
+  if (!read_integer(text, unix_ms)) {
+    constexpr double whole_below = 9007199254740992.0;  // 2^53
+    double value = 0;
+    if (!read_number(text.data(), text.data() + text.size(), value) ||
+        std::fabs(value) >= whole_below || value != std::floor(value))
+      return "ts is no integer";
+    unix_ms = static_cast<std::int64_t>(value);
+  }
+  return is_time(unix_ms) ? nullptr : "ts is no time in milliseconds";
+}
+
 bool is_metric_name(std::string_view name) noexcept {
-  if (name.empty() || name.size() > 128) return false;
-  for (const char c : name)
-    if (!(c >= 'a' && c <= 'z') && !is_digit(c) && c != '.' && c != '_' && c != '-') return false;
-  return true;
+  return !name.empty() && name.size() <= payload_limits::metric_name_bytes &&
+         name.find(',') == std::string_view::npos && check_name(name) == text_fault::none;
+}
+
+void table_faults::add(std::size_t table_faults::*what, std::size_t line, const std::string& why) {
+  ++(this->*what);
+  if (first.empty()) first = (line > 0 ? "line " + std::to_string(line) + ": " : "") + why;
+}
+
+std::string table_faults::told(const std::string& file) const {
+  std::string counts;
+  const auto count = [&](std::size_t n, const char* what) {
+    if (n == 0) return;
+    counts += (counts.empty() ? "" : ", ") + std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+  };
+  count(rows, "row");
+  count(values, "value");
+  count(columns, "column");
+  return counts.empty() ? counts : file + ": " + counts + " left out, " + first;
 }
 
 float six_digits(double value) noexcept {
@@ -168,21 +258,27 @@ std::string_view without_mark(std::string_view text) noexcept {
   return text.substr(0, mark.size()) == mark ? text.substr(mark.size()) : text;
 }
 
-outcome<void> parse_metrics(std::string_view text, const std::string& file, entity_series& into) {
+outcome<void> parse_metrics(std::string_view text, const std::string& file, entity_series& into,
+                            table_faults* left_out) {
   text = without_mark(text);
   if (text.empty()) return bad_line(file, 1, "no header");
-  if (auto ok = parse_header(take_line(text), file, into.metrics); !ok) return ok;
-  const std::size_t columns = into.metrics.size();
+  std::vector<bool> kept;
+  table_faults faults;
+  if (auto ok = parse_header(take_line(text), file, into.metrics, kept, faults); !ok) return ok;
+  row_reader rows{kept, into, faults};
   for (std::size_t line = 2; !text.empty(); ++line) {
     const auto row = take_line(text);
     if (row.empty()) continue;
-    if (const char* why = parse_row(row, columns, into)) return bad_line(file, line, why);
+    rows.take(row, line);
     if (line == 2) {  // one guess of the size instead of many copies
-      const std::size_t rows = text.size() / row.size() + 16;
-      into.ts.reserve(rows);
-      into.values.reserve(rows * columns);
+      const std::size_t guess = text.size() / row.size() + 16;
+      into.ts.reserve(guess);
+      into.values.reserve(guess * into.metrics.size());
     }
   }
+  rows.finish();
+  if (faults.of_all(into.rows())) return failure{ec::malformed, file + " " + faults.first};
+  if (left_out != nullptr) *left_out = std::move(faults);
   return {};
 }
 

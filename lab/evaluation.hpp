@@ -60,8 +60,8 @@ struct evaluation_input {
 /// read_telemetry() returns, ec::invalid when the training rows are later than the scored ones.
 outcome<evaluation_input> read_evaluation_input(const std::filesystem::path& path);
 
-/// A sentence for each part of @p input that a run will leave out: metrics beyond what an entity
-/// may have, and everything where no row is to be scored.
+/// A sentence for each part of @p input that a run will leave out: what could not be read, metrics
+/// beyond what an entity may have, and everything where no row is to be scored.
 std::vector<std::string> what_is_left_out(const evaluation_input& input);
 
 // ---- detection ---------------------------------------------------------------------------------

@@ -53,6 +53,9 @@ outcome<evaluation_input> read_evaluation_input(const std::filesystem::path& pat
 std::vector<std::string> what_is_left_out(const evaluation_input& input) {
   std::vector<std::string> out;
   const telemetry& t = input.scored;
+  out = t.left_out;
+  if (input.training)
+    for (const std::string& what : input.training->left_out) out.push_back("training, " + what);
   const event_time from = faultline::scored_from(t);
   const auto late = [from](const auto& row) { return row.ts >= from; };
   bool any = std::any_of(t.logs.begin(), t.logs.end(), late) ||

@@ -85,6 +85,7 @@ struct telemetry {
   std::vector<log_line> logs;
   std::vector<span_row> spans;
   std::vector<change_row> changes;
+  std::vector<std::string> left_out;  ///< what of its tables could not be read, in sentences
 
   /// Index in `entities`, or nothing.
   std::optional<std::size_t> find(std::string_view id) const noexcept;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <unordered_set>
@@ -15,6 +16,7 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr std::size_t max_json_bytes = std::size_t{256} << 20;
+constexpr double most_whole = 9007199254740992.0;  // 2^53: below it 1661126400000.0 is a whole time
 constexpr std::size_t max_table_bytes = std::size_t{3} << 30;
 
 // What a reader below throws when a key has the wrong shape; it never leaves this file.
@@ -41,7 +43,10 @@ std::string text_of(const json& object, const char* key, bool required = false) 
 std::optional<event_time> time_of(const json& object, const char* key) {
   const json* value = find(object, key);
   if (!value) return std::nullopt;
-  if (!value->is_number_integer()) refuse(key, "an integer of milliseconds");
+  const bool whole = value->is_number_float() &&
+                     value->get<double>() == std::floor(value->get<double>()) &&
+                     std::fabs(value->get<double>()) < most_whole;
+  if (!value->is_number_integer() && !whole) refuse(key, "an integer of milliseconds");
   if (!is_time(value->get<std::int64_t>())) refuse(key, "a time in milliseconds");
   return event_time_of(value->get<std::int64_t>());
 }
@@ -163,6 +168,10 @@ void read_changes(const json& root, telemetry& t) {
   }
 }
 
+void note(const table_faults& faults, const std::string& file, telemetry& t) {
+  if (std::string told = faults.told(file); !told.empty()) t.left_out.push_back(std::move(told));
+}
+
 outcome<void> read_entities(const fs::path& folder, const json& root, telemetry& t) {
   std::unordered_set<std::string> seen;
   for (const json& item : list_of(root, "entities")) {
@@ -175,7 +184,9 @@ outcome<void> read_entities(const fs::path& folder, const json& root, telemetry&
     if (!name.empty()) {
       auto text = read_gzip(inside(folder, name), max_table_bytes);
       if (!text) return text.error();
-      if (auto ok = parse_metrics(*text, t.name + "/" + name, series); !ok) return ok;
+      table_faults faults;
+      if (auto ok = parse_metrics(*text, t.name + "/" + name, series, &faults); !ok) return ok;
+      note(faults, name, t);
     }
     t.entities.push_back(std::move(series));
   }
@@ -188,8 +199,10 @@ outcome<void> read_events(const fs::path& folder, const json& root, telemetry& t
     if (name.empty()) return {};
     auto text = read_gzip(inside(folder, name), max_table_bytes);
     if (!text) return text.error();
-    auto rows = parse(*text, t.name + "/" + name);
+    table_faults faults;
+    auto rows = parse(*text, t.name + "/" + name, &faults);
     if (!rows) return rows.error();
+    note(faults, name, t);
     into = std::move(*rows);
     return {};
   };

@@ -12,6 +12,7 @@
 #include "tools/commands.hpp"
 #include "tools/option_text.hpp"
 #include "tools/out_place.hpp"
+#include "tools/recording_events.hpp"
 
 namespace faultline {
 
@@ -67,6 +68,7 @@ int run_inject(const inject_arguments& a, const command_session& session) {
   if (const auto ok = check_out_directory(a.out); !ok) return report_failure(ok.error());
   auto observed = read_telemetry(a.recording);
   if (!observed) return report_failure(observed.error());
+  report_left_out(*observed);
   if (!observed->train_recording.empty())
     return report_usage(a.recording + " trains on another recording: inject into that one");
   const auto truth = read_labels(a.recording);

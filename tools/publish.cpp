@@ -73,6 +73,7 @@ outcome<opened_input> open_input(const std::string& file, const publish_argument
   if (fs::is_directory(file, ignored)) {
     auto read = read_telemetry(file);
     if (!read) return read.error();
+    report_left_out(*read);
     opened.recording = std::make_unique<telemetry>(std::move(*read));
     opened.input = recording_input(*opened.recording, milliseconds{0});
     return opened;

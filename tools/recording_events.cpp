@@ -2,6 +2,7 @@
 #include "tools/recording_events.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "lab/evaluation_events.hpp"
 
@@ -41,6 +42,11 @@ private:
 };
 
 }  // namespace
+
+void report_left_out(const telemetry& t) {
+  for (const std::string& what : t.left_out)
+    std::fprintf(stderr, "%s: %s\n", t.name.c_str(), what.c_str());
+}
 
 std::optional<time_span> span_of(const telemetry& t) {
   std::optional<time_span> span;

@@ -13,6 +13,9 @@
 
 namespace faultline {
 
+/// Says on the error stream what of the tables of @p t could not be read.
+void report_left_out(const telemetry& t);
+
 /// First and last stamp of anything in a recording. @returns nothing when it holds no event.
 struct time_span {
   event_time first{};

@@ -66,6 +66,7 @@ int run_replay(const std::string& path, const replay_pace& pace, const sending_o
                const command_session& session) {
   const auto t = read_telemetry(path);
   if (!t) return report_failure(t.error());
+  report_left_out(*t);
   return replay_telemetry(*t, pace, options, session);
 }
 

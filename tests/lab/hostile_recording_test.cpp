@@ -46,26 +46,12 @@ TEST(HostileRecording, BrokenTablesAreRefusedWithFileAndLine) {
   const std::vector<std::pair<std::string, std::string>> cases{
       {"", "line 1: no header"},
       {"time,cpu\n1,2\n", "line 1: the header does not begin with ts"},
-      {"ts,CPU\n1,2\n", "is no metric name"},
-      {"ts,cpu,\n1,2,3\n", "is no metric name"},
-      {"ts,cpu,cpu\n1,2,3\n", "stands twice"},
       {"ts,cpu\n1\n", "line 2: too few fields"},
-      {"ts,cpu\n1,2\n2,2,3\n", "line 3: too many fields"},
-      {"ts,cpu\n2,1\n1,1\n", "line 3: ts does not ascend"},
-      {"ts,cpu\n2,1\n2,1\n", "line 3: ts does not ascend"},
+      {"ts,cpu\n1,2,2\n2,2,3\n", "line 2: too many fields"},
       {"ts,cpu\n1.5,1\n", "line 2: ts is no integer"},
       {"ts,cpu\n,1\n", "line 2: ts is no integer"},
       {"ts,cpu\n99999999999999999999,1\n", "line 2: ts is no integer"},
       {"ts,cpu\n1661126400000000000,1\n", "line 2: ts is no time in milliseconds"},
-      {"ts,cpu\n1,nano\n", "line 2: a value is no finite number"},
-      {"ts,cpu\n1,inf\n", "line 2: a value is no finite number"},
-      {"ts,cpu\n1,-inf\n", "line 2: a value is no finite number"},
-      {"ts,cpu\n1,0x10\n", "line 2: a value is no finite number"},
-      {"ts,cpu\n1,--1\n", "line 2: a value is no finite number"},
-      {"ts,cpu\n1,.\n", "line 2: a value is no finite number"},
-      {"ts,cpu\n1, 1\n", "line 2: a value is no finite number"},
-      {"ts,cpu\n1,1e999\n", "line 2: a value is no finite number"},
-      {"ts,cpu\n1,1e60\n", "line 2: a value does not fit"},
       {"ts,cpu\n\n,1\n", "line 3: ts is no integer"},
   };
   for (const auto& [csv, why] : cases) {
@@ -236,6 +222,85 @@ TEST(MetricTables, WhatLibrariesWriteForNothingIsMissing) {
   entity_series read;
   ASSERT_TRUE(parse_metrics("ts,a,b,c,d,e\n1,NaN,nan,,null,NA\n", "f", read));
   for (const float v : read.values) EXPECT_TRUE(std::isnan(v));
+}
+
+/// What of @p csv is read, as text again, and what is said of the rest.
+std::pair<std::string, std::string> read_of(const std::string& csv) {
+  entity_series read;
+  table_faults faults;
+  const auto ok = parse_metrics(csv, "f", read, &faults);
+  return {ok ? format_metrics(read) : ok.error().what, faults.told("f")};
+}
+
+TEST(MetricTables, OneBadRowValueOrColumnLosesNothingElse) {
+  const std::string good = "ts,cpu\n1,2\n3,4\n";
+  const auto left = [](const std::string& what) { return "f: " + what; };
+  const std::vector<std::pair<std::string, std::string>> rows{
+      {"2", "line 3: too few fields"},        {"2,2,3", "line 3: too many fields"},
+      {"x,1", "line 3: ts is no integer"},    {"2.5,1", "line 3: ts is no integer"},
+      {"1e20,1", "line 3: ts is no integer"}, {"3,1", "a time stands twice"}};
+  for (const auto& [row, why] : rows) {
+    const bool twice = row == "3,1";
+    const auto [read, said] =
+        read_of(twice ? good + row + "\n" : "ts,cpu\n1,2\n" + row + "\n3,4\n");
+    EXPECT_EQ(read, good) << row;
+    EXPECT_EQ(said, left("1 row left out, " + why)) << row;
+  }
+  for (const std::string value : {"inf", "-inf", "nano", "0x10", "--1", ".", " 1", "1e999", "1e60"})
+    EXPECT_EQ(read_of("ts,a,b\n1," + value + ",5\n2,3,4\n").first, "ts,a,b\n1,,5\n2,3,4\n")
+        << value;
+  EXPECT_EQ(read_of("ts,a\n1,inf\n2,nano\n").second,
+            left("2 values left out, line 2: a value is no finite number"));
+  const auto [read, said] = read_of("ts,a,,a,b\n1,2,3,4,5\n");
+  EXPECT_EQ(read, "ts,a,b\n1,2,5\n");
+  EXPECT_EQ(said, left("2 columns left out, line 1: a column has no metric name"));
+}
+
+TEST(MetricTables, RowsOfSeveralSourcesComeInOrderOfTime) {
+  const auto [read, said] = read_of("ts,a\n5,1\n2,2\n9,3\n2,4\n");
+  EXPECT_EQ(read, "ts,a\n2,2\n5,1\n9,3\n");
+  EXPECT_EQ(said, "f: 1 row left out, a time stands twice");
+}
+
+TEST(MetricTables, NamesAreThoseThatEventsMayHave) {
+  const std::string csv = "ts,CPU Usage,http_requests{code=500},größe\n1,2,3,4\n";
+  EXPECT_EQ(read_of(csv), std::pair(csv, std::string{}));
+}
+
+TEST(MetricTables, WholeTimesAreReadAsFloatsWriteThem) {
+  const std::string read = "ts,a\n1661126400000,1\n";
+  for (const std::string ts : {"1661126400000", "1661126400000.0", "1.6611264e12"})
+    EXPECT_EQ(read_of("ts,a\n" + ts + ",1\n").first, read) << ts;
+  EXPECT_EQ(reading_json(R"({"name": "x", "interval_s": 60, "train_until": 1661126400000.0})").what,
+            "was read");
+  const auto logs = parse_logs("ts,entity,severity,body\n1661126400000.0,a,info,x\n", "f");
+  ASSERT_TRUE(logs);
+  EXPECT_EQ(unix_ms(logs->at(0).ts), 1661126400000);
+}
+
+TEST(EventTables, OneBadRowLosesNothingElse) {
+  table_faults faults;
+  const auto logs = parse_logs(
+      "ts,entity,severity,body\n1,a,info,x\n2,a,info,\"y\n3,b,info,z\nno,b,info,z\n4,b,info,w,\n"
+      "5,b,info,v\n",
+      "f", &faults);
+  ASSERT_TRUE(logs) << logs.error().what;
+  std::string read;
+  for (const auto& l : *logs) read += l.body;
+  EXPECT_EQ(read, "xzv");
+  EXPECT_EQ(faults.told("f"), "f: 3 rows left out, line 3: a quote is not closed");
+}
+
+TEST(HostileRecording, WhatWasLeftOutIsKnown) {
+  const folder dir;
+  test::put(dir.path() / "recording.json", good_json);
+  test::fs::create_directories(dir.path() / "metrics");
+  ASSERT_TRUE(write_gzip(dir.path() / "metrics/a.csv.gz", good_csv + "3\n"));
+  const auto read = read_telemetry(dir.path());
+  ASSERT_TRUE(read) << read.error().what;
+  EXPECT_EQ(read->entities[0].rows(), 2u);
+  EXPECT_EQ(read->left_out,
+            std::vector<std::string>{"metrics/a.csv.gz: 1 row left out, line 4: too few fields"});
 }
 
 }  // namespace

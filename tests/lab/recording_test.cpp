@@ -194,7 +194,7 @@ TEST(Recording, RefusesToWriteWhatTheFormatCannotHold) {
   twice.entities.push_back(twice.entities[0]);
   EXPECT_FALSE(write_recording(dir.path(), twice, {}));
   auto name = small_telemetry();
-  name.entities[0].metrics[0] = "CPU Usage";
+  name.entities[0].metrics[0] = "cpu,usage";
   EXPECT_FALSE(write_recording(dir.path(), name, {}));
   auto ragged = small_telemetry();
   ragged.entities[0].values.pop_back();
