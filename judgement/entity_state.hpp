@@ -143,6 +143,7 @@ struct entity_core::impl {
   void rebase_due();
   void rebase(std::size_t channel, double center, double scale);
   void give_slots(bool anonymous_too);
+  std::size_t moving_channels() const noexcept;
   bool returning(std::int64_t tick_ms) const noexcept;
   bool lasting_error(const tick_judgement& t) const;
   bool where_it_was(const tick_judgement& t) const noexcept;

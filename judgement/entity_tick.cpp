@@ -314,10 +314,19 @@ bool entity_core::impl::silent_episode(const tick_judgement& t) {
   return undecided_since_ms != 0 && now - undecided_since_ms > episode_most_ms;
 }
 
+// A channel that was never seen to move adds nothing to the largest surprise of many.
+std::size_t entity_core::impl::moving_channels() const noexcept {
+  std::size_t moving = 0;
+  for (const channel_block& b : blocks)
+    moving += static_cast<std::size_t>(
+        std::count_if(std::begin(b.step), std::end(b.step), [](float s) { return s > 0; }));
+  return moving;
+}
+
 void entity_core::impl::score_tick(const forecast_result* result, tick_judgement& t) {
   const closed_tick& tick = builder.front();
   auto& space = *t.channels;
-  tails.expect(tick.values.size());
+  tails.expect(moving_channels());
   const std::int64_t gap = tick.gap_ms > 0 ? tick.gap_ms : t.tick_ms;
   t.weights = weights_of(std::min<std::int64_t>(gap, 128 * t.tick_ms));
   t.weights.shape_at = place_of(t.ts).at;

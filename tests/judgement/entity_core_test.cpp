@@ -29,6 +29,25 @@ TEST(EntityCore, StaysQuietOverTwoCalmDays) {
   EXPECT_EQ(d.core.status().state, "ok");
 }
 
+// A quarter of a day with two metrics and @p constants that never move: how unusual each tick was.
+std::vector<double> verdicts_beside(int constants) {
+  entity_driver d;
+  noise n{4};
+  std::vector<double> excess;
+  for (int i = 0; i < day / 4; ++i) {
+    auto row = calm_row(test_start + i * tick, n);
+    row.resize(2);
+    for (int c = 0; c < constants; ++c) row.push_back({"limit." + std::to_string(c), 4});
+    d.row(test_start + i * tick, row);
+    excess.push_back(d.core.last_verdict().excess);
+  }
+  return excess;
+}
+
+TEST(EntityCore, WhatNeverMovesMakesNothingLessUnusual) {
+  EXPECT_EQ(verdicts_beside(30), verdicts_beside(0));
+}
+
 // A leak of 40 points in two hours, after a calm day and a half.
 TEST(EntityCore, WarnsOfALeakBeforeItsEnd) {
   entity_driver d;
