@@ -33,8 +33,11 @@ bool begins_with(std::string_view text, std::string_view start) {
   return text.substr(0, start.size()) == start;
 }
 
+/// @p word in lower case; @p text as its writer likes it.
 bool holds(std::string_view text, std::string_view word) {
-  return text.find(word) != std::string_view::npos;
+  const auto lowered = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return std::search(text.begin(), text.end(), word.begin(), word.end(),
+                     [&](char a, char b) { return lowered(a) == b; }) != text.end();
 }
 
 bool is_external(metric_role role) {
@@ -159,6 +162,43 @@ void take_words(const rca_question& q, const entity_window& told, const evidence
   }
 }
 
+struct call_name {
+  metric_scope scope = metric_scope::own;
+  std::string_view how, peer;
+};
+
+/// "p50", "p999".
+bool is_quantile(std::string_view how) {
+  return how.size() > 1 && how[0] == 'p' &&
+         std::all_of(how.begin() + 1, how.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Whether `in_` or `out_` before @p how is of calls: in_bytes.rate and in_flight.http are not.
+/// Where a name @p begins so, what nobody knows is a latency.
+bool tells_calls(std::string_view how, bool begins) {
+  const metric_role role = role_of(how);
+  return is_external(role) || is_quantile(how) || (begins && role == metric_role::none);
+}
+
+/// The calls that a name is of: in_p50.front, also behind what a tool or a company puts before all
+/// of its names.
+std::optional<call_name> call_in(std::string_view metric) {
+  constexpr std::string_view between = "._-:";
+  for (std::size_t at = 0; at < metric.size(); ++at) {
+    if (at > 0 && between.find(metric[at - 1]) == std::string_view::npos) continue;
+    const std::string_view rest = metric.substr(at);
+    const bool out = begins_with(rest, "out_");
+    if (!out && !begins_with(rest, "in_")) continue;
+    const std::size_t dot = rest.find('.');
+    if (dot == std::string_view::npos) return std::nullopt;
+    const std::size_t first = out ? 4 : 3;
+    const std::string_view how = rest.substr(first, dot - std::min(dot, first));
+    if (!tells_calls(how, at == 0)) continue;
+    return call_name{out ? metric_scope::out : metric_scope::in, how, rest.substr(dot + 1)};
+  }
+  return std::nullopt;
+}
+
 void date(const rca_node& node, node_evidence& e) {
   const double tick_s = static_cast<double>(node.window.tick_ms) / 1000;
   double strongest = 0;
@@ -178,15 +218,14 @@ void date(const rca_node& node, node_evidence& e) {
 
 metric_meaning meaning_of(std::string_view metric, const role_table& roles) {
   metric_meaning m;
-  if (begins_with(metric, "out_") || begins_with(metric, "in_")) {
-    const auto dot = metric.find('.');
-    if (dot != std::string_view::npos) {
-      m.scope = begins_with(metric, "out_") ? metric_scope::out : metric_scope::in;
-      m.peer = metric.substr(dot + 1);
-      m.role = holds(metric.substr(0, dot), "err") ? metric_role::errors : metric_role::latency;
-      m.worse = 1;
-      return m;
-    }
+  if (const auto call = call_in(metric)) {
+    m.scope = call->scope;
+    m.how = call->how;
+    m.peer = call->peer;
+    const bool errors = role_of(m.how) == metric_role::errors;
+    m.role = errors ? metric_role::errors : metric_role::latency;
+    m.worse = 1;
+    return m;
   }
   if (begins_with(metric, "node.")) m.scope = metric_scope::machine;
   if (holds(metric, "availability") || holds(metric, "success") || holds(metric, "uptime")) {
@@ -210,6 +249,9 @@ namespace {
 std::vector<seen_series> look_at(const entity_window& w, const window_parts& parts, bool told,
                                  const role_table& roles, const evidence_weights& weights) {
   std::vector<seen_series> all;
+  const bool is_machine = std::all_of(w.metrics.begin(), w.metrics.end(), [](const auto& m) {
+    return meaning_of(m.name).scope == metric_scope::machine;
+  });
   for (const metric_window& m : w.metrics) {
     if (is_log_channel(m.name) ||
         is_span_channel(m.name)) {  // what is told says it already, in counts
@@ -217,6 +259,7 @@ std::vector<seen_series> look_at(const entity_window& w, const window_parts& par
       continue;
     }
     seen_series one{meaning_of(m.name, roles), baseline_of(m.values, parts, weights), {}};
+    if (is_machine) one.meaning.scope = metric_scope::own;  // told by the machine itself
     if (one.base && told) {
       one.base->scale = std::max(one.base->scale, counting_noise(m.name, one.base->median));
     }

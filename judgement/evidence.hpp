@@ -60,7 +60,7 @@ struct evidence_weights {
 /// Where a metric was measured.
 enum class metric_scope : std::uint8_t {
   own,      ///< the entity itself
-  out,      ///< its calls to `peer`: out_p50.cart, out_errors.cart
+  out,      ///< its calls to `peer`: out_p50.cart, out_errors.cart, shop_out_p50.cart
   in,       ///< calls from `peer` to it: in_p50.front
   machine,  ///< the machine it runs on: node.cpu_pct; says nothing about the entity
 };
@@ -70,7 +70,8 @@ struct metric_meaning {
   metric_role role = metric_role::none;
   metric_scope scope = metric_scope::own;
   int worse = 0;          ///< +1 a rise is bad, -1 a fall is bad, 0 either
-  std::string_view peer;  ///< for out and in
+  std::string_view how;   ///< for out and in: p50, errors
+  std::string_view peer;  ///< likewise
 };
 metric_meaning meaning_of(std::string_view metric, const role_table& roles = {});
 

@@ -44,14 +44,6 @@ std::vector<float> aligned(const entity_window& w, const entity_window& other,
   return out;
 }
 
-const metric_window* metric_named(const entity_window& w, std::string_view prefix,
-                                  std::string_view peer) {
-  for (const metric_window& m : w.metrics) {
-    if (m.name.compare(0, prefix.size(), prefix) == 0 && meaning_of(m.name).peer == peer) return &m;
-  }
-  return nullptr;
-}
-
 /// The latency of @p e that the same instrument measures, else its plainest; or nothing.
 const deviation* own_latency(const node_evidence& e, bool by_spans) {
   for (const metric_evidence& m : e.metrics) {
@@ -63,9 +55,9 @@ const deviation* own_latency(const node_evidence& e, bool by_spans) {
 
 class edge_gatherer {
 public:
-  edge_gatherer(const rca_question& q, const evidence_weights& weights,
+  edge_gatherer(const rca_question& q, const seen_question& seen, const evidence_weights& weights,
                 const std::vector<node_evidence>& nodes)
-      : q_{q}, weights_{weights}, nodes_{nodes} {}
+      : q_{q}, seen_{seen}, weights_{weights}, nodes_{nodes} {}
 
   void latency(const peer_metric& call, std::optional<deviation> shows, const window_parts& parts) {
     if (!shows) return;
@@ -74,8 +66,7 @@ public:
     const metric_window& seen = w.metrics[metric];
     edge_evidence& e = edge(from, to);
     double own_rise = 0;
-    const metric_window* told =
-        metric_named(q_.nodes[to].window, "in_p50.", short_name(q_.nodes[from].entity));
+    const metric_window* told = other_end(call);
     if (told != nullptr) {
       // The same calls from both ends: what the callee does not see lies between them.
       std::vector<float> excess = aligned(w, q_.nodes[to].window, told->values);
@@ -133,6 +124,19 @@ public:
   }
 
 private:
+  /// What the callee measures of the same calls in the same way; or nothing.
+  const metric_window* other_end(const peer_metric& call) const {
+    const std::string_view how = call.series(seen_).meaning.how;
+    const std::string_view caller = short_name(q_.nodes[call.from].entity);
+    const std::vector<seen_series>& callee = seen_.series[call.to];
+    for (std::size_t m = 0; m < callee.size(); ++m) {
+      const metric_meaning& what = callee[m].meaning;
+      if (what.scope == metric_scope::in && what.how == how && what.peer == caller)
+        return &q_.nodes[call.to].window.metrics[m];
+    }
+    return nullptr;
+  }
+
   edge_evidence& edge(std::size_t from, std::size_t to) {
     const auto [at, fresh] = index_.try_emplace({from, to}, edges_.size());
     if (fresh) {
@@ -144,6 +148,7 @@ private:
   }
 
   const rca_question& q_;
+  const seen_question& seen_;
   const evidence_weights& weights_;
   const std::vector<node_evidence>& nodes_;
   std::vector<edge_evidence> edges_;
@@ -178,7 +183,7 @@ std::vector<edge_evidence> edges_of(const rca_question& q, const seen_question& 
                                     const std::vector<peer_metric>& calls,
                                     const evidence_weights& weights,
                                     const std::vector<node_evidence>& nodes) {
-  edge_gatherer edges{q, weights, nodes};
+  edge_gatherer edges{q, seen, weights, nodes};
   for (const peer_metric& call : calls) {
     const seen_series& series = call.series(seen);
     if (series.meaning.role == metric_role::errors) {

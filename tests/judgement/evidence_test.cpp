@@ -33,6 +33,13 @@ TEST(Evidence, NamesOfMetricsSayWhereTheyWereMeasuredAndWhichWayIsBad) {
       {"out_p50.cart", metric_role::latency, metric_scope::out, 1, "cart"},
       {"out_errors.cart", metric_role::errors, metric_scope::out, 1, "cart"},
       {"in_p50.front", metric_role::latency, metric_scope::in, 1, "front"},
+      {"shop_out_p95.cart", metric_role::latency, metric_scope::out, 1, "cart"},
+      {"istio.in_request_duration.front", metric_role::latency, metric_scope::in, 1, "front"},
+      {"app_out_errors.cart", metric_role::errors, metric_scope::out, 1, "cart"},
+      {"in_bytes.rate", metric_role::network, metric_scope::own, 0, ""},
+      {"http.in_flight.requests", metric_role::saturation, metric_scope::own, 1, ""},
+      {"disk_time_in_queue.sda", metric_role::saturation, metric_scope::own, 1, ""},
+      {"Availability.Average", metric_role::errors, metric_scope::own, -1, ""},
       {"node.cpu_pct", metric_role::cpu, metric_scope::machine, 1, ""},
       {"frobnication", metric_role::none, metric_scope::own, 0, ""},
   };
@@ -249,6 +256,27 @@ TEST(Evidence, ARiseTheCalleeSeesTooIsNotTheEdges) {
   const auto seen = gather_evidence(b.question(), evidence_weights{});
   ASSERT_EQ(seen.edges.size(), 1u);
   EXPECT_LT(seen.edges[0].latency, 1);
+}
+
+TEST(Evidence, BothEndsOfACallAreComparedWhateverStandsBeforeTheirNames) {
+  system_builder b;
+  b.node("service/a")
+      .metric("shop_out_p95.b", 20, 5)
+      .node("service/b")
+      .metric("shop_in_p95.a", 18, 100.0 / 18);
+  b.calls("service/a", "service/b");
+  const auto seen = gather_evidence(b.question(), evidence_weights{});
+  ASSERT_EQ(seen.edges.size(), 1u);
+  EXPECT_LT(seen.edges[0].latency, 1);
+}
+
+TEST(Evidence, MetricsOfAMachineAreItsOwnWhereItTellsThemItself) {
+  system_builder b;
+  b.node("host/a").metric("node.cpu_pct", 20, 3);
+  b.node("service/b").metric("node.cpu_pct", 20, 3).metric("memory.used_bytes", 5e8);
+  const auto seen = gather_evidence(b.question(), evidence_weights{});
+  EXPECT_GT(seen.nodes[0].internal, 3);
+  EXPECT_LT(seen.nodes[1].internal, 0);
 }
 
 TEST(Evidence, AFallOfOnePercentileHidesNoRiseOfAnother) {
