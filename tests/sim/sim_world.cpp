@@ -260,8 +260,8 @@ void sim_world::carry() {
   if (!calm_ && dice_.one_in(10)) return;
   if (!m.reply.empty()) return take_reply(m.publisher, m.reply);
   if (node_)
-    node_->door().on_request(reply_address{0, std::to_string(m.publisher), {}}, sender{},
-                             m.header, m.payload);
+    node_->door().on_request(reply_address{0, std::to_string(m.publisher), {}}, sender{}, m.header,
+                             m.payload);
 }
 
 void sim_world::take_reply(std::size_t who, const std::string& frame) {
