@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/config.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <set>
 
@@ -96,6 +98,12 @@ std::vector<std::pair<std::string, std::string>> settings_of(const server_config
   std::vector<std::pair<std::string, std::string>> all;
   for (const auto& s : all_settings()) all.emplace_back(path_of(s), s.show(config));
   return all;
+}
+
+std::uint64_t physical_memory_bytes() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), bytes = ::sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || bytes <= 0) return 0;
+  return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(bytes);
 }
 
 std::vector<config_problem> memory_problems(const server_config& config, std::uint64_t memory) {

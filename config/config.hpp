@@ -70,6 +70,8 @@ loaded<server_config> read_config(std::string_view yaml, const std::string& name
 /// Every key with its value as the file would say it ("processing.tick", "10s"), in the order of
 /// the default file.
 std::vector<std::pair<std::string, std::string>> settings_of(const server_config& config);
+/// Bytes of memory that the machine has, whatever a group of processes may take; 0: unknown.
+std::uint64_t physical_memory_bytes();
 /// Sizes that a machine with @p memory bytes cannot hold, however little else it does. 0: unknown,
 /// then there are none. Without file and place.
 std::vector<config_problem> memory_problems(const server_config& config, std::uint64_t memory);

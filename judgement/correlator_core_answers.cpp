@@ -112,7 +112,7 @@ rca_request correlator_core::impl::request_of_late(const tracked_incident& i) co
   r.onset = std::max(i.begins(), i.asked_burst);
   r.as_of = i.asked;
   fill_neighbourhood(r, i.record.entities, options.hops, correlator_limits::candidates,
-                     unconnected_in_trouble(r.onset, r.as_of));
+                     unconnected_beside(i.record.entities, r.onset, r.as_of));
   return r;
 }
 

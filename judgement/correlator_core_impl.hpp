@@ -309,6 +309,8 @@ struct correlator_core::impl {
   void on_sign(const weak_sign& s);
   void keep_sign(const weak_sign& s);
   std::vector<std::string> few_unconnected(event_time onset, event_time as_of) const;
+  std::vector<std::string> unconnected_beside(const std::vector<std::string>& seeds,
+                                              event_time onset, event_time as_of) const;
   std::vector<std::string> signs_near(const std::string& entity, event_time at) const;
   double strength_at(const std::string& entity, event_time at) const;
   bool belongs_to_open(const weak_sign& s);

@@ -242,12 +242,8 @@ rca_request correlator_core::impl::request_of(const tracked_incident& i) const {
     symptoms.insert(a->entity);
   }
   const std::vector<std::string> seeds{symptoms.begin(), symptoms.end()};
-  const bool alone = std::none_of(seeds.begin(), seeds.end(), [&](const std::string& entity) {
-    return graph.has_neighbour(entity);
-  });
-  fill_neighbourhood(
-      r, seeds, options.hops, correlator_limits::candidates,
-      alone ? few_unconnected(r.onset, r.as_of) : unconnected_in_trouble(r.onset, r.as_of));
+  fill_neighbourhood(r, seeds, options.hops, correlator_limits::candidates,
+                     unconnected_beside(seeds, r.onset, r.as_of));
   const std::set<std::string> candidates{r.candidates.begin(), r.candidates.end()};
   for (const alert* a : members) {
     if (candidates.count(a->entity) != 0) r.alerts.push_back(*a);

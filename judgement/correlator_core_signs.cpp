@@ -136,20 +136,34 @@ std::vector<std::string> correlator_core::impl::unconnected_in_trouble(event_tim
       continue;
     if (!take(other.record.entities.front())) return {};
   }
+  std::set<std::string> in_doubt;  // they make nobody else's place go
   looked_at = 0;
   for (const auto& [entity, ids] : loose) {
     if (++looked_at > signs_looked_at) break;
+    if (graph.has_neighbour(entity)) continue;
     const bool now_in_trouble = std::any_of(ids.begin(), ids.end(), [&](const std::string& id) {
       const alert& a = alerts.at(id).alert;
       return a.started >= oldest && a.started <= as_of && !suppressed(a) && !only_informs(a);
     });
-    if (now_in_trouble && !take(entity)) return {};
+    if (now_in_trouble) in_doubt.insert(entity);
   }
   looked_at = 0;
   for (auto at = signs_by_time.lower_bound({oldest, std::string{}});
        at != signs_by_time.end() && at->first <= as_of; ++at)
     if (!take(at->second) || ++looked_at > signs_looked_at) return {};
-  return {found.begin(), found.end()};
+  std::set<std::string> all = found;
+  all.insert(in_doubt.begin(), in_doubt.end());
+  const auto& told = all.size() <= unconnected ? all : found;
+  return {told.begin(), told.end()};
+}
+
+/// Who may be behind what @p seeds show beside those that edges lead to.
+std::vector<std::string> correlator_core::impl::unconnected_beside(
+    const std::vector<std::string>& seeds, event_time onset, event_time as_of) const {
+  const bool alone = std::none_of(seeds.begin(), seeds.end(), [&](const std::string& entity) {
+    return graph.has_neighbour(entity);
+  });
+  return alone ? few_unconnected(onset, as_of) : unconnected_in_trouble(onset, as_of);
 }
 
 /// All that no edge connects where they are few: the one behind it may be calm by its own past.
@@ -160,7 +174,7 @@ std::vector<std::string> correlator_core::impl::few_unconnected(event_time onset
   if (signs.size() > signs_of_a_day) return troubled;
   std::set<std::string> all{troubled.begin(), troubled.end()};
   for (const auto& [entity, sign] : signs)
-    if (!graph.has_neighbour(entity)) all.insert(entity);
+    if (sign.at <= as_of && !graph.has_neighbour(entity)) all.insert(entity);
   if (all.size() > unconnected) return troubled;
   return {all.begin(), all.end()};
 }

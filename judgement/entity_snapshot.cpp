@@ -182,7 +182,7 @@ outcome<void> entity_core::impl::restore(std::string_view bytes) {
     return broken;
   add_channels();
   other_roles = true;  // those that gave the slots in here may be newer than these, or older
-  tails.expect(builder.channels().size());
+  tails.expect(moving_channels());
   std::fill(slots.begin(), slots.end(), std::uint8_t{255});
   for (std::size_t s = 0; s < slot_channel.size(); ++s) {
     if (slot_channel[s] >= static_cast<std::int16_t>(channels)) return broken;

@@ -109,7 +109,10 @@ void entity_core::impl::follow_roles() {
 
 // What was learned of the channel is in other units than what comes.
 void entity_core::impl::begin_anew(std::size_t channel) {
-  blocks[channel / width].set_seen(channel % width, 0);
+  channel_block& block = blocks[channel / width];
+  block.set_seen(channel % width, 0);
+  block.set_visits(channel % width, 0);
+  block.visit_sum[channel % width] = 0;
   ring.forget(channel);
   profile.forget(channel);
 }

@@ -184,6 +184,9 @@ bool tells_calls(std::string_view how, bool begins) {
 /// of its names.
 std::optional<call_name> call_in(std::string_view metric) {
   constexpr std::string_view between = "._-:";
+  // What an interface counts as in and out: net.in_errors.eth0.
+  for (const std::string_view of : {"node.", "net.", "network.", "interface.", "if."})
+    if (begins_with(metric, of)) return std::nullopt;
   for (std::size_t at = 0; at < metric.size(); ++at) {
     if (at > 0 && between.find(metric[at - 1]) == std::string_view::npos) continue;
     const std::string_view rest = metric.substr(at);
@@ -250,7 +253,8 @@ std::vector<seen_series> look_at(const entity_window& w, const window_parts& par
                                  const role_table& roles, const evidence_weights& weights) {
   std::vector<seen_series> all;
   const bool is_machine = std::all_of(w.metrics.begin(), w.metrics.end(), [](const auto& m) {
-    return meaning_of(m.name).scope == metric_scope::machine;
+    return is_log_channel(m.name) || is_span_channel(m.name) ||
+           meaning_of(m.name).scope == metric_scope::machine;
   });
   for (const metric_window& m : w.metrics) {
     if (is_log_channel(m.name) ||

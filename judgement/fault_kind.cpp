@@ -26,8 +26,8 @@ enum class sign : std::uint8_t {
 static_assert(static_cast<int>(sign::cpu) == static_cast<int>(metric_role::cpu) &&
               static_cast<int>(sign::latency) == static_cast<int>(metric_role::latency));
 
-/// A sign that a fault of a class brings with it beside its own, and the chance that it does. First
-/// guesses by what such faults do, the same for every system; fitted to none.
+/// A sign that a fault of a class brings with it beside its own, and the chance that it does.
+/// Guesses by what such faults do, the same for every system (docs/decisions/0048).
 struct consequence {
   fault_class of;
   sign shows;

@@ -86,8 +86,8 @@ std::optional<double> tick_builder::value_of(channel_info& channel, const metric
     channel.last_ms = 0;
     return point.value;
   }
-  if (before_ms != 0 && channel.kind == metric_kind::counter && point.kind == metric_kind::gauge &&
-      point.value < before && point.value > before / 2)
+  if (before_ms != 0 && ts > before_ms && channel.kind == metric_kind::counter &&
+      point.kind == metric_kind::gauge && point.value < before && point.value > before / 2)
     turn(channel, metric_kind::gauge);
   if (channel.kind == metric_kind::gauge && point.kind == metric_kind::gauge) {
     if (before_ms != 0 && point.value < before) channel.rising = 0;

@@ -218,8 +218,11 @@ float window_ring::expected(std::size_t back, std::size_t channel) const noexcep
 
 void window_ring::forget(std::size_t channel) noexcept {
   if (channel >= width_ * channel_block::width) return;
-  for (std::size_t back = 0; back < size_; ++back)
-    row_at(back, channel).values[channel % channel_block::width] = missing;
+  const auto i = channel % channel_block::width;
+  for (std::size_t back = 0; back < size_; ++back) {
+    row_at(back, channel).values[i] = missing;
+    row_at(back, channel).expected[i] = 0;
+  }
 }
 
 void window_ring::rebase(std::size_t channel, const channel_block& old, const channel_block& now) {

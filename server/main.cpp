@@ -191,10 +191,11 @@ void fit_to_open_files(node_options& o) {
   const auto allowed = allow_open_files(for_the_rest + o.web.max_connections + o.web.max_streams);
   const auto left = allowed > for_the_rest ? allowed - for_the_rest : 0;
   if (o.web.max_connections + o.web.max_streams <= left) return;
-  if (left >= worth_sharing && o.web.max_connections > left / 2) {
-    spdlog::warn("{} open files are allowed: {} other connections instead of {}", allowed, left / 2,
+  const auto others = std::max(left / 2, left - std::min<std::uint64_t>(left, o.web.max_streams));
+  if (left >= worth_sharing && o.web.max_connections > others) {
+    spdlog::warn("{} open files are allowed: {} other connections instead of {}", allowed, others,
                  o.web.max_connections);
-    o.web.max_connections = left / 2;
+    o.web.max_connections = others;
   }
   const auto room = left - std::min<std::uint64_t>(left, o.web.max_connections);
   if (room >= o.web.max_streams) return;

@@ -10,7 +10,6 @@
 #include "judgement/window_words.hpp"
 #include "messages/text.hpp"
 #include "processing/label_matchers.hpp"
-#include "server/machine.hpp"
 #include "server/notifier.hpp"
 #include "transport/addresses.hpp"
 
@@ -46,7 +45,7 @@ outcome<void> check_addresses(const server_config& c) {
 
 /// What can be told to be wrong by the settings alone.
 outcome<void> check_settings(const server_config& c) {
-  if (const auto found = memory_problems(c, machine_memory_bytes()); !found.empty())
+  if (const auto found = memory_problems(c, physical_memory_bytes()); !found.empty())
     return failure{ec::invalid, found.front().key + " " + found.front().text};
   if (auto good = check_inhibit(c.correlation.inhibit); !good) return good;
   if (auto good = check_addresses(c); !good) return good;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -86,7 +85,7 @@ public:
     each("notifications.receivers", config_.notify.receivers,
          [&](const auto& o) { check_templates(o); });
     each("edges", config_.correlation.edges, [&](const auto& e) { check_edge(e); });
-    for (const config_problem& one : memory_problems(config_, memory_here()))
+    for (const config_problem& one : memory_problems(config_, physical_memory_bytes()))
       add(one.key, one.text);
     for (const auto& found : {address_problems(config_.web), address_problems(config_.sockets),
                               address_problems(config_.receivers)})
@@ -135,14 +134,6 @@ private:
     for (const std::string* name : {&e.from, &e.to})
       if (check_name(*name) != text_fault::none)
         add("edges", "no entity may have the name \"" + *name + "\"");
-  }
-
-  /// 0 where it cannot be told.
-  static std::uint64_t memory_here() {
-    const long pages = ::sysconf(_SC_PHYS_PAGES), bytes = ::sysconf(_SC_PAGESIZE);
-    return pages > 0 && bytes > 0
-               ? static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(bytes)
-               : 0;
   }
 
   void add(const std::string& key, const std::string& text) {

@@ -175,6 +175,7 @@ int hear_recipients(CURL*, curl_infotype type, char* bytes, std::size_t size, vo
 
 /// All who are taken: one recipient that the server refuses keeps the mail from nobody else.
 outcome<void> mail(const notify_target& to, const std::string& url, const std::string& message) {
+  recipient_talk talk;  // lives longer than the handle, which may have a last word
   auto c = handle_for(to, url, "smtp,smtps");
   if (!c) return c.error();
   CURL* h = c->get();
@@ -198,7 +199,6 @@ outcome<void> mail(const notify_target& to, const std::string& url, const std::s
   curl_easy_setopt(h, CURLOPT_UPLOAD, 1L);
   curl_easy_setopt(h, CURLOPT_READFUNCTION, give_mail);
   curl_easy_setopt(h, CURLOPT_READDATA, &u);
-  recipient_talk talk;
   curl_easy_setopt(h, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L);
   curl_easy_setopt(h, CURLOPT_VERBOSE, 1L);  // to whom nobody but hear_recipients() listens
   curl_easy_setopt(h, CURLOPT_DEBUGFUNCTION, hear_recipients);

@@ -84,7 +84,7 @@ storage:
                             ('ingest: {statsd: ["udp://10.0.0.1:8125"]}\n', "nobody can prove who sends"),
                             ('naming: {aliases: {host/a: "host/\\x01"}}\n', "what host/a is called is no name"),
                             ('edges: [{from: host/a, to: "host/\\x01"}]\n', "no entity may have the name"),
-                            ('ingest: {max_pending: 64GiB}\n', "is more than the memory of this machine")):
+                            ('entities: {memory: 512TiB}\n', "is more than the memory of this machine")):
             path = self.file(f"storage: {{path: {self.dir / 'store'}}}\n" + text)
             checked = run(BIN / "faultline", "check-config", path)
             self.assertEqual(checked.returncode, 1, text + checked.stdout)

@@ -41,6 +41,8 @@ TEST(Evidence, NamesOfMetricsSayWhereTheyWereMeasuredAndWhichWayIsBad) {
       {"disk_time_in_queue.sda", metric_role::saturation, metric_scope::own, 1, ""},
       {"Availability.Average", metric_role::errors, metric_scope::own, -1, ""},
       {"node.cpu_pct", metric_role::cpu, metric_scope::machine, 1, ""},
+      {"net.in_errors.eth0", metric_role::errors, metric_scope::own, 1, ""},
+      {"node.in_errors.eth0", metric_role::errors, metric_scope::machine, 1, ""},
       {"frobnication", metric_role::none, metric_scope::own, 0, ""},
   };
   for (const meaning_row& row : rows) {
@@ -272,7 +274,7 @@ TEST(Evidence, BothEndsOfACallAreComparedWhateverStandsBeforeTheirNames) {
 
 TEST(Evidence, MetricsOfAMachineAreItsOwnWhereItTellsThemItself) {
   system_builder b;
-  b.node("host/a").metric("node.cpu_pct", 20, 3);
+  b.node("host/a").metric("node.cpu_pct", 20, 3).metric("log.lines", 5);
   b.node("service/b").metric("node.cpu_pct", 20, 3).metric("memory.used_bytes", 5e8);
   const auto seen = gather_evidence(b.question(), evidence_weights{});
   EXPECT_GT(seen.nodes[0].internal, 3);

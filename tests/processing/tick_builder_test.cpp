@@ -112,6 +112,16 @@ TEST(TickBuilder, AGaugeThatStandsStillIsNoCounterAndNorIsOneThatFallsALittle) {
   EXPECT_DOUBLE_EQ(d.closed.back().values.at(0), 50);
 }
 
+TEST(TickBuilder, ASampleThatComesLateMakesNoCounterAGauge) {
+  builder_driver d;
+  int i = 0;
+  for (; i <= 60; ++i) d.give(i * tick, {gauge("calls_total", 1e9 + 100.0 * i)});
+  ASSERT_EQ(d.builder.channels().at(0).kind, metric_kind::counter);
+  d.give(i * tick + 500, {gauge("calls_total", 1e9 + 6200)});
+  d.give(i * tick + 100, {gauge("calls_total", 1e9 + 6150)});
+  EXPECT_EQ(d.builder.channels().at(0).kind, metric_kind::counter);
+}
+
 TEST(TickBuilder, OfAGaugeThatTurnsNoValueStaysInATickThatIsOpen) {
   builder_driver d;
   for (int i = 0; i < 50; ++i)
