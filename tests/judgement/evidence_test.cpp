@@ -274,7 +274,7 @@ TEST(Evidence, BothEndsOfACallAreComparedWhateverStandsBeforeTheirNames) {
 
 TEST(Evidence, MetricsOfAMachineAreItsOwnWhereItTellsThemItself) {
   system_builder b;
-  b.node("host/a").metric("node.cpu_pct", 20, 3).metric("log.lines", 5);
+  b.node("host/a").metric("node.cpu_pct", 20, 3).metric("log.lines_rate", 5);
   b.node("service/b").metric("node.cpu_pct", 20, 3).metric("memory.used_bytes", 5e8);
   const auto seen = gather_evidence(b.question(), evidence_weights{});
   EXPECT_GT(seen.nodes[0].internal, 3);
