@@ -7,10 +7,6 @@
 namespace faultline {
 namespace {
 
-bool begins_with(const std::string& text, const std::string& start) {
-  return text.compare(0, start.size(), start) == 0;
-}
-
 /// @p later is an answer that was asked for as of a later onset than @p known, and names the same
 /// entity: its baseline holds the fault already, so what shows there is what the fault has broken
 /// since. What kind of fault it is stays as it was seen from the beginning, with what shows it;
@@ -23,7 +19,7 @@ void keep_kind(const ranked_cause& known, ranked_cause& later) {
   later.metric = known.metric;
   later.remediation = known.remediation;
   const auto shows = [&](const evidence_item& e) {
-    return begins_with(e.text, known.metric + " ");
+    return e.text.rfind(known.metric + " ", 0) == 0;
   };
   auto& told = later.evidence;
   if (std::any_of(told.begin(), told.end(), shows)) return;

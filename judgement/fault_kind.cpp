@@ -9,92 +9,81 @@
 namespace faultline {
 namespace {
 
-/// What an entity shows: a role of its metrics, or what lies between the ends of its calls.
-enum class sign : std::uint8_t {
-  cpu,
-  memory,
-  disk,
-  network,
-  saturation,
-  traffic,
-  errors,
-  latency,
-  calls_late,
-  calls_fail
-};
-
-static_assert(static_cast<int>(sign::cpu) == static_cast<int>(metric_role::cpu) &&
-              static_cast<int>(sign::latency) == static_cast<int>(metric_role::latency));
+/// What an entity shows is told by the role of its metrics, and by what lies between the ends of
+/// its calls, which stand behind the roles.
+constexpr metric_role calls_late{8}, calls_fail{9};
+static_assert(static_cast<int>(metric_role::latency) < static_cast<int>(calls_late));
 
 /// A sign that a fault of a class brings with it beside its own, and the chance that it does.
 /// Guesses by what such faults do, the same for every system (docs/decisions/0048).
 struct consequence {
   fault_class of;
-  sign shows;
+  metric_role shows;
   double chance;
 };
 using k = fault_class;
+using role = metric_role;
 constexpr consequence consequences[] = {
-    {k::cpu, sign::latency, 0.6},
-    {k::cpu, sign::calls_late, 0.6},
-    {k::cpu, sign::errors, 0.3},
-    {k::cpu, sign::saturation, 0.3},
-    {k::cpu, sign::calls_fail, 0.2},
-    {k::cpu, sign::memory, 0.2},
-    {k::cpu, sign::network, 0.2},
-    {k::cpu, sign::traffic, 0.2},
-    {k::memory_leak, sign::latency, 0.4},
-    {k::memory_leak, sign::calls_late, 0.4},
-    {k::memory_leak, sign::errors, 0.4},
-    {k::memory_leak, sign::cpu, 0.3},  // collecting garbage
-    {k::memory_leak, sign::saturation, 0.3},
-    {k::memory_leak, sign::calls_fail, 0.2},
-    {k::memory_leak, sign::disk, 0.2},  // paging
-    {k::memory_leak, sign::traffic, 0.1},
-    {k::disk, sign::latency, 0.6},
-    {k::disk, sign::errors, 0.5},
-    {k::disk, sign::calls_late, 0.5},
-    {k::disk, sign::saturation, 0.4},
-    {k::disk, sign::calls_fail, 0.3},
-    {k::disk, sign::cpu, 0.2},
-    {k::network_delay, sign::latency, 0.6},
-    {k::network_delay, sign::saturation, 0.5},
-    {k::network_delay, sign::errors, 0.4},
-    {k::network_delay, sign::calls_fail, 0.3},
-    {k::network_delay, sign::network, 0.3},
-    {k::network_delay, sign::traffic, 0.3},
-    {k::packet_loss, sign::calls_late, 0.6},
-    {k::packet_loss, sign::latency, 0.5},
-    {k::packet_loss, sign::errors, 0.4},
-    {k::packet_loss, sign::saturation, 0.4},
-    {k::packet_loss, sign::traffic, 0.2},
-    {k::error_burst, sign::calls_fail, 0.6},
-    {k::error_burst, sign::latency, 0.2},
-    {k::error_burst, sign::saturation, 0.1},
-    {k::error_burst, sign::traffic, 0.1},
-    {k::dependency, sign::errors, 0.6},
-    {k::dependency, sign::calls_fail, 0.6},
-    {k::dependency, sign::calls_late, 0.5},
-    {k::dependency, sign::traffic, 0.5},
-    {k::change, sign::errors, 0.5},
-    {k::change, sign::latency, 0.5},
-    {k::change, sign::cpu, 0.4},
-    {k::change, sign::calls_late, 0.4},
-    {k::change, sign::calls_fail, 0.4},
-    {k::change, sign::memory, 0.3},
-    {k::change, sign::network, 0.3},
-    {k::change, sign::saturation, 0.3},
-    {k::change, sign::traffic, 0.3},
-    {k::change, sign::disk, 0.2},
-    {k::load, sign::cpu, 0.7},
-    {k::load, sign::network, 0.6},
-    {k::load, sign::saturation, 0.5},
-    {k::load, sign::latency, 0.5},
-    {k::load, sign::calls_late, 0.5},
-    {k::load, sign::memory, 0.3},
-    {k::load, sign::disk, 0.3},
-    {k::load, sign::errors, 0.3},
-    {k::load, sign::calls_fail, 0.2},
+    {k::cpu, role::latency, 0.6},
+    {k::cpu, calls_late, 0.6},
+    {k::cpu, role::errors, 0.3},
+    {k::cpu, role::saturation, 0.3},
+    {k::cpu, calls_fail, 0.2},
+    {k::cpu, role::memory, 0.2},
+    {k::cpu, role::network, 0.2},
+    {k::cpu, role::traffic, 0.2},
+    {k::memory_leak, role::latency, 0.4},
+    {k::memory_leak, calls_late, 0.4},
+    {k::memory_leak, role::errors, 0.4},
+    {k::memory_leak, role::cpu, 0.3},  // collecting garbage
+    {k::memory_leak, role::saturation, 0.3},
+    {k::memory_leak, calls_fail, 0.2},
+    {k::memory_leak, role::disk, 0.2},  // paging
+    {k::memory_leak, role::traffic, 0.1},
+    {k::disk, role::latency, 0.6},
+    {k::disk, role::errors, 0.5},
+    {k::disk, calls_late, 0.5},
+    {k::disk, role::saturation, 0.4},
+    {k::disk, calls_fail, 0.3},
+    {k::disk, role::cpu, 0.2},
+    {k::network_delay, role::latency, 0.6},
+    {k::network_delay, role::saturation, 0.5},
+    {k::network_delay, role::errors, 0.4},
+    {k::network_delay, calls_fail, 0.3},
+    {k::network_delay, role::network, 0.3},
+    {k::network_delay, role::traffic, 0.3},
+    {k::packet_loss, calls_late, 0.6},
+    {k::packet_loss, role::latency, 0.5},
+    {k::packet_loss, role::errors, 0.4},
+    {k::packet_loss, role::saturation, 0.4},
+    {k::packet_loss, role::traffic, 0.2},
+    {k::error_burst, calls_fail, 0.6},
+    {k::error_burst, role::latency, 0.2},
+    {k::error_burst, role::saturation, 0.1},
+    {k::error_burst, role::traffic, 0.1},
+    {k::dependency, role::errors, 0.6},
+    {k::dependency, calls_fail, 0.6},
+    {k::dependency, calls_late, 0.5},
+    {k::dependency, role::traffic, 0.5},
+    {k::change, role::errors, 0.5},
+    {k::change, role::latency, 0.5},
+    {k::change, role::cpu, 0.4},
+    {k::change, calls_late, 0.4},
+    {k::change, calls_fail, 0.4},
+    {k::change, role::memory, 0.3},
+    {k::change, role::network, 0.3},
+    {k::change, role::saturation, 0.3},
+    {k::change, role::traffic, 0.3},
+    {k::change, role::disk, 0.2},
+    {k::load, role::cpu, 0.7},
+    {k::load, role::network, 0.6},
+    {k::load, role::saturation, 0.5},
+    {k::load, role::latency, 0.5},
+    {k::load, calls_late, 0.5},
+    {k::load, role::memory, 0.3},
+    {k::load, role::disk, 0.3},
+    {k::load, role::errors, 0.3},
+    {k::load, calls_fail, 0.2},
 };
 
 /// Chance that a sign shows without this fault.
@@ -103,11 +92,11 @@ constexpr double by_chance = 0.05;
 constexpr std::size_t place(fault_class c) { return static_cast<std::size_t>(c); }
 
 /// Log likelihood ratio of a sign; nothing where it is not measured.
-double ratio_of(sign s, const node_evidence& of, const cause_terms& terms) {
-  if (s == sign::calls_late) return terms.by_class[place(fault_class::network_delay)];
-  if (s == sign::calls_fail) return terms.by_class[place(fault_class::packet_loss)];
-  const auto role = static_cast<std::size_t>(s);
-  return of.has_role[role] ? of.by_role[role] : 0;
+double ratio_of(metric_role s, const node_evidence& of, const cause_terms& terms) {
+  if (s == calls_late) return terms.by_class[place(fault_class::network_delay)];
+  if (s == calls_fail) return terms.by_class[place(fault_class::packet_loss)];
+  const auto n = static_cast<std::size_t>(s);
+  return of.has_role[n] ? of.by_role[n] : 0;
 }
 
 /// What it is worth that a fault brings a sign with this ratio: a sign that does not show speaks
