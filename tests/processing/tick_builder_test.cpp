@@ -115,7 +115,10 @@ TEST(TickBuilder, AGaugeThatStandsStillIsNoCounterAndNorIsOneThatFallsALittle) {
 TEST(TickBuilder, ASampleThatComesLateMakesNoCounterAGauge) {
   builder_driver d;
   int i = 0;
-  for (; i <= 60; ++i) d.give(i * tick, {gauge("calls_total", 1e9 + 100.0 * i)});
+  for (; i <= 60; ++i) {  // several events a tick: it stays open
+    d.give(i * tick, {gauge("calls_total", 1e9 + 100.0 * i)});
+    d.give(i * tick + 1, {gauge("a", 1)});
+  }
   ASSERT_EQ(d.builder.channels().at(0).kind, metric_kind::counter);
   d.give(i * tick + 500, {gauge("calls_total", 1e9 + 6200)});
   d.give(i * tick + 100, {gauge("calls_total", 1e9 + 6150)});
