@@ -292,7 +292,9 @@ outcome<void> rocksdb_checkpoints::sweep_outbox(partition_id partition, std::uin
   auto& outbox = outboxes_[partition];
   const std::lock_guard writing{outbox.writing};
   rocksdb::WriteBatch out;
-  scan entries{database_, family::outbox, keys::outbox_entry(partition, 0),
+  std::uint64_t first = outbox.first;
+  // From where the last one ended: what was removed before it is still read until it is merged.
+  scan entries{database_, family::outbox, keys::outbox_entry(partition, first),
                keys::after_prefix(keys::outbox_entry(partition, 0).substr(0, 3))};
   for (std::size_t n = 0; entries.valid() && n < sweep_entries; entries.next(), ++n) {
     const std::uint64_t seq = keys::number_at(entries.key(), keys::outbox_seq_offset, 8);
@@ -300,12 +302,16 @@ outcome<void> rocksdb_checkpoints::sweep_outbox(partition_id partition, std::uin
     const auto entry = rows::read_outbox(seq, entries.value());
     if (!entry) return entry.error();
     if (entry->cause.first >= first_position) break;
+    first = seq + 1;
     out.Delete(database_.at(family::outbox), slice(entries.key()));
     out.Delete(database_.at(family::outbox),
                keys::outbox_index(partition, entry->entity, entry->key));
   }
   if (auto end = entries.end(); !end) return end;
-  return out.Count() == 0 ? outcome<void>{} : database_.write(out, false, write_kind::work);
+  if (out.Count() == 0) return {};
+  if (auto done = database_.write(out, false, write_kind::work); !done) return done;
+  outbox.first = first;
+  return {};
 }
 
 }  // namespace faultline

@@ -47,7 +47,7 @@ private:
 
 struct family_shape {
   std::size_t memtable_divisor;  ///< of storage_options::write_buffer_bytes
-  std::size_t block_bytes;
+  std::size_t block_bytes;       ///< of memory, what a block needs beside its rows included
   bool bloom;
   rocksdb::CompressionType compression;
   bool ever_larger_keys = false;  ///< see settings_of()
@@ -75,6 +75,9 @@ family_shape shape_of(family f) {
   return {32, 16 * kib, false, rocksdb::kNoCompression};
 }
 
+/// Bytes of a block's memory beside its rows: a mark of its kind and a checksum, rounded up.
+constexpr std::size_t beside_rows = 64;
+
 rocksdb::ColumnFamilyOptions settings_of(family f, const storage_options& options,
                                          const std::shared_ptr<rocksdb::Cache>& cache) {
   constexpr std::size_t mib = 1024 * 1024;
@@ -93,7 +96,8 @@ rocksdb::ColumnFamilyOptions settings_of(family f, const storage_options& option
 
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
-  table.block_size = shape.block_bytes;
+  // A little more than a power of two takes the allocator's next size, a fourth more.
+  table.block_size = shape.block_bytes - beside_rows;
   table.format_version = 5;
   // Debian builds RocksDB without the processor's CRC32; this one is several times as fast.
   table.checksum = rocksdb::kXXH3;

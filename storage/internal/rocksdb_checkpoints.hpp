@@ -41,7 +41,8 @@ public:
 private:
   struct outbox_state {
     std::mutex writing;
-    std::uint64_t last = 0;  ///< seq of the newest entry, guarded by writing
+    std::uint64_t last = 0;   ///< seq of the newest entry, guarded by writing
+    std::uint64_t first = 0;  ///< no entry below it is left, guarded by writing
   };
 
   outcome<void> check(const checkpoint_batch& batch) const;

@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 #include <rocksdb/metadata.h>
+#include <rocksdb/perf_context.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
@@ -109,6 +110,54 @@ TEST(StoreSettings, KeepMemoryWithinWhatTheConfigurationSays) {
   }
   EXPECT_LE(memtables, options.write_buffer_bytes);
   EXPECT_EQ(cache->GetCapacity(), options.cache_bytes);
+}
+
+// An allocator of few sizes gives a block of a little more than 16 KiB 20.
+TEST(StoreSettings, NoBlockTakesALittleMoreThanAPowerOfTwo) {
+  for (const auto& f : family_settings(storage_options{})) {
+    const auto* table = f.options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+    ASSERT_NE(table, nullptr);
+    const std::size_t taken = table->block_size + 5;  // a mark of its kind and a checksum
+    std::size_t power = 1;
+    while (power < table->block_size) power *= 2;
+    EXPECT_LE(taken, power) << f.name;
+    EXPECT_GT(taken, power - 256) << f.name;
+  }
+}
+
+/// Writes @p n entries that nobody needs any more, all of them in decisions, and sweeps. Gives how
+/// many removed keys the sweep went over.
+std::uint64_t skipped_by_sweeping(store& s, int n, std::uint64_t seq) {
+  checkpoint_batch batch;
+  for (int i = 0; i < n; ++i) {
+    outbox_entry e;
+    e.entity = entity_in(0, small_options().partitions);
+    e.key = std::to_string(seq) + "/" + std::to_string(i);
+    batch.outbox.push_back(e);
+  }
+  EXPECT_TRUE(s.checkpoints().write(batch));
+  EXPECT_TRUE(s.decisions().append({{}, {{0, seq + static_cast<std::uint64_t>(n) - 1}}}));
+  rocksdb::SetPerfLevel(rocksdb::kEnableCount);
+  rocksdb::get_perf_context()->Reset();
+  EXPECT_TRUE(s.sweep_retention(arrival_time_of(1'700'000'000'000)));
+  const auto skipped = rocksdb::get_perf_context()->internal_delete_skipped_count;
+  rocksdb::SetPerfLevel(rocksdb::kDisable);
+  return skipped;
+}
+
+TEST(StoreSettings, ASweepDoesNotReadAgainWhatTheOnesBeforeHaveRemoved) {
+  rocksdb_store_maker maker;
+  auto store = maker.open();
+  ASSERT_NE(store, nullptr);
+  for (std::uint64_t seq = 1; seq <= 10; ++seq)
+    ASSERT_TRUE(store->events().append(group_of({{0, "x", 1}})));
+  std::uint64_t skipped = 0;
+  for (int round = 0; round < 10; ++round)
+    skipped = skipped_by_sweeping(*store, 100, 1 + static_cast<std::uint64_t>(round) * 100);
+  EXPECT_LT(skipped, 200U);
+  const auto left = store->checkpoints().read_outbox(0, 0, 99);
+  ASSERT_TRUE(left);
+  EXPECT_EQ(left->size(), 1U) << "the newest, for its number";
 }
 
 TEST(StoreSettings, OfLargeMemtablesNoLogReservesADiskAhead) {
