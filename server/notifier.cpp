@@ -62,6 +62,8 @@ struct notifier::worker {
   notify_target target;
   std::string name;
   std::optional<notification> job;  ///< guarded by the notifier's mutex
+  std::string again;                ///< id of a mail that some have, and others are still to have
+  std::vector<std::string> to;      ///< those
   std::condition_variable wake;
   std::thread thread;
 };
@@ -183,8 +185,14 @@ void notifier::work(worker& w) {
       job = std::move(w.job);
       w.job.reset();
     }
-    milliseconds rest{0};
-    const auto sent = send_notification(w.target, *job, &rest);
+    notify_target target = w.target;
+    if (w.again == job->id) target.to = w.to;
+    notify_again again;
+    const auto sent = send_notification(target, *job, &again);
+    if (!again.to.empty()) {
+      w.again = job->id;
+      w.to = std::move(again.to);
+    }
     const bool refused = !sent && sent.error().code == ec::invalid;
     if (!sent)
       spdlog::warn("notification {} receiver=\"{}\" group=\"{}\" reason=\"{}\"",
@@ -195,7 +203,7 @@ void notifier::work(worker& w) {
                         sent      ? delivery::sent
                         : refused ? delivery::refused
                                   : delivery::failed,
-                        rest});
+                        again.rest});
     for (receiver_state& r : status_.receivers) {
       if (r.name != w.name) continue;
       r.last_error = sent ? std::string{} : sent.error().what;

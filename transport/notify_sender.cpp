@@ -104,18 +104,17 @@ bool refuses(long status) {
   return status == 400 || status == 413 || status == 415 || status == 422;
 }
 
-/// Sets @p rest to what the answer asks for, if it is longer.
-void note_rest(CURL* h, std::chrono::milliseconds* rest) {
+/// Sets again->rest to what the answer asks for, if it is longer.
+void note_rest(CURL* h, notify_again& again) {
   curl_off_t seconds = 0;
-  if (rest == nullptr || curl_easy_getinfo(h, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK) return;
+  if (curl_easy_getinfo(h, CURLINFO_RETRY_AFTER, &seconds) != CURLE_OK) return;
   constexpr curl_off_t most = 86'400;
-  *rest =
-      std::max(*rest, std::chrono::milliseconds{std::clamp<curl_off_t>(seconds, 0, most) * 1000});
+  const std::chrono::milliseconds asked{std::clamp<curl_off_t>(seconds, 0, most) * 1000};
+  again.rest = std::max(again.rest, asked);
 }
 
 outcome<void> post(const notify_target& to, const std::string& url, const std::string& body,
-                   const std::string& bearer, const std::string& id,
-                   std::chrono::milliseconds* rest) {
+                   const std::string& bearer, const std::string& id, notify_again& again) {
   auto c = handle_for(to, url, "http,https");
   if (!c) return c.error();
   CURL* h = c->get();
@@ -135,7 +134,7 @@ outcome<void> post(const notify_target& to, const std::string& url, const std::s
   long status = 0;
   curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
   if (status >= 200 && status < 300) return {};
-  note_rest(h, rest);
+  note_rest(h, again);
   return failure{refuses(status) ? ec::invalid : ec::io_failed,
                  "answered " + std::to_string(status)};
 }
@@ -152,8 +151,9 @@ bool stays_here(std::string_view url) {
 
 /// Recipients that a mail server does not take, as the two say it to each other.
 struct recipient_talk {
-  std::string asked;    ///< whose answer comes next
-  std::string refused;  ///< "a@x (550), b@x (452)"
+  std::string asked;               ///< whose answer comes next
+  std::string refused;             ///< "a@x (550), b@x (452)"
+  std::vector<std::string> later;  ///< of those, whom it refuses for now
 };
 
 int hear_recipients(CURL*, curl_infotype type, char* bytes, std::size_t size, void* into) {
@@ -168,13 +168,15 @@ int hear_recipients(CURL*, curl_infotype type, char* bytes, std::size_t size, vo
     if (line[0] >= '4')
       talk.refused += (talk.refused.empty() ? "" : ", ") + talk.asked + " (" +
                       std::string{line.substr(0, 3)} + ")";
+    if (line[0] == '4') talk.later.push_back(talk.asked);
     talk.asked.clear();
   }
   return 0;
 }
 
 /// All who are taken: one recipient that the server refuses keeps the mail from nobody else.
-outcome<void> mail(const notify_target& to, const std::string& url, const std::string& message) {
+outcome<void> mail(const notify_target& to, const std::string& url, const std::string& message,
+                   notify_again& again) {
   recipient_talk talk;  // lives longer than the handle, which may have a last word
   auto c = handle_for(to, url, "smtp,smtps");
   if (!c) return c.error();
@@ -204,15 +206,16 @@ outcome<void> mail(const notify_target& to, const std::string& url, const std::s
   curl_easy_setopt(h, CURLOPT_DEBUGFUNCTION, hear_recipients);
   curl_easy_setopt(h, CURLOPT_DEBUGDATA, &talk);
   if (const CURLcode code = curl_easy_perform(h); code != CURLE_OK) return said_by(h, code);
-  // Not again: everybody else would have it twice.
-  if (!talk.refused.empty())
-    return failure{ec::invalid, "the mail server refuses " + talk.refused + "; the others have it"};
-  return {};
+  if (talk.refused.empty()) return {};
+  // To nobody else again, who would have it twice.
+  again.to = std::move(talk.later);
+  return failure{again.to.empty() ? ec::invalid : ec::io_failed,
+                 "the mail server refuses " + talk.refused + "; the others have it"};
 }
 
 /// All bodies: one that is refused keeps no other from being taken.
 outcome<void> post_all(const notify_target& to, const std::string& url, const notification& n,
-                       std::chrono::milliseconds* rest) {
+                       notify_again& again) {
   std::string bearer;
   if (!to.secret_file.empty()) {
     auto read = read_secret(to.secret_file);
@@ -223,7 +226,7 @@ outcome<void> post_all(const notify_target& to, const std::string& url, const no
   outcome<void> all;
   for (const std::string& body : alertmanager_bodies(n, to.external_url)) {
     const std::string id = n.id + "-" + std::to_string(part++);
-    auto sent = post(to, without_slash(url) + "/api/v2/alerts", body, bearer, id, rest);
+    auto sent = post(to, without_slash(url) + "/api/v2/alerts", body, bearer, id, again);
     if (!sent && sent.error().code != ec::invalid) return sent;
     if (!sent) all = std::move(sent);
   }
@@ -241,7 +244,10 @@ outcome<void> check_files(const notify_target& to) {
 }
 
 outcome<void> send_notification(const notify_target& named, const notification& n,
-                                std::chrono::milliseconds* rest) {
+                                notify_again* again) {
+  notify_again heard;
+  notify_again& next = again != nullptr ? *again : heard;
+  next = {};
   notify_target to = named;
   to.external_url = without_slash(to.external_url);
   std::string url = to.url;
@@ -250,14 +256,14 @@ outcome<void> send_notification(const notify_target& named, const notification& 
     if (!read) return read.error();
     url = std::move(*read);
   }
-  if (to.how == notify_target::kind::alertmanager) return post_all(to, url, n, rest);
+  if (to.how == notify_target::kind::alertmanager) return post_all(to, url, n, next);
   const auto fields = notification_fields(n, to.external_url);
   const std::string title =
       fill_template(to.title.empty() ? default_title : std::string_view{to.title}, n, fields);
   const std::string text =
       fill_template(to.text.empty() ? default_text : std::string_view{to.text}, n, fields);
   if (to.how == notify_target::kind::email)
-    return mail(to, url, mail_message(n, to.from, to.to, title, text));
+    return mail(to, url, mail_message(n, to.from, to.to, title, text), next);
   std::string secret;
   if (!to.secret_file.empty()) {
     auto read = read_secret(to.secret_file);
@@ -268,13 +274,13 @@ outcome<void> send_notification(const notify_target& named, const notification& 
     auto bodies = pagerduty_bodies(n, secret, title, to.external_url);
     const std::string where = url.empty() ? pagerduty_url : url;
     for (; bodies.size() > 1; bodies.erase(bodies.begin()))
-      if (auto sent = post(to, where, bodies.front(), {}, n.id + "-over", rest); !sent) return sent;
-    return post(to, where, bodies.front(), {}, n.id, rest);
+      if (auto sent = post(to, where, bodies.front(), {}, n.id + "-over", next); !sent) return sent;
+    return post(to, where, bodies.front(), {}, n.id, next);
   }
   const std::string body = to.how == notify_target::kind::plain
                                ? plain_body(n, title, text, to.external_url)
                                : webhook_body(n, to.external_url);
-  return post(to, url, body, secret, n.id, rest);
+  return post(to, url, body, secret, n.id, next);
 }
 
 }  // namespace faultline

@@ -69,6 +69,7 @@ class Mailbox:
 
     def __init__(self, certificate=None):
         self.mails = []
+        self.recipients = []  # of each mail
         self.answer = "250 taken"
         self.refuses = {}  # what is said instead to whom
         box = self
@@ -79,6 +80,7 @@ class Mailbox:
 
             def handle(self):
                 self.say("220 here")
+                taken = []
                 while True:
                     line = self.rfile.readline().decode().strip()
                     if not line or line.upper() == "QUIT":
@@ -98,11 +100,14 @@ class Mailbox:
                     if line.upper() != "DATA":
                         named = line[line.find("<") + 1:line.find(">")] if line.upper().startswith("RCPT") else ""
                         self.say(box.refuses.get(named, "250 fine"))
+                        taken += [named] if named and named not in box.refuses else []
                         continue
                     self.say("354 go on")
                     mail = []
                     while (part := self.rfile.readline()) != b".\r\n":
                         mail.append(part.decode())
+                    box.recipients.append(taken)
+                    taken = []
                     box.mails.append("".join(mail))
                     self.say(box.answer)
 
@@ -189,10 +194,10 @@ class NotifyTest(unittest.TestCase):
     def test_a_recipient_that_is_refused_keeps_the_mail_from_nobody_else_and_is_told(self):
         mail = Mailbox()
         self.addCleanup(mail.close)
-        mail.refuses = {"gone@example.org": "550-no such\r\n550 user", "full@example.org": "452 full"}
+        mail.refuses = {"gone@example.org": "550-no such\r\n550 user", "away@example.org": "551 not here"}
         server = self.server([f"{{name: mail, kind: email, url: 'smtp://127.0.0.1:{mail.port}', from: fl@example.org,"
-                              " to: [gone@example.org, ops@example.org, full@example.org, own@example.org]}"], ["{receiver: mail, group_wait: 0s}"])
-        refused = "refuses gone@example.org (550), full@example.org (452); the others have it"
+                              " to: [gone@example.org, ops@example.org, away@example.org, own@example.org]}"], ["{receiver: mail, group_wait: 0s}"])
+        refused = "refuses gone@example.org (550), away@example.org (551); the others have it"
         self.assertIn(refused, server.command("notify", "test", "mail", status=1))
         self.assertEqual(len(mail.mails), 1)
         self.post(server, ["cart"])
@@ -200,8 +205,28 @@ class NotifyTest(unittest.TestCase):
         self.assertIn(refused, self.receivers(server)["mail"]["last_error"])
         self.assertTrue(wait_for(lambda: server.metric('faultline_notifications_total{outcome="refused",receiver="mail"}') == 1),
                         [line for line in server.get("/metrics")[1].splitlines() if "notific" in line])
-        mail.refuses = dict.fromkeys(("gone@example.org", "ops@example.org", "full@example.org", "own@example.org"), "550 nobody")
+        mail.refuses = dict.fromkeys(("gone@example.org", "ops@example.org", "away@example.org", "own@example.org"), "550 nobody")
         self.assertIn("answered 550", server.command("notify", "test", "mail", status=1))
+
+    def test_a_recipient_that_is_refused_for_now_has_the_mail_later_and_nobody_else_twice(self):
+        mail = Mailbox()
+        self.addCleanup(mail.close)
+        mail.refuses = {"gone@example.org": "550 no such user", "grey@example.org": "451 greylisted", "full@example.org": "452 full"}
+        server = self.server([f"{{name: mail, kind: email, url: 'smtp://127.0.0.1:{mail.port}', from: fl@example.org,"
+                              " to: [gone@example.org, ops@example.org, grey@example.org, full@example.org]}"], ["{receiver: mail, group_wait: 0s}"])
+        self.post(server, ["cart"])
+        failed = 'faultline_notifications_total{outcome="failed",receiver="mail"}'
+        self.assertTrue(wait_for(lambda: server.metric(failed) >= 1))
+        self.assertIn("grey@example.org (451)", self.receivers(server)["mail"]["last_error"])
+        self.assertEqual(mail.recipients, [["ops@example.org"]])
+        mail.refuses.pop("grey@example.org")
+        self.assertTrue(wait_for(lambda: len(mail.recipients) == 2), mail.recipients)
+        before = server.metric(failed)  # those who are left are refused, all of them, once more
+        self.assertTrue(wait_for(lambda: server.metric(failed) > before))
+        mail.refuses.clear()
+        self.assertTrue(wait_for(lambda: len(mail.recipients) == 3), mail.recipients)
+        self.assertEqual(mail.recipients, [["ops@example.org"], ["grey@example.org"], ["full@example.org"]])
+        self.assertTrue(wait_for(lambda: server.metric('faultline_notifications_total{outcome="sent",receiver="mail"}') == 1))
 
     def test_a_test_of_a_receiver_that_does_not_answer_says_so(self):
         with socket.create_server(("127.0.0.1", 0)) as silent:
