@@ -335,22 +335,18 @@ void entity_state::release_credit() {
     self->send(caf::actor_cast<partition_actor>(partition), credit_back{});
 }
 
-caf::result<entity_saved> entity_state::on_take_snapshot(const take_snapshot& t) {
+void entity_state::on_take_snapshot() {
   absorb();
   take_held();
-  auto promise = self->make_response_promise<entity_saved>();
-  auto& now = saving_now();
-  now.lost_handed = now.lost_handed || t.again;
-  now.wanted.push_back(promise);
+  saving_now().wanted = true;
   pump();
-  return promise;
 }
 
 void entity_state::answer_snapshot() {
   if (!snapshot_wanted() || !held_.empty() || core_->in_flight() || core_->row_waiting()) return;
-  const auto saved = save_now();
-  for (auto& promise : saving_->wanted) promise.deliver(saved);
-  saving_->wanted.clear();
+  if (auto partition = caf::actor_cast<caf::strong_actor_ptr>(peers_->partition))
+    self->send(caf::actor_cast<partition_actor>(partition), save_now());
+  saving_->wanted = false;
   if (saving_->handed.empty()) saving_.reset();
 }
 
@@ -360,7 +356,7 @@ void entity_state::on_blocks_stored(const blocks_stored& b) {
   handed.erase(std::remove_if(handed.begin(), handed.end(),
                               [&](const closed_block& block) { return block.number <= b.through; }),
                handed.end());
-  if (handed.empty() && saving_->blocks.empty() && saving_->wanted.empty()) saving_.reset();
+  if (handed.empty() && saving_->blocks.empty() && !saving_->wanted) saving_.reset();
 }
 
 entity_state::saving& entity_state::saving_now() {
@@ -371,6 +367,7 @@ entity_state::saving& entity_state::saving_now() {
 /// @pre snapshot_wanted().
 entity_saved entity_state::save_now() {
   entity_saved saved;
+  saved.entity = core_->id();
   saved.bytes = core_->save();
   saved.outline = core_->outline();
   saved.position = covered_.position;
@@ -380,7 +377,6 @@ entity_saved entity_state::save_now() {
   const auto kept = std::min<std::size_t>(now.handed.size(), storage_options{}.blocks_per_entity);
   now.handed.erase(now.handed.begin(), now.handed.end() - static_cast<std::ptrdiff_t>(kept));
   saved.blocks = std::exchange(now.blocks, {});
-  if (std::exchange(now.lost_handed, false)) saved.blocks = now.handed;
   return saved;
 }
 
@@ -406,7 +402,7 @@ entity_actor::behavior_type entity(entity_actor::stateful_pointer<entity_state> 
       [self](const clock_passed& c) { self->state.on_clock(c); },
       [self](const rules_changed& r) { self->state.on_rules(r); },
       [self](const result_ready&) { self->state.on_result(); },
-      [self](const take_snapshot& t) { return self->state.on_take_snapshot(t); },
+      [self](const take_snapshot&) { self->state.on_take_snapshot(); },
       [self](const blocks_stored& b) { self->state.on_blocks_stored(b); },
       [self](const window_question& q) { return self->state.on_window(q); },
       [self](const entity_question&) { return self->state.on_question(); },

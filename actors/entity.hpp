@@ -46,7 +46,7 @@ struct entity_state {
   void on_clock(const clock_passed& c);
   void on_rules(const rules_changed& r);
   void on_result();
-  caf::result<entity_saved> on_take_snapshot(const take_snapshot& t);
+  void on_take_snapshot();
   void on_blocks_stored(const blocks_stored& b);
   window_answer on_window(const window_question& q) const;
   entity_answer on_question() const;
@@ -62,13 +62,12 @@ private:
   using held_message = std::variant<observation, clock_passed, rules_changed>;
   /// What it has around a snapshot alone.
   struct saving {
-    std::vector<caf::typed_response_promise<entity_saved>> wanted;
+    bool wanted = false;
     std::vector<closed_block> blocks;  ///< closed since the last snapshot
     std::vector<closed_block> handed;  ///< went out with snapshots, not yet known to be on disk
-    bool lost_handed = false;          ///< `handed` did not reach the partition
   };
   saving& saving_now();
-  bool snapshot_wanted() const noexcept { return saving_ && !saving_->wanted.empty(); }
+  bool snapshot_wanted() const noexcept { return saving_ && saving_->wanted; }
 
   void take(const observation& o);
   void take(const clock_passed& c);

@@ -73,10 +73,11 @@ struct entity_idle {
   std::string entity;
 };
 
-struct take_snapshot {
-  bool again = false;  ///< the answer before came too late: what went with it is asked for, too
-};
+/// Answered by entity_saved once nothing is in flight. No request: its deadline would cost as much
+/// as the rest, and it answers or ends, and we hear of both.
+struct take_snapshot {};
 struct entity_saved {
+  std::string entity;
   std::string bytes;
   entity_outline outline;
   log_position position = 0;
@@ -307,9 +308,7 @@ struct pulse {
 using entity_actor = caf::typed_actor<
     caf::reacts_to<observation>, caf::reacts_to<clock_passed>, caf::reacts_to<rules_changed>,
     // From the lane: look at your slot.
-    caf::reacts_to<result_ready>,
-    // Answers once nothing is in flight.
-    caf::replies_to<take_snapshot>::with<entity_saved>, caf::reacts_to<blocks_stored>,
+    caf::reacts_to<result_ready>, caf::reacts_to<take_snapshot>, caf::reacts_to<blocks_stored>,
     caf::replies_to<window_question>::with<window_answer>,
     caf::replies_to<entity_question>::with<entity_answer>>;
 
@@ -318,7 +317,8 @@ using partition_actor = caf::typed_actor<
     // From the group commit, in order of position.
     caf::reacts_to<blob_appended>,
     // From entities.
-    caf::reacts_to<entity_decided>, caf::reacts_to<credit_back>, caf::reacts_to<entity_idle>,
+    caf::reacts_to<entity_decided>, caf::reacts_to<entity_saved>, caf::reacts_to<credit_back>,
+    caf::reacts_to<entity_idle>,
     // To itself.
     caf::reacts_to<sweep_due>, caf::reacts_to<rest_over>,
     // Answers when every entity is applied, snapshotted and checkpointed. Errors:

@@ -298,9 +298,8 @@ void partition_state::on_credit() { drive(); }
 
 void partition_state::on_decided(entity_decided& d) {
   auto* e = find(d.entity);
-  if (e == nullptr) return;  // retired: what it had still to say is of nobody
-  if (e->handle && self->current_sender() != caf::actor_cast<caf::strong_actor_ptr>(e->handle))
-    return;  // nor of its namesake, which has come meanwhile
+  if (e == nullptr) return;               // retired: what it had still to say is of nobody
+  if (e->handle && !is_from(*e)) return;  // nor of its namesake, which has come meanwhile
   ++e->decided;
   // What a clock record decided changes the entity as much as an event: a snapshot is due.
   if (e->first_dirty == 0 && !d.decisions.empty()) {
@@ -343,6 +342,7 @@ partition_actor::behavior_type partition(partition_actor::stateful_pointer<parti
   return {
       [self](const blob_appended& b) { self->state.on_blob(b); },
       [self](entity_decided& d) { self->state.on_decided(d); },
+      [self](entity_saved& s) { self->state.on_saved(s); },
       [self](const credit_back&) { self->state.on_credit(); },
       [self](const entity_idle& i) { self->state.on_idle(i); },
       [self](const sweep_due&) { self->state.on_sweep(); },

@@ -104,7 +104,6 @@ struct entity_entry {
   std::uint32_t saved_in = 0;     ///< number of the batch that holds its newest snapshot
   presence where = presence::passive;
   bool snapshot_asked = false;
-  bool snapshot_missed = false;  ///< its answer came after the deadline, if at all
   bool event_since_clock = false;
   bool leaving = false;  ///< its actor ends when its snapshot is durable and nothing has come
   bool idle_told = false;
@@ -118,6 +117,7 @@ struct partition_state {
   void begin(partition_options o, partition_peers p);
   void on_blob(const blob_appended& b);
   void on_decided(entity_decided& d);
+  void on_saved(entity_saved& saved);
   void on_credit();
   void on_idle(const entity_idle& i);
   void on_sweep();
@@ -219,8 +219,7 @@ private:
   // Snapshots, outbox, checkpoint: partition_sweep.cpp
   std::uint64_t replay_budget() const;
   void ask_snapshot(entity_entry& e);
-  static bool is_played_by(const entity_entry& e, caf::actor_id who);
-  void on_saved(const std::string& id, caf::actor_id who, entity_saved& saved);
+  bool is_from(const entity_entry& e) const;
   std::vector<entity_entry*> most_worth_saving();
   void tell_outbox();
   void tell_stored(const std::vector<window_block>& blocks);

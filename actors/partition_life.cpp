@@ -98,7 +98,6 @@ void partition_state::spawn(entity_entry& e, entity_birth birth) {
   e.cell = std::make_shared<entity_cell>();
   e.dispatched = e.dispatched_counted = e.decided = e.clocks_sent = 0;
   e.clock_sent = 0;
-  e.snapshot_missed = false;
   birth.cell = e.cell;
   e.handle = self->spawn<caf::monitored>(entity, std::make_shared<entity_birth>(std::move(birth)),
                                          entity_peers_);

@@ -18,7 +18,6 @@ constexpr std::size_t snapshots_per_write = 64;
 constexpr std::size_t looked_at_per_sweep = 2048;  ///< entities
 /// Beyond so many in memory a checkpoint, for which each is looked at, goes with the sweeps alone.
 constexpr std::size_t many_active = 2048;
-constexpr std::chrono::seconds snapshot_deadline{10};
 }  // namespace
 
 /// Records that may have to be replayed: our share of recovery.max_replay at the rate measured, but
@@ -81,34 +80,24 @@ std::vector<entity_entry*> partition_state::most_worth_saving() {
 void partition_state::ask_snapshot(entity_entry& e) {
   e.snapshot_asked = true;
   e.first_after_ask = 0;
-  const auto id = e.id;
-  const auto who = e.handle->id();
-  self->request(e.handle, snapshot_deadline, take_snapshot{e.snapshot_missed})
-      .then([this, id, who](entity_saved& saved) { on_saved(id, who, saved); },
-            [this, id, who](const caf::error&) {  // it died or is slow: a later sweep asks again
-              auto* late = find(id);
-              if (late == nullptr || !is_played_by(*late, who)) return;
-              late->snapshot_asked = false;
-              late->snapshot_missed = true;
-              if (late->leaving) leave_later(*late);
-            });
+  self->send(e.handle, take_snapshot{});
 }
 
-/// False when it is another's turn: it died, or is a namesake of one that was retired.
-bool partition_state::is_played_by(const entity_entry& e, caf::actor_id who) {
-  return e.handle && e.handle->id() == who;
+/// Whether the message at hand is of the actor of @p e, and not of one that died or was retired.
+bool partition_state::is_from(const entity_entry& e) const {
+  return self->current_sender() == caf::actor_cast<caf::strong_actor_ptr>(e.handle);
 }
 
-void partition_state::on_saved(const std::string& id, caf::actor_id who, entity_saved& saved) {
-  auto* e = find(id);
+void partition_state::on_saved(entity_saved& saved) {
+  auto* e = find(saved.entity);
   if (e == nullptr || e->where != presence::active || !e->snapshot_asked) return;
-  if (!is_played_by(*e, who)) return;
-  e->snapshot_asked = e->snapshot_missed = false;
+  if (!e->handle || !is_from(*e)) return;
+  e->snapshot_asked = false;
   e->first_dirty = e->first_after_ask;
   e->dirty_since = e->count_after_ask;
   e->first_after_ask = 0;
   for (auto& block : saved.blocks)
-    batch_.blocks.push_back(window_block{id, block.number, std::move(block.bytes)});
+    batch_.blocks.push_back(window_block{e->id, block.number, std::move(block.bytes)});
   peers_.counters->snapshots.fetch_add(1, std::memory_order_relaxed);
   peers_.counters->snapshot_bytes.fetch_add(saved.bytes.size(), std::memory_order_relaxed);
   // A state that covers no record of its own (only replayed ones) keeps the position it had.
@@ -116,7 +105,7 @@ void partition_state::on_saved(const std::string& id, caf::actor_id who, entity_
   saved.outline.heard_event = e->outline.heard_event;
   saved.outline.heard_arrived = e->outline.heard_arrived;
   e->outline = saved.outline;
-  batch_.snapshots.push_back(entity_snapshot{id, e->covered.first, e->covered.second,
+  batch_.snapshots.push_back(entity_snapshot{e->id, e->covered.first, e->covered.second,
                                              std::move(saved.bytes), encode_outline(e->outline)});
   e->saved_in = batch_number_;
   if (e->leaving && e->dispatched != e->leave_at) stay(*e);
