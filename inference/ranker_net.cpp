@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/internal/ranker_net.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "inference/internal/torch_tools.hpp"
@@ -21,6 +22,10 @@ constexpr std::uint32_t inner = 64;
 constexpr std::uint32_t context = 2 * embedding;  // mean and maximum over the graph
 constexpr std::uint32_t classes = ranker_shape::fault_classes;
 constexpr double very_low = -1e9;
+/// Nodes whose windows are looked at together, up to twice as many: 250 KB a layer. With fewer
+/// OpenBLAS takes kernels for small matrices, and a score would depend on the company to its last
+/// bits.
+constexpr std::size_t least_at_once = 21;
 
 /// Order of the weights; a round's are at round_first + round x round_count + offset.
 enum : std::size_t {
@@ -76,6 +81,26 @@ at::Tensor normalised(const at::Tensor& x, const at::Tensor& scale, const at::Te
 
 at::Tensor view_of(std::vector<float>& values, at::IntArrayRef shape) {
   return at::from_blob(values.data(), shape, at::kFloat);
+}
+
+/// What the first layer sees of @p count nodes: residuals, then which of them are known.
+at::Tensor input_of(const ranker_batch& batch, std::size_t first, std::size_t count) {
+  constexpr std::size_t half = ranker_shape::channels * ranker_shape::ticks;
+  at::Tensor seen = at::empty(
+      {static_cast<std::int64_t>(count), inputs, static_cast<std::int64_t>(ranker_shape::ticks)},
+      at::kFloat);
+  float* to = seen.data_ptr<float>();
+  for (std::size_t node = first; node < first + count; ++node, to += 2 * half) {
+    const float* z = batch.z.data() + node * half;
+    const float* mask = batch.mask.data() + node * half;
+    // Residuals reach from 1 to 1e6: asinh keeps their order and tames their size.
+    for (std::size_t i = 0; i < half; ++i) {
+      const float unknown = z[i] * 0;  // what is not finite stays so
+      to[i] = fast_asinh(z[i]) * mask[i] + unknown;
+    }
+    std::copy_n(mask, half, to + half);
+  }
+  return seen;
 }
 
 /// Weights of layers: uniform within sqrt(3 / inputs) (variance kept); scales 1, the rest 0.
@@ -178,30 +203,35 @@ ranker_output ranker_net::forward(ranker_batch& batch) const {
   return out;
 }
 
-ranker_net::encoded ranker_net::encode(ranker_batch& batch) const {
-  const auto n = static_cast<std::int64_t>(batch.nodes);
-  const auto channels = static_cast<std::int64_t>(ranker_shape::channels);
-  const auto ticks = static_cast<std::int64_t>(ranker_shape::ticks);
-  const std::vector<at::Tensor>& w = weights_;
-  const at::Tensor mask = view_of(batch.mask, {n, channels, ticks});
-  // Residuals reach from 1 to 1e6: asinh keeps their order and tames their size.
-  at::Tensor z = at::empty({n, channels, ticks}, at::kFloat);
-  float* tamed = z.data_ptr<float>();
-  for (std::size_t i = 0; i < batch.z.size(); ++i) {
-    const float unknown = batch.z[i] * 0;  // what is not finite stays so
-    tamed[i] = fast_asinh(batch.z[i]) * batch.mask[i] + unknown;
+ranker_net::encoded ranker_net::encode(const ranker_batch& batch) const {
+  // Pieces stay in the cache from layer to layer; what is learnt is learnt from the whole.
+  const std::size_t pieces =
+      at::GradMode::is_enabled() ? 1 : std::max<std::size_t>(1, batch.nodes / least_at_once);
+  std::vector<at::Tensor> attention, mean, most;
+  for (std::size_t piece = 0; piece < pieces; ++piece) {
+    const std::size_t first = batch.nodes * piece / pieces;
+    const pooled_windows some = pool(batch, first, batch.nodes * (piece + 1) / pieces - first);
+    attention.push_back(some.attention);
+    mean.push_back(some.mean);
+    most.push_back(some.most);
   }
-  at::Tensor f = at::relu(at::conv1d(at::cat({z, mask}, 1), w[conv1_w], w[conv1_b], 1, 2));
-  f = at::relu(at::conv1d(f, w[conv2_w], w[conv2_b], 1, 4, 2) + f);
-  f = at::relu(at::conv1d(f, w[conv3_w], w[conv3_b], 1, 8, 4) + f);
+  const at::Tensor where = at::cat(attention);
+  const at::Tensor time = at::linspace(-1, 1, static_cast<std::int64_t>(ranker_shape::ticks));
+  const at::Tensor moments = where.matmul(at::stack({time, time * time}, 1));
+  const at::Tensor all = at::cat({at::cat(mean), at::cat(most), moments}, 1);
+  return {at::relu(linear(all, weights_[project_w], weights_[project_b])), where};
+}
+
+ranker_net::pooled_windows ranker_net::pool(const ranker_batch& batch, std::size_t first,
+                                            std::size_t count) const {
+  const std::vector<at::Tensor>& w = weights_;
+  at::Tensor f = at::conv1d(input_of(batch, first, count), w[conv1_w], w[conv1_b], 1, 2).relu_();
+  f = at::conv1d(f, w[conv2_w], w[conv2_b], 1, 4, 2).add_(f).relu_();
+  f = at::conv1d(f, w[conv3_w], w[conv3_b], 1, 8, 4).add_(f).relu_();
   const at::Tensor by_tick = f.transpose(1, 2);  // [n][ticks][filters]
-  const at::Tensor score = at::tanh(linear(by_tick, w[pool_w], w[pool_b])).matmul(w[pool_v]);
+  const at::Tensor score = linear(by_tick, w[pool_w], w[pool_b]).tanh_().matmul(w[pool_v]);
   const at::Tensor attention = at::softmax(score, 1);
-  const at::Tensor mean = at::bmm(attention.unsqueeze(1), by_tick).squeeze(1);
-  const at::Tensor time = at::linspace(-1, 1, ticks);
-  const at::Tensor moments = attention.matmul(at::stack({time, time * time}, 1));
-  const at::Tensor all = at::cat({mean, f.amax(2), moments}, 1);
-  return {at::relu(linear(all, w[project_w], w[project_b])), attention};
+  return {attention, at::bmm(attention.unsqueeze(1), by_tick).squeeze(1), f.amax(2)};
 }
 
 at::Tensor ranker_net::attend(const at::Tensor& e, const at::Tensor& relation,

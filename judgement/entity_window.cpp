@@ -62,8 +62,8 @@ double least_of(std::string_view name, metric_kind kind, const std::vector<float
 /// Adds the ticks @p wanted of a block's channel behind the @p known ones of a window.
 void append(metric_window& to, std::size_t known, const packed_channel& from,
             const std::vector<std::size_t>& wanted, window_detail detail) {
-  to.values.resize(known, missing);
-  for (const std::size_t tick : wanted) to.values.push_back(from.values[tick]);
+  to.values.resize(known + wanted.size(), missing);
+  for (std::size_t n = 0; n < wanted.size(); ++n) to.values[known + n] = from.values[wanted[n]];
   if (detail == window_detail::values) return;
   channel_block b{};
   b.center[0] = from.center;

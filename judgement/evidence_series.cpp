@@ -43,19 +43,44 @@ double quantile(const std::vector<float>& sorted, double q) {
   return a + (at - static_cast<double>(low)) * (sorted[low + 1] - a);
 }
 
+/// Least and largest of values that are finite.
+struct bounds {
+  float least = std::numeric_limits<float>::max();
+  float most = -std::numeric_limits<float>::max();
+
+  void take(float v) {
+    least = std::min(least, v);
+    most = std::max(most, v);
+  }
+};
+
+bounds bounds_of(const std::vector<float>& values) {
+  constexpr std::size_t lanes = 8;  // side by side, so that none waits for the one before
+  std::array<bounds, lanes> beside;
+  std::size_t n = 0;
+  for (; n + lanes <= values.size(); n += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane) beside[lane].take(values[n + lane]);
+  for (; n < values.size(); ++n) beside[0].take(values[n]);
+  for (const bounds& b : beside) beside[0].take(b.least), beside[0].take(b.most);
+  return beside[0];
+}
+
 /// Values in buckets of equal width, for quantiles without sorting all of them.
 class ranks {
 public:
-  explicit ranks(const std::vector<float>& values) {
-    const auto [least, most] = std::minmax_element(values.begin(), values.end());
-    low_ = *least;
-    const double range = static_cast<double>(*most) - low_;
-    per_unit_ = range > 0 ? (buckets - 1) / range : 0;
-    for (const float v : values) ++begin_[bucket_of(v) + 1];
+  ranks(const std::vector<float>& values, const bounds& all) {
+    const double low = all.least;
+    const double range = static_cast<double>(all.most) - low;
+    const double per_unit = range > 0 ? (buckets - 1) / range : 0;
+    std::vector<std::int32_t> bucket(values.size());
+    for (std::size_t n = 0; n < values.size(); ++n)
+      bucket[n] = static_cast<std::int32_t>((values[n] - low) * per_unit);
+    for (const std::int32_t b : bucket) ++begin_[static_cast<std::size_t>(b) + 1];
     for (std::size_t b = 0; b < buckets; ++b) begin_[b + 1] += begin_[b];
     placed_.resize(values.size());
     auto next = begin_;
-    for (const float v : values) placed_[next[bucket_of(v)]++] = v;
+    for (std::size_t n = 0; n < values.size(); ++n)
+      placed_[next[static_cast<std::size_t>(bucket[n])]++] = values[n];
   }
 
   /// As of the sorted values.
@@ -69,10 +94,6 @@ public:
 
 private:
   static constexpr std::size_t buckets = 64;
-
-  std::size_t bucket_of(float v) const {
-    return static_cast<std::uint16_t>((v - low_) * per_unit_);
-  }
 
   /// What sorting would put at place @p rank.
   double value(std::size_t rank) {
@@ -88,8 +109,6 @@ private:
     return placed_[rank];
   }
 
-  double low_ = 0;
-  double per_unit_ = 0;
   std::array<std::uint32_t, buckets + 1> begin_{};  ///< values in the buckets before
   std::vector<float> placed_;                       ///< by bucket
   std::bitset<buckets> sorted_;                     ///< within
@@ -105,19 +124,29 @@ double upper_quantile(const std::vector<double>& values, double q, std::vector<d
   const double at = q * static_cast<double>(values.size() - 1);
   const auto low = static_cast<std::size_t>(at);
   const std::size_t keep = kept_of(values.size(), q);
-  largest.clear();
-  for (const double v : values) {  // ascending, the smallest of the kept first
-    if (largest.size() == keep && v <= largest.front()) continue;
-    if (largest.size() == keep) largest.erase(largest.begin());
-    largest.insert(std::upper_bound(largest.begin(), largest.end(), v), v);
+  const auto first = values.begin() + static_cast<std::ptrdiff_t>(keep);
+  largest.assign(values.begin(), first);
+  std::sort(largest.begin(), largest.end());  // ascending, the smallest of the kept first
+  for (auto v = first; v != values.end(); ++v) {
+    if (*v <= largest.front()) continue;
+    for (std::size_t n = 0; n + 1 < keep; ++n)  // puts it in its place without a branch
+      largest[n] = std::max(largest[n], std::min(*v, largest[n + 1]));
+    largest.back() = std::max(largest.back(), *v);
   }
   if (keep < 2) return largest[0];
   return largest[0] + (at - static_cast<double>(low)) * (largest[1] - largest[0]);
 }
 
+std::size_t present_in(const std::vector<float>& values, std::size_t first, std::size_t end) {
+  std::size_t present = 0;
+  for (std::size_t n = first; n < end; ++n) present += std::isfinite(values[n]) ? 1 : 0;
+  return present;
+}
+
 /// The part of a deviation that counts: a fall where a rise is bad counts little.
-double counted(double z, int worse, double wrong_way) {
-  if (worse == 0) return std::abs(z);
+template <int worse>
+double counted(double z, double wrong_way) {
+  if constexpr (worse == 0) return std::abs(z);
   const double bad = worse * z;
   return std::max(bad, -bad * wrong_way);
 }
@@ -187,9 +216,10 @@ std::size_t means_beyond(const std::vector<double>& sums, std::size_t to, std::s
 
 /// z holds present values only; [0, history) is the baseline, [changed, size) the part that may
 /// show it.
+template <int worse>
 best_mean strongest(const std::vector<double>& z, std::size_t history, std::size_t changed,
-                    int worse, const evidence_weights& weights) {
-  const auto count = [&](double mean) { return counted(mean, worse, weights.wrong_way); };
+                    const evidence_weights& weights) {
+  const auto count = [way = weights.wrong_way](double mean) { return counted<worse>(mean, way); };
   best_mean best;
   std::vector<double> usual, now, largest;
   std::vector<double> sums(z.size() + 1, 0);
@@ -223,6 +253,37 @@ best_mean strongest(const std::vector<double>& z, std::size_t history, std::size
     best = {most / reach, now[top], changed + top, changed + top + width, width};
   }
   return best;
+}
+
+best_mean strongest(const std::vector<double>& z, std::size_t history, std::size_t changed,
+                    int worse, const evidence_weights& weights) {
+  if (worse == 0) return strongest<0>(z, history, changed, weights);
+  return worse > 0 ? strongest<1>(z, history, changed, weights)
+                   : strongest<-1>(z, history, changed, weights);
+}
+
+/// Deviations of the present values of [first, end) from a baseline.
+std::vector<double> deviations(const std::vector<float>& values, std::size_t first, std::size_t end,
+                               const fresh_baseline& base) {
+  std::vector<double> z(end - first);
+  const float* from = values.data() + first;
+  for (std::size_t n = 0; n < z.size(); ++n)
+    z[n] = std::clamp((from[n] - base.median) / base.scale, -clip, clip);
+  if (present_in(values, first, end) == z.size()) return z;
+  std::size_t present = 0;
+  for (std::size_t n = 0; n < z.size(); ++n) {
+    z[present] = z[n];
+    present += std::isfinite(from[n]) ? 1 : 0;
+  }
+  z.resize(present);
+  return z;
+}
+
+/// Place of the @p rank th value from @p first on that is present.
+std::size_t place_of(const std::vector<float>& values, std::size_t first, std::size_t rank) {
+  std::size_t n = first;
+  while (!std::isfinite(values[n]) || rank-- > 0) ++n;
+  return n;
 }
 
 /// Index into z where the change began: the last return of the CUSUM to zero before the best mean.
@@ -269,19 +330,18 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
     if (std::isfinite(values[n])) known.push_back(values[n]);
   }
   if (known.empty() || known.size() < weights.min_baseline) return std::nullopt;
-  ranks spread{known};
+  bounds all = bounds_of(known);
+  ranks spread{known, all};
   fresh_baseline b;
   b.count = known.size();
   b.median = spread.quantile(0.5);
   const double quartiles = (spread.quantile(0.75) - spread.quantile(0.25)) / 1.349;
   const double tails = (spread.quantile(0.95) - spread.quantile(0.05)) / 3.29;
   b.scale = std::max({quartiles, tails, level_floor * std::abs(b.median), least_scale});
-  double largest = 0;
-  for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n) {
-    if (std::isfinite(values[n])) {
-      largest = std::max(largest, std::abs(static_cast<double>(values[n]) - b.median));
-    }
+  for (std::size_t n = parts.last; n < parts.end && n < values.size(); ++n) {
+    if (std::isfinite(values[n])) all.take(values[n]);
   }
+  const double largest = std::max(b.median - all.least, all.most - b.median);
   if (std::max(quartiles, tails) > packing_noise * largest) return b;
   std::sort(known.begin(), known.end());
   const auto distinct =
@@ -313,17 +373,9 @@ std::optional<deviation> deviation_from(fresh_baseline base, const entity_window
   }
   const std::size_t end = std::min(parts.end, values.size());
   if (parts.changed >= end) return std::nullopt;
-  std::vector<double> z(end - parts.first);
-  std::vector<std::uint32_t> at(z.size());  // tick of each present value
-  std::size_t present = 0, changed = 0;
-  for (std::size_t n = parts.first; n < end; ++n) {
-    if (n == parts.changed) changed = present;
-    z[present] = std::clamp((values[n] - base.median) / base.scale, -clip, clip);
-    at[present] = static_cast<std::uint32_t>(n);
-    present += std::isfinite(values[n]) ? 1 : 0;
-  }
-  if (changed >= present) return std::nullopt;
-  z.resize(present);
+  const std::vector<double> z = deviations(values, parts.first, end, base);
+  const std::size_t changed = present_in(values, parts.first, parts.changed);
+  if (changed >= z.size()) return std::nullopt;
   const best_mean best = strongest(z, base.count, changed, worse, weights);
   deviation d;
   const bool brief = best.width == 1 && z.size() - changed >= 2 * lasting_width;
@@ -337,7 +389,7 @@ std::optional<deviation> deviation_from(fresh_baseline base, const entity_window
   if (!level_known) d.lr = std::min(d.lr, weights.little_most);
   if (best.width > 0) {
     const std::size_t began = cusum_onset(z, changed, best);
-    d.onset = w.ts[at[began]];
+    d.onset = w.ts[place_of(values, parts.first, began)];
     // What a person is told leaves out the ticks of the mean that lie before the change.
     const std::size_t from = std::min(std::max(began, best.begin), best.end - 1);
     double sum = 0;

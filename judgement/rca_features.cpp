@@ -39,16 +39,27 @@ void write_channel(const channel_series& s, const entity_window& frame, event_ti
   // Older ticks have no place: the newest that is too old is where to begin.
   const event_time oldest =
       as_of - milliseconds{tick * static_cast<std::int64_t>(ranker_shape::ticks)};
-  const auto from = std::upper_bound(ts.begin(), ts.end(), oldest) - ts.begin();
-  for (auto n = static_cast<std::size_t>(from); n < s.end && n < s.values->size(); ++n) {
-    const float x = (*s.values)[n];
-    if (!std::isfinite(x)) continue;
-    const std::int64_t back = (unix_ms(as_of) - unix_ms(ts[n])) / tick;
+  const auto from =
+      static_cast<std::size_t>(std::upper_bound(ts.begin(), ts.end(), oldest) - ts.begin());
+  const std::size_t end = std::min(s.end, s.values->size());
+  if (from >= end) return;
+  const float* values = s.values->data();
+  std::vector<float> tamed(end - from);  // in a loop of its own, for vectors
+  for (std::size_t n = from; n < end; ++n) {
+    const auto deviation =
+        static_cast<float>(std::clamp((values[n] - base.median) / base.scale, -1e9, 1e9));
+    tamed[n - from] = clamped(fast_asinh(deviation), -most_z, most_z);
+  }
+  std::int64_t back = 0;
+  for (std::size_t n = from; n < end; ++n) {
+    // Dividing costs more than all the rest, and most ticks are one behind the other.
+    back = n > from && ts[n] - ts[n - 1] == milliseconds{tick}
+               ? back - 1
+               : (unix_ms(as_of) - unix_ms(ts[n])) / tick;
+    if (!std::isfinite(values[n])) continue;
     if (back < 0 || back >= static_cast<std::int64_t>(ranker_shape::ticks)) continue;
     const std::size_t at = ranker_shape::ticks - 1 - static_cast<std::size_t>(back);
-    const auto deviation =
-        static_cast<float>(std::clamp((x - base.median) / base.scale, -1e9, 1e9));
-    z[at] = clamped(fast_asinh(deviation), -most_z, most_z);
+    z[at] = tamed[n - from];
     mask[at] = 1;
   }
 }

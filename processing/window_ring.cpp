@@ -324,11 +324,13 @@ bool read_channel(byte_reader& in, std::size_t ticks, window_detail detail, pack
   b.scale[0] = c.scale;
   std::array<std::int16_t, window_ring::ticks> codes{};
   in.get_bytes(codes.data(), ticks * sizeof codes[0]);
-  c.values.clear();
+  c.values.resize(ticks);
   c.expected.clear();
-  c.values.reserve(ticks);
+  const double* sinh = sinh_of_codes();
   for (std::size_t t = 0; t < ticks; ++t)
-    c.values.push_back(value_of_code(c.center, c.scale, codes[t], detail));
+    c.values[t] = detail == window_detail::values && codes[t] != window_ring::missing
+                      ? raw_at(c.center, c.scale, sinh[codes[t]])
+                      : value_of_code(c.center, c.scale, codes[t], detail);
   std::array<std::int8_t, window_ring::ticks> expected{};
   in.get_bytes(expected.data(), ticks);
   for (std::size_t t = 0; t < ticks && detail == window_detail::bands; ++t) {

@@ -44,7 +44,14 @@ private:
     at::Tensor nodes;      ///< [nodes][width of an embedding]
     at::Tensor attention;  ///< [nodes][ticks]
   };
-  encoded encode(ranker_batch& batch) const;
+  /// What pooling over its ticks leaves of each window.
+  struct pooled_windows {
+    at::Tensor attention;  ///< [nodes][ticks]
+    at::Tensor mean;       ///< [nodes][filters], by attention
+    at::Tensor most;       ///< [nodes][filters]
+  };
+  encoded encode(const ranker_batch& batch) const;
+  pooled_windows pool(const ranker_batch& batch, std::size_t first, std::size_t count) const;
   at::Tensor attend(const at::Tensor& e, const at::Tensor& relation, std::size_t round) const;
   ranker_output read_out(const at::Tensor& e, const at::Tensor& present) const;
 

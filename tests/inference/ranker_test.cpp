@@ -120,6 +120,24 @@ TEST_F(Ranker, NothingStaysBehindBetweenCalls) {
   EXPECT_EQ(first->node_logit, again->node_logit);
 }
 
+TEST_F(Ranker, ANodeAttendsToItsOwnTicksWhateverTheCompany) {
+  const auto ranker = load();
+  ranker_graph many;
+  for (std::uint64_t seed = 1; many.nodes.size() < 100; ++seed)
+    for (const ranker_node& node : test::synthetic_case(seed).graph.nodes)
+      many.nodes.push_back(node);
+  const auto together = ranker->rank(many);
+  ASSERT_TRUE(together) << together.error().what;
+  for (std::size_t n = 0; n < many.nodes.size(); ++n) {
+    ranker_graph one;
+    one.nodes.push_back(many.nodes[n]);
+    const auto alone = ranker->rank(one);
+    ASSERT_TRUE(alone) << alone.error().what;
+    for (std::size_t t = 0; t < ranker_shape::ticks; ++t)
+      ASSERT_NEAR(together->attention[n][t], alone->attention[0][t], 1e-5) << n << ' ' << t;
+  }
+}
+
 TEST_F(Ranker, OneNodeAndFiveHundredAndTwelveNodesAreRankedAndNoMore) {
   const auto ranker = load();
   ranker_graph graph;
