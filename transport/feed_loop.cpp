@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "messages/request.hpp"
@@ -18,10 +19,11 @@ constexpr std::string_view heartbeat_topic = "feed/heartbeat";
 constexpr std::chrono::seconds heartbeat_every{1};
 constexpr std::int64_t ask_again_ms = 2;
 
-/// A subscription to everything ("") wants no JSON by itself; one to "js" or "json/alert" does.
-bool names_json(std::string_view prefix) {
-  const std::size_t shared = std::min(prefix.size(), json_topic.size());
-  return shared > 0 && prefix.substr(0, shared) == json_topic.substr(0, shared);
+/// Where a message of @p frame came by: the descriptor of the connection, which no other has while
+/// it is open.
+int connection_of(zmq::message_t& frame) {
+  const char* descriptor = zmq_msg_gets(frame.handle(), "__fd");
+  return descriptor == nullptr ? subscriptions::closed : std::atoi(descriptor);
 }
 
 }  // namespace
@@ -34,6 +36,7 @@ feed_loop::feed_loop(zmq::socket_t publisher, zmq::socket_t replay, std::size_t 
       guard_{std::move(guard)},
       tally_{tally},
       held_{tally} {
+  publisher_.set(zmq::sockopt::xpub_verbose, true);
   if (guard_.access == nullptr) return;
   served_ = guard_.access->get();
   served_since_ = key_clock_now();
@@ -101,9 +104,10 @@ void feed_loop::read_subscriptions() {
     last_cut_.reset();
     subscribed_bound_ = most_subscribed_bytes;
   }
-  for (std::size_t n = 0; n < subscriptions_per_turn && receive(publisher_, message_); ++n) {
-    if (message_.count == 1) note_subscription(message_[0]);
-    if (subscribed_bytes_ > subscribed_bound_) return cut_subscriptions();
+  for (std::size_t n = 0;
+       n < subscriptions_per_turn && receive_frame(publisher_, message_.frames[0]); ++n) {
+    note_subscription(message_.frames[0]);
+    if (wanted_.bytes() > subscribed_bound_) return cut_subscriptions();
   }
 }
 
@@ -119,21 +123,11 @@ void feed_loop::cut_subscriptions() {
 }
 
 // subscription := (0 | 1) prefix     -- 1 somebody wants it, 0 nobody does any more
-void feed_loop::note_subscription(std::string_view message) {
-  if (message.empty()) return;
-  const std::string_view prefix = message.substr(1);
-  if (message[0] == '\1') subscribed_bytes_ += prefix.size();
-  if (message[0] == '\0') subscribed_bytes_ -= std::min(subscribed_bytes_, prefix.size());
-  if (!names_json(prefix)) return;
-  if (message[0] == '\1') {
-    if (json_prefixes_.size() < max_json_prefixes)
-      json_prefixes_.emplace(prefix);
-    else
-      json_overflow_ = true;
-  } else if (message[0] == '\0') {
-    const auto found = json_prefixes_.find(prefix);
-    if (found != json_prefixes_.end()) json_prefixes_.erase(found);
-  }
+void feed_loop::note_subscription(zmq::message_t& message) {
+  const std::string_view text{static_cast<const char*>(message.data()), message.size()};
+  if (text.empty()) return;
+  if (text[0] == '\1') wanted_.begin(text.substr(1), connection_of(message));
+  if (text[0] == '\0') wanted_.end(text.substr(1), connection_of(message));
 }
 
 void feed_loop::publish_waiting(std::size_t most) {
@@ -156,7 +150,7 @@ void feed_loop::send_record(const outgoing& record) {
   door_tally::add(tally_.published);
   sent_seq_ = std::max(sent_seq_, record.seq);
   for (const std::string& topic : record.topics) send_frames(topic, record.payload);
-  if (!json_wanted()) return;
+  if (!wanted_.wants_json()) return;
   const outcome<std::string> json = msgpack_to_json(record.payload);
   if (!json) return;  // a payload of ours that is not msgpack: the binary twin has gone out
   for (const std::string& topic : record.topics)
@@ -249,14 +243,13 @@ void feed_loop::rebind_publisher() {
   authenticator::forget_socket(publisher_);
   publisher_.set(zmq::sockopt::linger, 0);
   publisher_.close();
-  json_prefixes_.clear();
-  json_overflow_ = false;
-  subscribed_bytes_ = 0;
+  wanted_.clear();
   door_tally::add(tally_.feed_rebound);
   const auto until = clock::now() + patience;
   while (!stopping_ && clock::now() < until) {
     if (auto fresh = guard_.bind_publisher()) {
       publisher_ = std::move(*fresh);
+      publisher_.set(zmq::sockopt::xpub_verbose, true);
       return;
     }
     std::this_thread::sleep_for(pause);  // libzmq closes the old one on a thread of its own
@@ -268,7 +261,7 @@ void feed_loop::rebind_publisher() {
 void feed_loop::beat() {
   const std::string payload = handler_->heartbeat(sent_seq_);
   send_frames(heartbeat_topic, payload);
-  if (json_wanted())
+  if (wanted_.wants_json())
     if (const outcome<std::string> json = msgpack_to_json(payload); json)
       send_frames(std::string{json_topic}.append(heartbeat_topic), *json);
   next_beat_ = std::max(next_beat_ + heartbeat_every, clock::now());

@@ -106,6 +106,14 @@ bool receive(zmq::socket_t& socket, frame_list& into) {
   return true;
 }
 
+bool receive_frame(zmq::socket_t& socket, zmq::message_t& into) {
+  while (zmq_msg_recv(into.handle(), socket.handle(), ZMQ_DONTWAIT) < 0) {
+    if (errno == EAGAIN) return false;
+    if (errno != EINTR) throw zmq::error_t{};
+  }
+  return true;
+}
+
 std::size_t begin_of_request(const frame_list& message) noexcept {
   constexpr std::size_t longest_id = 255;                   // of a route, in ZMTP
   constexpr std::size_t last_place = frame_list::kept - 3;  // two frames may follow

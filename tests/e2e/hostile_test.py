@@ -199,6 +199,7 @@ REQUESTS = [
 
 GREETING = b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x03\x00"
 NULL = GREETING + b"NULL".ljust(20, b"\x00") + b"\x00" + b"\x00" * 31
+READY = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x03SUB"
 # What a peer that is none of ours may say to a ZeroMQ port.
 CONNECTIONS = [
     ("nothing", b""),
@@ -414,6 +415,30 @@ class Hostile(unittest.TestCase):
         sub = connect(zmq.SUB, self.server.publish, b"feed/heartbeat")
         self.addCleanup(sub.close)
         receive(sub)
+
+    def test_nobody_ends_what_another_subscribes_to(self):
+        sub = connect(zmq.SUB, self.server.publish, b"json/feed/heartbeat")
+        self.addCleanup(sub.close)
+        receive(sub)
+        with socket.create_connection(("127.0.0.1", self.server.publish), 30) as s:
+            heard = bytearray()
+
+            def hear(what):
+                while what not in heard:
+                    part = s.recv(4096)
+                    self.assertTrue(part, "the peer was cut")
+                    heard.extend(part)
+
+            s.sendall(NULL + READY)
+            hear(b"XPUB")
+            # No socket of ZeroMQ's ends what it did not begin. Its own subscription shows that this was read.
+            for what in (b"\x00json/feed/heartbeat", b"\x01feed/heartbeat"):
+                s.sendall(b"\x00" + bytes([len(what)]) + what)
+            hear(b"feed/heartbeat")
+        while sub.poll(0):
+            sub.recv_multipart()
+        for _ in range(2):
+            receive(sub)
 
     def test_http_requests_that_break_a_rule(self):
         for what, data in HTTP:

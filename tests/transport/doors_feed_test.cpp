@@ -347,5 +347,45 @@ TEST(DoorsFeed, HostileSubscriptionsDisturbNobody) {
   EXPECT_EQ(honest.next().first, "n/1");
 }
 
+/// A message of two frames, as no subscriber of ZeroMQ's sends it: libzmq takes the second for a
+/// subscription.
+void send_two(zmq::socket_t& socket, const std::string& second) {
+  socket.send(zmq::str_buffer("x"), zmq::send_flags::sndmore);
+  socket.send(zmq::message_t{second}, zmq::send_flags::none);
+}
+
+TEST(DoorsFeed, AMessageWhoseLastFrameLibzmqKeepsHoldsUpNobody) {
+  open_house h;
+  h.start();
+  subscriber honest{h.publish, {"n/"}};
+  zmq::socket_t hostile{context(), zmq::socket_type::xsub};
+  hostile.set(zmq::sockopt::linger, 0);
+  hostile.set(zmq::sockopt::rcvtimeo, 30000);
+  hostile.connect(h.publish);
+  hostile.send(zmq::str_buffer("\1topic"), zmq::send_flags::none);
+  hostile.send(zmq::str_buffer("\1feed/heartbeat"), zmq::send_flags::none);
+  zmq::message_t beat;
+  ASSERT_TRUE(hostile.recv(beat));
+  send_two(hostile, "\1topic");  // the last that comes: it is known already
+  for (int beats = 0; beats < 3; ++beats) EXPECT_EQ(honest.next(true).first, "feed/heartbeat");
+  h.house->publish(h.feed.add("x", "y"), {"n/1"});
+  EXPECT_EQ(honest.next().first, "n/1");
+}
+
+TEST(DoorsFeed, SubscriptionsBehindAnotherFrameAreBoundedAsWell) {
+  open_house h;
+  h.start();
+  zmq::socket_t greedy{context(), zmq::socket_type::xsub};
+  greedy.set(zmq::sockopt::linger, 0);
+  greedy.set(zmq::sockopt::sndhwm, 0);
+  greedy.connect(h.publish);
+  const std::string rest(1000, 'x');
+  for (std::size_t n = 0; n * rest.size() < feed_loop::most_subscribed_bytes * 5 / 4; ++n)
+    send_two(greedy, "\1" + std::to_string(10'000 + n) + rest);
+  for (int n = 0; n < 3000 && h.house->counters().feed_rebound == 0; ++n)
+    std::this_thread::sleep_for(10ms);
+  EXPECT_NE(h.house->counters().feed_rebound, 0U);
+}
+
 }  // namespace
 }  // namespace faultline

@@ -9,7 +9,6 @@
 #include <functional>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -18,6 +17,7 @@
 #include "transport/doors.hpp"
 #include "transport/internal/curve.hpp"
 #include "transport/internal/held_replies.hpp"
+#include "transport/internal/subscriptions.hpp"
 #include "transport/internal/zmq_tools.hpp"
 
 namespace faultline {
@@ -43,8 +43,6 @@ public:
   /// some 34 bytes: with more, everybody has to subscribe anew.
   static constexpr std::size_t most_subscribed_bytes = std::size_t{4} << 20;
   static constexpr std::chrono::hours quiet_after_cut{1};
-  /// JSON prefixes remembered; with more, JSON is published until the server ends.
-  static constexpr std::size_t max_json_prefixes = 4096;
 
   /// Who may ask, where sockets ask for keys.
   struct guards {
@@ -80,9 +78,8 @@ private:
 
   void run();
   void read_subscriptions();
-  void note_subscription(std::string_view message);
+  void note_subscription(zmq::message_t& message);
   void cut_subscriptions();
-  bool json_wanted() const noexcept { return json_overflow_ || !json_prefixes_.empty(); }
   void publish_waiting(std::size_t most);
   void send_record(const outgoing& record);
   void send_frames(std::string_view topic, std::string_view payload);
@@ -112,11 +109,9 @@ private:
   held_replies held_;
   std::deque<asked> unanswered_;  ///< in their order
   std::size_t unanswered_bytes_ = 0;
-  std::size_t subscribed_bytes_ = 0;                      ///< of prefixes that somebody wants now
+  subscriptions wanted_;
   std::size_t subscribed_bound_ = most_subscribed_bytes;  ///< larger after several cuts
   std::optional<clock::time_point> last_cut_;
-  std::set<std::string, std::less<>> json_prefixes_;
-  bool json_overflow_ = false;
   clock::time_point next_beat_{};
   std::uint64_t sent_seq_ = 0;  ///< of the newest record that has gone out
   std::mutex mutex_;

@@ -69,8 +69,12 @@ struct frame_list {
   }
 };
 
-/// Takes one whole message without waiting. @returns false when there is none.
+/// Takes one whole message without waiting. @returns false when there is none. Not of an XPUB: see
+/// receive_frame().
 bool receive(zmq::socket_t& socket, frame_list& into);
+/// Takes one frame without waiting. An XPUB hands out no whole messages: of one with several frames
+/// it keeps those that subscribe to what is subscribed to already, so that "more" may not come.
+bool receive_frame(zmq::socket_t& socket, zmq::message_t& into);
 
 /// The frame with which the request in a ROUTER's message begins: after the route, and after the
 /// envelope where there is one, which an empty frame ends.
