@@ -167,7 +167,8 @@ void group_commit::intake::add(dead_letter letter) {
 }
 
 void group_commit::intake::reply_when_durable(reply_address to, std::string frame) {
-  const auto bytes = reply_bytes + frame.size();
+  auto bytes = reply_bytes + frame.size();
+  for (const auto& before : to.envelope) bytes += reply_bytes + before.size();
   owner_.pending_.bytes += bytes;
   owner_.pending_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   owner_.pending_.replies.emplace_back(std::move(to), std::move(frame));

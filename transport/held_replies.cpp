@@ -11,6 +11,14 @@ std::string key_of(std::uint32_t number, std::string_view route) {
   return std::to_string(number).append(1, ':').append(route);
 }
 
+/// What an answer takes that waits.
+std::size_t bytes_of(const std::vector<std::string>& envelope, const std::string& frame) {
+  constexpr std::size_t place = 128, place_of_frame = 48;
+  std::size_t bytes = place + frame.size();
+  for (const auto& before : envelope) bytes += place_of_frame + before.size();
+  return bytes;
+}
+
 }  // namespace
 
 void held_replies::count(bool sent) noexcept {
@@ -27,11 +35,12 @@ void held_replies::send(zmq::socket_t& router, std::uint32_t number, std::string
     if (sent != send_result::full) return count(sent == send_result::sent);
     key = key_of(number, route);
   }
-  if (bytes_ + frame.size() > most_bytes) return count(false);
+  const auto bytes = bytes_of(envelope, frame);
+  if (bytes_ + bytes > most_bytes) return count(false);
   if (found == peers_.end())
     found = peers_.emplace(key, peer{&router, std::string{route}, {}}).first;
-  bytes_ += frame.size();
-  found->second.waiting.push_back({envelope, std::move(frame), clock::now() + patience});
+  bytes_ += bytes;
+  found->second.waiting.push_back({envelope, std::move(frame), bytes, clock::now() + patience});
 }
 
 void held_replies::again() {
@@ -45,7 +54,7 @@ bool held_replies::settle(peer& to) {
     const auto sent = send_to(*to.router, to.route, first.envelope, first.frame);
     if (sent == send_result::full && clock::now() < first.until) return false;
     count(sent == send_result::sent);
-    bytes_ -= first.frame.size();
+    bytes_ -= first.bytes;
     to.waiting.pop_front();
   }
   return true;

@@ -48,6 +48,21 @@ TEST(GroupCommit, DeliversEveryEventAtItsPositionInOrder) {
   EXPECT_EQ(rig.counters.appended.load(), 21U) << "with the clock before them";
 }
 
+TEST(GroupCommit, WhatGoesInFrontOfAReplyTakesRoomAsWell) {
+  const auto memory = open_memory_store(1);
+  node_counters counters;
+  intake_options options;
+  options.max_pending_bytes = 100'000;
+  group_commit commit{*memory, options, {}, counters, {}};
+  reply_address to;
+  to.envelope.assign(4, std::string(250, 'e'));
+  {
+    auto into = commit.begin();
+    for (int i = 0; i < 100; ++i) into.reply_when_durable(to, "x");
+  }
+  EXPECT_FALSE(commit.has_room());
+}
+
 // What the partitions know is saved after it: there is room for that.
 TEST(GroupCommit, WhatWaitsForRoomAtTheEndIsNoFailureOfTheStore) {
   const testing::scratch_directory directory;

@@ -362,6 +362,29 @@ TEST(DoorsIngest, StopSendsTheRepliesThatWait) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(dealer.receive().at(0), std::to_string(i));
 }
 
+TEST(HeldReplies, WhatGoesInFrontOfAnAnswerTakesRoomAsWell) {
+  zmq::context_t own{1};
+  zmq::socket_t router{own, zmq::socket_type::router}, mute{own, zmq::socket_type::dealer};
+  for (auto* socket : {&router, &mute}) {
+    socket->set(zmq::sockopt::linger, 0);
+    socket->set(zmq::sockopt::sndhwm, 1);
+    socket->set(zmq::sockopt::rcvhwm, 1);
+  }
+  router.set(zmq::sockopt::router_mandatory, true);
+  router.bind("inproc://answers");
+  mute.set(zmq::sockopt::routing_id, "mute");
+  mute.connect("inproc://answers");
+  mute.send(zmq::str_buffer("asks"), zmq::send_flags::none);
+  zmq::message_t route;
+  ASSERT_TRUE(router.recv(route));
+  door_tally tally;
+  held_replies held{tally};
+  const std::vector<std::string> envelope(4, std::string(250, 'e'));
+  for (std::size_t n = 0; n < held_replies::most_bytes / 1000 + 100; ++n)
+    held.send(router, 0, "mute", envelope, "x");
+  EXPECT_GT(tally.replies_unroutable, 0U);
+}
+
 TEST(DoorsIngest, NamesTheEndpointThatIsTaken) {
   open_house h;
   socket_options same;

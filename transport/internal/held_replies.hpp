@@ -19,8 +19,9 @@ namespace faultline {
 /// Sends the answers of ROUTERs. What a peer has no room for at the moment, since it has asked for
 /// much at once, waits here in its order and goes out as it reads.
 ///
-/// Limits: an answer waits for `patience`, all of them take `most_bytes`; what is beyond is dropped
-/// and counted, as is one whose peer has gone. Of one thread.
+/// Limits: an answer waits for `patience`, all of them take `most_bytes`, with what goes in front
+/// of them and their places here; what is beyond is dropped and counted, as is one whose peer has
+/// gone. Of one thread.
 class held_replies {
 public:
   using clock = std::chrono::steady_clock;
@@ -41,6 +42,7 @@ private:
   struct answer {
     std::vector<std::string> envelope;
     std::string frame;
+    std::size_t bytes;  ///< that it takes while it waits
     clock::time_point until;
   };
   struct peer {
