@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t feed_page = 512;
 constexpr std::size_t row_page = 4096;
 constexpr std::chrono::seconds longest_nap{1};
+constexpr std::chrono::seconds last_answers{5};  ///< waited for at the end
 constexpr const char* rows_of = "notify/";
 constexpr const char* cursor_row = "cursor";
 
@@ -112,6 +113,7 @@ notify_target notifier::target_of(const notify_receiver& r) const {
   t.title = r.title;
   t.text = r.text;
   t.external_url = options_.external_url;
+  t.broken_off = &broken_off_;
   return t;
 }
 
@@ -134,11 +136,13 @@ void notifier::start() {
 
 void notifier::stop() {
   {
-    const std::lock_guard<std::mutex> lock{mutex_};
+    std::unique_lock<std::mutex> lock{mutex_};
     stop_ = true;
     for (const auto& w : workers_) w->wake.notify_all();
+    wake_.notify_all();
+    answered_.wait_for(lock, last_answers, [this] { return sending_ == 0; });
   }
-  wake_.notify_all();
+  broken_off_ = true;
   if (thread_.joinable()) thread_.join();
   for (const auto& w : workers_)
     if (w->thread.joinable()) w->thread.join();
@@ -184,6 +188,7 @@ void notifier::work(worker& w) {
       if (stop_) return;
       job = std::move(w.job);
       w.job.reset();
+      ++sending_;
     }
     notify_target target = w.target;
     if (w.again == job->id) target.to = w.to;
@@ -199,6 +204,8 @@ void notifier::work(worker& w) {
                    refused ? "refused for good" : "not sent", w.name, job->group,
                    sent.error().what);
     const std::lock_guard<std::mutex> lock{mutex_};
+    --sending_;
+    answered_.notify_all();
     results_.push_back({w.name,
                         sent      ? delivery::sent
                         : refused ? delivery::refused

@@ -45,8 +45,8 @@ struct notifier_status {
 /// Tells receivers of alerts: follows the feed with a cursor in the store, keeps who knows what
 /// there, and sends from one thread a receiver, so that a slow one holds up nobody.
 ///
-/// Lives:  made before the doors open; start() once the store is whole; stop() waits for what is
-///         being sent (web timeouts: 15 s at most).
+/// Lives:  made before the doors open; start() once the store is whole; stop() waits five seconds
+///         for what is being sent: who has not answered by then is told again by the next start.
 /// Fails:  a receiver that does not answer is tried again, forever, ever less often; a store that
 ///         does not write ends the notifier: @p give_up.
 class notifier {
@@ -97,6 +97,9 @@ private:
   std::condition_variable wake_;
   bool woken_ = false;
   bool stop_ = false;
+  std::size_t sending_ = 0;  ///< workers that wait for an answer
+  std::condition_variable answered_;
+  std::atomic<bool> broken_off_{false};
   struct result {
     std::string receiver;
     delivery how = delivery::failed;

@@ -73,12 +73,19 @@ std::string without_slash(std::string address) {
 
 /// What curl says of its own, without the address; and the number by which a mail server refused.
 failure said_by(CURL* h, CURLcode code) {
+  if (code == CURLE_ABORTED_BY_CALLBACK)
+    return {ec::deadline_passed, "broken off before there was an answer"};
   const bool late = code == CURLE_OPERATION_TIMEDOUT;
   std::string what = curl_easy_strerror(code);
   long status = 0;
   if (curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status) == CURLE_OK && status >= 400)
     what += ": answered " + std::to_string(status);
   return {late ? ec::deadline_passed : ec::io_failed, what};
+}
+
+/// libcurl asks at least once a second.
+int is_broken_off(void* flag, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<const std::atomic<bool>*>(flag)->load() ? 1 : 0;
 }
 
 outcome<curl_handle> handle_for(const notify_target& to, const std::string& url,
@@ -94,6 +101,11 @@ outcome<curl_handle> handle_for(const notify_target& to, const std::string& url,
   curl_easy_setopt(c.get(), CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(to.connect_timeout.count()));
   curl_easy_setopt(c.get(), CURLOPT_TIMEOUT_MS, static_cast<long>(to.timeout.count()));
+  if (to.broken_off != nullptr) {
+    curl_easy_setopt(c.get(), CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(c.get(), CURLOPT_XFERINFOFUNCTION, is_broken_off);
+    curl_easy_setopt(c.get(), CURLOPT_XFERINFODATA, to.broken_off);
+  }
   if (curl_easy_setopt(c.get(), CURLOPT_URL, url.c_str()) != CURLE_OK)
     return failure{ec::io_failed, "the address cannot be used"};
   return c;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -23,7 +24,8 @@ struct notify_target {
   std::string title, text;  ///< templates; empty: the default
   std::string external_url;
   std::chrono::milliseconds connect_timeout{5'000};
-  std::chrono::milliseconds timeout{15'000};  ///< of each request
+  std::chrono::milliseconds timeout{15'000};      ///< of each request
+  const std::atomic<bool>* broken_off = nullptr;  ///< once true, nothing is waited for any more
 };
 
 /// PagerDuty's own address, where a target of that kind names no other.
@@ -38,10 +40,10 @@ struct notify_again {
 /// Sends @p n and waits for the answer. Blocks; from any thread, one at a time each. Certificates
 /// are checked, redirects are not followed. Files of secrets are read now; neither they nor the URL
 /// stand in a failure.
-/// Fails: ec::io_failed (a file, the connection, an answer that is not 2xx), ec::deadline_passed:
-/// again later, as @p again says; ec::invalid: it has been understood (400, 413, 415, 422), and
-/// will never be taken. Of a mail some recipients may be refused, whom the failure names, for good
-/// or for now (again->to): all others have it.
+/// Fails: ec::io_failed (a file, the connection, an answer that is not 2xx), ec::deadline_passed
+/// (also what is broken off): again later, as @p again says; ec::invalid: it has been understood
+/// (400, 413, 415, 422), and will never be taken. Of a mail some recipients may be refused, whom the
+/// failure names, for good or for now (again->to): all others have it.
 outcome<void> send_notification(const notify_target& to, const notification& n,
                                 notify_again* again = nullptr);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -178,6 +181,35 @@ TEST(NotifySender, NamesNeitherAddressNorSecretInAFailure) {
   to.url.clear();
   to.url_file = "/nowhere/url";
   EXPECT_THAT(send_notification(to, sample()).error().what, HasSubstr("/nowhere/url"));
+}
+
+/// Takes connections and says nothing.
+struct silent_server {
+  silent_server() {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
+    EXPECT_EQ(::listen(fd, 8), 0);
+    EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size), 0);
+    port = ntohs(at.sin_port);
+  }
+  ~silent_server() { ::close(fd); }
+  int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  int port = 0;
+};
+
+TEST(NotifySender, WaitsForNoAnswerOnceItIsBrokenOff) {
+  const silent_server receiver;
+  const std::atomic<bool> ending{true};
+  notify_target to;
+  to.url = "http://127.0.0.1:" + std::to_string(receiver.port);
+  to.broken_off = &ending;
+  const auto sent = send_notification(to, sample());
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, ec::deadline_passed) << "it is told again";
+  EXPECT_THAT(sent.error().what, HasSubstr("broken off"));
 }
 
 TEST(NotifySender, TakesNoSecretThatOthersMayRead) {
