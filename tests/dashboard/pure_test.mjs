@@ -11,7 +11,7 @@ import { literal, matchersOf, readMatchers, textOf } from "../../dashboard/web/l
 import { byWorst, pieces } from "../../dashboard/web/lib/logs.js";
 import { link, readRoute } from "../../dashboard/web/lib/route.js";
 import { briefOf, filterOf, seen, wantsMore, withAlerts } from "../../dashboard/web/lib/rows.js";
-import { chartsOf, incidentGraph, isPosted, itemsOf, propagation, remediesOf, safeLink, titleOf, whoOf } from "../../dashboard/web/lib/story.js";
+import { chartsOf, incidentGraph, isPosted, itemsOf, mergedInto, propagation, remediesOf, safeLink, titleOf, whoOf } from "../../dashboard/web/lib/story.js";
 import { allAcknowledged, byUrgency, outlineOf, withIncident } from "../../dashboard/web/lib/urgency.js";
 import { instantOf, scheduleOf } from "../../dashboard/web/lib/windows.js";
 
@@ -90,6 +90,8 @@ test("the title of an incident leaves out what stands beside it as a fact, and n
   assert.equal(titled("load of db/a since 14:03 (split from 0a1b)"), "load of db/a (split from 0a1b)");
   assert.equal(titled("x since 11:11 of db/from 01:02 to 03:04 y since 14:03"), "x since 11:11 of db/from 01:02 to 03:04 y");
   assert.equal(titled("merged into 0a1b"), "merged into 0a1b");
+  assert.equal(mergedInto({ summary: "merged into 0a1b" }), "0a1b");
+  assert.equal(mergedInto({ summary: "load of db/merged into 0a1b" }), "");
 });
 
 test("numbers are short and keep their size", () => {

@@ -118,6 +118,35 @@ test("an entity that nothing connects is found by its name, and one that was onl
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+test("an entity of which others posted an alert is not all right, though nothing of its own is unusual", async () => {
+  const entity = "service/posted-of";
+  await eventually(async () => {
+    await fetch(`${base}/write`, { method: "POST", body: "load,service=posted-of level=3" });
+    return (await ask(`/api/v1/entities?prefix=${entity}`)).entities.length > 0;
+  }, "the entity");
+  await alertOf("posted-of");
+  const page = await openPage(browser);
+  await page.goto(`${base}/#/entity/${encodeURIComponent(entity)}`);
+  await page.locator(".incident-head .over", { hasText: "warning" }).waitFor(patience);
+  await alertOf("posted-of", "resolved");
+  await page.locator(".incident-head .over", { hasText: "learning" }).waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
+test("who comes to an incident that was merged is led to the one that goes on", async () => {
+  const [gone, stays] = [await incidentOf(await alertOf("merged")), await incidentOf(await alertOf("goes-on"))];
+  const page = await openPage(browser);
+  const told = { ...gone, state: "resolved", ended: gone.updated, causes: [], summary: `merged into ${stays.id}` };
+  await page.route(`**/api/v1/incidents/${gone.id}`, (route) => route.fulfill({ json: told }));
+  await page.goto(`${base}/#/incident/${gone.id}`);
+  await page.locator("h1", { hasText: "Merged into another incident" }).waitFor(patience);
+  assert.equal(await page.getByText("being looked for").count(), 0, "nobody looks for the cause of what is over");
+  await page.locator("h1 a").click();
+  await page.waitForFunction((id) => location.hash === `#/incident/${id}`, stays.id, patience);
+  await page.locator("h1", { hasText: "goes-on" }).waitFor(patience);
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("what of the topology is shown stands in the address, and is shown again to who gets it", async () => {
   for (const [from, to] of [["service/shop", "db/shop"], ["service/shop", "cache/shop"], ["service/blog", "db/blog"]]) await ask("/api/v1/topology/edges", { from, to, action: "add", by: "ann" });
   await eventually(async () => (await ask("/api/v1/topology")).edges.length >= 3, "three dependencies");

@@ -27,6 +27,12 @@ class Read(page_test.OnOneServer, unittest.TestCase):
     def test_2_what_is_shown_of_the_topology_can_be_shared(self):  # from then on something is connected
         self.browse("what of the topology")
 
+    def test_what_others_posted_of_an_entity_is_its_state(self):
+        self.browse("an entity of which others posted")
+
+    def test_a_merged_incident_leads_on(self):
+        self.browse("who comes to an incident that was merged")
+
     def test_an_answer_that_cannot_be_read_is_told_of(self):
         self.browse("an answer that cannot be read")
 

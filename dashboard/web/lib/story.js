@@ -30,6 +30,14 @@ export function titleOf(incident) {
   return String(incident.summary).replace(clockOf, "$3");
 }
 
+const merged = "merged into ";
+
+/** The id of the incident that goes on in place of @p incident, or nothing. */
+export function mergedInto(incident) {
+  const summary = String(incident.summary);
+  return summary.startsWith(merged) ? summary.slice(merged.length) : "";
+}
+
 /** Trouble goes from what is depended on to who depends: the shortest ways from the cause to each touched entity. */
 export function propagation(cause, touched, edges) {
   const found = { nodes: new Set(), edges: new Set() };

@@ -69,8 +69,9 @@ export default function Entity({ id, query }) {
   const asked = html`<${Panel} name="Operations" title="What it is asked for"><${Operations} operations=${e.operations ?? []} leftOut=${e.calls_left_out ?? 0} /></${Panel}>`;
   const belief = html`<${Panel} name="Belief" title="What is believed"><${Belief} belief=${e.belief} /></${Panel}>`;
   const { beside, fired, past, done } = toldOf(id, alerts.value, topology.value, story);
+  const state = worstOf(e.state, alerts.value?.alerts ?? []);
   return html`<article><header class="incident-head"><p class="over"><a href=${link("topology")}>Topology</a>
-      <span aria-hidden="true">/</span><${Sign} state=${e.state} quiet /> ${stateName(e.state)}</p>
+      <span aria-hidden="true">/</span><${Sign} state=${state} quiet /> ${stateName(state)}</p>
       <h1><${Name} id=${e.id} plain /></h1>
       <dl class="facts"><${Fact} name="Events">${count(e.observations)}</${Fact}><${Fact} name="First heard of">
           <${At} ts=${e.first_ts} zone /></${Fact}><${Fact} name="Last heard of"><${Ago} ts=${e.last_ts} /></${Fact}>
@@ -90,12 +91,18 @@ function toldOf(id, page, topology, story) {
   };
 }
 
+/** What is judged of it here, or, where that is worse, what its alerts say: those that others posted, too. */
+function worstOf(own, alerts) {
+  if (["stale", "restarting", "quarantined", "critical"].includes(own)) return own;
+  const fires = alerts.filter((a) => a.state === "firing");
+  return fires.some((a) => a.severity === "critical") ? "critical" : fires.length > 0 ? "warning" : own;
+}
+
 /** One that has sent nothing itself: what others post of it, and depend on it for. */
 function Outsider({ id, page, topology, story, silence, children }) {
   const alerts = page?.alerts ?? [];
   const node = topology?.nodes.find((n) => n.id === id);
-  const fires = alerts.filter((a) => a.state === "firing");
-  const state = fires.some((a) => a.severity === "critical") ? "critical" : fires.length > 0 ? "warning" : (node?.state ?? "unknown");
+  const state = worstOf(node?.state ?? "unknown", alerts);
   if (!node && alerts.length === 0 && !story.value?.incidents.length) {
     return html`<${Empty} title=${`${id} is not known here`}>
       <p>It may have been retired, or has not sent an event yet, and nobody depends on it. <a href=${link("topology", "", { find: id })}>Look for others</a>.</p></${Empty}>`;

@@ -8,7 +8,7 @@ import { mayAct, now, useLive } from "../lib/live.js";
 import { link } from "../lib/route.js";
 import { allAcknowledged } from "../lib/urgency.js";
 import { matchersOf } from "../lib/matchers.js";
-import { chartsOf, incidentGraph, isPosted, remediesOf, titleOf, whoOf } from "../lib/story.js";
+import { chartsOf, incidentGraph, isPosted, mergedInto, remediesOf, titleOf, whoOf } from "../lib/story.js";
 import { Act, At, Columns, Entity, Fact, Panel, Sure, Trouble, Waiting } from "../parts/bits.js";
 import { Causes, Remedies } from "../parts/causes.js";
 import { MetricChart } from "../parts/chart.js";
@@ -86,11 +86,11 @@ function Top({ incident: i, alerts, state, open, say }) {
     <p class="over"><a href=${link("now")}>Now</a><span aria-hidden="true">/</span>
         <${Sign} state=${i.state === "open" ? i.severity : "resolved"} />
       ${i.state === "open" ? `${i.severity}, open for ${duration(now() - i.started)}` : `over since ${distance(i.ended ?? i.updated, now())}, lasted ${duration((i.ended ?? i.updated) - i.started)}`}</p>
-    <h1>${titleOf(i)}</h1>
+    <h1>${mergedInto(i) ? html`Merged into <a href=${link("incident", mergedInto(i))}>another incident</a>` : titleOf(i)}</h1>
     <dl class="facts">
       <${Fact} name=${cause && i.abstained ? "Most likely, though none stands out" : "Likely cause"}>
           ${cause ? html`<${Entity} id=${cause.entity} /> <span class="quiet">${words(cause.fault_class)}
-          </span>` : "being looked for"}</${Fact}>
+          </span>` : i.state === "open" ? "being looked for" : "none was found"}</${Fact}>
       <${Fact} name="Probability">${cause ? html`<${Sure} p=${cause.probability} />` : "–"}</${Fact}>
       <${Fact} name="Began"><${At} ts=${i.started} zone /></${Fact}>
       ${limit && html`<${Fact} name="Time to limit">

@@ -7,11 +7,10 @@ import { useFeed } from "../lib/hooks.js";
 import { now } from "../lib/live.js";
 import { prefs } from "../lib/prefs.js";
 import { link } from "../lib/route.js";
-import { titleOf } from "../lib/story.js";
+import { mergedInto, titleOf } from "../lib/story.js";
 import { At, Empty, Head, Trouble, Waiting } from "./bits.js";
 import { Sign } from "./signs.js";
 
-const merged = "merged into "; // and the id of the incident that goes on
 const pageSize = 25; // each comes with its causes and their evidence
 
 function usePast() {
@@ -75,7 +74,7 @@ function Row({ incident: i }) {
   return html`<tr data-incident=${i.id}><td><${Sign} state=${i.severity} /></td>
     <td class="words"><a href=${link("incident", i.id)}>${cause ? html`<bdi>${cause.entity}</bdi>` : titleOf(i)}</a>
       ${cause?.fault_class && html` <span class="quiet">${words(cause.fault_class)}</span>`}
-      ${i.summary.startsWith(merged) && html` <span class="quiet">merged into <a href=${link("incident", i.summary.slice(merged.length))}>another</a></span>`}</td>
+      ${mergedInto(i) && html` <span class="quiet">merged into <a href=${link("incident", mergedInto(i))}>another</a></span>`}</td>
     <td class="num">${cause ? percent(cause.probability) : "–"}</td><td><${At} ts=${i.started} /></td>
     <td>${duration((i.ended ?? i.updated) - i.started)}</td>
     <td>${many(i.entities.length, "entity", "entities")}, ${many(i.alerts.length, "alert")}</td></tr>`;
