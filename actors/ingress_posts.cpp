@@ -21,6 +21,11 @@ void ingress::on_posted(const posted_events& posts,
                         const std::function<void(const post_result&)>& decided) {
   const auto now = now_();
   post_result result;
+  // A listener's interval that has passed without anything: nobody was heard.
+  if (posts.batches.empty() && posts.to.socket == reply_address::no_reply) {
+    result.taken = true;
+    return decided(result);
+  }
   {
     const std::lock_guard<std::mutex> guard{publishers_.mutex()};
     auto& who = account(posts.door, posts.from, {}, now);

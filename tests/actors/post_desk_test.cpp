@@ -373,6 +373,22 @@ TEST(PostDesk, AListenerThatIsHeldKeepsNoOtherWaiting) {
   EXPECT_EQ(r.sum(r.rig.counters.doors.shed), 3U);
 }
 
+TEST(PostDesk, AListenerWithNothingToSayIsNotHeardOf) {
+  desk_rig r;
+  receiver quiet = r.by;
+  quiet.name = "quiet";
+  quiet.door = event_door::statsd;
+  http_request nothing;
+  nothing.address = "lines";
+  EXPECT_TRUE(r.desk.offer(quiet, nothing));
+  EXPECT_EQ(r.post("").body, "0/0");  // who posts nothing was there all the same
+  std::vector<std::string> heard;
+  const std::lock_guard<std::mutex> lock{r.rig.door.publishers().mutex()};
+  r.rig.door.publishers().for_each(
+      [&heard](const publisher_account& a) { heard.push_back(a.name); });
+  EXPECT_EQ(heard, std::vector<std::string>{"words 10.0.0.7"});
+}
+
 TEST(PostDesk, WhatIsStillHeldAtTheEndIsShedAndCounted) {
   lagging_desk r;
   r.desk.stop();
