@@ -41,7 +41,7 @@ std::string days_of(const json& row) {
   return days;
 }
 
-/// "sat,sun 02:00 for 1h 30m (Europe/Berlin)", or from when to when.
+/// "sat,sun 02:00 for 1h 30m (Europe/Berlin), until 2026-12-24T00:00:00Z", or from when to when.
 std::string when_of(const json& row) {
   const auto instant = [&row](const char* key) {
     const auto at = parse_time(text_at(row, key));
@@ -51,9 +51,13 @@ std::string when_of(const json& row) {
   const auto list = row.find("days");
   const bool daily = list != row.end() && list->is_array() && list->size() == 7;
   const std::string days = days_of(row);
-  return (days.empty() || daily ? "daily" : days) + " " + text_at(row, "at") + " for " +
-         format_duration(milliseconds{row.value("duration_s", std::int64_t{0}) * 1000}) + " (" +
-         text_at(row, "zone") + ")";
+  std::string when =
+      (days.empty() || daily ? "daily" : days) + " " + text_at(row, "at") + " for " +
+      format_duration(milliseconds{row.value("duration_s", std::int64_t{0}) * 1000}) + " (" +
+      text_at(row, "zone") + ")";
+  if (!text_at(row, "starts").empty()) when += ", from " + instant("starts");
+  if (!text_at(row, "ends").empty()) when += ", until " + instant("ends");
+  return when;
 }
 
 outcome<std::string> layout_windows(const std::string& body, const colours& c) {

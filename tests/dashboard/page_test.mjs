@@ -165,6 +165,7 @@ test("an operator plans work, sees which alerts it covers, and removes it; a win
   await page.goto(`${base}/#/alerts?state=planned`);
   const held = page.locator('[data-window="nightly"]');
   await held.getByText("every day at 02:00 UTC, for 1 h").waitFor(patience);
+  assert.match(await held.innerText(), /, until .*1 Mar 2097/);
   assert.equal(await held.getByRole("button").count(), 0, "it is changed where it stands");
   await page.keyboard.press("z"); // the page in UTC, and the form with it
 

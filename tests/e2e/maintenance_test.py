@@ -50,6 +50,10 @@ class MaintenanceTest(unittest.TestCase):
         self.assertEqual((kept["backup"]["days"], kept["backup"]["at"], kept["backup"]["zone"]),
                          (["sat", "sun"], "02:00", "Europe/Berlin"))
         self.assertIn("release", server.command("maintenance", "list"))
+        server.command("maintenance", "add", "nights", "--entity", "a", "--at", "02:00", "-d", "1h", "--start", "2097-03-01",
+                       "--end", "2097-04-01", "-c", "a month")
+        self.assertIn("daily 02:00 for 1h (UTC), from 2097-03-01T00:00:00Z, until 2097-04-01T00:00:00Z",
+                      server.command("maintenance", "list"))
         server.command("maintenance", "remove", "deploy")
         self.assertTrue(wait_for(lambda: server.api("/api/v1/incidents?state=open")["incidents"]))
         self.assertNotIn("maintenance", self.firing(server, "service/cart")[0])

@@ -28,7 +28,7 @@ CONFIG = (
     "processing: {tick: 10s, accept_past: true}\n"
     "limits: [{entity: '*', metric: '*evil', above: 90, severity: critical}]\n"
     "silences: {max_entities: 9}\n"
-    "maintenance: [{name: nightly, entities: [backup/nobody], at: '02:00', duration: 1h, comment: backups}]\n"
+    "maintenance: [{name: nightly, entities: [backup/nobody], at: '02:00', duration: 1h, ends: '2097-03-01T12:00:00Z', comment: backups}]\n"
 )
 
 

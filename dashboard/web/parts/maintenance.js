@@ -118,13 +118,18 @@ export function Windows({ filters }) {
       }} />`}`;
 }
 
+/** From when on and until when one that recurs does so. */
+function Bounds({ window: w }) {
+  return html`${w.starts && html`, from <${At} ts=${Date.parse(w.starts)} />`}${w.ends && html`, until <${At} ts=${Date.parse(w.ends)} />`}`;
+}
+
 function Table({ rows, open }) {
   return html`<div class="panel scroll silences"><table>
     <thead><tr><th>What</th><th>When</th><th>By</th><th>Why</th><th><span class="unseen">Actions</span></th></tr></thead>
     <tbody>${rows.map((w) => html`<tr key=${w.name} data-window=${w.name}>
       <td><strong>${w.name}</strong>${w.open && html` <span class="tag">open</span>`}<p class="small"><code>${w.entities.join(" ")}</code>
         ${w.dependents && html`<span class="quiet"> and what depends on them</span>`}</p></td>
-      <td>${scheduleOf(w)}<p class="quiet small">${w.next_change === null ? "it is over" : html`${w.open ? "closes" : "opens"}${" "}
+      <td>${scheduleOf(w)}${w.at && html`<${Bounds} window=${w} />`}<p class="quiet small">${w.next_change === null ? "it is over" : html`${w.open ? "closes" : "opens"}${" "}
         <${At} ts=${w.next_change} />${` (${duration(w.next_change - now())})`}`}</p></td>
       <td>${w.configured ? "the configuration" : w.by}</td><td class="why"><${Long} text=${w.comment} /></td>
       <td><div class="row end">${!w.configured && html`<${Act} class="small" onClick=${() => open({ kind: "remove", window: w })}>Remove</${Act}>`}</div></td>
