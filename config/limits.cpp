@@ -39,6 +39,10 @@ operator_limit read_limit(const YAML::Node& node, const std::string& path, probl
   }
   if (!node["above"] && !node["below"])
     problems.add(node.Mark(), path, "has neither above nor below");
+  if (limit.above && limit.below && *limit.above < *limit.below)
+    problems.add(node.Mark(), path,
+                 "every value is above " + show_number(*limit.above) + " or below " +
+                     show_number(*limit.below) + ": it would be crossed for ever");
   if (!node["entity"] && !node["metric"])
     problems.add(node.Mark(), path,
                  "names neither entity nor metric: it would hold for everything");

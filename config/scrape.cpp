@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/scrape.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 #include "config/config.hpp"
@@ -18,6 +19,14 @@ std::string whole_url(std::string url) {
   if (url.find("://") == std::string::npos) url.insert(0, "http://");
   if (url.find('/', url.find("://") + 3) == std::string::npos) url += "/metrics";
   return url;
+}
+
+/// @p url has a scheme.
+bool names_host(const std::string& url) {
+  const auto host = url.find("://") + 3;
+  return url[host] != '/' && url[host] != ':' &&
+         std::none_of(url.begin(), url.end(),
+                      [](unsigned char c) { return c <= ' ' || c == 0x7f; });
 }
 
 void read_time(const yaml_entry& e, const std::string& key, std::chrono::milliseconds& into,
@@ -45,6 +54,9 @@ scrape_target read_target(const YAML::Node& node, const std::string& path, probl
   t.url = whole_url(t.url);
   if (!has_scheme(t.url, "http://") && !has_scheme(t.url, "https://"))
     problems.add(node.Mark(), path, t.url + " is neither http nor https");
+  else if (!names_host(t.url))
+    problems.add(node.Mark(), path,
+                 "\"" + t.url + "\" is no address such as http://web-1:9100/metrics");
   if (t.job.empty()) problems.add(node.Mark(), path, "has an empty job");
   if (t.timeout > t.interval) problems.add(node.Mark(), path, "waits longer than its interval");
   return t;

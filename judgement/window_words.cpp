@@ -82,6 +82,8 @@ outcome<maintenance_window> window_of(const window_words& words, const zone_look
     if (!words.days.empty() || !words.zone.empty())
       return wrong("days and zone are for one that recurs: say at what time it begins");
     if (w.starts == event_time{}) return wrong("it has neither a begin nor a time of day");
+    if (w.ends == event_time{} && words.lasts_ms == 0)
+      return wrong("it does not say how long it lasts");
     if (w.ends == event_time{}) w.ends = w.starts + milliseconds{words.lasts_ms};
     if (w.ends <= w.starts) return wrong("it ends before it begins");
     return w;

@@ -152,6 +152,7 @@ TEST(Config, RefusesValuesOfTheWrongKind) {
                            "limits: {a: 1}",
                            "limits: [{entity: x}]",
                            "limits: [{above: 1}]",
+                           "limits: [{entity: x, above: 10, below: 90}]",
                            "limits: [{entity: x, above: high}]",
                            "limits: [{entity: x, above: 1, severity: bad}]",
                            "limits: [{entity: x, abov: 1}]",

@@ -42,17 +42,27 @@ naming:
 }
 
 TEST(ReceiverKeys, ThatMakeNoSenseAreNamed) {
-  for (const char* yaml :
-       {"ingest: {syslog: [\"ipc://x\"]}", "ingest: {statsd: [\"tcp://127.0.0.1:1\"]}",
-        "ingest: {scrape: web-1}", "ingest: {scrape: [{job: x}]}",
-        "ingest: {scrape: [{url: \"ftp://x/y\"}]}",
-        "ingest: {scrape: [{url: x, interval: 5s, timeout: 6s}]}",
-        "ingest: {scrape: [{url: x, interval: 5ms}]}", "ingest: {scrape: [{url: x, jop: y}]}",
-        "naming: {entities: {a: b}}", "naming: {entities: [{label: a}]}",
-        "naming: {entities: [{label: a, kind: b/c}]}", "naming: {aliases: [a]}",
-        "naming: {aliases: {a: [b]}}", "naming: {aliases: {a: b, b: c}}",
-        "naming: {aliases: {a: a}}", "naming: {aliases: {\"\": b}}", "naming: {drop: [\"\"]}",
-        "naming: {max_metrics: 257}"})
+  for (const char* yaml : {"ingest: {syslog: [\"ipc://x\"]}",
+                           "ingest: {statsd: [\"tcp://127.0.0.1:1\"]}",
+                           "ingest: {scrape: web-1}",
+                           "ingest: {scrape: [{job: x}]}",
+                           "ingest: {scrape: [{url: \"ftp://x/y\"}]}",
+                           "ingest: {scrape: [{url: \"web 1:9100\"}]}",
+                           "ingest: {scrape: [{url: \"http://:9100/metrics\"}]}",
+                           "ingest: {scrape: [{url: \"http://\"}]}",
+                           "ingest: {scrape: [{url: x, interval: 5s, timeout: 6s}]}",
+                           "ingest: {scrape: [{url: x, interval: 5ms}]}",
+                           "ingest: {scrape: [{url: x, jop: y}]}",
+                           "naming: {entities: {a: b}}",
+                           "naming: {entities: [{label: a}]}",
+                           "naming: {entities: [{label: a, kind: b/c}]}",
+                           "naming: {aliases: [a]}",
+                           "naming: {aliases: {a: [b]}}",
+                           "naming: {aliases: {a: b, b: c}}",
+                           "naming: {aliases: {a: a}}",
+                           "naming: {aliases: {\"\": b}}",
+                           "naming: {drop: [\"\"]}",
+                           "naming: {max_metrics: 257}"})
     EXPECT_NE(problems_of(yaml), "") << yaml;
 }
 

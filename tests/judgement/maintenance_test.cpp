@@ -156,6 +156,12 @@ TEST(Maintenance, WhatMakesNoSenseIsRefused) {
   for (const char* at : {"2:00", "1::30", ":1:30", "01:3:", "-1:30", "02:60"})
     EXPECT_NE(problem([at](window_words& w) { w.at = at; }), "") << at;
   EXPECT_NE(problem([](window_words& w) { w.lasts_ms = 0; }), "");
+  EXPECT_EQ(problem([](window_words& w) {
+              w.at.clear();
+              w.starts = "2024-03-01T00:00:00Z";
+              w.lasts_ms = 0;
+            }),
+            "it does not say how long it lasts");
   EXPECT_NE(problem([](window_words& w) { w.lasts_ms = 8 * day; }), "");
   EXPECT_EQ(problem([](window_words& w) {
               w.at.clear();
