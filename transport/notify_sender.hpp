@@ -42,8 +42,8 @@ struct notify_again {
 /// stand in a failure.
 /// Fails: ec::io_failed (a file, the connection, an answer that is not 2xx), ec::deadline_passed
 /// (also what is broken off): again later, as @p again says; ec::invalid: it has been understood
-/// (400, 413, 415, 422), and will never be taken. Of a mail some recipients may be refused, whom the
-/// failure names, for good or for now (again->to): all others have it.
+/// (400, 413, 415, 422), and will never be taken. Of a mail some recipients may be refused, whom
+/// the failure names, for good or for now (again->to): all others have it.
 outcome<void> send_notification(const notify_target& to, const notification& n,
                                 notify_again* again = nullptr);
 

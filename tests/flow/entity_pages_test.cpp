@@ -33,6 +33,7 @@ partition_actor::behavior_type owner(partition_actor::pointer self,
   return {
       [](const blob_appended&) {},
       [](const entity_decided&) {},
+      [](const entity_saved&) {},
       [](const credit_back&) {},
       [](const entity_idle&) {},
       [](const sweep_due&) {},

@@ -138,6 +138,40 @@ TEST_F(Ranker, ANodeAttendsToItsOwnTicksWhateverTheCompany) {
   }
 }
 
+/// KiB of code that was made while the program ran.
+std::size_t made_code_kib() {
+  std::ifstream maps{"/proc/self/smaps"};
+  std::size_t all = 0;
+  bool made = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::istringstream words{line};
+    std::string first, second;
+    words >> first >> second;
+    if (first.find('-') != first.npos && first.back() != ':')
+      made = second.find('x') != second.npos && line.find('/') == line.npos &&
+             line.find('[') == line.npos;
+    else if (made && first == "Rss:")
+      all += std::stoul(second);
+  }
+  return all;
+}
+
+// oneDNN compiles a convolution for each new number of windows, and keeps a thousand of them.
+TEST_F(Ranker, GraphsOfManySizesLeaveNoCodeBehindForEachOfThem) {
+  const auto ranker = load();
+  ranker_graph graph;
+  const auto grow_to = [&](std::size_t nodes) {
+    for (std::uint64_t seed = 1; graph.nodes.size() < nodes; ++seed)
+      for (const ranker_node& node : test::synthetic_case(seed).graph.nodes)
+        if (graph.nodes.size() < nodes) graph.nodes.push_back(node);
+    ASSERT_TRUE(ranker->rank(graph));
+  };
+  for (std::size_t nodes = 1; nodes <= 64; ++nodes) grow_to(nodes);
+  const std::size_t before = made_code_kib();
+  for (std::size_t nodes = 65; nodes <= 256; ++nodes) grow_to(nodes);
+  EXPECT_LE(made_code_kib(), before + 128);
+}
+
 TEST_F(Ranker, OneNodeAndFiveHundredAndTwelveNodesAreRankedAndNoMore) {
   const auto ranker = load();
   ranker_graph graph;
