@@ -185,6 +185,12 @@ const char* ingress::reason() const {
 
 bool ingress::may_take(publisher_account& from, arrival_time now) {
   pass_time(now);
+  const bool may = has_room_for(from);
+  if (!may) no_room_.fetch_add(1, std::memory_order_relaxed);
+  return may;
+}
+
+bool ingress::has_room_for(const publisher_account& from) const {
   const auto room = into_.room();
   if (room == group_commit::room_left::all && paced(from)) return publishers_.within_share(from);
   switch (room) {
@@ -305,6 +311,7 @@ void ingress::promise(group_commit::intake& into, reply_address to, const publis
                       request_fate fate, std::string frame) {
   const bool full = into_.room() == group_commit::room_left::none;
   door_sums::add(counters_.doors.requests, full ? request_fate::retry : fate);
+  if (full) no_room_.fetch_add(1, std::memory_order_relaxed);
   if (full)
     into.reply_now(to, retry_reply(head.seq, intake_.retry_after_ms, reason(), head.encoding));
   else

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -92,6 +93,9 @@ public:
                      std::string_view text, std::string_view body);
   /// The same of one that we failed at, whatever it holds: a dead letter `internal_error`.
   void on_own_failure(event_door door, std::string_view from, std::string_view body);
+  /// Requests, messages and posts that were told to wait, or shed, for want of room, since start.
+  /// Who is only over the rate of its key is not among them. From any thread.
+  std::uint64_t no_room() const noexcept { return no_room_.load(std::memory_order_relaxed); }
   /// Who was heard of. Lock its mutex().
   publisher_accounts& publishers() { return publishers_; }
 
@@ -129,7 +133,9 @@ private:
   /// The account of who sent this: of a client whose key is proven, whatever it calls itself.
   publisher_account& account(event_door door, std::string_view said, const sender& who,
                              arrival_time now);
+  /// Counts those who may not.
   bool may_take(publisher_account& from, arrival_time now);
+  bool has_room_for(const publisher_account& from) const;
   bool calls_due(arrival_time now) const;
   void count_spans();
   void tell_calls(group_commit::intake& into, arrival_time now);
@@ -169,6 +175,7 @@ private:
   new_entity_rate new_entities_;
   client_ledger clients_;
   span_joiner joiner_;
+  std::atomic<std::uint64_t> no_room_{0};
   arrival_time calls_told_{};
   static constexpr std::uint64_t lag_parts = 8;  ///< of max_lag_records; one is let in at once
   arrival_time paced_at_{};

@@ -45,7 +45,8 @@ void overload_ladder::judge(overload_step s, bool begins, bool is_calm,
                             std::vector<notice>& out) {
   auto& state = states_[static_cast<std::size_t>(s)];
   const bool on = state.on.load(std::memory_order_relaxed);
-  if (is_calm && !state.was_calm) state.calm_since = now;
+  // A clock that is set right, by an hour perhaps, begins the wait anew.
+  if (is_calm && (!state.was_calm || now < state.calm_since)) state.calm_since = now;
   state.was_calm = is_calm;
   const auto say = [&](std::string text) {
     out.push_back(notice{"overload", to_string(s), std::move(text), event_time_of(unix_ms(now))});

@@ -29,7 +29,7 @@ const char* to_string(overload_step s) noexcept;
 struct overload_reading {
   std::uint64_t lag = 0;
   bool has_space = true;
-  std::uint64_t refused = 0;  ///< requests answered `retry` and messages shed, since start
+  std::uint64_t refused = 0;  ///< told to wait or shed for want of room, since start
   std::uint64_t shed = 0;     ///< events shed, since start
 };
 

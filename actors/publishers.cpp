@@ -24,7 +24,7 @@ std::int64_t second_of(arrival_time t) noexcept { return unix_ms(t) / 1000; }
 }  // namespace
 
 void skew_meter::add(milliseconds distance, arrival_time now) noexcept {
-  if (count_ != 0 && now - at_ < sample_interval) {
+  if (count_ != 0 && now >= at_ && now - at_ < sample_interval) {
     distances_[newest_] = std::min<std::int64_t>(distances_[newest_], distance.count());
     return;
   }
@@ -77,7 +77,7 @@ publisher_account& publisher_accounts::others(event_door door) {
 /// Looks for one to give way, at most once a second: names that nobody bounds must not cost a look
 /// at all accounts each.
 bool publisher_accounts::make_room(arrival_time now) {
-  if (now - room_looked_for_ < look_for_room_every) return false;
+  if (now >= room_looked_for_ && now - room_looked_for_ < look_for_room_every) return false;
   room_looked_for_ = now;
   for (auto at = accounts_.begin(); at != accounts_.end();) {
     const auto& a = *at->second;
@@ -140,11 +140,8 @@ new_entity_rate::new_entity_rate(double per_second, arrival_time now)
     : per_second_{per_second}, tokens_{per_second * bucket_seconds}, filled_{now} {}
 
 bool new_entity_rate::take(publisher_account& who, arrival_time now) noexcept {
-  const auto passed = std::chrono::duration<double>(now - filled_).count();
-  if (passed > 0) {
-    filled_ = now;
-    tokens_ = std::min(tokens_ + passed * per_second_, per_second_ * bucket_seconds);
-  }
+  const auto passed = std::chrono::duration<double>(now - std::exchange(filled_, now)).count();
+  if (passed > 0) tokens_ = std::min(tokens_ + passed * per_second_, per_second_ * bucket_seconds);
   if (const auto second = second_of(now); second != second_) {
     active_last_ = second == second_ + 1 ? active_ : 0;
     active_ = 0;
@@ -166,11 +163,9 @@ bool new_entity_rate::take(publisher_account& who, arrival_time now) noexcept {
 
 bool may_keep_letter(publisher_account& who, reject_reason reason, arrival_time now) noexcept {
   const double cost = reason == reject_reason::entity_limit ? entity_limit_letters : 1;
-  const auto passed = std::chrono::duration<double>(now - who.letters_at).count();
-  if (passed > 0) {
-    who.letters = std::min(letter_burst, who.letters + passed * letters_per_second);
-    who.letters_at = now;
-  }
+  const auto passed =
+      std::chrono::duration<double>(now - std::exchange(who.letters_at, now)).count();
+  if (passed > 0) who.letters = std::min(letter_burst, who.letters + passed * letters_per_second);
   if (who.letters < cost) return false;
   who.letters -= cost;
   return true;

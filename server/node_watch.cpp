@@ -42,8 +42,7 @@ void node::impl::watch_load() {
   seen.lag = counters.lag();
   seen.has_space = commit->has_space();
   for (const auto& events : doors.shed) seen.shed += events.load();
-  seen.refused = doors.requests[static_cast<std::size_t>(request_fate::retry)].load() +
-                 doors.messages[static_cast<std::size_t>(message_fate::shed)].load();
+  seen.refused = intake->no_room();
   for (auto& n : ladder->look(seen, time_now())) tell(std::move(n));
   const bool caught_up = counters.partitions_ready.load() == directory->size();
   if (caught_up && !options.processing.accept_past)

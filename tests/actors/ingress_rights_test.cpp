@@ -171,6 +171,7 @@ TEST(IngressRights, BeyondItsRateAKeyIsToldToWait) {
   const auto reply = ask(rig, {true, &c}, 3, rig.event("host/a"));
   EXPECT_EQ(reply.what, publish_reply::kind::retry);
   EXPECT_EQ(reply.text, "over the rate of this key");
+  EXPECT_EQ(rig.door.no_room(), 0U) << "that is no overload of the server";
   auto other = client("other");
   EXPECT_EQ(ask(rig, {true, &other}, 1, rig.event("host/a")).accepted, 1U);
   rig.now += milliseconds{1000};
@@ -186,6 +187,7 @@ TEST(IngressRights, BeyondItsRateWhatNeedsNoAnswerIsShed) {
                             list({rig.event("host/a"), rig.event("host/b")}));
   rig.door.on_event_payload({"pull", "10.0.0.7:2", who}, "", rig.event("host/a"));
   EXPECT_EQ(rig.counters.doors.shed[static_cast<std::size_t>(event_door::pull)], 1U);
+  EXPECT_EQ(rig.door.no_room(), 0U) << "that is no overload of the server";
   rig.door.on_event_payload({"pull", "10.0.0.7:2", {true, nullptr}}, "", rig.event("host/a"));
   EXPECT_EQ(rig.counters.doors.messages[static_cast<std::size_t>(message_fate::not_allowed)], 1U);
   EXPECT_EQ(rig.counters.doors.offered[static_cast<std::size_t>(event_door::pull)], 3U);

@@ -230,7 +230,9 @@ TEST(Ingress, AtTheLimitHearsAQuietPublisherAndTellsANoisyOneToWait) {
   rig.now += milliseconds{200};  // 20 were applied: both publishers' share is known with the second
   EXPECT_EQ(rig.request(rig.header(1, "quiet"), batch(1)).what, publish_reply::kind::ack);
   EXPECT_EQ(rig.request(rig.header(++seq, "noisy"), batch(20)).what, publish_reply::kind::ack);
+  EXPECT_EQ(rig.door.no_room(), 0U);
   EXPECT_EQ(rig.request(rig.header(++seq, "noisy"), batch(1)).what, publish_reply::kind::retry);
+  EXPECT_EQ(rig.door.no_room(), 1U);
   rig.now += publisher_accounts::interval;
   EXPECT_EQ(rig.request(rig.header(2, "quiet"), batch(1)).what, publish_reply::kind::ack);
 }

@@ -65,6 +65,16 @@ TEST(OverloadLadder, StepsDownOnlyAfterACalmThatLasts) {
   EXPECT_EQ(rig.ladder.begun(overload_step::lagging), 1U);
 }
 
+TEST(OverloadLadder, StepsDownWhereTheClockIsSetRightMeanwhile) {
+  ladder_rig rig;
+  rig.seen.lag = 900;
+  rig.look(200);
+  rig.seen.lag = 100;
+  rig.look(200);
+  EXPECT_EQ(rig.look(-3'600'000), ladder_rig::told{});
+  EXPECT_EQ(rig.look(3000), (ladder_rig::told{"lagging end", "degraded end"}));
+}
+
 TEST(OverloadLadder, NeverDegradesWhereThePastIsAccepted) {
   ladder_rig rig{false};
   rig.seen.lag = 2000;

@@ -149,5 +149,36 @@ TEST(DeadLetters, OfAFloodAreASample) {
   EXPECT_EQ(kept, 100);
 }
 
+/// An hour back: a machine that began with a wrong clock.
+TEST(AClockThatIsSetRight, KeepsNobodyOutUntilItHasComeThereAgain) {
+  const auto back = [](int seconds) { return at_ms(-3'600'000 + seconds * 1000); };
+  publisher_accounts all{10'000};
+  auto& p = all.of(event_door::router, "p", start);
+  new_entity_rate rate{100, start};
+  for (int i = 0; i < 5000; ++i) rate.take(p, start);
+  rate.take(p, back(0));
+  int taken = 0;
+  for (int i = 0; i < 5000; ++i) taken += rate.take(p, back(1)) ? 1 : 0;
+  EXPECT_EQ(taken, 100) << "new entities";
+  for (int i = 0; i < 5000; ++i) may_keep_letter(p, reject_reason::no_values, start);
+  may_keep_letter(p, reject_reason::no_values, back(0));
+  EXPECT_TRUE(may_keep_letter(p, reject_reason::no_values, back(1)));
+  skew_meter meter;
+  for (int i = 0; i < 15; ++i) meter.add(milliseconds{3'600'000}, at_ms(i * 1000));
+  for (int i = 0; i < 15; ++i) meter.add(milliseconds{100}, back(i));
+  EXPECT_EQ(meter.median(), milliseconds{100});
+}
+
+TEST(AClockThatIsSetRight, LetsNewPublishersHaveTheirOwnAccount) {
+  publisher_accounts all{10'000};
+  for (std::size_t i = 0; i <= publisher_accounts::most; ++i)
+    all.of(event_door::router, std::to_string(i), start);
+  const auto minutes = milliseconds{120'000};
+  const auto back = at_ms(-3'600'000);
+  for (std::size_t i = 0; i < publisher_accounts::most; ++i)
+    all.of(event_door::router, std::to_string(i), back);
+  EXPECT_EQ(all.of(event_door::router, "new", back + minutes).name, "new");
+}
+
 }  // namespace
 }  // namespace faultline

@@ -40,7 +40,8 @@ public:
   static constexpr std::size_t most_unanswered = 1024;
   static constexpr std::size_t most_unanswered_bytes = std::size_t{1} << 20;
   /// Of all prefixes that are subscribed to. libzmq keeps each byte of them in a node of its own,
-  /// some 34 bytes: with more, everybody has to subscribe anew.
+  /// some 34 bytes: with more, everybody has to subscribe anew. It is looked at when libzmq has
+  /// taken in what was sent without a pause.
   static constexpr std::size_t most_subscribed_bytes = std::size_t{4} << 20;
   static constexpr std::chrono::hours quiet_after_cut{1};
 
