@@ -236,8 +236,9 @@ void post_desk::say_unread(const post& p) {
 
 namespace {
 
-constexpr std::array refused_values{left_out::not_finite, left_out::no_entity, left_out::too_many,
-                                    left_out::malformed, left_out::no_begin};
+/// What is beyond our bounds comes last: it is told only where nothing else was refused.
+constexpr std::array refused_values{left_out::not_finite, left_out::no_entity, left_out::malformed,
+                                    left_out::no_begin, left_out::too_many};
 
 /// Why the first of @p counts that stands for something refused was, for its sender.
 std::string why_left_out(const std::array<std::uint64_t, left_out_reasons>& counts) {

@@ -22,10 +22,13 @@ std::string_view query_of(const http_request& request, std::string_view key) {
 
 // Of what is answered with 4xx Prometheus gives the samples up, of 5xx it sends them again. So a
 // request is refused with 400 only when something of it was refused and nothing taken: what is left
-// out on purpose (staleness markers, buckets, what naming.drop names) is no reason.
+// out on purpose (staleness markers, buckets, what naming.drop names) is no reason, nor is what is
+// beyond our bounds: of a large target whole requests are, with each scrape.
 http_response nothing_or_400(const http_request&, const post_result& result,
                              std::uint64_t rejected) {
-  if (result.accepted != 0 || (result.rejected == 0 && rejected == 0)) {
+  const bool beyond_bounds =
+      result.why.rfind(std::string{to_string(left_out::too_many)} + ":", 0) == 0;
+  if (result.accepted != 0 || (result.rejected == 0 && (rejected == 0 || beyond_bounds))) {
     http_response taken;
     taken.status = 204;
     return taken;

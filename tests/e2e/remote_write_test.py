@@ -216,6 +216,14 @@ class RemoteWriteTest(unittest.TestCase):
             self.assertEqual(self.send(body + series("m", sample(1), instance="taken:1"))[0], 204)
         self.assertEqual(self.posts("refused"), before + 2)
 
+    def test_more_metrics_than_an_entity_may_have_are_counted_and_no_failure_of_the_sender(self):
+        """Of a target with thousands of series Prometheus sends requests that are beyond the bound as a whole."""
+        batch = lambda first: b"".join(series(f"big_{n}", sample(1), instance="big:1") for n in range(first, first + 250))
+        before = self.left_out("too_many")
+        self.assertEqual([self.send(batch(first))[0] for first in (0, 250, 500, 750)], [204] * 4)
+        eventually(lambda: len(self.metrics("host/big")) == 256, what="as many as it may have")
+        self.assertEqual(self.left_out("too_many"), before + 1000 - 256)
+
     def test_what_is_left_out_on_purpose_is_no_reason_to_refuse(self):
         stale = b"\x09" + (0x7ff0000000000002).to_bytes(8, "little")
         bucket = series("took_bucket", label("le", "1"), sample(1), instance="purpose:1")
