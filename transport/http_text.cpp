@@ -130,11 +130,13 @@ outcome<host_port> read_address(std::string_view address) {
     rest.remove_prefix(tls.size());
   else if (rest.substr(0, plain.size()) == plain)
     rest.remove_prefix(plain.size());
-  rest = rest.substr(0, rest.find('/'));
+  const std::size_t path = std::min(rest.find('/'), rest.size());
+  const bool has_path = rest.size() > path + 1;
+  rest = rest.substr(0, path);
   const std::size_t colon = rest.rfind(':');
   const failure bad{ec::invalid,
                     "'" + std::string{address} + "' is not an address like 127.0.0.1:7800"};
-  if (colon == std::string_view::npos || colon == 0) return bad;
+  if (has_path || colon == std::string_view::npos || colon == 0) return bad;
   std::string_view host = rest.substr(0, colon);
   const std::string_view port = rest.substr(colon + 1);
   std::uint16_t number = 0;

@@ -246,7 +246,7 @@ storage:
             self.assertIn(f"'{words[-1]}' is no ", done.stderr)
         self.assertEqual(list(self.dir.iterdir()), [])
         self.assertEqual(run(BIN / "faultline", "keygen", "d", "--out", self.dir / "absent").returncode, 1)
-        for address in ("nonsense", "http://127.0.0.1", "127.0.0.1:99999", ""):
+        for address in ("nonsense", "http://127.0.0.1", "127.0.0.1:99999", "", "http://127.0.0.1:7800/prefix"):
             done = run(BIN / "faultline", "status", "--server", address)
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn(f"'{address}' is not an address like 127.0.0.1:7800", done.stdout + done.stderr)

@@ -418,7 +418,8 @@ TEST_F(HttpServer, NamesTheAddressItCannotListenOn) {
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, ec::io_failed);
   EXPECT_THAT(second.error().what, HasSubstr(same.listen_address));
-  for (const char* bad : {"", "7800", "localhost", "127.0.0.1:x", "127.0.0.1:70000", "::1:80"}) {
+  for (const char* bad :
+       {"", "7800", "localhost", "127.0.0.1:x", "127.0.0.1:70000", "::1:80", "127.0.0.1:0/page"}) {
     web_options odd;
     odd.listen_address = bad;
     const auto opened = open_http_server(odd);
