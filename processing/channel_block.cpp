@@ -21,6 +21,9 @@ constexpr float least_reach = 0.05f;
 constexpr float most_reaches = 3;    // times the mean that one disturbance may teach
 constexpr float flat_share = 0.35f;  // of a shift that the last hours have not followed yet
 constexpr float most_spread = 1e5f;
+// Of what stands at zero: less than a step of any metric in any unit, more than rounding leaves of
+// a difference.
+constexpr double least_scale = 1e-15;
 constexpr double hour_ms = 3'600'000;
 
 float half_life(double gap_ms, double half_life_ms) {
@@ -84,7 +87,8 @@ double z_of(const channel_block& b, std::size_t i, double raw) noexcept {
 }
 
 double scale_floor(const channel_block& b, std::size_t i, double center) {
-  const double floor = std::max({static_cast<double>(b.step[i]), 1e-3 * std::fabs(center), 1e-9});
+  const double floor =
+      std::max({static_cast<double>(b.step[i]), 1e-3 * std::fabs(center), least_scale});
   return std::min(floor, 1e30);
 }
 
@@ -275,7 +279,7 @@ void quantile_base(const channel_block& b, std::size_t i, double& center, double
 void rebase_channel(channel_block& b, std::size_t i, double center, double scale) {
   channel_block old = b;
   b.center[i] = std::clamp(center, -1e300, 1e300);
-  b.scale[i] = static_cast<float>(std::clamp(scale, 1e-9, 1e30));
+  b.scale[i] = static_cast<float>(std::clamp(scale, least_scale, 1e30));
   const auto moved = [&](float z) { return static_cast<float>(z_of(b, i, raw_of(old, i, z))); };
   for (auto* lane : {&b.q05, &b.q25, &b.q50, &b.q75, &b.q95, &b.q999})
     (*lane)[i] = moved((*lane)[i]);

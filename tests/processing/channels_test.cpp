@@ -151,6 +151,26 @@ TEST(ChannelBlock, LetsTheFirstStepOfAConstantSeriesBeOneGrain) {
   EXPECT_GT(s.abrupt[0], 6.0f);
 }
 
+// Seconds or nanoseconds, shares or millionths: what is judged is the same.
+TEST(ChannelBlock, SeesTheSameInAnyUnit) {
+  std::vector<float> first;
+  for (const double unit : {1.0, 1e-11, 1e12}) {
+    channel_block b;
+    clear_block(b);
+    block_scores s{};
+    const auto w = weights_for(60'000);
+    std::vector<float> seen;
+    for (int i = 0; i < 500; ++i) {
+      tick(b, unit * std::round(100 * (wobble(i) + (i == 450 ? 8 : 0))) / 100, s, w);
+      seen.push_back(s.abrupt[0]);
+    }
+    if (first.empty()) first = seen;
+    EXPECT_GT(seen[450], 2) << unit;
+    for (std::size_t i = 0; i < seen.size(); ++i)
+      EXPECT_NEAR(seen[i], first[i], 0.01) << unit << " at " << i;
+  }
+}
+
 TEST(ChannelBlock, WeighsTheSameJumpLessWhereJumpsAreUsual) {
   channel_block b;
   clear_block(b);
