@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "messages/identity.hpp"
 #include "processing/prefetch.hpp"
 #include "processing/roles.hpp"
 
@@ -40,6 +41,24 @@ std::vector<double>& row_of_event() {
   return row;
 }
 
+std::uint16_t mark_of(std::string_view name) noexcept {
+  return static_cast<std::uint16_t>(stable_hash(name));
+}
+
+/// Marks of the channels of an entity that is full, empty until one is asked for: what else it is
+/// sent, up to thousands of names an event, is not held against 256 texts each. As above.
+std::vector<std::uint16_t>& marks_of_event() {
+  static thread_local std::vector<std::uint16_t> marks;
+  return marks;
+}
+
+bool is_known_as_none(std::string_view name, const std::vector<channel_info>& channels) {
+  auto& marks = marks_of_event();
+  if (marks.empty())
+    for (const auto& channel : channels) marks.push_back(mark_of(channel.name));
+  return std::find(marks.begin(), marks.end(), mark_of(name)) == marks.end();
+}
+
 }  // namespace
 
 std::int64_t tick_builder::tick_ms(const processing_options& options) const noexcept {
@@ -47,6 +66,8 @@ std::int64_t tick_builder::tick_ms(const processing_options& options) const noex
 }
 
 std::size_t tick_builder::find_or_add_channel(const metric_point& point, std::size_t nth) {
+  if (channels_.size() == max_channels && is_known_as_none(point.name, channels_))
+    return max_channels;
   for (std::size_t c = 0; c < channels_.size(); ++c) {
     if (channels_[c].name == point.name) {
       layout_[nth] = static_cast<std::uint16_t>(c);
@@ -116,6 +137,7 @@ bool tick_builder::read_event(const event_view& event, std::int64_t ts) {
   if (layout_.size() != count) layout_.resize(count, 0);
   auto& row = row_of_event();
   row.assign(channels_.size(), missing);
+  marks_of_event().clear();
   std::size_t covered = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const auto& point = event.metrics[i];

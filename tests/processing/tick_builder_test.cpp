@@ -4,8 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
 
 namespace faultline {
 namespace {
@@ -304,6 +309,31 @@ TEST(TickBuilder, BoundsItsChannels) {
   for (const auto& name : names) d.give(0, {gauge(name, 1)});
   EXPECT_EQ(d.builder.channels().size(), tick_builder::max_channels);
   EXPECT_EQ(d.builder.ignored(), 300u - tick_builder::max_channels);
+}
+
+// Most of what a full entity is sent has no channel, which shows by 16 bits of a hash: some of
+// 20,000 have those of a name that has one.
+TEST(TickBuilder, FindsItsChannelsAmongNamesThatHaveNone) {
+  builder_driver d;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < 20'000; ++i) names.push_back("metric_" + std::to_string(i));
+  std::mt19937 random{5};
+  std::vector<std::size_t> order(names.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (std::int64_t n = 0; n < 4; ++n) {
+    std::vector<metric_point> row;
+    for (const std::size_t i : order) row.push_back(gauge(names[i], static_cast<double>(i)));
+    d.give(n * tick, row);
+    std::shuffle(order.begin(), order.end(), random);
+  }
+  const std::size_t most = tick_builder::max_channels;
+  ASSERT_EQ(d.builder.channels().size(), most);
+  EXPECT_EQ(d.builder.ignored(), 4 * (names.size() - most));
+  ASSERT_THAT(d.closed, SizeIs(4));
+  for (const auto& closed : d.closed) {
+    for (std::size_t c = 0; c < most; ++c)
+      ASSERT_EQ(closed.values[c], static_cast<double>(c)) << closed.ts << " " << c;
+  }
 }
 
 TEST(TickBuilder, WaitsAsManyTicksForSingleValuesAsItIsTold) {
