@@ -2,6 +2,7 @@
 #include "lab/evaluation_run.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -27,6 +28,17 @@ runner_options options_for(const evaluation_options& options, const evaluation_m
       options.false_incidents.value_or(options.detection.false_pages_per_entity_month);
   out.root_cause = options.root_cause;
   return out;
+}
+
+/// Whether anything was measured at or after @p from: a row of nothing is no event.
+bool says_anything(const entity_series& series, event_time from) {
+  for (std::size_t row = series.rows(); row-- > 0 && series.ts[row] >= from;) {
+    const float* values = series.row(row);
+    if (std::any_of(values, values + series.metrics.size(),
+                    [](float value) { return std::isfinite(value); }))
+      return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -61,7 +73,7 @@ std::vector<std::string> what_is_left_out(const evaluation_input& input) {
   bool any = std::any_of(t.logs.begin(), t.logs.end(), late) ||
              std::any_of(t.spans.begin(), t.spans.end(), late);
   for (const entity_series& series : t.entities) {
-    any = any || (!series.ts.empty() && series.ts.back() >= from);
+    any = any || says_anything(series, from);
     constexpr std::size_t most = tick_builder::max_channels;
     if (series.metrics.size() > most)
       out.push_back(series.id + " has " + std::to_string(series.metrics.size()) +

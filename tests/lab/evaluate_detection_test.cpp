@@ -138,6 +138,20 @@ TEST(EvaluateDetection, WhatARunLeavesOutIsTold) {
   EXPECT_NE(told[1].find("nothing is scored"), std::string::npos);
 }
 
+// Rows whose fields are all empty, or were left out as no numbers, are no events.
+TEST(EvaluateDetection, RowsWithoutAValueAreNothingToScore) {
+  telemetry t = broken_system(0.6).observed;
+  t.logs.clear(), t.spans.clear();
+  for (entity_series& series : t.entities)
+    std::fill(series.values.begin(), series.values.end(), std::nanf(""));
+  t.entities[0].values[0] = 1;
+  const auto told = what_is_left_out(input_of(t));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_NE(told[0].find("nothing is scored"), std::string::npos);
+  t.entities.back().values.back() = 1;
+  EXPECT_TRUE(what_is_left_out(input_of(t)).empty());
+}
+
 TEST(EvaluateDetection, LabelsChangeNoByte) {
   const folder dir;
   const auto system = broken_system(0.6);
