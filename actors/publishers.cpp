@@ -21,6 +21,15 @@ constexpr double entity_limit_letters = 10;
 
 std::int64_t second_of(arrival_time t) noexcept { return unix_ms(t) / 1000; }
 
+/// Seconds since @p last, which @p now becomes: also where the clock was set back. Doors bring
+/// moments a little out of order, and none of them counts twice.
+double passed_since(arrival_time& last, arrival_time now) noexcept {
+  constexpr std::chrono::seconds out_of_order{10};
+  const auto passed = now - last;
+  if (passed > arrival_time::duration::zero() || passed < -out_of_order) last = now;
+  return std::max(0.0, std::chrono::duration<double>(passed).count());
+}
+
 }  // namespace
 
 void skew_meter::add(milliseconds distance, arrival_time now) noexcept {
@@ -140,8 +149,8 @@ new_entity_rate::new_entity_rate(double per_second, arrival_time now)
     : per_second_{per_second}, tokens_{per_second * bucket_seconds}, filled_{now} {}
 
 bool new_entity_rate::take(publisher_account& who, arrival_time now) noexcept {
-  const auto passed = std::chrono::duration<double>(now - std::exchange(filled_, now)).count();
-  if (passed > 0) tokens_ = std::min(tokens_ + passed * per_second_, per_second_ * bucket_seconds);
+  const double passed = passed_since(filled_, now);
+  tokens_ = std::min(tokens_ + passed * per_second_, per_second_ * bucket_seconds);
   if (const auto second = second_of(now); second != second_) {
     active_last_ = second == second_ + 1 ? active_ : 0;
     active_ = 0;
@@ -163,9 +172,8 @@ bool new_entity_rate::take(publisher_account& who, arrival_time now) noexcept {
 
 bool may_keep_letter(publisher_account& who, reject_reason reason, arrival_time now) noexcept {
   const double cost = reason == reject_reason::entity_limit ? entity_limit_letters : 1;
-  const auto passed =
-      std::chrono::duration<double>(now - std::exchange(who.letters_at, now)).count();
-  if (passed > 0) who.letters = std::min(letter_burst, who.letters + passed * letters_per_second);
+  const double passed = passed_since(who.letters_at, now);
+  who.letters = std::min(letter_burst, who.letters + passed * letters_per_second);
   if (who.letters < cost) return false;
   who.letters -= cost;
   return true;

@@ -169,6 +169,17 @@ TEST(AClockThatIsSetRight, KeepsNobodyOutUntilItHasComeThereAgain) {
   EXPECT_EQ(meter.median(), milliseconds{100});
 }
 
+/// Each door reads the clock before it waits for its turn.
+TEST(AClockThatIsSetRight, MomentsOutOfOrderGiveNobodyMore) {
+  publisher_accounts all{10'000};
+  auto& p = all.of(event_door::router, "p", start);
+  new_entity_rate rate{100, start};
+  for (int i = 0; i < 5000; ++i) rate.take(p, start);
+  int taken = 0;
+  for (int i = 0; i < 1000; ++i) taken += rate.take(p, at_ms(i % 2 == 0 ? 20 : 0)) ? 1 : 0;
+  EXPECT_LE(taken, 2) << "20 ms have passed, once";
+}
+
 TEST(AClockThatIsSetRight, LetsNewPublishersHaveTheirOwnAccount) {
   publisher_accounts all{10'000};
   for (std::size_t i = 0; i <= publisher_accounts::most; ++i)
