@@ -108,6 +108,7 @@ struct deviation {
   double before = 0;    ///< baseline median
   double after = 0;     ///< mean over the ticks that show it best
   bool lasting = false;  ///< shows when averaged over four ticks or more
+  bool cut = false;      ///< `peak` is the least that it was: a tick counts for so much at most
   event_time onset{};    ///< start of the tick at which it began (CUSUM)
   double onset_sigma_s = 0;
 };
@@ -191,6 +192,7 @@ struct edge_evidence {
   double latency_peak = 0;      ///< robust deviations of the excess
   double rise = 0;              ///< of the caller's latency to it, in the metric's unit
   double own_rise = 0;          ///< of the callee's own
+  bool own_known = false;       ///< the callee's own latency is measured
   double errors_peak = 0;
   std::string_view latency_metric;
   std::string_view errors_metric;

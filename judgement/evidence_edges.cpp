@@ -67,6 +67,7 @@ public:
     edge_evidence& e = edge(from, to);
     double own_rise = 0;
     const metric_window* told = other_end(call);
+    const deviation* own = told == nullptr ? own_latency(nodes_[to], by_spans) : nullptr;
     if (told != nullptr) {
       // The same calls from both ends: what the callee does not see lies between them.
       std::vector<float> excess = aligned(w, q_.nodes[to].window, told->values);
@@ -77,7 +78,7 @@ public:
         own_rise = (shows->after - shows->before) - (between->after - between->before);
         shows = between;
       }
-    } else if (const deviation* own = own_latency(nodes_[to], by_spans)) {
+    } else if (own != nullptr) {
       own_rise = own->lr > 0 ? own->after - own->before : 0;
       const double rise = shows->after - shows->before;
       const double share = rise > 0 ? std::clamp(1 - own_rise / rise, 0.0, 1.0) : 1.0;
@@ -95,6 +96,7 @@ public:
     e.latency_peak = shows->peak;
     e.rise = shows->after - shows->before + (told != nullptr ? own_rise : 0);
     e.own_rise = own_rise;
+    e.own_known = told != nullptr || own != nullptr;
     e.latency_metric = seen.name;
     e.onset = shows->onset;
   }

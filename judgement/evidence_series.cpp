@@ -286,6 +286,18 @@ std::size_t place_of(const std::vector<float>& values, std::size_t first, std::s
   return n;
 }
 
+/// Mean of @p count values that are present, from place @p first on.
+double mean_of(const std::vector<float>& values, std::size_t first, std::size_t count) {
+  double sum = 0;
+  std::size_t taken = 0;
+  for (std::size_t n = first; taken < count; ++n) {
+    if (!std::isfinite(values[n])) continue;
+    sum += static_cast<double>(values[n]);
+    ++taken;
+  }
+  return sum / static_cast<double>(count);
+}
+
 /// Index into z where the change began: the last return of the CUSUM to zero before the best mean.
 std::size_t cusum_onset(const std::vector<double>& z, std::size_t from, const best_mean& best) {
   const double sign = best.z < 0 ? -1 : 1;
@@ -396,6 +408,14 @@ std::optional<deviation> deviation_from(fresh_baseline base, const entity_window
     for (std::size_t n = from; n < best.end; ++n) sum += z[n];
     d.peak = sum / static_cast<double>(best.end - from);
     d.after = base.median + d.peak * base.scale;
+    const auto at = [&](std::size_t place) {
+      return z.begin() + static_cast<std::ptrdiff_t>(place);
+    };
+    d.cut = std::any_of(at(from), at(best.end), [](double v) { return std::abs(v) >= clip; });
+    if (d.cut) {
+      const double mean = mean_of(values, place_of(values, parts.first, from), best.end - from);
+      if ((mean - base.median) * d.peak > 0) d.after = mean;
+    }
     const double tick_s = static_cast<double>(w.tick_ms) / 1000;
     // Between the first sign and the middle of its plainest ticks lies the change of a ramp.
     const double slow = static_cast<double>(best.begin > began ? best.begin - began : 0);

@@ -69,18 +69,14 @@ bool is_guess(const node_evidence& of, const ranked_cause& cause) {
                                       [](const auto& e) { return e.weight > 0; });
 }
 
-std::string names_of(const rca_question& q, const std::vector<std::size_t>& nodes,
-                     const char* between) {
-  std::string text;
-  for (const std::size_t n : nodes) text += (text.empty() ? "" : between) + q.nodes[n].entity;
-  return text;
-}
-
 /// The way from the cause to where it is felt, as the last of its evidence.
 void tell_path(const cause_story& story, std::size_t r, ranked_cause& cause) {
   const auto path = propagation_path(story, r);
   if (path.size() < 2) return;
-  cause.evidence.push_back({"path", "felt along " + names_of(story.question, path, " -> "), 0});
+  std::string way;
+  for (const std::size_t n : path)
+    way += (way.empty() ? "" : " -> ") + story.question.nodes[n].entity;
+  cause.evidence.push_back({"path", "felt along " + way, 0});
 }
 
 /// What the likeliest cause leaves over, said at both: at the one that explains it, and at the
@@ -90,7 +86,7 @@ void tell_second(const cause_story& story, const posterior_weights& weights, std
   const auto second = second_cause_beside(story, first, weights);
   if (!second) return;
   const rca_question& q = story.question;
-  const std::string left = names_of(q, second->leftover, ", ");
+  const std::string left = some_names(q, second->leftover);
   const std::string& entity = q.nodes[second->node].entity;
   causes.front().counter_evidence.push_back(
       {"second", "does not explain " + left + ": " + entity + " may be at fault as well", 0});

@@ -17,6 +17,13 @@ namespace {
 constexpr double shown = 1.0;
 constexpr double least_weight = 0.05;
 constexpr std::size_t most_items = 6;
+constexpr std::size_t most_names = 8;
+/// What would be told as 0 s is no order.
+constexpr double told_apart_s = 0.5;
+/// What the entity's other side is called when metrics name it, in a sentence that they are calm.
+constexpr std::array<std::pair<metric_role, const char*>, 3> outer_roles{
+    std::pair{metric_role::latency, "latency"}, std::pair{metric_role::errors, "errors"},
+    std::pair{metric_role::traffic, "traffic"}};
 
 std::string number(double v) { return number_words(v, 3); }
 
@@ -40,9 +47,9 @@ bool symptomatic(const node_evidence& e) { return std::max(e.external, e.interna
 
 std::string moved(const metric_evidence& m) {
   const deviation& d = m.shows;
-  return std::string{m.name} + (d.peak >= 0 ? " rose " : " fell ") + number(std::abs(d.peak)) +
-         " robust deviations, from " + beside(d.before, d.after) + " to " +
-         beside(d.after, d.before);
+  return std::string{m.name} + (d.peak >= 0 ? " rose " : " fell ") + (d.cut ? "more than " : "") +
+         number(std::abs(d.peak)) + " robust deviations, from " + beside(d.before, d.after) +
+         " to " + beside(d.after, d.before);
 }
 
 class teller {
@@ -86,6 +93,25 @@ private:
     return m != nullptr && side >= shown && m->shows.lr >= shown;
   }
 
+  /// That what it measures of these is as usual; of what it does not measure nothing is said.
+  std::string calm() const {
+    std::vector<std::string> roles;
+    for (const auto& [role, name] : outer_roles) {
+      const auto n = static_cast<std::size_t>(role);
+      if (e_.has_role[n] && e_.by_role[n] < shown) roles.emplace_back(name);
+    }
+    constexpr auto traffic = static_cast<std::size_t>(metric_role::traffic);
+    if (roles.empty() && e_.has_role[traffic]) return "but for its traffic it is as usual";
+    if (roles.empty()) return "its own metrics are as usual";
+    std::string text = "its own " + roles.front();
+    for (std::size_t n = 1; n < roles.size(); ++n)
+      text += (n + 1 == roles.size() ? " and " : ", ") + roles[n];
+    return text + (roles == std::vector<std::string>{"latency"} ||
+                           roles == std::vector<std::string>{"traffic"}
+                       ? " is as usual"
+                       : " are as usual");
+  }
+
   /// What speaks of it where its metrics do not.
   std::string alerted() const {
     const auto& alerts = s_.question.nodes[r_].alerts;
@@ -120,7 +146,7 @@ private:
       } else if (e_.observed && !resources && !e_.words && symptomatic(e_)) {
         say("deviation", alerted(), std::max(t_.own_symptoms, least_weight));
       } else if (e_.observed && t_.own_symptoms < 0) {
-        say("deviation", "its own latency, errors and traffic are as usual", t_.own_symptoms);
+        say("deviation", calm(), t_.own_symptoms);
       } else if (!e_.observed) {
         cause_.counter_evidence.push_back(
             {"deviation", "no metrics of it are known: it stands here by the graph alone", 0});
@@ -139,6 +165,15 @@ private:
     say("log", std::move(text), std::max(t_.own_symptoms, least_weight));
   }
 
+  /// What somebody is to it that depends on it: what runs on a machine does not call it.
+  std::string user() const {
+    const auto& edges = s_.question.edges;
+    const bool carries = std::any_of(edges.begin(), edges.end(), [&](const rca_edge& e) {
+      return e.kind == edge_kind::runs_on && e.to == s_.question.nodes[r_].entity;
+    });
+    return carries ? "dependent" : "caller";
+  }
+
   /// ", 3 min before any caller" where that is so.
   std::string first_clause(event_time onset) const {
     std::optional<event_time> first;
@@ -147,8 +182,8 @@ private:
       if (n == r_ || s_.passing[r_][n] <= 0 || !e.onset || e.external < shown) continue;
       first = first ? std::min(*first, *e.onset) : *e.onset;
     }
-    if (!first || *first <= onset) return {};
-    return ", " + span_text(seconds_between(onset, *first)) + " before any caller";
+    if (!first || seconds_between(onset, *first) < told_apart_s) return {};
+    return ", " + span_text(seconds_between(onset, *first)) + " before any " + user();
   }
 
   void callers() {
@@ -162,33 +197,38 @@ private:
     }
     if (all == 0) return;
     const std::string counts =
-        "callers anomalous: " + std::to_string(anomalous) + " of " + std::to_string(all);
+        user() + "s anomalous: " + std::to_string(anomalous) + " of " + std::to_string(all);
     if (anomalous > 0) say("topology", counts, up);
     if (anomalous < all) {
       const auto calm = all - anomalous;
       say("topology",
-          std::to_string(calm) + (calm == 1 ? " caller is" : " callers are") + " as usual", down);
+          std::to_string(calm) + " " + user() + (calm == 1 ? " is" : "s are") + " as usual", down);
     }
   }
 
   void dependencies() {
-    std::size_t all = 0;
-    std::string anomalous;
-    double stolen = 0;
+    std::size_t all = 0, measured = 0;
+    std::vector<std::size_t> anomalous;
     for (std::size_t n = 0; n < s_.question.nodes.size(); ++n) {
       const node_evidence& e = s_.seen.nodes[n];
       if (n == r_ || s_.passing[n][r_] <= 0) continue;
-      all += e.observed ? 1 : 0;
+      ++all;
+      measured += e.observed ? 1 : 0;
       if (!symptomatic(e)) continue;
-      stolen = std::max(stolen, std::max(e.external, e.internal));
-      anomalous += (anomalous.empty() ? "" : ", ") + s_.question.nodes[n].entity;
+      anomalous.push_back(n);
     }
-    if (all == 0 && anomalous.empty()) return;
+    if (measured == 0 && anomalous.empty()) return;
     if (anomalous.empty()) {
-      cause_.evidence.push_back({"topology", "its own dependencies are as usual", 0});
+      cause_.evidence.push_back({"topology",
+                                 measured == all
+                                     ? "its own dependencies are as usual"
+                                     : "what is measured of its own dependencies is as usual",
+                                 0});
     } else {
       cause_.counter_evidence.push_back(
-          {"topology", "anomalous below it, and not explained by it: " + anomalous, 0});
+          {"topology",
+           "anomalous below it, and not explained by it: " + some_names(s_.question, anomalous),
+           0});
     }
   }
 
@@ -211,7 +251,9 @@ private:
           "latency of calls to it, beyond its own, rose for " + std::to_string(late) + " of " +
               std::to_string(callers) + " callers; " + s_.question.nodes[plainest->from].entity +
               " sees " + number(plainest->rise) + " more (" + number(plainest->latency_peak) +
-              " robust deviations), itself " + number(plainest->own_rise),
+              " robust deviations)" +
+              (plainest->own_known ? ", itself " + beside(plainest->own_rise, plainest->rise)
+                                   : ", what it takes itself is not measured"),
           weight);
     }
     for (const auto& [index, part] : t_.edges) {
@@ -266,7 +308,7 @@ private:
           "it began " + span_text(late) + " after " + s_.question.nodes[caller].entity +
               ", which depends on it",
           t_.order);
-    } else if (late < 0) {
+    } else if (late <= -told_apart_s) {
       cause_.evidence.push_back(
           {"onset", "it began " + span_text(late) + " before " + s_.question.nodes[caller].entity,
            0});
@@ -292,15 +334,19 @@ private:
     const double share = std::exp(s_.scores->node_logit[r_] - top) / sum;
     std::string text =
         "the learned ranker gives it " + std::to_string(std::lround(100 * share)) + " %";
-    if (r_ < s_.scores->attention.size()) {
-      const auto& a = s_.scores->attention[r_];
-      const auto peak = static_cast<std::size_t>(std::max_element(a.begin(), a.end()) - a.begin());
-      const double tick_s = static_cast<double>(s_.question.nodes[r_].window.tick_ms) / 1000;
-      const double age = tick_s * static_cast<double>(a.size() - 1 - peak);
-      text += "; it looked most at what was " + span_text(age) + " ago (" +
-              number(100 * static_cast<double>(a[peak])) + " % of its attention)";
-    }
-    say("ranker", std::move(text), t_.ranker);
+    say("ranker", text + looked_at(), t_.ranker);
+  }
+
+  /// When the ranker looked, where there was something to see.
+  std::string looked_at() const {
+    const entity_window& w = s_.question.nodes[r_].window;
+    if (w.ts.empty() || r_ >= s_.scores->attention.size()) return {};
+    const auto& a = s_.scores->attention[r_];
+    const auto peak = static_cast<std::size_t>(std::max_element(a.begin(), a.end()) - a.begin());
+    const auto age = milliseconds{w.tick_ms * static_cast<std::int64_t>(a.size() - 1 - peak)};
+    if (s_.question.as_of - age < w.ts.front()) return {};
+    return "; it looked most at what was " + span_text(static_cast<double>(age.count()) / 1000) +
+           " ago (" + number(100 * static_cast<double>(a[peak])) + " % of its attention)";
   }
 
   const cause_story& s_;
@@ -311,6 +357,15 @@ private:
 };
 
 }  // namespace
+
+std::string some_names(const rca_question& question, const std::vector<std::size_t>& nodes) {
+  std::string text;
+  const std::size_t told = nodes.size() <= most_names ? nodes.size() : most_names - 1;
+  for (std::size_t n = 0; n < told; ++n)
+    text += (n == 0 ? "" : ", ") + question.nodes[nodes[n]].entity;
+  if (told < nodes.size()) text += " and " + std::to_string(nodes.size() - told) + " more";
+  return text;
+}
 
 void tell_cause(const cause_story& story, std::size_t r, ranked_cause& cause) {
   teller{story, r, cause}.tell();

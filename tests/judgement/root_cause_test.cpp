@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 
+#include "inference/ranker.hpp"
 #include "judgement/posterior.hpp"
 #include "judgement/rca_features.hpp"
 #include "tests/judgement/root_cause_cases.hpp"
@@ -427,6 +428,150 @@ TEST(RootCauseFeatures, WhatCallersSeeStandsAtTheCallee) {
   EXPECT_GT(g.nodes[2].z[8][126], 3);  // service/search
   EXPECT_LT(g.nodes[3].z[8][126], 2);  // service/cart
   EXPECT_EQ(g.nodes[0].mask[8][126], 0);
+}
+
+const ranked_cause& cause_of(const root_cause_result& r, const std::string& entity) {
+  const auto at = std::find_if(r.causes.begin(), r.causes.end(),
+                               [&](const ranked_cause& c) { return c.entity == entity; });
+  EXPECT_NE(at, r.causes.end()) << entity;
+  return at == r.causes.end() ? r.causes.front() : *at;
+}
+
+std::string all_said(const ranked_cause& c) {
+  std::string text;
+  for (const auto* list : {&c.evidence, &c.counter_evidence})
+    for (const evidence_item& e : *list) text += e.text + "\n";
+  return text;
+}
+
+TEST(RootCause, WhatRoseFartherThanATickCountsIsToldAsItIs) {
+  system_builder b;
+  b.service("service/front", 3).node("db/cart").metric("queue.depth", 5);
+  for (std::size_t n = 120; n < 132; ++n) b.question().nodes[1].window.metrics[0].values[n] = 4e5F;
+  b.calls("service/front", "db/cart");
+  const auto r = found(b.question());
+  ASSERT_EQ(r.causes[0].entity, "db/cart");
+  EXPECT_THAT(all_said(r.causes[0]), HasSubstr("rose more than 10k robust deviations, from "));
+  EXPECT_THAT(all_said(r.causes[0]), HasSubstr(" to 400k"));
+}
+
+TEST(RootCause, OnlyWhatIsMeasuredIsSaidToBeAsUsual) {
+  system_builder b;
+  b.service("service/front", 3, 2).node("host/h1").metric("cpu.utilization", 0.3);
+  b.metric("memory.used_bytes", 5e8).runs_on("service/front", "host/h1");
+  b.service("service/idle").calls("service/front", "service/idle");
+  auto& idle = b.question().nodes.back().window.metrics;
+  for (std::size_t n = 120; n < 132; ++n) idle[2].values[n] = 1;  // a hundredth of its requests
+  const auto r = found(b.question());
+  const std::string host = all_said(cause_of(r, "host/h1"));
+  EXPECT_THAT(host, HasSubstr("its own metrics are as usual"));
+  EXPECT_THAT(host, ::testing::Not(HasSubstr("latency")));
+  const std::string fell = all_said(cause_of(r, "service/idle"));
+  EXPECT_THAT(fell, HasSubstr("its own latency is as usual"));
+  EXPECT_THAT(fell, ::testing::Not(HasSubstr("traffic")));
+}
+
+TEST(RootCause, TrafficThatHasGoneIsNotAsUsual) {
+  system_builder b;
+  b.service("service/front", 3, 2).node("service/worker").metric("cpu.utilization", 0.3);
+  b.metric("requests.rate", 100, -0.99).calls("service/front", "service/worker");
+  const std::string said = all_said(cause_of(found(b.question()), "service/worker"));
+  EXPECT_THAT(said, HasSubstr("but for its traffic it is as usual"));
+}
+
+TEST(RootCause, OfADependencyThatIsNotMeasuredNothingIsSaid) {
+  system_builder b;
+  b.service("service/front", 3, 4).service("service/cart").node("db/unheard");
+  b.calls("service/front", "service/cart").calls("service/front", "db/unheard");
+  const std::string said = all_said(cause_of(found(b.question()), "service/front"));
+  EXPECT_THAT(said, HasSubstr("what is measured of its own dependencies is as usual"));
+  EXPECT_THAT(said, ::testing::Not(HasSubstr("its own dependencies are")));
+}
+
+TEST(RootCause, WhatBeganInTheSameInstantHasNoOrder) {
+  system_builder b;
+  b.node("service/front").node("db/cart").calls("service/front", "db/cart");
+  for (rca_node& n : b.question().nodes) {
+    alert& a = n.alerts.emplace_back();
+    a.entity = n.entity;
+    a.metric = "errors.rate";
+    a.score = 1;
+    a.started = b.question().onset + milliseconds{n.entity == "db/cart" ? 0 : 200};
+  }
+  const auto r = found(b.question());
+  EXPECT_THAT(all_said(cause_of(r, "db/cart")), ::testing::Not(HasSubstr("it began 0 s")));
+}
+
+TEST(RootCause, WhatRunsOnAMachineIsNotSaidToCallIt) {
+  system_builder b;
+  b.service("service/a", 3)
+      .service("service/b", 3)
+      .node("host/h1")
+      .metric("cpu.utilization", 0.3, 2);
+  b.runs_on("service/a", "host/h1").runs_on("service/b", "host/h1");
+  const auto r = found(b.question());
+  ASSERT_EQ(r.causes[0].entity, "host/h1");
+  EXPECT_THAT(all_said(r.causes[0]), HasSubstr("dependents anomalous: 2 of 2"));
+  EXPECT_THAT(all_said(r.causes[0]), ::testing::Not(HasSubstr("caller")));
+}
+
+TEST(RootCause, ACalleeThatSendsNoLatencyIsNotSaidToBeAsFastAsEver) {
+  system_builder b;
+  b.service("service/front", 2).metric("out_p50.search", 20, 5);
+  b.node("service/search").metric("cpu.utilization", 0.3).calls("service/front", "service/search");
+  const auto r = found(b.question());
+  const std::string said = all_said(cause_of(r, "service/search"));
+  EXPECT_THAT(said, HasSubstr("what it takes itself is not measured"));
+  EXPECT_THAT(said, ::testing::Not(HasSubstr("itself 0")));
+}
+
+TEST(RootCause, OfManyNamesAFewAreTold) {
+  system_builder b;
+  b.service("service/front", 3, 9);
+  for (int n = 0; n < 40; ++n) {
+    const std::string callee = "service/s" + std::to_string(n);
+    b.service(callee, 3).calls("service/front", callee);
+  }
+  const auto r = found(b.question());
+  bool told = false;
+  for (const ranked_cause& c : r.causes) {
+    for (const evidence_item& e : c.counter_evidence) {
+      EXPECT_LT(e.text.size(), 300U) << e.text;
+      told = told || e.text.find(" more") != std::string::npos;
+    }
+  }
+  EXPECT_TRUE(told);
+}
+
+/// Of two, the third and the last, it says most; it looks at the newest tick.
+class partial_ranker final : public cause_ranker {
+public:
+  const model_identity& identity() const noexcept override { return identity_; }
+  outcome<ranker_scores> rank(const ranker_graph& graph) override {
+    ranker_scores s;
+    s.node_logit.assign(graph.nodes.size(), -4);
+    s.node_logit[2] = s.node_logit.back() = 4;
+    s.class_logit.resize(graph.nodes.size());
+    s.attention.resize(graph.nodes.size());
+    for (auto& a : s.attention) a.back() = 1;
+    return s;
+  }
+
+private:
+  model_identity identity_;
+};
+
+TEST(RootCause, TheRankerHasNotLookedAtWhatNobodySent) {
+  auto q = leaking_database();
+  q.nodes.push_back({});
+  q.nodes.back().entity = "service/unheard";
+  q.edges.push_back({"service/front", "service/unheard"});
+  partial_ranker ranker;
+  const auto r = find_root_cause(q, root_cause_options{}, {}, &ranker);
+  EXPECT_THAT(all_said(cause_of(r, "db/cart")), HasSubstr("it looked most at"));
+  const std::string unheard = all_said(cause_of(r, "service/unheard"));
+  EXPECT_THAT(unheard, HasSubstr("the learned ranker gives it"));
+  EXPECT_THAT(unheard, ::testing::Not(HasSubstr("it looked most at")));
 }
 
 }  // namespace
