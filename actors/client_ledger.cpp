@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "actors/publishers.hpp"
+
 namespace faultline {
 
 namespace {
@@ -27,11 +29,9 @@ client_account& client_ledger::of(const client_rights& client, arrival_time now)
 bool client_ledger::within_rate(const client_rights& client, arrival_time now) {
   if (client.events_per_second <= 0) return true;
   auto& account = of(client, now);
-  const std::chrono::duration<double> passed = now - account.filled;
-  if (passed.count() > 0)
-    account.tokens = std::min(account.tokens + passed.count() * client.events_per_second,
-                              burst_seconds * client.events_per_second);
-  account.filled = now;
+  const double passed = passed_since(account.filled, now);
+  account.tokens = std::min(account.tokens + passed * client.events_per_second,
+                            burst_seconds * client.events_per_second);
   return account.tokens > 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -169,11 +170,10 @@ bool ingress::paced(const publisher_account& from) const {
 }
 
 void ingress::pass_time(arrival_time now) {
-  constexpr milliseconds longest{1000};
-  const auto passed = std::chrono::duration_cast<milliseconds>(now - std::exchange(paced_at_, now));
-  if (counters_.recovering() && passed > milliseconds{0})
-    paced_ += intake_.max_lag_records / lag_parts *
-              static_cast<std::uint64_t>(std::min(passed, longest).count());
+  constexpr double longest_s = 1;
+  const auto passed_ms = std::llround(1000 * std::min(passed_since(paced_at_, now), longest_s));
+  if (counters_.recovering())
+    paced_ += intake_.max_lag_records / lag_parts * static_cast<std::uint64_t>(passed_ms);
   publishers_.pass_time(now,
                         counters_.finished.load(std::memory_order_relaxed) + paced_ / thousandths);
 }

@@ -85,7 +85,9 @@ std::string overload_ladder::begin_text(overload_step s, const overload_reading&
 std::string overload_ladder::end_text(overload_step s, const overload_reading& seen,
                                       arrival_time now) const {
   const auto& state = states_[static_cast<std::size_t>(s)];
-  const auto lasted = std::chrono::duration_cast<milliseconds>(now - state.began).count();
+  // From a clock that was ahead nothing is known but that it is over.
+  const auto lasted = std::max<std::int64_t>(
+      0, std::chrono::duration_cast<milliseconds>(now - state.began).count());
   std::string text = "after " + std::to_string((lasted + 500) / 1000) + " s";
   if (s == overload_step::shedding)
     text += "; " + std::to_string(seen.shed - state.shed_at_begin) + " events were shed";

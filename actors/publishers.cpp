@@ -21,16 +21,14 @@ constexpr double entity_limit_letters = 10;
 
 std::int64_t second_of(arrival_time t) noexcept { return unix_ms(t) / 1000; }
 
-/// Seconds since @p last, which @p now becomes: also where the clock was set back. Doors bring
-/// moments a little out of order, and none of them counts twice.
+}  // namespace
+
 double passed_since(arrival_time& last, arrival_time now) noexcept {
   constexpr std::chrono::seconds out_of_order{10};
   const auto passed = now - last;
   if (passed > arrival_time::duration::zero() || passed < -out_of_order) last = now;
   return std::max(0.0, std::chrono::duration<double>(passed).count());
 }
-
-}  // namespace
 
 void skew_meter::add(milliseconds distance, arrival_time now) noexcept {
   if (count_ != 0 && now >= at_ && now - at_ < sample_interval) {
@@ -90,7 +88,7 @@ bool publisher_accounts::make_room(arrival_time now) {
   room_looked_for_ = now;
   for (auto at = accounts_.begin(); at != accounts_.end();) {
     const auto& a = *at->second;
-    if (a.name == "(others)" || now - a.last_seen < gives_way_after) {
+    if (a.name == "(others)" || (now >= a.last_seen && now - a.last_seen < gives_way_after)) {
       ++at;
       continue;
     }

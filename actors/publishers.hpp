@@ -16,6 +16,10 @@
 
 namespace faultline {
 
+/// Seconds since @p last, which @p now becomes: also where the clock was set back. Doors bring
+/// moments a little out of order, and none of them counts twice.
+double passed_since(arrival_time& last, arrival_time now) noexcept;
+
 /// How far a publisher's clock is from ours: the median of the last 15 distances (arrival - ts) of
 /// its newest events, one a second. A median, because one late event says nothing about a clock.
 class skew_meter {

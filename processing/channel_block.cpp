@@ -21,8 +21,7 @@ constexpr float least_reach = 0.05f;
 constexpr float most_reaches = 3;    // times the mean that one disturbance may teach
 constexpr float flat_share = 0.35f;  // of a shift that the last hours have not followed yet
 constexpr float most_spread = 1e5f;
-// Of what stands at zero: less than a step of any metric in any unit, more than rounding leaves of
-// a difference.
+// Of what stands at zero: less than a step of any metric in any unit.
 constexpr double least_scale = 1e-15;
 constexpr double hour_ms = 3'600'000;
 

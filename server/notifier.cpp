@@ -63,8 +63,7 @@ struct notifier::worker {
   notify_target target;
   std::string name;
   std::optional<notification> job;  ///< guarded by the notifier's mutex
-  std::string again;                ///< id of a mail that some have, and others are still to have
-  std::vector<std::string> to;      ///< those
+  later_mails later;                ///< its thread's own
   std::condition_variable wake;
   std::thread thread;
 };
@@ -184,41 +183,73 @@ void notifier::work(worker& w) {
     std::optional<notification> job;
     {
       std::unique_lock<std::mutex> lock{mutex_};
-      w.wake.wait(lock, [&] { return stop_ || w.job; });
+      const auto called = [&] { return stop_ || w.job; };
+      if (const auto next = w.later.next())
+        w.wake.wait_until(lock, *next, called);
+      else
+        w.wake.wait(lock, called);
       if (stop_) return;
-      job = std::move(w.job);
-      w.job.reset();
+      job = std::exchange(w.job, std::nullopt);
       ++sending_;
     }
-    notify_target target = w.target;
-    if (w.again == job->id) target.to = w.to;
-    notify_again again;
-    const auto sent = send_notification(target, *job, &again);
-    if (!again.to.empty()) {
-      w.again = job->id;
-      w.to = std::move(again.to);
-    }
-    const bool refused = !sent && sent.error().code == ec::invalid;
-    if (!sent)
-      spdlog::warn("notification {} receiver=\"{}\" group=\"{}\" reason=\"{}\"",
-                   refused ? "refused for good" : "not sent", w.name, job->group,
-                   sent.error().what);
+    if (job) send(w, std::move(*job));
+    if (auto due = w.later.take(later_mails::moment::clock::now())) send_later(w, std::move(*due));
     const std::lock_guard<std::mutex> lock{mutex_};
     --sending_;
     answered_.notify_all();
-    results_.push_back({w.name,
-                        sent      ? delivery::sent
-                        : refused ? delivery::refused
-                                  : delivery::failed,
-                        again.rest});
-    for (receiver_state& r : status_.receivers) {
-      if (r.name != w.name) continue;
-      r.last_error = sent ? std::string{} : sent.error().what;
-      if (sent) r.last_sent = unix_ms(now_());
-    }
-    woken_ = true;
-    wake_.notify_one();
   }
+}
+
+void notifier::send(worker& w, notification job) {
+  notify_again again;
+  const auto sent = send_notification(w.target, job, &again);
+  const bool refused = !sent && sent.error().code == ec::invalid;
+  const bool later = refused && !again.to.empty();
+  if (!sent)
+    spdlog::warn("notification {} receiver=\"{}\" group=\"{}\" reason=\"{}\"",
+                 later     ? "refused in part"
+                 : refused ? "refused for good"
+                           : "not sent",
+                 w.name, job.group, sent.error().what);
+  if (later) {
+    auto full = w.later.add(std::move(job), std::move(again.to), later_mails::moment::clock::now());
+    if (full) give_up_mail(w, *full, "too many mails wait for recipients that are refused for now");
+  }
+  const std::lock_guard<std::mutex> lock{mutex_};
+  results_.push_back({w.name,
+                      sent || (later && !again.for_good) ? delivery::sent
+                      : refused                          ? delivery::refused
+                                                         : delivery::failed,
+                      again.rest});
+  for (receiver_state& r : status_.receivers) {
+    if (r.name != w.name) continue;
+    r.last_error = sent ? std::string{} : sent.error().what;
+    if (sent) r.last_sent = unix_ms(now_());
+  }
+  woken_ = true;
+  wake_.notify_one();
+}
+
+void notifier::send_later(worker& w, later_mails::mail due) {
+  notify_target target = w.target;
+  target.to = due.to;
+  notify_again again;
+  const auto sent = send_notification(target, due.what, &again);
+  if (sent)
+    return spdlog::info("mail taken later receiver=\"{}\" group=\"{}\"", w.name, due.what.group);
+  const bool nobody_left = again.to.empty() && again.for_good;
+  // The server itself was not reached: it is still for all of them.
+  if (again.to.empty()) again.to = due.to;
+  if (nobody_left || !w.later.put_back(due, std::move(again.to), later_mails::moment::clock::now()))
+    give_up_mail(w, due, sent.error().what);
+}
+
+void notifier::give_up_mail(const worker& w, const later_mails::mail& mail,
+                            const std::string& why) {
+  std::string who;
+  for (const std::string& one : mail.to) who += (who.empty() ? "" : ", ") + one;
+  spdlog::warn("mail given up receiver=\"{}\" group=\"{}\" to=\"{}\" reason=\"{}\"", w.name,
+               mail.what.group, who, why);
 }
 
 outcome<void> notifier::load() {

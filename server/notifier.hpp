@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "judgement/notifier_core.hpp"
+#include "server/later_mails.hpp"
 #include "storage/store.hpp"
 #include "transport/notify_sender.hpp"
 
@@ -81,6 +82,9 @@ private:
   void run();
   outcome<bool> turn();
   void work(worker& w);
+  void send(worker& w, notification job);
+  void send_later(worker& w, later_mails::mail due);
+  static void give_up_mail(const worker& w, const later_mails::mail& mail, const std::string& why);
   notify_target target_of(const notify_receiver& r) const;
 
   const notify_options options_;

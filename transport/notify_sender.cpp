@@ -95,6 +95,7 @@ outcome<curl_handle> handle_for(const notify_target& to, const std::string& url,
   curl_handle c{curl_easy_init()};
   if (!c) return failure{ec::io_failed, "no handle of libcurl"};
   curl_easy_setopt(c.get(), CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(c.get(), CURLOPT_QUICK_EXIT, 1L);  // a resolver that hangs is not waited for
   curl_easy_setopt(c.get(), CURLOPT_PROTOCOLS_STR, protocols);
   curl_easy_setopt(c.get(), CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(c.get(), CURLOPT_PROXY, "");
@@ -166,6 +167,7 @@ struct recipient_talk {
   std::string asked;               ///< whose answer comes next
   std::string refused;             ///< "a@x (550), b@x (452)"
   std::vector<std::string> later;  ///< of those, whom it refuses for now
+  bool for_good = false;           ///< and whether it refuses some for good
 };
 
 int hear_recipients(CURL*, curl_infotype type, char* bytes, std::size_t size, void* into) {
@@ -181,6 +183,7 @@ int hear_recipients(CURL*, curl_infotype type, char* bytes, std::size_t size, vo
       talk.refused += (talk.refused.empty() ? "" : ", ") + talk.asked + " (" +
                       std::string{line.substr(0, 3)} + ")";
     if (line[0] == '4') talk.later.push_back(talk.asked);
+    talk.for_good = talk.for_good || line[0] > '4';
     talk.asked.clear();
   }
   return 0;
@@ -217,12 +220,12 @@ outcome<void> mail(const notify_target& to, const std::string& url, const std::s
   curl_easy_setopt(h, CURLOPT_VERBOSE, 1L);  // to whom nobody but hear_recipients() listens
   curl_easy_setopt(h, CURLOPT_DEBUGFUNCTION, hear_recipients);
   curl_easy_setopt(h, CURLOPT_DEBUGDATA, &talk);
-  if (const CURLcode code = curl_easy_perform(h); code != CURLE_OK) return said_by(h, code);
-  if (talk.refused.empty()) return {};
-  // To nobody else again, who would have it twice.
+  const CURLcode code = curl_easy_perform(h);
   again.to = std::move(talk.later);
-  return failure{again.to.empty() ? ec::invalid : ec::io_failed,
-                 "the mail server refuses " + talk.refused + "; the others have it"};
+  again.for_good = talk.for_good;
+  if (code != CURLE_OK) return said_by(h, code);
+  if (talk.refused.empty()) return {};
+  return failure{ec::invalid, "the mail server refuses " + talk.refused + "; the others have it"};
 }
 
 /// All bodies: one that is refused keeps no other from being taken.

@@ -31,19 +31,20 @@ struct notify_target {
 /// PagerDuty's own address, where a target of that kind names no other.
 inline constexpr const char* pagerduty_url = "https://events.pagerduty.com/v2/enqueue";
 
-/// What the next attempt at a notification has to heed.
+/// What an attempt at a notification heard beside its failure.
 struct notify_again {
   std::chrono::milliseconds rest{0};  ///< that the receiver asks for
-  std::vector<std::string> to;        ///< of a mail: recipients it is still for; empty: all
+  std::vector<std::string> to;        ///< of a mail: recipients that are refused for now
+  bool for_good = false;              ///< of a mail: some are refused for good
 };
 
 /// Sends @p n and waits for the answer. Blocks; from any thread, one at a time each. Certificates
 /// are checked, redirects are not followed. Files of secrets are read now; neither they nor the URL
 /// stand in a failure.
 /// Fails: ec::io_failed (a file, the connection, an answer that is not 2xx), ec::deadline_passed
-/// (also what is broken off): again later, as @p again says; ec::invalid: it has been understood
-/// (400, 413, 415, 422), and will never be taken. Of a mail some recipients may be refused, whom
-/// the failure names, for good or for now (again->to): all others have it.
+/// (also what is broken off): again later, after again->rest; ec::invalid: it has been understood
+/// (400, 413, 415, 422), and will never be taken; of a mail some recipients are refused, whom the
+/// failure names, and all others have it.
 outcome<void> send_notification(const notify_target& to, const notification& n,
                                 notify_again* again = nullptr);
 

@@ -69,7 +69,7 @@ LEAST_COVERAGE = 0.95  # of the lines of each parser
 ROUND_S = 60
 INTERRUPTED = 72  # how libFuzzer ends after SIGINT
 NO_RUNS = {"executions": 0, "seconds": 0, "rounds": 0, "broken": 0}
-# Energy by rare features costs a fifth to a half of the executions, and finds no more in the same time.
+# Energy by rare features costs more executions than it is worth (docs/reliability.md, Fuzzing).
 LIMITS = ["-entropic=0", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1", "-verbosity=0"]
 LONGEST = 65536
 # Longest input of a round, in turn: what is read is made of short pieces, and short inputs are tried up to ten times as often.
