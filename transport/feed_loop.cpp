@@ -36,7 +36,7 @@ feed_loop::feed_loop(zmq::socket_t publisher, zmq::socket_t replay, std::size_t 
       guard_{std::move(guard)},
       tally_{tally},
       held_{tally} {
-  publisher_.set(zmq::sockopt::xpub_verbose, true);
+  publisher_.set(zmq::sockopt::xpub_verboser, true);
   if (guard_.access == nullptr) return;
   served_ = guard_.access->get();
   served_since_ = key_clock_now();
@@ -249,7 +249,7 @@ void feed_loop::rebind_publisher() {
   while (!stopping_ && clock::now() < until) {
     if (auto fresh = guard_.bind_publisher()) {
       publisher_ = std::move(*fresh);
-      publisher_.set(zmq::sockopt::xpub_verbose, true);
+      publisher_.set(zmq::sockopt::xpub_verboser, true);
       return;
     }
     std::this_thread::sleep_for(pause);  // libzmq closes the old one on a thread of its own

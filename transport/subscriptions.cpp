@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/internal/subscriptions.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
+#include <iterator>
 
 namespace faultline {
 
@@ -14,28 +17,59 @@ bool names_json(std::string_view prefix) {
   return shared > 0 && prefix.substr(0, shared) == json_topic.substr(0, shared);
 }
 
+std::size_t cost_of(std::string_view prefix) {
+  return prefix.size() * subscriptions::byte_cost + subscriptions::prefix_cost;
+}
+
 }  // namespace
+
+bool subscriptions::is_open_socket(int descriptor) {
+  struct stat is {};
+  return ::fstat(descriptor, &is) == 0 && S_ISSOCK(is.st_mode);
+}
 
 void subscriptions::begin(std::string_view prefix, int connection) {
   const auto [at, fresh] = wanted_.try_emplace(std::string{prefix});
-  at->second.insert(connection);
-  if (!fresh) return;
-  bytes_ += prefix.size();
-  json_ += names_json(prefix) ? 1 : 0;
+  if (fresh) {
+    bytes_ += cost_of(prefix);
+    json_ += names_json(prefix) ? 1 : 0;
+  }
+  if (connection == closed) {
+    ++at->second.nameless;
+    bytes_ += connection_cost;
+  } else if (at->second.connections.insert(connection).second) {
+    bytes_ += connection_cost;
+  }
 }
 
 void subscriptions::end(std::string_view prefix, int connection) {
   const auto at = wanted_.find(prefix);
   if (at == wanted_.end()) return;
-  if (connection != closed) {
-    if (at->second.erase(connection) == 0) return;
-    if (!at->second.empty()) return;
+  wanting& who = at->second;
+  if (connection == closed) {
+    forget_closed(who);
+  } else {
+    bytes_ -= who.connections.erase(connection) * connection_cost;
   }
-  bytes_ -= prefix.size();
+  if (!who.connections.empty() || who.nameless != 0) return;
+  bytes_ -= cost_of(prefix);
   json_ -= names_json(prefix) ? 1 : 0;
   wanted_.erase(at);
 }
 
-void subscriptions::clear() { *this = {}; }
+/// Somebody closed: who has no descriptor any more, else one that never had a name.
+void subscriptions::forget_closed(wanting& who) {
+  const std::size_t before = who.connections.size();
+  for (auto at = who.connections.begin(); at != who.connections.end();)
+    at = is_open_(*at) ? std::next(at) : who.connections.erase(at);
+  std::size_t gone = before - who.connections.size();
+  if (gone == 0 && who.nameless != 0) {
+    --who.nameless;
+    gone = 1;
+  }
+  bytes_ -= gone * connection_cost;
+}
+
+void subscriptions::clear() { *this = subscriptions{is_open_}; }
 
 }  // namespace faultline

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <memory>
 #include <set>
 #include <thread>
 
@@ -67,7 +68,8 @@ void want_a_little_too_much(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::linger, 0);
   socket.set(zmq::sockopt::sndhwm, 0);  // subscriptions beyond it are dropped
   socket.set(zmq::sockopt::rcvtimeo, 30000);
-  for (std::size_t n = 0; n * rest.size() < feed_loop::most_subscribed_bytes * 5 / 4; ++n)
+  for (std::size_t n = 0;
+       n * rest.size() * subscriptions::byte_cost < feed_loop::most_subscribed_bytes * 5 / 4; ++n)
     socket.set(zmq::sockopt::subscribe, std::to_string(10'000 + n) + rest);
   socket.set(zmq::sockopt::subscribe, "feed/heartbeat");
 }
@@ -372,6 +374,28 @@ TEST(DoorsFeed, AMessageWhoseLastFrameLibzmqKeepsHoldsUpNobody) {
   EXPECT_EQ(honest.next().first, "n/1");
 }
 
+TEST(DoorsFeed, IsAskedForNoJsonWhenAllHaveLeft) {
+  open_house h;
+  h.start();
+  subscriber all{h.publish, {""}};
+  const auto json_beats = [&](int beats) {
+    int json = 0;
+    while (beats > 0) (all.next(true).first == "feed/heartbeat" ? --beats : ++json);
+    return json;
+  };
+  EXPECT_EQ(json_beats(2), 0);
+  auto first = std::make_unique<subscriber>(h.publish, std::vector<std::string>{"json/"});
+  auto second = std::make_unique<subscriber>(h.publish, std::vector<std::string>{"json/"});
+  subscriber third{h.publish, {"json/"}};
+  EXPECT_GT(json_beats(3), 0);
+  first->socket.set(zmq::sockopt::unsubscribe, "json/");  // others go on
+  second.reset();
+  EXPECT_GT(json_beats(3), 0);
+  third.socket.set(zmq::sockopt::unsubscribe, "json/");
+  json_beats(2);  // by now it is known
+  EXPECT_EQ(json_beats(2), 0);
+}
+
 TEST(DoorsFeed, SubscriptionsBehindAnotherFrameAreBoundedAsWell) {
   open_house h;
   h.start();
@@ -380,7 +404,8 @@ TEST(DoorsFeed, SubscriptionsBehindAnotherFrameAreBoundedAsWell) {
   greedy.set(zmq::sockopt::sndhwm, 0);
   greedy.connect(h.publish);
   const std::string rest(1000, 'x');
-  for (std::size_t n = 0; n * rest.size() < feed_loop::most_subscribed_bytes * 5 / 4; ++n)
+  for (std::size_t n = 0;
+       n * rest.size() * subscriptions::byte_cost < feed_loop::most_subscribed_bytes * 5 / 4; ++n)
     send_two(greedy, "\1" + std::to_string(10'000 + n) + rest);
   for (int n = 0; n < 3000 && h.house->counters().feed_rebound == 0; ++n)
     std::this_thread::sleep_for(10ms);

@@ -39,10 +39,11 @@ public:
   static constexpr std::size_t records_per_turn = 256;
   static constexpr std::size_t most_unanswered = 1024;
   static constexpr std::size_t most_unanswered_bytes = std::size_t{1} << 20;
-  /// Of all prefixes that are subscribed to. libzmq keeps each byte of them in a node of its own,
-  /// some 34 bytes: with more, everybody has to subscribe anew. It is looked at when libzmq has
-  /// taken in what was sent without a pause.
-  static constexpr std::size_t most_subscribed_bytes = std::size_t{4} << 20;
+  /// Of memory, for all prefixes that are subscribed to, here and in libzmq, which keeps each byte
+  /// of them in a node of its own, some 34 bytes: 4 MiB of long prefixes, or 20,000 of 200 bytes.
+  /// With more, everybody has to subscribe anew. It is looked at when libzmq has taken in what was
+  /// sent without a pause.
+  static constexpr std::size_t most_subscribed_bytes = std::size_t{144} << 20;
   static constexpr std::chrono::hours quiet_after_cut{1};
 
   /// Who may ask, where sockets ask for keys.
