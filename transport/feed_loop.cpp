@@ -259,6 +259,7 @@ void feed_loop::rebind_publisher() {
 }
 
 void feed_loop::beat() {
+  wanted_.look_again();
   const std::string payload = handler_->heartbeat(sent_seq_);
   send_frames(heartbeat_topic, payload);
   if (wanted_.wants_json())

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace faultline {
 
@@ -46,28 +47,41 @@ void subscriptions::end(std::string_view prefix, int connection) {
   const auto at = wanted_.find(prefix);
   if (at == wanted_.end()) return;
   wanting& who = at->second;
-  if (connection == closed) {
-    forget_closed(who);
-  } else {
+  if (connection != closed) {
     bytes_ -= who.connections.erase(connection) * connection_cost;
+  } else if (!forget_closed(who)) {
+    if (who.nameless == 0) unsure_.emplace(prefix);
+    bytes_ -= std::min<std::size_t>(who.nameless, 1) * connection_cost;
+    who.nameless -= std::min<std::size_t>(who.nameless, 1);
   }
-  if (!who.connections.empty() || who.nameless != 0) return;
+  forget_if_unwanted(prefix);
+}
+
+void subscriptions::look_again() {
+  for (const std::string& prefix : std::exchange(unsure_, {})) {
+    const auto at = wanted_.find(prefix);
+    if (at == wanted_.end()) continue;
+    forget_closed(at->second);
+    forget_if_unwanted(prefix);
+  }
+}
+
+void subscriptions::forget_if_unwanted(std::string_view prefix) {
+  const auto at = wanted_.find(prefix);
+  if (!at->second.connections.empty() || at->second.nameless != 0) return;
   bytes_ -= cost_of(prefix);
   json_ -= names_json(prefix) ? 1 : 0;
   wanted_.erase(at);
 }
 
-/// Somebody closed: who has no descriptor any more, else one that never had a name.
-void subscriptions::forget_closed(wanting& who) {
+/// @returns whether there was one whose descriptor is closed.
+bool subscriptions::forget_closed(wanting& who) {
   const std::size_t before = who.connections.size();
   for (auto at = who.connections.begin(); at != who.connections.end();)
     at = is_open_(*at) ? std::next(at) : who.connections.erase(at);
-  std::size_t gone = before - who.connections.size();
-  if (gone == 0 && who.nameless != 0) {
-    --who.nameless;
-    gone = 1;
-  }
+  const std::size_t gone = before - who.connections.size();
   bytes_ -= gone * connection_cost;
+  return gone != 0;
 }
 
 void subscriptions::clear() { *this = subscriptions{is_open_}; }

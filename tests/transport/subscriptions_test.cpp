@@ -28,6 +28,19 @@ protected:
   subscriptions all{[](int descriptor) { return closed_ones().count(descriptor) == 0; }};
 };
 
+TEST_F(Subscriptions, ACloseThatIsToldBeforeTheDescriptorIsClosedIsLookedAtAgain) {
+  all.begin("json/", a);
+  all.end("json/", subscriptions::closed);
+  EXPECT_TRUE(all.wants_json()) << "its descriptor is open still";
+  all.look_again();
+  EXPECT_TRUE(all.wants_json()) << "it is another's by now, for all that is known";
+  all.end("json/", subscriptions::closed);
+  close(a);
+  all.look_again();
+  EXPECT_FALSE(all.wants_json());
+  EXPECT_EQ(all.bytes(), 0U);
+}
+
 TEST_F(Subscriptions, CountEachPrefixAndEachConnectionOnce) {
   all.begin("alert/", a);
   all.begin("alert/", b);

@@ -36,6 +36,8 @@ public:
   void begin(std::string_view prefix, int connection);
   void end(std::string_view prefix, int connection);
   void clear();
+  /// A close may be told a moment before the descriptor is closed: looks for those once more.
+  void look_again();
   /// Of memory, with libzmq's.
   std::size_t bytes() const noexcept { return bytes_; }
   /// Whether one of them names topics of JSON. That to everything ("") does not.
@@ -47,10 +49,12 @@ private:
     std::size_t nameless = 0;
   };
   static bool is_open_socket(int descriptor);
-  void forget_closed(wanting& who);
+  bool forget_closed(wanting& who);
+  void forget_if_unwanted(std::string_view prefix);
 
   open_check is_open_;
   std::map<std::string, wanting, std::less<>> wanted_;
+  std::set<std::string, std::less<>> unsure_;  ///< prefixes of which it is not known who closed
   std::size_t bytes_ = 0;
   std::size_t json_ = 0;  ///< prefixes that name JSON
 };
