@@ -57,7 +57,7 @@ outcome<void> node::impl::begin() {
 outcome<void> node::impl::open_store() {
   clock.follow(wall_clock(), running_clock());
   if (auto possible = check_placement(options.placement); !possible) return possible;
-  const placed here{"fl-storage", options.placement.storage};
+  const placed here{"fl-storage", options.placement.storage, thread_turn::whole};
   auto opened = open_rocksdb_store(options.storage,
                                    [](const std::string& text) { spdlog::info("{}", text); });
   if (!opened) return opened.error();

@@ -43,7 +43,7 @@ void node_actors::end() {
 
 outcome<void> node::impl::spawn() {
   {
-    const placed here{"fl-actors", options.placement.actors};
+    const placed here{"fl-actors", options.placement.actors, thread_turn::whole};
     system = std::make_unique<caf::actor_system>(config);
   }
   spawn_keepers();
@@ -54,7 +54,7 @@ outcome<void> node::impl::spawn() {
 
 /// Whoever blocks in the store has a thread of its own.
 void node::impl::spawn_keepers() {
-  const placed here{"fl-storage", options.placement.storage};
+  const placed here{"fl-storage", options.placement.storage, thread_turn::whole};
   auto& sys = *system;
   actors.librarian = sys.spawn<caf::detached>(librarian, memory.get());
   actors.second_librarian = sys.spawn<caf::detached>(librarian, memory.get());

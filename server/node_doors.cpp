@@ -18,7 +18,7 @@ namespace faultline {
 outcome<void> node::impl::bind_doors() {
   if (auto made = make_notifier(); !made) return made;
   directory = std::make_unique<partition_directory>(memory->events().partitions());
-  const placed here{"fl-doors", options.placement.doors};
+  const placed here{"fl-doors", options.placement.doors, thread_turn::soon};
   auto bound = open_doors(options.sockets, [this](const std::string& why) { give_up(why); });
   if (!bound) return bound.error();
   sockets = std::move(*bound);
@@ -45,11 +45,11 @@ outcome<void> node::impl::open_log() {
 
 outcome<void> node::impl::serve() {
   {
-    const placed here{"fl-log", options.placement.storage};
+    const placed here{"fl-log", options.placement.storage, thread_turn::soon};
     commit->start();
   }
   {
-    const placed here{"fl-doors", options.placement.doors};
+    const placed here{"fl-doors", options.placement.doors, thread_turn::soon};
     if (auto opened = open_intake(); !opened) return opened;
     if (auto opened = open_web(); !opened) return opened;
     listeners.start(*posts, options.processing.tick);

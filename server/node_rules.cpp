@@ -55,7 +55,7 @@ outcome<void> node::impl::settle_rules() {
   }
   rules = std::make_shared<const judgement_rules>(in_force->rules);
   if (!model) return {};
-  const placed here{"fl-forecaster", options.placement.inference};
+  const placed here{"fl-forecaster", options.placement.inference, thread_turn::whole};
   inference = std::make_unique<lane>(
       std::move(model), options.lanes, counters,
       [path, batch = options.lanes.batch](const std::string& wanted_sha256) {
