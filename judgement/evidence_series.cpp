@@ -31,8 +31,8 @@ constexpr double constant_floor = 0.05;
 /// few distinct values is none, and the baseline did not move.
 constexpr double packing_noise = 2e-4;
 constexpr std::size_t few_values = 16;  ///< one distinct value in so many, or fewer
-/// Nothing that is measured moves by less.
-constexpr double least_scale = 1e-9;
+/// Less than a step of any metric in any unit.
+constexpr double least_scale = 1e-15;
 
 /// Quantile of values in ascending order.
 double quantile(const std::vector<float>& sorted, double q) {

@@ -75,6 +75,24 @@ TEST(Evidence, ASmallLastingRiseIsSeenByItsMean) {
   EXPECT_GT(d.lr, 0);
 }
 
+TEST(Evidence, WhatAMetricShowsDoesNotDependOnItsUnit) {
+  const auto in_unit = [](double level) {
+    system_builder b;
+    b.node("a").metric("latency.p95", level, 0.5);
+    const evidence_weights weights;
+    const auto& q = b.question();
+    const auto& w = q.nodes[0].window;
+    return *deviation_of(w, w.metrics[0].values, 1, split(w, q.onset, q.as_of, weights), weights);
+  };
+  const deviation large = in_unit(4e7);
+  for (const double level : {4e-2, 4e-8, 4e-12}) {
+    const deviation small = in_unit(level);
+    EXPECT_NEAR(small.strength, large.strength, 1e-3 * large.strength) << level;
+    EXPECT_NEAR(small.lr, large.lr, 1e-3) << level;
+    EXPECT_NEAR(small.after / level, large.after / 4e7, 1e-3) << level;
+  }
+}
+
 TEST(Evidence, AFallOfWhatIsBadWhenItRisesCountsLittle) {
   EXPECT_GT(shown(0.9).lr, 4);
   EXPECT_LE(shown(-0.9).lr, evidence_weights{}.wrong_way_most);
