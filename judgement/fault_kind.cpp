@@ -108,8 +108,9 @@ double explained(double ratio, double chance) {
 
 }  // namespace
 
-fault_class kind_of_fault(const node_evidence& of, const cause_terms& terms,
-                          const ranker_scores* scores, std::size_t r, double ranker_weight) {
+std::optional<fault_class> kind_of_fault(const node_evidence& of, const cause_terms& terms,
+                                         const ranker_scores* scores, std::size_t r,
+                                         double ranker_weight) {
   auto worth = terms.by_class;
   for (const consequence& c : consequences)
     worth[place(c.of)] += explained(ratio_of(c.shows, of, terms), c.chance);
@@ -117,8 +118,12 @@ fault_class kind_of_fault(const node_evidence& of, const cause_terms& terms,
     for (std::size_t n = 0; n < worth.size(); ++n)
       worth[n] += ranker_weight * static_cast<double>(scores->class_logit[r][n]);
   }
+  for (std::size_t n = 0; n < worth.size(); ++n)
+    if (terms.by_class[n] <= 0) worth[n] = -HUGE_VAL;
   if (!terms.change_index) worth[place(fault_class::change)] = -HUGE_VAL;
-  return static_cast<fault_class>(std::max_element(worth.begin(), worth.end()) - worth.begin());
+  const auto best = std::max_element(worth.begin(), worth.end());
+  if (*best == -HUGE_VAL) return std::nullopt;
+  return static_cast<fault_class>(best - worth.begin());
 }
 
 }  // namespace faultline

@@ -20,8 +20,19 @@ namespace {
 constexpr std::size_t most_causes = 20;
 constexpr std::size_t most_told = 5;
 
-/// The metric that shows it best; for a network fault the one that looks at it from outside.
-std::string metric_of(const evidence& seen, std::size_t r, std::size_t best_class) {
+/// The metric of a caller by which it is late, or else fails.
+std::string seen_from_outside(const evidence& seen, std::size_t r) {
+  for (const edge_evidence& edge : seen.edges)
+    if (edge.to == r && edge.has_latency && edge.latency > 0)
+      return std::string{edge.latency_metric};
+  for (const edge_evidence& edge : seen.edges)
+    if (edge.to == r && edge.has_errors && edge.errors > 0) return std::string{edge.errors_metric};
+  return {};
+}
+
+/// The metric that shows it best; for a network fault, and where it shows nothing itself, the one
+/// that looks at it from outside. Of no kind of fault: what is out of the usual at all.
+std::string metric_of(const evidence& seen, std::size_t r, std::optional<fault_class> kind) {
   const node_evidence& e = seen.nodes[r];
   const auto named = [&](int index) {
     return index < 0 ? std::string{} : std::string{e.metrics[static_cast<std::size_t>(index)].name};
@@ -29,7 +40,10 @@ std::string metric_of(const evidence& seen, std::size_t r, std::size_t best_clas
   const auto role = [&](metric_role which) {
     return named(e.best_of_role[static_cast<std::size_t>(which)]);
   };
-  switch (static_cast<fault_class>(best_class)) {
+  const bool shows = e.best >= 0 && e.metrics[static_cast<std::size_t>(e.best)].shows.lr > 0;
+  const std::string plainest = shows ? named(e.best) : std::string{};
+  if (!kind) return plainest;
+  switch (*kind) {
     case fault_class::cpu:
       return role(metric_role::cpu);
     case fault_class::memory_leak:
@@ -42,24 +56,13 @@ std::string metric_of(const evidence& seen, std::size_t r, std::size_t best_clas
       return role(metric_role::traffic);
     case fault_class::network_delay:
     case fault_class::packet_loss:
-      for (const edge_evidence& edge : seen.edges) {
-        if (edge.to == r && edge.has_latency && edge.latency > 0) {
-          return std::string{edge.latency_metric};
-        }
-      }
+      if (std::string outside = seen_from_outside(seen, r); !outside.empty()) return outside;
       break;
     case fault_class::dependency:
     case fault_class::change:
       break;
   }
-  return named(e.best);
-}
-
-/// Whether anything seen of the node says what kind of fault it has: of one that is known from the
-/// graph alone nothing does, unless calls to it were measured.
-bool tells_class(const node_evidence& of, const cause_terms& t) {
-  return of.observed ||
-         std::any_of(t.by_class.begin(), t.by_class.end(), [](double lr) { return lr > 0; });
+  return shows ? plainest : seen_from_outside(seen, r);
 }
 
 /// Whether nothing is measured of the node and nothing else speaks for it: an alert somebody has
@@ -173,11 +176,9 @@ root_cause_result find_root_cause(const rca_question& question, const root_cause
   for (const std::size_t r : order) {
     ranked_cause c;
     c.entity = question.nodes[r].entity;
-    if (tells_class(seen.nodes[r], p.causes[r])) {
-      const fault_class k = kind_of_fault(seen.nodes[r], p.causes[r], said, r, weights.ranker);
-      c.fault_class = to_string(k);
-      c.metric = metric_of(seen, r, static_cast<std::size_t>(k));
-    }
+    const auto kind = kind_of_fault(seen.nodes[r], p.causes[r], said, r, weights.ranker);
+    if (kind) c.fault_class = to_string(*kind);
+    c.metric = metric_of(seen, r, kind);
     c.probability = p.causes[r].probability;
     told += c.probability;
     if (result.causes.size() < most_told) {

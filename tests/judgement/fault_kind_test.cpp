@@ -24,7 +24,7 @@ struct FaultKind : ::testing::Test {
     of.by_role[static_cast<std::size_t>(role)] = ratio;
   }
   void own(fault_class c, double ratio) { terms.by_class[static_cast<std::size_t>(c)] = ratio; }
-  fault_class kind(const ranker_scores* scores = nullptr, double weight = 0) const {
+  std::optional<fault_class> kind(const ranker_scores* scores = nullptr, double weight = 0) const {
     return kind_of_fault(of, terms, scores, 0, weight);
   }
 
@@ -57,6 +57,16 @@ TEST_F(FaultKind, OfLateCallsThatAlsoFailSomewhatIsTheNetwork) {
   own(fault_class::error_burst, plain);
   shows(metric_role::errors, plain);
   EXPECT_EQ(kind(), fault_class::network_delay) << "a burst of errors makes no call late";
+}
+
+TEST_F(FaultKind, IsNoneWhoseOwnSignDoesNotShow) {
+  of.has_role[static_cast<std::size_t>(metric_role::cpu)] = false;
+  for (const auto role : {metric_role::latency, metric_role::errors, metric_role::saturation,
+                          metric_role::network, metric_role::traffic})
+    shows(role, plain);
+  EXPECT_EQ(kind(), std::nullopt) << "what a processor may bring with it is no processor";
+  own(fault_class::error_burst, 1);
+  EXPECT_EQ(kind(), fault_class::error_burst);
 }
 
 TEST_F(FaultKind, IsAChangeOnlyWhereOneIsKnown) {

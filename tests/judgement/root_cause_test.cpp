@@ -183,6 +183,30 @@ TEST(RootCause, OfANodeKnownFromTheGraphAloneNoKindOfFaultIsSaid) {
 }
 
 // What somebody has posted is told as that, and not as a metric that hardly moved.
+TEST(RootCause, OfANodeThatIsCalmNeitherKindNorMetricIsSaid) {
+  system_builder b;
+  b.service("service/front", 3).service("service/cart", 3).service("service/search");
+  b.calls("service/front", "service/search").calls("service/cart", "service/search");
+  const auto result = find_root_cause(b.question(), {}, {}, nullptr);
+  const auto search =
+      std::find_if(result.causes.begin(), result.causes.end(),
+                   [](const ranked_cause& c) { return c.entity == "service/search"; });
+  ASSERT_NE(search, result.causes.end());
+  EXPECT_EQ(search->fault_class, "");
+  EXPECT_EQ(search->metric, "");
+}
+
+TEST(RootCause, WhatShowsInItsCallersAloneIsNamedByTheirMetric) {
+  system_builder b;
+  b.service("service/front", 0.5).metric("out_errors.search", 1, 30);
+  b.service("service/cart", 0.5).metric("out_errors.search", 1, 30);
+  b.service("service/search");
+  b.calls("service/front", "service/search").calls("service/cart", "service/search");
+  const auto result = find_root_cause(b.question(), {}, {}, nullptr);
+  ASSERT_EQ(result.causes.front().entity, "service/search");
+  EXPECT_EQ(result.causes.front().metric, "out_errors.search");
+}
+
 TEST(RootCause, AnAlertIsNoDeviationOfAMetricThatIsAsUsual) {
   for (const char* metric : {"Slow", "cpu.utilization"}) {
     system_builder b;
