@@ -17,18 +17,6 @@ namespace {
 /// What told_series calls the mean duration of an entity's own spans.
 constexpr std::string_view span_latency = "span.latency_ms";
 
-/// The node a metric's peer names: among the neighbours first, then anyone of that name.
-std::optional<std::size_t> peer_of(const rca_question& q, const std::vector<std::size_t>& near,
-                                   std::string_view peer) {
-  for (const std::size_t n : near) {
-    if (q.nodes[n].entity == peer || short_name(q.nodes[n].entity) == peer) return n;
-  }
-  for (std::size_t n = 0; n < q.nodes.size(); ++n) {
-    if (q.nodes[n].entity == peer || short_name(q.nodes[n].entity) == peer) return n;
-  }
-  return std::nullopt;
-}
-
 /// Values of @p other at the ticks of @p w: the newest tick that began by half a tick later.
 std::vector<float> aligned(const entity_window& w, const entity_window& other,
                            const std::vector<float>& values) {
@@ -166,12 +154,29 @@ std::vector<bool> calls_in(const rca_question& q, std::size_t from, bool told,
   std::vector<bool> known(seen.size(), false);
   for (std::size_t m = 0; m < seen.size(); ++m) {
     if (seen[m].meaning.scope != metric_scope::out) continue;
-    const auto to = peer_of(q, callees, seen[m].meaning.peer);
-    if (!to || *to == from) continue;
+    const auto to = peer_of(q, from, callees, seen[m].meaning.peer);
+    if (!to) continue;
     known[m] = true;
     calls.push_back({from, *to, m, told});
   }
   return known;
+}
+
+std::optional<std::size_t> peer_of(const rca_question& q, std::size_t from,
+                                   const std::vector<std::size_t>& near, std::string_view peer) {
+  std::vector<std::size_t> named;  // by the short name, each once
+  const auto is_it = [&](std::size_t n) {
+    const std::string& entity = q.nodes[n].entity;
+    if (n == from) return false;
+    if (short_name(entity) == peer && (named.empty() || named.back() != n)) named.push_back(n);
+    return entity == peer;
+  };
+  for (const std::size_t n : near)
+    if (is_it(n)) return n;
+  if (named.empty())
+    for (std::size_t n = 0; n < q.nodes.size(); ++n)
+      if (is_it(n)) return n;
+  return named.size() == 1 ? std::optional{named.front()} : std::nullopt;
 }
 
 std::vector<std::vector<std::size_t>> callees_in(const rca_question& q) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "judgement/evidence.hpp"
@@ -23,6 +25,12 @@ struct peer_metric {
 
 /// The nodes that each node of @p q depends on, ascending.
 std::vector<std::vector<std::size_t>> callees_in(const rca_question& q);
+
+/// The node that the name of a metric of node @p from calls @p peer: by its whole name or its short
+/// one, among those it depends on (@p near, ascending) before all others. A short name that may
+/// stand for two is nobody's.
+std::optional<std::size_t> peer_of(const rca_question& q, std::size_t from,
+                                   const std::vector<std::size_t>& near, std::string_view peer);
 
 /// Which of the metrics of node @p from, whose series are @p seen, measure calls to somebody in the
 /// question; those go to @p calls. @p callees of that node; @p told: of its spans.

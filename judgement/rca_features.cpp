@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 #include <optional>
 #include <string_view>
 
 #include "judgement/cause_question.hpp"
+#include "judgement/evidence_edges.hpp"
 #include "processing/fast_math.hpp"
 
 namespace faultline {
@@ -76,8 +76,7 @@ ranker_graph ranker_graph_of(const rca_question& question, const seen_question& 
   graph.nodes.resize(count);
   using channels = std::array<channel_series, ranker_shape::channels>;
   std::vector<channels> best(count);
-  std::map<std::string_view, std::size_t> by_name;
-  for (std::size_t n = 0; n < count; ++n) by_name.emplace(short_name(question.nodes[n].entity), n);
+  const auto callees = callees_in(question);
   for (std::size_t n = 0; n < count; ++n) {
     const entity_window& w = question.nodes[n].window;
     for (std::size_t m = 0; m < w.metrics.size(); ++m) {
@@ -87,9 +86,9 @@ ranker_graph ranker_graph_of(const rca_question& question, const seen_question& 
       std::size_t node = n;
       auto channel = static_cast<std::size_t>(meaning.role);
       if (meaning.scope == metric_scope::out) {
-        const auto peer = by_name.find(meaning.peer);
-        if (peer == by_name.end()) continue;
-        node = peer->second;
+        const auto peer = peer_of(question, n, callees[n], meaning.peer);
+        if (!peer || *peer >= count) continue;
+        node = *peer;
         channel = meaning.role == metric_role::errors ? callers_errors : callers_latency;
       }
       if (!series.base) continue;

@@ -282,6 +282,22 @@ TEST(Evidence, BothEndsOfACallAreComparedWhateverStandsBeforeTheirNames) {
   EXPECT_LT(seen_by_both("shop_out_p95.b", "shop_in_p95.a").latency, 1);
 }
 
+TEST(Evidence, ACallIsToTheOneThatItsMetricNames) {
+  const auto callee_of = [](const char* metric, bool depends_on_both) {
+    system_builder b;
+    b.node("db/cart").metric("latency.p50_ms", 5).node("service/cart").metric("latency.p50_ms", 5);
+    b.node("service/front").metric(metric, 20, 5);
+    if (depends_on_both) b.calls("service/front", "db/cart");
+    b.calls("service/front", "service/cart");
+    const auto seen = gather_evidence(b.question(), evidence_weights{});
+    return seen.edges.empty() ? std::string{} : b.question().nodes[seen.edges[0].to].entity;
+  };
+  EXPECT_EQ(callee_of("out_p50.cart", false), "service/cart");
+  EXPECT_EQ(callee_of("out_p50.service/cart", true), "service/cart");
+  EXPECT_EQ(callee_of("out_p50.db/cart", true), "db/cart");
+  EXPECT_EQ(callee_of("out_p50.cart", true), "") << "either of two is neither's";
+}
+
 TEST(Evidence, MetricsOfAMachineAreItsOwnWhereItTellsThemItself) {
   system_builder b;
   b.node("host/a").metric("node.cpu_pct", 20, 3).metric("log.lines_rate", 5);

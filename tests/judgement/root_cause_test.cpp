@@ -454,6 +454,16 @@ TEST(RootCauseFeatures, WhatCallersSeeStandsAtTheCallee) {
   EXPECT_EQ(g.nodes[0].mask[8][126], 0);
 }
 
+TEST(RootCauseFeatures, WhatCallersSeeStandsAtTheCalleeOfTheirs) {
+  system_builder b;
+  b.service("db/search").service("service/search");
+  b.service("service/front", 2).metric("out_p50.search", 20, 5);
+  b.calls("service/front", "service/search").calls("service/search", "db/search");
+  const ranker_graph g = ranker_graph_of(b.question());
+  EXPECT_EQ(g.nodes[0].mask[8][126], 0);
+  EXPECT_GT(g.nodes[1].z[8][126], 3);
+}
+
 const ranked_cause& cause_of(const root_cause_result& r, const std::string& entity) {
   const auto at = std::find_if(r.causes.begin(), r.causes.end(),
                                [&](const ranked_cause& c) { return c.entity == entity; });
