@@ -348,9 +348,14 @@ outcome<feed_store::page> memory_feed::read(std::uint64_t from, std::size_t limi
   out.next =
       messages_.empty() ? std::max<std::uint64_t>(1, from) : std::max(from, messages_.front().seq);
   const std::uint64_t first = messages_.empty() ? 1 : messages_.front().seq;
+  std::size_t bytes = 0;
   for (std::size_t i = out.next - first; i < messages_.size() && out.records.size() < limit; ++i) {
-    out.next = messages_[i].seq + 1;
     auto topic = topic_under(messages_[i].topic, prefix);
+    if (topic) {
+      bytes += topic->size() + messages_[i].payload.size();
+      if (bytes > page_bytes && !out.records.empty()) break;
+    }
+    out.next = messages_[i].seq + 1;
     if (!topic) continue;
     out.records.push_back(messages_[i]);
     out.records.back().topic = std::move(*topic);

@@ -92,14 +92,18 @@ outcome<feed_store::page> rocksdb_feed::read(std::uint64_t from, std::size_t lim
   // What is behind last() may not be on the disk yet.
   scan messages{database_, family::feed, keys::feed_message(out.next),
                 keys::feed_message(last() + 1)};
-  std::size_t seen = 0;
+  std::size_t seen = 0, bytes = 0;
   for (; messages.valid() && out.records.size() < limit && seen < read_span;
        messages.next(), ++seen) {
     const std::uint64_t seq = keys::number_at(messages.key(), keys::feed_seq_offset, 8);
     auto message = rows::read_message(seq, messages.value());
     if (!message) return message.error();
-    out.next = seq + 1;
     auto topic = topic_under(message->topic, prefix);
+    if (topic) {
+      bytes += topic->size() + message->payload.size();
+      if (bytes > page_bytes && !out.records.empty()) break;
+    }
+    out.next = seq + 1;
     if (!topic) continue;
     message->topic = std::move(*topic);
     out.records.push_back(std::move(*message));

@@ -318,9 +318,10 @@ public:
   virtual outcome<std::vector<feed_record>> append(const feed_append& batch,
                                                    sync_when when = sync_when::now) = 0;
   /// Records with seq >= @p from of which a topic begins with @p prefix (the record names the
-  /// first that does), at most @p limit. `next` is
+  /// first that does), at most @p limit and `page_bytes`, one at least. `next` is
   /// where to go on: the end is next > last(), not an empty page (a call looks at no more than
   /// 65,536 records).
+  static constexpr std::size_t page_bytes = std::size_t{4} << 20;
   struct page {
     std::vector<feed_record> records;
     std::uint64_t next = 1;

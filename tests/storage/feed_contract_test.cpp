@@ -146,6 +146,28 @@ TYPED_TEST(FeedContract, ReadsByPrefixAndTellsWhereToGoOn) {
   EXPECT_EQ(page->next, 5u);
 }
 
+TYPED_TEST(FeedContract, APageEndsWithItsBytesAndHasOneRecordAtLeast) {
+  constexpr std::size_t bound = feed_store::page_bytes;
+  auto store = this->maker.open();
+  feed_append f;
+  for (const std::size_t size : {bound / 2 - 100, bound / 2 - 100, std::size_t{10}, 2 * bound})
+    f.items.push_back({"incident/x", [size](std::uint64_t) { return std::string(size, 'x'); }});
+  f.items.push_back({"alert/y", [](std::uint64_t) { return "y"; }});
+  ASSERT_TRUE(store->feed().append(f));
+  auto page = store->feed().read(1, 1000, "");
+  ASSERT_TRUE(page);
+  EXPECT_THAT(seqs_of(page->records), ElementsAre(1, 2, 3));
+  EXPECT_EQ(page->next, 4u);
+  page = store->feed().read(page->next, 1000, "");
+  ASSERT_TRUE(page);
+  EXPECT_THAT(seqs_of(page->records), ElementsAre(4));
+  EXPECT_EQ(page->next, 5u);
+  page = store->feed().read(1, 1000, "alert/");  // what is not asked for takes no room
+  ASSERT_TRUE(page);
+  EXPECT_THAT(seqs_of(page->records), ElementsAre(5));
+  EXPECT_EQ(page->next, 6u);
+}
+
 TYPED_TEST(FeedContract, ARecordOfSeveralTopicsIsFoundUnderEachAndNamesTheOneAskedFor) {
   auto store = this->maker.open();
   auto resolve = items_of({"alert/critical/a"});
