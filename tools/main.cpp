@@ -2,6 +2,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <clocale>
 #include <csignal>
@@ -10,6 +11,7 @@
 #include <exception>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -134,7 +136,48 @@ std::string misspelt(const CLI::App& app, const CLI::ParseError& why) {
   return missing ? unknown_command(app) : std::string{};
 }
 
+bool is_option_of(const CLI::App* app, const std::string& word) {
+  if (word.size() < 2 || word.front() != '-' || word == "--") return false;
+  const std::string name = word.substr(0, word.find('='));
+  for (; app != nullptr; app = app->get_parent())
+    for (const CLI::Option* option : app->get_options())
+      if (option->check_name(name)) return true;
+  return false;
+}
+
+/// `--name=value`, or `-nvalue`: nobody forgot a value there.
+bool is_said_together(const CLI::Option& option, const std::string& value,
+                      const std::vector<std::string>& words) {
+  const auto said = [&words](const std::string& word) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  const auto& longs = option.get_lnames();
+  const auto& shorts = option.get_snames();
+  return std::any_of(longs.begin(), longs.end(),
+                     [&](const std::string& name) { return said("--" + name + "=" + value); }) ||
+         std::any_of(shorts.begin(), shorts.end(),
+                     [&](const std::string& name) { return said("-" + name + value); });
+}
+
+/// No option of @p app and its commands takes another option for its value, as the library would.
+void refuse_options_as_values(CLI::App& app, const std::vector<std::string>& words) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_positional() || option->get_items_expected_max() == 0) continue;
+    option->check(CLI::Validator(
+        [&app, &words, option](const std::string& value) {
+          if (!is_option_of(&app, value) || is_said_together(*option, value, words))
+            return std::string{};
+          return "a value is missing before '" + faultline::harmless(value) + "' (or write " +
+                 option->get_name() + "=" + faultline::harmless(value) + ")";
+        },
+        ""));
+  }
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+    refuse_options_as_values(*command, words);
+}
+
 int run(int argc, char** argv) {
+  const std::vector<std::string> words{argv, argv + argc};
   CLI::App app{
       "Publishes telemetry to a faultline server, shows what it warns of, simulates, "
       "trains and measures.",
@@ -149,6 +192,7 @@ int run(int argc, char** argv) {
   command_session session;
   add_common_options(app, session);
   add_commands(app, session);
+  refuse_options_as_values(app, words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -296,6 +296,23 @@ storage:
         self.assertEqual(done.returncode, 2)
         self.assertIn("not expected: today", done.stdout + done.stderr)
 
+    def test_no_option_is_taken_for_the_value_of_another(self):
+        window = ["maintenance", "add", "w", "--entity", "db/*"]
+        for words, named in (([*window, "-c", "why", "-d", "--end", "2030-01-01"], "--duration: a value is missing before '--end'"),
+                             ([*window, "-d", "1h", "-c", "--force"], "--comment: a value is missing before '--force'"),
+                             ([*window, "-d", "1h", "-c", "-a", "ann"], "--comment: a value is missing before '-a'"),
+                             ([*window, "-d", "1h", "-c", "--by=ann"], "--comment: a value is missing before '--by=ann'"),
+                             (["silence", "add", "a=b", "-c", "--duration", "1h"], "--comment: a value is missing before '--duration'"),
+                             (["alert", "list", "--entity", "--server", "http://x"], "--entity: a value is missing before '--server'"),
+                             (["--token-file", "--help", "status"], "--token-file: a value is missing before '--help'")):
+            done = run(BIN / "faultline", *words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(named, done.stdout + done.stderr)
+        nobody = ["--server", "http://127.0.0.1:9"]
+        for meant in (["--comment=--force"], ["-c--force"], ["-c", "--forced"], ["-c", "-"], ["-c", "--"], ["-c", "-5"]):
+            done = run(BIN / "faultline", *nobody, *window, "-d", "1h", *meant)
+            self.assertEqual(done.returncode, 1, (meant, done.stdout + done.stderr))
+
     def test_what_is_wrong_with_a_token_file_is_said_alone(self):
         token = self.dir / "token"
         token.write_text("x\n")
