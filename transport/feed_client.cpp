@@ -38,8 +38,14 @@ struct feed_client::impl {
   void on_heartbeat(std::uint64_t last);
   void start_at(std::uint64_t seq);
   void fill(std::uint64_t to);
-  outcome<void> fetch(std::string_view prefix, std::uint64_t to,
+  void fill_some();
+  outcome<void> fetch(std::string_view prefix, std::uint64_t& upto,
                       std::map<std::uint64_t, feed_message>& found);
+  /// Something came. Before the first heartbeat there may be more records than are kept here.
+  bool is_live() const noexcept {
+    return counters.heartbeats > 0 || counters.received > 0 || behind();
+  }
+  bool behind() const noexcept { return missing_to > complete; }
   bool hand_out(feed_message message);
   void remember(std::uint64_t seq);
   void advance();
@@ -48,13 +54,16 @@ struct feed_client::impl {
   std::shared_ptr<zmq::context_t> context;
   zmq::socket_t socket;
   feed_requests requests;
-  bool all = false;                ///< one of the prefixes is ""
-  std::deque<feed_message> ready;  ///< to be handed out
-  std::set<std::uint64_t> seen;    ///< seqs handed out, the newest of them
-  bool started = false;            ///< `complete` counts
-  bool catch_up = false;           ///< asked to begin with older records and has not done so yet
-  std::uint64_t complete = 0;      ///< every record up to here was handed out, or was not wanted
-  std::uint64_t beat = 0;          ///< `last` of the heartbeat before
+  bool all = false;                  ///< one of the prefixes is ""
+  std::deque<feed_message> ready;    ///< to be handed out
+  std::set<std::uint64_t> seen;      ///< seqs handed out, the newest of them
+  bool started = false;              ///< `complete` counts
+  bool catch_up = false;             ///< asked to begin with older records and has not done so yet
+  std::uint64_t complete = 0;        ///< every record up to here was handed out, or was not wanted
+  std::uint64_t missing_to = 0;      ///< what is missing up to here is asked for, page by page
+  bool gap_counted = false;          ///< that one
+  std::optional<feed_message> held;  ///< live, behind what is missing
+  std::uint64_t beat = 0;            ///< `last` of the heartbeat before
   std::uint64_t heard = 0;
   std::optional<failure> trouble;  ///< for the next call of next()
   feed_client_counters counters;
@@ -62,7 +71,7 @@ struct feed_client::impl {
 };
 
 void feed_client::impl::receive_all() {
-  while (ready.size() < page_limit && !trouble && receive(socket, message))
+  while (ready.size() < page_limit && !trouble && !behind() && receive(socket, message))
     if (message.count == 2) take(message[0], message[1]);
 }
 
@@ -86,7 +95,12 @@ void feed_client::impl::on_record(std::string_view topic, std::string_view paylo
                                   std::uint64_t seq) {
   if (!started && all) start_at(seq - 1);
   if (all && seq > complete + 1 && seen.count(seq) == 0) fill(seq - 1);
-  if (hand_out({std::string{topic}, std::string{payload}, seq, false})) ++counters.received;
+  feed_message record{std::string{topic}, std::string{payload}, seq, false};
+  if (behind()) {
+    held = std::move(record);
+    return;
+  }
+  if (hand_out(std::move(record))) ++counters.received;
   advance();
 }
 
@@ -98,10 +112,13 @@ void feed_client::impl::on_heartbeat(std::uint64_t last) {
   if (last < beat) {  // another store: its numbers begin anew
     seen.clear();
     complete = heard = last;
+    missing_to = 0;
   }
   const std::uint64_t certain = catch_up ? last : beat;
-  if (certain > complete) fill(certain);
-  catch_up = catch_up && complete < certain;
+  if (certain > complete)
+    fill(certain);
+  else
+    catch_up = false;
   beat = last;
 }
 
@@ -111,38 +128,53 @@ void feed_client::impl::start_at(std::uint64_t seq) {
   beat = std::max(beat, seq);
 }
 
-/// Hands out what is missing in (complete, to].
+/// What is missing in (complete, to] is asked for before anything else is received.
 void feed_client::impl::fill(std::uint64_t to) {
   if (!options.fill_gaps) {
     complete = std::max(complete, to);
+    catch_up = false;
     return;
   }
   if (all) ++counters.gaps;
+  gap_counted = all;
+  missing_to = std::max(missing_to, to);
+}
+
+/// Hands out a page of what is missing: a long past is not held as a whole.
+void feed_client::impl::fill_some() {
   std::map<std::uint64_t, feed_message> found;
-  for (const std::string& prefix : all ? std::vector<std::string>{""} : options.prefixes)
-    if (auto fetched = fetch(prefix, to, found); !fetched) {
-      trouble = fetched.error();
-      break;
-    }
-  std::size_t missing = 0;
-  for (auto& [seq, record] : found) missing += hand_out(std::move(record)) ? 1 : 0;
-  counters.replayed += missing;
-  if (!all && missing > 0) ++counters.gaps;
-  if (!trouble) complete = std::max(complete, to);
+  std::uint64_t upto = missing_to;
+  for (const std::string& prefix : all ? std::vector<std::string>{""} : options.prefixes) {
+    auto fetched = fetch(prefix, upto, found);
+    if (fetched) continue;
+    trouble = fetched.error();
+    missing_to = 0;  // until the next heartbeat
+    break;
+  }
+  std::size_t handed_out = 0;
+  for (auto& [seq, record] : found)
+    if (seq <= upto) handed_out += hand_out(std::move(record)) ? 1 : 0;
+  counters.replayed += handed_out;
+  if (handed_out > 0 && !std::exchange(gap_counted, true)) ++counters.gaps;
+  if (!trouble) complete = std::max(complete, upto);
+  advance();
+  if (behind()) return;
+  catch_up = catch_up && trouble.has_value();
+  if (held && hand_out(std::move(*held))) ++counters.received;
+  held.reset();
   advance();
 }
 
-outcome<void> feed_client::impl::fetch(std::string_view prefix, std::uint64_t to,
+/// A page under @p prefix behind what is complete. @p upto: lowered to what the page covers.
+outcome<void> feed_client::impl::fetch(std::string_view prefix, std::uint64_t& upto,
                                        std::map<std::uint64_t, feed_message>& found) {
-  for (std::uint64_t from = complete + 1; from <= to;) {
-    auto page = requests.replay(from, page_limit, prefix);
-    if (!page) return page.error();
-    if (page->oldest > from) counters.expired += std::min(page->oldest, to + 1) - from;
-    for (feed_message& record : page->records)
-      if (record.seq <= to) found.emplace(record.seq, std::move(record));
-    if (page->next <= from) break;
-    from = page->next;
-  }
+  const std::uint64_t from = complete + 1;
+  auto page = requests.replay(from, page_limit, prefix);
+  if (!page) return page.error();
+  if (page->next > from) upto = std::min(upto, page->next - 1);
+  if (page->oldest > from) counters.expired += std::min(page->oldest, upto + 1) - from;
+  for (feed_message& record : page->records)
+    if (record.seq <= upto) found.emplace(record.seq, std::move(record));
   return {};
 }
 
@@ -194,9 +226,9 @@ outcome<std::unique_ptr<feed_client>> feed_client::connect(const feed_client_opt
 
 outcome<void> feed_client::wait_until_live(milliseconds deadline) {
   const auto until = client_clock::now() + deadline;
-  while (impl_->counters.heartbeats == 0) {
+  while (!impl_->is_live()) {
     impl_->receive_all();
-    if (impl_->counters.heartbeats > 0) break;
+    if (impl_->is_live()) break;
     if (client_clock::now() >= until)
       return failure{ec::deadline_passed, "no heartbeat from " + impl_->options.publish};
     zmq_pollitem_t item{impl_->socket.handle(), 0, ZMQ_POLLIN, 0};
@@ -214,9 +246,13 @@ outcome<std::optional<feed_message>> feed_client::next(milliseconds timeout) {
       impl_->ready.pop_front();
       return first;
     }
-    impl_->receive_all();
+    if (impl_->behind())
+      impl_->fill_some();
+    else
+      impl_->receive_all();
     if (!impl_->ready.empty() || impl_->trouble) continue;
     if (client_clock::now() >= until) return std::optional<feed_message>{};
+    if (impl_->behind()) continue;
     zmq_pollitem_t item{impl_->socket.handle(), 0, ZMQ_POLLIN, 0};
     wait_for(&item, 1, poll_ms_until(until));
   }

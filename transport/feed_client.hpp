@@ -73,8 +73,8 @@ public:
   feed_client(const feed_client&) = delete;
   feed_client& operator=(const feed_client&) = delete;
 
-  /// Waits until a heartbeat shows that the subscription works. Records that come meanwhile are
-  /// kept.
+  /// Waits until a heartbeat, or a record, shows that the subscription works. Records that come
+  /// meanwhile are kept.
   outcome<void> wait_until_live(std::chrono::milliseconds deadline);
   /// The next record; nothing when none came within @p timeout.
   outcome<std::optional<feed_message>> next(std::chrono::milliseconds timeout);
