@@ -111,12 +111,25 @@ outcome<void> read_words(const json& body, const char* by, silence& s) {
   return {};
 }
 
-/// A time of RFC 3339; 0 where it is left out or Go's "not set".
+/// Alertmanager takes also what is no RFC 3339: a time without a zone is UTC, as of Python's
+/// isoformat(), and a zone may be +0100.
+std::string with_zone(std::string text) {
+  constexpr std::size_t basic = sizeof "+0100" - 1, hours = sizeof "+01" - 1;
+  const auto zone = text.find_first_of("Zz+-", std::min(text.find_first_of("Tt "), text.size()));
+  if (zone == std::string::npos)
+    text += 'Z';
+  else if (text.size() - zone == basic && text.find(':', zone) == std::string::npos)
+    text.insert(zone + hours, ":");
+  return text;
+}
+
+/// A time as Alertmanager's API has it; 0 where it is left out or Go's "not set".
 outcome<event_time> time_at(const json& body, const char* key) {
   auto text = text_at(body, key, 64);
   if (!text) return text.error();
   if (text->empty()) return event_time{};
-  auto t = parse_rfc3339(*text);
+  auto t = parse_rfc3339(with_zone(*text));
+  if (!t) t = parse_rfc3339(*text);  // which says what was sent
   if (!t) return failure{ec::invalid, std::string{"\""} + key + "\": " + t.error().what};
   return *t < event_time{} ? event_time{} : *t;
 }
@@ -218,6 +231,7 @@ outcome<silence_word> read_v2_silence(std::string_view text) {
   auto ends = time_at(body, "endsAt");
   for (const auto* read : {&starts, &ends})
     if (!*read) return read->error();
+  if (*ends == event_time{}) return failure{ec::invalid, "\"endsAt\" is missing"};
   word.what.starts = *starts;
   word.what.ends = *ends;
   return word;

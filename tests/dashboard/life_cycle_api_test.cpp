@@ -262,6 +262,25 @@ TEST_F(LifeCycleApi, PostedAlertsAreHandedOn) {
   EXPECT_TRUE(cycle.posted.empty());
 }
 
+TEST_F(LifeCycleApi, TimesMayBeWrittenAsAlertmanagerTakesThem) {
+  const auto posted = [this](const std::string& time) {
+    cycle.posted.clear();
+    const json list = json::array({{{"labels", {{"a", "b"}}}, {"startsAt", time}}});
+    EXPECT_EQ(ask("POST", "/api/v2/alerts", list.dump()).status, 200) << time;
+    return cycle.posted.empty() ? event_time{} : cycle.posted[0].starts;
+  };
+  for (const char* time : {"2023-11-15T12:00:00Z", "2023-11-15T12:00:00", "2023-11-15T12:00:00.000",
+                           "2023-11-15T13:00:00+0100", "2023-11-15T11:00:00.000-01:00"})
+    EXPECT_EQ(posted(time), event_time_of(noon)) << time;
+  for (const char* time :
+       {"2023-11-15", "2023-11-15T12", "noon", "2023-11-15T12:00:00+01", "-", "T"}) {
+    const json list = json::array({{{"labels", {{"a", "b"}}}, {"startsAt", time}}});
+    const auto r = ask("POST", "/api/v2/alerts", list.dump());
+    EXPECT_EQ(r.status, 400) << time;
+    EXPECT_THAT(r.body, HasSubstr("\\\"" + std::string{time} + "\\\" is not a time")) << time;
+  }
+}
+
 TEST_F(LifeCycleApi, ABadAlertIsNoReasonToLoseThoseBesideIt) {
   const json list =
       json::array({{{"labels", {{"alertname", "Good"}}},
