@@ -53,11 +53,7 @@ outcome<void> check_settings(const server_config& c) {
   for (const auto& [other, name] : c.naming.aliases)
     if (check_name(name) != text_fault::none)
       return failure{ec::invalid, "naming.aliases: what " + other + " is called is no name"};
-  for (const configured_edge& e : c.correlation.edges)
-    for (const std::string* name : {&e.from, &e.to})
-      if (check_name(*name) != text_fault::none)
-        return failure{ec::invalid, "edges: no entity may have the name \"" + *name + "\""};
-  return {};
+  return check_edges(c.correlation.edges);
 }
 
 /// The roles of a file; those built in where nobody named one and none came with the program.
@@ -103,6 +99,14 @@ outcome<std::vector<maintenance_window>> windows_of(const std::vector<window_wor
     all.push_back(std::move(*window));
   }
   return all;
+}
+
+outcome<void> check_edges(const std::vector<configured_edge>& edges) {
+  for (const configured_edge& e : edges)
+    for (const std::string* name : {&e.from, &e.to})
+      if (check_name(*name) != text_fault::none)
+        return failure{ec::invalid, "edges: no entity may have the name \"" + *name + "\""};
+  return {};
 }
 
 outcome<node_options> options_of(const server_config& config) {

@@ -19,6 +19,9 @@ std::filesystem::path shipped_files();
 outcome<std::vector<maintenance_window>> windows_of(const std::vector<window_words>& words,
                                                     bool configured);
 
+/// Fails: ec::invalid, naming what no entity may be called.
+outcome<void> check_edges(const std::vector<configured_edge>& edges);
+
 /// What a node is built from, by configuration: fills in the shipped models and runbooks where the
 /// file names none. Fails when a named file is missing or runbooks cannot be read, or when settings
 /// are none that a node starts with: addresses, receivers.

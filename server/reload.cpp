@@ -55,6 +55,7 @@ outcome<fresh_settings> reloader::read_again() {
   if (!windows) return windows.error();
   s.maintenance = std::move(*windows);
   if (auto good = check_inhibit(fresh->correlation.inhibit); !good) return good.error();
+  if (auto good = check_edges(fresh->correlation.edges); !good) return good.error();
   s.storage = fresh->storage;
   for (auto& key : changed_keys(running_, *fresh))
     (changes_live(key) ? s.applied : s.restart).push_back(std::move(key));

@@ -269,7 +269,8 @@ class Rules(ControlTest):
         server = self.server("")
         good = server.config.read_text()
         for text, words in (("runbooks: /nowhere\n", "/nowhere"), ("security: {curve: always}\n", "asks for keys"),
-                            ("notifications: {routes: [{receiver: nobody}]}\n", "nobody")):
+                            ("notifications: {routes: [{receiver: nobody}]}\n", "nobody"),
+                            ('edges: [{from: "db/x\\u0001", to: db/y}]\n', "no entity may have the name")):
             server.config.write_text(good + text)
             status, body = server.request("POST", "/-/reload")
             self.assertEqual(status, 400, text + body)
