@@ -120,10 +120,14 @@ int run_create(const command_session& session, const backup_arguments& a) {
     return report_usage(a.directory + " holds something already: name an empty directory");
   const auto made = have_it_made(session.server);
   if (!made) return report_failure(made.error());
-  if (!std::filesystem::exists(*made + "/store", unreadable))
-    return report_failure("the server's copy is in " + harmless(*made) +
-                          ", which cannot be read here: run this where the server runs, as a user "
-                          "who may read its files");
+  if (!std::filesystem::exists(*made + "/store", unreadable)) {
+    // Left there it would keep the store's old files for as long as the server runs.
+    const auto dropped = api_change(session.server, "DELETE", target());
+    if (!dropped) return report_failure(dropped.error());
+    return report_failure("the server's copy, " + harmless(*made) +
+                          ", cannot be read here: run this where the server runs, as a user who "
+                          "may read its files");
+  }
   if (is_of_the_store(a.directory, *made)) {
     const auto dropped = api_change(session.server, "DELETE", target());
     if (!dropped) return report_failure(dropped.error());

@@ -5,6 +5,7 @@ held against what was sent and acknowledged by the verifier of the campaigns (te
 
 import fcntl
 import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -117,6 +119,35 @@ class BackupTest(unittest.TestCase):
         status, said = self.faultline("create", self.scratch / "second", "--server",
                                       f"http://127.0.0.1:{self.server.http}")
         self.assertEqual(status, 0, said)
+
+    def test_a_copy_that_cannot_be_read_here_is_not_left_with_the_server(self):
+        asked = []
+
+        class Elsewhere(http.server.BaseHTTPRequestHandler):
+            """A server on another machine: its copy is made, and is at no place of this one."""
+
+            def answer(self):
+                asked.append(self.command)
+                body = json.dumps({"state": "made", "path": "/nowhere/backup", "reason": ""}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_POST = do_DELETE = answer
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.HTTPServer(("127.0.0.1", 0), Elsewhere) as elsewhere:
+            threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
+            status, said = self.faultline("create", self.scratch / "far", "--server",
+                                          f"http://127.0.0.1:{elsewhere.server_port}")
+            elsewhere.shutdown()
+        self.assertEqual(status, 1, said)
+        self.assertIn("/nowhere/backup, cannot be read here", said)
+        self.assertEqual(asked, ["POST", "DELETE"])
+        self.assertFalse((self.scratch / "far").exists())
 
     def test_a_place_in_the_servers_own_store_is_refused_by_name(self):
         own = self.server.directory / "store"
