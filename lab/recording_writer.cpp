@@ -157,6 +157,7 @@ outcome<void> write_recording(const fs::path& path, const telemetry& t, const la
   if (auto why = check(t)) return *why;
   std::error_code error;
   fs::create_directories(path / "metrics", error);
+  if (!error) fs::remove(path / "recording.json", error);  // written last: interrupted, it is none
   if (error) return failure{ec::io_failed, path.string() + ": " + error.message()};
   json entities = json::array();
   if (auto ok = write_tables(path, t, entities); !ok) return ok;
