@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +13,7 @@
 
 #include "lab/injector.hpp"
 #include "tools/commands.hpp"
+#include "tools/internal/json_text.hpp"
 #include "tools/option_text.hpp"
 #include "tools/out_place.hpp"
 #include "tools/recording_events.hpp"
@@ -48,21 +52,38 @@ outcome<injection_options> options_of(const inject_arguments& a) {
   return o;
 }
 
-/// One directory for the whole, or one for each entity below it.
-outcome<void> write(const inject_arguments& a, const injected_recording& all) {
-  if (!a.split) return write_recording(a.out, all.observed, all.truth);
-  for (const auto& one : split_entities(all.observed, all.truth)) {
-    std::string name = one.observed.entities.front().id;
-    for (char& c : name)
-      if (c == '/') c = '-';
-    if (auto ok = write_recording(fs::path{a.out} / name, one.observed, one.truth); !ok) return ok;
-  }
-  return {};
+/// The directory of an entity's own recording: its id, harmless and none of @p taken.
+std::string directory_of(const std::string& id, std::set<std::string>& taken) {
+  std::string name = id;
+  std::replace(name.begin(), name.end(), '/', '-');
+  if (name.front() == '.') name.insert(name.begin(), '_');
+  std::string distinct = name;
+  for (int n = 2; !taken.insert(distinct).second; ++n) distinct = name + "-" + std::to_string(n);
+  return distinct;
+}
+
+bool is_recording(const fs::path& directory) {
+  std::error_code unreadable;  // told by who writes there
+  return fs::exists(directory / "recording.json", unreadable);
+}
+
+/// Where each recording is to be written: one directory, or one for each entity below it.
+std::vector<fs::path> places_of(const inject_arguments& a,
+                                const std::vector<injected_recording>& parts) {
+  if (!a.split) return {a.out};
+  std::set<std::string> taken;
+  std::vector<fs::path> places;
+  for (const auto& one : parts)
+    places.push_back(fs::path{a.out} / directory_of(one.observed.entities.front().id, taken));
+  return places;
+}
+
+int report_taken(const fs::path& place) {
+  return report_usage(place.string() + " already holds a recording (--force writes over it)");
 }
 
 int run_inject(const inject_arguments& a, const command_session& session) {
-  if (!a.force && fs::exists(fs::path{a.out} / "recording.json"))
-    return report_usage(a.out + " already holds a recording (--force writes over it)");
+  if (!a.force && is_recording(a.out)) return report_taken(a.out);
   const auto options = options_of(a);
   if (!options) return report_usage(options.error().what);
   if (const auto ok = check_out_directory(a.out); !ok) return report_failure(ok.error());
@@ -75,16 +96,25 @@ int run_inject(const inject_arguments& a, const command_session& session) {
   if (!truth) return report_failure(truth.error());
   const auto made = inject_faults(std::move(*observed), *truth, *options);
   if (!made) return report_failure(made.error());
-  if (auto written = write(a, *made); !written) return report_failure(written.error());
+  std::vector<injected_recording> parts;
+  if (a.split) parts = split_entities(made->observed, made->truth);
+  const auto places = places_of(a, parts);
+  for (const auto& place : places)
+    if (!a.force && is_recording(place)) return report_taken(place);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const injected_recording& one = a.split ? parts[i] : *made;
+    if (auto written = write_recording(places[i], one.observed, one.truth); !written)
+      return report_failure(written.error());
+  }
   std::size_t visible = 0;
   for (const auto& f : made->truth.faults) visible += f.visible.value_or(false) ? 1 : 0;
   if (session.format == output_format::json)
-    std::puts(json{{"recording", a.out},
-                   {"entities", made->observed.entities.size()},
-                   {"faults", made->truth.faults.size()},
-                   {"visible", visible},
-                   {"look_alikes", made->truth.benign.size()}}
-                  .dump(2)
+    std::puts(json_text(json{{"recording", a.out},
+                             {"entities", made->observed.entities.size()},
+                             {"faults", made->truth.faults.size()},
+                             {"visible", visible},
+                             {"look_alikes", made->truth.benign.size()}},
+                        2)
                   .c_str());
   else
     std::printf("%s: %zu entities, %zu faults (%zu can be seen), %zu look-alikes\n", a.out.c_str(),
@@ -102,7 +132,7 @@ void add_inject_command(CLI::App& app, command_session& session) {
   auto a = std::make_shared<inject_arguments>();
   CLI::App* sub = app.add_subcommand(
       "inject", "Add faults of known onset to the real rows of a recording, after train_until");
-  const auto times = CLI::Validator(duration_check(), "DURATION");
+  const auto times = CLI::Validator(seconds_check(), "DURATION");
   sub->add_option("recording", a->recording, "Directory of the recording")->required();
   sub->add_option("--out", a->out, "Directory of the new one")->required();
   sub->add_option("--seed", a->options.seed, "The same seed gives the same bytes")

@@ -17,6 +17,16 @@ std::function<std::string(const std::string&)> duration_check() {
   };
 }
 
+std::function<std::string(const std::string&)> seconds_check() {
+  return [](const std::string& text) {
+    const auto read = parse_duration(text);
+    if (!read) return read.error().what;
+    return *read % std::chrono::seconds{1} == milliseconds{0}
+               ? std::string{}
+               : "'" + text + "' is no whole number of seconds";
+  };
+}
+
 std::string above_zero(const std::string& text) {
   char* end = nullptr;
   const double number = std::strtod(text.c_str(), &end);

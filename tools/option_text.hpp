@@ -14,6 +14,9 @@ namespace faultline {
 /// failure. @returns what CLI11 wants of a validator: empty when fine.
 std::function<std::string(const std::string&)> duration_check();
 
+/// Likewise, of whole seconds: what is shorter would be cut off.
+std::function<std::string(const std::string&)> seconds_check();
+
 /// For CLI11's check(): a finite number above 0. CLI11's own PositiveNumber takes "nan", and says
 /// of what it refuses that it is not in a range of 300 digits.
 std::string above_zero(const std::string& text);

@@ -11,6 +11,7 @@
 
 #include "lab/simulator.hpp"
 #include "tools/commands.hpp"
+#include "tools/internal/json_text.hpp"
 #include "tools/option_text.hpp"
 #include "tools/out_place.hpp"
 #include "tools/sending.hpp"
@@ -148,15 +149,11 @@ void print_summary(const simulated_system& system, const std::string& out,
   if (session.format == output_format::json) {
     json faults = json::array();
     for (const auto& fault : system.truth.faults) faults.push_back(fault_json(fault));
-    std::puts(json{{"recording", out},
-                   {"entities", t.entities.size()},
-                   {"edges", t.edges.size()},
-                   {"rows", rows_of(t)},
-                   {"train_until", unix_ms(t.train_until)},
-                   {"front", system.front},
-                   {"faults", faults}}
-                  .dump(2)
-                  .c_str());
+    const json all{
+        {"recording", out},   {"entities", t.entities.size()},         {"edges", t.edges.size()},
+        {"rows", rows_of(t)}, {"train_until", unix_ms(t.train_until)}, {"front", system.front},
+        {"faults", faults}};
+    std::puts(json_text(all, 2).c_str());
     return;
   }
   std::printf("%s: %zu entities, %zu edges, %s rows\n", out.c_str(), t.entities.size(),
@@ -206,7 +203,7 @@ int run_simulate(const simulate_arguments& a, const command_session& session) {
 }
 
 void add_system_options(CLI::App& sub, simulate_arguments& a) {
-  const auto times = CLI::Validator(duration_check(), "DURATION");
+  const auto times = CLI::Validator(seconds_check(), "DURATION");
   sub.add_option("--seed", a.options.seed, "The same seed gives the same bytes")
       ->capture_default_str();
   sub.add_option("--edition", a.edition,
@@ -237,7 +234,7 @@ void add_system_options(CLI::App& sub, simulate_arguments& a) {
 }
 
 void add_fault_options(CLI::App& sub, simulate_arguments& a) {
-  const auto times = CLI::Validator(duration_check(), "DURATION");
+  const auto times = CLI::Validator(seconds_check(), "DURATION");
   auto* fault = sub.add_option("--fault", a.fault, "Kind of fault: " + fault_type_names());
   sub.add_option("--shape", a.shape, "abrupt, linear, exponential or intermittent")
       ->capture_default_str();

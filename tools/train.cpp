@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/internal/json_text.hpp"
 #include "tools/out_place.hpp"
 #include "tools/progress.hpp"
 #include "tools/train_causes.hpp"
@@ -106,7 +107,7 @@ private:
 
 int print_result(const json& result, const command_session& session) {
   if (session.format == output_format::json) {
-    std::puts(result.dump(2).c_str());
+    std::puts(json_text(result, 2).c_str());
     return exit_code::ok;
   }
   for (const auto& [key, value] : result.items())

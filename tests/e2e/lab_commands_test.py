@@ -75,6 +75,43 @@ class LabCommands(unittest.TestCase):
         self.refused("inject", self.dir, "--out", out, "--types", "gremlin")
         self.refused("evaluate", "report", self.dir, "--out", out, "--without-view", "gremlin")
         self.refused("evaluate", "headline", "--out", out, "--systems", "0")
+        self.refused("simulate", "--out", out, "--duration", "1h", "--interval", "1500ms")  # it would be a second
+        self.assertFalse(out.exists())
+
+    def renamed(self, name, ids):
+        """What edition 1 simulates, a copy for each of @ids in one recording."""
+        truth = self.simulated(name, "--quiet", "--services", "5", "--duration", "2d", "--interval", "300s")
+        truth["entities"] = [{"id": i, "metrics": truth["entities"][0]["metrics"]} for i in ids]
+        truth["edges"], truth["runs_on"] = [], []
+        (self.dir / name / "recording.json").write_text(json.dumps(truth))
+
+    def test_inject_split_stays_in_its_directory_and_writes_over_nothing(self):
+        self.renamed("odd", ["..", "host/a", "host-a"])
+        inject = ("inject", self.dir / "odd", "--out", self.dir / "out" / "split", "--split", "--quiet-hours", "4")
+        self.run_ok(*inject)
+        self.assertEqual([f.name for f in (self.dir / "out").iterdir()], ["split"])
+        written = {f.parent.name: f.read_bytes() for f in (self.dir / "out" / "split").glob("*/recording.json")}
+        self.assertEqual(sorted(json.loads(text)["entities"][0]["id"] for text in written.values()), ["..", "host-a", "host/a"])
+        self.refused(*inject, "--seed", "2")
+        self.assertEqual(written, {f.parent.name: f.read_bytes() for f in (self.dir / "out" / "split").glob("*/recording.json")})
+        self.run_ok(*inject, "--force")
+
+    def test_a_name_of_a_directory_that_is_no_utf_8_is_told_all_the_same(self):
+        out = os.fsencode(self.dir / "name-") + b"\xff"
+        done = subprocess.run([str(FAULTLINE), "-o", "json", "simulate", "--duration", "1h", "--out", out],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=110)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(json.loads(done.stdout)["recording"].endswith("name-\ufffd"))
+
+    def test_a_recording_that_could_not_be_written_over_whole_is_none(self):
+        self.simulated("old", "--duration", "1h")
+        table = next((self.dir / "old" / "metrics").iterdir())
+        table.unlink()
+        table.mkdir()  # cannot be written
+        done = subprocess.run([str(FAULTLINE), "simulate", "--seed", "7", "--duration", "1h", "--out", str(self.dir / "old"), "--force"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=110)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertFalse((self.dir / "old" / "recording.json").exists(), "it describes tables of another seed")
 
     def test_inject_and_report_work_on_a_recording(self):
         self.simulated("plain", "--quiet", "--edition", "2", "--services", "5", "--duration", "6d", "--interval", "300s",
