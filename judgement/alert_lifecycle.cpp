@@ -8,11 +8,20 @@
 namespace faultline {
 namespace {
 
-constexpr std::int64_t quiet_ms = 180'000;  // and at least three ticks
-constexpr std::int64_t echo_ms = 600'000;   // likewise, of a limit that was crossed
-constexpr std::uint8_t within_ticks = 3;    // in a row: a limit is no longer crossed
-constexpr std::uint8_t unknown_most = 8;    // ticks without a value: it will not say any more
+constexpr std::int64_t quiet_ms = 180'000;  // and at least three ticks, see quiet_time()
+constexpr std::int64_t quiet_ticks_ms = 900'000;
+constexpr std::int64_t echo_ms = 600'000;  // and at least three ticks, of a limit that was crossed
+constexpr std::uint8_t within_ticks = 3;   // in a row: a limit is no longer crossed
+constexpr std::uint8_t unknown_most = 8;   // ticks without a value: it will not say any more
 constexpr std::uint8_t run_most = 250;
+
+// To wait for three calm rows of an hour hides the end for two hours: where rows are rare, one that
+// is calm is the end. A limit is as it says: the third within it.
+std::int64_t quiet_time(alert_reason reason, std::int64_t tick_ms) noexcept {
+  const std::int64_t ticks = 3 * tick_ms;
+  if (reason == alert_reason::limit) return std::max(quiet_ms, ticks);
+  return std::max({quiet_ms, tick_ms, std::min(ticks, quiet_ticks_ms)});
+}
 
 int bits_of(unsigned value) noexcept {
   int n = 0;
@@ -60,7 +69,6 @@ void alert_lifecycle::follow_limit(const tick_signs& signs) noexcept {
 
 alert_step alert_lifecycle::next(const tick_signs& signs, std::int64_t ts_ms,
                                  std::int64_t tick_ms) noexcept {
-  const std::int64_t quiet_time = std::max(quiet_ms, 3 * tick_ms);
   const bool signs_over = signs.over || signs.limit;
   const std::int64_t echo_time = std::max(echo_ms, 3 * tick_ms);
   if (after_limit_ && (!signs_over || ts_ms - loud_ms_ >= echo_time)) after_limit_ = false;
@@ -78,7 +86,7 @@ alert_step alert_lifecycle::next(const tick_signs& signs, std::int64_t ts_ms,
   if (signs.settled) return alert_step::resolve;
   if (reason_ == alert_reason::limit && crossed_ && within_run_ >= within_ticks)
     return alert_step::resolve;
-  if (ts_ms - loud_ms_ >= quiet_time) return alert_step::resolve;
+  if (ts_ms - loud_ms_ >= quiet_time(reason_, tick_ms)) return alert_step::resolve;
   if (severity_ == alert_severity::warning && wants_critical()) return alert_step::rise;
   return alert_step::none;
 }

@@ -206,7 +206,7 @@ void entity_core::impl::begin_tick(forecast_row& row) {
   load_values(tick);
   auto& space = workspace();
   const bool aside = apart(tick.ts);
-  profile.enter(tick.ts, (!life.firing() || !deciding) && !aside, blocks);
+  profile.enter(tick.ts, tick.tick_ms, (!life.firing() || !deciding) && !aside, blocks);
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     const double* values = space.values.data() + b * width;
     std::array<double, width> fresh;  // of which its middle and its grain are learned
@@ -332,7 +332,7 @@ void entity_core::impl::score_tick(const forecast_result* result, tick_judgement
   tails.expect(moving_channels());
   const std::int64_t gap = tick.gap_ms > 0 ? tick.gap_ms : t.tick_ms;
   t.weights = weights_of(std::min<std::int64_t>(gap, 128 * t.tick_ms));
-  t.weights.shape_at = place_of(t.ts).at;
+  t.weights.shape_at = place_of(t.ts, t.tick_ms).at;
   since_pause = gap >= pause_ms && gap >= 20 * t.tick_ms && ticks != 0
                     ? 0
                     : std::min(since_pause + 1, never_paused);

@@ -199,7 +199,7 @@ entity_belief entity_core::impl::belief() const {
   b.pages = life.episode();
   b.stricter = tails.stricter();
   b.half_hours = tails.blocks();
-  const auto place = place_of(event_time_of(last_tick_ms));
+  const auto place = place_of(event_time_of(last_tick_ms), 0);
   b.weekdays = profile.days(false, place.bin);
   b.weekend_days = profile.days(true, place.bin);
   if (model)

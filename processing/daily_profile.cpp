@@ -19,7 +19,7 @@ std::int16_t packed(float z) noexcept {
 
 }  // namespace
 
-profile_place place_of(event_time t) noexcept {
+profile_place place_of(event_time t, std::int64_t tick_ms) noexcept {
   const std::int64_t ms = std::max<std::int64_t>(unix_ms(t), 0);
   const std::int64_t halves = ms / half_hour_ms;
   const std::int64_t day = halves / daily_profile::bins;
@@ -27,7 +27,9 @@ profile_place place_of(event_time t) noexcept {
   profile_place p;
   p.bin = static_cast<int>(halves % daily_profile::bins);
   p.weekend = (day + 3) % 7 >= 5;  // 1970-01-01 was a Thursday
-  p.left = inside < 0.5f ? (p.bin + daily_profile::bins - 1) % daily_profile::bins : p.bin;
+  p.left = p.bin;
+  if (tick_ms > half_hour_ms) return p;
+  if (inside < 0.5f) p.left = (p.bin + daily_profile::bins - 1) % daily_profile::bins;
   p.at = inside < 0.5f ? inside + 0.5f : inside - 0.5f;
   return p;
 }
@@ -57,7 +59,8 @@ void daily_profile::grow(std::size_t channels) {
   channels_ = static_cast<std::uint16_t>(channels);
 }
 
-void daily_profile::enter(event_time now, bool learning, std::vector<channel_block>& blocks) {
+void daily_profile::enter(event_time now, std::int64_t tick_ms, bool learning,
+                          std::vector<channel_block>& blocks) {
   if (channels_ < blocks.size() * channel_block::width) grow(blocks.size() * channel_block::width);
   const auto half_hour = static_cast<std::int32_t>(unix_ms(now) / half_hour_ms);
   const bool ended = half_hour != half_hour_;
@@ -69,7 +72,7 @@ void daily_profile::enter(event_time now, bool learning, std::vector<channel_blo
       for (std::size_t i = 0; i < channel_block::width; ++i) b.set_visits(i, 0);
     }
   }
-  const auto place = place_of(now);
+  const auto place = place_of(now, tick_ms);
   if (ended || aimed_ != place.left || aimed_weekend_ != (place.weekend ? 1 : 0)) {
     aim(place, blocks);
     aimed_ = static_cast<std::int16_t>(place.left);
@@ -79,7 +82,7 @@ void daily_profile::enter(event_time now, bool learning, std::vector<channel_blo
 
 // The half hour that has ended becomes one more day of its bin.
 void daily_profile::fold(std::vector<channel_block>& blocks) {
-  const auto place = place_of(event_time_of(half_hour_ * half_hour_ms));
+  const auto place = place_of(event_time_of(half_hour_ * half_hour_ms), 0);
   const int kind = place.weekend ? 1 : 0;
   auto& days = days_[kind][place.bin];
   const float weight = std::max(newest_weight, 1.0f / (static_cast<float>(days) + 1.0f));

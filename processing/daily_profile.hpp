@@ -21,7 +21,8 @@ struct profile_place {
   int left = 0;  ///< the profile runs from the middle of bin `left` to that of the next one
   float at = 0;  ///< how far, 0..1
 };
-profile_place place_of(event_time t) noexcept;
+/// Ticks farther apart leave bins empty between them: there the profile is that of the bin alone.
+profile_place place_of(event_time t, std::int64_t tick_ms) noexcept;
 
 /// Daily profiles of all channels of an entity, relative to their slow level, learned from the
 /// means of half hours. A bin counts for little until days have confirmed it (shrunk to 0: the
@@ -32,7 +33,8 @@ public:
 
   /// Brings the blocks' shape lanes to @p now and, when a half hour has ended, folds its means in
   /// (when @p learning). Call before the tick is observed.
-  void enter(event_time now, bool learning, std::vector<channel_block>& blocks);
+  void enter(event_time now, std::int64_t tick_ms, bool learning,
+             std::vector<channel_block>& blocks);
   /// Follows rebase_channel(): @p old is the block before.
   void rebase(std::size_t channel, const channel_block& old, const channel_block& now);
   /// Nothing was seen of the channel.

@@ -70,7 +70,7 @@ void daily_profile_tick(benchmark::State& state) {
   std::int64_t ts = start_ms;
   for (auto _ : state) {
     if (at == 0) ts += tick_ms;
-    profiles[at].enter(event_time_of(ts), true, blocks[at]);
+    profiles[at].enter(event_time_of(ts), 10'000, true, blocks[at]);
     at = at + 1 == entities ? 0 : at + 1;
   }
   state.SetItemsProcessed(state.iterations());

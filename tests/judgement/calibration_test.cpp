@@ -218,6 +218,25 @@ TEST(AlertLifecycle, FiresOnTwoOfThreeAndResolvesAfterQuietTime) {
   EXPECT_EQ(life.transition(), 2u);
 }
 
+TEST(AlertLifecycle, RareRowsAreCalmSooner) {
+  const auto calm_rows = [](std::int64_t tick_ms, alert_reason why = alert_reason::deviation) {
+    alert_lifecycle life;
+    life.apply(alert_step::fire, alert_severity::warning, why, 0);
+    tick_signs quiet;
+    quiet.quiet = true;
+    int rows = 1;
+    while (life.next(quiet, rows * tick_ms, tick_ms) != alert_step::resolve) ++rows;
+    return rows;
+  };
+  EXPECT_EQ(calm_rows(10'000), 18);
+  EXPECT_EQ(calm_rows(minute), 3);
+  EXPECT_EQ(calm_rows(5 * minute), 3);
+  EXPECT_EQ(calm_rows(10 * minute), 2);
+  EXPECT_EQ(calm_rows(15 * minute), 1);
+  EXPECT_EQ(calm_rows(60 * minute), 1);
+  EXPECT_EQ(calm_rows(60 * minute, alert_reason::limit), 3);
+}
+
 TEST(AlertLifecycle, RisesOnceAndKeepsTheEpisode) {
   alert_lifecycle life;
   tick_signs fault;
