@@ -46,36 +46,40 @@ outcome<void> note(told_last& told, std::string payload) {
   return {};
 }
 
+std::map<std::string, std::string>& all_like(const alert&, told_last& told) { return told.alerts; }
+std::map<std::string, std::string>& all_like(const incident&, told_last& told) {
+  return told.incidents;
+}
+
 /// The feed's message that told @p record last; where it is beyond retention, the record with its
-/// seq and without `published`. Empty while no message of it is out.
+/// seq and without `published`. Nothing while no message of it is out, and where that one told its
+/// end: the decision that brought it may be skipped since.
 template <class Record>
-outcome<std::string> told_payload(store& from, const Record& record) {
+outcome<void> note_last(told_last& told, store& from, const Record& record) {
   feed_store& feed = from.feed();
   const auto seq = feed.record_seq(record_key(record));
   if (!seq) return seq.error();
-  if (*seq == 0) return std::string{};
+  if (*seq == 0) return {};
   if (*seq > feed.last()) {  // written, and not on the disk yet: read() does not show it
     if (auto synced = from.sync(); !synced) return synced.error();
   }
   auto page = feed.read(*seq, 1, "");
   if (!page) return page.error();
-  const bool there = !page->records.empty() && page->records.front().seq == *seq;
-  if (!there && *seq > feed.last())
+  if (!page->records.empty() && page->records.front().seq == *seq)
+    return note(told, std::move(page->records.front().payload));
+  if (*seq > feed.last())
     return failure{ec::store_unavailable, "a record is on its way to the disk: ask again"};
-  if (!there) return json_to_msgpack(to_json(record, *seq));
-  return std::move(page->records.front().payload);
+  auto made = json_to_msgpack(to_json(record, *seq));
+  if (!made) return made.error();
+  all_like(record, told).emplace(record_key(record), std::move(*made));
+  return {};
 }
 
 template <class Record>
-outcome<std::map<std::string, std::string>> told_payloads(store& from,
-                                                          const std::vector<Record>& records) {
-  std::map<std::string, std::string> payloads;
-  for (const Record& record : records) {
-    auto payload = told_payload(from, record);
-    if (!payload) return payload.error();
-    if (!payload->empty()) payloads.emplace(record_key(record), std::move(*payload));
-  }
-  return payloads;
+outcome<void> note_told(told_last& told, store& from, const std::vector<Record>& records) {
+  for (const Record& record : records)
+    if (auto noted = note_last(told, from, record); !noted) return noted;
+  return {};
 }
 
 /// What the messages behind @p seq say, to @p last.
@@ -156,11 +160,9 @@ std::optional<outcome<std::string>> feed_door::snapshot(wire_encoding encoding, 
 
 outcome<std::string> feed_door::snapshot_of(const correlator_view& view, wire_encoding encoding) {
   if (const auto made = snapshots_.find(encoding); made != snapshots_.end()) return made->second;
-  auto alerts = told_payloads(from_, view.firing);
-  if (!alerts) return alerts.error();
-  auto incidents = told_payloads(from_, view.open);
-  if (!incidents) return incidents.error();
-  told_last told{std::move(*alerts), std::move(*incidents)};
+  told_last told;
+  if (auto noted = note_told(told, from_, view.firing); !noted) return noted.error();
+  if (auto noted = note_told(told, from_, view.open); !noted) return noted.error();
   // Meanwhile more may have been told, also of these: all of that counts, and nothing behind it.
   const auto as_of = std::max(view.feed_seq, from_.feed().last());
   if (auto noted = note_later(told, from_.feed(), view.feed_seq, as_of); !noted)

@@ -98,8 +98,8 @@ TEST_F(FeedDoorSnapshot, IsNotWaitedForOnTheFeedThread) {
   run();
 }
 
-TEST_F(FeedDoorSnapshot, IsAsOfOneMessageWhateverIsToldWhileItIsMade) {
-  const auto tell = [this](const std::string& id, alert_state state) {
+struct FeedDoorToldSnapshot : FeedDoorSnapshot {
+  alert tell(const std::string& id, alert_state state) {
     alert a;
     a.id = id;
     a.entity = "db/orders";
@@ -110,7 +110,23 @@ TEST_F(FeedDoorSnapshot, IsAsOfOneMessageWhateverIsToldWhileItIsMade) {
     f.records.push_back({record_key(a), encode_alert(a), 0});
     EXPECT_TRUE(memory->feed().append(f));
     return a;
-  };
+  }
+};
+
+TEST_F(FeedDoorToldSnapshot, HasNoAlertWhoseEndWasToldThoughItsDecisionIsSkippedSince) {
+  correlator_view view;
+  view.firing = {tell("ended", alert_state::firing), tell("stays", alert_state::firing)};
+  tell("ended", alert_state::resolved);
+  view.feed_seq = memory->feed().last();
+  EXPECT_FALSE(ask_snapshot(false));
+  caf::anon_send(correlator, view);
+  run();
+  const auto reply = json::parse(*ask_snapshot());
+  ASSERT_EQ(reply["alerts"].size(), 1U);
+  EXPECT_EQ(reply["alerts"][0]["id"], "stays");
+}
+
+TEST_F(FeedDoorToldSnapshot, IsAsOfOneMessageWhateverIsToldWhileItIsMade) {
   correlator_view view;
   view.firing = {tell("ends", alert_state::firing), tell("stays", alert_state::firing)};
   view.feed_seq = memory->feed().last();
