@@ -87,7 +87,8 @@ struct record_range {
 };
 
 /// Those of @p range, newest first, as they are told now, that @p keep accepts. @p read decodes
-/// one. Ends before its time, with where to go on, when @p enough says so. After a full page the
+/// one. Ends before its time, with where to go on, when @p enough says so. A page is full with its
+/// records or with feed_store::page_bytes of them as stored, one at least. After a full page the
 /// next one to keep is looked for among as many records as are read at once, so that `next` of the
 /// last page leads nowhere.
 template <class Record, class Decode, class Keep, class Enough>
@@ -96,7 +97,8 @@ outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from, r
                                                                   Enough enough) {
   std::vector<told<Record>> found;
   std::string last;
-  std::size_t beyond = 0;
+  std::size_t beyond = 0, held = 0;
+  bool full = false;
   for (;;) {
     auto page = from.feed().records(range.prefix, range.after, page_scan);
     if (!page) return page.error();
@@ -106,8 +108,10 @@ outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from, r
       if (!record) return record.error();
       auto current = told_now(from, key, std::move(*record), bytes, read);
       if (!current) return current.error();
-      const bool full = found.size() == range.limit;
       const bool wanted = *current && keep(**current);
+      if (wanted) held += bytes.size();
+      full =
+          full || found.size() == range.limit || (held > feed_store::page_bytes && !found.empty());
       if (full && (wanted || ++beyond == page_scan)) return std::make_pair(std::move(found), last);
       if (!full) last = range.after;
       if (wanted) found.push_back(as_told(from, std::move(**current)));

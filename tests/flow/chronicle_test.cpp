@@ -152,6 +152,36 @@ TEST_F(Chronicle, APageEndsInTimeAlsoAmongRecordsThatAreGone) {
   EXPECT_FALSE(page->second.empty()) << "where to go on";
 }
 
+TEST_F(Chronicle, APageEndsWithItsBytesAndHasOneRecordAtLeast) {
+  feed_append f;
+  constexpr std::size_t bound = feed_store::page_bytes;
+  std::vector<std::string> in_order;
+  for (const std::size_t size : {2 * bound, bound / 2, bound / 4, bound / 2, std::size_t{1}}) {
+    auto i = some_incident(std::to_string(in_order.size()), {});
+    i.started = event_time_of(begin - static_cast<std::int64_t>(in_order.size()) * minute);
+    i.summary = std::string(size, 'x');
+    in_order.push_back(i.id);
+    f.records.push_back({time_key(i), encode_incident(i)});
+    f.records.push_back({record_key(i), encode_incident(i)});
+  }
+  ASSERT_TRUE(memory->feed().append(f));
+  std::vector<std::size_t> sizes;
+  std::vector<std::string> ids;
+  std::string after;
+  do {
+    const auto page = newest<incident>(
+        *memory, {incidents_by_time, after, 10},
+        [](const std::string& bytes) { return decode_incident(bytes); },
+        [](const incident&) { return true; }, [] { return false; });
+    ASSERT_TRUE(page);
+    sizes.push_back(page->first.size());
+    for (const auto& t : page->first) ids.push_back(t.record.id);
+    after = page->second;
+  } while (!after.empty());
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{1, 2, 2}));
+  EXPECT_EQ(ids, in_order);
+}
+
 TEST_F(Chronicle, OfAnEntityTellsItsChangesAndWordsAndNothingOfOthers) {
   change("service/b", 3 * minute);
   change("service/a", minute);
