@@ -146,6 +146,8 @@ life_cycle_parts node::impl::parts_of_life_cycle() {
   parts.now = [this] { return time_now(); };
   parts.silences = options.silences;
   parts.notifications = notifications.get();
+  // Who asked has the answer before his request is given up.
+  parts.test_patience = std::chrono::milliseconds{options.web.answer_timeout} * 4 / 5;
   parts.windows = [this] { return desk->current().rules.maintenance; };
   parts.change_windows = [this](const life_cycle_parts::window_edit& edit) {
     return change_windows(edit);

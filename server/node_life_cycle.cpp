@@ -229,7 +229,10 @@ void node_life_cycle::receivers(answer<receiver_page> done) {
 void node_life_cycle::test_receiver(std::string name, answer<std::string> done) {
   if (parts_.notifications == nullptr) return done(failure{ec::not_found, "no receiver " + name});
   aside(
-      system_, [n = parts_.notifications, name] { return n->test(name); },
+      system_,
+      [n = parts_.notifications, name, patience = parts_.test_patience] {
+        return n->test(name, patience);
+      },
       [done](outcome<void> sent) {
         if (sent) return done(std::string{});
         if (sent.error().code == ec::not_found) return done(sent.error());

@@ -31,6 +31,7 @@ struct life_cycle_parts {
   std::function<arrival_time()> now;
   silence_options silences;
   const notifier* notifications = nullptr;                     ///< none without receivers
+  std::chrono::milliseconds test_patience{8'000};              ///< with a receiver under test
   std::function<std::vector<maintenance_window>()> windows{};  ///< in force
   /// Records other windows; blocks, called on a thread of its own.
   using window_edit = std::function<outcome<bool>(std::vector<maintenance_window>&)>;

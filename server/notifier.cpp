@@ -166,13 +166,11 @@ notifier_status notifier::status() const {
   return s;
 }
 
-// Somebody waits for the answer, which the HTTP server gives up at web_options::answer_timeout.
-outcome<void> notifier::test(const std::string& receiver) const {
-  constexpr milliseconds patience{8'000};
+outcome<void> notifier::test(const std::string& receiver, milliseconds patience) const {
   for (const notify_receiver& r : options_.receivers) {
     if (r.name != receiver) continue;
     notify_target target = target_of(r);
-    target.timeout = patience;
+    target.timeout = std::min(target.timeout, patience);
     return send_notification(target, made_up(r, now_()));
   }
   return failure{ec::not_found, "no receiver " + receiver};

@@ -67,9 +67,9 @@ public:
   void wake();
   notifier_status status() const;
   std::vector<std::string> receivers_of(const alert& a) const { return routing_.receivers_of(a); }
-  /// Sends a made-up alert to @p receiver now, past routes and limits. Blocks. Fails:
-  /// ec::not_found, or as send_notification().
-  outcome<void> test(const std::string& receiver) const;
+  /// Sends a made-up alert to @p receiver now, past routes and limits. Blocks, for @p patience and
+  /// what a message may take at most. Fails: ec::not_found, or as send_notification().
+  outcome<void> test(const std::string& receiver, std::chrono::milliseconds patience) const;
 
 private:
   struct worker;

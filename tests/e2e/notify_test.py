@@ -126,11 +126,13 @@ class NotifyTest(unittest.TestCase):
         self.addCleanup(sink.close)
         return sink
 
-    def server(self, receivers, routes, config=""):
+    def server(self, receivers, routes, config="", web=""):
         text = "processing: {tick: 1s}\nnotifications:\n  external_url: http://page.example/\n"
         text += "  receivers:\n" + "".join(f"    - {r}\n" for r in receivers)
         text += "  routes:\n" + "".join(f"    - {r}\n" for r in routes) + config
-        server = Server(text).start()
+        server = Server(text)
+        server.config.write_text(server.config.read_text().replace("web: {", f"web: {{{web}, " if web else "web: {"))
+        server.start()
         self.addCleanup(server.close)
         return server
 
@@ -234,6 +236,13 @@ class NotifyTest(unittest.TestCase):
             said = server.command("notify", "test", "silent", status=1)
         self.assertIn("silent was not reached: ", said)
         self.assertNotIn("the server refused", said)
+
+    def test_a_test_ends_before_the_answer_to_who_asked_for_it_is_given_up(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            server = self.server([f"{{name: silent, url: 'http://127.0.0.1:{silent.getsockname()[1]}'}}"], ["{receiver: silent}"],
+                                 web="answer_timeout: 2s")
+            said = server.command("notify", "test", "silent", status=1)
+        self.assertIn("silent was not reached: ", said)
 
     def test_a_mail_server_of_this_machine_needs_no_certificate_that_anybody_believes(self):
         made = pathlib.Path(tempfile.mkdtemp()) / "own.pem"
