@@ -225,12 +225,7 @@ int serve(const flags& f) {
   if (!config->sockets.security.key.empty() || !config->web.tls_key.empty()) keep_to_ourselves();
   fit_to_open_files(*options);
   flight_recorder::watch_signals();
-  reloader reload{*config, [&f] { return configuration(f); },
-                  [](const server_config& fresh) -> outcome<void> {
-                    if (const auto possible = options_of(fresh); !possible)
-                      return failure{ec::invalid, possible.error().what};
-                    return {};
-                  },
+  reloader reload{*config, [&f] { return configuration(f); }, check_startable,
                   [](const std::string& level) {
                     spdlog::default_logger()->set_level(spdlog::level::from_str(level));
                   }};

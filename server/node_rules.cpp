@@ -99,6 +99,10 @@ outcome<reload_report> node::impl::reload() {
 
 /// Everything is read and recorded before any of it is in force: what cannot be changes nothing.
 outcome<reload_report> node::impl::apply_all(const fresh_settings& fresh) {
+  const auto partitions = memory->events().partitions();
+  if (fresh.storage.path == options.storage.path && fresh.storage.partitions != 0 &&
+      fresh.storage.partitions != partitions)
+    return failure{ec::invalid, "storage.partitions: the store has " + std::to_string(partitions)};
   reload_step<std::vector<std::string>> of_web{{}, [] {}};
   if (web) {
     auto read = web->read_again();

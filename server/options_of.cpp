@@ -6,12 +6,16 @@
 #include "config/roles.hpp"
 #include "config/runbooks.hpp"
 #include "config/zones.hpp"
+#include "inference/forecaster.hpp"
+#include "inference/ranker.hpp"
 #include "judgement/inhibition.hpp"
 #include "judgement/window_words.hpp"
 #include "messages/text.hpp"
 #include "processing/label_matchers.hpp"
 #include "server/notifier.hpp"
+#include "server/placement.hpp"
 #include "transport/addresses.hpp"
+#include "transport/right_problems.hpp"
 
 namespace faultline {
 
@@ -155,6 +159,20 @@ outcome<node_options> options_of(const server_config& config) {
   if (!roles) return roles.error();
   o.roles = std::move(*roles);
   return o;
+}
+
+outcome<void> check_startable(const server_config& config) {
+  const auto o = options_of(config);
+  if (!o) return failure{ec::invalid, o.error().what};
+  if (auto possible = check_placement(o->placement); !possible) return possible;
+  const auto rights = look_at_rights(o->sockets, o->web).problems;
+  if (!rights.empty()) return failure{ec::invalid, rights.front().key + " " + rights.front().text};
+  if (const auto model = load_forecaster(o->lstm_file, o->lanes.batch); !model)
+    return failure{ec::invalid, "model.lstm: " + model.error().what};
+  if (o->ranker_file.empty()) return {};
+  if (const auto model = load_ranker(o->ranker_file); !model)
+    return failure{ec::invalid, "model.ranker: " + model.error().what};
+  return {};
 }
 
 }  // namespace faultline

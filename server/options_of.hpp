@@ -27,4 +27,8 @@ outcome<void> check_edges(const std::vector<configured_edge>& edges);
 /// are none that a node starts with: addresses, receivers.
 outcome<node_options> options_of(const server_config& config);
 
+/// Whether a node would start with it, as far as that can be told without one: also its models, its
+/// cores, and the files that give rights. Fails: ec::invalid.
+outcome<void> check_startable(const server_config& config);
+
 }  // namespace faultline

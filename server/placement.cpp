@@ -61,7 +61,7 @@ void placed::take_turns(const char* name, thread_turn turn) {
 outcome<void> check_placement(const placement_options& options) {
   cpu_set_t mine;
   CPU_ZERO(&mine);
-  if (::sched_getaffinity(0, sizeof mine, &mine) != 0)
+  if (::sched_getaffinity(::getpid(), sizeof mine, &mine) != 0)
     return failure{ec::io_failed, "placement: the cores of the process are not known"};
   for (const auto& [key, cores] :
        {std::pair{"actors", &options.actors}, std::pair{"inference", &options.inference},

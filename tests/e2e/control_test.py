@@ -270,12 +270,21 @@ class Rules(ControlTest):
         good = server.config.read_text()
         for text, words in (("runbooks: /nowhere\n", "/nowhere"), ("security: {curve: always}\n", "asks for keys"),
                             ("notifications: {routes: [{receiver: nobody}]}\n", "nobody"),
-                            ('edges: [{from: "db/x\\u0001", to: db/y}]\n', "no entity may have the name")):
+                            ('edges: [{from: "db/x\\u0001", to: db/y}]\n', "no entity may have the name"),
+                            (f"model: {{lstm: {ROOT}/models/ranker.flm}}\n", "not a forecaster"),
+                            (f"model: {{ranker: {ROOT}/models/lstm.flm}}\n", "not a ranker"),
+                            ("placement: {actors: '1000'}\n", "core 1000")):
             server.config.write_text(good + text)
             status, body = server.request("POST", "/-/reload")
             self.assertEqual(status, 400, text + body)
             self.assertIn(words, body)
             self.assertEqual(server.metric("faultline_config_last_reload_successful"), 0)
+        for old, new, words in (("storage: {", "storage: {partitions: 32, ", "the store has 64"),
+                                ("web: {", "web: {tokens: /nowhere, ", "/nowhere")):
+            server.config.write_text(good.replace(old, new))
+            status, body = server.request("POST", "/-/reload")
+            self.assertEqual(status, 400, new + body)
+            self.assertIn(words, body)
         server.config.write_text(good + "entities: {max_active: 5000}\n")
         status, body = server.request("POST", "/-/reload")
         self.assertEqual(status, 200, body)
