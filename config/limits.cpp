@@ -15,15 +15,21 @@ void read_bound(const yaml_entry& e, const std::string& key, std::optional<doubl
   if (!bound) problems.add(e.value.Mark(), key, "\"" + text + "\" is not a number");
 }
 
+void read_glob(const yaml_entry& e, const std::string& key, std::string& glob,
+               problem_list& problems) {
+  if (scalar_text(e, key, glob, problems) && glob.empty())
+    problems.add(e.value.Mark(), key, "is empty: the limit would hold for nothing");
+}
+
 operator_limit read_limit(const YAML::Node& node, const std::string& path, problem_list& problems) {
   static const std::vector<std::string> known{"entity", "metric", "above", "below", "severity"};
   operator_limit limit;
   for (const auto& e : entries_of(node, path, known, problems)) {
     const std::string key = path + "." + e.name;
     if (e.name == "entity") {
-      scalar_text(e, key, limit.entity, problems);
+      read_glob(e, key, limit.entity, problems);
     } else if (e.name == "metric") {
-      scalar_text(e, key, limit.metric, problems);
+      read_glob(e, key, limit.metric, problems);
     } else if (e.name == "above") {
       read_bound(e, key, limit.above, problems);
     } else if (e.name == "below") {

@@ -9,6 +9,7 @@
 
 #include "config/internal/setting.hpp"
 #include "config/internal/units.hpp"
+#include "config/internal/web_url.hpp"
 
 namespace faultline {
 namespace {
@@ -78,6 +79,7 @@ std::string lacks(const notify_receiver& r) {
     if (!fits || !plain_text(r.url))
       return mail ? "has a url that is not smtp:// or smtps://"
                   : "has a url that is not http:// or https://";
+    if (!names_host(r.url)) return "has a url without a host, or with a blank";
   }
   if (!mail) return "";
   if (!mail_address(r.from)) return "has no address in from";

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/scrape.hpp"
 
-#include <algorithm>
 #include <chrono>
 
 #include "config/config.hpp"
 #include "config/internal/units.hpp"
+#include "config/internal/web_url.hpp"
 
 namespace faultline {
 namespace {
@@ -19,14 +19,6 @@ std::string whole_url(std::string url) {
   if (url.find("://") == std::string::npos) url.insert(0, "http://");
   if (url.find('/', url.find("://") + 3) == std::string::npos) url += "/metrics";
   return url;
-}
-
-/// @p url has a scheme.
-bool names_host(const std::string& url) {
-  const auto host = url.find("://") + 3;
-  return url[host] != '/' && url[host] != ':' &&
-         std::none_of(url.begin(), url.end(),
-                      [](unsigned char c) { return c <= ' ' || c == 0x7f; });
 }
 
 void read_time(const yaml_entry& e, const std::string& key, std::chrono::milliseconds& into,

@@ -56,6 +56,13 @@ notification made_up(const notify_receiver& r, arrival_time now) {
   return n;
 }
 
+void warn_of_the_unnamed(const notify_options& o) {
+  for (const notify_receiver& r : o.receivers)
+    if (std::none_of(o.routes.begin(), o.routes.end(),
+                     [&](const notify_route& route) { return route.receiver == r.name; }))
+      spdlog::warn("receiver=\"{}\" is told of nothing but tests: no route names it", r.name);
+}
+
 }  // namespace
 
 /// Sends what one receiver is to hear, one message at a time.
@@ -117,6 +124,7 @@ notify_target notifier::target_of(const notify_receiver& r) const {
 }
 
 void notifier::start() {
+  warn_of_the_unnamed(options_);
   if (options_.routes.empty()) return;  // there are receivers to test, and nothing to tell them
   for (const notify_receiver& r : options_.receivers) {
     auto w = std::make_unique<worker>();

@@ -156,6 +156,11 @@ TEST(Config, RefusesValuesOfTheWrongKind) {
                            "limits: [{entity: x, above: high}]",
                            "limits: [{entity: x, above: 1, severity: bad}]",
                            "limits: [{entity: x, abov: 1}]",
+                           "limits: [{entity: '', above: 1}]",
+                           "limits: [{metric: '', above: 1}]",
+                           "notifications: {receivers: [{name: a, url: 'http://'}]}",
+                           "notifications: {receivers: [{name: a, url: 'http://:80/hook'}]}",
+                           "notifications: {receivers: [{name: a, url: 'https://b c/hook'}]}",
                            "limits: [7]",
                            "limits: [~]",
                            "runbooks: [a]"}) {

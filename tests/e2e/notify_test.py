@@ -373,6 +373,16 @@ class NotifyTest(unittest.TestCase):
         publisher.publish(events, 1000)
         publisher.close()
 
+    def test_a_receiver_that_no_route_names_is_known_at_the_start(self):
+        for routes in ("", ", routes: [{receiver: b}]"):
+            receivers = "receivers: [{name: a, url: 'http://127.0.0.1:9/'}, {name: b, url: 'http://127.0.0.1:9/'}]"
+            server = Server(f"notifications: {{{receivers}{routes}}}\n").start()
+            try:
+                self.assertIn('receiver="a" is told of nothing but tests', server.tail())
+                self.assertEqual('receiver="b" is told of nothing' in server.tail(), not routes)
+            finally:
+                server.close()
+
     def test_a_route_to_nobody_is_refused_at_the_start(self):
         server = Server("notifications: {receivers: [{name: a, url: 'http://x'}], routes: [{receiver: b}]}\n")
         self.addCleanup(server.close)
