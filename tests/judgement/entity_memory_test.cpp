@@ -17,11 +17,17 @@ namespace {
 thread_local std::ptrdiff_t bytes_held = 0;
 thread_local std::size_t allocations = 0;
 
-void* counted(std::size_t bytes) {
+void* counted_or_none(std::size_t bytes) noexcept {
   void* p = std::malloc(bytes);
-  if (p == nullptr) throw std::bad_alloc{};
+  if (p == nullptr) return nullptr;
   ++allocations;
   bytes_held += static_cast<std::ptrdiff_t>(malloc_usable_size(p) + sizeof(std::size_t));
+  return p;
+}
+
+void* counted(std::size_t bytes) {
+  void* p = counted_or_none(bytes);
+  if (p == nullptr) throw std::bad_alloc{};
   return p;
 }
 
@@ -35,6 +41,9 @@ void discounted(void* p) noexcept {
 
 void* operator new(std::size_t n) { return counted(n); }
 void* operator new[](std::size_t n) { return counted(n); }
+// Sorting asks so; whose own comes with a sanitizer would be given back to ours.
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return counted_or_none(n); }
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return counted_or_none(n); }
 void operator delete(void* p) noexcept { discounted(p); }
 void operator delete[](void* p) noexcept { discounted(p); }
 void operator delete(void* p, std::size_t) noexcept { discounted(p); }

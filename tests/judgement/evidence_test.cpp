@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
+#include <utility>
 
 #include "tests/judgement/root_cause_cases.hpp"
 
@@ -313,13 +315,13 @@ TEST(Evidence, AFallOfOnePercentileHidesNoRiseOfAnother) {
     b.node("service/a").metric("out_p50.b", 20, 0.1).metric("out_p90.b", 60, fall);
     b.node("service/b").metric("latency.p50_ms", 18);
     b.calls("service/a", "service/b");
-    return gather_evidence(b.question(), evidence_weights{}).edges.at(0);
+    const auto question = b.question();
+    const auto seen = gather_evidence(question, evidence_weights{}).edges.at(0);
+    return std::pair{seen.latency, std::string{seen.latency_metric}};
   };
-  const edge_evidence alone = seen_with(0);
-  EXPECT_GT(alone.latency, 1);
-  const edge_evidence both = seen_with(-0.95);
-  EXPECT_EQ(both.latency, alone.latency);
-  EXPECT_EQ(both.latency_metric, "out_p50.b");
+  const auto alone = seen_with(0).first;
+  EXPECT_GT(alone, 1);
+  EXPECT_EQ(seen_with(-0.95), std::pair(alone, std::string{"out_p50.b"}));
 }
 
 }  // namespace
