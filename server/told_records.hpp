@@ -17,8 +17,10 @@
 
 namespace faultline {
 
-/// Records looked at in one go.
+/// Records looked at for a page that is full already.
 inline constexpr std::size_t page_scan = 256;
+/// Records held at a time beside the page: each may have some megabytes.
+inline constexpr std::size_t read_at_once = 16;
 /// How long one request may look for records; its page then ends, and `next` goes on.
 inline constexpr std::chrono::seconds longest_search{2};
 
@@ -89,8 +91,8 @@ struct record_range {
 /// Those of @p range, newest first, as they are told now, that @p keep accepts. @p read decodes
 /// one. Ends before its time, with where to go on, when @p enough says so. A page is full with its
 /// records or with feed_store::page_bytes of them as stored, one at least. After a full page the
-/// next one to keep is looked for among as many records as are read at once, so that `next` of the
-/// last page leads nowhere.
+/// next one to keep is looked for among `page_scan` records, so that `next` of the last page leads
+/// nowhere.
 template <class Record, class Decode, class Keep, class Enough>
 outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from, record_range range,
                                                                   Decode read, Keep keep,
@@ -100,7 +102,7 @@ outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from, r
   std::size_t beyond = 0, held = 0;
   bool full = false;
   for (;;) {
-    auto page = from.feed().records(range.prefix, range.after, page_scan);
+    auto page = from.feed().records(range.prefix, range.after, read_at_once);
     if (!page) return page.error();
     for (auto& [key, bytes] : *page) {
       range.after = key;
@@ -117,7 +119,7 @@ outcome<std::pair<std::vector<told<Record>>, std::string>> newest(store& from, r
       if (wanted) found.push_back(as_told(from, std::move(**current)));
       if (enough()) return std::make_pair(std::move(found), last);
     }
-    if (page->size() < page_scan) return std::make_pair(std::move(found), std::string{});
+    if (page->size() < read_at_once) return std::make_pair(std::move(found), std::string{});
   }
 }
 

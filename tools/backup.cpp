@@ -123,10 +123,10 @@ int run_create(const command_session& session, const backup_arguments& a) {
   if (!std::filesystem::exists(*made + "/store", unreadable)) {
     // Left there it would keep the store's old files for as long as the server runs.
     const auto dropped = api_change(session.server, "DELETE", target());
-    if (!dropped) return report_failure(dropped.error());
     return report_failure("the server's copy, " + harmless(*made) +
                           ", cannot be read here: run this where the server runs, as a user who "
-                          "may read its files");
+                          "may read its files" +
+                          (dropped ? "" : "; and it is still there: " + dropped.error().what));
   }
   if (is_of_the_store(a.directory, *made)) {
     const auto dropped = api_change(session.server, "DELETE", target());

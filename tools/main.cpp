@@ -138,6 +138,7 @@ std::string misspelt(const CLI::App& app, const CLI::ParseError& why) {
 
 bool is_option_of(const CLI::App* app, const std::string& word) {
   if (word.size() < 2 || word.front() != '-' || word == "--") return false;
+  if (word.find_first_of(" \t\n") != std::string::npos) return false;  // a sentence
   const std::string name = word.substr(0, word.find('='));
   for (; app != nullptr; app = app->get_parent())
     for (const CLI::Option* option : app->get_options())

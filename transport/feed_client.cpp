@@ -93,7 +93,7 @@ void feed_client::impl::take(std::string_view topic, std::string_view payload) {
 
 void feed_client::impl::on_record(std::string_view topic, std::string_view payload,
                                   std::uint64_t seq) {
-  if (!started && all) start_at(seq - 1);
+  if (!started) start_at(seq - 1);
   if (all && seq > complete + 1 && seen.count(seq) == 0) fill(seq - 1);
   feed_message record{std::string{topic}, std::string{payload}, seq, false};
   if (behind()) {
