@@ -86,7 +86,8 @@ alert_step alert_lifecycle::next(const tick_signs& signs, std::int64_t ts_ms,
   if (signs.settled) return alert_step::resolve;
   if (reason_ == alert_reason::limit && crossed_ && within_run_ >= within_ticks)
     return alert_step::resolve;
-  if (ts_ms - loud_ms_ >= quiet_time(reason_, tick_ms)) return alert_step::resolve;
+  // Rows come a little early and a little late: a quarter of a tick makes none of them another row.
+  if (ts_ms - loud_ms_ + tick_ms / 4 >= quiet_time(reason_, tick_ms)) return alert_step::resolve;
   if (severity_ == alert_severity::warning && wants_critical()) return alert_step::rise;
   return alert_step::none;
 }

@@ -181,7 +181,10 @@ double likeness(const incident& a, const incident& b) {
   double score = all == 0 ? 0 : static_cast<double>(shared) / static_cast<double>(all);
   if (!a.causes.empty() && !b.causes.empty() && !a.abstained && !b.abstained &&
       a.causes.front().entity == b.causes.front().entity)
-    score += a.causes.front().fault_class == b.causes.front().fault_class ? 1 : 0.5;
+    score += !a.causes.front().fault_class.empty() &&
+                     a.causes.front().fault_class == b.causes.front().fault_class
+                 ? 1
+                 : 0.5;
   return score;
 }
 

@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include <caf/scoped_actor.hpp>
@@ -100,8 +102,9 @@ outcome<reload_report> node::impl::reload() {
 /// Everything is read and recorded before any of it is in force: what cannot be changes nothing.
 outcome<reload_report> node::impl::apply_all(const fresh_settings& fresh) {
   const auto partitions = memory->events().partitions();
-  if (fresh.storage.path == options.storage.path && fresh.storage.partitions != 0 &&
-      fresh.storage.partitions != partitions)
+  std::error_code elsewhere;  // what is not there yet is another store
+  if (std::filesystem::equivalent(fresh.storage.path, options.storage.path, elsewhere) &&
+      fresh.storage.partitions != 0 && fresh.storage.partitions != partitions)
     return failure{ec::invalid, "storage.partitions: the store has " + std::to_string(partitions)};
   reload_step<std::vector<std::string>> of_web{{}, [] {}};
   if (web) {

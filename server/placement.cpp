@@ -46,7 +46,7 @@ placed::~placed() {
 
 void placed::take_turns(const char* name, thread_turn turn) {
   if (::syscall(SYS_sched_getattr, 0, &turns_before_, sizeof turns_before_, 0) == 0) {
-    // Who runs the server with another policy than the usual one has chosen it.
+    // Idle, or in real time: somebody has chosen it for the server as a whole.
     if (turns_before_.policy != SCHED_OTHER && turns_before_.policy != SCHED_BATCH) return;
     auto wanted = turns_before_;
     wanted.policy = turn == thread_turn::whole ? SCHED_BATCH : SCHED_OTHER;

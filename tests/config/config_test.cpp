@@ -160,6 +160,7 @@ TEST(Config, RefusesValuesOfTheWrongKind) {
                            "limits: [{metric: '', above: 1}]",
                            "notifications: {receivers: [{name: a, url: 'http://'}]}",
                            "notifications: {receivers: [{name: a, url: 'http://:80/hook'}]}",
+                           "notifications: {receivers: [{name: a, url: http}]}",
                            "notifications: {receivers: [{name: a, url: 'https://b c/hook'}]}",
                            "limits: [7]",
                            "limits: [~]",

@@ -219,13 +219,14 @@ TEST(AlertLifecycle, FiresOnTwoOfThreeAndResolvesAfterQuietTime) {
 }
 
 TEST(AlertLifecycle, RareRowsAreCalmSooner) {
-  const auto calm_rows = [](std::int64_t tick_ms, alert_reason why = alert_reason::deviation) {
+  const auto calm_rows = [](std::int64_t tick_ms, alert_reason why = alert_reason::deviation,
+                            std::int64_t early_ms = 0) {
     alert_lifecycle life;
     life.apply(alert_step::fire, alert_severity::warning, why, 0);
     tick_signs quiet;
     quiet.quiet = true;
     int rows = 1;
-    while (life.next(quiet, rows * tick_ms, tick_ms) != alert_step::resolve) ++rows;
+    while (life.next(quiet, rows * tick_ms - early_ms, tick_ms) != alert_step::resolve) ++rows;
     return rows;
   };
   EXPECT_EQ(calm_rows(10'000), 18);
@@ -235,6 +236,8 @@ TEST(AlertLifecycle, RareRowsAreCalmSooner) {
   EXPECT_EQ(calm_rows(15 * minute), 1);
   EXPECT_EQ(calm_rows(60 * minute), 1);
   EXPECT_EQ(calm_rows(60 * minute, alert_reason::limit), 3);
+  for (const auto tick : {minute, 15 * minute, 60 * minute})
+    EXPECT_EQ(calm_rows(tick, alert_reason::deviation, 150), calm_rows(tick)) << "150 ms early";
 }
 
 TEST(AlertLifecycle, RisesOnceAndKeepsTheEpisode) {

@@ -182,7 +182,6 @@ TEST(RootCause, OfANodeKnownFromTheGraphAloneNoKindOfFaultIsSaid) {
     for (const auto& e : c.evidence) EXPECT_NE(e.text, "its own dependencies are as usual");
 }
 
-// What somebody has posted is told as that, and not as a metric that hardly moved.
 TEST(RootCause, OfANodeThatIsCalmNeitherKindNorMetricIsSaid) {
   system_builder b;
   b.service("service/front", 3).service("service/cart", 3).service("service/search");
@@ -207,6 +206,7 @@ TEST(RootCause, WhatShowsInItsCallersAloneIsNamedByTheirMetric) {
   EXPECT_EQ(result.causes.front().metric, "out_errors.search");
 }
 
+// What somebody has posted is told as that, and not as a metric that hardly moved.
 TEST(RootCause, AnAlertIsNoDeviationOfAMetricThatIsAsUsual) {
   for (const char* metric : {"Slow", "cpu.utilization"}) {
     system_builder b;
