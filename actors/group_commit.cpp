@@ -12,6 +12,7 @@ constexpr std::uint64_t deltas_per_save = 20'000;
 constexpr std::chrono::milliseconds no_space_pause{200};
 constexpr std::size_t reply_bytes = 64;  ///< what a waiting reply counts beside its frame
 constexpr std::size_t windows_per_save = 256;
+constexpr std::size_t company = 4;  ///< answers of a group that make the next wait for as many
 }  // namespace
 
 group_commit::group_commit(store& into, intake_options options, processing_options processing,
@@ -257,10 +258,11 @@ void group_commit::run() {
       if (stopping_.load()) return;
       continue;
     }
-    // Soon after another a group gathers company for a moment, and who is alone goes at once; what
-    // comes while one is written joins the next anyway.
-    wake_.wait_until(lock, written_at_ + options_.group_delay,
-                     [&] { return stopping_.load() || pending_.bytes >= options_.group_bytes; });
+    // Soon after one that had company a group waits for its own for a moment, else nobody waits;
+    // what comes while one is written joins the next anyway.
+    if (answered_ >= company)
+      wake_.wait_until(lock, written_at_ + options_.group_delay,
+                       [&] { return stopping_.load() || pending_.bytes >= options_.group_bytes; });
     if (!write_round(lock)) return;
     written_at_ = std::chrono::steady_clock::now();
   }
@@ -268,6 +270,7 @@ void group_commit::run() {
 
 bool group_commit::write_round(std::unique_lock<std::mutex>& lock) {
   std::swap(pending_, writing_);
+  answered_ = writing_.replies.size();
   // As they will be when this group stands in the log: neither behind it nor ahead of it.
   if (deltas_since_save_ >= deltas_per_save) rows_ = windows_.gather(windows_per_save);
   lock.unlock();

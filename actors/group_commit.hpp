@@ -158,6 +158,7 @@ private:
   std::atomic<bool> no_space_{false};
   std::atomic<bool> stopping_{false};
   std::chrono::steady_clock::time_point written_at_{};  ///< the last group
+  std::size_t answered_ = 0;                            ///< requests of the last group
   std::thread thread_;
 };
 

@@ -69,7 +69,7 @@ std::size_t lines_of(const window_ring& ring, const channel_block& b, std::size_
     if (const auto code = ring.code(back, channel); code != window_ring::missing) {
       if (newest_s - seconds > hole_ticks * tick_s) break;
       newest_s = seconds;
-      sums.add(seconds, std::sinh(static_cast<double>(window_ring::z(code))));
+      sums.add(seconds, window_ring::sinh_z(code));
     }
     if (back + 1 == stretches[found]) {
       if (sums.n < filled * static_cast<double>(stretches[found])) return found;

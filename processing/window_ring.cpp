@@ -132,10 +132,12 @@ const double* sinh_of_codes() {
 
 }  // namespace
 
+double window_ring::sinh_z(std::int16_t code) noexcept { return sinh_of_codes()[code]; }
+
 float value_of_code(double center, double scale, std::int16_t code, window_detail detail) noexcept {
   if (code == window_ring::missing) return std::numeric_limits<float>::quiet_NaN();
   if (detail == window_detail::bands) return shown_value(center, scale, window_ring::z(code));
-  return raw_at(center, scale, sinh_of_codes()[code]);
+  return raw_at(center, scale, window_ring::sinh_z(code));
 }
 
 float shown_value(double center, double scale, double z) noexcept {

@@ -38,6 +38,8 @@ public:
   std::int64_t gap_ms(std::size_t back) const noexcept { return gaps_[slot(back)]; }
   std::int16_t code(std::size_t back, std::size_t channel) const noexcept;
   static float z(std::int16_t code) noexcept { return static_cast<float>(code) / 2047.0f; }
+  /// sinh of z(@p code), from a table.
+  static double sinh_z(std::int16_t code) noexcept;
   float expected(std::size_t back, std::size_t channel) const noexcept;
   /// Follows rebase_channel(): @p old is the block before.
   void rebase(std::size_t channel, const channel_block& old, const channel_block& now);
