@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -141,6 +142,10 @@ struct entity_core::impl {
   void forget_deviations();
   bool silent_episode(const tick_judgement& t);
   void rebase_due();
+  /// Middle and scale of what the window holds of @p channel at ticks that are @p teaching; false
+  /// of less than three values.
+  bool window_base(std::size_t channel, const std::bitset<window_ring::ticks>& teaching,
+                   double& center, double& scale) const;
   void rebase(std::size_t channel, double center, double scale);
   void give_slots(bool anonymous_too);
   std::size_t moving_channels() const noexcept;

@@ -403,25 +403,16 @@ void entity_core::impl::learn_tick(const tick_judgement& t) {
 // New middles and scales at doubling ages: from the window while it holds everything, then from the
 // streaming quantiles, and then only where they have moved.
 void entity_core::impl::rebase_due() {
+  std::bitset<window_ring::ticks> teaching;
+  for (std::size_t back = 0; back < ring.size(); ++back)
+    teaching[back] = rules->maintenance.empty() || !apart(ring.ts(back));
   for (std::size_t c = 0; c < builder.channels().size(); ++c) {
     auto& b = blocks[c / width];
     const auto i = c % width;
     if (b.seen(i) < 3) continue;
     double center = 0, scale = 0;
     if (ticks <= window_ring::ticks) {
-      std::vector<double> seen;
-      for (std::size_t back = 0; back < ring.size(); ++back) {
-        if (ring.code(back, c) != window_ring::missing && !apart(ring.ts(back)))
-          seen.push_back(raw_of(b, i, window_ring::z(ring.code(back, c))));
-      }
-      if (seen.size() < 3) continue;
-      std::sort(seen.begin(), seen.end());
-      const auto at = [&](double p) {
-        return seen[static_cast<std::size_t>(p * static_cast<double>(seen.size() - 1) + 0.5)];
-      };
-      center = at(0.5);
-      scale = std::max(
-          {(at(0.75) - at(0.25)) / 1.349, (at(0.95) - at(0.05)) / 3.29, scale_floor(b, i, center)});
+      if (!window_base(c, teaching, center, scale)) continue;
     } else {
       quantile_base(b, i, center, scale);
       const double ratio = scale / static_cast<double>(b.scale[i]);
@@ -430,6 +421,30 @@ void entity_core::impl::rebase_due() {
     }
     rebase(c, center, scale);
   }
+}
+
+// The order of the values is that of their codes.
+bool entity_core::impl::window_base(std::size_t channel,
+                                    const std::bitset<window_ring::ticks>& teaching, double& center,
+                                    double& scale) const {
+  std::array<std::int16_t, window_ring::ticks> codes;
+  auto end = codes.begin();
+  for (std::size_t back = 0; back < ring.size(); ++back) {
+    const auto code = ring.code(back, channel);
+    if (code != window_ring::missing && teaching[back]) *end++ = code;
+  }
+  if (end - codes.begin() < 3) return false;
+  std::sort(codes.begin(), end);
+  const auto& b = blocks[channel / width];
+  const auto i = channel % width;
+  const auto at = [&](double p) {
+    const auto last = static_cast<double>(end - codes.begin() - 1);
+    return raw_of(b, i, window_ring::z(codes[static_cast<std::size_t>(p * last + 0.5)]));
+  };
+  center = at(0.5);
+  scale = std::max(
+      {(at(0.75) - at(0.25)) / 1.349, (at(0.95) - at(0.05)) / 3.29, scale_floor(b, i, center)});
+  return true;
 }
 
 void entity_core::impl::rebase(std::size_t channel, double center, double scale) {

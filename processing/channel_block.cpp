@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "processing/fast_math.hpp"
+#include "processing/wide.hpp"
 
 namespace faultline {
 namespace {
@@ -136,6 +137,7 @@ void prepare_block(channel_block& b, const double* values) {
   }
 }
 
+FAULTLINE_WIDE
 void standardise(const channel_block& b, const double* values, block_scores& out) {
   for (std::size_t i = 0; i < width; ++i) {
     const double y = (values[i] - b.center[i]) / static_cast<double>(b.scale[i]);
@@ -149,8 +151,9 @@ void standardise(const channel_block& b, const double* values, block_scores& out
 
 namespace {
 
-void judge_deviation(const channel_block& b, const channel_block::usual_size& usual, std::size_t d,
-                     block_scores& s) {
+[[gnu::always_inline]] inline void judge_deviation(const channel_block& b,
+                                                   const channel_block::usual_size& usual,
+                                                   std::size_t d, block_scores& s) {
   for (std::size_t i = 0; i < width; ++i) {
     s.size[d][i] = stretched(s.size[d][i]);
     const float ratio =
@@ -161,8 +164,9 @@ void judge_deviation(const channel_block& b, const channel_block::usual_size& us
   }
 }
 
-void learn_deviation(channel_block& b, channel_block::usual_size& usual, std::size_t d,
-                     const tick_weights& w, const block_scores& s) {
+[[gnu::always_inline]] inline void learn_deviation(channel_block& b,
+                                                   channel_block::usual_size& usual, std::size_t d,
+                                                   const tick_weights& w, const block_scores& s) {
   for (std::size_t i = 0; i < width; ++i) {
     const float n = b.seen(i);
     const float on = s.mask[i];
@@ -194,6 +198,7 @@ inline void count_value(channel_block& b, std::size_t i, float mask) noexcept {
 
 }  // namespace
 
+FAULTLINE_WIDE
 void observe_block(channel_block& b, const double* values, const tick_weights& w, block_scores& s) {
   for (std::size_t i = 0; i < width; ++i) {
     const double y = (values[i] - b.center[i]) / static_cast<double>(b.scale[i]);
@@ -240,6 +245,7 @@ void observe_block(channel_block& b, const double* values, const tick_weights& w
   }
 }
 
+FAULTLINE_WIDE
 void learn_block(channel_block& b, const tick_weights& w, const block_scores& s) {
   for (std::size_t i = 0; i < width; ++i) {
     const float m = s.mask[i];
@@ -279,7 +285,12 @@ void rebase_channel(channel_block& b, std::size_t i, double center, double scale
   channel_block old = b;
   b.center[i] = std::clamp(center, -1e300, 1e300);
   b.scale[i] = static_cast<float>(std::clamp(scale, least_scale, 1e30));
-  const auto moved = [&](float z) { return static_cast<float>(z_of(b, i, raw_of(old, i, z))); };
+  const auto moved = [&](float z) {
+    const double raw =
+        old.center[i] + quick_sinh(std::clamp<double>(z, -40.0, 40.0)) * old.scale[i];
+    const double y = (raw - b.center[i]) / b.scale[i];
+    return static_cast<float>(quick_asinh(std::clamp(y, -1e15, 1e15)));
+  };
   for (auto* lane : {&b.q05, &b.q25, &b.q50, &b.q75, &b.q95, &b.q999})
     (*lane)[i] = moved((*lane)[i]);
   const float level = moved(old.level[i]);

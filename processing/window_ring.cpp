@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "messages/version.hpp"
 #include "processing/fast_math.hpp"
@@ -42,23 +43,16 @@ public:
 
   std::int16_t value(std::int16_t code) const noexcept {
     const float z = window_ring::z(code);
-    if (usual_ && std::fabs(z) < 8.0f) {
-      // Off by less than 1e-8; a float's own rounding comes to 1e-3 of a code. Near the middle
-      // between two codes that is not enough to know which it is.
-      const double e = std::exp(static_cast<double>(z));
-      const double x = 0.5 * (e - 1 / e) * factor_ + shift_;
-      const double far = std::log(std::fabs(x) + std::sqrt(x * x + 1));
-      const double at = far * static_cast<double>(value_unit);
-      const double rounded = std::nearbyint(at);
-      if (far < 15.9 && std::fabs(at - rounded) < 0.49)
-        return static_cast<std::int16_t>(x < 0 ? -rounded : rounded);
-    }
-    return value_code(moved(z));
+    const auto sure = nearest(z, window_ring::sinh_z(code), value_unit);
+    return sure ? static_cast<std::int16_t>(*sure) : value_code(moved(z));
   }
   /// Most are as the one before.
   std::int8_t expected(std::int8_t code) noexcept {
     if (code != last_ || !known_) {
-      answer_ = expected_code(moved(code / expected_unit));
+      const float z = code / expected_unit;
+      const auto sure = nearest(z, quick_sinh(z), expected_unit);
+      answer_ = sure ? static_cast<std::int8_t>(std::clamp(*sure, -127.0, 127.0))
+                     : expected_code(moved(z));
       last_ = code;
       known_ = true;
     }
@@ -66,6 +60,17 @@ public:
   }
 
 private:
+  /// Where @p z comes to, times @p unit and rounded. Off by less than 1e-8 before it is rounded; a
+  /// float's own rounding comes to 1e-3 of a code. Near the middle between two codes that is not
+  /// enough to know which it is: nothing.
+  std::optional<double> nearest(float z, double sinh_z, float unit) const noexcept {
+    if (!usual_ || !(std::fabs(z) < 8.0f)) return std::nullopt;
+    const double far = quick_asinh(sinh_z * factor_ + shift_);
+    const double at = far * static_cast<double>(unit);
+    const double rounded = std::nearbyint(at);
+    if (!(std::fabs(far) < 15.9 && std::fabs(at - rounded) < 0.49)) return std::nullopt;
+    return rounded;
+  }
   float moved(double z) const noexcept {
     return static_cast<float>(z_of(now_, lane_, raw_of(old_, lane_, z)));
   }
@@ -108,23 +113,17 @@ float band_of(const channel_block& b, std::size_t lane) noexcept {
 
 namespace {
 
-/// As std::sinh, an exponential cheaper. |z| <= 16.
-double sinh_of(double z) noexcept {
-  const double e = std::exp(z);
-  return 0.5 * (e - 1 / e);
-}
-
 float raw_at(double center, double scale, double sinh_z) noexcept {
   return static_cast<float>(std::clamp(center + sinh_z * scale, -3.4e38, 3.4e38));
 }
 
-/// sinh_of() each code, by code + 32768: half a MiB instead of an exponential for every value that
-/// is read.
+/// quick_sinh() of each code, by code + 32768: half a MiB instead of an exponential for every value
+/// that is read.
 const double* sinh_of_codes() {
   static const auto table = [] {
     std::vector<double> sinh(std::size_t{1} << 16);
     for (std::size_t n = 0; n < sinh.size(); ++n)
-      sinh[n] = sinh_of(window_ring::z(static_cast<std::int16_t>(static_cast<int>(n) - 32768)));
+      sinh[n] = quick_sinh(window_ring::z(static_cast<std::int16_t>(static_cast<int>(n) - 32768)));
     return sinh;
   }();
   return table.data() + 32768;
@@ -141,7 +140,7 @@ float value_of_code(double center, double scale, std::int16_t code, window_detai
 }
 
 float shown_value(double center, double scale, double z) noexcept {
-  const float value = raw_at(center, scale, sinh_of(z));
+  const float value = raw_at(center, scale, quick_sinh(z));
   if (std::fabs(z) >= 15.99) return value;
   const double size = std::fabs(static_cast<double>(value));
   // A float has no more digits than this either.
