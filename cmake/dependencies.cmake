@@ -6,6 +6,7 @@
 #   dep::caf         CAF::core, the actor framework              actors, server
 #   dep::torch       LibTorch                                    inference
 #   dep::rocksdb     RocksDB                                     storage
+#   dep::lz4         LZ4, blocks                                 storage
 #   dep::zmq         libzmq with the C++ header zmq.hpp          transport
 #   dep::boost       Boost headers: Beast, Asio (Boost.System
 #                    is header-only)                             transport
@@ -84,6 +85,7 @@ faultline_package(caf CAF libcaf-dev CAF::core)
 target_compile_options(dep_caf INTERFACE -U_GLIBCXX_ASSERTIONS)
 faultline_dependency(torch PACKAGE libtorch-dev HEADER torch/torch.h
   PATHS /usr/include/torch/csrc/api/include LIBRARIES torch torch_cpu c10)
+faultline_dependency(lz4 PACKAGE liblz4-dev HEADER lz4.h LIBRARIES lz4)
 faultline_dependency(rocksdb PACKAGE librocksdb-dev HEADER rocksdb/db.h LIBRARIES rocksdb)
 faultline_dependency(zmq PACKAGE "libzmq3-dev and cppzmq-dev" HEADER zmq.hpp LIBRARIES zmq)
 faultline_dependency(boost PACKAGE libboost-dev HEADER boost/beast.hpp)

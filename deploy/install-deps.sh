@@ -14,7 +14,7 @@ set -euo pipefail
 commands=(
   g++:g++ cmake:cmake ninja:ninja-build ccache:ccache git:git /usr/bin/python3:python3 npm:npm)
 packages=(
-  libcaf-dev libzmq3-dev cppzmq-dev librocksdb-dev libtorch-dev libopenblas0-pthread
+  libcaf-dev libzmq3-dev cppzmq-dev librocksdb-dev liblz4-dev libtorch-dev libopenblas0-pthread
   libmsgpack-cxx-dev libboost-dev nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
   libcli11-dev libxxhash-dev zlib1g-dev libsodium-dev libre2-dev libssl-dev libprotobuf-dev libsnappy-dev libcurl4-openssl-dev
   libjemalloc-dev libhowardhinnant-date-dev prometheus-cpp-dev libgtest-dev

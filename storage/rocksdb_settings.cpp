@@ -57,11 +57,11 @@ family_shape shape_of(family f) {
   constexpr std::size_t kib = 1024;
   switch (f) {
     case family::log:
-      return {4, 64 * kib, false, rocksdb::kNoCompression};
+      return {4, 64 * kib, false, rocksdb::kLZ4Compression};
     case family::entities:
       return {8, 16 * kib, true, rocksdb::kNoCompression};
     case family::blocks:
-      return {8, 16 * kib, true, rocksdb::kNoCompression};
+      return {8, 16 * kib, true, rocksdb::kLZ4Compression};
     case family::outbox:
       return {32, 16 * kib, true, rocksdb::kLZ4Compression};
     case family::decisions:

@@ -2,12 +2,18 @@
 #include "storage/internal/rows.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include <lz4.h>
 
 #include "messages/bytes.hpp"
 #include "messages/version.hpp"
 
 namespace faultline::rows {
 namespace {
+
+constexpr std::uint32_t most_unpacked = 64u << 20;
+constexpr std::uint32_t most_ratio = 256;  ///< an LZ4 block is never smaller by more
 
 /// The reader behind a row's version byte; the failure is why it cannot be read.
 struct opened {
@@ -27,6 +33,25 @@ opened open_row(std::string_view bytes, const char* what, std::uint8_t newest = 
 
 failure damaged(const char* what) {
   return {ec::store_corrupt, std::string{"a "} + what + " row does not fit its layout"};
+}
+
+/// @p bytes behind @p head, as an LZ4 block.
+std::string pack(std::string_view bytes, std::string head) {
+  const std::size_t at = head.size();
+  const int most = LZ4_compressBound(static_cast<int>(bytes.size()));
+  head.resize(at + static_cast<std::size_t>(most));
+  const int packed =
+      LZ4_compress_default(bytes.data(), head.data() + at, static_cast<int>(bytes.size()), most);
+  head.resize(at + static_cast<std::size_t>(packed));
+  return head;
+}
+
+/// False where @p packed is no LZ4 block of @p size bytes.
+bool unpack(std::string_view packed, std::uint32_t size, std::string& out) {
+  if (size > most_unpacked || size / most_ratio > packed.size()) return false;
+  out.resize(size);
+  return LZ4_decompress_safe(packed.data(), out.data(), static_cast<int>(packed.size()),
+                             static_cast<int>(size)) == static_cast<int>(size);
 }
 
 std::string rest(field_reader& reader) { return std::string{reader.bytes(reader.left())}; }
@@ -90,23 +115,28 @@ outcome<std::string> read_text(std::string_view bytes) {
 
 std::string snapshot(const entity_snapshot& s) {
   std::string out;
-  out.reserve(s.bytes.size() + 13);
   field_writer w{out};
-  w.u8(version);
+  w.u8(snapshot_version);
   w.u64(s.position);
   w.u32(s.index);
-  return out.append(s.bytes);
+  w.u32(static_cast<std::uint32_t>(s.bytes.size()));
+  return pack(s.bytes, std::move(out));
 }
 
 outcome<entity_snapshot> read_snapshot(std::string_view entity, std::string_view bytes) {
-  auto row = open_row(bytes, "snapshot");
+  auto row = open_row(bytes, "snapshot", snapshot_version);
   if (!row.fault) return row.fault.error();
   entity_snapshot s;
   s.entity = entity;
   s.position = row.reader.u64();
   s.index = row.reader.u32();
-  s.bytes = rest(row.reader);
-  if (!row.reader.ok()) return damaged("snapshot");
+  if (bytes.front() == 1) {
+    s.bytes = rest(row.reader);
+    return row.reader.ok() ? outcome<entity_snapshot>{std::move(s)} : damaged("snapshot");
+  }
+  const std::uint32_t size = row.reader.u32();
+  if (!row.reader.ok() || !unpack(row.reader.bytes(row.reader.left()), size, s.bytes))
+    return damaged("snapshot");
   return s;
 }
 

@@ -74,7 +74,7 @@ void record_checker::check_letters() {
     const auto row = rows::read_letter(value);
     const bool follows = std::exchange(known, false);
     if (!readable(row, kind, where)) return;
-    if (database_.format() < store_format) return;  // of format 1: nothing is summed
+    if (database_.format() < summed_letters_format) return;
     if (follows && bytes != row->bytes_before)
       report_.problem(kind, where, "the bytes before it do not add up");
     bytes = row->bytes_before + key.size() + value.size();

@@ -110,7 +110,7 @@ outcome<void> upgrade_store(rocksdb_database& database, const sayer& say) {
   const std::string what = "store upgrade from format " + std::to_string(at->from) + " to " +
                            std::to_string(store_format);
   tell(what + (at->next == 0 ? " begins" : " goes on where it was interrupted"));
-  for (std::size_t done = 0;;) {
+  for (std::size_t done = 0; at->from < summed_letters_format;) {
     const auto count = convert_letters(database, *at);
     if (!count) return count.error();
     if (*count == 0) break;

@@ -37,6 +37,7 @@ MAY_KNOW = {
 OWNERS = {
     "caf/": ("actors", "server"),
     "rocksdb/": ("storage",),
+    "lz4.h": ("storage",),
     "torch/": ("inference",),
     "ATen/": ("inference",),
     "c10/": ("inference",),

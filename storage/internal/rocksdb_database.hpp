@@ -54,7 +54,9 @@ private:
 
 /// Layout of keys and rows as a whole. Stands in the store; a store of a newer one is refused, one
 /// of an older one upgraded (see upgrade.hpp).
-inline constexpr std::uint64_t store_format = 2;
+inline constexpr std::uint64_t store_format = 3;
+/// From which on dead letters are summed.
+inline constexpr std::uint64_t summed_letters_format = 2;
 
 enum class write_kind : std::uint8_t {
   intake,  ///< refused below the free-space mark

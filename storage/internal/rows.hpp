@@ -34,7 +34,9 @@ outcome<std::vector<std::uint64_t>> read_numbers(std::string_view bytes);
 std::string text(std::string_view value);
 outcome<std::string> read_text(std::string_view bytes);
 
-// snapshot := version(u8) position(u64) index(u32) bytes
+inline constexpr std::uint8_t snapshot_version = 2;
+// snapshot := version(u8 = 2) position(u64) index(u32) size(u32) LZ4 block of so many bytes
+// version 1 has the bytes themselves behind the index.
 std::string snapshot(const entity_snapshot& s);
 outcome<entity_snapshot> read_snapshot(std::string_view entity, std::string_view bytes);
 

@@ -13,6 +13,7 @@ namespace faultline {
 /// at the next open. @p say hears of it, a sentence at a time.
 ///
 ///   format 1 -> 2: dead letters say what their payload is, and how many bytes came before them
+///   format 2 -> 3: snapshots are packed as they are written; those that are not are read as before
 outcome<void> upgrade_store(rocksdb_database& database,
                             const std::function<void(const std::string&)>& say);
 

@@ -3,6 +3,7 @@
 #include <rocksdb/db.h>
 
 #include <chrono>
+#include <random>
 #include <sstream>
 #include <thread>
 
@@ -192,8 +193,8 @@ TEST_F(StoreRecovery, RefusesAStoreOfANewerFormatAndNamesBoth) {
   raw_store{directory()}.put("default", keys::format(), rows::numbers({store_format + 1, 4}));
   const failure why = open_error();
   EXPECT_EQ(why.code, ec::unknown_version);
-  EXPECT_THAT(why.what, HasSubstr("the store in " + directory() + " has version 3"));
-  EXPECT_THAT(why.what, HasSubstr("this build reads up to 2"));
+  EXPECT_THAT(why.what, HasSubstr("the store in " + directory() + " has version 4"));
+  EXPECT_THAT(why.what, HasSubstr("this build reads up to 3"));
 }
 
 TEST_F(StoreRecovery, RefusesAStoreWithPartsItDoesNotKnow) {
@@ -216,19 +217,58 @@ TEST_F(StoreRecovery, RefusesAStoreWithPartsItDoesNotKnow) {
 }
 
 TEST_F(StoreRecovery, ARowOfANewerVersionIsNotGuessed) {
-  const auto row = rows::read_snapshot("e", "\x02rest of a newer row");
+  const auto row = rows::read_snapshot("e", "\x03rest of a newer row");
   ASSERT_FALSE(row);
   EXPECT_EQ(row.error().code, ec::unknown_version);
   EXPECT_EQ(rows::read_snapshot("e", "").error().code, ec::store_corrupt);
   EXPECT_EQ(rows::read_snapshot("e", "\x01 short").error().code, ec::store_corrupt);
+  EXPECT_EQ(rows::read_snapshot("e", "\x02 short").error().code, ec::store_corrupt);
+}
+
+TEST(PackedSnapshot, IsSmallerWhereMostIsZeroAndReadAsItWas) {
+  entity_snapshot s{"e", 12, 3, std::string(7000, '\0')};
+  for (std::size_t i = 0; i < s.bytes.size(); i += 3) s.bytes[i] = static_cast<char>(i * 37);
+  s.bytes.append(4000, '\0');
+  const std::string row = rows::snapshot(s);
+  EXPECT_LT(row.size(), 8000u);
+  const auto read = rows::read_snapshot("e", row);
+  ASSERT_TRUE(read) << read.error().what;
+  EXPECT_EQ(read->bytes, s.bytes);
+  EXPECT_EQ(read->position, 12u);
+  EXPECT_EQ(read->index, 3u);
+  s.bytes.clear();
+  EXPECT_EQ(rows::read_snapshot("e", rows::snapshot(s))->bytes, "");
+}
+
+TEST(PackedSnapshot, ThatIsCutOffOrSaysAnotherSizeIsDamaged) {
+  const std::string row = rows::snapshot({"e", 12, 3, std::string(1000, 'x') + "the end"});
+  constexpr std::size_t size_at = 1 + 8 + 4;
+  for (std::size_t keep = size_at + 4; keep < row.size(); ++keep)
+    EXPECT_FALSE(rows::read_snapshot("e", row.substr(0, keep))) << keep;
+  for (const unsigned char lie : {0x00, 0x01, 0x7f, 0xff}) {
+    std::string other = row;
+    other[size_at + 3] = static_cast<char>(lie);
+    other[size_at] = static_cast<char>(other[size_at] + 1);
+    const auto read = rows::read_snapshot("e", other);
+    ASSERT_FALSE(read) << static_cast<int>(lie);
+    EXPECT_EQ(read.error().code, ec::store_corrupt);
+  }
+}
+
+/// Bytes that no table packs.
+std::string noise_of(std::size_t size) {
+  static std::mt19937_64 chance{1};
+  std::string noise(size, '\0');
+  for (auto& c : noise) c = static_cast<char>(chance());
+  return noise;
 }
 
 TEST_F(StoreRecovery, WhatIsTrimmedLeavesTheDisk) {
   write(1);
   auto store = maker.open();
   for (int i = 0; i < 60; ++i) {
-    ASSERT_TRUE(store->events().append(group_of(
-        {{i % 2 == 0 ? partition_id{0} : partition_id{1}, std::string(1024 * 1024, 'x'), 1}})));
+    ASSERT_TRUE(store->events().append(
+        group_of({{i % 2 == 0 ? partition_id{0} : partition_id{1}, noise_of(1024 * 1024), 1}})));
   }
   ASSERT_TRUE(store->flush());
   EXPECT_GT(store->bytes_on_disk(), 60'000'000u);

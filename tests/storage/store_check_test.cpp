@@ -113,7 +113,7 @@ TEST_F(StoreCheck, AWholeStoreIsCleanAndItsRecordsAreCounted) {
   EXPECT_EQ(problems(), "");
   EXPECT_TRUE(report.clean());
   EXPECT_FALSE(report.in_use);
-  EXPECT_EQ(report.format, 2u);
+  EXPECT_EQ(report.format, 3u);
   EXPECT_EQ(report.partitions, 4);
   std::map<std::string, std::uint64_t> counts;
   for (const auto& k : report.kinds) counts[k.name] = k.count;

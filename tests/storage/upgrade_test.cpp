@@ -80,9 +80,9 @@ TEST_F(StoreUpgrade, LettersOfFormat1SayWhatTheyHold) {
       letter_of_format_1("poison", "record 1/0 of partition 3 killed its entity: x", ""),
   });
   auto store = open();
-  EXPECT_THAT(said, ElementsAre("store upgrade from format 1 to 2 begins",
-                                "store upgrade from format 1 to 2: 7 dead letters",
-                                "store upgrade from format 1 to 2 is done"));
+  EXPECT_THAT(said, ElementsAre("store upgrade from format 1 to 3 begins",
+                                "store upgrade from format 1 to 3: 7 dead letters",
+                                "store upgrade from format 1 to 3 is done"));
   std::vector<std::string> what;
   for (std::uint64_t id = 1; id <= 7; ++id) {
     const auto l = store->dead_letters().find(id);
@@ -96,6 +96,30 @@ TEST_F(StoreUpgrade, LettersOfFormat1SayWhatTheyHold) {
                                 "payload {nothing", "payload cut " + std::string(20, '{'),
                                 R"(other cut [{"entity":"a"},    )", "other junk", "other "));
   EXPECT_EQ(store->events().last(0), 1u) << "the rest of the store is as it was";
+}
+
+TEST_F(StoreUpgrade, SnapshotsOfFormat2AreReadAndAnOlderBuildIsToldFromThenOn) {
+  {
+    auto store = maker.open();
+    ASSERT_TRUE(store->events().append(group_of({{0, "blob", 1}})));
+  }
+  const std::string name = "host/a";
+  const auto p = partition_of(name, 4);
+  {
+    raw_store raw{maker.directory.store()};
+    raw.put("entities", keys::entity(p, name),
+            std::string{"\1\7\0\0\0\0\0\0\0\2\0\0\0unpacked", 21});
+    raw.put("default", keys::format(), rows::numbers({2, 4}));
+  }
+  auto store = open();
+  EXPECT_THAT(said, ElementsAre("store upgrade from format 2 to 3 begins",
+                                "store upgrade from format 2 to 3 is done"));
+  const auto snapshot = store->checkpoints().load_snapshot(name);
+  ASSERT_TRUE(snapshot && *snapshot);
+  EXPECT_EQ((*snapshot)->bytes, "unpacked");
+  EXPECT_EQ((*snapshot)->position, 7u);
+  store.reset();
+  EXPECT_EQ(rows_of("default")[keys::format()], rows::numbers({3, 4}));
 }
 
 TEST_F(StoreUpgrade, HappensOnce) {
@@ -153,7 +177,7 @@ TEST_F(StoreUpgrade, GoesOnWhereItWasKilled) {
   EXPECT_EQ(open_and_die(maker.options, 3), 9) << "after two more";
   auto store = open();
   ASSERT_TRUE(store);
-  EXPECT_EQ(said.front(), "store upgrade from format 1 to 2 goes on where it was interrupted");
+  EXPECT_EQ(said.front(), "store upgrade from format 1 to 3 goes on where it was interrupted");
   EXPECT_THAT(said[said.size() - 2], HasSubstr(": 1928 dead letters")) << "5000 - 3 * 1024";
   letter_filter all;
   all.limit = 10'000;
