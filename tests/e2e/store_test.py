@@ -49,7 +49,7 @@ class Store(unittest.TestCase):
         status, report = self.check()
         self.assertEqual((status, report["problems"]), (0, []))
         self.assertTrue(report["in_use"])
-        self.assertEqual((report["format"], report["partitions"]), (2, 64))
+        self.assertEqual((report["format"], report["partitions"]), (3, 64))
         counts = {k["kind"]: k["count"] for k in report["kinds"]}
         self.assertGreater(counts["records in the log"], 1000)
         self.assertEqual(counts["dead letters"], 1)
