@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -60,12 +61,31 @@ constexpr const char* begun_inside = ".partial";  ///< of a copy into a director
 
 bool is_begun_copy(const fs::directory_entry& e) { return e.path().filename() == begun_inside; }
 
-outcome<void> empty_or_absent(const std::string& directory) {
+/// The backup that @p directory lies in, which would be whole no more with anything below it.
+std::optional<fs::path> backup_around(const fs::path& directory) {
   std::error_code error;
-  if (!fs::exists(directory, error)) return {};
-  const fs::directory_iterator all{directory, error};
-  if (!error && std::all_of(begin(all), end(all), is_begun_copy)) return {};
-  return failure{ec::invalid, directory + " holds something already: name an empty directory"};
+  fs::path at = fs::weakly_canonical(fs::absolute(directory, error), error);
+  if (!at.has_filename()) at = at.parent_path();
+  while (!error && at.has_relative_path()) {
+    at = at.parent_path();
+    const auto card = read_backup_card(at.string());
+    if (card || card.error().code == ec::unknown_version) return at;
+  }
+  return std::nullopt;
+}
+
+/// A copy into @p target clears what an earlier one left there, which may be @p source itself.
+outcome<void> is_kept(const std::string& source, const std::string& target) {
+  std::error_code error;
+  const fs::path whole = fs::weakly_canonical(fs::absolute(target, error), error);
+  const fs::path from = fs::weakly_canonical(fs::absolute(source, error), error);
+  const auto named = whole.has_filename() ? whole : whole.parent_path();
+  for (const fs::path& cleared : {named / begun_inside, fs::path{named.string() + begun_inside}})
+    if (std::mismatch(cleared.begin(), cleared.end(), from.begin(), from.end()).first ==
+        cleared.end())
+      return failure{ec::invalid, source + " would be removed as an unfinished copy into " +
+                                      target + ": move it elsewhere first"};
+  return {};
 }
 
 /// Where a copy is made that will be @p wanted once it is whole: beside it, or inside where it is
@@ -194,6 +214,17 @@ outcome<std::uint64_t> bytes_of(const fs::path& root, const std::vector<std::str
 
 }  // namespace
 
+outcome<void> check_backup_target(const std::string& directory) {
+  std::error_code error;
+  if (const auto around = backup_around(directory))
+    return failure{ec::invalid, directory + " lies in the backup " + around->string() +
+                                    ": name a directory elsewhere"};
+  if (!fs::exists(directory, error)) return {};
+  const fs::directory_iterator all{directory, error};
+  if (!error && std::all_of(begin(all), end(all), is_begun_copy)) return {};
+  return failure{ec::invalid, directory + " holds something already: name an empty directory"};
+}
+
 std::uint64_t backup_card::bytes() const {
   std::uint64_t sum = 0;
   for (const auto& f : files) sum += f.bytes;
@@ -203,7 +234,7 @@ std::uint64_t backup_card::bytes() const {
 outcome<backup_card> write_backup(const std::string& from, const std::string& to,
                                   const std::string& written_by, std::int64_t now_ms,
                                   const backup_progress& progress) {
-  if (auto free = empty_or_absent(to); !free) return free.error();
+  if (auto free = check_backup_target(to); !free) return free.error();
   const auto names = files_below(from);
   if (!names) return names.error();
   const auto total = bytes_of(from, *names);
@@ -272,7 +303,8 @@ outcome<backup_card> verify_backup(const std::string& directory, const backup_pr
 
 outcome<backup_card> restore_backup(const std::string& directory, const std::string& storage_path,
                                     const backup_progress& progress) {
-  if (auto free = empty_or_absent(storage_path); !free) return free.error();
+  if (auto free = check_backup_target(storage_path); !free) return free.error();
+  if (auto kept = is_kept(directory, storage_path); !kept) return kept.error();
   auto card = verify_backup(directory, {});
   if (!card) return card.error();
   const auto target = place_for(storage_path);

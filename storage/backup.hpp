@@ -31,9 +31,13 @@ struct backup_card {
 /// Hears how many bytes of how many are done.
 using backup_progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
+/// Whether a copy may be made in @p directory. Fails: ec::invalid (there is something in it, or it
+/// lies in a backup).
+outcome<void> check_backup_target(const std::string& directory);
+
 /// Copies what a server made for the purpose (a directory with `store` and perhaps `models`) to
-/// @p to, which must not be there or be empty, and writes its card, last; all of it is on the disk
-/// then. Fails: ec::invalid (@p to holds something), ec::not_found, ec::no_space, ec::io_failed,
+/// @p to, which check_backup_target() takes, and writes its card, last; all of it is on the disk
+/// then. Fails: ec::invalid (@p to is none), ec::not_found, ec::no_space, ec::io_failed,
 /// and as open_rocksdb_store_read_only() when the copy does not open. What was begun is removed.
 outcome<backup_card> write_backup(const std::string& from, const std::string& to,
                                   const std::string& written_by, std::int64_t now_ms,
@@ -49,7 +53,8 @@ outcome<backup_card> verify_backup(const std::string& directory,
                                    const backup_progress& progress = {});
 
 /// Verifies the backup in @p directory, then copies it to where a server with this `storage.path`
-/// finds it. Fails as verify_backup(); ec::invalid when there is anything in @p storage_path;
+/// finds it. Fails as verify_backup(); ec::invalid as check_backup_target() of
+/// @p storage_path, and where the backup is what an interrupted copy would have left there;
 /// ec::no_space, ec::io_failed. What was begun is removed.
 outcome<backup_card> restore_backup(const std::string& directory, const std::string& storage_path,
                                     const backup_progress& progress = {});

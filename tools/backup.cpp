@@ -115,9 +115,8 @@ bool is_of_the_store(const std::string& directory, const std::string& made) {
 
 int run_create(const command_session& session, const backup_arguments& a) {
   std::error_code unreadable;
-  if (std::filesystem::exists(a.directory, unreadable) &&
-      !std::filesystem::is_empty(a.directory, unreadable))
-    return report_usage(a.directory + " holds something already: name an empty directory");
+  if (const auto free = check_backup_target(a.directory); !free)
+    return report_usage(free.error().what);
   const auto made = have_it_made(session.server);
   if (!made) return report_failure(made.error());
   if (!std::filesystem::exists(*made + "/store", unreadable)) {

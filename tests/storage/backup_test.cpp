@@ -154,6 +154,24 @@ TEST_F(Backup, GoesNowhereWhereSomethingIsAndLeavesThatAlone) {
   EXPECT_TRUE(verify_backup(kept()));
 }
 
+TEST_F(Backup, NothingIsPutIntoABackupNorTakenFromWhatIsCleared) {
+  fs::create_directories(kept() + "/empty");
+  for (const std::string& inside : {kept() + "/x", kept() + "/empty", kept() + "/empty/../y/z"}) {
+    for (const auto& done : {restore_backup(kept(), inside), write_backup(copy, inside, "1", 0)}) {
+      ASSERT_FALSE(done) << inside;
+      EXPECT_EQ(done.error().code, ec::invalid);
+      EXPECT_THAT(done.error().what, HasSubstr("lies in the backup " + kept()));
+    }
+  }
+  fs::remove(kept() + "/empty");
+  EXPECT_TRUE(verify_backup(kept()));
+  fs::rename(kept(), fresh() + ".partial");
+  const auto cleared = restore_backup(fresh() + ".partial", fresh());
+  ASSERT_FALSE(cleared);
+  EXPECT_EQ(cleared.error().code, ec::invalid);
+  EXPECT_TRUE(verify_backup(fresh() + ".partial"));
+}
+
 TEST_F(Backup, IsMadeAndRestoredInsideADirectoryThatIsThereAlsoBehindALink) {
   const std::string volume = maker.directory.path() + "/volume",
                     link = maker.directory.path() + "/link";
