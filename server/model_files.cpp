@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -99,6 +100,22 @@ outcome<fs::path> find_model(const std::string& storage_path, const fs::path& di
     if (look(file)) return file;
   return failure{ec::not_found, "no model file with sha-256 " + sha256 + " in " +
                                     directory.string() + " (model.directory)" + damaged};
+}
+
+outcome<std::unique_ptr<forecaster>> load_kept_model(const std::string& storage_path,
+                                                     const fs::path& directory,
+                                                     const std::string& sha256, std::size_t batch) {
+  auto loaded = load_forecaster(kept_model(storage_path, sha256), batch);
+  if (loaded) return loaded;
+  const auto copy = find_model(storage_path, directory, sha256);
+  if (!copy) return loaded;
+  auto again = load_forecaster(*copy, batch);
+  if (!again) return loaded;
+  spdlog::warn("model kept by the store is not usable, its copy is taken copy={} reason=\"{}\"",
+               copy->string(), loaded.error().what);
+  if (const auto kept = keep_model(storage_path, *copy, sha256); !kept)
+    spdlog::warn("{}", kept.error().what);
+  return again;
 }
 
 }  // namespace faultline

@@ -16,6 +16,15 @@
 
 namespace faultline {
 
+namespace {
+
+std::filesystem::path models_directory(const node_options& o) {
+  return o.models_directory.empty() ? std::filesystem::path{o.lstm_file}.parent_path()
+                                    : std::filesystem::path{o.models_directory};
+}
+
+}  // namespace
+
 // What the configuration says becomes a record before anybody judges by it.
 outcome<void> node::impl::settle_rules() {
   rules_record wanted;
@@ -48,7 +57,7 @@ outcome<void> node::impl::settle_rules() {
   if (!in_force) return in_force.error();
   const auto& sha256 = in_force->rules.model.sha256;
   if (model && sha256 != wanted.configured_model) {
-    auto loaded = load_forecaster(kept_model(path, sha256), options.lanes.batch);
+    auto loaded = load_kept_model(path, models_directory(options), sha256, options.lanes.batch);
     if (!loaded)
       return failure{loaded.error().code, "the model in force, " + sha256 + ", is not usable (" +
                                               loaded.error().what +
@@ -60,8 +69,9 @@ outcome<void> node::impl::settle_rules() {
   const placed here{"fl-forecaster", options.placement.inference, thread_turn::whole};
   inference = std::make_unique<lane>(
       std::move(model), options.lanes, counters,
-      [path, batch = options.lanes.batch](const std::string& wanted_sha256) {
-        auto other = load_forecaster(kept_model(path, wanted_sha256), batch);
+      [path, directory = models_directory(options),
+       batch = options.lanes.batch](const std::string& wanted_sha256) {
+        auto other = load_kept_model(path, directory, wanted_sha256, batch);
         if (!other)
           spdlog::error("lane lacks model sha256={} reason=\"{}\": its ticks are degraded",
                         wanted_sha256, other.error().what);
@@ -149,10 +159,7 @@ outcome<reload_report> node::impl::apply(const fresh_settings& fresh) {
 outcome<model_state> node::impl::activate(const std::string& sha256) {
   if (!inference) return failure{ec::unsupported, "this server runs without a model"};
   const auto& path = options.storage.path;
-  const auto named = options.models_directory.empty()
-                         ? std::filesystem::path{options.lstm_file}.parent_path()
-                         : std::filesystem::path{options.models_directory};
-  auto file = find_model(path, named, sha256);
+  auto file = find_model(path, models_directory(options), sha256);
   if (!file) return file.error();
   auto loaded = load_forecaster(*file, options.lanes.batch);
   if (!loaded) {

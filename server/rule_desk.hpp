@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 
 #include "actors/group_commit.hpp"
 #include "actors/interfaces.hpp"
+#include "inference/forecaster.hpp"
 #include "judgement/rules.hpp"
 #include "messages/decision.hpp"
 #include "storage/store.hpp"
@@ -80,5 +82,11 @@ outcome<void> keep_model(const std::string& storage_path, const std::filesystem:
 outcome<std::filesystem::path> find_model(const std::string& storage_path,
                                           const std::filesystem::path& directory,
                                           const std::string& sha256);
+/// The forecaster with this sha-256 that was in force once. Where the store's file is damaged or
+/// gone, the same one of @p directory, which replaces it: the log names both. Fails as
+/// load_forecaster() of the store's.
+outcome<std::unique_ptr<forecaster>> load_kept_model(const std::string& storage_path,
+                                                     const std::filesystem::path& directory,
+                                                     const std::string& sha256, std::size_t batch);
 
 }  // namespace faultline

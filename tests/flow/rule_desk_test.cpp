@@ -216,6 +216,23 @@ TEST(ModelFiles, AreKeptAndFoundByTheirHashAndADamagedOneIsNotTheOneThatWasMeant
   EXPECT_TRUE(find_model(path, "nowhere", card->sha256));
 }
 
+TEST(ModelFiles, OfOneThatIsDamagedInTheStoreTheCopyIsTakenAndKept) {
+  folder home;
+  const auto path = home.path().string();
+  const auto sha256 = read_model_card("models/lstm.flm")->sha256;
+  ASSERT_TRUE(keep_model(path, "models/lstm.flm", sha256));
+  const auto kept = kept_model(path, sha256);
+  std::filesystem::resize_file(kept, 1000);
+  EXPECT_FALSE(load_kept_model(path, "nowhere", sha256, 1)) << "there is no other";
+  const auto loaded = load_kept_model(path, "models", sha256, 1);
+  ASSERT_TRUE(loaded) << loaded.error().what;
+  EXPECT_EQ((*loaded)->identity().sha256, sha256);
+  EXPECT_EQ(read_model_card(kept)->sha256, sha256) << "and it is kept again";
+  std::filesystem::remove(kept);
+  EXPECT_TRUE(load_kept_model(path, "models", sha256, 1));
+  EXPECT_TRUE(load_kept_model(path, "nowhere", sha256, 1));
+}
+
 TEST(Reload, TellsWhatIsInForceFromWhatNeedsARestart) {
   server_config running;
   server_config file = running;
