@@ -23,6 +23,12 @@ const busy_span* first_overlap(const std::vector<busy_span>& busy, const busy_sp
   return nullptr;
 }
 
+event_time behind_long_gap(const std::vector<event_time>& rows, event_time at) {
+  constexpr milliseconds long_gap{7 * day_ms};
+  const auto next = std::upper_bound(rows.begin(), rows.end(), at);
+  return next != rows.end() && *next - at > long_gap ? *next : at;
+}
+
 void insert_busy(std::vector<busy_span>& busy, const busy_span& span) {
   const auto at =
       std::upper_bound(busy.begin(), busy.end(), span,
@@ -80,6 +86,8 @@ void look_alike_source::nightly_backups(const std::vector<busy_span>& busy, labe
   const event_time last = series_.ts.back();
   event_time midnight = event_time_of(unix_ms(series_.ts.front()) / day_ms * day_ms);
   for (; midnight < last; midnight += milliseconds{day_ms}) {
+    if (const auto seen = behind_long_gap(series_.ts, midnight); seen != midnight)
+      midnight = event_time_of(unix_ms(seen) / day_ms * day_ms);
     const event_time from = midnight + ms((minute + rng_.uniform(-1, 1)) * minute_ms);
     const busy_span span{from, from + ms(minutes * minute_ms)};
     if (from < series_.ts.front() || span.to > last || first_overlap(busy, span)) continue;

@@ -69,7 +69,7 @@ private:
       return std::max(least_gap, milliseconds{drawn});
     };
     event_time at = std::max(until_, series_.ts.front()) + gap();
-    while (at < end) {
+    while ((at = behind_long_gap(series_.ts, at)) < end) {
       const auto shape =
           draw_injected_shape(rng_, interval_ms_, options_.shortest_ramp.count() * 1000,
                               options_.longest_ramp.count() * 1000, (end - at).count());
@@ -208,6 +208,8 @@ std::vector<injected_recording> split_entities(const telemetry& t, const labels&
       if (c.entity == series.id) o.changes.push_back(c);
     for (const auto& line : t.logs)
       if (line.entity == series.id) o.logs.push_back(line);
+    for (const auto& span : t.spans)
+      if (span.entity == series.id) o.spans.push_back(span);
     one.truth.early_s = l.early_s;
     for (const auto& f : l.faults)
       if (concerns(f.entities, series.id)) one.truth.faults.push_back(f);

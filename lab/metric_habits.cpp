@@ -10,6 +10,7 @@ namespace faultline {
 
 namespace {
 
+constexpr double largest_value = std::numeric_limits<float>::max();  // beyond it there is infinity
 constexpr std::int64_t hour_ms = 3'600'000;
 constexpr std::size_t most_pairs = 4000;  // rows a correlation looks at
 // Of a normal distribution, in deviations: its middle 50, 90 and 98 per cent.
@@ -55,11 +56,11 @@ double spread_of(std::vector<double> residuals) {
 
 // The bound a share cannot pass: by what was seen of it, or by its name.
 double bound_of(const std::string& name, double smallest, double largest) {
-  if (smallest < 0) return std::numeric_limits<double>::max();
+  if (smallest < 0) return largest_value;
   if (largest <= 1) return 1;
   const bool percent =
       name.find("pct") != std::string::npos || name.find("percent") != std::string::npos;
-  return percent && largest <= 100 ? 100 : std::numeric_limits<double>::max();
+  return percent && largest <= 100 ? 100 : largest_value;
 }
 
 metric_habit habit_of(const entity_series& s, std::size_t column, std::size_t rows) {
@@ -73,7 +74,7 @@ metric_habit habit_of(const entity_series& s, std::size_t column, std::size_t ro
   h.median = quantile(sorted, 0.5);
   h.low = quantile(sorted, 0.001);
   h.high = quantile(sorted, 0.999);
-  h.least = sorted.front() >= 0 ? 0 : std::numeric_limits<double>::lowest();
+  h.least = sorted.front() >= 0 ? 0 : -largest_value;
   h.most = bound_of(s.metrics[column], sorted.front(), sorted.back());
   const bool days = rows > 1 && s.ts[rows - 1] - s.ts[0] >= milliseconds{48 * hour_ms};
   std::array<double, 24> usual;

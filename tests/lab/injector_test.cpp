@@ -204,6 +204,10 @@ TEST(Injector, ASystemIsSplitIntoRecordingsOfItsEntities) {
   auto t = normal_host();
   t.entities.push_back(t.entities[0]);
   t.entities[1].id = "host/b";
+  for (const char* id : {"host/a", "host/b"}) {
+    t.spans.emplace_back();
+    t.spans.back().entity = id;
+  }
   auto made = inject_faults(t, {}, {});
   ASSERT_TRUE(made);
   const auto parts = split_entities(made->observed, made->truth);
@@ -214,8 +218,38 @@ TEST(Injector, ASystemIsSplitIntoRecordingsOfItsEntities) {
     for (const auto& f : p.truth.faults)
       EXPECT_EQ(f.entities, std::vector<std::string>{p.observed.entities[0].id});
     faults += p.truth.faults.size();
+    ASSERT_EQ(p.observed.spans.size(), 1U);
+    EXPECT_EQ(p.observed.spans[0].entity, p.observed.entities[0].id);
   }
   EXPECT_EQ(faults, made->truth.faults.size());
+}
+
+TEST(Injector, ValuesNearTheLargestStayFinite) {
+  auto t = normal_host();
+  for (std::size_t row = 0; row < t.entities[0].rows(); ++row)
+    t.entities[0].values[row * 4 + 1] *= 6e28F;  // 3e38
+  injection_options o;
+  o.types = {fault_type::memory_leak};
+  const auto made = inject_faults(t, {}, o);
+  ASSERT_TRUE(made);
+  ASSERT_FALSE(made->truth.faults.empty());
+  EXPECT_EQ(made->truth.faults[0].root_metric, "memory.used");
+  for (const float v : made->observed.entities[0].values) ASSERT_FALSE(std::isinf(v));
+}
+
+TEST(Injector, ARowOfALaterCenturyBringsNoFaultsBetween) {
+  auto t = normal_host();
+  const event_time last_but_one = t.entities[0].ts.back();
+  t.entities[0].ts.push_back(event_time_of(4'070'908'700'000));
+  for (const float v : {0.4F, 5e9F, 3.F, 1.F}) t.entities[0].values.push_back(v);
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    injection_options o;
+    o.seed = seed;
+    const auto made = inject_faults(t, {}, o);
+    ASSERT_TRUE(made);
+    ASSERT_FALSE(made->truth.faults.empty());
+    EXPECT_LE(made->truth.faults.back().start, last_but_one);
+  }
 }
 
 TEST(Injector, ARecordingThatNeverMovesGetsNoFault) {
