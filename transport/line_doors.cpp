@@ -38,6 +38,7 @@ constexpr std::size_t most_waiting = std::size_t{1024} * 1024;
 constexpr std::size_t enough = std::size_t{64} * 1024;
 constexpr std::chrono::milliseconds gather_time{100};
 constexpr int datagrams_per_turn = 256;
+constexpr int last_turns = 64;  ///< more than a receive buffer holds; a flood ends nothing later
 constexpr int receive_buffer = 4 * 1024 * 1024;  ///< asked for; the kernel gives what it may
 
 /// A sender's address; of this machine, its name.
@@ -119,7 +120,7 @@ private:
   error_code open_udp(const udp::endpoint& at, bool alone, gathering& to);
   error_code open_tcp(const tcp::endpoint& at, bool alone, gathering& to);
   void wait_for_datagrams(udp_door& door);
-  void read_datagrams(udp_door& door);
+  bool read_datagrams(udp_door& door);
   void accept(tcp_door& door);
   void welcome(tcp_door& door, tcp::socket socket);
   bool make_room();
@@ -283,8 +284,10 @@ void doors_impl::wait_for_datagrams(udp_door& door) {
   });
 }
 
-void doors_impl::read_datagrams(udp_door& door) {
-  for (int i = 0; i < datagrams_per_turn; ++i) {
+/// @returns whether there may be more.
+bool doors_impl::read_datagrams(udp_door& door) {
+  int read = 0;
+  for (; read < datagrams_per_turn; ++read) {
     udp::endpoint from;
     iovec part{datagram_.data(), datagram_.size()};
     alignas(cmsghdr) std::array<char, 128> control{};
@@ -311,6 +314,7 @@ void doors_impl::read_datagrams(udp_door& door) {
                 {datagram_.data(), static_cast<std::size_t>(n)});
   }
   came(door.to);
+  return read == datagrams_per_turn;
 }
 
 void doors_impl::accept(tcp_door& door) {
@@ -378,7 +382,9 @@ void doors_impl::stop() {
   if (!thread_.joinable()) return;
   asio::post(io_, [this] {
     ending_ = true;
-    for (auto& door : udp_) read_datagrams(door);
+    for (auto& door : udp_)
+      for (int turn = 0; turn < last_turns && read_datagrams(door); ++turn) {
+      }
     for (auto& g : gathered_) hand_over(g);
     paused_.clear();
     io_.stop();

@@ -146,6 +146,27 @@ TEST(LineDoors, WhatCameIsHandedOverAtTheEnd) {
   EXPECT_EQ(r.got.size(), 1U);
 }
 
+TEST(LineDoors, DatagramsThatLieInTheSocketAtTheEndAreHandedOver) {
+  rig r{{{"syslog", "udp://127.0.0.1:0"}}};
+  constexpr std::size_t more_than_a_turn = 270, first = 1;
+  std::thread ending;
+  {
+    std::unique_lock<std::mutex> lock{r.mutex};
+    send_datagram(r.address(0), "<1>first");
+    // The doors' thread waits for the lock from its next hand-over on.
+    while (r.doors->counters().datagrams < first)
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    std::this_thread::sleep_for(std::chrono::milliseconds{300});
+    for (std::size_t i = 0; i < more_than_a_turn; ++i) send_datagram(r.address(0), "<1>more");
+    ending = std::thread{[&] { r.doors->stop(); }};
+    std::this_thread::sleep_for(std::chrono::milliseconds{300});
+  }
+  ending.join();
+  const auto c = r.doors->counters();
+  EXPECT_EQ(r.got.size() + c.kernel_drops, first + more_than_a_turn);
+  EXPECT_EQ(c.datagrams + c.kernel_drops, first + more_than_a_turn);
+}
+
 TEST(LineDoors, AreNotOpenedToNetworksUnlessThatIsSaid) {
   for (const char* endpoint : {"udp://0.0.0.0:0", "tcp://0.0.0.0:0"}) {
     const auto opened = open_line_doors({{"syslog", endpoint}}, {});
