@@ -61,11 +61,12 @@ outcome<maintenance_word> read_word(const std::string& text) {
     const auto at = body.find(key);
     if (at == body.end() || at->is_null()) continue;
     if (!at->is_string() || at->get_ref<const std::string&>().size() > text_bytes)
-      return failure{ec::invalid, std::string{"\""} + key + "\" must be a text"};
+      return failure{ec::invalid, std::string{"\""} + key + "\" must be a text of at most " +
+                                      std::to_string(text_bytes) + " bytes"};
     *into = at->get<std::string>();
   }
   if (!read_texts(body, "entities", w.entities) || !read_texts(body, "days", w.days))
-    return failure{ec::invalid, "\"entities\" and \"days\" must be lists of texts"};
+    return failure{ec::invalid, "\"entities\" and \"days\" must be lists of at most 100 texts"};
   for (const auto& [key, into] : {std::pair{"dependents", &w.dependents}, {"force", &w.force}}) {
     const auto at = body.find(key);
     if (at == body.end() || at->is_null()) continue;

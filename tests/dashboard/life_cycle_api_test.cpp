@@ -118,6 +118,10 @@ TEST_F(LifeCycleApi, AMaintenanceWindowIsTakenAsItIsSaid) {
   for (const char* body : {"", "[]", R"({"name":3})", R"({"entities":"a"})", R"({"force":"yes"})",
                            R"({"dependents":1})", R"({"duration_s":-1})", R"({"days":[1]})"})
     EXPECT_EQ(ask("POST", "/api/v1/maintenance", body).status, 400) << body;
+  const auto long_one =
+      ask("POST", "/api/v1/maintenance", json{{"comment", std::string(4097, 'x')}}.dump());
+  EXPECT_EQ(long_one.status, 400);
+  EXPECT_NE(long_one.body.find("a text of at most 4096 bytes"), std::string::npos) << long_one.body;
   role = web_role::viewer;
   EXPECT_EQ(ask("POST", "/api/v1/maintenance", "{}").status, 403);
   EXPECT_EQ(ask("DELETE", "/api/v1/maintenance/deploy").status, 403);
