@@ -264,9 +264,14 @@ int main(int argc, char** argv) {
   flags f;
   CLI::App app{"faultlined: early warning and root cause for people who run systems"};
   app.set_version_flag("--version", version());
-  // An empty one is a variable of a script that is not set: the defaults were not meant.
+  // An empty one is a variable of a script that is not set: the defaults were not meant. Nor is an
+  // option a path.
   const CLI::Validator said{
-      [](const std::string& text) { return std::string{text.empty() ? "is empty" : ""}; }, ""};
+      [](const std::string& text) {
+        if (text.empty()) return std::string{"is empty"};
+        return text.front() == '-' ? "a value is missing before '" + text + "'" : std::string{};
+      },
+      ""};
   app.add_option("--config.file", f.config_file, "YAML configuration")->check(said);
   app.add_option("--storage.path", f.storage_path, "directory of the store")->check(said);
   app.add_option("--web.listen-address", f.listen_address, "host:port of the HTTP listener")

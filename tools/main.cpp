@@ -177,6 +177,21 @@ void refuse_options_as_values(CLI::App& app, const std::vector<std::string>& wor
     refuse_options_as_values(*command, words);
 }
 
+/// The library reads -1 as the largest number where there is no sign.
+void refuse_negative_counts(CLI::App& app) {
+  for (CLI::Option* option : app.get_options())
+    if (option->get_type_name().rfind("UINT", 0) == 0)
+      option->check(CLI::Validator(
+          [](const std::string& value) {
+            const auto first = value.find_first_not_of(" \t\n");
+            const bool negative = first != std::string::npos && value[first] == '-';
+            return negative ? "'" + faultline::harmless(value) + "' is less than 0" : std::string{};
+          },
+          ""));
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+    refuse_negative_counts(*command);
+}
+
 int run(int argc, char** argv) {
   const std::vector<std::string> words{argv, argv + argc};
   CLI::App app{
@@ -194,6 +209,7 @@ int run(int argc, char** argv) {
   add_common_options(app, session);
   add_commands(app, session);
   refuse_options_as_values(app, words);
+  refuse_negative_counts(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

@@ -313,6 +313,22 @@ storage:
             done = run(BIN / "faultline", *nobody, *window, "-d", "1h", *meant)
             self.assertEqual(done.returncode, 1, (meant, done.stdout + done.stderr))
 
+    def test_a_count_below_zero_is_refused(self):
+        """It was the largest number of its type."""
+        for words in (["simulate", "--out", self.dir / "never", "--seed", "-1"], ["simulate", "--out", self.dir / "never", "--faults=-1"],
+                      ["tail", "--from", "-1"], ["tail", "--count=-1"], ["inject", "x", "--out", self.dir / "never", "--seed", "-2"],
+                      ["entity", "list", "--limit", "-1"], ["dead-letter", "list", "--limit", "-1"]):
+            done = run(BIN / "faultline", *words)
+            self.assertEqual(done.returncode, 2, (words, done.stdout + done.stderr))
+            self.assertIn("is less than 0", done.stdout + done.stderr)
+        self.assertFalse((self.dir / "never").exists())
+
+    def test_no_option_of_the_server_is_taken_for_the_value_of_another(self):
+        for words in (["--config.file", "--storage.path", "x"], ["--storage.path", "--help"], ["--web.listen-address", "--log.level", "info"]):
+            done = run(BIN / "faultlined", *words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(f"{words[0]}: a value is missing before '{words[1]}'", done.stdout + done.stderr)
+
     def test_what_is_wrong_with_a_token_file_is_said_alone(self):
         token = self.dir / "token"
         token.write_text("x\n")
