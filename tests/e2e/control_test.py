@@ -347,6 +347,27 @@ class Models(ControlTest):
         self.assertIn("in force already",
                       self.command(server, "model", "activate", str(ROOT / "models" / "lstm.flm")).stdout)
 
+    def test_a_model_in_force_that_is_damaged_in_the_store_is_taken_from_the_directory(self):
+        server = self.server(limit(90))
+        twin, sha256 = self.shelf(server)
+        server.kill()
+        server.config.write_text(server.config.read_text() + f"model: {{directory: {twin.parent}}}\n")
+        server.start()
+        self.assertEqual(self.command(server, "model", "activate", str(twin)).returncode, 0)
+        server.kill()
+        kept = server.directory / "store" / "models" / f"{sha256}.flm"
+        whole = kept.read_bytes()
+        kept.write_bytes(whole[:-1])
+        server.start()
+        self.assertEqual(server.api("/api/v1/model")["sha256"], sha256)
+        self.assertIn(f"copy={twin}", server.tail())
+        self.assertEqual(kept.read_bytes(), whole)
+        server.kill()
+        kept.write_bytes(whole[:-1])
+        twin.unlink()
+        with self.assertRaisesRegex(RuntimeError, f"the model in force, {sha256}, is not usable"):
+            server.start()
+
     def test_a_damaged_or_unknown_model_is_refused_and_the_old_one_stays(self):
         server = self.server(limit(90))
         twin, sha256 = self.shelf(server)

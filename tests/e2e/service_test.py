@@ -91,6 +91,21 @@ class ServiceTest(unittest.TestCase):
         self.assertTrue(self.manager.hears("STOPPING=1"), "stopping")
         self.assertEqual(self.server.process.wait(timeout=60), 0)
 
+    def test_a_hangup_at_any_time_of_the_start_ends_nothing_where_it_was_ignored_before(self):
+        """As the guide says: until the libraries are loaded a signal does what it did before."""
+        server = Server("")
+        self.addCleanup(server.close)
+        server.process = subprocess.Popen([str(BIN / "faultlined"), "--config.file", str(server.config)], stdout=server.log,
+                                          stderr=server.log, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        while not server.is_ready():
+            self.assertIsNone(server.process.poll(), server.tail())
+            server.process.send_signal(signal.SIGHUP)
+        server.process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 60
+        while "reload: nothing has changed" not in server.tail():
+            self.assertLess(time.monotonic(), end, server.tail())
+            time.sleep(0.05)
+
     def test_it_ends_while_questions_are_under_way(self):
         self.start(watchdog_ms=10000)
         publisher = Publisher(self.server.router, "agent")
