@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/backup.hpp"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -32,6 +34,33 @@ struct backup_arguments {
 };
 
 constexpr std::chrono::milliseconds next_look{200};
+
+volatile sig_atomic_t told_to_end = 0;
+
+/// While it lives SIGINT and SIGTERM only say so: what was begun is taken away first. The second
+/// one ends as ever.
+class ending_in_order {
+public:
+  ending_in_order() {
+    struct sigaction noted = {};
+    noted.sa_handler = [](int) { told_to_end = 1; };
+    noted.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
+    ::sigaction(SIGINT, &noted, &interrupt_);
+    ::sigaction(SIGTERM, &noted, &terminate_);
+  }
+  ~ending_in_order() {
+    ::sigaction(SIGINT, &interrupt_, nullptr);
+    ::sigaction(SIGTERM, &terminate_, nullptr);
+  }
+  ending_in_order(const ending_in_order&) = delete;
+  ending_in_order& operator=(const ending_in_order&) = delete;
+
+private:
+  struct sigaction interrupt_ = {}, terminate_ = {};
+};
+
+/// Thrown through the copying, which removes what it had begun.
+struct interrupted {};
 
 const std::string& target() {
   static const std::string path = api_target("backup", {});
@@ -82,6 +111,23 @@ outcome<std::string> have_it_made(const api_server& server) {
   return (*state)["path"].get<std::string>();
 }
 
+/// write_backup() of the server's copy @p made, until somebody ends us.
+outcome<backup_card> take_away(const std::string& made, const std::string& directory) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const auto bar = bar_for("copy");
+  const auto go_on = [&bar](std::uint64_t done, std::uint64_t total) {
+    if (told_to_end != 0) throw interrupted{};
+    bar(done, total);
+  };
+  try {
+    if (told_to_end != 0) throw interrupted{};
+    return write_backup(made, directory, program_version,
+                        std::chrono::duration_cast<std::chrono::milliseconds>(now).count(), go_on);
+  } catch (const interrupted&) {
+    return failure{ec::shutting_down, "interrupted: there is no backup in " + directory};
+  }
+}
+
 int print_card(const command_session& session, const std::string& directory,
                const backup_card& card, const char* done) {
   if (session.format == output_format::json) {
@@ -117,6 +163,7 @@ int run_create(const command_session& session, const backup_arguments& a) {
   std::error_code unreadable;
   if (const auto free = check_backup_target(a.directory); !free)
     return report_usage(free.error().what);
+  auto in_order = std::make_unique<ending_in_order>();
   const auto made = have_it_made(session.server);
   if (!made) return report_failure(made.error());
   if (!std::filesystem::exists(*made + "/store", unreadable)) {
@@ -135,13 +182,11 @@ int run_create(const command_session& session, const backup_arguments& a) {
   // Until the server has dropped it: nobody else has another made in its place meanwhile.
   const auto lease = copy_lease::to_take(*made);
   if (!lease) return report_failure(lease.error());
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto card = write_backup(*made, a.directory, program_version,
-                                 std::chrono::duration_cast<std::chrono::milliseconds>(now).count(),
-                                 bar_for("copy"));
+  const auto card = take_away(*made, a.directory);
   const auto dropped = api_change(session.server, "DELETE", target());
   if (!card) return report_failure(card.error());
   if (!dropped) return report_failure(dropped.error());
+  in_order.reset();  // the backup is there
   if (const auto whole = verify_backup(a.directory, bar_for("verify")); !whole)
     return report_failure(whole.error());
   return print_card(session, a.directory, *card, "written");

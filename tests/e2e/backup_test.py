@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -148,6 +149,26 @@ class BackupTest(unittest.TestCase):
         self.assertIn("/nowhere/backup, cannot be read here", said)
         self.assertEqual(asked, ["POST", "DELETE"])
         self.assertFalse((self.scratch / "far").exists())
+
+    def test_one_that_is_interrupted_leaves_nothing_here_and_no_copy_with_the_server(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self.server.process.send_signal(signal.SIGSTOP)
+            try:
+                create = subprocess.Popen([BIN / "faultline", "backup", "create", self.scratch / "interrupted",
+                                           "--server", f"http://127.0.0.1:{self.server.http}"], stderr=subprocess.PIPE, text=True)
+                status = pathlib.Path(f"/proc/{create.pid}/status")
+                end = time.monotonic() + 30
+                while not int(status.read_text().split("SigCgt:")[1].split()[0], 16) >> (number - 1) & 1:
+                    self.assertLess(time.monotonic(), end, "it never takes the signal")
+                    time.sleep(0.01)
+                create.send_signal(number)
+            finally:
+                self.server.process.send_signal(signal.SIGCONT)
+            _, said = create.communicate(timeout=60)
+            self.assertEqual(create.returncode, 1, said)
+            self.assertIn("interrupted: there is no backup in", said)
+            self.assertEqual(self.server.api("/api/v1/backup")["state"], "none")
+            self.assertFalse(list(self.scratch.glob("interrupted*")))
 
     def test_a_place_in_the_servers_own_store_is_refused_by_name(self):
         own = self.server.directory / "store"
