@@ -41,13 +41,15 @@ answer<T> v2_answer(http_responder respond, Make make) {
   };
 }
 
-/// true, false, or left out.
+/// A flag as Alertmanager reads one, or left out.
 bool read_flag(const api_call& call, std::string_view name, bool& out) {
-  const std::string text = parameter(call, name);
-  if (text.empty() || text == "true" || text == "false") {
-    if (!text.empty()) out = text == "true";
-    return true;
-  }
+  std::string text = parameter(call, name);
+  if (text.empty()) return true;
+  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  for (const std::string_view yes : {"true", "1", "t", "yes", "y", "on"})
+    if (text == yes) return out = true;
+  for (const std::string_view no : {"false", "0", "f", "no", "n", "off"})
+    if (text == no) return !(out = false);
   fail(call.respond, {ec::invalid, std::string{name} + " must be true or false"});
   return false;
 }

@@ -248,6 +248,18 @@ TEST_F(LifeCycleApi, WhatFiresIsToldAsAlertmanagerTellsIt) {
   EXPECT_EQ(ask("GET", "/api/v2/alerts", {}, {{"active", "maybe"}}).status, 400);
 }
 
+TEST_F(LifeCycleApi, FlagsAreSaidAsAlertmanagerTakesThem) {
+  for (const char* yes : {"true", "1", "T", "True", "yes", "on"}) {
+    cycle.filter.silenced = false;
+    EXPECT_EQ(ask("GET", "/api/v2/alerts", {}, {{"silenced", yes}}).status, 200) << yes;
+    EXPECT_TRUE(cycle.filter.silenced) << yes;
+  }
+  for (const char* no : {"false", "0", "F", "FALSE", "no", "off"}) {
+    EXPECT_EQ(ask("GET", "/api/v2/alerts", {}, {{"active", no}}).status, 200) << no;
+    EXPECT_FALSE(cycle.filter.active) << no;
+  }
+}
+
 TEST_F(LifeCycleApi, PostedAlertsAreHandedOn) {
   const auto r = ask("POST", "/api/v2/alerts",
                      R"([{"labels":{"alertname":"Slow","empty":""},"annotations":{"summary":"s"},
