@@ -100,6 +100,9 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
                                           const window_parts& parts,
                                           const evidence_weights& weights);
 
+/// What packing may have added to a value of the window, as a scale.
+double packing_noise_of(const std::vector<float>& values, const window_parts& parts);
+
 /// How a series left its baseline.
 struct deviation {
   double strength = 0;  ///< share of what its own history reaches; 1 = just unusual

@@ -58,10 +58,8 @@ public:
     const deviation* own = told == nullptr ? own_latency(nodes_[to], by_spans) : nullptr;
     if (told != nullptr) {
       // The same calls from both ends: what the callee does not see lies between them.
-      std::vector<float> excess = aligned(w, q_.nodes[to].window, told->values);
-      excess.resize(std::min(excess.size(), seen.values.size()));
-      for (std::size_t n = 0; n < excess.size(); ++n) excess[n] = seen.values[n] - excess[n];
-      const auto between = deviation_of(w, excess, 1, parts, weights_);
+      const auto between =
+          deviation_between(w, seen.values, aligned(w, q_.nodes[to].window, told->values), parts);
       if (between) {
         own_rise = (shows->after - shows->before) - (between->after - between->before);
         shows = between;
@@ -125,6 +123,21 @@ private:
         return &q_.nodes[call.to].window.metrics[m];
     }
     return nullptr;
+  }
+
+  /// Of what the caller sees beyond the callee. Both were packed, each with an error of its own.
+  std::optional<deviation> deviation_between(const entity_window& w,
+                                             const std::vector<float>& caller,
+                                             std::vector<float> callee,
+                                             const window_parts& parts) const {
+    const double noise = packing_noise_of(caller, parts) + packing_noise_of(callee, parts);
+    std::vector<float>& excess = callee;
+    excess.resize(std::min(excess.size(), caller.size()));
+    for (std::size_t n = 0; n < excess.size(); ++n) excess[n] = caller[n] - excess[n];
+    auto base = baseline_of(excess, parts, weights_);
+    if (!base) return std::nullopt;
+    base->scale = std::max(base->scale, noise);
+    return deviation_from(*base, w, excess, 1, parts, weights_);
   }
 
   edge_evidence& edge(std::size_t from, std::size_t to) {

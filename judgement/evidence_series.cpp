@@ -362,6 +362,14 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
   return b;
 }
 
+double packing_noise_of(const std::vector<float>& values, const window_parts& parts) {
+  bounds all;
+  for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n)
+    if (std::isfinite(values[n])) all.take(values[n]);
+  const double range = static_cast<double>(all.most) - static_cast<double>(all.least);
+  return packing_noise * std::max(0.0, range);
+}
+
 std::optional<deviation> deviation_of(const entity_window& w, const std::vector<float>& values,
                                       int worse, const window_parts& parts,
                                       const evidence_weights& weights) {

@@ -280,6 +280,23 @@ TEST(Evidence, ARiseTheCalleeSeesTooIsNotTheEdges) {
   EXPECT_LT(seen_by_both("out_p50.b", "in_p50.a").latency, 1);
 }
 
+TEST(Evidence, WhatPackingMakesOfOneRiseAtBothEndsIsNotTheEdges) {
+  for (const bool steady : {true, false}) {
+    system_builder b;
+    b.node("service/a").metric("out_p50.b", 1000, 4).node("service/b").metric("in_p50.a", 1000, 4);
+    b.calls("service/a", "service/b");
+    auto& nodes = b.question().nodes;
+    auto& callee = nodes[1].window.metrics[0].values;
+    for (std::size_t n = 0; n < callee.size(); ++n)
+      callee[n] = steady ? (n < 120 ? 1000.0F : 5000.0F) : nodes[0].window.metrics[0].values[n];
+    auto& caller = nodes[0].window.metrics[0].values;
+    caller = callee;
+    for (std::size_t n = 120; n < caller.size(); ++n) caller[n] += 0.5F;  // 1e-4 of it
+    const auto seen = gather_evidence(b.question(), evidence_weights{}).edges.at(0);
+    EXPECT_LT(seen.latency, 0) << steady;
+  }
+}
+
 TEST(Evidence, BothEndsOfACallAreComparedWhateverStandsBeforeTheirNames) {
   EXPECT_LT(seen_by_both("shop_out_p95.b", "shop_in_p95.a").latency, 1);
 }
