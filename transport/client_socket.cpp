@@ -6,7 +6,8 @@
 
 namespace faultline {
 
-outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, const client_end& end) {
+outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, const client_end& end,
+                                          std::optional<kept_connection>* kept) {
   try {
     zmq::socket_t socket{context, end.type};
     set_limits(socket, end.limits, end.endpoint);
@@ -15,6 +16,7 @@ outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, const client_
     // Messages wait with us, not in a pipe to a server that is not there.
     if (end.type != zmq::socket_type::sub) socket.set(zmq::sockopt::immediate, true);
     for (const std::string& prefix : end.subscriptions) socket.set(zmq::sockopt::subscribe, prefix);
+    if (kept != nullptr) kept->emplace(context, socket, end.endpoint);
     if (auto done = connect_socket(socket, end.what, end.endpoint); !done) return done.error();
     return socket;
   } catch (const zmq::error_t& why) {

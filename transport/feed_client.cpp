@@ -24,15 +24,18 @@ constexpr std::string_view json_topic = "json/";
 }  // namespace
 
 struct feed_client::impl {
-  impl(feed_client_options o, std::shared_ptr<zmq::context_t> c, zmq::socket_t s)
+  impl(feed_client_options o, std::shared_ptr<zmq::context_t> c, zmq::socket_t s, kept_connection k)
       : options{std::move(o)},
         context{std::move(c)},
         socket{std::move(s)},
+        kept{std::move(k)},
         requests{context, options.replay, options.request_deadline, options.keys} {
     all = std::find(options.prefixes.begin(), options.prefixes.end(), "") != options.prefixes.end();
   }
+  ~impl() { zmq_socket_monitor(socket.handle(), nullptr, 0); }
 
   void receive_all();
+  void wait_for_more(client_clock::time_point until);
   void take(std::string_view topic, std::string_view payload);
   void on_record(std::string_view topic, std::string_view payload, std::uint64_t seq);
   void on_heartbeat(std::uint64_t last);
@@ -53,6 +56,7 @@ struct feed_client::impl {
   feed_client_options options;
   std::shared_ptr<zmq::context_t> context;
   zmq::socket_t socket;
+  kept_connection kept;
   feed_requests requests;
   bool all = false;                  ///< one of the prefixes is ""
   std::deque<feed_message> ready;    ///< to be handed out
@@ -71,8 +75,14 @@ struct feed_client::impl {
 };
 
 void feed_client::impl::receive_all() {
+  kept.look_after(socket);
   while (ready.size() < page_limit && !trouble && !behind() && receive(socket, message))
     if (message.count == 2) take(message[0], message[1]);
+}
+
+void feed_client::impl::wait_for_more(client_clock::time_point until) {
+  zmq_pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
+  wait_for(&item, 1, poll_ms_until(std::min(until, client_clock::now() + kept_connection::pause)));
 }
 
 void feed_client::impl::take(std::string_view topic, std::string_view payload) {
@@ -209,14 +219,18 @@ outcome<std::unique_ptr<feed_client>> feed_client::connect(const feed_client_opt
   std::vector<std::string> subscriptions = options.prefixes;
   subscriptions.emplace_back(heartbeat_topic);
   auto context = client_context();
-  auto socket = open_client_socket(*context, {zmq::socket_type::sub,
-                                              "feed",
-                                              options.publish,
-                                              {options.high_water_mark, -1, 0},
-                                              options.keys.get(),
-                                              std::move(subscriptions)});
+  std::optional<kept_connection> kept;
+  auto socket = open_client_socket(*context,
+                                   {zmq::socket_type::sub,
+                                    "feed",
+                                    options.publish,
+                                    {options.high_water_mark, -1, 0},
+                                    options.keys.get(),
+                                    std::move(subscriptions)},
+                                   &kept);
   if (!socket) return socket.error();
-  auto made = std::make_unique<impl>(options, std::move(context), std::move(*socket));
+  auto made =
+      std::make_unique<impl>(options, std::move(context), std::move(*socket), std::move(*kept));
   if (options.from > 0) {
     made->start_at(options.from - 1);
     made->catch_up = true;
@@ -231,8 +245,7 @@ outcome<void> feed_client::wait_until_live(milliseconds deadline) {
     if (impl_->is_live()) break;
     if (client_clock::now() >= until)
       return failure{ec::deadline_passed, "no heartbeat from " + impl_->options.publish};
-    zmq_pollitem_t item{impl_->socket.handle(), 0, ZMQ_POLLIN, 0};
-    wait_for(&item, 1, poll_ms_until(until));
+    impl_->wait_for_more(until);
   }
   return {};
 }
@@ -253,8 +266,7 @@ outcome<std::optional<feed_message>> feed_client::next(milliseconds timeout) {
     if (!impl_->ready.empty() || impl_->trouble) continue;
     if (client_clock::now() >= until) return std::optional<feed_message>{};
     if (impl_->behind()) continue;
-    zmq_pollitem_t item{impl_->socket.handle(), 0, ZMQ_POLLIN, 0};
-    wait_for(&item, 1, poll_ms_until(until));
+    impl_->wait_for_more(until);
   }
 }
 

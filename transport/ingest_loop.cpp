@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/internal/ingest_loop.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -83,6 +85,7 @@ void ingest_loop::run() {
     if (items_.front().revents != 0) wake_.clear();
     send_replies();
     if (!reading) continue;
+    look_after_connections();
     for (std::size_t i = 0; i < routers_.size(); ++i)
       if ((items_[1 + i].revents & ZMQ_POLLIN) != 0) read_requests(i);
     if (!events_open) continue;
@@ -99,6 +102,16 @@ void ingest_loop::wait(bool reading, bool events_open) {
   const bool closed = reading && !events_open && !events_.empty();
   const int idle = closed ? closed_poll_ms : idle_poll_ms;
   wait_for(items_.data(), count, held_.empty() ? idle : held_replies::retry_ms);
+}
+
+void ingest_loop::look_after_connections() {
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_look_) return;
+  next_look_ = now + kept_connection::pause;
+  for (event_socket& event : events_)
+    if (event.kept && event.kept->look_after(event.socket).refused)
+      spdlog::warn("subscription refused by its publisher, it is tried again endpoint={}",
+                   event.peer);
 }
 
 void ingest_loop::read_requests(std::size_t router) {

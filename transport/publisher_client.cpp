@@ -2,7 +2,6 @@
 #include "transport/publisher_client.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <optional>
 #include <utility>
@@ -28,16 +27,11 @@ struct pending_request {
   bool was_sent = false;
 };
 
-std::string monitor_endpoint() {
-  static std::atomic<std::uint64_t> number{0};
-  return "inproc://publisher-monitor-" + std::to_string(number++);
-}
-
 }  // namespace
 
 struct publisher_client::impl {
-  impl(publisher_options o, std::shared_ptr<zmq::context_t> c, zmq::socket_t s)
-      : options{std::move(o)}, context{std::move(c)}, socket{std::move(s)} {
+  impl(publisher_options o, std::shared_ptr<zmq::context_t> c, zmq::socket_t s, kept_connection k)
+      : options{std::move(o)}, context{std::move(c)}, socket{std::move(s)}, kept{std::move(k)} {
     next_seq = options.first_seq;
   }
   ~impl() {
@@ -45,7 +39,6 @@ struct publisher_client::impl {
     zmq_socket_monitor(socket.handle(), nullptr, 0);
   }
 
-  outcome<void> watch();
   std::string header(std::uint64_t seq, bool op_last) const;
   bool transmit(std::uint64_t seq, pending_request& request);
   void pump(client_clock::time_point until);
@@ -60,7 +53,7 @@ struct publisher_client::impl {
   publisher_options options;
   std::shared_ptr<zmq::context_t> context;
   zmq::socket_t socket;
-  zmq::socket_t monitor;
+  kept_connection kept;
   reply_observer observer;
   std::map<std::uint64_t, pending_request> pending;  ///< by seq: oldest first
   std::uint64_t next_seq = 1;
@@ -72,16 +65,6 @@ struct publisher_client::impl {
   publisher_counters counters;
   frame_list message;
 };
-
-outcome<void> publisher_client::impl::watch() {
-  const std::string endpoint = monitor_endpoint();
-  if (zmq_socket_monitor(socket.handle(), endpoint.c_str(), ZMQ_EVENT_HANDSHAKE_SUCCEEDED) < 0)
-    return failure{ec::io_failed,
-                   std::string{"cannot watch the connection: "} + zmq_strerror(errno)};
-  monitor = zmq::socket_t{*context, zmq::socket_type::pair};
-  monitor.set(zmq::sockopt::linger, 0);
-  return connect_socket(monitor, "connection monitor", endpoint);
-}
 
 std::string publisher_client::impl::header(std::uint64_t seq, bool op_last) const {
   publish_header h;
@@ -111,8 +94,9 @@ void publisher_client::impl::pump(client_clock::time_point until) {
     send_due();
     if (taken || broken || client_clock::now() >= until) return;
     zmq_pollitem_t items[] = {{socket.handle(), 0, ZMQ_POLLIN, 0},
-                              {monitor.handle(), 0, ZMQ_POLLIN, 0}};
-    wait_for(items, 2, poll_ms_until(std::min(until, next_due)));
+                              {kept.monitor().handle(), 0, ZMQ_POLLIN, 0}};
+    const auto look = client_clock::now() + kept_connection::pause;
+    wait_for(items, 2, poll_ms_until(std::min({until, next_due, look})));
   }
 }
 
@@ -175,7 +159,7 @@ void publisher_client::impl::hold_back(std::uint64_t seq, std::uint32_t after_ms
 
 /// After a reconnect nothing that was under way is sure to have arrived: all of it is due.
 void publisher_client::impl::note_reconnect() {
-  while (receive(monitor, message)) {
+  for (auto agreed = kept.look_after(socket).agreed; agreed > 0; --agreed) {
     if (was_connected) {
       ++counters.reconnects;
       for (auto& [seq, request] : pending) request.due = client_clock::now();
@@ -215,14 +199,17 @@ outcome<std::unique_ptr<publisher_client>> publisher_client::connect(
   try {
     auto context = client_context();
     // Nothing lingers: what is not acknowledged is the caller's to send again.
-    auto socket = open_client_socket(*context, {zmq::socket_type::dealer,
-                                                "publisher",
-                                                options.endpoint,
-                                                {2048, 4LL * 1024 * 1024, 0},
-                                                options.keys.get()});
+    std::optional<kept_connection> kept;
+    auto socket = open_client_socket(*context,
+                                     {zmq::socket_type::dealer,
+                                      "publisher",
+                                      options.endpoint,
+                                      {2048, 4LL * 1024 * 1024, 0},
+                                      options.keys.get()},
+                                     &kept);
     if (!socket) return socket.error();
-    auto made = std::make_unique<impl>(options, std::move(context), std::move(*socket));
-    if (auto watched = made->watch(); !watched) return watched.error();
+    auto made =
+        std::make_unique<impl>(options, std::move(context), std::move(*socket), std::move(*kept));
     return std::unique_ptr<publisher_client>{new publisher_client{std::move(made)}};
   } catch (const zmq::error_t& why) {
     return failure{ec::io_failed, why.what()};

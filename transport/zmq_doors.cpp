@@ -61,7 +61,7 @@ private:
   outcome<void> send_canaries();
   outcome<zmq::socket_t> bound(const place& at);
   outcome<event_socket> subscribed(const std::string& endpoint, const socket_limits& limits);
-  std::optional<zmq::socket_t> publisher_anew(place at);
+  std::optional<zmq::socket_t> publisher_anew(const place& at, bool secured);
 
   socket_options options_;
   std::function<void(const std::string&)> give_up_;
@@ -108,9 +108,17 @@ outcome<event_socket> zmq_doors::subscribed(const std::string& endpoint,
   set_limits(socket, limits, endpoint);
   if (publisher != nullptr) prove_keys(socket, own_, publisher->public_key);
   socket.set(zmq::sockopt::subscribe, "");
-  if (auto done = connect_socket(socket, "subscribe", endpoint); !done) return done.error();
-  return event_socket{std::move(socket), "subscribe", endpoint, publisher != nullptr,
-                      publisher == nullptr ? std::string{} : publisher->public_key};
+  kept_connection kept{context_, socket, endpoint};
+  if (auto done = connect_socket(socket, "subscribe", endpoint); !done) {
+    authenticator::forget_socket(socket);
+    return done.error();
+  }
+  return event_socket{std::move(socket),
+                      "subscribe",
+                      endpoint,
+                      publisher != nullptr,
+                      publisher == nullptr ? std::string{} : publisher->public_key,
+                      std::move(kept)};
 }
 
 outcome<void> zmq_doors::open() {
@@ -147,7 +155,7 @@ outcome<void> zmq_doors::open_ingest() {
     auto socket =
         bound({zmq::socket_type::pull, "ingest.pull", endpoint, limits, curve_domain::ingest});
     if (!socket) return socket.error();
-    events_.push_back({std::move(*socket), "pull", {}, asks(endpoint), {}});
+    events_.push_back({std::move(*socket), "pull", {}, asks(endpoint), {}, {}});
   }
   for (const std::string& endpoint : options_.router) {
     auto socket =
@@ -186,18 +194,20 @@ outcome<void> zmq_doors::open_feed() {
   guard.publisher = asks(options_.publish);
   guard.replay = asks(options_.replay);
   guard.access = &access_;
-  guard.bind_publisher = [this, at] { return publisher_anew(at); };
+  guard.bind_publisher = [this, at, secured = guard.publisher] {
+    return publisher_anew(at, secured);
+  };
   guard.give_up = give_up_;
   feed_ = std::make_unique<feed_loop>(std::move(*publisher), std::move(*replay),
                                       options_.publish_queue, std::move(guard), tally_);
   return {};
 }
 
-/// On the feed thread.
-std::optional<zmq::socket_t> zmq_doors::publisher_anew(place at) {
+/// On the feed thread. @p at names the address that was bound, which may look local where what was
+/// configured (a name, an interface) did not: who had to show a key still has to.
+std::optional<zmq::socket_t> zmq_doors::publisher_anew(const place& at, bool secured) {
   zmq::socket_t socket{context_, at.type};
   set_limits(socket, at.limits, at.endpoint);
-  const bool secured = asks(at.endpoint);
   if (secured) ask_for_keys(socket, own_, at.domain);
   if (!bind_socket(socket, at.what, at.endpoint)) return std::nullopt;
   if (secured) authenticator_->watch_socket(socket, at.domain);

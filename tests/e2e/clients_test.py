@@ -207,6 +207,38 @@ class ClientsTest(unittest.TestCase):
                             after=0, timeout_s=20, keys=keys) as feed:
             self.assertEqual(feed.snapshot()["alerts"], [])
 
+    def test_who_is_refused_at_first_is_served_when_its_key_is_known(self):
+        house = House()
+        self.addCleanup(house.close)
+        house.client("agent", "--allow", "ingest", "feed")
+        house.server.start()
+        keys = (house.keys / "server.pub", house.keys / "agent.secret")
+        known, away = house.clients / "agent.pub", house.keys / "agent.pub"
+        with faultline.Feed(f"tcp://127.0.0.1:{house.server.publish}", f"tcp://127.0.0.1:{house.server.replay}",
+                            timeout_s=40, keys=keys) as feed, \
+                faultline.Publisher(f"tcp://127.0.0.1:{house.server.router}", "late", keys=keys) as p:
+            feed._hear()
+            known.rename(away)
+            self.assertEqual(house.reload()[0], 200)
+            wait_for(lambda: house.handshakes("feed", "unknown_key") > 0)
+            away.rename(known)
+            self.assertEqual(house.reload()[0], 200)
+            while feed.live.poll(0):  # what came before
+                feed.live.recv_multipart()
+            feed._hear()
+            p.publish([{"entity": "host/late", "values": {"cpu": 1}}])
+            p.flush(20)
+        away.write_text(known.read_text())
+        known.unlink()
+        self.assertEqual(house.reload()[0], 200)
+        with faultline.Publisher(f"tcp://127.0.0.1:{house.server.router}", "later", keys=keys) as p:
+            before = house.handshakes("ingest", "unknown_key")
+            wait_for(lambda: house.handshakes("ingest", "unknown_key") > before)
+            away.rename(known)
+            self.assertEqual(house.reload()[0], 200)
+            p.publish([{"entity": "host/late", "values": {"cpu": 1}}])
+            p.flush(40)
+
     def test_the_api_is_asked_told_and_refuses(self):
         self.post("api")
         mine = wait_for(lambda: [a for a in self.api.alerts(state="firing", limit=2) if a["entity"] == "service/api"])

@@ -264,6 +264,55 @@ TEST(Curve, AReloadTakesTheFeedFromASubscriberAndTheOthersLoseNothing) {
   EXPECT_TRUE(!none || !*none);
 }
 
+TEST(Curve, AFeedBoundByTheNameOfALocalInterfaceStillAsksForKeysWhenAllHaveComeAnew) {
+  key_folder folder;
+  folder.pair("server");
+  folder.add("goes", false, true);
+  folder.add("stays", false, true);
+  socket_options options;
+  options.security = {(folder.path / "server.secret").string(), folder.clients().string(),
+                      curve_mode::network};
+  open_house h{options, "tcp://lo:*"};
+  ASSERT_TRUE(h.house);
+  h.start();
+  feed_client_options o;
+  o.publish = h.publish;
+  o.replay = h.replay;
+  o.keys = folder.keys("stays");
+  const auto stays = feed_client::connect(o);
+  ASSERT_TRUE((*stays)->wait_until_live(20s));
+  std::filesystem::remove(folder.clients() / "goes.pub");
+  ASSERT_TRUE(in_force(h.house->read_clients_again()));
+  const auto until = std::chrono::steady_clock::now() + testing::patience;
+  while (h.house->counters().feed_rebound == 0 && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(10ms);
+  ASSERT_EQ(h.house->counters().feed_rebound, 1U);
+  const auto again = feed_client::connect(o);
+  EXPECT_TRUE((*again)->wait_until_live(20s));
+  o.keys = nullptr;
+  const auto stranger = feed_client::connect(o);
+  EXPECT_FALSE((*stranger)->wait_until_live(2s));
+}
+
+TEST(Curve, WhoIsRefusedAtFirstIsServedWhenItsKeyIsKnown) {
+  guarded_house g;
+  g.folder.pair("late");
+  g.house->start();
+  const auto publisher = g.publisher(g.folder.keys("late"));
+  const auto feed = g.subscriber(g.folder.keys("late"));
+  ASSERT_TRUE(publisher->send("payload", 20s));
+  ASSERT_TRUE(g.counted(0, handshake::unknown_key));
+  ASSERT_TRUE(g.counted(1, handshake::unknown_key));
+  client_rights rights;
+  rights.name = "late";
+  rights.ingest = rights.feed = true;
+  rights.public_key = g.folder.keys("late")->own.public_key;
+  std::ofstream{g.folder.clients() / "late.pub"} << client_text(rights);
+  ASSERT_TRUE(in_force(g.house->house->read_clients_again()));
+  EXPECT_TRUE(publisher->flush(20s));
+  EXPECT_TRUE(feed->wait_until_live(20s));
+}
+
 TEST(Curve, AReplayForAKeyThatWasTakenAwayIsRefused) {
   guarded_house g;
   g.house->start();
@@ -341,6 +390,56 @@ TEST(Curve, APublisherThatWeConnectToProvesItsKey) {
   }
   ASSERT_GT(h.ingest.event_count(), 0U);
   EXPECT_EQ(h.ingest.events.at(0).client, "hub");
+}
+
+/// What a publisher's authenticator answers to the first who ask, and then.
+void answer_for(zmq::socket_t& zap, int refused) {
+  for (bool more = true; more; --refused) {
+    std::vector<zmq::message_t> question;
+    do {
+      question.emplace_back();
+      if (!zap.recv(question.back())) return;
+    } while (question.back().more());
+    zap.send(question[0], zmq::send_flags::sndmore);
+    zap.send(question[1], zmq::send_flags::sndmore);
+    more = refused > 0;
+    for (const std::string text : {more ? "400" : "200", "", "us"})
+      zap.send(zmq::buffer(text), zmq::send_flags::sndmore);
+    zap.send(zmq::message_t{}, zmq::send_flags::none);
+  }
+}
+
+TEST(Curve, APublisherThatRefusesUsAtFirstIsAskedAgain) {
+  zmq::context_t context{1};
+  zmq::socket_t zap{context, zmq::socket_type::rep};
+  zap.set(zmq::sockopt::linger, 1000);
+  zap.set(zmq::sockopt::rcvtimeo, 20000);
+  zap.bind("inproc://zeromq.zap.01");
+  zmq::socket_t pub{context, zmq::socket_type::pub};
+  const auto own = new_identity();
+  pub.set(zmq::sockopt::linger, 0);
+  ask_for_keys(pub, own, curve_domain::ingest);
+  pub.bind("tcp://127.0.0.1:*");
+  key_folder folder;
+  folder.pair("server");
+  client_rights hub;
+  hub.name = "hub";
+  hub.endpoint = pub.get(zmq::sockopt::last_endpoint);
+  hub.public_key = own.public_key;
+  std::ofstream{folder.clients() / "hub.pub"} << client_text(hub);
+  socket_options options;
+  options.subscribe = {hub.endpoint};
+  options.security = {(folder.path / "server.secret").string(), folder.clients().string(),
+                      curve_mode::network};
+  open_house h{options};
+  ASSERT_TRUE(h.house);
+  h.start();
+  answer_for(zap, 2);
+  for (int i = 0; i < 2000 && h.ingest.event_count() == 0; ++i) {
+    pub.send(zmq::str_buffer("event"), zmq::send_flags::none);
+    std::this_thread::sleep_for(10ms);
+  }
+  EXPECT_GT(h.ingest.event_count(), 0U);
 }
 
 TEST(Curve, SocketsOfThisMachineAskForNothingUnlessTold) {

@@ -167,10 +167,12 @@ private:
 
 /// Doors on free loopback ports.
 struct open_house {
-  explicit open_house(socket_options options = {}) {
+  explicit open_house(socket_options options = {},
+                      const std::string& feed_at = "tcp://127.0.0.1:*") {
     options.pull = {"tcp://127.0.0.1:*"};
     options.router = {"tcp://127.0.0.1:*"};
-    options.publish = options.replay = "tcp://127.0.0.1:*";
+    options.publish = feed_at;
+    options.replay = "tcp://127.0.0.1:*";
     auto opened = open_doors(options);
     if (!opened) return;
     house = std::move(*opened);

@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "transport/internal/curve.hpp"
+#include "transport/internal/kept_connection.hpp"
 #include "transport/internal/zmq_tools.hpp"
 
 namespace faultline {
@@ -21,8 +23,10 @@ struct client_end {
   std::vector<std::string> subscriptions{};  ///< prefixes, of a SUB
 };
 
-/// A socket that connects, with the limits of clients set. Fails: ec::io_failed.
-outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, const client_end& end);
+/// A socket that connects, with the limits of clients set. @p kept: what is to look after its
+/// connection, for who stays. Fails: ec::io_failed.
+outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, const client_end& end,
+                                          std::optional<kept_connection>* kept = nullptr);
 
 /// Sends one frame without waiting. @returns false when nobody can take it now.
 bool try_send(zmq::socket_t& socket, std::string_view frame, bool more = false);

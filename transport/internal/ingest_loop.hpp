@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "transport/doors.hpp"
 #include "transport/internal/curve.hpp"
 #include "transport/internal/held_replies.hpp"
+#include "transport/internal/kept_connection.hpp"
 #include "transport/internal/zmq_tools.hpp"
 
 namespace faultline {
@@ -26,6 +28,7 @@ struct event_socket {
   bool secured = false;     ///< asks for keys
   /// Of SUB: the key that the other side has proven, in Z85; empty: none, or that of each message.
   std::string proven_key;
+  std::optional<kept_connection> kept;  ///< of SUB
 };
 
 /// A ROUTER.
@@ -66,6 +69,7 @@ private:
 
   void run();
   void wait(bool reading, bool events_open);
+  void look_after_connections();
   void read_requests(std::size_t router);
   void take_request(std::size_t router);
   void read_events(event_socket& from);
@@ -81,7 +85,8 @@ private:
   door_tally& tally_;
   ingest_handler* handler_ = nullptr;
   wake_up wake_;
-  std::vector<zmq_pollitem_t> items_;  ///< wake-up, routers, event sockets
+  std::vector<zmq_pollitem_t> items_;                  ///< wake-up, routers, event sockets
+  std::chrono::steady_clock::time_point next_look_{};  ///< at connections
   frame_list message_;
   peer_names peers_;
   std::vector<outgoing> sending_;

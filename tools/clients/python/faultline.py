@@ -27,6 +27,7 @@ import msgpack
 import zmq
 
 
+ANEW_S = 5.0  # without a connection, or a heartbeat: libzmq gives one up for good whose key is refused, so another is made
 LONGEST = 4 * 1024 * 1024 - 1024  # bytes of a request: doors hang up on longer ones, and a header goes before
 
 
@@ -75,7 +76,8 @@ class Publisher:
         self.rejected, self.refused = collections.deque(maxlen=1000), []
         self.waiting = collections.deque()  # (seq, payload), the oldest is under way
         self.due = 0.0  # when that one is to be sent (again)
-        self.socket = _connected(zmq.DEALER, endpoint, keys)
+        self.endpoint, self.keys = endpoint, keys
+        self._connect()
 
     def publish(self, events):
         """Takes a list of events; waits only while `window` requests do. After a TimeoutError these events were not
@@ -110,6 +112,10 @@ class Publisher:
     def close(self):
         self.socket.close()
 
+    def _connect(self):
+        self.socket = _connected(zmq.DEALER, self.endpoint, self.keys)
+        self.anew = time.monotonic() + ANEW_S  # where nobody can be sent anything until then
+
     def __enter__(self):
         return self
 
@@ -137,8 +143,12 @@ class Publisher:
             try:
                 self.socket.send_multipart([msgpack.packb(header), payload], zmq.NOBLOCK)
                 self.due = now + self.resend_s
+                self.anew = self.due + ANEW_S
             except zmq.Again:  # nobody is connected
                 self.due = now + 0.05
+                if now >= self.anew:
+                    self.close()
+                    self._connect()
         wait = self.due - now if seconds is None else min(seconds, self.due - now)
         if not self.socket.poll(int(max(0.0, wait) * 1000 + (seconds != 0))):
             return False
@@ -174,10 +184,8 @@ class Feed:
     def __init__(self, publish="tcp://127.0.0.1:7803", replay="tcp://127.0.0.1:7804", prefix="", after=None,
                  timeout_s=None, keys=None):
         self.prefix, self.timeout_s = prefix, timeout_s
-        self.live = _connected(zmq.SUB, publish, keys)
-        for topic in {prefix, "feed/heartbeat"}:
-            self.live.subscribe(topic.encode())
-        self.replay, self.keys = replay, keys
+        self.publish, self.replay, self.keys = publish, replay, keys
+        self._subscribe()
         self.past = _connected(zmq.DEALER, replay, keys)
         self.seen = self._ask({"op": "replay", "from": 1, "limit": 1})["last"] if after is None else after
 
@@ -188,9 +196,7 @@ class Feed:
     def __iter__(self):
         yield from self._catch_up()
         while True:
-            if not self.live.poll(None if self.timeout_s is None else int(self.timeout_s * 1000)):
-                raise TimeoutError("no heartbeat")
-            topic, payload = self.live.recv_multipart()
+            topic, payload = self._hear()
             if topic.startswith(b"json/"):
                 continue  # the same again for others
             # A heartbeat names the newest record; whatever lies between is asked for, in order.
@@ -206,6 +212,22 @@ class Feed:
 
     def __exit__(self, *_):
         self.close()
+
+    def _subscribe(self):
+        self.live = _connected(zmq.SUB, self.publish, self.keys)
+        for topic in {self.prefix, "feed/heartbeat"}:
+            self.live.subscribe(topic.encode())
+
+    def _hear(self):
+        end = None if self.timeout_s is None else time.monotonic() + self.timeout_s
+        while True:
+            wait = ANEW_S if end is None else max(0.0, min(ANEW_S, end - time.monotonic()))
+            if self.live.poll(int(wait * 1000)):
+                return self.live.recv_multipart()
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError("no heartbeat")
+            self.live.close()
+            self._subscribe()
 
     def _catch_up(self):
         while True:
