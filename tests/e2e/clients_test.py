@@ -215,7 +215,7 @@ class ClientsTest(unittest.TestCase):
         keys = (house.keys / "server.pub", house.keys / "agent.secret")
         known, away = house.clients / "agent.pub", house.keys / "agent.pub"
         with faultline.Feed(f"tcp://127.0.0.1:{house.server.publish}", f"tcp://127.0.0.1:{house.server.replay}",
-                            timeout_s=40, keys=keys) as feed, \
+                            timeout_s=100, keys=keys) as feed, \
                 faultline.Publisher(f"tcp://127.0.0.1:{house.server.router}", "late", keys=keys) as p:
             feed._hear()
             known.rename(away)
@@ -227,7 +227,7 @@ class ClientsTest(unittest.TestCase):
                 feed.live.recv_multipart()
             feed._hear()
             p.publish([{"entity": "host/late", "values": {"cpu": 1}}])
-            p.flush(20)
+            p.flush(100)
         away.write_text(known.read_text())
         known.unlink()
         self.assertEqual(house.reload()[0], 200)
@@ -237,7 +237,7 @@ class ClientsTest(unittest.TestCase):
             away.rename(known)
             self.assertEqual(house.reload()[0], 200)
             p.publish([{"entity": "host/late", "values": {"cpu": 1}}])
-            p.flush(40)
+            p.flush(100)
 
     def test_the_api_is_asked_told_and_refuses(self):
         self.post("api")
