@@ -266,12 +266,13 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", version());
   // An empty one is a variable of a script that is not set: the defaults were not meant. Nor is an
   // option a path.
-  const CLI::Validator said{
-      [](const std::string& text) {
-        if (text.empty()) return std::string{"is empty"};
-        return text.front() == '-' ? "a value is missing before '" + text + "'" : std::string{};
-      },
-      ""};
+  const CLI::Validator said{[](const std::string& text) {
+                              if (text.empty()) return std::string{"is empty"};
+                              return text.front() == '-' ? "a value is missing before '" + text +
+                                                               "' (or write ./" + text + ")"
+                                                         : std::string{};
+                            },
+                            ""};
   app.add_option("--config.file", f.config_file, "YAML configuration")->check(said);
   app.add_option("--storage.path", f.storage_path, "directory of the store")->check(said);
   app.add_option("--web.listen-address", f.listen_address, "host:port of the HTTP listener")

@@ -106,6 +106,9 @@ outcome<std::unique_ptr<forecaster>> load_kept_model(const std::string& storage_
                                                      const fs::path& directory,
                                                      const std::string& sha256, std::size_t batch) {
   auto loaded = load_forecaster(kept_model(storage_path, sha256), batch);
+  if (loaded && (*loaded)->identity().sha256 != sha256)
+    loaded = failure{ec::malformed, kept_model(storage_path, sha256).string() +
+                                        " holds another model: " + (*loaded)->identity().sha256};
   if (loaded) return loaded;
   const auto copy = find_model(storage_path, directory, sha256);
   if (!copy) return loaded;

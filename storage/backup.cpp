@@ -24,6 +24,7 @@ namespace {
 
 constexpr std::uint64_t card_version = 1;
 constexpr const char* card_name = "BACKUP";
+constexpr std::uint64_t most_card_bytes = 64 << 20;  ///< of 300,000 files
 
 /// Removes a directory that was begun, unless it is kept.
 class begun {
@@ -61,12 +62,20 @@ constexpr const char* begun_inside = ".partial";  ///< of a copy into a director
 
 bool is_begun_copy(const fs::directory_entry& e) { return e.path().filename() == begun_inside; }
 
-/// The backup that @p directory lies in, which would be whole no more with anything below it.
-std::optional<fs::path> backup_around(const fs::path& directory) {
+/// Where @p wanted is, links and `..` followed as the system follows them: what is checked is what
+/// is cleared and written.
+fs::path place_of(const std::string& wanted) {
   std::error_code error;
-  fs::path at = fs::weakly_canonical(fs::absolute(directory, error), error);
-  if (!at.has_filename()) at = at.parent_path();
-  while (!error && at.has_relative_path()) {
+  const fs::path absolute = fs::absolute(wanted, error);
+  fs::path at = fs::weakly_canonical(absolute, error);
+  if (error) at = absolute.lexically_normal();
+  return at.has_filename() ? at : at.parent_path();
+}
+
+/// The backup that @p directory lies in, which would be whole no more with anything below it.
+std::optional<fs::path> backup_around(const std::string& directory) {
+  fs::path at = place_of(directory);
+  while (at.has_relative_path()) {
     at = at.parent_path();
     const auto card = read_backup_card(at.string());
     if (card || card.error().code == ec::unknown_version) return at;
@@ -76,13 +85,9 @@ std::optional<fs::path> backup_around(const fs::path& directory) {
 
 /// A copy into @p target clears what an earlier one left there, which may be @p source itself.
 outcome<void> is_kept(const std::string& source, const std::string& target) {
-  std::error_code error;
-  const fs::path whole = fs::weakly_canonical(fs::absolute(target, error), error);
-  const fs::path from = fs::weakly_canonical(fs::absolute(source, error), error);
-  const auto named = whole.has_filename() ? whole : whole.parent_path();
+  const fs::path named = place_of(target);
   for (const fs::path& cleared : {named / begun_inside, fs::path{named.string() + begun_inside}})
-    if (std::mismatch(cleared.begin(), cleared.end(), from.begin(), from.end()).first ==
-        cleared.end())
+    if (lies_in(place_of(source), cleared))
       return failure{ec::invalid, source + " would be removed as an unfinished copy into " +
                                       target + ": move it elsewhere first"};
   return {};
@@ -98,10 +103,8 @@ struct place {
 outcome<place> place_for(const std::string& wanted) {
   place p;
   std::error_code error;
-  p.whole = fs::absolute(wanted).lexically_normal();
-  if (!p.whole.has_filename()) p.whole = p.whole.parent_path();
+  p.whole = place_of(wanted);
   p.inside = fs::is_directory(p.whole, error);
-  if (p.inside) p.whole = fs::canonical(p.whole, error);
   p.partial = p.inside ? p.whole / begun_inside : fs::path{p.whole.string() + begun_inside};
   error.clear();
   fs::remove_all(p.partial, error);  // of a copy that was interrupted
@@ -214,13 +217,19 @@ outcome<std::uint64_t> bytes_of(const fs::path& root, const std::vector<std::str
 
 }  // namespace
 
+bool lies_in(const fs::path& path, const fs::path& directory) {
+  return std::mismatch(directory.begin(), directory.end(), path.begin(), path.end()).first ==
+         directory.end();
+}
+
 outcome<void> check_backup_target(const std::string& directory) {
   std::error_code error;
   if (const auto around = backup_around(directory))
     return failure{ec::invalid, directory + " lies in the backup " + around->string() +
                                     ": name a directory elsewhere"};
-  if (!fs::exists(directory, error)) return {};
-  const fs::directory_iterator all{directory, error};
+  const fs::path place = place_of(directory);
+  if (!fs::exists(place, error)) return {};
+  const fs::directory_iterator all{place, error};
   if (!error && std::all_of(begin(all), end(all), is_begun_copy)) return {};
   return failure{ec::invalid, directory + " holds something already: name an empty directory"};
 }
@@ -235,6 +244,7 @@ outcome<backup_card> write_backup(const std::string& from, const std::string& to
                                   const std::string& written_by, std::int64_t now_ms,
                                   const backup_progress& progress) {
   if (auto free = check_backup_target(to); !free) return free.error();
+  if (auto kept = is_kept(from, to); !kept) return kept.error();
   const auto names = files_below(from);
   if (!names) return names.error();
   const auto total = bytes_of(from, *names);
@@ -266,9 +276,13 @@ outcome<backup_card> write_backup(const std::string& from, const std::string& to
 
 outcome<backup_card> read_backup_card(const std::string& directory) {
   const std::string file = directory + "/" + card_name;
-  std::ifstream in{file};
-  if (!in)
+  std::error_code error;
+  std::ifstream in;  // a directory may be called so, or a pipe that nobody writes to
+  if (fs::is_regular_file(file, error)) in.open(file);
+  if (!in.is_open())
     return failure{ec::not_found, directory + " holds no backup: there is no file " + card_name};
+  if (fs::file_size(file, error) > most_card_bytes || error)
+    return failure{ec::malformed, file + " is no list of files"};
   const std::string text{std::istreambuf_iterator<char>{in}, {}};
   const auto all = json::parse(text, nullptr, false);
   if (!all.is_object()) return failure{ec::malformed, file + " is damaged"};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ struct backup_card {
 
 /// Hears how many bytes of how many are done.
 using backup_progress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// Whether @p path is @p directory or lies in it, both without `.` and `..`.
+bool lies_in(const std::filesystem::path& path, const std::filesystem::path& directory);
 
 /// Whether a copy may be made in @p directory. Fails: ec::invalid (there is something in it, or it
 /// lies in a backup).

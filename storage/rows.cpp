@@ -116,9 +116,11 @@ outcome<std::string> read_text(std::string_view bytes) {
 std::string snapshot(const entity_snapshot& s) {
   std::string out;
   field_writer w{out};
-  w.u8(snapshot_version);
+  const bool packed = s.bytes.size() <= most_unpacked;
+  w.u8(packed ? snapshot_version : std::uint8_t{1});
   w.u64(s.position);
   w.u32(s.index);
+  if (!packed) return out.append(s.bytes);
   w.u32(static_cast<std::uint32_t>(s.bytes.size()));
   return pack(s.bytes, std::move(out));
 }

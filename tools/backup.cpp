@@ -3,7 +3,7 @@
 
 #include <signal.h>
 
-#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -37,26 +37,33 @@ constexpr std::chrono::milliseconds next_look{200};
 
 volatile sig_atomic_t told_to_end = 0;
 
-/// While it lives SIGINT and SIGTERM only say so: what was begun is taken away first. The second
-/// one ends as ever.
+constexpr std::array ending_signals{SIGINT, SIGTERM, SIGHUP};
+std::array<struct sigaction, ending_signals.size()> ends_as_ever;
+
+void end_as_ever() noexcept {
+  for (std::size_t i = 0; i < ending_signals.size(); ++i)
+    ::sigaction(ending_signals[i], &ends_as_ever[i], nullptr);
+}
+
+/// While it lives the first signal to end only says so: what was begun is taken away first. The
+/// second one ends as ever, and what is ignored stays so (nohup, a job in the background).
 class ending_in_order {
 public:
   ending_in_order() {
     struct sigaction noted = {};
-    noted.sa_handler = [](int) { told_to_end = 1; };
-    noted.sa_flags = static_cast<int>(SA_RESETHAND) | SA_RESTART;
-    ::sigaction(SIGINT, &noted, &interrupt_);
-    ::sigaction(SIGTERM, &noted, &terminate_);
+    noted.sa_handler = [](int) {
+      told_to_end = 1;
+      end_as_ever();
+    };
+    noted.sa_flags = SA_RESTART;
+    for (std::size_t i = 0; i < ending_signals.size(); ++i)
+      ::sigaction(ending_signals[i], nullptr, &ends_as_ever[i]);
+    for (std::size_t i = 0; i < ending_signals.size(); ++i)
+      if (ends_as_ever[i].sa_handler != SIG_IGN) ::sigaction(ending_signals[i], &noted, nullptr);
   }
-  ~ending_in_order() {
-    ::sigaction(SIGINT, &interrupt_, nullptr);
-    ::sigaction(SIGTERM, &terminate_, nullptr);
-  }
+  ~ending_in_order() { end_as_ever(); }
   ending_in_order(const ending_in_order&) = delete;
   ending_in_order& operator=(const ending_in_order&) = delete;
-
-private:
-  struct sigaction interrupt_ = {}, terminate_ = {};
 };
 
 /// Thrown through the copying, which removes what it had begun.
@@ -152,11 +159,7 @@ bool is_of_the_store(const std::string& directory, const std::string& made) {
   std::error_code unreadable;
   const fs::path wanted = fs::weakly_canonical(fs::absolute(directory), unreadable);
   const fs::path copy = fs::weakly_canonical(made, unreadable);
-  for (const fs::path& own : {copy, copy.parent_path() / "store"}) {
-    const auto end = std::mismatch(own.begin(), own.end(), wanted.begin(), wanted.end()).first;
-    if (!unreadable && end == own.end()) return true;
-  }
-  return false;
+  return !unreadable && (lies_in(wanted, copy) || lies_in(wanted, copy.parent_path() / "store"));
 }
 
 int run_create(const command_session& session, const backup_arguments& a) {
@@ -184,9 +187,16 @@ int run_create(const command_session& session, const backup_arguments& a) {
   if (!lease) return report_failure(lease.error());
   const auto card = take_away(*made, a.directory);
   const auto dropped = api_change(session.server, "DELETE", target());
-  if (!card) return report_failure(card.error());
+  if (!card) {
+    failure why = card.error();
+    if (!dropped) why.what += "; and the server's copy is still there: " + dropped.error().what;
+    return report_failure(why);
+  }
   if (!dropped) return report_failure(dropped.error());
   in_order.reset();  // the backup is there
+  if (told_to_end != 0)
+    return report_failure("interrupted: the backup in " + a.directory +
+                          " is written and was not verified");
   if (const auto whole = verify_backup(a.directory, bar_for("verify")); !whole)
     return report_failure(whole.error());
   return print_card(session, a.directory, *card, "written");

@@ -184,7 +184,9 @@ void refuse_negative_counts(CLI::App& app) {
       option->check(CLI::Validator(
           [](const std::string& value) {
             const auto first = value.find_first_not_of(" \t\n");
-            const bool negative = first != std::string::npos && value[first] == '-';
+            const bool negative = first != std::string::npos && value[first] == '-' &&
+                                  value.find_first_not_of("-0", first) < value.size() &&
+                                  value.find_first_not_of("-0123456789", first) == value.npos;
             return negative ? "'" + faultline::harmless(value) + "' is less than 0" : std::string{};
           },
           ""));

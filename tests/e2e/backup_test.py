@@ -151,7 +151,7 @@ class BackupTest(unittest.TestCase):
         self.assertFalse((self.scratch / "far").exists())
 
     def test_one_that_is_interrupted_leaves_nothing_here_and_no_copy_with_the_server(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             self.server.process.send_signal(signal.SIGSTOP)
             try:
                 create = subprocess.Popen([BIN / "faultline", "backup", "create", self.scratch / "interrupted",

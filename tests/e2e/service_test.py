@@ -97,9 +97,12 @@ class ServiceTest(unittest.TestCase):
         self.addCleanup(server.close)
         server.process = subprocess.Popen([str(BIN / "faultlined"), "--config.file", str(server.config)], stdout=server.log,
                                           stderr=server.log, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        end = time.monotonic() + 60
         while not server.is_ready():
             self.assertIsNone(server.process.poll(), server.tail())
+            self.assertLess(time.monotonic(), end, server.tail())
             server.process.send_signal(signal.SIGHUP)
+            time.sleep(0.005)
         server.process.send_signal(signal.SIGHUP)
         end = time.monotonic() + 60
         while "reload: nothing has changed" not in server.tail():

@@ -37,6 +37,7 @@ std::array<double, channel_block::width> row(std::mt19937_64& chance, int n) {
           1e-12 * noise(chance)};
 }
 
+// Where FAULTLINE_WIDE is nothing (sanitizers, clang), and without AVX2, both are the same code.
 TEST(WideKernels, SayToTheBitWhatThoseForAnyProcessorSay) {
   std::mt19937_64 chance{7};
   channel_block wide, any;

@@ -2,6 +2,7 @@
 #include "storage/backup.hpp"
 
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include <sstream>
 
@@ -170,6 +171,42 @@ TEST_F(Backup, NothingIsPutIntoABackupNorTakenFromWhatIsCleared) {
   ASSERT_FALSE(cleared);
   EXPECT_EQ(cleared.error().code, ec::invalid);
   EXPECT_TRUE(verify_backup(fresh() + ".partial"));
+}
+
+// Links and `..` are followed as the system follows them.
+TEST_F(Backup, WhatIsCheckedIsWhatIsClearedAndWrittenBehindALink) {
+  fs::create_directory_symlink(kept(), maker.directory.path() + "/link");
+  fs::create_directories(kept() + "/below");
+  fs::create_directory_symlink(kept() + "/below", maker.directory.path() + "/deep");
+  EXPECT_FALSE(restore_backup(kept(), maker.directory.path() + "/deep/../y"));
+  EXPECT_FALSE(fs::exists(kept() + "/y"));
+  fs::remove(kept() + "/below");
+  fs::rename(kept(), fresh() + ".partial");
+  const std::string around =
+      maker.directory.path() + "/link/../" + fs::path{fresh()}.filename().string();
+  fs::remove(maker.directory.path() + "/link");
+  fs::create_directory_symlink(fresh() + ".partial", maker.directory.path() + "/link");
+  EXPECT_FALSE(restore_backup(fresh() + ".partial", around));
+  EXPECT_TRUE(verify_backup(fresh() + ".partial"));
+}
+
+TEST_F(Backup, IsNotMadeWhereTheStoreItselfWouldBeCleared) {
+  const std::string store = maker.directory.path() + "/x.partial";
+  fs::create_directories(store);
+  fs::rename(copy, store + "/backup");
+  const auto made = write_backup(store + "/backup", maker.directory.path() + "/x", "1", 0);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, ec::invalid);
+  EXPECT_TRUE(fs::exists(store + "/backup/store"));
+}
+
+TEST_F(Backup, MayLieBelowADirectoryThatIsCalledLikeItsList) {
+  const std::string volume = maker.directory.path() + "/BACKUP";
+  fs::create_directories(volume);
+  ASSERT_EQ(::mkfifo((volume + "/BACKUP").c_str(), 0600), 0);
+  EXPECT_TRUE(write_backup(copy, volume + "/today", "1", 0));
+  EXPECT_TRUE(restore_backup(volume + "/today", volume + "/new"));
+  EXPECT_EQ(read_backup_card(volume).error().code, ec::not_found);
 }
 
 TEST_F(Backup, IsMadeAndRestoredInsideADirectoryThatIsThereAlsoBehindALink) {
