@@ -104,72 +104,28 @@ void weigh_metrics(const evidence_weights& weights, node_evidence& e) {
   }
 }
 
-/// When an entity that used to send every tick sent nothing.
-struct silence_run {
-  event_time from{}, until{};
-  bool back = false;  ///< it sends again
-};
-
-/// The longest since the baseline, longer than any within it; its answer covers that time.
-std::optional<silence_run> silence_of(const rca_node& node, const window_parts& parts,
-                                      event_time as_of, const evidence_weights& weights) {
+/// Since when an entity that used to send every tick has sent nothing, up to as_of; its answer
+/// covers that time.
+std::optional<event_time> silent_since(const rca_node& node, const window_parts& parts,
+                                       event_time as_of, const evidence_weights& weights) {
   if (node.incomplete || node.window.watermark < as_of) return std::nullopt;
   if (parts.last - parts.first < weights.min_baseline) return std::nullopt;
-  const milliseconds tick{std::max<std::int64_t>(1, node.window.tick_ms)};
   std::size_t sent = 0, last = parts.first;
-  milliseconds usual{0};
-  std::optional<silence_run> longest;
-  const auto gap = [&](event_time until, bool back) {
-    const event_time from = node.window.ts[last] + tick;
-    if (last + 1 < parts.last) {
-      usual = std::max(usual, until - from);
-    } else if (!longest || longest->until - longest->from < until - from) {
-      longest = {from, until, back};
-    }
-  };
   for (std::size_t n = parts.first; n < parts.end; ++n) {
     const bool any = std::any_of(
         node.window.metrics.begin(), node.window.metrics.end(),
         [&](const metric_window& m) { return n < m.values.size() && std::isfinite(m.values[n]); });
     if (!any) continue;
-    gap(node.window.ts[n], true);
     last = n;
     sent += n < parts.last ? 1 : 0;
   }
-  gap(as_of, false);
   if (static_cast<double>(sent) < regular * static_cast<double>(parts.last - parts.first)) {
     return std::nullopt;
   }
-  if (!longest || longest->until - longest->from < silent_ticks * tick) return std::nullopt;
-  if (longest->back && longest->until - longest->from <= usual) return std::nullopt;
-  return longest;
-}
-
-/// Of each node. Most come back at once when it was us who did not hear: that tells nothing.
-std::vector<std::optional<silence_run>> silences_of(const rca_question& q,
-                                                    const seen_question& seen,
-                                                    const evidence_weights& weights) {
-  std::vector<std::optional<silence_run>> all;
-  std::size_t back = 0;
-  for (std::size_t n = 0; n < q.nodes.size(); ++n) {
-    all.push_back(silence_of(q.nodes[n], seen.parts[n], q.as_of, weights));
-    back += all.back() && all.back()->back ? 1 : 0;
-  }
-  if (back < 2 || 2 * back <= all.size()) return all;
-  for (auto& one : all)
-    if (one && one->back) one.reset();
-  return all;
-}
-
-void take_silence(const silence_run& silence, node_evidence& e) {
-  e.silent = true;
-  e.back = silence.back;
-  e.external = std::max(e.external, silence_lr);
-  e.onset = e.silent_from = silence.from;
-  e.silent_until = silence.until;
-  // Who has stopped sending is not calm: it is not known.
-  e.internal = std::max(e.internal, 0.0);
-  for (double& lr : e.by_role) lr = std::max(lr, 0.0);
+  const milliseconds tick{std::max<std::int64_t>(1, node.window.tick_ms)};
+  const event_time since = node.window.ts[last] + tick;
+  if (last + 1 < parts.last || since + silent_ticks * tick > as_of) return std::nullopt;
+  return since;
 }
 
 void take_alerts(const rca_node& node, const role_table& roles, node_evidence& e) {
@@ -344,7 +300,6 @@ evidence gather_evidence(const rca_question& question, const seen_question& seen
   const std::size_t count = question.nodes.size();
   all.nodes.resize(count);
   const auto callees = callees_in(question);
-  const auto silences = silences_of(question, seen, weights);
   std::vector<peer_metric> calls;
   for (std::size_t n = 0; n < count; ++n) {
     const rca_node& node = question.nodes[n];
@@ -357,7 +312,14 @@ evidence gather_evidence(const rca_question& question, const seen_question& seen
                    calls_in(question, n, true, seen.told[n], callees[n], calls), e);
     }
     weigh_metrics(weights, e);
-    if (silences[n]) take_silence(*silences[n], e);
+    if (const auto since = silent_since(node, seen.parts[n], question.as_of, weights)) {
+      e.silent = true;
+      e.external = std::max(e.external, silence_lr);
+      e.onset = e.silent_from = *since;
+      // Who has stopped sending is not calm: it is not known.
+      e.internal = std::max(e.internal, 0.0);
+      for (double& lr : e.by_role) lr = std::max(lr, 0.0);
+    }
     take_alerts(node, question.roles, e);
     if (node.window.told) take_words(question, *node.window.told, weights, e);
     date(node, e);

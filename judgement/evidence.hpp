@@ -162,10 +162,9 @@ struct word_evidence {
 
 /// What one candidate shows. Likelihood ratios are for "anomalous" against "as usual".
 struct node_evidence {
-  bool observed = false;                     ///< it has metrics with a baseline
-  bool silent = false;                       ///< it used to send every tick and has stopped
-  bool back = false;                         ///< and sends again
-  event_time silent_from{}, silent_until{};  ///< until as_of where it is not back
+  bool observed = false;  ///< it has metrics with a baseline
+  bool silent = false;    ///< it used to send every tick and has stopped
+  event_time silent_from{};
   std::vector<metric_evidence> metrics;
   /// Latency and errors: these travel up to callers. Traffic is in neither: it comes down from
   /// them.

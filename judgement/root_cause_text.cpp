@@ -126,9 +126,8 @@ private:
   void own() {
     if (e_.silent) {
       say("deviation",
-          (e_.back ? "it sent no metric for " : "it has sent no metric for ") +
-              span_text(seconds_between(e_.silent_from, e_.silent_until)) +
-              (e_.back ? ", and sends again" : ""),
+          "it has sent no metric for " +
+              span_text(seconds_between(e_.silent_from, s_.question.as_of)),
           std::max(t_.own_symptoms, least_weight));
     }
     const metric_evidence* internal = metric(e_.best_internal);

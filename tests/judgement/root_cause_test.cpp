@@ -283,25 +283,6 @@ TEST(RootCause, ASilentDependencyIsSeen) {
   }
 }
 
-TEST(RootCause, ADependencyThatWasSilentAndIsBackIsSeen) {
-  system_builder b;
-  b.service("service/front", 3).service("service/cart", 3).service("db/cart");
-  for (metric_window& m : b.question().nodes.back().window.metrics) {
-    for (std::size_t n = 120; n < 128; ++n) m.values[n] = std::numeric_limits<float>::quiet_NaN();
-  }
-  b.calls("service/front", "service/cart").calls("service/cart", "db/cart");
-  const auto r = found(b.question());
-  EXPECT_EQ(r.causes[0].entity, "db/cart");
-  EXPECT_THAT(r.causes[0].evidence,
-              Contains(Field(&evidence_item::text, "it sent no metric for 80 s, and sends again")));
-  for (rca_node& node : b.question().nodes)  // nobody was heard
-    for (metric_window& m : node.window.metrics)
-      for (std::size_t n = 120; n < 128; ++n) m.values[n] = std::numeric_limits<float>::quiet_NaN();
-  for (const auto& c : found(b.question()).causes)
-    EXPECT_THAT(c.evidence,
-                ::testing::Not(Contains(Field(&evidence_item::text, HasSubstr("sent no metric")))));
-}
-
 TEST(RootCause, TheWayFromTheCauseToWhereItIsFeltIsTold) {
   const auto r = found(leaking_database());
   ASSERT_FALSE(r.causes.empty());
