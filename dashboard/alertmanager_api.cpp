@@ -41,12 +41,14 @@ answer<T> v2_answer(http_responder respond, Make make) {
   };
 }
 
-/// A flag as Alertmanager reads one, or left out.
+/// A flag in the words that Alertmanager takes for true, or left out. Where it takes anything else
+/// for false, what is no word of either kind is refused here.
 bool read_flag(const api_call& call, std::string_view name, bool& out) {
   std::string text = parameter(call, name);
   if (text.empty()) return true;
   for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  for (const std::string_view yes : {"true", "1", "t", "yes", "y", "on"})
+  for (const std::string_view yes :
+       {"true", "1", "t", "yes", "y", "ok", "on", "selected", "checked", "enabled"})
     if (text == yes) return out = true;
   for (const std::string_view no : {"false", "0", "f", "no", "n", "off"})
     if (text == no) return !(out = false);

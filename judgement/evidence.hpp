@@ -100,7 +100,8 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
                                           const window_parts& parts,
                                           const evidence_weights& weights);
 
-/// What packing may have added to a value of the window, as a scale.
+/// What packing adds to most values of a series that moves from its baseline to where it is since
+/// the change, as a scale: its error grows with the distance of a value from the middle.
 double packing_noise_of(const std::vector<float>& values, const window_parts& parts);
 
 /// How a series left its baseline.

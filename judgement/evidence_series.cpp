@@ -363,11 +363,18 @@ std::optional<fresh_baseline> baseline_of(const std::vector<float>& values,
 }
 
 double packing_noise_of(const std::vector<float>& values, const window_parts& parts) {
-  bounds all;
-  for (std::size_t n = parts.first; n < parts.end && n < values.size(); ++n)
-    if (std::isfinite(values[n])) all.take(values[n]);
-  const double range = static_cast<double>(all.most) - static_cast<double>(all.least);
-  return packing_noise * std::max(0.0, range);
+  const auto in_order = [&](std::size_t from, std::size_t end) {
+    std::vector<float> part;
+    for (std::size_t n = from; n < std::min(end, values.size()); ++n)
+      if (std::isfinite(values[n])) part.push_back(values[n]);
+    std::sort(part.begin(), part.end());
+    return part;
+  };
+  const auto before = in_order(parts.first, parts.last);
+  const auto since = in_order(parts.changed, parts.end);
+  if (before.empty() || since.empty()) return 0;
+  const double moved = std::fabs(quantile(since, 0.5) - quantile(before, 0.5));
+  return packing_noise * std::max(moved, quantile(before, 0.95) - quantile(before, 0.05));
 }
 
 std::optional<deviation> deviation_of(const entity_window& w, const std::vector<float>& values,

@@ -215,29 +215,29 @@ class ClientsTest(unittest.TestCase):
         keys = (house.keys / "server.pub", house.keys / "agent.secret")
         known, away = house.clients / "agent.pub", house.keys / "agent.pub"
         with faultline.Feed(f"tcp://127.0.0.1:{house.server.publish}", f"tcp://127.0.0.1:{house.server.replay}",
-                            timeout_s=40, keys=keys) as feed, \
+                            timeout_s=100, keys=keys) as feed, \
                 faultline.Publisher(f"tcp://127.0.0.1:{house.server.router}", "late", keys=keys) as p:
             feed._hear()
             known.rename(away)
             self.assertEqual(house.reload()[0], 200)
-            wait_for(lambda: house.handshakes("feed", "unknown_key") > 0)
+            self.assertTrue(wait_for(lambda: house.handshakes("feed", "unknown_key") > 0))
             away.rename(known)
             self.assertEqual(house.reload()[0], 200)
             while feed.live.poll(0):  # what came before
                 feed.live.recv_multipart()
             feed._hear()
             p.publish([{"entity": "host/late", "values": {"cpu": 1}}])
-            p.flush(40)
+            p.flush(100)
         away.write_text(known.read_text())
         known.unlink()
         self.assertEqual(house.reload()[0], 200)
         before = house.handshakes("ingest", "unknown_key")
         with faultline.Publisher(f"tcp://127.0.0.1:{house.server.router}", "later", keys=keys) as p:
-            wait_for(lambda: house.handshakes("ingest", "unknown_key") > before)
+            self.assertTrue(wait_for(lambda: house.handshakes("ingest", "unknown_key") > before))
             away.rename(known)
             self.assertEqual(house.reload()[0], 200)
             p.publish([{"entity": "host/late", "values": {"cpu": 1}}])
-            p.flush(40)
+            p.flush(100)
 
     def test_the_api_is_asked_told_and_refuses(self):
         self.post("api")

@@ -297,6 +297,19 @@ TEST(Evidence, WhatPackingMakesOfOneRiseAtBothEndsIsNotTheEdges) {
   }
 }
 
+TEST(Evidence, ASpikeThatBothEndsSawHidesNoTroubleBetweenThem) {
+  system_builder b;
+  b.node("service/a").metric("out_p50.b", 20, 4).node("service/b").metric("in_p50.a", 20, 4);
+  b.calls("service/a", "service/b");
+  auto& nodes = b.question().nodes;
+  auto& callee = nodes[1].window.metrics[0].values;
+  for (std::size_t n = 0; n < callee.size(); ++n) callee[n] = n == 40 ? 30'000.0F : 20.0F;
+  auto& caller = nodes[0].window.metrics[0].values;
+  caller = callee;
+  for (std::size_t n = 120; n < caller.size(); ++n) caller[n] = 40;
+  EXPECT_GT(gather_evidence(b.question(), evidence_weights{}).edges.at(0).latency, 4);
+}
+
 TEST(Evidence, BothEndsOfACallAreComparedWhateverStandsBeforeTheirNames) {
   EXPECT_LT(seen_by_both("shop_out_p95.b", "shop_in_p95.a").latency, 1);
 }

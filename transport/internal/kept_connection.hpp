@@ -10,8 +10,9 @@
 
 namespace faultline {
 
-/// A connection that libzmq itself gives up for good: the other side refuses the handshake (keys it
-/// does not know yet) or speaks another mechanism. It is begun anew, once a second.
+/// A connection whose handshake the other side refuses (keys it does not know yet, another
+/// mechanism), which libzmq gives up for good. It is begun anew, once a second. One that libzmq
+/// ends for a message that is too large is not seen here.
 ///
 /// Lives:  beside its socket, on the socket's thread; the monitor ends before either
 ///         (zmq_socket_monitor(socket, nullptr, 0)).
