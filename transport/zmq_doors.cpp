@@ -82,7 +82,9 @@ private:
 
 outcome<zmq::socket_t> zmq_doors::bound(const place& at) {
   zmq::socket_t socket{context_, at.type};
-  set_limits(socket, at.limits, at.endpoint);
+  socket_limits limits = at.limits;
+  limits.always_read = at.type != zmq::socket_type::pull;
+  set_limits(socket, limits, at.endpoint);
   if (at.type == zmq::socket_type::router) socket.set(zmq::sockopt::router_mandatory, true);
   const bool secured = asks(at.endpoint);
   if (secured) {
@@ -105,7 +107,9 @@ outcome<event_socket> zmq_doors::subscribed(const std::string& endpoint,
   if (publisher == nullptr && !is_local(endpoint))
     return failure{ec::invalid, "ingest.subscribe " + no_client_behind(endpoint)};
   zmq::socket_t socket{context_, zmq::socket_type::sub};
-  set_limits(socket, limits, endpoint);
+  socket_limits of_events = limits;
+  of_events.always_read = false;
+  set_limits(socket, of_events, endpoint);
   if (publisher != nullptr) prove_keys(socket, own_, publisher->public_key);
   socket.set(zmq::sockopt::subscribe, "");
   kept_connection kept{context_, socket, endpoint};

@@ -31,10 +31,16 @@ void set_limits(zmq::socket_t& socket, const socket_limits& limits, std::string_
   socket.set(zmq::sockopt::maxmsgsize, limits.max_message_bytes);
   socket.set(zmq::sockopt::linger, limits.linger_ms);
   socket.set(zmq::sockopt::handshake_ivl, 3000);
-  socket.set(zmq::sockopt::heartbeat_ivl, 2000);
-  socket.set(zmq::sockopt::heartbeat_timeout, 6000);
-  socket.set(zmq::sockopt::heartbeat_ttl, 6000);
   socket.set(zmq::sockopt::tcp_keepalive, 1);
+  if (limits.always_read) {
+    socket.set(zmq::sockopt::heartbeat_ivl, 2000);
+    socket.set(zmq::sockopt::heartbeat_timeout, 6000);
+    socket.set(zmq::sockopt::heartbeat_ttl, 6000);
+  } else {
+    socket.set(zmq::sockopt::tcp_keepalive_idle, 2);
+    socket.set(zmq::sockopt::tcp_keepalive_intvl, 2);
+    socket.set(zmq::sockopt::tcp_keepalive_cnt, 2);
+  }
   socket.set(zmq::sockopt::backlog, 1024);
   socket.set(zmq::sockopt::reconnect_ivl, 100);
   socket.set(zmq::sockopt::reconnect_ivl_max, 5000);

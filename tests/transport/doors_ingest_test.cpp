@@ -296,6 +296,29 @@ TEST(DoorsIngest, WithoutCreditEventsStayOutsideAndRequestsAreStillServed) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(h.ingest.events[i].payload, std::to_string(i));
 }
 
+// libzmq's own heartbeat would end the process: see socket_limits::always_read.
+TEST(DoorsIngest, APublisherThatIsGoneWhileItsEventsStayOutsideEndsNothing) {
+  open_house h;
+  h.ingest.open = false;
+  h.start();
+  faultline::testing::raw_http gone{h.pull.substr(std::strlen("tcp://"))};
+  std::string greeting{"\xff\0\0\0\0\0\0\0\0\x7f\3\0NULL", 16};
+  greeting.resize(64, '\0');
+  ASSERT_TRUE(gone.send(greeting));
+  EXPECT_FALSE(gone.closed_within(300ms));
+  std::string bytes{"\4\x1a\5READY\013Socket-Type\0\0\0\4PUSH", 28};
+  for (int n = 0; n < 1200; ++n) bytes += std::string{"\0\xc8", 2} + std::string(200, 'x');
+  ASSERT_TRUE(gone.send(bytes));
+  std::this_thread::sleep_for(500ms);
+  gone.reset();
+  std::this_thread::sleep_for(2500ms);  // heartbeats come every two seconds
+  peer push{zmq::socket_type::push, h.pull};
+  push.send({"another"});
+  h.ingest.open = true;
+  EXPECT_TRUE(h.ingest.wait(
+      [&] { return !h.ingest.events.empty() && h.ingest.events.back().payload == "another"; }));
+}
+
 TEST(DoorsIngest, ClosedCreditIsLookedAtWithoutSpinning) {
   open_house h;
   h.ingest.open = false;

@@ -40,6 +40,13 @@ public:
   raw_http& operator=(const raw_http&) = delete;
 
   bool connected() const { return connected_; }
+  /// Ends the connection as a program does that is gone: with a reset.
+  void reset() {
+    const linger at_once{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::close(fd_);
+    fd_ = -1;
+  }
   /// @returns whether all of it could be written.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
