@@ -360,16 +360,9 @@ TEST(Curve, ASubscriptionOverANetworkWithoutAKeyOfThePublisherIsNotOpened) {
   EXPECT_THAT(opened.error().what, HasSubstr("tcp://192.0.2.7:5556"));
 }
 
-TEST(Curve, APublisherThatWeConnectToProvesItsKey) {
-  key_folder folder;
-  folder.pair("server");
-  const auto context = std::make_unique<zmq::context_t>(1);
-  zmq::socket_t pub{*context, zmq::socket_type::pub};
-  pub.set(zmq::sockopt::linger, 0);
-  const auto own = new_identity();
-  pub.set(zmq::sockopt::curve_server, true);
-  pub.set(zmq::sockopt::curve_secretkey, std::string{own.secret_key.reveal()});
-  pub.bind("tcp://127.0.0.1:*");
+/// Doors that subscribe to @p pub, whose key they know.
+socket_options listening_to(zmq::socket_t& pub, const curve_identity& own,
+                            const key_folder& folder) {
   client_rights hub;
   hub.name = "hub";
   hub.ingest = true;
@@ -380,7 +373,20 @@ TEST(Curve, APublisherThatWeConnectToProvesItsKey) {
   options.subscribe = {hub.endpoint};
   options.security = {(folder.path / "server.secret").string(), folder.clients().string(),
                       curve_mode::network};
-  open_house h{options};
+  return options;
+}
+
+TEST(Curve, APublisherThatWeConnectToProvesItsKey) {
+  key_folder folder;
+  folder.pair("server");
+  const auto context = std::make_unique<zmq::context_t>(1);
+  zmq::socket_t pub{*context, zmq::socket_type::pub};
+  pub.set(zmq::sockopt::linger, 0);
+  const auto own = new_identity();
+  pub.set(zmq::sockopt::curve_server, true);
+  pub.set(zmq::sockopt::curve_secretkey, std::string{own.secret_key.reveal()});
+  pub.bind("tcp://127.0.0.1:*");
+  open_house h{listening_to(pub, own, folder)};
   ASSERT_TRUE(h.house);
   h.start();
   // A PUB sends to nobody until the subscription is there: again, until one has arrived.
@@ -422,16 +428,7 @@ TEST(Curve, APublisherThatRefusesUsAtFirstIsAskedAgain) {
   pub.bind("tcp://127.0.0.1:*");
   key_folder folder;
   folder.pair("server");
-  client_rights hub;
-  hub.name = "hub";
-  hub.endpoint = pub.get(zmq::sockopt::last_endpoint);
-  hub.public_key = own.public_key;
-  std::ofstream{folder.clients() / "hub.pub"} << client_text(hub);
-  socket_options options;
-  options.subscribe = {hub.endpoint};
-  options.security = {(folder.path / "server.secret").string(), folder.clients().string(),
-                      curve_mode::network};
-  open_house h{options};
+  open_house h{listening_to(pub, own, folder)};
   ASSERT_TRUE(h.house);
   h.start();
   answer_for(zap, 2);
