@@ -14,6 +14,7 @@
 #include "messages/decision.hpp"
 #include "storage/memory_store.hpp"
 #include "tests/support/actor_fixture.hpp"
+#include "tests/support/store_over.hpp"
 
 namespace faultline {
 namespace {
@@ -43,17 +44,11 @@ private:
   decision_log& real_;
 };
 
-/// A store in memory that counts how often somebody waited for the disk, and may fail that.
-class waiting_store final : public store {
+/// Counts how often somebody waited for the disk, and may fail that.
+class waiting_store final : public testing::store_over {
 public:
-  event_log& events() override { return memory->events(); }
-  checkpoint_store& checkpoints() override { return memory->checkpoints(); }
+  explicit waiting_store(store& real) : store_over{real}, log{real.decisions()} {}
   decision_log& decisions() override { return log; }
-  feed_store& feed() override { return memory->feed(); }
-  dead_letter_store& dead_letters() override { return memory->dead_letters(); }
-  note_store& notes() override { return memory->notes(); }
-  poison_store& poison() override { return memory->poison(); }
-  std::uint64_t bytes_on_disk() const override { return 0; }
   outcome<void> sync() override {
     ++waits;
     if (broken) return failure{ec::store_unavailable, "the disk is gone"};
@@ -62,12 +57,8 @@ public:
   }
   std::uint64_t written() const override { return epoch; }
   std::uint64_t durable() const override { return on_disk; }
-  outcome<void> flush() override { return memory->flush(); }
-  outcome<void> sweep_retention(arrival_time now) override { return memory->sweep_retention(now); }
-  void set_retention(const storage_options& options) override { memory->set_retention(options); }
 
-  std::unique_ptr<store> memory = open_memory_store(4);
-  full_log log{memory->decisions()};
+  full_log log;
   int waits = 0;
   bool broken = false;
   std::uint64_t epoch = 1;  ///< of writes: between two waits
@@ -156,7 +147,8 @@ protected:
     return well;
   }
 
-  waiting_store disk;
+  std::unique_ptr<store> memory = open_memory_store(4);
+  waiting_store disk{*memory};
   bool ending = false;
   std::shared_ptr<std::atomic<bool>> full = std::make_shared<std::atomic<bool>>(false);
   std::vector<std::uint64_t> decided;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entities come and go.
 #include "tests/actors/partition_fixture.hpp"
+#include "tests/support/store_over.hpp"
 
 namespace faultline {
 namespace {
@@ -46,25 +47,13 @@ private:
   checkpoint_store& real_;
 };
 
-class full_store final : public store {
+class full_store final : public testing::store_over {
 public:
-  explicit full_store(store& real) : real_{real} {}
-  event_log& events() override { return real_.events(); }
+  explicit full_store(store& real) : store_over{real}, checkpoints_{real.checkpoints()} {}
   checkpoint_store& checkpoints() override { return checkpoints_; }
-  decision_log& decisions() override { return real_.decisions(); }
-  feed_store& feed() override { return real_.feed(); }
-  dead_letter_store& dead_letters() override { return real_.dead_letters(); }
-  poison_store& poison() override { return real_.poison(); }
-  note_store& notes() override { return real_.notes(); }
-  std::uint64_t bytes_on_disk() const override { return 0; }
-  outcome<void> sync() override { return real_.sync(); }
-  outcome<void> flush() override { return real_.flush(); }
-  outcome<void> sweep_retention(arrival_time now) override { return real_.sweep_retention(now); }
-  void set_retention(const storage_options& options) override { real_.set_retention(options); }
 
 private:
-  store& real_;
-  full_checkpoints checkpoints_{real_.checkpoints()};
+  full_checkpoints checkpoints_;
 };
 
 TEST_F(Partition, AnEntityLeavesAfterTwelveIdleTicksAndComesBackWithItsNextEvent) {
