@@ -167,7 +167,7 @@ void partition_state::take_event(const shared_blob& blob, std::size_t offset, st
     drop_record(peers_.counters->events_replayed, where);
     return;
   }
-  auto& e = entry_of(id);
+  auto& e = next_entry(id);
   if (where <= e.covered) {  // replay: its snapshot has it
     drop_record(peers_.counters->events_replayed, where);
     return;
@@ -198,6 +198,7 @@ void partition_state::take_event(const shared_blob& blob, std::size_t offset, st
     return;
   }
   if (e.where == presence::passive) wake(e);
+  order_.heard(e);
   deliver(e, observation{blob, static_cast<std::uint32_t>(offset), index, clock_.now().time(),
                          clock_.now().degraded, counted(where)});
 }

@@ -92,7 +92,6 @@ struct entity_entry {
   record_mark last{0, 0};                ///< last record taken
   std::uint64_t dispatched = 0;          ///< observations sent to this actor
   std::uint64_t dispatched_counted = 0;  ///< of these, the ones the lag counts
-  std::uint64_t leave_at = 0;            ///< `dispatched` when it was asked to leave
   log_position first_dirty = 0;          ///< first record no snapshot covers; 0 = clean
   std::uint64_t dirty_since = 0;         ///< partition's record count at that time
   log_position first_after_ask = 0;      ///< first record taken since a snapshot was asked for
@@ -100,13 +99,39 @@ struct entity_entry {
   log_position clock_sent = 0;    ///< first clock record sent whose decisions may not be here
   std::uint32_t clocks_sent = 0;  ///< clock records sent to this actor
   std::uint32_t decided = 0;      ///< messages of decisions that came from this actor
+  std::uint32_t leave_at = 0;     ///< lowest bits of `dispatched` when it was asked to leave
   std::uint32_t active_at = 0;    ///< index in the partition's list of those that are here
   std::uint32_t saved_in = 0;     ///< number of the batch that holds its newest snapshot
+  std::uint32_t follower = 0;     ///< see habitual_order
   presence where = presence::passive;
   bool snapshot_asked = false;
   bool event_since_clock = false;
   bool leaving = false;  ///< its actor ends when its snapshot is durable and nothing has come
   bool idle_told = false;
+
+  bool heard_since_asked_to_leave() const noexcept {
+    return static_cast<std::uint32_t>(dispatched) != leave_at;
+  }
+};
+
+/// Guesses whose event comes next, without a look at the table of all: publishers name their
+/// entities in one order again and again. Each remembers who followed it the last time, by the
+/// place among those that are active. Places change hands as entities come and go: a guess is no
+/// more.
+class habitual_order {
+public:
+  explicit habitual_order(const std::vector<entity_entry*>& active) : active_{active} {}
+  /// Who followed the newest the last time, or anybody; null: nobody.
+  entity_entry* expected() const noexcept { return at(expected_); }
+  /// @p e, which is active, had an event. What those expected behind it are read by is asked for.
+  void heard(entity_entry& e) noexcept;
+
+private:
+  entity_entry* at(std::uint32_t place) const noexcept {
+    return place < active_.size() ? active_[place] : nullptr;
+  }
+  const std::vector<entity_entry*>& active_;
+  std::uint32_t newest_ = 0, expected_ = 0;
 };
 
 struct partition_state {
@@ -170,6 +195,7 @@ private:
   void settle();
   void settle(entity_entry& e, std::atomic<std::uint64_t>& undone);
   // Coming and going of entities: partition_life.cpp, partition_retirement.cpp
+  entity_entry& next_entry(std::string_view id);
   entity_entry& entry_of(std::string_view id);
   entity_entry& add_entry(std::string id);
   entity_entry* find(std::string_view id);
@@ -238,6 +264,7 @@ private:
   /// Their ids in order; empty until somebody lists them, and when one comes or goes.
   std::vector<std::string_view> listed_;
   std::vector<entity_entry*> active_;  ///< waking or active: whom clock records reach
+  habitual_order order_{active_};
   std::set<entity_entry*> resting_;
   /// Actors whose end we have not heard of; null: we ended them ourselves.
   std::unordered_map<caf::actor_id, entity_entry*> by_actor_;

@@ -6,6 +6,7 @@
 
 #include "actors/caf_bridge.hpp"
 #include "actors/partition.hpp"
+#include "processing/prefetch.hpp"
 
 // Entities come and go: known by an outline, woken by what concerns them, passive again when
 // nothing does. Who is retired or quarantined: partition_retirement.cpp.
@@ -19,6 +20,7 @@ constexpr std::size_t most_fetched = 64;  ///< snapshots in one answer
 /// with its deadline, is bounded by what all of them may ask, not by how many entities there are.
 constexpr std::size_t most_fetches = 2;
 constexpr std::chrono::minutes load_deadline{2};
+constexpr std::size_t head_of_actor = 320;  ///< bytes: its references and the head of its mailbox
 }  // namespace
 
 entity_entry* partition_state::find(std::string_view id) {
@@ -36,6 +38,24 @@ entity_entry& partition_state::add_entry(std::string id) {
   peers_.registry->add(stable_hash(e.id));
   peers_.counters->entities.fetch_add(1, std::memory_order_relaxed);
   return e;
+}
+
+void habitual_order::heard(entity_entry& e) noexcept {
+  if (auto* before = at(newest_); before != nullptr && expected_ != e.active_at)
+    before->follower = e.active_at;
+  newest_ = e.active_at;
+  expected_ = e.follower;
+  const auto* soon = at(expected_);
+  if (soon == nullptr) return;
+  prefetch(soon->id.data(), soon->id.size());
+  prefetch(caf::actor_cast<caf::actor_control_block*>(soon->handle), head_of_actor);
+  if (const auto* later = at(soon->follower)) prefetch(later, sizeof(entity_entry));
+}
+
+/// Whose event the log has next.
+entity_entry& partition_state::next_entry(std::string_view id) {
+  auto* guess = order_.expected();
+  return guess != nullptr && guess->id == id ? *guess : entry_of(id);
 }
 
 entity_entry& partition_state::entry_of(std::string_view id) {
@@ -226,7 +246,7 @@ void partition_state::pump_leaving() {
 
 void partition_state::begin_leaving(entity_entry& e) {
   e.leaving = true;
-  e.leave_at = e.dispatched;
+  e.leave_at = static_cast<std::uint32_t>(e.dispatched);
   ++leaving_;
   // One that is under way may have been taken before what we know now.
   if (!e.snapshot_asked) ask_snapshot(e);

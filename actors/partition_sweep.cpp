@@ -108,7 +108,7 @@ void partition_state::on_saved(entity_saved& saved) {
   batch_.snapshots.push_back(entity_snapshot{e->id, e->covered.first, e->covered.second,
                                              std::move(saved.bytes), encode_outline(e->outline)});
   e->saved_in = batch_number_;
-  if (e->leaving && e->dispatched != e->leave_at) stay(*e);
+  if (e->leaving && e->heard_since_asked_to_leave()) stay(*e);
   if (e->leaving || batch_.snapshots.size() >= snapshots_per_write || !draining_.empty()) flush();
 }
 
@@ -204,7 +204,7 @@ void partition_state::on_flushed(const std::shared_ptr<const checkpoint_batch>& 
     if (e == nullptr || !e->leaving || e->snapshot_asked) continue;
     // A newer one is on its way: who went now would come back from this one.
     if (e->saved_in != batch_number_ - 1) continue;
-    if (e->dispatched != e->leave_at || e->where != presence::active)
+    if (e->heard_since_asked_to_leave() || e->where != presence::active)
       stay(*e);
     else if (e->first_dirty == 0)
       passivate(*e);

@@ -2,11 +2,13 @@
 #include "processing/channel_block.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
 #include "processing/fast_math.hpp"
 #include "processing/wide.hpp"
+#include "processing/wide_math.hpp"
 
 namespace faultline {
 namespace {
@@ -281,35 +283,72 @@ void quantile_base(const channel_block& b, std::size_t i, double& center, double
   scale = std::max({iqr / 1.349, wide / 3.29, scale_floor(b, i, center)});
 }
 
+namespace {
+
+/// Standardised values of one channel, noted and then moved together from one base to another.
+class moved_values {
+public:
+  /// @returns where the value stands in the list
+  std::size_t note(float z) noexcept {
+    z_[size_] = std::clamp<double>(z, -40.0, 40.0);
+    return size_++;
+  }
+  void move(double old_center, double old_scale, double center, double scale) noexcept {
+    sinh_all(z_.data(), z_.size());
+    for (double& z : z_) z = std::clamp((old_center + z * old_scale - center) / scale, -1e15, 1e15);
+    asinh_all(z_.data(), z_.size());
+  }
+  float operator[](std::size_t at) const noexcept { return static_cast<float>(z_[at]); }
+
+private:
+  std::array<double, 32> z_{};
+  std::size_t size_ = 0;
+};
+
+}  // namespace
+
 void rebase_channel(channel_block& b, std::size_t i, double center, double scale) {
-  channel_block old = b;
+  const double old_center = b.center[i], old_scale = b.scale[i];
   b.center[i] = std::clamp(center, -1e300, 1e300);
   b.scale[i] = static_cast<float>(std::clamp(scale, least_scale, 1e30));
-  const auto moved = [&](float z) {
-    const double raw =
-        old.center[i] + quick_sinh(std::clamp<double>(z, -40.0, 40.0)) * old.scale[i];
-    const double y = (raw - b.center[i]) / b.scale[i];
-    return static_cast<float>(quick_asinh(std::clamp(y, -1e15, 1e15)));
-  };
-  for (auto* lane : {&b.q05, &b.q25, &b.q50, &b.q75, &b.q95, &b.q999})
-    (*lane)[i] = moved((*lane)[i]);
-  const float level = moved(old.level[i]);
-  for (auto* lane : {&b.shape0, &b.shape1}) (*lane)[i] = moved(old.level[i] + (*lane)[i]) - level;
-  b.level[i] = level;
+  const float level = b.level[i];
+  const float visits = larger(b.visits(i), 1.0f);
+  const std::array quantiles{&b.q05, &b.q25, &b.q50, &b.q75, &b.q95, &b.q999};
+  const std::array shapes{&b.shape0, &b.shape1};
+  const std::array deviations{&b.fast, &b.slow, &b.slower};
+  const std::array errors{&b.error_level, &b.error_shape};
+
   // Deviations are undone to raw units and made anew, each from where it stood: far from the middle
   // a step in z is another step in raw units.
-  const auto deviation = [&](float d) { return moved(old.level[i] + d) - level; };
-  for (auto* lane : {&b.fast, &b.slow, &b.slower})
-    (*lane)[i] = clamped(deviation((*lane)[i]), -most_spread, most_spread);
-  const float visits = larger(b.visits(i), 1.0f);
-  b.visit_sum[i] = clamped(deviation(b.visit_sum[i] / visits) * visits, -most_spread, most_spread);
-  const auto width_of = [&](float w) { return 0.5f * (deviation(w) - deviation(-w)); };
-  for (auto* lane : {&b.error_level, &b.error_shape})
-    (*lane)[i] = clamped(width_of((*lane)[i]), 0, most_spread);
-  for (auto& usual : b.usual) usual.spread[i] = clamped(width_of(usual.spread[i]), 0, most_spread);
+  moved_values moved;
+  for (auto* lane : quantiles) moved.note((*lane)[i]);
+  moved.note(level);
+  for (auto* lane : shapes) moved.note(level + (*lane)[i]);
+  for (auto* lane : deviations) moved.note(level + (*lane)[i]);
+  moved.note(level + b.visit_sum[i] / visits);
+  const auto note_width = [&](float w) {
+    moved.note(level + w);
+    moved.note(level - w);
+  };
+  for (auto* lane : errors) note_width((*lane)[i]);
+  for (auto& usual : b.usual) note_width(usual.spread[i]);
+  moved.move(old_center, old_scale, b.center[i], static_cast<double>(b.scale[i]));
+
+  std::size_t at = 0;
+  for (auto* lane : quantiles) (*lane)[i] = moved[at++];
+  b.level[i] = moved[at++];
+  for (auto* lane : shapes) (*lane)[i] = moved[at++] - b.level[i];
+  const auto next_deviation = [&] { return moved[at++] - b.level[i]; };
+  for (auto* lane : deviations) (*lane)[i] = clamped(next_deviation(), -most_spread, most_spread);
+  b.visit_sum[i] = clamped(next_deviation() * visits, -most_spread, most_spread);
+  const auto next_width = [&] {
+    const float up = next_deviation();
+    return clamped(0.5f * (up - next_deviation()), 0, most_spread);
+  };
+  for (auto* lane : errors) (*lane)[i] = next_width();
+  for (auto& usual : b.usual) usual.spread[i] = next_width();
   for (auto* lane : {&b.y_short, &b.y_long}) {
-    const double y = (*lane)[i] * static_cast<double>(old.scale[i]) / b.scale[i] +
-                     (old.center[i] - b.center[i]) / b.scale[i];
+    const double y = (*lane)[i] * old_scale / b.scale[i] + (old_center - b.center[i]) / b.scale[i];
     (*lane)[i] = static_cast<float>(std::clamp(y, -1e4, 1e4));
   }
   b.set_grain(i, scale <= 1.05 * scale_floor(b, i, center));

@@ -10,6 +10,7 @@
 #include "messages/version.hpp"
 #include "processing/fast_math.hpp"
 #include "processing/prefetch.hpp"
+#include "processing/wide_math.hpp"
 
 namespace faultline {
 namespace {
@@ -41,16 +42,26 @@ public:
                std::max(std::fabs(old.center[lane]), std::fabs(now.center[lane])) <
                    1e7 * static_cast<double>(now.scale[lane])} {}
 
-  std::int16_t value(std::int16_t code) const noexcept {
-    const float z = window_ring::z(code);
-    const auto sure = nearest(z, window_ring::sinh_z(code), value_unit);
-    return sure ? static_cast<std::int16_t>(*sure) : value_code(moved(z));
+  /// Codes of values, all but the missing ones, in place.
+  template <class CodeAt>
+  void values(std::size_t count, CodeAt code_at) const noexcept {
+    std::array<double, window_ring::ticks> far{};
+    for (std::size_t n = 0; n < count; ++n)
+      if (code_at(n) != window_ring::missing) far[n] = along(window_ring::sinh_z(code_at(n)));
+    asinh_all(far.data(), count);
+    for (std::size_t n = 0; n < count; ++n) {
+      auto& code = code_at(n);
+      if (code == window_ring::missing) continue;
+      const float z = window_ring::z(code);
+      const auto sure = nearest(z, far[n], value_unit);
+      code = sure ? static_cast<std::int16_t>(*sure) : value_code(moved(z));
+    }
   }
   /// Most are as the one before.
   std::int8_t expected(std::int8_t code) noexcept {
     if (code != last_ || !known_) {
       const float z = code / expected_unit;
-      const auto sure = nearest(z, quick_sinh(z), expected_unit);
+      const auto sure = nearest(z, quick_asinh(along(quick_sinh(z))), expected_unit);
       answer_ = sure ? static_cast<std::int8_t>(std::clamp(*sure, -127.0, 127.0))
                      : expected_code(moved(z));
       last_ = code;
@@ -60,12 +71,12 @@ public:
   }
 
 private:
-  /// Where @p z comes to, times @p unit and rounded. Off by less than 1e-8 before it is rounded; a
-  /// float's own rounding comes to 1e-3 of a code. Near the middle between two codes that is not
-  /// enough to know which it is: nothing.
-  std::optional<double> nearest(float z, double sinh_z, float unit) const noexcept {
+  double along(double sinh_z) const noexcept { return sinh_z * factor_ + shift_; }
+  /// Where @p z comes to, which is @p far, times @p unit and rounded. Off by less than 1e-8 before
+  /// it is rounded; a float's own rounding comes to 1e-3 of a code. Near the middle between two
+  /// codes that is not enough to know which it is: nothing.
+  std::optional<double> nearest(float z, double far, float unit) const noexcept {
     if (!usual_ || !(std::fabs(z) < 8.0f)) return std::nullopt;
-    const double far = quick_asinh(sinh_z * factor_ + shift_);
     const double at = far * static_cast<double>(unit);
     const double rounded = std::nearbyint(at);
     if (!(std::fabs(far) < 15.9 && std::fabs(at - rounded) < 0.49)) return std::nullopt;
@@ -230,10 +241,11 @@ void window_ring::rebase(std::size_t channel, const channel_block& old, const ch
   if (channel >= width_ * channel_block::width) return;
   const auto i = channel % channel_block::width;
   recoder recode{old, now, i};
+  recode.values(
+      size_, [&](std::size_t back) -> auto& { return row_at(back, channel).values[i]; });
   for (std::size_t back = 0; back < size_; ++back) {
-    auto& at = row_at(back, channel);
-    if (at.values[i] != missing) at.values[i] = recode.value(at.values[i]);
-    at.expected[i] = recode.expected(at.expected[i]);
+    auto& expected = row_at(back, channel).expected[i];
+    expected = recode.expected(expected);
   }
 }
 

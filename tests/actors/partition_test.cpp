@@ -7,6 +7,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// Whose event comes next is guessed by the last time.
+TEST_F(Partition, EventsGoToWhomTheyNameInWhateverOrderTheyCome) {
+  begin();
+  append({"host/a", "host/b", "host/c"}, 0);
+  append({"host/a", "host/b", "host/c"}, 1);
+  append({"host/c", "host/a", "host/a", "host/b"}, 2);
+  append({"host/a", "host/new", "host/c"}, 3);
+  EXPECT_EQ(observations("host/a"), 5U);
+  EXPECT_EQ(observations("host/b"), 3U);
+  EXPECT_EQ(observations("host/c"), 4U);
+  EXPECT_EQ(observations("host/new"), 1U);
+}
+
 TEST_F(Partition, AppliesEveryEventOnceToItsEntity) {
   begin();
   for (int n = 0; n < 5; ++n) append({"host/a", "host/b"}, n);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands in processing/channel_block.cpp, for any processor and under another name.
+// What stands in processing/channel_block.cpp and wide_math.cpp, for any processor and under
+// another name.
 #include "tests/processing/plain_channel_block.hpp"
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #define FAULTLINE_NOT_WIDE
 #define faultline faultline_plain
 #include "processing/channel_block.cpp"
+#include "processing/wide_math.cpp"
 #undef faultline
 
 namespace plain = faultline_plain;
@@ -23,4 +25,8 @@ void plain_tick(void* block, const double* values, std::int64_t gap_ms, void* sc
   plain::standardise(b, values, s);
   plain::observe_block(b, values, w, s);
   plain::learn_block(b, w, s);
+}
+
+void plain_rebase(void* block, std::size_t lane, double center, double scale) {
+  plain::rebase_channel(*static_cast<plain::channel_block*>(block), lane, center, scale);
 }
