@@ -439,7 +439,8 @@ bool entity_core::impl::window_base(std::size_t channel,
   const auto i = channel % width;
   const auto at = [&](double p) {
     const auto last = static_cast<double>(end - codes.begin() - 1);
-    return raw_of(b, i, window_ring::z(codes[static_cast<std::size_t>(p * last + 0.5)]));
+    const auto code = codes[static_cast<std::size_t>(p * last + 0.5)];
+    return b.center[i] + window_ring::sinh_z(code) * static_cast<double>(b.scale[i]);
   };
   center = at(0.5);
   scale = std::max(
