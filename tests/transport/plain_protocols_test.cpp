@@ -47,6 +47,12 @@ TEST(Influx, EscapesAndTextsAreRead) {
   EXPECT_EQ(told.out_because(left_out::no_value), 1U);
 }
 
+TEST(Influx, SeveralBlanksStandForOne) {
+  EXPECT_THAT(
+      influx("x,host=a  v=1   1750000000000000000 \ny  w=2").lines,
+      ElementsAre("metric x.v 1 gauge @1750000000000 {} {host=a}", "metric y.w 2 gauge @0 {} {}"));
+}
+
 TEST(Influx, WhatTelegrafCountsIsACounter) {
   EXPECT_THAT(influx("net,interface=eth0 bytes_recv=5i,bytes=5i,bytes_sent=5\nswap in=1u,free=2i\n"
                      "diskio,name=sda io_time=3i,iops_in_progress=1i,io=1i\nnets bytes_recv=1i\n")

@@ -112,7 +112,10 @@ private:
       if (text_.size() > most_head || tags_.size() == most_tags) return false;
       tags_.push_back(tag);
     }
-    return text_.size() <= most_head && take(' ');
+    if (text_.size() > most_head || !take(' ')) return false;
+    while (take(' ')) {
+    }
+    return true;
   }
 
   bool fields() {
