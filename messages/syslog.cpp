@@ -61,7 +61,7 @@ bool read_zone(std::string_view zone, int& minutes) noexcept {
   return true;
 }
 
-/// 2003-10-11T22:14:15.003Z, the fraction of 1 to 6 digits (RFC 3339).
+/// 2003-10-11T22:14:15.003Z (RFC 3339), the fraction of any length: some write nanoseconds.
 bool read_rfc3339(std::string_view s, std::int64_t& ms) noexcept {
   const int year = digits(s, 0, 4);
   const int month = digits(s, 5, 2);
@@ -78,7 +78,7 @@ bool read_rfc3339(std::string_view s, std::int64_t& ms) noexcept {
   int fraction_ms = 0;
   if (at < s.size() && s[at] == '.') {
     int scale = 100;
-    for (++at; at < s.size() && is_digit(s[at]) && at < 26; ++at, scale /= 10)
+    for (++at; at < s.size() && is_digit(s[at]); ++at, scale /= 10)
       fraction_ms += (s[at] - '0') * scale;
   }
   int zone = 0;

@@ -295,6 +295,9 @@ TEST(PayloadDecoder, ReadsSyslogOfBothKinds) {
   ASSERT_EQ(zone.accepted.size(), 1U) << zone.result.text;
   EXPECT_EQ(zone.accepted[0].ts, 1'700'000'000'000);
   EXPECT_EQ(zone.accepted[0].severity, log_severity::error);
+  const auto nano = decoded("<11>1 2023-11-14T22:13:20.250987654Z h - - - - text");
+  ASSERT_EQ(nano.accepted.size(), 1U) << nano.result.text;
+  EXPECT_EQ(nano.accepted[0].ts, 1'700'000'000'250);
 }
 
 event_view sample(event_type type) {
