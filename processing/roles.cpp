@@ -185,11 +185,13 @@ std::size_t end_of(std::string_view name, std::size_t at, std::string_view word)
 }
 
 // Words of up to three letters must stand whole; longer ones, and pairs, may be the beginning of a
-// word.
+// word. What a server of ours tells of itself is called after it, and no fault for that.
 bool has_word(std::string_view name, std::string_view word) noexcept {
+  constexpr std::string_view ours = "faultline";
   for (std::size_t at = 0; at < name.size(); ++at) {
     const auto end = end_of(name, at, word);
     if (end == std::string_view::npos || !begins_word(name, at, is_digit(word[0]))) continue;
+    if (word.size() < ours.size() && end_of(name, at, ours) != std::string_view::npos) continue;
     const bool plural = end < name.size() && lowered(name[end]) == 's' && ends_word(name, end + 1);
     if (word.size() > 3 || plural || ends_word(name, end)) return true;
   }

@@ -253,8 +253,10 @@ TEST(Roles, WordsStandAsTheFileSaysTheyDo) {
 
 TEST(Roles, NamesWithoutAWordOfTheFileHaveNone) {
   for (const char* name : {"temperature", "m7", "value", "battery.volts", "uptime_seconds", "users",
-                           "cart.size", "price"})
+                           "cart.size", "price", "faultline_ready", "up{job=faultline}"})
     EXPECT_EQ(role_of(name), metric_role::none) << name;
+  EXPECT_EQ(role_of("faultline_memory_bytes"), metric_role::memory);
+  EXPECT_EQ(role_of("faultline_faults"), metric_role::errors);
 }
 
 }  // namespace
