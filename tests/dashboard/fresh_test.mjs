@@ -415,6 +415,32 @@ test("values of an entity go on without an alert", async () => {
   assert.deepEqual(await wrongsOf(page), []);
 });
 
+test("a value with none beside it is seen, and where it stands in time", async () => {
+  const entity = "host/sparse";
+  await eventually(async () => {
+    await fetch(`${base}/write`, { method: "POST", body: "load,host=sparse level=5" });
+    return (await ask(`/api/v1/entities?prefix=${entity}`)).entities.length > 0;
+  }, "its first value");
+  const at = Date.now() - 3_600_000;
+  const nothing = [null, null, null];
+  const windowOf = (values) => ({ ts: values.map((_, n) => at + 10_000 * n), values, expected: nothing, lower: nothing, upper: nothing });
+  const page = await openPage(browser, { colorScheme: "light", timezoneId: "UTC" });
+  const dark = () => page.evaluate(() => {
+    const canvas = document.querySelector(".chart canvas");
+    const bytes = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+    let n = 0;
+    for (let i = 0; i < bytes.length; i += 4) n += bytes[i + 3] > 200 && bytes[i] < 60 && bytes[i + 1] < 60 && bytes[i + 2] < 60 ? 1 : 0;
+    return n;
+  });
+  for (const values of [[null, 5, null], [5]]) {
+    await page.route("**/window?metric=*", (route) => route.fulfill({ json: windowOf(values) }));
+    await page.goto(`${base}/?${values.length}#/entity/${encodeURIComponent(entity)}`);
+    await page.locator(".chart[aria-label^='load.level: now 5'] canvas").waitFor(patience);
+    await eventually(async () => (await dark()) > 8, `a dot for ${JSON.stringify(values)}`);
+  }
+  assert.deepEqual(await wrongsOf(page), []);
+});
+
 test("how long it is to a limit is as of now, and not of when it was told", async () => {
   const told = { id: "a-made-one", entity: "host/fills-up", metric: "disk.used", severity: "warning", state: "firing", started: Date.now() - 7_200_000,
     updated: Date.now() - 3_600_000, score: 0.9, lead_time_s: 7200, source: "made", model: "" };

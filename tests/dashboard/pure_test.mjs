@@ -13,6 +13,7 @@ import { link, readRoute } from "../../dashboard/web/lib/route.js";
 import { briefOf, filterOf, seen, wantsMore, withAlerts } from "../../dashboard/web/lib/rows.js";
 import { chartsOf, incidentGraph, isPosted, itemsOf, mergedInto, propagation, remediesOf, safeLink, titleOf, whoOf } from "../../dashboard/web/lib/story.js";
 import { allAcknowledged, byUrgency, outlineOf, withIncident } from "../../dashboard/web/lib/urgency.js";
+import { alone, latest, span } from "../../dashboard/web/lib/window.js";
 import { instantOf, scheduleOf } from "../../dashboard/web/lib/windows.js";
 
 test("a stream is given up by the clock, which goes on while a machine sleeps and timers do not", async () => {
@@ -380,4 +381,15 @@ test("an entity is found by the beginning of its name, whatever its kind, and wh
   const found = foundOf([{ id: "host/web-2" }, { id: "db/x" }], [{ id: "host/web-1" }, { id: "host/web-2" }], "WEB");
   assert.deepEqual(found.map((e) => e.id), ["host/web-2", "host/web-1"]);
   assert.deepEqual(foundOf([{ id: "a" }], [], ""), []);
+});
+
+test("values that a line does not show are found, the newest of a window, and a lone tick has room", () => {
+  assert.deepEqual(alone([1, null, 2, 3, null, null, 4]), [0, 6]);
+  assert.deepEqual(alone([0]), [0]);
+  assert.deepEqual(alone([1, 2]), []);
+  assert.equal(latest([1, 0, null]), 0);
+  assert.equal(latest([null]), null);
+  assert.deepEqual(span(100, 100), [40, 160]);
+  assert.deepEqual(span(100, 110), [100, 110]);
+  assert.deepEqual(span(null, null), [null, null]);
 });

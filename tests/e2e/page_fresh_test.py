@@ -69,6 +69,9 @@ class Fresh(page_test.OnOneServer, unittest.TestCase):
     def test_values_are_those_of_now(self):
         self.browse("values of an entity go on")
 
+    def test_a_value_with_none_beside_it_is_seen(self):
+        self.browse("a value with none beside it")
+
     def test_the_time_to_a_limit_runs_down(self):
         self.browse("how long it is to a limit")
 

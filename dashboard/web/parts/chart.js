@@ -6,6 +6,7 @@ import { api } from "../lib/api.js";
 import { clock, day, measured, number, zoneName } from "../lib/format.js";
 import { isDark, usePrefs } from "../lib/prefs.js";
 import { useLoaded } from "../lib/hooks.js";
+import { alone, latest, span } from "../lib/window.js";
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -90,6 +91,7 @@ function optionsOf(width, height, zone, marks, unit) {
     legend: { live: true, markers: { width: 0 } },
     tzDate: (s) => (zone === "UTC" ? uPlot.tzDate(new Date(s * 1000), "UTC") : new Date(s * 1000)),
     scales: {
+      x: { range: (_, min, max) => span(min, max) },
       y: {
         range: (_, min, max) => (min === max ? [min - 1, max + 1] : uPlot.rangeNum(min, max, 0.08, true)),
       },
@@ -104,7 +106,7 @@ function optionsOf(width, height, zone, marks, unit) {
         label: "Value",
         stroke: colour("--text"),
         width: 1.6,
-        points: { show: false },
+        points: { show: false, filter: (plot, series) => alone(plot.data[series]), size: 4, width: 0, fill: colour("--text") },
         value: (_, v) => measured(v, unit),
       },
       {
@@ -179,7 +181,7 @@ export function Chart({ data, unit = "", marks = [], height = 170, label }) {
 /** What a chart shows, in a sentence for those who do not see it. */
 export function chartText(metric, data, unit = "") {
   const last = data.values.length - 1;
-  return `${metric}: now ${measured(data.values[last], unit)}, expected ${number(data.expected[last])}, usual from ${number(data.lower[last])} to ${number(data.upper[last])}`;
+  return `${metric}: now ${measured(latest(data.values), unit)}, expected ${number(data.expected[last])}, usual from ${number(data.lower[last])} to ${number(data.upper[last])}`;
 }
 
 /** Loads the window of a metric and draws it; anew when @p turn changes. */
