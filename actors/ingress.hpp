@@ -41,6 +41,7 @@ struct post_result {
   bool taken = false;                      ///< else: send it again
   std::size_t accepted = 0, rejected = 0;  ///< events
   std::uint64_t rejected_samples = 0;      ///< that were in rejected events
+  std::uint64_t beyond_bounds = 0;         ///< samples of names that their entity has no room for
   std::string why;                         ///< not taken, or the first that was refused
 };
 

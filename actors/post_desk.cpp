@@ -294,6 +294,7 @@ bool post_desk::hand_over(decoded& d, bool again) {
     for (std::size_t i = 0; i < left_out_reasons; ++i) counted.left_out[i] += d.left_out[i];
     if (!p.respond) return;
     auto answered = result;
+    answered.beyond_bounds = d.left_out[static_cast<std::size_t>(left_out::too_many)];
     if (answered.why.empty()) answered.why = why_left_out(d.left_out);
     waiting_[to.route] = {p.respond, by.answer(p.request, answered, rejected)};
   });

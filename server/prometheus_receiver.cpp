@@ -26,9 +26,8 @@ std::string_view query_of(const http_request& request, std::string_view key) {
 // beyond our bounds: of a large target whole requests are, with each scrape.
 http_response nothing_or_400(const http_request&, const post_result& result,
                              std::uint64_t rejected) {
-  const bool beyond_bounds =
-      result.why.rfind(std::string{to_string(left_out::too_many)} + ":", 0) == 0;
-  if (result.accepted != 0 || (result.rejected == 0 && (rejected == 0 || beyond_bounds))) {
+  const bool on_purpose = rejected == 0 || result.beyond_bounds != 0;
+  if (result.accepted != 0 || (result.rejected == 0 && on_purpose)) {
     http_response taken;
     taken.status = 204;
     return taken;

@@ -223,6 +223,8 @@ class RemoteWriteTest(unittest.TestCase):
         self.assertEqual([self.send(batch(first))[0] for first in (0, 250, 500, 750)], [204] * 4)
         eventually(lambda: len(self.metrics("host/big")) == 256, what="as many as it may have")
         self.assertEqual(self.left_out("too_many"), before + 1000 - 256)
+        idle = series("took", label("quantile", "0.5"), sample(float("nan")), instance="big:1")
+        self.assertEqual(self.send(batch(500) + idle)[0], 204, "a quantile of nothing among them")
 
     def test_what_is_left_out_on_purpose_is_no_reason_to_refuse(self):
         stale = b"\x09" + (0x7ff0000000000002).to_bytes(8, "little")
