@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processing/posted_entity.hpp"
 
-#include <algorithm>
 #include <string_view>
 
 #include "messages/text.hpp"
+#include "processing/internal/naming_texts.hpp"
 
 namespace faultline {
 namespace {
@@ -13,24 +13,21 @@ constexpr std::size_t entity_bytes = 256;
 
 struct naming {
   const char* label;
-  const char* kind;  ///< with its slash
+  const char* kind;        ///< with its slash
+  bool address = false;    ///< a port at its end does not count
+  const char* space = "";  ///< label that stands between the two, where it is there
 };
 constexpr naming names[] = {
-    {"entity", ""},          {"service_name", "service/"},
-    {"service", "service/"}, {"pod", "pod/"},
-    {"host", "host/"},       {"hostname", "host/"},
-    {"node", "host/"},       {"instance", "host/"},
-    {"job", "service/"},     {"alertname", "alert/"},
+    {"service_name", "service/", false, "service_namespace"},
+    {"service", "service/"},
+    {"pod", "pod/"},
+    {"host", "host/", true},
+    {"hostname", "host/", true},
+    {"node", "host/", true},
+    {"instance", "host/", true},
+    {"job", "service/"},
+    {"alertname", "alert/"},
 };
-
-std::string without_port(const std::string& address) {
-  const auto colon = address.rfind(':');
-  if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) return address;
-  const bool digits = std::all_of(address.begin() + static_cast<std::ptrdiff_t>(colon) + 1,
-                                  address.end(), [](char c) { return c >= '0' && c <= '9'; });
-  const bool bare_v6 = address.find(':') != colon && address.front() != '[';
-  return digits && !bare_v6 ? address.substr(0, colon) : address;
-}
 
 /// `_` for each character that no entity's name may hold.
 std::string as_name(std::string_view text) {
@@ -51,16 +48,28 @@ std::string as_name(std::string_view text) {
 
 }  // namespace
 
-std::string posted_entity(const std::map<std::string, std::string>& labels) {
-  std::string name;
-  for (const naming& n : names) {
-    const auto at = labels.find(n.label);
-    if (at == labels.end() || at->second.empty()) continue;
-    name = n.kind + (n.kind == std::string{"host/"} ? without_port(at->second) : at->second);
-    break;
-  }
-  if (name.empty()) name = "alert/unnamed";
-  return std::string{cut_utf8(as_name(name), entity_bytes)};
+std::string posted_entity(const std::map<std::string, std::string>& labels,
+                          const std::vector<naming_rule>& rules) {
+  const auto value_of = [&labels](const std::string& label) {
+    const auto at = labels.find(label);
+    return at == labels.end() ? std::string_view{} : std::string_view{at->second};
+  };
+  const auto name = [&]() -> std::string {
+    if (const auto entity = value_of("entity"); !entity.empty()) return std::string{entity};
+    for (const naming_rule& rule : rules)
+      if (const auto v = value_of(rule.label); !v.empty())
+        return rule.kind + "/" + std::string{naming_texts::without_port(v)};
+    for (const naming& n : names) {
+      const auto v = value_of(n.label);
+      if (v.empty()) continue;
+      const auto space = value_of(n.space);
+      return std::string{n.kind}
+          .append(space.empty() ? "" : std::string{space} + "/")
+          .append(n.address ? naming_texts::without_port(v) : v);
+    }
+    return "alert/unnamed";
+  };
+  return std::string{cut_utf8(as_name(name()), entity_bytes)};
 }
 
 }  // namespace faultline

@@ -153,6 +153,7 @@ life_cycle_parts node::impl::parts_of_life_cycle() {
     return change_windows(edit);
   };
   parts.aliases = entity_aliases{options.naming.aliases};
+  parts.names = options.naming.entities;
   parts.posted = &posted;
   return parts;
 }

@@ -36,8 +36,9 @@ struct life_cycle_parts {
   /// Records other windows; blocks, called on a thread of its own.
   using window_edit = std::function<outcome<bool>(std::vector<maintenance_window>&)>;
   std::function<outcome<bool>(const window_edit&)> change_windows{};
-  entity_aliases aliases{};        ///< of whom posted alerts are about
-  posted_notes* posted = nullptr;  ///< what the log says of them
+  entity_aliases aliases{};          ///< of whom posted alerts are about
+  std::vector<naming_rule> names{};  ///< by which they say it
+  posted_notes* posted = nullptr;    ///< what the log says of them
 };
 
 /// Silences and alerts for operators: checks what they say, makes it a decision, and answers when

@@ -17,8 +17,8 @@ void node_life_cycle::post_alerts(std::vector<posted_alert> alerts, answer<std::
   const event_time now = event_time_of(unix_ms(parts_.now()));
   complete(alerts, now);
   for (posted_alert& a : alerts)
-    a.entity =
-        std::string{parts_.aliases.of(a.entity.empty() ? posted_entity(a.labels) : a.entity)};
+    a.entity = std::string{
+        parts_.aliases.of(a.entity.empty() ? posted_entity(a.labels, parts_.names) : a.entity)};
   const std::size_t count = alerts.size();
   parts_.posted->post(
       std::move(alerts), now,
