@@ -30,7 +30,7 @@ struct silence_row {
 };
 
 struct silence_filter {
-  std::vector<std::string> matchers;  ///< as text; each must be one of the silence's own
+  std::vector<std::string> matchers;  ///< as text; each must be found in the silence's own
   std::string id;                     ///< of one; empty: all
 };
 

@@ -124,6 +124,17 @@ bool label_matchers::matches(const std::map<std::string, std::string>& labels) c
   return true;
 }
 
+bool label_matchers::found_in(const std::vector<label_matcher>& own) const {
+  const auto is_one = [this](std::size_t i, const label_matcher& m) {
+    const bool asks = list_[i].regex && list_[i].equal && m.equal && list_[i].name == m.name;
+    return list_[i] == m || (asks && holds(i, m.value));
+  };
+  for (std::size_t i = 0; i < list_.size(); ++i)
+    if (std::none_of(own.begin(), own.end(), [&](const auto& m) { return is_one(i, m); }))
+      return false;
+  return true;
+}
+
 bool label_matchers::cover_everything() const { return matches({}); }
 
 label_matchers label_matchers::chosen(std::string_view name, bool with) const {

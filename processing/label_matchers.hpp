@@ -27,6 +27,8 @@ public:
 
   /// Every matcher holds; of none, every label set does.
   bool matches(const std::map<std::string, std::string>& labels) const;
+  /// Each is one of @p own, or asks by `=~` for the value of one that is not negated.
+  bool found_in(const std::vector<label_matcher>& own) const;
   /// A label set without labels fulfils them: they would cover everything.
   bool cover_everything() const;
   /// Those on the label @p name alone, and those on all others.

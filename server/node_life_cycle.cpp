@@ -248,9 +248,7 @@ void node_life_cycle::silences(silence_filter f, answer<std::vector<silence_row>
     std::vector<silence_row> rows;
     for (told_silence& s : view->silences) {
       if (!f.id.empty() && s.what.id != f.id) continue;
-      std::map<std::string, std::string> patterns;
-      for (const label_matcher& own : s.what.matchers) patterns[own.name] = own.value;
-      if (m.matches(patterns)) rows.push_back({std::move(s.what), s.state});
+      if (m.found_in(s.what.matchers)) rows.push_back({std::move(s.what), s.state});
     }
     // Active ones first, then what ends first.
     const auto rank = [](const silence_row& r) {

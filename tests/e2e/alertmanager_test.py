@@ -84,6 +84,25 @@ class AlertmanagerTest(unittest.TestCase):
         self.assertIn("must not match an empty label", said)
         self.assertIn("receiver: feed", self.amtool(server, "config", "show"))
 
+    def test_a_query_for_silences_finds_those_with_that_matcher_and_not_those_of_all_others(self):
+        server = self.server()
+        add = lambda *matchers: self.amtool(server, "silence", "add", *matchers, "--comment=known").strip()
+        cart, others = add("service=cart"), add("service!=cart", "alertname=Slow")
+        found = lambda matcher: self.amtool(server, "silence", "query", "-q", matcher).split()
+        wait_for(lambda: len(self.silences(server)) == 2)
+        self.assertEqual(found("service=cart"), [cart])
+        self.assertEqual(found("service!=cart"), [others])
+        self.assertEqual(found("alertname!=Slow"), [])
+        self.assertEqual(server.command("silence", "query", "-q", "service=cart").split(), [cart])
+
+    def test_a_posted_alert_is_about_whom_the_metrics_of_its_target_are_about(self):
+        server = self.server("naming: {entities: [{label: app, kind: service}]}\n")
+        self.amtool(server, "alert", "add", "Slow", "app=shop", "instance=web-1:8080")
+        self.amtool(server, "alert", "add", "Slow", "instance=[::1]:9100")
+        entities = lambda: sorted(a["entity"] for a in server.api("/api/v1/alerts")["alerts"])
+        self.assertTrue(wait_for(lambda: len(entities()) == 2))
+        self.assertEqual(entities(), ["host/::1", "service/shop"])
+
     # Complaint: broad-silences
     def test_a_silence_that_covers_too_much_is_refused_without_force(self):
         server = self.server("silences: {max_entities: 2, longest: 1d}\n")

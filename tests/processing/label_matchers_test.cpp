@@ -35,6 +35,23 @@ TEST(LabelMatchers, HoldAsAlertmanagersDo) {
     EXPECT_EQ(holds(r.text, labels), r.holds) << r.text;
 }
 
+TEST(LabelMatchers, AreFoundInThoseOfASilenceByNameSignAndValue) {
+  const auto found = [](std::string_view asked, std::string_view own) {
+    return label_matchers::compile(*parse_matchers(asked))->found_in(*parse_matchers(own));
+  };
+  EXPECT_TRUE(found("a=b", R"(a="b",c=~"d.*")"));
+  EXPECT_TRUE(found("a=b,c=~d.*", R"(c=~"d.*",a="b")"));
+  EXPECT_TRUE(found("a!=b", R"(a!="b",c="d")"));
+  EXPECT_TRUE(found("a=~b.*", R"(a="bc")"));
+  EXPECT_TRUE(found("", R"(a="b")"));
+  for (const char* other : {R"(a!="b",c="d")", R"(a=~"b",c="d")", R"(c="b")", R"(a="bc")"})
+    EXPECT_FALSE(found("a=b", other)) << other << " is not about a=b";
+  EXPECT_FALSE(found("a!=b", R"(c="d")"));
+  EXPECT_FALSE(found("a!~b.*", R"(a="c")"));
+  EXPECT_FALSE(found("a=~b.*", R"(a!="bc",c="d")"));
+  EXPECT_FALSE(found("a=~.*", R"(c="d")"));
+}
+
 TEST(LabelMatchers, WhatCannotBeReadIsRefused) {
   for (const char* text : {"entity", "=x", R"(a="b)", R"(a="b"c)", "a!x", R"(a=b"c")", "a b=c"})
     EXPECT_FALSE(parse_matchers(text)) << text;
@@ -82,12 +99,22 @@ TEST(PostedEntity, IsNamedByTheLabelsThatPeopleUse) {
   EXPECT_EQ(posted_entity({{"entity", "db/orders"}, {"instance", "x:1"}}), "db/orders");
   EXPECT_EQ(posted_entity({{"service", "cart"}, {"pod", "p"}}), "service/cart");
   EXPECT_EQ(posted_entity({{"instance", "web-1:9100"}, {"job", "node"}}), "host/web-1");
-  EXPECT_EQ(posted_entity({{"instance", "[::1]:9100"}}), "host/[::1]");
+  EXPECT_EQ(posted_entity({{"instance", "[::1]:9100"}}), "host/::1");
+  EXPECT_EQ(posted_entity({{"service_name", "cart"}, {"service_namespace", "shop"}}),
+            "service/shop/cart");
   EXPECT_EQ(posted_entity({{"instance", "fe80::1"}}), "host/fe80::1");
   EXPECT_EQ(posted_entity({{"alertname", "Watchdog"}}), "alert/Watchdog");
   EXPECT_EQ(posted_entity(labels{}), "alert/unnamed");
   EXPECT_EQ(posted_entity({{"entity", std::string(255, 'x') + "é"}}).size(), 255u);
   EXPECT_EQ(posted_entity({{"entity", "a\nb"}}), "a_b");
+}
+
+TEST(PostedEntity, LabelsThatTheConfigurationNamesComeFirst) {
+  const std::vector<naming_rule> rules{{"team", "team"}, {"app", "service"}};
+  EXPECT_EQ(posted_entity({{"app", "shop:1"}, {"instance", "x:1"}}, rules), "service/shop");
+  EXPECT_EQ(posted_entity({{"app", "shop"}, {"team", "red"}}, rules), "team/red");
+  EXPECT_EQ(posted_entity({{"app", "shop"}, {"entity", "db/orders"}}, rules), "db/orders");
+  EXPECT_EQ(posted_entity({{"app", ""}, {"instance", "x:1"}}, rules), "host/x");
 }
 
 TEST(PostedEntity, HoldsNothingThatTheNameOfAnEntityMayNot) {
