@@ -142,6 +142,25 @@ TEST(Collectd, AValueIsCalledByItsPlugin) {
   EXPECT_EQ(told.out_because(left_out::no_value), 1U);
 }
 
+TEST(Collectd, WhatCountsIsARateWhereItIsNoWholeNumber) {
+  const auto kinds = [](const std::string& second) {
+    told_samples told;
+    EXPECT_TRUE(read_collectd(
+        R"([{"values":[0,5],"dstypes":["derive","gauge"],"dsnames":["a","b"],"time":1,"host":"h","plugin":"p"},
+            {"values":[)" +
+            second +
+            R"(,20],"dstypes":["counter","absolute"],"dsnames":["c","d"],"time":1,"interval":10,"host":"h","plugin":"p"}])",
+        told));
+    return told.lines;
+  };
+  EXPECT_THAT(kinds("7.5"), ElementsAre("metric p.a 0 rate @1000 {} {host=h}",
+                                        "metric p.b 5 gauge @1000 {} {host=h}",
+                                        "metric p.c 7.5 rate @1000 {} {host=h}",
+                                        "metric p.d 20 gauge @1000 {} {host=h}"));
+  for (const char* whole : {"7", "7.0", "null"})
+    EXPECT_EQ(kinds(whole).front(), "metric p.a 0 counter @1000 {} {host=h}") << whole;
+}
+
 TEST(Collectd, WhatIsNoListOfValuesIsMalformed) {
   told_samples told;
   for (const char* bad :

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/decode/collectd.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -38,8 +40,28 @@ void add_part(std::string& name, std::string_view part) {
   name.append(part);
 }
 
-/// Whether @p object is a list of values at all.
-bool tell(const json& object, sample_sink& sink) {
+bool counts(std::string_view kind) noexcept { return kind == "derive" || kind == "counter"; }
+
+/// Whether something that counts is no whole number. With StoreRates collectd calls its rates as it
+/// calls what they are of.
+bool has_rates(const json& lists) {
+  const auto is_rate = [](const json& object) {
+    if (!object.is_object()) return false;
+    const auto values = object.find("values");
+    const auto types = object.find("dstypes");
+    if (values == object.end() || types == object.end() || !values->is_array()) return false;
+    for (std::size_t i = 0; i < values->size(); ++i) {
+      const json& v = (*values)[i];
+      if (!v.is_number_float() || !counts(text_of(*types, i))) continue;
+      if (std::trunc(v.get<double>()) != v.get<double>()) return true;
+    }
+    return false;
+  };
+  return std::any_of(lists.begin(), lists.end(), is_rate);
+}
+
+/// Whether @p object is a list of values at all. @p rates: what counts comes as rates.
+bool tell(const json& object, bool rates, sample_sink& sink) {
   if (!object.is_object()) return false;
   const auto values = object.find("values");
   const auto plugin = text_at(object, "plugin");
@@ -74,8 +96,8 @@ bool tell(const json& object, sample_sink& sink) {
     s.name = name;
     s.value = (*values)[i].get<double>();
     s.ts_ms = time_s > 0 && time_s < 1e11 ? static_cast<std::int64_t>(time_s * 1000) : 0;
-    if (kind == "derive" || kind == "counter") s.kind = metric_kind::counter;
-    if (kind == "absolute" && interval > 0) s.value /= interval;
+    if (counts(kind)) s.kind = rates ? metric_kind::rate : metric_kind::counter;
+    if (kind == "absolute" && interval > 0 && !rates) s.value /= interval;
     sink.metric(s, labels);
   }
   return true;
@@ -87,9 +109,10 @@ outcome<void> read_collectd(std::string_view body, sample_sink& sink) {
   const auto tree = parse_bounded_json(body);
   if (!tree) return tree.error();
   if (!tree->is_array()) return failure{ec::malformed, "collectd posts a list"};
+  const bool rates = has_rates(*tree);
   std::size_t read = 0;
   for (const auto& object : *tree) {
-    if (tell(object, sink))
+    if (tell(object, rates, sink))
       ++read;
     else
       sink.leave_out(left_out::malformed);
