@@ -293,6 +293,20 @@ test("every text stands out from what it lies on, by day and by night, and what 
   assert.deepEqual(found, {});
 });
 
+test("why something was refused is in sight on a screen of any width", async () => {
+  const far = Date.now() + 7_200_000;
+  const refused = await fetch(`${base}/write?precision=ms`, { method: "POST", body: `load,host=ahead level=1 ${far}` });
+  assert.equal(refused.status, 400);
+  for (const width of [1100, 1280, 1440, 1920]) {
+    const page = await openPage(browser, { viewport: { width, height: 900 } });
+    await page.goto(`${base}/#/system`);
+    const letters = page.getByRole("region", { name: "Dead letters, a table" });
+    await letters.getByText("ts_in_future").first().waitFor(patience);
+    assert.equal(await letters.evaluate((box) => box.scrollWidth - box.clientWidth), 0, `at ${width} nothing stands beyond its edge`);
+    await page.context().close();
+  }
+});
+
 test("on a phone what may help stands before the charts, and the window is called by what is looked at", async () => {
   const alert = await alertOf("ails");
   const incident = await incidentOf(alert);

@@ -48,6 +48,9 @@ class Read(page_test.OnOneServer, unittest.TestCase):
     def test_what_helps_comes_first_on_a_phone(self):
         self.browse("on a phone what may help")
 
+    def test_why_something_was_refused_is_in_sight(self):
+        self.browse("why something was refused")
+
     def test_3_of_many_the_most_urgent_is_large(self):
         self.browse("of many open incidents")
 

@@ -136,8 +136,8 @@ function Letters({ letters }) {
   if (reasons.length === 0) return html`<p class="quiet">Nothing was refused.</p>`;
   return html`<dl class="facts">${reasons.slice(0, 8).map(([reason, n]) => html`<${Fact} key=${reason} name=${reason}>
       ${count(n)}</${Fact}>`)}</dl>
-    <div class="scroll" role="region" tabIndex="0" aria-label="Dead letters, a table"><table><thead><tr><th>When</th><th>Reason</th><th>From</th><th>What is wrong</th></tr></thead>
-        <tbody>${letters.letters.map((l) => html`<tr key=${l.id}><td><${When} ts=${l.ts} /></td><td>${l.reason}</td><td class="name">
-        ${l.source}</td><td class="words">${l.text}</td></tr>`)}</tbody></table></div>
+    <div class="scroll letters" role="region" tabIndex="0" aria-label="Dead letters, a table"><table><thead><tr><th>When</th><th>From</th><th>What is wrong</th></tr></thead>
+        <tbody>${letters.letters.map((l) => html`<tr key=${l.id}><td><${When} ts=${l.ts} /></td><td class="name">
+        ${l.source}</td><td class="words"><code>${l.reason}</code> ${l.text}</td></tr>`)}</tbody></table></div>
     <p class="quiet small">When the cause is mended: <code>faultline dead-letter replay</code>.</p>`;
 }
