@@ -73,6 +73,15 @@ bool read_number(const char* begin, const char* end, double& value) noexcept {
   return error == std::errc{} && stop == end && std::isfinite(value);
 }
 
+// Six significant digits, or as many as make the same number of it again.
+char* write_number(char* begin, char* end, double value) noexcept {
+  char* const stop = std::to_chars(begin, end, value, std::chars_format::general, 6).ptr;
+  double again = 0;
+  std::from_chars(begin, stop, again);
+  if (again == value) return stop;
+  return std::to_chars(begin, end, value).ptr;
+}
+
 /// Empty, or what libraries write for a value that is not there.
 bool is_missing(std::string_view field) noexcept {
   return field.empty() || field == "NaN" || field == "nan" || field == "null" || field == "NA";
@@ -175,17 +184,13 @@ private:
     return stop == end ? nullptr : "too many fields";
   }
 
-  float value_of(const char* begin, const char* end) {
-    constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+  double value_of(const char* begin, const char* end) {
+    constexpr double missing = std::numeric_limits<double>::quiet_NaN();
     if (is_missing({begin, static_cast<std::size_t>(end - begin)})) return missing;
     double value = 0;
     if (!read_number(begin, end, value))
       return faults_.add(&table_faults::values, line_, "a value is no finite number"), missing;
-    const auto kept = static_cast<float>(value);
-    if (std::isinf(kept))
-      return faults_.add(&table_faults::values, line_, "a value does not fit into 32 bits"),
-             missing;
-    return kept;
+    return value;
   }
 
   const std::vector<bool>& kept_;
@@ -237,9 +242,9 @@ std::string table_faults::told(const std::string& file) const {
   return counts.empty() ? counts : file + ": " + counts + " left out, " + first;
 }
 
-float six_digits(double value) noexcept {
+double six_digits(double value) noexcept {
   const double size = std::fabs(value);
-  if (!(size >= 1e-15 && size < 1e22)) return size < 1e-15 ? 0.0F : static_cast<float>(value);
+  if (!(size >= 1e-15 && size < 1e22)) return size < 1e-15 ? 0.0 : value;
   int exponent = 0;  // 10^exponent <= size < 10^(exponent + 1)
   while (size >= powers_of_ten[static_cast<std::size_t>(exponent + 1)]) ++exponent;
   double probe = size;
@@ -250,7 +255,7 @@ float six_digits(double value) noexcept {
   const double digits = small ? size * powers_of_ten[shift] : size / powers_of_ten[shift];
   const double whole = (digits + to_integer) - to_integer;
   const double rounded = small ? whole / powers_of_ten[shift] : whole * powers_of_ten[shift];
-  return static_cast<float>(value < 0 ? -rounded : rounded);
+  return value < 0 ? -rounded : rounded;
 }
 
 std::string_view without_mark(std::string_view text) noexcept {
@@ -291,12 +296,11 @@ std::string format_metrics(const entity_series& series) {
   for (std::size_t i = 0; i < series.rows(); ++i) {
     auto end = std::to_chars(text, text + sizeof text, unix_ms(series.ts[i])).ptr;
     out.append(text, end);
-    const float* row = series.row(i);
+    const double* row = series.row(i);
     for (std::size_t c = 0; c < series.metrics.size(); ++c) {
       out += ',';
       if (std::isnan(row[c])) continue;
-      const auto value = static_cast<double>(row[c]);
-      end = std::to_chars(text, text + sizeof text, value, std::chars_format::general, 6).ptr;
+      end = write_number(text, text + sizeof text, row[c]);
       out.append(text, end);
     }
     out += '\n';

@@ -33,9 +33,9 @@ runner_options options_for(const evaluation_options& options, const evaluation_m
 /// Whether anything was measured at or after @p from: a row of nothing is no event.
 bool says_anything(const entity_series& series, event_time from) {
   for (std::size_t row = series.rows(); row-- > 0 && series.ts[row] >= from;) {
-    const float* values = series.row(row);
+    const double* values = series.row(row);
     if (std::any_of(values, values + series.metrics.size(),
-                    [](float value) { return std::isfinite(value); }))
+                    [](double value) { return std::isfinite(value); }))
       return true;
   }
   return false;

@@ -46,7 +46,7 @@ void look_alike_source::lift(const std::vector<reacting_metric>& who, const busy
     const double part = share * std::min(1.0, static_cast<double>(edge + interval_ms_) /
                                                   static_cast<double>(5 * minute_ms));
     for (const auto& r : who) {
-      float& value = series_.values[row * series_.metrics.size() + r.column];
+      double& value = series_.values[row * series_.metrics.size() + r.column];
       if (std::isnan(value)) continue;
       const metric_habit& h = habits_[r.column];
       const double room = r.weight > 0 ? h.high - h.median : h.low - h.median;
@@ -65,13 +65,13 @@ void look_alike_source::restart(const std::vector<reacting_metric>& who, const b
   for (std::size_t row = from; row < series_.rows() && series_.ts[row] <= span.to; ++row) {
     if (row < from + 2) {
       for (std::size_t c = 0; c < width; ++c)
-        series_.values[row * width + c] = std::numeric_limits<float>::quiet_NaN();
+        series_.values[row * width + c] = std::numeric_limits<double>::quiet_NaN();
       continue;
     }
     const double since = static_cast<double>((series_.ts[row] - span.from).count());
     const double part = portable_exp(-since / static_cast<double>(4 * minute_ms));
     for (const auto& r : who) {
-      float& value = series_.values[row * width + r.column];
+      double& value = series_.values[row * width + r.column];
       if (std::isnan(value)) continue;
       value = six_digits(value + part * (std::min<double>(habits_[r.column].low, value) - value));
     }

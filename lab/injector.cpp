@@ -135,7 +135,7 @@ private:
     double furthest = 0;
     const double wobble = 1 + 0.08 * rng_.normal();  // a fault is never the same twice
     for (const auto& r : reaction) {
-      float& value = series_.values[row * series_.metrics.size() + r.column];
+      double& value = series_.values[row * series_.metrics.size() + r.column];
       if (std::isnan(value)) continue;
       const metric_habit& h = habits_[r.column];
       const double was = value;

@@ -10,7 +10,7 @@ namespace faultline {
 
 namespace {
 
-constexpr double largest_value = std::numeric_limits<float>::max();  // beyond it there is infinity
+constexpr double largest_value = std::numeric_limits<double>::max();  // beyond it there is infinity
 constexpr std::int64_t hour_ms = 3'600'000;
 constexpr std::size_t most_pairs = 4000;  // rows a correlation looks at
 // Of a normal distribution, in deviations: its middle 50, 90 and 98 per cent.

@@ -24,11 +24,11 @@ struct entity_series {
   std::string id;                    ///< "kind/name"
   std::vector<std::string> metrics;  ///< column names; empty: stands in the graph only
   std::vector<event_time> ts;        ///< ascending, no repeats; when the row is known
-  std::vector<float> values;         ///< row-major, ts.size() x metrics.size()
+  std::vector<double> values;        ///< row-major, ts.size() x metrics.size()
 
   std::size_t rows() const noexcept { return ts.size(); }
   /// First of the metrics.size() values of row @p i. @pre i < rows()
-  const float* row(std::size_t i) const noexcept { return values.data() + i * metrics.size(); }
+  const double* row(std::size_t i) const noexcept { return values.data() + i * metrics.size(); }
   /// Column of @p metric, or nothing.
   std::optional<std::size_t> column(std::string_view metric) const noexcept;
 };
@@ -159,14 +159,15 @@ telemetry before(telemetry whole, event_time until);
 /// First stamp that is scored: `train_until`, or the first row where another recording trains.
 event_time scored_from(const telemetry& t) noexcept;
 
-/// Writes a recording. Values are written with 6 significant digits, gzip level 9 without a time
-/// stamp: the same input gives the same bytes. recording.json comes last, so that a directory
-/// without it is not a recording. @returns ec::io_failed, ec::invalid for ids or names that the
-/// format cannot hold.
+/// Writes a recording. Values are written with 6 significant digits, or as many as tell them apart
+/// (a counter's), gzip level 9 without a time stamp: the same input gives the same bytes.
+/// recording.json comes last, so that a directory without it is not a recording. @returns
+/// ec::io_failed, ec::invalid for ids or names that the format cannot hold.
 outcome<void> write_recording(const std::filesystem::path& path, const telemetry& t,
                               const labels& l);
 
-/// @p value as the format keeps it: the nearest number of 6 significant decimal digits.
-float six_digits(double value) noexcept;
+/// What is made up is as fine as an instrument shows it: the nearest number of 6 significant
+/// decimal digits.
+double six_digits(double value) noexcept;
 
 }  // namespace faultline

@@ -38,7 +38,7 @@ std::optional<failure> check(const telemetry& t) {
     for (std::size_t i = 1; i < series.ts.size(); ++i)
       if (series.ts[i] <= series.ts[i - 1])
         return failure{ec::invalid, series.id + ": ts does not ascend"};
-    for (const float value : series.values)
+    for (const double value : series.values)
       if (std::isinf(value)) return failure{ec::invalid, series.id + ": an infinite value"};
   }
   if (!(t.interval_s > 0)) return failure{ec::invalid, "interval_s must be positive"};

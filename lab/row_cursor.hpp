@@ -15,7 +15,7 @@ struct telemetry_row {
   std::size_t entity = 0;  ///< index in telemetry::entities
   std::size_t index = 0;   ///< row number within the entity
   event_time ts{};
-  const float* values = nullptr;
+  const double* values = nullptr;
   std::size_t count = 0;
 };
 

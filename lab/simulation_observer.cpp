@@ -12,7 +12,7 @@ namespace {
 constexpr double p50_over_p95 = 0.4;
 
 // To a multiple of @p step, as an instrument shows it.
-float stepped(double value, double step) {
+double stepped(double value, double step) {
   return six_digits(std::floor(value / step + 0.5) * step);
 }
 
@@ -23,7 +23,7 @@ std::string short_name(const std::string& id) { return id.substr(id.find('/') + 
 bool has_disk(node_kind kind) { return kind == node_kind::db || kind == node_kind::queue; }
 
 // Events counted over the interval, per second.
-float counted(random_source& rng, double per_second, double interval_s) {
+double counted(random_source& rng, double per_second, double interval_s) {
   return six_digits(rng.poisson(per_second * interval_s) / interval_s);
 }
 
@@ -107,7 +107,7 @@ void sim_observer::name_columns(std::size_t entity) {
 
 void sim_observer::observe(event_time at, const sim_model& model, const std::vector<bool>& silent) {
   now_ = at;
-  std::vector<float> row;
+  std::vector<double> row;
   for (std::size_t e = 0; e < agents_.size(); ++e) {
     row.clear();
     if (e < graph_->nodes.size())
@@ -118,7 +118,7 @@ void sim_observer::observe(event_time at, const sim_model& model, const std::vec
     if (silent[e] && !was_silent_[e]) quirks_[e].restart();
     was_silent_[e] = silent[e];
     if (rng.chance(missing_share_))
-      row[rng.below(row.size())] = std::numeric_limits<float>::quiet_NaN();
+      row[rng.below(row.size())] = std::numeric_limits<double>::quiet_NaN();
     quirks_[e].show(row);
     const event_time stamp = quirks_[e].stamp(at);
     const bool down = quirks_[e].down(at);
@@ -138,7 +138,7 @@ double sim_observer::memory_of(agent& a, double true_bytes, event_time at) const
   return true_bytes * a.memory.factor(a.rng) * (1 + saw);
 }
 
-void sim_observer::write_node(std::size_t node, const sim_model& model, std::vector<float>& row) {
+void sim_observer::write_node(std::size_t node, const sim_model& model, std::vector<double>& row) {
   const auto& n = graph_->nodes[node];
   const sim_state& s = model.states()[node];
   agent& a = agents_[node];
@@ -161,7 +161,7 @@ void sim_observer::write_node(std::size_t node, const sim_model& model, std::vec
   }
 }
 
-void sim_observer::write_host(std::size_t host, const sim_model& model, std::vector<float>& row) {
+void sim_observer::write_host(std::size_t host, const sim_model& model, std::vector<double>& row) {
   const sim_state& s = model.states()[graph_->nodes.size() + host];
   agent& a = agents_[graph_->nodes.size() + host];
   const double memory = memory_of(a, s.memory, now_);

@@ -51,8 +51,8 @@ private:
 
   agent make_agent(const simulation_options& o, std::size_t entity) const;
   void name_columns(std::size_t entity);
-  void write_node(std::size_t node, const sim_model& model, std::vector<float>& row);
-  void write_host(std::size_t host, const sim_model& model, std::vector<float>& row);
+  void write_node(std::size_t node, const sim_model& model, std::vector<double>& row);
+  void write_host(std::size_t host, const sim_model& model, std::vector<double>& row);
   double memory_of(agent& a, double true_bytes, event_time at) const;
 
   const sim_graph* graph_;

@@ -79,7 +79,7 @@ void sim_quirks::restart() noexcept {
   for (auto& k : columns_) k.count = 0;
 }
 
-void sim_quirks::show(std::vector<float>& row) {
+void sim_quirks::show(std::vector<double>& row) {
   if (perfect_) return;
   perfect_row_.swap(row);
   row.clear();

@@ -33,7 +33,7 @@ public:
   /// The process restarts: counters begin again.
   void restart() noexcept;
   /// Turns a perfect row into the agent's.
-  void show(std::vector<float>& row);
+  void show(std::vector<double>& row);
 
 private:
   struct column {
@@ -52,7 +52,7 @@ private:
   double down_from_s_ = 0, down_to_s_ = 0;  // since 1970
   std::vector<column> columns_;
   std::vector<std::string> names_;
-  std::vector<float> perfect_row_;
+  std::vector<double> perfect_row_;
 };
 
 }  // namespace faultline

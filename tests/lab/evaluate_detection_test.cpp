@@ -162,7 +162,7 @@ TEST(EvaluateDetection, LabelsChangeNoByte) {
   EXPECT_TRUE(with == detect(dir.path() / "without", dir.path() / "out-without"));
   // The telemetry does.
   telemetry other = system.observed;
-  for (float& v : other.entities.at(0).values) v *= 1.5F;
+  for (double& v : other.entities.at(0).values) v *= 1.5F;
   ASSERT_TRUE(write_recording(dir.path() / "other", other, system.truth));
   EXPECT_FALSE(with == detect(dir.path() / "other", dir.path() / "out-other"));
 }

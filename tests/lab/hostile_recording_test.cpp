@@ -221,7 +221,7 @@ TEST(EventTables, BlankLinesAndAMarkInFrontDoNotCount) {
 TEST(MetricTables, WhatLibrariesWriteForNothingIsMissing) {
   entity_series read;
   ASSERT_TRUE(parse_metrics("ts,a,b,c,d,e\n1,NaN,nan,,null,NA\n", "f", read));
-  for (const float v : read.values) EXPECT_TRUE(std::isnan(v));
+  for (const double v : read.values) EXPECT_TRUE(std::isnan(v));
 }
 
 /// What of @p csv is read, as text again, and what is said of the rest.
@@ -246,7 +246,7 @@ TEST(MetricTables, OneBadRowValueOrColumnLosesNothingElse) {
     EXPECT_EQ(read, good) << row;
     EXPECT_EQ(said, left("1 row left out, " + why)) << row;
   }
-  for (const std::string value : {"inf", "-inf", "nano", "0x10", "--1", ".", " 1", "1e999", "1e60"})
+  for (const std::string value : {"inf", "-inf", "nano", "0x10", "--1", ".", " 1", "1e999"})
     EXPECT_EQ(read_of("ts,a,b\n1," + value + ",5\n2,3,4\n").first, "ts,a,b\n1,,5\n2,3,4\n")
         << value;
   EXPECT_EQ(read_of("ts,a\n1,inf\n2,nano\n").second,
@@ -254,6 +254,11 @@ TEST(MetricTables, OneBadRowValueOrColumnLosesNothingElse) {
   const auto [read, said] = read_of("ts,a,,a,b\n1,2,3,4,5\n");
   EXPECT_EQ(read, "ts,a,b\n1,2,5\n");
   EXPECT_EQ(said, left("2 columns left out, line 1: a column has no metric name"));
+}
+
+TEST(MetricTables, ACounterKeepsAllOfItsDigits) {
+  const std::string table = "ts,bytes\n1,1200000000001\n2,1200000000002.5\n3,16777217\n4,0.1\n";
+  EXPECT_EQ(read_of(table).first, table);
 }
 
 TEST(MetricTables, RowsOfSeveralSourcesComeInOrderOfTime) {

@@ -227,21 +227,21 @@ TEST(Injector, ASystemIsSplitIntoRecordingsOfItsEntities) {
 TEST(Injector, ValuesNearTheLargestStayFinite) {
   auto t = normal_host();
   for (std::size_t row = 0; row < t.entities[0].rows(); ++row)
-    t.entities[0].values[row * 4 + 1] *= 6e28F;  // 3e38
+    t.entities[0].values[row * 4 + 1] *= 3e298;  // 1.5e308
   injection_options o;
   o.types = {fault_type::memory_leak};
   const auto made = inject_faults(t, {}, o);
   ASSERT_TRUE(made);
   ASSERT_FALSE(made->truth.faults.empty());
   EXPECT_EQ(made->truth.faults[0].root_metric, "memory.used");
-  for (const float v : made->observed.entities[0].values) ASSERT_FALSE(std::isinf(v));
+  for (const double v : made->observed.entities[0].values) ASSERT_FALSE(std::isinf(v));
 }
 
 TEST(Injector, ARowOfALaterCenturyBringsNoFaultsBetween) {
   auto t = normal_host();
   const event_time last_but_one = t.entities[0].ts.back();
   t.entities[0].ts.push_back(event_time_of(4'070'908'700'000));
-  for (const float v : {0.4F, 5e9F, 3.F, 1.F}) t.entities[0].values.push_back(v);
+  for (const double v : {0.4, 5e9, 3., 1.}) t.entities[0].values.push_back(v);
   for (const std::uint64_t seed : {1, 2, 3}) {
     injection_options o;
     o.seed = seed;
@@ -254,7 +254,7 @@ TEST(Injector, ARowOfALaterCenturyBringsNoFaultsBetween) {
 
 TEST(Injector, ARecordingThatNeverMovesGetsNoFault) {
   auto t = normal_host();
-  for (float& v : t.entities[0].values) v = 1;
+  for (double& v : t.entities[0].values) v = 1;
   const auto made = inject_faults(t, {}, {});
   ASSERT_TRUE(made);
   EXPECT_TRUE(made->truth.faults.empty());

@@ -16,10 +16,10 @@ namespace faultline {
 namespace {
 
 using test::folder;
-constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
 
 entity_series series_of(std::string id, std::vector<std::string> metrics,
-                        std::vector<std::int64_t> ts, std::vector<float> values) {
+                        std::vector<std::int64_t> ts, std::vector<double> values) {
   entity_series s{std::move(id), std::move(metrics), {}, std::move(values)};
   for (const auto ms : ts) s.ts.push_back(event_time_of(ms));
   return s;
@@ -67,7 +67,7 @@ labels small_labels() {
   return l;
 }
 
-bool same_values(const std::vector<float>& a, const std::vector<float>& b) {
+bool same_values(const std::vector<double>& a, const std::vector<double>& b) {
   if (a.size() != b.size()) return false;
   for (std::size_t i = 0; i < a.size(); ++i)
     if (!(a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i])))) return false;
@@ -200,7 +200,7 @@ TEST(Recording, RefusesToWriteWhatTheFormatCannotHold) {
   ragged.entities[0].values.pop_back();
   EXPECT_FALSE(write_recording(dir.path(), ragged, {}));
   auto infinite = small_telemetry();
-  infinite.entities[0].values[0] = std::numeric_limits<float>::infinity();
+  infinite.entities[0].values[0] = std::numeric_limits<double>::infinity();
   EXPECT_FALSE(write_recording(dir.path(), infinite, {}));
   EXPECT_FALSE(test::fs::exists(dir.path() / "recording.json"));
 }
@@ -210,7 +210,7 @@ TEST(Recording, SixDigitsAreWhatAReaderOfTheTextGets) {
                              99999.97, 0.0, 1e21, 3.0e-12}) {
     char text[64];
     std::snprintf(text, sizeof text, "%.6g", value);
-    EXPECT_EQ(six_digits(value), std::strtof(text, nullptr)) << text;
+    EXPECT_EQ(six_digits(value), std::strtod(text, nullptr)) << text;
   }
 }
 

@@ -40,9 +40,10 @@ std::uint64_t fingerprint(const telemetry& t) {
   for (const auto& e : t.entities) {
     for (const char c : e.id) add(static_cast<unsigned char>(c));
     for (const auto ts : e.ts) add(static_cast<std::uint64_t>(unix_ms(ts)));
-    for (const float v : e.values) {
+    for (const double v : e.values) {
+      const auto single = static_cast<float>(v);
       std::uint32_t bits = 0;
-      std::memcpy(&bits, &v, sizeof bits);
+      std::memcpy(&bits, &single, sizeof bits);
       add(std::isnan(v) ? 0x7fc00000U : bits);
     }
   }
@@ -164,7 +165,7 @@ TEST(QuietSystem, StaysWithinItsUsualBoundsForTwentySeeds) {
       std::size_t far = 0;
       const std::size_t third = e.rows() / 3;
       for (std::size_t i = 0; i < e.rows(); ++i) {
-        const float* row = e.row(i);
+        const double* row = e.row(i);
         if (std::isnan(row[*latency]) || std::isnan(row[*errors]) || std::isnan(row[*requests]))
           continue;
         failed += row[*errors];

@@ -33,7 +33,7 @@ TEST(ToldFaults, ChangeNoMetricAndAreWrittenByTheirRootAndItsCallers) {
     const auto& a = with->input.scored.entities[e];
     const auto& b = calm->input.scored.entities[e];
     ASSERT_EQ(a.values.size(), b.values.size());
-    EXPECT_EQ(std::memcmp(a.values.data(), b.values.data(), a.values.size() * sizeof(float)), 0);
+    EXPECT_EQ(std::memcmp(a.values.data(), b.values.data(), a.values.size() * sizeof(double)), 0);
   }
   for (const auto& f : with->truth.faults) {
     EXPECT_GT(f.start, with->input.scored.train_until);

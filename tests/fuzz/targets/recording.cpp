@@ -52,7 +52,7 @@ void write_again(const telemetry& t) {
     check(static_cast<bool>(parse_metrics(format_metrics(e), "again", again)));
     check(again.ts == e.ts && again.metrics == e.metrics);
     if (!e.metrics.empty()) check(e.column(e.metrics.back()).has_value());
-    for (const float v : e.values) static_cast<void>(six_digits(v));
+    for (const double v : e.values) static_cast<void>(six_digits(v));
   }
   const auto logs = parse_logs(format_logs(t.logs), "again");
   check(logs && logs->size() == t.logs.size());
