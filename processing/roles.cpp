@@ -320,7 +320,9 @@ bool names_a_share(std::string_view metric) {
 }
 
 bool names_a_counter(std::string_view metric) noexcept {
-  return ends_with(metric, "_total") || ends_with(metric, "_count") || ends_with(metric, ".count");
+  for (const std::string_view end : {"_total", ".total", "_count", ".count"})
+    if (ends_with(metric, end)) return true;
+  return has_word(metric, "uptime");
 }
 
 float entity_class_of(std::string_view entity) noexcept {

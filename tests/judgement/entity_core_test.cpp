@@ -708,5 +708,22 @@ TEST(EntityCore, ACounterThatNobodyCalledOneIsJudgedByItsRate) {
   EXPECT_EQ(d.alerts().front().metric, "calls_total");
 }
 
+// It is further from where it was every day, and at midnight most of all; a restart is no fault by
+// itself, and one that stands still is.
+TEST(EntityCore, AnUptimeIsJudgedByHowFastItGrows) {
+  entity_driver d{test_rules(300'000)};
+  double uptime = 1e6;
+  std::int64_t at = test_start;
+  const auto rows = [&](int count, double each) {
+    for (int i = 0; i < count; ++i, at += 300'000) d.row(at, {{"system.uptime", uptime += each}});
+  };
+  rows(10 * 288, 300);
+  uptime = 0;
+  rows(10 * 288, 300);
+  EXPECT_TRUE(d.alerts().empty()) << d.alerts().front().explanation;
+  rows(3, 0);
+  EXPECT_FALSE(d.alerts().empty());
+}
+
 }  // namespace
 }  // namespace faultline

@@ -541,7 +541,11 @@ TEST(Roles, ReadTheWordsOfAName) {
   EXPECT_EQ(role_of("process_open_fds"), metric_role::saturation);
   EXPECT_EQ(role_of(""), metric_role::none);
   EXPECT_TRUE(names_a_counter("http_requests_total"));
+  EXPECT_TRUE(names_a_counter("http.requests.total"));
+  EXPECT_TRUE(names_a_counter("process_uptime_seconds"));
+  EXPECT_TRUE(names_a_counter("jvmUptimeMs"));
   EXPECT_FALSE(names_a_counter("total_requests"));
+  EXPECT_FALSE(names_a_counter("subtotal"));
   EXPECT_TRUE(names_a_share("cpu_usage"));
 }
 
