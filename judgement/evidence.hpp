@@ -193,6 +193,7 @@ struct edge_evidence {
   double latency = 0;  ///< log likelihood ratio of the excess
   double errors = 0;
   double latency_strength = 0;  ///< log of `strength` of the excess
+  double errors_strength = 0;   ///< likewise, of calls that fail
   double latency_peak = 0;      ///< robust deviations of the excess
   double rise = 0;              ///< of the caller's latency to it, in the metric's unit
   double own_rise = 0;          ///< of the callee's own

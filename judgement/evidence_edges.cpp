@@ -100,6 +100,7 @@ public:
     e.has_errors = true;
     e.errors = lr;
     e.errors_peak = shows->peak;
+    e.errors_strength = shows->peak > 0 ? std::log(std::max(1.0, shows->strength)) : 0;
     e.errors_metric = call.window(q_).metrics[call.metric].name;
   }
 

@@ -41,17 +41,6 @@ double log_sum_exp(const std::vector<double>& x) {
   return top + std::log(sum);
 }
 
-/// What an entity shows beyond what its direct dependencies show: trouble that comes from below is
-/// theirs.
-double beyond_callees(double own, const std::vector<std::size_t>& callees, const evidence& seen,
-                      metric_role role) {
-  double below = 0;
-  for (const std::size_t c : callees) {
-    below = std::max(below, seen.nodes[c].by_role[role_index(role)]);
-  }
-  return own - std::max(0.0, below);
-}
-
 class weigher {
 public:
   weigher(const rca_question& q, const evidence& seen, const reach_table& passing,
@@ -89,6 +78,20 @@ public:
   }
 
 private:
+  /// What @p r shows beyond what its direct dependencies show: trouble that comes from below is
+  /// theirs. One of which nothing is measured shows what the calls to it show.
+  double beyond_callees(std::size_t r, metric_role of) const {
+    double below = 0;
+    for (const std::size_t c : callees_[r])
+      below = std::max(below, seen_.nodes[c].by_role[role_index(of)]);
+    for (const std::size_t n : edges_of_[r]) {
+      const edge_evidence& e = seen_.edges[n];
+      if (e.from != r || seen_.nodes[e.to].observed) continue;
+      below = std::max(below, of == metric_role::errors ? e.errors : e.latency);
+    }
+    return role(r, of) - below;
+  }
+
   double role(std::size_t r, metric_role role) const {
     const node_evidence& e = seen_.nodes[r];
     return e.has_role[role_index(role)] ? e.by_role[role_index(role)] : unseen(r);
@@ -105,15 +108,21 @@ private:
     for (const std::size_t c : callees_[r]) {
       below = std::max(below, seen_.nodes[c].external_strength);
     }
-    double between = 0, count = 0;
+    double late = 0, timed = 0, failed = 0, counted = 0;
     for (const std::size_t n : edges_of_[r]) {
       const edge_evidence& edge = seen_.edges[n];
-      if (edge.to != r || !edge.has_latency) continue;
-      between += edge.latency_strength;
-      ++count;
+      if (edge.from == r && !seen_.nodes[edge.to].observed)
+        below = std::max({below, edge.latency_strength, edge.errors_strength});
+      if (edge.to != r) continue;
+      late += edge.latency_strength;
+      timed += edge.has_latency ? 1 : 0;
+      if (e.observed) continue;
+      failed += edge.errors_strength;
+      counted += edge.has_errors ? 1 : 0;
     }
-    if (count > 0) between /= count;
-    return std::max({e.internal_strength, e.external_strength - below, between});
+    if (timed > 0) late /= timed;
+    if (counted > 0) failed /= counted;
+    return std::max({e.internal_strength, e.external_strength - below, late, failed});
   }
 
   /// Mean over the measured edges at r of what lies between the two ends. Both directions count: a
@@ -146,11 +155,8 @@ private:
     k[class_index(fault_class::network_delay)] = edge_mean(r, false);
     k[class_index(fault_class::packet_loss)] =
         std::max(edge_mean(r, true), counted_packets * role(r, metric_role::network));
-    k[class_index(fault_class::error_burst)] =
-        failures *
-        beyond_callees(role(r, metric_role::errors), callees_[r], seen_, metric_role::errors);
-    const double late =
-        beyond_callees(role(r, metric_role::latency), callees_[r], seen_, metric_role::latency);
+    k[class_index(fault_class::error_burst)] = failures * beyond_callees(r, metric_role::errors);
+    const double late = beyond_callees(r, metric_role::latency);
     // An entity that stops answering: silent, slow by itself, or its callers' calls to it fail.
     k[class_index(fault_class::dependency)] =
         std::max({e.silent ? w_.evidence.most / 2 : unseen(r), lateness * late,

@@ -168,6 +168,21 @@ TEST(RootCause, ANodeKnownFromTheGraphAloneMayBeTheCauseOfAllItsCallers) {
               Contains(Field(&evidence_item::text, HasSubstr("no metrics of it are known"))));
 }
 
+/// front -> shop -> pay, of which nobody measures anything but shop, by its calls.
+rca_question failing_shop(double its_calls) {
+  system_builder b;
+  b.service("service/front", 1).metric("errors.rate", 1, 4);
+  b.service("service/shop").metric("errors.rate", 1, 9).metric("out_errors.pay", 1, its_calls);
+  b.node("external/pay");
+  b.calls("service/front", "service/shop").calls("service/shop", "external/pay");
+  return b.question();
+}
+
+TEST(RootCause, WhoseCallsToAnUnmeasuredDependencyFailHasItsFailuresFromThere) {
+  EXPECT_EQ(found(failing_shop(9)).causes.front().entity, "external/pay");
+  EXPECT_EQ(found(failing_shop(0)).causes.front().entity, "service/shop");
+}
+
 TEST(RootCause, OfANodeKnownFromTheGraphAloneNoKindOfFaultIsSaid) {
   system_builder b;
   b.service("service/a", 3).service("service/b", 3).service("service/c", 3).node("db/shared");
