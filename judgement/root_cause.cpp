@@ -30,6 +30,24 @@ std::string seen_from_outside(const evidence& seen, std::size_t r) {
   return {};
 }
 
+/// The metric of a caller by which it shows most plainly, late or failing.
+std::string plainest_from_outside(const evidence& seen, std::size_t r) {
+  double most = 0;
+  std::string_view name;
+  for (const edge_evidence& edge : seen.edges) {
+    if (edge.to != r) continue;
+    if (edge.has_latency && edge.latency > most) {
+      most = edge.latency;
+      name = edge.latency_metric;
+    }
+    if (edge.has_errors && edge.errors > most) {
+      most = edge.errors;
+      name = edge.errors_metric;
+    }
+  }
+  return std::string{name};
+}
+
 /// The metric that shows it best; for a network fault, and where it shows nothing itself, the one
 /// that looks at it from outside. Of no kind of fault: what is out of the usual at all.
 std::string metric_of(const evidence& seen, std::size_t r, std::optional<fault_class> kind) {
@@ -62,7 +80,7 @@ std::string metric_of(const evidence& seen, std::size_t r, std::optional<fault_c
     case fault_class::change:
       break;
   }
-  return shows ? plainest : seen_from_outside(seen, r);
+  return shows ? plainest : plainest_from_outside(seen, r);
 }
 
 /// Whether nothing is measured of the node and nothing else speaks for it: an alert somebody has

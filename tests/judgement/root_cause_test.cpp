@@ -183,6 +183,16 @@ TEST(RootCause, WhoseCallsToAnUnmeasuredDependencyFailHasItsFailuresFromThere) {
   EXPECT_EQ(found(failing_shop(0)).causes.front().entity, "service/shop");
 }
 
+TEST(RootCause, WhatIsSeenFromOutsideAloneIsNamedByWhatIsPlainest) {
+  system_builder b;
+  b.service("service/shop").metric("errors.rate", 1, 9);
+  b.metric("out_p95.pay", 20, 0.12).metric("out_errors.pay", 1, 9).node("external/pay");
+  b.calls("service/shop", "external/pay");
+  const auto r = found(b.question());
+  EXPECT_EQ(r.causes.front().entity, "external/pay");
+  EXPECT_EQ(r.causes.front().metric, "out_errors.pay");
+}
+
 TEST(RootCause, OfANodeKnownFromTheGraphAloneNoKindOfFaultIsSaid) {
   system_builder b;
   b.service("service/a", 3).service("service/b", 3).service("service/c", 3).node("db/shared");
