@@ -11,6 +11,8 @@
 #include <mutex>
 #include <system_error>
 
+#include "transport/internal/zmq_epoll.hpp"
+
 namespace faultline {
 
 std::shared_ptr<zmq::context_t> client_context() {
@@ -26,17 +28,17 @@ std::shared_ptr<zmq::context_t> client_context() {
 }
 
 void set_limits(zmq::socket_t& socket, const socket_limits& limits, std::string_view endpoint) {
+  tell_errors_to_readers();
   socket.set(zmq::sockopt::sndhwm, limits.high_water_mark);
   socket.set(zmq::sockopt::rcvhwm, limits.high_water_mark);
   socket.set(zmq::sockopt::maxmsgsize, limits.max_message_bytes);
   socket.set(zmq::sockopt::linger, limits.linger_ms);
   socket.set(zmq::sockopt::handshake_ivl, 3000);
   socket.set(zmq::sockopt::tcp_keepalive, 1);
-  if (limits.always_read) {
-    socket.set(zmq::sockopt::heartbeat_ivl, 2000);
-    socket.set(zmq::sockopt::heartbeat_timeout, 6000);
-    socket.set(zmq::sockopt::heartbeat_ttl, 6000);
-  } else {
+  socket.set(zmq::sockopt::heartbeat_ivl, 2000);
+  socket.set(zmq::sockopt::heartbeat_timeout, limits.always_read ? 6000 : 0);
+  socket.set(zmq::sockopt::heartbeat_ttl, 6000);
+  if (!limits.always_read) {
     socket.set(zmq::sockopt::tcp_keepalive_idle, 2);
     socket.set(zmq::sockopt::tcp_keepalive_intvl, 2);
     socket.set(zmq::sockopt::tcp_keepalive_cnt, 2);

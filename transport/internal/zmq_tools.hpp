@@ -29,9 +29,8 @@ struct socket_limits {
   int high_water_mark = 1000;           ///< messages per peer and direction
   std::int64_t max_message_bytes = -1;  ///< a peer that sends a larger frame is cut
   int linger_ms = 1000;
-  /// Where reading may stop the kernel asks whether the peer is there, not ZeroMQ: of a connection
-  /// that is reset while messages of its peer wait, the next heartbeat of libzmq 4.3 ends the
-  /// process (zeromq/libzmq#4841).
+  /// Where reading may stop, a peer's answers to heartbeats stand behind its messages that wait:
+  /// then they are not missed, and the kernel alone asks whether it is there.
   bool always_read = true;
 };
 
