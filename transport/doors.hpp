@@ -117,6 +117,9 @@ struct door_counters {
   std::uint64_t feed_requests = 0;
   std::uint64_t feed_refused = 0;  ///< of these, of keys without the right
   std::uint64_t feed_rebound = 0;  ///< times the XPUB was bound anew: somebody lost the right
+  /// Connections of `subscribe` that broke the protocol (a message that is too large) and were
+  /// begun anew.
+  std::uint64_t subscriptions_broken = 0;
   std::uint64_t bytes_in = 0;
   bool keys = false;  ///< some socket asks for keys
   /// By domain (ingest, feed) and outcome.

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "transport/internal/authenticator.hpp"
@@ -29,6 +30,14 @@ private:
 };
 
 }  // namespace
+
+void event_socket::close_to_peers() {
+  const std::string endpoint = peer.empty() ? socket.get(zmq::sockopt::last_endpoint) : peer;
+  const int done = peer.empty() ? zmq_unbind(socket.handle(), endpoint.c_str())
+                                : zmq_disconnect(socket.handle(), endpoint.c_str());
+  // One that is not there (any more) is closed.
+  if (done != 0 && errno != ENOENT) throw zmq::error_t{};
+}
 
 ingest_loop::ingest_loop(std::vector<request_socket> routers, std::vector<event_socket> events,
                          const current_access& access, door_tally& tally)
@@ -64,9 +73,12 @@ void ingest_loop::reply(const reply_address& to, std::string frame) {
   if (first) wake_.ring();
 }
 
-void ingest_loop::stop_reading() noexcept {
-  quiet_ = true;
+void ingest_loop::stop_reading() {
+  constexpr std::chrono::seconds patience{5};  // with who takes what is read
+  if (quiet_.exchange(true) || !thread_.joinable()) return;
   wake_.ring();
+  if (ended_.get_future().wait_for(patience) != std::future_status::ready)
+    spdlog::warn("events that have come are not read to their end: they are not taken");
 }
 
 void ingest_loop::stop() noexcept {
@@ -84,7 +96,10 @@ void ingest_loop::run() {
     wait(reading, events_open);
     if (items_.front().revents != 0) wake_.clear();
     send_replies();
-    if (!reading) continue;
+    if (!reading) {
+      end_events();
+      continue;
+    }
     look_after_connections();
     for (std::size_t i = 0; i < routers_.size(); ++i)
       if ((items_[1 + i].revents & ZMQ_POLLIN) != 0) read_requests(i);
@@ -108,10 +123,20 @@ void ingest_loop::look_after_connections() {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_look_) return;
   next_look_ = now + kept_connection::pause;
-  for (event_socket& event : events_)
-    if (event.kept && event.kept->look_after(event.socket).refused)
-      spdlog::warn("subscription refused by its publisher, it is tried again endpoint={}",
-                   event.peer);
+  for (event_socket& event : events_) {
+    if (!event.kept) continue;
+    const auto heard = event.kept->look_after(event.socket);
+    if (heard.refused)
+      spdlog::warn(
+          "subscription refused by its publisher, it is tried again endpoint={} reason=\"{}\"",
+          event.peer, event.kept->refusal());
+    if (!heard.broken) continue;
+    door_tally::add(tally_.subscriptions_broken);
+    spdlog::warn(
+        "subscription ended by a message above ingest.max_message, or that is no ZMTP: it is begun "
+        "anew endpoint={}",
+        event.peer);
+  }
 }
 
 void ingest_loop::read_requests(std::size_t router) {
@@ -153,6 +178,45 @@ void ingest_loop::read_events(event_socket& from) {
     take_event(from);
   }
   send_replies();
+}
+
+/// Nothing more comes in, then what has come is read.
+void ingest_loop::end_events() {
+  constexpr std::chrono::seconds patience{2};
+  if (events_ended_) return;
+  events_ended_ = true;
+  for (event_socket& event : events_) event.close_to_peers();
+  const auto until = std::chrono::steady_clock::now() + patience;
+  std::size_t left = 0;
+  for (event_socket& event : events_) left += read_the_rest(event, until);
+  if (left != 0)
+    spdlog::warn("event messages had no room at the end and are lost messages={}", left);
+  for (event_socket& event : events_) authenticator::forget_socket(event.socket);
+  events_.clear();
+  ended_.set_value();
+}
+
+/// @returns how many found no room.
+std::size_t ingest_loop::read_the_rest(event_socket& from,
+                                       std::chrono::steady_clock::time_point until) {
+  constexpr int still_ms = 20;  // libzmq hands over what it was reading
+  if (from.secured) list_ = access_.get();
+  zmq_pollitem_t item{from.socket.handle(), 0, ZMQ_POLLIN, 0};
+  std::size_t left = 0;
+  for (;;) {
+    wait_for(&item, 1, still_ms);
+    if ((item.revents & ZMQ_POLLIN) == 0) return left;
+    const bool late = std::chrono::steady_clock::now() >= until;
+    if (!late && !handler_->may_read_events()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds{closed_poll_ms});
+      continue;
+    }
+    if (!receive(from.socket, message_)) continue;
+    if (late)
+      ++left;
+    else
+      take_event(from);
+  }
 }
 
 void ingest_loop::take_event(const event_socket& from) {

@@ -21,13 +21,45 @@ std::string monitor_name() {
 kept_connection::kept_connection(zmq::context_t& context, zmq::socket_t& socket,
                                  std::string endpoint)
     : endpoint_{std::move(endpoint)}, monitor_{context, zmq::socket_type::pair} {
+  // Each try to connect is told, also while nobody looks; where there is no room for more, libzmq's
+  // thread waits.
+  constexpr int most_told = 100'000;
   const std::string events = monitor_name();
   monitor_.set(zmq::sockopt::linger, 0);
+  monitor_.set(zmq::sockopt::rcvhwm, most_told);
   if (zmq_socket_monitor(socket.handle(), events.c_str(),
                          ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                             ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) != 0)
+                             ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_DISCONNECTED |
+                             ZMQ_EVENT_CONNECT_RETRIED | ZMQ_EVENT_CONNECT_DELAYED) != 0)
     throw zmq::error_t{};
   monitor_.connect(events);
+}
+
+void kept_connection::note(std::uint16_t what, news& heard) {
+  const bool waits = again_ != clock::time_point::max();
+  switch (what) {
+    case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+      ++heard.agreed;
+      refusal_ = {};
+      again_ = clock::time_point::max();
+      return;
+    case ZMQ_EVENT_CONNECT_RETRIED:
+    case ZMQ_EVENT_CONNECT_DELAYED:  // libzmq goes on by itself
+      again_ = clock::time_point::max();
+      return;
+    case ZMQ_EVENT_DISCONNECTED:
+      if (waits) return;
+      was_broken_ = true;
+      break;
+    default:
+      if (waits) return;
+      was_broken_ = false;
+      heard.refused = refusal_.empty();
+      refusal_ = what == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+                     ? "it refuses this key"
+                     : "one end asks for keys, and the other one has none";
+  }
+  again_ = clock::now() + pause;
 }
 
 kept_connection::news kept_connection::look_after(zmq::socket_t& socket) {
@@ -36,17 +68,11 @@ kept_connection::news kept_connection::look_after(zmq::socket_t& socket) {
     std::uint16_t what = 0;
     if (event_[0].size() < sizeof what) continue;
     std::memcpy(&what, event_[0].data(), sizeof what);
-    if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
-      ++heard.agreed;
-      again_ = clock::time_point::max();
-      told_ = false;
-    } else if (again_ == clock::time_point::max()) {
-      again_ = clock::now() + pause;
-      heard.refused = !std::exchange(told_, true);
-    }
+    note(what, heard);
   }
   if (clock::now() < again_) return heard;
   again_ = clock::time_point::max();
+  heard.broken = was_broken_;
   // Without this libzmq takes the endpoint for connected. It may have forgotten it by itself.
   if (zmq_disconnect(socket.handle(), endpoint_.c_str()) != 0 && errno != ENOENT)
     throw zmq::error_t{};

@@ -272,6 +272,7 @@ door_counters zmq_doors::counters() const {
   c.feed_requests = read(tally_.feed_requests);
   c.feed_refused = read(tally_.feed_refused);
   c.feed_rebound = read(tally_.feed_rebound);
+  c.subscriptions_broken = read(tally_.subscriptions_broken);
   c.bytes_in = read(tally_.bytes_in);
   c.keys = authenticator_ != nullptr;
   for (std::size_t d = 0; c.keys && d < curve_domains; ++d)

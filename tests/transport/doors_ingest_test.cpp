@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <map>
 #include <thread>
 
@@ -379,6 +380,56 @@ TEST(DoorsIngest, APublisherThatWaitsForUsIsNotTakenForGone) {
   EXPECT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 1200; }));
 }
 
+TEST(DoorsIngest, AMessageThatIsTooLargeEndsNoSubscriptionForGood) {
+  zmq::socket_t publisher{peer::context(), zmq::socket_type::pub};
+  publisher.set(zmq::sockopt::linger, 0);
+  publisher.bind("tcp://127.0.0.1:*");
+  socket_options options;
+  options.max_message_bytes = 1024;
+  options.subscribe = {publisher.get(zmq::sockopt::last_endpoint)};
+  open_house h{options};
+  h.start();
+  const auto heard_again = [&](std::size_t before) {
+    for (int i = 0; i < 3000 && h.ingest.event_count() == before; ++i) {
+      publisher.send(zmq::str_buffer("event"), zmq::send_flags::none);
+      std::this_thread::sleep_for(10ms);
+    }
+    return h.ingest.event_count() > before;
+  };
+  ASSERT_TRUE(heard_again(0));
+  publisher.send(zmq::message_t{2000}, zmq::send_flags::none);
+  for (int i = 0; i < 3000 && h.house->counters().subscriptions_broken == 0; ++i)
+    std::this_thread::sleep_for(10ms);
+  EXPECT_EQ(h.house->counters().subscriptions_broken, 1U);
+  EXPECT_TRUE(heard_again(h.ingest.event_count()));
+}
+
+TEST(DoorsIngest, APublisherThatEndsAndComesBackHasBrokenNothing) {
+  zmq::context_t own{1};
+  auto publisher = std::make_unique<zmq::socket_t>(own, zmq::socket_type::pub);
+  publisher->set(zmq::sockopt::linger, 0);
+  publisher->bind("tcp://127.0.0.1:*");
+  socket_options options;
+  options.subscribe = {publisher->get(zmq::sockopt::last_endpoint)};
+  open_house h{options};
+  h.start();
+  const auto heard_again = [&](std::size_t before) {
+    for (int i = 0; i < 3000 && h.ingest.event_count() == before; ++i) {
+      publisher->send(zmq::str_buffer("event"), zmq::send_flags::none);
+      std::this_thread::sleep_for(10ms);
+    }
+    return h.ingest.event_count() > before;
+  };
+  ASSERT_TRUE(heard_again(0));
+  publisher->close();
+  std::this_thread::sleep_for(2500ms);
+  publisher = std::make_unique<zmq::socket_t>(own, zmq::socket_type::pub);
+  publisher->set(zmq::sockopt::linger, 0);
+  publisher->bind(options.subscribe[0]);
+  EXPECT_TRUE(heard_again(h.ingest.event_count()));
+  EXPECT_EQ(h.house->counters().subscriptions_broken, 0U);
+}
+
 TEST(DoorsIngest, ClosedCreditIsLookedAtWithoutSpinning) {
   open_house h;
   h.ingest.open = false;
@@ -431,6 +482,36 @@ TEST(DoorsIngest, StopReadingLeavesRequestsOutsideButRepliesStillGoOut) {
   EXPECT_EQ(dealer.receive().at(0), "second");
   h.house->stop();
   EXPECT_EQ(h.ingest.requests.size(), 1U);
+}
+
+TEST(DoorsIngest, EventsThatHaveComeAreReadBeforeTheEndAndOthersWaitWithTheirPublisher) {
+  open_house h;
+  std::promise<void> go_on;
+  auto may_go_on = go_on.get_future().share();
+  h.ingest.each_event = [may_go_on] { may_go_on.wait(); };
+  h.start();
+  peer push{zmq::socket_type::push, h.pull};
+  for (int i = 0; i < 500; ++i) ASSERT_TRUE(push.send({"before"}));
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 1; }));
+  std::this_thread::sleep_for(500ms);  // they are here
+  auto stopped = std::async(std::launch::async, [&] { h.house->stop_reading(); });
+  go_on.set_value();
+  stopped.get();
+  EXPECT_EQ(h.ingest.event_count(), 500U);
+  for (int i = 0; i < 500; ++i) ASSERT_TRUE(push.send({"after"}));
+  std::this_thread::sleep_for(500ms);
+  h.house->stop();
+  EXPECT_EQ(h.ingest.event_count(), 500U);
+  h.house.reset();
+  socket_options again;
+  again.pull = {h.pull};
+  again.router = {"tcp://127.0.0.1:*"};
+  again.publish = again.replay = "tcp://127.0.0.1:*";
+  auto later = open_doors(again);
+  ASSERT_TRUE(later) << later.error().what;
+  (*later)->start(h.ingest, h.feed);
+  EXPECT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 1000; }));
+  (*later)->stop();
 }
 
 TEST(DoorsIngest, StopSendsTheRepliesThatWait) {

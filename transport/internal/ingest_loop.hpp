@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <future>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -29,6 +30,9 @@ struct event_socket {
   /// Of SUB: the key that the other side has proven, in Z85; empty: none, or that of each message.
   std::string proven_key;
   std::optional<kept_connection> kept;  ///< of SUB
+
+  /// Nobody is connected after this; what has come can be read.
+  void close_to_peers();
 };
 
 /// A ROUTER.
@@ -58,7 +62,9 @@ public:
 
   void start(ingest_handler& handler);
   void reply(const reply_address& to, std::string frame);
-  void stop_reading() noexcept;
+  /// Returns when event sockets are closed to new messages, and what had come by them is read: what
+  /// publishers push from then on waits with them.
+  void stop_reading();
   void stop() noexcept;
 
 private:
@@ -73,6 +79,8 @@ private:
   void read_requests(std::size_t router);
   void take_request(std::size_t router);
   void read_events(event_socket& from);
+  void end_events();
+  std::size_t read_the_rest(event_socket& from, std::chrono::steady_clock::time_point until);
   void take_event(const event_socket& from);
   zmq::message_t& last_frame() noexcept;
   void send_replies();
@@ -93,6 +101,8 @@ private:
   held_replies held_;
   std::mutex mutex_;
   std::vector<outgoing> replies_;  ///< guarded by mutex_
+  bool events_ended_ = false;
+  std::promise<void> ended_;  ///< of these
   std::atomic<bool> quiet_{false};
   std::atomic<bool> stopping_{false};
   std::thread thread_;

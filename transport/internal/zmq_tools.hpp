@@ -121,7 +121,7 @@ void wait_for(zmq_pollitem_t* items, std::size_t count, int timeout_ms);
 struct door_tally {
   std::atomic<std::uint64_t> event_messages{0}, requests{0}, bad_requests{0}, replies{0},
       replies_unroutable{0}, published{0}, publish_dropped{0}, feed_requests{0}, feed_refused{0},
-      feed_rebound{0}, bytes_in{0};
+      feed_rebound{0}, subscriptions_broken{0}, bytes_in{0};
 
   static void add(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) noexcept {
     counter.fetch_add(n, std::memory_order_relaxed);
