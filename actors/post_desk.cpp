@@ -166,7 +166,11 @@ void post_desk::hand_over_held(bool last) {
   for (auto d = held_.begin(); d != held_.end();) {
     const bool in_turn = std::find(waits.begin(), waits.end(), d->from.by) == waits.end();
     if (last || in_turn) {
-      if (hand_over(*d, !last) || last) {
+      const bool taken = hand_over(*d, !last);
+      if (last && !taken)
+        spdlog::warn("what had come by {} had no room at the end and is lost samples={}",
+                     d->from.by->name, d->samples);
+      if (taken || last) {
         let_go(d->from);
         d = held_.erase(d);
         continue;

@@ -82,7 +82,11 @@ void other_listeners::tick(std::chrono::steady_clock::time_point now) {
 
 void other_listeners::stop() {
   if (scraper_) scraper_->stop();
-  if (lines_) lines_->stop();
+  if (lines_) {
+    lines_->stop();
+    if (const auto left = lines_->counters().left; left != 0)
+      spdlog::warn("lines of syslog or StatsD had no room at the end and are lost left={}", left);
+  }
   if (gathers_ && desk_ != nullptr) {
     flushed_ = {};
     tick(std::chrono::steady_clock::now());

@@ -58,12 +58,21 @@ struct gathering {
   std::string name;
   std::string frames;
   bool full() const noexcept { return frames.size() >= most_waiting; }
+  /// Datagrams and lines that wait.
+  std::uint64_t waiting() const {
+    std::string_view rest{frames}, sender, bytes;
+    std::uint64_t n = 0;
+    while (take_frame(rest, sender, bytes)) ++n;
+    return n;
+  }
 };
 
 struct connection : std::enable_shared_from_this<connection> {
   connection(tcp::socket s, std::string from, doors_impl& o, gathering& t)
       : socket{std::move(s)}, sender{std::move(from)}, owner{o}, to{t} {}
   void read();
+  void read_the_rest();
+  bool take(std::size_t n);
   void ended();
 
   tcp::socket socket;
@@ -126,6 +135,7 @@ private:
   bool make_room();
   void tick();
   void hand_over(gathering& g);
+  void hand_over_the_last();
 
   const line_door_limits limits_;
   mutable std::mutex mutex_;
@@ -148,23 +158,38 @@ private:
 
 void connection::read() {
   if (to.full()) return owner.wait_for_room(shared_from_this());
-  socket.async_read_some(asio::buffer(bytes), [self = shared_from_this()](error_code why,
-                                                                          std::size_t n) {
-    if (why) return self->ended();
-    self->heard = std::chrono::steady_clock::now();
-    std::size_t messages = 0;
-    const bool sound = self->cutter.take({self->bytes.data(), n}, [&](std::string_view message) {
-      ++messages;
-      add_frame(self->to.frames, self->sender, message);
-    });
-    const auto cut = self->cutter.cut() - std::exchange(self->cut_before, self->cutter.cut());
-    self->owner.count(&line_door_counters::messages, messages - cut);
-    self->owner.count(&line_door_counters::cut, cut);
-    self->owner.came(self->to);
-    if (sound) return self->read();
-    self->owner.count(&line_door_counters::broken);
-    self->owner.forget(self.get());
+  socket.async_read_some(asio::buffer(bytes),
+                         [self = shared_from_this()](error_code why, std::size_t n) {
+                           if (why) return self->ended();
+                           if (self->take(n)) return self->read();
+                           self->owner.count(&line_door_counters::broken);
+                           self->owner.forget(self.get());
+                         });
+}
+
+/// Of the bytes that were read. @returns whether the stream can be followed.
+bool connection::take(std::size_t n) {
+  heard = std::chrono::steady_clock::now();
+  std::size_t messages = 0;
+  const bool sound = cutter.take({bytes.data(), n}, [&](std::string_view message) {
+    ++messages;
+    add_frame(to.frames, sender, message);
   });
+  const auto cut = cutter.cut() - std::exchange(cut_before, cutter.cut());
+  owner.count(&line_door_counters::messages, messages - cut);
+  owner.count(&line_door_counters::cut, cut);
+  owner.came(to);
+  return sound;
+}
+
+/// What lies in the socket, without waiting.
+void connection::read_the_rest() {
+  error_code why;
+  socket.non_blocking(true, why);
+  for (int turn = 0; turn < last_turns && !why && !to.full(); ++turn) {
+    const auto n = socket.read_some(asio::buffer(bytes), why);
+    if (why || !take(n)) return;
+  }
 }
 
 void connection::ended() {
@@ -365,6 +390,17 @@ void doors_impl::hand_over(gathering& g) {
   g.frames.clear();
 }
 
+/// Who takes them works off what waits there meanwhile; what it has no room for is counted.
+void doors_impl::hand_over_the_last() {
+  constexpr std::chrono::milliseconds pause{10};
+  const auto until = std::chrono::steady_clock::now() + limits_.last_wait;
+  for (auto& g : gathered_) {
+    for (hand_over(g); !g.frames.empty() && std::chrono::steady_clock::now() < until; hand_over(g))
+      std::this_thread::sleep_for(pause);
+    count(&line_door_counters::left, g.waiting());
+  }
+}
+
 void doors_impl::tick() {
   timer_.expires_after(gather_time);
   timer_.async_wait([this](error_code why) {
@@ -385,7 +421,8 @@ void doors_impl::stop() {
     for (auto& door : udp_)
       for (int turn = 0; turn < last_turns && read_datagrams(door); ++turn) {
       }
-    for (auto& g : gathered_) hand_over(g);
+    for (auto* c : open_) c->read_the_rest();
+    hand_over_the_last();
     paused_.clear();
     io_.stop();
   });

@@ -28,6 +28,7 @@ struct line_door_counters {
   std::uint64_t cut = 0;           ///< messages by TCP above 64 KiB, cut there
   std::uint64_t broken = 0;        ///< connections closed: what they sent cannot be followed
   std::uint64_t refused = 0;  ///< connections beyond the 256 that may be open, or closed for one
+  std::uint64_t left = 0;     ///< datagrams and messages that were not taken before the end
 };
 
 /// Takes @p frames (transport/decode/frames.hpp) of a listener. On the doors' thread; must not
@@ -37,7 +38,8 @@ using line_handler = std::function<bool(const std::string& name, std::string& fr
 /// UDP sockets and TCP listeners of protocols that are lines. What comes within a tenth of a
 /// second, or 64 KiB, is handed over together. One thread.
 ///
-/// Lives:  bound by open(); start() runs the thread; stop() hands over what came and ends it.
+/// Lives:  bound by open(); start() runs the thread; stop() hands over what came and ends it,
+///         after a second at most where there is no room.
 /// Limits: 1 MiB waits for each listener; then TCP connections are not read, which pushes back on
 ///         their senders, and datagrams are dropped and counted. 256 connections, 64 KiB a message;
 ///         beyond them one that was silent for a minute makes room.
@@ -54,7 +56,8 @@ struct line_door_limits {
   /// Addresses that are not loopback may be listened on, where nobody proves who sends.
   bool networks = false;
   std::size_t connections = 256;
-  std::chrono::milliseconds silent{60'000};  ///< then a connection makes room for another
+  std::chrono::milliseconds silent{60'000};   ///< then a connection makes room for another
+  std::chrono::milliseconds last_wait{1000};  ///< for room for what came before the end
 };
 
 /// Fails: ec::invalid (an endpoint of another form, or of a network without limits.networks),

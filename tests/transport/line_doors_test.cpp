@@ -146,6 +146,56 @@ TEST(LineDoors, WhatCameIsHandedOverAtTheEnd) {
   EXPECT_EQ(r.got.size(), 1U);
 }
 
+TEST(LineDoors, WhatFindsRoomALittleLaterIsHandedOverAtTheEnd) {
+  rig r{{{"syslog", "tcp://127.0.0.1:0"}}};
+  r.make_room(false);
+  raw_http client{r.address(0)};
+  client.send("<1>a\n");
+  for (int i = 0; i < 10'000 && r.doors->counters().messages == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  std::thread later{[&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds{200});
+    r.make_room(true);
+  }};
+  r.doors->stop();
+  later.join();
+  EXPECT_EQ(r.got.size(), 1U);
+  EXPECT_EQ(r.doors->counters().left, 0U);
+}
+
+TEST(LineDoors, WhatFindsNoRoomAtTheEndIsCounted) {
+  line_door_limits limits;
+  limits.last_wait = std::chrono::milliseconds{50};
+  rig r{{{"syslog", "tcp://127.0.0.1:0"}}, limits};
+  r.make_room(false);
+  raw_http client{r.address(0)};
+  client.send("<1>a\n<1>b\n");
+  for (int i = 0; i < 10'000 && r.doors->counters().messages < 2; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  r.doors->stop();
+  EXPECT_TRUE(r.got.empty());
+  EXPECT_EQ(r.doors->counters().left, 2U);
+}
+
+TEST(LineDoors, WhatLiesInAConnectionAtTheEndIsHandedOver) {
+  rig r{{{"syslog", "tcp://127.0.0.1:0"}}};
+  raw_http client{r.address(0)};
+  std::thread ending;
+  {
+    std::unique_lock<std::mutex> lock{r.mutex};
+    client.send("<1>first\n");
+    // The doors' thread waits for the lock from its next hand-over on.
+    while (r.doors->counters().messages == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    std::this_thread::sleep_for(std::chrono::milliseconds{300});
+    for (int i = 0; i < 2000; ++i) client.send("<1>a line of some words\n");
+    ending = std::thread{[&] { r.doors->stop(); }};
+    std::this_thread::sleep_for(std::chrono::milliseconds{300});
+  }
+  ending.join();
+  EXPECT_EQ(r.got.size(), 2001U);
+}
+
 TEST(LineDoors, DatagramsThatLieInTheSocketAtTheEndAreHandedOver) {
   rig r{{{"syslog", "udp://127.0.0.1:0"}}};
   constexpr std::size_t more_than_a_turn = 270, first = 1;
