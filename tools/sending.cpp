@@ -91,6 +91,11 @@ protected:
     summary_.seconds = gone.count();
   }
   milliseconds timeout() const { return duration_of(options_.timeout); }
+  failure refused(std::string_view why) const {
+    return {ec::deadline_passed, options_.endpoint + " lets nobody in: " + std::string{why} +
+                                     " (--key-file, --server-key-file; a key that may publish "
+                                     "stands in a file of security.clients)"};
+  }
 
   sending_options options_;
   sending_summary summary_;
@@ -151,6 +156,7 @@ private:
   }
   failure unanswered(const failure& why) const {
     if (why.code != ec::deadline_passed) return why;
+    if (!client_->refusal().empty()) return refused(client_->refusal());
     return {why.code, "no answer from " + options_.endpoint + " for " + options_.timeout + ": " +
                           std::to_string(client_->unanswered()) +
                           " requests are not acknowledged. Is the server running (faultline "
@@ -181,6 +187,7 @@ protected:
   outcome<void> send(std::string payload, std::vector<std::uint64_t>) override {
     auto pushed = client_->push(payload, timeout());
     if (pushed || pushed.error().code != ec::deadline_passed) return pushed;
+    if (!client_->refusal().empty()) return refused(client_->refusal());
     return failure{ec::deadline_passed, options_.endpoint + " took nothing for " +
                                             options_.timeout +
                                             ". Is the server running (faultline status)?"};

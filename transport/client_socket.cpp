@@ -1,16 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/internal/client_socket.hpp"
 
+#include <netdb.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cerrno>
 
 namespace faultline {
+
+namespace {
+
+bool has_address(const std::string& host, int family) {
+  addrinfo wanted{};
+  wanted.ai_family = family;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &wanted, &found) != 0) return false;
+  ::freeaddrinfo(found);
+  return true;
+}
+
+/// Of a name libzmq looks for addresses of IPv4, or, told so, for those of IPv6, and takes the
+/// first.
+bool is_of_ipv6_alone(const std::string& endpoint) {
+  constexpr std::string_view tcp = "tcp://";
+  const auto port = endpoint.rfind(':');
+  if (endpoint.rfind(tcp, 0) != 0 || port < tcp.size()) return false;
+  const auto host = endpoint.substr(tcp.size(), port - tcp.size());
+  return !has_address(host, AF_INET) && has_address(host, AF_INET6);
+}
+
+}  // namespace
 
 outcome<zmq::socket_t> open_client_socket(zmq::context_t& context, const client_end& end,
                                           std::optional<kept_connection>* kept) {
   try {
     zmq::socket_t socket{context, end.type};
     set_limits(socket, end.limits, end.endpoint);
+    if (is_of_ipv6_alone(end.endpoint)) socket.set(zmq::sockopt::ipv6, true);
     if (end.keys != nullptr) prove_keys(socket, end.keys->own, end.keys->server_key);
     socket.set(zmq::sockopt::reconnect_ivl_max, 1000);
     // Messages wait with us, not in a pipe to a server that is not there.

@@ -244,7 +244,10 @@ outcome<void> feed_client::wait_until_live(milliseconds deadline) {
     impl_->receive_all();
     if (impl_->is_live()) break;
     if (client_clock::now() >= until)
-      return failure{ec::deadline_passed, "no heartbeat from " + impl_->options.publish};
+      return failure{ec::deadline_passed,
+                     impl_->kept.refusal().empty()
+                         ? "no heartbeat from " + impl_->options.publish
+                         : std::string{"lets nobody in: "}.append(impl_->kept.refusal())};
     impl_->wait_for_more(until);
   }
   return {};

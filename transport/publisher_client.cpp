@@ -274,5 +274,6 @@ outcome<publish_reply> publisher_client::last(milliseconds deadline) {
 std::size_t publisher_client::unanswered() const noexcept { return impl_->pending.size(); }
 std::uint64_t publisher_client::next_seq() const noexcept { return impl_->next_seq; }
 const publisher_counters& publisher_client::counters() const noexcept { return impl_->counters; }
+std::string_view publisher_client::refusal() const noexcept { return impl_->kept.refusal(); }
 
 }  // namespace faultline

@@ -80,6 +80,8 @@ public:
   std::size_t unanswered() const noexcept;
   std::uint64_t next_seq() const noexcept;
   const publisher_counters& counters() const noexcept;
+  /// Why the server has not let us in, in words; empty where it has, or has not answered.
+  std::string_view refusal() const noexcept;
 
 private:
   struct impl;
@@ -109,6 +111,8 @@ public:
   /// Fails: ec::deadline_passed while nobody is connected or the way is full; nothing was sent.
   outcome<void> push(std::string_view payload, std::chrono::milliseconds deadline,
                      std::string_view topic = {});
+  /// As publisher_client::refusal().
+  std::string_view refusal() const noexcept;
 
 private:
   struct impl;

@@ -227,6 +227,34 @@ class KeysTest(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("go together", done.stderr)
 
+    def test_our_own_command_says_that_its_key_is_refused_and_comes_in_once_it_is_not(self):
+        house = self.house()
+        keygen(house.keys, "late", "--allow", "ingest")
+        house.server.start()
+        lines = '{"entity":"host/a","values":{"cpu":1}}\n'
+        ways = ([f"tcp://127.0.0.1:{house.server.router}"], [f"tcp://127.0.0.1:{house.server.pull}", "--fire-and-forget"])
+        for way in ways:
+            for keys, why in ((house.options("late"), "refuses this key"), ([], "asks for keys")):
+                done = subprocess.run(
+                    [str(BIN / "faultline"), "publish", "-", "--timeout", "3s", "--endpoint", *way, *keys],
+                    input=lines, capture_output=True, text=True, timeout=60)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(why, done.stderr)
+        waits = [subprocess.Popen(
+            [str(BIN / "faultline"), "publish", "-", "--timeout", "50s", "--endpoint", *way, *house.options("late")],
+            stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for way in ways]
+        before = house.handshakes("ingest", "unknown_key")
+        for one in waits:
+            one.stdin.write(lines)
+            one.stdin.close()
+        eventually(lambda: house.handshakes("ingest", "unknown_key") >= before + 2, what="refusals")
+        (house.keys / "late.pub").rename(house.clients / "late.pub")
+        self.assertEqual(house.reload()[0], 200)
+        for one in waits:
+            self.assertEqual(one.wait(60), 0, one.stderr.read())
+            one.stderr.close()
+        eventually(lambda: house.server.api("/api/v1/status")["observations"] == 2, what="both events")
+
     def test_no_secret_is_in_the_log_the_answers_or_the_command_line(self):
         house = self.house()
         probe = house.client("probe", "--allow", "ingest", "feed")
