@@ -5,6 +5,7 @@
 
 #include "config/roles.hpp"
 #include "config/runbooks.hpp"
+#include "config/shipped_files.hpp"
 #include "config/zones.hpp"
 #include "inference/forecaster.hpp"
 #include "inference/ranker.hpp"
@@ -23,12 +24,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
-outcome<std::string> file_or_shipped(const std::string& named, const fs::path& shipped,
-                                     const char* what) {
-  std::error_code ignored;  // an unreadable path is a missing file
-  const fs::path file = named.empty() ? shipped : fs::path{named};
-  if (fs::is_regular_file(file, ignored)) return file.string();
-  return failure{ec::io_failed, std::string{what} + ": no file " + file.string()};
+/// As file_in_use(), with the name of the setting @p key.
+outcome<std::string> file_for(const char* key, const std::string& named, const char* shipped) {
+  const auto file = file_in_use(named, shipped);
+  if (file.there) return file.path;
+  return failure{ec::io_failed, std::string{key} + ": no file " + file.path};
 }
 
 /// @p what beside the directory of the running program.
@@ -61,10 +61,9 @@ outcome<void> check_settings(const server_config& c) {
 }
 
 /// The roles of a file; those built in where nobody named one and none came with the program.
-outcome<role_table> roles_in(const std::string& named, const fs::path& shipped) {
-  std::error_code ignored;
-  if (named.empty() && !fs::is_regular_file(shipped, ignored)) return role_table{};
-  auto file = file_or_shipped(named, shipped, "roles");
+outcome<role_table> roles_in(const std::string& named) {
+  auto file = file_for("roles", named, "config/roles.yaml");
+  if (!file && named.empty()) return role_table{};
   if (!file) return file.error();
   const auto rules = load_roles(*file);
   if (!rules) return failure{ec::invalid, to_string(rules.problems)};
@@ -75,17 +74,6 @@ outcome<role_table> roles_in(const std::string& named, const fs::path& shipped) 
 }
 
 }  // namespace
-
-fs::path shipped_files() {
-  std::error_code failed;
-  const auto self = fs::read_symlink("/proc/self/exe", failed);
-  if (failed) return {};
-  const auto bin = self.parent_path();
-  for (const auto& candidate : {bin / ".." / "share" / "faultline", bin / ".." / ".." / ".."})
-    if (fs::is_regular_file(candidate / "models" / "lstm.flm", failed))
-      return fs::weakly_canonical(candidate, failed);
-  return {};
-}
 
 outcome<std::vector<maintenance_window>> windows_of(const std::vector<window_words>& words,
                                                     bool configured) {
@@ -138,24 +126,20 @@ outcome<node_options> options_of(const server_config& config) {
   o.actors = config.actors;
   o.placement = config.placement;
   if (o.web.pages.empty()) o.web.pages = beside_program("share/faultline/web").string();
-  const auto shipped = shipped_files();
-  auto lstm = file_or_shipped(config.model.lstm, shipped / "models" / "lstm.flm", "model.lstm");
+  auto lstm = file_for("model.lstm", config.model.lstm, "models/lstm.flm");
   if (!lstm) return lstm.error();
   o.lstm_file = *lstm;
   o.models_directory = config.model.directory;
-  const auto shipped_ranker = shipped / "models" / "ranker.flm";
-  std::error_code absent;  // a ranker that nobody named may be absent: causes are ranked without it
-  if (!config.model.ranker.empty() || fs::is_regular_file(shipped_ranker, absent)) {
-    auto ranker = file_or_shipped(config.model.ranker, shipped_ranker, "model.ranker");
-    if (!ranker) return ranker.error();
-    o.ranker_file = *ranker;
-  }
-  auto file = file_or_shipped(config.runbooks, shipped / "config" / "runbooks.yaml", "runbooks");
+  auto ranker = file_for("model.ranker", config.model.ranker, "models/ranker.flm");
+  // One that nobody named may be absent: causes are ranked without it.
+  if (!ranker && !config.model.ranker.empty()) return ranker.error();
+  if (ranker) o.ranker_file = *ranker;
+  auto file = file_for("runbooks", config.runbooks, "config/runbooks.yaml");
   if (!file) return file.error();
   auto runbooks = load_runbooks(*file);
   if (!runbooks) return failure{ec::invalid, to_string(runbooks.problems)};
   o.runbooks = std::move(*runbooks);
-  auto roles = roles_in(config.roles, shipped / "config" / "roles.yaml");
+  auto roles = roles_in(config.roles);
   if (!roles) return roles.error();
   o.roles = std::move(*roles);
   return o;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <filesystem>
 #include <vector>
 
 #include "config/config.hpp"
@@ -9,10 +8,6 @@
 #include "server/node.hpp"
 
 namespace faultline {
-
-/// Directory of the files that come with the program (models/, config/): beside an installed
-/// program in ../share/faultline, or the source tree it was built in. Empty when there is neither.
-std::filesystem::path shipped_files();
 
 /// Maintenance windows as they are said, with the zones of this machine. Fails: ec::invalid naming
 /// the window.

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "config/config.hpp"
 #include "config/roles.hpp"
 #include "config/runbooks.hpp"
+#include "config/shipped_files.hpp"
 #include "config/zones.hpp"
 #include "inference/model_file.hpp"
 #include "judgement/inhibition.hpp"
@@ -94,6 +96,12 @@ public:
       if (check_name(name) != text_fault::none)
         add("naming.aliases", "what " + other + " is called is no name");
     check_model("model.lstm", config_.model.lstm, model_kind::forecaster);
+    for (const auto& [key, named, shipped] :
+         {std::tuple{"model.lstm", config_.model.lstm, "models/lstm.flm"},
+          std::tuple{"runbooks", config_.runbooks, "config/runbooks.yaml"}})
+      if (named.empty())
+        if (const auto file = file_in_use(named, shipped); !file.there)
+          add(key, "none is named, and none came with this program: no file " + file.path);
     check_model("model.ranker", config_.model.ranker, model_kind::ranker);
     check_directory("model.directory", config_.model.directory);
     const right_findings rights = look_at_rights(config_.sockets, config_.web);
@@ -150,7 +158,8 @@ private:
   void check_directory(const char* key, const std::string& path) {
     std::error_code ignored;  // what cannot be looked at is none
     if (path.empty() || std::filesystem::is_directory(path, ignored)) return;
-    add(key, "no directory " + path);
+    // A server starts without: it is looked into when a model is activated.
+    result_.unseen.push_back({file_, 0, 0, key, "no directory " + path});
   }
 
   /// @returns whether nothing is wrong with it.

@@ -30,8 +30,8 @@ WRONG = ["processing.tick", "samstag", "25:00", "Europe/Berln", "that is not htt
          "udp://0.0.0.0:5514 is open to a network", "tcp://10.0.0.7:5556 leads over a network"]
 
 
-def run(*command, environment=None):
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=60, env=environment)
+def run(*command, environment=None, cwd=None):
+    return subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=60, env=environment, cwd=cwd)
 
 
 class FilesTest(unittest.TestCase):
@@ -73,7 +73,7 @@ storage:
   write_buffer: 1TiB
 """))
         lines = [line.split(":")[1] + " " + line.split(": ")[1] for line in done.stdout.splitlines()]
-        self.assertEqual(sorted(lines), ["10 notifications.routes", "13 inhibit", "15 edges", "16 model.directory", "18 storage.write_buffer",
+        self.assertEqual(sorted(lines), ["10 notifications.routes", "13 inhibit", "15 edges", "18 storage.write_buffer",
                                          "4 maintenance", "7 notifications.receivers"], done.stdout)
 
     def test_what_check_config_lets_pass_the_server_does_not_refuse_for_its_addresses_and_names(self):
@@ -186,9 +186,24 @@ storage:
 
     def test_check_config_looks_for_the_directory_of_models(self):
         done = run(BIN / "faultline", "check-config", self.file(f"model: {{directory: {self.dir / 'absent'}}}\n"))
-        self.assertEqual((done.returncode, done.stdout.count("\n")), (1, 1), done.stdout)
-        self.assertIn(f"model.directory: no directory {self.dir / 'absent'}", done.stdout)
-        self.assertEqual(run(BIN / "faultline", "check-config", self.file(f"model: {{directory: {self.dir}}}\n")).returncode, 0)
+        self.assertEqual(done.returncode, 0, "the server starts with it: " + done.stdout)
+        self.assertIn(f"model.directory: no directory {self.dir / 'absent'}", done.stderr)
+        done = run(BIN / "faultline", "check-config", self.file(f"model: {{directory: {self.dir}}}\n"))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_without_the_files_that_come_with_it_neither_check_config_nor_the_server_is_content(self):
+        home = self.dir / "a" / "b" / "bin"
+        home.mkdir(parents=True)
+        for name in ("faultline", "faultlined"):
+            shutil.copy(BIN / name, home / name)
+        path = self.file(f"storage: {{path: {self.dir / 'store'}}}\n")
+        done = run(home / "faultline", "check-config", path, cwd=self.dir)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        for key in ("model.lstm", "runbooks"):
+            self.assertIn(f"{key}: none is named, and none came with this program: no file ", done.stdout)
+        started = run(home / "faultlined", "--config.file", path, cwd=self.dir)
+        self.assertEqual(started.returncode, 2, started.stderr)
+        self.assertIn("model.lstm: no file ", started.stderr)
 
     def test_a_file_that_is_not_there_is_told_with_the_key_that_names_it(self):
         done = run(BIN / "faultline", "check-config", self.file(f"roles: {self.dir / 'absent'}\nrunbooks: {self.dir}\n"))
