@@ -30,6 +30,8 @@ constexpr milliseconds clock_step{10'000};  ///< event time between clock decisi
 constexpr int deadly = 2;                   ///< throws after which a decision is not folded again
 /// What we tell ourselves while somebody waits for an answer: it comes behind what is here already.
 constexpr std::uint64_t no_decision = 0;
+/// What of a decision is folded, and skipped where it is deadly.
+constexpr std::uint32_t whole_decision = 0, end_of_alert = 1;
 }  // namespace
 
 correlator_state::~correlator_state() {
@@ -68,7 +70,8 @@ void correlator_state::on_image(const correlator_image& image) {
     through_ = saved_through_ = image.checkpoint.state_through;
     saved_bytes_ = image.checkpoint.state.size();
   }
-  skipped_ = {image.skipped.begin(), image.skipped.end()};
+  skipped_.clear();
+  for (const record_address& where : image.skipped) skipped_.insert(where.mark());
   told_through_ = image.checkpoint.through;
   known_last_ = std::max(known_last_, image.decisions_last);
   feed_seq_ = image.feed_last;
@@ -119,24 +122,28 @@ void correlator_state::collect_requests(std::vector<rca_request> fresh, const de
 
 /// Nothing: it threw, and we begin again.
 std::optional<correlator_output> correlator_state::fold(const decision& d) {
-  if (skipped_.count(d.seq) != 0) return correlator_output{};
-  const flight_recorder::mark folding{peers_.flight, {decision_space, d.seq, 0}};
-  try {
-    return core_->apply(d);
-  } catch (const std::exception& why) {
-    on_thrown(d, why.what());
-    return std::nullopt;
+  for (const std::uint32_t way : {whole_decision, end_of_alert}) {
+    const record_address where{decision_space, d.seq, way};
+    if (skipped_.count(where.mark()) != 0) continue;
+    const flight_recorder::mark folding{peers_.flight, where};
+    try {
+      return way == whole_decision ? core_->apply(d) : core_->pass_over(d);
+    } catch (const std::exception& why) {
+      on_thrown(d, where, why.what());
+      return std::nullopt;
+    }
   }
+  return correlator_output{};
 }
 
-void correlator_state::on_thrown(const decision& thrown, const std::string& why) {
+void correlator_state::on_thrown(const decision& thrown, const record_address& where,
+                                 const std::string& why) {
   loaded_ = false;  // it may have stopped half-way
   tell_whole();
-  if (++thrown_[thrown.seq] < deadly) {
+  if (++thrown_[where.mark()] < deadly) {
     load();
     return;
   }
-  const record_address where{decision_space, thrown.seq, 0};
   dead_letter letter;
   letter.reason = "poison";
   letter.source = "correlator";

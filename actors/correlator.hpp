@@ -66,7 +66,7 @@ private:
   void on_image(const correlator_image& image);
   void read_on();
   std::optional<correlator_output> fold(const decision& d);
-  void on_thrown(const decision& thrown, const std::string& why);
+  void on_thrown(const decision& thrown, const record_address& where, const std::string& why);
   void on_page(const decision_page& page);
   void collect_requests(std::vector<rca_request> requests, const decision& d);
   void send_requests();
@@ -86,11 +86,11 @@ private:
   /// To be sent once what caused them is durable; nothing where the answer came meanwhile.
   std::deque<std::optional<rca_request>> requests_;
   std::unordered_map<std::string, std::size_t>
-      requested_;                        ///< incident -> its number, from the first
-  std::size_t requests_let_go_ = 0;      ///< at the front of requests_
-  std::deque<held_question> held_;       ///< until can_answer(), in their order
-  std::set<std::uint64_t> skipped_;      ///< decisions that are never folded
-  std::map<std::uint64_t, int> thrown_;  ///< how often a decision threw
+      requested_;                      ///< incident -> its number, from the first
+  std::size_t requests_let_go_ = 0;    ///< at the front of requests_
+  std::deque<held_question> held_;     ///< until can_answer(), in their order
+  std::set<record_mark> skipped_;      ///< what is never folded: see correlator_image
+  std::map<record_mark, int> thrown_;  ///< how often it threw
   event_time clock_told_{};
   bool loaded_ = false;
   bool caught_up_ = false;  ///< has been at the end of the log since it began

@@ -215,7 +215,8 @@ struct decision_page {
 struct load_correlator {};
 struct correlator_image {
   correlator_checkpoint checkpoint;
-  std::vector<std::uint64_t> skipped;  ///< decisions that are never folded
+  /// Decisions that are never folded (index 0), and of these whose alerts do not end either (1).
+  std::vector<record_address> skipped;
   std::uint64_t decisions_last = 0;
   std::uint64_t feed_last = 0;
 };

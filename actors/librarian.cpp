@@ -244,12 +244,10 @@ librarian_actor::behavior_type librarian(librarian_actor::pointer, store* from) 
       [from](const load_correlator&) -> caf::result<correlator_image> {
         auto checkpoint = from->feed().load_correlator();
         if (!checkpoint) return to_caf_error(checkpoint.error());
-        const auto poison = from->poison().load(decision_space);
+        auto poison = from->poison().load(decision_space);
         if (!poison) return to_caf_error(poison.error());
-        correlator_image image{
-            std::move(*checkpoint), {}, from->decisions().last(), from->feed().last()};
-        for (const auto& where : *poison) image.skipped.push_back(where.position);
-        return image;
+        return correlator_image{std::move(*checkpoint), std::move(*poison),
+                                from->decisions().last(), from->feed().last()};
       },
   };
 }

@@ -129,6 +129,35 @@ correlator_output correlator_core::apply(const decision& d) {
   return out;
 }
 
+correlator_output correlator_core::pass_over(const decision& d) {
+  correlator_output out;
+  impl& state = *impl_;
+  if (d.seq <= state.applied) return out;
+  state.applied = d.seq;
+  if (d.kind != decision_kind::alert || d.alert.state != alert_state::resolved) return out;
+  const auto known = state.alerts.find(d.alert.id);
+  if (known == state.alerts.end() || known->second.alert.state == alert_state::resolved) return out;
+  state.out = &out;
+  state.end_alone(known->second, d.alert);
+  state.out = nullptr;
+  return out;
+}
+
+void correlator_core::impl::end_alone(tracked_alert& t, const alert& end) {
+  const alert before = t.alert;
+  t.alert.state = alert_state::resolved;
+  t.alert.updated = end.updated;
+  t.alert.ended = end.ended;
+  t.alert.transition = end.transition + t.marks;
+  const auto touched = index_alert(t.alert, &before);
+  say(t.alert);
+  if (t.incident == 0)
+    let_go(before.id);
+  else
+    on_member_ended(t.incident, end.ended.value_or(end.updated));
+  mark_some(touched);
+}
+
 /// All that ends and begins by now does, before any alert is looked at for it: what ends together
 /// leaves no moment in which only one of it has.
 void correlator_core::impl::pass_what_is_due() {

@@ -75,6 +75,9 @@ public:
 
   /// @p decision.seq must be greater than that of the last one applied.
   correlator_output apply(const decision& d);
+  /// Instead of apply() for one that is never applied: an alert that it ends does end, because
+  /// nobody tells its end again.
+  correlator_output pass_over(const decision& d);
 
   std::string save() const;
   outcome<void> restore(std::string_view bytes);

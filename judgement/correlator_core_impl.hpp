@@ -226,6 +226,7 @@ struct correlator_core::impl {
   void settle();
   void on_alert(const alert& told);
   void place_alert(const alert& a, bool known);
+  void end_alone(tracked_alert& t, const alert& end);
   void on_change(const change_note& c);
   void on_command(const operator_command& c);
   void on_notice(const notice& n);

@@ -383,7 +383,8 @@ outcome<void> dumper::settings() {
     const auto skipped = store_.poison().load(space);
     if (!skipped) return skipped.error();
     json numbers = json::array();
-    for (const auto& where : *skipped) numbers.push_back(where.position);
+    for (const auto& where : *skipped)
+      if (where.index == 0) numbers.push_back(where.position);
     if (!numbers.empty()) write({{name, std::move(numbers)}});
   }
   return each_partition([&](partition_id p) -> outcome<void> {

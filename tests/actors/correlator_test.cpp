@@ -215,6 +215,40 @@ TEST_F(Correlation, AfterARestartAsksAgainWhatWasNotAnswered) {
   EXPECT_EQ(r.asked.size(), 1U);
 }
 
+TEST_F(Correlation, AnAlertWhoseEndIsNeverFoldedEndsAllTheSame) {
+  room r;
+  begin(r);
+  append(r, fires("a", noon));
+  append(r, fires("b", noon));
+  end(r);
+  append(r, ends("a", noon + 1000, 2));
+  ASSERT_TRUE(r.memory->poison().skip({decision_space, 3, 0}, {}));
+  begin(r);
+  asker by;
+  ask_view(r, by);
+  run();
+  ASSERT_TRUE(by.got);
+  ASSERT_EQ(by.got->firing.size(), 1U);
+  EXPECT_EQ(by.got->firing[0].entity, "b");
+  const auto told = feed_of(r).back();
+  EXPECT_EQ(told.first.rfind("alert/", 0), 0U);
+  EXPECT_NE(told.second.find("resolved"), std::string::npos);
+}
+
+TEST_F(Correlation, WhatCannotEvenEndIsPassedOver) {
+  room r;
+  append(r, fires("a", noon));
+  append(r, ends("a", noon + 1000, 2));
+  for (const std::uint32_t way : {0, 1})
+    ASSERT_TRUE(r.memory->poison().skip({decision_space, 2, way}, {}));
+  begin(r);
+  asker by;
+  ask_view(r, by);
+  run();
+  ASSERT_TRUE(by.got);
+  EXPECT_EQ(by.got->firing.size(), 1U);
+}
+
 TEST_F(Correlation, AsksAgainAlsoWhenNothingFollowsItsSavedState) {
   room r;
   begin(r);

@@ -594,6 +594,30 @@ TEST(Correlator, TransitionsOfAnIncidentGrowByOneAndEndWithResolved) {
   EXPECT_GT(last.size(), 3u);
 }
 
+TEST(Correlator, OfADecisionThatIsPassedOverTheEndOfAnAlertIsLeft) {
+  fold f;
+  f.fire("a", noon);
+  f.fire("b", noon);
+  ASSERT_EQ(f.core.open().size(), 2u);
+  decision end = fold::alert_decision("a", noon, noon + minute, 2, alert_state::resolved,
+                                      alert_severity::warning);
+  end.seq = ++f.seq;
+  const auto told = alerts_in(f.core.pass_over(end));
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].state, alert_state::resolved);
+  EXPECT_EQ(told[0].transition, 2u);
+  ASSERT_EQ(f.core.firing().size(), 1u);
+  EXPECT_EQ(f.core.firing()[0].entity, "b");
+  f.clock(noon + 24 * 60 * minute);
+  ASSERT_EQ(f.core.open().size(), 1u);  // b's
+  EXPECT_TRUE(alerts_in(f.fire("a", noon, 3)).empty()) << "an episode that ended stays ended";
+  decision other =
+      fold::alert_decision("c", noon, noon, 1, alert_state::firing, alert_severity::warning);
+  other.seq = ++f.seq;
+  EXPECT_TRUE(f.core.pass_over(other).feed.empty());
+  EXPECT_EQ(f.core.firing().size(), 1u);
+}
+
 // Complaint: storms
 TEST(Correlator, AStormOfAlertsIsOneIncidentAndFewRecords) {
   fold f;
