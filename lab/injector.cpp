@@ -69,7 +69,12 @@ private:
       return std::max(least_gap, milliseconds{drawn});
     };
     event_time at = std::max(until_, series_.ts.front()) + gap();
-    while ((at = behind_long_gap(series_.ts, at)) < end) {
+    // Behind a gap there is quiet again, as there is at the begin.
+    const auto pass_gaps = [&] {
+      for (event_time row; (row = behind_long_gap(series_.ts, at)) != at;) at = row + gap();
+      return at;
+    };
+    while (pass_gaps() < end) {
       const auto shape =
           draw_injected_shape(rng_, interval_ms_, options_.shortest_ramp.count() * 1000,
                               options_.longest_ramp.count() * 1000, (end - at).count());

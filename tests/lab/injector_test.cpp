@@ -252,6 +252,26 @@ TEST(Injector, ARowOfALaterCenturyBringsNoFaultsBetween) {
   }
 }
 
+TEST(Injector, BehindAGapOfMoreThanAWeekThereIsQuietAsAtTheBegin) {
+  auto t = normal_host();
+  auto& ts = t.entities[0].ts;
+  const std::size_t behind = ts.size() / 2;
+  for (std::size_t row = behind; row < ts.size(); ++row) ts[row] += milliseconds{9 * 1440 * minute};
+  injection_options o;
+  o.quiet_hours = 1000;  // the first one falls into the gap, as a rule
+  std::size_t faults = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    o.seed = seed;
+    const auto made = inject_faults(t, {}, o);
+    ASSERT_TRUE(made);
+    faults += made->truth.faults.size();
+    for (const auto& f : made->truth.faults)
+      EXPECT_FALSE(f.start > ts[behind - 1] && f.start < ts[behind] + milliseconds{180 * minute})
+          << seed;
+  }
+  EXPECT_GT(faults, 0u);
+}
+
 TEST(Injector, ARecordingThatNeverMovesGetsNoFault) {
   auto t = normal_host();
   for (double& v : t.entities[0].values) v = 1;
