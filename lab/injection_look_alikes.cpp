@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 
 #include "messages/durations.hpp"
@@ -26,7 +27,8 @@ const busy_span* first_overlap(const std::vector<busy_span>& busy, const busy_sp
 event_time behind_long_gap(const std::vector<event_time>& rows, event_time at) {
   constexpr milliseconds long_gap{7 * day_ms};
   const auto next = std::upper_bound(rows.begin(), rows.end(), at);
-  return next != rows.end() && *next - at > long_gap ? *next : at;
+  if (next == rows.begin() || next == rows.end() || *std::prev(next) == at) return at;
+  return *next - *std::prev(next) > long_gap ? *next : at;
 }
 
 void insert_busy(std::vector<busy_span>& busy, const busy_span& span) {

@@ -15,7 +15,7 @@ struct busy_span {
 
 /// The first of @p busy (in order of `from`) that @p span touches, or nullptr.
 const busy_span* first_overlap(const std::vector<busy_span>& busy, const busy_span& span);
-/// @p at; before a gap of more than a week in @p rows, the row behind it: nobody sees what is put
+/// @p at; within a gap of more than a week in @p rows, the row behind it: nobody sees what is put
 /// where no rows are.
 event_time behind_long_gap(const std::vector<event_time>& rows, event_time at);
 void insert_busy(std::vector<busy_span>& busy, const busy_span& span);
