@@ -156,6 +156,7 @@ void correlator_core::impl::end_alone(tracked_alert& t, const alert& end) {
   else
     on_member_ended(t.incident, end.ended.value_or(end.updated));
   mark_some(touched);
+  mark_around(before.id);
 }
 
 /// All that ends and begins by now does, before any alert is looked at for it: what ends together

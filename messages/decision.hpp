@@ -78,8 +78,8 @@ bool is_control(std::string_view command) noexcept;
 /// The payload of a retirement that a partition has decided by itself, and acted on.
 inline constexpr std::string_view retired_by_silence = R"({"by":"silence"})";
 
-/// Version of the logic that decides. It grows with every change after which the same records may
-/// lead to other decisions.
+/// Version of the logic that decides. It grows, with a release, after every change after which the
+/// same records may lead to other decisions.
 inline constexpr std::uint32_t logic_version = 1;
 
 struct notice {

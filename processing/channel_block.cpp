@@ -288,6 +288,7 @@ namespace {
 /// Standardised values of one channel, noted and then moved together from one base to another.
 class moved_values {
 public:
+  static constexpr std::size_t most = 32;
   /// @returns where the value stands in the list
   std::size_t note(float z) noexcept {
     z_[size_] = std::clamp<double>(z, -40.0, 40.0);
@@ -301,7 +302,7 @@ public:
   float operator[](std::size_t at) const noexcept { return static_cast<float>(z_[at]); }
 
 private:
-  std::array<double, 32> z_{};
+  std::array<double, most> z_{};
   std::size_t size_ = 0;
 };
 
@@ -320,6 +321,9 @@ void rebase_channel(channel_block& b, std::size_t i, double center, double scale
 
   // Deviations are undone to raw units and made anew, each from where it stood: far from the middle
   // a step in z is another step in raw units.
+  static_assert(quantiles.size() + 1 + shapes.size() + deviations.size() + 1 + 2 * errors.size() +
+                    2 * deviation_count <=
+                moved_values::most);
   moved_values moved;
   for (auto* lane : quantiles) moved.note((*lane)[i]);
   moved.note(level);

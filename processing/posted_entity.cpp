@@ -61,7 +61,7 @@ std::string posted_entity(const std::map<std::string, std::string>& labels,
         return rule.kind + "/" + std::string{naming_texts::without_port(v)};
     for (const naming& n : names) {
       const auto v = value_of(n.label);
-      if (v.empty()) continue;
+      if (v.empty() || naming_texts::begins_with(v, "unknown_service")) continue;
       const auto space = value_of(n.space);
       return std::string{n.kind}
           .append(space.empty() ? "" : std::string{space} + "/")

@@ -320,9 +320,10 @@ bool names_a_share(std::string_view metric) {
 }
 
 bool names_a_counter(std::string_view metric) noexcept {
+  metric = metric.substr(0, metric.find('{'));
   for (const std::string_view end : {"_total", ".total", "_count", ".count"})
     if (ends_with(metric, end)) return true;
-  return has_word(metric, "uptime");
+  return has_word(metric, "uptime") && !find_share(metric);
 }
 
 float entity_class_of(std::string_view entity) noexcept {

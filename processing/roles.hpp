@@ -62,7 +62,8 @@ metric_role role_of(std::string_view metric);
 /// True where the words of the name say that the value is a share of a capacity.
 bool names_a_share(std::string_view metric);
 
-/// True where the name is as those of monotonic counters are: _total, .count, or an uptime.
+/// True where the name, without labels, is as those of monotonic counters are: _total, .total,
+/// _count, .count, or an uptime that is no share.
 bool names_a_counter(std::string_view metric) noexcept;
 
 /// Kind of an entity ("service" of "service/cart") as one number in [0, 1] for the models.

@@ -219,9 +219,11 @@ void add_doors(page& p, const node_parts& parts) {
   p.counter("faultline_door_replies_total", "Replies sent.", c.replies);
   p.counter("faultline_door_replies_unroutable_total", "Replies whose peer had gone.",
             c.replies_unroutable);
-  p.counter("faultline_subscriptions_broken_total",
-            "Connections of ingest.subscribe that a message above ingest.max_message ended.",
-            c.subscriptions_broken);
+  p.counter(
+      "faultline_subscriptions_broken_total",
+      "Connections of ingest.subscribe that a message above ingest.max_message, or bytes that "
+      "are no ZMTP, ended.",
+      c.subscriptions_broken);
   p.counter("faultline_door_received_bytes_total", "Bytes of payload read.", c.bytes_in);
   p.counter("faultline_feed_published_total", "Feed records published.", c.published);
   p.counter("faultline_feed_publish_dropped_total", "Feed records left to replay: queue full.",

@@ -159,7 +159,7 @@ private:
     std::error_code ignored;  // what cannot be looked at is none
     if (path.empty() || std::filesystem::is_directory(path, ignored)) return;
     // A server starts without: it is looked into when a model is activated.
-    result_.unseen.push_back({file_, 0, 0, key, "no directory " + path});
+    result_.unseen.push_back({file_, 0, 0, key, "not there: " + path});
   }
 
   /// @returns whether nothing is wrong with it.
@@ -299,7 +299,7 @@ int run_check(const check_arguments& a, const command_session& session) {
   }
   for (const auto& problem : r.problems) std::puts(harmless(to_string(problem)).c_str());
   for (const auto& one : r.unseen)
-    std::fprintf(stderr, "not looked at: %s\n", harmless(to_string(one)).c_str());
+    std::fprintf(stderr, "left aside: %s\n", harmless(to_string(one)).c_str());
   if (code != exit_code::ok)
     return report_failure(a.file + ": " + std::to_string(r.problems.size()) +
                           (r.problems.size() == 1 ? " problem" : " problems"));

@@ -36,7 +36,9 @@ void event_socket::close_to_peers() {
   const int done = peer.empty() ? zmq_unbind(socket.handle(), endpoint.c_str())
                                 : zmq_disconnect(socket.handle(), endpoint.c_str());
   // One that is not there (any more) is closed.
-  if (done != 0 && errno != ENOENT) throw zmq::error_t{};
+  if (done != 0 && errno != ENOENT)
+    spdlog::warn("socket stays open to its peers endpoint={} reason=\"{}\"", endpoint,
+                 zmq_strerror(errno));
 }
 
 ingest_loop::ingest_loop(std::vector<request_socket> routers, std::vector<event_socket> events,
@@ -180,15 +182,18 @@ void ingest_loop::read_events(event_socket& from) {
   send_replies();
 }
 
-/// Nothing more comes in, then what has come is read.
+/// What has come is read, the kernel's too, for a second at most; then nothing more comes in, and
+/// what libzmq still hands over is read.
 void ingest_loop::end_events() {
   constexpr std::chrono::seconds patience{2};
   if (events_ended_) return;
   events_ended_ = true;
+  const auto begin = std::chrono::steady_clock::now();
+  for (event_socket& event : events_) read_until_still(event, begin + patience / 2);
   for (event_socket& event : events_) event.close_to_peers();
-  const auto until = std::chrono::steady_clock::now() + patience;
   std::size_t left = 0;
-  for (event_socket& event : events_) left += read_the_rest(event, until);
+  for (event_socket& event : events_)
+    if (!read_until_still(event, begin + patience)) left += throw_away(event);
   if (left != 0)
     spdlog::warn("event messages had no room at the end and are lost messages={}", left);
   for (event_socket& event : events_) authenticator::forget_socket(event.socket);
@@ -196,25 +201,28 @@ void ingest_loop::end_events() {
   ended_.set_value();
 }
 
-/// @returns how many found no room.
-std::size_t ingest_loop::read_the_rest(event_socket& from,
-                                       std::chrono::steady_clock::time_point until) {
+/// @returns how many there were, as many as its sockets hold at most.
+std::size_t ingest_loop::throw_away(event_socket& from) {
+  constexpr std::size_t most = 1'000'000;
+  std::size_t messages = 0;
+  while (messages < most && receive(from.socket, message_)) ++messages;
+  return messages;
+}
+
+/// @returns whether nothing more came before @p until.
+bool ingest_loop::read_until_still(event_socket& from,
+                                   std::chrono::steady_clock::time_point until) {
   constexpr int still_ms = 20;  // libzmq hands over what it was reading
   if (from.secured) list_ = access_.get();
   zmq_pollitem_t item{from.socket.handle(), 0, ZMQ_POLLIN, 0};
-  std::size_t left = 0;
   for (;;) {
     wait_for(&item, 1, still_ms);
-    if ((item.revents & ZMQ_POLLIN) == 0) return left;
-    const bool late = std::chrono::steady_clock::now() >= until;
-    if (!late && !handler_->may_read_events()) {
+    send_replies();
+    if ((item.revents & ZMQ_POLLIN) == 0) return true;
+    if (std::chrono::steady_clock::now() >= until) return false;
+    if (!handler_->may_read_events())
       std::this_thread::sleep_for(std::chrono::milliseconds{closed_poll_ms});
-      continue;
-    }
-    if (!receive(from.socket, message_)) continue;
-    if (late)
-      ++left;
-    else
+    else if (receive(from.socket, message_))
       take_event(from);
   }
 }

@@ -73,6 +73,7 @@ struct connection : std::enable_shared_from_this<connection> {
   void read();
   void read_the_rest();
   bool take(std::size_t n);
+  void take_unfinished();
   void ended();
 
   tcp::socket socket;
@@ -188,15 +189,20 @@ void connection::read_the_rest() {
   socket.non_blocking(true, why);
   for (int turn = 0; turn < last_turns && !why && !to.full(); ++turn) {
     const auto n = socket.read_some(asio::buffer(bytes), why);
+    if (why == asio::error::eof) take_unfinished();
     if (why || !take(n)) return;
   }
 }
 
+/// A line whose end is the connection's.
+void connection::take_unfinished() {
+  if (cutter.rest().empty()) return;
+  add_frame(to.frames, sender, cutter.rest());
+  owner.count(&line_door_counters::messages);
+}
+
 void connection::ended() {
-  if (!cutter.rest().empty()) {
-    add_frame(to.frames, sender, cutter.rest());
-    owner.count(&line_door_counters::messages);
-  }
+  take_unfinished();
   owner.forget(this);
 }
 

@@ -42,6 +42,8 @@ void set_limits(zmq::socket_t& socket, const socket_limits& limits, std::string_
     socket.set(zmq::sockopt::tcp_keepalive_idle, 2);
     socket.set(zmq::sockopt::tcp_keepalive_intvl, 2);
     socket.set(zmq::sockopt::tcp_keepalive_cnt, 2);
+    // While a heartbeat is not acknowledged the kernel asks nothing.
+    socket.set(zmq::sockopt::tcp_maxrt, 6000);
   }
   socket.set(zmq::sockopt::backlog, 1024);
   socket.set(zmq::sockopt::reconnect_ivl, 100);

@@ -435,8 +435,10 @@ test("a value with none beside it is seen, and where it stands in time", async (
   for (const values of [[null, 5, null], [5]]) {
     await page.route("**/window?metric=*", (route) => route.fulfill({ json: windowOf(values) }));
     await page.goto(`${base}/?${values.length}#/entity/${encodeURIComponent(entity)}`);
-    await page.locator(".chart[aria-label^='load.level: now 5'] canvas").waitFor(patience);
+    await page.locator(".chart[aria-label*=' 5, expected'] canvas").waitFor(patience);
     await eventually(async () => (await dark()) > 8, `a dot for ${JSON.stringify(values)}`);
+    const label = await page.locator(".chart").first().getAttribute("aria-label");
+    assert.match(label, values.length === 1 ? /now 5/ : /last 5/);
   }
   assert.deepEqual(await wrongsOf(page), []);
 });

@@ -389,7 +389,7 @@ test("values that a line does not show are found, the newest of a window, and a 
   assert.deepEqual(alone([1, 2]), []);
   assert.equal(latest([1, 0, null]), 0);
   assert.equal(latest([null]), null);
-  assert.deepEqual(span(100, 100), [40, 160]);
-  assert.deepEqual(span(100, 110), [100, 110]);
-  assert.deepEqual(span(null, null), [null, null]);
+  assert.deepEqual(span([100], 100, 86_400_100), [40, 160]);
+  assert.deepEqual(span([100, 110], 100, 110), [100, 110]);
+  assert.deepEqual(span([], null, null), [null, null]);
 });

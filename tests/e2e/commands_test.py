@@ -170,7 +170,7 @@ storage:
             self.addCleanup(os.chmod, locked, 0o700)
         checked = run(BIN / "faultline", "check-config", path)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
-        self.assertIn("not looked at", checked.stderr)
+        self.assertIn("left aside", checked.stderr)
         self.assertIn("server.secret belongs to another user", checked.stderr)
         told = json.loads(run(BIN / "faultline", "check-config", path, "-o", "json").stdout)
         self.assertEqual((told["ok"], [one["key"] for one in told["unseen"]]), (True, ["security.key"]))
@@ -187,7 +187,7 @@ storage:
     def test_check_config_looks_for_the_directory_of_models(self):
         done = run(BIN / "faultline", "check-config", self.file(f"model: {{directory: {self.dir / 'absent'}}}\n"))
         self.assertEqual(done.returncode, 0, "the server starts with it: " + done.stdout)
-        self.assertIn(f"model.directory: no directory {self.dir / 'absent'}", done.stderr)
+        self.assertIn(f"model.directory: not there: {self.dir / 'absent'}", done.stderr)
         done = run(BIN / "faultline", "check-config", self.file(f"model: {{directory: {self.dir}}}\n"))
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 

@@ -544,6 +544,9 @@ TEST(Roles, ReadTheWordsOfAName) {
   EXPECT_TRUE(names_a_counter("http.requests.total"));
   EXPECT_TRUE(names_a_counter("process_uptime_seconds"));
   EXPECT_TRUE(names_a_counter("jvmUptimeMs"));
+  EXPECT_TRUE(names_a_counter("http_requests_total{code=200}"));
+  EXPECT_FALSE(names_a_counter("process_open_fds{job=uptime-kuma}"));
+  EXPECT_FALSE(names_a_counter("uptime_percent"));
   EXPECT_FALSE(names_a_counter("total_requests"));
   EXPECT_FALSE(names_a_counter("subtotal"));
   EXPECT_TRUE(names_a_share("cpu_usage"));

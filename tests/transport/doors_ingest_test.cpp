@@ -514,6 +514,23 @@ TEST(DoorsIngest, EventsThatHaveComeAreReadBeforeTheEndAndOthersWaitWithTheirPub
   (*later)->stop();
 }
 
+// More than libzmq takes ahead: the rest lies with the kernel when the end begins.
+TEST(DoorsIngest, EventsThatTheKernelHasAreReadBeforeTheEnd) {
+  open_house h;
+  std::promise<void> go_on;
+  auto may_go_on = go_on.get_future().share();
+  h.ingest.each_event = [may_go_on] { may_go_on.wait(); };
+  h.start();
+  peer push{zmq::socket_type::push, h.pull};
+  for (int i = 0; i < 5000; ++i) ASSERT_TRUE(push.send({std::string(100, 'x')}));
+  ASSERT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 1; }));
+  std::this_thread::sleep_for(500ms);  // they have left their publisher
+  auto stopped = std::async(std::launch::async, [&] { h.house->stop_reading(); });
+  go_on.set_value();
+  stopped.get();
+  EXPECT_EQ(h.ingest.event_count(), 5000U);
+}
+
 TEST(DoorsIngest, StopSendsTheRepliesThatWait) {
   open_house h;
   h.start();

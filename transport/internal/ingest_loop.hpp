@@ -80,7 +80,8 @@ private:
   void take_request(std::size_t router);
   void read_events(event_socket& from);
   void end_events();
-  std::size_t read_the_rest(event_socket& from, std::chrono::steady_clock::time_point until);
+  bool read_until_still(event_socket& from, std::chrono::steady_clock::time_point until);
+  std::size_t throw_away(event_socket& from);
   void take_event(const event_socket& from);
   zmq::message_t& last_frame() noexcept;
   void send_replies();

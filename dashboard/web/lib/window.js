@@ -13,7 +13,7 @@ export function latest(values) {
   return values.findLast((v) => v != null) ?? null;
 }
 
-/** From when to when a chart goes, in seconds: around a lone tick a minute to either side. */
-export function span(first, last) {
-  return first === last && first != null ? [first - 60, last + 60] : [first, last];
+/** From when to when a chart of @p ts goes, in seconds, where else it would go from @p min to @p max: around a lone tick a minute to either side. */
+export function span(ts, min, max) {
+  return ts.length === 1 ? [ts[0] - 60, ts[0] + 60] : [min, max];
 }

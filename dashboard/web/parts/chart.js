@@ -91,7 +91,7 @@ function optionsOf(width, height, zone, marks, unit) {
     legend: { live: true, markers: { width: 0 } },
     tzDate: (s) => (zone === "UTC" ? uPlot.tzDate(new Date(s * 1000), "UTC") : new Date(s * 1000)),
     scales: {
-      x: { range: (_, min, max) => span(min, max) },
+      x: { range: (plot, min, max) => span(plot.data[0], min, max) },
       y: {
         range: (_, min, max) => (min === max ? [min - 1, max + 1] : uPlot.rangeNum(min, max, 0.08, true)),
       },
@@ -181,7 +181,7 @@ export function Chart({ data, unit = "", marks = [], height = 170, label }) {
 /** What a chart shows, in a sentence for those who do not see it. */
 export function chartText(metric, data, unit = "") {
   const last = data.values.length - 1;
-  return `${metric}: now ${measured(latest(data.values), unit)}, expected ${number(data.expected[last])}, usual from ${number(data.lower[last])} to ${number(data.upper[last])}`;
+  return `${metric}: ${data.values[last] == null ? "last" : "now"} ${measured(latest(data.values), unit)}, expected ${number(data.expected[last])}, usual from ${number(data.lower[last])} to ${number(data.upper[last])}`;
 }
 
 /** Loads the window of a metric and draws it; anew when @p turn changes. */
