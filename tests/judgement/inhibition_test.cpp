@@ -729,5 +729,22 @@ TEST(Flapping, WhatIsRememberedOfItHasABound) {
   EXPECT_LT(size() - before, (full - before) * 2 / 3) << "begins older than an hour are let go";
 }
 
+TEST_F(Inhibition, WhoWaitsBehindTheCauseIsToldAgainWhenTheCausesEndIsSkipped) {
+  inhibit_consequences();
+  f.edge("front", "db");
+  const auto out = f.fire("front", noon);
+  f.fire("db", noon + 1000);
+  const auto waits = told(f.answer(out.requests.at(0).incident, "db", 0.8));
+  ASSERT_EQ(waits.entity, "front");
+  ASSERT_THAT(waits.inhibited_by, SizeIs(1));
+  auto end = fold::alert_decision("db", noon + 1000, noon + 2 * minute, 2, alert_state::resolved,
+                                  alert_severity::warning);
+  end.seq = ++f.seq;
+  const auto after = alerts_in(f.core.pass_over(end));
+  ASSERT_EQ(after.size(), 2u) << "the end, and who waited for it";
+  EXPECT_EQ(after[1].entity, "front");
+  EXPECT_THAT(after[1].inhibited_by, IsEmpty());
+}
+
 }  // namespace
 }  // namespace faultline
