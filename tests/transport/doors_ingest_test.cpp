@@ -3,6 +3,7 @@
 #include <atomic>
 #include <future>
 #include <map>
+#include <optional>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -298,16 +299,24 @@ TEST(DoorsIngest, WithoutCreditEventsStayOutsideAndRequestsAreStillServed) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(h.ingest.events[i].payload, std::to_string(i));
 }
 
+/// A publisher by raw bytes, whose events stay outside.
+struct house_with_one_outside : open_house {
+  house_with_one_outside() {
+    ingest.open = false;
+    start();
+    one.emplace(pull, "PUSH");
+  }
+  /// More than the high-water mark.
+  bool sends_many() { return one->ready() && one->send_many(1200, {std::string(200, 'x')}); }
+  std::optional<raw_peer> one;
+};
+
 // What libzmq does not bear by itself: see transport/internal/zmq_epoll.hpp.
 TEST(DoorsIngest, APublisherThatIsGoneWhileItsEventsStayOutsideEndsNothing) {
-  open_house h;
-  h.ingest.open = false;
-  h.start();
-  raw_peer gone{h.pull, "PUSH"};
-  ASSERT_TRUE(gone.ready());
-  ASSERT_TRUE(gone.send_many(1200, {std::string(200, 'x')}));
+  house_with_one_outside h;
+  ASSERT_TRUE(h.sends_many());
   std::this_thread::sleep_for(500ms);
-  gone.reset();
+  h.one->reset();
   std::this_thread::sleep_for(2500ms);  // heartbeats come every two seconds
   peer push{zmq::socket_type::push, h.pull};
   push.send({"another"});
@@ -319,15 +328,12 @@ TEST(DoorsIngest, APublisherThatIsGoneWhileItsEventsStayOutsideEndsNothing) {
 }
 
 TEST(DoorsIngest, APublisherThatAskedWhetherWeAreThereAndIsGoneEndsNothing) {
-  open_house h;
-  h.ingest.open = false;
-  h.start();
-  raw_peer gone{h.pull, "PUSH"};
-  ASSERT_TRUE(gone.ready());
+  house_with_one_outside h;
+  ASSERT_TRUE(h.one->ready());
   // The question stands behind the message that does not fit any more, in what was read with it.
-  ASSERT_TRUE(gone.send_many(1001, {""}, raw_peer::ping()));
+  ASSERT_TRUE(h.one->send_many(1001, {""}, raw_peer::ping()));
   std::this_thread::sleep_for(500ms);
-  gone.reset();
+  h.one->reset();
   std::this_thread::sleep_for(200ms);
   h.ingest.open = true;
   EXPECT_TRUE(h.ingest.wait([&] { return h.ingest.events.size() == 1001; }));
@@ -368,12 +374,8 @@ TEST(DoorsIngest, EverySocketAsksWhetherItsPeerIsThere) {
 }
 
 TEST(DoorsIngest, APublisherThatWaitsForUsIsNotTakenForGone) {
-  open_house h;
-  h.ingest.open = false;
-  h.start();
-  raw_peer slow{h.pull, "PUSH"};
-  ASSERT_TRUE(slow.ready());
-  ASSERT_TRUE(slow.send_many(1200, {std::string(200, 'x')}));
+  house_with_one_outside h;
+  ASSERT_TRUE(h.sends_many());
   // Its answers to our heartbeats would stand behind what is not read.
   std::this_thread::sleep_for(9s);
   h.ingest.open = true;
